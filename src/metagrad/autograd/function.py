@@ -1,0 +1,245 @@
+"""Function: an operation with its gradient. An instance is one application of it, and a node of the graph.
+
+The contract of an op::
+
+    class Tanh(Function):
+        def forward(self, x):          # arrays in, arrays out
+            y = np.tanh(x)
+            self.save(y)               # what backward needs: inputs and outputs of the op, as they are
+            return y
+
+        def backward(self, grad_y):    # ∂L/∂y in, ∂L/∂x out: one for every positional argument of forward
+            (y,) = self.saved
+            return grad_y * (1 - y * y)
+
+* ``apply(*inputs, **params)``: inputs are tensors or numbers and get gradients; params are settings and get none.
+* ``backward`` must be plain NumPy (or ``Other.on(...)``, another Function). On an ordinary sweep it runs on arrays;
+  with ``create_graph=True`` the same line runs on tensors, is recorded, and can be differentiated again. For that to
+  be right, only inputs and outputs of the op may be saved, or values that do not depend on them smoothly (a mask,
+  an index). A kernel that keeps other intermediate results names a plain ``twin`` instead.
+* A gradient may have the broadcast shape and the promoted dtype: the sweep sums and casts it to the input's own.
+* A gradient is a fresh array, or the incoming one, or a view of it; never something that was saved.
+* ``self.needs[i]`` says whether input i needs a gradient, where computing it in vain would be expensive.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+
+from metagrad.autograd.mode import mode
+from metagrad.autograd.variable import Array, Variable, wrap
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+_new = object.__new__
+next_order = itertools.count().__next__  # the order in which nodes were made: an op comes after everything it used
+
+observers: list[Callable[[Function, list[Any], Any], None]] = []  # called after every forward: debug and anomaly modes
+
+OUTPUT = -1
+
+
+class Function:
+    """One application of an op: how it was made, what it keeps for its gradient, and where its gradients go.
+
+    ``edges[i]`` is where the gradient of input i goes: the node that made the input, or the input itself if it is a
+    leaf, or None. A node never refers to its result, so a graph has no cycles and dies by reference count.
+    """
+
+    __slots__ = ("__dict__", "dtype", "edges", "needs", "order", "saved", "shape")
+
+    saved: tuple[Any, ...]
+    needs: list[bool]
+    edges: list[Any]
+    order: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    # Seldom used, so kept out of the slots that every node fills:
+    origins: tuple[tuple[int | None, list[int], int], ...] = ()
+    hooks: list[Callable[[Any], Any]] | None = None
+    keeps_grad: Any = None  # weak reference to the result, if its gradient is to be kept
+    # Set by classes:
+    twin: ClassVar[Callable[..., Any] | None] = None
+
+    def forward(self, *inputs: Any, **params: Any) -> Any:
+        """Arrays in, an array (or a tuple of arrays) out."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, *grads: Any) -> Any:
+        """Gradients of the outputs in, gradients of the inputs out."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivative")
+
+    def save(self, *arrays: Any) -> None:
+        """Keep inputs or outputs of the op for ``backward``."""
+        self.saved = arrays
+
+    @classmethod
+    def apply(cls, *inputs: Any, **params: Any) -> Tensor:
+        """Run forward on the inputs' arrays, and make the node if some input requires a gradient."""
+        node = _new(cls)
+        node.saved = ()
+        arrays: list[Any] = []
+        edges: list[Any] = []
+        needs: list[bool] = []
+        record = False
+        grad_mode = mode.grad
+        for x in inputs:
+            if isinstance(x, Variable):
+                arrays.append(x.array)
+                if grad_mode:
+                    if x._view is not None:
+                        x._view.refresh(x)
+                    if x._requires_grad:
+                        edges.append(x._grad_fn or x)
+                        needs.append(True)
+                        record = True
+                        continue
+            else:
+                arrays.append(x)
+            edges.append(None)
+            needs.append(False)
+        node.needs = needs
+        result = node.forward(*arrays, **params)
+        if isinstance(result, np.generic):
+            result = node._solid(result)
+        if observers:
+            for observe in observers:
+                observe(node, arrays, result)
+        if result.__class__ is tuple:
+            return cast("Tensor", _several(node, inputs, edges, record, params, result))
+        out = wrap(result)
+        if record and out.array.dtype.kind in "fc":
+            node._record(inputs, edges, params, (out,))
+            node.shape = out.array.shape
+            node.dtype = out.array.dtype
+            out._grad_fn = node
+            out._requires_grad = True
+        return out
+
+    @classmethod
+    def apply_many(cls, *inputs: Any, **params: Any) -> tuple[Tensor, ...]:
+        """``apply`` for an op with several results."""
+        return cast("tuple[Tensor, ...]", cls.apply(*inputs, **params))
+
+    @classmethod
+    def on(cls, *inputs: Any, **params: Any) -> Any:
+        """This op inside another's backward: recorded if an input is a tensor, a mere computation on arrays if not."""
+        for x in inputs:
+            if isinstance(x, Variable):
+                return cls.apply(*inputs, **params)
+        node = _new(cls)
+        node.saved = ()
+        node.needs = [False] * len(inputs)
+        return node.forward(*inputs, **params)
+
+    def _solid(self, scalar: np.generic) -> Array:
+        """A 0-d result, which NumPy makes a scalar, as an array; also where it was saved."""
+        result = np.asarray(scalar)
+        self.saved = tuple([result if a is scalar else a for a in self.saved])
+        return result
+
+    def _record(
+        self, inputs: tuple[Any, ...], edges: list[Any], params: dict[str, Any], outputs: tuple[Variable, ...]
+    ) -> None:
+        self.edges = edges
+        self.order = next_order()
+        if self.twin is not None:
+            self.twin_arguments = inputs, params
+        if self.saved:
+            self.origins = tuple([_origin(a, inputs, outputs) for a in self.saved])
+
+    def release(self) -> None:
+        """Drop what was saved once the gradient has been computed."""
+        if self.saved:
+            self.saved = FREED
+        if self.twin is not None:
+            self.twin_arguments = FREED
+
+    @property
+    def name(self) -> str:
+        """The op's name."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes the gradients go to, in PyTorch's format."""
+        return tuple((edge, 0) for edge in self.edges)
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
+        """Call ``hook(grad)`` with the gradient of this node's result; what it returns, if anything, replaces it."""
+        self.hooks = [] if self.hooks is None else self.hooks
+        return Handle(self.hooks, hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}Backward>"
+
+
+class Output(Function):
+    """Result i of a node with several: its gradient becomes gradient i of that node."""
+
+    index: int
+
+    @property
+    def name(self) -> str:
+        """The name of the op this is a result of."""
+        return cast(str, self.edges[0].name)
+
+
+FREED: tuple[Any, ...] = ("freed",)
+
+
+def _several(
+    node: Function, inputs: tuple[Any, ...], edges: list[Any], record: bool, params: dict[str, Any], results: Any
+) -> tuple[Any, ...]:
+    """Tensors for the results of an op with several: each one's ``grad_fn`` is an ``Output`` of the node."""
+    outs = tuple(wrap(a) for a in results)
+    if record:
+        node._record(inputs, edges, params, outs)
+        node.result_likes = [(a.array.shape, a.array.dtype) for a in outs]  # type: ignore[attr-defined]
+        for i, out in enumerate(outs):
+            if out.array.dtype.kind in "fc":  # an integer result, such as the indices of max, has no gradient
+                port = _new(Output)
+                port.saved, port.needs, port.edges, port.index = (), [True], [node], i
+                port.order, port.shape, port.dtype = next_order(), out.array.shape, out.array.dtype
+                out._grad_fn, out._requires_grad = port, True
+    return outs
+
+
+def _origin(
+    array: Array, inputs: tuple[Any, ...], outputs: tuple[Variable, ...]
+) -> tuple[int | None, list[int], int]:
+    """Where a saved array came from, (input number | OUTPUT - i | None), and its version counter with its value now.
+
+    The counter tells a later sweep whether the array was overwritten; the place lets a sweep that records itself
+    join the array to the graph again.
+    """
+    for i, x in enumerate(inputs):
+        if isinstance(x, Variable) and x.array is array:
+            return i, x._version, x._version[0]
+    for i, out in enumerate(outputs):
+        if out.array is array:
+            return OUTPUT - i, out._version, out._version[0]
+    return None, [0], 0
+
+
+class Handle:
+    """What registering a hook returns; ``remove()`` takes the hook away again. Also a context manager."""
+
+    def __init__(self, hooks: list[Callable[[Any], Any]], hook: Callable[[Any], Any]) -> None:
+        self.hooks, self.hook = hooks, hook
+        hooks.append(hook)
+
+    def remove(self) -> None:
+        """Take the hook away; doing it twice does no harm."""
+        self.hooks[:] = [h for h in self.hooks if h is not self.hook]
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()

@@ -1,0 +1,115 @@
+"""Whether operations are being recorded: one flag per thread, and the context managers that turn it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+
+class _Mode(threading.local):
+    """Per thread, so that evaluating in one thread does not stop another from training."""
+
+    grad = True
+    inference = False
+
+
+mode = _Mode()
+
+
+class _Switch(contextlib.ContextDecorator):
+    """Sets the flags on entry and puts the earlier ones back on exit, also when the block raises."""
+
+    def __init__(self, grad: bool, inference: bool | None = None) -> None:
+        self.grad, self.inference = grad, inference
+        self.earlier: list[tuple[bool, bool]] = []  # a stack: one instance may be entered again inside itself
+
+    def __enter__(self) -> Self:
+        self.earlier.append((mode.grad, mode.inference))
+        mode.grad = self.grad
+        if self.inference is not None:
+            mode.inference = self.inference
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        mode.grad, mode.inference = self.earlier.pop()
+
+    def _recreate_cm(self) -> Self:
+        """A decorated function gets a fresh instance per call: it may run in several threads at once."""
+        again = object.__new__(type(self))
+        again.grad, again.inference, again.earlier = self.grad, self.inference, []
+        return again
+
+
+class no_grad(_Switch):
+    """Nothing inside is recorded: results do not require grad. A context manager and a decorator.
+
+    >>> import metagrad
+    >>> x = metagrad.ones(2, requires_grad=True)
+    >>> with metagrad.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
+        instance = super().__new__(cls)
+        if function is None:
+            return instance
+        instance.__init__()  # type: ignore[misc]  # written as a bare @no_grad: what comes back is the function
+        return instance(function)
+
+    def __init__(self) -> None:
+        super().__init__(grad=False)
+
+
+class enable_grad(_Switch):
+    """Operations inside are recorded again, also within ``no_grad``."""
+
+    def __init__(self) -> None:
+        super().__init__(grad=True)
+
+
+class inference_mode(_Switch):
+    """Like ``no_grad``; tensors made here must not enter a recorded computation later."""
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(grad=not mode, inference=mode)
+
+
+class set_grad_enabled(_Switch):
+    """Switches recording on or off at once; as a context manager it puts the earlier state back on exit.
+
+    >>> import metagrad
+    >>> with metagrad.set_grad_enabled(False):
+    ...     metagrad.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__(grad=bool(mode))
+        self._before = is_grad_enabled(), is_inference_mode_enabled()
+        _set(bool(mode))
+
+    def __enter__(self) -> Self:
+        self.earlier.append(self._before)
+        mode.grad = self.grad
+        return self
+
+
+def _set(grad: bool) -> None:
+    mode.grad = grad
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations in this thread are being recorded."""
+    return mode.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside ``inference_mode``."""
+    return mode.inference

@@ -1,0 +1,124 @@
+"""What the graph knows of a tensor: an array, whether it needs a gradient, and the node that made it.
+
+``metagrad.Tensor`` is this class with the operations bound on top. The engine sits below the operations, so it must
+not import ``Tensor``; ``wrap`` makes one through ``Variable.tensor_class``, which ``tensor.py`` fills in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import numpy as np
+
+from metagrad import dtypes
+from metagrad.autograd.mode import mode
+
+if TYPE_CHECKING:
+    from metagrad.autograd.function import Function
+    from metagrad.autograd.views import View
+    from metagrad.tensor import Tensor
+
+Array = Any  # a NumPy array, or one that answers NumPy's protocols, such as CuPy's
+
+
+class Variable:
+    """An array with a place in the graph.
+
+    ==================  ==========================================================================================
+    ``array``           the numbers; always an array, never a NumPy scalar
+    ``grad``            the gradient a backward sweep left here, or None
+    ``_requires_grad``  leaf: the user asked for a gradient; otherwise: some ancestor's user did
+    ``_grad_fn``        the node this is the result of; None for a leaf
+    ``_version``        [number of in-place writes], one list shared by every view of the same memory
+    ``_view``           for a view: what it is a view of, and how (see ``views.py``)
+    ``_hooks``          functions that a leaf's gradient passes through
+    ==================  ==========================================================================================
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_grad_fn", "_hooks", "_requires_grad", "_version", "_view", "array", "grad")
+
+    tensor_class: ClassVar[Any]
+
+    array: Array
+    grad: Tensor | None
+    _requires_grad: bool
+    _grad_fn: Function | None
+    _version: list[int]
+    _view: View | None
+    _hooks: list[Any] | None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient will be computed for this tensor, or for something it was computed from."""
+        if self._view is not None:
+            self._view.refresh(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if self.grad_fn is not None:
+            if not value:
+                raise RuntimeError(
+                    "requires_grad can be switched off for leaf tensors only; this one is the result of "
+                    f"{self._grad_fn}: use .detach() to get a tensor that is cut off from the graph"
+                )
+            return
+        if value and self.array.dtype.kind not in "fc":
+            raise RuntimeError(
+                f"only floating-point and complex tensors can require gradients, this one is {self.array.dtype}: "
+                "convert it with .float() first"
+            )
+        self._requires_grad = bool(value)
+
+    @property
+    def grad_fn(self) -> Function | None:
+        """The graph node this tensor is the result of, or None for a leaf."""
+        if self._view is not None:
+            self._view.refresh(self)
+        return self._grad_fn
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made by the user rather than computed from one that requires grad."""
+        return self.grad_fn is None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The extent of each dimension."""
+        return cast("tuple[int, ...]", self.array.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The number type of the elements."""
+        return dtypes.of(self.array.dtype)
+
+
+_new = object.__new__
+
+
+def as_array(value: Any) -> Array:
+    """An op's result as an array: NumPy turns 0-d results into scalars, and this is where that stops."""
+    return np.asarray(value) if isinstance(value, (np.generic, int, float, complex)) else value
+
+
+def wrap(array: Array, requires_grad: bool = False) -> Tensor:
+    """A new leaf tensor around an array, without copying."""
+    result = _new(Variable.tensor_class)
+    result.array = as_array(array)
+    result.grad = None
+    result._requires_grad = requires_grad
+    result._grad_fn = None
+    result._version = [0]
+    result._view = None
+    result._hooks = None
+    return cast("Tensor", result)
+
+
+def unwrap(value: Any) -> Any:
+    """The array under a tensor; anything else as it is."""
+    return value.array if isinstance(value, Variable) else value
+
+
+def recording(*values: Any) -> bool:
+    """Whether an op on these values would be recorded in the graph."""
+    return mode.grad and any(isinstance(v, Variable) and v.requires_grad for v in values)

@@ -1,0 +1,200 @@
+"""Tensors that share memory: views, in-place writes, and how the graph keeps up with them.
+
+A view knows its *base* and the *path* of view ops that leads from the base to it. Writing into a tensor in place
+makes it, for the graph, the result of the write. The difficulty is that its relatives change with it:
+
+* writing through a view changes the base. The base becomes the result of ``WriteThrough``: the old base, with the
+  region of the view replaced by what was written;
+* writing to the base changes its views. Each notices, by the version number they share, that its node is out of
+  date, and walks its path again from the base's new node. That happens when it is next used (``View.refresh``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad import dtypes
+from metagrad.autograd.function import Function, next_order
+from metagrad.autograd.mode import enable_grad, mode
+from metagrad.autograd.variable import Array, Variable
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+Step = tuple[type[Function], dict[str, Any]]
+_new = object.__new__
+
+
+class View:
+    """How a tensor is a view: of which base, by which path, and the version for which its node was made."""
+
+    __slots__ = ("base", "path", "recorded", "seen")
+
+    def __init__(self, base: Variable, path: tuple[Step, ...], recorded: bool) -> None:
+        self.base, self.path, self.recorded, self.seen = base, path, recorded, base._version[0]
+
+    def refresh(self, view: Variable) -> None:
+        """Bring the view's node up to date with its base."""
+        base = self.base
+        if self.seen == base._version[0]:
+            return
+        self.seen = base._version[0]
+        if base._requires_grad and self.recorded:
+            again: Any = base
+            with enable_grad():
+                for op, params in self.path:
+                    again = op.apply(again, **params)
+            view._grad_fn, view._requires_grad = again._grad_fn, True
+
+
+class ViewFunction(Function):
+    """An op whose result shares memory with its first input, where NumPy can arrange it."""
+
+    @classmethod
+    def apply(cls, *inputs: Any, **params: Any) -> Tensor:
+        """Apply, and remember on the result what it is a view of."""
+        x = inputs[0]
+        out = super().apply(*inputs, **params)
+        if shares_memory(out.array, x.array):
+            out._version = x._version
+            view = x._view
+            if view is None:
+                out._view = View(x, ((cls, params),), mode.grad)
+            else:
+                out._view = View(view.base, (*view.path, (cls, params)), mode.grad and view.recorded)
+        return out
+
+
+def shares_memory(view: Array, of: Array) -> bool:
+    """Whether an op returned a view of its input, rather than a copy. NumPy's views point at the memory's owner."""
+    if view is of:
+        return True
+    owner = view.base
+    return owner is not None and (owner is of or owner is of.base)
+
+
+def walk(path: tuple[Step, ...], x: Any) -> Any:
+    """The view of ``x``, an array or a tensor, at the end of a path."""
+    for op, params in path:
+        x = op.on(x, **params)
+    return x
+
+
+class WriteThrough(Function):
+    """y = x with the region at the end of ``path`` replaced by v;   ∂L/∂x = ∂L/∂y outside the region, ∂L/∂v inside."""
+
+    path: tuple[Step, ...]
+
+    def backward(self, grad: Any) -> Any:
+        inside = walk(self.path, grad)
+        if isinstance(grad, Variable):
+            outside = grad.clone()  # type: ignore[attr-defined]
+            walk(self.path, outside).zero_()
+            return outside, inside
+        outside = grad.copy()
+        walk(self.path, outside)[...] = 0
+        return outside, inside.copy()
+
+
+class Overwrite(Function):
+    """y = v, broadcast to the shape of x and in its dtype;   ∂L/∂x = 0,   ∂L/∂v = ∂L/∂y."""
+
+    def forward(self, x: Array, v: Array) -> Array:
+        y = np.empty_like(x)
+        y[...] = v
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return np.zeros_like(grad), grad
+
+
+def write(target: Any, result: Any) -> Any:
+    """Give ``target`` the values and the history of ``result``, in place: every in-place op ends here.
+
+    Raises if the target is a leaf that requires grad (its history is the user's), if the result does not fit its
+    shape, or if the dtype would lose its category.
+    """
+    check_writable(target)
+    if result.array.shape != target.array.shape:
+        raise RuntimeError(
+            f"an in-place operation cannot change the shape: the tensor is {tuple(target.array.shape)}, the result "
+            f"would be {tuple(result.array.shape)}; use the out-of-place form"
+        )
+    if not dtypes.can_cast(result.dtype, target.dtype):
+        raise RuntimeError(
+            f"result type {result.dtype} can't be cast to the desired output type {target.dtype}: "
+            "use the out-of-place form, or convert the tensor first"
+        )
+    recorded = mode.grad and (result._requires_grad or target.requires_grad)
+    if recorded:
+        if not result._requires_grad:
+            result = Overwrite.apply(target, result)
+        elif result.dtype != target.dtype:
+            result = result.to(target.dtype)
+        _keep_overwritten(result._grad_fn, target.array)
+    target.array[...] = result.array
+    bump(target)
+    if recorded:
+        _rewrite_history(target, result._grad_fn)
+    return target
+
+
+def check_writable(target: Any) -> None:
+    """Raise if writing to ``target`` in place would be an error, whatever is written."""
+    if mode.grad:
+        if target.is_leaf and target.requires_grad:
+            raise RuntimeError(
+                "a leaf tensor that requires grad is being used in an in-place operation: put it under "
+                "`with metagrad.no_grad():` if this is an update, or work on a clone()"
+            )
+        view = target._view
+        if view is not None and view.base._grad_fn is None and view.base._requires_grad:
+            raise RuntimeError(
+                "a view of a leaf tensor that requires grad is being used in an in-place operation: put it under "
+                "`with metagrad.no_grad():` if this is an update, or work on a clone()"
+            )
+    flags = getattr(target.array, "flags", None)
+    if flags is not None and not flags.writeable:
+        raise RuntimeError(
+            "this tensor cannot be written to: several of its elements share one place in memory (expand), or it "
+            "came from a read-only array. clone() it first"
+        )
+
+
+def bump(target: Any) -> None:
+    """Count an in-place write, so that whoever saved the old values notices."""
+    target._version[0] += 1
+
+
+def _keep_overwritten(node: Function, array: Array) -> None:
+    """If the op that computed the result saved the very array it now overwrites, let it keep a copy of its own."""
+    if any(a is array for a in node.saved):
+        node.origins = tuple(
+            [
+                (where, [0], 0) if a is array else (where, counter, version)
+                for a, (where, counter, version) in zip(node.saved, node.origins, strict=True)
+            ]
+        )
+        node.saved = tuple([a.copy() if a is array else a for a in node.saved])
+
+
+def _rewrite_history(target: Any, node: Function) -> None:
+    view = target._view
+    if view is None:
+        target._grad_fn, target._requires_grad = node, True
+        return
+    if not view.recorded:
+        raise RuntimeError(
+            "this view was made under no_grad(), so writing something that requires grad through it could not be "
+            "recorded: make the view outside no_grad()"
+        )
+    base = view.base
+    through = _new(WriteThrough)
+    through.saved, through.path = (), view.path
+    through.edges = [(base._grad_fn or base) if base._requires_grad else None, node]
+    through.needs = [edge is not None for edge in through.edges]
+    through.order, through.shape, through.dtype = next_order(), base.array.shape, base.array.dtype
+    base._grad_fn, base._requires_grad = through, True
+    target._grad_fn, target._requires_grad, view.seen = node, True, base._version[0]

@@ -1,0 +1,62 @@
+"""``metagrad.cuda``: GPUs through CuPy, where CuPy and a GPU are there. Written to CuPy's documentation, and unverified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.device import cupy, device, require_cupy
+
+
+def is_available() -> bool:
+    """Whether tensors can be put on a GPU.
+
+    >>> import metagrad
+    >>> metagrad.cuda.is_available() in (True, False)
+    True
+    """
+    return cupy() is not None
+
+
+def device_count() -> int:
+    """How many GPUs there are."""
+    module = cupy()
+    return 0 if module is None else int(module.cuda.runtime.getDeviceCount())
+
+
+def get_device(wanted: Any = "cuda:0") -> device:
+    """The device of that name, checked: raises, saying what is missing, if it cannot be used."""
+    found = device(wanted)
+    if found.type == "cuda":
+        require_cupy(found)
+        if (found.index or 0) >= device_count():
+            raise RuntimeError(f"device {str(found)!r} does not exist: there are {device_count()} GPUs, counted from 0")
+    return found
+
+
+def current_device() -> int:
+    """The number of the GPU in use."""
+    return int(require_cupy("cuda").cuda.Device().id)
+
+
+def set_device(wanted: Any) -> None:
+    """Use this GPU from now on."""
+    require_cupy(wanted).cuda.Device(device(wanted).index or 0).use()
+
+
+def synchronize(wanted: Any = None) -> None:
+    """Wait until the GPU has done all it was given."""
+    require_cupy("cuda").cuda.Device().synchronize()
+
+
+def manual_seed(seed: int) -> None:
+    """Nothing to do: random numbers are drawn on the CPU, from the generator that ``metagrad.manual_seed`` seeds."""
+
+
+manual_seed_all = manual_seed
+
+
+def empty_cache() -> None:
+    """Give memory that is kept for reuse back to the GPU; nothing to do without one."""
+    module = cupy()
+    if module is not None:
+        module.get_default_memory_pool().free_all_blocks()

@@ -1,0 +1,92 @@
+"""Where arrays live: the CPU (NumPy), or an NVIDIA GPU through CuPy, which answers NumPy's protocols.
+
+The GPU path follows CuPy's documented behaviour and has not been run on a GPU. What the tests do prove is that no op
+assumes NumPy: they run every op on a strict stand-in array type that refuses to become a NumPy array.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from typing import Any
+
+import numpy as np
+
+
+class device:
+    """A place for tensors: ``device("cpu")``, ``device("cuda")``, ``device("cuda:1")``, ``device("cuda", 1)``.
+
+    >>> device("cuda:1").type, device("cuda:1").index
+    ('cuda', 1)
+    """
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        if isinstance(type, device):
+            type, index = type.type, type.index if index is None else index
+        if isinstance(type, int):
+            type, index = "cuda", type
+        name, _, number = str(type).partition(":")
+        if name not in ("cpu", "cuda") or (number and not number.isdigit()):
+            raise RuntimeError(f'expected a device such as "cpu", "cuda" or "cuda:0", got {type!r}')
+        self.type = name
+        self.index = int(number) if number else index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}'" + (")" if self.index is None else f", index={self.index})")
+
+
+CPU = device("cpu")
+
+
+@functools.cache
+def cupy() -> Any:
+    """The CuPy module, or None if it is not installed or finds no GPU."""
+    try:
+        module = importlib.import_module("cupy")
+        return module if module.cuda.runtime.getDeviceCount() > 0 else None
+    except Exception:  # CuPy raises its own error types when a driver or library is missing
+        return None
+
+
+def require_cupy(wanted: object) -> Any:
+    """The CuPy module; raises, saying what is missing, if it cannot be used."""
+    module = cupy()
+    if module is None:
+        try:
+            importlib.import_module("cupy")
+        except ImportError:
+            missing = 'CuPy is not installed (pip install "metagrad[cuda]")'
+        except Exception as error:
+            missing = f"CuPy does not load: {error}"
+        else:
+            missing = "CuPy finds no CUDA-capable GPU or driver"
+        raise RuntimeError(f"device {str(wanted)!r} cannot be used: {missing}. Use device 'cpu'")
+    return module
+
+
+def of_array(array: Any) -> device:
+    """The device an array is on."""
+    if isinstance(array, np.ndarray):
+        return CPU
+    where = getattr(array, "device", None)
+    return device("cuda", getattr(where, "id", 0))
+
+
+def move(array: Any, to: device) -> Any:
+    """The array on a device: itself if it is there already."""
+    if to.type == "cpu":
+        return array if isinstance(array, np.ndarray) else array.get()  # CuPy's way back
+    module = require_cupy(to)
+    with module.cuda.Device(to.index or 0):
+        return module.asarray(array)

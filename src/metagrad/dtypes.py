@@ -1,0 +1,219 @@
+"""Number types, and PyTorch's rules for mixing them.
+
+NumPy and PyTorch disagree on mixed arithmetic. NumPy widens until every value fits: ``float32 * int64`` is float64.
+PyTorch ranks *categories*, bool < integer < float < complex: the highest category among the operands decides, and
+only operands of that category decide the width. ``float32 * int64`` stays float32, so a network never becomes
+float64 by accident.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+NumpyDtype = np.dtype[Any]
+
+
+class dtype:
+    """A number type such as ``metagrad.float32``; ``numpy`` is the NumPy type it stands for.
+
+    >>> import metagrad
+    >>> metagrad.float32, metagrad.float32.itemsize, metagrad.float32.is_floating_point
+    (metagrad.float32, 4, True)
+    >>> np.zeros(2, metagrad.int16).dtype
+    dtype('int16')
+    """
+
+    __slots__ = ("category", "dtype", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.dtype: NumpyDtype = np.dtype(name)  # under this name NumPy finds it: np.dtype(metagrad.float32) works
+        self.category = {"b": 0, "i": 1, "u": 1, "f": 2, "c": 3}[self.dtype.kind]
+
+    @property
+    def numpy(self) -> NumpyDtype:
+        """The NumPy type it stands for."""
+        return self.dtype
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes an element takes."""
+        return self.dtype.itemsize
+
+    @property
+    def is_floating_point(self) -> bool:
+        """Whether it is a real floating-point type."""
+        return self.dtype.kind == "f"
+
+    @property
+    def is_complex(self) -> bool:
+        """Whether it is a complex type."""
+        return self.dtype.kind == "c"
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it holds negative numbers."""
+        return self.dtype.kind in "ifc"
+
+    def to_real(self) -> dtype:
+        """The real type of the same precision: complex64 -> float32."""
+        return of(np.empty(0, self.dtype).real.dtype)
+
+    def to_complex(self) -> dtype:
+        """The complex type of the same precision: float32 -> complex64."""
+        return of(np.promote_types(self.dtype, np.complex64))
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or (isinstance(other, np.dtype) and other == self.dtype)
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
+
+    def __repr__(self) -> str:
+        return f"metagrad.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return of, (self.name,)
+
+
+bool_ = dtype("bool")
+uint8, uint16, uint32, uint64 = dtype("uint8"), dtype("uint16"), dtype("uint32"), dtype("uint64")
+int8, int16, int32, int64 = dtype("int8"), dtype("int16"), dtype("int32"), dtype("int64")
+float16, float32, float64 = dtype("float16"), dtype("float32"), dtype("float64")
+complex64, complex128 = dtype("complex64"), dtype("complex128")
+
+ALL = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float16, float32, float64, complex64, complex128)
+_by_numpy = {d.dtype: d for d in ALL}
+_python_types: dict[Any, dtype] = {bool: bool_, int: int64, float: float32, complex: complex64}
+
+
+def of(kind: Any) -> dtype:
+    """The dtype for whatever names one: ``metagrad.float32``, ``np.float32``, ``"float32"``, ``float``.
+
+    Python's ``float`` means the default dtype, as in PyTorch.
+
+    >>> of("int32"), of(np.float64), of(float)
+    (metagrad.int32, metagrad.float64, metagrad.float32)
+    """
+    found = _by_numpy.get(kind)
+    if found is not None:
+        return found
+    if isinstance(kind, dtype):
+        return kind
+    if kind is None:
+        raise TypeError("expected a number type such as metagrad.float32, got None")
+    if kind is float:
+        return get_default_dtype()
+    if isinstance(kind, type) and kind in _python_types:
+        return _python_types[kind]
+    try:
+        return _by_numpy[np.dtype(kind).newbyteorder("=")]
+    except (KeyError, TypeError):
+        known = ", ".join(d.name for d in ALL)
+        raise TypeError(f"{kind!r} is not a number type metagrad knows; it knows {known}") from None
+
+
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """The dtype that Python floats become: float32 unless ``set_default_dtype`` said otherwise."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Make ``d``, a floating-point dtype, the one that Python floats become.
+
+    >>> import metagrad
+    >>> metagrad.set_default_dtype(metagrad.float64)
+    >>> metagrad.tensor([1.5]).dtype
+    metagrad.float64
+    >>> metagrad.set_default_dtype(metagrad.float32)
+    """
+    global _default
+    chosen = of(d)
+    if not chosen.is_floating_point:
+        raise TypeError(f"the default dtype must be a floating-point type, got {chosen}")
+    _default = chosen
+
+
+@cache
+def promote_types(type1: Any, type2: Any) -> dtype:
+    """The smallest dtype that holds both by PyTorch's rules.
+
+    >>> promote_types(int64, float32), promote_types(uint8, int8), promote_types(float64, complex64)
+    (metagrad.float32, metagrad.int16, metagrad.complex128)
+    """
+    a, b = of(type1), of(type2)
+    if a.category != b.category and min(a.category, b.category) < 2:  # bool and integers yield to the higher category
+        return a if a.category > b.category else b
+    return of(np.promote_types(a.dtype, b.dtype))
+
+
+def of_scalar(value: Any) -> dtype:
+    """The dtype a Python or NumPy number has in arithmetic: its category, at the default width."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool_
+    if isinstance(value, (int, np.integer)):
+        return int64
+    if isinstance(value, (float, np.floating)):
+        return _default
+    if isinstance(value, (complex, np.complexfloating)):
+        return _default.to_complex()
+    raise TypeError(f"expected a number, got {type(value).__name__}: {value!r}")
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether a result of dtype ``from_`` may be written into a tensor of dtype ``to`` (no lower category).
+
+    >>> can_cast(float64, float32), can_cast(float32, int64)
+    (True, False)
+    """
+    a, b = of(from_), of(to)
+    return a.category <= b.category
+
+
+class finfo:
+    """Limits of a floating-point dtype: ``bits eps max min tiny smallest_normal resolution``.
+
+    >>> finfo(float32).eps
+    1.1920928955078125e-07
+    """
+
+    def __init__(self, type: Any = None) -> None:
+        chosen = get_default_dtype() if type is None else of(type)
+        if not (chosen.is_floating_point or chosen.is_complex):
+            raise TypeError(f"finfo describes floating-point types; for {chosen} use iinfo")
+        limits = np.finfo(chosen.dtype)
+        self.dtype = chosen.to_real().name
+        self.bits = int(limits.bits)
+        self.eps, self.max, self.min = float(limits.eps), float(limits.max), float(limits.min)
+        self.tiny = self.smallest_normal = float(limits.tiny)
+        self.resolution = float(limits.resolution)
+
+    def __repr__(self) -> str:
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+            f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+        )
+
+
+class iinfo:
+    """Limits of an integer dtype: ``bits max min``.
+
+    >>> iinfo(int8).min, iinfo(int8).max
+    (-128, 127)
+    """
+
+    def __init__(self, type: Any) -> None:
+        chosen = of(type)
+        if chosen.category != 1:
+            raise TypeError(f"iinfo describes integer types; for {chosen} use finfo")
+        limits = np.iinfo(chosen.dtype)
+        self.dtype, self.bits, self.max, self.min = chosen.name, int(limits.bits), int(limits.max), int(limits.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

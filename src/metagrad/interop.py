@@ -1,0 +1,170 @@
+"""NumPy's own functions on tensors: ``np.tanh(tensor)`` is the differentiable ``tensor.tanh()``.
+
+This is what makes a backward formula written in NumPy differentiable: given tensors instead of arrays, ``np.exp`` and
+``np.where`` arrive here and become ops that are recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metagrad import dtypes
+from metagrad.autograd.variable import Variable, recording, unwrap, wrap
+from metagrad.ops import arithmetic, comparison, creation, joining, matmul, pointwise, reduction, views
+from metagrad.ops.common import as_tensor
+
+_UFUNCS: dict[Any, Callable[..., Any]] = {
+    np.add: arithmetic.add,
+    np.subtract: arithmetic.sub,
+    np.multiply: arithmetic.mul,
+    np.divide: arithmetic.div,
+    np.floor_divide: arithmetic.floor_divide,
+    np.remainder: arithmetic.remainder,
+    np.fmod: arithmetic.fmod,
+    np.power: arithmetic.pow,
+    np.negative: arithmetic.neg,
+    np.positive: arithmetic.positive,
+    np.square: arithmetic.square,
+    np.conjugate: arithmetic.Conj.apply,
+    np.matmul: matmul.matmul,
+    np.exp: pointwise.exp,
+    np.expm1: pointwise.expm1,
+    np.log: pointwise.log,
+    np.log2: pointwise.log2,
+    np.log10: pointwise.log10,
+    np.log1p: pointwise.log1p,
+    np.sqrt: pointwise.sqrt,
+    np.reciprocal: pointwise.reciprocal,
+    np.sin: pointwise.sin,
+    np.cos: pointwise.cos,
+    np.tan: pointwise.tan,
+    np.tanh: pointwise.tanh,
+    np.absolute: pointwise.abs,
+    np.sign: pointwise.sign,
+    np.floor: pointwise.floor,
+    np.ceil: pointwise.ceil,
+    np.trunc: pointwise.trunc,
+    np.rint: pointwise.round,
+    np.maximum: pointwise.maximum,
+    np.minimum: pointwise.minimum,
+    np.equal: comparison.eq,
+    np.not_equal: comparison.ne,
+    np.less: comparison.lt,
+    np.less_equal: comparison.le,
+    np.greater: comparison.gt,
+    np.greater_equal: comparison.ge,
+    np.logical_not: comparison.logical_not,
+    np.logical_and: comparison.logical_and,
+    np.logical_or: comparison.logical_or,
+    np.logical_xor: comparison.logical_xor,
+    np.bitwise_and: comparison.bitwise_and,
+    np.bitwise_or: comparison.bitwise_or,
+    np.bitwise_xor: comparison.bitwise_xor,
+    np.invert: comparison.bitwise_not,
+    np.isnan: comparison.isnan,
+    np.isinf: comparison.isinf,
+    np.isfinite: comparison.isfinite,
+}
+
+
+def _zeros_like(a: Any, dtype: Any = None) -> Any:
+    return creation.zeros_like(a, dtype=dtype)
+
+
+def _ones_like(a: Any, dtype: Any = None) -> Any:
+    return creation.ones_like(a, dtype=dtype)
+
+
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.sum: reduction.sum,
+    np.mean: reduction.mean,
+    np.prod: reduction.prod,
+    np.max: reduction.amax,
+    np.min: reduction.amin,
+    np.argmax: reduction.argmax,
+    np.argmin: reduction.argmin,
+    np.all: reduction.all,
+    np.any: reduction.any,
+    np.cumsum: reduction.cumsum,
+    np.where: pointwise.where,
+    np.clip: pointwise.clamp,
+    np.reshape: views.reshape,
+    np.transpose: lambda a, axes=None: views.permute(a, tuple(axes) if axes is not None else tuple(range(a.ndim))[::-1]),
+    np.swapaxes: views.transpose,
+    np.moveaxis: views.movedim,
+    np.squeeze: lambda a, axis=None: views.squeeze(a, axis),
+    np.expand_dims: lambda a, axis: views.unsqueeze(a, axis),
+    np.broadcast_to: lambda array, shape: views.broadcast_to(array, shape),
+    np.ravel: views.ravel,
+    np.concatenate: lambda arrays, axis=0: joining.cat(arrays, axis),
+    np.stack: lambda arrays, axis=0: joining.stack(arrays, axis),
+    np.flip: lambda m, axis=None: joining.flip(m, tuple(range(m.ndim)) if axis is None else axis),
+    np.roll: lambda a, shift, axis=None: joining.roll(a, shift, axis),
+    np.zeros_like: _zeros_like,
+    np.ones_like: _ones_like,
+    np.shape: lambda a: tuple(a.shape),
+    np.ndim: lambda a: a.ndim,
+    np.size: lambda a: a.numel(),
+    np.copy: joining.clone,
+}
+
+
+def _operand(x: Any) -> Any:
+    """An operand as an op takes it: NumPy's arrays become tensors, its numbers Python's."""
+    if isinstance(x, np.generic):
+        return x.item()
+    return as_tensor(x) if isinstance(x, np.ndarray) or not isinstance(x, (Variable, int, float, complex)) else x
+
+
+def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``np.ufunc(tensor, …)``: the op of that name, or the ufunc on the arrays if nothing needs a gradient."""
+    op = _UFUNCS.get(ufunc)
+    if method == "__call__" and op is not None and not kwargs:
+        return op(*[_operand(x) for x in inputs])
+    out = kwargs.get("out")
+    if recording(*inputs, *(out or ())):
+        raise TypeError(
+            f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method} with {sorted(kwargs) or 'these arguments'} "
+            "has no gradient in metagrad: use metagrad's own function, or detach() the tensor"
+        )
+    if out is not None:
+        kwargs = {**kwargs, "out": tuple(unwrap(o) for o in out)}
+        for o in out:
+            if isinstance(o, Variable):
+                o._version[0] += 1
+    result = getattr(ufunc, method)(*[unwrap(x) for x in inputs], **kwargs)
+    if out is not None:
+        return out[0] if len(out) == 1 else out
+    return tuple(map(wrap, result)) if isinstance(result, tuple) else wrap(result)
+
+
+def apply_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """``np.function(tensor, …)``: the op of that name, or the function on the arrays if nothing needs a gradient."""
+    op = _FUNCTIONS.get(function)
+    if op is not None:
+        if kwargs.get("dtype") is not None:
+            kwargs = {**kwargs, "dtype": dtypes.of(kwargs["dtype"])}
+        return op(*args, **kwargs)
+    tensors: list[Variable] = []
+    plain_args, plain_kwargs = _unwrapped(args, tensors), _unwrapped(kwargs, tensors)
+    if recording(*tensors):
+        raise TypeError(
+            f"np.{function.__name__} has no gradient in metagrad: use metagrad's own function, or detach() the tensor"
+        )
+    result = function(*plain_args, **plain_kwargs)
+    return wrap(result) if isinstance(result, np.ndarray) else result
+
+
+def _unwrapped(value: Any, found: list[Variable]) -> Any:
+    """Nested arguments with arrays in the place of tensors, which are collected."""
+    if isinstance(value, Variable):
+        found.append(value)
+        return value.array
+    if isinstance(value, (list, tuple)):
+        return type(value)([_unwrapped(v, found) for v in value])
+    if isinstance(value, dict):
+        return {k: _unwrapped(v, found) for k, v in value.items()}
+    return value

@@ -1,0 +1,166 @@
+"""Comparisons and logic: bool results, no gradients."""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import unwrap, wrap
+from metagrad.ops.common import as_tensor, operands
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+def _compare(ufunc: Any, x: Any, y: Any) -> Tensor:
+    a, b = operands(x, y)
+    return wrap(ufunc(unwrap(a), unwrap(b)))
+
+
+def eq(input: Any, other: Any) -> Tensor:
+    """``input == other``, element by element with broadcasting.
+
+    >>> import metagrad
+    >>> metagrad.eq(metagrad.tensor([1, 2]), 2)
+    tensor([False,  True])
+    """
+    return _compare(np.equal, input, other)
+
+
+def ne(input: Any, other: Any) -> Tensor:
+    """``input != other``, element by element with broadcasting."""
+    return _compare(np.not_equal, input, other)
+
+
+def lt(input: Any, other: Any) -> Tensor:
+    """``input < other``, element by element with broadcasting."""
+    return _compare(np.less, input, other)
+
+
+def le(input: Any, other: Any) -> Tensor:
+    """``input <= other``, element by element with broadcasting."""
+    return _compare(np.less_equal, input, other)
+
+
+def gt(input: Any, other: Any) -> Tensor:
+    """``input > other``, element by element with broadcasting."""
+    return _compare(np.greater, input, other)
+
+
+def ge(input: Any, other: Any) -> Tensor:
+    """``input >= other``, element by element with broadcasting."""
+    return _compare(np.greater_equal, input, other)
+
+
+def logical_not(input: Any) -> Tensor:
+    """Whether each element is zero or False."""
+    return wrap(np.logical_not(as_tensor(input).array))
+
+
+def logical_and(input: Any, other: Any) -> Tensor:
+    """Whether both elements are non-zero."""
+    return wrap(np.logical_and(as_tensor(input).array, as_tensor(other).array))
+
+
+def logical_or(input: Any, other: Any) -> Tensor:
+    """Whether at least one of both elements is non-zero."""
+    return wrap(np.logical_or(as_tensor(input).array, as_tensor(other).array))
+
+
+def logical_xor(input: Any, other: Any) -> Tensor:
+    """Whether exactly one of both elements is non-zero."""
+    return wrap(np.logical_xor(as_tensor(input).array, as_tensor(other).array))
+
+
+def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
+    a, b = operands(x, y)
+    a, b = unwrap(a), unwrap(b)
+    if np.result_type(a, b).kind in "fc":
+        raise RuntimeError(f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one")
+    return wrap(ufunc(a, b))
+
+
+def bitwise_and(input: Any, other: Any) -> Tensor:
+    """Bitwise and; logical and for bools."""
+    return _bitwise(np.bitwise_and, input, other)
+
+
+def bitwise_or(input: Any, other: Any) -> Tensor:
+    """Bitwise or; logical or for bools."""
+    return _bitwise(np.bitwise_or, input, other)
+
+
+def bitwise_xor(input: Any, other: Any) -> Tensor:
+    """Bitwise exclusive or; logical for bools."""
+    return _bitwise(np.bitwise_xor, input, other)
+
+
+def bitwise_not(input: Tensor) -> Tensor:
+    """Bitwise complement; logical not for bools."""
+    if input.array.dtype.kind in "fc":
+        raise RuntimeError("~ is defined for integer and bool tensors only, got a floating-point one")
+    return wrap(np.invert(input.array))
+
+
+def isnan(input: Tensor) -> Tensor:
+    """Whether each element is not a number."""
+    return wrap(np.isnan(input.array))
+
+
+def isinf(input: Tensor) -> Tensor:
+    """Whether each element is infinite."""
+    return wrap(np.isinf(input.array))
+
+
+def isfinite(input: Tensor) -> Tensor:
+    """Whether each element is neither infinite nor nan."""
+    return wrap(np.isfinite(input.array))
+
+
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Whether ``|input − other| ≤ atol + rtol · |other|``, element by element."""
+    return wrap(np.isclose(input.array, other.array, rtol, atol, equal_nan))
+
+
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether ``|input − other| ≤ atol + rtol · |other|`` everywhere.
+
+    >>> import metagrad
+    >>> metagrad.allclose(metagrad.tensor([1.0]), metagrad.tensor([1.0 + 1e-7]))
+    True
+    """
+    return builtins.bool(np.all(np.isclose(input.array, other.array, rtol, atol, equal_nan)))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have the same shape and the same elements."""
+    return tuple(input.shape) == tuple(other.shape) and builtins.bool(np.all(np.equal(input.array, other.array)))
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether it is a metagrad tensor."""
+    from metagrad.tensor import Tensor
+
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether its dtype is a real floating-point one."""
+    return input.dtype.is_floating_point
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether its dtype is complex."""
+    return input.dtype.is_complex
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether a tensor of one element is not zero."""
+    return builtins.bool(input)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return int(input.array.size)

@@ -1,0 +1,130 @@
+"""Tensors in other dtypes, on other devices, and as NumPy arrays and Python numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad import device as devices
+from metagrad import dtypes
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable
+from metagrad.ops.common import as_tensor, cast_to
+from metagrad.ops.joining import clone
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class Move(Function):
+    """y = x on another device;   ∂L/∂x = ∂L/∂y, brought back."""
+
+    def forward(self, x: Array, to: devices.device) -> Array:
+        self.home = devices.of_array(x)
+        return devices.move(x, to)
+
+    def backward(self, grad: Any) -> Any:
+        return Move.on(grad, to=self.home)
+
+
+def _target(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any]:
+    """What ``to`` was asked for: its arguments may come as a dtype, a device, both, or another tensor."""
+    for a in args:
+        if isinstance(a, Variable):
+            dtype, device = a.dtype, devices.of_array(a.array)
+        elif isinstance(a, (str, devices.device)) or a.__class__ is int:
+            device = a
+        elif a is not None and not isinstance(a, bool):
+            dtype = a
+    return None if dtype is None else dtypes.of(dtype), None if device is None else devices.device(device)
+
+
+def to(
+    input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False, memory_format: Any = None
+) -> Tensor:
+    """The tensor in another dtype or on another device; itself, if nothing changes and no copy is asked for.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).to(metagrad.float32)
+    tensor([1., 2.])
+    """
+    kind, where = _target(args, dtype, device)
+    out = input
+    if where is not None and where.type != devices.of_array(input.array).type:
+        out = Move.apply(out, to=where)
+    if kind is not None:
+        out = cast_to(out, kind)
+    return clone(out) if copy and out is input else out
+
+
+def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The tensor in another dtype; without an argument, the name of its class in PyTorch's style."""
+    if dtype is None:
+        names = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int",
+                 "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
+        return f"metagrad.{names.get(input.dtype.name, input.dtype.name)}Tensor"
+    return cast_to(input, dtypes.of(dtype))
+
+
+def type_as(input: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the dtype of another."""
+    return cast_to(input, other.dtype)  # type: ignore[no-any-return]
+
+
+def cpu(input: Tensor) -> Tensor:
+    """The tensor in the CPU's memory."""
+    return to(input, "cpu")
+
+
+def cuda(input: Tensor, device: Any = None) -> Tensor:
+    """The tensor in a GPU's memory; raises, saying what is missing, where there is none."""
+    return to(input, "cuda" if device is None else devices.device(device))
+
+
+def item(input: Tensor) -> Any:
+    """The only element, as a Python number."""
+    if input.array.size != 1:
+        raise RuntimeError(f"a Tensor with {input.array.size} elements cannot be converted to Scalar")
+    return input.array.item()
+
+
+def tolist(input: Tensor) -> Any:
+    """Nested lists of Python numbers."""
+    return input.array.tolist()
+
+
+def numpy(input: Tensor, *, force: bool = False) -> Any:
+    """The NumPy array underneath, sharing memory. Raises if the tensor requires grad, unless ``force`` detaches it."""
+    if not force and input.requires_grad:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if not isinstance(input.array, np.ndarray):
+        if not force:
+            raise TypeError(f"can't convert a tensor on {devices.of_array(input.array)} to NumPy: use .cpu() first")
+        return devices.move(input.array, devices.CPU)
+    return input.array
+
+
+def converter(kind: dtypes.dtype) -> Any:
+    """The method that converts to one dtype."""
+
+    def convert(input: Tensor, memory_format: Any = None) -> Tensor:
+        return cast_to(input, kind)  # type: ignore[no-any-return]
+
+    convert.__doc__ = f"The tensor as {kind.name}; itself if it is already."
+    return convert
+
+
+class Real(Function):
+    """y = Re x,   ∂L/∂x = ∂L/∂y."""
+
+    def forward(self, x: Array) -> Array:
+        return x.real.copy()
+
+    def backward(self, grad: Any) -> Any:
+        return grad
+
+
+def real(input: Tensor) -> Tensor:
+    """The real part of each element."""
+    return Real.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)

@@ -1,0 +1,226 @@
+"""x[index] and x[index] = v, with ints, slices, None, Ellipsis, and int and bool tensors, as in NumPy and PyTorch.
+
+An index of ints, slices, None and Ellipsis only selects a *view*: writing through it reaches the tensor, and its
+gradient is put back into zeros. An index with tensors or lists *gathers a copy*: an element may be taken several
+times, so its gradient adds up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.mode import mode
+from metagrad.autograd.variable import Array, Variable, unwrap
+from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
+from metagrad.ops.common import as_tensor, dimension
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class Slice(ViewFunction):
+    """y = x[index], a view;   ∂L/∂x is zeros with ∂L/∂y at the index."""
+
+    def forward(self, x: Array, index: Any) -> Array:
+        self.index, self.shape_in = index, x.shape
+        y = x[index]
+        return y if isinstance(y, np.ndarray) or hasattr(y, "__array_function__") and y.ndim else x[*as_slices(index, x)]
+
+    def backward(self, grad: Any) -> Any:
+        return Embed.on(grad, shape=self.shape_in, index=self.index)
+
+
+def as_slices(index: Any, x: Array) -> tuple[Any, ...]:
+    """The same index with an Ellipsis at its end, which makes NumPy return a 0-d view and not a scalar."""
+    index = index if isinstance(index, tuple) else (index,)
+    return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
+
+
+class Embed(Function):
+    """y is zeros of a given shape with x at the index: the transpose of ``Slice``;   ∂L/∂x = ∂L/∂y[index]."""
+
+    def forward(self, x: Array, shape: tuple[int, ...], index: Any) -> Array:
+        self.index = index
+        y = np.zeros(shape, x.dtype, like=x)
+        y[index] = x
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Slice.on(grad, index=self.index)
+
+
+class Gather(Function):
+    """y = x[index], a copy;   ∂L/∂x adds up the ∂L/∂y of every place an element was taken to."""
+
+    def forward(self, x: Array, index: Any) -> Array:
+        self.index, self.shape_in = index, x.shape
+        return x[index]
+
+    def backward(self, grad: Any) -> Any:
+        return AddAt.on(grad, shape=self.shape_in, index=self.index)
+
+
+class AddAt(Function):
+    """y is zeros of a given shape with x added at the index, repeated places several times; the transpose of ``Gather``."""
+
+    def forward(self, x: Array, shape: tuple[int, ...], index: Any) -> Array:
+        self.index = index
+        y = np.zeros(shape, x.dtype, like=x)
+        np.add.at(y, index, x)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Gather.on(grad, index=self.index)
+
+
+class Put(Function):
+    """y = x with y[index] = v;   ∂L/∂x is ∂L/∂y with zeros at the index,   ∂L/∂v = ∂L/∂y[index]."""
+
+    def forward(self, x: Array, v: Array, index: Any) -> Array:
+        self.index = index
+        y = x.copy()
+        y[index] = v
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Put.on(grad, np.zeros((), grad.dtype), index=self.index), Gather.on(grad, index=self.index)
+
+
+class PutAdd(Function):
+    """y = x with v added at the index, repeated places several times;   ∂L/∂x = ∂L/∂y,   ∂L/∂v = ∂L/∂y[index]."""
+
+    def forward(self, x: Array, v: Array, index: Any) -> Array:
+        self.index = index
+        y = x.copy()
+        np.add.at(y, index, v)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return grad, Gather.on(grad, index=self.index)
+
+
+def _plain(index: Any) -> tuple[Any, bool]:
+    """An index without tensors, and whether it selects a view."""
+    if isinstance(index, tuple):
+        parts = [_plain(i) for i in index]
+        return tuple(p for p, _ in parts), all(basic for _, basic in parts)
+    if isinstance(index, Variable):
+        a = index.array
+        if a.dtype.kind not in "iub":
+            raise IndexError(f"tensors used as indices must be integers or bools, got {index.dtype}")
+        if a.dtype.kind == "b":
+            return a, False
+        return (a.astype(np.int64) if a.dtype.kind == "u" else a), False
+    if isinstance(index, (bool, np.bool_)):
+        return index, False
+    if isinstance(index, slice):
+        if index.step is not None and int(index.step) <= 0:
+            raise ValueError(f"step must be greater than zero, got {index.step}: use flip() to reverse a dimension")
+        parts = [i if i is None else int(i) for i in (index.start, index.stop, index.step)]
+        return slice(*parts), True
+    if index is None or index is Ellipsis:
+        return index, True
+    if isinstance(index, (list, range)):
+        return _plain_list(list(index)), False
+    if hasattr(index, "__index__") and getattr(index, "ndim", 0) == 0:
+        return int(index), True
+    if isinstance(index, np.ndarray) or hasattr(index, "__array_function__"):
+        return index, False
+    raise IndexError(
+        f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
+    )
+
+
+def _plain_list(index: list[Any]) -> Any:
+    array = np.asarray([unwrap(i) if isinstance(i, Variable) else i for i in index])
+    return array.astype(np.int64) if array.size == 0 else array
+
+
+def _checked(input: Tensor, index: Any) -> tuple[Any, bool]:
+    index, basic = _plain(index)
+    count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
+    if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {input.array.ndim}: {count}")
+    return index, basic
+
+
+def getitem(input: Tensor, index: Any) -> Tensor:
+    """``input[index]``: a view for ints, slices, None and Ellipsis; a copy for tensors and lists of ints or bools."""
+    index, basic = _checked(input, index)
+    return Slice.apply(input, index=index) if basic else Gather.apply(input, index=index)
+
+
+def setitem(input: Any, index: Any, value: Any) -> None:
+    """``input[index] = value``, differentiable in both unless recording is off."""
+    index, basic = _checked(input, index)
+    source = as_tensor(value) if not isinstance(value, (list, tuple)) else as_tensor(np.asarray(value))
+    recorded = mode.grad and (input.requires_grad or source.requires_grad)
+    if not recorded:
+        check_writable(input)
+        input.array[index] = _fitting(input, index, source.array)
+        bump(input)
+    elif basic:
+        region = Slice.apply(input, index=index)
+        value_here = as_tensor(source).to(input.dtype)
+        extra = value_here.array.ndim - region.array.ndim
+        if extra > 0:
+            value_here = value_here.reshape(tuple(value_here.shape)[extra:])
+        write(region, Overwrite.apply(region, value_here))
+    else:
+        write(input, Put.apply(input, source.to(input.dtype), index=index))
+
+
+def _fitting(input: Tensor, index: Any, value: Array) -> Array:
+    """The value to store; a complex one cannot go into a real tensor."""
+    if value.dtype.kind == "c" and input.array.dtype.kind != "c":
+        raise RuntimeError(f"value of dtype {value.dtype} cannot be stored in a tensor of dtype {input.dtype}: use .real")
+    return value
+
+
+def index_put_(input: Any, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
+    """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated places count each time."""
+    index, _ = _plain(tuple(indices))
+    op = PutAdd if accumulate else Put
+    return write(input, op.apply(input, as_tensor(values).to(input.dtype), index=index))  # type: ignore[no-any-return]
+
+
+def index_put(input: Tensor, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
+    """A copy of ``input`` with ``copy[indices] = values``; with ``accumulate``, ``+=``."""
+    index, _ = _plain(tuple(indices))
+    return (PutAdd if accumulate else Put).apply(input, as_tensor(values).to(input.dtype), index=index)
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """The slice at ``index`` of dimension ``dim``, without that dimension. A view.
+
+    >>> import metagrad
+    >>> metagrad.arange(6).reshape(2, 3).select(1, 0)
+    tensor([0, 3])
+    """
+    if input.array.ndim == 0:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    d = dimension(dim, input.array.ndim)
+    n = input.array.shape[d]
+    if not -n <= index < n:
+        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}")
+    return Slice.apply(input, index=(*[slice(None)] * d, int(index)))
+
+
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """``length`` slices of dimension ``dim``, from ``start`` on. A view.
+
+    >>> import metagrad
+    >>> metagrad.arange(5).narrow(0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    if input.array.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    d = dimension(dim, input.array.ndim)
+    n, first = input.array.shape[d], int(start)
+    first = first + n if first < 0 else first
+    if not (0 <= first <= n and 0 <= length <= n - first):
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return Slice.apply(input, index=(*[slice(None)] * d, slice(first, first + length)))

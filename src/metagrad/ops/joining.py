@@ -1,0 +1,225 @@
+"""Putting tensors together and taking them apart."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.ops.common import accepts_axis, as_tensor, cast_to, dimension, dimensions, result_type, shape_of
+from metagrad.ops.indexing import getitem, narrow
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class Cat(Function):
+    """y = x₁, x₂, … one after the other along a dimension;   ∂L/∂xᵢ is the part of ∂L/∂y where xᵢ stands."""
+
+    def forward(self, *xs: Array, axis: int) -> Array:
+        self.axis = axis
+        self.ends = list(itertools.accumulate(x.shape[axis] for x in xs))
+        return np.concatenate(xs, axis=axis)
+
+    def backward(self, grad: Any) -> Any:
+        before = (slice(None),) * self.axis
+        starts = [0, *self.ends[:-1]]
+        return tuple(grad[(*before, slice(a, b))] for a, b in zip(starts, self.ends, strict=True))
+
+
+class Stack(Function):
+    """y[i] = xᵢ along a new dimension;   ∂L/∂xᵢ = ∂L/∂y[i]."""
+
+    def forward(self, *xs: Array, axis: int) -> Array:
+        self.axis, self.count = axis, len(xs)
+        return np.stack(xs, axis=axis)
+
+    def backward(self, grad: Any) -> Any:
+        before = (slice(None),) * self.axis
+        return tuple(grad[(*before, i)] for i in range(self.count))
+
+
+class Flip(Function):
+    """y = x in reverse order along dimensions;   ∂L/∂x = ∂L/∂y reversed."""
+
+    def forward(self, x: Array, axis: tuple[int, ...]) -> Array:
+        self.axis = axis
+        return np.flip(x, axis).copy()
+
+    def backward(self, grad: Any) -> Any:
+        return np.flip(grad, self.axis)
+
+
+class Roll(Function):
+    """y = x shifted along dimensions, what falls off one end coming in at the other;   ∂L/∂x = ∂L/∂y shifted back."""
+
+    def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
+        self.shifts, self.axis = shifts, axis
+        return np.roll(x, shifts if axis is not None else shifts[0], axis)
+
+    def backward(self, grad: Any) -> Any:
+        return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)
+
+
+class Clone(Function):
+    """y = x in memory of its own;   ∂L/∂x = ∂L/∂y."""
+
+    def forward(self, x: Array) -> Array:
+        return x.copy(order="C")
+
+    def backward(self, grad: Any) -> Any:
+        return grad
+
+
+def _in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
+    kind = result_type(*tensors)
+    return [cast_to(x, kind) for x in tensors]
+
+
+@accepts_axis
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors one after the other along ``dim``; the other extents must agree. Empty 1-D tensors are skipped.
+
+    >>> import metagrad
+    >>> metagrad.cat([metagrad.tensor([1, 2]), metagrad.tensor([3])])
+    tensor([1, 2, 3])
+    """
+    given = [as_tensor(x) for x in tensors]
+    if not given:
+        raise RuntimeError("cat: expected a non-empty list of tensors")
+    xs = _in_one_dtype(given)
+    if any(x.array.ndim == 0 for x in xs):
+        raise RuntimeError("zero-dimensional tensor cannot be concatenated: use stack()")
+    used = [x for x in xs if x.array.shape != (0,)] or xs[:1]
+    axis = dimension(dim, used[0].array.ndim)
+    first = used[0].array.shape
+    for i, x in enumerate(used):
+        shape = x.array.shape
+        if len(shape) != len(first) or any(a != b for d, (a, b) in enumerate(zip(shape, first, strict=True)) if d != axis):
+            raise RuntimeError(
+                f"cat: sizes of tensors must match except in dimension {axis}: tensor 0 is {tuple(first)}, "
+                f"tensor {i} is {tuple(shape)}"
+            )
+    return Cat.apply(*used, axis=axis)
+
+
+concat = concatenate = cat
+
+
+@accepts_axis
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """Tensors of one shape along a new dimension ``dim``.
+
+    >>> import metagrad
+    >>> metagrad.stack([metagrad.tensor([1, 2]), metagrad.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    given = [as_tensor(x) for x in tensors]
+    if not given:
+        raise RuntimeError("stack: expected a non-empty list of tensors")
+    shapes = {tuple(x.array.shape) for x in given}
+    if len(shapes) > 1:
+        raise RuntimeError(f"stack expects each tensor to be equal size, but got {', '.join(map(str, sorted(shapes)))}")
+    return Stack.apply(*_in_one_dtype(given), axis=dimension(dim, given[0].array.ndim + 1))
+
+
+@accepts_axis
+def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of one size (the last may be smaller), or of the sizes in a list, along ``dim``. Views.
+
+    >>> import metagrad
+    >>> metagrad.split(metagrad.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    d = dimension(dim, tensor.array.ndim)
+    n = tensor.array.shape[d]
+    if isinstance(split_size_or_sections, int):
+        size = split_size_or_sections
+        if size < 0 or (size == 0 and n):
+            raise RuntimeError(f"split expects split_size to be positive, got {size}")
+        sizes = [min(size, n - start) for start in range(0, n, size)] if n else [0]
+    else:
+        sizes = [int(size) for size in split_size_or_sections]
+        if sum(sizes) != n or any(size < 0 for size in sizes):
+            raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
+    starts = itertools.accumulate([0, *sizes[:-1]])
+    return tuple(narrow(tensor, d, start, size) for start, size in zip(starts, sizes, strict=True))
+
+
+@accepts_axis
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most ``chunks`` pieces of one size (the last may be smaller) along ``dim``. Views."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    n = input.array.shape[dimension(dim, input.array.ndim)]
+    return split(input, max(1, -(-n // chunks)), dim) if n else split(input, [0] * chunks, dim)
+
+
+@accepts_axis
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """All slices along ``dim``, without that dimension. Views."""
+    d = dimension(dim, input.array.ndim)
+    if input.array.ndim == 0:
+        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+    return tuple(getitem(input, (*[slice(None)] * d, i)) for i in range(input.array.shape[d]))
+
+
+def flip(input: Tensor, *args: Any, dims: Any = None, axis: Any = None) -> Tensor:
+    """The elements in reverse order along ``dims``. A copy.
+
+    >>> import metagrad
+    >>> metagrad.flip(metagrad.tensor([1, 2, 3]), dims=(0,))
+    tensor([3, 2, 1])
+    """
+    named = dims if axis is None else axis
+    order = shape_of(args if named is None else (named,))
+    return Flip.apply(input, axis=dimensions(order, input.array.ndim) if order else ())
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other."""
+    by = shape_of((shifts,))
+    axis = None if dims is None else tuple(dimension(d, input.array.ndim) for d in shape_of((dims,)))
+    if axis is not None and len(axis) != len(by):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(axis)}")
+    return Roll.apply(input, shifts=by, axis=axis)
+
+
+def repeat(input: Tensor, *sizes: Any) -> Tensor:
+    """The tensor repeated ``sizes[i]`` times along dimension i. A copy.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
+    counts, shape = shape_of(sizes), tuple(input.array.shape)
+    new = len(counts) - len(shape)
+    if new < 0:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    shape = (1,) * new + shape
+    paired = [n for pair in zip(counts, shape, strict=True) for n in pair]
+    ones = [n for m in shape for n in (1, m)]
+    return input.reshape(ones).expand(paired).reshape([c * n for c, n in zip(counts, shape, strict=True)])
+
+
+def tile(input: Tensor, *dims: Any) -> Tensor:
+    """``repeat`` that also takes fewer counts than dimensions."""
+    counts = shape_of(dims)
+    return repeat(input, (1,) * (input.array.ndim - len(counts)) + counts)
+
+
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy in memory of its own; the gradient flows through to the original."""
+    return Clone.apply(input)
+
+
+def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+    """The tensor itself if its elements are in order in memory, otherwise a copy that is."""
+    flags = getattr(input.array, "flags", None)
+    return input if flags is None or flags.c_contiguous else Clone.apply(input)

@@ -1,0 +1,50 @@
+"""Dropout: random zeros while training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.random import numpy_generator
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class Dropout(Function):
+    """y = x · m / (1 − p), m random zeros (with chance p) and ones;   ∂L/∂x = ∂L/∂y · m / (1 − p)."""
+
+    def forward(self, x: Array, p: float) -> Array:
+        keep = np.asarray(1 / (1 - p) if p < 1 else 0, x.real.dtype)
+        drawn = numpy_generator().random(x.shape, np.float32)
+        self.scale = _near((drawn >= p).astype(x.real.dtype) * keep, x)
+        return x * self.scale
+
+    def backward(self, grad: Any) -> Any:
+        return grad * self.scale
+
+
+def _near(a: np.ndarray[Any, Any], x: Array) -> Array:
+    """An array made on the CPU, where x is."""
+    if isinstance(x, np.ndarray):
+        return a
+    return np.asarray(a, like=x)
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, zero each element with probability ``p`` and scale the rest by 1 / (1 − p), so that the
+    expectation stays; otherwise the input itself (Srivastava et al. 2014).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.dropout(metagrad.ones(3), p=0.5, training=False)
+    tensor([1., 1., 1.])
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0:
+        return input
+    out = Dropout.apply(input, p=p)
+    return input.copy_(out) if inplace else out
