@@ -21,10 +21,10 @@ class device:
     """
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
-        if isinstance(type, device):
-            type, index = type.type, type.index if index is None else index
         if isinstance(type, int):
             type, index = "cuda", type
         name, _, number = str(type).partition(":")

@@ -85,7 +85,22 @@ int8, int16, int32, int64 = dtype("int8"), dtype("int16"), dtype("int32"), dtype
 float16, float32, float64 = dtype("float16"), dtype("float32"), dtype("float64")
 complex64, complex128 = dtype("complex64"), dtype("complex128")
 
-ALL = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float16, float32, float64, complex64, complex128)
+ALL = (
+    bool_,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+    int8,
+    int16,
+    int32,
+    int64,
+    float16,
+    float32,
+    float64,
+    complex64,
+    complex128,
+)
 _by_numpy = {d.dtype: d for d in ALL}
 _python_types: dict[Any, dtype] = {bool: bool_, int: int64, float: float32, complex: complex64}
 

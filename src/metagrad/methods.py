@@ -11,17 +11,24 @@ from metagrad import dtypes
 from metagrad.autograd.variable import Variable
 from metagrad.ops import (
     arithmetic,
+    choice,
     comparison,
     conversion,
     creation,
+    cumulative,
+    division,
+    exponential,
+    extremum,
     gathering,
     indexing,
     inplace,
     joining,
-    pointwise,
+    norms,
     reduction,
+    rounding,
     sampling,
     sorting,
+    trigonometry,
     views,
 )
 from metagrad.ops import matmul as products
@@ -29,7 +36,7 @@ from metagrad.ops import softmax as softmaxes
 from metagrad.ops.inplace import in_place
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    pass
 
 
 class Methods(Variable):
@@ -41,46 +48,46 @@ class Methods(Variable):
     add = arithmetic.add
     sub = subtract = arithmetic.sub
     mul = multiply = arithmetic.mul
-    div = divide = true_divide = arithmetic.div
-    floor_divide = arithmetic.floor_divide
-    remainder = arithmetic.remainder
-    fmod = arithmetic.fmod
+    div = divide = true_divide = division.div
+    floor_divide = division.floor_divide
+    remainder = division.remainder
+    fmod = division.fmod
     pow = arithmetic.pow
     neg = negative = arithmetic.neg
     positive = arithmetic.positive
     square = arithmetic.square
     addcmul = arithmetic.addcmul
-    addcdiv = arithmetic.addcdiv
+    addcdiv = division.addcdiv
     lerp = arithmetic.lerp
-    maximum = pointwise.maximum
-    minimum = pointwise.minimum
+    maximum = choice.maximum
+    minimum = choice.minimum
 
     # functions of one element
-    exp = pointwise.exp
-    expm1 = pointwise.expm1
-    log = pointwise.log
-    log2 = pointwise.log2
-    log10 = pointwise.log10
-    log1p = pointwise.log1p
-    sqrt = pointwise.sqrt
-    rsqrt = pointwise.rsqrt
-    reciprocal = pointwise.reciprocal
-    sin = pointwise.sin
-    cos = pointwise.cos
-    tan = pointwise.tan
-    tanh = pointwise.tanh
-    sigmoid = pointwise.sigmoid
-    relu = pointwise.relu
-    abs = absolute = pointwise.abs
-    clamp = clip = pointwise.clamp
-    clamp_min = pointwise.clamp_min
-    clamp_max = pointwise.clamp_max
-    floor = pointwise.floor
-    ceil = pointwise.ceil
-    trunc = fix = pointwise.trunc
-    round = pointwise.round
-    frac = pointwise.frac
-    sign = pointwise.sign
+    exp = exponential.exp
+    expm1 = exponential.expm1
+    log = exponential.log
+    log2 = exponential.log2
+    log10 = exponential.log10
+    log1p = exponential.log1p
+    sqrt = exponential.sqrt
+    rsqrt = exponential.rsqrt
+    reciprocal = exponential.reciprocal
+    sin = trigonometry.sin
+    cos = trigonometry.cos
+    tan = trigonometry.tan
+    tanh = trigonometry.tanh
+    sigmoid = trigonometry.sigmoid
+    relu = choice.relu
+    abs = absolute = choice.abs
+    clamp = clip = choice.clamp
+    clamp_min = choice.clamp_min
+    clamp_max = choice.clamp_max
+    floor = rounding.floor
+    ceil = rounding.ceil
+    trunc = fix = rounding.trunc
+    round = rounding.round
+    frac = rounding.frac
+    sign = rounding.sign
 
     # comparison and logic
     eq, ne, lt, le = comparison.eq, comparison.ne, comparison.lt, comparison.le
@@ -106,17 +113,17 @@ class Methods(Variable):
     var = reduction.var
     std = reduction.std
     prod = reduction.prod
-    amax = reduction.amax
-    amin = reduction.amin
-    max = reduction.max
-    min = reduction.min
-    argmax = reduction.argmax
-    argmin = reduction.argmin
+    amax = extremum.amax
+    amin = extremum.amin
+    max = extremum.max
+    min = extremum.min
+    argmax = extremum.argmax
+    argmin = extremum.argmin
     all = reduction.all
     any = reduction.any
     count_nonzero = reduction.count_nonzero
-    cumsum = reduction.cumsum
-    norm = reduction.norm
+    cumsum = cumulative.cumsum
+    norm = norms.norm
     softmax = softmaxes.softmax
     log_softmax = softmaxes.log_softmax
     logsumexp = softmaxes.logsumexp
@@ -209,30 +216,30 @@ class Methods(Variable):
     add_ = in_place(arithmetic.add)
     sub_ = subtract_ = in_place(arithmetic.sub)
     mul_ = multiply_ = in_place(arithmetic.mul)
-    div_ = divide_ = true_divide_ = in_place(arithmetic.div)
-    floor_divide_ = in_place(arithmetic.floor_divide)
-    remainder_ = in_place(arithmetic.remainder)
+    div_ = divide_ = true_divide_ = in_place(division.div)
+    floor_divide_ = in_place(division.floor_divide)
+    remainder_ = in_place(division.remainder)
     pow_ = in_place(arithmetic.pow)
     neg_ = in_place(arithmetic.neg)
     square_ = in_place(arithmetic.square)
     addcmul_ = in_place(arithmetic.addcmul)
-    addcdiv_ = in_place(arithmetic.addcdiv)
+    addcdiv_ = in_place(division.addcdiv)
     lerp_ = in_place(arithmetic.lerp)
-    exp_ = in_place(pointwise.exp)
-    log_ = in_place(pointwise.log)
-    sqrt_ = in_place(pointwise.sqrt)
-    rsqrt_ = in_place(pointwise.rsqrt)
-    reciprocal_ = in_place(pointwise.reciprocal)
-    sin_, cos_ = in_place(pointwise.sin), in_place(pointwise.cos)
-    tanh_ = in_place(pointwise.tanh)
-    sigmoid_ = in_place(pointwise.sigmoid)
-    relu_ = in_place(pointwise.relu)
-    abs_ = in_place(pointwise.abs)
-    clamp_ = clip_ = in_place(pointwise.clamp)
-    clamp_min_ = in_place(pointwise.clamp_min)
-    clamp_max_ = in_place(pointwise.clamp_max)
-    floor_, ceil_ = in_place(pointwise.floor), in_place(pointwise.ceil)
-    round_ = in_place(pointwise.round)
+    exp_ = in_place(exponential.exp)
+    log_ = in_place(exponential.log)
+    sqrt_ = in_place(exponential.sqrt)
+    rsqrt_ = in_place(exponential.rsqrt)
+    reciprocal_ = in_place(exponential.reciprocal)
+    sin_, cos_ = in_place(trigonometry.sin), in_place(trigonometry.cos)
+    tanh_ = in_place(trigonometry.tanh)
+    sigmoid_ = in_place(trigonometry.sigmoid)
+    relu_ = in_place(choice.relu)
+    abs_ = in_place(choice.abs)
+    clamp_ = clip_ = in_place(choice.clamp)
+    clamp_min_ = in_place(choice.clamp_min)
+    clamp_max_ = in_place(choice.clamp_max)
+    floor_, ceil_ = in_place(rounding.floor), in_place(rounding.ceil)
+    round_ = in_place(rounding.round)
     masked_fill_ = in_place(gathering.masked_fill)
     scatter_ = in_place(gathering.scatter)
     scatter_add_ = in_place(gathering.scatter_add)

@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import device as devices
-from metagrad import dtypes
 from metagrad.autograd import engine
 from metagrad.autograd.function import Handle
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.device import device as Device
+from metagrad.device import of_array
 from metagrad.methods import Methods
-from metagrad.ops import arithmetic, comparison, conversion, creation, indexing, joining, matmul, pointwise, sampling
+from metagrad.ops import (
+    arithmetic,
+    choice,
+    comparison,
+    conversion,
+    creation,
+    division,
+    indexing,
+    joining,
+    matmul,
+    sampling,
+)
 from metagrad.printing import format_tensor
 
 if TYPE_CHECKING:
@@ -58,7 +69,9 @@ class Tensor(Methods):
     # NumPy asks the operand with the higher priority first: `array * tensor` is the tensor's business
     __array_priority__ = 1000
 
-    def __new__(cls, data: Any = (), *more: int, requires_grad: bool = False, dtype: Any = None, device: Any = None) -> Tensor:
+    def __new__(
+        cls, data: Any = (), *more: int, requires_grad: bool = False, dtype: Any = None, device: Any = None
+    ) -> Tensor:
         """A tensor of data; several ints are a shape, to be filled, as in PyTorch."""
         if more:
             source = creation.empty(data, *more, dtype=dtype, device=device)
@@ -93,9 +106,9 @@ class Tensor(Methods):
     ndimension = dim
 
     @property
-    def device(self) -> devices.device:
+    def device(self) -> Device:
         """Where the numbers are."""
-        return devices.of_array(self.array)
+        return of_array(self.array)
 
     @property
     def is_cuda(self) -> bool:
@@ -191,7 +204,7 @@ class Tensor(Methods):
 
     # ------------------------------------------------ Python's protocols
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self) -> str:
         return format_tensor(self)
 
     def __format__(self, spec: str) -> str:
@@ -236,7 +249,9 @@ class Tensor(Methods):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.grad_fn is not None:
-            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support deepcopy: detach() it first")
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support deepcopy: detach() it first"
+            )
         copied = object.__new__(type(self))
         memo[id(self)] = copied
         copied.array, copied.grad, copied._hooks, copied._view = self.array.copy(), None, None, None
@@ -253,7 +268,7 @@ class Tensor(Methods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         array = conversion.numpy(self)
-        return np.array(array, dtype, copy=copy)  # type: ignore[no-any-return]
+        return np.array(array, dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         from metagrad.interop import apply_ufunc
@@ -293,13 +308,13 @@ class Tensor(Methods):
     __rsub__ = arithmetic.rsub
     __mul__ = arithmetic.mul
     __rmul__ = arithmetic.mul
-    __truediv__ = arithmetic.div
-    __floordiv__ = arithmetic.floor_divide
-    __mod__ = arithmetic.remainder
+    __truediv__ = division.div
+    __floordiv__ = division.floor_divide
+    __mod__ = division.remainder
     __pow__ = arithmetic.pow
     __neg__ = arithmetic.neg
     __pos__ = arithmetic.positive
-    __abs__ = pointwise.abs
+    __abs__ = choice.abs
     __matmul__ = matmul.matmul
     __invert__ = comparison.bitwise_not
     __and__ = __rand__ = comparison.bitwise_and
@@ -315,15 +330,15 @@ class Tensor(Methods):
     __setitem__ = indexing.setitem
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return arithmetic.div(other, self)
+        return division.div(other, self)
 
     __rdiv__ = __rtruediv__
 
     def __rfloordiv__(self, other: Any) -> Tensor:
-        return arithmetic.floor_divide(other, self)
+        return division.floor_divide(other, self)
 
     def __rmod__(self, other: Any) -> Tensor:
-        return arithmetic.remainder(other, self)
+        return division.remainder(other, self)
 
     def __rpow__(self, other: Any) -> Tensor:
         return arithmetic.pow(other, self)

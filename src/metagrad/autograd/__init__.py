@@ -14,6 +14,8 @@
 """
 
 from metagrad.autograd.engine import backward, grad
+from metagrad.autograd.function import Function
+from metagrad.autograd.gradcheck import gradcheck, gradgradcheck
 from metagrad.autograd.mode import (
     enable_grad,
     inference_mode,
@@ -22,6 +24,4 @@ from metagrad.autograd.mode import (
     no_grad,
     set_grad_enabled,
 )
-from metagrad.autograd.function import Function
-from metagrad.autograd.gradcheck import gradcheck, gradgradcheck
 from metagrad.autograd.observe import detect_anomaly, is_anomaly_enabled, set_detect_anomaly

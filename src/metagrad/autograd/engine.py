@@ -292,7 +292,7 @@ def _unshared(found: dict[Any, Any], lent: list[Any]) -> dict[Any, Any]:
     return found
 
 
-def _accumulate(leaf: Variable, g: Any) -> None:
+def _accumulate(leaf: Any, g: Any) -> None:
     """Add to ``leaf.grad``: in place if the sweep was not recorded, as PyTorch does."""
     if leaf.grad is None:
         leaf.grad = g if isinstance(g, Variable) else wrap(g)

@@ -210,9 +210,7 @@ def _several(
     return outs
 
 
-def _origin(
-    array: Array, inputs: tuple[Any, ...], outputs: tuple[Variable, ...]
-) -> tuple[int | None, list[int], int]:
+def _origin(array: Array, inputs: tuple[Any, ...], outputs: tuple[Variable, ...]) -> tuple[int | None, list[int], int]:
     """Where a saved array came from, (input number | OUTPUT - i | None), and its version counter with its value now.
 
     The counter tells a later sweep whether the array was overwritten; the place lets a sweep that records itself

@@ -130,7 +130,9 @@ def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: 
         raise ValueError("gradcheck expects at least one input tensor to require gradient")
     for x in chosen:
         if x.array.dtype not in (np.float64, np.complex128):
-            raise ValueError(f"gradcheck needs float64 inputs, finite differences lose half of the digits; got {x.dtype}")
+            raise ValueError(
+                f"gradcheck needs float64 inputs, finite differences lose half of the digits; got {x.dtype}"
+            )
     outputs = _differentiable(func(*inputs))
     if not outputs:
         with_grad = [o for o in _as_tuple(func(*inputs)) if isinstance(o, Variable) and o.array.dtype.kind in "fc"]
@@ -143,10 +145,16 @@ def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: 
             cotangents = [_drawn(source, o.array) for o in outputs]
             direction = _drawn(source, x.array)
             (found,) = grad(
-                _differentiable(func(*inputs)), x, [wrap(u) for u in cotangents], allow_unused=True, materialize_grads=True
+                _differentiable(func(*inputs)),
+                x,
+                [wrap(u) for u in cotangents],
+                allow_unused=True,
+                materialize_grads=True,
             )
             if tuple(found.shape) != tuple(x.shape) or found.dtype != x.dtype:
-                raise GradcheckError(f"input {i} is {tuple(x.shape)} {x.dtype}, its gradient {tuple(found.shape)} {found.dtype}")
+                raise GradcheckError(
+                    f"input {i} is {tuple(x.shape)} {x.dtype}, its gradient {tuple(found.shape)} {found.dtype}"
+                )
             analytical = _inner(found.array, direction)
             ahead, behind = (_moved(func, inputs, x, step * direction) for step in (eps, -eps))
             numerical = sum(_inner(u, a - b) for u, a, b in zip(cotangents, ahead, behind, strict=True)) / (2 * eps)

@@ -23,8 +23,8 @@ class AnomalyError(RuntimeError):
 
 
 def _first_nan(arrays: Any) -> Any:
-    for a in arrays if isinstance(arrays, (tuple, list)) else (arrays,):
-        a = getattr(a, "array", a)
+    for given in arrays if isinstance(arrays, (tuple, list)) else (arrays,):
+        a: Any = getattr(given, "array", given)
         if hasattr(a, "dtype") and a.dtype.kind in "fc" and bool(np.isnan(a).any()):
             return a
     return None
@@ -168,7 +168,9 @@ class debug_mode:
         """The ops in order, with shapes and times in milliseconds, and the totals by kind."""
         rows = [("op", "inputs", "output", "forward ms", "backward ms")]
         for r in self.rows:
-            rows.append((r.op, r.inputs, r.output, f"{r.forward:.3f}", "" if r.backward is None else f"{r.backward:.3f}"))
+            rows.append(
+                (r.op, r.inputs, r.output, f"{r.forward:.3f}", "" if r.backward is None else f"{r.backward:.3f}")
+            )
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
         lines.insert(1, "  ".join("-" * w for w in widths))

@@ -143,7 +143,7 @@ def _through_twin(node: Function, grads: tuple[Any, ...]) -> tuple[Any, ...]:
     """Gradients of a fast kernel by way of its plain twin, which can be differentiated any number of times."""
     from metagrad.autograd.engine import grad
 
-    inputs, params = node.twin_arguments  # type: ignore[attr-defined]
+    inputs, params = node.twin_arguments
     joined = [_own_copy(node, i, x) for i, x in enumerate(inputs)]
     outputs = type(node).twin(*joined, **params)  # type: ignore[misc]
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)

@@ -35,7 +35,17 @@ class Variable:
     ==================  ==========================================================================================
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_grad_fn", "_hooks", "_requires_grad", "_version", "_view", "array", "grad")
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_grad_fn",
+        "_hooks",
+        "_requires_grad",
+        "_version",
+        "_view",
+        "array",
+        "grad",
+    )
 
     tensor_class: ClassVar[Any]
 

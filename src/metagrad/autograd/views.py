@@ -58,13 +58,24 @@ class ViewFunction(Function):
         x = inputs[0]
         out = super().apply(*inputs, **params)
         if shares_memory(out.array, x.array):
-            out._version = x._version
-            view = x._view
-            if view is None:
-                out._view = View(x, ((cls, params),), mode.grad)
-            else:
-                out._view = View(view.base, (*view.path, (cls, params)), mode.grad and view.recorded)
+            _mark_view(out, x, (cls, params))
         return out
+
+
+def _mark_view(out: Any, of: Any, step: Step) -> None:
+    out._version = of._version
+    view = of._view
+    if view is None:
+        out._view = View(of, (step,), mode.grad)
+    else:
+        out._view = View(view.base, (*view.path, step), mode.grad and view.recorded)
+
+
+def views_of(x: Any, pieces: tuple[Any, ...], op: type[Function], indices: list[Any]) -> tuple[Any, ...]:
+    """The pieces of ``x``, results of one op, marked as views: piece i is what ``op`` makes of x with index i."""
+    for piece, index in zip(pieces, indices, strict=True):
+        _mark_view(piece, x, (op, {"index": index}))
+    return pieces
 
 
 def shares_memory(view: Array, of: Array) -> bool:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import device as devices
 from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
+from metagrad.device import CPU, move, of_array
+from metagrad.device import device as Device
 from metagrad.ops.common import as_tensor, cast_to
 from metagrad.ops.joining import clone
 
@@ -20,28 +21,34 @@ if TYPE_CHECKING:
 class Move(Function):
     """y = x on another device;   ∂L/∂x = ∂L/∂y, brought back."""
 
-    def forward(self, x: Array, to: devices.device) -> Array:
-        self.home = devices.of_array(x)
-        return devices.move(x, to)
+    def forward(self, x: Array, to: Device) -> Array:
+        self.home = of_array(x)
+        return move(x, to)
 
     def backward(self, grad: Any) -> Any:
         return Move.on(grad, to=self.home)
 
 
-def _target(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any]:
+def target_of(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any]:
     """What ``to`` was asked for: its arguments may come as a dtype, a device, both, or another tensor."""
     for a in args:
         if isinstance(a, Variable):
-            dtype, device = a.dtype, devices.of_array(a.array)
-        elif isinstance(a, (str, devices.device)) or a.__class__ is int:
+            dtype, device = a.dtype, of_array(a.array)
+        elif isinstance(a, (str, Device)) or a.__class__ is int:
             device = a
         elif a is not None and not isinstance(a, bool):
             dtype = a
-    return None if dtype is None else dtypes.of(dtype), None if device is None else devices.device(device)
+    return None if dtype is None else dtypes.of(dtype), None if device is None else Device(device)
 
 
 def to(
-    input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False, memory_format: Any = None
+    input: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """The tensor in another dtype or on another device; itself, if nothing changes and no copy is asked for.
 
@@ -49,9 +56,9 @@ def to(
     >>> metagrad.tensor([1, 2]).to(metagrad.float32)
     tensor([1., 2.])
     """
-    kind, where = _target(args, dtype, device)
+    kind, where = target_of(args, dtype, device)
     out = input
-    if where is not None and where.type != devices.of_array(input.array).type:
+    if where is not None and where.type != of_array(input.array).type:
         out = Move.apply(out, to=where)
     if kind is not None:
         out = cast_to(out, kind)
@@ -61,8 +68,17 @@ def to(
 def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The tensor in another dtype; without an argument, the name of its class in PyTorch's style."""
     if dtype is None:
-        names = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int",
-                 "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool"}
+        names = {
+            "float32": "Float",
+            "float64": "Double",
+            "float16": "Half",
+            "int64": "Long",
+            "int32": "Int",
+            "int16": "Short",
+            "int8": "Char",
+            "uint8": "Byte",
+            "bool": "Bool",
+        }
         return f"metagrad.{names.get(input.dtype.name, input.dtype.name)}Tensor"
     return cast_to(input, dtypes.of(dtype))
 
@@ -79,7 +95,7 @@ def cpu(input: Tensor) -> Tensor:
 
 def cuda(input: Tensor, device: Any = None) -> Tensor:
     """The tensor in a GPU's memory; raises, saying what is missing, where there is none."""
-    return to(input, "cuda" if device is None else devices.device(device))
+    return to(input, "cuda" if device is None else Device(device))
 
 
 def item(input: Tensor) -> Any:
@@ -100,8 +116,8 @@ def numpy(input: Tensor, *, force: bool = False) -> Any:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     if not isinstance(input.array, np.ndarray):
         if not force:
-            raise TypeError(f"can't convert a tensor on {devices.of_array(input.array)} to NumPy: use .cpu() first")
-        return devices.move(input.array, devices.CPU)
+            raise TypeError(f"can't convert a tensor on {of_array(input.array)} to NumPy: use .cpu() first")
+        return move(input.array, CPU)
     return input.array
 
 

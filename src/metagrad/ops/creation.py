@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import device as devices
 from metagrad import dtypes
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.device import device as Device
+from metagrad.device import move
 from metagrad.ops.common import shape_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def finished(array: Array, dtype: Any = None, device: Any = None, requires_grad:
     if dtype is not None:
         array = array.astype(dtypes.of(dtype).dtype, copy=False)
     if device is not None:
-        array = devices.move(array, devices.device(device))
+        array = move(array, Device(device))
     out = wrap(array)
     if requires_grad:
         out.requires_grad = True
@@ -66,7 +67,9 @@ def to_array(data: Any, dtype: Any = None) -> Array:
         if dtype is None and not isinstance(data, np.generic):
             array = _inferred(array, data)
     if array.dtype == object or array.dtype.kind in "USMmV":
-        raise TypeError(f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed")
+        raise TypeError(
+            f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
+        )
     return array.astype(dtypes.of(dtype or array.dtype).dtype, copy=False)
 
 
@@ -87,7 +90,9 @@ def _holds_arrays(data: Any) -> bool:
     return isinstance(data, (Variable, np.ndarray, np.generic))
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A new leaf tensor with a copy of ``data``: a number, nested lists, an array, or a tensor.
 
     dtype: inferred if None. Python ints become int64, floats the default dtype (float32), bools bool; arrays and
@@ -101,7 +106,12 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
     metagrad.float32
     """
     array = to_array(data, dtype)
-    return finished(array.copy() if isinstance(data, (Variable, np.ndarray)) or array.base is not None else array, None, device, requires_grad)
+    return finished(
+        array.copy() if isinstance(data, (Variable, np.ndarray)) or array.base is not None else array,
+        None,
+        device,
+        requires_grad,
+    )
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
@@ -171,9 +181,15 @@ def _size(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
     return shape
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """One number everywhere; its own dtype unless told otherwise."""
-    kind = dtypes.of_scalar(unwrap(fill_value).item() if isinstance(fill_value, Variable) else fill_value) if dtype is None else dtypes.of(dtype)
+    kind = (
+        dtypes.of_scalar(unwrap(fill_value).item() if isinstance(fill_value, Variable) else fill_value)
+        if dtype is None
+        else dtypes.of(dtype)
+    )
     return finished(np.full(_size((size,), options), unwrap(fill_value), kind.dtype), None, device, requires_grad)
 
 
@@ -182,55 +198,95 @@ def _like(function: Any, input: Tensor, dtype: Any, device: Any, requires_grad: 
     return finished(array, None, device, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def zeros_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Zeros with the shape and dtype of another tensor."""
     return _like(np.zeros_like, input, dtype, device, requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def ones_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Ones with the shape and dtype of another tensor."""
     return _like(np.ones_like, input, dtype, device, requires_grad)
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def empty_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Unfilled memory with the shape and dtype of another tensor."""
     return _like(np.empty_like, input, dtype, device, requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def full_like(
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """One number everywhere, with the shape and dtype of another tensor."""
     return _like(lambda a, dtype: np.full_like(a, unwrap(fill_value), dtype=dtype), input, dtype, device, requires_grad)
 
 
-def new_zeros(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def new_zeros(
+    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Zeros of any shape with this tensor's dtype and device."""
     return new_full(input, _size(size, options), 0, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def new_ones(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def new_ones(
+    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Ones of any shape with this tensor's dtype and device."""
     return new_full(input, _size(size, options), 1, dtype=dtype, device=device, requires_grad=requires_grad)
 
 
-def new_empty(input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def new_empty(
+    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Unfilled memory of any shape with this tensor's dtype and device."""
     kind = input.dtype if dtype is None else dtypes.of(dtype)
     return finished(np.empty(_size(size, options), kind.dtype, like=input.array), None, device, requires_grad)
 
 
-def new_full(input: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def new_full(
+    input: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """One number everywhere, in any shape, with this tensor's dtype and device."""
     kind = input.dtype if dtype is None else dtypes.of(dtype)
     array = np.full(_size((size,), options), unwrap(fill_value), kind.dtype, like=input.array)
     return finished(array, None, device, requires_grad)
 
 
-def new_tensor(input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def new_tensor(
+    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """``tensor(data)`` with this tensor's dtype and device."""
     return tensor(data, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """The numbers from ``start`` to ``end`` (excluded) in steps of ``step``; ``arange(n)`` counts from 0.
 
     int64 if all three are integers, else the default dtype.
@@ -241,7 +297,7 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
     """
     if end is None:
         start, end = 0, start
-    start, end, step = (v.item() if isinstance(v, Variable) or isinstance(v, np.generic) else v for v in (start, end, step))  # type: ignore[attr-defined]
+    start, end, step = (unwrap(v).item() if isinstance(v, (Variable, np.generic)) else v for v in (start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -253,7 +309,16 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, dev
     return finished(array.astype(kind.dtype), None, device, requires_grad)
 
 
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def linspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
 
     >>> import metagrad
@@ -262,10 +327,14 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any
     """
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
-    return finished(np.linspace(unwrap(start), unwrap(end), steps, dtype=_float(dtype).dtype), None, device, requires_grad)
+    return finished(
+        np.linspace(unwrap(start), unwrap(end), steps, dtype=_float(dtype).dtype), None, device, requires_grad
+    )
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """The n × m matrix with ones on the diagonal, zeros elsewhere."""
     return finished(np.eye(n, m, dtype=_float(dtype).dtype), None, device, requires_grad)
 

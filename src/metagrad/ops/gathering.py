@@ -9,9 +9,9 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.ops.choice import where
 from metagrad.ops.common import accepts_axis, as_tensor, converted, dimension
 from metagrad.ops.indexing import Gather, Put, PutAdd, getitem
-from metagrad.ops.pointwise import where
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -130,10 +130,13 @@ def _along(input: Any, dim: int, index: Any) -> tuple[int, tuple[Array, ...]]:
         raise RuntimeError(f"expected an integer index tensor (int64), got {index.dtype}")
     shape = tuple(input.array.shape)
     if i.ndim != len(shape) and not (i.ndim <= 1 and len(shape) <= 1):
-        raise RuntimeError(f"Index tensor must have the same number of dimensions as input tensor: {i.ndim} and {len(shape)}")
+        raise RuntimeError(
+            f"Index tensor must have the same number of dimensions as input tensor: {i.ndim} and {len(shape)}"
+        )
     if i.size and (i.min() < 0 or i.max() >= (shape[axis] if shape else 1)):
         raise RuntimeError(
-            f"index out of bounds: indices go from {i.min()} to {i.max()}, dimension {axis} has size {shape[axis] if shape else 1}"
+            f"index out of bounds: indices go from {i.min()} to {i.max()}, "
+            f"dimension {axis} has size {shape[axis] if shape else 1}"
         )
     grid = list(np.indices(i.shape, sparse=True)) if isinstance(i, np.ndarray) else _grid(i)
     if i.ndim:
@@ -167,7 +170,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 @accepts_axis
-def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] = src[i][j]`` for dim 0, and so on; src may be a number."""
     return _scattered(input, dim, index, value if src is None else src, {None: Put, "add": PutAdd}[reduce])
 
@@ -187,8 +192,10 @@ def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, op: type[Functi
     axis, grid = _along(input, dim, index)
     if isinstance(src, Variable):
         if src.dtype != input.dtype:
-            raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}")
-        src = getitem(src, tuple(slice(0, n) for n in index.array.shape))
+            raise RuntimeError(
+                f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
+            )
+        src = getitem(as_tensor(src), tuple(slice(0, n) for n in index.array.shape))
     else:
         src = converted(src, input.dtype)
     return op.apply(input, src, index=grid)
@@ -203,7 +210,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     rows = index.array.reshape(-1)
     n = input.array.shape[axis] if input.array.ndim else 1
     if rows.size and (rows.min() < 0 or rows.max() >= n):
-        raise IndexError(f"index out of range in self: indices go from {rows.min()} to {rows.max()}, dimension {axis} has size {n}")
+        raise IndexError(
+            f"index out of range in self: indices go from {rows.min()} to {rows.max()}, dimension {axis} has size {n}"
+        )
     if not input.array.ndim:
         return input.clone()
     return Gather.apply(input, index=(*[slice(None)] * axis, rows))
@@ -217,7 +226,9 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     tensor([0., 2.])
     """
     if mask.dtype is not dtypes.bool_:
-        raise RuntimeError(f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()")
+        raise RuntimeError(
+            f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
+        )
     value = unwrap(value) if not isinstance(value, Variable) else value
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")

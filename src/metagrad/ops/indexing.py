@@ -27,7 +27,9 @@ class Slice(ViewFunction):
     def forward(self, x: Array, index: Any) -> Array:
         self.index, self.shape_in = index, x.shape
         y = x[index]
-        return y if isinstance(y, np.ndarray) or hasattr(y, "__array_function__") and y.ndim else x[*as_slices(index, x)]
+        return (
+            y if isinstance(y, np.ndarray) or hasattr(y, "__array_function__") and y.ndim else x[*as_slices(index, x)]
+        )
 
     def backward(self, grad: Any) -> Any:
         return Embed.on(grad, shape=self.shape_in, index=self.index)
@@ -119,8 +121,7 @@ def _plain(index: Any) -> tuple[Any, bool]:
     if isinstance(index, slice):
         if index.step is not None and int(index.step) <= 0:
             raise ValueError(f"step must be greater than zero, got {index.step}: use flip() to reverse a dimension")
-        parts = [i if i is None else int(i) for i in (index.start, index.stop, index.step)]
-        return slice(*parts), True
+        return slice(*[i if i is None else int(i) for i in (index.start, index.stop, index.step)]), True
     if index is None or index is Ellipsis:
         return index, True
     if isinstance(index, (list, range)):
@@ -176,7 +177,9 @@ def setitem(input: Any, index: Any, value: Any) -> None:
 def _fitting(input: Tensor, index: Any, value: Array) -> Array:
     """The value to store; a complex one cannot go into a real tensor."""
     if value.dtype.kind == "c" and input.array.dtype.kind != "c":
-        raise RuntimeError(f"value of dtype {value.dtype} cannot be stored in a tensor of dtype {input.dtype}: use .real")
+        raise RuntimeError(
+            f"value of dtype {value.dtype} cannot be stored in a tensor of dtype {input.dtype}: use .real"
+        )
     return value
 
 
@@ -205,7 +208,9 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     d = dimension(dim, input.array.ndim)
     n = input.array.shape[d]
     if not -n <= index < n:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}"
+        )
     return Slice.apply(input, index=(*[slice(None)] * d, int(index)))
 
 

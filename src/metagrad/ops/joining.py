@@ -10,8 +10,9 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
+from metagrad.autograd.views import views_of
 from metagrad.ops.common import accepts_axis, as_tensor, cast_to, dimension, dimensions, result_type, shape_of
-from metagrad.ops.indexing import getitem, narrow
+from metagrad.ops.indexing import Slice
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -41,6 +42,34 @@ class Stack(Function):
     def backward(self, grad: Any) -> Any:
         before = (slice(None),) * self.axis
         return tuple(grad[(*before, i)] for i in range(self.count))
+
+
+class Split(Function):
+    """y₁, y₂, … = x cut into pieces along a dimension, as views;   ∂L/∂x is the ∂L/∂yᵢ one after the other.
+
+    One node for all pieces: were each piece a ``Slice`` of its own, each gradient would be put into zeros as large as x.
+    """
+
+    def forward(self, x: Array, sizes: tuple[int, ...], axis: int) -> tuple[Array, ...]:
+        self.axis = axis
+        before = (slice(None),) * axis
+        ends = itertools.accumulate(sizes)
+        return tuple([x[(*before, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True)])
+
+    def backward(self, *grads: Any) -> Any:
+        return np.concatenate(grads, axis=self.axis)
+
+
+class Unbind(Function):
+    """y₁, y₂, … = the slices of x along a dimension, as views;   ∂L/∂x stacks the ∂L/∂yᵢ."""
+
+    def forward(self, x: Array, axis: int) -> tuple[Array, ...]:
+        self.axis = axis
+        before = (slice(None),) * axis
+        return tuple([x[(*before, i, ...)] for i in range(x.shape[axis])])
+
+    def backward(self, *grads: Any) -> Any:
+        return np.stack(grads, axis=self.axis)
 
 
 class Flip(Function):
@@ -99,7 +128,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     first = used[0].array.shape
     for i, x in enumerate(used):
         shape = x.array.shape
-        if len(shape) != len(first) or any(a != b for d, (a, b) in enumerate(zip(shape, first, strict=True)) if d != axis):
+        if len(shape) != len(first) or any(
+            a != b for d, (a, b) in enumerate(zip(shape, first, strict=True)) if d != axis
+        ):
             raise RuntimeError(
                 f"cat: sizes of tensors must match except in dimension {axis}: tensor 0 is {tuple(first)}, "
                 f"tensor {i} is {tuple(shape)}"
@@ -147,8 +178,9 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
         sizes = [int(size) for size in split_size_or_sections]
         if sum(sizes) != n or any(size < 0 for size in sizes):
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
-    starts = itertools.accumulate([0, *sizes[:-1]])
-    return tuple(narrow(tensor, d, start, size) for start, size in zip(starts, sizes, strict=True))
+    before, ends = (slice(None),) * d, itertools.accumulate(sizes)
+    places = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
+    return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, places) if sizes else ()
 
 
 @accepts_axis
@@ -166,7 +198,10 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     d = dimension(dim, input.array.ndim)
     if input.array.ndim == 0:
         raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
-    return tuple(getitem(input, (*[slice(None)] * d, i)) for i in range(input.array.shape[d]))
+    if not input.array.shape[d]:
+        return ()
+    places = [(*[slice(None)] * d, i) for i in range(input.array.shape[d])]
+    return views_of(input, Unbind.apply_many(input, axis=d), Slice, places)
 
 
 def flip(input: Tensor, *args: Any, dims: Any = None, axis: Any = None) -> Tensor:

@@ -74,14 +74,15 @@ def matmul(input: Tensor, other: Any) -> Tensor:
     >>> metagrad.matmul(metagrad.tensor([[1.0, 2.0]]), metagrad.tensor([[3.0], [4.0]]))
     tensor([[11.]])
     """
-    x, y = input, other
-    if not isinstance(y, Variable) or not isinstance(x, Variable):
-        kind = type(y if isinstance(x, Variable) else x).__name__
+    if not isinstance(other, Variable) or not isinstance(input, Variable):
+        kind = type(other if isinstance(input, Variable) else input).__name__
         raise TypeError(f"matmul(): both operands must be tensors, got {kind}")
+    x: Any = input
+    y: Any = other
     _same_dtype("matmul", x, y)
     a, b = x.array, y.array
     if a.ndim == 0 or b.ndim == 0:
-        raise RuntimeError("both arguments to matmul need to be at least 1D, but they are {}D and {}D".format(a.ndim, b.ndim))
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     inner = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]
     if inner[0] != inner[1]:
         raise RuntimeError(

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import device as devices
 from metagrad import dtypes
 from metagrad.autograd.variable import Array, unwrap, wrap
 from metagrad.autograd.views import write
+from metagrad.device import move, of_array
 from metagrad.ops.common import shape_of
 from metagrad.ops.creation import finished
 from metagrad.random import Generator, numpy_generator
@@ -23,7 +23,7 @@ def uniform_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generat
     """Uniform numbers in [0, 1) as an array."""
     source = numpy_generator(generator)
     if kind in (dtypes.float32, dtypes.float64):
-        return source.random(shape, dtype=kind.dtype)  # type: ignore[arg-type]
+        return source.random(shape, dtype=kind.dtype)
     return source.random(shape, dtype=np.float32).astype(kind.dtype)
 
 
@@ -34,14 +34,16 @@ def normal_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generato
         parts = source.standard_normal((*shape, 2)) * math.sqrt(0.5)
         return (parts[..., 0] + 1j * parts[..., 1]).astype(kind.dtype)
     if kind in (dtypes.float32, dtypes.float64):
-        return source.standard_normal(shape, dtype=kind.dtype)  # type: ignore[arg-type]
+        return source.standard_normal(shape, dtype=kind.dtype)
     return source.standard_normal(shape, dtype=np.float32).astype(kind.dtype)
 
 
 def _kind(dtype: Any) -> dtypes.dtype:
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
     if kind.category < 2:
-        raise RuntimeError(f"random numbers of this distribution are floating-point, dtype={kind} was asked for: use randint")
+        raise RuntimeError(
+            f"random numbers of this distribution are floating-point, dtype={kind} was asked for: use randint"
+        )
     return kind
 
 
@@ -49,17 +51,44 @@ def _shape(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
     return shape_of((named["size"],) if "size" in named else size)
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Uniform random numbers in [0, 1)."""
-    return finished(np.asarray(uniform_array(_shape(size, options), _kind(dtype), generator)), None, device, requires_grad)
+    return finished(
+        np.asarray(uniform_array(_shape(size, options), _kind(dtype), generator)), None, device, requires_grad
+    )
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Standard normal random numbers: mean 0, variance 1."""
-    return finished(np.asarray(normal_array(_shape(size, options), _kind(dtype), generator)), None, device, requires_grad)
+    return finished(
+        np.asarray(normal_array(_shape(size, options), _kind(dtype), generator)), None, device, requires_grad
+    )
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Random integers from ``low`` to ``high`` (excluded); ``randint(high, size)`` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
@@ -69,34 +98,68 @@ def randint(low: int, high: Any = None, size: Any = None, *, generator: Generato
     return finished(np.asarray(array), dtypes.int64 if dtype is None else dtype, device, requires_grad)
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """The numbers 0 to n − 1 in random order."""
-    return finished(numpy_generator(generator).permutation(n), dtypes.int64 if dtype is None else dtype, device, requires_grad)
+    return finished(
+        numpy_generator(generator).permutation(n), dtypes.int64 if dtype is None else dtype, device, requires_grad
+    )
 
 
 def _drawn_like(draw: Any, input: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
     array = np.asarray(draw(tuple(input.shape), _kind(input.dtype if dtype is None else dtype), None))
-    return finished(array, None, devices.of_array(input.array) if device is None else device, requires_grad)
+    return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def rand_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Uniform random numbers in [0, 1) with the shape and dtype of another tensor."""
     return _drawn_like(uniform_array, input, dtype, device, requires_grad)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def randn_like(
+    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
     """Standard normal random numbers with the shape and dtype of another tensor."""
     return _drawn_like(normal_array, input, dtype, device, requires_grad)
 
 
-def randint_like(input: Tensor, low: int, high: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def randint_like(
+    input: Tensor,
+    low: int,
+    high: Any = None,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Random integers with the shape and dtype of another tensor."""
     if high is None:
         low, high = 0, low
-    return randint(low, high, tuple(input.shape), dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return randint(
+        low,
+        high,
+        tuple(input.shape),
+        dtype=input.dtype if dtype is None else dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **options: Any,
+) -> Tensor:
     """Normal random numbers with given means and standard deviations, numbers or tensors."""
     m, s = unwrap(mean), unwrap(std)
     if np.any(np.asarray(s) < 0):
@@ -116,7 +179,9 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     return wrap(np.asarray(drawn).astype(input.array.dtype))
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Tensor:
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
     """Indices drawn with probabilities in proportion to each row of weights (n) or (rows, n): int64."""
     weights = np.asarray(input.array, np.float64)
     if weights.ndim not in (1, 2):
@@ -142,8 +207,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
 
 
 def _fill(input: Any, array: Array) -> Any:
-    where = devices.of_array(input.array)
-    return write(input, wrap(devices.move(np.asarray(array).astype(input.array.dtype, copy=False), where)))
+    where = of_array(input.array)
+    return write(input, wrap(move(np.asarray(array).astype(input.array.dtype, copy=False), where)))
 
 
 def uniform_(input: Any, from_: float = 0, to: float = 1, *, generator: Generator | None = None) -> Any:
@@ -175,5 +240,7 @@ def random_(input: Any, from_: int = 0, to: int | None = None, *, generator: Gen
     """Fill with random integers from ``from`` to ``to`` (excluded), or over the dtype's whole exact range."""
     if to is None:
         kind = input.array.dtype
-        to = 2 if kind.kind == "b" else int(np.iinfo(kind).max) if kind.kind in "iu" else 2 ** (np.finfo(kind).nmant + 1)
+        to = (
+            2 if kind.kind == "b" else int(np.iinfo(kind).max) if kind.kind in "iu" else 2 ** (np.finfo(kind).nmant + 1)
+        )
     return _fill(input, numpy_generator(generator).integers(from_, to, tuple(input.shape)))

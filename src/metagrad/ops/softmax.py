@@ -89,7 +89,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     """
     x, axis = _prepared(input, dim, dtype)
     if not x.array.ndim:
-        return softmax(x.unsqueeze(0), 0).squeeze(0)  # type: ignore[no-any-return]
+        return softmax(x.unsqueeze(0), 0).squeeze(0)
     return Softmax.apply(x, axis=axis)
 
 
@@ -103,7 +103,7 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     """
     x, axis = _prepared(input, dim, dtype)
     if not x.array.ndim:
-        return log_softmax(x.unsqueeze(0), 0).squeeze(0)  # type: ignore[no-any-return]
+        return log_softmax(x.unsqueeze(0), 0).squeeze(0)
     return LogSoftmax.apply(x, axis=axis)
 
 

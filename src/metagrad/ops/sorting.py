@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array, wrap
 from metagrad.ops.common import accepts_axis, dimension
-from metagrad.ops.reduction import Along, ValuesAndIndices
+from metagrad.ops.extremum import Along, ValuesAndIndices
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -62,7 +62,11 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
 
 
 def unique(
-    input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
 ) -> Any:
     """The different elements in order; also each element's place among them, and how often each occurs, if asked for."""
     found = np.unique(input.array, return_inverse=True, return_counts=True, axis=dim)

@@ -91,7 +91,9 @@ def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     if -1 in size:
         known = math.prod(n for n in size if n != -1)
         if known == 0 and count == 0:
-            raise RuntimeError(f"cannot reshape tensor of 0 elements into shape {size}: the unspecified dimension is ambiguous")
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {size}: the unspecified dimension is ambiguous"
+            )
         if known == 0 or count % known:
             raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
         return tuple(count // known if n == -1 else n for n in size)
@@ -255,7 +257,9 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     size, shape = shape_of(sizes), tuple(input.array.shape)
     new = len(size) - len(shape)
     if new < 0:
-        raise RuntimeError(f"expand: the number of sizes ({len(size)}) must be at least the tensor's dimensions ({len(shape)})")
+        raise RuntimeError(
+            f"expand: the number of sizes ({len(size)}) must be at least the tensor's dimensions ({len(shape)})"
+        )
     full = [shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(size)]
     for i, n in enumerate(shape):
         if n not in (1, full[new + i]):

@@ -1,0 +1,136 @@
+"""Activation functions. Those of ``metagrad.ops`` (relu, sigmoid, tanh, softmax, …) are here too, under PyTorch's names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.ops import choice
+from metagrad.ops import softmax as softmaxes
+from metagrad.ops.choice import where
+from metagrad.ops.common import floating
+from metagrad.ops.sampling import rand_like
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class LogSigmoid(Function):
+    """y = ln σ(x) = min(x, 0) − ln(1 + e^−|x|),   ∂L/∂x = ∂L/∂y · (1 − e^y)."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return -grad * np.expm1(y)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """ln σ(x), without overflow or loss of digits for large ±x.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.logsigmoid(metagrad.tensor([-1000.0, 0.0]))
+    tensor([-1.0000e+03, -6.9315e-01])
+    """
+    return LogSigmoid.apply(floating(input))
+
+
+def _given_back(input: Tensor, output: Tensor, inplace: bool) -> Tensor:
+    return input.copy_(output) if inplace else output
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(x, 0)."""
+    return _given_back(input, choice.relu(input), inplace)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(x, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
+    """x limited to [min_val, max_val]."""
+    return _given_back(input, input.clamp(min_val, max_val), inplace)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where x > 0, else negative_slope · x (Maas et al. 2013)."""
+    return _given_back(input, where(input > 0, input, input * negative_slope), inplace)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, else α (eˣ − 1) (Clevert et al. 2016)."""
+    return _given_back(input, where(input > 0, input, alpha * input.clamp(max=0).expm1()), inplace)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """s · elu(x, α) with the s and α that keep mean 0 and variance 1 through layers (Klambauer et al. 2017)."""
+    return _given_back(input, 1.0507009873554805 * elu(input, 1.6732632423543772), inplace)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x σ(x) (Elfwing et al. 2018)."""
+    return _given_back(input, input * input.sigmoid(), inplace)
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """ln(1 + e^βx) / β, and x itself where βx > threshold."""
+    scaled = input * beta
+    result: Tensor = where(scaled > threshold, input, -logsigmoid(-scaled) / beta)
+    return result
+
+
+def softsign(input: Tensor) -> Tensor:
+    """x / (1 + |x|)."""
+    return input / (1 + input.abs())
+
+
+def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """softmax(−x)."""
+    return softmax(-input, dim, dtype=dtype)
+
+
+def _dim(name: str, dim: int | None, axis: int | None, input: Tensor) -> int:
+    """The dimension asked for; without one, PyTorch's old habit of choosing by the number of dimensions."""
+    chosen = dim if axis is None else axis
+    if chosen is None:
+        import warnings
+
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. Add dim=X as an argument.", stacklevel=3
+        )
+        return 0 if input.ndim in (0, 1, 3) else 1
+    return chosen
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
+) -> Tensor:
+    """e^xᵢ / Σⱼ e^xⱼ along a dimension."""
+    return softmaxes.softmax(input, _dim("softmax", dim, axis, input), dtype=dtype)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
+) -> Tensor:
+    """xᵢ − ln Σⱼ e^xⱼ along a dimension."""
+    return softmaxes.log_softmax(input, _dim("log_softmax", dim, axis, input), dtype=dtype)
+
+
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
+    """A sample of one-hot vectors, relaxed so that it has a gradient; ``hard`` rounds it, and keeps that gradient
+    (Jang et al. 2017)."""
+    noise = -(-rand_like(logits).clamp(1e-38).log()).log()
+    soft = softmaxes.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    best = soft.argmax(dim, keepdim=True)
+    one_hot = soft.detach().new_zeros(tuple(soft.shape)).scatter(dim, best, 1.0)
+    return one_hot - soft.detach() + soft

@@ -1,0 +1,347 @@
+"""Loss functions: how far a prediction is from the truth, as one number to make small.
+
+``reduction`` is "mean", "sum", or "none" for the loss of every element.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.nn.functional.activation import logsigmoid
+from metagrad.ops.choice import where
+from metagrad.ops.softmax import log_softmax
+from metagrad.ops.views import broadcast_tensors
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class Pick(Function):
+    """yᵢ = x[i, cᵢ]: from every row the element of its class;   ∂L/∂x is zeros with ∂L/∂yᵢ at [i, cᵢ]."""
+
+    def forward(self, x: Array, classes: Array) -> Array:
+        self.classes, self.shape_in = classes, x.shape
+        return x[np.arange(len(classes), like=x), classes]
+
+    def backward(self, grad: Any) -> Any:
+        return PutBack.on(grad, self.classes, shape=self.shape_in), None
+
+
+class PutBack(Function):
+    """y is zeros with xᵢ at [i, cᵢ]: the transpose of ``Pick``."""
+
+    def forward(self, x: Array, classes: Array, shape: tuple[int, int]) -> Array:
+        self.classes = classes
+        y = np.zeros(shape, x.dtype, like=x)
+        y[np.arange(len(classes), like=x), classes] = x
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Pick.on(grad, self.classes), None
+
+
+class BinaryCrossEntropy(Function):
+    """l = −y ln x − (1 − y) ln(1 − x), logarithms held above −100;   ∂L/∂x = ∂L/∂l · (x − y) / (x (1 − x))."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        with np.errstate(divide="ignore"):
+            return -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        grad_x = grad * (x - y) / np.maximum(x * (1 - x), 1e-12)
+        return grad_x, grad * (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) if self.needs[1] else None
+
+
+def _reduced(loss: Tensor, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction != "none":
+        raise ValueError(f"{reduction} is not a valid value for reduction: use 'mean', 'sum' or 'none'")
+    return loss
+
+
+def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction that PyTorch's two old arguments stand for, where they are given."""
+    if size_average is None and reduce is None:
+        return reduction
+    warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=3)
+    if reduce is False:
+        return "none"
+    return "sum" if size_average is False else "mean"
+
+
+def _matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Prediction and truth in one shape; a broadcast is allowed, but usually a mistake, and said."""
+    if tuple(input.shape) != tuple(target.shape):
+        warnings.warn(
+            f"{name}: using a target size ({tuple(target.shape)}) that is different to the input size "
+            f"({tuple(input.shape)}). This will likely lead to incorrect results due to broadcasting.",
+            stacklevel=3,
+        )
+        input, target = broadcast_tensors(input, target)
+    return input, target
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """(x − y)²; input and target (*). With ``weight`` (*) the mean is weighted.
+
+    >>> import metagrad
+    >>> mse_loss(metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+    input, target = _matched("mse_loss", input, target)
+    loss = (input - target).square()
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if weight is not None:
+        loss = loss * weight
+        if reduction == "mean":
+            return loss.sum() / weight.sum()
+    return _reduced(loss, reduction)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """|x − y|; input and target (*). With ``weight`` (*) the mean is weighted."""
+    input, target = _matched("l1_loss", input, target)
+    loss = (input - target).abs()
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if weight is not None:
+        loss = loss * weight
+        if reduction == "mean":
+            return loss.sum() / weight.sum()
+    return _reduced(loss, reduction)
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015)."""
+    if beta < 0:
+        raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
+    input, target = _matched("smooth_l1_loss", input, target)
+    d = (input - target).abs()
+    loss = d if beta == 0 else where(d < beta, d.square() / (2 * beta), d - beta / 2)
+    return _reduced(loss, legacy_reduction(size_average, reduce, reduction))
+
+
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+) -> Tensor:
+    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964)."""
+    if delta <= 0:
+        raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
+    input, target = _matched("huber_loss", input, target)
+    d = (input - target).abs()
+    loss: Tensor = where(d < delta, d.square() / 2, delta * (d - delta / 2))
+    if weight is not None:
+        loss = loss * weight
+        if reduction == "mean":
+            return loss.sum() / weight.sum()
+    return _reduced(loss, reduction)
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """−y ln x − (1 − y) ln(1 − x) for probabilities x; input and target (*) in [0, 1]. Logarithms are held above −100."""
+    if tuple(input.shape) != tuple(target.shape):
+        raise ValueError(
+            f"Using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}) is "
+            "deprecated. Please ensure they have the same size."
+        )
+    x = input.array
+    if x.size and not bool(((x >= 0) & (x <= 1)).all()):
+        raise RuntimeError(
+            "all elements of input should be between 0 and 1: put a sigmoid before it, or use ..._with_logits"
+        )
+    loss = BinaryCrossEntropy.apply(input, target)
+    loss = loss if weight is None else loss * weight
+    return _reduced(loss, legacy_reduction(size_average, reduce, reduction))
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """−p y ln σ(x) − (1 − y) ln(1 − σ(x)) for scores x; p ``pos_weight`` weighs the positive class.
+
+    As 1 − σ(x) = σ(−x) and ln σ(−x) = ln σ(x) − x, this is (1 − y) x − (1 + (p − 1) y) ln σ(x), which does not overflow.
+
+    >>> import metagrad
+    >>> binary_cross_entropy_with_logits(metagrad.tensor([0.0, 1000.0]), metagrad.tensor([1.0, 1.0]))
+    tensor(0.3466)
+    """
+    if tuple(input.shape) != tuple(target.shape):
+        raise ValueError(f"Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})")
+    scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
+    loss = (1 - target) * input - scale * logsigmoid(input)
+    loss = loss if weight is None else loss * weight
+    return _reduced(loss, legacy_reduction(size_average, reduce, reduction))
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """y (ln y − x) for log-probabilities x and probabilities y (or their logarithms); "batchmean" divides by the batch."""
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        positive = target > 0
+        loss = where(positive, target * (where(positive, target, 1.0).log() - input), 0.0)
+    if reduction == "batchmean":
+        return loss.sum() / input.shape[0] if input.ndim else loss.sum()
+    return _reduced(loss, reduction)
+
+
+def nll_loss(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """l = −w_c x_c, c the target's class; the mean is Σ l / Σ w_c over the targets that are not ignored.
+
+    input (N, C, *), or (C), log-probabilities; target (N, *), or (), classes in [0, C), int64; weight (C).
+
+    >>> import metagrad
+    >>> nll_loss(metagrad.tensor([[-0.5, -1.0], [-2.0, -0.1]]), metagrad.tensor([0, 1]))
+    tensor(0.3000)
+    """
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    rows, classes, kept, shape = _by_row(input, target, ignore_index)
+    picked = Pick.apply(rows, classes)
+    per_row = kept if weight is None else kept * weight.array[classes]
+    loss = -picked * rows.new_tensor(per_row)
+    if reduction == "mean":
+        return loss.sum() / float(per_row.sum()) if per_row.any() else loss.sum() / loss.new_zeros(())
+    return loss.reshape(shape) if reduction == "none" else _reduced(loss, reduction)
+
+
+def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array, tuple[int, ...]]:
+    """Scores as rows (M, C), the class of each, 1 or 0 for whether it counts, and the target's shape. All checked."""
+    if input.ndim == 0:
+        raise ValueError("Expected input with 1 or more dimensions: (C), (N, C) or (N, C, *), got a 0-d tensor")
+    shape, class_dim = tuple(input.shape), 0 if input.ndim == 1 else 1
+    expected = shape[:class_dim] + shape[class_dim + 1 :]
+    if tuple(target.shape) != expected:
+        error = ValueError if target.ndim and input.ndim > 1 and target.shape[0] != shape[0] else RuntimeError
+        raise error(
+            f"Expected target size {list(expected)}, got {list(target.shape)}: scores {shape} have their classes in "
+            f"dimension {class_dim}, and the target holds a class for each of the other places"
+        )
+    if target.array.dtype.kind not in "iu":
+        raise RuntimeError(
+            f"expected class numbers as an integer tensor (int64), got {target.dtype}: use target.long()"
+        )
+    count = shape[class_dim]
+    rows = (input.movedim(1, -1) if input.ndim > 2 else input).reshape(-1, count) if count else input.reshape(0, 0)
+    classes = target.array.reshape(-1)
+    counted = classes != ignore_index
+    outside = counted & ((classes < 0) | (classes >= count))
+    if bool(outside.any()):
+        raise IndexError(
+            f"Target {int(classes[outside][0])} is out of bounds: there are {count} classes, from 0 to {count - 1}"
+        )
+    return rows, np.where(counted, classes, 0), counted.astype(input.array.dtype), expected
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """−ln softmax(x)_c, c the target's class: ``nll_loss`` of ``log_softmax``.
+
+    input (N, C, *), or (C), scores. target: classes (N, *), int64, or probabilities of the input's shape. weight (C).
+    label_smoothing ε: the truth is mixed with the uniform distribution, (1 − ε) y + ε/C (Szegedy et al. 2016).
+
+    >>> import metagrad
+    >>> cross_entropy(metagrad.tensor([[0.0, 0.0], [0.0, 100.0]]), metagrad.tensor([0, 1]))
+    tensor(0.3466)
+    """
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    class_dim = 0 if input.ndim == 1 else 1
+    log_p = log_softmax(input, class_dim)
+    if target.array.dtype.kind == "f":
+        return _against_probabilities(log_p, target, weight, class_dim, reduction, label_smoothing)
+    loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if not label_smoothing:
+        return loss
+    rows, classes, kept, shape = _by_row(log_p, target, ignore_index)
+    uniform = -(rows if weight is None else rows * weight).sum(1) * rows.new_tensor(kept)
+    if reduction == "mean":
+        smooth = uniform.sum() / float((kept if weight is None else kept * weight.array[classes]).sum())
+    else:
+        smooth = uniform.reshape(shape) if reduction == "none" else uniform.sum()
+    return (1 - label_smoothing) * loss + smooth * (label_smoothing / rows.shape[1])
+
+
+def _against_probabilities(
+    log_p: Tensor, target: Tensor, weight: Tensor | None, class_dim: int, reduction: str, label_smoothing: float
+) -> Tensor:
+    if tuple(target.shape) != tuple(log_p.shape):
+        raise RuntimeError(
+            f"Expected floating point type for target with class probabilities to have the input's shape "
+            f"{tuple(log_p.shape)}, got {tuple(target.shape)}"
+        )
+    count = log_p.shape[class_dim]
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / count
+    loss = log_p * target
+    if weight is not None:
+        loss = loss * weight.reshape((count,) + (1,) * (log_p.ndim - class_dim - 1))
+    loss = -loss.sum(class_dim)
+    return loss.sum() / max(1, loss.numel()) if reduction == "mean" else _reduced(loss, reduction)

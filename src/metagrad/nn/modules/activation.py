@@ -1,0 +1,182 @@
+"""Activation functions as modules; the formulas are in ``metagrad.nn.functional``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.nn import functional as F
+from metagrad.nn.modules.module import Module
+from metagrad.tensor import Tensor
+
+
+class _Elementwise(Module):
+    """A function of one tensor, with settings that are printed."""
+
+    _settings: tuple[str, ...] = ()
+
+    def extra_repr(self) -> str:
+        """The settings, as they are printed."""
+        shown = [f"{name}={getattr(self, name)}" for name in self._settings]
+        return ", ".join(shown + (["inplace=True"] if getattr(self, "inplace", False) else []))
+
+
+class Sigmoid(_Elementwise):
+    """σ(x) = 1 / (1 + e⁻ˣ)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """σ(x)."""
+        return F.sigmoid(input)
+
+
+class Tanh(_Elementwise):
+    """tanh x."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Hyperbolic tangent."""
+        return F.tanh(input)
+
+
+class ReLU(_Elementwise):
+    """max(x, 0).
+
+    >>> import metagrad
+    >>> metagrad.nn.ReLU()(metagrad.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """max(x, 0)."""
+        return F.relu(input, self.inplace)
+
+
+class Hardtanh(_Elementwise):
+    """x limited to [min_val, max_val]."""
+
+    _settings: tuple[str, ...] = ("min_val", "max_val")
+
+    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        if not max_val > min_val:
+            raise AssertionError(f"max_val must be larger than min_val, got {max_val} and {min_val}")
+        self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x within its limits."""
+        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+
+
+class ReLU6(Hardtanh):
+    """min(max(x, 0), 6)."""
+
+    _settings = ()
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+
+class LeakyReLU(_Elementwise):
+    """x where x > 0, else negative_slope · x (Maas et al. 2013)."""
+
+    _settings = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__()
+        self.negative_slope, self.inplace = negative_slope, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The leaky maximum."""
+        return F.leaky_relu(input, self.negative_slope, self.inplace)
+
+
+class ELU(_Elementwise):
+    """x where x > 0, else α (eˣ − 1) (Clevert et al. 2016)."""
+
+    _settings = ("alpha",)
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha, self.inplace = alpha, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The exponential linear unit."""
+        return F.elu(input, self.alpha, self.inplace)
+
+
+class SELU(ReLU):
+    """The scaled ELU that keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The scaled exponential linear unit."""
+        return F.selu(input, self.inplace)
+
+
+class SiLU(ReLU):
+    """x σ(x) (Elfwing et al. 2018)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x σ(x)."""
+        return F.silu(input, self.inplace)
+
+
+class Softplus(_Elementwise):
+    """ln(1 + e^βx) / β, and x itself where βx > threshold."""
+
+    _settings = ("beta", "threshold")
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta, self.threshold = beta, threshold
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The soft maximum of x and 0."""
+        return F.softplus(input, self.beta, self.threshold)
+
+
+class Softsign(_Elementwise):
+    """x / (1 + |x|)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x / (1 + |x|)."""
+        return F.softsign(input)
+
+
+class LogSigmoid(_Elementwise):
+    """ln σ(x)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """ln σ(x)."""
+        return F.logsigmoid(input)
+
+
+class Softmax(_Elementwise):
+    """e^xᵢ / Σⱼ e^xⱼ along ``dim``."""
+
+    _settings = ("dim",)
+
+    def __init__(self, dim: int | None = None, *, axis: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim if axis is None else axis
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Probabilities."""
+        return F.softmax(input, self.dim)
+
+
+class LogSoftmax(Softmax):
+    """xᵢ − ln Σⱼ e^xⱼ along ``dim``."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Log-probabilities."""
+        return F.log_softmax(input, self.dim)
+
+
+class Softmin(Softmax):
+    """softmax(−x) along ``dim``."""
+
+    def forward(self, input: Tensor) -> Any:
+        """Probabilities, the largest for the smallest."""
+        return F.softmin(input, self.dim)

@@ -1,0 +1,31 @@
+"""Dropout as a module."""
+
+from __future__ import annotations
+
+from metagrad.nn.modules.module import Module
+from metagrad.ops.noise import dropout
+from metagrad.tensor import Tensor
+
+
+class Dropout(Module):
+    """While training, zero each element with probability p and scale the rest by 1/(1 − p) (Srivastava et al. 2014).
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> nn.Dropout(0.5).eval()(metagrad.ones(3))
+    tensor([1., 1., 1.])
+    """
+
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        self.p, self.inplace = p, inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random zeros while training, itself otherwise."""
+        return dropout(input, self.p, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        """The settings, as they are printed."""
+        return f"p={self.p}, inplace={self.inplace}"

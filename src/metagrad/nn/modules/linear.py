@@ -1,0 +1,67 @@
+"""Layers that are affine maps."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from metagrad.nn import init
+from metagrad.nn.modules.module import Module
+from metagrad.nn.parameter import Parameter
+from metagrad.ops.creation import empty
+from metagrad.ops.matmul import linear
+from metagrad.tensor import Tensor
+
+
+class Identity(Module):
+    """y = x, whatever arguments it is made with."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input itself."""
+        return input
+
+
+class Linear(Module):
+    """y = x Wᵀ + b.
+
+    x (*, in_features), W ``weight`` (out_features, in_features), b ``bias`` (out_features), y (*, out_features). Both start
+    uniform in ±1/√in_features.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> nn.Linear(3, 2)(metagrad.zeros(5, 3)).shape
+    metagrad.Size([5, 2])
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
+        self.bias: Parameter | None
+        self.register_parameter("bias", Parameter(empty(out_features, device=device, dtype=dtype)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features) if self.in_features > 0 else 0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x Wᵀ + b."""
+        if not input.array.ndim or input.array.shape[-1] != self.in_features:
+            raise RuntimeError(
+                f"Linear(in_features={self.in_features}) got input of shape {tuple(input.shape)}: its last dimension "
+                f"must be {self.in_features}"
+            )
+        return linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The settings, as they are printed."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"

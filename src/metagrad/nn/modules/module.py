@@ -1,0 +1,407 @@
+"""Module: a tree of layers with their parameters and buffers."""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Self
+
+from metagrad.nn.modules.state import IncompatibleKeys, collect_state, load_state
+from metagrad.nn.parameter import Buffer, Parameter
+from metagrad.tensor import Tensor
+
+Hook = Callable[..., Any]
+
+
+class RemovableHandle:
+    """What registering a hook returns; ``remove()`` takes the hook away again."""
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict[int, Any], hook: Any, prepend: bool = False) -> None:
+        self.hooks, self.id = hooks, next(self._ids)
+        hooks[self.id] = hook
+        if prepend and isinstance(hooks, OrderedDict):
+            hooks.move_to_end(self.id, last=False)
+
+    def remove(self) -> None:
+        """Take the hook away; doing it twice does no harm."""
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
+class Module:
+    """The base of every layer and model: assign parameters, buffers and modules as attributes, and write ``forward``.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> class Scale(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = nn.Parameter(metagrad.tensor(2.0))
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> Scale()(metagrad.tensor([1.0, 2.0])).tolist(), list(Scale().state_dict())
+    ([2.0, 4.0], ['factor'])
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+    _hooked = False  # whether any forward or backward hook was ever registered here: calls are direct until then
+
+    def __init__(self) -> None:
+        put = super().__setattr__
+        put("training", True)
+        put("_parameters", {})
+        put("_buffers", {})
+        put("_non_persistent_buffers_set", set())
+        put("_modules", {})
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes: every subclass writes its own."""
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """``forward``, with the hooks around it."""
+        if self._hooked:
+            return self._call_with_hooks(*args, **kwargs)
+        return self.forward(*args, **kwargs)
+
+    # ------------------------------------------------ attributes
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Parameter, Module, Buffer)):
+            if "_parameters" not in self.__dict__:
+                raise AttributeError(f"cannot assign {type(value).__name__} '{name}' before Module.__init__() call")
+            if name not in self._slots_of(value):  # a name keeps its place in the order when it is assigned again
+                self._forget(name)
+            if isinstance(value, Parameter):
+                self.register_parameter(name, value)
+            elif isinstance(value, Buffer):
+                self.register_buffer(name, value, value.persistent)
+            else:
+                self._modules[name] = value
+            return
+        for kind, wanted in (("_parameters", Parameter), ("_modules", Module), ("_buffers", Tensor)):
+            slots = self.__dict__.get(kind)
+            if slots is not None and name in slots:
+                if value is not None and not isinstance(value, wanted):
+                    raise TypeError(
+                        f"cannot assign '{type(value).__name__}' as {kind[1:-1]} '{name}' "
+                        f"({wanted.__name__} or None expected)"
+                    )
+                slots[name] = value
+                return
+        super().__setattr__(name, value)
+
+    def _slots_of(self, value: Any) -> dict[str, Any]:
+        if isinstance(value, Parameter):
+            return self._parameters
+        return self._buffers if isinstance(value, Buffer) else self._modules
+
+    def _forget(self, name: str) -> None:
+        """Free a name for a value of another kind."""
+        self.__dict__.pop(name, None)
+        for slots in (self._parameters, self._buffers, self._modules):
+            slots.pop(name, None)
+        self.__dict__["_non_persistent_buffers_set"].discard(name)
+
+    def __getattr__(self, name: str) -> Any:
+        for kind in ("_parameters", "_buffers", "_modules"):
+            slots = self.__dict__.get(kind)
+            if slots is not None and name in slots:
+                return slots[name]
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __delattr__(self, name: str) -> None:
+        if any(name in slots for slots in (self._parameters, self._buffers, self._modules)):
+            self._forget(name)
+        else:
+            super().__delattr__(name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def _check_name(self, name: str, kind: str, slots: Mapping[str, Any]) -> None:
+        if "_parameters" not in self.__dict__:
+            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+        if not isinstance(name, str):
+            raise TypeError(f"{kind} name should be a string. Got {type(name).__name__}")
+        if "." in name:
+            raise KeyError(f'{kind} name can\'t contain "."')
+        if name == "":
+            raise KeyError(f'{kind} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in slots:
+            raise KeyError(f"attribute '{name}' already exists")
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter, or None to keep the name for one."""
+        self._check_name(name, "parameter", self.__dict__.get("_parameters", {}))
+        if param is not None and not isinstance(param, Parameter):
+            raise TypeError(
+                f"cannot assign '{type(param).__name__}' object to parameter '{name}' "
+                "(metagrad.nn.Parameter or None required)"
+            )
+        if param is not None and param.grad_fn is not None:
+            raise ValueError(
+                f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly."
+            )
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a tensor that is state but not learned; a persistent one is part of the ``state_dict``."""
+        self._check_name(name, "buffer", self.__dict__.get("_buffers", {}))
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise TypeError(
+                f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (metagrad.Tensor or None required)"
+            )
+        self._buffers[name] = tensor
+        (
+            self.__dict__["_non_persistent_buffers_set"].discard
+            if persistent
+            else self.__dict__["_non_persistent_buffers_set"].add
+        )(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Add a child module under a name."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+        self._check_name(name, "module", self.__dict__.get("_modules", {}))
+        self._modules[name] = module
+
+    register_module = add_module
+
+    # ------------------------------------------------ walking the tree
+
+    def named_modules(
+        self, memo: set[Any] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, with their dotted names; each once."""
+        memo = set() if memo is None else memo
+        if self not in memo:
+            if remove_duplicate:
+                memo.add(self)
+            yield prefix, self
+            for name, module in self._modules.items():
+                if module is not None:
+                    yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        """This module and all below it."""
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below this one, with their names; each once."""
+        seen = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below this one."""
+        return (module for _, module in self.named_children())
+
+    def _named(self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        owners = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        for owner, module in owners:
+            for name, tensor in module.__dict__[kind].items():
+                if tensor is not None and not (remove_duplicate and id(tensor) in seen):
+                    seen.add(id(tensor))
+                    yield (f"{owner}.{name}" if owner else name), tensor
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their dotted names; a shared one once."""
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """All parameters; a shared one once."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """All buffers with their dotted names; a shared one once."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """All buffers; a shared one once."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module with a dotted name."""
+        module: Module = self
+        for name in target.split(".") if target else []:
+            found = getattr(module, name, None)
+            if not isinstance(found, Module):
+                raise AttributeError(f"{type(module).__name__} has no submodule `{name}` (looking for `{target}`)")
+            module = found
+        return module
+
+    def _get(self, target: str, kind: str) -> Any:
+        owner, _, name = target.rpartition(".")
+        slots = self.get_submodule(owner).__dict__[kind]
+        if name not in slots:
+            raise AttributeError(f"{type(self).__name__} has no {kind.strip('_')[:-1]} `{target}`")
+        return slots[name]
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter with a dotted name."""
+        return self._get(target, "_parameters")  # type: ignore[no-any-return]
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with a dotted name."""
+        return self._get(target, "_buffers")  # type: ignore[no-any-return]
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call ``fn`` on every module of the tree, children first."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    # ------------------------------------------------ modes, gradients, dtypes
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode (dropout active, …) for the whole tree, or evaluation mode."""
+        if not isinstance(mode, bool):
+            raise ValueError("training mode is expected to be boolean")
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Evaluation mode for the whole tree."""
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Learn all parameters, or freeze them."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or set them to zero."""
+        for p in self.parameters():
+            if p.grad is not None:
+                p.grad = None if set_to_none else p.grad.detach().zero_()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor]) -> Self:
+        """Replace the numbers of every parameter and buffer; the parameters stay the same objects."""
+        for module in self.modules():
+            for p in module._parameters.values():
+                if p is not None:
+                    p.data = fn(p.data)
+                    if p.grad is not None:
+                        p.grad = fn(p.grad.detach())
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    module._buffers[name] = fn(buffer)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move to a device, convert floating-point parameters and buffers to a dtype, or both."""
+        from metagrad.ops.conversion import target_of
+
+        kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
+        if kind is not None and kind.category < 2:
+            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
+        return self._apply(lambda t: t.to(where, kind if t.dtype.category >= 2 else None))
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert all parameters and buffers to a dtype."""
+        return self._apply(lambda t: t.type(dst_type))
+
+    def float(self) -> Self:
+        """Convert floating-point parameters and buffers to float32."""
+        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
+
+    def double(self) -> Self:
+        """Convert floating-point parameters and buffers to float64."""
+        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
+
+    def half(self) -> Self:
+        """Convert floating-point parameters and buffers to float16."""
+        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
+
+    def cpu(self) -> Self:
+        """Move to the CPU's memory."""
+        return self._apply(lambda t: t.cpu())
+
+    def cuda(self, device: Any = None) -> Self:
+        """Move to a GPU's memory; raises, saying what is missing, where there is none."""
+        return self._apply(lambda t: t.cuda(device))
+
+    # ------------------------------------------------ state
+
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        """Dotted names to parameters and persistent buffers, detached but sharing memory (with ``keep_vars`` themselves)."""
+        return collect_state(self, OrderedDict() if destination is None else destination, prefix, keep_vars)
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
+        """Copy a state into the parameters and buffers; ``assign`` takes the given tensors themselves.
+
+        Raises RuntimeError that names every missing key, unexpected key and mismatched shape, before anything has
+        changed; with ``strict=False`` only mismatched shapes are errors, and the keys are returned.
+        """
+        return load_state(self, state_dict, strict, assign)
+
+    # ------------------------------------------------ hooks
+
+    def _hooks_of(self, kind: str) -> OrderedDict[int, Any]:
+        self.__dict__["_hooked"] = True
+        return self.__dict__.setdefault(kind, OrderedDict())  # type: ignore[no-any-return]
+
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before forward; what it returns, if anything, replaces the arguments."""
+        return RemovableHandle(self._hooks_of("_forward_pre_hooks"), (hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after forward; what it returns, if anything, replaces the output."""
+        return RemovableHandle(self._hooks_of("_forward_hooks"), (hook, with_kwargs), prepend)
+
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are known."""
+        return RemovableHandle(self._hooks_of("_backward_hooks"), hook, prepend)
+
+    def _call_with_hooks(self, *args: Any, **kwargs: Any) -> Any:
+        from metagrad.nn.modules.hooks import call_with_hooks
+
+        return call_with_hooks(self, args, kwargs)
+
+    # ------------------------------------------------ printing
+
+    def extra_repr(self) -> str:
+        """The settings to show when the module is printed."""
+        return ""
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr().split("\n") if self.extra_repr() else []
+        children = []
+        for name, module in self._modules.items():
+            first, *rest = repr(module).split("\n")
+            children.append("\n".join([f"({name}): {first}", *("  " + line for line in rest)]))
+        if len(extra) == 1 and not children:
+            return f"{self._get_name()}({extra[0]})"
+        lines = extra + children
+        return self._get_name() + ("(\n  " + "\n  ".join(lines) + "\n)" if lines else "()")

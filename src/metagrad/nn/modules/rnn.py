@@ -1,0 +1,313 @@
+"""Recurrent layers: RNN, LSTM and GRU, stacked and in both directions.
+
+The layers here keep the parameters, check the arguments and put the directions and levels together; what one layer
+does in one direction, step after step, is in ``nn/recurrence.py``.
+
+Legend: T steps, B sequences, I input_size, H hidden_size, P proj_size or else H, L num_layers, D directions (1 or 2).
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from metagrad.nn import init, recurrence
+from metagrad.nn.modules.module import Module
+from metagrad.nn.parameter import Parameter
+from metagrad.nn.recurrence import State
+from metagrad.nn.utils.rnn import PackedSequence
+from metagrad.ops.creation import empty, zeros
+from metagrad.ops.gathering import index_select
+from metagrad.ops.joining import cat, stack
+from metagrad.ops.noise import dropout
+from metagrad.tensor import Tensor
+
+_GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
+
+
+class RNNBase(Module):
+    """What RNN, LSTM and GRU share: their parameters, and how a stack of layers is run.
+
+    Layer l in one direction has ``weight_ih_l{l}`` (G·H, I or D·P), ``weight_hh_l{l}`` (G·H, P), ``bias_ih_l{l}`` and
+    ``bias_hh_l{l}`` (G·H), ``weight_hr_l{l}`` (P, H) with a projection, G gates in one matrix; the backward direction's
+    end in ``_reverse``. All start uniform in ±1/√H.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if isinstance(dropout, bool) or not isinstance(dropout, numbers.Number) or not 0 <= dropout <= 1:
+            raise ValueError(
+                f"dropout should be a number in range [0, 1], the probability of an element being zeroed, got {dropout!r}"
+            )
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(
+                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers "
+                f"greater than 1, but got dropout={dropout} and num_layers={num_layers}",
+                stacklevel=3,
+            )
+        for name, value in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(value, bool):
+                raise TypeError(f"{name} should be of type bool, got: {type(value).__name__}")
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if not isinstance(size, int):
+                raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
+            if size <= 0:
+                raise ValueError(f"{name} must be greater than zero, got {size}")
+        if not 0 <= proj_size < hidden_size:
+            raise ValueError(f"proj_size has to be 0 (no projection) or smaller than hidden_size, got {proj_size}")
+        self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
+        self.bidirectional, self.proj_size = bidirectional, proj_size
+        directions = 2 if bidirectional else 1
+        output_size, gates = proj_size or hidden_size, _GATES[mode] * hidden_size
+        self._names: list[list[str]] = []  # per layer and direction, in the order of ``all_weights``
+        for layer in range(num_layers):
+            inputs = input_size if layer == 0 else output_size * directions
+            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (gates, inputs), "weight_hh": (gates, output_size)}
+            if bias:
+                shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
+            if proj_size:
+                shapes["weight_hr"] = (proj_size, hidden_size)
+            for suffix in ("", "_reverse")[:directions]:
+                self._names.append([f"{kind}_l{layer}{suffix}" for kind in shapes])
+                for name, shape in zip(self._names[-1], shapes.values(), strict=True):
+                    self.register_parameter(name, Parameter(empty(shape, device=device, dtype=dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for parameter in self.parameters():
+            init.uniform_(parameter, -bound, bound)
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters, one list for every layer and direction."""
+        return [[getattr(self, name) for name in names] for names in self._names]
+
+    def flatten_parameters(self) -> None:
+        """Nothing to do: parameters need not lie side by side here. Kept for programs that call it."""
+
+    def extra_repr(self) -> str:
+        """The settings, as they are printed."""
+        text = f"{self.input_size}, {self.hidden_size}"
+        defaults = {
+            "proj_size": 0, "num_layers": 1, "bias": True, "batch_first": False, "dropout": 0, "bidirectional": False,
+        }  # fmt: skip
+        for name, default in defaults.items():
+            if getattr(self, name) != default:
+                text += f", {name}={getattr(self, name)}"
+        return text
+
+    # ------------------------------------------------ running the stack
+
+    def _make_step(self, *weights: Any) -> recurrence.Step:
+        """The step of one cell with the hidden-to-hidden weights of one layer and direction."""
+        if self.mode == "LSTM":
+            return recurrence.lstm_step(*weights)
+        if self.mode == "GRU":
+            return recurrence.gru_step(*weights)
+        return recurrence.rnn_step("tanh" if self.mode == "RNN_TANH" else "relu", *weights)
+
+    def _layer(self, x: Tensor, batch_sizes: list[int], number: int, initial: State) -> tuple[Tensor, State]:
+        """Layer and direction ``number`` over packed steps x."""
+        weights: list[Any] = list(self.all_weights[number])
+        if not self.bias:
+            weights[2:2] = [None, None]
+        reverse = self.bidirectional and number % 2 == 1
+        return recurrence.layer(self._make_step, x, batch_sizes, initial, weights, reverse)
+
+    def _stack(self, x: Tensor, batch_sizes: list[int], initial: State) -> tuple[Tensor, State]:
+        """All layers over packed steps x (Σ Bₜ, I); initial and final states are (L·D, B, H or P)."""
+        directions = 2 if self.bidirectional else 1
+        first = list(zip(*[s.unbind(0) for s in initial], strict=True))
+        last: list[State] = []
+        for layer in range(self.num_layers):
+            if layer and self.dropout:
+                x = dropout(x, self.dropout, self.training)
+            outputs = []
+            for number in range(layer * directions, (layer + 1) * directions):
+                output, state = self._layer(x, batch_sizes, number, first[number])
+                outputs.append(output)
+                last.append(state)
+            x = cat(outputs, 1) if directions == 2 else outputs[0]
+        return x, tuple(stack(parts) for parts in zip(*last, strict=True))
+
+    def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
+        rows = self.num_layers * (2 if self.bidirectional else 1)
+        shapes = [(rows, batch, self.proj_size or self.hidden_size)]
+        return [*shapes, (rows, batch, self.hidden_size)] if self.mode == "LSTM" else shapes
+
+    def _initial(self, given: State | None, batch: int, like: Tensor) -> State:
+        """The given initial states, checked, or zeros."""
+        shapes = self._state_shapes(batch)
+        if given is None:
+            return tuple(zeros(shape, dtype=like.dtype, device=like.device) for shape in shapes)
+        for name, state, shape in zip(("hidden", "cell"), given, shapes, strict=False):
+            if tuple(state.shape) != shape:
+                what = "Expected hidden size" if len(shapes) == 1 else f"Expected {name}[0 or 1] size"
+                raise RuntimeError(
+                    f"{what} {shape}, got {list(state.shape)}: (num_layers * directions, batch, features)"
+                )
+            if state.dtype != like.dtype:
+                raise RuntimeError(
+                    f"the initial {name} state is {state.dtype}, the input {like.dtype}: convert one of them"
+                )
+        return tuple(given)
+
+    def _check_input(self, x: Tensor) -> None:
+        if x.array.shape[-1] != self.input_size:
+            raise RuntimeError(
+                f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.array.shape[-1]}"
+            )
+        weight = self.all_weights[0][0]
+        if x.dtype != weight.dtype:
+            raise ValueError(
+                f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
+                f"input.to({weight.dtype}), or convert model: model.to({x.dtype})"
+            )
+
+    def _run_packed(self, packed: PackedSequence, given: State | None) -> tuple[PackedSequence, State]:
+        self._check_input(packed.data)
+        sizes = packed.batch_sizes.tolist()
+        initial = self._initial(given, sizes[0], packed.data)
+        if given is not None and packed.sorted_indices is not None:
+            initial = tuple(index_select(s, 1, packed.sorted_indices) for s in initial)
+        output, final = self._stack(packed.data, sizes, initial)
+        if packed.unsorted_indices is not None:
+            final = tuple(index_select(s, 1, packed.unsorted_indices) for s in final)
+        return PackedSequence(output, *packed[1:]), final
+
+    def _run(self, x: Any, given: State | None) -> tuple[Any, State]:
+        """Any input the layers accept: packed, batched, or a single sequence (T, I)."""
+        if isinstance(x, PackedSequence):
+            return self._run_packed(x, given)
+        name = type(self).__name__
+        if x.ndim not in (2, 3):
+            raise ValueError(f"{name}: Expected input to be 2D or 3D, got {x.ndim}D tensor instead")
+        batched = x.ndim == 3
+        if given is not None and any(s.ndim != x.ndim for s in given):
+            raise RuntimeError(
+                f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, the initial state should also be "
+                f"{x.ndim}-D but got {' and '.join(f'{s.ndim}-D' for s in given)} tensor"
+            )
+        self._check_input(x)
+        batch_dim = 0 if self.batch_first else 1
+        if not batched:
+            x = x.unsqueeze(batch_dim)
+            given = None if given is None else tuple(s.unsqueeze(1) for s in given)
+        if self.batch_first:
+            x = x.transpose(0, 1)
+        steps, batch = x.array.shape[:2]
+        if steps == 0:
+            raise RuntimeError(f"{name}: expected a sequence of at least one step, got input of 0 steps")
+        initial = self._initial(given, batch, x)
+        output, final = self._stack(x.reshape(steps * batch, self.input_size), [batch] * steps, initial)
+        output = output.reshape(steps, batch, output.array.shape[1])
+        if self.batch_first:
+            output = output.transpose(0, 1)
+        if not batched:
+            return output.squeeze(batch_dim), tuple(s.squeeze(1) for s in final)
+        return output, final
+
+
+class RNN(RNNBase):
+    """The plain recurrent network: hₜ = tanh(W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh), or relu (Elman 1990).
+
+    ``RNN(input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False, dropout=0.0,
+    bidirectional=False)``. Input (T, B, I), or (B, T, I) with batch_first, or one sequence (T, I), or a
+    PackedSequence; h_0 (L·D, B, H), zeros if not given. Returns the output (T, B, D·H) of the last layer, and h_n
+    (L·D, B, H). With ``bidirectional`` every layer reads its input in both directions, and both outputs feed the next;
+    ``dropout`` acts between layers.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> output, h_n = nn.RNN(10, 20, num_layers=2, bidirectional=True)(metagrad.zeros(5, 3, 10))
+    >>> output.shape, h_n.shape
+    (metagrad.Size([5, 3, 40]), metagrad.Size([4, 3, 20]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        if "proj_size" in kwargs:
+            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
+        super().__init__(f"RNN_{nonlinearity.upper()}", input_size, hidden_size, num_layers, *args, **kwargs)
+        self.nonlinearity = nonlinearity
+
+    def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
+        """(output, h_n)."""
+        output, (h,) = self._run(input, None if hx is None else (hx,))
+        return output, h
+
+
+class LSTM(RNNBase):
+    """Long short-term memory (Hochreiter and Schmidhuber 1997), with an optional projection (Sak et al. 2014).
+
+    i, f, o = σ(…), g = tanh(…) of W_ih xₜ + b_ih + W_hh hₜ₋₁ + b_hh;   cₜ = f cₜ₋₁ + i g;   hₜ = o tanh cₜ.
+    The gates stand in the order i, f, g, o in each matrix. ``LSTM(input_size, hidden_size, num_layers=1, bias=True,
+    batch_first=False, dropout=0.0, bidirectional=False, proj_size=0)``. Input as for ``RNN``; the initial state is a pair
+    h_0 (L·D, B, P), c_0 (L·D, B, H). Returns the output (T, B, D·P) and (h_n, c_n).
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> output, (h_n, c_n) = nn.LSTM(10, 20, batch_first=True)(metagrad.zeros(3, 5, 10))
+    >>> output.shape, c_n.shape
+    (metagrad.Size([3, 5, 20]), metagrad.Size([1, 3, 20]))
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__("LSTM", *args, **kwargs)
+
+    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
+        """(output, (h_n, c_n))."""
+        if hx is not None and (isinstance(hx, Tensor) or len(hx) != 2):
+            raise RuntimeError("LSTM: expected the initial state as a pair (h_0, c_0)")
+        output, (h, c) = self._run(input, hx)
+        return output, (h, c)
+
+
+class GRU(RNNBase):
+    """Gated recurrent unit (Cho et al. 2014), with the reset gate after the product.
+
+    r, z = σ(W_i xₜ + b_i + W_h hₜ₋₁ + b_h);   n = tanh(W_in xₜ + b_in + r (W_hn hₜ₋₁ + b_hn));
+    hₜ = (1 − z) n + z hₜ₋₁. The gates stand in the order r, z, n in each matrix. ``GRU(input_size, hidden_size,
+    num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)``. Input and results as for ``RNN``.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> output, h_n = nn.GRU(10, 20)(metagrad.zeros(5, 10))
+    >>> output.shape, h_n.shape
+    (metagrad.Size([5, 20]), metagrad.Size([1, 20]))
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if "proj_size" in kwargs:
+            raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
+        super().__init__("GRU", *args, **kwargs)
+
+    forward: Callable[..., Any] = RNN.forward

@@ -1,0 +1,94 @@
+"""Tables of vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.mode import no_grad
+from metagrad.nn import init
+from metagrad.nn.modules.module import Module
+from metagrad.nn.parameter import Parameter
+from metagrad.ops.creation import empty
+from metagrad.ops.gathering import embedding
+from metagrad.tensor import Tensor
+
+
+class Embedding(Module):
+    """y = W[x]: a learned vector for every token.
+
+    x (*) integers in [0, num_embeddings), W ``weight`` (num_embeddings, embedding_dim), y (*, embedding_dim). W starts
+    standard normal; the row ``padding_idx`` starts at zero and gets no gradient.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> nn.Embedding(10, 3)(metagrad.tensor([[1, 2, 4], [4, 3, 9]])).shape
+    metagrad.Size([2, 3, 3])
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        _freeze: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise AssertionError(
+                    f"padding_idx must be within num_embeddings: got {padding_idx} for {num_embeddings} rows"
+                )
+            padding_idx %= num_embeddings
+        self.num_embeddings, self.embedding_dim, self.padding_idx = num_embeddings, embedding_dim, padding_idx
+        self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
+        if _weight is None:
+            self.weight = Parameter(empty(num_embeddings, embedding_dim, device=device, dtype=dtype), not _freeze)
+            self.reset_parameters()
+        else:
+            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
+                raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
+            self.weight = Parameter(_weight, not _freeze)
+
+    @classmethod
+    def from_pretrained(
+        cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None, **settings: Any
+    ) -> Embedding:
+        """A table of given vectors (num_embeddings, embedding_dim), not learned unless ``freeze=False``."""
+        if embeddings.ndim != 2:
+            raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
+        rows, features = embeddings.shape
+        return cls(rows, features, padding_idx, _weight=embeddings, _freeze=freeze, **settings)
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx] = 0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The rows that the input names."""
+        return embedding(
+            input, self.weight, self.padding_idx, self.max_norm, self.norm_type, self.scale_grad_by_freq, self.sparse
+        )
+
+    def extra_repr(self) -> str:
+        """The settings, as they are printed."""
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        for name, default in (
+            ("padding_idx", None),
+            ("max_norm", None),
+            ("norm_type", 2),
+            ("scale_grad_by_freq", False),
+        ):
+            if getattr(self, name) != default:
+                text += f", {name}={getattr(self, name)}"
+        return text + (", sparse=True" if self.sparse else "")

@@ -1,0 +1,50 @@
+"""Parameters: the tensors a module learns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that a Module registers when it is assigned as an attribute, and that requires grad unless told not to.
+
+    It shares memory with the tensor it is made from.
+
+    >>> import metagrad
+    >>> Parameter(metagrad.ones(2))
+    Parameter containing:
+    tensor([1., 1.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data: Any = (), requires_grad: bool = True) -> Parameter:
+        """A leaf over the memory of ``data``."""
+        self = object.__new__(cls)
+        source = data if isinstance(data, Variable) else Tensor(data)
+        self.array, self.grad, self._hooks, self._view = source.array, None, None, None
+        self._grad_fn, self._version, self._requires_grad = None, [0], False
+        self.requires_grad = requires_grad
+        return self
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+
+class Buffer(Tensor):
+    """A tensor that a Module registers as a buffer when it is assigned as an attribute: state that is not learned."""
+
+    __slots__ = ("persistent",)
+    persistent: bool
+
+    def __new__(cls, data: Any = (), *, persistent: bool = True) -> Buffer:
+        """A leaf over the memory of ``data``; a persistent one is part of the ``state_dict``."""
+        self = object.__new__(cls)
+        source = data if isinstance(data, Variable) else Tensor(data)
+        self.array, self.grad, self._hooks, self._view = source.array, None, None, None
+        self._grad_fn, self._version, self._requires_grad = None, [0], False
+        self.persistent = persistent
+        return self

@@ -1,0 +1,15 @@
+"""``metagrad.nn.utils``: ``rnn`` (padding and packing), gradient clipping, parameters as one vector."""
+
+from metagrad.nn.utils import rnn
+from metagrad.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from metagrad.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "clip_grads_with_norm_",
+    "get_total_norm",
+    "parameters_to_vector",
+    "rnn",
+    "vector_to_parameters",
+]

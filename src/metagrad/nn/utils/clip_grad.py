@@ -1,0 +1,80 @@
+"""Limiting gradients before an optimizer's step (Pascanu et al. 2013)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.mode import no_grad
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.tensor import Tensor
+
+
+def _grads(parameters: Any) -> list[Any]:
+    given = [parameters] if isinstance(parameters, Variable) else parameters
+    return [p.grad for p in given if p.grad is not None]
+
+
+@no_grad()
+def get_total_norm(
+    tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+) -> Tensor:
+    """The norm of all elements of all tensors as one vector: (Σ |x|^p)^(1/p), or max |x| for p = inf."""
+    p, arrays = float(norm_type), [t.array for t in ([tensors] if isinstance(tensors, Variable) else tensors)]
+    if not arrays:
+        return wrap(np.zeros((), np.float32))
+    if p == float("inf"):
+        norms = [np.abs(a).max() for a in arrays]
+        total = norms[0] if len(norms) == 1 else np.stack(norms).max()
+    elif p == 2:
+        total = np.sqrt(sum(np.vdot(a, a).real if a.flags.c_contiguous else (np.abs(a) ** 2).sum() for a in arrays))
+    else:
+        total = sum((np.abs(a) ** p).sum() for a in arrays) ** (1 / p)
+    total = np.asarray(total, arrays[0].real.dtype, like=arrays[0])
+    if error_if_nonfinite and not bool(np.isfinite(total)):
+        raise RuntimeError(
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
+            "To disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+        )
+    return wrap(total)
+
+
+@no_grad()
+def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
+    """Scale all gradients by max_norm / total_norm, if that is below 1."""
+    scale = np.minimum(float(max_norm) / (total_norm.array + 1e-6), 1)
+    for g in _grads(parameters):
+        np.multiply(g.array, scale.astype(g.array.dtype), out=g.array)
+        g._version[0] += 1
+
+
+def clip_grad_norm_(
+    parameters: Any,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scale the gradients of all parameters, in place, so that their total norm is at most ``max_norm``; returns the norm.
+
+    >>> import metagrad
+    >>> p = metagrad.tensor([0.0, 0.0], requires_grad=True)
+    >>> (p * metagrad.tensor([30.0, 40.0])).sum().backward()
+    >>> clip_grad_norm_([p], max_norm=1.0), p.grad
+    (tensor(50.), tensor([0.6000, 0.8000]))
+    """
+    parameters = [parameters] if isinstance(parameters, Variable) else list(parameters)
+    total = get_total_norm(_grads(parameters), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total)
+    return total
+
+
+@no_grad()
+def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
+    """Limit every element of every gradient, in place, to ±clip_value."""
+    limit = float(clip_value)
+    for g in _grads(parameters):
+        np.clip(g.array, -limit, limit, out=g.array)
+        g._version[0] += 1

@@ -1,0 +1,231 @@
+"""Sequences of different lengths in one batch: padded to the longest, or packed without padding.
+
+A ``PackedSequence`` holds the steps one after the other: first step 0 of every sequence, then step 1 of those that
+have one, and so on. With the sequences in order of falling length, each step is a block of rows, of
+``batch_sizes[t]`` sequences. Nothing is computed for padding, and a layer that runs backwards starts at each
+sequence's own end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.ops.creation import full
+from metagrad.ops.gathering import index_select
+from metagrad.ops.indexing import Gather, Put
+from metagrad.ops.joining import Cat, stack
+from metagrad.tensor import Tensor
+
+
+class _Packed(NamedTuple):
+    data: Tensor
+    batch_sizes: Tensor
+    sorted_indices: Tensor | None
+    unsorted_indices: Tensor | None
+
+
+class PackedSequence(_Packed):
+    """A batch of sequences without padding; made by ``pack_padded_sequence`` and ``pack_sequence``.
+
+    data (Σ lengths, *): the steps, time first. batch_sizes (T): how many sequences have a step t, int64. sorted_indices,
+    unsorted_indices (B): the permutation to falling length, and its inverse; None if they came sorted.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        data: Tensor,
+        batch_sizes: Tensor | None = None,
+        sorted_indices: Tensor | None = None,
+        unsorted_indices: Tensor | None = None,
+    ) -> PackedSequence:
+        """Pack steps with their batch sizes; the inverse permutation is worked out if it is not given."""
+        if batch_sizes is None:
+            raise ValueError(
+                "a PackedSequence needs batch_sizes: use pack_padded_sequence or pack_sequence to make one"
+            )
+        if unsorted_indices is None:
+            unsorted_indices = invert_permutation(sorted_indices)
+        return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
+
+    def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
+        """The same with the data in another dtype or on another device."""
+        data = self.data.to(*args, **kwargs)
+        return self if data is self.data else type(self)(data, *self[1:])
+
+    def double(self) -> PackedSequence:
+        """The same with the data in float64."""
+        return type(self)(self.data.double(), *self[1:])
+
+    def float(self) -> PackedSequence:
+        """The same with the data in float32."""
+        return type(self)(self.data.float(), *self[1:])
+
+    def cpu(self) -> PackedSequence:
+        """The same with the data in the CPU's memory."""
+        return self.to("cpu")
+
+    def cuda(self, device: Any = None) -> PackedSequence:
+        """The same with the data in a GPU's memory."""
+        return self.to("cuda" if device is None else device)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the data are in a GPU's memory."""
+        return self.data.is_cuda
+
+
+def invert_permutation(permutation: Tensor | None) -> Tensor | None:
+    """The permutation that undoes one."""
+    return None if permutation is None else wrap(np.argsort(permutation.array, kind="stable"))
+
+
+def pack_padded_sequence(
+    input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+) -> PackedSequence:
+    """Pack a padded batch: keep the first ``lengths[b]`` steps of sequence b.
+
+    input (T, B, *), or (B, T, *) with batch_first; lengths (B), int64, each at least 1 and at most T. With
+    enforce_sorted they must fall; otherwise the sequences are sorted here, and put back by ``pad_packed_sequence``.
+
+    >>> import metagrad
+    >>> packed = pack_padded_sequence(metagrad.tensor([[1, 2, 3], [4, 5, 0]]), [3, 2], batch_first=True)
+    >>> packed.data, packed.batch_sizes
+    (tensor([1, 4, 2, 5, 3]), tensor([2, 2, 1]))
+    """
+    counts = np.asarray(lengths.array if isinstance(lengths, Variable) else list(lengths), np.int64)
+    time_dim, batch_dim = (1, 0) if batch_first else (0, 1)
+    if input.ndim < 2:
+        raise RuntimeError(f"pack_padded_sequence: expected (T, B, *) or (B, T, *), got shape {tuple(input.shape)}")
+    steps, batch = input.shape[time_dim], input.shape[batch_dim]
+    if counts.shape != (batch,):
+        raise RuntimeError(
+            f"Expected `len(lengths)` to be equal to batch_size, but got {counts.size} (batch_size={batch})"
+        )
+    if batch == 0:
+        raise RuntimeError("Cannot pack empty tensors.")
+    if counts.min() <= 0:
+        raise RuntimeError(
+            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
+        )
+    if counts.max() > steps:
+        raise RuntimeError(
+            f"pack_padded_sequence: the longest length is {counts.max()}, but the input has {steps} steps"
+        )
+    order = None
+    if enforce_sorted:
+        if (np.diff(counts) > 0).any():
+            raise RuntimeError(
+                "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
+                f"`enforce_sorted=False` to have it sorted for you. Got {counts.tolist()}"
+            )
+    else:
+        order = wrap(np.argsort(-counts, kind="stable"))
+        counts = counts[order.array]
+        input = index_select(input, batch_dim, order)
+    sizes = batch_sizes_of(counts)
+    t, b = _places(sizes)
+    data = Gather.apply(input, index=(b, t) if batch_first else (t, b))
+    return PackedSequence(data, wrap(sizes), order, None)
+
+
+def batch_sizes_of(lengths: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """How many of the sequences have a step t, for every t."""
+    return (lengths[None, :] > np.arange(lengths.max())[:, None]).sum(axis=1)  # type: ignore[no-any-return]
+
+
+def _places(batch_sizes: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Time and sequence number of every packed row."""
+    t = np.repeat(np.arange(len(batch_sizes)), batch_sizes)
+    b = np.arange(len(t)) - np.repeat(np.cumsum(batch_sizes) - batch_sizes, batch_sizes)
+    return t, b
+
+
+def pad_packed_sequence(
+    sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """The inverse of ``pack_padded_sequence``: the padded batch (T, B, *) or (B, T, *), and the lengths (B), int64.
+
+    padding_value: what stands after a sequence's end. total_length: T, if longer than the longest sequence.
+
+    >>> import metagrad
+    >>> packed = pack_sequence([metagrad.tensor([1, 2, 3]), metagrad.tensor([4])])
+    >>> pad_packed_sequence(packed, batch_first=True)
+    (tensor([[1, 2, 3],
+            [4, 0, 0]]), tensor([3, 1]))
+    """
+    sizes = sequence.batch_sizes.array
+    steps, batch = len(sizes), int(sizes[0])
+    if total_length is not None:
+        if total_length < steps:
+            raise ValueError(
+                "Expected total_length to be at least the length of the longest sequence in input, but got "
+                f"total_length={total_length} and max sequence length being {steps}"
+            )
+        steps = total_length
+    t, b = _places(sizes)
+    features = tuple(sequence.data.shape[1:])
+    shape = (batch, steps, *features) if batch_first else (steps, batch, *features)
+    empty = full(shape, padding_value, dtype=sequence.data.dtype, device=sequence.data.device)
+    padded = Put.apply(empty, sequence.data, index=(b, t) if batch_first else (t, b))
+    lengths = wrap((sizes[:, None] > np.arange(batch)[None, :]).sum(axis=0))
+    if sequence.unsorted_indices is not None:
+        padded = index_select(padded, 0 if batch_first else 1, sequence.unsorted_indices)
+        lengths = index_select(lengths, 0, sequence.unsorted_indices)
+    return padded, lengths
+
+
+def pad_sequence(
+    sequences: Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
+) -> Tensor:
+    """Tensors of different lengths (Lᵢ, *) in one batch (T, B, *), or (B, T, *) with batch_first, T the longest.
+
+    >>> import metagrad
+    >>> pad_sequence([metagrad.tensor([1, 2]), metagrad.tensor([3])], batch_first=True)
+    tensor([[1, 2],
+            [3, 0]])
+    """
+    given = list(sequences)
+    if not given:
+        raise RuntimeError("pad_sequence: received an empty list of sequences")
+    if padding_side not in ("left", "right"):
+        raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}.")
+    features = {tuple(s.shape[1:]) for s in given}
+    if any(s.ndim == 0 for s in given) or len(features) > 1:
+        raise RuntimeError(
+            "pad_sequence: the sequences must agree in all dimensions but the first, got shapes "
+            + ", ".join(str(tuple(s.shape)) for s in given[:8])
+        )
+    steps = max(s.shape[0] for s in given)
+    rows = []
+    for s in given:
+        missing = steps - s.shape[0]
+        if missing:
+            padding = full((missing, *s.shape[1:]), padding_value, dtype=s.dtype, device=s.device)
+            s = Cat.apply(*([s, padding] if padding_side == "right" else [padding, s]), axis=0)
+        rows.append(s)
+    return stack(rows, 0 if batch_first else 1)
+
+
+def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
+    """Pack a list of tensors (Lᵢ, *); with enforce_sorted their lengths must fall."""
+    lengths = [s.shape[0] for s in sequences]
+    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
+
+
+def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
+    """The sequences of a padded batch, each in its own length."""
+    rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
+    counts = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)
+    return [row[:n] for row, n in zip(rows, counts, strict=True)]
+
+
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
+    """The sequences of a packed batch, each in its own length."""
+    padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
+    return unpad_sequence(padded, lengths, batch_first=True)

@@ -1,0 +1,193 @@
+"""Functions that choose: relu, abs, clamp, maximum, where. In the formulas L is the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable
+from metagrad.ops.common import as_tensor, operands
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class Relu(Function):
+    """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.maximum(x, 0)
+        self.positive = y > 0
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return grad * self.positive
+
+
+def relu(input: Tensor) -> Tensor:
+    """Rectified linear unit max(x, 0), element by element; its derivative at 0 is 0.
+
+    >>> import metagrad
+    >>> metagrad.relu(metagrad.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("relu is not defined for bool tensors: convert with .float() or .int() first")
+    return Relu.apply(input)
+
+
+class Abs(Function):
+    """y = |x|,   ∂L/∂x = ∂L/∂y · sgn x (0 at 0)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return np.abs(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * np.sign(x)
+
+
+class ComplexAbs(Function):
+    """y = |x| of complex x,   ∂L/∂x = ∂L/∂y · x / |x| (0 at 0)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return np.abs(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * np.sign(x)
+
+
+def abs(input: Tensor) -> Tensor:
+    """|x|, element by element; its derivative at 0 is 0.
+
+    >>> import metagrad
+    >>> metagrad.abs(metagrad.tensor([-1.5, 2.0]))
+    tensor([1.5000, 2.0000])
+    """
+    if input.array.dtype.kind == "c":
+        return ComplexAbs.apply(input)
+    return Abs.apply(input)
+
+
+class Clamp(Function):
+    """y = x between two bounds, numbers or tensors;   ∂L/∂x = ∂L/∂y where x is within them, bounds included.
+
+    A bound that decides gets the gradient instead.
+    """
+
+    def forward(self, x: Array, low: Any, high: Any) -> Array:
+        y = x
+        self.below = self.above = None
+        if low is not None:
+            self.below = x < low
+            y = np.maximum(y, low)
+        if high is not None:
+            self.above = y > high
+            y = np.minimum(y, high)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        above, below = self.above, self.below
+        if above is not None and below is not None:
+            below = below & ~above
+        outside = [m for m in (below, above) if m is not None]
+        grad_x = grad
+        for m in outside:
+            grad_x = grad_x * ~m
+        grad_low = grad * below if self.needs[1] and below is not None else None
+        grad_high = grad * above if self.needs[2] and above is not None else None
+        return grad_x, grad_low, grad_high
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """x limited to [min, max], numbers or tensors; one of them may be None. nan stays nan.
+
+    The gradient passes where ``min ≤ x ≤ max``, bounds included.
+
+    >>> import metagrad
+    >>> metagrad.clamp(metagrad.tensor([-2.0, 0.5, 2.0]), -1, 1)
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    x = as_tensor(input)
+    low = high = None
+    if min is not None:
+        x, low = operands(x, min)
+    if max is not None:
+        x, high = operands(x, max)
+        if min is not None:
+            x, low = operands(x, min)
+    return Clamp.apply(x, low, high)
+
+
+def clamp_min(input: Tensor, min: Any) -> Tensor:
+    """x, at least ``min``."""
+    return clamp(input, min=min)
+
+
+def clamp_max(input: Tensor, max: Any) -> Tensor:
+    """x, at most ``max``."""
+    return clamp(input, max=max)
+
+
+class Extremum(Function):
+    """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y."""
+
+    def forward(self, x: Array, y: Array, ufunc: Any) -> Array:
+        z = ufunc(x, y)
+        if any(self.needs):
+            self.share = np.where(np.equal(x, y), 0.5, np.equal(z, x) | np.isnan(x)).astype(z.dtype)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        return grad * self.share, grad * (1 - self.share)
+
+
+def maximum(input: Tensor, other: Tensor) -> Tensor:
+    """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient."""
+    return Extremum.apply(*operands(input, other), ufunc=np.maximum)
+
+
+def minimum(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient."""
+    return Extremum.apply(*operands(input, other), ufunc=np.minimum)
+
+
+class Where(Function):
+    """z = x where c, else y;   ∂L/∂x = ∂L/∂z where c,   ∂L/∂y = ∂L/∂z where not c, 0 elsewhere."""
+
+    def forward(self, c: Array, x: Array, y: Array) -> Array:
+        self.condition = c
+        return np.where(c, x, y)
+
+    def backward(self, grad: Any) -> Any:
+        zero = np.zeros((), grad.dtype) if not isinstance(grad, Variable) else grad.dtype.numpy.type(0)
+        c = self.condition
+        return None, np.where(c, grad, zero), np.where(c, zero, grad)
+
+
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """``input`` where the condition holds, ``other`` elsewhere, with broadcasting; both may be numbers.
+
+    With the condition alone: the indices of its true elements, a tensor per dimension.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([-1.0, 2.0])
+    >>> metagrad.where(x > 0, x, 0)
+    tensor([0., 2.])
+    """
+    condition = as_tensor(condition)
+    if input is None:
+        return tuple(as_tensor(a) for a in np.nonzero(condition.array))
+    if condition.array.dtype.kind not in "bu":
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
+    x, y = operands(input, other)
+    return Where.apply(condition, x, y)
