@@ -9,7 +9,7 @@ tensor(8.)
 """
 
 from metagrad.tensor import Size, Tensor  # first: `tensor` and `device` are modules here, and functions of the package
-from metagrad import autograd, cuda, nn
+from metagrad import autograd, cuda, nn, optim, utils
 from metagrad.autograd.observe import debug_mode
 from metagrad.autograd.mode import (
     enable_grad,
@@ -159,6 +159,7 @@ from metagrad.ops.views import (
     unflatten,
     unsqueeze,
 )
+from metagrad.printing import set_printoptions
 from metagrad.random import Generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from metagrad.version import __version__
 

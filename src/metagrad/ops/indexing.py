@@ -55,14 +55,17 @@ class Embed(Function):
 
 
 class Gather(Function):
-    """y = x[index], a copy;   ∂L/∂x adds up the ∂L/∂y of every place an element was taken to."""
+    """y = x[index], a copy;   ∂L/∂x adds up the ∂L/∂y of every place an element was taken to.
 
-    def forward(self, x: Array, index: Any) -> Array:
-        self.index, self.shape_in = index, x.shape
+    distinct: no element is taken twice, so that the gradient can be stored rather than added, which is much faster.
+    """
+
+    def forward(self, x: Array, index: Any, distinct: bool = False) -> Array:
+        self.index, self.shape_in, self.distinct = index, x.shape, distinct
         return x[index]
 
     def backward(self, grad: Any) -> Any:
-        return AddAt.on(grad, shape=self.shape_in, index=self.index)
+        return (Embed if self.distinct else AddAt).on(grad, shape=self.shape_in, index=self.index)
 
 
 class AddAt(Function):

@@ -113,7 +113,7 @@ def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
 
     >>> import metagrad
     >>> metagrad.logsumexp(metagrad.tensor([1000.0, 1000.0]), dim=0)
-    tensor(1000.6931)
+    tensor(1000.6932)
     """
     x = floating(input)
     return LogSumExp.apply(x, axis=axes(dim, x.array.ndim), keepdim=keepdim)

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.arithmetic import conj
-from metagrad.ops.common import floating
+from metagrad.ops.common import floating, quiet
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -80,10 +80,11 @@ def tanh(input: Tensor) -> Tensor:
 
 
 class Sigmoid(Function):
-    """y = 1 / (1 + e⁻ˣ) = ½ + ½ tanh(x/2), which cannot overflow;   ∂L/∂x = ∂L/∂y · y (1 − y)."""
+    """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
 
+    @quiet
     def forward(self, x: Array) -> Array:
-        y = 0.5 + 0.5 * np.tanh(0.5 * x)
+        y = 1 / (1 + np.exp(-x))
         self.save(y)
         return y
 

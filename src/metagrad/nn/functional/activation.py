@@ -31,6 +31,30 @@ class LogSigmoid(Function):
         return -grad * np.expm1(y)
 
 
+class Hardtanh(Function):
+    """y = x limited to [low, high],   ∂L/∂x = ∂L/∂y strictly between them, else 0."""
+
+    def forward(self, x: Array, low: float, high: float) -> Array:
+        self.inside = (x > low) & (x < high)
+        return np.clip(x, low, high)
+
+    def backward(self, grad: Any) -> Any:
+        return grad * self.inside
+
+
+class Elu(Function):
+    """y = x where x > 0, else α (eˣ − 1);   ∂L/∂x = ∂L/∂y where x > 0, else ∂L/∂y · α eˣ."""
+
+    def forward(self, x: Array, alpha: float) -> Array:
+        self.save(x)
+        self.alpha = alpha
+        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return np.where(x > 0, grad, grad * (self.alpha * np.exp(np.minimum(x, 0))))
+
+
 def logsigmoid(input: Tensor) -> Tensor:
     """ln σ(x), without overflow or loss of digits for large ±x.
 
@@ -57,7 +81,7 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x limited to [min_val, max_val]."""
-    return _given_back(input, input.clamp(min_val, max_val), inplace)
+    return _given_back(input, Hardtanh.apply(input, low=min_val, high=max_val), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -67,7 +91,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else α (eˣ − 1) (Clevert et al. 2016)."""
-    return _given_back(input, where(input > 0, input, alpha * input.clamp(max=0).expm1()), inplace)
+    return _given_back(input, Elu.apply(input, alpha=alpha), inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -130,7 +130,7 @@ def pack_padded_sequence(
         input = index_select(input, batch_dim, order)
     sizes = batch_sizes_of(counts)
     t, b = _places(sizes)
-    data = Gather.apply(input, index=(b, t) if batch_first else (t, b))
+    data = Gather.apply(input, index=(b, t) if batch_first else (t, b), distinct=True)
     return PackedSequence(data, wrap(sizes), order, None)
 
 

@@ -1,0 +1,56 @@
+"""From samples to batches: a dataset holds them, a sampler says in which order, a loader puts them together.
+
+=================  ===================================================================
+``dataset.py``     what holds the samples, and datasets made from other datasets
+``sampler.py``     in which order they are read
+``collate.py``     how a list of samples becomes one batch
+``fetch.py``       how the samples of a batch are got from a dataset
+``dataloader.py``  all of it together, and its settings
+``iterator.py``    one pass over a loader, in the caller's thread or with threads
+``worker.py``      the threads
+=================  ===================================================================
+"""
+
+from metagrad.utils.data.collate import default_collate, default_convert
+from metagrad.utils.data.dataloader import DataLoader
+from metagrad.utils.data.dataset import (
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from metagrad.utils.data.sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from metagrad.utils.data.worker import WorkerInfo, get_worker_info
+
+__all__ = [
+    "BatchSampler",
+    "ChainDataset",
+    "ConcatDataset",
+    "DataLoader",
+    "Dataset",
+    "IterableDataset",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "StackDataset",
+    "Subset",
+    "SubsetRandomSampler",
+    "TensorDataset",
+    "WeightedRandomSampler",
+    "WorkerInfo",
+    "default_collate",
+    "default_convert",
+    "get_worker_info",
+    "random_split",
+]

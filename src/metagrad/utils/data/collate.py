@@ -1,0 +1,146 @@
+"""Collating: how a list of samples becomes one batch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
+from typing import Any
+
+import numpy as np
+
+from metagrad.ops.creation import as_tensor, tensor
+from metagrad.ops.joining import stack
+from metagrad.tensor import Tensor
+
+_NOT_NUMBERS = "SaUO"  # the kinds of NumPy arrays that hold text or objects
+
+
+def default_collate(batch: Sequence[Any]) -> Any:
+    """Put samples together into a batch, along a new first dimension N = len(batch).
+
+    ====================================  =======================================================================
+    samples                               batch
+    ====================================  =======================================================================
+    tensors, NumPy arrays of shape (*)    a tensor (N, *)
+    NumPy scalars                         a tensor (N), of their dtype
+    ``int``, ``bool``                     a tensor (N), int64 or bool
+    ``float``                             a tensor (N), float64
+    ``str``, ``bytes``                    the batch as it is
+    dicts                                 a dict: each key's values, collated; the first sample says which keys
+    named tuples                          a named tuple: each field's values, collated
+    tuples, lists, other sequences        a list (or the sequence's own type): the values of each place, collated
+    ====================================  =======================================================================
+
+    Errors: TypeError for samples of any other type; RuntimeError if tensors differ in shape or sequences in length.
+
+    >>> default_collate([0, 1, 2])
+    tensor([0, 1, 2])
+    >>> default_collate([("a", 0), ("b", 1)])
+    [('a', 'b'), tensor([0, 1])]
+    >>> default_collate([{"x": [0, 1]}, {"x": [2, 3]}])
+    {'x': [tensor([0, 2]), tensor([1, 3])]}
+    """
+    if len(batch) == 0:
+        raise IndexError("default_collate: the batch is empty, it must hold at least one sample")
+    first = batch[0]
+    if isinstance(first, Tensor):
+        return _stacked(batch)
+    if isinstance(first, np.ndarray):
+        if first.dtype.kind in _NOT_NUMBERS:
+            raise _unknown(first.dtype)
+        return _stacked([as_tensor(sample) for sample in batch])
+    if isinstance(first, (np.bool_, np.number)):
+        return as_tensor(list(batch))
+    if isinstance(first, float):
+        return tensor(list(batch), dtype="float64")
+    if isinstance(first, int):
+        return tensor(list(batch))
+    if isinstance(first, (str, bytes)):
+        return batch
+    if isinstance(first, Mapping):
+        return _mapping_like(first, lambda key: default_collate(_values(batch, key)))
+    if isinstance(first, Sequence):
+        lengths = [len(sample) for sample in batch]
+        if len(set(lengths)) > 1:
+            raise RuntimeError(f"each element in list of batch should be of equal size, got {lengths}. {_ADVICE}")
+        columns = list(zip(*batch, strict=True))
+        return _sequence_like(first, lambda i: default_collate(columns[i]))
+    raise _unknown(type(first))
+
+
+def default_convert(data: Any) -> Any:
+    """One sample with its NumPy arrays and numbers as tensors, also inside dicts and sequences; the rest as it is.
+
+    This is what a ``DataLoader`` does without batches (``batch_size=None``).
+
+    >>> default_convert({"x": np.array([0, 1]), "name": "a"})
+    {'x': tensor([0, 1]), 'name': 'a'}
+    """
+    if isinstance(data, (Tensor, str, bytes)):
+        return data
+    if isinstance(data, (np.ndarray, np.generic)):
+        return data if data.dtype.kind in _NOT_NUMBERS else as_tensor(data)
+    if isinstance(data, Mapping):
+        return _mapping_like(data, lambda key: default_convert(data[key]))
+    if isinstance(data, Sequence):
+        return _sequence_like(data, lambda i: default_convert(data[i]))
+    return data
+
+
+_ADVICE = "Give a collate_fn that brings them to one size, with metagrad.nn.utils.rnn.pad_sequence for example"
+
+
+def _unknown(found: Any) -> TypeError:
+    return TypeError(
+        f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}. "
+        "Give a collate_fn for other samples"
+    )
+
+
+def _stacked(batch: Sequence[Any]) -> Tensor:
+    shapes = [tuple(sample.shape) if isinstance(sample, Tensor) else type(sample).__name__ for sample in batch]
+    for i, shape in enumerate(shapes):
+        if isinstance(shape, str):
+            raise TypeError(f"expected Tensor as element {i} of the batch, but got {shape}")
+        if shape != shapes[0]:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {shapes[0]} at entry 0 and {shape} at entry {i}. "
+                f"{_ADVICE}"
+            )
+    return stack(batch, 0)
+
+
+def _values(batch: Sequence[Any], key: Any) -> list[Any]:
+    for i, sample in enumerate(batch):
+        if key not in sample:
+            raise KeyError(f"default_collate: sample {i} has no key {key!r}, which sample 0 has")
+    return [sample[key] for sample in batch]
+
+
+def _mapping_like(like: Any, value: Callable[[Any], Any]) -> Any:
+    """A mapping of the same type and with the same keys, with other values."""
+    values = {key: value(key) for key in like}
+    try:
+        if isinstance(like, MutableMapping):
+            same = copy.copy(like)  # a copy keeps what else it carries, such as a default factory
+            same.update(values)
+            return same
+        return type(like)(values)
+    except TypeError:  # its type cannot be copied, or cannot be made from a dict
+        return values
+
+
+def _sequence_like(like: Any, value: Callable[[int], Any]) -> Any:
+    """A sequence of the same type and length with other values; a list for a plain tuple, as in PyTorch."""
+    values = [value(i) for i in range(len(like))]
+    if isinstance(like, tuple):
+        return type(like)(*values) if hasattr(like, "_fields") else values
+    try:
+        if isinstance(like, MutableSequence):
+            same = copy.copy(like)
+            for i, v in enumerate(values):
+                same[i] = v
+            return same
+        return type(like)(values)
+    except TypeError:  # its type cannot be copied or changed, or cannot be made from a list
+        return values

@@ -1,0 +1,209 @@
+"""The loader: a dataset, the order it is read in, and how its samples are put together, as an iterable of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from metagrad.random import Generator
+from metagrad.utils.data.collate import default_collate, default_convert
+from metagrad.utils.data.dataset import IterableDataset
+from metagrad.utils.data.iterator import PlainIterator, ThreadedIterator
+from metagrad.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from metagrad.utils.data.worker import Workers
+
+T_co = TypeVar("T_co", covariant=True)
+
+_FIXED = frozenset({"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"})
+
+
+class _Endless(Sampler[None]):
+    """For a stream, of whose indices only the number counts."""
+
+    def __iter__(self) -> Iterator[None]:
+        while True:
+            yield None
+
+
+class DataLoader(Generic[T_co]):
+    """Batches of a dataset's samples; each ``for`` loop over the loader is one pass.
+
+    =======================  ==================================================================================
+    dataset                  has ``__getitem__`` and ``__len__``, or is an ``IterableDataset``
+    batch_size               samples per batch; None: single samples, not put together
+    shuffle                  a new random order in each pass
+    sampler                  the order instead: an iterable of indices
+    batch_sampler            an iterable of lists of indices, instead of batch_size, shuffle, sampler, drop_last
+    num_workers              how many threads fetch batches ahead; 0: fetched when they are asked for
+    collate_fn               puts a list of samples together; ``default_collate``, or for single samples
+                             ``default_convert``, if None
+    pin_memory               accepted, with a warning when a pass starts: metagrad does not pin memory
+    drop_last                leave out a last batch that is smaller
+    timeout                  seconds to wait for a batch from a worker; 0: without end
+    worker_init_fn           called in each worker thread with the worker's number, before it fetches
+    multiprocessing_context  checked, and otherwise without effect: there are no processes
+    generator                where the order and the workers' seeds come from; the default generator if None
+    prefetch_factor          batches under way per worker; 2 if None
+    persistent_workers       keep the threads, and their copies of the dataset, for the next pass
+    pin_memory_device        without effect, see pin_memory
+    in_order                 off: give out the batches as they get ready
+    =======================  ==================================================================================
+
+    Workers are threads where PyTorch's are processes: nothing is pickled or copied between them, they start at once,
+    and they run side by side while the dataset waits for files or works in NumPy, which lets go of Python's lock.
+    Plain Python code takes turns with the training loop and gains nothing. Each worker has a shallow copy of the
+    dataset; code that changes what the copies share needs a lock. ``random``, ``numpy.random`` and metagrad's default
+    generator are shared too, and threads draw from them in no fixed order: random changes to samples are repeatable
+    with a generator for each worker, ``Generator().manual_seed(get_worker_info().seed)``, made in ``worker_init_fn``.
+    Samplers run in the caller's thread, so the order depends on the seed alone. An error in a worker is raised in the
+    loop, at its batch's turn. The threads end with the pass, or when its iterator is dropped, after the sample they
+    are at.
+
+    Errors: ValueError for settings that exclude each other, or that are set again later.
+
+    >>> import metagrad
+    >>> from metagrad.utils.data import TensorDataset
+    >>> data = TensorDataset(metagrad.arange(5), metagrad.arange(5) * 10)
+    >>> for x, y in DataLoader(data, batch_size=2):
+    ...     print(x, y)
+    tensor([0, 1]) tensor([ 0, 10])
+    tensor([2, 3]) tensor([20, 30])
+    tensor([4]) tensor([40])
+    >>> loader = DataLoader(range(6), batch_size=4, shuffle=True, drop_last=True, num_workers=2)
+    >>> len(loader), [len(batch) for batch in loader]
+    (1, [4])
+    """
+
+    _initialized = False
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Iterable[Any] | None = None,
+        batch_sampler: Iterable[Any] | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[Any], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        multiprocessing_context: Any = None,
+        generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+    ) -> None:
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        _check_context(multiprocessing_context, num_workers)
+        self._is_stream = isinstance(dataset, IterableDataset)
+        if self._is_stream:
+            for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
+                if value is not None:
+                    raise ValueError(
+                        f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}: "
+                        "a stream comes in its own order"
+                    )
+        if sampler is not None and shuffle:
+            raise ValueError("sampler option is mutually exclusive with shuffle: give one of the two")
+        if batch_sampler is not None:
+            if batch_size != 1 or shuffle or sampler is not None or drop_last:
+                raise ValueError(
+                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last, got "
+                    f"batch_size={batch_size}, shuffle={shuffle}, sampler={sampler}, drop_last={drop_last}"
+                )
+            batch_size = None
+        elif batch_size is None and drop_last:
+            raise ValueError("batch_size=None gives single samples and is mutually exclusive with drop_last")
+        if sampler is None:
+            if self._is_stream:
+                sampler = _Endless()
+            else:
+                sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        if batch_size is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler
+        self.num_workers = num_workers
+        self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
+        self.pin_memory = pin_memory
+        self.drop_last = drop_last
+        self.timeout = timeout
+        self.worker_init_fn = worker_init_fn
+        self.multiprocessing_context = multiprocessing_context
+        self.generator = generator
+        self.prefetch_factor = 2 if prefetch_factor is None and num_workers > 0 else prefetch_factor
+        self.persistent_workers = persistent_workers
+        self.pin_memory_device = pin_memory_device
+        self.in_order = in_order
+        self._reported_length: int | None = None  # what len() was told of a stream, to be held against what comes
+        self._workers: Workers | None = None
+        self._initialized = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._initialized and name in _FIXED:
+            raise ValueError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized: make another loader"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def _auto_collation(self) -> bool:
+        return self.batch_sampler is not None
+
+    @property
+    def _index_sampler(self) -> Iterable[Any]:
+        return self.sampler if self.batch_sampler is None else self.batch_sampler
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.num_workers == 0:
+            return PlainIterator(self)
+        batches = ThreadedIterator(self, self._workers)
+        if self.persistent_workers:
+            self._workers = batches.workers
+        return batches
+
+    def __len__(self) -> int:
+        if not self._is_stream:
+            indices: Any = self._index_sampler
+            return len(indices)
+        n = self._reported_length = len(self.dataset)
+        if self.batch_size is None:
+            return n
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+
+def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
+    if num_workers < 0:
+        raise ValueError(f"num_workers option should be non-negative, got {num_workers}; 0 fetches without threads")
+    if timeout < 0:
+        raise ValueError(f"timeout option should be non-negative, got {timeout}")
+    if prefetch_factor is not None and prefetch_factor < 0:
+        raise ValueError(f"prefetch_factor option should be non-negative, got {prefetch_factor}")
+    if num_workers == 0 and prefetch_factor is not None:
+        raise ValueError(f"prefetch_factor={prefetch_factor} needs num_workers > 0: leave it None without workers")
+    if num_workers == 0 and persistent_workers:
+        raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def _check_context(context: Any, num_workers: int) -> None:
+    if context is None:
+        return
+    if num_workers == 0:
+        raise ValueError(f"multiprocessing_context needs num_workers > 0, but got num_workers={num_workers}")
+    import multiprocessing.context  # a handful of milliseconds that hardly anybody needs
+
+    if isinstance(context, str):
+        if context not in multiprocessing.get_all_start_methods():
+            raise ValueError(
+                "multiprocessing_context option should specify a valid start method in "
+                f"{multiprocessing.get_all_start_methods()}, but got {context!r}"
+            )
+    elif not isinstance(context, multiprocessing.context.BaseContext):
+        raise TypeError(f"multiprocessing_context should be a context or a start method's name, but got {context!r}")

@@ -1,0 +1,216 @@
+"""Losses against PyTorch in value and gradient, to second order by finite differences, and their errors."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad import nn
+from metagrad.autograd import gradcheck, gradgradcheck
+from metagrad.nn import functional as F
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((4, 5))
+X3 = RNG.standard_normal((2, 5, 3))
+Y = RNG.standard_normal((4, 5))
+P = RNG.random((4, 5)) * 0.9 + 0.05
+W5 = RNG.random(5) + 0.5
+CLASSES = np.array([0, 4, 2, 2])
+CLASSES3 = RNG.integers(0, 5, (2, 3))
+IGNORED = np.array([0, -100, 2, -100])
+PROBABILITIES = np.exp(Y) / np.exp(Y).sum(1, keepdims=True)
+
+# name: (function, input, other arguments, settings)
+CASES = {
+    "mse": ("mse_loss", X, [Y], {}),
+    "mse weighted": ("mse_loss", X, [Y], {"weight": P}),
+    "l1": ("l1_loss", X, [Y], {}),
+    "smooth l1": ("smooth_l1_loss", X, [Y], {"beta": 0.7}),
+    "smooth l1, beta 0": ("smooth_l1_loss", X, [Y], {"beta": 0.0}),
+    "huber": ("huber_loss", X, [Y], {"delta": 0.8}),
+    "bce": ("binary_cross_entropy", P, [RNG.random((4, 5))], {}),
+    "bce weighted": ("binary_cross_entropy", P, [RNG.random((4, 5))], {"weight": W5}),
+    "bce logits": ("binary_cross_entropy_with_logits", 5 * X, [RNG.random((4, 5))], {}),
+    "bce logits weighted": ("binary_cross_entropy_with_logits", X, [P], {"weight": W5, "pos_weight": W5}),
+    "kl": ("kl_div", X, [PROBABILITIES], {}),
+    "kl log": ("kl_div", X, [Y], {"log_target": True}),
+    "nll": ("nll_loss", X, [CLASSES], {}),
+    "nll weighted": ("nll_loss", X, [CLASSES], {"weight": W5}),
+    "nll ignoring": ("nll_loss", X, [IGNORED], {"weight": W5}),
+    "nll ignoring class 2": ("nll_loss", X, [CLASSES], {"ignore_index": 2}),
+    "nll of places": ("nll_loss", X3, [CLASSES3], {"weight": W5}),
+    "nll single": ("nll_loss", X[0], [np.array(3)], {}),
+    "cross entropy": ("cross_entropy", X, [CLASSES], {}),
+    "cross entropy smoothed": ("cross_entropy", X, [IGNORED], {"weight": W5, "label_smoothing": 0.3}),
+    "cross entropy of places": ("cross_entropy", X3, [CLASSES3], {"label_smoothing": 0.1}),
+    "cross entropy single": ("cross_entropy", X[0], [np.array(3)], {}),
+    "cross entropy probabilities": ("cross_entropy", X, [PROBABILITIES], {}),
+    "cross entropy probabilities, all": ("cross_entropy", X, [PROBABILITIES], {"weight": W5, "label_smoothing": 0.2}),
+    "cross entropy of large scores": ("cross_entropy", 1000 * X, [CLASSES], {}),
+}
+REDUCTIONS = ["mean", "sum", "none"]
+
+
+def converted(library, value, dtype):
+    if not isinstance(value, np.ndarray):
+        return value
+    return library.tensor(value.astype(dtype) if value.dtype.kind == "f" else value)
+
+
+def call(library, case, reduction, dtype):
+    name, x, others, settings = CASES[case]
+    x = library.tensor(x.astype(dtype), requires_grad=True)
+    others = [converted(library, o, dtype) for o in others]
+    settings = {k: converted(library, v, dtype) for k, v in settings.items()}
+    loss = getattr(library.nn.functional, name)(x, *others, reduction=reduction, **settings)
+    (loss * library.arange(1, loss.numel() + 1).reshape(tuple(loss.shape))).sum().backward()
+    return loss.detach().numpy(), x.grad.numpy()
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+@pytest.mark.parametrize(
+    ("case", "reduction", "dtype"), list(itertools.product(CASES, REDUCTIONS, ["float32", "float64"]))
+)
+def test_losses_equal_pytorch(case, reduction, dtype):
+    torch = pytest.importorskip("torch")
+    close = {"rtol": 1e-4, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-9, "atol": 1e-11}
+    for ours, theirs in zip(call(metagrad, case, reduction, dtype), call(torch, case, reduction, dtype), strict=True):
+        assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
+        np.testing.assert_allclose(ours, theirs, **close)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "l1" not in c])
+def test_losses_pass_gradcheck_twice(case):
+    name, x, others, settings = CASES[case]
+    x = metagrad.tensor(np.asarray(x), requires_grad=True)
+    others = [converted(metagrad, o, "float64") for o in others]
+    settings = {k: converted(metagrad, v, "float64") for k, v in settings.items()}
+    function = getattr(F, name)
+    assert gradcheck(lambda x: function(x, *others, **settings), (x,))
+    assert gradgradcheck(lambda x: function(x, *others, **settings), (x,))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("name", "settings", "target"),
+    [
+        ("MSELoss", {}, Y),
+        ("L1Loss", {"reduction": "sum"}, Y),
+        ("SmoothL1Loss", {"beta": 0.5}, Y),
+        ("HuberLoss", {"delta": 0.5}, Y),
+        ("KLDivLoss", {"reduction": "batchmean"}, PROBABILITIES),
+        ("BCEWithLogitsLoss", {}, P),
+        ("NLLLoss", {"ignore_index": 2}, CLASSES),
+        ("CrossEntropyLoss", {"label_smoothing": 0.1, "reduction": "none"}, CLASSES),
+    ],
+)
+def test_loss_modules_equal_pytorch(name, settings, target):
+    torch = pytest.importorskip("torch")
+    ours, theirs = (getattr(lib.nn, name)(**settings)(lib.tensor(X), lib.tensor(target)) for lib in (metagrad, torch))
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-10)
+
+
+def test_nothing_to_learn_from_gives_nan():
+    loss = F.cross_entropy(metagrad.zeros(2, 3), metagrad.tensor([-100, -100]))
+    assert loss.isnan()
+    assert F.cross_entropy(metagrad.zeros(2, 3), metagrad.tensor([-100, -100]), reduction="sum") == 0
+
+
+def test_certain_predictions_are_finite():
+    x = metagrad.tensor([0.0, 1.0], requires_grad=True)
+    loss = F.binary_cross_entropy(x, metagrad.tensor([1.0, 0.0]))
+    loss.backward()
+    assert loss.item() == 100 and x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: F.cross_entropy(metagrad.zeros(2, 3), metagrad.tensor([0, 3])), IndexError, "out of bounds"),
+        (lambda: F.cross_entropy(metagrad.zeros(2, 3), metagrad.tensor([0])), ValueError, "Expected target size"),
+        (lambda: F.nll_loss(metagrad.zeros(2, 3), metagrad.tensor([0.0, 1.0])), RuntimeError, "int64"),
+        (lambda: F.mse_loss(metagrad.zeros(2), metagrad.zeros(2), reduction="avg"), ValueError, "reduction"),
+        (
+            lambda: F.binary_cross_entropy(metagrad.tensor([2.0]), metagrad.tensor([1.0])),
+            RuntimeError,
+            "between 0 and 1",
+        ),
+        (lambda: F.binary_cross_entropy(metagrad.zeros(2), metagrad.zeros(3)), ValueError, "size"),
+        (
+            lambda: nn.CrossEntropyLoss(label_smoothing=2.0)(metagrad.zeros(1, 3), metagrad.tensor([0])),
+            RuntimeError,
+            "0.0 and 1.0",
+        ),
+    ],
+)
+def test_bad_arguments_are_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_broadcast_target_is_warned_about():
+    with pytest.warns(UserWarning, match="broadcasting"):
+        F.mse_loss(metagrad.zeros(3, 1), metagrad.zeros(3))
+
+
+ACTIVATIONS = ["relu", "relu6", "hardtanh", "leaky_relu", "elu", "selu", "silu", "softplus", "softsign", "logsigmoid"]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_equal_pytorch(name, dtype):
+    torch = pytest.importorskip("torch")
+    found = []
+    for library in (metagrad, torch):
+        x = library.tensor(np.linspace(-30, 30, 61).astype(dtype), requires_grad=True)
+        y = getattr(library.nn.functional, name)(x)
+        (y * library.arange(61)).sum().backward()
+        found.append((y.detach().numpy(), x.grad.numpy()))
+    for ours, theirs in zip(*found, strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5 if dtype == "float32" else 1e-10, atol=1e-30)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_pass_gradcheck_twice(name):
+    x = metagrad.tensor(RNG.standard_normal((3, 4)) * 3, requires_grad=True)
+    assert gradcheck(getattr(F, name), (x,))
+    assert gradgradcheck(getattr(F, name), (x,))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", ["relu", "relu6", "hardtanh", "leaky_relu", "elu", "selu", "silu"])
+def test_activations_in_place(name):
+    x = metagrad.randn(3, requires_grad=True)
+    y = x * 2
+    assert getattr(F, name)(y, inplace=True) is y
+    assert y.allclose(getattr(F, name)(x * 2))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("ReLU", (True,)), ("LeakyReLU", (0.2,)), ("ELU", ()), ("SELU", ()), ("SiLU", ()), ("Softplus", (2,)), ("ReLU6", ()),
+        ("Hardtanh", (-2, 2)), ("Softsign", ()), ("LogSigmoid", ()), ("Softmax", (1,)), ("LogSoftmax", (0,)),
+        ("Softmin", (1,)), ("Sigmoid", ()), ("Tanh", ()), ("Flatten", ()), ("Dropout", (0.3,)), ("Identity", ()),
+    ],
+)  # fmt: skip
+def test_modules_print_and_compute_as_pytorch(name, arguments):
+    torch = pytest.importorskip("torch")
+    ours, theirs = getattr(nn, name)(*arguments).eval(), getattr(torch.nn, name)(*arguments).eval()
+    assert repr(ours) == repr(theirs)
+    np.testing.assert_allclose(ours(metagrad.tensor(X)).numpy(), theirs(torch.tensor(X)).numpy(), rtol=1e-10)
+
+
+def test_gumbel_softmax_samples():
+    metagrad.manual_seed(0)
+    logits = metagrad.tensor([[0.0, 2.0]]).expand(4000, 2)
+    hard = F.gumbel_softmax(logits, hard=True)
+    assert set(hard.flatten().tolist()) == {0.0, 1.0}
+    np.testing.assert_allclose(hard.mean(0).tolist(), metagrad.softmax(logits[0], 0).tolist(), atol=0.02)
+    soft = F.gumbel_softmax(logits, tau=0.5)
+    np.testing.assert_allclose(soft.sum(1).tolist(), [1.0] * 4000, rtol=1e-5)
