@@ -20,6 +20,8 @@ The contract of an op::
 * A gradient may have the broadcast shape and the promoted dtype: the sweep sums and casts it to the input's own.
 * A gradient is a fresh array, or the incoming one, or a view of it; never something that was saved.
 * ``self.needs[i]`` says whether input i needs a gradient, where computing it in vain would be expensive.
+
+A subclass whose ``forward`` is a static method is taken to be written for PyTorch: see ``custom.py``.
 """
 
 from __future__ import annotations
@@ -64,7 +66,15 @@ class Function:
     hooks: list[Callable[[Any], Any]] | None = None
     keeps_grad: Any = None  # weak reference to the result, if its gradient is to be kept
     # Set by classes:
+    fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
     twin: ClassVar[Callable[..., Any] | None] = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(cls.__dict__.get("forward"), staticmethod):  # written for PyTorch: forward(ctx, …), on tensors
+            from metagrad.autograd.custom import apply_static
+
+            cls.apply = classmethod(apply_static)  # type: ignore[assignment]
 
     def forward(self, *inputs: Any, **params: Any) -> Any:
         """Arrays in, an array (or a tuple of arrays) out."""

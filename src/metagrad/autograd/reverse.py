@@ -19,7 +19,8 @@ def differentiate(node: Function, grads: Any, create_graph: bool) -> tuple[Any, 
     """The gradients of a node's inputs, given those of its result (a list, if it has several)."""
     _check_saved(node)
     if isinstance(grads, list):
-        grads = [_zeros(node, i, create_graph) if g is None else g for i, g in enumerate(grads)]
+        if node.fills_in_zeros:
+            grads = [_zeros(node, i, create_graph) if g is None else g for i, g in enumerate(grads)]
     else:
         grads = (grads,)
     if create_graph:
@@ -72,7 +73,7 @@ def _zeros(node: Function, i: int, create_graph: bool) -> Any:
 
 def _recorded(node: Function, grads: Any) -> Any:
     """Run the formula on tensors, with what was saved joined to the graph, so that it is itself recorded."""
-    tensors = tuple(g if isinstance(g, Variable) else wrap(g) for g in grads)
+    tensors = tuple(g if g is None or isinstance(g, Variable) else wrap(g) for g in grads)
     with enable_grad():
         if node.twin is not None:
             return _through_twin(node, tensors)

@@ -148,7 +148,7 @@ def write(target: Any, result: Any) -> Any:
     target.array[...] = result.array
     bump(target)
     if recorded:
-        _rewrite_history(target, result._grad_fn)
+        rewrite_history(target, result._grad_fn)
     return target
 
 
@@ -191,7 +191,8 @@ def _keep_overwritten(node: Function, array: Array) -> None:
         node.saved = tuple([a.copy() if a is array else a for a in node.saved])
 
 
-def _rewrite_history(target: Any, node: Function) -> None:
+def rewrite_history(target: Any, node: Function) -> None:
+    """Make a tensor that was written in place the result of ``node``, and its base the result of the write."""
     view = target._view
     if view is None:
         target._grad_fn, target._requires_grad = node, True

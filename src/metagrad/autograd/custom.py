@@ -1,0 +1,178 @@
+"""Functions in PyTorch's own style: static ``forward(ctx, …)`` and ``backward(ctx, …)`` on tensors.
+
+A subclass of ``metagrad.autograd.Function`` whose ``forward`` is a static method is run by ``apply_static``. Each call is
+one node of the graph that holds a ``Context``; the gradients of its results go through the user's ``backward``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.function import FREED, Function, Output, next_order
+from metagrad.autograd.mode import mode, no_grad
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.views import bump, rewrite_history
+
+_new = object.__new__
+
+
+class Context:
+    """What ``forward`` leaves for ``backward``: ``save_for_backward`` for tensors, plain attributes for the rest."""
+
+    needs_input_grad: tuple[bool, ...] = ()
+
+    def __init__(self) -> None:
+        self._saved: tuple[Any, ...] = ()
+        self._not_differentiable: tuple[Any, ...] = ()
+        self._dirty: tuple[Any, ...] = ()
+        self._materialize = True
+        self._restore: list[Any] | None = None
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors; ``saved_tensors`` gives them back in ``backward``."""
+        self._saved = tensors
+
+    save_for_forward = save_for_backward
+
+    def mark_non_differentiable(self, *outputs: Any) -> None:
+        """These results have no gradient."""
+        self._not_differentiable = outputs
+
+    def mark_dirty(self, *inputs: Any) -> None:
+        """These inputs were changed in place, and are returned."""
+        self._dirty = inputs
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether ``backward`` gets zeros (the default) or None for a result the loss does not depend on."""
+        self._materialize = value
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What ``save_for_backward`` was given."""
+        if self._restore is None:
+            return self._saved
+        return tuple([entry() for entry in self._restore])
+
+    def _settle(self, node: Custom, outputs: list[Any]) -> None:
+        """After forward: hold results by their arrays, for a node that held its own result would never be freed."""
+        places = {id(o): i for i, o in enumerate(outputs)}
+        self._restore = [_keeper(t, places.get(id(t)), node.name) for t in self._saved]
+        self._saved = self._not_differentiable = self._dirty = ()
+
+
+class _keeper:
+    """A saved tensor, and a check that nobody has overwritten it since."""
+
+    def __init__(self, tensor: Any, output: int | None, name: str) -> None:
+        self.name, self.output = name, output
+        self.tensor = tensor if output is None else None
+        self.array: Any = getattr(tensor, "array", None)
+        self.counter = tensor._version if isinstance(tensor, Variable) else [0]
+        self.version = self.counter[0]
+        self.edge: Any = None
+
+    def __call__(self) -> Any:
+        if self.counter[0] != self.version:
+            raise RuntimeError(
+                f"a tensor of shape {tuple(self.array.shape)} that {self.name} saved for its gradient was overwritten by "
+                "an in-place operation: use the out-of-place form of it, or clone() the tensor first"
+            )
+        if self.tensor is not None or self.array is None:
+            return self.tensor
+        tensor = wrap(self.array)
+        if self.edge is not None:
+            tensor._grad_fn, tensor._requires_grad = self.edge, True
+        return tensor
+
+
+class Custom(Function):
+    """One call of a static function."""
+
+    function: Any
+    context: Context
+
+    @property
+    def fills_in_zeros(self) -> bool:  # type: ignore[override]
+        """Unless the user's forward asked for None."""
+        return self.context._materialize
+
+    @property
+    def name(self) -> str:
+        """The user's class's name."""
+        return str(self.function.__name__)
+
+    def backward(self, *grads: Any) -> Any:
+        context = self.context
+        recorded = any(isinstance(g, Variable) for g in grads)
+        for keeper in context._restore or []:
+            if keeper.output is not None:  # joined to the graph only while the sweep is recorded: no lasting cycle
+                keeper.edge = self._port(keeper.output) if recorded else None
+        given = [g if g is None or isinstance(g, Variable) else wrap(g) for g in grads]
+        try:
+            results = self.function.backward(context, *given)
+        finally:
+            for keeper in context._restore or []:
+                keeper.edge = None
+        results = results if isinstance(results, tuple) else (results,)
+        if len(results) < len(self.edges) or any(g is not None for g in results[len(self.edges) :]):
+            raise RuntimeError(
+                f"{self.name}.backward returned {len(results)} gradients, expected {len(self.edges)}: one for each input"
+            )
+        return tuple([g.array if isinstance(g, Variable) and not recorded else g for g in results[: len(self.edges)]])
+
+    def _port(self, i: int) -> Any:
+        """The graph's name for result i."""
+        if len(self.result_likes) == 1:  # type: ignore[attr-defined]
+            return self
+        port = _new(Output)
+        port.saved, port.needs, port.edges, port.index = (), [True], [self], i
+        port.order = next_order()
+        port.shape, port.dtype = self.result_likes[i]  # type: ignore[attr-defined]
+        return port
+
+    def release(self) -> None:
+        """Drop what was saved."""
+        if self.context._restore:
+            self.context._restore, self.saved = [], FREED
+
+
+def apply_static(function: Any, *inputs: Any) -> Any:
+    """``function.apply(*inputs)`` for a class with static methods."""
+    context = Context()
+    context.needs_input_grad = tuple(isinstance(x, Variable) and x.requires_grad for x in inputs)
+    with no_grad():
+        if "setup_context" in dir(function):
+            results = function.forward(*inputs)
+            function.setup_context(context, inputs, results)
+        else:
+            results = function.forward(context, *inputs)
+    listed = list(results) if isinstance(results, tuple) else [results]
+    if not (mode.grad and any(context.needs_input_grad)):
+        for x in context._dirty:
+            bump(x)
+        return results
+    node = _new(Custom)
+    node.function, node.context, node.saved = function, context, ()
+    node.needs = list(context.needs_input_grad)
+    node.edges = [(x.grad_fn or x) if need else None for x, need in zip(inputs, node.needs, strict=True)]
+    node.order = next_order()
+    dirty, fixed = {id(x) for x in context._dirty}, {id(x) for x in context._not_differentiable}
+    given = {id(x) for x in inputs}
+    # A result that is an input, and was not changed, is another name for it: the graph needs two.
+    outputs = [wrap(o.array) if id(o) in given - dirty else o for o in listed]
+    tensors = [i for i, o in enumerate(outputs) if isinstance(o, Variable)]
+    node.result_likes = [(outputs[i].array.shape, outputs[i].array.dtype) for i in tensors]  # type: ignore[attr-defined]
+    context._settle(node, [listed[i] for i in tensors])
+    if len(tensors) == 1:
+        node.shape, node.dtype = node.result_likes[0]  # type: ignore[attr-defined]
+    for place, i in enumerate(tensors):
+        out = outputs[i]
+        if id(listed[i]) in fixed or out.array.dtype.kind not in "fc":
+            continue
+        edge = node._port(place)
+        if id(listed[i]) in dirty:
+            bump(out)
+            rewrite_history(out, edge)
+        else:
+            out._grad_fn, out._requires_grad = edge, True
+    return tuple(outputs) if isinstance(results, tuple) else outputs[0]

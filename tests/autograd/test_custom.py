@@ -1,0 +1,186 @@
+"""Functions written for PyTorch's static interface; every test also runs with PyTorch itself, where it is installed."""
+
+import gc
+import weakref
+
+import pytest
+
+import metagrad
+
+
+@pytest.fixture(params=["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def lib(request):
+    return metagrad if request.param == "metagrad" else pytest.importorskip("torch")
+
+
+def exponential(lib):
+    class Exponential(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = x.exp()
+            ctx.save_for_backward(y)
+            return y
+
+        @staticmethod
+        def backward(ctx, grad):
+            (y,) = ctx.saved_tensors
+            return grad * y
+
+    return Exponential
+
+
+def test_a_saved_output_gives_first_and_second_derivatives(lib):
+    f = exponential(lib).apply
+    x = lib.tensor([0.5, 1.0], dtype=lib.float64, requires_grad=True)
+    assert lib.autograd.gradcheck(f, (x,))
+    assert lib.autograd.gradgradcheck(f, (x,))
+
+
+def test_settings_and_several_results(lib):
+    class Both(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y, scale):
+            ctx.save_for_backward(x, y)
+            ctx.scale = scale
+            return x * y, (x + y) * scale
+
+        @staticmethod
+        def backward(ctx, grad_product, grad_sum):
+            x, y = ctx.saved_tensors
+            assert ctx.needs_input_grad == (True, True, False)
+            return grad_product * y + grad_sum * ctx.scale, grad_product * x + grad_sum * ctx.scale, None
+
+    x, y = (lib.tensor(v, dtype=lib.float64, requires_grad=True) for v in (2.0, 3.0))
+    product, total = Both.apply(x, y, 10)
+    assert (product.item(), total.item()) == (6.0, 50.0)
+    (product + total).backward()
+    assert (x.grad.item(), y.grad.item()) == (13.0, 12.0)
+    assert lib.autograd.gradgradcheck(lambda x, y: Both.apply(x, y, 10), (x, y))
+    Both.apply(x, y, 10)[0].backward()  # the second result is not used: zeros arrive for it
+    assert x.grad.item() == 16.0
+
+
+def test_setup_context(lib):
+    class Cube(lib.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x**3
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.save_for_backward(*inputs)
+
+        @staticmethod
+        def backward(ctx, grad):
+            (x,) = ctx.saved_tensors
+            return 3 * x * x * grad
+
+    x = lib.tensor(2.0, dtype=lib.float64, requires_grad=True)
+    Cube.apply(x).backward()
+    assert x.grad.item() == 12.0
+
+
+def test_in_place_and_not_differentiable(lib):
+    class Halve(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            x.mul_(0.5)
+            signs = x.sign()
+            ctx.mark_non_differentiable(signs)
+            return x, signs
+
+        @staticmethod
+        def backward(ctx, grad, _):
+            return grad * 0.5
+
+    leaf = lib.tensor([2.0, -4.0], requires_grad=True)
+    x = leaf * 1
+    y, signs = Halve.apply(x)
+    assert y is x and x.tolist() == [1.0, -2.0]
+    assert not signs.requires_grad
+    (x * lib.tensor([1.0, 10.0])).sum().backward()
+    assert leaf.grad.tolist() == [0.5, 5.0]
+
+
+def test_an_input_returned_as_it_is(lib):
+    class Reverse(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.view_as(x)
+
+        @staticmethod
+        def backward(ctx, grad):
+            return -grad
+
+    x = lib.ones(2, requires_grad=True)
+    Reverse.apply(x).sum().backward()
+    assert x.grad.tolist() == [-1.0, -1.0]
+
+
+def test_an_overwritten_saved_tensor_and_a_second_sweep_raise(lib):
+    f = exponential(lib).apply
+    x = lib.ones(2, requires_grad=True)
+    y = f(x)
+    y.mul_(2)
+    with pytest.raises(RuntimeError):
+        y.sum().backward()
+    y = f(x)
+    y.sum().backward()
+    with pytest.raises(RuntimeError):
+        y.sum().backward()
+
+
+def test_the_graph_of_a_saved_output_dies_by_reference_count():
+    f = exponential(metagrad).apply
+    gc.collect()
+    gc.disable()
+    try:
+        x = metagrad.ones(2, requires_grad=True)
+        y = f(x)
+        watched = weakref.ref(y)
+        loss = y.sum()
+        metagrad.autograd.grad(loss, x, create_graph=True)
+        del y, loss
+        assert watched() is None
+    finally:
+        gc.enable()
+
+
+def test_nothing_is_recorded_without_need():
+    f = exponential(metagrad).apply
+    assert not f(metagrad.ones(2)).requires_grad
+    with metagrad.no_grad():
+        assert not f(metagrad.ones(2, requires_grad=True)).requires_grad
+
+
+def test_too_few_gradients_are_refused(lib):
+    class Forgetful(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad
+
+    x = lib.ones(2, requires_grad=True)
+    with pytest.raises(RuntimeError):
+        Forgetful.apply(x, x).sum().backward()
+
+
+def test_none_for_a_result_nobody_used(lib):
+    class Two(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(False)
+            return x * 2, x * 3
+
+        @staticmethod
+        def backward(ctx, grad_a, grad_b):
+            assert grad_b is None
+            return grad_a * 2
+
+    x = lib.ones(2, requires_grad=True)
+    Two.apply(x)[0].sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
