@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.function import FREED, OUTPUT, Function, Output, next_order
 from metagrad.autograd.mode import enable_grad, mode
-from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 
 _new = object.__new__
 
@@ -20,7 +20,8 @@ def differentiate(node: Function, grads: Any, create_graph: bool) -> tuple[Any, 
     _check_saved(node)
     if isinstance(grads, list):
         if node.fills_in_zeros:
-            grads = [_zeros(node, i, create_graph) if g is None else g for i, g in enumerate(grads)]
+            given = next(g for g in grads if g is not None)
+            grads = [_zeros(node, i, given) if g is None else g for i, g in enumerate(grads)]
     else:
         grads = (grads,)
     if create_graph:
@@ -63,12 +64,11 @@ def _shape_of_changed(node: Function) -> tuple[int, ...]:
     return ()
 
 
-def _zeros(node: Function, i: int, create_graph: bool) -> Any:
-    """The gradient of a result that the loss does not depend on."""
+def _zeros(node: Function, i: int, given: Any) -> Any:
+    """The gradient of a result that the loss does not depend on, on the device of another result's gradient."""
     shape, kind = node.result_likes[i]  # type: ignore[attr-defined]
-    like = next((a for a in node.saved if hasattr(a, "dtype")), None)
-    zeros = np.zeros(shape, kind) if like is None else np.zeros(shape, kind, like=like)
-    return wrap(zeros) if create_graph else zeros
+    zeros = np.zeros(shape, kind, like=unwrap(given))
+    return wrap(zeros) if isinstance(given, Variable) else zeros
 
 
 def _recorded(node: Function, grads: Any) -> Any:

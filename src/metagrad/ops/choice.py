@@ -167,9 +167,8 @@ class Where(Function):
         return np.where(c, x, y)
 
     def backward(self, grad: Any) -> Any:
-        zero = np.zeros((), grad.dtype) if not isinstance(grad, Variable) else grad.dtype.numpy.type(0)
         c = self.condition
-        return None, np.where(c, grad, zero), np.where(c, zero, grad)
+        return None, np.where(c, grad, 0.0), np.where(c, 0.0, grad)
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:

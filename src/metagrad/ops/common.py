@@ -99,7 +99,7 @@ def converted(x: Any, dtype: dtypes.dtype) -> Any:
         return float(x)
     if dtype.category == 3:
         return complex(x)
-    return np.asarray(x).astype(dtype.dtype)  # integers wrap around, as in PyTorch
+    return np.asarray(x).astype(dtype.dtype)[()]  # integers wrap around, as in PyTorch
 
 
 def operands(x: Any, y: Any) -> tuple[Any, Any]:

@@ -123,8 +123,8 @@ def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Any) -> Tensor
     if dim is None:
         if a.size == 0:
             raise IndexError("argmax and argmin need at least one element")
-        flat = function(a.reshape(-1), axis=0)
-        return wrap(np.asarray(flat, np.int64).reshape((1,) * a.ndim if keepdim else ()))
+        flat = function(a.reshape(-1), axis=0, keepdims=True)
+        return wrap(flat.reshape((1,) * a.ndim if keepdim else ()))
     axis = _nonempty(input, dimension(dim, a.ndim))
     return wrap(function(a, axis=axis[0], keepdims=keepdim)) if axis else wrap(np.zeros((), np.int64))
 

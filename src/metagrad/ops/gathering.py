@@ -232,7 +232,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     value = unwrap(value) if not isinstance(value, Variable) else value
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
-    return where(mask, as_tensor(value).to(input.dtype), input)  # type: ignore[no-any-return]
+    return where(mask, converted(value, input.dtype), input)  # type: ignore[no-any-return]
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
-from metagrad.ops.common import as_tensor, dimension
+from metagrad.ops.common import as_tensor, converted, dimension
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -91,7 +91,7 @@ class Put(Function):
         return y
 
     def backward(self, grad: Any) -> Any:
-        return Put.on(grad, np.zeros((), grad.dtype), index=self.index), Gather.on(grad, index=self.index)
+        return Put.on(grad, 0.0, index=self.index), Gather.on(grad, index=self.index)
 
 
 class PutAdd(Function):
@@ -157,33 +157,37 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     return Slice.apply(input, index=index) if basic else Gather.apply(input, index=index)
 
 
+def value_for(input: Any, value: Any) -> Any:
+    """A value to be stored in ``input``: a number that NumPy will not widen for, or a tensor on the input's device."""
+    if isinstance(value, (list, tuple)):
+        value = np.asarray([unwrap(v) for v in value])
+    number = isinstance(value, (bool, int, float, complex, np.generic))
+    source = value if number else as_tensor(value)
+    is_complex = isinstance(value, complex) if number else source.array.dtype.kind == "c"
+    if is_complex and input.array.dtype.kind != "c":
+        raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
+    return converted(unwrap(value), input.dtype) if number else source.to(input.device)
+
+
 def setitem(input: Any, index: Any, value: Any) -> None:
     """``input[index] = value``, differentiable in both unless recording is off."""
     index, basic = _checked(input, index)
-    source = as_tensor(value) if not isinstance(value, (list, tuple)) else as_tensor(np.asarray(value))
-    recorded = mode.grad and (input.requires_grad or source.requires_grad)
-    if not recorded:
+    source = value_for(input, value)
+    if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
         check_writable(input)
-        input.array[index] = _fitting(input, index, source.array)
+        input.array[index] = unwrap(source)
         bump(input)
-    elif basic:
+        return
+    if isinstance(source, Variable):
+        source = source.to(input.dtype)  # type: ignore[attr-defined]
+    if basic:
         region = Slice.apply(input, index=index)
-        value_here = as_tensor(source).to(input.dtype)
-        extra = value_here.array.ndim - region.array.ndim
+        extra = source.array.ndim - region.array.ndim if isinstance(source, Variable) else 0
         if extra > 0:
-            value_here = value_here.reshape(tuple(value_here.shape)[extra:])
-        write(region, Overwrite.apply(region, value_here))
+            source = source.reshape(tuple(source.shape)[extra:])
+        write(region, Overwrite.apply(region, source))
     else:
-        write(input, Put.apply(input, source.to(input.dtype), index=index))
-
-
-def _fitting(input: Tensor, index: Any, value: Array) -> Array:
-    """The value to store; a complex one cannot go into a real tensor."""
-    if value.dtype.kind == "c" and input.array.dtype.kind != "c":
-        raise RuntimeError(
-            f"value of dtype {value.dtype} cannot be stored in a tensor of dtype {input.dtype}: use .real"
-        )
-    return value
+        write(input, Put.apply(input, source, index=index))
 
 
 def index_put_(input: Any, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import Overwrite, write
-from metagrad.ops.common import as_tensor
+from metagrad.ops.indexing import value_for
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -30,7 +29,7 @@ def in_place(op: Callable[..., Any]) -> Callable[..., Any]:
 
 def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Take the values of ``src``, broadcast to this shape and converted to this dtype."""
-    return write(input, Overwrite.apply(input, as_tensor(src)))  # type: ignore[no-any-return]
+    return write(input, Overwrite.apply(input, value_for(input, src)))  # type: ignore[no-any-return]
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:
@@ -40,7 +39,7 @@ def fill_(input: Tensor, value: Any) -> Tensor:
 
 def zero_(input: Tensor) -> Tensor:
     """Set every element to 0."""
-    return copy_(input, wrap(np.zeros((), input.array.dtype)))
+    return copy_(input, 0)
 
 
 def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
+from metagrad.device import move, of_array
 from metagrad.random import numpy_generator
 
 if TYPE_CHECKING:
@@ -18,20 +19,14 @@ class Dropout(Function):
     """y = x · m / (1 − p), m random zeros (with chance p) and ones;   ∂L/∂x = ∂L/∂y · m / (1 − p)."""
 
     def forward(self, x: Array, p: float) -> Array:
-        keep = np.asarray(1 / (1 - p) if p < 1 else 0, x.real.dtype)
         drawn = numpy_generator().random(x.shape, np.float32)
-        self.scale = _near((drawn >= p).astype(x.real.dtype) * keep, x)
+        kept = (drawn >= p).astype(x.real.dtype)
+        kept *= 1 / (1 - p) if p < 1 else 0
+        self.scale = move(kept, of_array(x))
         return x * self.scale
 
     def backward(self, grad: Any) -> Any:
         return grad * self.scale
-
-
-def _near(a: np.ndarray[Any, Any], x: Array) -> Array:
-    """An array made on the CPU, where x is."""
-    if isinstance(x, np.ndarray):
-        return a
-    return np.asarray(a, like=x)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -92,9 +92,9 @@ class Var(Function):
         n = int(np.prod([x.shape[d] for d in axis]))
         self.freedom = max(0.0, n - correction)
         with np.errstate(all="ignore"):
-            d = x - x.sum(axis=axis, keepdims=True) / np.asarray(n, x.real.dtype)
+            d = x - x.sum(axis=axis, keepdims=True) / x.real.dtype.type(n)
             squares = (d * np.conjugate(d)).real if x.dtype.kind == "c" else d * d
-            return squares.sum(axis=axis, keepdims=keepdim) / np.asarray(self.freedom, x.real.dtype)
+            return squares.sum(axis=axis, keepdims=keepdim) / x.real.dtype.type(self.freedom)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
@@ -200,4 +200,4 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 @accepts_axis
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """The number of elements that are not zero."""
-    return wrap(np.asarray(np.count_nonzero(input.array, axis=axes(dim, input.array.ndim))))
+    return wrap((input.array != 0).sum(axis=axes(dim, input.array.ndim)))

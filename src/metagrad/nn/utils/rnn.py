@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.device import move
 from metagrad.ops.creation import full
 from metagrad.ops.gathering import index_select
 from metagrad.ops.indexing import Gather, Put
@@ -98,7 +99,8 @@ def pack_padded_sequence(
     >>> packed.data, packed.batch_sizes
     (tensor([1, 4, 2, 5, 3]), tensor([2, 2, 1]))
     """
-    counts = np.asarray(lengths.array if isinstance(lengths, Variable) else list(lengths), np.int64)
+    given = lengths.detach().cpu().array if isinstance(lengths, Tensor) else list(lengths)
+    counts = np.asarray(given, np.int64)
     time_dim, batch_dim = (1, 0) if batch_first else (0, 1)
     if input.ndim < 2:
         raise RuntimeError(f"pack_padded_sequence: expected (T, B, *) or (B, T, *), got shape {tuple(input.shape)}")
@@ -125,13 +127,19 @@ def pack_padded_sequence(
                 f"`enforce_sorted=False` to have it sorted for you. Got {counts.tolist()}"
             )
     else:
-        order = wrap(np.argsort(-counts, kind="stable"))
-        counts = counts[order.array]
+        by_length = np.argsort(-counts, kind="stable")
+        counts = counts[by_length]
+        order = wrap(_near(by_length, input))
         input = index_select(input, batch_dim, order)
     sizes = batch_sizes_of(counts)
-    t, b = _places(sizes)
+    t, b = (_near(i, input) for i in _places(sizes))
     data = Gather.apply(input, index=(b, t) if batch_first else (t, b), distinct=True)
     return PackedSequence(data, wrap(sizes), order, None)
+
+
+def _near(index: np.ndarray[Any, Any], x: Tensor) -> Any:
+    """An index made on the CPU, where x is."""
+    return move(index, x.device)
 
 
 def batch_sizes_of(lengths: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -168,7 +176,7 @@ def pad_packed_sequence(
                 f"total_length={total_length} and max sequence length being {steps}"
             )
         steps = total_length
-    t, b = _places(sizes)
+    t, b = (_near(i, sequence.data) for i in _places(sizes))
     features = tuple(sequence.data.shape[1:])
     shape = (batch, steps, *features) if batch_first else (steps, batch, *features)
     empty = full(shape, padding_value, dtype=sequence.data.dtype, device=sequence.data.device)
@@ -176,7 +184,7 @@ def pad_packed_sequence(
     lengths = wrap((sizes[:, None] > np.arange(batch)[None, :]).sum(axis=0))
     if sequence.unsorted_indices is not None:
         padded = index_select(padded, 0 if batch_first else 1, sequence.unsorted_indices)
-        lengths = index_select(lengths, 0, sequence.unsorted_indices)
+        lengths = index_select(lengths, 0, sequence.unsorted_indices.cpu())
     return padded, lengths
 
 

@@ -1,0 +1,433 @@
+"""Corpora: what each kind of file reads as, what is refused and how, and the treebank without and with a network."""
+
+import types
+
+import pytest
+
+from metagrad.tagger import corpora
+from metagrad.tagger.corpora import CorpusUnavailable, default_corpus, load_corpus, loading, treebank
+
+
+def conllu(*rows, upos="X", xpos="_"):
+    """CoNLL-U lines from (ID, FORM) or (ID, FORM, UPOS, XPOS)."""
+    full = [(*row, upos, xpos)[:4] if len(row) == 2 else row for row in rows]
+    return "".join(f"{i}\t{form}\tlemma\t{u}\t{x}\t_\t0\tdep\t_\t_\n" for i, form, u, x in full)
+
+
+def write(folder, name, text):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+DOGS = [[("Dogs", "NNS"), ("bark", "VBP"), (".", ".")], [("Why", "WRB"), ("?", ".")]]
+
+SAME = {
+    "underscores": ("a.pos", "Dogs_NNS bark_VBP ._.\nWhy_WRB ?_.\n"),
+    "slashes": ("a.txt", "Dogs/NNS bark/VBP ./.\nWhy/WRB ?/.\n"),
+    "comments, blank lines, no last line end": ("a", "# pets\n\nDogs_NNS  bark_VBP\t._. \n\n#\n# more\nWhy_WRB ?_."),
+    "CRLF and a byte order mark": ("a.txt", "\ufeffDogs_NNS bark_VBP ._.\r\n\r\nWhy_WRB ?_.\r\n"),
+    "two columns, tabs": ("a.tsv", "Dogs\tNNS\nbark\tVBP\n.\t.\n\nWhy\tWRB\n?\t.\n"),
+    "two columns, spaces": ("a.txt", "# pets\nDogs NNS\nbark   VBP\n. .\n\n\n# and why\nWhy WRB\n? .\n\n"),
+    "two columns, CRLF": ("a.txt", "Dogs NNS\r\nbark VBP\r\n. .\r\n\r\nWhy WRB\r\n? .\r\n"),
+    "CoNLL-U": (
+        "a.conllu",
+        "# text = Dogs bark.\n# sent_id = 1\n"
+        + conllu((1, "Dogs", "NOUN", "NNS"), (2, "bark", "VERB", "VBP"), (3, ".", "PUNCT", "."))
+        + "\n"
+        + conllu((1, "Why", "ADV", "WRB"), (2, "?", "PUNCT", "."))
+        + "\n",
+    ),
+    "CoNLL-U under another name": (
+        "a.txt",
+        conllu((1, "Dogs", "NOUN", "NNS"), (2, "bark", "VERB", "VBP"), (3, ".", "PUNCT", "."))
+        + "\r\n"
+        + conllu((1, "Why", "ADV", "WRB"), (2, "?", "PUNCT", ".")),
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "text"), SAME.values(), ids=SAME)
+def test_every_kind_of_file_is_recognised_and_reads_the_same(tmp_path, name, text):
+    corpus = load_corpus(write(tmp_path, name, text))
+    assert corpus.sentences == DOGS
+    assert (corpus.name, corpus.training) == (name, None)
+    assert str(tmp_path) in corpus.source
+    assert load_corpus(str(tmp_path / name)).sentences == DOGS
+
+
+MULTIWORD = (
+    conllu(("1-2", "don't", "_", "_"), (1, "do", "AUX", "VBP"), (2, "n't", "PART", "RB"), ("2.1", "go", "VERB", "VB"))
+    + conllu((3, "New York", "PROPN", "_"))
+)  # fmt: skip
+
+READS = [
+    # text, options, sentences
+    ("1/2_CD and/or_CC", {}, [[("1/2", "CD"), ("and/or", "CC")]]),
+    ("snake_case/NN a/DT b/SYM", {}, [[("snake_case", "NN"), ("a", "DT"), ("b", "SYM")]]),
+    ("a_b_NN", {}, [[("a_b", "NN")]]),
+    ("__NN /_SYM", {}, [[("_", "NN"), ("/", "SYM")]]),
+    ("*T*-1_-NONE- 0_-NONE-", {}, [[("*T*-1", "-NONE-"), ("0", "-NONE-")]]),
+    ("#_# 5_CD", {}, [[("#", "#"), ("5", "CD")]]),
+    ("#tag_NN #_#", {}, [[("#tag", "NN"), ("#", "#")]]),
+    ("10\u00a0000_CD euros_NNS", {}, [[("10\u00a0000", "CD"), ("euros", "NNS")]]),
+    ("a|DT b|NN", {"format": "word_TAG", "separator": "|"}, [[("a", "DT"), ("b", "NN")]]),
+    ("a_b/NN", {"separator": "_"}, [[("a", "b/NN")]]),
+    ("a/DT b_/NN", {"separator": "/"}, [[("a", "DT"), ("b_", "NN")]]),
+    ("a_DT b_NN", {"format": "two-column"}, [[("a_DT", "b_NN")]]),
+    ("a_DT b_NN", {}, [[("a", "DT"), ("b", "NN")]]),
+    ("1/2\tCD\nNew York\tNNP\n#\t#\n", {}, [[("1/2", "CD"), ("New York", "NNP"), ("#", "#")]]),
+    ("# #\n5 CD\n# SYM\n", {}, [[("#", "#"), ("5", "CD"), ("#", "SYM")]]),
+    (MULTIWORD, {}, [[("do", "VBP"), ("n't", "RB"), ("New York", "PROPN")]]),
+    (MULTIWORD, {"columns": ("FORM", "UPOS")}, [[("do", "AUX"), ("n't", "PART"), ("New York", "PROPN")]]),
+    (MULTIWORD, {"columns": ("LEMMA", "DEPREL")}, [[("lemma", "dep")] * 3]),
+    (conllu((1, "_", "X", "SYM"), (2, "#", "SYM", "#")), {}, [[("_", "SYM"), ("#", "#")]]),
+    (conllu(("0.1", "was", "X", "VBD")) + "\n" + conllu((1, "a")), {}, [[("a", "X")]]),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "expected"), READS)
+def test_words_and_tags_are_taken_apart(tmp_path, text, options, expected):
+    assert load_corpus(write(tmp_path, "a", text), **options).sentences == expected
+
+
+BAD = [
+    # text, options, line, what was got, what was expected
+    ("a_DT b_NN\nc_NN dog ._.\n", {}, 2, "'dog'", "'_'"),
+    ("a_DT b_NN\nc_ d_NN\n", {}, 2, "'c_'", "a word, '_' and its tag"),
+    ("a_DT b_NN\n\n_NN d_NN\n", {}, 3, "'_NN'", "a word, '_' and its tag"),
+    ("#hash a_DT b_NN c_NN\na_DT", {"format": "word_TAG"}, 1, "'#hash'", "its tag"),
+    ("a DT\nb\n", {"format": "two-column"}, 2, "'b'", "two columns"),
+    ("a DT\nb NN\nc NN x\n", {}, 3, "'c NN x'", "two columns"),
+    ("a\tDT\nb\t\n", {}, 2, r"'b\\t'", "two columns"),
+    ("a\tDT\tx\nb\tNN\tx\n", {}, 1, r"'a\\tDT\\tx'", "two columns"),
+    ("a DT\n# late comment here\n", {"format": "two-column"}, 2, "'# late comment here'", "two columns"),
+    (conllu((1, "a"), (3, "b")), {}, 2, r"'3\\tb", "word number 2"),
+    (conllu((1, "a"), (1, "b")), {}, 2, r"'1\\tb", "an empty line before"),
+    (conllu((2, "a")), {}, 1, r"'2\\ta", "word number 1"),
+    (conllu((1, "a"), ("x", "b")), {}, 2, r"'x\\tb", "word number 2"),
+    (conllu((1, "a", "_", "_")), {}, 1, r"'1\\ta", "a tag in column XPOS"),
+    (conllu((1, "a", "_", "NN")), {"columns": ("FORM", "UPOS")}, 1, r"'1\\ta", "a tag in column UPOS"),
+    (conllu((1, "", "NN", "NN")), {}, 1, r"'1\\t\\t", "a word in column FORM"),
+    (conllu((1, "a")) + "2\tb\tNN\n", {}, 2, r"'2\\tb\\tNN'", "10 tab-separated columns"),
+    ("a_DT b_NN", {"format": "conllu"}, 1, "'a_DT b_NN'", "10 tab-separated columns"),
+    ("It was a dark night and the rain fell.", {}, 1, "'It was a dark", "word_TAG pairs"),
+    (b"a_DT b_NN\nc\xff_NN\n", {}, 2, "0xff at position 2", "UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "line", "got", "expected"), BAD)
+def test_a_malformed_line_is_refused_by_file_and_number(tmp_path, text, options, line, got, expected):
+    with pytest.raises(ValueError) as error:
+        load_corpus(write(tmp_path, "bad.file", text), **options)
+    message = str(error.value)
+    assert f"{tmp_path / 'bad.file'}, line {line}: " in message
+    assert expected in message
+    assert got.replace("\\\\", "\\") in message.partition("got ")[2]
+
+
+def test_a_very_long_line_is_shortened_in_the_message(tmp_path):
+    with pytest.raises(ValueError, match=r"got 'x{77}\.\.\.'$"):
+        load_corpus(write(tmp_path, "a", "x" * 10_000))
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n\n", "\ufeff"])
+@pytest.mark.parametrize("format", [None, *corpora.FORMATS])
+def test_a_file_without_sentences_is_refused(tmp_path, text, format):
+    with pytest.raises(ValueError, match="expected tagged sentences, got a file without any"):
+        load_corpus(write(tmp_path, "a", text), format=format)
+
+
+def test_the_name_of_a_conllu_file_decides_before_its_looks(tmp_path):
+    with pytest.raises(ValueError, match="line 1: expected 10 tab-separated columns"):
+        load_corpus(write(tmp_path, "a.CoNLLU", "Dogs_NNS bark_VBP ._.\n"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "xml"}, "one of word_TAG, two-column, conllu, got 'xml'"),
+        ({"separator": ""}, "got an empty one"),
+        ({"columns": ("FORM", "XPOS")}, "columns has no meaning for .* read as 'word_TAG'"),
+        ({"format": "two-column", "separator": "_"}, "separator has no meaning for .* read as 'two-column'"),
+        ({"format": "conllu", "columns": ("FORM", "POS")}, "one of ID, FORM, .*, got 'POS'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        load_corpus(write(tmp_path, "a", "a_DT b_NN"), **options)
+
+
+@pytest.mark.parametrize("name", ["treebank", "sample"])
+@pytest.mark.parametrize("option", [{"format": "conllu"}, {"separator": "_"}, {"columns": ("FORM", "UPOS")}])
+def test_settings_of_files_are_refused_for_named_corpora(name, option):
+    with pytest.raises(ValueError, match=f"{next(iter(option))} has no meaning for the corpus '{name}'"):
+        load_corpus(name, **option)
+
+
+def test_a_path_that_is_no_file_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"'treebank', 'sample' or the path .*, and found nothing there"):
+        load_corpus(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match="and found a folder"):
+        load_corpus(tmp_path)
+
+
+def test_a_file_called_treebank_is_a_file(tmp_path, monkeypatch):
+    write(tmp_path, "treebank", "a_DT b_NN")
+    monkeypatch.chdir(tmp_path)
+    corpus = load_corpus("./treebank")
+    assert corpus.sentences == [[("a", "DT"), ("b", "NN")]]
+    assert corpus.training is None
+
+
+def test_the_sample_is_read_as_it_is_written(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data", "sample.pos", "# pets\nDogs_NNS bark_VBP ._.\n# reasons\nWhy_WRB ?_.\n")
+    monkeypatch.setattr(loading, "files", lambda package: tmp_path)
+    corpus = load_corpus("sample")
+    assert (corpus.name, corpus.sentences, corpus.licence) == ("sample", DOGS, "CC0")
+    assert corpus.training is None
+
+
+def test_the_sample_comes_with_the_package():
+    corpus = load_corpus("sample")
+    assert len(corpus.sentences) >= 400
+    assert {"NN", "NNP", "VBD", "DT", "IN", "."} <= set(corpus.tags)
+
+
+# The treebank, by stand-ins: a reader in place of NLTK's, and a downloader that the download's own process imports.
+
+TINY = [[("Dogs", "NNS")]] * 3914
+
+
+class Reader:
+    """What ``nltk.corpus.treebank`` does: LookupError until its data is here."""
+
+    def __init__(self, sentences=TINY, here=lambda: True):
+        self.sentences, self.here = sentences, here
+
+    def _load(self):
+        if not self.here():
+            raise LookupError("Resource 'treebank' not found.")
+        if isinstance(self.sentences, Exception):
+            raise self.sentences
+
+    @property
+    def root(self):
+        self._load()
+        return "/data/treebank"
+
+    def tagged_sents(self):
+        self._load()
+        return iter(self.sentences)
+
+
+@pytest.fixture
+def reader(monkeypatch):
+    """Put a Reader in the place of NLTK's corpora."""
+
+    def put(*args, **options):
+        module = types.SimpleNamespace(treebank=Reader(*args, **options))
+        monkeypatch.setitem(treebank.sys.modules, "nltk.corpus", module)
+
+    return put
+
+
+@pytest.fixture
+def downloader(tmp_path, monkeypatch):
+    """Let the download's process find an ``nltk`` whose ``download`` has this body."""
+
+    def put(body):
+        program = f"import pathlib, sys, time\nhere = pathlib.Path({str(tmp_path)!r})\n"
+        program += f"def download(name, quiet, prefix):\n    assert (name, quiet) == ('treebank', True)\n    {body}\n"
+        write(tmp_path, "nltk.py", program)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    return put
+
+
+def absent():
+    return False
+
+
+def test_the_treebank_is_taken_from_where_nltk_finds_it(reader, downloader):
+    reader()
+    downloader("raise AssertionError('nothing to download')")
+    corpus = load_corpus("treebank")
+    assert (corpus.name, len(corpus.sentences), corpus.training) == ("treebank", 3914, 3000)
+    assert corpus.source == "NLTK's Penn Treebank sample, found at /data/treebank"
+    assert "non-commercial" in corpus.licence
+
+
+def test_a_missing_treebank_is_downloaded(tmp_path, reader, downloader):
+    reader(here=(tmp_path / "fetched").exists)
+    downloader("(here / 'fetched').touch(); return True")
+    corpus = load_corpus("treebank")
+    assert len(corpus.sentences) == 3914
+    assert corpus.source == "NLTK's Penn Treebank sample, just downloaded to /data/treebank"
+
+
+@pytest.mark.parametrize(
+    ("body", "patience", "reason"),
+    [
+        ("print('Error: no route\\n    to host', file=sys.stderr); return False", 60, r"\(Error: no route to host\)"),
+        ("return False", 60, r"\(its process ended with code 1\)"),
+        ("raise OSError('disk full')", 60, "OSError: disk full"),
+        ("time.sleep(600)", 0.5, r"\(it was not done within 0\.5 seconds\)"),
+    ],
+)
+def test_a_download_that_fails_says_why_and_what_to_do(reader, downloader, monkeypatch, body, patience, reason):
+    reader(here=absent)
+    downloader(body)
+    monkeypatch.setattr(treebank, "PATIENCE", patience)
+    with pytest.raises(CorpusUnavailable, match=reason + r'.*nltk\.download\(\'treebank\'\)'):
+        load_corpus("treebank")
+
+
+def test_a_download_is_given_up_within_ten_seconds():
+    assert treebank.PATIENCE < 10
+
+
+def test_a_download_that_cannot_be_started_is_reported(reader, monkeypatch, tmp_path):
+    reader(here=absent)
+    monkeypatch.setattr(treebank.sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(CorpusUnavailable, match="it could not be started: .*no-python"):
+        load_corpus("treebank")
+
+
+def test_a_download_to_a_place_nltk_does_not_search_is_reported(reader, downloader):
+    reader(here=absent)
+    downloader("return True")
+    with pytest.raises(CorpusUnavailable, match="NLTK_DATA .*Resource 'treebank' not found"):
+        load_corpus("treebank")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (TINY[:-1], "it has 3913 of its 3914 sentences"),
+        (ValueError("bad tree"), "ValueError: bad tree"),
+        (KeyError("no such entry"), "KeyError: 'no such entry'"),
+        (PermissionError("not yours"), "PermissionError: not yours"),
+    ],
+)
+def test_a_damaged_treebank_is_refused(reader, downloader, content, reason):
+    reader(content)
+    downloader("raise AssertionError('nothing to download')")
+    with pytest.raises(CorpusUnavailable, match=rf"damaged \({reason}\).*force=True"):
+        load_corpus("treebank")
+
+
+def test_without_nltk_the_extra_to_install_is_named(monkeypatch):
+    monkeypatch.setitem(treebank.sys.modules, "nltk.corpus", None)
+    with pytest.raises(ImportError, match=r'pip install "metagrad\[tagger\]"'):
+        load_corpus("treebank")
+
+
+# What is used when no corpus is named.
+
+
+@pytest.fixture
+def small_sample(tmp_path, monkeypatch):
+    (tmp_path / "data").mkdir()
+    write(tmp_path / "data", "sample.pos", SAME["underscores"][1])
+    monkeypatch.setattr(loading, "files", lambda package: tmp_path)
+
+
+def test_by_default_it_is_the_treebank(reader):
+    reader()
+    corpus, notice = default_corpus()
+    assert corpus.name == "treebank"
+    assert notice == "Using NLTK's Penn Treebank sample, found at /data/treebank (3914 sentences)."
+
+
+def test_without_the_treebank_it_is_the_sample_and_the_notice_says_why(reader, downloader, small_sample):
+    reader(here=absent)
+    downloader("print('no route to host', file=sys.stderr); return False")
+    corpus, notice = default_corpus()
+    assert (corpus.name, corpus.sentences) == ("sample", DOGS)
+    assert notice.startswith("Using the small sample that comes with metagrad (2 sentences), because ")
+    assert "no route to host" in notice
+    assert "nltk.download('treebank')" in notice
+
+
+def test_with_a_damaged_treebank_it_is_the_sample(reader, small_sample):
+    reader(TINY[:7])
+    corpus, notice = default_corpus()
+    assert corpus.name == "sample"
+    assert "damaged (it has 7 of its 3914 sentences)" in notice
+
+
+def test_without_nltk_it_is_the_sample(monkeypatch, small_sample):
+    monkeypatch.setitem(treebank.sys.modules, "nltk.corpus", None)
+    corpus, notice = default_corpus()
+    assert corpus.name == "sample"
+    assert 'pip install "metagrad[tagger]"' in notice
+
+
+# NLTK itself: on a treebank of our own in a folder of its own, and on the real one where it is installed.
+
+TREE = "( (S (NP-SBJ (NNS Dogs) ) (VP (VBP bark) (NP (-NONE- *) )) (. .) ))\n"
+
+
+@pytest.fixture
+def nltk_data(tmp_path, monkeypatch):
+    """An empty data folder, the only one NLTK searches, and its treebank not loaded yet."""
+    corpus = pytest.importorskip("nltk.corpus")
+    data = pytest.importorskip("nltk.data")
+    fresh = corpus.LazyCorpusLoader(
+        "treebank/combined", corpus.BracketParseCorpusReader, r"wsj_.*\.mrg", tagset="wsj", encoding="ascii"
+    )
+    monkeypatch.setattr(corpus, "treebank", fresh)
+    monkeypatch.setattr(data, "path", [str(tmp_path)])
+    (tmp_path / "corpora").mkdir()
+    return tmp_path / "corpora"
+
+
+def test_nltk_reads_words_tags_and_traces(nltk_data, monkeypatch):
+    monkeypatch.setattr(treebank, "SENTENCES", 2)
+    folder = nltk_data / "treebank" / "combined"
+    folder.mkdir(parents=True)
+    write(folder, "wsj_0001.mrg", TREE * 2)
+    corpus = load_corpus("treebank")
+    assert corpus.sentences == [[("Dogs", "NNS"), ("bark", "VBP"), ("*", "-NONE-"), (".", ".")]] * 2
+    assert all(type(sentence) is list for sentence in corpus.sentences)
+    assert str(folder) in corpus.source
+
+
+def test_nltk_finds_the_treebank_after_its_download(nltk_data, downloader, monkeypatch):
+    monkeypatch.setattr(treebank, "SENTENCES", 1)
+    downloader(
+        "folder = here / 'corpora' / 'treebank' / 'combined'; folder.mkdir(parents=True); "
+        f"(folder / 'wsj_0001.mrg').write_text({TREE!r}); return True"
+    )
+    corpus = load_corpus("treebank")
+    assert len(corpus.sentences) == 1
+    assert "just downloaded to" in corpus.source
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_an_archive_that_is_none_is_a_damaged_treebank(nltk_data):
+    write(nltk_data, "treebank.zip", b"<html>not found</html>")
+    with pytest.raises(CorpusUnavailable, match="damaged .*BadZipFile"):
+        load_corpus("treebank")
+
+
+def treebank_is_here():
+    try:
+        import nltk.data
+
+        nltk.data.find("corpora/treebank/combined/wsj_0001.mrg")  # unpacked or in its archive
+    except (ImportError, LookupError):
+        return False
+    return True
+
+
+@pytest.mark.skipif(not treebank_is_here(), reason="needs NLTK's treebank sample on this machine")
+def test_the_real_treebank():
+    corpus = load_corpus("treebank")
+    assert (len(corpus.sentences), corpus.words, len(corpus.tags)) == (3914, 100_676, 46)
+    assert "found at" in corpus.source
+    again, notice = default_corpus()
+    assert again.sentences == corpus.sentences
+    assert notice.startswith("Using NLTK's Penn Treebank sample, found at")

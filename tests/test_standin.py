@@ -1,0 +1,253 @@
+"""Every kind of op, and a whole training step of the tagger, on arrays that refuse to become NumPy's.
+
+No GPU is needed for this. A failure means that some line would move data through the CPU, or that CuPy would refuse it.
+"""
+
+import sys
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad import nn, optim
+from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import wrap as as_tensor
+from metagrad.nn import functional as F
+from tests.standin import FakeCupy, Strict
+
+
+@pytest.fixture(autouse=True)
+def fake_gpu(monkeypatch):
+    for module in ("metagrad.device", "metagrad.cuda"):  # by sys.modules: metagrad.device is also the class's name
+        monkeypatch.setattr(sys.modules[module], "cupy", lambda: FakeCupy)
+
+
+RNG = np.random.default_rng(0)
+
+
+def on_standin(value):
+    """Tensors with their arrays wrapped; the rest as it is."""
+    if isinstance(value, Variable):
+        moved = as_tensor(Strict(value.array.copy()))
+        moved.requires_grad = value.requires_grad
+        return moved
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(on_standin, value))
+    return value
+
+
+def floats(*shape, positive=False):
+    x = RNG.standard_normal(shape)
+    return metagrad.tensor(np.abs(x) + 0.5 if positive else x, requires_grad=True)
+
+
+A, B, POSITIVE, V = floats(3, 4), floats(3, 4), floats(3, 4, positive=True), floats(4)
+SQUARE, CUBE = floats(4, 4), floats(2, 3, 4)
+INTS = metagrad.tensor([[0, 2, 1, 0], [1, 1, 3, 2], [0, 0, 0, 1]])
+MASK = INTS > 0
+ROWS = metagrad.tensor([2, 0, 2])
+
+# Each is (function, inputs): values and gradients must equal those on NumPy arrays.
+CASES = {
+    "add": (lambda a, b: a + b, A, V),
+    "add number": (lambda a: 2 + a, A),
+    "sub": (lambda a, b: a - b, A, B),
+    "mul": (lambda a, b: a * b, A, V),
+    "div": (lambda a, b: a / b, A, POSITIVE),
+    "number div": (lambda a: 1 / a, POSITIVE),
+    "floor_divide": (lambda a, b: a // b, A, POSITIVE),
+    "remainder": (lambda a, b: a % b, A, POSITIVE),
+    "fmod": (metagrad.fmod, A, POSITIVE),
+    "pow": (lambda a, b: a**b, POSITIVE, B),
+    "square": (metagrad.square, A),
+    "neg": (lambda a: -a, A),
+    "addcmul": (lambda a, b, c: metagrad.addcmul(a, b, c, value=2), A, B, V),
+    "addcdiv": (lambda a, b, c: metagrad.addcdiv(a, b, c, value=2), A, B, POSITIVE),
+    "lerp": (lambda a, b: metagrad.lerp(a, b, 0.3), A, B),
+    **{name: (getattr(metagrad, name), A) for name in (
+        "exp", "expm1", "sin", "cos", "tan", "tanh", "sigmoid", "relu", "abs", "floor", "ceil", "trunc", "round", "frac",
+        "sign", "isnan", "isinf", "isfinite", "logical_not", "sum", "mean", "var", "std", "prod", "amax", "amin", "max",
+        "min", "argmax", "argmin", "all", "any", "count_nonzero", "norm", "t", "ravel", "clone", "tril", "triu",
+        "zeros_like", "ones_like", "is_nonzero",
+    ) if name != "is_nonzero"},
+    **{name: (getattr(metagrad, name), POSITIVE) for name in (
+        "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal",
+    )},
+    "clamp": (lambda a: a.clamp(-0.5, 0.5), A),
+    "clamp by tensors": (lambda a, b: a.clamp(b, b + 1), A, B),
+    "maximum": (metagrad.maximum, A, B),
+    "minimum": (metagrad.minimum, A, B),
+    "where": (lambda m, a, b: metagrad.where(m, a, b), MASK, A, B),
+    "where number": (lambda m, a: metagrad.where(m, a, 0.0), MASK, A),
+    "compare": (lambda a, b: (a > b) & (a != b) | ~(a <= b), A, B),
+    "isclose": (metagrad.isclose, A, B),
+    "sum dim": (lambda a: a.sum(1, keepdim=True), A),
+    "mean dim": (lambda a: a.mean((0, 1)), A),
+    "var dim": (lambda a: a.var(1), A),
+    "max dim": (lambda a: a.max(1).values, A),
+    "min dim": (lambda a: a.min(0, keepdim=True).values, A),
+    "argmax dim": (lambda a: a.argmax(1), A),
+    "cumsum": (lambda a: a.cumsum(1), A),
+    "norm p": (lambda a: a.norm(3, dim=1), A),
+    "prod dim": (lambda a: a.prod(1), A),
+    "softmax": (lambda a: a.softmax(-1), A),
+    "log_softmax": (lambda a: a.log_softmax(0), A),
+    "logsumexp": (lambda a: a.logsumexp(1), A),
+    "matmul": (lambda a, b: a @ b, A, SQUARE),
+    "matmul batch": (lambda a, b: a @ b, CUBE, SQUARE),
+    "matmul vector": (lambda a, b: a @ b, A, V),
+    "linear": (lambda a, w: F.linear(a, w, w[:, 0]), A, SQUARE),
+    "bmm": (lambda a: metagrad.bmm(a, a.transpose(1, 2)), CUBE),
+    "addmm": (lambda a, b, c: metagrad.addmm(c, a, b, beta=2, alpha=3), A, SQUARE, V),
+    "outer": (metagrad.outer, V, floats(3)),
+    "reshape": (lambda a: a.reshape(2, 6), A),
+    "transpose": (lambda a: a.transpose(0, 1), A),
+    "permute": (lambda a: a.permute(2, 0, 1), CUBE),
+    "expand": (lambda a: a.unsqueeze(0).expand(2, 3, 4), A),
+    "squeeze": (lambda a: a.unsqueeze(1).squeeze(1), A),
+    "diagonal": (lambda a: a.diagonal(), SQUARE),
+    "movedim": (lambda a: a.movedim(0, -1), CUBE),
+    "cat": (lambda a, b: metagrad.cat([a, b], 1), A, B),
+    "stack": (lambda a, b: metagrad.stack([a, b], 1), A, B),
+    "split": (lambda a: [p * (i + 1) for i, p in enumerate(a.split([1, 3], 1))][1], A),
+    "chunk": (lambda a: a.chunk(2, 1)[0], A),
+    "unbind": (lambda a: a.unbind(0)[1], A),
+    "flip": (lambda a: a.flip(0, 1), A),
+    "roll": (lambda a: a.roll(1, 0), A),
+    "repeat": (lambda a: a.repeat(2, 1), A),
+    "slice": (lambda a: a[1:, ::2], A),
+    "element": (lambda a: a[1, 2], A),
+    "index by tensor": (lambda a, i: a[i], A, ROWS),
+    "index by mask": (lambda a, m: a[m], A, MASK),
+    "gather": (lambda a, i: a.gather(1, i), A, INTS),
+    "scatter": (lambda a, i, b: a.scatter(1, i[:, :1], b[:, :1]), A, INTS, B),
+    "scatter_add": (lambda a, i, b: a.scatter_add(1, i, b), A, INTS, B),
+    "index_select": (lambda a, i: a.index_select(0, i), A, ROWS),
+    "masked_fill": (lambda a, m: a.masked_fill(m, -1), A, MASK),
+    "masked_select": (lambda a, m: a.masked_select(m), A, MASK),
+    "sort": (lambda a: a.sort(1).values, A),
+    "argsort": (lambda a: a.argsort(1), A),
+    "topk": (lambda a: a.topk(2).values, A),
+    "embedding": (lambda i, w: F.embedding(i, w, padding_idx=0), INTS, SQUARE),
+    "one_hot": (lambda i: F.one_hot(i, 5), INTS),
+    "to dtype": (lambda a: a.float().double(), A),
+    "set slice": (lambda a, b: set_at(a * 1, (slice(None), 1), b), A, floats(3)),
+    "set mask": (lambda a, m: set_at(a * 1, m, 0.0), A, MASK),
+    "in place": (lambda a, b: (a * 1).add_(b, alpha=2).mul_(b).clamp_(-1, 1), A, B),
+    "in place view": (lambda a, b: through_view(a * 1, b), A, V),
+    "dropout off": (lambda a: F.dropout(a, 0.5, training=False), A),
+    **{name: (getattr(F, name), A) for name in (
+        "leaky_relu", "elu", "selu", "silu", "softplus", "softsign", "logsigmoid", "hardtanh", "relu6",
+    )},
+    "mse": (F.mse_loss, A, B),
+    "l1": (F.l1_loss, A, B),
+    "smooth l1": (F.smooth_l1_loss, A, B),
+    "huber": (F.huber_loss, A, B),
+    "bce": (lambda a, m: F.binary_cross_entropy(a.sigmoid(), m.double()), A, MASK),
+    "bce logits": (lambda a, m: F.binary_cross_entropy_with_logits(a, m.double()), A, MASK),
+    "kl": (lambda a, b: F.kl_div(a.log_softmax(1), b.softmax(1)), A, B),
+    "cross entropy": (lambda a, i: F.cross_entropy(a, i, label_smoothing=0.1, ignore_index=0), A, ROWS),
+}  # fmt: skip
+
+
+def set_at(x, index, value):
+    x[index] = value
+    return x
+
+
+def through_view(x, value):
+    x[1].mul_(value)
+    return x
+
+
+def results(inputs, function):
+    out = function(*inputs)
+    grads = []
+    if isinstance(out, Variable) and out.requires_grad:
+        ramp = np.linspace(0.5, 2, max(1, out.numel())).reshape(tuple(out.shape))
+        out.backward(as_tensor(Strict(ramp) if isinstance(out.array, Strict) else ramp))
+        grads = [x.grad for x in inputs if isinstance(x, Variable) and x.requires_grad]
+    return out, grads
+
+
+def hidden(x):
+    array = x.detach().array if isinstance(x, Variable) else x
+    return array.get() if isinstance(array, Strict) else np.asarray(array)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_op_runs_without_leaving_the_device(name):
+    function, *inputs = CASES[name]
+    for x in inputs:
+        x.grad = None
+    expected, expected_grads = results(inputs, function)
+    out, grads = results(on_standin(inputs), function)
+    assert isinstance(out.array, Strict), "the result left the device"
+    np.testing.assert_allclose(hidden(out), hidden(expected))
+    assert len(grads) == len(expected_grads)
+    for ours, theirs in zip(grads, expected_grads, strict=True):
+        assert isinstance(ours.array, Strict), "a gradient left the device"
+        np.testing.assert_allclose(hidden(ours), hidden(theirs))
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if n not in ("in place", "in place view", "set slice", "set mask")])
+def test_second_derivatives_run_without_leaving_the_device(name):
+    function, *inputs = CASES[name]
+    moved = on_standin(inputs)
+    out = function(*moved)
+    leaves = [x for x in moved if isinstance(x, Variable) and x.requires_grad]
+    if not out.requires_grad:
+        pytest.skip("nothing to differentiate")
+    grads = metagrad.autograd.grad((out * out).sum(), leaves, create_graph=True)
+    if any(g.requires_grad for g in grads):
+        for g in metagrad.autograd.grad(sum((g * g).sum() for g in grads), leaves, allow_unused=True):
+            assert g is None or isinstance(g.array, Strict)
+
+
+def moved_module(module):
+    for p in module.parameters():
+        p.array = Strict(p.array)
+    return module
+
+
+@pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam, optim.AdamW])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_training_step_of_the_tagger(cell, optimizer):
+    from metagrad.tagger.model import Network, Settings
+
+    words, tags = RNG.integers(1, 9, (3, 5, 2)), RNG.integers(0, 4, (3, 5))
+    lengths = metagrad.tensor([5, 2, 4])
+    losses = []
+    for place in (lambda a: a, Strict):
+        metagrad.manual_seed(0)
+        network = Network(Settings(cell, 2, 4, 4, dropout=0.25), [9, 9], 4)
+        if place is Strict:
+            moved_module(network)
+        steps = optimizer(network.parameters(), lr=0.1)
+        for _ in range(2):
+            steps.zero_grad()
+            scores = network(as_tensor(place(words)), lengths)
+            loss = F.cross_entropy(scores.flatten(0, 1), as_tensor(place(tags)).flatten())
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            steps.step()
+        losses.append(float(loss.item()))
+        assert all(isinstance(p.array, Strict) == (place is Strict) for p in network.parameters())
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
+
+
+def test_there_and_back():
+    x = metagrad.tensor([1.0, 2.0], requires_grad=True)
+    y = x.to("cuda:0")
+    assert isinstance(y.array, Strict) and y.is_cuda and y.device == metagrad.device("cuda:0")
+    (y * y).sum().backward()
+    assert isinstance(x.grad.array, np.ndarray) and x.grad.tolist() == [2.0, 4.0]
+    assert y.detach().cpu().tolist() == [1.0, 2.0]
+    assert repr(y.detach()) == "tensor([1., 2.], device='cuda:0')"
+    with pytest.raises(TypeError, match="cpu"):
+        y.detach().numpy()
+    layer = nn.Linear(2, 2).to("cuda")
+    assert all(isinstance(p.array, Strict) for p in layer.parameters())
+    assert metagrad.zeros(2, device="cuda").is_cuda and metagrad.cuda.get_device("cuda:0").index == 0
+    with pytest.raises(RuntimeError, match="1 GPU"):
+        metagrad.cuda.get_device("cuda:3")
