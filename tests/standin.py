@@ -120,7 +120,9 @@ def _method(name):
     return method
 
 
-METHODS = "all any argmax argmin astype copy cumsum item max mean min nonzero prod ravel reshape sort sum tolist tobytes view"
+METHODS = (
+    "all any argmax argmin astype copy cumsum item max mean min nonzero prod ravel reshape sort sum tolist tobytes view"
+)
 for _name in METHODS.split():
     setattr(Strict, _name, _method(_name))
 
@@ -129,7 +131,14 @@ _BINARY = {
     "mod": np.remainder, "pow": np.power, "matmul": np.matmul, "and": np.bitwise_and, "or": np.bitwise_or,
     "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
 }  # fmt: skip
-_COMPARE = {"eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal}
+_COMPARE = {
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+}
 _UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 
 

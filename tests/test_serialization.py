@@ -89,7 +89,7 @@ def test_round_trip_of_files_and_metadata_both_ways(tmp_path):
     safetensors = pytest.importorskip("safetensors")
     reference = pytest.importorskip("safetensors.numpy")
     arrays = {f"layer.{i}.{dtype}": numbers(dtype, (i + 1, 3), i) for i, dtype in enumerate(DTYPES[:-1])}
-    metadata = {"format": "pt", "słowo": "日本 \n\"\\\u0000", "": ""}
+    metadata = {"format": "pt", "słowo": '日本 \n"\\\u0000', "": ""}
     save_file(arrays, tmp_path / "ours", metadata)
     theirs = reference.load_file(tmp_path / "ours")
     assert theirs.keys() == arrays.keys()
@@ -301,7 +301,10 @@ BAD_HEADERS = [
     (file_of({"a": entry(offsets=[2**64, 2**64 + 2])}, b"xx"), f"end at byte {2**64 + 2}"),
     (file_of({"a": entry(offsets=[1, 3])}, b"xxx"), "'a' leaves a gap before it: its data start at byte 1, expected 0"),
     (file_of({"a": entry(), "b": entry(offsets=[3, 5])}, b"xxxxx"), "'b' leaves a gap before it: .* 3, expected 2"),
-    (file_of({"a": entry(), "b": entry(offsets=[1, 3])}, b"xxx"), "'b' overlaps .*: its data start at byte 1, expected 2"),
+    (
+        file_of({"a": entry(), "b": entry(offsets=[1, 3])}, b"xxx"),
+        "'b' overlaps .*: its data start at byte 1, expected 2",
+    ),
     (file_of({"a": entry(), "b": entry()}, b"xx"), "'b' overlaps the tensor before it"),
     (file_of({"a": entry(), "b": entry(shape=[0], offsets=[1, 1])}, b"xx"), "'b' overlaps"),
     (file_of({"a": entry(shape=[0], offsets=[1, 1])}, b"x"), "'a' leaves a gap"),
@@ -383,11 +386,17 @@ FOREIGN = {
     "npz": (lambda path: np.savez(open(path, "wb"), x=np.ones(2)), "a zip archive"),
     "npy": (lambda path: np.save(open(path, "wb"), np.ones(2)), "numpy.load"),
     "hdf5": (lambda path: path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100), "HDF5"),
-    "lfs": (lambda path: path.write_text("version https://example.org/spec/v1\noid sha256:0\nsize 9\n"), "git lfs pull"),
+    "lfs": (
+        lambda path: path.write_text("version https://example.org/spec/v1\noid sha256:0\nsize 9\n"),
+        "git lfs pull",
+    ),
     "text": (lambda path: path.write_text("the quick brown fox"), "not a safetensors file"),
     "zeros": (lambda path: path.write_bytes(b"\0" * 100), "begin with b'{', got b'.x00'"),
     **{
-        f"pickle {protocol}": (lambda path, n=protocol: path.write_bytes(pickle.dumps({"a": [1.5] * 20}, n)), "a pickle")
+        f"pickle {protocol}": (
+            lambda path, n=protocol: path.write_bytes(pickle.dumps({"a": [1.5] * 20}, n)),
+            "a pickle",
+        )
         for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1)
     },
 }

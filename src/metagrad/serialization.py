@@ -45,10 +45,10 @@ _MOST_DIMENSIONS = 64  # NumPy's limit
 _MOST_BYTES = 2**63 - 1  # of an array; NumPy counts an extent of 0 as 1 here
 
 _FOREIGN = {
-    rb"PK(\3\4|\5\6)": "a zip archive, as torch.save (.pt) and numpy.savez make; "
+    rb"PK(\x03\x04|\x05\x06)": "a zip archive, as torch.save (.pt) and numpy.savez make; "
     "a .pt file holds pickles, which metagrad does not load: save its state_dict as safetensors",
     # The byte after the protocol is an opcode. A zero there is the length of a header of 640 bytes, say.
-    rb"\x80[\2-\5][^\0]": "a pickle, as pickle.dump and older versions of torch.save (.pt) make; "
+    rb"\x80[\x02-\x05][^\0]": "a pickle, as pickle.dump and older versions of torch.save (.pt) make; "
     "metagrad does not load it, since that could run any code: save its state_dict as safetensors",
     rb"\x93NUMPY": "a .npy file: numpy.load reads it",
     rb"\x89HDF": "an HDF5 file",
@@ -108,7 +108,9 @@ def save(tensors: Mapping[str, Tensor | Array], metadata: Mapping[str, str] | No
     if metadata is not None:
         wrong = {k: v for k, v in metadata.items() if not (isinstance(k, str) and isinstance(v, str))}
         if wrong:
-            raise TypeError(f"metadata must map strings to strings, got {shown(wrong)}: use json.dumps for other values")
+            raise TypeError(
+                f"metadata must map strings to strings, got {shown(wrong)}: use json.dumps for other values"
+            )
         header["__metadata__"] = dict(metadata)
     for name, array in arrays.items():
         offsets = [starts[name], starts[name] + array.nbytes]
@@ -117,7 +119,9 @@ def save(tensors: Mapping[str, Tensor | Array], metadata: Mapping[str, str] | No
         text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         what = error.object[max(0, error.start - 20) : error.end]
-        raise ValueError(f"names and metadata must be valid Unicode, got a lone surrogate at the end of {what!r}") from error
+        raise ValueError(
+            f"names and metadata must be valid Unicode, got a lone surrogate at the end of {what!r}"
+        ) from error
     text += b" " * (-len(text) % 8)
     if len(text) > _LONGEST_HEADER:
         raise ValueError(f"names and metadata take {len(text)} bytes; the format allows {_LONGEST_HEADER}")
@@ -243,7 +247,9 @@ def _read_tensors(file: io.BufferedIOBase) -> dict[str, Tensor]:
         array = np.empty(place.shape, _STORED[place.dtype])
         file.seek(begin + place.start)
         if array.size and (got := file.readinto(array.data)) != array.nbytes:
-            raise SafetensorsError(f"tensor {shown(name)}: got {got} bytes, expected {array.nbytes}: the file has shrunk")
+            raise SafetensorsError(
+                f"tensor {shown(name)}: got {got} bytes, expected {array.nbytes}: the file has shrunk"
+            )
         if place.dtype == "BOOL" and (most := array.view(np.uint8).max(initial=0)) > 1:
             raise SafetensorsError(f"tensor {shown(name)}: expected bytes 0 and 1 as BOOL, got {most}: it is damaged")
         if place.dtype == "BF16":  # the upper half of a float32

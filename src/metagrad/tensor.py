@@ -208,7 +208,7 @@ class Tensor(Methods):
         return format_tensor(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.array.ndim == 0 and spec else repr(self)
+        return format(self.item(), spec) if self.array.ndim == 0 else format(repr(self), spec)
 
     __hash__ = object.__hash__
 

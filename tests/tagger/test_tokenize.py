@@ -18,8 +18,11 @@ RULE = [
     "Mr. Hill met Dr. A. B. Stone and Mrs. Wu.| They talked.",
     "See e.g. Adams, i.e. the first, cf. Brown vs. Green.| It is old.",
     "Smith Inc. President Ann Lee left.",
+    "He met Smith Jr. A. B. Stone came too.",
+    "It belongs to Smith Inc. Theresa Lee left.| Is he from Smith Inc.?| Ann is.",
+    "He sells tea etc. (black tea etc. ) and milk.",
     "He works for Smith Inc.| The firm is old.",
-    'She runs Smith & Co.| "We grow," she says.',
+    'She runs Smith & Co.| "Profits grow," she says.',
     "It is in the U.S. Senate.| It is in the U.S.| It stays there.",
     "We met at 5 p.m. Monday.| We left at 6 p.m.| Then it rained.",
     "It was on Jan. 12 and Sept. 3.| No. 5 was red, as pp. 3-9 say.",
@@ -61,12 +64,14 @@ def test_text_without_words_has_no_sentences(text):
 
 
 def cuttings(text):
-    """The text in pieces: single characters, lines, and ten random ways."""
+    """The text in pieces: single characters, lines, ten random ways, and in two at every place."""
     yield list(text)
     yield text.splitlines(keepends=True)
     for seed in range(10):
         places = sorted(random.Random(seed).choices(range(len(text) + 1), k=len(text) // 3))
         yield [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]
+    for place in range(len(text)):
+        yield [text[:place], text[place:]]
 
 
 def test_it_does_not_matter_how_the_text_is_cut():
@@ -116,6 +121,15 @@ def test_a_sentence_without_end_is_cut(endless):
         assert {word for part in found for word in part.split()} == set(endless.split())
 
 
+def test_long_sentences_are_the_same_in_every_cutting():
+    text = " ".join(f"{'so long ' * n}. Mr. Hill said so. " for n in (100, 300, 1240, 1260, 3000, 1))
+    whole = list(sentences(text, rule_ends))
+    assert max(map(len, whole)) <= tokenize.LONGEST
+    assert " ".join(whole).split() == text.split()
+    for size in (1, 7, 64, 1000, 9000):
+        assert list(sentences([text[i : i + size] for i in range(0, len(text), size)], rule_ends)) == whole
+
+
 def test_one_long_string_is_taken_in_bounded_pieces():
     ends = Measured()
     text = "It rains. We stay. " * 50_000
@@ -146,7 +160,11 @@ def test_split_text_is_taken_as_it_is(text, expected):
 
 
 def test_split_text_may_be_endless():
-    assert list(itertools.islice(tokenize_split(itertools.repeat("a b\nc")), 3)) == [["a", "b"], ["ca", "b"], ["ca", "b"]]
+    assert list(itertools.islice(tokenize_split(itertools.repeat("a b\nc")), 3)) == [
+        ["a", "b"],
+        ["ca", "b"],
+        ["ca", "b"],
+    ]
 
 
 WORDS = [
@@ -191,13 +209,13 @@ def punkt(monkeypatch):
 
 
 class EveryPoint:
-    """A model that ends a sentence at every point; it notes how much text it was given."""
+    """A model that ends a sentence at every point that is not before Theresa; it notes how much text it was given."""
 
     longest = 0
 
     def span_tokenize(self, text):
         self.longest = max(self.longest, len(text))
-        return [found.span() for found in re.finditer(r"\S[^.]*\.?", text)]
+        return [found.span() for found in re.finditer(r"\S([^.]|\.(?=\s+Theresa\b))*\.?", text)]
 
 
 def test_without_punkts_data_our_rule_is_used(punkt):
@@ -225,7 +243,7 @@ def test_punkt_in_chunks_is_punkt_on_the_whole(punkt, untrained):
     module = pytest.importorskip("nltk.tokenize.punkt")
     model = module.PunktSentenceTokenizer() if untrained else EveryPoint()
     punkt(lambda language: model)
-    text = "It rains. We stay in.\n\nA heading\n\nMore at 3.5 p.m. and so on. Then... it (ended). End\n\n"
+    text = "It rains. We stay in.\n\nA heading\n\nMore by Inc. Theresa at 3.5 p.m. and so on. Then... it (ended). End\n\n"
     whole = [" ".join(part[a:b].split()) for part in text.split("\n\n") for a, b in model.span_tokenize(part)]
     for chunks in [text], *cuttings(text):
         assert list(sentences(chunks, punkt_ends())) == whole

@@ -262,8 +262,12 @@ SAMPLERS = [
     lambda t, d: d.WeightedRandomSampler([1.0, 2.0], True),
     lambda t, d: d.WeightedRandomSampler([[1.0, 2.0]], 1),
     lambda t, d: d.WeightedRandomSampler([1.0, 2.0], 1, replacement=0),
-    *(lambda t, d, n=n, b=b, x=x: (list(d.BatchSampler(range(n), b, x)), len(d.BatchSampler(range(n), b, x)))
-      for n in (0, 1, 6, 7) for b in (1, 3, 10) for x in (False, True)),
+    *(
+        lambda t, d, n=n, b=b, x=x: (list(d.BatchSampler(range(n), b, x)), len(d.BatchSampler(range(n), b, x)))
+        for n in (0, 1, 6, 7)
+        for b in (1, 3, 10)
+        for x in (False, True)
+    ),
     lambda t, d: list(d.BatchSampler(iter([5, 6, 7]), 2, False)),
     lambda t, d: d.BatchSampler(range(3), 0, False),
     lambda t, d: d.BatchSampler(range(3), True, False),
@@ -340,8 +344,18 @@ LOADERS = [
     lambda t, d: next(iter(d.DataLoader(empty_stream(d)))),
     lambda t, d: len(d.DataLoader(empty_stream(d))),
     lambda t, d: len(iter(d.DataLoader(range(5), 2))),
-    *(lambda t, d, name=name: setattr(d.DataLoader([1]), name, 1) for name in
-      ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers", "num_workers")),
+    *(
+        lambda t, d, name=name: setattr(d.DataLoader([1]), name, 1)
+        for name in (
+            "batch_size",
+            "batch_sampler",
+            "sampler",
+            "drop_last",
+            "dataset",
+            "persistent_workers",
+            "num_workers",
+        )
+    ),
 ]
 
 
@@ -444,7 +458,9 @@ def test_drawing_random_numbers_during_a_pass_does_not_change_its_order(workers)
     def order(draw):
         mg.manual_seed(0)
         sampler = md.RandomSampler(range(30), num_samples=90)
-        return [(draw and mg.rand(3), i)[1] for i in md.DataLoader(range(30), None, sampler=sampler, num_workers=workers)]
+        return [
+            (draw and mg.rand(3), i)[1] for i in md.DataLoader(range(30), None, sampler=sampler, num_workers=workers)
+        ]
 
     assert order(True) == order(False) != list(range(30)) * 3
 

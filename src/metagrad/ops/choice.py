@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Array
 from metagrad.ops.common import as_tensor, operands
 
 if TYPE_CHECKING:

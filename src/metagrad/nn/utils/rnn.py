@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.device import move
 from metagrad.ops.creation import full
 from metagrad.ops.gathering import index_select

@@ -1,0 +1,40 @@
+"""The ``metagrad`` command. ``metagrad tag train | evaluate | predict`` is the part-of-speech tagger."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from metagrad.version import __version__
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    from metagrad.tagger import commands
+
+    parser = argparse.ArgumentParser(prog="metagrad", description="A deep-learning framework you can read.")
+    parser.add_argument("--version", action="version", version=f"metagrad {__version__}")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="tag")
+    tag = subjects.add_parser("tag", help="train, evaluate and use a part-of-speech tagger")
+    commands.add_to(tag.add_subparsers(dest="command", required=True, metavar="train | evaluate | predict"))
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status: 0 for success, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    from metagrad.tagger.corpora import CorpusUnavailable
+
+    options = build_parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (OSError, ValueError, ImportError, FloatingPointError, CorpusUnavailable) as error:
+        print(f"metagrad: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("metagrad: stopped", file=sys.stderr)
+        return 130

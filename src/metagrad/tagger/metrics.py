@@ -1,0 +1,136 @@
+"""How good a tagging is: accuracy in several senses, precision and recall of each tag, and what is confused with what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+TRACE = "-NONE-"  # the treebank's tag for a place where a word was moved from: not a word that anybody wrote
+
+
+@dataclass(frozen=True)
+class Share:
+    """``right`` out of ``total``."""
+
+    right: int
+    total: int
+
+    @property
+    def value(self) -> float | None:
+        """The quotient; None of nothing."""
+        return self.right / self.total if self.total else None
+
+    def __str__(self) -> str:
+        return "-" if self.value is None else f"{self.value:.4f}  ({self.right:,} of {self.total:,})"
+
+
+@dataclass(frozen=True)
+class TagScore:
+    """How one tag fared: precision is the share of its predictions that were right, recall the share of its words found."""
+
+    tag: str
+    right: int
+    predicted: int
+    actual: int
+
+    @property
+    def precision(self) -> float:
+        """right / predicted; 0 if it was never predicted."""
+        return self.right / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        """right / actual; 0 if it never occurred."""
+        return self.right / self.actual if self.actual else 0.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall: 2 right / (predicted + actual)."""
+        return 2 * self.right / (self.predicted + self.actual) if self.predicted + self.actual else 0.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Everything that is counted about a tagging."""
+
+    sentences: int
+    overall: Share
+    without_traces: Share
+    known: Share
+    unknown: Share
+    whole_sentences: Share
+    tags: list[TagScore]
+    pairs: dict[tuple[str, str], int]  # (actual, predicted): how often, the right ones included
+
+    def confusions(self, count: int = 15) -> list[tuple[str, str, int]]:
+        """The most frequent mistakes: (actual, predicted, how often)."""
+        wrong = [(a, p, n) for (a, p), n in self.pairs.items() if a != p]
+        return sorted(wrong, key=lambda x: (-x[2], x[0], x[1]))[:count]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        shares = {
+            "all": self.overall, "without_traces": self.without_traces, "known_words": self.known,
+            "unknown_words": self.unknown, "whole_sentences": self.whole_sentences,
+        }  # fmt: skip
+        return {
+            "sentences": self.sentences,
+            "accuracy": {k: {"value": s.value, "right": s.right, "total": s.total} for k, s in shares.items()},
+            "tags": {
+                t.tag: {
+                    "precision": t.precision, "recall": t.recall, "f1": t.f1, "predicted": t.predicted, "actual": t.actual,
+                }
+                for t in self.tags
+            },
+            "confusions": [{"actual": a, "predicted": p, "count": n} for a, p, n in self.confusions(50)],
+        }  # fmt: skip
+
+
+def score(
+    sentences: Iterable[Sequence[tuple[str, str]]], predicted: Iterable[Sequence[str]], knows: Callable[[str], bool]
+) -> Scores:
+    """Compare predicted tags with the true ones. Known words are those of the training part; traces count for neither.
+
+    >>> s = score([[("dogs", "NNS"), ("bark", "VBP")]], [["NNS", "NN"]], {"dogs"}.__contains__)
+    >>> s.overall.value, s.known.value, s.unknown.value, s.confusions()
+    (0.5, 1.0, 0.0, [('VBP', 'NN', 1)])
+    """
+    pairs: Counter[tuple[str, str]] = Counter()
+    counted: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    count = 0
+    for sentence, tags in zip(sentences, predicted, strict=True):
+        count += 1
+        whole = True
+        for (word, actual), found in zip(sentence, tags, strict=True):
+            pairs[actual, found] += 1
+            groups = ["all"]
+            if actual != TRACE:
+                groups += ["without traces", "known" if knows(word) else "unknown"]
+            for group in groups:
+                counted[group] += 1
+                right[group] += found == actual
+            whole &= found == actual
+        counted["sentences"] += 1
+        right["sentences"] += whole
+    actual_counts, found_counts = Counter[str](), Counter[str]()
+    for (actual, found), n in pairs.items():
+        actual_counts[actual] += n
+        found_counts[found] += n
+    tags_seen = sorted({*actual_counts, *found_counts}, key=lambda t: (-actual_counts[t], t))
+    shares = {
+        group: Share(right[group], counted[group])
+        for group in ("all", "without traces", "known", "unknown", "sentences")
+    }
+    return Scores(
+        count,
+        shares["all"],
+        shares["without traces"],
+        shares["known"],
+        shares["unknown"],
+        shares["sentences"],
+        [TagScore(t, pairs[t, t], found_counts[t], actual_counts[t]) for t in tags_seen],
+        dict(pairs),
+    )
