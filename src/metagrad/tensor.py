@@ -28,7 +28,7 @@ from metagrad.ops import (
     matmul,
     sampling,
 )
-from metagrad.printing import format_tensor
+from metagrad.printing import format_as, format_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,7 +208,7 @@ class Tensor(Methods):
         return format_tensor(self)
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.array.ndim == 0 else format(repr(self), spec)
+        return format_as(self, spec)
 
     __hash__ = object.__hash__
 

@@ -243,7 +243,9 @@ def test_punkt_in_chunks_is_punkt_on_the_whole(punkt, untrained):
     module = pytest.importorskip("nltk.tokenize.punkt")
     model = module.PunktSentenceTokenizer() if untrained else EveryPoint()
     punkt(lambda language: model)
-    text = "It rains. We stay in.\n\nA heading\n\nMore by Inc. Theresa at 3.5 p.m. and so on. Then... it (ended). End\n\n"
+    text = (
+        "It rains. We stay in.\n\nA heading\n\nMore by Inc. Theresa at 3.5 p.m. and so on. Then... it (ended). End\n\n"
+    )
     whole = [" ".join(part[a:b].split()) for part in text.split("\n\n") for a, b in model.span_tokenize(part)]
     for chunks in [text], *cuttings(text):
         assert list(sentences(chunks, punkt_ends())) == whole

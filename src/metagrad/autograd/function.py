@@ -45,6 +45,8 @@ observers: list[Callable[[Function, list[Any], Any], None]] = []  # called after
 
 OUTPUT = -1
 
+quiet = np.errstate(all="ignore")  # PyTorch's answer to log(0) is -inf, without a warning
+
 
 class Function:
     """One application of an op: how it was made, what it keeps for its gradient, and where its gradients go.
@@ -66,15 +68,19 @@ class Function:
     hooks: list[Callable[[Any], Any]] | None = None
     keeps_grad: Any = None  # weak reference to the result, if its gradient is to be kept
     # Set by classes:
+    computes: ClassVar[bool] = True  # whether forward does arithmetic, which may overflow; views do not
     fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
     twin: ClassVar[Callable[..., Any] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if isinstance(cls.__dict__.get("forward"), staticmethod):  # written for PyTorch: forward(ctx, …), on tensors
+        forward = cls.__dict__.get("forward")
+        if isinstance(forward, staticmethod):  # written for PyTorch: forward(ctx, …), on tensors
             from metagrad.autograd.custom import apply_static
 
             cls.apply = classmethod(apply_static)  # type: ignore[assignment]
+        elif forward is not None and cls.computes:
+            cls.forward = quiet(forward)  # type: ignore[method-assign]
 
     def forward(self, *inputs: Any, **params: Any) -> Any:
         """Arrays in, an array (or a tuple of arrays) out."""

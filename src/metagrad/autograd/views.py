@@ -52,6 +52,8 @@ class View:
 class ViewFunction(Function):
     """An op whose result shares memory with its first input, where NumPy can arrange it."""
 
+    computes = False
+
     @classmethod
     def apply(cls, *inputs: Any, **params: Any) -> Tensor:
         """Apply, and remember on the result what it is a view of."""

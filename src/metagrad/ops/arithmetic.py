@@ -12,7 +12,7 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
-from metagrad.ops.common import as_tensor, converted, operands, quiet, result_type
+from metagrad.ops.common import as_tensor, converted, operands, result_type
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -38,7 +38,6 @@ def conj(x: Any) -> Any:
 class Add(Function):
     """z = x + y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = ∂L/∂z."""
 
-    @quiet
     def forward(self, x: Array, y: Array) -> Array:
         return np.add(x, y)  # not x + y: the ufunc makes bool + bool a logical or, where Python's scalars add up
 
@@ -70,7 +69,6 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 class Sub(Function):
     """z = x − y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z."""
 
-    @quiet
     def forward(self, x: Array, y: Array) -> Array:
         return x - y
 
@@ -103,7 +101,6 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 class Mul(Function):
     """z = x · y,   ∂L/∂x = ∂L/∂z · y*,   ∂L/∂y = ∂L/∂z · x*   (* conjugates complex numbers)."""
 
-    @quiet
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x if self.needs[1] else None, y if self.needs[0] else None)
         return x * y
@@ -131,7 +128,6 @@ def y_is_real(y: Any) -> bool:
 class Pow(Function):
     """z = xʸ,   ∂L/∂x = ∂L/∂z · y xʸ⁻¹ (0 where y = 0),   ∂L/∂y = ∂L/∂z · z ln x (0 where x = 0 and y ≥ 0)."""
 
-    @quiet
     def forward(self, x: Array, y: Array) -> Array:
         z = x**y if isinstance(x, np.ndarray) or not isinstance(x, (int, float)) else np.power(x, y)
         self.save(x, y, z)

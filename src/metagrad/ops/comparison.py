@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.ops.common import as_tensor, operands
 
@@ -119,11 +120,13 @@ def isfinite(input: Tensor) -> Tensor:
     return wrap(np.isfinite(input.array))
 
 
+@quiet
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether ``|input − other| ≤ atol + rtol · |other|``, element by element."""
     return wrap(np.isclose(input.array, other.array, rtol, atol, equal_nan))
 
 
+@quiet
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether ``|input − other| ≤ atol + rtol · |other|`` everywhere.
 

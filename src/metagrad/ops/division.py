@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
 from metagrad.ops.arithmetic import add, conj, mul
-from metagrad.ops.common import float_operands, floating, operands, quiet
+from metagrad.ops.common import float_operands, floating, operands
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 class Div(Function):
     """z = x / y,   ∂L/∂x = ∂L/∂z / y,   ∂L/∂y = −∂L/∂z · x / y²."""
 
-    @quiet
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x if self.needs[1] else None, y)
         return x / y
@@ -34,10 +33,9 @@ class FloorDivide(Function):
 
     def forward(self, x: Array, y: Array) -> Array:
         _refuse_integer_zero(x, y)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = np.floor_divide(x, y)
-            if z.dtype.kind == "f":  # NumPy gives nan for x // 0, PyTorch what the division gives
-                z = np.where(np.equal(y, 0), np.divide(x, y), z)
+        z = np.floor_divide(x, y)
+        if z.dtype.kind == "f":  # NumPy gives nan for x // 0, PyTorch what the division gives
+            z = np.where(np.equal(y, 0), np.divide(x, y), z)
         return z
 
     def backward(self, grad: Any) -> Any:
@@ -51,8 +49,7 @@ class TruncDivide(FloorDivide):
         _refuse_integer_zero(x, y)
         if np.result_type(x, y).kind in "iub":
             return np.where((x < 0) != (y < 0), -(abs(x) // abs(y)), abs(x) // abs(y)).astype(np.result_type(x, y))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.trunc(x / y)
+        return np.trunc(x / y)
 
 
 class Remainder(Function):
@@ -60,8 +57,7 @@ class Remainder(Function):
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x, y)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.remainder(x, y)
+        return np.remainder(x, y)
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved
@@ -73,8 +69,7 @@ class Fmod(Function):
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x, y)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.fmod(x, y)
+        return np.fmod(x, y)
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved

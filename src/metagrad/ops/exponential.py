@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.arithmetic import conj
-from metagrad.ops.common import floating, quiet
+from metagrad.ops.common import floating
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 class Exp(Function):
     """y = eˣ,   ∂L/∂x = ∂L/∂y · y."""
 
-    @quiet
     def forward(self, x: Array) -> Array:
         y = np.exp(x)
         self.save(y)
@@ -42,7 +41,6 @@ def exp(input: Tensor) -> Tensor:
 class Expm1(Function):
     """y = eˣ − 1,   ∂L/∂x = ∂L/∂y · (y + 1)."""
 
-    @quiet
     def forward(self, x: Array) -> Array:
         y = np.expm1(x)
         self.save(y)
@@ -61,7 +59,6 @@ def expm1(input: Tensor) -> Tensor:
 class Log(Function):
     """y = ln x,   ∂L/∂x = ∂L/∂y / x."""
 
-    @quiet
     def forward(self, x: Array) -> Array:
         self.save(x)
         return np.log(x)
@@ -84,7 +81,6 @@ def log(input: Tensor) -> Tensor:
 class Log1p(Function):
     """y = ln(1 + x),   ∂L/∂x = ∂L/∂y / (1 + x)."""
 
-    @quiet
     def forward(self, x: Array) -> Array:
         self.save(x)
         return np.log1p(x)
@@ -102,7 +98,6 @@ def log1p(input: Tensor) -> Tensor:
 class LogBase(Function):
     """y = log_b x,   ∂L/∂x = ∂L/∂y / (x ln b)."""
 
-    @quiet
     def forward(self, x: Array, ufunc: Any, base: float) -> Array:
         self.save(x)
         self.base = base
@@ -130,7 +125,6 @@ def log10(input: Tensor) -> Tensor:
 class Sqrt(Function):
     """y = √x,   ∂L/∂x = ∂L/∂y / 2y."""
 
-    @quiet
     def forward(self, x: Array) -> Array:
         y = np.sqrt(x)
         self.save(y)
@@ -154,7 +148,6 @@ def sqrt(input: Tensor) -> Tensor:
 class Rsqrt(Function):
     """y = 1 / √x,   ∂L/∂x = −½ ∂L/∂y · y³."""
 
-    @quiet
     def forward(self, x: Array) -> Array:
         y = 1 / np.sqrt(x)
         self.save(y)
@@ -174,7 +167,6 @@ def rsqrt(input: Tensor) -> Tensor:
 class Reciprocal(Function):
     """y = 1 / x,   ∂L/∂x = −∂L/∂y · y²."""
 
-    @quiet
     def forward(self, x: Array) -> Array:
         y = 1 / x
         self.save(y)

@@ -57,9 +57,8 @@ class Mean(Function):
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
         self.count = max(1, int(np.prod([x.shape[d] for d in axis])))
-        with np.errstate(all="ignore"):
-            y = x.sum(axis=axis, keepdims=keepdim)
-            return y / self.count if x.size or not axis else y / 0
+        y = x.sum(axis=axis, keepdims=keepdim)
+        return y / self.count if x.size or not axis else y / 0
 
     def backward(self, grad: Any) -> Any:
         return np.broadcast_to((grad / self.count).reshape(kept(self.shape_in, self.axis)), self.shape_in)
@@ -91,10 +90,9 @@ class Var(Function):
         self.axis = axis
         n = int(np.prod([x.shape[d] for d in axis]))
         self.freedom = max(0.0, n - correction)
-        with np.errstate(all="ignore"):
-            d = x - x.sum(axis=axis, keepdims=True) / x.real.dtype.type(n)
-            squares = (d * np.conjugate(d)).real if x.dtype.kind == "c" else d * d
-            return squares.sum(axis=axis, keepdims=keepdim) / x.real.dtype.type(self.freedom)
+        d = x - x.sum(axis=axis, keepdims=True) / x.real.dtype.type(n)
+        squares = (d * np.conjugate(d)).real if x.dtype.kind == "c" else d * d
+        return squares.sum(axis=axis, keepdims=keepdim) / x.real.dtype.type(self.freedom)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved

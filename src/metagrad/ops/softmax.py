@@ -21,9 +21,8 @@ class Softmax(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        with np.errstate(all="ignore"):
-            y = np.exp(x - _largest(x, axis))
-            y /= y.sum(axis=axis, keepdims=True)
+        y = np.exp(x - _largest(x, axis))
+        y /= y.sum(axis=axis, keepdims=True)
         self.save(y)
         return y
 
@@ -37,9 +36,8 @@ class LogSoftmax(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        with np.errstate(all="ignore"):
-            y = x - _largest(x, axis)
-            y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
+        y = x - _largest(x, axis)
+        y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
         self.save(y)
         return y
 
@@ -53,10 +51,9 @@ class LogSumExp(Function):
 
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.axis = axis
-        with np.errstate(all="ignore"):
-            largest = x.max(axis=axis, keepdims=True) if x.size else np.zeros(kept(x.shape, axis), x.dtype, like=x)
-            largest = np.where(np.isfinite(largest), largest, 0)  # ∞ − ∞ would be nan
-            y = np.log(np.exp(x - largest).sum(axis=axis, keepdims=True)) + largest
+        largest = x.max(axis=axis, keepdims=True) if x.size else np.zeros(kept(x.shape, axis), x.dtype, like=x)
+        largest = np.where(np.isfinite(largest), largest, 0)  # ∞ − ∞ would be nan
+        y = np.log(np.exp(x - largest).sum(axis=axis, keepdims=True)) + largest
         y = y if keepdim else y.reshape(tuple(n for d, n in enumerate(x.shape) if d not in axis))
         self.save(x, y)
         return y

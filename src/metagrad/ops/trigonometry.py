@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.arithmetic import conj
-from metagrad.ops.common import floating, quiet
+from metagrad.ops.common import floating
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -82,7 +82,6 @@ def tanh(input: Tensor) -> Tensor:
 class Sigmoid(Function):
     """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
 
-    @quiet
     def forward(self, x: Array) -> Array:
         y = 1 / (1 + np.exp(-x))
         self.save(y)

@@ -35,8 +35,8 @@ class Recipe:
     optimizer: str = "adam"
     lr: float | None = None
     batch_size: int = 32
-    epochs: int = 30
-    patience: int = 5
+    epochs: int = 20
+    patience: int = 4
     word_dropout: float = 0.1
     max_norm: float = 5.0
     seed: int = 0

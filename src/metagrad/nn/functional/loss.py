@@ -50,8 +50,7 @@ class BinaryCrossEntropy(Function):
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x, y)
-        with np.errstate(divide="ignore"):
-            return -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
+        return -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved

@@ -1,0 +1,175 @@
+"""The command: train, evaluate and predict, as a user runs them."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+import metagrad
+from metagrad import cli
+from metagrad.tagger.corpora import treebank
+from metagrad.tagger.corpora.treebank import CorpusUnavailable
+
+FAST = ["--hidden", "8", "--embedding", "8", "--epochs", "2"]
+
+
+def run(capsys, *arguments):
+    """(exit status, standard output, standard error)."""
+    status = cli.main([*map(str, arguments)])
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    path = folder / "tagger.safetensors"
+    arguments = ["tag", "train", "--corpus", "sample", *FAST, "--output", path, "--report", folder / "report"]
+    assert cli.main([*map(str, arguments)]) == 0
+    return path
+
+
+def test_training_writes_a_report_for_people_and_programs(model, capsys):
+    report = model.parent / "report"
+    assert {p.name for p in report.iterdir()} == {"report.txt", "report.json", "confusion.png", "curves.png"}
+    for picture in report.glob("*.png"):
+        assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    content = json.loads((report / "report.json").read_text())
+    assert (
+        len(content["history"]) == 2 and content["settings"]["cell"] == "lstm" and content["tags"]["NN"]["actual"] > 0
+    )
+    assert set(content["accuracy"]) == {"all", "without_traces", "known_words", "unknown_words", "whole_sentences"}
+    text = (report / "report.txt").read_text()
+    assert "precision" in text and "most confused" in text
+
+    status, out, _ = run(capsys, "tag", "evaluate", "--model", model, "--json")
+    assert status == 0 and json.loads(out)["accuracy"] == content["accuracy"] and json.loads(out)["part"] == "test"
+
+
+def test_training_says_what_it_does(model, tmp_path, capsys):
+    status, out, err = run(
+        capsys, "tag", "train", "--corpus", "sample", *FAST, "--cell", "gru", "--no-bidirectional", "--no-spelling",
+        "--layers", 2, "--optimizer", "sgd", "--lr", 0.5, "--batch-size", 64, "--dropout", 0.1, "--seed", 5,
+        "--output", tmp_path / "m.st", "--report", tmp_path / "r",
+    )  # fmt: skip
+    assert status == 0
+    assert "sentences to train" in out and "epoch   2" in out and "unknown words" in out
+    assert f"metagrad tag predict --model {tmp_path / 'm.st'}" in out
+    assert "epoch 1" in err  # the progress bar
+
+
+def test_without_a_corpus_the_sample_is_used_and_the_reason_given(tmp_path, capsys, monkeypatch):
+    def unavailable():
+        raise CorpusUnavailable("no connection")
+
+    monkeypatch.setattr(treebank, "treebank", unavailable)
+    arguments = ["--output", tmp_path / "m.st", "--report", tmp_path / "r"]
+    status, out, _ = run(capsys, "tag", "train", *FAST, *arguments)
+    assert status == 0 and "sample" in out.splitlines()[0] and "no connection" in out
+    status, _, err = run(capsys, "tag", "train", "--corpus", "treebank", *FAST, *arguments)
+    assert status == 1 and "no connection" in err
+
+
+def test_predict_from_arguments_a_file_and_standard_input(model, tmp_path, capsys, monkeypatch):
+    text = "The dog didn't bark. Why?"
+    status, out, _ = run(capsys, "tag", "predict", "--model", model, text)
+    words = [[token.rpartition("/")[0] for token in line.split()] for line in out.splitlines()]
+    assert status == 0 and words == [["The", "dog", "did", "n't", "bark", "."], ["Why", "?"]]
+
+    (tmp_path / "text.txt").write_text(text)
+    assert run(capsys, "tag", "predict", "--model", model, "--file", tmp_path / "text.txt")[1] == out
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert run(capsys, "tag", "predict", "--model", model)[1] == out
+
+
+def test_predict_split_text_and_json(model, capsys):
+    status, out, _ = run(capsys, "tag", "predict", "--model", model, "--split", "--json", "can't stop .")
+    assert status == 0
+    tokens = json.loads(out)["tokens"]
+    assert [t["word"] for t in tokens] == ["can't", "stop", "."]
+    assert all(0 < t["probability"] <= 1 and t["tag"] for t in tokens)
+
+
+def test_predict_answers_line_by_line(model, capsys, monkeypatch):
+    """Each sentence is tagged before the next is read, so text of any length fits, and a person gets answers at once."""
+
+    class Typed(io.StringIO):
+        def readline(self, *arguments):
+            nonlocal seen
+            seen = max(seen, capsys_lines())
+            return super().readline(*arguments)
+
+    printed = []
+    seen = 0
+    monkeypatch.setattr("metagrad.tagger.commands._print_tagged", lambda tagged, as_json, out: printed.append(tagged))
+    capsys_lines = lambda: len(printed)  # noqa: E731
+    monkeypatch.setattr("sys.stdin", Typed("One two .\n" * 50))
+    assert cli.main(["tag", "predict", "--model", str(model), "--split"]) == 0
+    assert len(printed) == 50 and seen > 40
+
+
+def test_evaluate_another_corpus_whole(model, tmp_path, capsys):
+    corpus = tmp_path / "own.conllu"
+    corpus.write_text("1\tDogs\tdog\tNOUN\tNNS\t_\t0\troot\t_\t_\n2\tbark\tbark\tVERB\tVBP\t_\t1\tdep\t_\t_\n")
+    status, out, _ = run(capsys, "tag", "evaluate", "--model", model, "--corpus", corpus, "--json")
+    assert status == 0 and json.loads(out)["part"] == "all" and json.loads(out)["accuracy"]["all"]["total"] == 2
+    report = tmp_path / "report"
+    status, out, _ = run(
+        capsys, "tag", "evaluate", "--model", model, "--corpus", corpus, "--tag-column", "upos", "--report", report
+    )
+    assert status == 0 and "all tokens" in out and (report / "confusion.png").exists()
+    assert set(json.loads((report / "report.json").read_text())["tags"]) >= {"NOUN", "VERB"}
+
+
+def test_ctrl_c_before_the_first_epoch_ends(tmp_path, capsys, monkeypatch):
+    def interrupted(steps, count, title):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("metagrad.tagger.commands._progress", interrupted)
+    output = tmp_path / "m.st"
+    status, _, err = run(capsys, "tag", "train", "--corpus", "sample", *FAST, "--output", output, "--report", tmp_path)
+    assert status == 130 and "nothing to keep" in err and not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "--model", "no-such-file"], "metagrad tag train"),
+        (["predict", "--model", "README.md", "hello"], "safetensors"),
+        (["train", "--corpus", "no-such-corpus"], "no-such-corpus"),
+        (["train", "--corpus", "sample", "--layers", "0"], "layers"),
+        (["train", "--corpus", "sample", "--lr", "-1"], "learning rate"),
+        (["train", "--corpus", "sample", "--output", "no/such/folder/m"], "does not exist"),
+    ],
+)
+def test_mistakes_are_explained_without_a_traceback(arguments, message, capsys):
+    status, _, err = run(capsys, "tag", *arguments)
+    assert status == 1 and err.startswith("metagrad: ") and message in err
+
+
+def test_wrong_usage_exits_with_2(capsys):
+    for arguments in (["tag"], ["tag", "train", "--cell", "cnn"], []):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(arguments)
+        assert stop.value.code == 2
+
+
+def test_python_m_metagrad_is_the_same_command():
+    run = subprocess.run([sys.executable, "-m", "metagrad", "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == f"metagrad {metagrad.__version__}"
+
+
+def test_the_articles_protocol():
+    """The first 3,000 sentences train (the last of them held out), the other 914 test."""
+    from metagrad.tagger.corpora import load_corpus
+    from metagrad.tagger.splits import split
+
+    try:
+        corpus = load_corpus("treebank")
+    except CorpusUnavailable as error:
+        pytest.skip(str(error))
+    parts = split(corpus)
+    assert parts.train + parts.dev == corpus.sentences[:3000] and parts.test == corpus.sentences[3000:]
+    assert len(parts.test) == 914
