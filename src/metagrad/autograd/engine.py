@@ -16,7 +16,7 @@ from metagrad import dtypes
 from metagrad.autograd.function import Function, Output
 from metagrad.autograd.mode import mode
 from metagrad.autograd.reverse import differentiate
-from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -177,7 +177,7 @@ def _sweep(
     """Visit the graph; return the gradient of every leaf, or of every target."""
     pending: dict[Any, Any] = {}
     for edge, g in roots:
-        pending[edge] = g if edge not in pending else pending[edge] + g
+        pending[edge] = g if edge not in pending else _sum(pending[edge], g)
     wanted = None if targets is None else set(targets)
     found: dict[Any, Any] = {}
     nodes, interior = _reachable(roots, targets)
@@ -200,7 +200,7 @@ def _sweep(
                 continue
             g = _conform(g, edge)
             earlier = pending.get(edge)
-            pending[edge] = g if earlier is None else earlier + g
+            pending[edge] = g if earlier is None else _sum(earlier, g)
         if not retain_graph:
             node.release()
     for edge, g in pending.items():
@@ -209,12 +209,17 @@ def _sweep(
     return _unshared(found, [g for _, g in roots])
 
 
+def _sum(a: Any, b: Any) -> Any:
+    """a + b; an array also where NumPy makes the sum of 0-d arrays a scalar."""
+    return as_array(a + b)
+
+
 def _deliver(port: Function, g: Any, pending: dict[Any, Any]) -> None:
     """Hand the gradient of one of several results to the node they all came from."""
     (node,) = port.edges
     grads = pending.setdefault(node, [None] * len(node.result_likes))
     i = port.index  # type: ignore[attr-defined]
-    grads[i] = g if grads[i] is None else grads[i] + g
+    grads[i] = g if grads[i] is None else _sum(grads[i], g)
 
 
 def _conform(g: Any, edge: Any) -> Any:

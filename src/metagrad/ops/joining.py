@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
-from metagrad.autograd.views import views_of
+from metagrad.autograd.views import shares_memory, views_of
 from metagrad.ops.common import accepts_axis, as_tensor, cast_to, dimension, dimensions, result_type, shape_of
 from metagrad.ops.indexing import Slice
 
@@ -240,7 +240,8 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     shape = (1,) * new + shape
     paired = [n for pair in zip(counts, shape, strict=True) for n in pair]
     ones = [n for m in shape for n in (1, m)]
-    return input.reshape(ones).expand(paired).reshape([c * n for c, n in zip(counts, shape, strict=True)])
+    repeated = input.reshape(ones).expand(paired).reshape([c * n for c, n in zip(counts, shape, strict=True)])
+    return repeated.clone() if shares_memory(repeated.array, input.array) else repeated
 
 
 def tile(input: Tensor, *dims: Any) -> Tensor:

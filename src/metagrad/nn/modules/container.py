@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, cast
 
-from metagrad.nn.modules.module import Module
+from metagrad.nn.modules.module import Module, indented
 from metagrad.nn.parameter import Parameter
 
 
@@ -118,6 +118,20 @@ class ModuleList(_Numbered):
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
         self.extend(modules or [])
+
+    def __repr__(self) -> str:
+        runs: list[tuple[int, int, str]] = []  # (first, last, text) of modules that print alike
+        for i, text in enumerate(map(repr, self)):
+            if runs and runs[-1][2] == text:
+                runs[-1] = (runs[-1][0], i, text)
+            else:
+                runs.append((i, i, text))
+        if not runs:
+            return f"{self._get_name()}()"
+        lines = [
+            indented(str(a), text) if a == b else indented(f"{a}-{b}", f"{b - a + 1} x {text}") for a, b, text in runs
+        ]
+        return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
 class ModuleDict(Module):

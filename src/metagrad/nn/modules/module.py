@@ -36,6 +36,12 @@ class RemovableHandle:
         self.remove()
 
 
+def indented(name: str, text: str) -> str:
+    """A child's line or lines in its parent's text."""
+    first, *rest = text.split("\n")
+    return "\n".join([f"({name}): {first}", *("  " + line for line in rest)])
+
+
 class Module:
     """The base of every layer and model: assign parameters, buffers and modules as attributes, and write ``forward``.
 
@@ -397,10 +403,7 @@ class Module:
 
     def __repr__(self) -> str:
         extra = self.extra_repr().split("\n") if self.extra_repr() else []
-        children = []
-        for name, module in self._modules.items():
-            first, *rest = repr(module).split("\n")
-            children.append("\n".join([f"({name}): {first}", *("  " + line for line in rest)]))
+        children = [indented(name, repr(module)) for name, module in self._modules.items()]
         if len(extra) == 1 and not children:
             return f"{self._get_name()}({extra[0]})"
         lines = extra + children
