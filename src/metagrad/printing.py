@@ -1,14 +1,17 @@
 """How a tensor prints: as PyTorch prints it, so that examples and logs can be compared.
 
-All numbers of a tensor share one format. Integers stored as floats show a bare point (``2.``); numbers of very different
-size go to scientific notation; a tensor of more than ``threshold`` elements shows ``edgeitems`` at each end.
+The numbers of a tensor share one notation and one column width. Floats that are all whole show a bare point (``2.``);
+numbers of very different size, or very large or small ones, go to scientific notation; of a tensor of more than
+``threshold`` elements only ``edgeitems`` at each end of each axis are shown. Printing takes three steps: the array is cut
+to what is shown, its numbers are spelled, and the texts are laid out in lines and brackets. Notes on the device, the
+dtype and the graph follow the numbers.
 """
 
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +21,9 @@ from metagrad import dtypes
 Array = np.ndarray[Any, Any]
 
 
-@dataclass
 class _Options:
+    """What ``set_printoptions`` sets."""
+
     precision: int = 4
     threshold: float = 1000
     edgeitems: int = 3
@@ -28,11 +32,19 @@ class _Options:
 
 
 _options = _Options()
-_PROFILES: dict[str, dict[str, Any]] = {
+_PROFILES: dict[str, dict[str, float]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
     "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
     "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
 }
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value of an option that is a count; the threshold may be infinite."""
+    kind, expected = (numbers.Real, "a number") if name == "threshold" else (numbers.Integral, "an int")
+    if not isinstance(value, kind) or not float(value) >= 0:
+        raise ValueError(f"{name} is {value!r}: expected {expected} that is not negative")
+    return value
 
 
 def set_printoptions(
@@ -43,113 +55,28 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """How tensors print: digits after the point, elements from which only the edges are shown, how many those are,
-    characters a line, and scientific notation (None: where the numbers ask for it). profile: default, short or full.
+    """Set how tensors print, from now on and everywhere; what is not given stays, but for ``sci_mode``.
+
+    precision: digits after the point. threshold: the number of elements above which only the edges are shown.
+    edgeitems: elements at each end of an axis. linewidth: characters a line. profile: ``"default"``, ``"short"`` or
+    ``"full"``, which the others refine. sci_mode: scientific notation always (True), never (False) or where the numbers
+    ask for it (None).
+
+    Raises ValueError for an unknown profile and for a value that is no such number; nothing is changed then.
+
+    >>> import metagrad
+    >>> metagrad.set_printoptions(precision=2)
+    >>> metagrad.tensor([1 / 3, 2.0])
+    tensor([0.33, 2.00])
+    >>> metagrad.set_printoptions(profile="default")
     """
-    if profile is not None:
-        if profile not in _PROFILES:
-            raise ValueError(f"unknown profile {profile!r}: expected one of {', '.join(_PROFILES)}")
-        for name, value in _PROFILES[profile].items():
-            setattr(_options, name, value)
+    if profile is not None and profile not in _PROFILES:
+        raise ValueError(f"unknown profile {profile!r}: expected one of {', '.join(_PROFILES)}")
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
-    for name, value in given.items():
-        if value is not None:
-            setattr(_options, name, value)
+    chosen = {name: _checked(name, value) for name, value in given.items() if value is not None}
+    for name, value in {**_PROFILES.get(profile or "", {}), **chosen}.items():
+        setattr(_options, name, value)
     _options.sci_mode = sci_mode
-
-
-class _Format:
-    """One format for all numbers of an array, wide enough for each."""
-
-    def __init__(self, numbers: Array) -> None:
-        self.floating = numbers.dtype.kind == "f"
-        self.scientific, self.whole, self.width = False, True, 1
-        if not self.floating:
-            texts = [str(v) for v in numbers.reshape(-1).tolist()]
-        else:
-            finite = numbers[np.isfinite(numbers) & (numbers != 0)].astype(np.float64).reshape(-1)
-            if not finite.size:
-                return
-            smallest, largest = np.abs(finite).min(), np.abs(finite).max()
-            self.whole = bool((finite == np.ceil(finite)).all())
-            with np.errstate(over="ignore"):
-                spread = bool(largest / smallest > 1000 or largest > 1e8 or (smallest < 1e-4 and not self.whole))
-            self.scientific = spread if _options.sci_mode is None else _options.sci_mode
-            texts = [self._text(v) for v in finite.tolist()]
-        self.width = max([self.width, *map(len, texts)])
-
-    def _text(self, value: Any) -> str:
-        if not self.floating:
-            return str(value)
-        if self.scientific:
-            return f"{value:.{_options.precision}e}"
-        if self.whole:
-            return f"{value:.0f}" + ("." if math.isfinite(value) else "")
-        return f"{value:.{_options.precision}f}"
-
-    def __call__(self, value: Any) -> str:
-        return self._text(value).rjust(self.width)
-
-
-class _ComplexFormat:
-    """Formats for the real and the imaginary parts."""
-
-    def __init__(self, numbers: Array) -> None:
-        self.real, self.imag = _Format(numbers.real), _Format(numbers.imag)
-        self.width = self.real.width + self.imag.width + 1
-
-    def __call__(self, value: Any) -> str:
-        imag = self.imag(value.imag).lstrip() + "j"
-        return self.real(value.real) + ("" if value.imag < 0 else "+") + imag
-
-
-def _edges(a: Array) -> Array:
-    """The elements that are shown of an array too large to show whole."""
-    n = _options.edgeitems
-    for axis in range(a.ndim):
-        if a.shape[axis] > 2 * n:
-            places = [*range(n), *range(a.shape[axis] - n, a.shape[axis])]
-            a = np.take(a, places, axis)
-    return a
-
-
-def _row(values: Sequence[Any], indent: int, summarize: bool, show: Any) -> str:
-    n = _options.edgeitems
-    if summarize and len(values) > 2 * n:
-        texts = [*map(show, values[:n]), " ...", *map(show, values[len(values) - n :])] if n else ["..."]
-    else:
-        texts = list(map(show, values))
-    per_line = max(1, (_options.linewidth - indent) // (show.width + 2))
-    lines = [", ".join(texts[i : i + per_line]) for i in range(0, len(texts), per_line)]
-    return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
-
-
-def _block(a: Array, indent: int, summarize: bool, show: Any) -> str:
-    """An array of any number of dimensions in brackets."""
-    if a.ndim == 0:
-        return str(show(a.item()))
-    if a.ndim == 1:
-        return _row(a.tolist(), indent, summarize, show)
-    n, count = _options.edgeitems, len(a)
-    if summarize and count > 2 * n:
-        shown: list[int | None] = [*range(n), None, *range(count - n, count)]
-    else:
-        shown = list(range(count))
-    blocks = ["..." if i is None else _block(a[i], indent + 1, summarize, show) for i in shown]
-    return "[" + ("," + "\n" * (a.ndim - 1) + " " * (indent + 1)).join(blocks) + "]"
-
-
-def _numbers(a: Array, indent: int) -> str:
-    summarize = a.size > _options.threshold
-    a = a.astype(np.float32) if a.dtype == np.float16 else a
-    visible = _edges(a) if summarize else a
-    return _block(a, indent, summarize, _ComplexFormat(visible) if a.dtype.kind == "c" else _Format(visible))
-
-
-def _usual(kind: dtypes.dtype) -> bool:
-    """Whether a dtype goes without saying."""
-    default = dtypes.get_default_dtype()
-    return kind in (default, default.to_complex(), dtypes.int64, dtypes.bool_)
 
 
 def format_tensor(tensor: Any) -> str:
@@ -162,30 +89,132 @@ def format_tensor(tensor: Any) -> str:
     >>> metagrad.tensor([0.1, 1000.0], dtype=metagrad.float64)
     tensor([1.0000e-01, 1.0000e+03], dtype=metagrad.float64)
     """
-    prefix = "tensor("
-    indent, notes = len(prefix), []
+    kind = type(tensor).__name__
+    start = ("tensor" if kind in ("Tensor", "Parameter", "Buffer") else kind) + "("
+    array = tensor.detach().cpu().array
+    text = start + (_contents(array, len(start)) if array.size else "[]")
+    return _annotated(text, _notes(tensor), len(start)) + ")"
+
+
+def format_as(tensor: Any, spec: str) -> str:
+    """The text for ``format(tensor, spec)``: of a tensor of zero dimensions, its number's.
+
+    Raises TypeError for the format of a number and a tensor of more dimensions.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor(2 / 3)
+    >>> f"{x:.3f}", f"{x > 0}", f"{x[None]}"
+    ('0.667', 'True', 'tensor([0.6667])')
+    """
+    if tensor.array.ndim == 0 and (spec or type(tensor).__name__ == "Tensor"):
+        return format(tensor.item(), spec)
+    if spec:
+        raise TypeError(
+            f"unsupported format string {spec!r} for a tensor of shape {tuple(tensor.array.shape)}: only a tensor of zero "
+            "dimensions is formatted as a number; format its elements, or call set_printoptions(precision=...)"
+        )
+    return str(tensor)
+
+
+def _contents(array: Array, indent: int) -> str:
+    """The numbers in brackets."""
+    n = _options.edgeitems
+    cut = [array.size > _options.threshold and length > 2 * n for length in array.shape]
+    for axis, length in enumerate(array.shape):
+        if cut[axis]:
+            array = np.take(array, [*range(n), *range(length - n, length)], axis)
+    texts, width = _spelled(array)
+    return _laid_out(np.array(texts, object).reshape(array.shape), cut, width, indent)
+
+
+def _spelled(array: Array) -> tuple[list[str], int]:
+    """The text of each number, and the width of a column."""
+    if array.dtype.kind == "c":
+        reals, real_width = _spelled(array.real)
+        imags, imag_width = _spelled(array.imag)
+        imags = [text.lstrip() for text in imags]
+        texts = [f"{re}{'' if im[0] == '-' else '+'}{im}j" for re, im in zip(reals, imags, strict=True)]
+        return texts, real_width + imag_width + 1
+    values = array.reshape(-1).tolist()
+    if array.dtype.kind != "f":
+        texts = [str(v) for v in values]
+        width = max(map(len, texts), default=1)
+    else:
+        # Zeros, nan and inf neither choose the notation nor widen the column.
+        telling = [v for v in values if v and math.isfinite(v)]
+        spec, point = _notation(telling)
+        texts = [format(v, spec) + (point if math.isfinite(v) else "") for v in values]
+        width = max((len(format(v, spec) + point) for v in telling), default=1)
+    return [text.rjust(width) for text in texts], width
+
+
+def _notation(values: list[float]) -> tuple[str, str]:
+    """The format of one number, and what follows it."""
+    smallest, largest = min(map(abs, values), default=1.0), max(map(abs, values), default=1.0)
+    scientific = largest / smallest > 1000 or largest > 1e8 or smallest < 1e-4
+    if values and (scientific if _options.sci_mode is None else _options.sci_mode):
+        return f".{_options.precision}e", ""
+    if all(v == math.floor(v) for v in values):
+        return ".0f", "."
+    return f".{_options.precision}f", ""
+
+
+def _laid_out(texts: Array, cut: Sequence[bool], width: int, indent: int) -> str:
+    """Texts in lines and brackets, with dots on the axes that were cut."""
+    if texts.ndim == 0:
+        return str(texts.item())
+    margin = " " * (indent + 1)
+    if texts.ndim > 1:
+        parts = [_laid_out(row, cut[1:], width, indent + 1) for row in texts]
+        dots, join = "...", "," + "\n" * (texts.ndim - 1) + margin
+    else:
+        parts = texts.tolist()
+        dots, join = " ..." if parts else "...", ",\n" + margin
+    if cut[0]:
+        parts.insert(_options.edgeitems, dots)
+    if texts.ndim == 1:
+        per_line = max(1, (_options.linewidth - indent) // (width + 2))
+        parts = [", ".join(parts[i : i + per_line]) for i in range(0, len(parts), per_line)]
+    return "[" + join.join(parts) + "]"
+
+
+def _notes(tensor: Any) -> list[str]:
+    """What is said of a tensor beside its numbers: nothing that goes without saying."""
+    notes = []
+    shape, default = tuple(tensor.array.shape), dtypes.get_default_dtype()
+    usual = [default]
     if tensor.device.type != "cpu":
         notes.append(f"device='{tensor.device}'")
-    a = tensor.detach().cpu().array
-    if a.size:
-        text = _numbers(a, indent)
-        if not _usual(tensor.dtype):
-            notes.append(f"dtype={tensor.dtype}")
-    else:
-        text = "[]"
-        if a.ndim != 1:
-            notes.append(f"size={tuple(a.shape)}")
-        if tensor.dtype != dtypes.get_default_dtype():
-            notes.append(f"dtype={tensor.dtype}")
+    if 0 not in shape:
+        usual += [default.to_complex(), dtypes.int64, dtypes.bool_]
+    if len(shape) != 1 if 0 in shape else _options.edgeitems == 0:
+        notes.append(f"size={shape}")
+    if tensor.dtype not in usual:
+        notes.append(f"dtype={tensor.dtype}")
     if tensor.grad_fn is not None:
-        notes.append(f"grad_fn=<{tensor.grad_fn.name}Backward0>")
+        notes.append(f"grad_fn=<{_graph_name(tensor.grad_fn)}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
-    text = prefix + text
-    line = len(text) - text.rfind("\n") + 1
+    return notes
+
+
+def _graph_name(node: Any) -> str:
+    """The name of a node of the graph: a user's own function has no number, as in PyTorch."""
+    from metagrad.autograd.custom import Custom
+    from metagrad.autograd.function import Output
+
+    op = node.edges[0] if isinstance(node, Output) else node
+    return f"{op.name}Backward" + ("" if isinstance(op, Custom) else "0")
+
+
+def _annotated(text: str, notes: list[str], indent: int) -> str:
+    """The text with notes appended, each on the last line if there is room for it."""
+    used = len(text) - text.rfind("\n") + 1  # two more than the line has: PyTorch keeps them free after the numbers
     for note in notes:
-        if line + len(note) + 2 > _options.linewidth:
-            text, line = f"{text},\n{' ' * indent}{note}", indent + len(note)
+        # Measured by PyTorch's shorter name, so that lines break where its own do.
+        length = len(note.replace("=metagrad.", "=torch."))
+        if used + 2 + length > _options.linewidth:
+            text, used = f"{text},\n{' ' * indent}{note}", indent + length
         else:
-            text, line = f"{text}, {note}", line + len(note) + 2
-    return text + ")"
+            text, used = f"{text}, {note}", used + 2 + length
+    return text
