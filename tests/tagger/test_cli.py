@@ -92,6 +92,21 @@ def test_predict_split_text_and_json(model, capsys):
     assert all(0 < t["probability"] <= 1 and t["tag"] for t in tokens)
 
 
+@pytest.mark.parametrize(
+    ("corpus", "expected"),
+    [
+        ("``_`` a_DT ''_'' -LRB-_-LRB- b_NN -RRB-_-RRB-", "`` a '' -LRB- b -RRB-"),
+        ("\"_'' a_DT (_-LRB- b_NN )_-RRB-", '" a " ( b )'),
+    ],
+)
+def test_raw_text_is_written_as_the_corpus_writes_it(corpus, expected, tmp_path, capsys):
+    (tmp_path / "corpus.txt").write_text("\n".join([corpus] * 20))
+    files = ["--output", tmp_path / "m", "--report", tmp_path / "r"]
+    assert run(capsys, "tag", "train", "--corpus", tmp_path / "corpus.txt", *FAST, *files)[0] == 0
+    _, out, _ = run(capsys, "tag", "predict", "--model", tmp_path / "m", '"a" (b)')
+    assert " ".join(token.rpartition("/")[0] for token in out.split()) == expected
+
+
 def test_predict_answers_line_by_line(model, capsys, monkeypatch):
     """Each sentence is tagged before the next is read, so text of any length fits, and a person gets answers at once."""
 

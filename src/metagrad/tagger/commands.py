@@ -235,12 +235,20 @@ def _lines(options: argparse.Namespace) -> Iterator[Iterable[str]]:
             yield read_chunks(file)
 
 
+def _tokenized(text: Iterable[str], tagger: Tagger) -> Iterator[list[str]]:
+    """Raw text as words, with brackets and quotation marks as the training corpus writes them."""
+    knows = tagger.lexicon.knows
+    plain_quotes = knows('"') and not knows("``")
+    for words in tokenize_raw(text, convert_parentheses=knows("-LRB-")):
+        yield ['"' if plain_quotes and word in ("``", "''") else word for word in words]
+
+
 def run_predict(options: argparse.Namespace) -> int:
     """Tag text as it comes, and print it."""
     tagger = Tagger.load(options.model)
     at_once = 1 if options.file is None and not options.text else 256  # answer at once to someone who types
     with _lines(options) as lines:
-        sentences = tokenize_split(lines) if options.split else tokenize_raw(lines, convert_parentheses=True)
+        sentences = tokenize_split(lines) if options.split else _tokenized(lines, tagger)
         for tagged in tagger.tag_all(sentences, at_once):
             _print_tagged(tagged, options.json, sys.stdout)
     return 0
