@@ -1,11 +1,13 @@
 """``metagrad.optim``: how parameters follow their gradients.
 
-====================  ==================================================
-``optimizer.py``      Optimizer, the base: groups, state, saving
+====================  ====================================================================
+``optimizer.py``      Optimizer, the base: groups, gradients, hooks, and the step
+``state.py``          an optimizer's state as plain numbers and tensors, and back again
+``blocks.py``         a formula over arrays, a cache-sized piece at a time
 ``sgd.py``            SGD with momentum
 ``adam.py``           Adam, AdamW
-``lr_scheduler.py``   schedules for the learning rate
-====================  ==================================================
+``lr_scheduler/``     schedules for the learning rate
+====================  ====================================================================
 """
 
 from metagrad.optim import lr_scheduler

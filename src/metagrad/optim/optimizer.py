@@ -1,16 +1,20 @@
-"""Optimizer: what SGD, Adam and their relatives share: groups of parameters, their state, and saving both."""
+"""Optimizer: what SGD, Adam and their relatives share: groups of parameters, hooks, and the round over the parameters."""
 
 from __future__ import annotations
 
-import itertools
+import functools
+import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
-from copy import deepcopy
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import Variable
+from metagrad.autograd.views import check_writable
 from metagrad.nn.modules.module import RemovableHandle
+from metagrad.optim.state import State, packed, unpacked
 from metagrad.tensor import Tensor
 
 
@@ -22,95 +26,174 @@ class _Required:
 required = _Required()
 
 
+def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+    """``step`` with the optimizer's hooks before and after it. As in PyTorch, hooks see the optimizer in args[0] too."""
+
+    @functools.wraps(step)
+    def with_hooks(*args: Any, **kwargs: Any) -> Any:
+        self = args[0]
+        for hook in list(self._pre_hooks.values()):
+            changed = hook(self, args, kwargs)
+            if changed is not None:
+                if not (isinstance(changed, tuple) and len(changed) == 2):
+                    raise RuntimeError(
+                        f"{step.__qualname__}: a step pre-hook must return None or a tuple (new_args, new_kwargs), "
+                        f"got {changed!r:.80}"
+                    )
+                args, kwargs = changed
+        result = step(*args, **kwargs)
+        if self._stepped is False:
+            self._stepped = True
+        for hook in list(self._post_hooks.values()):
+            hook(self, args, kwargs)
+        return result
+
+    return with_hooks
+
+
 class Optimizer:
-    """The base of every optimizer. A subclass has ``defaults`` for a group's settings, and ``update(param, group)``.
+    """The base of every optimizer: p ← update(p, ∂L/∂p), for every parameter p that has a gradient.
 
     params: parameters, (name, parameter) pairs, or dictionaries ``{"params": [...], "lr": ...}``, one for each group with
-    settings of its own.
+    settings of its own. defaults: the settings of a group that does not give them. A subclass writes ``update``, or a
+    ``step`` of its own.
+
+    ==================  ==========================================================================================
+    ``param_groups``    the groups: dictionaries of settings, with the parameters under "params"
+    ``state``           by parameter, what is remembered from step to step
+    ``refused``         of a subclass: settings of PyTorch's that may be given here, but not as True
+    ``like_param``      of a subclass: entries of the state that have the parameter's shape
+    ==================  ==========================================================================================
+
+    >>> import metagrad
+    >>> class Signs(Optimizer):
+    ...     def update(self, param, grad, group):
+    ...         param.sub_(grad.sign() * group["lr"])
+    >>> p = metagrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = Signs([p], {"lr": 0.5})
+    >>> (p * p).sum().backward()
+    >>> optimizer.step()
+    >>> p.tolist()
+    [0.5, 1.5]
     """
+
+    refused: ClassVar[tuple[str, ...]] = ()
+    like_param: ClassVar[tuple[str, ...]] = ()
 
     defaults: dict[str, Any]
     param_groups: list[dict[str, Any]]
-    state: defaultdict[Tensor, dict[str, Any]]
+    state: State
+    _stepped: bool | None = None  # whether step was called since a scheduler first asked; None: none has asked
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in {"step"} & cls.__dict__.keys():
+            setattr(cls, name, _hooked(cls.__dict__[name]))
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Variable):
             raise TypeError(
-                f"params argument given to the optimizer should be an iterable of Tensors or dicts, but got {type(params)}"
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                f"but got one {type(params).__name__}: put it in a list"
             )
-        self.defaults, self.state, self.param_groups = defaults, defaultdict(dict), []
-        self._pre_hooks: OrderedDict[int, Any] = OrderedDict()
-        self._post_hooks: OrderedDict[int, Any] = OrderedDict()
+        self.__setstate__({"defaults": defaults, "state": defaultdict(dict), "param_groups": []})
         groups = list(params)
         if not groups:
-            raise ValueError("optimizer got an empty parameter list")
+            raise ValueError("optimizer got an empty parameter list: has the model any parameters?")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add parameters with settings of their own; what is not given is taken from the defaults."""
+        """Add parameters with settings of their own; what is not given is taken from the defaults.
+
+        Raises ValueError for a parameter that is no leaf or is in another group, for a missing required setting, and if
+        some parameters have names and some do not; TypeError for what is no tensor, or has no order.
+        """
         if not isinstance(param_group, dict):
-            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+            raise TypeError(f"param_group must be a dict, but got {type(param_group).__name__}: {param_group!r:.80}")
+        if "params" not in param_group:
+            raise KeyError(f"a parameter group needs 'params'; this one has {sorted(param_group)}")
         group = dict(param_group)
-        given = group["params"]
-        if isinstance(given, Variable):
-            given = [given]
-        elif isinstance(given, set):
-            raise TypeError("optimizer parameters need to be organized in ordered collections, but sets have no order")
-        listed = list(given)
-        if listed and all(isinstance(entry, tuple) for entry in listed):
-            group["param_names"] = [name for name, _ in listed]
-            listed = [p for _, p in listed]
-        for p in listed:
+        params, names = _listed(group["params"])
+        group["params"] = params
+        if names:
+            group["param_names"] = names
+        for p in params:
             if not isinstance(p, Variable):
                 raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {type(p).__name__}")
-            if not (self.defaults.get("differentiable") or p.is_leaf):
-                raise ValueError("can't optimize a non-leaf Tensor")
+            if not (self.defaults.get("differentiable") or p.is_leaf or getattr(p, "retains_grad", False)):
+                raise ValueError("can't optimize a non-leaf Tensor: optimize what it was computed from, or detach() it")
         for name, default in self.defaults.items():
             if default is required and name not in group:
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             group.setdefault(name, default)
-        known = {id(p) for other in self.param_groups for p in other["params"]}
-        if known & {id(p) for p in listed}:
-            raise ValueError("some parameters appear in more than one parameter group")
-        if len({id(p) for p in listed}) != len(listed):
-            raise ValueError("optimizer contains a parameter group with duplicate parameters")
-        group["params"] = listed
+        for name in self.refused:
+            if group[name]:
+                raise NotImplementedError(
+                    f"{type(self).__name__} got {name}={group[name]}, which must be False here: metagrad's optimizers "
+                    "update parameters in place, outside the graph, and metagrad captures no CUDA graphs"
+                )
+        if len({id(p) for p in params}) != len(params):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters: each is stepped as often as it occurs",
+                stacklevel=3,
+            )
+        for other in self.param_groups:
+            if ("param_names" in group) != ("param_names" in other):
+                this = "with names" if "param_names" in group else "without names"
+                raise ValueError(
+                    f"all optimizer param groups should be with/without names: this one is {this}, others are not"
+                )
+            if {id(p) for p in other["params"]} & {id(p) for p in params}:
+                raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(group)
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        """One parameter's step: change it, and its state, in place."""
+    def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        """One parameter's step: change it in place, and ``self.state[param]``. Runs under ``no_grad``."""
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
+    @_hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient. ``closure``, if given, computes the loss again, and its result is
-        returned."""
-        for hook in list(self._pre_hooks.values()):
-            hook(self, (closure,), {})
+        """Update every parameter that has a gradient. ``closure``, if given, first computes the loss, which is returned.
+
+        Raises RuntimeError for a gradient that is not of its parameter's shape and dtype, or a parameter in read-only
+        memory; nothing has changed then.
+        """
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
-            for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        self.update(p, p.grad, self.state[p], group)
-        for hook in list(self._post_hooks.values()):
-            hook(self, (closure,), {})
+        with no_grad(), np.errstate(all="ignore"):  # PyTorch overflows to inf without a warning
+            work = [(p, p.grad, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+            for p, grad, _ in work:
+                _check(p, grad)
+            for p, grad, group in work:
+                self.update(p, grad, group)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, or set them to zero."""
+        """Forget the gradients; with ``set_to_none=False`` fill them with zeros instead, where they are.
+
+        A parameter without a gradient is left out of ``step``; one with a zero gradient still decays and keeps its momentum.
+        """
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is not None:
-                    p.grad = None if set_to_none else p.grad.detach().zero_()
+                if set_to_none:
+                    p.grad = None
+                elif p.grad is not None:
+                    if p.grad.grad_fn is None:
+                        p.grad.requires_grad_(False)
+                    else:
+                        p.grad.detach_()
+                    p.grad.zero_()
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call ``hook(optimizer, args, kwargs)`` before every step."""
+        """Call ``hook(optimizer, args, kwargs)`` before every step; it may return ``(new_args, new_kwargs)``.
+
+        ``args[0]`` is the optimizer. The handle's ``remove()`` takes the hook away.
+        """
         return RemovableHandle(self._pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -120,69 +203,82 @@ class Optimizer:
     # ------------------------------------------------ saving
 
     def state_dict(self) -> dict[str, Any]:
-        """{"state": by the parameters' numbers, "param_groups": with numbers in the place of parameters}."""
-        numbers = {id(p): i for i, p in enumerate(p for g in self.param_groups for p in g["params"])}
-        groups = []
-        for g in self.param_groups:
-            settings = {k: v for k, v in g.items() if k != "params"}
-            groups.append({**settings, "params": [numbers[id(p)] for p in g["params"]]})
-        return {"state": {numbers[id(p)]: dict(s) for p, s in self.state.items() if s}, "param_groups": groups}
+        """``{"state": {number: ...}, "param_groups": [...]}``, with numbers in the place of parameters.
+
+        >>> import metagrad
+        >>> from metagrad import optim
+        >>> optim.SGD([metagrad.ones(2, requires_grad=True)], lr=0.5).state_dict()["param_groups"][0]["params"]
+        [0]
+        """
+        return packed(self.state, self.param_groups)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a saved state; ValueError, before anything changes, if it belongs to other parameter groups."""
-        saved, own = state_dict["param_groups"], self.param_groups
-        if len(saved) != len(own):
-            raise ValueError(f"loaded state dict has {len(saved)} parameter groups, this optimizer {len(own)}")
-        for i, (theirs, ours) in enumerate(zip(saved, own, strict=True)):
-            if len(theirs["params"]) != len(ours["params"]):
-                raise ValueError(
-                    f"loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
-                    f"group {i} has {len(theirs['params'])} parameters there, {len(ours['params'])} here"
-                )
-        numbers = itertools.chain.from_iterable(g["params"] for g in saved)
-        parameters = [p for g in own for p in g["params"]]
-        by_number = dict(zip(numbers, parameters, strict=True))
-        state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
-        for number, values in state_dict["state"].items():
-            if number not in by_number:
-                raise ValueError(f"loaded state dict has state for parameter {number}, which is in none of its groups")
-            p = by_number[number]
-            state[p] = {name: _restored(name, value, p) for name, value in values.items()}
-        self.state = state
-        self.param_groups = [
-            {**deepcopy({k: v for k, v in theirs.items() if k != "params"}), "params": ours["params"]}
-            for theirs, ours in zip(saved, own, strict=True)
-        ]
+        """Go on from a saved state, of which copies are made; tensors may also be PyTorch's or NumPy arrays.
+
+        Raises ValueError, before anything changes, if it belongs to other parameter groups. Make a scheduler before this
+        call: making one sets the learning rates to the start of its schedule.
+        """
+        state, groups = unpacked(state_dict, self.param_groups, self.defaults, self.like_param)
+        self.__setstate__({"state": state, "param_groups": groups})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles carry: all but the hooks."""
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__dict__.setdefault("_pre_hooks", OrderedDict())
+        self.__dict__.setdefault("_post_hooks", OrderedDict())
+
+    _pre_hooks: OrderedDict[int, Any]
+    _post_hooks: OrderedDict[int, Any]
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for i, group in enumerate(self.param_groups):
             lines.append(f"Parameter Group {i}")
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
-        return "\n".join([*lines, ")"])
+            lines.append("")
+        return "\n".join([*lines[:-1], ")"])
 
 
-def _restored(name: str, value: Any, param: Tensor) -> Any:
-    """A value of a saved state, copied; tensors in the parameter's dtype and device, but for the count of steps."""
-    if not isinstance(value, Variable):
-        return deepcopy(value)
-    copied: Tensor = value.detach().clone()  # type: ignore[attr-defined]
-    if name != "step" and param.is_floating_point():
-        copied = copied.to(param.device, param.dtype)
-    return copied
+def _listed(given: Any) -> tuple[list[Any], list[str]]:
+    """The parameters of a group, and their names, if they have any."""
+    if isinstance(given, Variable):
+        return [given], []
+    if isinstance(given, (set, frozenset)):
+        raise TypeError(
+            "optimizer parameters need to be organized in ordered collections, but the order of a set changes between "
+            "runs: use a list"
+        )
+    entries = list(given)
+    named = [entry for entry in entries if isinstance(entry, tuple)]
+    if not named:
+        return entries, []
+    if len(named) != len(entries):
+        raise ValueError(
+            "all optimizer params should be with/without names: "
+            f"{len(named)} of {len(entries)} are (name, parameter) pairs"
+        )
+    return [p for _, p in named], [name for name, _ in named]
 
 
-def check_not_negative(**settings: float) -> None:
-    """ValueError, as PyTorch's, for a setting below 0."""
-    for name, value in settings.items():
+def _check(param: Tensor, grad: Tensor) -> None:
+    p, g = param.array, grad.array
+    if g.shape != p.shape or g.dtype != p.dtype:
+        raise RuntimeError(
+            f"a parameter of shape {tuple(p.shape)} and dtype {p.dtype} has a gradient of shape {tuple(g.shape)} and dtype "
+            f"{g.dtype}: they must be the same"
+        )
+    check_writable(param)
+
+
+def check_settings(at_least_zero: Mapping[str, Any], foreach: bool | None, fused: bool | None) -> None:
+    """ValueError for a setting below 0 or a tensor of several; RuntimeError for ``foreach`` and ``fused`` at once."""
+    for name, value in at_least_zero.items():
+        if isinstance(value, Variable) and value.array.size != 1:
+            raise ValueError(f"{name}: a Tensor must be 1-element, got shape {tuple(value.array.shape)}")
         if not value >= 0.0:
-            raise ValueError(f"Invalid {name} value: {value}: it must be at least 0")
-
-
-def refuse(**unsupported: Any) -> None:
-    """NotImplementedError for arguments of PyTorch's that mean nothing here."""
-    for name, value in unsupported.items():
-        if value:
-            raise NotImplementedError(
-                f"{name}={value} is not supported: metagrad's optimizers update in place, on the CPU"
-            )
+            raise ValueError(f"Invalid {name}: {value}: it must be at least 0")
+    if fused and foreach:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together")

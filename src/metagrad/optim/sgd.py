@@ -6,33 +6,41 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import bump
-from metagrad.optim.optimizer import Optimizer, check_not_negative, refuse
+from metagrad.optim.blocks import in_blocks
+from metagrad.optim.optimizer import Optimizer, check_settings
 from metagrad.tensor import Tensor
 
 
 class SGD(Optimizer):
     """p ← p − η d, with g = ∂L/∂p + λ p;   d = g, or with momentum  b ← μ b + (1 − τ) g and d = b  (g + μ b with nesterov).
 
-    lr η, momentum μ, dampening τ, weight_decay λ; ``maximize`` climbs. At a parameter's first step b is g itself
-    (Sutskever et al. 2013).
+    lr η ≥ 0, momentum μ ≥ 0, dampening τ, weight_decay λ ≥ 0; ``maximize`` follows −∂L/∂p instead. At a parameter's
+    first step b is g itself. Momentum: Polyak 1964; Nesterov's variant in this form: Sutskever et al. 2013.
+
+    ``foreach`` and ``fused`` choose among PyTorch's implementations; here there is one, so they change nothing.
+    Raises ValueError for a negative setting, NotImplementedError for ``differentiable=True``.
 
     >>> import metagrad
     >>> p = metagrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> optimizer = SGD([p], lr=0.25)
     >>> (p * p).sum().backward()
-    >>> SGD([p], lr=0.1).step()
-    >>> p.tolist() == metagrad.tensor([0.8, 1.6]).tolist()
-    True
+    >>> optimizer.step()
+    >>> p.tolist()
+    [0.5, 1.0]
     """
+
+    refused = ("differentiable",)
+    like_param = ("momentum_buffer",)
 
     def __init__(
         self,
         params: Any,
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
-        weight_decay: float = 0,
+        weight_decay: float | Tensor = 0,
         nesterov: bool = False,
         *,
         maximize: bool = False,
@@ -40,10 +48,14 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        check_not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+        check_settings(
+            {"learning rate": lr, "momentum value": momentum, "weight_decay value": weight_decay}, foreach, fused
+        )
         if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        refuse(differentiable=differentiable)
+            raise ValueError(
+                "Nesterov momentum requires a momentum and zero dampening, "
+                f"got momentum={momentum}, dampening={dampening}"
+            )
         super().__init__(
             params,
             {
@@ -52,23 +64,37 @@ class SGD(Optimizer):
             },
         )  # fmt: skip
 
-    def update(self, param: Tensor, grad: Tensor, state: dict[str, Any], group: dict[str, Any]) -> None:
-        """One parameter's step."""
-        p, g = param.array, grad.array
-        lr, momentum, weight_decay = float(group["lr"]), group["momentum"], group["weight_decay"]
-        if group["maximize"]:
-            g = -g
-        if weight_decay:
-            g = g + weight_decay * p
+    def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        """One parameter's step. State: momentum_buffer b, like the parameter, where there is momentum."""
+        momentum, b, keep, take = float(group["momentum"]), None, 0.0, 1.0
         if momentum:
+            state = self.state[param]
             buffer = state.get("momentum_buffer")
             if buffer is None:
-                buffer = state["momentum_buffer"] = wrap(g.copy())
+                buffer = state["momentum_buffer"] = wrap(np.zeros_like(param.array))
             else:
-                b = buffer.array
-                np.multiply(b, momentum, out=b)
-                b += g if not group["dampening"] else (1 - group["dampening"]) * g
-                bump(buffer)
-            g = g + momentum * buffer.array if group["nesterov"] else buffer.array
-        p -= lr * g
+                keep, take = momentum, 1.0 - float(group["dampening"])
+            b = buffer.array
+            bump(buffer)
+        in_blocks(
+            sgd_step,
+            (param.array, grad.array, b),
+            (float(group["lr"]), float(group["weight_decay"]), momentum, keep, take, group["nesterov"], group["maximize"]),
+        )
         bump(param)
+
+
+def sgd_step(
+    p: Array, g: Array, b: Array | None, lr: float, weight_decay: float, momentum: float, keep: float, take: float,
+    nesterov: bool, maximize: bool,
+) -> None:  # fmt: skip
+    """The class's formula, in place in p and b; b ← keep b + take g, which is b ← g at the first step."""
+    if maximize:
+        g = -g
+    if weight_decay:
+        g = g + weight_decay * p
+    if b is not None:
+        b *= keep
+        b += g if take == 1.0 else take * g
+        g = g + momentum * b if nesterov else b
+    p -= lr * g

@@ -1,0 +1,155 @@
+"""LRScheduler: counting epochs, setting the rates of an optimizer's groups, and saving where it is."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.optim.optimizer import Optimizer
+
+Rates = list[Any]  # one for each group: a float, or a tensor where the optimizer was given its lr as a tensor
+
+
+class LRScheduler:
+    """The base of every schedule: a subclass has ``get_lr()``, the new rate for every group of the optimizer.
+
+    last_epoch: the last epoch that is done, -1 to begin. A schedule that goes on (``last_epoch`` ≥ 0) needs ``initial_lr``
+    in every group. Making a schedule sets the rates to those of its first epoch. Raises TypeError for what is no
+    optimizer, KeyError where ``initial_lr`` is missing.
+
+    >>> import metagrad
+    >>> from metagrad import optim
+    >>> class Halving(LRScheduler):
+    ...     def get_lr(self):
+    ...         return [rate * 0.5**self.last_epoch for rate in self.base_lrs]
+    >>> optimizer = optim.SGD([metagrad.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = Halving(optimizer)
+    >>> for epoch in range(2):
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.25]
+    """
+
+    _is_initial = False  # whether the constructor is taking the first step
+    _get_lr_called_within_step = False
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
+        self.optimizer = check_optimizer(optimizer)
+        for i, group in enumerate(optimizer.param_groups):
+            if last_epoch == -1:
+                group.setdefault("initial_lr", copied(group["lr"]))
+            elif "initial_lr" not in group:
+                raise KeyError(
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming a scheduler at epoch "
+                    f"{last_epoch}: load the optimizer's state first, or leave last_epoch at -1 and use load_state_dict"
+                )
+        self.base_lrs: Rates = [copied(group["initial_lr"]) for group in optimizer.param_groups]
+        self.last_epoch = last_epoch
+        self._step_count = 0
+        if optimizer._stepped is None:
+            optimizer._stepped = False
+        self._is_initial = True
+        try:
+            self.step()
+        finally:
+            self._is_initial = False
+
+    def get_lr(self) -> Rates:
+        """The rate of every group in epoch ``last_epoch``; for ``step`` to call. The present rates: ``get_last_lr``."""
+        raise NotImplementedError(f"{type(self).__name__} has no get_lr")
+
+    def step(self, epoch: int | None = None) -> None:
+        """Go to the next epoch, or (deprecated) to epoch ``epoch``, by the schedule's closed form where it has one.
+
+        Warns if the optimizer has not stepped yet: the first rate would never be used.
+        """
+        if self._step_count == 1 and self.optimizer._stepped is False:
+            warnings.warn(
+                "lr_scheduler.step() was called before optimizer.step(), so the first value of the learning rate schedule "
+                "is skipped: call optimizer.step() first",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._step_count += 1
+        if epoch is not None:
+            warn_of_epoch()
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+        self._get_lr_called_within_step = True
+        try:
+            closed_form = None if epoch is None else getattr(self, "_get_closed_form_lr", None)
+            rates = self.get_lr() if closed_form is None else closed_form()
+        finally:
+            self._get_lr_called_within_step = False
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            set_rate(group, rate)
+        self._last_lr = self._present()
+
+    def get_last_lr(self) -> Rates:
+        """The rates the last step set."""
+        return self._last_lr
+
+    def state_dict(self) -> dict[str, Any]:
+        """Every attribute but the optimizer."""
+        return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a saved state. The optimizer's rates are in the optimizer's state: load that as well."""
+        self.__dict__.update(state_dict)
+
+    def _present(self) -> Rates:
+        """The rates the groups have now."""
+        return [copied(group["lr"]) for group in self.optimizer.param_groups]
+
+    def _times(self, factor: float) -> Rates:
+        """The rates the groups have now, times a factor."""
+        return [group["lr"] * factor for group in self.optimizer.param_groups]
+
+    def _warn_unless_stepping(self) -> None:
+        """Most ``get_lr`` compute the next rate from the present one: called from outside, the answer would mislead."""
+        if not self._get_lr_called_within_step:
+            warnings.warn(
+                "get_lr() computes the next rate: to get the last one the scheduler set, use get_last_lr()",
+                UserWarning,
+                stacklevel=3,
+            )
+
+
+def check_optimizer(optimizer: Any) -> Optimizer:
+    """The optimizer; TypeError if it is none."""
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")
+    return optimizer
+
+
+def warn_of_epoch() -> None:
+    """What a step with an epoch says."""
+    warnings.warn(
+        "the epoch parameter of scheduler.step() is deprecated: use scheduler.step(), which goes to the next epoch",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def copied(rate: Any) -> Any:
+    """A rate that does not change with the group's: a tensor is cloned."""
+    return rate.detach().clone() if isinstance(rate, Variable) else rate  # type: ignore[attr-defined]
+
+
+def set_rate(group: dict[str, Any], rate: Any) -> None:
+    """Give a group its rate: a tensor keeps its identity and takes the value."""
+    if isinstance(group["lr"], Variable):
+        group["lr"].fill_(float(rate))  # type: ignore[attr-defined]
+    else:
+        group["lr"] = rate
+
+
+def for_each_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
+    """One value for every group, from a list of them or from one for all."""
+    count = len(optimizer.param_groups)
+    if not isinstance(value, (list, tuple)):
+        return [value] * count
+    if len(value) != count:
+        raise ValueError(f"expected {count} {name}, one for each parameter group, but got {len(value)}")
+    return list(value)
