@@ -330,7 +330,11 @@ BAD = [
     (lambda o: lr_scheduler.OneCycleLR(o, 1.0, epochs=3), ValueError, "either total_steps OR"),
     (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 0), ValueError, "positive integer total_steps, but got 0"),
     (lambda o: lr_scheduler.OneCycleLR(o, 1.0, epochs=3, steps_per_epoch=2.5), ValueError, "positive integer steps"),
-    (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 5, pct_start=1), ValueError, "float between 0 and 1 pct_start, but got 1"),
+    (
+        lambda o: lr_scheduler.OneCycleLR(o, 1.0, 5, pct_start=1),
+        ValueError,
+        "float between 0 and 1 pct_start, but got 1",
+    ),
     (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 5, anneal_strategy="up"), ValueError, "instead got 'up'"),
     (lambda o: lr_scheduler.OneCycleLR(o, [1.0, 2.0], 5), ValueError, "expected 1 max_lr, .* got 2"),
     (

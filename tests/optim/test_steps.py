@@ -9,7 +9,7 @@ from tests.standin import Strict
 import metagrad
 from metagrad import optim
 from metagrad.autograd.variable import wrap
-from metagrad.optim.blocks import BLOCK
+from metagrad.optim.blocks import BLOCK, in_blocks
 
 SGD_CASES = [
     ("SGD", {"lr": 0.01, "momentum": m, "dampening": d, "weight_decay": w, "nesterov": n, "maximize": up})
@@ -168,6 +168,27 @@ def test_numpy_scalars_as_settings_change_nothing(name, settings):
     (b,), optimizer = stepped(name, wide, [START.astype(np.float32)])
     assert b.array.dtype == np.float32 and np.array_equal(a.array, b.array)
     assert {v.array.dtype for s in optimizer.state.values() for v in s.values()} <= {np.dtype(np.float32)}
+
+
+def test_betas_set_in_a_group_do_not_widen_either():
+    found = []
+    for kind in (float, np.float64):
+        p = metagrad.tensor(START.astype(np.float32), requires_grad=True)
+        optimizer = optim.Adam([p], lr=0.1)
+        optimizer.param_groups[0]["betas"] = (kind(0.7), kind(0.9))
+        for _ in range(5):
+            p.grad = p.detach().sin()
+            optimizer.step()
+        found.append(p)
+    assert found[0].equal(found[1])
+
+
+@pytest.mark.parametrize(("kind", "calls"), [(np.array, 3), (np.asfortranarray, 1), (Strict, 1)])
+def test_only_plain_contiguous_arrays_are_cut_into_blocks(kind, calls):
+    sizes, array = [], kind(np.ones((2, BLOCK + 1), np.float32))
+    in_blocks(lambda a, nothing, setting: sizes.append((a.size, nothing, setting)), (array, None), ("setting",))
+    assert len(sizes) == calls and sum(size for size, *_ in sizes) == 2 * BLOCK + 2
+    assert {row[1:] for row in sizes} == {(None, "setting")}
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])

@@ -53,9 +53,7 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        check_settings(
-            {"learning rate": lr, "epsilon value": eps, "weight_decay value": weight_decay}, foreach, fused
-        )
+        check_settings({"learning rate": lr, "epsilon value": eps, "weight_decay value": weight_decay}, foreach, fused)
         super().__init__(
             params,
             {
@@ -98,7 +96,9 @@ class Adam(Optimizer):
         for values in state["state"].values():
             missing = {"step", "exp_avg", "exp_avg_sq"} - values.keys() if values else ()
             if missing:
-                raise ValueError(f"this is not {type(self).__name__}'s state: it has {sorted(values)}, no {sorted(missing)}")
+                raise ValueError(
+                    f"this is not {type(self).__name__}'s state: it has {sorted(values)}, no {sorted(missing)}"
+                )
             if values and not isinstance(values["step"], Variable):
                 values["step"] = wrap(np.full((), values["step"], np.float32))
         super().__setstate__(state)

@@ -79,7 +79,15 @@ class SGD(Optimizer):
         in_blocks(
             sgd_step,
             (param.array, grad.array, b),
-            (float(group["lr"]), float(group["weight_decay"]), momentum, keep, take, group["nesterov"], group["maximize"]),
+            (
+                float(group["lr"]),
+                float(group["weight_decay"]),
+                momentum,
+                keep,
+                take,
+                group["nesterov"],
+                group["maximize"],
+            ),
         )
         bump(param)
 

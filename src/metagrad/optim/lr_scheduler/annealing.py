@@ -28,7 +28,9 @@ class CosineAnnealingLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, T_max: float, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         if T_max <= 0:
-            raise ValueError(f"T_max, the number of epochs from the highest rate to the lowest, must be > 0, got {T_max}")
+            raise ValueError(
+                f"T_max, the number of epochs from the highest rate to the lowest, must be > 0, got {T_max}"
+            )
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
