@@ -43,6 +43,7 @@ from metagrad.dtypes import (
     uint64,
 )
 from metagrad.dtypes import bool_ as bool
+from metagrad.kernels.threads import get_num_threads, set_num_threads
 from metagrad.ops.arithmetic import add, addcmul, lerp, mul, neg, positive, pow, rsub, square, sub
 from metagrad.ops.division import addcdiv, div, floor_divide, fmod, remainder
 from metagrad.ops.common import result_type

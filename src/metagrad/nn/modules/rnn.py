@@ -14,14 +14,17 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from metagrad.nn import init, recurrence
+import numpy as np
+
+from metagrad.nn import init
+from metagrad.nn.fast_recurrence import Layer, plain_layer
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.recurrence import State
 from metagrad.nn.utils.rnn import PackedSequence
 from metagrad.ops.creation import empty, zeros
 from metagrad.ops.gathering import index_select
-from metagrad.ops.joining import cat, stack
+from metagrad.ops.joining import cat
 from metagrad.ops.noise import dropout
 from metagrad.tensor import Tensor
 
@@ -117,37 +120,28 @@ class RNNBase(Module):
 
     # ------------------------------------------------ running the stack
 
-    def _make_step(self, *weights: Any) -> recurrence.Step:
-        """The step of one cell with the hidden-to-hidden weights of one layer and direction."""
-        if self.mode == "LSTM":
-            return recurrence.lstm_step(*weights)
-        if self.mode == "GRU":
-            return recurrence.gru_step(*weights)
-        return recurrence.rnn_step("tanh" if self.mode == "RNN_TANH" else "relu", *weights)
-
-    def _layer(self, x: Tensor, batch_sizes: list[int], number: int, initial: State) -> tuple[Tensor, State]:
-        """Layer and direction ``number`` over packed steps x."""
-        weights: list[Any] = list(self.all_weights[number])
-        if not self.bias:
-            weights[2:2] = [None, None]
-        reverse = self.bidirectional and number % 2 == 1
-        return recurrence.layer(self._make_step, x, batch_sizes, initial, weights, reverse)
+    def _layer_weights(self, layer: int) -> list[Any]:
+        """The parameters of both directions of a layer, None where there is no bias."""
+        directions = 2 if self.bidirectional else 1
+        found: list[Any] = []
+        for weights in self.all_weights[layer * directions : (layer + 1) * directions]:
+            found += weights if self.bias else [*weights[:2], None, None, *weights[2:]]
+        return found
 
     def _stack(self, x: Tensor, batch_sizes: list[int], initial: State) -> tuple[Tensor, State]:
         """All layers over packed steps x (Σ Bₜ, I); initial and final states are (L·D, B, H or P)."""
         directions = 2 if self.bidirectional else 1
-        first = list(zip(*[s.unbind(0) for s in initial], strict=True))
-        last: list[State] = []
+        # The kernels are NumPy's; other arrays, such as CuPy's, take the plain way.
+        run: Any = Layer.apply_many if isinstance(x.array, np.ndarray) else plain_layer
+        finals = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
                 x = dropout(x, self.dropout, self.training)
-            outputs = []
-            for number in range(layer * directions, (layer + 1) * directions):
-                output, state = self._layer(x, batch_sizes, number, first[number])
-                outputs.append(output)
-                last.append(state)
-            x = cat(outputs, 1) if directions == 2 else outputs[0]
-        return x, tuple(stack(parts) for parts in zip(*last, strict=True))
+            states = [s[layer * directions : (layer + 1) * directions] for s in initial]
+            weights = self._layer_weights(layer)
+            x, *final = run(x, *states, *weights, cell=self.mode, sizes=batch_sizes, directions=directions)
+            finals.append(final)
+        return x, tuple(cat(parts) for parts in zip(*finals, strict=True))
 
     def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
         rows = self.num_layers * (2 if self.bidirectional else 1)

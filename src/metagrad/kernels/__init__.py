@@ -1,0 +1,11 @@
+"""Array in, array out: the fast code behind some ops, which knows nothing of autograd. Each has a plain twin elsewhere.
+
+=================  ==============================================================
+``workspace.py``   memory that is used again
+``threads.py``     work on several threads, with BLAS held to one thread each
+``steps.py``       the order in which a recurrent layer visits packed steps
+``rnn.py``         the plain recurrent network over a whole sequence
+``lstm.py``        the LSTM
+``gru.py``         the GRU
+=================  ==============================================================
+"""

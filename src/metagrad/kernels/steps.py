@@ -1,0 +1,83 @@
+"""The order in which one direction of a recurrent layer visits packed steps, and the states each step starts from.
+
+Packed rows stand step after step, step t in rows ``start`` to ``start + sizes[t]``, sequences in order of falling length. So
+the running sequences are always the first ones, and
+
+* forwards, a step has no more sequences than the step before it: it starts from that step's first rows;
+* backwards, it may have more: those that join in start from their initial state.
+
+The gradient goes the other way. One buffer of state gradients, a row for each sequence, serves both directions: rows of
+sequences that are not running keep the gradient of their final, or for their initial, state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+Array = Any
+Visits = list[tuple[int, int, int]]  # (first row, last row + 1, number of sequences) of each step, in order
+
+
+def visits(sizes: Sequence[int], reverse: bool) -> Visits:
+    """The steps in the order in which one direction visits them."""
+    found, start = [], 0
+    for size in sizes:
+        found.append((start, start + size, size))
+        start += size
+    return found[::-1] if reverse else found
+
+
+def rows_of(array: Array, order: Visits) -> list[Array]:
+    """The rows of an array (N, *) that belong to each visit."""
+    return [array[start:stop] for start, stop, _ in order]
+
+
+def gate_rows_of(array: Array, order: Visits) -> list[Array]:
+    """The same of an array with the gates in front, (G, N, *)."""
+    return [array[:, start:stop] for start, stop, _ in order]
+
+
+def leading(array: Array, order: Visits) -> list[Array]:
+    """For each visit, the part of a buffer (B, *) that belongs to the running sequences."""
+    views = {size: array[:size] for size in {size for _, _, size in order}}
+    return [views[size] for _, _, size in order]
+
+
+def leading_gates(flat: Array, gates: int, width: int, order: Visits) -> list[Array]:
+    """For each visit, (G, size, width) at the beginning of a flat buffer: contiguous whatever the size."""
+    views = {}
+    for size in {size for _, _, size in order}:
+        views[size] = flat[: gates * size * width].reshape(gates, size, width)
+    return [views[size] for _, _, size in order]
+
+
+def entering(before: Array, initial: Array, size: int) -> Array:
+    """The states (size, *) a step starts from, given those (*, *) that the visit before it ended with."""
+    running = len(before)
+    if size <= running:
+        return before if size == running else before[:size]
+    return np.concatenate([before, initial[running:size]])
+
+
+def all_entering(states: Array, initial: Array, order: Visits, out: Array) -> Array:
+    """The states every step starts from, (N, *), in the rows of the step; ``states`` (N, *) are those it ends with."""
+    before = initial[:0]
+    for start, stop, size in order:
+        running = min(len(before), size)
+        out[start : start + running] = before[:running]
+        out[start + running : stop] = initial[running:size]
+        before = states[start:stop]
+    return out
+
+
+def final(states: Array, order: Visits) -> Array:
+    """Each sequence's last state, (B, *): that of its own last visit."""
+    sizes = [size for _, _, size in order]
+    last = np.empty((max(sizes), *states.shape[1:]), states.dtype)
+    for (start, stop, size), following in zip(order, [*sizes[1:], 0], strict=True):
+        if following < size:
+            last[following:size] = states[start + following : stop]
+    return last

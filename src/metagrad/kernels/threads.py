@@ -1,0 +1,112 @@
+"""Work on several threads: NumPy lets go of the interpreter lock inside BLAS and large ufuncs.
+
+While kernels run on threads of their own, BLAS is held to one thread each: both kinds of threads together would fight for
+the same cores. The hold is counted, because two programs' threads may train two models at once, and given back at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import functools
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+_lock = threading.Lock()
+_holders = 0
+_held: Any = None
+_threads: int | None = None
+_pool: ThreadPoolExecutor | None = None
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def get_num_threads() -> int:
+    """How many threads metagrad's own kernels use.
+
+    >>> get_num_threads() >= 1
+    True
+    """
+    return available_cores() if _threads is None else _threads
+
+
+def set_num_threads(count: int) -> None:
+    """Let metagrad's own kernels use this many threads; 1 leaves threads to BLAS."""
+    global _threads, _pool
+    if not isinstance(count, int) or count < 1:
+        raise RuntimeError(f"set_num_threads expects a positive integer, got {count!r}")
+    with _lock:
+        _threads = count
+        if _pool is not None:
+            _pool.shutdown(wait=False)
+            _pool = None
+
+
+@functools.cache
+def _blas() -> Any:
+    """The control over BLAS's threads that ``threadpoolctl`` gives; None if it is not installed."""
+    try:
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextlib.contextmanager
+def _blas_on_one_thread() -> Iterator[None]:
+    global _holders, _held
+    control = _blas()
+    with _lock:
+        _holders += 1
+        if _holders == 1 and control is not None:
+            _held = control.limit(limits=1)
+            _held.__enter__()
+    try:
+        yield
+    finally:
+        with _lock:
+            _holders -= 1
+            if _holders == 0 and _held is not None:
+                _held.__exit__(None, None, None)
+                _held = None
+
+
+def _executor() -> ThreadPoolExecutor:
+    global _pool
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix="metagrad")
+        return _pool
+
+
+def _forget_threads() -> None:
+    """In a forked process: its threads are gone, and a lock may have been held by one of them."""
+    global _lock, _pool, _holders, _held
+    _lock, _pool, _holders, _held = threading.Lock(), None, 0, None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+def run_together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+    """The results of several jobs; on threads of their own where there are cores and BLAS can be held back."""
+    if len(jobs) == 1 or get_num_threads() == 1 or _blas() is None:
+        return [job() for job in jobs]
+    with _blas_on_one_thread():
+        # In a copy of this thread's context, which holds NumPy's error state.
+        others = [_executor().submit(contextvars.copy_context().run, job) for job in jobs[1:]]
+        try:
+            first = jobs[0]()
+        finally:
+            done = [future.exception() for future in others]  # waits for all, also if the first job failed
+        for error in done:
+            if error is not None:
+                raise error
+        return [first, *[future.result() for future in others]]
