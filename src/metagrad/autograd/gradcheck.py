@@ -170,11 +170,12 @@ def _moved(func: Callable[..., Any], inputs: Sequence[Any], x: Variable, step: A
     original = x.array
     differentiable = [isinstance(o, Variable) and o.requires_grad for o in _as_tuple(func(*inputs))]
     try:
-        x.array = original + step
+        x.array = np.asarray(original + step)
         outputs = _as_tuple(func(*inputs))
+        # Copied before x is put back: an output may be x itself.
+        return [np.array(o.array) for o, wanted in zip(outputs, differentiable, strict=True) if wanted]
     finally:
         x.array = original
-    return [np.array(o.array) for o, wanted in zip(outputs, differentiable, strict=True) if wanted]
 
 
 def _changes(func: Callable[..., Any], inputs: Sequence[Any], x: Variable, eps: float) -> bool:
@@ -182,7 +183,7 @@ def _changes(func: Callable[..., Any], inputs: Sequence[Any], x: Variable, eps: 
     try:
         with no_grad():
             before = [np.array(o.array) for o in _as_tuple(func(*inputs)) if isinstance(o, Variable)]
-            x.array = original + eps
+            x.array = np.asarray(original + eps)
             after = [np.array(o.array) for o in _as_tuple(func(*inputs)) if isinstance(o, Variable)]
     finally:
         x.array = original

@@ -54,12 +54,13 @@ class ComplexAbs(Function):
     """y = |x| of complex x,   ∂L/∂x = ∂L/∂y · x / |x| (0 at 0)."""
 
     def forward(self, x: Array) -> Array:
-        self.save(x)
-        return np.abs(x)
+        y = np.abs(x)
+        self.save(x, y)
+        return y
 
     def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        return grad * np.sign(x)
+        x, y = self.saved
+        return grad * (x / np.where(y == 0, 1.0, y))
 
 
 def abs(input: Tensor) -> Tensor:
