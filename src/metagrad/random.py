@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ class Generator:
     True
     """
 
+    _numpy: np.random.Generator | None
+
     def __init__(self, device: Any = "cpu") -> None:
         self.device = device
         self.manual_seed(0x5EED)
@@ -34,13 +36,19 @@ class Generator:
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
             raise RuntimeError(f"a seed must fit in 64 bits, got {seed}")
-        self._seed = seed % 2**64
-        self.numpy = np.random.Generator(np.random.SFC64(self._seed))
+        self._seed, self._numpy = seed % 2**64, None
         return self
+
+    @property
+    def numpy(self) -> np.random.Generator:
+        """The NumPy generator underneath; made when it is first used, for ``numpy.random`` takes time to import."""
+        if self._numpy is None:
+            self._numpy = np.random.Generator(np.random.SFC64(self._seed))
+        return self._numpy
 
     def seed(self) -> int:
         """Start a stream from an unpredictable seed, and return that seed."""
-        self.manual_seed(secrets.randbits(63))
+        self.manual_seed(int.from_bytes(os.urandom(8), "little") >> 1)
         return self._seed
 
     def initial_seed(self) -> int:

@@ -7,7 +7,6 @@ cost one test of an empty list while nobody watches.
 from __future__ import annotations
 
 import time
-import traceback
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -58,6 +57,8 @@ class detect_anomaly:
         reverse.observers.remove(self._after_backward)
 
     def _after_forward(self, node: Function, inputs: list[Any], result: Any) -> None:
+        import traceback  # here, for it is slow to import and seldom needed
+
         node.applied_at = "".join(traceback.format_stack(limit=8)[:-2])  # type: ignore[attr-defined]
         if self.check_nan and _first_nan(result) is not None and _first_nan(inputs) is None:
             shapes = ", ".join(str(tuple(np.shape(a))) for a in inputs)

@@ -157,6 +157,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     tensor([[2],
             [3]])
     """
+    if not index.array.size:  # of any number of dimensions, in PyTorch
+        return Gather.apply(input.reshape(-1), index=(index.array,))
     axis, grid = _along(input, dim, index)
     for d, (n, m) in enumerate(zip(index.array.shape, input.array.shape, strict=False)):
         if d != axis and n > m:

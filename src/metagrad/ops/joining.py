@@ -19,17 +19,22 @@ if TYPE_CHECKING:
 
 
 class Cat(Function):
-    """y = x₁, x₂, … one after the other along a dimension;   ∂L/∂xᵢ is the part of ∂L/∂y where xᵢ stands."""
+    """y = x₁, x₂, … one after the other along a dimension;   ∂L/∂xᵢ is the part of ∂L/∂y where xᵢ stands.
+
+    An empty vector counts for nothing, whatever the other shapes are: PyTorch's rule, from when it had no empty matrices.
+    """
 
     def forward(self, *xs: Array, axis: int) -> Array:
-        self.axis = axis
-        self.ends = list(itertools.accumulate(x.shape[axis] for x in xs))
-        return np.concatenate(xs, axis=axis)
+        self.axis, self.shapes = axis, [x.shape for x in xs]
+        return np.concatenate([x for x in xs if x.shape != (0,)] or xs, axis=axis)
 
     def backward(self, grad: Any) -> Any:
-        before = (slice(None),) * self.axis
-        starts = [0, *self.ends[:-1]]
-        return tuple(grad[(*before, slice(a, b))] for a, b in zip(starts, self.ends, strict=True))
+        before, end, parts = (slice(None),) * self.axis, 0, []
+        for shape in self.shapes:
+            start, end = end, end + (0 if shape == (0,) else shape[self.axis])
+            part = grad[(*before, slice(start, end))]
+            parts.append(part.reshape((0,)) if shape == (0,) and len(grad.shape) > 1 else part)
+        return tuple(parts)
 
 
 class Stack(Function):
@@ -135,7 +140,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
                 f"cat: sizes of tensors must match except in dimension {axis}: tensor 0 is {tuple(first)}, "
                 f"tensor {i} is {tuple(shape)}"
             )
-    return Cat.apply(*used, axis=axis)
+    return Cat.apply(*xs, axis=axis)
 
 
 concat = concatenate = cat

@@ -19,8 +19,7 @@ class Dropout(Function):
     """y = x · m / (1 − p), m random zeros (with chance p) and ones;   ∂L/∂x = ∂L/∂y · m / (1 − p)."""
 
     def forward(self, x: Array, p: float) -> Array:
-        drawn = numpy_generator().random(x.shape, np.float32)
-        kept = (drawn >= p).astype(x.real.dtype)
+        kept = np.asarray(numpy_generator().random(x.shape, np.float32) >= p).astype(x.real.dtype)
         kept *= 1 / (1 - p) if p < 1 else 0
         self.scale = move(kept, of_array(x))
         return x * self.scale

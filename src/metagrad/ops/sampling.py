@@ -13,6 +13,7 @@ from metagrad.autograd.views import write
 from metagrad.device import move, of_array
 from metagrad.ops.common import shape_of
 from metagrad.ops.creation import finished
+from metagrad.ops.rounding import Step
 from metagrad.random import Generator, numpy_generator
 
 if TYPE_CHECKING:
@@ -171,12 +172,12 @@ def normal(
 
 
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability each element gives (or ``p`` everywhere), else 0."""
+    """1 with the probability each element gives (or ``p`` everywhere), else 0. The derivative is 0."""
     chance = input.array if p is None else np.broadcast_to(unwrap(p), tuple(input.shape))
     if np.any((chance < 0) | (chance > 1)):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")
-    drawn = numpy_generator(generator).random(tuple(input.shape)) < chance
-    return wrap(np.asarray(drawn).astype(input.array.dtype))
+    drawn = np.asarray(numpy_generator(generator).random(tuple(input.shape)) < chance)
+    return Step.apply(input, ufunc=lambda x: drawn.astype(x.dtype))
 
 
 def multinomial(
