@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import metagrad as mg
+from metagrad import serialization
 from metagrad.serialization import SafetensorsError, load, load_file, read_metadata, save, save_file
 
 DTYPES = "bool uint8 int8 uint16 int16 uint32 int32 uint64 int64 float16 float32 float64 complex64".split()
@@ -194,6 +195,9 @@ def test_a_header_as_long_as_a_pickle_begins_is_still_a_header(protocol, opcode)
     assert load(data)["x"].tolist() == [5, 6]
     with pytest.raises(SafetensorsError, match=f"truncated: the header takes {length} bytes"):
         load(data[:50])
+    if not opcode:
+        with pytest.raises(SafetensorsError, match="got its first 5 bytes alone"):
+            load(data[:5])
 
 
 def test_a_header_may_be_spaced_and_escaped_as_json_allows():
@@ -356,6 +360,34 @@ def test_metadata_of_a_huge_file_are_read_without_its_tensors(tmp_path):
         read_metadata(path)
 
 
+def test_a_header_longer_than_the_format_allows_is_refused_though_it_is_all_there(tmp_path):
+    path = tmp_path / "sparse"
+    path.write_bytes((LIMIT + 1).to_bytes(8, "little") + b"{}")
+    try:
+        os.truncate(path, 8 + LIMIT + 1)
+    except OSError:
+        pytest.skip("the file system has no sparse files of this size")
+    with pytest.raises(SafetensorsError, match=f"promises a header of {LIMIT + 1} bytes, expected at most {LIMIT}"):
+        load_file(path)
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    save_file({"first": mg.ones(100_000), "second": mg.ones(100_000)}, path)
+    checked = serialization._contents
+
+    def check_and_cut(file):
+        contents = checked(file)
+        os.truncate(path, 600_000)
+        return contents
+
+    monkeypatch.setattr(serialization, "_contents", check_and_cut)
+    with pytest.raises(
+        SafetensorsError, match="tensor 'second': got [0-9]+ bytes, expected 400000: the file has shrunk"
+    ):
+        load_file(path)
+
+
 class Payload:
     """A pickle of it makes a folder when it is loaded."""
 
@@ -515,11 +547,11 @@ def test_a_new_file_gets_the_permissions_a_new_file_has(tmp_path):
     for mask in (0o022, 0o077, 0o002):
         before = os.umask(mask)
         try:
-            save_file({"x": mg.ones(1)}, tmp_path / "saved")
+            save_file({"x": mg.ones(1)}, tmp_path / f"saved{mask}")
             (tmp_path / f"plain{mask}").touch()
         finally:
             os.umask(before)
-        assert (tmp_path / "saved").stat().st_mode == (tmp_path / f"plain{mask}").stat().st_mode
+        assert (tmp_path / f"saved{mask}").stat().st_mode == (tmp_path / f"plain{mask}").stat().st_mode
 
 
 def test_a_file_is_replaced_whole_by_name_alone_and_leaves_nothing_beside_it(tmp_path, monkeypatch):

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write to a temporary name in the same folder, then rename: whoever looks sees the old file or the whole new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def write_atomically(path: Path, parts: Iterable[Any]) -> None:
+    """Write pieces of bytes to a temporary name in the same folder, then rename.
+
+    Whoever looks sees the old file or the whole new one. A link is followed; what is there and is not a regular file,
+    such as a device, is refused.
+    """
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: the folder {target.parent} does not exist")
+    if target.exists() and not target.is_file():
+        raise OSError(f"cannot write {path}: it is {'a folder' if target.is_dir() else 'not a regular file'}")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".metagrad-")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes it private; a new file would not be
-        os.replace(temporary, path)
+        os.chmod(temporary, _mode(target))
+        os.replace(temporary, target)
     except BaseException:
         if os.path.exists(temporary):
             os.unlink(temporary)
         raise
+
+
+def _mode(target: Path) -> int:
+    """The permissions of the file that is replaced, or those a new one gets; ``mkstemp`` makes it private."""
+    if target.exists():
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

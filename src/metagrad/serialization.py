@@ -94,6 +94,11 @@ def save(tensors: Mapping[str, Tensor | Array], metadata: Mapping[str, str] | No
     >>> save({"a": metagrad.tensor([1, 2], dtype=metagrad.uint8)})[8:]
     b'{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}}   \\x01\\x02'
     """
+    return b"".join(_parts(tensors, metadata))
+
+
+def _parts(tensors: Mapping[str, Tensor | Array], metadata: Mapping[str, str] | None) -> list[Any]:
+    """The pieces of a file, in order: the header's length, the header, and each tensor's memory."""
     for name in tensors:
         if not isinstance(name, str) or name == "__metadata__":
             raise TypeError(f"a tensor's name must be a string other than '__metadata__', got {name!r}")
@@ -125,7 +130,7 @@ def save(tensors: Mapping[str, Tensor | Array], metadata: Mapping[str, str] | No
     text += b" " * (-len(text) % 8)
     if len(text) > _LONGEST_HEADER:
         raise ValueError(f"names and metadata take {len(text)} bytes; the format allows {_LONGEST_HEADER}")
-    return b"".join([len(text).to_bytes(8, "little"), text, *[arrays[name].data for name in order]])
+    return [len(text).to_bytes(8, "little"), text, *[arrays[name].data for name in order]]
 
 
 def save_file(
@@ -141,7 +146,7 @@ def save_file(
     ...     load_file(folder + "/model.safetensors"), read_metadata(folder + "/model.safetensors")
     ({'weight': tensor([1., 1.])}, {'made by': 'me'})
     """
-    write_atomically(Path(filename), save(tensors, metadata))
+    write_atomically(Path(filename), _parts(tensors, metadata))
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

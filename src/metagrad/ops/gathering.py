@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.ops.choice import where
 from metagrad.ops.common import accepts_axis, as_tensor, converted, dimension
-from metagrad.ops.indexing import Gather, Put, PutAdd, getitem
+from metagrad.ops.indexing import Gather, Put, PutAdd, add_rows, getitem
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -32,21 +32,13 @@ class Lookup(Function):
 
 
 class AddRows(Function):
-    """The transpose of ``Lookup``: y[r] = Σ of the rows x[i] with tokens[i] = r.
-
-    Sorting the tokens puts equal ones side by side; ``np.add.reduceat`` then adds each run, several times faster than
-    ``np.add.at`` does it one row at a time.
-    """
+    """The transpose of ``Lookup``: y[r] = Σ of the rows x[i] with tokens[i] = r."""
 
     def forward(self, x: Array, tokens: Array, rows: int, padding_idx: int | None) -> Array:
         self.tokens, self.padding_idx = tokens, padding_idx
         y = np.zeros((rows, x.shape[-1]), x.dtype, like=x)
-        flat = tokens.reshape(-1)
-        if flat.size:
-            order = np.argsort(flat, kind="stable")
-            ordered = flat[order]
-            starts = np.flatnonzero(np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]]))
-            y[ordered[starts]] = np.add.reduceat(x.reshape(-1, x.shape[-1])[order], starts, axis=0)
+        if tokens.size:
+            add_rows(y, tokens.reshape(-1), x.reshape(-1, x.shape[-1]))
         if padding_idx is not None:
             y[padding_idx] = 0
         return y

@@ -68,13 +68,40 @@ class Gather(Function):
         return (Embed if self.distinct else AddAt).on(grad, shape=self.shape_in, index=self.index)
 
 
+def add_rows(y: Array, rows: Array, x: Array) -> None:
+    """y[rows[i]] = Σ of the x[i] with the same row, for y that is 0 there; rows (n), y (R, *), x (n, *).
+
+    Sorting puts equal rows side by side; ``np.add.reduceat`` then adds each run, several times faster than ``np.add.at``
+    does it one row at a time.
+    """
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    starts = np.flatnonzero(np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]]))
+    y[ordered[starts]] = np.add.reduceat(x[order], starts, axis=0)
+
+
+def _single_axis(index: Any) -> int | None:
+    """The dimension that a vector of integers selects from while all others are taken whole, or None."""
+    parts = index if isinstance(index, tuple) else (index,)
+    chosen = [i for i, p in enumerate(parts) if not (isinstance(p, slice) and p == slice(None))]
+    if len(chosen) != 1 or chosen[0] != len(parts) - 1:
+        return None
+    rows = parts[chosen[0]]
+    return chosen[0] if getattr(rows, "ndim", 0) == 1 and rows.dtype.kind in "iu" else None
+
+
 class AddAt(Function):
     """y is zeros of a given shape with x added at the index, repeated places several times; the transpose of ``Gather``."""
 
     def forward(self, x: Array, shape: tuple[int, ...], index: Any) -> Array:
         self.index = index
         y = np.zeros(shape, x.dtype, like=x)
-        np.add.at(y, index, x)
+        axis = _single_axis(index)
+        if axis is None:
+            np.add.at(y, index, x)
+        elif x.size:
+            rows = index if axis == 0 and not isinstance(index, tuple) else index[axis]
+            add_rows(np.moveaxis(y, axis, 0), rows % shape[axis], np.moveaxis(x, axis, 0))
         return y
 
     def backward(self, grad: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -162,7 +163,7 @@ def run_train(options: argparse.Namespace) -> int:
     title = f"Part-of-speech tagger, trained on {corpus.source}"
     details = {"corpus": corpus.name, "settings": settings.as_dict(), "training": about}
     write_report(options.report, scores, title, details, trainer.history)
-    model_option = "" if str(options.output) == MODEL else f" --model {options.output}"
+    model_option = "" if str(options.output) == MODEL else f" --model {shlex.quote(str(options.output))}"
     print(f"\nModel: {options.output}\nReport: {options.report / 'report.txt'}, with pictures and JSON beside it")
     print(f'\nTry it:\n  metagrad tag predict{model_option} "Time flies like an arrow."')
     return 0

@@ -49,7 +49,7 @@ def write_report(
     paths = []
     for name, text in texts.items():
         paths.append(folder / name)
-        write_atomically(paths[-1], text.encode())
+        write_atomically(paths[-1], [text.encode()])
     paths.append(draw_confusion(folder / "confusion.png", scores))
     if history:
         paths.append(draw_curves(folder / "curves.png", history))
@@ -72,7 +72,7 @@ def _save(figure: Any, path: Path) -> Path:
 
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
-    write_atomically(path, picture.getvalue())
+    write_atomically(path, [picture.getvalue()])
     return path
 
 

@@ -21,9 +21,8 @@ from metagrad.nn.fast_recurrence import Layer, plain_layer
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.recurrence import State
-from metagrad.nn.utils.rnn import PackedSequence
+from metagrad.nn.utils.rnn import PackedSequence, reordered
 from metagrad.ops.creation import empty, zeros
-from metagrad.ops.gathering import index_select
 from metagrad.ops.joining import cat
 from metagrad.ops.noise import dropout
 from metagrad.tensor import Tensor
@@ -182,10 +181,10 @@ class RNNBase(Module):
         sizes = packed.batch_sizes.tolist()
         initial = self._initial(given, sizes[0], packed.data)
         if given is not None and packed.sorted_indices is not None:
-            initial = tuple(index_select(s, 1, packed.sorted_indices) for s in initial)
+            initial = tuple(reordered(s, 1, packed.sorted_indices) for s in initial)
         output, final = self._stack(packed.data, sizes, initial)
         if packed.unsorted_indices is not None:
-            final = tuple(index_select(s, 1, packed.unsorted_indices) for s in final)
+            final = tuple(reordered(s, 1, packed.unsorted_indices) for s in final)
         return PackedSequence(output, *packed[1:]), final
 
     def _run(self, x: Any, given: State | None) -> tuple[Any, State]:

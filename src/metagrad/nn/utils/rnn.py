@@ -16,7 +16,6 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.device import move
 from metagrad.ops.creation import full
-from metagrad.ops.gathering import index_select
 from metagrad.ops.indexing import Gather, Put
 from metagrad.ops.joining import Cat, stack
 from metagrad.tensor import Tensor
@@ -81,6 +80,11 @@ class PackedSequence(_Packed):
         return self.data.is_cuda
 
 
+def reordered(x: Tensor, dim: int, permutation: Tensor) -> Tensor:
+    """x with the places of one dimension in another order."""
+    return Gather.apply(x, index=(*[slice(None)] * dim, permutation.array), distinct=True)
+
+
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes one."""
     return None if permutation is None else wrap(np.argsort(permutation.array, kind="stable"))
@@ -130,7 +134,7 @@ def pack_padded_sequence(
         by_length = np.argsort(-counts, kind="stable")
         counts = counts[by_length]
         order = wrap(_near(by_length, input))
-        input = index_select(input, batch_dim, order)
+        input = reordered(input, batch_dim, order)
     sizes = batch_sizes_of(counts)
     t, b = (_near(i, input) for i in _places(sizes))
     data = Gather.apply(input, index=(b, t) if batch_first else (t, b), distinct=True)
@@ -183,8 +187,8 @@ def pad_packed_sequence(
     padded = Put.apply(empty, sequence.data, index=(b, t) if batch_first else (t, b))
     lengths = wrap((sizes[:, None] > np.arange(batch)[None, :]).sum(axis=0))
     if sequence.unsorted_indices is not None:
-        padded = index_select(padded, 0 if batch_first else 1, sequence.unsorted_indices)
-        lengths = index_select(lengths, 0, sequence.unsorted_indices.cpu())
+        padded = reordered(padded, 0 if batch_first else 1, sequence.unsorted_indices)
+        lengths = reordered(lengths, 0, sequence.unsorted_indices.cpu())
     return padded, lengths
 
 
