@@ -2,6 +2,7 @@
 
 =================  ==============================================================
 ``workspace.py``   memory that is used again
+``products.py``    products of matrices on several threads
 ``threads.py``     work on several threads, with BLAS held to one thread each
 ``steps.py``       the order in which a recurrent layer visits packed steps
 ``rnn.py``         the plain recurrent network over a whole sequence

@@ -60,8 +60,14 @@ def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
+def can_hold_blas() -> bool:
+    """Whether BLAS's number of threads can be changed."""
+    return _blas() is not None
+
+
 @contextlib.contextmanager
-def _blas_on_one_thread() -> Iterator[None]:
+def blas_on_one_thread() -> Iterator[None]:
+    """Inside, BLAS works on the calling thread alone; where it cannot be told so, nothing changes."""
     global _holders, _held
     control = _blas()
     with _lock:
@@ -99,11 +105,16 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_threads)
 
 
+def run_in_turn(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+    """The results of several jobs, done one after the other on this thread."""
+    return [job() for job in jobs]
+
+
 def run_together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     """The results of several jobs; on threads of their own where there are cores and BLAS can be held back."""
     if len(jobs) == 1 or get_num_threads() == 1 or _blas() is None:
-        return [job() for job in jobs]
-    with _blas_on_one_thread():
+        return run_in_turn(jobs)
+    with blas_on_one_thread():
         # In a copy of this thread's context, which holds NumPy's error state.
         others = [_executor().submit(contextvars.copy_context().run, job) for job in jobs[1:]]
         try:

@@ -16,7 +16,7 @@ from metagrad.autograd.mode import mode
 from metagrad.kernels.gru import GRU
 from metagrad.kernels.lstm import LSTM
 from metagrad.kernels.rnn import RNN
-from metagrad.kernels.threads import run_together
+from metagrad.kernels.threads import run_in_turn, run_together
 from metagrad.nn import recurrence
 from metagrad.ops.joining import cat, stack
 
@@ -78,7 +78,9 @@ class Layer(Function):
         self.cell, self.directions = cell, directions
         keep = mode.grad and any(self.needs)
         kernels = [make_kernel(cell, sizes, d == 1) for d in range(directions)]
-        results = run_together(
+        # Handing over to a thread and back costs as much as so many multiplications.
+        self.apart = len(x) * sum(w.size for w in weights[0][:2]) > 20_000_000
+        results = (run_together if self.apart else run_in_turn)(
             [
                 lambda d=d: kernels[d].forward(x, [s[d] for s in states], weights[d])  # type: ignore[misc]
                 for d in range(directions)
@@ -94,7 +96,7 @@ class Layer(Function):
         states, weights = _sorted_out(rest, self.cell, self.directions)
         kernels = self.kernels
         width = grad_y.shape[1] // self.directions
-        results = run_together(
+        results = (run_together if self.apart else run_in_turn)(
             [
                 lambda d=d: kernels[d].backward(  # type: ignore[misc]
                     x,

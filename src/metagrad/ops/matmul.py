@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
+from metagrad.kernels.products import product
 from metagrad.ops.arithmetic import add, conj, mul
 
 if TYPE_CHECKING:
@@ -19,15 +20,15 @@ class Matmul(Function):
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x if self.needs[1] else None, y if self.needs[0] else None)
-        return np.matmul(x, y)
+        return product(x, y)
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved
         grad_x = grad_y = None
         if self.needs[0]:
-            grad_x = np.matmul(grad, np.swapaxes(conj(y), -1, -2))
+            grad_x = product(grad, np.swapaxes(conj(y), -1, -2))
         if self.needs[1]:
-            grad_y = np.matmul(np.swapaxes(conj(x), -1, -2), grad)
+            grad_y = product(np.swapaxes(conj(x), -1, -2), grad)
         return grad_x, grad_y
 
 
@@ -40,7 +41,7 @@ class Linear(Function):
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:
         self.save(x if self.needs[1] else None, w)
         self.shape_in = x.shape
-        z = np.matmul(x.reshape(-1, x.shape[-1]) if x.ndim > 2 else x, w.T)
+        z = product(x.reshape(-1, x.shape[-1]) if x.ndim > 2 else x, w.T)
         if b is not None:
             z += b
         return z.reshape(*x.shape[:-1], w.shape[0]) if x.ndim > 2 else z
@@ -50,9 +51,9 @@ class Linear(Function):
         grad_x = grad_w = grad_b = None
         rows = grad.reshape((-1, w.shape[0]))
         if self.needs[0]:
-            grad_x = np.matmul(rows, conj(w)).reshape(self.shape_in)
+            grad_x = product(rows, conj(w)).reshape(self.shape_in)
         if self.needs[1]:
-            grad_w = np.matmul(np.swapaxes(rows, 0, 1), conj(x).reshape((-1, w.shape[1])))
+            grad_w = product(np.swapaxes(rows, 0, 1), conj(x).reshape((-1, w.shape[1])))
         if self.needs[2]:
             grad_b = rows.sum(axis=0)
         return grad_x, grad_w, grad_b

@@ -1,0 +1,16 @@
+"""``python -m benchmarks NAME``: run one of the benchmarks."""
+
+import argparse
+
+from benchmarks import recurrent
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True)
+    recurrent.add_to(names.add_parser("recurrent", help="RNN, LSTM and GRU: training steps, inference, sweeps"))
+    options = parser.parse_args()
+    options.run(options)
+
+
+main()

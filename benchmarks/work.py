@@ -1,0 +1,90 @@
+"""What is timed: a tagging model, built for either library from the same numbers. Runs in a child process."""
+
+import json
+import resource
+import sys
+import time
+
+import numpy as np
+
+WORDS, TAGS = 11_000, 47
+
+
+def build(library, case):
+    """A function that does one step of the case, and returns the loss (or a sum of outputs)."""
+    nn = library.nn
+    rng = np.random.default_rng(0)
+    batch, features, hidden = case["batch"], case["inputs"], case["hidden"]
+    directions = 2 if case["bidirectional"] else 1
+    settings = {
+        "num_layers": case["layers"],
+        "bidirectional": case["bidirectional"],
+        "batch_first": case["batch_first"],
+    }
+    cell = getattr(nn, case["cell"])(features, hidden, **settings)
+    lengths = sorted(case["lengths"], reverse=True)
+    words = rng.integers(1, WORDS, (batch, lengths[0]))
+    words[np.arange(lengths[0]) >= np.array(lengths)[:, None]] = 0
+    tags = np.where(words, rng.integers(1, TAGS, words.shape), 0)
+    parts = {"embedding": nn.Embedding(WORDS, features), "cell": cell, "output": nn.Linear(directions * hidden, TAGS)}
+    model = nn.ModuleDict(parts)
+    with library.no_grad():
+        for p in model.parameters():
+            p.copy_(library.from_numpy((rng.random(tuple(p.shape)) * 0.2 - 0.1).astype(np.float32)))
+    if not case["batch_first"]:
+        words, tags = words.T.copy(), tags.T.copy()
+    words, tags, counts = library.from_numpy(words), library.from_numpy(tags), library.tensor(lengths)
+    optimizer = library.optim.SGD(model.parameters(), lr=0.1)
+    criterion = nn.NLLLoss(ignore_index=0)
+    rnn = nn.utils.rnn
+
+    def forward():
+        x = parts["embedding"](words)
+        if case["packed"]:
+            x = rnn.pack_padded_sequence(x, counts, batch_first=case["batch_first"])
+        y, _ = cell(x)
+        if case["packed"]:
+            y, _ = rnn.pad_packed_sequence(y, batch_first=case["batch_first"])
+        return library.log_softmax(parts["output"](y), -1)
+
+    def train():
+        optimizer.zero_grad()
+        loss = criterion(forward().flatten(0, 1), tags.flatten())
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    def infer():
+        with library.no_grad():
+            return forward().mean().item()
+
+    def layer_only():
+        y, _ = cell(layer_input)
+        y.sum().backward()
+        return y.detach().sum().item()
+
+    shape = (batch, lengths[0], features) if case["batch_first"] else (lengths[0], batch, features)
+    layer_input = library.from_numpy(rng.standard_normal(shape).astype(np.float32))
+    return {"train": train, "infer": infer, "layer": layer_only}[case["what"]]
+
+
+def serve(name):
+    """Answer requests on standard input, a line of JSON each."""
+    library = __import__(name)
+    step = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        if "build" in request:
+            step = build(library, request["build"])
+            answer = {"loss": step()}
+            for _ in range(2):
+                step()
+        elif "run" in request:
+            started, count = time.perf_counter(), 0
+            while count < 3 or (time.perf_counter() - started < 0.2 and count < 200):
+                step()
+                count += 1
+            answer = {"ms": (time.perf_counter() - started) / count * 1e3}
+        else:
+            answer = {"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        print(json.dumps(answer), flush=True)

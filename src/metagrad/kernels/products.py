@@ -1,0 +1,47 @@
+"""Products of two matrices on metagrad's own threads.
+
+Threads of OpenBLAS, once used, keep their cores busy for some 20 milliseconds, waiting for more work. Next to kernels that
+run on threads of their own that is ruinous: it halves their speed. So a product that is worth it is cut into as many parts as
+there are threads, each done by BLAS on one thread; smaller ones are done on one thread from the start.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads, run_together
+
+Array = Any
+_BLAS_USES_THREADS = 1_000_000  # multiplications from which OpenBLAS would start its threads
+_WORTH_CUTTING = 8_000_000  # multiplications that outweigh the handing over
+
+
+def product(a: Array, b: Array) -> Array:
+    """a @ b; a (M, K), b (K, N). Other things than two NumPy matrices are left to ``np.matmul``.
+
+    >>> product(np.ones((2, 3)), np.ones((3, 1))).tolist()
+    [[3.0], [3.0]]
+    """
+    if a.__class__ is not np.ndarray or b.__class__ is not np.ndarray or a.ndim != 2 or b.ndim != 2:
+        return np.matmul(a, b)
+    work = a.shape[0] * a.shape[1] * b.shape[1]
+    if work < _BLAS_USES_THREADS or a.dtype.kind != "f" or get_num_threads() == 1 or not can_hold_blas():
+        return np.matmul(a, b)
+    if work < _WORTH_CUTTING:
+        with blas_on_one_thread():
+            return np.matmul(a, b)
+    out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
+    by_rows = a.shape[0] >= b.shape[1]
+    extent, count = max(a.shape[0], b.shape[1]), get_num_threads()
+    edges = [extent * i // count for i in range(count + 1)]
+
+    def part(start: int, stop: int) -> None:
+        if by_rows:
+            np.matmul(a[start:stop], b, out=out[start:stop])
+        else:
+            np.matmul(a, b[:, start:stop], out=out[:, start:stop])
+
+    run_together([lambda s=s, e=e: part(s, e) for s, e in zip(edges, edges[1:], strict=False)])  # type: ignore[misc]
+    return out
