@@ -8,6 +8,8 @@
 tensor(8.)
 """
 
+from math import e, inf, nan, pi
+
 from metagrad.tensor import Size, Tensor  # first: `tensor` and `device` are modules here, and functions of the package
 from metagrad import autograd, cuda, nn, optim, utils
 from metagrad.autograd.observe import debug_mode

@@ -1,8 +1,8 @@
 """Products of two matrices on metagrad's own threads.
 
 Threads of OpenBLAS, once used, keep their cores busy for some 20 milliseconds, waiting for more work. Next to kernels that
-run on threads of their own that is ruinous: it halves their speed. So a product that is worth it is cut into as many parts as
-there are threads, each done by BLAS on one thread; smaller ones are done on one thread from the start.
+run on threads of their own that is ruinous: it halves their speed. So a product that is worth it is cut into as many parts
+as there are threads, each done by BLAS on one thread; smaller ones are done on one thread from the start.
 """
 
 from __future__ import annotations
