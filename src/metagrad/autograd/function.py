@@ -48,6 +48,13 @@ OUTPUT = -1
 quiet = np.errstate(all="ignore")  # PyTorch's answer to log(0) is -inf, without a warning
 
 
+def misfit(name: str, error: ValueError) -> Exception:
+    """What to raise when an op failed: where NumPy says that shapes do not broadcast, PyTorch's kind of error."""
+    if "broadcast" not in str(error):
+        return error
+    return RuntimeError(f"{name}: {error}: from the last dimension on, extents must be equal, or 1 to be repeated")
+
+
 class Function:
     """One application of an op: how it was made, what it keeps for its gradient, and where its gradients go.
 
@@ -120,7 +127,10 @@ class Function:
             edges.append(None)
             needs.append(False)
         node.needs = needs
-        result = node.forward(*arrays, **params)
+        try:
+            result = node.forward(*arrays, **params)
+        except ValueError as error:
+            raise misfit(cls.__name__, error) from None
         if isinstance(result, np.generic):
             result = node._solid(result)
         if observers:

@@ -11,7 +11,7 @@ import numpy as np
 
 from metagrad import dtypes
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.ops.common import as_tensor, converted, operands, result_type
 
 if TYPE_CHECKING:
@@ -48,8 +48,10 @@ class Add(Function):
 def scaled(other: Any, alpha: Any, name: str, kind: dtypes.dtype) -> Any:
     """``alpha · other`` for a result of dtype ``kind``."""
     if kind.category < 2 and isinstance(alpha, float):
-        raise RuntimeError(f"{name}: for integer operands alpha must be an integer, got {alpha}")
-    return mul(other, alpha)
+        raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
+    if not isinstance(other, (Variable, np.ndarray)):
+        return other * alpha
+    return mul(converted(other, kind), bool(alpha) if kind is dtypes.bool_ else alpha)
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -86,11 +88,10 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """
     if alpha.__class__ is not int or alpha != 1:
         other = scaled(other, alpha, "sub", result_type(as_tensor(input), other))
-    x, y = operands(input, other)
-    for side in (x, y):
-        if isinstance(side, Variable) and side.array.dtype.kind == "b":
-            raise RuntimeError("subtraction of bool tensors is not defined: use ^ (logical_xor) or ~ (logical_not)")
-    return Sub.apply(x, y)
+    for x in (input, other):
+        if x.__class__ is bool or isinstance(x, Variable) and x.array.dtype.kind == "b":
+            raise RuntimeError("subtraction with bools is not defined: use ^ (logical_xor) or ~ (logical_not)")
+    return Sub.apply(*operands(input, other))
 
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -144,7 +145,8 @@ class Pow(Function):
                 grad_x = np.where(zero, 0, grad * conj(y * x ** np.where(zero, 1, y - 1)))
         if self.needs[1]:
             if isinstance(x, (int, float)):
-                grad_y = grad * z * np.log(x) if x != 0 else np.where(y >= 0, 0, grad * -np.inf)
+                slope = np.log(x) * z if x != 0 else np.where(y >= 0, 0.0, np.where(y < 0, -np.inf, np.nan))
+                grad_y = grad * slope
             else:
                 flat = (x == 0) & (y >= 0) if y_is_real(y) else x == 0
                 grad_y = np.where(flat, 0, grad * conj(z * np.log(np.where(flat, 1, x))))
@@ -164,9 +166,17 @@ def pow(input: Any, exponent: Any) -> Tensor:
     if isinstance(x, Variable) and x.array.dtype.kind == "b":
         x, y = converted(x, dtypes.int64), converted(y, dtypes.int64)
     kind = (x if isinstance(x, Variable) else y).array.dtype.kind
-    if kind in "iu" and not isinstance(y, Variable) and np.any(np.asarray(y) < 0):
-        raise RuntimeError("Integers to negative integer powers are not allowed: convert the base to float first")
+    if kind in "iu" and np.any(unwrap(y) < 0):
+        if not isinstance(y, Variable):
+            raise RuntimeError("Integers to negative integer powers are not allowed: convert the base to float first")
+        return wrap(_integer_power(unwrap(x), y.array))
     return Pow.apply(x, y)
+
+
+def _integer_power(x: Array, y: Array) -> Array:
+    """xʸ where y may be negative: 1 / x⁻ʸ rounded towards zero, so 0 unless x is 1 or −1."""
+    z = np.power(x, np.abs(y))
+    return np.where((y < 0) & (np.abs(x) != 1), 0, z)
 
 
 def square(input: Tensor) -> Tensor:
@@ -176,7 +186,8 @@ def square(input: Tensor) -> Tensor:
     >>> metagrad.square(metagrad.tensor([-2.0, 3.0]))
     tensor([4., 9.])
     """
-    return mul(input, input)
+    x = converted(input, dtypes.int64) if input.array.dtype.kind == "b" else input
+    return mul(x, x)
 
 
 class Neg(Function):
@@ -203,15 +214,34 @@ def neg(input: Tensor) -> Tensor:
 
 def positive(input: Tensor) -> Tensor:
     """The tensor itself."""
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("the `+` operator is not defined for bool tensors: convert with .int() first")
     return input
 
 
 def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """``input + value · tensor1 · tensor2``, element by element with broadcasting."""
     product = mul(tensor1, tensor2)
-    return add(input, product if value == 1 else mul(product, value))
+    return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
+
+
+class Lerp(Function):
+    """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
+
+    def forward(self, x: Array, y: Array, w: Any) -> Array:
+        self.save(x, y, w)
+        near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
+        return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
+
+    def backward(self, grad: Any) -> Any:
+        x, y, w = self.saved
+        return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """The point ``input + weight · (end − input)`` between two tensors."""
-    return add(input, mul(weight, sub(end, input)))
+    """The point ``input + weight · (end − input)`` between two tensors of one floating-point dtype."""
+    kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
+    if len(kinds) > 1 or input.array.dtype.kind not in "fc":
+        found = ", ".join(sorted(kind.name for kind in kinds))
+        raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
+    return Lerp.apply(input, end, weight)

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.common import as_tensor, operands
+from metagrad.ops.rounding import Sign
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -19,7 +20,7 @@ class Relu(Function):
 
     def forward(self, x: Array) -> Array:
         y = np.maximum(x, 0)
-        self.positive = y > 0
+        self.positive = ~(y <= 0)  # nan counts, so that it is seen in the gradient too
         return y
 
     def backward(self, grad: Any) -> Any:
@@ -47,7 +48,7 @@ class Abs(Function):
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
-        return grad * np.sign(x)
+        return grad * Sign.on(x)
 
 
 class ComplexAbs(Function):
@@ -78,31 +79,26 @@ def abs(input: Tensor) -> Tensor:
 class Clamp(Function):
     """y = x between two bounds, numbers or tensors;   ∂L/∂x = ∂L/∂y where x is within them, bounds included.
 
-    A bound that decides gets the gradient instead.
+    A bound that decides gets the gradient instead; of crossed bounds the upper one decides.
     """
 
     def forward(self, x: Array, low: Any, high: Any) -> Array:
-        y = x
-        self.below = self.above = None
+        both = low is not None and high is not None
+        y, self.within = x, True
         if low is not None:
-            self.below = x < low
-            y = np.maximum(y, low)
+            y, self.within = np.maximum(y, low), np.greater_equal(x, low)
         if high is not None:
-            self.above = y > high
-            y = np.minimum(y, high)
+            y, self.within = np.minimum(y, high), self.within & np.less_equal(x, high)
+        if self.needs[1]:
+            self.below = np.less(x, low) & np.less(low, high) if both else np.less(x, low)
+        if self.needs[2]:
+            self.above = np.greater(x, high) | np.less(high, low) if both else np.greater(x, high)
         return y
 
     def backward(self, grad: Any) -> Any:
-        above, below = self.above, self.below
-        if above is not None and below is not None:
-            below = below & ~above
-        outside = [m for m in (below, above) if m is not None]
-        grad_x = grad
-        for m in outside:
-            grad_x = grad_x * ~m
-        grad_low = grad * below if self.needs[1] and below is not None else None
-        grad_high = grad * above if self.needs[2] and above is not None else None
-        return grad_x, grad_low, grad_high
+        grad_low = grad * self.below if self.needs[1] else None
+        grad_high = grad * self.above if self.needs[2] else None
+        return grad * self.within if self.needs[0] else None, grad_low, grad_high
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -138,26 +134,27 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 
 
 class Extremum(Function):
-    """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y."""
+    """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y, all of it at nan."""
 
-    def forward(self, x: Array, y: Array, ufunc: Any) -> Array:
+    def forward(self, x: Array, y: Array, ufunc: Any, loses: Any) -> Array:
         z = ufunc(x, y)
         if any(self.needs):
-            self.share = np.where(np.equal(x, y), 0.5, np.equal(z, x) | np.isnan(x)).astype(z.dtype)
+            equal = np.equal(x, y)
+            self.shares = [np.where(equal, 0.5, ~loses(a, b)).astype(z.dtype) for a, b in ((x, y), (y, x))]
         return z
 
     def backward(self, grad: Any) -> Any:
-        return grad * self.share, grad * (1 - self.share)
+        return grad * self.shares[0], grad * self.shares[1]
 
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:
     """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient."""
-    return Extremum.apply(*operands(input, other), ufunc=np.maximum)
+    return Extremum.apply(*operands(input, other), ufunc=np.maximum, loses=np.less)
 
 
 def minimum(input: Tensor, other: Tensor) -> Tensor:
     """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient."""
-    return Extremum.apply(*operands(input, other), ufunc=np.minimum)
+    return Extremum.apply(*operands(input, other), ufunc=np.minimum, loses=np.greater)
 
 
 class Where(Function):
@@ -184,7 +181,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     condition = as_tensor(condition)
     if input is None:
-        return tuple(as_tensor(a) for a in np.nonzero(condition.array))
+        return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
     if condition.array.dtype.kind not in "bu":
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"

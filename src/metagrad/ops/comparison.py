@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import quiet
+from metagrad.autograd.function import misfit, quiet
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.ops.common import as_tensor, operands
 
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 def _compare(ufunc: Any, x: Any, y: Any) -> Tensor:
     a, b = operands(x, y)
-    return wrap(ufunc(unwrap(a), unwrap(b)))
+    return _applied(ufunc, unwrap(a), unwrap(b))
+
+
+def _applied(ufunc: Any, *arrays: Any) -> Tensor:
+    try:
+        return wrap(ufunc(*arrays))
+    except ValueError as error:
+        raise misfit(ufunc.__name__, error) from None
 
 
 def eq(input: Any, other: Any) -> Tensor:
@@ -62,17 +69,17 @@ def logical_not(input: Any) -> Tensor:
 
 def logical_and(input: Any, other: Any) -> Tensor:
     """Whether both elements are non-zero."""
-    return wrap(np.logical_and(as_tensor(input).array, as_tensor(other).array))
+    return _applied(np.logical_and, as_tensor(input).array, as_tensor(other).array)
 
 
 def logical_or(input: Any, other: Any) -> Tensor:
     """Whether at least one of both elements is non-zero."""
-    return wrap(np.logical_or(as_tensor(input).array, as_tensor(other).array))
+    return _applied(np.logical_or, as_tensor(input).array, as_tensor(other).array)
 
 
 def logical_xor(input: Any, other: Any) -> Tensor:
     """Whether exactly one of both elements is non-zero."""
-    return wrap(np.logical_xor(as_tensor(input).array, as_tensor(other).array))
+    return _applied(np.logical_xor, as_tensor(input).array, as_tensor(other).array)
 
 
 def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
@@ -80,7 +87,7 @@ def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
     a, b = unwrap(a), unwrap(b)
     if np.result_type(a, b).kind in "fc":
         raise RuntimeError(f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one")
-    return wrap(ufunc(a, b))
+    return _applied(ufunc, a, b)
 
 
 def bitwise_and(input: Any, other: Any) -> Tensor:
@@ -123,7 +130,7 @@ def isfinite(input: Tensor) -> Tensor:
 @quiet
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether ``|input − other| ≤ atol + rtol · |other|``, element by element."""
-    return wrap(np.isclose(input.array, other.array, rtol, atol, equal_nan))
+    return _applied(np.isclose, input.array, other.array, rtol, atol, equal_nan)
 
 
 @quiet
@@ -134,7 +141,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
     >>> metagrad.allclose(metagrad.tensor([1.0]), metagrad.tensor([1.0 + 1e-7]))
     True
     """
-    return builtins.bool(np.all(np.isclose(input.array, other.array, rtol, atol, equal_nan)))
+    return builtins.bool(np.all(isclose(input, other, rtol, atol, equal_nan).array))
 
 
 def equal(input: Tensor, other: Tensor) -> bool:

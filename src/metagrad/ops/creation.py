@@ -12,6 +12,7 @@ from metagrad import dtypes
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.device import device as Device
 from metagrad.device import move
+from metagrad.ops.choice import Where
 from metagrad.ops.common import shape_of
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def to_array(data: Any, dtype: Any = None) -> Array:
         if dtype is None and not isinstance(data, np.generic):
             array = _inferred(array, data)
     if array.dtype == object or array.dtype.kind in "USMmV":
-        raise TypeError(
+        raise (RuntimeError if array.dtype == object else TypeError)(
             f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
         )
     return array.astype(dtypes.of(dtype or array.dtype).dtype, copy=False)
@@ -336,6 +337,8 @@ def eye(
     n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
 ) -> Tensor:
     """The n × m matrix with ones on the diagonal, zeros elsewhere."""
+    if n < 0 or (m is not None and m < 0):
+        raise RuntimeError(f"eye: the numbers of rows and columns must not be negative, got {n} and {m}")
     return finished(np.eye(n, m, dtype=_float(dtype).dtype), None, device, requires_grad)
 
 
@@ -352,9 +355,15 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     tensor([[1., 0.],
             [1., 1.]])
     """
-    return input * wrap(np.tril(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal))
+    return _triangle(np.tril, input, diagonal)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of matrices, zeros below ``diagonal``."""
-    return input * wrap(np.triu(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal))
+    return _triangle(np.triu, input, diagonal)
+
+
+def _triangle(function: Any, input: Tensor, diagonal: int) -> Tensor:
+    if input.array.ndim < 2:
+        raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions, got {input.array.ndim}")
+    return Where.apply(function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal), input, False)

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
 from metagrad.ops.arithmetic import add, conj, mul
-from metagrad.ops.common import float_operands, floating, operands
+from metagrad.ops.common import as_tensor, float_operands, operands
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -61,7 +61,7 @@ class Remainder(Function):
 
     def backward(self, grad: Any) -> Any:
         x, y = self.saved
-        return grad, -grad * np.floor(x / y) if self.needs[1] else None
+        return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
 
 
 class Fmod(Function):
@@ -144,5 +144,7 @@ def fmod(input: Any, other: Any) -> Tensor:
 
 def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """``input + value · tensor1 / tensor2``, element by element with broadcasting."""
-    quotient = div(floating(tensor1), tensor2)
+    if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
+        raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
+    quotient = div(tensor1, tensor2)
     return add(input, quotient if value == 1 else mul(quotient, value))

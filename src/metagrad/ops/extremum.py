@@ -46,7 +46,7 @@ def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def _nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
     axis = axes(dim, input.array.ndim)
     if builtins.any(input.array.shape[d] == 0 for d in axis):
-        raise IndexError(
+        raise (RuntimeError if dim is None else IndexError)(
             f"cannot take the extremum of no elements: the tensor has shape {tuple(input.shape)}, dim is {dim}"
         )
     return axis

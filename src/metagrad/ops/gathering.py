@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.ops.choice import where
 from metagrad.ops.common import accepts_axis, as_tensor, converted, dimension
 from metagrad.ops.indexing import Gather, Put, PutAdd, add_rows, getitem
+from metagrad.ops.views import broadcast_shapes
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -38,7 +39,7 @@ class AddRows(Function):
         self.tokens, self.padding_idx = tokens, padding_idx
         y = np.zeros((rows, x.shape[-1]), x.dtype, like=x)
         if tokens.size:
-            add_rows(y, tokens.reshape(-1), x.reshape(-1, x.shape[-1]))
+            add_rows(y, tokens.reshape(-1), x.reshape(tokens.size, x.shape[-1]))
         if padding_idx is not None:
             y[padding_idx] = 0
         return y
@@ -67,6 +68,8 @@ def embedding(
     tensor([[3., 4.],
             [1., 2.]])
     """
+    if weight.array.ndim != 2:
+        raise RuntimeError(f"embedding: 'weight' must be 2-D, (V, D), got shape {tuple(weight.shape)}")
     tokens, rows = input.array, weight.array.shape[0]
     if tokens.dtype.kind not in "iu":
         raise RuntimeError(f"embedding: tokens must be integers, got {input.dtype}")
@@ -152,15 +155,20 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     if not index.array.size:  # of any number of dimensions, in PyTorch
         return Gather.apply(input.reshape(-1), index=(index.array,))
     axis, grid = _along(input, dim, index)
-    for d, (n, m) in enumerate(zip(index.array.shape, input.array.shape, strict=False)):
-        if d != axis and n > m:
-            raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(index.shape)} to be no larger than self "
-                f"{list(input.shape)} apart from dimension {axis}"
-            )
+    _check_no_larger(index, input, axis)
     if not input.array.ndim:
         return input.expand(tuple(index.shape)).clone()
     return Gather.apply(input, index=grid)
+
+
+def _check_no_larger(index: Any, than: Any, apart_from: int | None = None) -> None:
+    for d, (n, m) in enumerate(zip(index.array.shape, than.array.shape, strict=False)):
+        if d != apart_from and n > m:
+            exception = "" if apart_from is None else f" apart from dimension {apart_from}"
+            raise RuntimeError(
+                f"Size does not match at dimension {d}: expected index {list(index.shape)} to be no larger than "
+                f"{list(than.shape)}{exception}"
+            )
 
 
 @accepts_axis
@@ -183,8 +191,12 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, op: type[Function]) -> Tensor:
+    if not index.array.size:
+        return input.clone()
     axis, grid = _along(input, dim, index)
+    _check_no_larger(index, input, axis)
     if isinstance(src, Variable):
+        _check_no_larger(index, src)
         if src.dtype != input.dtype:
             raise RuntimeError(
                 f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
@@ -233,7 +245,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the bool mask holds, in order, in one dimension."""
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}")
-    shape = np.broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))
     return getitem(input.expand(shape), mask.expand(shape))
 
 

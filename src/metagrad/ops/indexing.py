@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
+from metagrad.autograd.function import Function, misfit
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
@@ -202,7 +202,10 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     source = value_for(input, value)
     if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
         check_writable(input)
-        input.array[index] = unwrap(source)
+        try:
+            input.array[index] = unwrap(source)
+        except ValueError as error:
+            raise misfit("setitem", error) from None
         bump(input)
         return
     if isinstance(source, Variable):
@@ -259,7 +262,9 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     d = dimension(dim, input.array.ndim)
     n, first = input.array.shape[d], int(start)
+    if not -n <= first <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {first})")
     first = first + n if first < 0 else first
-    if not (0 <= first <= n and 0 <= length <= n - first):
+    if not 0 <= length <= n - first:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return Slice.apply(input, index=(*[slice(None)] * d, slice(first, first + length)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Overwrite, write
 from metagrad.ops.indexing import value_for
 
@@ -33,7 +34,11 @@ def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:
-    """Set every element to one number."""
+    """Set every element to one number, which may be a tensor without dimensions."""
+    if isinstance(value, Variable) and value.array.ndim:
+        raise RuntimeError(
+            f"fill_ expects a number or a 0-dimensional tensor, got shape {tuple(value.shape)}: use copy_"
+        )
     return copy_(input, value)
 
 
@@ -43,8 +48,13 @@ def zero_(input: Tensor) -> Tensor:
 
 
 def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
-    """Set the elements with equal indices to one number."""
-    n = min(input.array.shape)
-    index = tuple([np.arange(n)] * input.array.ndim)
+    """Set the elements with equal indices to one number. wrap: the diagonal of a tall matrix starts again below."""
+    shape = tuple(input.array.shape)
+    if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
+        raise RuntimeError(f"fill_diagonal_ needs a matrix, or three and more dimensions of one extent, got {shape}")
+    if wrap and len(shape) == 2 and shape[1]:
+        index: tuple[Any, ...] = np.divmod(np.arange(0, shape[0] * shape[1], shape[1] + 1), shape[1])
+    else:
+        index = tuple([np.arange(min(shape))] * len(shape))
     input[index] = fill_value
     return input

@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.autograd.views import shares_memory, views_of
-from metagrad.ops.common import accepts_axis, as_tensor, cast_to, dimension, dimensions, result_type, shape_of
+from metagrad.ops.common import accepts_axis, as_tensor, axes, cast_to, dimension, result_type, shape_of
 from metagrad.ops.indexing import Slice
 
 if TYPE_CHECKING:
@@ -172,6 +172,8 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     >>> metagrad.split(metagrad.arange(5), 2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
+    if tensor.array.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     d = dimension(dim, tensor.array.ndim)
     n = tensor.array.shape[d]
     if isinstance(split_size_or_sections, int):
@@ -191,6 +193,8 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
 @accepts_axis
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces of one size (the last may be smaller) along ``dim``. Views."""
+    if input.array.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.array.shape[dimension(dim, input.array.ndim)]
@@ -202,7 +206,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """All slices along ``dim``, without that dimension. Views."""
     d = dimension(dim, input.array.ndim)
     if input.array.ndim == 0:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if not input.array.shape[d]:
         return ()
     places = [(*[slice(None)] * d, i) for i in range(input.array.shape[d])]
@@ -218,7 +222,7 @@ def flip(input: Tensor, *args: Any, dims: Any = None, axis: Any = None) -> Tenso
     """
     named = dims if axis is None else axis
     order = shape_of(args if named is None else (named,))
-    return Flip.apply(input, axis=dimensions(order, input.array.ndim) if order else ())
+    return Flip.apply(input, axis=axes(order, input.array.ndim) if order else ())
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:

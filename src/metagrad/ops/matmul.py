@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Linear(Function):
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:
         self.save(x if self.needs[1] else None, w)
         self.shape_in = x.shape
-        z = product(x.reshape(-1, x.shape[-1]) if x.ndim > 2 else x, w.T)
+        z = product(x.reshape(_rows(x)) if x.ndim > 2 else x, w.T)
         if b is not None:
             z += b
         return z.reshape(*x.shape[:-1], w.shape[0]) if x.ndim > 2 else z
@@ -49,14 +50,19 @@ class Linear(Function):
     def backward(self, grad: Any) -> Any:
         x, w = self.saved
         grad_x = grad_w = grad_b = None
-        rows = grad.reshape((-1, w.shape[0]))
+        rows = grad.reshape(_rows(grad))
         if self.needs[0]:
             grad_x = product(rows, conj(w)).reshape(self.shape_in)
         if self.needs[1]:
-            grad_w = product(np.swapaxes(rows, 0, 1), conj(x).reshape((-1, w.shape[1])))
+            grad_w = product(np.swapaxes(rows, 0, 1), conj(x).reshape(_rows(x)))
         if self.needs[2]:
             grad_b = rows.sum(axis=0)
         return grad_x, grad_w, grad_b
+
+
+def _rows(x: Any) -> tuple[int, int]:
+    """The shape of x with its leading dimensions joined: a matrix. (−1 cannot be worked out where x is empty.)"""
+    return math.prod(tuple(x.shape)[:-1]), x.shape[-1]
 
 
 def _same_dtype(name: str, *tensors: Any) -> None:
@@ -147,19 +153,22 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · mat1 @ mat2``."""
-    product = mm(mat1, mat2)
-    product = product if alpha == 1 else mul(product, alpha)
-    if beta == 0:
-        return product
-    return add(input if beta == 1 else mul(input, beta), product)
+    _same_dtype("addmm", input, mat1, mat2)
+    return _weighted(input, mm(mat1, mat2), beta, alpha)
 
 
 def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · batch1 @ batch2`` for batches of matrices."""
-    product = bmm(batch1, batch2)
+    _same_dtype("baddbmm", input, batch1, batch2)
+    return _weighted(input, bmm(batch1, batch2), beta, alpha)
+
+
+def _weighted(input: Any, product: Any, beta: Any, alpha: Any) -> Tensor:
+    """``beta · input + alpha · product``, in the shape of the product; with beta 0, nan in the input is ignored."""
+    input = input.expand(tuple(product.shape))
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:
-        return product
+        return product  # type: ignore[no-any-return]
     return add(input if beta == 1 else mul(input, beta), product)
 
 

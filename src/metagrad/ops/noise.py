@@ -20,7 +20,8 @@ class Dropout(Function):
 
     def forward(self, x: Array, p: float) -> Array:
         kept = np.asarray(numpy_generator().random(x.shape, np.float32) >= p).astype(x.real.dtype)
-        kept *= 1 / (1 - p) if p < 1 else 0
+        if p < 1:  # otherwise none is kept
+            kept *= 1 / (1 - p)
         self.scale = move(kept, of_array(x))
         return x * self.scale
 

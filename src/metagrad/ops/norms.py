@@ -13,6 +13,7 @@ from metagrad.ops.choice import abs
 from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, floating
 from metagrad.ops.extremum import amax, amin
 from metagrad.ops.reduction import kept
+from metagrad.ops.rounding import Sign
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -44,7 +45,7 @@ class Norm(Function):
             return np.where(zero, 0, grad / y) * x
         size = np.abs(x)
         size = np.where(size == 0, 1, size)
-        return np.where(zero, 0, grad / y ** (self.p - 1)) * (np.sign(x) * size ** (self.p - 1))
+        return np.where(zero, 0, grad / y ** (self.p - 1)) * (Sign.on(x) * size ** (self.p - 1))
 
 
 @accepts_axis
@@ -57,8 +58,11 @@ def norm(input: Tensor, p: Any = 2, dim: Dims = None, keepdim: bool = False, dty
     """
     x = floating(input if dtype is None else cast_to(input, dtypes.of(dtype)))
     p = 2.0 if p in (None, "fro") else float(p)
+    axis = axes(dim, x.array.ndim)
+    if np.isinf(p) and 0 in [x.array.shape[d] for d in axis]:
+        raise RuntimeError(f"norm: the largest of no elements is not defined: shape {tuple(x.shape)}, dim {dim}")
     if p == np.inf:
         return amax(abs(x), dim, keepdim)
     if p == -np.inf:
         return amin(abs(x), dim, keepdim)
-    return Norm.apply(x, p=p, axis=axes(dim, x.array.ndim), keepdim=keepdim)
+    return Norm.apply(x, p=p, axis=axis, keepdim=keepdim)

@@ -11,7 +11,6 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.ops.arithmetic import conj
 from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension
-from metagrad.ops.exponential import sqrt
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -90,17 +89,33 @@ class Var(Function):
         self.axis = axis
         n = int(np.prod([x.shape[d] for d in axis]))
         self.freedom = max(0.0, n - correction)
-        d = x - x.sum(axis=axis, keepdims=True) / x.real.dtype.type(n)
+        self.count = x.real.dtype.type(n)
+        d = x - x.sum(axis=axis, keepdims=True) / self.count
         squares = (d * np.conjugate(d)).real if x.dtype.kind == "c" else d * d
         return squares.sum(axis=axis, keepdims=keepdim) / x.real.dtype.type(self.freedom)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
-        shape = kept(tuple(x.shape), self.axis)
-        d = x - np.mean(x, axis=self.axis, keepdims=True)
-        if not self.freedom:
-            return grad.reshape(shape) * d * np.nan
-        return grad.reshape(shape) * d * (2 / self.freedom)
+        return self.spread(grad, x)
+
+    def spread(self, grad: Any, x: Any) -> Any:
+        """The gradient of x, given that of its variance."""
+        d = x - np.sum(x, axis=self.axis, keepdims=True) / self.count
+        return grad.reshape(kept(tuple(x.shape), self.axis)) * d * (2 / self.freedom if self.freedom else np.nan)
+
+
+class Std(Var):
+    """y = √(Σ (x − x̄)² / (n − c)),   ∂L/∂x = ∂L/∂y · (x − x̄) / (n − c) / y, and 0 where y = 0."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> Array:
+        y = np.sqrt(super().forward(x, axis, correction, keepdim))
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        zero = y == 0
+        return self.spread(np.where(zero, 0, grad / (2 * np.where(zero, 1, y))), x)
 
 
 @accepts_axis
@@ -118,12 +133,16 @@ def var(
     >>> metagrad.var(metagrad.tensor([1.0, 2.0, 3.0]))
     tensor(1.)
     """
+    return _measured(Var, input, dim, unbiased, keepdim, correction)
+
+
+def _measured(op: type[Var], input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Tensor:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     c = correction if correction is not None else (1 if unbiased is None else int(unbiased))
     if input.array.dtype.kind not in "fc":
         raise RuntimeError(f"std and var only support floating point and complex dtypes, got {input.dtype}")
-    return Var.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)
+    return op.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)
 
 
 @accepts_axis
@@ -135,8 +154,8 @@ def std(
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """Standard deviation, the square root of ``var``."""
-    return sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    """Standard deviation, the square root of ``var``; its derivative where it is 0 is 0."""
+    return _measured(Std, input, dim, unbiased, keepdim, correction)
 
 
 class Prod(Function):

@@ -57,8 +57,15 @@ def frac(input: Tensor) -> Tensor:
     return as_tensor(input) - trunc(input)
 
 
+class Sign(Step):
+    """y = −1, 0 or 1 by the sign of x, 0 for nan;   ∂L/∂x = 0."""
+
+    def forward(self, x: Array, ufunc: Any = np.sign) -> Array:
+        return np.where(np.equal(x, x), ufunc(x), 0)
+
+
 def sign(input: Tensor) -> Tensor:
-    """−1, 0 or 1 by the sign of x."""
+    """−1, 0 or 1 by the sign of x; 0 for nan."""
     if input.array.dtype.kind == "b":
         return as_tensor(input).clone()
-    return Step.apply(input, ufunc=np.sign)
+    return Sign.apply(input)

@@ -52,11 +52,12 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
     >>> metagrad.topk(metagrad.tensor([1.0, 3.0, 2.0]), 2).indices
     tensor([1, 2])
     """
+    axis = dimension(dim, input.array.ndim)
+    n = input.array.shape[axis] if input.array.ndim else 1
+    if not 0 <= k <= n:
+        raise RuntimeError(f"selected index k out of range: k={k}, dimension {axis} has size {n}")
     if not input.array.ndim:
         return ValuesAndIndices(input.clone(), wrap(np.zeros((), np.int64)))
-    axis = dimension(dim, input.array.ndim)
-    if not 0 <= k <= input.array.shape[axis]:
-        raise RuntimeError(f"selected index k out of range: k={k}, dimension {axis} has size {input.array.shape[axis]}")
     order = _order(input.array, axis, largest)[(*[slice(None)] * axis, slice(0, k))]
     return ValuesAndIndices(Along.apply(input, order, axis=axis), wrap(order))
 
@@ -69,6 +70,11 @@ def unique(
     dim: int | None = None,
 ) -> Any:
     """The different elements in order; also each element's place among them, and how often each occurs, if asked for."""
+    if dim is not None:
+        dim = dimension(dim, input.array.ndim)
+        shape = input.array.shape
+        if not input.array.size and 0 in (*shape[:dim], *shape[dim + 1 :]):
+            raise RuntimeError(f"unique: slices along dim {dim} of a tensor of shape {tuple(shape)} have no elements")
     found = np.unique(input.array, return_inverse=True, return_counts=True, axis=dim)
     values, inverse, counts = (wrap(np.asarray(a)) for a in found)
     if dim is None:

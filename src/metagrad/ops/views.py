@@ -12,6 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.ops.common import Dims, axes, dimension, dimensions, shape_of
+from metagrad.ops.joining import contiguous
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -168,8 +169,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension; a view where possible."""
-    return reshape(input, -1) if input.array.size else reshape(input, 0)
+    """All elements in one dimension, next to each other in memory; a view if they are already."""
+    return reshape(contiguous(input), input.array.size)
 
 
 def permute(input: Tensor, *dims: Any) -> Tensor:
@@ -213,7 +214,7 @@ def t(input: Tensor) -> Tensor:
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """Dimensions moved to other places, the rest in their order. A view."""
     ndim = input.array.ndim
-    src, dst = dimensions(source, ndim), dimensions(destination, ndim)
+    src, dst = axes(source, ndim), axes(destination, ndim)
     if len(src) != len(dst):
         raise RuntimeError(f"movedim: {len(src)} source dims {src} but {len(dst)} destination dims {dst}")
     order = [d for d in range(ndim) if d not in src]
