@@ -190,10 +190,13 @@ def value_for(input: Any, value: Any) -> Any:
         value = np.asarray([unwrap(v) for v in value])
     number = isinstance(value, (bool, int, float, complex, np.generic))
     source = value if number else as_tensor(value)
-    is_complex = isinstance(value, complex) if number else source.array.dtype.kind == "c"
-    if is_complex and input.array.dtype.kind != "c":
-        raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
-    return converted(unwrap(value), input.dtype) if number else source.to(input.device)
+    if number:
+        if isinstance(value, (complex, np.complexfloating)) and input.array.dtype.kind != "c":
+            raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
+        return converted(unwrap(value), input.dtype)
+    if source.array.dtype.kind == "c" and input.array.dtype.kind != "c":
+        source = source.to(input.dtype)  # the real part, as in PyTorch
+    return source.to(input.device)
 
 
 def setitem(input: Any, index: Any, value: Any) -> None:
