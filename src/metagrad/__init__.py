@@ -46,124 +46,44 @@ from metagrad.dtypes import (
 )
 from metagrad.dtypes import bool_ as bool
 from metagrad.kernels.threads import get_num_threads, set_num_threads
-from metagrad.ops.arithmetic import add, addcmul, lerp, mul, neg, positive, pow, rsub, square, sub
-from metagrad.ops.division import addcdiv, div, floor_divide, fmod, remainder
 from metagrad.ops.common import result_type
-from metagrad.ops.comparison import (
-    allclose,
-    bitwise_and,
-    bitwise_not,
-    bitwise_or,
-    bitwise_xor,
-    eq,
-    equal,
-    ge,
-    gt,
-    is_complex,
-    is_floating_point,
-    is_nonzero,
-    is_tensor,
-    isclose,
-    isfinite,
-    isinf,
-    isnan,
-    le,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    lt,
-    ne,
-    numel,
-)
-from metagrad.ops.conversion import real
-from metagrad.ops.creation import (
-    arange,
-    as_tensor,
-    asarray,
-    empty,
-    empty_like,
-    eye,
-    from_dlpack,
-    from_numpy,
-    full,
-    full_like,
-    linspace,
-    ones,
-    ones_like,
-    scalar_tensor,
-    tensor,
-    tril,
-    triu,
-    zeros,
-    zeros_like,
-)
-from metagrad.ops.gathering import (
-    argwhere,
-    gather,
-    index_select,
-    masked_fill,
-    masked_select,
-    nonzero,
-    scatter,
-    scatter_add,
-)
-from metagrad.ops.indexing import index_put, index_put_, narrow, select
-from metagrad.ops.joining import (
-    cat,
-    chunk,
-    clone,
-    concat,
-    concatenate,
-    flip,
-    roll,
-    split,
-    stack,
-    tile,
-    unbind,
-)
-from metagrad.ops.matmul import addmm, baddbmm, bmm, dot, matmul, mm, mv, outer
-from metagrad.ops.noise import dropout
-from metagrad.ops.choice import abs, clamp, clamp_max, clamp_min, maximum, minimum, relu, where
-from metagrad.ops.exponential import exp, expm1, log, log10, log1p, log2, reciprocal, rsqrt, sqrt
-from metagrad.ops.rounding import ceil, floor, frac, round, sign, trunc
-from metagrad.ops.trigonometry import cos, sigmoid, sin, tan, tanh
-from metagrad.ops.cumulative import cumsum
-from metagrad.ops.extremum import amax, amin, argmax, argmin, max, min
-from metagrad.ops.norms import norm
-from metagrad.ops.reduction import all, any, count_nonzero, mean, prod, std, sum, var
-from metagrad.ops.sampling import (
-    bernoulli,
-    multinomial,
-    normal,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
-)
-from metagrad.ops.softmax import log_softmax, logsumexp, softmax
-from metagrad.ops.sorting import argsort, sort, topk, unique
-from metagrad.ops.views import (
-    broadcast_shapes,
-    broadcast_tensors,
-    broadcast_to,
-    diagonal,
-    flatten,
-    movedim,
-    permute,
-    ravel,
-    reshape,
-    squeeze,
-    t,
-    transpose,
-    unflatten,
-    unsqueeze,
-)
 from metagrad.printing import set_printoptions
 from metagrad.random import Generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 from metagrad.version import __version__
 
+# The families of ops: each one's __all__ says what it has for the public.
+from metagrad.ops.arithmetic import *
+from metagrad.ops.division import *
+from metagrad.ops.exponential import *
+from metagrad.ops.trigonometry import *
+from metagrad.ops.rounding import *
+from metagrad.ops.choice import *
+from metagrad.ops.comparison import *
+from metagrad.ops.reduction import *
+from metagrad.ops.extremum import *
+from metagrad.ops.norms import *
+from metagrad.ops.cumulative import *
+from metagrad.ops.softmax import *
+from metagrad.ops.sorting import *
+from metagrad.ops.matmul import *
+from metagrad.ops.views import *
+from metagrad.ops.indexing import *
+from metagrad.ops.joining import *
+from metagrad.ops.gathering import *
+from metagrad.ops.creation import *
+from metagrad.ops.sampling import *
+from metagrad.ops.noise import *
+from metagrad.ops.conversion import *
+
 from metagrad import functions  # last: it looks names up here
+
+# Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
+_LAZY: set[str] = set()
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        import importlib
+
+        return importlib.import_module(f"metagrad.{name}")
+    raise AttributeError(f"module 'metagrad' has no attribute {name!r}")

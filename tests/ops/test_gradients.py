@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from tests.ops.rows import Made, find, flat
+from tests.ops.table import ROWS, WRITES
 from tests.test_standin import CASES, INTS, MASK, SQUARE, floats
 
 import metagrad
@@ -96,15 +98,28 @@ def ops_of(base):
         yield from ops_of(op)
 
 
+def record_gradients(out, inputs):
+    """Gradients of the sum of a result, themselves recorded."""
+    leaves = [x for x in inputs if isinstance(x, Variable) and x.requires_grad]
+    if isinstance(out, Variable) and out.requires_grad:
+        total = out.sum()
+        total = metagrad.real(total) if total.is_complex() else total
+        metagrad.autograd.grad(total, leaves, create_graph=True, allow_unused=True)
+
+
 def test_no_op_is_left_out():
     used = set()
     observers.append(lambda node, arrays, result: used.add(type(node)))
     try:
         for function, *inputs in TABLE.values():
-            out = reseeded(function)(*inputs)
-            leaves = [x for x in inputs if isinstance(x, Variable) and x.requires_grad]
-            if isinstance(out, Variable) and out.requires_grad:
-                metagrad.autograd.grad(out.sum(), leaves, create_graph=True, allow_unused=True)
+            record_gradients(reseeded(function)(*inputs), inputs)
+        for row in (r for r in [*ROWS, *WRITES] if "float64" in r.dtypes):
+            for each in row.calls:
+                made = Made(metagrad, each, "float64", "plain")
+                leaves = [leaf * 1 for leaf in made.leaves]  # written in place, some of them
+                args, kwargs = made.arguments(leaves)
+                for out in flat(find(metagrad, row.name)(*args, **kwargs)):
+                    record_gradients(out, made.leaves)
     finally:
         observers.pop()
     apart = {"Move"}  # to another device: in test_standin.py

@@ -17,6 +17,10 @@ from metagrad.ops.common import as_tensor, converted, operands, result_type
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "add", "addcmul", "lerp", "mul", "neg", "positive", "pow", "rsub", "square", "sub",
+]  # fmt: skip
+
 
 class Conj(Function):
     """z = x*,   ∂L/∂x = (∂L/∂z)*."""

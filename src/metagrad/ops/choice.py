@@ -14,6 +14,8 @@ from metagrad.ops.rounding import Sign
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["abs", "clamp", "clamp_max", "clamp_min", "maximum", "minimum", "relu", "where"]
+
 
 class Relu(Function):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""

@@ -14,6 +14,12 @@ from metagrad.ops.common import as_tensor, operands
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "gt", "is_complex",
+    "is_floating_point", "is_nonzero", "is_tensor", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "lt", "ne", "numel",
+]  # fmt: skip
+
 
 def _compare(ufunc: Any, x: Any, y: Any) -> Tensor:
     a, b = operands(x, y)

@@ -17,6 +17,8 @@ from metagrad.ops.joining import clone
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["real"]
+
 
 class Move(Function):
     """y = x on another device;   ∂L/∂x = ∂L/∂y, brought back."""

@@ -18,6 +18,11 @@ from metagrad.ops.common import shape_of
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like",
+    "linspace", "ones", "ones_like", "scalar_tensor", "tensor", "tril", "triu", "zeros", "zeros_like",
+]  # fmt: skip
+
 
 def finished(array: Array, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A leaf around a new array, in a dtype and on a device."""

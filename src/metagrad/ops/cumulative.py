@@ -14,6 +14,8 @@ from metagrad.ops.reduction import accumulated
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["cumsum"]
+
 
 class Cumsum(Function):
     """yᵢ = Σ_{j≤i} xⱼ,   ∂L/∂xⱼ = Σ_{i≥j} ∂L/∂yᵢ."""

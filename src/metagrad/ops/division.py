@@ -14,6 +14,8 @@ from metagrad.ops.common import as_tensor, float_operands, operands
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["addcdiv", "div", "floor_divide", "fmod", "remainder"]
+
 
 class Div(Function):
     """z = x / y,   ∂L/∂x = ∂L/∂z / y,   ∂L/∂y = −∂L/∂z · x / y²."""

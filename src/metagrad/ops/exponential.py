@@ -14,6 +14,10 @@ from metagrad.ops.common import floating
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "exp", "expm1", "log", "log10", "log1p", "log2", "reciprocal", "rsqrt", "sqrt",
+]  # fmt: skip
+
 
 class Exp(Function):
     """y = eˣ,   ∂L/∂x = ∂L/∂y · y."""

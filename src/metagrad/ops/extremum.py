@@ -15,6 +15,8 @@ from metagrad.ops.common import Dims, accepts_axis, axes, dimension
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
+
 
 class Amax(Function):
     """y = max x or min x over dimensions;   ∂L/∂x = ∂L/∂y shared evenly by the places where x = y."""

@@ -17,6 +17,8 @@ from metagrad.ops.views import broadcast_shapes
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["argwhere", "gather", "index_select", "masked_fill", "masked_select", "nonzero", "scatter", "scatter_add"]
+
 
 class Lookup(Function):
     """y[i] = w[tokens[i]], rows of a table;   ∂L/∂w adds up the ∂L/∂y of every place a row was used.

@@ -20,6 +20,8 @@ from metagrad.ops.common import as_tensor, converted, dimension
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["index_put", "index_put_", "narrow", "select"]
+
 
 class Slice(ViewFunction):
     """y = x[index], a view;   ∂L/∂x is zeros with ∂L/∂y at the index."""

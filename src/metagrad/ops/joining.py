@@ -17,6 +17,10 @@ from metagrad.ops.indexing import Slice
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "cat", "chunk", "clone", "concat", "concatenate", "flip", "roll", "split", "stack", "tile", "unbind",
+]  # fmt: skip
+
 
 class Cat(Function):
     """y = x₁, x₂, … one after the other along a dimension;   ∂L/∂xᵢ is the part of ∂L/∂y where xᵢ stands.

@@ -15,6 +15,8 @@ from metagrad.ops.arithmetic import add, conj, mul
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["addmm", "baddbmm", "bmm", "dot", "matmul", "mm", "mv", "outer"]
+
 
 class Matmul(Function):
     """Z = X Y,   ∂L/∂X = ∂L/∂Z Yᵀ,   ∂L/∂Y = Xᵀ ∂L/∂Z. Leading dimensions are batches, and broadcast."""

@@ -14,6 +14,8 @@ from metagrad.random import numpy_generator
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["dropout"]
+
 
 class Dropout(Function):
     """y = x · m / (1 − p), m random zeros (with chance p) and ones;   ∂L/∂x = ∂L/∂y · m / (1 − p)."""

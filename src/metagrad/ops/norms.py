@@ -18,6 +18,8 @@ from metagrad.ops.rounding import Sign
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["norm"]
+
 
 class Norm(Function):
     """y = (Σ |x|ᵖ)^(1/p),   ∂L/∂x = ∂L/∂y · x |x|ᵖ⁻² / yᵖ⁻¹, and 0 where y = 0."""

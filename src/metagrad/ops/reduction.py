@@ -15,6 +15,8 @@ from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["all", "any", "count_nonzero", "mean", "prod", "std", "sum", "var"]
+
 
 def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
     """A shape after folding ``axis`` with keepdim."""

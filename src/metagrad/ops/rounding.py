@@ -13,6 +13,8 @@ from metagrad.ops.common import as_tensor
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["ceil", "floor", "frac", "round", "sign", "trunc"]
+
 
 class Step(Function):
     """A function that is constant between jumps, such as floor;   ∂L/∂x = 0."""

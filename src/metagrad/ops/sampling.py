@@ -19,6 +19,11 @@ from metagrad.random import Generator, numpy_generator
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
+    "randperm",
+]  # fmt: skip
+
 
 def uniform_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None) -> Array:
     """Uniform numbers in [0, 1) as an array."""

@@ -15,6 +15,8 @@ from metagrad.ops.reduction import kept
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
 
 class Softmax(Function):
     """yᵢ = e^xᵢ / Σⱼ e^xⱼ,   ∂L/∂x = y · (∂L/∂y − Σⱼ ∂L/∂yⱼ yⱼ)."""

@@ -13,6 +13,8 @@ from metagrad.ops.extremum import Along, ValuesAndIndices
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["argsort", "sort", "topk", "unique"]
+
 
 def _order(a: Array, axis: int, descending: bool) -> Array:
     if not descending:

@@ -14,6 +14,8 @@ from metagrad.ops.common import floating
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = ["cos", "sigmoid", "sin", "tan", "tanh"]
+
 
 class Sin(Function):
     """y = sin x,   ∂L/∂x = ∂L/∂y · cos x."""

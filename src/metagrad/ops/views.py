@@ -17,6 +17,11 @@ from metagrad.ops.joining import contiguous
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "diagonal", "flatten", "movedim", "permute", "ravel",
+    "reshape", "squeeze", "t", "transpose", "unflatten", "unsqueeze",
+]  # fmt: skip
+
 
 class Reshape(ViewFunction):
     """The same elements in another shape; a view if the strides allow it."""

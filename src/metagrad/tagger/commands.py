@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from metagrad import random
+from metagrad.extras import need
 from metagrad.tagger.batches import encode
 from metagrad.tagger.corpora import CONLLU_COLUMNS, FORMATS, Corpus, Sentence, default_corpus, load_corpus
-from metagrad.tagger.extras import need
 from metagrad.tagger.metrics import Scores, score
 from metagrad.tagger.model import CELLS, Settings
 from metagrad.tagger.report import summary, write_report
@@ -108,7 +108,7 @@ def _load(name: str, options: argparse.Namespace) -> Corpus:
 
 def _progress(steps: Iterable[Any], count: int, title: str) -> Iterator[Any]:
     """A tqdm bar on standard error that goes away when it is full."""
-    return iter(need("tqdm").tqdm(steps, total=count, desc=title, leave=False, unit="batch", dynamic_ncols=True))
+    return iter(need("tqdm", "tagger").tqdm(steps, total=count, desc=title, leave=False, unit="batch", dynamic_ncols=True))
 
 
 # ------------------------------------------------ train
@@ -124,7 +124,7 @@ def run_train(options: argparse.Namespace) -> int:
         options.optimizer, options.lr, options.batch_size, options.epochs, options.patience, options.word_dropout,
         seed=options.seed,
     )  # fmt: skip
-    need("tqdm"), need("matplotlib")  # now, and not after the training
+    need("tqdm", "tagger"), need("matplotlib", "tagger")  # now, and not after the training
     if not options.output.parent.is_dir():
         raise ValueError(f"--output {options.output}: the folder {options.output.parent} does not exist")
     if options.corpus is None:
@@ -210,7 +210,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     details = {"corpus": corpus.name, "part": part, "model": str(options.model), "settings": tagger.settings.as_dict()}
     title = f"{options.model} on {corpus.source}, part: {part}"
     if options.report is not None:
-        need("matplotlib")
+        need("matplotlib", "tagger")
         write_report(options.report, scores, title, details)
     if options.json:
         print(json.dumps({**details, **scores.as_dict()}, ensure_ascii=False))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from metagrad.extras import need
 from metagrad.files import write_atomically
-from metagrad.tagger.extras import need
 from metagrad.tagger.metrics import Scores
 from metagrad.tagger.training import Epoch
 
@@ -58,7 +58,7 @@ def write_report(
 
 def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
     """A matplotlib figure that needs no display."""
-    need("matplotlib")
+    need("matplotlib", "tagger")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

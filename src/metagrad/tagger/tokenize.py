@@ -12,8 +12,8 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TextIO
 
+from metagrad.extras import need
 from metagrad.tagger.corpora.formats import fields
-from metagrad.tagger.extras import need
 
 PIECE = 1 << 16  # characters read at a time from a stream whose lines are longer
 LONGEST = 10_000  # characters after which a "sentence" without any end, such as a table, is cut at a blank
@@ -101,7 +101,7 @@ def tokenize_raw(
     >>> list(tokenize_raw(["Mr. Hill can't co", "me. Why?"], ends=rule_ends))
     [['Mr.', 'Hill', 'ca', "n't", 'come', '.'], ['Why', '?']]
     """
-    tokenizer = need("nltk.tokenize").NLTKWordTokenizer()
+    tokenizer = need("nltk.tokenize", "tagger").NLTKWordTokenizer()
     for sentence in sentences(chunks, ends or punkt_ends() or rule_ends):
         yield tokenizer.tokenize(sentence, convert_parentheses=convert_parentheses)
 
@@ -198,7 +198,7 @@ def begins(word: str, bare: str) -> bool:
 def punkt_ends() -> Ends | None:
     """Where sentences end, by NLTK's punkt for English; None if its data (``punkt_tab``) is not on this machine."""
     try:
-        model = need("nltk.tokenize.punkt").PunktTokenizer("english")
+        model = need("nltk.tokenize.punkt", "tagger").PunktTokenizer("english")
     except LookupError:
         return None
 

@@ -17,6 +17,11 @@ from metagrad.ops.sampling import rand_like
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "elu", "gumbel_softmax", "hardtanh", "leaky_relu", "log_softmax", "logsigmoid", "relu", "relu6", "selu", "silu",
+    "softmax", "softmin", "softplus", "softsign",
+]  # fmt: skip
+
 
 class LogSigmoid(Function):
     """y = ln σ(x) = min(x, 0) − ln(1 + e^−|x|),   ∂L/∂x = ∂L/∂y · (1 − e^y)."""

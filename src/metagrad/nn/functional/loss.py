@@ -20,6 +20,11 @@ from metagrad.ops.views import broadcast_tensors
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
+__all__ = [
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div", "l1_loss",
+    "mse_loss", "nll_loss", "smooth_l1_loss",
+]  # fmt: skip
+
 
 class Pick(Function):
     """yᵢ = x[i, cᵢ]: from every row the element of its class;   ∂L/∂x is zeros with ∂L/∂yᵢ at [i, cᵢ]."""

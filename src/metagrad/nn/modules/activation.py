@@ -8,6 +8,11 @@ from metagrad.nn import functional as F
 from metagrad.nn.modules.module import Module
 from metagrad.tensor import Tensor
 
+__all__ = [
+    "ELU", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softmax",
+    "Softmin", "Softplus", "Softsign", "Tanh",
+]  # fmt: skip
+
 
 class _Elementwise(Module):
     """A function of one tensor, with settings that are printed."""

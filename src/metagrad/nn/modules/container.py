@@ -10,6 +10,8 @@ from typing import Any, Self, cast
 from metagrad.nn.modules.module import Module, indented
 from metagrad.nn.parameter import Parameter
 
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+
 
 def _position(index: Any, length: int) -> int:
     i = operator.index(index)

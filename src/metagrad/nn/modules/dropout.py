@@ -6,6 +6,8 @@ from metagrad.nn.modules.module import Module
 from metagrad.ops.noise import dropout
 from metagrad.tensor import Tensor
 
+__all__ = ["Dropout"]
+
 
 class Dropout(Module):
     """While training, zero each element with probability p and scale the rest by 1/(1 − p) (Srivastava et al. 2014).

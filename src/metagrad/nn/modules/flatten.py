@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from metagrad.nn.modules.module import Module
 from metagrad.tensor import Tensor
 
+__all__ = ["Flatten", "Unflatten"]
+
 
 class Flatten(Module):
     """Dimensions ``start_dim`` to ``end_dim`` joined into one; by default all but the batch.

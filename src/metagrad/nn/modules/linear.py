@@ -12,6 +12,8 @@ from metagrad.ops.creation import empty
 from metagrad.ops.matmul import linear
 from metagrad.tensor import Tensor
 
+__all__ = ["Identity", "Linear"]
+
 
 class Identity(Module):
     """y = x, whatever arguments it is made with."""

@@ -7,6 +7,11 @@ from metagrad.nn.functional.loss import legacy_reduction
 from metagrad.nn.modules.module import Module
 from metagrad.tensor import Tensor
 
+__all__ = [
+    "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "NLLLoss",
+    "SmoothL1Loss",
+]  # fmt: skip
+
 
 class _Loss(Module):
     """A loss with a reduction: "mean", "sum" or "none"."""

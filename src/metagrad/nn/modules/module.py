@@ -11,6 +11,8 @@ from metagrad.nn.modules.state import IncompatibleKeys, collect_state, load_stat
 from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.tensor import Tensor
 
+__all__ = ["Module"]
+
 Hook = Callable[..., Any]
 
 

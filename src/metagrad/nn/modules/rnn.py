@@ -27,6 +27,8 @@ from metagrad.ops.joining import cat
 from metagrad.ops.noise import dropout
 from metagrad.tensor import Tensor
 
+__all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
+
 _GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
 
 

@@ -17,6 +17,8 @@ from metagrad.ops.creation import empty, zeros
 from metagrad.ops.matmul import linear
 from metagrad.tensor import Tensor
 
+__all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
+
 
 class RNNCellBase(Module):
     """What the cells share: parameters, checks, and input without a batch dimension."""

@@ -12,6 +12,8 @@ from metagrad.ops.creation import empty
 from metagrad.ops.gathering import embedding
 from metagrad.tensor import Tensor
 
+__all__ = ["Embedding"]
+
 
 class Embedding(Module):
     """y = W[x]: a learned vector for every token.

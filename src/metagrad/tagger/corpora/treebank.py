@@ -7,8 +7,8 @@ import sys
 import zlib
 from zipfile import BadZipFile
 
+from metagrad.extras import need
 from metagrad.tagger.corpora.corpus import Corpus, Sentence
-from metagrad.tagger.extras import need
 
 NAME = "treebank"
 SENTENCES = 3914  # fewer mean that files are missing
@@ -42,7 +42,7 @@ def treebank() -> Corpus:
                 "NLTK's downloader put the Penn Treebank sample where NLTK does not look for it: set the environment "
                 f"variable NLTK_DATA to the folder it chose. NLTK says: {' '.join(str(error).split())}"
             ) from error
-    where = need("nltk.corpus").treebank.root
+    where = need("nltk.corpus", "tagger").treebank.root
     if len(sentences) < SENTENCES:
         raise damaged(f"it has {len(sentences)} of its {SENTENCES} sentences")
     return Corpus(NAME, sentences, f"NLTK's Penn Treebank sample, {how} {where}", LICENCE, TRAINING)
@@ -50,7 +50,7 @@ def treebank() -> Corpus:
 
 def read() -> list[Sentence]:
     """All sentences; NLTK's LookupError if it does not find the treebank."""
-    corpus = need("nltk.corpus").treebank
+    corpus = need("nltk.corpus", "tagger").treebank
     try:
         return [list(sentence) for sentence in corpus.tagged_sents()]
     except (BadZipFile, zlib.error, OSError, ValueError, KeyError, IndexError) as error:
