@@ -8,8 +8,9 @@ import pytest
 import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
-from metagrad.kernels import threads, workspace
+from metagrad.kernels import one_sequence, threads, workspace
 from metagrad.kernels.steps import all_entering, final, visits
+from metagrad.nn import fast_recurrence
 from metagrad.nn.fast_recurrence import Layer, plain_layer
 
 SIZES = {"equal": [3, 3, 3, 3], "falling": [4, 3, 3, 1, 1], "single": [1], "one step": [5], "steep": [5, 1, 1]}
@@ -57,6 +58,43 @@ def test_kernel_equals_its_plain_twin(cell, sizes, directions, bias, dtype):
     for ours, theirs in zip(fast[0] + fast[1], plain[0] + plain[1], strict=True):
         assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, **close)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 6])
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_batch_dealt_out_to_threads_gives_the_same(cell, sizes, directions, count, monkeypatch):
+    monkeypatch.setattr(fast_recurrence, "WORTH_A_PART", 0)
+    monkeypatch.setattr(fast_recurrence, "WORTH_APART", 0)
+    monkeypatch.setattr(fast_recurrence, "get_num_threads", lambda: count)
+    monkeypatch.setattr(fast_recurrence, "can_hold_blas", lambda: True)
+    inputs, settings = arguments(cell, SIZES[sizes], directions, True, "float64")
+    w_hh = inputs[3 if settings["cell"] != "LSTM" else 4].array
+    parts = fast_recurrence.parts_worth(settings["cell"], SIZES[sizes], directions, w_hh)
+    assert parts == max(1, min(count // directions, SIZES[sizes][0]))
+    fast, plain = run(Layer.apply_many, inputs, settings), run(plain_layer, inputs, settings)
+    for ours, theirs in zip(fast[0] + fast[1], plain[0] + plain[1], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("directions", [1, 2])
+@pytest.mark.parametrize("steps", [1, 2, 7])
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_sequence_without_gradient_equals_the_plain_twin(cell, steps, directions, bias, dtype, monkeypatch):
+    inputs, settings = arguments(cell, [1] * steps, directions, bias, dtype)
+    calls = []
+    whole = one_sequence.run
+    monkeypatch.setattr(one_sequence, "run", lambda *a: calls.append(1) or whole(*a))
+    with metagrad.no_grad():
+        found, expected = Layer.apply_many(*inputs, **settings), plain_layer(*inputs, **settings)
+    assert calls
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.dtype == theirs.dtype and ours.shape == theirs.shape and ours.array.flags.c_contiguous
+        tolerance = {"rtol": 1e-5, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-10, "atol": 1e-13}
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), **tolerance)
 
 
 @pytest.mark.parametrize("directions", [1, 2])

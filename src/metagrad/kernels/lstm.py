@@ -16,7 +16,17 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.steps import all_entering, entering, final, gate_rows_of, leading, leading_gates, rows_of, visits
+from metagrad.kernels.steps import (
+    all_entering,
+    entering,
+    final,
+    gate_rows_of,
+    leading,
+    leading_gates,
+    product_with_entering,
+    rows_of,
+    visits,
+)
 from metagrad.kernels.workspace import Workspace
 
 Array = Any
@@ -62,9 +72,9 @@ class LSTM:
             np.tanh(s_t, out=s_t)
             sigmoids = s_t[:3]
             np.multiply(sigmoids, a_half, out=sigmoids)
-            np.add(sigmoids, a_half, out=sigmoids)
-            a_t[...] = s_t
-            o, i, f, g = s_t
+            np.add(sigmoids, a_half, out=a_t[:3])
+            a_t[3] = s_t[3]
+            o, i, f, g = a_t
             np.multiply(entering(c, first_c, len(y_t)), f, out=c_t)
             np.multiply(i, g, out=p_t)
             np.add(c_t, p_t, out=c_t)
@@ -138,12 +148,11 @@ class LSTM:
             np.matmul(d_t, u, out=s_t)
             np.add.reduce(s_t, axis=0, out=h_t)
         grad_a = factor  # (4, N, H): the loop has turned the factors into ∂a
-        turned = grad_a.transpose(0, 2, 1)
-        h_before = all_entering(y, states[0], self.order, memory.empty(y.shape, x.dtype))
+        grad_w_hh = product_with_entering(grad_a, y, states[0], self.order, memory.empty(y.shape, x.dtype))
         grad_b = grad_a.sum(axis=1)[_BACK].reshape(-1) if b_ih is not None else None
         grads: list[Array | None] = [
-            np.matmul(turned, x)[_BACK].reshape(w_ih.shape),
-            np.matmul(turned, h_before)[_BACK].reshape(w_hh.shape),
+            np.matmul(grad_a.transpose(0, 2, 1), x)[_BACK].reshape(w_ih.shape),
+            grad_w_hh[_BACK].reshape(w_hh.shape),
             grad_b,
             grad_b,
         ]

@@ -14,7 +14,7 @@ import numpy as np
 from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads, run_together
 
 Array = Any
-_BLAS_USES_THREADS = 1_000_000  # multiplications from which OpenBLAS would start its threads
+_BLAS_USES_THREADS = 250_000  # multiplications from which OpenBLAS would start its threads
 _WORTH_CUTTING = 8_000_000  # multiplications that outweigh the handing over
 
 

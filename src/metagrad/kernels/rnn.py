@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.steps import all_entering, entering, final, leading, rows_of, visits
+from metagrad.kernels.steps import entering, final, leading, product_with_entering, rows_of, visits
 from metagrad.kernels.workspace import Workspace
 
 Array = Any
@@ -69,9 +69,9 @@ class RNN:
             np.multiply(d_t, h_t, out=d_t)  # from here on ∂aₜ stands where the slope stood
             np.matmul(d_t, w_hh, out=h_t)
         grad_a = slope
-        before = all_entering(y, states[0], self.order, memory.empty(y.shape, y.dtype))
         grad_b = grad_a.sum(axis=0) if b_ih is not None else None
-        grads = [grad_a.T @ x, grad_a.T @ before, grad_b, grad_b]
+        grad_w_hh = product_with_entering(grad_a, y, states[0], self.order, memory.empty(y.shape, y.dtype))
+        grads = [grad_a.T @ x, grad_w_hh, grad_b, grad_b]
         return grad_a @ w_ih if needs_x else None, [grad_h], grads
 
 

@@ -73,6 +73,21 @@ def all_entering(states: Array, initial: Array, order: Visits, out: Array) -> Ar
     return out
 
 
+def product_with_entering(grad: Array, states: Array, initial: Array, order: Visits, out: Array) -> Array:
+    """Σₜ ∂aₜᵀ hₜ₋₁, the gradient (*, A, P) of a recurrent weight, for ∂a (*, N, A) and the states h (N, P) steps end with.
+
+    ``out`` (N, P) is memory for the states that steps start from. Where all steps have the same number of sequences it is
+    not needed: those are the same rows, one step further.
+    """
+    turned = np.swapaxes(grad, -1, -2)
+    (start, stop, size), (*_, last_size) = order[0], order[-1]
+    if size != last_size or len(order) == 1:
+        return np.matmul(turned, all_entering(states, initial, order, out))
+    total = np.matmul(turned[..., start:stop], initial)
+    total += np.matmul(turned[..., size:], states[:-size]) if start == 0 else np.matmul(turned[..., :-size], states[size:])
+    return total
+
+
 def final(states: Array, order: Visits) -> Array:
     """Each sequence's last state, (B, *): that of its own last visit."""
     sizes = [size for _, _, size in order]

@@ -6,12 +6,11 @@ the same cores. The hold is counted, because two programs' threads may train two
 
 from __future__ import annotations
 
-import contextlib
 import contextvars
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 _lock = threading.Lock()
 _holders = 0
-_held: Any = None
+_before: list[tuple[Any, int]] = []  # what the number of threads was
 _threads: int | None = None
 _pool: ThreadPoolExecutor | None = None
 
@@ -51,38 +50,39 @@ def set_num_threads(count: int) -> None:
 
 
 @functools.cache
-def _blas() -> Any:
-    """The control over BLAS's threads that ``threadpoolctl`` gives; None if it is not installed."""
+def _blas() -> tuple[Any, ...]:
+    """Each BLAS library of this process, as ``threadpoolctl`` controls it; none if that is not installed."""
     try:
         from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
     except ImportError:
-        return None
-    return ThreadpoolController().select(user_api="blas")
+        return ()
+    return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 def can_hold_blas() -> bool:
     """Whether BLAS's number of threads can be changed."""
-    return _blas() is not None
+    return bool(_blas())
 
 
-@contextlib.contextmanager
-def blas_on_one_thread() -> Iterator[None]:
+class blas_on_one_thread:
     """Inside, BLAS works on the calling thread alone; where it cannot be told so, nothing changes."""
-    global _holders, _held
-    control = _blas()
-    with _lock:
-        _holders += 1
-        if _holders == 1 and control is not None:
-            _held = control.limit(limits=1)
-            _held.__enter__()
-    try:
-        yield
-    finally:
+
+    def __enter__(self) -> None:
+        global _holders, _before
+        with _lock:
+            _holders += 1
+            if _holders == 1:
+                _before = [(library, library.get_num_threads()) for library in _blas()]
+                for library, _ in _before:
+                    library.set_num_threads(1)
+
+    def __exit__(self, *_: object) -> None:
+        global _holders
         with _lock:
             _holders -= 1
-            if _holders == 0 and _held is not None:
-                _held.__exit__(None, None, None)
-                _held = None
+            if _holders == 0:
+                for library, count in _before:
+                    library.set_num_threads(count)
 
 
 def _executor() -> ThreadPoolExecutor:
@@ -97,8 +97,8 @@ def _executor() -> ThreadPoolExecutor:
 
 def _forget_threads() -> None:
     """In a forked process: its threads are gone, and a lock may have been held by one of them."""
-    global _lock, _pool, _holders, _held
-    _lock, _pool, _holders, _held = threading.Lock(), None, 0, None
+    global _lock, _pool, _holders
+    _lock, _pool, _holders = threading.Lock(), None, 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -106,14 +106,17 @@ if hasattr(os, "register_at_fork"):
 
 
 def run_in_turn(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-    """The results of several jobs, done one after the other on this thread."""
-    return [job() for job in jobs]
+    """The results of several jobs, done one after the other on this thread alone; BLAS may use its own if set to 1."""
+    if get_num_threads() == 1 or not _blas():
+        return [job() for job in jobs]
+    with blas_on_one_thread():
+        return [job() for job in jobs]
 
 
 def run_together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     """The results of several jobs; on threads of their own where there are cores and BLAS can be held back."""
-    if len(jobs) == 1 or get_num_threads() == 1 or _blas() is None:
-        return run_in_turn(jobs)
+    if len(jobs) == 1 or get_num_threads() == 1 or not _blas():
+        return [job() for job in jobs]
     with blas_on_one_thread():
         # In a copy of this thread's context, which holds NumPy's error state.
         others = [_executor().submit(contextvars.copy_context().run, job) for job in jobs[1:]]

@@ -6,17 +6,20 @@ recorded (second derivatives) goes through it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
+from metagrad.kernels import one_sequence
 from metagrad.kernels.gru import GRU
 from metagrad.kernels.lstm import LSTM
 from metagrad.kernels.rnn import RNN
-from metagrad.kernels.threads import run_in_turn, run_together
+from metagrad.kernels.threads import can_hold_blas, get_num_threads, run_in_turn, run_together
 from metagrad.nn import recurrence
 from metagrad.ops.joining import cat, stack
 
@@ -64,6 +67,44 @@ def _sorted_out(rest: Sequence[Any], cell: str, directions: int) -> tuple[Sequen
     return rest[:count], [rest[count + d * each : count + (d + 1) * each] for d in range(directions)]
 
 
+@dataclass(frozen=True)
+class Share:
+    """What one thread does of a layer: one direction, for every n-th sequence of the batch."""
+
+    direction: int
+    sequences: slice
+    rows: Any  # of the packed input; slice(None) for all of them
+    sizes: Sequence[int]
+
+
+def shares(sizes: Sequence[int], directions: int, parts: int) -> list[Share]:
+    """The shares of a batch that is dealt out in ``parts``: sequences in turn, so that all get long ones and short ones."""
+    if parts == 1:
+        return [Share(d, slice(None), slice(None), sizes) for d in range(directions)]
+    starts = np.cumsum([0, *sizes[:-1]])
+    player = (np.arange(sum(sizes)) - np.repeat(starts, sizes)) % parts
+    dealt = [[len(range(k, size, parts)) for size in sizes if size > k] for k in range(parts)]
+    return [
+        Share(d, slice(k, None, parts), np.flatnonzero(player == k), dealt[k])
+        for d in range(directions)
+        for k in range(parts)
+    ]
+
+
+def parts_worth(cell: str, sizes: Sequence[int], directions: int, w_hh: Array) -> int:
+    """Into how many parts to deal the batch. One thread for each direction comes first; the rest is for parts.
+
+    A part pays if its steps are long: the threads hand the interpreter lock to each other after every call.
+    """
+    parts = min(get_num_threads() // directions, sizes[0])
+    each_step = sum(sizes) / len(sizes) * w_hh.size
+    return parts if parts > 1 and each_step / parts > WORTH_A_PART and can_hold_blas() else 1
+
+
+WORTH_APART = 20_000_000  # multiplications of a layer that outweigh handing over to a thread and back
+WORTH_A_PART = 300_000  # multiplications of a step
+
+
 class Layer(Function):
     """One layer: x (N, I) packed, states (D, B, *), and for each direction W_ih, W_hh, b_ih, b_hh (and W_hr of an LSTM with
     a projection); gives y (N, D·P) and the final states (D, B, *)."""
@@ -75,45 +116,76 @@ class Layer(Function):
         """(y, final h, and final c of an LSTM)."""
         states, weights = _sorted_out(rest, cell, directions)
         self.save(x, *rest)
-        self.cell, self.directions = cell, directions
         keep = mode.grad and any(self.needs)
-        kernels = [make_kernel(cell, sizes, d == 1) for d in range(directions)]
-        # Handing over to a thread and back costs as much as so many multiplications.
-        self.apart = len(x) * sum(w.size for w in weights[0][:2]) > 20_000_000
-        results = (run_together if self.apart else run_in_turn)(
-            [
-                lambda d=d: kernels[d].forward(x, [s[d] for s in states], weights[d])  # type: ignore[misc]
-                for d in range(directions)
-            ]
-        )
+        if not keep and sizes[0] == 1:
+            (result,) = run_in_turn([lambda: one_sequence.run(cell, x, states, weights)])
+            return cast("tuple[Array, ...]", result)
+        self.cell, self.directions = cell, directions
+        self.shares = shares(sizes, directions, parts_worth(cell, sizes, directions, weights[0][1]))
+        self.apart = len(x) * sum(w.size for w in weights[0][:2]) > WORTH_APART
+        kernels = [make_kernel(cell, share.sizes, share.direction == 1) for share in self.shares]
+        width = states[0].shape[2]
+        y = np.empty((len(x), directions * width), x.dtype)  # not the kernels' memory, which will be used again
+        last = [np.empty(s.shape, s.dtype) for s in states]
+
+        def work(kernel: Any, share: Share) -> None:
+            d, rows, sequences = share.direction, share.rows, share.sequences
+            part, final = kernel.forward(x[rows], [s[d][sequences] for s in states], weights[d])
+            y[rows, d * width : (d + 1) * width] = part
+            for whole, own in zip(last, final, strict=True):
+                whole[d][sequences] = own
+
+        self._run(work, kernels)
         self.kernels: Any = kernels if keep else None
-        y = np.concatenate([y for y, _ in results], axis=1)  # a copy: the kernels' memory will be used again
-        return y, *[np.stack(parts) for parts in zip(*[final for _, final in results], strict=True)]
+        return y, *last
+
+    def _run(self, work: Any, kernels: Any) -> list[Any]:
+        """``work(kernel, share)`` for all shares, on threads of their own where that pays."""
+        jobs = [functools.partial(work, k, share) for k, share in zip(kernels, self.shares, strict=True)]
+        return (run_together if self.apart else run_in_turn)(jobs)
 
     def backward(self, grad_y: Array, *grad_states: Array) -> Any:
         """Gradients of x, the states and the weights."""
         x, *rest = self.saved
         states, weights = _sorted_out(rest, self.cell, self.directions)
-        kernels = self.kernels
         width = grad_y.shape[1] // self.directions
-        results = (run_together if self.apart else run_in_turn)(
-            [
-                lambda d=d: kernels[d].backward(  # type: ignore[misc]
-                    x,
-                    [s[d] for s in states],
-                    weights[d],
-                    grad_y[:, d * width : (d + 1) * width],
-                    [g[d] for g in grad_states],
-                    self.needs[0],
-                )
-                for d in range(self.directions)
-            ]
-        )
-        grad_x = results[0][0]
-        if self.directions == 2 and grad_x is not None:
-            grad_x += results[1][0]
-        grad_initial = [np.stack(parts) for parts in zip(*[initial for _, initial, _ in results], strict=True)]
-        return grad_x, *grad_initial, *[g for _, _, grads in results for g in grads]
+        grad_initial = [np.empty(s.shape, s.dtype) for s in states]
+
+        def work(kernel: Any, share: Share) -> tuple[Any, list[Any]]:
+            d, rows, sequences = share.direction, share.rows, share.sequences
+            part, initial, found = kernel.backward(
+                x[rows],
+                [s[d][sequences] for s in states],
+                weights[d],
+                grad_y[rows, d * width : (d + 1) * width],
+                [g[d][sequences] for g in grad_states],
+                self.needs[0],
+            )
+            for whole, own in zip(grad_initial, initial, strict=True):
+                whole[d][sequences] = own
+            return part, found
+
+        results = self._run(work, self.kernels)
+        grads: list[list[Any]] = [[] for _ in range(self.directions)]
+        for share, (_, found) in zip(self.shares, results, strict=True):
+            if grads[share.direction]:
+                found = [None if g is None else g + own for g, own in zip(grads[share.direction], found, strict=True)]
+            grads[share.direction] = found
+        grad_x = self._whole([part for part, _ in results]) if self.needs[0] else None
+        return grad_x, *grad_initial, *[g for each in grads for g in each]
+
+    def _whole(self, parts: Sequence[Array]) -> Array:
+        """∂x, (N, I), of the shares' parts."""
+        if len(self.shares) == self.directions:
+            whole, *others = parts
+            for other in others:
+                whole += other
+            return whole
+        rows = sum(len(part) for part in parts) // self.directions
+        whole = np.zeros((rows, parts[0].shape[1]), parts[0].dtype)
+        for share, part in zip(self.shares, parts, strict=True):
+            whole[share.rows] += part
+        return whole
 
     def release(self) -> None:
         """Drop the kernels' buffers too."""

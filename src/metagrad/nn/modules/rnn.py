@@ -125,7 +125,8 @@ class RNNBase(Module):
         """The parameters of both directions of a layer, None where there is no bias."""
         directions = 2 if self.bidirectional else 1
         found: list[Any] = []
-        for weights in self.all_weights[layer * directions : (layer + 1) * directions]:
+        for names in self._names[layer * directions : (layer + 1) * directions]:
+            weights = [getattr(self, name) for name in names]
             found += weights if self.bias else [*weights[:2], None, None, *weights[2:]]
         return found
 
@@ -171,7 +172,7 @@ class RNNBase(Module):
             raise RuntimeError(
                 f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.array.shape[-1]}"
             )
-        weight = self.all_weights[0][0]
+        weight = self.weight_ih_l0
         if x.dtype != weight.dtype:
             raise ValueError(
                 f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
