@@ -2,13 +2,14 @@
 
 import argparse
 
-from benchmarks import recurrent
+from benchmarks import ladder, recurrent
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True)
     recurrent.add_to(names.add_parser("recurrent", help="RNN, LSTM and GRU: training steps, inference, sweeps"))
+    ladder.add_to(names.add_parser("ladder", help="what each technique of the recurrent kernels is worth"))
     options = parser.parse_args()
     options.run(options)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.plot import draw_sweep
 from benchmarks.sides import compare
 
 CELLS = ("RNN", "LSTM", "GRU")
@@ -116,8 +117,11 @@ def run(options):
         folder = Path(options.output)
         folder.mkdir(parents=True, exist_ok=True)
         table = "\n".join([HEADER, *map(as_line, rows)]) + "\n"
-        (folder / "recurrent.md").write_text(table, encoding="utf-8")
-        (folder / "recurrent.json").write_text(json.dumps({"peak_gflops": limit, "rows": rows}, indent=1) + "\n")
+        name = "sweep" if options.sweep else "recurrent"
+        (folder / f"{name}.md").write_text(table, encoding="utf-8")
+        if options.sweep:
+            draw_sweep(rows, folder / "sweep.svg")
+        (folder / f"{name}.json").write_text(json.dumps({"peak_gflops": limit, "rows": rows}, indent=1) + "\n")
 
 
 def add_to(parser):
@@ -126,4 +130,4 @@ def add_to(parser):
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--sweep", action="store_true", help="hidden sizes, batches, lengths and layers instead")
     parser.add_argument("--only", default="", help="cases whose cell and name contain this text")
-    parser.add_argument("--output", help="a folder for recurrent.md and recurrent.json")
+    parser.add_argument("--output", help="a folder for the table, its data as JSON, and the sweep's picture")
