@@ -16,8 +16,8 @@ LIBRARIES = ("torch", "metagrad")
 class Side:
     """One library in a process of its own."""
 
-    def __init__(self, library):
-        code = f"from benchmarks.work import serve; serve({library!r})"
+    def __init__(self, library, module="benchmarks.work"):
+        code = f"from {module} import serve; serve({library!r})"
         root = Path(__file__).parent.parent
         env = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
         self.process = subprocess.Popen(

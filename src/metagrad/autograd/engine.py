@@ -130,7 +130,7 @@ def _roots(tensors: list[Any], grads: Any, create_graph: bool) -> list[tuple[Any
                     "(.sum() or .mean()), or pass the gradient of the loss with respect to it"
                 )
             g = np.ones_like(x.array)
-        elif tuple(g.shape) != tuple(x.shape):
+        elif unwrap(g).shape != x.array.shape:
             raise RuntimeError(
                 f"the gradient's shape must be the tensor's: got {tuple(g.shape)} for a tensor of {tuple(x.shape)}"
             )

@@ -108,6 +108,8 @@ _new = object.__new__
 
 def as_array(value: Any) -> Array:
     """An op's result as an array: NumPy turns 0-d results into scalars, and this is where that stops."""
+    if value.__class__ is np.ndarray:
+        return value
     return np.asarray(value) if isinstance(value, (np.generic, int, float, complex)) else value
 
 

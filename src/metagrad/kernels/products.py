@@ -14,7 +14,7 @@ import numpy as np
 from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads, run_together
 
 Array = Any
-_BLAS_USES_THREADS = 250_000  # multiplications from which OpenBLAS would start its threads
+_BLAS_USES_THREADS = 1 << 18  # multiplications above which OpenBLAS would start its threads
 _WORTH_CUTTING = 8_000_000  # multiplications that outweigh the handing over
 
 
@@ -27,7 +27,7 @@ def product(a: Array, b: Array) -> Array:
     if a.__class__ is not np.ndarray or b.__class__ is not np.ndarray or a.ndim != 2 or b.ndim != 2:
         return np.matmul(a, b)
     work = a.shape[0] * a.shape[1] * b.shape[1]
-    if work < _BLAS_USES_THREADS or a.dtype.kind != "f" or get_num_threads() == 1 or not can_hold_blas():
+    if work <= _BLAS_USES_THREADS or a.dtype.kind != "f" or get_num_threads() == 1 or not can_hold_blas():
         return np.matmul(a, b)
     if work < _WORTH_CUTTING:
         with blas_on_one_thread():

@@ -73,9 +73,14 @@ class Gather(Function):
 def add_rows(y: Array, rows: Array, x: Array) -> None:
     """y[rows[i]] = Σ of the x[i] with the same row, for y that is 0 there; rows (n), y (R, *), x (n, *).
 
-    Sorting puts equal rows side by side; ``np.add.reduceat`` then adds each run, several times faster than ``np.add.at``
-    does it one row at a time.
+    If no row comes twice, storing is enough. Else sorting puts equal rows side by side; ``np.add.reduceat`` then adds each
+    run, several times faster than ``np.add.at`` does it one row at a time.
     """
+    met = np.zeros(len(y), bool, like=y)
+    met[rows] = True
+    if np.count_nonzero(met) == len(rows):
+        y[rows] = x
+        return
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
     starts = np.flatnonzero(np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]]))
