@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+_NAME = "metagrad-worker"
 _lock = threading.Lock()
 _holders = 0
 _before: list[tuple[Any, int]] = []  # what the number of threads was
@@ -91,7 +92,7 @@ def _executor() -> ThreadPoolExecutor:
         if _pool is None:
             from concurrent.futures import ThreadPoolExecutor
 
-            _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix="metagrad")
+            _pool = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix=_NAME)
         return _pool
 
 
@@ -114,17 +115,24 @@ def run_in_turn(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
 
 
 def run_together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
-    """The results of several jobs; on threads of their own where there are cores and BLAS can be held back."""
+    """The results of several jobs that use BLAS; on threads of their own where there are cores and BLAS can be held back."""
     if len(jobs) == 1 or get_num_threads() == 1 or not _blas():
         return [job() for job in jobs]
     with blas_on_one_thread():
-        # In a copy of this thread's context, which holds NumPy's error state.
-        others = [_executor().submit(contextvars.copy_context().run, job) for job in jobs[1:]]
-        try:
-            first = jobs[0]()
-        finally:
-            done = [future.exception() for future in others]  # waits for all, also if the first job failed
-        for error in done:
-            if error is not None:
-                raise error
-        return [first, *[future.result() for future in others]]
+        return run_on_threads(jobs)
+
+
+def run_on_threads(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+    """The results of several jobs, the first done here and the others on threads of their own; jobs of jobs stay here."""
+    if len(jobs) <= 1 or get_num_threads() == 1 or threading.current_thread().name.startswith(_NAME):
+        return [job() for job in jobs]
+    # In a copy of this thread's context, which holds NumPy's error state.
+    others = [_executor().submit(contextvars.copy_context().run, job) for job in jobs[1:]]
+    try:
+        first = jobs[0]()
+    finally:
+        done = [future.exception() for future in others]  # waits for all, also if the first job failed
+    for error in done:
+        if error is not None:
+            raise error
+    return [first, *[future.result() for future in others]]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad import dtypes
-from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.ops.common import as_tensor, converted, operands, result_type
+from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -22,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Conj(Function):
+class Conj(Elementwise):
     """z = x*,   ∂L/∂x = (∂L/∂z)*."""
 
     def forward(self, x: Array) -> Array:
@@ -39,7 +39,7 @@ def conj(x: Any) -> Any:
     return np.conjugate(x) if x.dtype == np.complex64 or x.dtype == np.complex128 else x
 
 
-class Add(Function):
+class Add(Elementwise):
     """z = x + y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = ∂L/∂z."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -72,7 +72,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return Add.apply(*operands(input, other))
 
 
-class Sub(Function):
+class Sub(Elementwise):
     """z = x − y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -103,7 +103,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return sub(other, input, alpha=alpha)
 
 
-class Mul(Function):
+class Mul(Elementwise):
     """z = x · y,   ∂L/∂x = ∂L/∂z · y*,   ∂L/∂y = ∂L/∂z · x*   (* conjugates complex numbers)."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -130,7 +130,7 @@ def y_is_real(y: Any) -> bool:
     return isinstance(y, (int, float)) or getattr(y, "array", y).dtype.kind != "c"
 
 
-class Pow(Function):
+class Pow(Elementwise):
     """z = xʸ,   ∂L/∂x = ∂L/∂z · y xʸ⁻¹ (0 where y = 0),   ∂L/∂y = ∂L/∂z · z ln x (0 where x = 0 and y ≥ 0)."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -194,7 +194,7 @@ def square(input: Tensor) -> Tensor:
     return mul(x, x)
 
 
-class Neg(Function):
+class Neg(Elementwise):
     """z = −x,   ∂L/∂x = −∂L/∂z."""
 
     def forward(self, x: Array) -> Array:
@@ -229,7 +229,7 @@ def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Ten
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
 
 
-class Lerp(Function):
+class Lerp(Elementwise):
     """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
 
     def forward(self, x: Array, y: Array, w: Any) -> Array:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.common import as_tensor, operands
+from metagrad.ops.elementwise import Elementwise
 from metagrad.ops.rounding import Sign
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["abs", "clamp", "clamp_max", "clamp_min", "maximum", "minimum", "relu", "where"]
 
 
-class Relu(Function):
+class Relu(Elementwise):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
 
     def forward(self, x: Array) -> Array:
@@ -41,7 +41,7 @@ def relu(input: Tensor) -> Tensor:
     return Relu.apply(input)
 
 
-class Abs(Function):
+class Abs(Elementwise):
     """y = |x|,   ∂L/∂x = ∂L/∂y · sgn x (0 at 0)."""
 
     def forward(self, x: Array) -> Array:
@@ -53,7 +53,7 @@ class Abs(Function):
         return grad * Sign.on(x)
 
 
-class ComplexAbs(Function):
+class ComplexAbs(Elementwise):
     """y = |x| of complex x,   ∂L/∂x = ∂L/∂y · x / |x| (0 at 0)."""
 
     def forward(self, x: Array) -> Array:
@@ -78,7 +78,7 @@ def abs(input: Tensor) -> Tensor:
     return Abs.apply(input)
 
 
-class Clamp(Function):
+class Clamp(Elementwise):
     """y = x between two bounds, numbers or tensors;   ∂L/∂x = ∂L/∂y where x is within them, bounds included.
 
     A bound that decides gets the gradient instead; of crossed bounds the upper one decides.
@@ -135,18 +135,18 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     return clamp(input, max=max)
 
 
-class Extremum(Function):
+class Extremum(Elementwise):
     """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y, all of it at nan."""
 
     def forward(self, x: Array, y: Array, ufunc: Any, loses: Any) -> Array:
         z = ufunc(x, y)
         if any(self.needs):
             equal = np.equal(x, y)
-            self.shares = [np.where(equal, 0.5, ~loses(a, b)).astype(z.dtype) for a, b in ((x, y), (y, x))]
+            self.share_x, self.share_y = (np.where(equal, 0.5, ~loses(a, b)).astype(z.dtype) for a, b in ((x, y), (y, x)))
         return z
 
     def backward(self, grad: Any) -> Any:
-        return grad * self.shares[0], grad * self.shares[1]
+        return grad * self.share_x, grad * self.share_y
 
 
 def maximum(input: Tensor, other: Tensor) -> Tensor:
@@ -159,7 +159,7 @@ def minimum(input: Tensor, other: Tensor) -> Tensor:
     return Extremum.apply(*operands(input, other), ufunc=np.minimum, loses=np.greater)
 
 
-class Where(Function):
+class Where(Elementwise):
     """z = x where c, else y;   ∂L/∂x = ∂L/∂z where c,   ∂L/∂y = ∂L/∂z where not c, 0 elsewhere."""
 
     def forward(self, c: Array, x: Array, y: Array) -> Array:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
 from metagrad.ops.arithmetic import add, conj, mul
 from metagrad.ops.common import as_tensor, float_operands, operands
+from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["addcdiv", "div", "floor_divide", "fmod", "remainder"]
 
 
-class Div(Function):
+class Div(Elementwise):
     """z = x / y,   ∂L/∂x = ∂L/∂z / y,   ∂L/∂y = −∂L/∂z · x / y²."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -30,7 +30,7 @@ class Div(Function):
         return grad_x, -grad_x * conj(x / y) if self.needs[1] else None
 
 
-class FloorDivide(Function):
+class FloorDivide(Elementwise):
     """z = ⌊x / y⌋,   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -54,7 +54,7 @@ class TruncDivide(FloorDivide):
         return np.trunc(x / y)
 
 
-class Remainder(Function):
+class Remainder(Elementwise):
     """z = x − ⌊x/y⌋ y, with the sign of y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · ⌊x/y⌋."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -66,7 +66,7 @@ class Remainder(Function):
         return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
 
 
-class Fmod(Function):
+class Fmod(Elementwise):
     """z = x − trunc(x/y) y, with the sign of x;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · trunc(x/y)."""
 
     def forward(self, x: Array, y: Array) -> Array:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.arithmetic import conj
 from metagrad.ops.common import floating
+from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -19,7 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Exp(Function):
+class Exp(Elementwise):
     """y = eˣ,   ∂L/∂x = ∂L/∂y · y."""
 
     def forward(self, x: Array) -> Array:
@@ -42,7 +42,7 @@ def exp(input: Tensor) -> Tensor:
     return Exp.apply(floating(input))
 
 
-class Expm1(Function):
+class Expm1(Elementwise):
     """y = eˣ − 1,   ∂L/∂x = ∂L/∂y · (y + 1)."""
 
     def forward(self, x: Array) -> Array:
@@ -60,7 +60,7 @@ def expm1(input: Tensor) -> Tensor:
     return Expm1.apply(floating(input))
 
 
-class Log(Function):
+class Log(Elementwise):
     """y = ln x,   ∂L/∂x = ∂L/∂y / x."""
 
     def forward(self, x: Array) -> Array:
@@ -82,7 +82,7 @@ def log(input: Tensor) -> Tensor:
     return Log.apply(floating(input))
 
 
-class Log1p(Function):
+class Log1p(Elementwise):
     """y = ln(1 + x),   ∂L/∂x = ∂L/∂y / (1 + x)."""
 
     def forward(self, x: Array) -> Array:
@@ -99,7 +99,7 @@ def log1p(input: Tensor) -> Tensor:
     return Log1p.apply(floating(input))
 
 
-class LogBase(Function):
+class LogBase(Elementwise):
     """y = log_b x,   ∂L/∂x = ∂L/∂y / (x ln b)."""
 
     def forward(self, x: Array, ufunc: Any, base: float) -> Array:
@@ -126,7 +126,7 @@ def log10(input: Tensor) -> Tensor:
     return _logarithm(input, np.log10, 10.0)
 
 
-class Sqrt(Function):
+class Sqrt(Elementwise):
     """y = √x,   ∂L/∂x = ∂L/∂y / 2y."""
 
     def forward(self, x: Array) -> Array:
@@ -149,7 +149,7 @@ def sqrt(input: Tensor) -> Tensor:
     return Sqrt.apply(floating(input))
 
 
-class Rsqrt(Function):
+class Rsqrt(Elementwise):
     """y = 1 / √x,   ∂L/∂x = −½ ∂L/∂y · y³."""
 
     def forward(self, x: Array) -> Array:
@@ -168,7 +168,7 @@ def rsqrt(input: Tensor) -> Tensor:
     return Rsqrt.apply(floating(input))
 
 
-class Reciprocal(Function):
+class Reciprocal(Elementwise):
     """y = 1 / x,   ∂L/∂x = −∂L/∂y · y²."""
 
     def forward(self, x: Array) -> Array:

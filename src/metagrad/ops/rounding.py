@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.common import as_tensor
+from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ceil", "floor", "frac", "round", "sign", "trunc"]
 
 
-class Step(Function):
+class Step(Elementwise):
     """A function that is constant between jumps, such as floor;   ∂L/∂x = 0."""
 
     def forward(self, x: Array, ufunc: Any) -> Array:

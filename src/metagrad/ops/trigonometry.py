@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.arithmetic import conj
 from metagrad.ops.common import floating
+from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["cos", "sigmoid", "sin", "tan", "tanh"]
 
 
-class Sin(Function):
+class Sin(Elementwise):
     """y = sin x,   ∂L/∂x = ∂L/∂y · cos x."""
 
     def forward(self, x: Array) -> Array:
@@ -34,7 +34,7 @@ def sin(input: Tensor) -> Tensor:
     return Sin.apply(floating(input))
 
 
-class Cos(Function):
+class Cos(Elementwise):
     """y = cos x,   ∂L/∂x = −∂L/∂y · sin x."""
 
     def forward(self, x: Array) -> Array:
@@ -57,7 +57,7 @@ def tan(input: Tensor) -> Tensor:
     return Sin.apply(x) / Cos.apply(x)
 
 
-class Tanh(Function):
+class Tanh(Elementwise):
     """y = tanh x,   ∂L/∂x = ∂L/∂y · (1 − y²)."""
 
     def forward(self, x: Array) -> Array:
@@ -81,7 +81,7 @@ def tanh(input: Tensor) -> Tensor:
     return Tanh.apply(floating(input))
 
 
-class Sigmoid(Function):
+class Sigmoid(Elementwise):
     """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
 
     def forward(self, x: Array) -> Array:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops import choice
 from metagrad.ops import softmax as softmaxes
 from metagrad.ops.choice import where
 from metagrad.ops.common import floating
+from metagrad.ops.elementwise import Elementwise
 from metagrad.ops.sampling import rand_like
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class LogSigmoid(Function):
+class LogSigmoid(Elementwise):
     """y = ln σ(x) = min(x, 0) − ln(1 + e^−|x|),   ∂L/∂x = ∂L/∂y · (1 − e^y)."""
 
     def forward(self, x: Array) -> Array:
@@ -36,7 +36,7 @@ class LogSigmoid(Function):
         return -grad * np.expm1(y)
 
 
-class Hardtanh(Function):
+class Hardtanh(Elementwise):
     """y = x limited to [low, high],   ∂L/∂x = ∂L/∂y strictly between them, else 0."""
 
     def forward(self, x: Array, low: float, high: float) -> Array:
@@ -47,7 +47,7 @@ class Hardtanh(Function):
         return grad * self.inside
 
 
-class Elu(Function):
+class Elu(Elementwise):
     """y = x where x > 0, else α (eˣ − 1);   ∂L/∂x = ∂L/∂y where x > 0, else ∂L/∂y · α eˣ."""
 
     def forward(self, x: Array, alpha: float) -> Array:
