@@ -21,8 +21,9 @@ from metagrad.autograd.mode import (
     no_grad,
     set_grad_enabled,
 )
-from metagrad.device import device
+from metagrad.device import device, get_default_device, set_default_device
 from metagrad.dtypes import (
+    bfloat16,
     can_cast,
     complex64,
     complex128,
@@ -45,10 +46,36 @@ from metagrad.dtypes import (
     uint64,
 )
 from metagrad.dtypes import bool_ as bool
+from metagrad.dtypes import complex64 as cfloat
+from metagrad.dtypes import complex128 as cdouble
+from metagrad.dtypes import float16 as half
+from metagrad.dtypes import float32 as float
+from metagrad.dtypes import float64 as double
+from metagrad.dtypes import int16 as short
+from metagrad.dtypes import int32 as int
+from metagrad.dtypes import int64 as long
 from metagrad.kernels.threads import get_num_threads, set_num_threads
+from metagrad.layouts import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from metagrad.ops.common import result_type
 from metagrad.printing import set_printoptions
-from metagrad.random import Generator, fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from metagrad.random import (
+    Generator,
+    default_generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 from metagrad.version import __version__
 
 # The families of ops: each one's __all__ says what it has for the public.
@@ -67,18 +94,33 @@ from metagrad.ops.softmax import *
 from metagrad.ops.sorting import *
 from metagrad.ops.matmul import *
 from metagrad.ops.views import *
+from metagrad.ops.strided import *
+from metagrad.ops.reshaping import *
+from metagrad.ops.sizes import *
+from metagrad.ops.diagonals import *
+from metagrad.ops.triangles import *
 from metagrad.ops.indexing import *
 from metagrad.ops.joining import *
+from metagrad.ops.stacking import *
+from metagrad.ops.splitting import *
+from metagrad.ops.flips import *
+from metagrad.ops.grids import *
 from metagrad.ops.gathering import *
+from metagrad.ops.taking import *
+from metagrad.ops.scattering import *
 from metagrad.ops.creation import *
+from metagrad.ops.likes import *
+from metagrad.ops.ranges import *
 from metagrad.ops.sampling import *
 from metagrad.ops.noise import *
 from metagrad.ops.conversion import *
+from metagrad.tensortypes import *
+from metagrad.switches import *
 
 from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
-_LAZY: set[str] = set()
+_LAZY: set[str] = {"backends"}
 
 
 def __getattr__(name: str) -> object:

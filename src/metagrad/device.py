@@ -33,6 +33,14 @@ class device:
         self.type = name
         self.index = int(number) if number else index
 
+    def __enter__(self) -> device:
+        """``with device("cuda"):`` makes it the place of new tensors, until the end of the block."""
+        _defaults.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _defaults.pop()
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
 
@@ -46,7 +54,23 @@ class device:
         return f"device(type='{self.type}'" + (")" if self.index is None else f", index={self.index})")
 
 
+_device = device
 CPU = device("cpu")
+_defaults = [CPU]  # the default, then those of the `with` blocks we are in
+
+
+def get_default_device() -> device:
+    """Where new tensors are made unless a function is told otherwise: the CPU at first.
+
+    >>> get_default_device()
+    device(type='cpu')
+    """
+    return _defaults[-1]
+
+
+def set_default_device(device: Any) -> None:
+    """Make a device the place of new tensors; None: the CPU."""
+    _defaults[-1] = CPU if device is None else _device(device)
 
 
 @functools.cache

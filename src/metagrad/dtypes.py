@@ -75,8 +75,38 @@ class dtype:
     def __repr__(self) -> str:
         return f"metagrad.{self.name}"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    @property
+    def abbr(self) -> str:
+        """A short name: f32 for float32."""
+        return "b8" if self.name == "bool" else f"{self.dtype.kind}{8 * self.itemsize}"
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
         return of, (self.name,)
+
+
+class _Absent(dtype):
+    """A number type that NumPy does not have: programs may name it and compare with it, but make no tensors of it."""
+
+    __slots__ = ()
+    is_floating_point = is_signed = True
+    is_complex = False
+    itemsize = 2
+
+    def __init__(self, name: str) -> None:
+        self.name, self.category = name, 2
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute != "dtype":
+            raise AttributeError(attribute)
+        raise NotImplementedError(
+            f"NumPy has no {self.name}, so metagrad has no tensors of it: use float32, or float16"
+        )
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def __reduce__(self) -> str:
+        return self.name
 
 
 bool_ = dtype("bool")
@@ -84,6 +114,7 @@ uint8, uint16, uint32, uint64 = dtype("uint8"), dtype("uint16"), dtype("uint32")
 int8, int16, int32, int64 = dtype("int8"), dtype("int16"), dtype("int32"), dtype("int64")
 float16, float32, float64 = dtype("float16"), dtype("float32"), dtype("float64")
 complex64, complex128 = dtype("complex64"), dtype("complex128")
+bfloat16 = _Absent("bfloat16")
 
 ALL = (
     bool_,
@@ -150,7 +181,7 @@ def set_default_dtype(d: dtype) -> None:
     """
     global _default
     chosen = of(d)
-    if not chosen.is_floating_point:
+    if chosen.dtype.kind != "f":
         raise TypeError(f"the default dtype must be a floating-point type, got {chosen}")
     _default = chosen
 

@@ -17,12 +17,12 @@ from metagrad.ops import (
     arithmetic,
     choice,
     comparison,
-    creation,
     cumulative,
     division,
     exponential,
     extremum,
     joining,
+    likes,
     matmul,
     reduction,
     rounding,
@@ -86,11 +86,11 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
 
 
 def _zeros_like(a: Any, dtype: Any = None) -> Any:
-    return creation.zeros_like(a, dtype=dtype)
+    return likes.zeros_like(a, dtype=dtype)
 
 
 def _ones_like(a: Any, dtype: Any = None) -> Any:
-    return creation.ones_like(a, dtype=dtype)
+    return likes.ones_like(a, dtype=dtype)
 
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.device import device as Device
+
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
@@ -28,7 +30,7 @@ class Generator:
     _numpy: np.random.Generator | None
 
     def __init__(self, device: Any = "cpu") -> None:
-        self.device = device
+        self.device = Device(device)
         self.manual_seed(0x5EED)
 
     def manual_seed(self, seed: int) -> Generator:
@@ -54,6 +56,10 @@ class Generator:
     def initial_seed(self) -> int:
         """The seed of this stream."""
         return self._seed
+
+    def clone_state(self) -> Generator:
+        """A generator that goes on from where this one stands, on its own."""
+        return Generator(self.device).set_state(self.get_state())
 
     def get_state(self) -> Tensor:
         """Where the stream stands, as a tensor of bytes: ``set_state`` goes on from there."""

@@ -6,7 +6,7 @@ Each op is written once, as a function; here it becomes the method of the same n
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from metagrad.ops import (
     indexing,
     joining,
     matmul,
+    ranges,
     sampling,
 )
 from metagrad.printing import format_as, format_tensor
@@ -49,6 +50,25 @@ class Size(tuple[int, ...]):
         for extent in self:
             n *= extent
         return n
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Size: ...
+    def __getitem__(self, index: Any, /) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if index.__class__ is slice else found
+
+    def __add__(self, other: Any, /) -> Any:
+        return Size(tuple.__add__(self, other))
+
+    def __radd__(self, other: tuple[int, ...]) -> Size:
+        return Size(other + tuple(self))
+
+    def __mul__(self, times: SupportsIndex, /) -> Size:
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
 
     def __repr__(self) -> str:
         return f"metagrad.Size({list(self)})"
@@ -115,33 +135,6 @@ class Tensor(Methods):
         """Whether the numbers are in a GPU's memory."""
         return self.device.type == "cuda"
 
-    @property
-    def itemsize(self) -> int:
-        """Bytes an element takes."""
-        return int(self.array.itemsize)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes all elements take."""
-        return int(self.array.nbytes)
-
-    def element_size(self) -> int:
-        """Bytes an element takes."""
-        return int(self.array.itemsize)
-
-    def stride(self, dim: int | None = None) -> Any:
-        """How many elements lie between neighbours, in each dimension or in one."""
-        steps = tuple(s // self.array.itemsize for s in self.array.strides)
-        return steps if dim is None else steps[dim]
-
-    def is_contiguous(self, memory_format: Any = None) -> bool:
-        """Whether the elements are in order in memory."""
-        return bool(self.array.flags.c_contiguous)
-
-    def data_ptr(self) -> int:
-        """The address of the first element."""
-        return int(self.array.__array_interface__["data"][0])
-
     # ------------------------------------------------ its place in the graph
 
     @property
@@ -151,7 +144,7 @@ class Tensor(Methods):
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        self.array = creation.to_array(value)
+        self.array, self._view = creation.to_array(value), None
         self._version = [self._version[0] + 1]
 
     @property
@@ -185,6 +178,11 @@ class Tensor(Methods):
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called."""
         return self.grad_fn is not None and self.grad_fn.keeps_grad is not None
+
+    @property
+    def output_nr(self) -> int:
+        """Which of its op's results this tensor is."""
+        return getattr(self.grad_fn, "index", 0)
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
         """Call ``hook(grad)`` when this tensor's gradient has been computed; what it returns, if anything, replaces it."""
@@ -244,6 +242,12 @@ class Tensor(Methods):
             raise TypeError("iteration over a 0-d tensor")
         return iter(joining.unbind(self))
 
+    def __reversed__(self) -> Tensor:
+        return joining.flip(self, 0) if self.array.ndim else self
+
+    def __delitem__(self, index: Any) -> None:
+        raise TypeError("Tensor does not support deleting items: select what is to stay")
+
     def __contains__(self, element: Any) -> bool:
         return bool(np.any(np.equal(self.array, element.array if isinstance(element, Variable) else element)))
 
@@ -295,7 +299,7 @@ class Tensor(Methods):
     empty = staticmethod(creation.empty)
     full = staticmethod(creation.full)
     eye = staticmethod(creation.eye)
-    arange = staticmethod(creation.arange)
+    arange = staticmethod(ranges.arange)
     rand = staticmethod(sampling.rand)
     randn = staticmethod(sampling.randn)
     randint = staticmethod(sampling.randint)

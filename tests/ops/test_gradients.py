@@ -21,6 +21,7 @@ EXTRA = {
     "contiguous": (lambda a: a.t().contiguous(), SMOOTH),
     "div rounded": (lambda a, b: metagrad.div(a, b, rounding_mode="floor") + a, SMOOTH, floats(3, 4, positive=True)),
     "dot": (metagrad.dot, floats(4), floats(4)),
+    "drawn": (lambda a: metagrad.bernoulli(a.sigmoid()) + a, SMOOTH),
     "dropout": (lambda a: F.dropout(a, 0.5, training=True), SMOOTH),
     "expand_as": (lambda a, b: a.expand_as(b), floats(4), SMOOTH),
     "fill": (lambda a: (a * 1).fill_diagonal_(2.0), floats(3, 3)),

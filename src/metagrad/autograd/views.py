@@ -18,7 +18,7 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.function import Function, next_order
 from metagrad.autograd.mode import enable_grad, mode
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -30,10 +30,17 @@ _new = object.__new__
 class View:
     """How a tensor is a view: of which base, by which path, and the version for which its node was made."""
 
-    __slots__ = ("base", "path", "recorded", "seen")
+    __slots__ = ("_base", "path", "recorded", "seen")
 
     def __init__(self, base: Variable, path: tuple[Step, ...], recorded: bool) -> None:
-        self.base, self.path, self.recorded, self.seen = base, path, recorded, base._version[0]
+        self._base, self.path, self.recorded, self.seen = base, path, recorded, base._version[0]
+
+    @property
+    def base(self) -> Variable:
+        """The tensor the path starts from: should it have been reshaped in place since, its former self."""
+        if self._base._view is not None:
+            self._base = self._base._view.base
+        return self._base
 
     def refresh(self, view: Variable) -> None:
         """Bring the view's node up to date with its base."""
@@ -95,6 +102,19 @@ def walk(path: tuple[Step, ...], x: Any) -> Any:
     return x
 
 
+def cleared(x: Any, path: tuple[Step, ...]) -> Any:
+    """``x``, in order in memory, with zeros written into the region at the end of ``path``."""
+    region = walk(path, x)
+    if shares_memory(unwrap(region), unwrap(x)):
+        region[...] = 0
+    else:  # as_strided cannot make a view of an array laid out otherwise than its own: find the elements by number
+        numbers = np.arange(1, unwrap(x).size + 1, like=unwrap(x)).reshape(tuple(x.shape))
+        found = walk(path, numbers)
+        found = found[found > 0] - 1  # 0 is memory that x does not show
+        x.reshape(-1)[wrap(found) if isinstance(x, Variable) else found] = 0
+    return x
+
+
 class WriteThrough(Function):
     """y = x with the region at the end of ``path`` replaced by v;   ∂L/∂x = ∂L/∂y outside the region, ∂L/∂v inside."""
 
@@ -102,13 +122,9 @@ class WriteThrough(Function):
 
     def backward(self, grad: Any) -> Any:
         inside = walk(self.path, grad)
-        if isinstance(grad, Variable):
-            outside = grad.clone()  # type: ignore[attr-defined]
-            walk(self.path, outside).zero_()
-            return outside, inside
-        outside = grad.copy()
-        walk(self.path, outside)[...] = 0
-        return outside, inside.copy()
+        if not isinstance(grad, Variable):
+            return cleared(grad.copy(), self.path), inside.copy()
+        return cleared(grad.clone(), self.path), inside  # type: ignore[attr-defined]
 
 
 class Overwrite(Function):
@@ -154,8 +170,8 @@ def write(target: Any, result: Any) -> Any:
     return target
 
 
-def check_writable(target: Any) -> None:
-    """Raise if writing to ``target`` in place would be an error, whatever is written."""
+def check_history(target: Any) -> None:
+    """Raise if changing ``target`` in place would change the history of a leaf that requires grad."""
     if mode.grad:
         if target.is_leaf and target.requires_grad:
             raise RuntimeError(
@@ -168,6 +184,11 @@ def check_writable(target: Any) -> None:
                 "a view of a leaf tensor that requires grad is being used in an in-place operation: put it under "
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
             )
+
+
+def check_writable(target: Any) -> None:
+    """Raise if writing to ``target`` in place would be an error, whatever is written."""
+    check_history(target)
     flags = getattr(target.array, "flags", None)
     if flags is not None and not flags.writeable:
         raise RuntimeError(

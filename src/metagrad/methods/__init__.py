@@ -6,13 +6,14 @@ Each op is written once, as a function in ``ops/``; here it gets its name as a m
 from metagrad.methods.comparison import Comparison
 from metagrad.methods.conversions import Conversions
 from metagrad.methods.elementwise import Elementwise
+from metagrad.methods.memory import Memory
 from metagrad.methods.parts import Parts
 from metagrad.methods.products import Products
 from metagrad.methods.reductions import Reductions
 from metagrad.methods.shapes import Shapes
 
 
-class Methods(Elementwise, Comparison, Reductions, Products, Shapes, Parts, Conversions):
+class Methods(Elementwise, Comparison, Reductions, Products, Shapes, Parts, Conversions, Memory):
     """What ``Tensor`` inherits its methods from."""
 
     __slots__ = ()

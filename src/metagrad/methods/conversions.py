@@ -6,7 +6,7 @@ from typing import Any
 
 from metagrad import dtypes
 from metagrad.autograd.variable import Variable
-from metagrad.ops import conversion, creation, inplace, sampling
+from metagrad.ops import conversion, filling, inplace, likes, sampling
 
 
 class Conversions(Variable):
@@ -23,6 +23,7 @@ class Conversions(Variable):
     float = conversion.converter(dtypes.float32)
     double = conversion.converter(dtypes.float64)
     half = conversion.converter(dtypes.float16)
+    bfloat16 = conversion.converter(dtypes.bfloat16)
     long = conversion.converter(dtypes.int64)
     int = conversion.converter(dtypes.int32)
     short = conversion.converter(dtypes.int16)
@@ -33,22 +34,33 @@ class Conversions(Variable):
     cdouble = conversion.converter(dtypes.complex128)
 
     # new tensors in this one's image
-    new_zeros = creation.new_zeros
-    new_ones = creation.new_ones
-    new_empty = creation.new_empty
-    new_full = creation.new_full
-    new_tensor = creation.new_tensor
+    new_zeros = likes.new_zeros
+    new_ones = likes.new_ones
+    new_empty = likes.new_empty
+    new_full = likes.new_full
+    new_tensor = likes.new_tensor
+    new_empty_strided = likes.new_empty_strided
+    new = likes.new
+
+    # samples with the tensor's elements as parameters
+    bernoulli = sampling.bernoulli
+    multinomial = sampling.multinomial
 
     # in place
     copy_ = inplace.copy_
     fill_ = inplace.fill_
     zero_ = inplace.zero_
     fill_diagonal_ = inplace.fill_diagonal_
-    uniform_ = sampling.uniform_
-    normal_ = sampling.normal_
-    bernoulli_ = sampling.bernoulli_
-    exponential_ = sampling.exponential_
-    random_ = sampling.random_
+    uniform_ = filling.uniform_
+    normal_ = filling.normal_
+    bernoulli_ = filling.bernoulli_
+    exponential_ = filling.exponential_
+    random_ = filling.random_
+    cauchy_ = filling.cauchy_
+    geometric_ = filling.geometric_
+    log_normal_ = filling.log_normal_
+    apply_ = inplace.apply_
+    map_ = inplace.map_
 
     @property
     def real(self) -> Any:

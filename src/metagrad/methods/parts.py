@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from metagrad.autograd.variable import Variable
-from metagrad.ops import gathering, indexing, joining, sorting
+from metagrad.ops import choice, flips, gathering, indexing, joining, scattering, sorting, splitting, taking
 from metagrad.ops.inplace import in_place
 
 
@@ -18,8 +20,14 @@ class Parts(Variable):
     index_put_ = indexing.index_put_
     split = joining.split
     chunk = joining.chunk
+    unsafe_split, unsafe_chunk = splitting.unsafe_split, splitting.unsafe_chunk
+    split_with_sizes = splitting.split_with_sizes
+    unsafe_split_with_sizes = splitting.unsafe_split_with_sizes
+    tensor_split = splitting.tensor_split
+    hsplit, vsplit, dsplit = splitting.hsplit, splitting.vsplit, splitting.dsplit
     unbind = joining.unbind
     flip = joining.flip
+    fliplr, flipud, rot90 = flips.fliplr, flips.flipud, flips.rot90
     roll = joining.roll
     repeat = joining.repeat
     tile = joining.tile
@@ -33,12 +41,35 @@ class Parts(Variable):
     masked_select = gathering.masked_select
     nonzero = gathering.nonzero
     argwhere = gathering.argwhere
+    narrow_copy = indexing.narrow_copy
+    take = taking.take
+    take_along_dim = taking.take_along_dim
+    repeat_interleave = taking.repeat_interleave
+    nonzero_static = taking.nonzero_static
+    index_add = scattering.index_add
+    index_copy = scattering.index_copy
+    index_fill = scattering.index_fill
+    put = scattering.put
+    masked_scatter = scattering.masked_scatter
+    select_scatter = scattering.select_scatter
+    slice_scatter = scattering.slice_scatter
+    diagonal_scatter = scattering.diagonal_scatter
+    as_strided_scatter = scattering.as_strided_scatter
     sort = sorting.sort
     argsort = sorting.argsort
     topk = sorting.topk
     unique = sorting.unique
 
+    def where(self, condition: Any, y: Any) -> Any:
+        """This tensor's elements where the condition holds, those of ``y`` elsewhere."""
+        return choice.where(condition, self, y)
+
     # in place
     masked_fill_ = in_place(gathering.masked_fill)
     scatter_ = in_place(gathering.scatter)
     scatter_add_ = in_place(gathering.scatter_add)
+    index_add_ = in_place(scattering.index_add)
+    index_copy_ = in_place(scattering.index_copy)
+    index_fill_ = in_place(scattering.index_fill)
+    put_ = in_place(scattering.put)
+    masked_scatter_ = in_place(scattering.masked_scatter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops import creation, views
+from metagrad.ops import diagonals, reshaping, sizes, strided, triangles, views
 from metagrad.ops.inplace import in_place
 
 
@@ -22,7 +22,8 @@ class Shapes(Variable):
     unflatten = views.unflatten
     ravel = views.ravel
     permute = views.permute
-    transpose = swapaxes = swapdims = views.transpose
+    transpose = swapdims = views.transpose
+    swapaxes = views.swapaxes
     t = views.t
     movedim = moveaxis = views.movedim
     squeeze = views.squeeze
@@ -32,11 +33,28 @@ class Shapes(Variable):
     broadcast_to = views.broadcast_to
     diagonal = views.diagonal
     detach = views.detach
-    tril = creation.tril
-    triu = creation.triu
+    adjoint = views.adjoint
+    tril = triangles.tril
+    triu = triangles.triu
+    diag = diagonals.diag
+    diag_embed = diagonals.diag_embed
+    diagflat = diagonals.diagflat
+    as_strided = strided.as_strided
+    unfold = strided.unfold
+    sum_to_size = sizes.sum_to_size
+    is_same_size = sizes.is_same_size
+    is_signed = sizes.is_signed
 
     # in place
-    tril_, triu_ = in_place(creation.tril), in_place(creation.triu)
+    tril_, triu_ = in_place(triangles.tril), in_place(triangles.triu)
+    squeeze_ = reshaping.squeeze_
+    unsqueeze_ = reshaping.unsqueeze_
+    transpose_ = swapaxes_ = swapdims_ = reshaping.transpose_
+    t_ = reshaping.t_
+    as_strided_ = reshaping.as_strided_
+    resize_ = reshaping.resize_
+    resize_as_ = reshaping.resize_as_
+    set_ = reshaping.set_
 
     @property
     def T(self) -> Any:
@@ -46,4 +64,16 @@ class Shapes(Variable):
     @property
     def mT(self) -> Any:
         """The last two dimensions swapped. A view."""
-        return views.transpose(self, -2, -1)  # type: ignore[arg-type]
+        return views.matrices_transposed(self, "mT")  # type: ignore[arg-type]
+
+    @property
+    def H(self) -> Any:
+        """The conjugate transpose of a matrix."""
+        if self.array.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.array.ndim}-D tensor.")
+        return views.adjoint(self)  # type: ignore[arg-type]
+
+    @property
+    def mH(self) -> Any:
+        """The conjugate transpose of each matrix: the last two dimensions."""
+        return views.adjoint(self)  # type: ignore[arg-type]

@@ -179,6 +179,15 @@ def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple([n if n.__class__ is int else _as_int(n) for n in size])
 
 
+def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any, ...]:
+    """The arguments of a function that takes ``f(2, 3)``, ``f((2, 3))`` or, by its name, ``f(name=(2, 3))``."""
+    if not named:
+        return args
+    if args or set(named) != {name}:
+        raise TypeError(f"expected either ints or {name}=, got {len(args)} arguments and {sorted(named)}")
+    return (named[name],)
+
+
 _numpy_names = {"axis": "dim", "keepdims": "keepdim"}
 
 

@@ -12,7 +12,7 @@ from metagrad.autograd.variable import Array, Variable
 from metagrad.device import CPU, move, of_array
 from metagrad.device import device as Device
 from metagrad.ops.common import as_tensor, cast_to
-from metagrad.ops.joining import clone
+from metagrad.ops.joining import clone, contiguous
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -64,25 +64,39 @@ def to(
         out = Move.apply(out, to=where)
     if kind is not None:
         out = cast_to(out, kind)
+    if memory_format is not None:
+        out = contiguous(out, memory_format)
     return clone(out) if copy and out is input else out
 
 
+type_names = {
+    "FloatTensor": "float32",
+    "DoubleTensor": "float64",
+    "HalfTensor": "float16",
+    "LongTensor": "int64",
+    "IntTensor": "int32",
+    "ShortTensor": "int16",
+    "CharTensor": "int8",
+    "ByteTensor": "uint8",
+    "BoolTensor": "bool",
+    "ComplexFloatTensor": "complex64",
+    "ComplexDoubleTensor": "complex128",
+}
+_names_of_types = {kind: name for name, kind in type_names.items()}
+
+
 def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """The tensor in another dtype; without an argument, the name of its class in PyTorch's style."""
+    """The tensor in another dtype, given as such or as ``FloatTensor`` or its name; without one, the name of its own.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).type(), metagrad.tensor([1, 2]).type("metagrad.FloatTensor")
+    ('metagrad.LongTensor', tensor([1., 2.]))
+    """
     if dtype is None:
-        names = {
-            "float32": "Float",
-            "float64": "Double",
-            "float16": "Half",
-            "int64": "Long",
-            "int32": "Int",
-            "int16": "Short",
-            "int8": "Char",
-            "uint8": "Byte",
-            "bool": "Bool",
-        }
-        return f"metagrad.{names.get(input.dtype.name, input.dtype.name)}Tensor"
-    return cast_to(input, dtypes.of(dtype))
+        return f"metagrad.{_names_of_types.get(input.dtype.name, input.dtype.name + 'Tensor')}"
+    if isinstance(dtype, str):
+        dtype = type_names.get(dtype.rpartition(".")[2], dtype)
+    return cast_to(input, dtypes.of(getattr(dtype, "dtype", dtype)))
 
 
 def type_as(input: Tensor, other: Tensor) -> Tensor:

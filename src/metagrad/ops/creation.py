@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
+import functools
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +12,17 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.device import device as Device
-from metagrad.device import move
-from metagrad.ops.choice import Where
+from metagrad.device import get_default_device, move
+from metagrad.layouts import check_layout, contiguous_format, inverse
 from metagrad.ops.common import shape_of
+from metagrad.ops.out import store
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like",
-    "linspace", "ones", "ones_like", "scalar_tensor", "tensor", "tril", "triu", "zeros", "zeros_like",
+    "as_tensor", "asarray", "empty", "empty_permuted", "eye", "from_dlpack", "from_numpy", "frombuffer", "full", "ones",
+    "scalar_tensor", "tensor", "zeros",
 ]  # fmt: skip
 
 
@@ -30,16 +32,50 @@ def finished(array: Array, dtype: Any = None, device: Any = None, requires_grad:
         array = array.astype(dtypes.of(dtype).dtype, copy=False)
     if device is not None:
         array = move(array, Device(device))
+    elif isinstance(array, np.ndarray):  # one on a GPU stays there
+        array = move(array, get_default_device())
     out = wrap(array)
     if requires_grad:
         out.requires_grad = True
     return out
 
 
-def _depth(data: Any) -> tuple[int, ...]:
-    """The shape of nested lists, checked: rows of different lengths are an error."""
+def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
+    """A function that makes tensors, of one that makes arrays: it also takes ``out``, ``device``, ``requires_grad``.
+
+    ``layout`` and ``pin_memory`` are accepted: metagrad has one layout, and no memory to pin. With ``out``, its dtype is
+    the default.
+    """
+
+    @functools.wraps(function)
+    def made(
+        *args: Any,
+        out: Any = None,
+        dtype: Any = None,
+        layout: Any = None,
+        device: Any = None,
+        pin_memory: bool = False,
+        requires_grad: bool = False,
+        **kwargs: Any,
+    ) -> Tensor:
+        if layout is not None:
+            check_layout(layout)
+        if out is None:
+            return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
+        if dtype is not None and dtypes.of(dtype) != out.dtype:
+            raise RuntimeError(f"dtype {dtypes.of(dtype)} does not match dtype of out parameter ({out.dtype})")
+        return store(wrap(function(*args, dtype=out.dtype, **kwargs)), out)  # type: ignore[no-any-return]
+
+    return made
+
+
+# ------------------------------------------------ from data
+
+
+def _survey(data: Any, found: set[Any]) -> tuple[int, ...]:
+    """The shape of nested lists, checked: rows of different lengths are an error. ``found``: the kinds of their items."""
     if isinstance(data, (list, tuple)):
-        inner = [_depth(d) for d in data]
+        inner = [_survey(d, found) for d in data]
         for i, shape in enumerate(inner):
             if shape != inner[0]:
                 raise ValueError(
@@ -47,7 +83,13 @@ def _depth(data: Any) -> tuple[int, ...]:
                     f"shape {shape} at position {i}: pad them first (metagrad.nn.utils.rnn.pad_sequence)"
                 )
         return (len(data), *(inner[0] if inner else ()))
-    return tuple(np.shape(unwrap(data)))
+    kind = data.__class__
+    if kind is float or kind is int or kind is bool:
+        found.add(kind)
+        return ()
+    data = unwrap(data)
+    found.add(getattr(data, "dtype", kind))
+    return tuple(np.shape(data))
 
 
 def _plain(data: Any) -> Any:
@@ -68,10 +110,13 @@ def to_array(data: Any, dtype: Any = None) -> Array:
     else:
         if isinstance(data, (range, memoryview, bytes, bytearray)):
             data = list(data)
-        _depth(data)
+        kinds: set[Any] = set()
+        _survey(data, kinds)
         array = np.asarray(_plain(data))
-        if dtype is None and not isinstance(data, np.generic):
-            array = _inferred(array, data)
+        if dtype is None and array.dtype.kind in "biufc":
+            array = array.astype(_inferred(kinds, array).dtype, copy=False)
+        elif dtype is not None and array.dtype.kind in "iuO":
+            _check_range(array, dtypes.of(dtype))
     if array.dtype == object or array.dtype.kind in "USMmV":
         raise (RuntimeError if array.dtype == object else TypeError)(
             f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
@@ -79,21 +124,30 @@ def to_array(data: Any, dtype: Any = None) -> Array:
     return array.astype(dtypes.of(dtype or array.dtype).dtype, copy=False)
 
 
-def _inferred(array: Array, data: Any) -> Array:
-    if array.size == 0 and not _holds_arrays(data):
-        return array.astype(dtypes.get_default_dtype().dtype)
-    if array.dtype.kind == "f" and not _holds_arrays(data):
-        return array.astype(dtypes.get_default_dtype().dtype)
-    if array.dtype.kind == "c" and not _holds_arrays(data):
-        return array.astype(dtypes.get_default_dtype().to_complex().dtype)
-    return array
+_python_numbers: dict[Any, Callable[[], dtypes.dtype]] = {
+    bool: lambda: dtypes.bool_,
+    int: lambda: dtypes.int64,
+    float: lambda: dtypes.get_default_dtype(),
+    complex: lambda: dtypes.get_default_dtype().to_complex(),
+}
 
 
-def _holds_arrays(data: Any) -> bool:
-    """Whether nested lists contain arrays or tensors, which have a dtype of their own."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return isinstance(data, (Variable, np.ndarray, np.generic))
+def _inferred(kinds: set[Any], array: Array) -> dtypes.dtype:
+    """The dtype of items of these kinds: arrays and tensors have their own, Python's numbers the default of their type."""
+    if array.dtype == np.uint64 and int in kinds:
+        raise ValueError("an integer does not fit in int64: give a dtype, metagrad.uint64 or a floating-point one")
+    own = [_python_numbers[k]() if k in _python_numbers else dtypes.of(k) for k in kinds]
+    return functools.reduce(dtypes.promote_types, own) if own else dtypes.get_default_dtype()
+
+
+def _check_range(array: Array, kind: dtypes.dtype) -> None:
+    """Raise if an integer does not fit in an integer dtype; negative ones wrap around in an unsigned one."""
+    if kind.category == 1 and array.size:
+        limits = np.iinfo(kind.dtype)
+        if array.max() > limits.max or array.min() < (limits.min or -int(limits.max) - 1):
+            raise RuntimeError(
+                f"value cannot be converted to type {kind} without overflow: {array.max()} or {array.min()}"
+            )
 
 
 def tensor(
@@ -127,7 +181,29 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     return finished(to_array(data, dtype), None, device)
 
 
-asarray = as_tensor
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
+) -> Any:
+    """``obj`` as a tensor. copy: True always copies, False raises where that cannot be avoided, None avoids it if it can.
+
+    requires_grad: that of ``obj`` if None; False detaches.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1.0])
+    >>> metagrad.asarray(x) is x, metagrad.asarray(x, copy=True) is x
+    (True, False)
+    """
+    found = as_tensor(obj, dtype, device)
+    shared = np.may_share_memory(unwrap(found), unwrap(obj)) if hasattr(unwrap(obj), "__array_function__") else False
+    if copy is False and not shared:
+        raise ValueError(
+            f"asarray(copy=False): memory cannot be shared with {type(obj).__name__} of another dtype or device"
+        )
+    if copy and shared:
+        found = found.clone()
+    if requires_grad:
+        return found.requires_grad_()
+    return found.detach() if requires_grad is False and found.requires_grad else found
 
 
 def from_numpy(ndarray: Any) -> Tensor:
@@ -152,11 +228,64 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return wrap(np.from_dlpack(ext_tensor))
 
 
-def _float(dtype: Any) -> Any:
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A vector that shares memory with bytes, from ``offset`` on: ``count`` numbers, or as many as there are.
+
+    >>> import metagrad
+    >>> metagrad.frombuffer(bytearray([1, 0, 2, 0]), dtype=metagrad.int16)
+    tensor([1, 2], dtype=metagrad.int16)
+    """
+    kind, length = dtypes.of(dtype), memoryview(buffer).nbytes
+    rest = length - offset
+    if not length or not count or not 0 <= offset < length:
+        raise ValueError(f"frombuffer: {length} bytes, count {count} and offset {offset} leave nothing to read")
+    if (count < 0 and rest % kind.itemsize) or count * kind.itemsize > rest:
+        raise ValueError(
+            f"frombuffer: {rest} bytes after offset {offset} are not {'whole' if count < 0 else count} numbers of "
+            f"{kind.itemsize} bytes ({kind})"
+        )
+    out = wrap(np.frombuffer(buffer, kind.dtype, count, offset))
+    out.requires_grad = requires_grad
+    return out
+
+
+# ------------------------------------------------ from nothing
+
+
+def kind_or_default(dtype: Any) -> dtypes.dtype:
+    """A dtype, or the default one."""
     return dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
 
 
-def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+def extents(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
+    """A shape given as ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))``, checked."""
+    unknown = set(named) - {"size", "names", "memory_format"}
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}")
+    if not size and "size" not in named:
+        raise TypeError("missing 1 required argument: size")
+    shape = shape_of((named["size"],) if "size" in named else size)
+    if min((*shape, 0)) < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
+    return shape
+
+
+def fitting(value: Any, kind: dtypes.dtype) -> Any:
+    """A number as one of this dtype; raises if it does not fit. Negative integers wrap around in an unsigned dtype."""
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, complex) and kind.category < 3:
+        raise RuntimeError(f"value cannot be converted to type {kind}: it is complex, {value}")
+    if kind.category != 1:
+        return value
+    if not math.isfinite(value):
+        raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
+    number = np.asarray(int(value))
+    _check_range(number, kind)
+    return number.astype(kind.dtype)[()]
+
+
+@factory
+def zeros(*size: Any, dtype: Any = None, **named: Any) -> Array:
     """Zeros, in the default dtype unless told otherwise.
 
     >>> import metagrad
@@ -164,211 +293,58 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return finished(np.zeros(_size(size, options), _float(dtype).dtype), None, device, requires_grad)
+    return np.zeros(extents(size, named), kind_or_default(dtype).dtype)
 
 
-def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+@factory
+def ones(*size: Any, dtype: Any = None, **named: Any) -> Array:
     """Ones, in the default dtype unless told otherwise."""
-    return finished(np.ones(_size(size, options), _float(dtype).dtype), None, device, requires_grad)
+    return np.ones(extents(size, named), kind_or_default(dtype).dtype)
 
 
-def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any) -> Tensor:
+@factory
+def empty(*size: Any, dtype: Any = None, memory_format: Any = contiguous_format, **named: Any) -> Array:
     """Memory as it was found: to be filled before it is read."""
-    return finished(np.empty(_size(size, options), _float(dtype).dtype), None, device, requires_grad)
+    shape = extents(size, named)
+    return _permuted(shape, memory_format.order_of(len(shape)), kind_or_default(dtype))
 
 
-def _size(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
-    shape = shape_of((named["size"],) if "size" in named else size)
-    unknown = set(named) - {"size", "layout", "pin_memory", "memory_format", "out"}
-    if unknown:
-        raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}")
-    if builtins.any(n < 0 for n in shape):
-        raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
-    return shape
+@factory
+def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None) -> Array:
+    """Unfilled memory in which ``physical_layout`` lists the dimensions from the widest steps to the narrowest.
+
+    >>> import metagrad
+    >>> metagrad.empty_permuted((2, 3), (1, 0)).stride()
+    (1, 2)
+    """
+    shape, order = extents((size,), {}), shape_of((physical_layout,))
+    if sorted(order) != list(range(len(shape))):
+        raise RuntimeError(f"physical_layout must name each of the {len(shape)} dimensions once, got {order}")
+    return _permuted(shape, order, kind_or_default(dtype))
 
 
-def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
+def _permuted(shape: tuple[int, ...], order: tuple[int, ...], kind: dtypes.dtype) -> Array:
+    return np.empty([shape[d] for d in order], kind.dtype).transpose(inverse(order))
+
+
+@factory
+def full(size: Any, fill_value: Any, *, dtype: Any = None, **named: Any) -> Array:
     """One number everywhere; its own dtype unless told otherwise."""
-    kind = (
-        dtypes.of_scalar(unwrap(fill_value).item() if isinstance(fill_value, Variable) else fill_value)
-        if dtype is None
-        else dtypes.of(dtype)
-    )
-    return finished(np.full(_size((size,), options), unwrap(fill_value), kind.dtype), None, device, requires_grad)
+    value = fill_value.item() if hasattr(fill_value, "item") else fill_value
+    kind = dtypes.of_scalar(value) if dtype is None else dtypes.of(dtype)
+    return np.full(extents((size,), named), fitting(value, kind), kind.dtype)
 
 
-def _like(function: Any, input: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    array = function(input.array, dtype=None if dtype is None else dtypes.of(dtype).dtype)
-    return finished(array, None, device, requires_grad)
-
-
-def zeros_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
-    """Zeros with the shape and dtype of another tensor."""
-    return _like(np.zeros_like, input, dtype, device, requires_grad)
-
-
-def ones_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
-    """Ones with the shape and dtype of another tensor."""
-    return _like(np.ones_like, input, dtype, device, requires_grad)
-
-
-def empty_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
-    """Unfilled memory with the shape and dtype of another tensor."""
-    return _like(np.empty_like, input, dtype, device, requires_grad)
-
-
-def full_like(
-    input: Tensor,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:
-    """One number everywhere, with the shape and dtype of another tensor."""
-    return _like(lambda a, dtype: np.full_like(a, unwrap(fill_value), dtype=dtype), input, dtype, device, requires_grad)
-
-
-def new_zeros(
-    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
-    """Zeros of any shape with this tensor's dtype and device."""
-    return new_full(input, _size(size, options), 0, dtype=dtype, device=device, requires_grad=requires_grad)
-
-
-def new_ones(
-    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
-    """Ones of any shape with this tensor's dtype and device."""
-    return new_full(input, _size(size, options), 1, dtype=dtype, device=device, requires_grad=requires_grad)
-
-
-def new_empty(
-    input: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
-    """Unfilled memory of any shape with this tensor's dtype and device."""
-    kind = input.dtype if dtype is None else dtypes.of(dtype)
-    return finished(np.empty(_size(size, options), kind.dtype, like=input.array), None, device, requires_grad)
-
-
-def new_full(
-    input: Tensor,
-    size: Any,
-    fill_value: Any,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:
-    """One number everywhere, in any shape, with this tensor's dtype and device."""
-    kind = input.dtype if dtype is None else dtypes.of(dtype)
-    array = np.full(_size((size,), options), unwrap(fill_value), kind.dtype, like=input.array)
-    return finished(array, None, device, requires_grad)
-
-
-def new_tensor(
-    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
-    """``tensor(data)`` with this tensor's dtype and device."""
-    return tensor(data, dtype=input.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
-
-
-def arange(
-    start: Any,
-    end: Any = None,
-    step: Any = 1,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:
-    """The numbers from ``start`` to ``end`` (excluded) in steps of ``step``; ``arange(n)`` counts from 0.
-
-    int64 if all three are integers, else the default dtype.
-
-    >>> import metagrad
-    >>> metagrad.arange(1, 2, 0.5)
-    tensor([1.0000, 1.5000])
-    """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (unwrap(v).item() if isinstance(v, (Variable, np.generic)) else v for v in (start, end, step))
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    if (end - start) * step < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    whole = builtins.all(isinstance(v, int) for v in (start, end, step))
-    kind = dtypes.of(dtype) if dtype is not None else dtypes.int64 if whole else dtypes.get_default_dtype()
-    count = math.ceil((end - start) / step)
-    array = np.arange(count) * step + start  # each from its index, so that rounding does not pile up
-    return finished(array.astype(kind.dtype), None, device, requires_grad)
-
-
-def linspace(
-    start: Any,
-    end: Any,
-    steps: int,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:
-    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
-
-    >>> import metagrad
-    >>> metagrad.linspace(0, 1, 3)
-    tensor([0.0000, 0.5000, 1.0000])
-    """
-    if steps < 0:
-        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
-    return finished(
-        np.linspace(unwrap(start), unwrap(end), steps, dtype=_float(dtype).dtype), None, device, requires_grad
-    )
-
-
-def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
+@factory
+def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Array:
     """The n × m matrix with ones on the diagonal, zeros elsewhere."""
     if n < 0 or (m is not None and m < 0):
         raise RuntimeError(f"eye: the numbers of rows and columns must not be negative, got {n} and {m}")
-    return finished(np.eye(n, m, dtype=_float(dtype).dtype), None, device, requires_grad)
+    return np.eye(n, m, dtype=kind_or_default(dtype).dtype)
 
 
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+@factory
+def scalar_tensor(s: Any, *, dtype: Any = None) -> Array:
     """A 0-d tensor in the default dtype."""
-    return finished(np.asarray(unwrap(s), _float(dtype).dtype), None, device, requires_grad)
-
-
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The lower triangle of matrices, zeros above ``diagonal``.
-
-    >>> import metagrad
-    >>> metagrad.tril(metagrad.ones(2, 2))
-    tensor([[1., 0.],
-            [1., 1.]])
-    """
-    return _triangle(np.tril, input, diagonal)
-
-
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The upper triangle of matrices, zeros below ``diagonal``."""
-    return _triangle(np.triu, input, diagonal)
-
-
-def _triangle(function: Any, input: Tensor, diagonal: int) -> Tensor:
-    if input.array.ndim < 2:
-        raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions, got {input.array.ndim}")
-    return Where.apply(function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal), input, False)
+    kind = kind_or_default(dtype)
+    return np.asarray(fitting(s, kind), kind.dtype)

@@ -10,8 +10,9 @@ from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.ops.choice import where
-from metagrad.ops.common import accepts_axis, as_tensor, converted, dimension
+from metagrad.ops.common import accepts_axis, as_tensor, converted, dimension, result_type
 from metagrad.ops.indexing import Gather, Put, PutAdd, add_rows, getitem
+from metagrad.ops.out import takes_out
 from metagrad.ops.views import broadcast_shapes
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def _grid(i: Array) -> list[Array]:
 
 
 @accepts_axis
+@takes_out
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """y[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
 
@@ -174,6 +176,7 @@ def _check_no_larger(index: Any, than: Any, apart_from: int | None = None) -> No
 
 
 @accepts_axis
+@takes_out
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
 ) -> Tensor:
@@ -182,6 +185,7 @@ def scatter(
 
 
 @accepts_axis
+@takes_out
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated places add up.
 
@@ -210,6 +214,7 @@ def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, op: type[Functi
 
 
 @accepts_axis
+@takes_out
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy."""
     if index.array.ndim > 1:
@@ -240,9 +245,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     value = unwrap(value) if not isinstance(value, Variable) else value
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
+    if result_type(value).is_complex and not input.dtype.is_complex:
+        raise RuntimeError(f"masked_fill: a complex value cannot be stored in a tensor of {input.dtype}")
     return where(mask, converted(value, input.dtype), input)  # type: ignore[no-any-return]
 
 
+@takes_out
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the bool mask holds, in order, in one dimension."""
     if mask.dtype is not dtypes.bool_:
@@ -251,6 +259,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return getitem(input.expand(shape), mask.expand(shape))
 
 
+@takes_out
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The indices of the elements that are not zero: (count, ndim), or a tuple of ndim vectors.
 

@@ -20,7 +20,9 @@ from metagrad.ops.common import as_tensor, converted, dimension
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
-__all__ = ["index_put", "index_put_", "narrow", "select"]
+newaxis = None  # x[newaxis] says that x[None] adds a dimension
+
+__all__ = ["index_put", "index_put_", "narrow", "narrow_copy", "newaxis", "select"]
 
 
 class Slice(ViewFunction):
@@ -150,9 +152,11 @@ def _plain(index: Any) -> tuple[Any, bool]:
         a = index.array
         if a.dtype.kind not in "iub":
             raise IndexError(f"tensors used as indices must be integers or bools, got {index.dtype}")
+        if a.dtype == np.uint8:  # PyTorch's masks from before it had bool
+            return a.astype(bool), False
         if a.dtype.kind == "b":
             return a, False
-        return (a.astype(np.int64) if a.dtype.kind == "u" else a), False
+        return (int(a), True) if not a.ndim else (a.astype(np.int64) if a.dtype.kind == "u" else a, False)
     if isinstance(index, (bool, np.bool_)):
         return index, False
     if isinstance(index, slice):
@@ -185,10 +189,45 @@ def _checked(input: Tensor, index: Any) -> tuple[Any, bool]:
     return index, basic
 
 
+def _in_stages(index: Any, ndim: int) -> tuple[Any, Any]:
+    """An index with arrays as a view to take first, or None, and the index of arrays into that view.
+
+    PyTorch counts an int as a view, NumPy as an array without dimensions, which puts the dimensions of ``x[0, :, rows]``
+    into another order. So ints, and what stands beside them, are taken first. And an Ellipsis that stands for no dimension
+    separates nothing.
+    """
+    if not isinstance(index, tuple) or not any(i.__class__ is int or i is Ellipsis for i in index):
+        return None, index
+    taken = [getattr(i, "ndim", 0) if _is_mask(i) else i is not None and i is not Ellipsis for i in index]
+    rest = [slice(None)] * (ndim - sum(taken))
+    first: list[Any] = []
+    then: list[Any] = []
+    for i, count in zip(index, taken, strict=True):
+        if i is Ellipsis:
+            first += rest
+            then += rest
+        elif i.__class__ is int:
+            first.append(i)
+        elif i is None or isinstance(i, slice):
+            first.append(i)
+            then.append(slice(None))
+        else:
+            first += [slice(None)] * count
+            then.append(i)
+    return tuple(first), tuple(then)
+
+
+def _is_mask(index: Any) -> bool:
+    return isinstance(index, (bool, np.bool_)) or getattr(getattr(index, "dtype", None), "kind", "") == "b"
+
+
 def getitem(input: Tensor, index: Any) -> Tensor:
     """``input[index]``: a view for ints, slices, None and Ellipsis; a copy for tensors and lists of ints or bools."""
     index, basic = _checked(input, index)
-    return Slice.apply(input, index=index) if basic else Gather.apply(input, index=index)
+    if basic:
+        return Slice.apply(input, index=index)
+    first, index = _in_stages(index, input.array.ndim)
+    return Gather.apply(input if first is None else Slice.apply(input, index=first), index=index)
 
 
 def value_for(input: Any, value: Any) -> Any:
@@ -212,8 +251,9 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     source = value_for(input, value)
     if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
         check_writable(input)
+        first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
         try:
-            input.array[index] = unwrap(source)
+            (input.array if first is None else input.array[as_slices(first, input.array)])[rest] = unwrap(source)
         except ValueError as error:
             raise misfit("setitem", error) from None
         bump(input)
@@ -227,20 +267,26 @@ def setitem(input: Any, index: Any, value: Any) -> None:
             source = source.reshape(tuple(source.shape)[extra:])
         write(region, Overwrite.apply(region, source))
     else:
-        write(input, Put.apply(input, source, index=index))
+        first, index = _in_stages(index, input.array.ndim)
+        target = input if first is None else Slice.apply(input, index=first)
+        write(target, Put.apply(target, source, index=index))
 
 
 def index_put_(input: Any, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
     """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated places count each time."""
-    index, _ = _plain(tuple(indices))
-    op = PutAdd if accumulate else Put
-    return write(input, op.apply(input, as_tensor(values).to(input.dtype), index=index))  # type: ignore[no-any-return]
+    return write(input, index_put(input, indices, values, accumulate))  # type: ignore[no-any-return]
 
 
 def index_put(input: Tensor, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
-    """A copy of ``input`` with ``copy[indices] = values``; with ``accumulate``, ``+=``."""
+    """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``."""
+    source = as_tensor(values)
+    if source.dtype != input.dtype:
+        raise RuntimeError(
+            f"index_put: the source and destination dtypes must match, got {input.dtype} for the destination and "
+            f"{source.dtype} for the source"
+        )
     index, _ = _plain(tuple(indices))
-    return (PutAdd if accumulate else Put).apply(input, as_tensor(values).to(input.dtype), index=index)
+    return (PutAdd if accumulate else Put).apply(input, source, index=index)
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -270,6 +316,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """
     if input.array.ndim == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Variable) and (start.array.ndim or start.array.dtype.kind not in "iu"):
+        raise RuntimeError(f"start must be an 0-dim integral Tensor, got {start.dtype} of shape {tuple(start.shape)}")
     d = dimension(dim, input.array.ndim)
     n, first = input.array.shape[d], int(start)
     if not -n <= first <= n:
@@ -278,3 +326,8 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if not 0 <= length <= n - first:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return Slice.apply(input, index=(*[slice(None)] * d, slice(first, first + length)))
+
+
+def narrow_copy(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """``narrow`` that copies."""
+    return narrow(input, dim, start, length).clone()

@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Overwrite, write
+from metagrad.ops.creation import fitting
 from metagrad.ops.indexing import value_for
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def fill_(input: Tensor, value: Any) -> Tensor:
         raise RuntimeError(
             f"fill_ expects a number or a 0-dimensional tensor, got shape {tuple(value.shape)}: use copy_"
         )
-    return copy_(input, value)
+    return copy_(input, value if isinstance(value, Variable) else fitting(value, input.dtype))
 
 
 def zero_(input: Tensor) -> Tensor:
@@ -58,3 +59,18 @@ def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor
         index = tuple([np.arange(min(shape))] * len(shape))
     input[index] = fill_value
     return input
+
+
+def apply_(input: Tensor, callable: Callable[[Any], Any]) -> Tensor:
+    """Replace every element by what a Python function makes of it: slow, and without a gradient."""
+    return map_(input, input, lambda x, _: callable(x))
+
+
+def map_(input: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
+    """Replace every element x by ``callable(x, y)`` for the element y of another tensor: slow, and without a gradient."""
+    if input.requires_grad or tensor.requires_grad:
+        raise TypeError("a Python function has no gradient here: use detach(), then apply_() or map_()")
+    others = tensor.expand(tuple(input.shape)).array.reshape(-1).tolist()
+    found = [callable(x, y) for x, y in zip(input.array.reshape(-1).tolist(), others, strict=True)]
+    values = np.asarray(found, input.array.dtype, like=input.array)
+    return copy_(input, values.reshape(input.array.shape))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
+from metagrad.autograd.variable import Array, Variable
 from metagrad.autograd.views import shares_memory, views_of
-from metagrad.ops.common import accepts_axis, as_tensor, axes, cast_to, dimension, result_type, shape_of
+from metagrad.layouts import contiguous_format, inverse, memory_format, preserve_format
+from metagrad.ops.common import accepts_axis, as_tensor, axes, cast_to, dimension, given, result_type, shape_of
 from metagrad.ops.indexing import Slice
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -113,12 +115,20 @@ class Clone(Function):
         return grad
 
 
-def _in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
+def in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
+    """The tensors in the dtype that holds them all."""
     kind = result_type(*tensors)
     return [cast_to(x, kind) for x in tensors]
 
 
+def _sequence(name: str, tensors: Any) -> list[Tensor]:
+    if isinstance(tensors, Variable):
+        raise TypeError(f"{name}(): expected a tuple or list of tensors, got one tensor: put it into a list")
+    return [as_tensor(x) for x in tensors]
+
+
 @accepts_axis
+@takes_out
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along ``dim``; the other extents must agree. Empty 1-D tensors are skipped.
 
@@ -126,10 +136,10 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> metagrad.cat([metagrad.tensor([1, 2]), metagrad.tensor([3])])
     tensor([1, 2, 3])
     """
-    given = [as_tensor(x) for x in tensors]
+    given = _sequence("cat", tensors)
     if not given:
-        raise RuntimeError("cat: expected a non-empty list of tensors")
-    xs = _in_one_dtype(given)
+        raise ValueError("cat: expected a non-empty list of tensors")
+    xs = in_one_dtype(given)
     if any(x.array.ndim == 0 for x in xs):
         raise RuntimeError("zero-dimensional tensor cannot be concatenated: use stack()")
     used = [x for x in xs if x.array.shape != (0,)] or xs[:1]
@@ -151,6 +161,7 @@ concat = concatenate = cat
 
 
 @accepts_axis
+@takes_out
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Tensors of one shape along a new dimension ``dim``.
 
@@ -159,23 +170,27 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([[1, 3],
             [2, 4]])
     """
-    given = [as_tensor(x) for x in tensors]
+    given = _sequence("stack", tensors)
     if not given:
         raise RuntimeError("stack: expected a non-empty list of tensors")
     shapes = {tuple(x.array.shape) for x in given}
     if len(shapes) > 1:
         raise RuntimeError(f"stack expects each tensor to be equal size, but got {', '.join(map(str, sorted(shapes)))}")
-    return Stack.apply(*_in_one_dtype(given), axis=dimension(dim, given[0].array.ndim + 1))
+    return Stack.apply(*in_one_dtype(given), axis=dimension(dim, given[0].array.ndim + 1))
 
 
 @accepts_axis
-def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def split(
+    tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+) -> tuple[Tensor, ...]:
     """Pieces of one size (the last may be smaller), or of the sizes in a list, along ``dim``. Views.
 
     >>> import metagrad
     >>> metagrad.split(metagrad.arange(5), 2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
+    if split_size is not None:  # the method's name for it
+        split_size_or_sections = split_size
     if tensor.array.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     d = dimension(dim, tensor.array.ndim)
@@ -232,13 +247,15 @@ def flip(input: Tensor, *args: Any, dims: Any = None, axis: Any = None) -> Tenso
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other."""
     by = shape_of((shifts,))
+    if not by:
+        raise RuntimeError("roll: `shifts` required")
     axis = None if dims is None else tuple(dimension(d, input.array.ndim) for d in shape_of((dims,)))
     if axis is not None and len(axis) != len(by):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(axis)}")
     return Roll.apply(input, shifts=by, axis=axis)
 
 
-def repeat(input: Tensor, *sizes: Any) -> Tensor:
+def repeat(input: Tensor, *sizes: Any, **named: Any) -> Tensor:
     """The tensor repeated ``sizes[i]`` times along dimension i. A copy.
 
     >>> import metagrad
@@ -246,7 +263,7 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    counts, shape = shape_of(sizes), tuple(input.array.shape)
+    counts, shape = shape_of(given(sizes, named, "repeats")), tuple(input.array.shape)
     new = len(counts) - len(shape)
     if new < 0:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
@@ -257,18 +274,32 @@ def repeat(input: Tensor, *sizes: Any) -> Tensor:
     return repeated.clone() if shares_memory(repeated.array, input.array) else repeated
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """``repeat`` that also takes fewer counts than dimensions."""
-    counts = shape_of(dims)
+    counts = shape_of(given(dims, named, "dims"))
     return repeat(input, (1,) * (input.array.ndim - len(counts)) + counts)
 
 
-def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
     """A copy in memory of its own; the gradient flows through to the original."""
-    return Clone.apply(input)
+    return _ordered(Clone.apply, input, memory_format)
 
 
-def contiguous(input: Tensor, memory_format: Any = None) -> Tensor:
+def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
     """The tensor itself if its elements are in order in memory, otherwise a copy that is."""
+    return _ordered(_in_order, input, memory_format)
+
+
+def _in_order(input: Tensor) -> Tensor:
     flags = getattr(input.array, "flags", None)
     return input if flags is None or flags.c_contiguous else Clone.apply(input)
+
+
+def _ordered(copy: Callable[[Tensor], Tensor], input: Tensor, wanted: memory_format) -> Tensor:
+    """A copy whose dimensions are in another order in memory."""
+    if not wanted.order:
+        return copy(input)
+    order = wanted.order_of(input.array.ndim)
+    moved = input.permute(order)
+    copied = copy(moved)
+    return input if copied is moved else copied.permute(inverse(order))

@@ -1,4 +1,4 @@
-"""Random tensors, and tensors filled with random numbers in place. All take a ``generator``."""
+"""Random tensors. All take a ``generator``; what is drawn depends on it alone, on any device."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad import dtypes
-from metagrad.autograd.variable import Array, unwrap, wrap
-from metagrad.autograd.views import write
-from metagrad.device import move, of_array
-from metagrad.ops.common import shape_of
-from metagrad.ops.creation import finished
-from metagrad.ops.rounding import Step
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.device import of_array
+from metagrad.layouts import check_layout
+from metagrad.ops.common import as_tensor, shape_of
+from metagrad.ops.creation import extents, factory, finished
+from metagrad.ops.out import takes_out
 from metagrad.random import Generator, numpy_generator
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 __all__ = [
-    "bernoulli", "multinomial", "normal", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
-    "randperm",
+    "bernoulli", "binomial", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn",
+    "randn_like", "randperm",
 ]  # fmt: skip
 
 
 def uniform_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None) -> Array:
-    """Uniform numbers in [0, 1) as an array."""
+    """Uniform numbers in [0, 1) as an array; complex ones have both parts there."""
     source = numpy_generator(generator)
+    if kind.is_complex:
+        parts = source.random((*shape, 2), dtype=kind.to_real().dtype)
+        return parts.view(kind.dtype)[..., 0]
     if kind in (dtypes.float32, dtypes.float64):
         return source.random(shape, dtype=kind.dtype)
     return source.random(shape, dtype=np.float32).astype(kind.dtype)
@@ -44,7 +48,8 @@ def normal_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generato
     return source.standard_normal(shape, dtype=np.float32).astype(kind.dtype)
 
 
-def _kind(dtype: Any) -> dtypes.dtype:
+def continuous(dtype: Any) -> dtypes.dtype:
+    """The dtype of floating-point random numbers, checked; None: the default."""
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
     if kind.category < 2:
         raise RuntimeError(
@@ -53,108 +58,114 @@ def _kind(dtype: Any) -> dtypes.dtype:
     return kind
 
 
-def _shape(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
-    return shape_of((named["size"],) if "size" in named else size)
+# ------------------------------------------------ of a shape
 
 
-def rand(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:
+@factory
+def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, **named: Any) -> Array:
     """Uniform random numbers in [0, 1)."""
-    return finished(
-        np.asarray(uniform_array(_shape(size, options), _kind(dtype), generator)), None, device, requires_grad
-    )
+    return np.asarray(uniform_array(extents(size, named), continuous(dtype), generator))
 
 
-def randn(
-    *size: Any,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:
+@factory
+def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, **named: Any) -> Array:
     """Standard normal random numbers: mean 0, variance 1."""
-    return finished(
-        np.asarray(normal_array(_shape(size, options), _kind(dtype), generator)), None, device, requires_grad
-    )
+    return np.asarray(normal_array(extents(size, named), continuous(dtype), generator))
 
 
+@factory
 def randint(
-    low: int,
-    high: Any = None,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Random integers from ``low`` to ``high`` (excluded); ``randint(high, size)`` starts at 0."""
+    low: int = 0, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None
+) -> Array:
+    """Random integers from ``low`` to ``high`` (excluded); ``randint(high, size)`` starts at 0.
+
+    >>> import metagrad
+    >>> metagrad.randint(5, (2, 3)).shape
+    metagrad.Size([2, 3])
+    """
     if size is None:
         low, high, size = 0, low, high
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"randint(): size must be a tuple of ints, got {size!r}")
+    low, high = _whole(low), _whole(high)
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    array = numpy_generator(generator).integers(low, high, shape_of((size,)))
-    return finished(np.asarray(array), dtypes.int64 if dtype is None else dtype, device, requires_grad)
+    kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
+    return np.asarray(numpy_generator(generator).integers(low, high, shape_of((size,)))).astype(kind.dtype)
 
 
-def randperm(
-    n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def _whole(bound: Any) -> int:
+    bound = bound.item() if isinstance(bound, Variable) else bound  # type: ignore[attr-defined]
+    if not hasattr(bound, "__index__"):
+        raise TypeError(f"randint(): bounds must be ints, got {bound!r}")
+    return int(bound)
+
+
+@factory
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -> Array:
     """The numbers 0 to n − 1 in random order."""
-    return finished(
-        numpy_generator(generator).permutation(n), dtypes.int64 if dtype is None else dtype, device, requires_grad
-    )
+    if n < 0:
+        raise RuntimeError(f"randperm: n must not be negative, got {n}")
+    kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
+    return numpy_generator(generator).permutation(n).astype(kind.dtype)
 
 
-def _drawn_like(draw: Any, input: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    array = np.asarray(draw(tuple(input.shape), _kind(input.dtype if dtype is None else dtype), None))
+# ------------------------------------------------ in another tensor's image
+
+
+def _drawn_like(
+    draw: Any,
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    check_layout(layout)
+    array = np.asarray(draw(tuple(input.shape), input.dtype if dtype is None else dtypes.of(dtype), generator))
     return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
 
 
-def rand_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
+def rand_like(input: Tensor, **options: Any) -> Tensor:
     """Uniform random numbers in [0, 1) with the shape and dtype of another tensor."""
-    return _drawn_like(uniform_array, input, dtype, device, requires_grad)
+    return _drawn_like(lambda shape, kind, source: uniform_array(shape, continuous(kind), source), input, **options)
 
 
-def randn_like(
-    input: Tensor, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
-) -> Tensor:
+def randn_like(input: Tensor, **options: Any) -> Tensor:
     """Standard normal random numbers with the shape and dtype of another tensor."""
-    return _drawn_like(normal_array, input, dtype, device, requires_grad)
+    return _drawn_like(lambda shape, kind, source: normal_array(shape, continuous(kind), source), input, **options)
 
 
-def randint_like(
-    input: Tensor,
-    low: int,
-    high: Any = None,
-    *,
-    dtype: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    **options: Any,
-) -> Tensor:
-    """Random integers with the shape and dtype of another tensor."""
+def randint_like(input: Tensor, low: Any = 0, high: Any = None, **options: Any) -> Tensor:
+    """Random integers from ``low`` to ``high`` (excluded), or below ``low``, with the shape and dtype of another tensor."""
     if high is None:
         low, high = 0, low
-    return randint(
-        low,
-        high,
-        tuple(input.shape),
-        dtype=input.dtype if dtype is None else dtype,
-        device=device,
-        requires_grad=requires_grad,
-    )
+
+    def draw(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None) -> Array:
+        return unwrap(randint(low, high, shape, dtype=kind, generator=generator, device="cpu"))
+
+    return _drawn_like(draw, input, **options)
 
 
+# ------------------------------------------------ with parameters in tensors
+
+
+class Drawn(Function):
+    """A sample y that was drawn with the parameters x₁, x₂, …;   the derivatives are 0, for a sample has no slope."""
+
+    def forward(self, *xs: Array, sample: Array) -> Array:
+        self.count = len(xs)
+        return sample
+
+    def backward(self, grad: Any) -> Any:
+        return tuple(np.zeros_like(grad) for _ in range(self.count))
+
+
+@takes_out
 def normal(
     mean: Any = 0.0,
     std: Any = 1.0,
@@ -162,36 +173,105 @@ def normal(
     *,
     generator: Generator | None = None,
     dtype: Any = None,
+    layout: Any = None,
     device: Any = None,
+    pin_memory: bool = False,
     requires_grad: bool = False,
-    **options: Any,
 ) -> Tensor:
-    """Normal random numbers with given means and standard deviations, numbers or tensors."""
+    """Normal random numbers with given means and standard deviations: tensors, or two numbers and a size.
+
+    >>> import metagrad
+    >>> metagrad.normal(metagrad.tensor([1.0, 5.0]), 0.0)
+    tensor([1., 5.])
+    """
+    check_layout(layout)
     m, s = unwrap(mean), unwrap(std)
-    if np.any(np.asarray(s) < 0):
+    tensors = [v for v in (mean, std) if isinstance(v, Variable)]
+    if size is None and not tensors:
+        raise TypeError("normal(): with numbers for mean and std, size must be given")
+    if (s < 0).any() if isinstance(std, Variable) else s < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     shape = shape_of((size,)) if size is not None else np.broadcast_shapes(np.shape(m), np.shape(s))
-    tensors = [v.dtype for v in (mean, std) if hasattr(v, "array")]
-    kind = _kind(tensors[0] if tensors and dtype is None else dtype)
-    return finished(np.asarray(normal_array(shape, kind, generator) * s + m), kind, device, requires_grad)
+    kind = continuous(tensors[0].dtype if tensors else dtype)
+    if not tensors:
+        return finished(
+            np.asarray(normal_array(shape, kind, generator) * s + m).astype(kind.dtype), None, device, requires_grad
+        )
+    drawn = finished(np.asarray(normal_array(shape, kind, generator)), None, of_array(tensors[0].array))
+    sample = (drawn.array * s + m).astype(kind.dtype)
+    return Drawn.apply(*tensors, sample=sample)
 
 
+@takes_out
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability each element gives (or ``p`` everywhere), else 0. The derivative is 0."""
-    chance = input.array if p is None else np.broadcast_to(unwrap(p), tuple(input.shape))
+    """1 with the probability each element gives (or ``p`` everywhere), else 0. The derivative is 0.
+
+    >>> import metagrad
+    >>> metagrad.bernoulli(metagrad.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    chance = np.asarray(_on_cpu(input) if p is None else np.broadcast_to(unwrap(p), tuple(input.shape)))
+    if p is None:
+        continuous(input.dtype)
     if np.any((chance < 0) | (chance > 1)):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")
-    drawn = np.asarray(numpy_generator(generator).random(tuple(input.shape)) < chance)
-    return Step.apply(input, ufunc=lambda x: drawn.astype(x.dtype))
+    drawn = numpy_generator(generator).random(chance.shape) < chance
+    return _drawn_from(input, sample=drawn)
 
 
+def _on_cpu(x: Any) -> np.ndarray[Any, Any]:
+    """The numbers of a tensor where they are drawn."""
+    return x.detach().cpu().array  # type: ignore[no-any-return]
+
+
+def _drawn_from(*parameters: Any, sample: Any) -> Tensor:
+    """A sample in the dtype and on the device of its first parameter, with a place in the graph."""
+    array = np.asarray(sample).astype(parameters[0].array.dtype)
+    return Drawn.apply(*parameters, sample=finished(array, None, of_array(parameters[0].array)).array)
+
+
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """How many events happened where ``input`` are expected: Poisson random numbers. The derivative is 0.
+
+    >>> import metagrad
+    >>> metagrad.poisson(metagrad.zeros(2))
+    tensor([0., 0.])
+    """
+    continuous(input.dtype)
+    rate = _on_cpu(input)
+    if (rate < 0).any():
+        raise RuntimeError(f"invalid Poisson rate, expected rate to be non-negative, got {rate.min()}")
+    return _drawn_from(input, sample=numpy_generator(generator).poisson(rate))
+
+
+def binomial(count: Any, prob: Any, generator: Generator | None = None) -> Tensor:
+    """How many of ``count`` trials succeed that each succeed with probability ``prob``; the two broadcast.
+
+    >>> import metagrad
+    >>> metagrad.binomial(metagrad.tensor([3.0, 5.0]), metagrad.tensor([0.0, 1.0]))
+    tensor([0., 5.])
+    """
+    n, p = as_tensor(count), as_tensor(prob)
+    if not n.dtype.is_floating_point:
+        raise ValueError(f"binomial only supports floating-point dtypes for count, got: {n.dtype}")
+    if p.dtype != n.dtype:
+        raise RuntimeError(f"binomial: count and prob must have the same dtype, got {n.dtype} and {p.dtype}")
+    trials = np.maximum(_on_cpu(n), 0).astype(np.int64)
+    drawn = numpy_generator(generator).binomial(trials, np.clip(_on_cpu(p).astype(np.float64), 0, 1))
+    return _drawn_from(n, p, sample=drawn)
+
+
+@takes_out
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Indices drawn with probabilities in proportion to each row of weights (n) or (rows, n): int64."""
-    weights = np.asarray(input.array, np.float64)
+    continuous(input.dtype)
+    weights = _on_cpu(input).astype(np.float64)
     if weights.ndim not in (1, 2):
         raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {weights.ndim}")
+    if num_samples <= 0:
+        raise RuntimeError(f"cannot sample num_samples <= 0 samples, got {num_samples}")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     rows = np.atleast_2d(weights)
@@ -210,43 +290,3 @@ def multinomial(
             keys = np.log(source.random(rows.shape)) / rows
         found = np.argsort(-keys, axis=1, kind="stable")[:, :num_samples]
     return wrap(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))
-
-
-def _fill(input: Any, array: Array) -> Any:
-    where = of_array(input.array)
-    return write(input, wrap(move(np.asarray(array).astype(input.array.dtype, copy=False), where)))
-
-
-def uniform_(input: Any, from_: float = 0, to: float = 1, *, generator: Generator | None = None) -> Any:
-    """Fill with uniform random numbers in [from, to)."""
-    if from_ > to:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}")
-    return _fill(input, uniform_array(tuple(input.shape), _kind(input.dtype), generator) * (to - from_) + from_)
-
-
-def normal_(input: Any, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Any:
-    """Fill with normal random numbers."""
-    if std < 0:
-        raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
-    return _fill(input, normal_array(tuple(input.shape), _kind(input.dtype), generator) * std + mean)
-
-
-def bernoulli_(input: Any, p: Any = 0.5, *, generator: Generator | None = None) -> Any:
-    """Fill with 1 with probability ``p``, else 0."""
-    drawn = numpy_generator(generator).random(tuple(input.shape)) < unwrap(p)
-    return _fill(input, np.asarray(drawn))
-
-
-def exponential_(input: Any, lambd: float = 1, *, generator: Generator | None = None) -> Any:
-    """Fill with exponential random numbers of rate ``lambd``."""
-    return _fill(input, numpy_generator(generator).exponential(1 / lambd, tuple(input.shape)))
-
-
-def random_(input: Any, from_: int = 0, to: int | None = None, *, generator: Generator | None = None) -> Any:
-    """Fill with random integers from ``from`` to ``to`` (excluded), or over the dtype's whole exact range."""
-    if to is None:
-        kind = input.array.dtype
-        to = (
-            2 if kind.kind == "b" else int(np.iinfo(kind).max) if kind.kind in "iu" else 2 ** (np.finfo(kind).nmant + 1)
-        )
-    return _fill(input, numpy_generator(generator).integers(from_, to, tuple(input.shape)))

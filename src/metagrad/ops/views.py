@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
-from metagrad.ops.common import Dims, axes, dimension, dimensions, shape_of
+from metagrad.ops.arithmetic import Conj
+from metagrad.ops.common import Dims, axes, dimension, dimensions, given, shape_of
 from metagrad.ops.joining import contiguous
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 __all__ = [
-    "broadcast_shapes", "broadcast_tensors", "broadcast_to", "diagonal", "flatten", "movedim", "permute", "ravel",
-    "reshape", "squeeze", "t", "transpose", "unflatten", "unsqueeze",
+    "adjoint", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "detach", "diagonal", "flatten", "moveaxis",
+    "movedim", "permute", "ravel", "reshape", "squeeze", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze",
 ]  # fmt: skip
 
 
@@ -50,7 +52,10 @@ class Expand(ViewFunction):
     """Repeats dimensions of extent 1 without copying; the sweep sums the gradient over the repetitions."""
 
     def forward(self, x: Array, shape: tuple[int, ...]) -> Array:
-        return np.broadcast_to(x, shape)
+        view = np.broadcast_to(x, shape)
+        if view.size == x.size and getattr(x.flags, "writeable", False) and isinstance(view, np.ndarray):
+            view.flags.writeable = True  # NumPy's are read-only even where nothing is repeated
+        return view
 
     def backward(self, grad: Any) -> Any:
         return grad
@@ -108,7 +113,7 @@ def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     return size
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     """The same elements, in the same order, in another shape; one extent may be −1 and is worked out.
 
     A view where the memory layout allows one, otherwise a copy.
@@ -118,11 +123,13 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return Reshape.apply(input, shape=_filled_in(shape_of(shape), input.array.size))
+    return Reshape.apply(input, shape=_filled_in(shape_of(given(shape, named, "shape")), input.array.size))
 
 
-def view(input: Tensor, *shape: Any) -> Tensor:
+def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     """``reshape`` that never copies: raises where the memory layout does not allow a view.
+
+    ``view(dtype)``: the same bytes as numbers of another dtype, not differentiable.
 
     >>> import metagrad
     >>> x = metagrad.zeros(4)
@@ -130,6 +137,9 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     >>> x
     tensor([1., 0., 0., 0.])
     """
+    shape = given(shape, named, "dtype" if "dtype" in named else "size")
+    if len(shape) == 1 and isinstance(shape[0], (dtypes.dtype, type)):
+        return _seen_as(input, dtypes.of(shape[0]))
     size = _filled_in(shape_of(shape), input.array.size)
     out = Reshape.apply(input, shape=size)
     if not shares_memory(out.array, input.array) and input.array.size:
@@ -137,6 +147,19 @@ def view(input: Tensor, *shape: Any) -> Tensor:
             f"view size {list(size)} is not compatible with input tensor's size {list(input.shape)} and stride: "
             "its elements are not next to each other in memory. Use .reshape(...) instead"
         )
+    return out
+
+
+def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
+    """The same bytes as numbers of another dtype: the last dimension grows or shrinks with their size."""
+    ours, theirs, shape = input.dtype.itemsize, kind.itemsize, tuple(input.shape)
+    if ours != theirs and (not shape or shape[-1] * ours % theirs or input.array.strides[-1] != ours):
+        raise RuntimeError(
+            f"view: a tensor of {input.dtype} with shape {list(shape)} cannot be seen as {kind}: its last dimension must lie"
+            f" next to each other in memory and be whole numbers of {theirs} bytes"
+        )
+    out = wrap(input.array.view(kind.dtype))
+    out._version = input._version
     return out
 
 
@@ -178,14 +201,14 @@ def ravel(input: Tensor) -> Tensor:
     return reshape(contiguous(input), input.array.size)
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """The dimensions in another order: dimension i of the result is dimension ``dims[i]`` of the input. A view.
 
     >>> import metagrad
     >>> metagrad.zeros(2, 3, 5).permute(2, 0, 1).shape
     metagrad.Size([5, 2, 3])
     """
-    order = shape_of(dims)
+    order = shape_of(given(dims, named, "dims"))
     ndim = input.array.ndim
     if len(order) != ndim:
         raise RuntimeError(f"permute: got {len(order)} dims for a tensor of {ndim} dimensions: {order}")
@@ -209,6 +232,14 @@ def transpose(input: Tensor, dim0: Any, dim1: int | None = None, *more: int) -> 
     return Permute.apply(input, dims=tuple(order))
 
 
+swapdims = transpose
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """``transpose`` with NumPy's names."""
+    return transpose(input, axis0, axis1)
+
+
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and numbers as they are."""
     if input.array.ndim > 2:
@@ -226,6 +257,22 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     for to, d in sorted(zip(dst, src, strict=True)):
         order.insert(to, d)
     return Permute.apply(input, dims=tuple(order))
+
+
+moveaxis = movedim
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions swapped, and the conjugate of complex numbers."""
+    swapped = matrices_transposed(input, "adjoint()")
+    return Conj.apply(swapped) if swapped.array.dtype.kind == "c" else swapped
+
+
+def matrices_transposed(input: Tensor, name: str) -> Tensor:
+    """The last two dimensions swapped; a number as it is. A view."""
+    if input.array.ndim == 1:
+        raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    return transpose(input, -2, -1) if input.array.ndim else Permute.apply(input, dims=())
 
 
 def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
@@ -252,7 +299,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return Reshape.apply(input, shape=(*shape[:d], 1, *shape[d:]))
 
 
-def expand(input: Tensor, *sizes: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, **named: Any) -> Tensor:
     """Dimensions of extent 1 repeated, without copying: to read, not to write. −1 keeps an extent.
 
     >>> import metagrad
@@ -260,7 +307,7 @@ def expand(input: Tensor, *sizes: Any) -> Tensor:
     tensor([[1, 1, 1],
             [2, 2, 2]])
     """
-    size, shape = shape_of(sizes), tuple(input.array.shape)
+    size, shape = shape_of(given(sizes, named, "size")), tuple(input.array.shape)
     new = len(size) - len(shape)
     if new < 0:
         raise RuntimeError(

@@ -1,0 +1,55 @@
+"""How a tensor's elements lie in memory: the constants programs name it by. metagrad's tensors are always strided."""
+
+from __future__ import annotations
+
+
+class layout:
+    """A kind of storage. metagrad has one: ``metagrad.strided``, all elements in one block of memory."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"metagrad.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+class memory_format:
+    """An order of dimensions in memory; ``order``: from the one with the widest steps to the one with the narrowest."""
+
+    def __init__(self, name: str, order: tuple[int, ...] = ()) -> None:
+        self.name, self.order = name, order
+
+    def __repr__(self) -> str:
+        return f"metagrad.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+    def order_of(self, ndim: int) -> tuple[int, ...]:
+        """The order of the dimensions of a tensor; raises if this format is for another number of them."""
+        if self.order and len(self.order) != ndim:
+            raise RuntimeError(
+                f"required rank {len(self.order)} tensor to use {self.name} format, got {ndim} dimensions"
+            )
+        return self.order or tuple(range(ndim))
+
+
+strided = layout("strided")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last", (0, 2, 3, 1))
+channels_last_3d = memory_format("channels_last_3d", (0, 2, 3, 4, 1))
+
+
+def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes another."""
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
+def check_layout(wanted: layout | None) -> None:
+    """Raise unless this is the layout that metagrad has."""
+    if wanted not in (None, strided):
+        raise NotImplementedError(f"metagrad's tensors are dense: layout can be metagrad.strided, got {wanted}")

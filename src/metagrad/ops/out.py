@@ -1,0 +1,54 @@
+"""``out=``: the result of a function written into a tensor that is there already."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from metagrad import dtypes
+from metagrad.autograd.mode import mode
+from metagrad.autograd.variable import Variable, recording
+from metagrad.autograd.views import bump, check_writable
+
+R = TypeVar("R")
+
+
+def store(result: Any, out: Any) -> Any:
+    """Give ``out`` (a tensor, or as many tensors as there are results) the values of ``result``, and its shape.
+
+    Raises where the result's dtype has a higher category than that of ``out``, so that its values would not fit.
+    """
+    if isinstance(out, (tuple, list)):
+        for r, o in zip(result, out, strict=True):
+            store(r, o)
+        return type(result)(out) if type(result) in (tuple, list) else type(result)(*out)
+    if not isinstance(out, Variable):
+        raise TypeError(f"out: expected a tensor, got {type(out).__name__}")
+    if not dtypes.can_cast(result.dtype, out.dtype):
+        raise RuntimeError(f"result type {result.dtype} can't be cast to the desired output type {out.dtype} of out=")
+    check_writable(out)
+    if tuple(out.array.shape) != tuple(result.array.shape):
+        out.resize_(tuple(result.array.shape))  # type: ignore[attr-defined]
+    out.array[...] = result.array
+    bump(out)
+    return out
+
+
+def takes_out(function: Callable[..., R]) -> Callable[..., R]:
+    """Let a function take ``out=``. What is written there is not recorded: PyTorch's rule, and its error."""
+
+    @functools.wraps(function)
+    def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
+        if out is None:
+            return function(*args, **kwargs)
+        given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
+        tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]
+        if mode.grad and recording(*tensors):
+            raise RuntimeError(
+                f"{function.__name__}(): functions with out=... arguments don't support automatic differentiation, but "
+                "one of the arguments requires grad: leave out= away, or detach() it"
+            )
+        return store(function(*args, **kwargs), out)
+
+    return with_out

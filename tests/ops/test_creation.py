@@ -1,0 +1,216 @@
+"""Arguments of the functions that make tensors: out, device, layout; old constructors; other people's memory."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import metagrad
+
+FACTORIES = {
+    "zeros": (2, 3), "ones": ((2, 3),), "empty": (2, 3), "full": ((2, 3), 2), "rand": (2, 3), "randn": (2, 3), "eye": (2, 3),
+    "arange": (6,), "range": (1, 6), "linspace": (0, 1, 6), "logspace": (0, 1, 6), "randint": (5, (2, 3)), "randperm": (6,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_out_and_its_dtype(name):
+    for kind in (metagrad.float64, metagrad.float32):
+        out = metagrad.empty(1, dtype=kind)
+        found = getattr(metagrad, name)(*FACTORIES[name], out=out)
+        assert found is out and out.dtype is kind and out.numel() == 6
+    with pytest.raises(RuntimeError, match="dtype"):
+        getattr(metagrad, name)(*FACTORIES[name], out=out, dtype=metagrad.float64)
+
+
+@pytest.mark.parametrize("name", FACTORIES)
+def test_every_documented_argument(name):
+    function = getattr(metagrad, name)
+    x = function(
+        *FACTORIES[name],
+        dtype=metagrad.float64,
+        layout=metagrad.strided,
+        device="cpu",
+        pin_memory=False,
+        requires_grad=True,
+    )
+    assert x.requires_grad and x.is_leaf and x.dtype is metagrad.float64
+    with pytest.raises(TypeError, match="argument"):
+        function(*FACTORIES[name], colour="red")
+    with pytest.raises(NotImplementedError, match="layout"):
+        function(*FACTORIES[name], layout=metagrad.layout("sparse_coo"))
+
+
+def test_out_of_ops():
+    x, out = metagrad.tensor([[1.0, 2.0]]), metagrad.empty(0)
+    assert metagrad.cat([x, x], out=out) is out and out.tolist() == [[1, 2], [1, 2]]
+    assert metagrad.take(x, metagrad.tensor([1]), out=out).tolist() == [2]
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        metagrad.stack([x, x], out=metagrad.empty(0, dtype=metagrad.int64))
+    with pytest.raises(RuntimeError, match="out="):
+        metagrad.diag(metagrad.ones(2, requires_grad=True), out=out)
+    with metagrad.no_grad():
+        assert metagrad.diag(metagrad.ones(2, requires_grad=True), out=out).tolist() == [[1, 0], [0, 1]]
+
+
+def test_out_counts_as_a_write():
+    x = metagrad.ones(2, requires_grad=True)
+    y = metagrad.ones(2)
+    z = x * y
+    metagrad.arange(2, out=y)
+    with pytest.raises(RuntimeError, match="in place|in-place"):
+        z.sum().backward()
+
+
+def test_default_device():
+    assert metagrad.get_default_device() == metagrad.device("cpu")
+    with metagrad.device("cpu") as place:
+        assert metagrad.zeros(1).device == place
+    with metagrad.device("cuda"):
+        assert metagrad.get_default_device().type == "cuda"
+        assert metagrad.zeros(1, device="cpu").is_cpu and metagrad.from_numpy(np.zeros(1)).is_cpu
+        assert metagrad.zeros_like(metagrad.from_numpy(np.zeros(1))).is_cpu
+        for make in (metagrad.zeros, metagrad.rand, metagrad.arange):
+            with pytest.raises(RuntimeError, match="cuda"):
+                make(1)
+    metagrad.set_default_device("cuda")
+    try:
+        with pytest.raises(RuntimeError, match="cuda"):
+            metagrad.tensor(1)
+    finally:
+        metagrad.set_default_device(None)
+    assert metagrad.tensor(1).is_cpu
+
+
+def test_frombuffer():
+    memory = bytearray(range(8))
+    x = metagrad.frombuffer(memory, dtype=metagrad.uint8)
+    x[0] = 9
+    assert memory[0] == 9 and x.numel() == 8
+    assert metagrad.frombuffer(memory, dtype=metagrad.int16, count=1, offset=2).tolist() == [0x0302]
+    for bad in ({"offset": 1}, {"count": 9}, {"offset": 8}, {"count": 0}):
+        with pytest.raises(ValueError, match="frombuffer"):
+            metagrad.frombuffer(memory, dtype=metagrad.int16, **bad)
+
+
+def test_old_constructors():
+    assert metagrad.FloatTensor(2, 3).shape == (2, 3) and metagrad.FloatTensor().shape == (0,)
+    assert metagrad.LongTensor([1, 2]).dtype is metagrad.int64 and metagrad.LongTensor(5).shape == (5,)
+    assert metagrad.IntTensor(np.arange(3.0)).tolist() == [0, 1, 2]
+    assert metagrad.ByteTensor(metagrad.Size([2])).shape == (2,)
+    x = metagrad.DoubleTensor([1.5])
+    assert isinstance(x, metagrad.DoubleTensor) and not isinstance(x, metagrad.FloatTensor)
+    assert not isinstance(3, metagrad.LongTensor) and type(x) is metagrad.Tensor
+    assert metagrad.DoubleTensor(x).tolist() == [1.5]
+    with pytest.raises(TypeError, match="float64"):
+        metagrad.FloatTensor(x)
+    assert x.type() == "metagrad.DoubleTensor"
+    assert x.type(metagrad.HalfTensor).dtype is x.type("metagrad.HalfTensor").dtype is metagrad.float16
+    assert x.new(2, 3).shape == (2, 3) and x.new([1, 2]).dtype is metagrad.float64
+    assert metagrad.Tensor(2, 3).shape == (2, 3)
+    assert metagrad.typename(x) == "metagrad.DoubleTensor" and metagrad.typename(3) == "int"
+
+
+def test_set_default_tensor_type():
+    try:
+        for kind in (metagrad.DoubleTensor, "metagrad.DoubleTensor"):
+            metagrad.set_default_tensor_type(kind)
+            assert metagrad.zeros(1).dtype is metagrad.float64
+            metagrad.set_default_tensor_type(metagrad.FloatTensor)
+            assert metagrad.zeros(1).dtype is metagrad.float32
+        with pytest.raises(TypeError, match="floating"):
+            metagrad.set_default_tensor_type(metagrad.LongTensor)
+    finally:
+        metagrad.set_default_dtype(metagrad.float32)
+
+
+def test_names_of_dtypes():
+    assert (
+        metagrad.float is metagrad.float32 and metagrad.double is metagrad.float64 and metagrad.half is metagrad.float16
+    )
+    assert metagrad.long is metagrad.int64 and metagrad.int is metagrad.int32 and metagrad.short is metagrad.int16
+    assert metagrad.cfloat is metagrad.complex64 and metagrad.cdouble is metagrad.complex128
+    assert metagrad.float32.abbr == "f32" and metagrad.bool.abbr == "b8"
+
+
+def test_bfloat16_can_be_named_and_not_used():
+    names = {metagrad.float16: "half", metagrad.bfloat16: "brain"}
+    assert names[metagrad.bfloat16] == "brain" and metagrad.float32 != metagrad.bfloat16
+    assert metagrad.bfloat16.is_floating_point and metagrad.bfloat16.itemsize == 2
+    assert copy.deepcopy(metagrad.bfloat16) is pickle.loads(pickle.dumps(metagrad.bfloat16)) is metagrad.bfloat16
+    x = metagrad.ones(2)
+    for use in (
+        lambda: x.bfloat16(),
+        lambda: x.to(metagrad.bfloat16),
+        lambda: metagrad.zeros(2, dtype=metagrad.bfloat16),
+        lambda: metagrad.tensor([1.0], dtype=metagrad.bfloat16),
+        lambda: metagrad.promote_types(metagrad.bfloat16, metagrad.float32),
+        lambda: metagrad.set_default_dtype(metagrad.bfloat16),
+    ):
+        with pytest.raises(NotImplementedError, match="bfloat16"):
+            use()
+
+
+def test_constants_survive_pickling():
+    for constant in (metagrad.strided, metagrad.channels_last, metagrad.preserve_format):
+        assert pickle.loads(pickle.dumps(constant)) is copy.deepcopy(constant) is constant
+    with pytest.raises(RuntimeError, match="rank 4"):
+        metagrad.zeros(2, 3).contiguous(memory_format=metagrad.channels_last)
+
+
+def test_apply_and_map():
+    x = metagrad.tensor([1.0, 2.0])
+    assert x.apply_(lambda v: v + 1) is x and x.tolist() == [2, 3]
+    assert x.map_(metagrad.tensor([10.0]), lambda a, b: a * b).tolist() == [20, 30]
+    with pytest.raises(TypeError, match="detach"):
+        metagrad.ones(2, requires_grad=True).apply_(abs)
+
+
+def test_unsupported_items():
+    with pytest.raises(TypeError, match="delet"):
+        del metagrad.zeros(3)[0]
+    assert list(map(int, reversed(metagrad.arange(3)))) == [2, 1, 0]
+
+
+def test_adjoint_of_complex_matrices():
+    z = metagrad.tensor([[1 + 2j, 3j], [4 + 0j, 5 - 1j]], requires_grad=True)
+    expected = np.conj(z.detach().numpy()).T
+    for found in (z.H, z.mH, metagrad.adjoint(z)):
+        assert (found.detach().numpy() == expected).all()
+    assert metagrad.autograd.gradcheck(lambda z: metagrad.real(z.H @ z), (z.detach().cdouble().requires_grad_(),))
+    for bad in (lambda: metagrad.zeros(3).mT, lambda: metagrad.zeros(2, 2, 2).H, lambda: metagrad.zeros(3).mH):
+        with pytest.raises(RuntimeError, match="matrices"):
+            bad()
+
+
+def test_switches_are_kept():
+    metagrad.use_deterministic_algorithms(True, warn_only=True)
+    assert metagrad.are_deterministic_algorithms_enabled() and metagrad.get_deterministic_debug_mode() == 1
+    metagrad.set_deterministic_debug_mode("default")
+    assert not metagrad.are_deterministic_algorithms_enabled()
+    metagrad.set_float32_matmul_precision("high")
+    assert metagrad.get_float32_matmul_precision() == "high"
+    metagrad.set_float32_matmul_precision("highest")
+    metagrad.backends.cudnn.deterministic = True
+    assert not metagrad.backends.cudnn.is_available() and not metagrad.backends.mps.is_available()
+    with pytest.raises(RuntimeError, match="precision"):
+        metagrad.set_float32_matmul_precision("low")
+
+
+def test_sizes_stay_sizes():
+    size = metagrad.zeros(2, 3, 4).shape
+    for part in (size[1:], size + (5,), (5,) + size, size * 2, 2 * size):
+        assert isinstance(part, metagrad.Size) and part.numel() == int(np.prod(part))
+    assert size[1] == 3 and size[1:] == (3, 4) and repr(size[:1]) == "metagrad.Size([2])"
+
+
+def test_other_names_of_arguments():
+    x = metagrad.arange(6)
+    assert (
+        [len(p) for p in x.split(split_size=4)]
+        == [4, 2]
+        == [len(p) for p in metagrad.split(x, split_size_or_sections=4)]
+    )
+    assert x.view(size=(2, 3)).repeat(repeats=(1, 2)).shape == (2, 6) and x.expand(size=(2, 6)).shape == (2, 6)
+    assert x.where(x > 3, metagrad.tensor(0)).tolist() == [0, 0, 0, 0, 4, 5]
