@@ -120,12 +120,14 @@ from metagrad.switches import *
 from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
-_LAZY: set[str] = {"backends"}
+_LAZY: set[str] = {"backends", "checkpoints"}
+_LAZY_NAMES = {"load": "checkpoints", "save": "checkpoints"}
 
 
 def __getattr__(name: str) -> object:
-    if name in _LAZY:
+    if name in _LAZY or name in _LAZY_NAMES:
         import importlib
 
-        return importlib.import_module(f"metagrad.{name}")
+        module = importlib.import_module(f"metagrad.{_LAZY_NAMES.get(name, name)}")
+        return getattr(module, name) if name in _LAZY_NAMES else module
     raise AttributeError(f"module 'metagrad' has no attribute {name!r}")
