@@ -77,7 +77,9 @@ def run(options):
     from benchmarks.sides import LIBRARIES, Side
 
     sides = {library: Side(library, __name__) for library in LIBRARIES}
-    print("| op, 64 x 64, forward and backward | PyTorch µs | metagrad µs | of PyTorch's time |\n| --- | --- | --- | --- |")
+    print(
+        "| op, 64 x 64, forward and backward | PyTorch µs | metagrad µs | of PyTorch's time |\n| --- | --- | --- | --- |"
+    )
     ratios = []
     import metagrad
 

@@ -83,7 +83,15 @@ from metagrad.ops.arithmetic import *
 from metagrad.ops.division import *
 from metagrad.ops.exponential import *
 from metagrad.ops.trigonometry import *
+from metagrad.ops.hyperbolic import *
 from metagrad.ops.rounding import *
+from metagrad.ops.numbers import *
+from metagrad.ops.complexes import *
+from metagrad.ops.bits import *
+from metagrad.ops.special.bessel import i0
+from metagrad.ops.special.erf import erf, erfc, erfinv
+from metagrad.ops.special.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
+from metagrad.ops.special.logarithms import logit, xlogy
 from metagrad.ops.choice import *
 from metagrad.ops.comparison import *
 from metagrad.ops.reduction import *
@@ -120,7 +128,7 @@ from metagrad.switches import *
 from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
-_LAZY: set[str] = {"backends", "checkpoints"}
+_LAZY: set[str] = {"backends", "checkpoints", "signal", "special"}
 _LAZY_NAMES = {"load": "checkpoints", "save": "checkpoints"}
 
 

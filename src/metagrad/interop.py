@@ -17,6 +17,8 @@ from metagrad.ops import (
     arithmetic,
     choice,
     comparison,
+    complexes,
+    conversion,
     cumulative,
     division,
     exponential,
@@ -94,6 +96,8 @@ def _ones_like(a: Any, dtype: Any = None) -> Any:
 
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    np.real: conversion.real,
+    np.imag: complexes.imag,
     np.sum: reduction.sum,
     np.mean: reduction.mean,
     np.prod: reduction.prod,

@@ -266,7 +266,7 @@ class Outcome:
 def described(value: Any, leaves: list[Any]) -> Any:
     """A result's dtype, shape, place in the graph and shared memory, with its numbers last; or the plain value."""
     if hasattr(value, "detach"):
-        array = value.detach().numpy()
+        array = value.numpy(force=True)
         shared = [np.may_share_memory(array, leaf.detach().numpy()) for leaf in leaves] if array.size else []
         return str(value.dtype).split(".")[-1], tuple(value.shape), value.requires_grad, shared, array
     return str(value).split(".")[-1] if type(value).__name__ in ("dtype", "str") else value
@@ -274,7 +274,7 @@ def described(value: Any, leaves: list[Any]) -> Any:
 
 def gradient(found: Any, leaf: Any) -> Any:
     """A gradient's dtype, shape and numbers. Where there is none it is 0."""
-    array = np.zeros(tuple(leaf.shape), leaf.detach().numpy().dtype) if found is None else found.detach().numpy()
+    array = np.zeros(tuple(leaf.shape), leaf.detach().numpy().dtype) if found is None else found.numpy(force=True)
     return str(array.dtype), array.shape, array
 
 

@@ -84,7 +84,9 @@ def product_with_entering(grad: Array, states: Array, initial: Array, order: Vis
     if size != last_size or len(order) == 1:
         return np.matmul(turned, all_entering(states, initial, order, out))
     total = np.matmul(turned[..., start:stop], initial)
-    total += np.matmul(turned[..., size:], states[:-size]) if start == 0 else np.matmul(turned[..., :-size], states[size:])
+    total += (
+        np.matmul(turned[..., size:], states[:-size]) if start == 0 else np.matmul(turned[..., :-size], states[size:])
+    )
     return total
 
 

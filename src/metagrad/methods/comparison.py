@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from metagrad.autograd.variable import Variable
 from metagrad.ops import comparison
+from metagrad.ops.inplace import in_place
 
 
 class Comparison(Variable):
@@ -11,8 +12,12 @@ class Comparison(Variable):
 
     __slots__ = ()
 
-    eq, ne, lt, le = comparison.eq, comparison.ne, comparison.lt, comparison.le
-    gt, ge = comparison.gt, comparison.ge
+    eq = comparison.eq
+    ne = not_equal = comparison.ne
+    lt = less = comparison.lt
+    le = less_equal = comparison.le
+    gt = greater = comparison.gt
+    ge = greater_equal = comparison.ge
     logical_not = comparison.logical_not
     logical_and = comparison.logical_and
     logical_or = comparison.logical_or
@@ -27,3 +32,20 @@ class Comparison(Variable):
     is_floating_point = comparison.is_floating_point
     is_complex = comparison.is_complex
     numel = nelement = comparison.numel
+
+    # in place: the tensor keeps its dtype, with 1 for true and 0 for false
+    eq_ = in_place(comparison.eq, converts=True)
+    ne_ = not_equal_ = in_place(comparison.ne, converts=True)
+    lt_ = less_ = in_place(comparison.lt, converts=True)
+    le_ = less_equal_ = in_place(comparison.le, converts=True)
+    gt_ = greater_ = in_place(comparison.gt, converts=True)
+    ge_ = greater_equal_ = in_place(comparison.ge, converts=True)
+    logical_not_ = in_place(comparison.logical_not, converts=True)
+    logical_and_ = in_place(comparison.logical_and, converts=True)
+    logical_or_ = in_place(comparison.logical_or, converts=True)
+    logical_xor_ = in_place(comparison.logical_xor, converts=True)
+    bitwise_and_ = in_place(comparison.bitwise_and)
+    bitwise_or_ = in_place(comparison.bitwise_or)
+    bitwise_xor_ = in_place(comparison.bitwise_xor)
+    bitwise_not_ = in_place(comparison.bitwise_not)
+    __iand__, __ior__, __ixor__ = bitwise_and_, bitwise_or_, bitwise_xor_

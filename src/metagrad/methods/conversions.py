@@ -6,7 +6,7 @@ from typing import Any
 
 from metagrad import dtypes
 from metagrad.autograd.variable import Variable
-from metagrad.ops import conversion, filling, inplace, likes, sampling
+from metagrad.ops import complexes, conversion, filling, inplace, likes, sampling
 
 
 class Conversions(Variable):
@@ -66,3 +66,8 @@ class Conversions(Variable):
     def real(self) -> Any:
         """The real part of each element."""
         return conversion.real(self)  # type: ignore[arg-type]
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part of each element of a complex tensor."""
+        return complexes.imag(self)  # type: ignore[arg-type]

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops import arithmetic, choice, division, exponential, rounding, trigonometry
+from metagrad.ops import (
+    arithmetic,
+    bits,
+    choice,
+    complexes,
+    division,
+    exponential,
+    hyperbolic,
+    numbers,
+    rounding,
+    trigonometry,
+)
 from metagrad.ops.inplace import in_place
+from metagrad.ops.special import bessel, gamma, logarithms
+from metagrad.ops.special import erf as errors
 
 
 class Elementwise(Variable):
@@ -57,6 +70,60 @@ class Elementwise(Variable):
     frac = rounding.frac
     sign = rounding.sign
 
+    # inverse and hyperbolic functions, how numbers are made, complex numbers, special functions
+    acos = arccos = hyperbolic.acos
+    acosh = arccosh = hyperbolic.acosh
+    asin = arcsin = hyperbolic.asin
+    asinh = arcsinh = hyperbolic.asinh
+    atan = arctan = hyperbolic.atan
+    atanh = arctanh = hyperbolic.atanh
+    sinh = hyperbolic.sinh
+    cosh = hyperbolic.cosh
+    atan2 = arctan2 = hyperbolic.atan2
+    copysign = numbers.copysign
+    deg2rad = numbers.deg2rad
+    exp2 = numbers.exp2
+    float_power = numbers.float_power
+    fmax = numbers.fmax
+    fmin = numbers.fmin
+    frexp = numbers.frexp
+    gcd = numbers.gcd
+    heaviside = numbers.heaviside
+    hypot = numbers.hypot
+    lcm = numbers.lcm
+    ldexp = numbers.ldexp
+    logaddexp = numbers.logaddexp
+    logaddexp2 = numbers.logaddexp2
+    nan_to_num = numbers.nan_to_num
+    nextafter = numbers.nextafter
+    rad2deg = numbers.rad2deg
+    signbit = numbers.signbit
+    sinc = numbers.sinc
+    angle = complexes.angle
+    conj = complexes.conj
+    conj_physical = complexes.conj_physical
+    isneginf = complexes.isneginf
+    isposinf = complexes.isposinf
+    isreal = complexes.isreal
+    resolve_conj = complexes.resolve_conj
+    resolve_neg = complexes.resolve_neg
+    sgn = complexes.sgn
+    bitwise_left_shift = bits.bitwise_left_shift
+    bitwise_right_shift = bits.bitwise_right_shift
+    i0 = bessel.i0
+    erf = errors.erf
+    erfc = errors.erfc
+    erfinv = errors.erfinv
+    digamma = gamma.digamma
+    igamma = gamma.igamma
+    igammac = gamma.igammac
+    lgamma = gamma.lgamma
+    mvlgamma = gamma.mvlgamma
+    polygamma = gamma.polygamma
+    logit = logarithms.logit
+    xlogy = logarithms.xlogy
+    __lshift__, __rshift__ = bits.bitwise_left_shift, bits.bitwise_right_shift
+
     # in place
     add_ = in_place(arithmetic.add)
     sub_ = subtract_ = in_place(arithmetic.sub)
@@ -65,7 +132,7 @@ class Elementwise(Variable):
     floor_divide_ = in_place(division.floor_divide)
     remainder_ = in_place(division.remainder)
     pow_ = in_place(arithmetic.pow)
-    neg_ = in_place(arithmetic.neg)
+    neg_ = negative_ = in_place(arithmetic.neg)
     square_ = in_place(arithmetic.square)
     addcmul_ = in_place(arithmetic.addcmul)
     addcdiv_ = in_place(division.addcdiv)
@@ -79,7 +146,7 @@ class Elementwise(Variable):
     tanh_ = in_place(trigonometry.tanh)
     sigmoid_ = in_place(trigonometry.sigmoid)
     relu_ = in_place(choice.relu)
-    abs_ = in_place(choice.abs)
+    abs_ = absolute_ = in_place(choice.abs)
     clamp_ = clip_ = in_place(choice.clamp)
     clamp_min_ = in_place(choice.clamp_min)
     clamp_max_ = in_place(choice.clamp_max)
@@ -92,3 +159,51 @@ class Elementwise(Variable):
     __ifloordiv__ = floor_divide_
     __imod__ = remainder_
     __ipow__ = pow_
+    acos_ = arccos_ = in_place(hyperbolic.acos)
+    acosh_ = arccosh_ = in_place(hyperbolic.acosh)
+    asin_ = arcsin_ = in_place(hyperbolic.asin)
+    asinh_ = arcsinh_ = in_place(hyperbolic.asinh)
+    atan_ = arctan_ = in_place(hyperbolic.atan)
+    atanh_ = arctanh_ = in_place(hyperbolic.atanh)
+    sinh_ = in_place(hyperbolic.sinh)
+    cosh_ = in_place(hyperbolic.cosh)
+    atan2_ = arctan2_ = in_place(hyperbolic.atan2)
+    copysign_ = in_place(numbers.copysign)
+    deg2rad_ = in_place(numbers.deg2rad)
+    exp2_ = in_place(numbers.exp2)
+    float_power_ = numbers.float_power_
+    gcd_ = in_place(numbers.gcd)
+    heaviside_ = in_place(numbers.heaviside)
+    hypot_ = in_place(numbers.hypot)
+    lcm_ = in_place(numbers.lcm)
+    ldexp_ = in_place(numbers.ldexp)
+    nan_to_num_ = in_place(numbers.nan_to_num)
+    nextafter_ = in_place(numbers.nextafter)
+    rad2deg_ = in_place(numbers.rad2deg)
+    sinc_ = in_place(numbers.sinc)
+    conj_physical_ = in_place(complexes.conj_physical)
+    sgn_ = in_place(complexes.sgn)
+    bitwise_left_shift_ = in_place(bits.bitwise_left_shift)
+    bitwise_right_shift_ = in_place(bits.bitwise_right_shift)
+    i0_ = in_place(bessel.i0)
+    erf_ = in_place(errors.erf)
+    erfc_ = in_place(errors.erfc)
+    erfinv_ = in_place(errors.erfinv)
+    digamma_ = in_place(gamma.digamma)
+    igamma_ = in_place(gamma.igamma)
+    igammac_ = in_place(gamma.igammac)
+    lgamma_ = in_place(gamma.lgamma)
+    mvlgamma_ = in_place(gamma.mvlgamma)
+    polygamma_ = in_place(gamma.polygamma)
+    logit_ = in_place(logarithms.logit)
+    xlogy_ = in_place(logarithms.xlogy)
+    expm1_ = in_place(exponential.expm1)
+    log2_ = in_place(exponential.log2)
+    log10_ = in_place(exponential.log10)
+    log1p_ = in_place(exponential.log1p)
+    tan_ = in_place(trigonometry.tan)
+    trunc_ = fix_ = in_place(rounding.trunc)
+    frac_ = in_place(rounding.frac)
+    sign_ = in_place(rounding.sign)
+    fmod_ = in_place(division.fmod)
+    __ilshift__, __irshift__ = bitwise_left_shift_, bitwise_right_shift_

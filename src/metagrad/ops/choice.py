@@ -142,7 +142,9 @@ class Extremum(Elementwise):
         z = ufunc(x, y)
         if any(self.needs):
             equal = np.equal(x, y)
-            self.share_x, self.share_y = (np.where(equal, 0.5, ~loses(a, b)).astype(z.dtype) for a, b in ((x, y), (y, x)))
+            self.share_x, self.share_y = (
+                np.where(equal, 0.5, ~loses(a, b)).astype(z.dtype) for a, b in ((x, y), (y, x))
+            )
         return z
 
     def backward(self, grad: Any) -> Any:

@@ -15,18 +15,20 @@ if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 __all__ = [
-    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "gt", "is_complex",
-    "is_floating_point", "is_nonzero", "is_tensor", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "lt", "ne", "numel",
+    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "greater",
+    "greater_equal", "gt", "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "isclose", "isfinite",
+    "isinf", "isnan", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt",
+    "ne", "not_equal", "numel",
 ]  # fmt: skip
 
 
 def _compare(ufunc: Any, x: Any, y: Any) -> Tensor:
     a, b = operands(x, y)
-    return _applied(ufunc, unwrap(a), unwrap(b))
+    return applied(ufunc, unwrap(a), unwrap(b))
 
 
-def _applied(ufunc: Any, *arrays: Any) -> Tensor:
+def applied(ufunc: Any, *arrays: Any) -> Tensor:
+    """A ufunc's values, without a gradient."""
     try:
         return wrap(ufunc(*arrays))
     except ValueError as error:
@@ -75,17 +77,17 @@ def logical_not(input: Any) -> Tensor:
 
 def logical_and(input: Any, other: Any) -> Tensor:
     """Whether both elements are non-zero."""
-    return _applied(np.logical_and, as_tensor(input).array, as_tensor(other).array)
+    return applied(np.logical_and, as_tensor(input).array, as_tensor(other).array)
 
 
 def logical_or(input: Any, other: Any) -> Tensor:
     """Whether at least one of both elements is non-zero."""
-    return _applied(np.logical_or, as_tensor(input).array, as_tensor(other).array)
+    return applied(np.logical_or, as_tensor(input).array, as_tensor(other).array)
 
 
 def logical_xor(input: Any, other: Any) -> Tensor:
     """Whether exactly one of both elements is non-zero."""
-    return _applied(np.logical_xor, as_tensor(input).array, as_tensor(other).array)
+    return applied(np.logical_xor, as_tensor(input).array, as_tensor(other).array)
 
 
 def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
@@ -93,7 +95,7 @@ def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
     a, b = unwrap(a), unwrap(b)
     if np.result_type(a, b).kind in "fc":
         raise RuntimeError(f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one")
-    return _applied(ufunc, a, b)
+    return applied(ufunc, a, b)
 
 
 def bitwise_and(input: Any, other: Any) -> Tensor:
@@ -136,7 +138,7 @@ def isfinite(input: Tensor) -> Tensor:
 @quiet
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether ``|input − other| ≤ atol + rtol · |other|``, element by element."""
-    return _applied(np.isclose, input.array, other.array, rtol, atol, equal_nan)
+    return applied(np.isclose, input.array, other.array, rtol, atol, equal_nan)
 
 
 @quiet
@@ -180,3 +182,6 @@ def is_nonzero(input: Tensor) -> bool:
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return int(input.array.size)
+
+
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne

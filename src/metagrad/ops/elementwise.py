@@ -51,7 +51,9 @@ def _forward_in_pieces(forward: Callable[..., Any]) -> Callable[..., Any]:
         for x in inputs:
             if _is_large(x):
                 cuts = _Cuts.of(x.shape, inputs)
-                return forward(self, *inputs, **params) if cuts is None else _forward(self, forward, cuts, inputs, params)
+                return (
+                    forward(self, *inputs, **params) if cuts is None else _forward(self, forward, cuts, inputs, params)
+                )
         return forward(self, *inputs, **params)
 
     return run
@@ -192,7 +194,9 @@ def _backward(node: Function, backward: Callable[..., Any], cuts: _Cuts, grad: A
     if any(isinstance(r, np.ndarray) and r.shape != g.shape for r in first):
         return backward(node, grad)
     wholes = [grad if r is g else cuts.empty(r) if isinstance(r, np.ndarray) else r for r in first]
-    rows = [cuts.rows(w) if isinstance(r, np.ndarray) and r is not g else None for w, r in zip(wholes, first, strict=True)]
+    rows = [
+        cuts.rows(w) if isinstance(r, np.ndarray) and r is not g else None for w, r in zip(wholes, first, strict=True)
+    ]
 
     def store(start: int, stop: int, results: tuple[Any, ...]) -> None:
         for target, result in zip(rows, results, strict=True):

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 
-def in_place(op: Callable[..., Any]) -> Callable[..., Any]:
-    """``op_``: like ``op``, but the result is written into the first argument, which is returned."""
+def in_place(op: Callable[..., Any], converts: bool = False) -> Callable[..., Any]:
+    """``op_``: like ``op``, but the result is written into the first argument, which is returned.
+
+    converts: a result of another dtype is converted to the tensor's; otherwise it is an error.
+    """
 
     @functools.wraps(op, assigned=("__module__",))
     def written(input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        return write(input, op(input, *args, **kwargs))
+        result = op(input, *args, **kwargs)
+        return write(input, result.to(input.dtype) if converts else result)
 
     written.__name__ = written.__qualname__ = f"{op.__name__}_"
     written.__doc__ = f"In-place form of ``{op.__name__}``: the tensor itself takes the result, and is returned."

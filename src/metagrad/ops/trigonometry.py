@@ -51,10 +51,23 @@ def cos(input: Tensor) -> Tensor:
     return Cos.apply(floating(input))
 
 
+class Tan(Elementwise):
+    """y = tan x,   ∂L/∂x = ∂L/∂y · (1 + y²)."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.tan(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        y = conj(y)
+        return grad * (y * y + 1)
+
+
 def tan(input: Tensor) -> Tensor:
     """Tangent of angles in radians, element by element."""
-    x = floating(input)
-    return Sin.apply(x) / Cos.apply(x)
+    return Tan.apply(floating(input))
 
 
 class Tanh(Elementwise):

@@ -108,7 +108,9 @@ def _load(name: str, options: argparse.Namespace) -> Corpus:
 
 def _progress(steps: Iterable[Any], count: int, title: str) -> Iterator[Any]:
     """A tqdm bar on standard error that goes away when it is full."""
-    return iter(need("tqdm", "tagger").tqdm(steps, total=count, desc=title, leave=False, unit="batch", dynamic_ncols=True))
+    return iter(
+        need("tqdm", "tagger").tqdm(steps, total=count, desc=title, leave=False, unit="batch", dynamic_ncols=True)
+    )
 
 
 # ------------------------------------------------ train

@@ -99,11 +99,11 @@ ONE_ELEMENT = [
 
 COMPARISON = [
     row("eq __eq__", *BINARY, MISFIT, **NEW),
-    row("ne __ne__", *BINARY, MISFIT, **NEW),
-    row("lt __lt__", *BINARY, MISFIT, **NEW),
-    row("le __le__", *BINARY, MISFIT, **NEW),
-    row("gt __gt__", *BINARY, MISFIT, **NEW),
-    row("ge __ge__", *BINARY, MISFIT, **NEW),
+    row("ne not_equal __ne__", *BINARY, MISFIT, **NEW),
+    row("lt less __lt__", *BINARY, MISFIT, **NEW),
+    row("le less_equal __le__", *BINARY, MISFIT, **NEW),
+    row("gt greater __gt__", *BINARY, MISFIT, **NEW),
+    row("ge greater_equal __ge__", *BINARY, MISFIT, **NEW),
     row("logical_not", *UNARY, **NEW),
     *(row(f"logical_{name}", *BINARY[:4], MISFIT, **NEW) for name in ("and", "or", "xor")),
     *(row(f"bitwise_{name} __{name}__ __r{name}__", *BINARY[:5], BINARY[6], error(RuntimeError, at(3, below=2), at(2, below=2)),

@@ -1,0 +1,166 @@
+"""Bessel's functions and Airy's. The modified ones I₀ and I₁ have derivatives; the others have none, as in PyTorch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, wrap
+from metagrad.ops.common import floating
+from metagrad.ops.elementwise import Elementwise
+from metagrad.ops.rounding import Sign
+from metagrad.ops.special.scipy_special import values
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = [
+    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "i0", "i0e", "i1", "i1e", "modified_bessel_i0",
+    "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1", "scaled_modified_bessel_k0",
+    "scaled_modified_bessel_k1", "spherical_bessel_j0",
+]  # fmt: skip
+
+
+class I0(Elementwise):
+    """y = I₀(x),   ∂L/∂x = ∂L/∂y · I₁(x)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return values("i0", x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * I1.on(x)
+
+
+class I1(Elementwise):
+    """y = I₁(x),   ∂L/∂x = ∂L/∂y · (I₀(x) − y / x), ½ at 0."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("i1", x)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        small = ~(x * x > 0)  # 0, or so near that the square vanishes; and nan
+        return grad * np.where(small, 0.5, I0.on(x) - y / np.where(small, 1, x))
+
+
+class I0e(Elementwise):
+    """y = exp(−|x|) I₀(x),   ∂L/∂x = ∂L/∂y · (exp(−|x|) I₁(x) − sgn(x) y)."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("i0e", x)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        return grad * (I1e.on(x) - Sign.on(x) * y)
+
+
+class I1e(Elementwise):
+    """y = exp(−|x|) I₁(x),   ∂L/∂x = ∂L/∂y · (exp(−|x|) I₀(x) − y (sgn(x) + 1/x)), ½ at 0."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("i1e", x)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        small = ~(x * x > 0)  # 0, or so near that the square vanishes; and nan
+        return grad * np.where(small, 0.5, I0e.on(x) - y * (Sign.on(x) + 1 / np.where(small, 1, x)))
+
+
+def i0(input: Tensor) -> Tensor:
+    """I₀(x), the modified Bessel function of the first kind of order 0."""
+    return I0.apply(floating(input))
+
+
+def i1(input: Tensor) -> Tensor:
+    """I₁(x), the modified Bessel function of the first kind of order 1."""
+    return I1.apply(floating(input))
+
+
+def i0e(input: Tensor) -> Tensor:
+    """exp(−|x|) I₀(x), which does not overflow."""
+    return I0e.apply(floating(input))
+
+
+def i1e(input: Tensor) -> Tensor:
+    """exp(−|x|) I₁(x), which does not overflow."""
+    return I1e.apply(floating(input))
+
+
+def _values(name: str, input: Tensor) -> Tensor:
+    return wrap(values(name, floating(input).array))
+
+
+def airy_ai(input: Tensor) -> Tensor:
+    """Ai(x), Airy's function. No derivative."""
+    from metagrad.extras import need
+
+    x = floating(input).array
+    return wrap(np.asarray(need("scipy.special", extra="scipy").airy(x)[0]).astype(x.dtype, copy=False))
+
+
+def bessel_j0(input: Tensor) -> Tensor:
+    """J₀(x), the Bessel function of the first kind of order 0. No derivative."""
+    return _values("j0", input)
+
+
+def bessel_j1(input: Tensor) -> Tensor:
+    """J₁(x), the Bessel function of the first kind of order 1. No derivative."""
+    return _values("j1", input)
+
+
+def bessel_y0(input: Tensor) -> Tensor:
+    """Y₀(x), the Bessel function of the second kind of order 0. No derivative."""
+    return _values("y0", input)
+
+
+def bessel_y1(input: Tensor) -> Tensor:
+    """Y₁(x), the Bessel function of the second kind of order 1. No derivative."""
+    return _values("y1", input)
+
+
+def modified_bessel_i0(input: Tensor) -> Tensor:
+    """I₀(x) again, under the name it has beside its relatives. No derivative."""
+    return _values("i0", input)
+
+
+def modified_bessel_i1(input: Tensor) -> Tensor:
+    """I₁(x) again, under the name it has beside its relatives. No derivative."""
+    return _values("i1", input)
+
+
+def modified_bessel_k0(input: Tensor) -> Tensor:
+    """K₀(x), the modified Bessel function of the second kind of order 0. No derivative."""
+    return _values("k0", input)
+
+
+def modified_bessel_k1(input: Tensor) -> Tensor:
+    """K₁(x), the modified Bessel function of the second kind of order 1. No derivative."""
+    return _values("k1", input)
+
+
+def scaled_modified_bessel_k0(input: Tensor) -> Tensor:
+    """eˣ K₀(x). No derivative."""
+    return _values("k0e", input)
+
+
+def scaled_modified_bessel_k1(input: Tensor) -> Tensor:
+    """eˣ K₁(x). No derivative."""
+    return _values("k1e", input)
+
+
+def spherical_bessel_j0(input: Tensor) -> Tensor:
+    """j₀(x) = sin x / x, 1 at 0. No derivative."""
+    x = floating(input).array
+    outside = (x == 0) | np.isinf(x)
+    safe = np.where(outside, 1, x)
+    y = np.where(outside, x == 0, np.sin(safe) / safe)
+    return wrap(np.asarray(y).astype(x.dtype, copy=False))

@@ -1,0 +1,136 @@
+"""The error function and the normal distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array
+from metagrad.ops.arithmetic import mul
+from metagrad.ops.common import floating
+from metagrad.ops.elementwise import Elementwise
+from metagrad.ops.special.scipy_special import values
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["erf", "erfc", "erfcx", "erfinv", "log_ndtr", "ndtr", "ndtri"]
+
+_TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+
+
+class Erf(Elementwise):
+    """y = erf x,   ∂L/∂x = ∂L/∂y · 2/√π exp(−x²)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return values("erf", x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * (_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
+
+
+class Erfc(Elementwise):
+    """y = 1 − erf x,   ∂L/∂x = −∂L/∂y · 2/√π exp(−x²)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return values("erfc", x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * (-_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
+
+
+class Erfinv(Elementwise):
+    """y with erf y = x,   ∂L/∂x = ∂L/∂y · √π/2 exp(y²)."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("erfinv", x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return grad * (np.exp(y * y) / _TWO_OVER_ROOT_PI)
+
+
+class Erfcx(Elementwise):
+    """y = exp(x²) erfc x,   ∂L/∂x = ∂L/∂y · (2 x y − 2/√π)."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("erfcx", x)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        return grad * (2 * x * y - _TWO_OVER_ROOT_PI)
+
+
+class Ndtri(Elementwise):
+    """y with Φ(y) = x,   ∂L/∂x = ∂L/∂y · √(2π) exp(y²/2)."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("ndtri", x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return grad * (math.sqrt(2 * math.pi) * np.exp(y * y / 2))
+
+
+class LogNdtr(Elementwise):
+    """y = ln Φ(x),   ∂L/∂x = ∂L/∂y · √(2/π) / erfcx(−x/√2)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return values("log_ndtr", x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad / Erfcx.on(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
+
+
+def erf(input: Tensor) -> Tensor:
+    """The error function, 2/√π ∫₀ˣ exp(−t²) dt.
+
+    >>> import metagrad
+    >>> metagrad.erf(metagrad.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8427])
+    """
+    return Erf.apply(floating(input))
+
+
+def erfc(input: Tensor) -> Tensor:
+    """1 − erf x, exact also where that is tiny."""
+    return Erfc.apply(floating(input))
+
+
+def erfinv(input: Tensor) -> Tensor:
+    """The inverse of erf on (−1, 1); ±∞ at ±1, nan outside."""
+    return Erfinv.apply(floating(input))
+
+
+def erfcx(input: Tensor) -> Tensor:
+    """exp(x²) erfc x, which neither overflows nor underflows for large x."""
+    return Erfcx.apply(floating(input))
+
+
+def ndtr(input: Tensor) -> Tensor:
+    """Φ(x), the distribution function of the standard normal distribution: ½ erfc(−x/√2)."""
+    return mul(erfc(mul(floating(input), -math.sqrt(0.5))), 0.5)
+
+
+def ndtri(input: Tensor) -> Tensor:
+    """The inverse of Φ: the x of which a share ``input`` of a normal distribution is below."""
+    return Ndtri.apply(floating(input))
+
+
+def log_ndtr(input: Tensor) -> Tensor:
+    """ln Φ(x), exact also where Φ(x) would be 0."""
+    return LogNdtr.apply(floating(input))

@@ -1,0 +1,137 @@
+"""The gamma function's logarithm, its derivatives, and its incomplete relatives."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array
+from metagrad.ops.common import as_tensor, float_operands, floating
+from metagrad.ops.elementwise import Elementwise
+from metagrad.ops.special.scipy_special import values
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["digamma", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma", "zeta"]
+
+
+class Lgamma(Elementwise):
+    """y = ln |Γ(x)|,   ∂L/∂x = ∂L/∂y · ψ(x)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return values("gammaln", x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * Polygamma.on(x, n=0)
+
+
+class Polygamma(Elementwise):
+    """y = ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function;   ∂L/∂x = ∂L/∂y · ψ⁽ⁿ⁺¹⁾(x)."""
+
+    def forward(self, x: Array, n: int) -> Array:
+        self.save(x)
+        self.n = n
+        if n == 0:
+            at_zero = np.copysign(np.inf, -x).astype(x.dtype, copy=False)
+            return np.where(x == 0, at_zero, values("psi", x)).astype(x.dtype, copy=False)
+        if n == 1:  # ψ⁽¹⁾(x) = ζ(2, x) for x > 0; by reflection below
+            return _trigamma(x)
+        sign = -1.0 if n % 2 == 0 else 1.0
+        return (sign * math.factorial(n)) * values("zeta", x.dtype.type(n + 1), x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * Polygamma.on(x, n=self.n + 1)
+
+
+def _trigamma(x: Array) -> Array:
+    """ψ⁽¹⁾(x), for x < ½ by the reflection ψ⁽¹⁾(x) + ψ⁽¹⁾(1 − x) = π² / sin²(πx)."""
+    mirrored = x < 0.5
+    high = values("zeta", x.dtype.type(2), np.where(mirrored, 1 - x, x))
+    low = (math.pi / np.sin(math.pi * np.where(mirrored, x, 0.5))) ** 2 - high
+    return np.where(mirrored, low, high).astype(x.dtype, copy=False)
+
+
+def lgamma(input: Tensor) -> Tensor:
+    """ln |Γ(x)|, the logarithm of the gamma function, which continues (n − 1)!.
+
+    >>> import metagrad
+    >>> metagrad.lgamma(metagrad.tensor([1.0, 4.0]))
+    tensor([0.0000, 1.7918])
+    """
+    return Lgamma.apply(floating(input))
+
+
+def digamma(input: Tensor) -> Tensor:
+    """ψ(x), the derivative of ln Γ."""
+    return Polygamma.apply(floating(input), n=0)
+
+
+def polygamma(n: Any, input: Any) -> Tensor:
+    """ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0."""
+    if not isinstance(n, int):  # as a method: x.polygamma(n)
+        n, input = input, n
+    if n < 0:
+        raise RuntimeError(f"polygamma(n, x) does not support negative n, got {n}")
+    return Polygamma.apply(floating(input), n=n)
+
+
+def mvlgamma(input: Tensor, p: int) -> Tensor:
+    """ln Γₚ(x), the multivariate gamma function's logarithm: Σⱼ ln Γ(x − j/2) + p (p − 1) ln π / 4, j = 0 … p − 1."""
+    if p < 1:
+        raise RuntimeError(f"p has to be greater than or equal to 1, got {p}")
+    x = floating(input)
+    steps = np.arange(0, -p, -1, dtype=x.array.dtype) / 2
+    spread: Tensor = as_tensor(x.unsqueeze(-1) + as_tensor(steps))
+    return lgamma(spread).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
+
+
+class Igamma(Elementwise):
+    """z = P(a, x), or Q = 1 − P if upper;   ∂P/∂x = exp((a − 1) ln x − x − ln Γ(a)); none for a."""
+
+    def forward(self, a: Array, x: Array, upper: bool) -> Array:
+        self.save(a, x)
+        self.sign = -1.0 if upper else 1.0
+        return values("gammaincc" if upper else "gammainc", a, x)
+
+    def backward(self, grad: Any) -> Any:
+        a, x = self.saved
+        if self.needs[0]:
+            raise NotImplementedError("the derivative for 'igamma: input' is not implemented")
+        return None, grad * (self.sign * np.exp((a - 1) * np.log(x) - x - Lgamma.on(a)))
+
+
+def igamma(input: Tensor, other: Tensor) -> Tensor:
+    """P(a, x) = 1/Γ(a) ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt, the regularised lower incomplete gamma function of a = input, x = other."""
+    return Igamma.apply(*float_operands(input, other), upper=False)
+
+
+def igammac(input: Tensor, other: Tensor) -> Tensor:
+    """Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function of a = input, x = other."""
+    return Igamma.apply(*float_operands(input, other), upper=True)
+
+
+class Zeta(Elementwise):
+    """z = ζ(x, q) = Σₖ (k + q)⁻ˣ,   ∂L/∂q = −∂L/∂z · x ζ(x + 1, q); none for x."""
+
+    def forward(self, x: Array, q: Array) -> Array:
+        self.save(x, q)
+        return values("zeta", x, q)
+
+    def backward(self, grad: Any) -> Any:
+        x, q = self.saved
+        if self.needs[0]:
+            raise NotImplementedError("the derivative for 'zeta: self' is not implemented")
+        return None, grad * (-x * Zeta.on(x + 1, q))
+
+
+def zeta(input: Any, other: Any) -> Tensor:
+    """ζ(x, q) = Σₖ (k + q)⁻ˣ over k = 0, 1, …, the Hurwitz zeta function; Riemann's for q = 1."""
+    x, q = float_operands(input, other)
+    like = x if hasattr(x, "array") else q
+    return Zeta.apply(*[v if hasattr(v, "array") else as_tensor(np.asarray(v, like.array.dtype)) for v in (x, q)])

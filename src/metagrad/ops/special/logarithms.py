@@ -1,0 +1,109 @@
+"""Logarithms of probabilities: entropy, log-odds, and products that are 0 where one factor is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.ops.common import float_operands, floating
+from metagrad.ops.elementwise import Elementwise
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["entr", "logit", "xlog1py", "xlogy"]
+
+
+class Entr(Elementwise):
+    """y = −x ln x, 0 at 0, −∞ below;   ∂L/∂x = −∂L/∂y · (ln x + 1)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        y = np.where(x == 0, 0, -x * np.log(np.where(x > 0, x, 1)))
+        return np.where(x < 0, -np.inf, np.where(np.isnan(x), x, y)).astype(x.dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * (-np.log(x) - 1)
+
+
+def entr(input: Tensor) -> Tensor:
+    """−x ln x, what an outcome of probability x contributes to the entropy; 0 at 0, −∞ below.
+
+    >>> import metagrad
+    >>> metagrad.special.entr(metagrad.tensor([0.0, 0.5, 1.0]))
+    tensor([0.0000, 0.3466, -0.0000])
+    """
+    return Entr.apply(floating(input))
+
+
+class Logit(Elementwise):
+    """y = ln(x / (1 − x)), x first put into [ε, 1 − ε];   ∂L/∂x = ∂L/∂y / (x (1 − x)) inside of it, else 0."""
+
+    def forward(self, x: Array, eps: float | None) -> Array:
+        self.save(x)
+        low = 0.0 if eps is None else eps
+        self.inside = (x >= low) & (x <= 1 - low)
+        self.outside = np.nan if eps is None else 0.0
+        z = x if eps is None else np.clip(x, x.dtype.type(eps), x.dtype.type(1 - eps))
+        return np.log(z / (1 - z))
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        inside = self.inside
+        return np.where(inside, grad / (x * (1 - x)), self.outside)
+
+
+def logit(input: Tensor, eps: float | None = None) -> Tensor:
+    """ln(x / (1 − x)), the inverse of sigmoid. eps: x is first put into [ε, 1 − ε]; without it, nan outside of [0, 1]."""
+    return Logit.apply(floating(input), eps=eps)
+
+
+class Xlogy(Elementwise):
+    """z = x ln y, 0 where x = 0 unless y is nan;   ∂L/∂x = ∂L/∂z · ln y (0 where x = 0, y ≤ 0),   ∂L/∂y = ∂L/∂z · x / y."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        return np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y)).astype(np.result_type(x, y), copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        nothing = (x == 0) & (y <= 0)
+        return np.where(nothing, 0, grad * np.log(np.where(nothing, 1, y))), grad * x / y
+
+
+class Xlog1py(Elementwise):
+    """z = x ln(1 + y), 0 where x = 0 unless y is nan;   ∂L/∂x = ∂L/∂z · ln(1 + y),   ∂L/∂y = ∂L/∂z · x / (1 + y)."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        return np.where((x == 0) & ~np.isnan(y), 0, x * np.log1p(y)).astype(np.result_type(x, y), copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        nothing = (x == 0) & (y <= -1)
+        return np.where(nothing, 0, grad * np.log1p(np.where(nothing, 0, y))), grad * x / (y + 1)
+
+
+def _tensors(input: Any, other: Any) -> list[Any]:
+    """Both operands as floating-point tensors of one dtype."""
+    x, y = float_operands(input, other)
+    like = x if isinstance(x, Variable) else y
+    return [v if isinstance(v, Variable) else wrap(np.asarray(v, like.array.dtype)) for v in (x, y)]
+
+
+def xlogy(input: Any, other: Any) -> Tensor:
+    """x ln y, and 0 where x = 0 (unless y is nan): what a cross entropy adds up.
+
+    >>> import metagrad
+    >>> metagrad.xlogy(metagrad.tensor([0.0, 2.0]), metagrad.tensor([0.0, 1.0]))
+    tensor([0., 0.])
+    """
+    return Xlogy.apply(*_tensors(input, other))
+
+
+def xlog1py(input: Any, other: Any) -> Tensor:
+    """x ln(1 + y), and 0 where x = 0 (unless y is nan)."""
+    return Xlog1py.apply(*_tensors(input, other))

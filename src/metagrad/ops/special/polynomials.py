@@ -1,0 +1,114 @@
+"""Orthogonal polynomials of whole degree n, by the recurrences that define them. No derivatives, as in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import quiet
+from metagrad.autograd.variable import Array, wrap
+from metagrad.ops.common import as_tensor, float_operands
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = [
+    "chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w",
+    "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l", "legendre_polynomial_p",
+    "shifted_chebyshev_polynomial_t", "shifted_chebyshev_polynomial_u", "shifted_chebyshev_polynomial_v",
+    "shifted_chebyshev_polynomial_w",
+]  # fmt: skip
+
+Next = Callable[[int, Array, Array, Array], Array]  # (k, x, p of degree k, p of degree k − 1) -> p of degree k + 1
+
+
+@quiet
+def _evaluated(input: Any, n: Any, first: Callable[[Array], Array], following: Next) -> Tensor:
+    """pₙ(x) with p₀ = 1 and p₁ = ``first``; 0 for negative n."""
+    x, degree = (v.array if hasattr(v, "array") else np.asarray(v) for v in float_operands(input, n))
+    x, degree = np.broadcast_arrays(x, degree)
+    degree = np.where(np.isfinite(degree), np.trunc(degree), -1)
+    highest = int(degree.max(initial=-1))
+    before, now = np.ones_like(x), np.asarray(first(x), x.dtype)
+    y = np.where(degree == 0, before, np.where(degree == 1, now, 0)).astype(x.dtype, copy=False)
+    for k in range(1, highest):
+        before, now = now, np.asarray(following(k, x, now, before), x.dtype)
+        y = np.where(degree == k + 1, now, y)
+    return wrap(np.asarray(y))
+
+
+def _chebyshev(k: int, x: Array, now: Array, before: Array) -> Array:
+    return 2 * x * now - before
+
+
+def _shifted(input: Any) -> Any:
+    return as_tensor(input) * 2 - 1
+
+
+def chebyshev_polynomial_t(input: Any, n: Any) -> Tensor:
+    """Tₙ(x), of the first kind: T₁ = x, Tₖ₊₁ = 2x Tₖ − Tₖ₋₁.
+
+    >>> import metagrad
+    >>> metagrad.special.chebyshev_polynomial_t(metagrad.tensor([0.5]), 2)
+    tensor([-0.5000])
+    """
+    return _evaluated(input, n, lambda x: x, _chebyshev)
+
+
+def chebyshev_polynomial_u(input: Any, n: Any) -> Tensor:
+    """Uₙ(x), of the second kind: U₁ = 2x, the recurrence as for T."""
+    return _evaluated(input, n, lambda x: 2 * x, _chebyshev)
+
+
+def chebyshev_polynomial_v(input: Any, n: Any) -> Tensor:
+    """Vₙ(x), of the third kind: V₁ = 2x − 1, the recurrence as for T."""
+    return _evaluated(input, n, lambda x: 2 * x - 1, _chebyshev)
+
+
+def chebyshev_polynomial_w(input: Any, n: Any) -> Tensor:
+    """Wₙ(x), of the fourth kind: W₁ = 2x + 1, the recurrence as for T."""
+    return _evaluated(input, n, lambda x: 2 * x + 1, _chebyshev)
+
+
+def shifted_chebyshev_polynomial_t(input: Any, n: Any) -> Tensor:
+    """Tₙ(2x − 1)."""
+    return chebyshev_polynomial_t(_shifted(input), n)
+
+
+def shifted_chebyshev_polynomial_u(input: Any, n: Any) -> Tensor:
+    """Uₙ(2x − 1)."""
+    return chebyshev_polynomial_u(_shifted(input), n)
+
+
+def shifted_chebyshev_polynomial_v(input: Any, n: Any) -> Tensor:
+    """Vₙ(2x − 1)."""
+    return chebyshev_polynomial_v(_shifted(input), n)
+
+
+def shifted_chebyshev_polynomial_w(input: Any, n: Any) -> Tensor:
+    """Wₙ(2x − 1)."""
+    return chebyshev_polynomial_w(_shifted(input), n)
+
+
+def hermite_polynomial_h(input: Any, n: Any) -> Tensor:
+    """Hₙ(x), the physicist's: H₁ = 2x, Hₖ₊₁ = 2x Hₖ − 2k Hₖ₋₁."""
+    return _evaluated(input, n, lambda x: 2 * x, lambda k, x, now, before: 2 * x * now - 2 * k * before)
+
+
+def hermite_polynomial_he(input: Any, n: Any) -> Tensor:
+    """Heₙ(x), the probabilist's: He₁ = x, Heₖ₊₁ = x Heₖ − k Heₖ₋₁."""
+    return _evaluated(input, n, lambda x: x, lambda k, x, now, before: x * now - k * before)
+
+
+def laguerre_polynomial_l(input: Any, n: Any) -> Tensor:
+    """Lₙ(x): L₁ = 1 − x, (k + 1) Lₖ₊₁ = (2k + 1 − x) Lₖ − k Lₖ₋₁."""
+    return _evaluated(
+        input, n, lambda x: 1 - x, lambda k, x, now, before: ((2 * k + 1 - x) * now - k * before) / (k + 1)
+    )
+
+
+def legendre_polynomial_p(input: Any, n: Any) -> Tensor:
+    """Pₙ(x): P₁ = x, (k + 1) Pₖ₊₁ = (2k + 1) x Pₖ − k Pₖ₋₁."""
+    return _evaluated(input, n, lambda x: x, lambda k, x, now, before: ((2 * k + 1) * x * now - k * before) / (k + 1))
