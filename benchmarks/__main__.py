@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import ladder, overhead, recurrent
+from benchmarks import convolution, ladder, overhead, recurrent
 
 
 def main():
@@ -10,6 +10,7 @@ def main():
     names = parser.add_subparsers(dest="name", required=True)
     recurrent.add_to(names.add_parser("recurrent", help="RNN, LSTM and GRU: training steps, inference, sweeps"))
     ladder.add_to(names.add_parser("ladder", help="what each technique of the recurrent kernels is worth"))
+    convolution.add_to(names.add_parser("convolution", help="a small convolutional network, and layers by themselves"))
     overhead.add_to(names.add_parser("overhead", help="small ops, forward and backward, op by op"))
     options = parser.parse_args()
     options.run(options)

@@ -1,5 +1,6 @@
 """What is timed: a tagging model, built for either library from the same numbers. Runs in a child process."""
 
+import importlib
 import json
 import resource
 import sys
@@ -75,7 +76,9 @@ def serve(name):
     for line in sys.stdin:
         request = json.loads(line)
         if "build" in request:
-            step = build(library, request["build"])
+            case = request["build"]
+            builder = importlib.import_module(f"benchmarks.{case.get('builder', 'work')}")
+            step = builder.build(library, case)
             answer = {"loss": step()}
             for _ in range(2):
                 step()

@@ -48,6 +48,7 @@ MASK = INTS > 0
 ROWS = metagrad.tensor([2, 0, 2])
 
 # Each is (function, inputs): values and gradients must equal those on NumPy arrays.
+IMAGES = floats(2, 2, 4, 5)
 CASES = {
     "add": (lambda a, b: a + b, A, V),
     "add number": (lambda a: 2 + a, A),
@@ -165,6 +166,19 @@ CASES = {
     **{name: (getattr(F, name), A) for name in (
         "leaky_relu", "elu", "selu", "silu", "softplus", "softsign", "logsigmoid", "hardtanh", "relu6",
     )},
+    "conv": (lambda x, w, b: F.conv2d(x, w, b, stride=(1, 2), padding=1), IMAGES, floats(4, 2, 2, 3), floats(4)),
+    "conv groups": (lambda x, w: F.conv2d(x, w, padding="same", dilation=2, groups=2), IMAGES, floats(2, 1, 3, 3)),
+    "conv transpose": (lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1), IMAGES, floats(2, 3, 3, 3)),
+    "max pool": (lambda x: F.max_pool2d(x, 2, 1, 1), IMAGES),
+    "max pool indices": (lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2, output_size=(4, 5)), IMAGES),
+    "avg pool": (lambda x: F.avg_pool2d(x, 2, 2, 1, True, False), IMAGES),
+    "adaptive pools": (lambda x: F.adaptive_avg_pool2d(x, (3, 2)) + F.adaptive_max_pool2d(x, (3, 2)), IMAGES),
+    "pad": (lambda x: F.pad(x, (1, -1, 2, 0), value=1.0), IMAGES),
+    "pad reflect": (lambda x: F.pad(F.pad(x, (2, 1), "replicate"), (2, 1, 1, -1), "reflect"), floats(2, 4, 5)),
+    "fold": (lambda x: F.fold(F.unfold(x, 2, padding=1).tanh(), (4, 5), 2, padding=1), IMAGES),
+    "interpolate": (lambda x: F.interpolate(x, (3, 7), mode="bicubic"), IMAGES),
+    "grid sample": (lambda x, g: F.grid_sample(x, g, "bicubic", "reflection", False), IMAGES, floats(2, 3, 2, 2)),
+    "pixel shuffle": (lambda x: F.pixel_shuffle(F.pixel_unshuffle(x[:, :, :, :4], 2).tanh(), 2), IMAGES),
     "mse": (F.mse_loss, A, B),
     "l1": (F.l1_loss, A, B),
     "smooth l1": (F.smooth_l1_loss, A, B),

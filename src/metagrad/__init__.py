@@ -125,6 +125,21 @@ from metagrad.ops.conversion import *
 from metagrad.tensortypes import *
 from metagrad.switches import *
 
+# Those of the neural functions that PyTorch has at the top, too.
+from metagrad.nn.functional.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
+from metagrad.nn.functional.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_tbc,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
+from metagrad.nn.functional.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from metagrad.nn.functional.padding import constant_pad_nd
+from metagrad.nn.functional.pooling import avg_pool1d, max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool3d
+
 from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.

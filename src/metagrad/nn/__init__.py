@@ -1,24 +1,30 @@
 """``metagrad.nn``: layers with parameters, losses, initialisation.
 
-=================  ====================================================
-``modules/``       the layers
-``functional/``    the same as plain functions
-``recurrence.py``  recurrent layers, step by step
-``init.py``        initial values
-``parameter.py``   Parameter, Buffer
-``utils/``         padding and packing, gradient clipping
-=================  ====================================================
+==================  ====================================================
+``modules/``        the layers
+``functional/``     the same as plain functions
+``recurrence.py``   recurrent layers, step by step
+``convolution.py``  convolution, spelled out
+``init.py``         initial values
+``parameter.py``    Parameter, Buffer
+``utils/``          padding and packing, gradient clipping
+==================  ====================================================
 """
 
 from metagrad.nn import functional, init, utils
 from metagrad.nn.modules.activation import *
 from metagrad.nn.modules.container import *
+from metagrad.nn.modules.conv import *
 from metagrad.nn.modules.dropout import *
 from metagrad.nn.modules.flatten import *
+from metagrad.nn.modules.folding import *
 from metagrad.nn.modules.linear import *
 from metagrad.nn.modules.loss import *
 from metagrad.nn.modules.module import *
+from metagrad.nn.modules.padding import *
+from metagrad.nn.modules.pooling import *
 from metagrad.nn.modules.rnn import *
 from metagrad.nn.modules.rnn_cells import *
 from metagrad.nn.modules.sparse import *
+from metagrad.nn.modules.upsampling import *
 from metagrad.nn.parameter import Buffer, Parameter

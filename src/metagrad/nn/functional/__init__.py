@@ -1,15 +1,29 @@
 """``metagrad.nn.functional``: the layers as plain functions, for those who keep the parameters themselves.
 
-=================  ==================================================================
-``activation.py``  relu, leaky_relu, elu, softplus, softmax, log_softmax …
-``loss.py``        cross entropy, squared error and their relatives
-=================  ==================================================================
+==================  ==================================================================
+``activation.py``   relu, leaky_relu, elu, softplus, softmax, log_softmax …
+``loss.py``         cross entropy, squared error and their relatives
+``conv.py``         convolution and its transpose
+``pooling.py``      maxima, means and norms of windows
+``adaptive.py``     pooling to a given size, at random places, and its reversal
+``padding.py``      pad
+``folding.py``      unfold, fold, pixel_shuffle, channel_shuffle
+``interpolate.py``  images in another size
+``grid.py``         images sampled at given places
+==================  ==================================================================
 
 Functions that are also tensor ops (linear, embedding, dropout, one_hot …) live in ``metagrad.ops``.
 """
 
 from metagrad.nn.functional.activation import *
+from metagrad.nn.functional.adaptive import *
+from metagrad.nn.functional.conv import *
+from metagrad.nn.functional.folding import *
+from metagrad.nn.functional.grid import *
+from metagrad.nn.functional.interpolate import *
 from metagrad.nn.functional.loss import *
+from metagrad.nn.functional.padding import *
+from metagrad.nn.functional.pooling import *
 from metagrad.ops.gathering import embedding as embedding
 from metagrad.ops.gathering import one_hot as one_hot
 from metagrad.ops.matmul import linear as linear

@@ -1,0 +1,307 @@
+"""Convolution of NumPy arrays as products of matrices, over tiles that stay in the cache.
+
+For a tile (some images, or some rows of one image) the elements each window sees are copied side by side, into *columns*:
+a matrix with a row for each weight of a filter, and a column for each window. Then
+
+* the result is  weights @ columns,
+* the gradient of the weights is  gradient @ columnsᵀ, summed over tiles,
+* the gradient of the input is  weightsᵀ @ gradient, a matrix of the shape of the columns, each element of which is added
+  to the place it was copied from. With stride 1 it is cheaper to see it as a convolution itself: of the gradient, with the
+  filters turned round.
+
+Columns are copied again in the backward pass rather than kept: they are as many times larger than the input as a window
+has elements, and copying them costs a fifth of the product. Groups are a batch of products; one filter for each channel
+(a depthwise convolution) is the case of groups with one row.
+
+Letters: N images, C channels, G groups, M filters, K elements of a window, P windows; x (N, C, *L), w (M, C/G, *K),
+y and its gradient g (N, M, *O). Nothing here conjugates complex numbers.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from metagrad.kernels.threads import get_num_threads, run_in_turn, run_together
+from metagrad.kernels.windows import Windows, counts, extents, mirrored, sizes
+from metagrad.kernels.workspace import Workspace
+
+Array = Any
+_TILE = 1 << 17  # numbers in the columns of a tile: half a megabyte, which the second-level cache holds
+_BROAD = 256  # columns below which a product is too narrow to be fast
+_WORTH_THREADS = 4_000_000  # multiplications that outweigh the handing over to threads
+_BLAS_USES_THREADS = 250_000  # multiplications from which BLAS would start threads of its own
+
+
+class Tile(NamedTuple):
+    """Images, and of their windows the rows (along the first axis of windows)."""
+
+    images: slice
+    rows: slice
+
+
+class Work:
+    """The extents of one convolution, and how it is cut into tiles."""
+
+    def __init__(self, images: int, channels: int, filters: int, windows: Sequence[Windows], groups: int) -> None:
+        self.images, self.channels, self.filters, self.groups = images, channels, filters, groups
+        self.windows, self.counts = tuple(windows), counts(windows)
+        self.size = math.prod(sizes(windows))
+        self.height = self.counts[0]
+        self.row = math.prod(self.counts[1:])
+        self.multiplications = images * filters * (channels // groups) * self.size * self.row * self.height
+
+    def tiles(self, split_images: bool = True) -> list[list[Tile]]:
+        """For each thread, its tiles in order; ``split_images``: whether two threads may work on one image."""
+        per_row = self.channels * self.size * self.row
+        per_image = per_row * self.height
+        threads = get_num_threads() if self.multiplications > _WORTH_THREADS else 1
+        windows = self.height * self.row
+        most_images = max(1, -(-self.images // threads))
+        step = min(most_images, max(_TILE // max(1, per_image), -(-_BROAD // max(1, windows)), 1))
+        rows = self.height
+        if step == 1:
+            rows = min(rows, max(_TILE // max(1, per_row), -(-_BROAD // max(1, self.row)), 1))
+            if split_images and self.images < threads:
+                rows = min(rows, -(-self.height // threads))
+        all_tiles = [
+            Tile(slice(n, min(n + step, self.images)), slice(r, min(r + rows, self.height)))
+            for n in range(0, self.images, step)
+            for r in range(0, self.height, rows)
+        ]
+        if split_images and self.images < threads:
+            return _dealt(all_tiles, threads)
+        first_images = range(0, self.images, step)
+        per_images = len(all_tiles) // len(first_images)
+        return [
+            [t for n in share for t in all_tiles[n * per_images : (n + 1) * per_images]]
+            for share in _dealt(list(range(len(first_images))), threads)
+        ]
+
+    def run(self, job: Callable[[list[Tile]], Any], shares: list[list[Tile]]) -> list[Any]:
+        """The results of a job for each thread's tiles."""
+        if len(shares) == 1 and self.multiplications < _BLAS_USES_THREADS:
+            return [job(shares[0])]
+        jobs = [functools.partial(job, share) for share in shares]
+        return run_together(jobs) if len(jobs) > 1 else run_in_turn(jobs)
+
+    def gradient_rows(self, g: Array, tile: Tile, memory: Array) -> Array:
+        """The gradient of a tile as a matrix for each group, (G, M/G, windows)."""
+        part = g[tile.images, :, tile.rows]
+        wide = memory[: part.size].reshape(part.shape[1], part.shape[0], *part.shape[2:])
+        wide[...] = np.swapaxes(part, 0, 1)
+        return wide.reshape(self.groups, self.filters // self.groups, -1)
+
+
+def _dealt(items: list[Any], hands: int) -> list[list[Any]]:
+    """A list in as many runs of about one length, without empty ones."""
+    edges = [len(items) * i // hands for i in range(hands + 1)]
+    return [items[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+
+
+def _cut(x: Array, windows: Sequence[Windows]) -> tuple[Array, tuple[Windows, ...]]:
+    """The part of x that negative padding leaves, and the windows over it."""
+    cuts = [(max(0, -w.low), max(0, -w.high)) for w in windows]
+    if any(map(any, cuts)):
+        x = x[:, :, *[slice(a, max(a, w.extent - b)) for w, (a, b) in zip(windows, cuts, strict=True)]]
+    return x, tuple(
+        w._replace(extent=n, low=max(0, w.low), high=max(0, w.high)) for w, n in zip(windows, x.shape[2:], strict=True)
+    )
+
+
+def _padded_extents(windows: Sequence[Windows]) -> list[int]:
+    """The extents that all windows together need."""
+    return [max(w.low + w.extent, (w.count - 1) * w.stride + w.reach) for w in windows]
+
+
+class Columns:
+    """Makes the columns of one tile after the other."""
+
+    def __init__(self, x: Array, work: Work, share: list[Tile], memory: Workspace) -> None:
+        x, windows = _cut(x, work.windows)
+        self.x, self.work = x, work
+        images = max(t.images.stop - t.images.start for t in share)
+        rows = max(t.rows.stop - t.rows.start for t in share)
+        self.memory = memory.empty((images * rows * work.row * work.channels * work.size,), x.dtype)
+        needed = _padded_extents(windows)
+        self.padded = needed != list(x.shape[2:])
+        self.ready: slice | None = None
+        if self.padded:
+            self.buffer = memory.empty((images, x.shape[1], *needed), x.dtype)
+            self.buffer[...] = 0
+            self.inside = tuple(slice(w.low, w.low + w.extent) for w in windows)
+            x = self.buffer
+        s, t = x.strides[:2], x.strides[2:]
+        self.view = as_strided(  # (C, *K, N, *O): a window's elements in front, its place behind
+            x,
+            (x.shape[1], *sizes(windows), x.shape[0], *counts(windows)),
+            (
+                s[1], *[w.dilation * b for w, b in zip(windows, t, strict=True)],
+                s[0], *[w.stride * b for w, b in zip(windows, t, strict=True)],
+            ),
+        )  # fmt: skip
+        self.before = (slice(None),) * (1 + len(windows))
+
+    def of(self, tile: Tile) -> Array:
+        """The columns of a tile, (G, C/G · K, windows), until the next are made."""
+        images = tile.images
+        if self.padded:
+            count = images.stop - images.start
+            if self.ready != images:
+                self.buffer[:count, :, *self.inside] = self.x[images]
+                self.ready = images
+            images = slice(0, count)
+        seen = self.view[*self.before, images, tile.rows]
+        columns = self.memory[: seen.size].reshape(seen.shape)
+        columns[...] = seen
+        return columns.reshape(self.work.groups, self.work.channels // self.work.groups * self.work.size, -1)
+
+
+def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
+    """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, places of k] + b[m], with c over the channels of m's group."""
+    work = Work(x.shape[0], x.shape[1], w.shape[0], windows, groups)
+    y = np.empty((work.images, work.filters, *work.counts), x.dtype)
+    bias = None if b is None else b.reshape(-1, *[1] * len(work.counts))
+    if not y.size or not w.size:
+        y[...] = 0 if bias is None else bias
+        return y
+    matrix = w.reshape(groups, work.filters // groups, -1)
+    if _is_pointwise(windows):
+        _convolve_points(x, matrix, bias, y, work)
+        return y
+
+    def job(share: list[Tile]) -> None:
+        memory = Workspace()
+        columns = Columns(x, work, share, memory)
+        broad = columns.memory.size // (work.channels * work.size)
+        result = memory.empty((work.filters * broad,), y.dtype)
+        for tile in share:
+            matrices = columns.of(tile)
+            place = y[tile.images, :, tile.rows]
+            wide = result[: place.size].reshape(work.filters, place.shape[0], *place.shape[2:])
+            np.matmul(matrix, matrices, out=wide.reshape(groups, work.filters // groups, -1))
+            wide = np.swapaxes(wide, 0, 1)
+            if bias is None:
+                place[...] = wide
+            else:
+                np.add(wide, bias, out=place)
+
+    work.run(job, work.tiles())
+    return y
+
+
+def _is_pointwise(windows: Sequence[Windows]) -> bool:
+    return all(w.size == 1 and w.stride == 1 and w.low == 0 and w.count == w.extent for w in windows)
+
+
+def _convolve_points(x: Array, matrix: Array, bias: Array | None, y: Array, work: Work) -> None:
+    """Windows of one element: the images are the columns."""
+    shape = (work.images, work.groups)
+    columns, results = x.reshape(*shape, work.channels // work.groups, -1), y.reshape(*shape, matrix.shape[1], -1)
+
+    def job(share: list[Tile]) -> None:
+        for tile in share:
+            np.matmul(matrix, columns[tile.images], out=results[tile.images])
+            if bias is not None:
+                y[tile.images] += bias
+
+    whole = slice(0, work.height)
+    shares = [
+        [Tile(tile.images, whole) for tile in share if tile.rows.start == 0] for share in work.tiles(split_images=False)
+    ]
+    work.run(job, shares)
+
+
+def input_gradient(g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:
+    """x[n, c, i] = Σ w[m, c, k] g[n, m, o] over the m of c's group and all (k, o) whose place is i."""
+    channels = w.shape[1] * groups
+    if all(v.stride == 1 for v in windows) and w.shape[0] <= 2 * channels:
+        return convolve(g, _turned(w, groups), None, [mirrored(v) for v in windows], groups)
+    work = Work(g.shape[0], channels, w.shape[0], windows, groups)
+    x = np.zeros((work.images, channels, *extents(windows)), g.dtype)
+    if not x.size or not g.size:
+        return x
+    matrix = np.ascontiguousarray(np.swapaxes(w.reshape(groups, work.filters // groups, -1), 1, 2))
+
+    def job(share: list[Tile]) -> None:
+        memory = Workspace()
+        adder = _Adder(x, work, share, memory)
+        wide = memory.empty((adder.broad * work.filters,), g.dtype)
+        for tile in share:
+            adder.add(tile, matrix, work.gradient_rows(g, tile, wide))
+
+    work.run(job, work.tiles(split_images=False))
+    return x
+
+
+def _turned(w: Array, groups: int) -> Array:
+    """The filters (M, C/G, *K) that carry gradients back: (C, M/G, *K), each turned round."""
+    spatial = w.shape[2:]
+    grouped = w.reshape(groups, -1, *w.shape[1:])
+    swapped = np.swapaxes(grouped, 1, 2)[:, :, :, *[slice(None, None, -1)] * len(spatial)]
+    return np.ascontiguousarray(swapped).reshape(groups * w.shape[1], -1, *spatial)
+
+
+class _Adder:
+    """Adds the columns of tiles to the places they stand for."""
+
+    def __init__(self, x: Array, work: Work, share: list[Tile], memory: Workspace) -> None:
+        self.x, self.work = x, work
+        images = max(t.images.stop - t.images.start for t in share)
+        self.broad = images * max(t.rows.stop - t.rows.start for t in share) * work.row
+        self.columns = memory.empty((self.broad * work.channels * work.size,), x.dtype)
+        self.parts = [v.parts() for v in work.windows]
+
+    def add(self, tile: Tile, matrix: Array, gradient: Array) -> None:
+        """Add matrix @ gradient, the columns of a tile."""
+        work, place = self.work, self.x[tile.images]
+        rows = tile.rows.stop - tile.rows.start
+        broad = len(place) * rows * work.row
+        columns = self.columns[: broad * work.channels * work.size].reshape(work.groups, -1, broad)
+        np.matmul(matrix, gradient, out=columns)
+        shape = (work.channels, *sizes(work.windows), len(place), rows, *work.counts[1:])
+        columns = columns.reshape(shape)
+        for k in np.ndindex(*sizes(work.windows)):
+            results, elements = zip(*[parts[j] for parts, j in zip(self.parts, k, strict=True)], strict=True)
+            (first, last), stride = _within(results[0], tile.rows), work.windows[0].stride
+            if first >= last:
+                continue
+            start = elements[0].start + (first - results[0].start) * stride
+            chosen = slice(start, start + (last - first - 1) * stride + 1, stride)
+            target = place[:, :, chosen, *elements[1:]]
+            source = columns[:, *k, :, first - tile.rows.start : last - tile.rows.start, *results[1:]]
+            np.add(target, np.swapaxes(source, 0, 1), out=target)
+
+
+def _within(a: slice, b: slice) -> tuple[int, int]:
+    return max(a.start, b.start), min(a.stop, b.stop)
+
+
+def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int) -> Array:
+    """w[m, c, k] = Σ x[n, c, place of k in window o] g[n, m, o] over all images n and windows o."""
+    work = Work(x.shape[0], x.shape[1], g.shape[1], windows, groups)
+    shape = (groups, work.filters // groups, work.channels // groups * work.size)
+    if not x.size or not g.size:
+        return np.zeros((work.filters, work.channels // groups, *sizes(windows)), x.dtype)
+
+    def job(share: list[Tile]) -> Array:
+        memory = Workspace()
+        columns = Columns(x, work, share, memory)
+        wide = memory.empty((columns.memory.size // (work.channels * work.size) * work.filters,), g.dtype)
+        total, each = np.empty(shape, x.dtype), memory.empty(shape, x.dtype)
+        for i, tile in enumerate(share):
+            matrices = np.swapaxes(columns.of(tile), 1, 2)
+            np.matmul(work.gradient_rows(g, tile, wide), matrices, out=each if i else total)
+            if i:
+                total += each
+        return total
+
+    total, *others = work.run(job, work.tiles())
+    for other in others:
+        total += other
+    return total.reshape(work.filters, work.channels // groups, *sizes(windows))

@@ -1,0 +1,225 @@
+"""Maxima and sums over windows, one axis after the other.
+
+The largest element of a rectangle is the largest of its rows' largest: so k passes for each axis do what kᵈ would do over all
+elements of a window. A pass for element j of every window is a few calls on slices: no window is ever copied out.
+
+Ties go to the element that comes first, row by row, and nan wins over all, the last of several: the last axis must be
+taken first for that. ``winners`` say for each axis which element of its window won.
+
+Planes (R, *L) are independent, and worked on in blocks that stay in the cache, on several threads.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from metagrad.kernels.threads import get_num_threads, run_together
+from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
+from metagrad.kernels.workspace import Workspace
+
+Array = Any
+Axes = Sequence[Windows | Uneven]
+_BLOCK = 1 << 18  # numbers of a block of planes: smaller ones cost more in calls than the cache gives back
+_WORTH_THREADS = 4_000_000  # numbers, each counted once for a pass over it, that outweigh the handing over to threads
+
+
+def _over_planes(job: Callable[[slice], None], planes: int, axes: Axes, like: Array) -> None:
+    """Do ``job`` for all planes, block by block."""
+    if not isinstance(like, np.ndarray):
+        job(slice(None))
+        return
+    size, passes = math.prod(extents(axes)), sum(w.size for w in axes)
+    step = max(1, _BLOCK // max(1, size))
+    threads = get_num_threads() if planes * size * passes > _WORTH_THREADS else 1
+    edges = [planes * i // threads for i in range(threads + 1)]
+
+    def run(start: int, stop: int) -> None:
+        for a in range(start, stop, step):
+            job(slice(a, min(a + step, stop)))
+
+    run_together([functools.partial(run, a, b) for a, b in zip(edges, edges[1:], strict=False)])
+
+
+def _stages(planes: int, axes: Axes) -> list[tuple[int, ...]]:
+    """The shapes from the input to the result, the last axis taken first."""
+    shape = [planes, *extents(axes)]
+    found = [tuple(shape)]
+    for d in reversed(range(len(axes))):
+        shape[d + 1] = axes[d].count
+        found.append(tuple(shape))
+    return found
+
+
+class _Memory:
+    """Memory for what a block of planes needs in between: NumPy's from the pool, other libraries' own."""
+
+    def __init__(self, like: Array) -> None:
+        self.like, self.workspace = like, Workspace() if isinstance(like, np.ndarray) else None
+
+    def empty(self, shape: Sequence[int], dtype: Any) -> Array:
+        """An array of arbitrary content that must not outlive this object."""
+        if self.workspace is None:
+            return np.empty(shape, dtype, like=self.like)
+        return self.workspace.empty(tuple(shape), dtype)
+
+
+def _kept(mask: Array, x: Array) -> Array:
+    """x where the mask holds, else 0; by its bits, for inf · 0 is nan, and ``np.where`` takes ten times as long."""
+    if isinstance(x, np.ndarray) and x.dtype.kind == "f":
+        return np.bitwise_and(x.view(f"i{x.itemsize}"), np.negative(mask.view(np.int8))).view(x.dtype)
+    return np.where(mask, x, np.zeros((), x.dtype, like=x))
+
+
+def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
+    """The largest elements (R, *O) of windows over planes (R, *L), and the winners of each axis, the last axis first."""
+    stages = _stages(len(x), axes)
+    y = np.empty(stages[-1], x.dtype, like=x)
+    winners = [
+        np.empty(shape, np.uint8 if w.size < 256 else np.int32, like=x)
+        for shape, w in zip(stages[1:], reversed(axes), strict=True)
+    ]
+
+    def job(planes: slice) -> None:
+        memory, found = _Memory(x), x[planes]
+        for i, w in enumerate(reversed(axes)):
+            last = i == len(axes) - 1
+            out = y[planes] if last else memory.empty((len(found), *stages[i + 1][1:]), x.dtype)
+            _max_along(found, len(axes) - i, w, out, winners[i][planes], memory)
+            found = out
+
+    _over_planes(job, len(x), axes, x)
+    return y, winners
+
+
+def _max_along(x: Array, axis: int, w: Windows | Uneven, y: Array, winners: Array, memory: _Memory) -> None:
+    before = (slice(None),) * axis
+    copy, better, also = memory.empty(y.shape, y.dtype), memory.empty(y.shape, bool), memory.empty(y.shape, bool)
+    unseen = w.count  # windows from here on have been given an element
+    parts: Any = w.parts()
+    for j, (results, elements) in enumerate(parts):
+        seen = x[*before, elements]
+        if j == 0:
+            winners[...] = 0
+            if seen.shape == y.shape:
+                y[...] = seen
+                unseen = 0
+                continue
+            y[...] = -np.inf if y.dtype.kind == "f" else np.iinfo(y.dtype).min
+        whole = seen.shape == y.shape
+        region = (...,) if whole else (*before, results if isinstance(results, slice) else slice(0, len(results)))
+        p, larger, nan = copy[region], better[region], also[region]
+        p[...] = seen  # three calls read it, and rows that stand apart are slow to read
+        best, winner = (y, winners) if whole else (y[*before, results], winners[*before, results])
+        np.greater(p, best, out=larger)
+        if p.dtype.kind == "f":
+            np.logical_or(larger, np.not_equal(p, p, out=nan), out=larger)
+        if unseen and isinstance(results, slice) and results.start < unseen:
+            larger[*before, slice(0, unseen - results.start)] = True
+            unseen = results.start
+        np.maximum(best, p, out=best)
+        np.maximum(winner, larger.view(np.uint8) * winner.dtype.type(j), out=winner)
+        if not isinstance(results, slice):
+            y[*before, results], winners[*before, results] = best, winner
+
+
+def positions(winners: Sequence[Array], axes: Axes) -> Array:
+    """Where in its plane each maximum was found, counted row by row, (R, *O) int64."""
+    place: Any = None
+    below = 1
+    for i, (won, w) in enumerate(zip(winners, reversed(axes), strict=True)):
+        starts, step = starts_of(w)
+        shape = (-1, *[1] * i)
+        found = np.asarray(starts, np.int64, like=won).reshape(shape) + won.astype(np.int64) * step
+        taken = 0 if place is None else np.take_along_axis(place, found, len(axes) - i)
+        place = found * below + taken
+        below *= w.extent
+    return place
+
+
+def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
+    """Planes (R, *L) with the elements of g (R, *O) added where the maxima were found, zero elsewhere."""
+    x = np.empty((len(g), *extents(axes)), g.dtype, like=g)
+
+    def job(planes: slice) -> None:
+        memory, found = _Memory(g), g[planes]
+        for i, w in enumerate(axes):
+            last = i == len(axes) - 1
+            shape = (*found.shape[: i + 1], w.extent, *found.shape[i + 2 :])
+            out = x[planes] if last else memory.empty(shape, g.dtype)
+            out[...] = 0
+            before, won = (slice(None),) * (i + 1), winners[len(axes) - 1 - i][planes]
+            for j, (results, elements) in enumerate(w.parts()):
+                kept = _kept(won[*before, results] == j, found[*before, results])
+                _put(out, before, elements, kept, w.disjoint)
+            found = out
+
+    _over_planes(job, len(g), axes, g)
+    return x
+
+
+def _put(x: Array, before: tuple[slice, ...], elements: Any, values: Array, disjoint: bool) -> None:
+    """Add values to the elements; they may be stored where no other window has them."""
+    if disjoint:
+        x[*before, elements] = values
+    elif isinstance(elements, slice):
+        place = x[*before, elements]
+        np.add(place, values, out=place)
+    else:
+        for i, e in enumerate(elements):  # one may occur several times
+            x[*before, e] += values[*before, i]
+
+
+def from_winners(x: Array, winners: Sequence[Array], axes: Axes) -> Array:
+    """The elements (R, *O) of planes (R, *L) that stand where the maxima were found: the transpose of ``to_winners``."""
+    found = x
+    for i, (won, w) in enumerate(zip(winners, reversed(axes), strict=True)):
+        before = (slice(None),) * (len(axes) - i)
+        out = np.zeros(won.shape, x.dtype, like=x)
+        for j, (results, elements) in enumerate(w.parts()):
+            kept = _kept(won[*before, results] == j, found[*before, elements])
+            _put(out, before, results, kept, False)
+        found = out
+    return found
+
+
+def sum_pool(x: Array, axes: Axes) -> Array:
+    """The sums (R, *O) of windows over planes (R, *L)."""
+    y = np.empty((len(x), *counts(axes)), x.dtype, like=x)
+
+    def job(planes: slice) -> None:
+        found = x[planes]
+        for i, w in enumerate(axes):
+            shape = (*found.shape[: i + 1], w.count, *found.shape[i + 2 :])
+            out = y[planes] if i == len(axes) - 1 else np.empty(shape, x.dtype, like=x)
+            out[...] = 0
+            before = (slice(None),) * (i + 1)
+            for results, elements in w.parts():
+                _put(out, before, results, found[*before, elements], False)
+            found = out
+
+    _over_planes(job, len(x), axes, x)
+    return y
+
+
+def spread(g: Array, axes: Axes) -> Array:
+    """Planes (R, *L) in which each element is the sum of the g (R, *O) of its windows: the transpose of ``sum_pool``."""
+    x = np.empty((len(g), *extents(axes)), g.dtype, like=g)
+
+    def job(planes: slice) -> None:
+        found = g[planes]
+        for i, w in enumerate(axes):
+            shape = (*found.shape[: i + 1], w.extent, *found.shape[i + 2 :])
+            out = x[planes] if i == len(axes) - 1 else np.empty(shape, g.dtype, like=g)
+            out[...] = 0
+            before = (slice(None),) * (i + 1)
+            for results, elements in w.parts():
+                _put(out, before, elements, found[*before, results], w.disjoint)
+            found = out
+
+    _over_planes(job, len(g), axes, g)
+    return x

@@ -1,0 +1,311 @@
+"""Pooling to a given size, at random places, and its reversal."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.kernels.windows import Uneven, evenly
+from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
+from metagrad.nn.functional.settings import Setting, each
+from metagrad.ops.gathering import gather, scatter
+from metagrad.ops.reduction import mean
+from metagrad.ops.sampling import rand
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d",
+    "adaptive_max_pool3d_with_indices", "fractional_max_pool2d", "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d", "fractional_max_pool3d_with_indices", "max_unpool1d", "max_unpool2d", "max_unpool3d",
+]  # fmt: skip
+
+
+def _windows(function: str, input: Tensor, output_size: Any, axes: int) -> tuple[Any, ...]:
+    """Windows that cover the last axes; an output size of None keeps the extent."""
+    if input.array.ndim not in (axes + 1, axes + 2):
+        check_input(function, input, axes)
+    extents = input.array.shape[-axes:]
+    wanted = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * axes
+    filled = [n if o is None else o for o, n in zip(wanted, extents, strict=False)]
+    wanted = each(filled if len(wanted) == axes else output_size, axes, function, "output_size")
+    if min(wanted) < 0:
+        raise RuntimeError(f"{function}: elements of output_size must be greater than or equal to 0, but got {wanted}")
+    if 0 in extents and any(o != 1 for o in wanted):
+        raise RuntimeError(
+            f"{function}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)}"
+        )
+    return tuple(evenly(n, o) for n, o in zip(extents, wanted, strict=True))
+
+
+def _adaptive_avg(axes: int, input: Tensor, output_size: Any) -> Tensor:
+    function = f"adaptive_avg_pool{axes}d"
+    windows = _windows(function, input, output_size, axes)
+    if input.array.dtype.kind not in "f":
+        raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
+    if all(w.count == 1 for w in windows):
+        return mean(input, tuple(range(-axes, 0)), keepdim=True)
+    lengths = [w.lengths if isinstance(w, Uneven) else [w.size] * w.count for w in windows]
+    return mean_over(input, windows, [np.asarray(n, np.int64) for n in lengths])
+
+
+def _adaptive_max(axes: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
+    function = f"adaptive_max_pool{axes}d"
+    if input.array.dtype.kind not in "f":
+        raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
+    return pooled_max(function, input, _windows(function, input, output_size, axes), return_indices)
+
+
+def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
+    """Means of as many windows as are wanted: window o goes from ⌊o·L/O⌋ to ⌈(o + 1)·L/O⌉.
+
+    input (N, C, L) or (C, L): result (N, C, O) or (C, O), O = output_size.
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.adaptive_avg_pool1d(metagrad.tensor([[1.0, 2.0, 3.0]]), 2)
+    tensor([[1.5000, 2.5000]])
+    """
+    return _adaptive_avg(1, input, output_size)
+
+
+def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+    """``adaptive_avg_pool1d`` over two axes; None in output_size keeps that axis."""
+    return _adaptive_avg(2, input, output_size)
+
+
+def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
+    """``adaptive_avg_pool1d`` over three axes; None in output_size keeps that axis."""
+    return _adaptive_avg(3, input, output_size)
+
+
+def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """The largest of each of as many windows as are wanted, those of ``adaptive_avg_pool1d``.
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.adaptive_max_pool1d(metagrad.tensor([[1.0, 3.0, 2.0]]), 2)
+    tensor([[3., 3.]])
+    """
+    return _adaptive_max(1, input, output_size, return_indices)
+
+
+def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """``adaptive_max_pool1d`` over two axes; None in output_size keeps that axis."""
+    return _adaptive_max(2, input, output_size, return_indices)
+
+
+def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    """``adaptive_max_pool1d`` over three axes; None in output_size keeps that axis."""
+    return _adaptive_max(3, input, output_size, return_indices)
+
+
+def adaptive_max_pool1d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """``adaptive_max_pool1d``, and where each maximum was found."""
+    return cast("tuple[Tensor, Tensor]", _adaptive_max(1, input, output_size, True))
+
+
+def adaptive_max_pool2d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """``adaptive_max_pool2d``, and where each maximum was found."""
+    return cast("tuple[Tensor, Tensor]", _adaptive_max(2, input, output_size, True))
+
+
+def adaptive_max_pool3d_with_indices(
+    input: Tensor, output_size: Any, return_indices: bool = False
+) -> tuple[Tensor, Tensor]:
+    """``adaptive_max_pool3d``, and where each maximum was found."""
+    return cast("tuple[Tensor, Tensor]", _adaptive_max(3, input, output_size, True))
+
+
+def _random_starts(samples: Any, extent: int, count: int, size: int) -> Any:
+    """Where windows begin along an axis, for each sample u in [0, 1): ⌊(o + u)·α⌋ − ⌊u·α⌋, and the last at the end."""
+    starts = np.full((*samples.shape, count), extent - size, np.int64)
+    if count > 1:
+        alpha = np.asarray((extent - size) / (count - 1), samples.dtype)
+        o = np.arange(count - 1, dtype=samples.dtype)
+        u = samples[..., None]
+        starts[..., :-1] = ((o + u) * alpha).astype(np.int64) - (u * alpha).astype(np.int64)
+    return starts
+
+
+def _fractional_max(
+    axes: int, input: Tensor, kernel_size: Any, output_size: Any, output_ratio: Any, samples: Any, return_indices: bool
+) -> Any:
+    function = f"fractional_max_pool{axes}d"
+    if output_size is None and output_ratio is None:
+        raise ValueError(f"{function} requires specifying either an output_size or an output_ratio")
+    check_input(function, input, axes)
+    extents = input.array.shape[-axes:]
+    if output_size is None:
+        ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * axes
+        output_size = tuple(int(n * r) for n, r in zip(extents, ratios, strict=True))
+    count = each(output_size, axes, function, "output_size")
+    size = each(kernel_size, axes, function, "kernel_size")
+    for n, o, k in zip(extents, count, size, strict=True):
+        if o < 1 or k < 1 or o + k - 1 > n:
+            raise RuntimeError(f"{function}: pool size {k} and output size {o} do not fit an input of extent {n}")
+    x = input if input.array.ndim == axes + 2 else input.unsqueeze(0)
+    lead = tuple(x.shape)[:2]
+    if samples is None:
+        samples = rand(*lead, axes, dtype=input.dtype, device=input.device)
+    drawn = samples.detach().cpu().numpy()
+    order = range(axes) if axes == 3 else reversed(range(axes))  # which sample is for which axis, as in PyTorch
+    place: Any = np.zeros((*lead, 1, 1), np.int64)  # (N, C, windows so far, elements of a window so far)
+    for n, o, k, i in zip(extents, count, size, order, strict=True):
+        starts = _random_starts(drawn[..., i], n, o, k)
+        along = starts[..., :, None] + np.arange(k)
+        place = (place[..., :, None, :, None] * n + along[..., None, :, None, :]).reshape(
+            (*lead, place.shape[-2] * o, place.shape[-1] * k)
+        )
+    values = gather(
+        x.detach().flatten(2), 2, wrap(place.reshape((*lead, place.shape[-2] * place.shape[-1]))).to(input.device)
+    )
+    backwards = values.array.reshape(place.shape)[..., ::-1]
+    last_nan = backwards.shape[-1] - 1 - np.argmax(np.isnan(backwards), -1)
+    best = np.where(np.isnan(backwards).any(-1), last_nan, np.argmax(backwards[..., ::-1], -1))
+    found = wrap(np.take_along_axis(place, best[..., None], -1)[..., 0]).to(input.device)
+    y = gather(x.flatten(2), 2, found)
+    shape = (*lead, *count) if x is input else (lead[1], *count)
+    return (y.reshape(shape), found.reshape(shape)) if return_indices else y.reshape(shape)
+
+
+def fractional_max_pool2d(
+    input: Tensor, kernel_size: Setting, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> Any:  # fmt: skip
+    """The largest of windows that begin at random places, 1 to 2 steps apart for a result more than half as large (Graham 2014).
+
+    input (N, C, H, W) or (C, H, W); either output_size, or output_ratio of the input's extents.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.fractional_max_pool2d(metagrad.rand(1, 2, 9, 9), 2, output_ratio=0.7).shape
+    metagrad.Size([1, 2, 6, 6])
+    """
+    return _fractional_max(2, input, kernel_size, output_size, output_ratio, _random_samples, return_indices)
+
+
+def fractional_max_pool3d(
+    input: Tensor, kernel_size: Setting, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> Any:  # fmt: skip
+    """``fractional_max_pool2d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
+    return _fractional_max(3, input, kernel_size, output_size, output_ratio, _random_samples, return_indices)
+
+
+def fractional_max_pool2d_with_indices(
+    input: Tensor, kernel_size: Setting, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``fractional_max_pool2d``, and where each maximum was found."""
+    found = _fractional_max(2, input, kernel_size, output_size, output_ratio, _random_samples, True)
+    return cast("tuple[Tensor, Tensor]", found)
+
+
+def fractional_max_pool3d_with_indices(
+    input: Tensor, kernel_size: Setting, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``fractional_max_pool3d``, and where each maximum was found."""
+    found = _fractional_max(3, input, kernel_size, output_size, output_ratio, _random_samples, True)
+    return cast("tuple[Tensor, Tensor]", found)
+
+
+def _unpooled_size(
+    function: str, extents: tuple[int, ...], size: Any, stride: Any, padding: Any, given: Any
+) -> tuple[int, ...]:
+    usual = tuple((n - 1) * s - 2 * p + k for n, s, p, k in zip(extents, stride, padding, size, strict=True))
+    if given is None:
+        return usual
+    given = tuple(given)
+    if len(given) == len(usual) + 2:
+        given = given[2:]
+    if len(given) != len(usual):
+        raise ValueError(
+            f"{function}: output_size should be a sequence containing {len(usual)} or {len(usual) + 2} elements, but it has "
+            f"a length of '{len(given)}'"
+        )
+    for n, o, s in zip(usual, given, stride, strict=True):
+        if not n - s < o < n + s:
+            raise ValueError(f"{function}: invalid output_size {given}: each must be within one stride of {usual}")
+    return tuple(map(int, given))
+
+
+def _max_unpool(
+    axes: int, input: Tensor, indices: Tensor, size: Any, stride: Any, padding: Any, output_size: Any
+) -> Tensor:
+    function = f"max_unpool{axes}d"
+    size = each(size, axes, function, "kernel_size")
+    stride = size if stride is None else each(stride, axes, function, "stride")
+    padding = each(padding, axes, function, "padding")
+    if indices.array.dtype != np.int64:
+        raise RuntimeError(f"{function}: elements in indices should be type int64 but got: {indices.dtype}")
+    check_input(function, input, axes)
+    if tuple(indices.shape) != tuple(input.shape):
+        raise RuntimeError(
+            f"{function}: Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got "
+            f"indices tensor with shape: {list(indices.shape)}"
+        )
+    lead = tuple(input.shape)[:-axes]
+    extents = _unpooled_size(function, tuple(input.shape)[-axes:], size, stride, padding, output_size)
+    room, places = math.prod(extents), indices.array
+    if places.size and (places.min() < 0 or places.max() >= room):
+        raise RuntimeError(
+            f"{function}: Found an invalid max index: {places.max() if places.max() >= room else places.min()} (output has "
+            f"{room} places in each plane, {extents})"
+        )
+    zeros = input.new_zeros((*lead, room))
+    flat = (*lead, math.prod(input.shape[-axes:]))
+    return scatter(zeros, len(lead), indices.reshape(flat), input.reshape(flat)).reshape((*lead, *extents))
+
+
+def max_unpool1d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Setting,
+    stride: Any = None,
+    padding: Setting = 0,
+    output_size: Any = None,
+) -> Tensor:
+    """Maxima put back where ``max_pool1d`` found them, zeros elsewhere.
+
+    output_size: the extent that was pooled, where several have the same result.
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.max_unpool1d(*F.max_pool1d(metagrad.tensor([[1.0, 3.0, 2.0, 0.0]]), 2, return_indices=True), 2)
+    tensor([[0., 3., 2., 0.]])
+    """
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Setting,
+    stride: Any = None,
+    padding: Setting = 0,
+    output_size: Any = None,
+) -> Tensor:
+    """Maxima put back where ``max_pool2d`` found them, zeros elsewhere."""
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Setting,
+    stride: Any = None,
+    padding: Setting = 0,
+    output_size: Any = None,
+) -> Tensor:
+    """Maxima put back where ``max_pool3d`` found them, zeros elsewhere."""
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

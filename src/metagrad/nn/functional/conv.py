@@ -1,0 +1,298 @@
+"""Convolution over one, two or three axes, and its transpose.
+
+x (N, C, *L) are images, w (M, C/G, *K) the filters, each seeing the channels of one of G groups, y (N, M, *O) what they see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.kernels import convolution as fast
+from metagrad.kernels.windows import Windows, sliding
+from metagrad.nn import convolution as plain
+from metagrad.nn.functional.settings import Setting, batched, each
+from metagrad.ops.arithmetic import conj
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = [
+    "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+]  # fmt: skip
+
+
+def _run(name: str, a: Array, b: Array, *rest: Any) -> Array:
+    """One of the three maps: the kernel for NumPy's arrays, the plain twin for others; half precision by way of single."""
+    if not isinstance(a, np.ndarray):
+        return getattr(plain, name)(a, b, *rest)
+    if a.dtype == np.float16:
+        wide = [r.astype(np.float32) if isinstance(r, np.ndarray) else r for r in (a, b, *rest)]
+        return getattr(fast, name)(*wide).astype(np.float16)
+    return getattr(fast, name)(a, b, *rest)
+
+
+class Convolve(Function):
+    """y[n, m, o] = Σ_c Σ_k w[m, c, k] · x[n, c, place of k in window o] + b[m]."""
+
+    def forward(self, x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
+        self.save(x if self.needs[1] else None, w if self.needs[0] else None)
+        self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
+        return _run("convolve", x, w, b, windows, groups)
+
+    def backward(self, grad: Any) -> Any:
+        x, w = self.saved
+        return (
+            InputGradient.on(grad, conj(w), **self.setting) if self.needs[0] else None,
+            WeightGradient.on(conj(x), grad, **self.setting) if self.needs[1] else None,
+            grad.sum((0, *range(2, len(grad.shape)))) if self.needs[2] else None,
+        )
+
+
+class InputGradient(Function):
+    """x[n, c, i] = Σ w[m, c, k] · g[n, m, o] over all m and all (k, o) with place i: the transposed convolution of g."""
+
+    def forward(self, g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:
+        self.save(g if self.needs[1] else None, w if self.needs[0] else None)
+        self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
+        return _run("input_gradient", g, w, windows, groups)
+
+    def backward(self, grad: Any) -> Any:
+        g, w = self.saved
+        return (
+            Convolve.on(grad, conj(w), None, **self.setting) if self.needs[0] else None,
+            WeightGradient.on(grad, conj(g), **self.setting) if self.needs[1] else None,
+        )
+
+
+class WeightGradient(Function):
+    """w[m, c, k] = Σ x[n, c, place of k in window o] · g[n, m, o] over all n and o."""
+
+    def forward(self, x: Array, g: Array, windows: Sequence[Windows], groups: int) -> Array:
+        self.save(x if self.needs[1] else None, g if self.needs[0] else None)
+        self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
+        return _run("weight_gradient", x, g, windows, groups)
+
+    def backward(self, grad: Any) -> Any:
+        x, g = self.saved
+        return (
+            InputGradient.on(conj(g), grad, **self.setting) if self.needs[0] else None,
+            Convolve.on(conj(x), grad, None, **self.setting) if self.needs[1] else None,
+        )
+
+
+def _checked(function: str, input: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, Any]) -> None:
+    """Raise what PyTorch raises for settings that make no convolution."""
+    axes, groups = weight.array.ndim - 2, settings["groups"]
+    if axes != int(function[-2]):
+        raise RuntimeError(
+            f"{function}: expected a weight of {int(function[-2]) + 2} dimensions, got shape {list(weight.shape)}"
+        )
+    for name in ("stride", "dilation"):
+        if min(settings[name]) <= 0:
+            raise RuntimeError(f"{function}: non-positive {name} is not supported, got {settings[name]}")
+    if groups <= 0:
+        raise RuntimeError(f"{function}: non-positive groups is not supported, got {groups}")
+    if weight.array.shape[0] < groups or weight.array.shape[0] % groups:
+        raise RuntimeError(
+            f"{function}: expected weight to be at least {groups} at dimension 0, and divisible by groups={groups}, got "
+            f"weight of size {list(weight.shape)}"
+        )
+    for other, what in ((weight, "weight"), (bias, "bias")):
+        if other is not None and other.dtype != input.dtype:
+            raise RuntimeError(
+                f"{function}: Input type ({input.dtype}) and {what} type ({other.dtype}) should be the same: convert one "
+                "of them with .to()"
+            )
+    if input.array.dtype.kind == "b":
+        raise RuntimeError(f"{function} is not implemented for bool tensors: convert with .float() first")
+    if 0 in weight.array.shape[2:]:
+        raise RuntimeError(f"{function}: the kernel must have elements, got weight of size {list(weight.shape)}")
+
+
+def _same_bias(function: str, bias: Tensor | None, filters: int, weight: Tensor) -> None:
+    if bias is not None and tuple(bias.shape) != (filters,):
+        raise RuntimeError(
+            f"{function}: given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {filters} "
+            f"elements, but got bias of size {list(bias.shape)} instead"
+        )
+
+
+def _check_extents(function: str, x: Tensor, axes: int) -> None:
+    if 0 in x.array.shape[-axes:]:
+        raise RuntimeError(
+            f"{function}: Only zero batch or zero channel inputs are supported, but got input shape: {list(x.shape)}"
+        )
+
+
+def _paddings(function: str, padding: Any, stride: Any, dilation: Any, kernel: Any) -> list[tuple[int, int]]:
+    """Padding in front of and behind each axis."""
+    if isinstance(padding, str):
+        if padding == "valid":
+            return [(0, 0)] * len(kernel)
+        if padding != "same":
+            raise RuntimeError(f"{function}: Invalid padding string: '{padding}', expected 'same' or 'valid'")
+        if max(stride) > 1:
+            raise RuntimeError(f"{function}: padding='same' is not supported for strided convolutions")
+        totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        return [(total // 2, total - total // 2) for total in totals]
+    both = each(padding, len(kernel), function, "padding")
+    if min(both) < 0:
+        raise RuntimeError(f"{function}: negative padding is not supported, got {both}")
+    return [(p, p) for p in both]
+
+
+def _conv(
+    axes: int, input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    function = f"conv{axes}d"
+    stride = each(stride, axes, function, "stride")
+    dilation = each(dilation, axes, function, "dilation")
+    _checked(function, input, weight, bias, {"stride": stride, "dilation": dilation, "groups": groups})
+    x, had_batch = batched(input, axes, function)
+    filters, per_group, *kernel = weight.array.shape
+    if x.array.shape[1] != per_group * groups:
+        raise RuntimeError(
+            f"{function}: Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} "
+            f"to have {per_group * groups} channels, but got {x.array.shape[1]} channels instead"
+        )
+    _same_bias(function, bias, filters, weight)
+    _check_extents(function, x, axes)
+    windows = tuple(
+        sliding(n, k, s, low, high, d)
+        for n, k, s, (low, high), d in zip(
+            x.array.shape[2:],
+            kernel,
+            stride,
+            _paddings(function, padding, stride, dilation, kernel),
+            dilation,
+            strict=True,
+        )
+    )
+    if any(w.extent + w.low + w.high < w.reach for w in windows):
+        raise RuntimeError(
+            f"{function}: Calculated padded input size per channel: {[w.extent + w.low + w.high for w in windows]}. Kernel "
+            f"size: {[w.reach for w in windows]}. Kernel size can't be greater than actual input size"
+        )
+    y = Convolve.apply(x, weight, bias, windows=windows, groups=groups)
+    return y if had_batch else y.squeeze(0)
+
+
+def conv1d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Any = 0, dilation: Setting = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """Filters slid along one axis: y[n, m, o] = b[m] + Σ_c Σ_k w[m, c, k] · x[n, c, o·stride − padding + k·dilation].
+
+    input (N, C, L) or (C, L), weight (M, C/groups, K), bias (M): result (N, M, O) or (M, O), with
+    O = ⌊(L + 2·padding − dilation·(K − 1) − 1) / stride⌋ + 1. padding: zeros on both sides, or "valid" (none), or "same"
+    (as many as keep L).
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.conv1d(metagrad.tensor([[1.0, 2.0, 3.0, 4.0]]), metagrad.tensor([[[1.0, -1.0]]]))
+    tensor([[-1., -1., -1.]])
+    """
+    return _conv(1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Any = 0, dilation: Setting = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """``conv1d`` over two axes: input (N, C, H, W) or (C, H, W), weight (M, C/groups, KH, KW) (LeCun et al. 1989).
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.conv2d(metagrad.ones(1, 3, 8, 8), metagrad.ones(5, 3, 3, 3), stride=2, padding=1).shape
+    metagrad.Size([1, 5, 4, 4])
+    """
+    return _conv(2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Any = 0, dilation: Setting = 1,
+    groups: int = 1,
+) -> Tensor:  # fmt: skip
+    """``conv1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W), weight (M, C/groups, KD, KH, KW)."""
+    return _conv(3, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
+    """``conv1d`` with time in front: input (T, B, C), weight (K, C, M), bias (M): result (T', B, M)."""
+    return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)
+
+
+def _conv_transpose(
+    axes: int, input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: int,
+    dilation: Any,
+) -> Tensor:  # fmt: skip
+    function = f"conv_transpose{axes}d"
+    stride = each(stride, axes, function, "stride")
+    dilation = each(dilation, axes, function, "dilation")
+    extra = each(output_padding, axes, function, "output_padding")
+    _checked(function, input, weight, bias, {"stride": stride, "dilation": dilation, "groups": groups})
+    x, had_batch = batched(input, axes, function)
+    channels, per_group, *kernel = weight.array.shape
+    if x.array.shape[1] != channels:
+        raise RuntimeError(
+            f"{function}: Given transposed=1, weight of size {list(weight.shape)}, expected input{list(input.shape)} to "
+            f"have {channels} channels, but got {x.array.shape[1]} channels instead"
+        )
+    _same_bias(function, bias, per_group * groups, weight)
+    _check_extents(function, x, axes)
+    if any(not 0 <= e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise RuntimeError(
+            f"{function}: output padding must be smaller than either stride or dilation, but got output_padding={extra}, "
+            f"stride={stride}, dilation={dilation}"
+        )
+    both = [p for p, _ in _paddings(function, padding, stride, dilation, kernel)]
+    windows = tuple(
+        Windows((n - 1) * s - 2 * p + d * (k - 1) + e + 1, k, s, p, p, d, n)
+        for n, k, s, p, d, e in zip(x.array.shape[2:], kernel, stride, both, dilation, extra, strict=True)
+    )
+    if any(w.extent <= 0 for w in windows):
+        raise RuntimeError(
+            f"{function}: Given input size per channel: {list(x.shape[2:])}. Calculated output size per channel: "
+            f"{[w.extent for w in windows]}. Output size is too small"
+        )
+    y = InputGradient.apply(x, weight, windows=windows, groups=groups)
+    y = y if bias is None else y + bias.reshape((-1, *[1] * axes))
+    return y if had_batch else y.squeeze(0)
+
+
+def conv_transpose1d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Setting = 0,
+    output_padding: Setting = 0, groups: int = 1, dilation: Setting = 1,
+) -> Tensor:  # fmt: skip
+    """The transpose of ``conv1d``: y[n, m, o·stride − padding + k·dilation] adds up w[c, m, k] · x[n, c, o] (+ b[m]).
+
+    input (N, C, L) or (C, L), weight (C, M/groups, K), bias (M): result (N, M, O) or (M, O), with
+    O = (L − 1)·stride − 2·padding + dilation·(K − 1) + output_padding + 1 (Zeiler et al. 2010).
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.conv_transpose1d(metagrad.tensor([[1.0, 2.0]]), metagrad.tensor([[[1.0, 10.0]]]), stride=2)
+    tensor([[ 1., 10.,  2., 20.]])
+    """
+    return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Setting = 0,
+    output_padding: Setting = 0, groups: int = 1, dilation: Setting = 1,
+) -> Tensor:  # fmt: skip
+    """``conv_transpose1d`` over two axes: input (N, C, H, W) or (C, H, W), weight (C, M/groups, KH, KW)."""
+    return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose3d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Setting = 0,
+    output_padding: Setting = 0, groups: int = 1, dilation: Setting = 1,
+) -> Tensor:  # fmt: skip
+    """``conv_transpose1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W), weight (C, M/groups, KD, KH, KW)."""
+    return _conv_transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)

@@ -1,0 +1,211 @@
+"""Patches of images as columns and back, and channels rearranged into pixels, pixels into channels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.kernels.windows import Windows, counts, extents, sizes, sliding
+from metagrad.nn.functional.settings import Setting, each
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["channel_shuffle", "fold", "pixel_shuffle", "pixel_unshuffle", "unfold"]
+
+
+def _parts(windows: Sequence[Windows]) -> Any:
+    """For each element k of a window: k, the windows that have it inside, and where those elements are."""
+    for k in np.ndindex(*sizes(windows)):
+        both = [w.part(j) for j, w in zip(k, windows, strict=True)]
+        yield k, [results for results, _ in both], [elements for _, elements in both]
+
+
+class Unfold(Function):
+    """y[n, (c, k), o] = x[n, c, place of k in window o], 0 in the padding;   ∂L/∂x adds up the ∂L/∂y of every copy."""
+
+    def forward(self, x: Array, windows: Sequence[Windows]) -> Array:
+        self.windows = windows
+        size, count = sizes(windows), counts(windows)
+        y = np.zeros((*x.shape[:2], *size, *count), x.dtype, like=x)
+        for k, results, elements in _parts(windows):
+            y[:, :, *k, *results] = x[:, :, *elements]
+        return y.reshape((x.shape[0], x.shape[1] * math.prod(size), math.prod(count)))
+
+    def backward(self, grad: Any) -> Any:
+        return Fold.on(grad, windows=self.windows)
+
+
+class Fold(Function):
+    """x[n, c, i] = Σ y[n, (c, k), o] over all k and o with place i: the transpose of ``Unfold``."""
+
+    def forward(self, y: Array, windows: Sequence[Windows]) -> Array:
+        self.windows = windows
+        size = sizes(windows)
+        channels = y.shape[1] // math.prod(size)
+        y = y.reshape((y.shape[0], channels, *size, *counts(windows)))
+        x = np.zeros((y.shape[0], channels, *extents(windows)), y.dtype, like=y)
+        for k, results, elements in _parts(windows):
+            x[:, :, *elements] += y[:, :, *k, *results]
+        return x
+
+    def backward(self, grad: Any) -> Any:
+        return Unfold.on(grad, windows=self.windows)
+
+
+def _windows(
+    function: str, shape: Sequence[int], size: Any, dilation: Any, padding: Any, stride: Any
+) -> tuple[Windows, ...]:
+    settings = {"kernel_size": size, "dilation": dilation, "padding": padding, "stride": stride}
+    given = {name: each(value, 2, function, name) for name, value in settings.items()}
+    for name, value in given.items():
+        if min(value) < (name != "padding"):
+            raise RuntimeError(
+                f"{function}: {name} should be {'non-negative' if name == 'padding' else 'positive'}, got {value}"
+            )
+    return tuple(
+        sliding(n, k, s, p, p, d) for n, k, d, p, s in zip(shape, *(given[name] for name in settings), strict=True)
+    )
+
+
+def unfold(
+    input: Tensor, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0, stride: Setting = 1
+) -> Tensor:
+    """Every patch that a window sees as a column: what turns a convolution into a product of matrices.
+
+    input (N, C, H, W) or (C, H, W): result (N, C·KH·KW, P) or (C·KH·KW, P), P the number of places of the window.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.unfold(metagrad.arange(6.0).reshape(1, 2, 3), 2)
+    tensor([[0., 1.],
+            [1., 2.],
+            [3., 4.],
+            [4., 5.]])
+    """
+    shape = tuple(input.shape)
+    if len(shape) not in (3, 4) or 0 in shape[-3:]:
+        raise RuntimeError(
+            "unfold: Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
+            f"input, but got: {list(shape)}"
+        )
+    windows = _windows("unfold", shape[-2:], kernel_size, dilation, padding, stride)
+    if min(counts(windows)) < 1:
+        raise RuntimeError(
+            f"unfold: Given input with spatial size {shape[-2:]}, the kernel {sizes(windows)} has {counts(windows)} places: "
+            "there must be at least one"
+        )
+    y = Unfold.apply(input if len(shape) == 4 else input.unsqueeze(0), windows=windows)
+    return y if len(shape) == 4 else y.squeeze(0)
+
+
+def fold(
+    input: Tensor, output_size: Setting, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0,
+    stride: Setting = 1,
+) -> Tensor:  # fmt: skip
+    """The transpose of ``unfold``: columns put back as patches of an image, added where they overlap.
+
+    input (N, C·KH·KW, P) or (C·KH·KW, P): result (N, C, *output_size) or (C, *output_size).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.fold(metagrad.ones(1, 4, 2), (2, 3), 2)
+    tensor([[[[1., 2., 1.],
+              [1., 2., 1.]]]])
+    """
+    shape = tuple(input.shape)
+    if len(shape) not in (2, 3) or 0 in shape[-2:]:
+        raise RuntimeError(
+            "fold: Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
+            f"input, but got: {list(shape)}"
+        )
+    windows = _windows("fold", each(output_size, 2, "fold", "output_size"), kernel_size, dilation, padding, stride)
+    size, count = sizes(windows), counts(windows)
+    if shape[-2] % math.prod(size):
+        raise RuntimeError(
+            f"fold: Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input of size "
+            f"{list(shape)} and kernel_size={size}"
+        )
+    if min(count) < 1 or shape[-1] != math.prod(count):
+        raise RuntimeError(
+            f"fold: Given output_size={extents(windows)} and kernel_size={size}, expected size of input's dimension 2 to match "
+            f"the calculated number of sliding blocks {count[0]} * {count[1]}, but got input of size {list(shape)}"
+        )
+    x = Fold.apply(input if len(shape) == 3 else input.unsqueeze(0), windows=windows)
+    return x if len(shape) == 3 else x.squeeze(0)
+
+
+def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
+    """r² channels become the pixels of an r × r square (Shi et al. 2016): (*, C·r², H, W) to (*, C, H·r, W·r).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.pixel_shuffle(metagrad.arange(4).reshape(4, 1, 1), 2)
+    tensor([[[0, 1],
+             [2, 3]]])
+    """
+    shape, r = tuple(input.shape), upscale_factor
+    if len(shape) < 3:
+        raise RuntimeError(
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
+        )
+    if r <= 0:
+        raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
+    *lead, channels, height, width = shape
+    if channels % (r * r):
+        raise RuntimeError(
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
+            f"input.size(-3)={channels} is not divisible by {r * r}"
+        )
+    d = len(lead)
+    apart = input.reshape((*lead, channels // (r * r), r, r, height, width))
+    mixed = apart.permute((*range(d), d, d + 3, d + 1, d + 4, d + 2))
+    return mixed.reshape((*lead, channels // (r * r), height * r, width * r)).contiguous()
+
+
+def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
+    """The reverse of ``pixel_shuffle``: (*, C, H·r, W·r) to (*, C·r², H, W).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.pixel_unshuffle(metagrad.arange(4).reshape(1, 2, 2), 2).flatten()
+    tensor([0, 1, 2, 3])
+    """
+    shape, r = tuple(input.shape), downscale_factor
+    if len(shape) < 3:
+        raise RuntimeError(
+            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
+        )
+    if r <= 0:
+        raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+    *lead, channels, height, width = shape
+    if height % r or width % r:
+        raise RuntimeError(
+            f"pixel_unshuffle expects height and width to be divisible by downscale_factor, but {(height, width)} are not "
+            f"divisible by {r}"
+        )
+    d = len(lead)
+    apart = input.reshape((*lead, channels, height // r, r, width // r, r))
+    mixed = apart.permute((*range(d), d, d + 2, d + 4, d + 1, d + 3))
+    return mixed.reshape((*lead, channels * r * r, height // r, width // r)).contiguous()
+
+
+def channel_shuffle(input: Tensor, groups: int) -> Tensor:
+    """The channels dealt out anew, the first of each group first (Zhang et al. 2018): (N, G·C, *) with its G and C swapped.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.channel_shuffle(metagrad.arange(4).reshape(1, 4, 1), 2).flatten()
+    tensor([0, 2, 1, 3])
+    """
+    shape = tuple(input.shape)
+    if len(shape) < 3:
+        raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
+    if groups <= 0:
+        raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
+    if shape[1] % groups:
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
+        )
+    apart = input.reshape((shape[0], groups, shape[1] // groups, *shape[2:]))
+    return apart.transpose(1, 2).reshape(shape).contiguous()

@@ -1,0 +1,196 @@
+"""Images sampled at given places, and the places of an affine map (Jaderberg et al. 2015)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, wrap
+from metagrad.nn.functional.interpolate import cubic_weights
+from metagrad.ops.choice import abs as absolute
+from metagrad.ops.choice import where
+from metagrad.ops.division import fmod
+from metagrad.ops.gathering import gather
+from metagrad.ops.matmul import matmul
+from metagrad.ops.rounding import floor, round
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["affine_grid", "grid_sample"]
+
+_CHANGED = (
+    "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify it."
+)
+
+
+def _pixels(g: Tensor, n: int, align: bool) -> Tensor:
+    """Places in [−1, 1] as places in pixels: the ends are the centres of the outer pixels if aligned, else their edges."""
+    return (g + 1) / 2 * (n - 1) if align else ((g + 1) * n - 1) / 2
+
+
+def _limited(x: Tensor, n: int) -> Tensor:
+    """x in [0, n − 1]; without a gradient at the ends, unlike ``clamp``."""
+    limited: Tensor = where(x > 0, where(x < n - 1, x, float(n - 1)), 0.0)
+    return limited
+
+
+def _reflected(x: Tensor, n: int, align: bool) -> Tensor:
+    """x thrown back at the ends as often as it takes."""
+    low, span = (0.0, float(n - 1)) if align else (-0.5, float(n))
+    if span <= 0:
+        return x * 0
+    distance = absolute(x - low)
+    extra = fmod(distance, span)
+    even = floor(distance.detach() / span).remainder(2) == 0
+    return _limited(where(even, extra, span - extra) + low, n)
+
+
+def _placed(x: Tensor, n: int, padding_mode: str, align: bool) -> Tensor:
+    if padding_mode == "border":
+        return _limited(x, n)
+    return _reflected(x, n, align) if padding_mode == "reflection" else x
+
+
+def _picked(flat: Tensor, places: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
+    """The elements (N, C, P) of flat (N, C, H·W) at whole places (N, P) along each axis, 0 outside."""
+    index: Any = 0
+    inside: Any = True
+    for x, n in zip(places, extents, strict=True):
+        a: Array = x.array
+        inside = inside & (a >= 0) & (a <= n - 1)
+        index = index * n + np.clip(np.where(np.isfinite(a), a, 0), 0, n - 1).astype(np.int64)
+    shape = (flat.shape[0], flat.shape[1], index.shape[1])
+    values = gather(flat, 2, wrap(index[:, None, :]).expand(shape))
+    found: Tensor = where(wrap(inside[:, None, :]), values, 0.0)
+    return found
+
+
+def _bicubic(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int], padding_mode: str, align: bool) -> Tensor:
+    whole = [floor(x.detach()) for x in at]
+    weights = [cubic_weights(x - x0) for x, x0 in zip(at, whole, strict=True)]
+    total: Any = 0
+    for taps in itertools.product(range(4), repeat=len(at)):
+        places = [_placed(x0 + (t - 1), n, padding_mode, align) for x0, t, n in zip(whole, taps, extents, strict=True)]
+        weight = math.prod(w[t] for w, t in zip(weights, taps, strict=True))
+        total = total + _picked(flat, places, extents) * weight.unsqueeze(1)
+    return total  # type: ignore[no-any-return]
+
+
+def _nearest(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
+    y = _picked(flat, [round(x) for x in at], extents)
+    nothing = wrap(np.zeros((), bool)).to(flat.device)
+    for x in at:  # the places have a gradient, and it is 0
+        y = y + where(nothing, x, 0.0).unsqueeze(1)
+    return y
+
+
+def _linear(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
+    whole = [floor(x.detach()) for x in at]
+    total: Any = 0
+    for corner in itertools.product((0, 1), repeat=len(at)):
+        weight: Any = 1
+        for x, x0, c in zip(at, whole, corner, strict=True):
+            weight = weight * (x - x0 if c else x0 + 1 - x)
+        places = [x0 + c for x0, c in zip(whole, corner, strict=True)]
+        total = total + _picked(flat, places, extents) * weight.unsqueeze(1)
+    return total  # type: ignore[no-any-return]
+
+
+def grid_sample(
+    input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
+) -> Tensor:
+    """The input at places of a grid: input (N, C, H, W), grid (N, OH, OW, 2) of (x, y) in [−1, 1], result (N, C, OH, OW).
+
+    Or input (N, C, D, H, W), grid (N, OD, OH, OW, 3). mode: "bilinear" (in 3-D trilinear), "nearest", "bicubic" (2-D only).
+    padding_mode: outside are "zeros", the "border", or the "reflection" at it. align_corners: −1 and 1 are the centres of the
+    outer pixels, rather than their edges. Differentiable in both.
+
+    >>> import metagrad
+    >>> x, grid = metagrad.tensor([[[[0.0, 4.0]]]]), metagrad.tensor([[[[0.0, 0.0]]]])
+    >>> metagrad.nn.functional.grid_sample(x, grid, align_corners=True)
+    tensor([[[[2.]]]])
+    """
+    if mode not in ("bilinear", "nearest", "bicubic"):
+        raise ValueError(f"grid_sample: expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'")
+    if padding_mode not in ("zeros", "border", "reflection"):
+        raise ValueError(
+            f"grid_sample: expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
+        )
+    if align_corners is None:
+        warnings.warn(_CHANGED, stacklevel=2)
+    align = bool(align_corners)
+    axes = input.array.ndim - 2
+    shape = tuple(grid.shape)
+    if axes not in (2, 3) or len(shape) != axes + 2 or shape[-1] != axes:
+        raise RuntimeError(
+            f"grid_sample: expected input (N, C, H, W) and grid (N, OH, OW, 2), or (N, C, D, H, W) and (N, OD, OH, OW, 3), but "
+            f"got input with sizes {list(input.shape)} and grid with sizes {list(shape)}"
+        )
+    if shape[0] != input.shape[0]:
+        raise RuntimeError(
+            f"grid_sample: expected grid and input to have same batch size, but got input with sizes {list(input.shape)} and "
+            f"grid with sizes {list(shape)}"
+        )
+    if mode == "bicubic" and axes != 2:
+        raise RuntimeError("grid_sample: bicubic interpolation only supports 4D input")
+    if input.dtype != grid.dtype or input.dtype.category != 2:
+        raise RuntimeError(
+            f"grid_sample: expected input and grid of one floating-point dtype, found {input.dtype} and {grid.dtype}"
+        )
+    extents = tuple(input.shape[2:])
+    if 0 in extents:
+        raise RuntimeError(
+            f"grid_sample: expected input to have non-empty spatial dimensions, but it has sizes {list(input.shape)}"
+        )
+    count = math.prod(shape[1:-1])
+    places = grid.reshape((shape[0], count, axes))
+    at = [_pixels(places[:, :, axes - 1 - d], n, align) for d, n in enumerate(extents)]
+    flat = input.reshape((*input.shape[:2], math.prod(extents)))
+    if mode == "bicubic":
+        y = _bicubic(flat, at, extents, padding_mode, align)
+    else:
+        at = [_placed(x, n, padding_mode, align) for x, n in zip(at, extents, strict=True)]
+        y = _nearest(flat, at, extents) if mode == "nearest" else _linear(flat, at, extents)
+    return y.reshape((*input.shape[:2], *shape[1:-1]))
+
+
+def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
+    """The places θ (x, y, 1)ᵀ of all pixels, for ``grid_sample``: theta (N, 2, 3), size (N, C, H, W), result (N, H, W, 2).
+
+    Or theta (N, 3, 4), size (N, C, D, H, W), result (N, D, H, W, 3).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.affine_grid(metagrad.eye(2, 3).unsqueeze(0), (1, 1, 1, 2), align_corners=True)
+    tensor([[[[-1.,  0.],
+              [ 1.,  0.]]]])
+    """
+    if theta.dtype.category != 2:
+        raise ValueError(f"affine_grid: Expected theta to have floating point type, but got {theta.dtype}")
+    axes = len(size) - 2
+    if axes not in (2, 3):
+        raise NotImplementedError(
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size "
+            f"{tuple(size)}"
+        )
+    if theta.ndim != 3 or tuple(theta.shape[1:]) != (axes, axes + 1):
+        raise ValueError(
+            f"affine_grid: Expected a batch of {axes}D affine matrices of shape Nx{axes}x{axes + 1} for size {tuple(size)}. "
+            f"Got {tuple(theta.shape)}."
+        )
+    if min(size) <= 0:
+        raise ValueError(f"affine_grid: Expected non-zero, positive output size. Got {tuple(size)}")
+    if theta.shape[0] != size[0]:
+        raise RuntimeError(f"affine_grid: theta has a batch of {theta.shape[0]}, and size one of {size[0]}")
+    if align_corners is None:
+        warnings.warn(_CHANGED, stacklevel=2)
+    extents = tuple(size[2:])
+    ramps = [(np.linspace(-1, 1, n) if n > 1 else np.zeros(1)) * (1 if align_corners else (n - 1) / n) for n in extents]
+    grid = np.stack([*reversed(np.meshgrid(*ramps, indexing="ij")), np.ones(extents)], axis=-1)
+    base = wrap(grid.reshape(-1, axes + 1).astype(theta.array.dtype)).to(theta.device)
+    return matmul(base, theta.transpose(1, 2)).reshape((size[0], *extents, axes))

@@ -1,0 +1,296 @@
+"""Images in another size: each result is a weighted sum of a few inputs, one axis after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from metagrad import dtypes
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.device import move, of_array
+from metagrad.kernels.products import product
+from metagrad.nn.functional.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
+
+_MATRIX = 256  # extent up to which a product with a matrix, mostly of zeros, is faster than picking and adding
+
+
+class Taps(NamedTuple):
+    """What the results along an axis are made of: Σ_t ``weights[t, o]`` · x[``index[t, o]``], index rising with o."""
+
+    extent: int
+    index: Array
+    weights: Array
+
+    def matrix(self, dtype: Any) -> Array:
+        """The same as a matrix (O, L)."""
+        found = np.zeros((self.index.shape[1], self.extent), dtype)
+        for i, w in zip(self.index, self.weights, strict=True):
+            found[np.arange(len(i)), i] += w.astype(dtype)
+        return found
+
+
+def _as_matrix(x: Array, taps: Taps) -> bool:
+    """Whether to multiply by the matrix: zeros in it would carry nan everywhere from one infinite number."""
+    return isinstance(x, np.ndarray) and x.dtype.kind == "f" and taps.extent <= _MATRIX and bool(np.isfinite(x).all())
+
+
+def _multiply(a: Array, x: Array, axis: int) -> Array:
+    """a (O, L) times every vector along an axis of x."""
+    after = math.prod(x.shape[axis + 1 :])
+    shape = (*x.shape[:axis], len(a), *x.shape[axis + 1 :])
+    if after == 1:
+        return product(x.reshape(math.prod(x.shape[:axis]), x.shape[axis]), a.T).reshape(shape)
+    return np.matmul(a, x.reshape(math.prod(x.shape[:axis]), x.shape[axis], after)).reshape(shape)
+
+
+def _along(weights: Array, x: Array, axis: int) -> Array:
+    """Weights of an axis as an array that broadcasts with x, on its device and of its dtype."""
+    return move(weights.astype(x.dtype).reshape((-1, *[1] * (x.ndim - axis - 1))), of_array(x))
+
+
+class Resample(Function):
+    """y[o] = Σ_t w[t, o] · x[i[t, o]] along an axis;   ∂L/∂x adds each ∂L/∂y to what it was made of."""
+
+    def forward(self, x: Array, taps: Taps, axis: int) -> Array:
+        self.taps, self.axis = taps, axis
+        if _as_matrix(x, taps):
+            return _multiply(taps.matrix(x.dtype), x, axis)
+        terms = [
+            np.take(x, move(i, of_array(x)), axis) * _along(w, x, axis)
+            for i, w in zip(taps.index, taps.weights, strict=True)
+        ]
+        return sum(terms[1:], start=terms[0])
+
+    def backward(self, grad: Any) -> Any:
+        return Unsample.on(grad, taps=self.taps, axis=self.axis)
+
+
+class Unsample(Function):
+    """x[j] = Σ w[t, o] · g[o] over all t and o with i[t, o] = j: the transpose of ``Resample``."""
+
+    def forward(self, g: Array, taps: Taps, axis: int) -> Array:
+        self.taps, self.axis = taps, axis
+        if _as_matrix(g, taps):
+            return _multiply(np.ascontiguousarray(taps.matrix(g.dtype).T), g, axis)
+        x = np.zeros((*g.shape[:axis], taps.extent, *g.shape[axis + 1 :]), g.dtype, like=g)
+        before: tuple[Any, ...] = (slice(None),) * axis
+        for i, w in zip(taps.index, taps.weights, strict=True):
+            edges = [0, *np.flatnonzero(np.diff(i)) + 1, len(i)]
+            weighted = g * _along(w, g, axis)
+            for start, stop in zip(edges, edges[1:], strict=False):
+                x[(*before, int(i[start]))] += weighted[(*before, slice(int(start), int(stop)))].sum(axis)
+        return x
+
+    def backward(self, grad: Any) -> Any:
+        return Resample.on(grad, taps=self.taps, axis=self.axis)
+
+
+# ------------------------------------------------ where results come from, and their weights
+
+
+def _step(n: int, o: int, scale: float | None, align: bool, real: Any) -> Any:
+    """The distance between the places in the input that results come from."""
+    if align:
+        return real((n - 1) / (o - 1)) if o > 1 else real(0)
+    return real(1 / scale) if scale else real(n) / real(o)
+
+
+def _centres(n: int, o: int, scale: float | None, align: bool, real: Any) -> Array:
+    """Those places: the corners' centres on each other if aligned, else the corners."""
+    step, at = _step(n, o, scale, align, real), np.arange(o, dtype=real)
+    return step * at if align else step * (at + real(0.5)) - real(0.5)
+
+
+def _below(n: int, o: int, scale: float | None, align: bool, real: Any, shift: float = 0.0) -> Taps:
+    """The element whose place is nearest below; ``shift`` 0.5: that of the pixel the result's centre falls into."""
+    step = _step(n, o, scale, False, np.float32)
+    index = np.floor((np.arange(o, dtype=np.float32) + np.float32(shift)) * step).astype(np.int64)
+    return Taps(n, np.minimum(index, n - 1)[None], np.ones((1, o), real))
+
+
+def _nearest(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+    """The element below; where the extent stays or doubles, each element once or twice, whatever the factor."""
+    return _below(n, o, None if o in (n, 2 * n) else scale, align, real)
+
+
+def _exact(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+    return _below(n, o, scale, align, real, 0.5)
+
+
+def _linear(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+    """The two elements on either side, by their distance."""
+    if n == o:
+        return Taps(n, np.arange(n)[None], np.ones((1, n), real))
+    place = np.maximum(_centres(n, o, scale, align, real), 0)
+    low = np.minimum(place.astype(np.int64), n - 1)
+    right = np.clip(place - low.astype(real), 0, 1)
+    return Taps(n, np.stack([low, np.minimum(low + 1, n - 1)]), np.stack([1 - right, right]))
+
+
+def cubic_weights(t: Any, a: float = -0.75) -> list[Any]:
+    """Weights of the four elements around a place at distance t in [0, 1] from the second (Keys 1981)."""
+
+    def near(x: Any) -> Any:
+        return ((a + 2) * x - (a + 3)) * x * x + 1
+
+    def far(x: Any) -> Any:
+        return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+
+def _cubic(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+    """Four elements, those beyond the edge being the edge's."""
+    place = _centres(n, o, scale, align, real)
+    low = np.minimum(np.floor(place).astype(np.int64), n - 1)
+    weights = cubic_weights(np.clip(place - low.astype(real), 0, 1))
+    return Taps(n, np.clip(np.stack([low - 1, low, low + 1, low + 2]), 0, n - 1), np.stack(weights).astype(real))
+
+
+def _triangle(x: Array) -> Array:
+    return np.maximum(1 - np.abs(x), 0)
+
+
+def _keys(x: Array, a: float = -0.5) -> Array:
+    x = np.abs(x)
+    near, far = ((a + 2) * x - (a + 3)) * x * x + 1, ((x - 5) * x + 8) * x * a - 4 * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0))
+
+
+def _lanczos(x: Array) -> Array:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+
+
+def _filtered(shape: Callable[[Array], Array], radius: float) -> Callable[..., Taps]:
+    """Weights of a filter that is widened, where the result is smaller, until it leaves nothing out: no aliasing."""
+
+    def taps(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+        step = _step(n, o, scale, align, real)
+        widened = max(step, real(1))
+        centre = step * (np.arange(o, dtype=real) + real(0.5))
+        first = np.maximum((centre - real(radius) * widened + real(0.5)).astype(np.int64), 0)
+        last = np.minimum((centre + real(radius) * widened + real(0.5)).astype(np.int64), n)
+        offsets = np.arange(max(1, int((last - first).max())))[:, None]
+        index = first + offsets
+        weights = np.where(index < last, shape((index - centre + real(0.5)) / widened), 0)
+        total = weights.sum(0)
+        return Taps(n, np.minimum(index, n - 1), (weights / np.where(total == 0, 1, total)).astype(real))
+
+    return taps
+
+
+_TAPS: dict[str, Callable[..., Taps]] = {
+    "nearest": _nearest, "nearest-exact": _exact, "linear": _linear, "bilinear": _linear, "trilinear": _linear,
+    "bicubic": _cubic,
+}  # fmt: skip
+_ANTIALIASED = {"bilinear": _filtered(_triangle, 1), "bicubic": _filtered(_keys, 2), "lanczos": _filtered(_lanczos, 3)}
+_AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}
+_AREA: dict[int, Callable[[Any, Any], Any]] = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
+
+
+def _sizes(extents: Sequence[int], size: Any, scale: Any, recompute: Any) -> tuple[list[int], list[float | None]]:
+    """The extents of the result, and the factors that places are computed with (none: the ratio of the extents)."""
+    if size is None and scale is None:
+        raise ValueError("interpolate: either size or scale_factor should be defined")
+    if size is not None and scale is not None:
+        raise ValueError("interpolate: only one of size or scale_factor should be defined")
+    given, name = (size, "size") if size is not None else (scale, "scale_factor")
+    each = list(given) if isinstance(given, (tuple, list)) else [given] * len(extents)
+    if len(each) != len(extents):
+        raise ValueError(
+            f"interpolate: Input and {name} must have the same number of spatial dimensions, but got input with spatial "
+            f"dimensions of {list(extents)} and {name} {given}; the input is (N, C, d1, d2, …)"
+        )
+    if size is not None:
+        if recompute:
+            raise ValueError("interpolate: recompute_scale_factor is not meaningful with an explicit size.")
+        if any(isinstance(n, bool) or not hasattr(n, "__index__") for n in each):
+            raise TypeError(f"interpolate: expected size to be an int or a tuple of ints, got {size!r}")
+        return [int(n) for n in each], [None] * len(each)
+    if any(isinstance(s, bool) or not isinstance(s, (int, float)) for s in each):
+        raise TypeError(f"interpolate: expected scale_factor to be a number or a tuple of numbers, got {scale!r}")
+    sizes = [math.floor(float(n) * s) for n, s in zip(extents, each, strict=True)]
+    return sizes, [None] * len(each) if recompute else [float(s) for s in each]
+
+
+def interpolate(
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None, antialias: bool = False,
+) -> Tensor:  # fmt: skip
+    """The input made larger or smaller: (N, C, *L) to (N, C, *size), or L·scale_factor rounded down.
+
+    mode: "nearest" or "nearest-exact"; "linear", "bilinear" or "trilinear" for 3-D, 4-D or 5-D input; "bicubic" for 4-D
+    (Keys 1981); "area", means. align_corners: the centres of the corner pixels stay on each other, rather than the corners.
+    recompute_scale_factor: use the ratio of the extents, not the given factor. antialias: filters wide enough that nothing
+    is left out ("bilinear", "bicubic", "lanczos").
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.interpolate(metagrad.tensor([[[0.0, 4.0]]]), size=4, mode="linear")
+    tensor([[[0., 1., 3., 4.]]])
+    """
+    axes = input.array.ndim - 2
+    if mode in ("nearest", "nearest-exact", "area"):
+        if align_corners is not None:
+            raise ValueError(
+                "interpolate: align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic "
+                "| trilinear"
+            )
+    if axes not in (1, 2, 3) or mode not in (*_TAPS, *_ANTIALIASED, "area") or mode == "bicubic" and axes != 2:
+        raise NotImplementedError(
+            "interpolate: only 3D, 4D and 5D input tensors are supported, and the modes nearest | linear | bilinear | bicubic | "
+            f"trilinear | lanczos | area | nearest-exact; got {axes + 2}D and {mode}"
+        )
+    sizes, scales = _sizes(input.array.shape[2:], size, scale_factor, recompute_scale_factor)
+    if antialias and (mode not in _ANTIALIASED or axes != 2) or mode == "lanczos" and not antialias:
+        raise ValueError(
+            "interpolate: antialias is for the modes bilinear, bicubic and lanczos (which needs it) and a 4-D input, got "
+            f"{mode} and {axes + 2}-D"
+        )
+    if mode == "area":
+        return cast("Tensor", _AREA[axes](input, sizes))
+    if mode in _AXES and _AXES[mode] != axes:
+        raise NotImplementedError(f"interpolate: Got {axes + 2}D input, but {mode} mode needs {_AXES[mode] + 2}D input")
+    if input.array.shape[1] == 0:
+        raise RuntimeError(f"interpolate: Non-empty {axes + 2}D data tensor expected but got sizes {list(input.shape)}")
+    if min(*sizes, *input.array.shape[2:]) <= 0:
+        raise RuntimeError(
+            f"interpolate: Input and output sizes should be greater than 0, but got input {list(input.shape[2:])} output {sizes}"
+        )
+    kind = input.dtype
+    if kind.category != 2 and kind is not dtypes.uint8:
+        raise RuntimeError(f'"interpolate" not implemented for {kind}: convert the tensor with .float() first')
+    real = np.float64 if kind is dtypes.float64 else np.float32
+    exact = kind.category == 2 and kind is not dtypes.float16 or mode.startswith("nearest")
+    x = input if exact else input.float()
+    taps = (_ANTIALIASED if antialias else _TAPS)[mode]
+    for d, (n, o, scale) in reversed([*enumerate(zip(input.array.shape[2:], sizes, scales, strict=True))]):
+        x = Resample.apply(x, taps=taps(n, o, scale, bool(align_corners), real), axis=d + 2)
+        if kind is dtypes.uint8 and not exact:  # bytes between the axes too, as in PyTorch
+            x = x.round().clamp(0, 255)
+    return x.to(kind)
+
+
+def upsample(
+    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+) -> Tensor:
+    """``interpolate``, under its old name."""
+    return interpolate(input, size, scale_factor, mode, align_corners)
+
+
+def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """``interpolate`` to the nearest, under its old name."""
+    return interpolate(input, size, scale_factor, mode="nearest")
+
+
+def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+    """``interpolate`` in mode "bilinear" with aligned corners, under its old name."""
+    return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

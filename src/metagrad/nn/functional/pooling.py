@@ -1,0 +1,319 @@
+"""Pooling: the largest, the mean or the norm of each window that slides over one, two or three axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from metagrad import dtypes
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.kernels import pooling as kernel
+from metagrad.kernels.windows import Windows, counts, extents
+from metagrad.nn.functional.settings import Setting, each
+from metagrad.ops.choice import abs as absolute
+from metagrad.ops.choice import relu
+from metagrad.ops.common import cast_to
+from metagrad.ops.rounding import sign
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = [
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",
+    "max_pool1d_with_indices", "max_pool2d", "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices",
+]  # fmt: skip
+
+Axes = Sequence[Any]
+
+
+def _planes(x: Array, axes: Axes) -> Array:
+    """(*, *L) as (R, *L)."""
+    lead = x.shape[: x.ndim - len(axes)]
+    return x.reshape((math.prod(lead), *x.shape[x.ndim - len(axes) :]))
+
+
+class MaxPool(Function):
+    """y = the largest element of each window;   ∂L/∂x adds up the ∂L/∂y of the windows in which an element is the largest."""
+
+    def forward(self, x: Array, axes: Axes, places: bool) -> Any:
+        y, self.winners = kernel.max_pool(_planes(x, axes), axes)
+        self.axes, shape = axes, (*x.shape[: x.ndim - len(axes)], *counts(axes))
+        if not places:
+            return y.reshape(shape)
+        return y.reshape(shape), kernel.positions(self.winners, axes).reshape(shape)
+
+    def backward(self, grad: Any, *_: Any) -> Any:
+        return ToWinners.on(grad, winners=self.winners, axes=self.axes)
+
+
+class ToWinners(Function):
+    """x = zeros, with each g added at the place its window's largest element had;   ∂L/∂g = ∂L/∂x there."""
+
+    def forward(self, g: Array, winners: list[Array], axes: Axes) -> Array:
+        self.winners, self.axes = winners, axes
+        x = kernel.to_winners(_planes(g, axes), winners, axes)
+        return x.reshape((*g.shape[: g.ndim - len(axes)], *extents(axes)))
+
+    def backward(self, grad: Any) -> Any:
+        return FromWinners.on(grad, winners=self.winners, axes=self.axes)
+
+
+class FromWinners(Function):
+    """y = the element at the place of each window's largest: the transpose of ``ToWinners``."""
+
+    def forward(self, x: Array, winners: list[Array], axes: Axes) -> Array:
+        self.winners, self.axes = winners, axes
+        y = kernel.from_winners(_planes(x, axes), winners, axes)
+        return y.reshape((*x.shape[: x.ndim - len(axes)], *counts(axes)))
+
+    def backward(self, grad: Any) -> Any:
+        return ToWinners.on(grad, winners=self.winners, axes=self.axes)
+
+
+class SumPool(Function):
+    """y = the sum of each window;   ∂L/∂x adds up the ∂L/∂y of the windows an element is in."""
+
+    def forward(self, x: Array, axes: Axes) -> Array:
+        self.axes = axes
+        return kernel.sum_pool(_planes(x, axes), axes).reshape((*x.shape[: x.ndim - len(axes)], *counts(axes)))
+
+    def backward(self, grad: Any) -> Any:
+        return Spread.on(grad, axes=self.axes)
+
+
+class Spread(Function):
+    """x = for each element, the sum of the g of the windows it is in: the transpose of ``SumPool``."""
+
+    def forward(self, g: Array, axes: Axes) -> Array:
+        self.axes = axes
+        return kernel.spread(_planes(g, axes), axes).reshape((*g.shape[: g.ndim - len(axes)], *extents(axes)))
+
+    def backward(self, grad: Any) -> Any:
+        return SumPool.on(grad, axes=self.axes)
+
+
+def check_input(function: str, input: Tensor, axes: int) -> None:
+    """Raise unless the input is (C, *L) or (N, C, *L), with only the batch allowed to be empty."""
+    shape = tuple(input.shape)
+    if len(shape) not in (axes + 1, axes + 2) or 0 in shape[-axes - 1 :]:
+        raise RuntimeError(
+            f"{function}: Expected {axes + 1}D or {axes + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
+            f"but got: {list(shape)}"
+        )
+
+
+def windows_of(
+    function: str, input: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, axes: int
+) -> tuple[Windows, ...]:
+    """The windows over the last axes; ``ceil_mode``: also those that begin inside and end outside."""
+    check_input(function, input, axes)
+    size = each(size, axes, function, "kernel_size")
+    stride = size if stride is None or stride == () or stride == [] else each(stride, axes, function, "stride")
+    padding = each(padding, axes, function, "padding")
+    dilation = each(dilation, axes, function, "dilation")
+    if min(size) <= 0:
+        raise RuntimeError(f"{function}: kernel size should be greater than zero, but got {size}")
+    if min(stride) <= 0:
+        raise RuntimeError(f"{function}: stride should be greater than zero, but got {stride}")
+    if min(dilation) <= 0:
+        raise RuntimeError(f"{function}: dilation should be greater than zero, but got {dilation}")
+    found = []
+    for n, k, s, p, d in zip(input.array.shape[-axes:], size, stride, padding, dilation, strict=True):
+        reach = d * (k - 1) + 1
+        if p < 0 or p > reach // 2:
+            raise RuntimeError(
+                f"{function}: pad should be non-negative and at most half of effective kernel size, but got pad={p}, "
+                f"kernel_size={k} and dilation={d}"
+            )
+        count = (n + 2 * p - reach + (s - 1 if ceil_mode else 0)) // s + 1
+        if ceil_mode and (count - 1) * s >= n + p:
+            count -= 1
+        if count < 1:
+            raise RuntimeError(
+                f"{function}: Given input size: {list(input.shape)}. Calculated output size of an axis: {count}. Output size "
+                f"is too small for kernel_size={k}, stride={s}, padding={p}, dilation={d}"
+            )
+        found.append(Windows(n, k, s, p, p, d, count))
+    return tuple(found)
+
+
+def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -> Any:
+    """The largest of each window, and where they were found if asked."""
+    if input.array.dtype.kind not in "fiu":
+        raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
+    return MaxPool.apply(input, axes=axes, places=return_indices)
+
+
+def _max_pool(
+    axes: int, input: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, return_indices: bool
+) -> Any:
+    function = f"max_pool{axes}d"
+    windows = windows_of(function, input, size, stride, padding, dilation, ceil_mode, axes)
+    return pooled_max(function, input, windows, return_indices)
+
+
+def max_pool1d(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """The largest of each window: y[n, c, o] = max_k x[n, c, o·stride − padding + k·dilation], padding never being it.
+
+    input (N, C, L) or (C, L). ceil_mode: also windows that begin inside and end outside. return_indices: also where each
+    was found. The gradient goes to the first of equal elements.
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.max_pool1d(metagrad.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
+    tensor([[3., 2.]])
+    """
+    return _max_pool(
+        1, input, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode, return_indices=return_indices
+    )
+
+
+def max_pool2d(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """``max_pool1d`` over two axes: input (N, C, H, W) or (C, H, W); indices count row by row, i·W + j."""
+    return _max_pool(
+        2, input, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode, return_indices=return_indices
+    )
+
+
+def max_pool3d(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """``max_pool1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
+    return _max_pool(
+        3, input, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode, return_indices=return_indices
+    )
+
+
+def max_pool1d_with_indices(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``max_pool1d``, and where each maximum was found."""
+    return cast("tuple[Tensor, Tensor]", max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True))
+
+
+def max_pool2d_with_indices(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``max_pool2d``, and where each maximum was found."""
+    return cast("tuple[Tensor, Tensor]", max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True))
+
+
+def max_pool3d_with_indices(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """``max_pool3d``, and where each maximum was found."""
+    return cast("tuple[Tensor, Tensor]", max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True))
+
+
+def mean_over(input: Tensor, axes: Axes, divisor: Any) -> Tensor:
+    """Sums of windows, divided by a number or by the size each window has along each axis."""
+    kind = input.dtype
+    if kind.dtype.kind not in "fi" or kind.dtype.kind == "i" and kind is not dtypes.int64:
+        raise RuntimeError(f'"avg_pool" not implemented for {kind}: convert the tensor with .float() first')
+    x = cast_to(input, dtypes.float32) if kind is dtypes.float16 else input
+    total = SumPool.apply(x, axes=axes)
+    if isinstance(divisor, list):
+        sizes = np.ones((), np.int64)
+        for along in divisor:
+            sizes = sizes[..., None] * np.asarray(along)
+        divisor = wrap(sizes.astype(x.array.dtype)).to(input.device) if sizes.size else 1
+        if sizes.size and (sizes == sizes.flat[0]).all():
+            divisor = int(sizes.flat[0])
+    mean = total.div(divisor, rounding_mode="trunc") if kind is dtypes.int64 else total / divisor
+    return cast("Tensor", cast_to(mean, kind))
+
+
+def _avg_pool(
+    axes: int, input: Tensor, size: Any, stride: Any, padding: Any, ceil_mode: bool, count_pad: bool, divisor: Any
+) -> Tensor:
+    windows = windows_of(f"avg_pool{axes}d", input, size, stride, padding, 1, ceil_mode, axes)
+    if divisor == 0:
+        raise RuntimeError("divisor must be not zero")
+    if divisor is None:
+        divisor = []
+        for w in windows:
+            starts = np.arange(w.count) * w.stride - w.low
+            if count_pad:
+                divisor.append(np.minimum(starts + w.size, w.extent + w.high) - starts)
+            else:
+                divisor.append(np.minimum(starts + w.size, w.extent) - np.maximum(starts, 0))
+    return mean_over(input, windows, divisor)
+
+
+def avg_pool1d(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
+    """The mean of each window: y[n, c, o] = 1/K · Σ_k x[n, c, o·stride − padding + k].
+
+    input (N, C, L) or (C, L). count_include_pad: whether the zeros of the padding count in the mean.
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.avg_pool1d(metagrad.tensor([[1.0, 3.0, 2.0, 0.0]]), 2)
+    tensor([[2., 1.]])
+    """
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
+    """``avg_pool1d`` over two axes: input (N, C, H, W) or (C, H, W). divisor_override: divide the sums by this instead."""
+    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def avg_pool3d(
+    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: int | None = None,
+) -> Tensor:  # fmt: skip
+    """``avg_pool1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
+    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def _lp_pool(axes: int, input: Tensor, norm_type: float, size: Any, stride: Any, ceil_mode: bool) -> Tensor:
+    mean = _avg_pool(axes, input**norm_type, size, stride, 0, ceil_mode, True, None)
+    count = math.prod(each(size, axes, f"lp_pool{axes}d", "kernel_size"))
+    return (sign(mean) * relu(absolute(mean)) * count) ** (1.0 / norm_type)
+
+
+def lp_pool1d(
+    input: Tensor, norm_type: float, kernel_size: Setting, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
+    """The p-norm of each window, (Σ xᵖ)^(1/p) with p = norm_type; input (N, C, L) or (C, L).
+
+    >>> import metagrad
+    >>> from metagrad.nn import functional as F
+    >>> F.lp_pool1d(metagrad.tensor([[3.0, 4.0]]), 2, 2)
+    tensor([[5.]])
+    """
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    input: Tensor, norm_type: float, kernel_size: Setting, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
+    """``lp_pool1d`` over two axes: input (N, C, H, W) or (C, H, W)."""
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    input: Tensor, norm_type: float, kernel_size: Setting, stride: Any = None, ceil_mode: bool = False
+) -> Tensor:
+    """``lp_pool1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)

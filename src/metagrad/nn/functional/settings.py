@@ -1,0 +1,35 @@
+"""Settings of functions that slide over one, two or three axes: one number for all of them, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+Setting = int | Sequence[int]
+
+
+def each(value: Any, count: int, function: str, name: str) -> tuple[int, ...]:
+    """A setting as a tuple of ``count`` integers."""
+    if isinstance(value, bool) or hasattr(value, "__index__"):
+        return (int(value),) * count
+    if not isinstance(value, (tuple, list)) or not all(hasattr(v, "__index__") for v in value):
+        raise TypeError(f"{function}: {name} must be an int or a tuple of ints, got {value!r}")
+    if len(value) not in (1, count):
+        raise RuntimeError(
+            f"{function}: expected {name} to be a single integer value or a list of {count} values, got {list(value)}"
+        )
+    return tuple(int(v) for v in value) * (count if len(value) == 1 else 1)
+
+
+def batched(input: Tensor, axes: int, function: str, *, leading: int = 1) -> tuple[Tensor, bool]:
+    """The input with a batch dimension in front, and whether it had one; ``leading``: dimensions after the batch's."""
+    ndim = input.array.ndim
+    if ndim not in (axes + leading, axes + leading + 1):
+        raise RuntimeError(
+            f"Expected {axes + leading}D (unbatched) or {axes + leading + 1}D (batched) input to {function}, but got "
+            f"input of size: {list(input.shape)}"
+        )
+    return (input, True) if ndim == axes + leading + 1 else (input.unsqueeze(0), False)

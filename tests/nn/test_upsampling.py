@@ -1,0 +1,187 @@
+"""Layers that change the size of images or rearrange their elements, against PyTorch over a sweep of settings."""
+
+import itertools
+import sys
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad import nn
+from metagrad.autograd import gradcheck, gradgradcheck
+from metagrad.nn import functional as F
+
+EXTENTS = (5, 7, 4)
+MODES = {1: ["nearest", "nearest-exact", "linear", "area"], 2: ["nearest", "nearest-exact", "bilinear", "bicubic", "area"],
+         3: ["nearest", "nearest-exact", "trilinear", "area"]}  # fmt: skip
+
+
+def same(torch, function, inputs, rtol=1e-9):
+    """Results and input gradients in both libraries."""
+    found = []
+    for library in (metagrad, torch):
+        x = library.tensor(inputs, requires_grad=True)
+        y = function(library, x)
+        weights = np.random.default_rng(1).standard_normal(tuple(y.shape)).astype(inputs.dtype)
+        y.backward(library.tensor(weights))
+        found.append([y.detach().numpy(), x.grad.numpy()])
+    for a, b in zip(*found, strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("matrix", [0, 256])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_interpolation_equals_pytorch(torch, monkeypatch, axes, dtype, matrix):
+    monkeypatch.setattr(sys.modules["metagrad.nn.functional.interpolate"], "_MATRIX", matrix)
+    x = np.random.default_rng(0).standard_normal((2, 3, *EXTENTS[:axes])).astype(dtype)
+    rtol = 1e-9 if dtype == "float64" else 1e-4
+    wanted = [{"size": s} for s in (1, 2, 5, 9, (3, 11, 4)[:axes])]
+    wanted += [
+        {"scale_factor": s, "recompute_scale_factor": r}
+        for s in (1, 2, 0.5, 1.7, (0.7, 2.3, 1.4)[:axes])
+        for r in (None, True)
+    ]
+    for mode, settings in itertools.product(MODES[axes], wanted):
+        for align in (None, False, True) if "linear" in mode or mode == "bicubic" else (None,):
+            every = {"mode": mode, "align_corners": align, **settings}
+            same(torch, lambda lib, x, every=every: lib.nn.functional.interpolate(x, **every), x, rtol)
+
+
+@pytest.mark.oracle
+def test_antialiased_interpolation_equals_pytorch(torch):
+    x = np.random.default_rng(0).standard_normal((2, 3, 11, 9))
+    wanted = [{"size": s} for s in (1, 4, 20, (3, 17))] + [{"scale_factor": s} for s in (0.3, (1.4, 0.6))]
+    for mode, align, settings in itertools.product(["bilinear", "bicubic"], [False, True], wanted):
+        every = {"mode": mode, "align_corners": align, "antialias": True, **settings}
+        same(torch, lambda lib, x, every=every: lib.nn.functional.interpolate(x, **every), x)
+
+
+@pytest.mark.oracle
+def test_lanczos_equals_pytorch(torch):
+    x = np.random.default_rng(0).standard_normal((2, 3, 11, 9))
+    for size in (4, 20, (3, 17)):
+        same(
+            torch,
+            lambda lib, x, size=size: lib.nn.functional.interpolate(x, size, mode="lanczos", antialias=True),
+            x,
+            1e-6,
+        )
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+def test_infinite_numbers_stay_where_they_are(torch, mode):
+    x = np.random.default_rng(0).standard_normal((1, 2, 5, 6)).astype("float32")
+    x[0, 0, 2, 3], x[0, 1, 1, 1] = np.inf, np.nan
+    ours, theirs = (
+        lib.nn.functional.interpolate(lib.tensor(x), (7, 9), mode=mode).numpy() for lib in (metagrad, torch)
+    )
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["float16", "uint8"])
+def test_other_dtypes_equal_pytorch(torch, dtype):
+    x = np.random.default_rng(0).integers(0, 250, (1, 2, 5, 6)).astype(dtype)
+    for mode in ("nearest", "bilinear", "bicubic"):
+        ours, theirs = (
+            lib.nn.functional.interpolate(lib.tensor(x), (7, 9), mode=mode).numpy() for lib in (metagrad, torch)
+        )
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(
+            ours.astype(float), theirs.astype(float), rtol=2e-3, atol=1
+        )  # PyTorch rounds weights of bytes
+
+
+LAYERS = [
+    ("Upsample", (), {"scale_factor": 2}, (2, 3, 4, 5)),
+    ("Upsample", (), {"scale_factor": (2, 1.5), "mode": "bilinear"}, (2, 3, 4, 5)),
+    ("Upsample", ((7, 3),), {"mode": "bilinear", "align_corners": True}, (2, 3, 4, 5)),
+    ("Upsample", (7,), {"mode": "linear"}, (2, 3, 4)),
+    ("UpsamplingNearest2d", (), {"scale_factor": 3}, (2, 3, 4, 5)),
+    ("UpsamplingNearest2d", (6,), {}, (2, 3, 4, 5)),
+    ("UpsamplingBilinear2d", (), {"scale_factor": 2}, (2, 3, 4, 5)),
+    ("PixelShuffle", (2,), {}, (2, 8, 3, 5)),
+    ("PixelUnshuffle", (2,), {}, (2, 3, 4, 6)),
+    ("PixelUnshuffle", (3,), {}, (2, 3, 6)),
+    ("ChannelShuffle", (2,), {}, (2, 6, 3, 5)),
+    ("Unfold", (2,), {}, (2, 3, 5, 6)),
+    ("Unfold", ((2, 3),), {"dilation": (1, 2), "padding": (0, 1), "stride": 2}, (2, 3, 5, 6)),
+    ("Fold", ((5, 6), 2), {}, (2, 12, 20)),
+    ("Fold", ((5, 6), (2, 3)), {"dilation": (1, 2), "padding": (0, 1), "stride": 2}, (2, 18, 4)),
+]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("name", "arguments", "settings", "shape"), LAYERS)
+def test_layers_equal_pytorch(torch, name, arguments, settings, shape):
+    ours, theirs = (getattr(lib.nn, name)(*arguments, **settings) for lib in (metagrad, torch))
+    assert repr(ours) == repr(theirs) and list(ours.state_dict()) == []
+    x = np.random.default_rng(0).standard_normal(shape)
+    same(torch, lambda lib, x: (ours if lib is metagrad else theirs)(x), x)
+
+
+@pytest.mark.oracle
+def test_sampling_in_three_dimensions_equals_pytorch(torch):
+    rng = np.random.default_rng(0)
+    x, grid = rng.standard_normal((2, 3, 4, 5, 6)), rng.uniform(-1.4, 1.4, (2, 3, 2, 4, 3))
+    for mode, padding, align in itertools.product(
+        ["bilinear", "nearest"], ["zeros", "border", "reflection"], [False, True]
+    ):
+        found = []
+        for library in (metagrad, torch):
+            a, b = library.tensor(x, requires_grad=True), library.tensor(grid, requires_grad=True)
+            y = library.nn.functional.grid_sample(a, b, mode, padding, align)
+            (y * y).sum().backward()
+            found.append([y.detach().numpy(), a.grad.numpy(), b.grad.numpy()])
+        for ours, theirs in zip(*found, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.oracle
+def test_places_outside_are_handled_as_by_pytorch(torch):
+    grid = np.array([[[[-1.0, 1.0], [np.inf, 0.0], [0.3, -np.inf], [1e20, 0.1], [-7.0, 9.0], [1.0, 1.0]]]])
+    x = np.random.default_rng(0).standard_normal((1, 2, 4, 5))
+    for mode, align in itertools.product(["bilinear", "nearest"], [False, True]):
+        for padding in ("zeros", "border"):
+            ours, theirs = (
+                lib.nn.functional.grid_sample(lib.tensor(x), lib.tensor(grid), mode, padding, align).numpy()
+                for lib in (metagrad, torch)
+            )
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def test_an_affine_grid_samples_the_image_itself():
+    x = metagrad.randn(2, 3, 4, 5)
+    theta = metagrad.eye(2, 3).expand(2, 2, 3)
+    for align in (False, True):
+        grid = F.affine_grid(theta, (2, 3, 4, 5), align_corners=align)
+        assert F.grid_sample(x, grid, align_corners=align).allclose(x, atol=1e-5)
+
+
+def test_a_default_that_has_changed_is_warned_of():
+    with pytest.warns(UserWarning, match="align_corners"):
+        F.affine_grid(metagrad.eye(2, 3)[None], (1, 1, 2, 2))
+    with pytest.warns(UserWarning, match="align_corners"):
+        F.grid_sample(metagrad.ones(1, 1, 2, 2), metagrad.zeros(1, 1, 1, 2))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: F.interpolate(x, (5, 3), mode="bilinear") ** 2,
+        lambda x: F.interpolate(x, scale_factor=1.5, mode="bicubic") ** 2,
+        lambda x: F.interpolate(x, 2, mode="area") ** 2,
+        lambda x: F.unfold(x, 2, padding=1) ** 2,
+        lambda x: F.fold(x.reshape(1, 4, 6), (3, 4), 2) ** 2,
+        lambda x: F.pixel_unshuffle(x[:, :, :2, :4], 2) ** 2,
+        lambda x: nn.ChannelShuffle(2)(x) ** 2,
+    ],
+)
+def test_layers_pass_gradcheck_twice(function):
+    x = metagrad.randn(1, 2, 3, 4, dtype=metagrad.float64, requires_grad=True)
+    assert gradcheck(function, (x,))
+    assert gradgradcheck(function, (x,))
