@@ -101,6 +101,7 @@ from metagrad.ops.cumulative import *
 from metagrad.ops.softmax import *
 from metagrad.ops.sorting import *
 from metagrad.ops.matmul import *
+from metagrad.ops.linalg import *
 from metagrad.ops.views import *
 from metagrad.ops.strided import *
 from metagrad.ops.reshaping import *
@@ -119,6 +120,7 @@ from metagrad.ops.scattering import *
 from metagrad.ops.creation import *
 from metagrad.ops.likes import *
 from metagrad.ops.ranges import *
+from metagrad.ops.windows import *
 from metagrad.ops.sampling import *
 from metagrad.ops.noise import *
 from metagrad.ops.conversion import *
@@ -143,7 +145,7 @@ from metagrad.nn.functional.pooling import avg_pool1d, max_pool1d, max_pool1d_wi
 from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
-_LAZY: set[str] = {"backends", "checkpoints", "signal", "special"}
+_LAZY: set[str] = {"backends", "checkpoints", "linalg", "signal", "special"}
 _LAZY_NAMES = {"load": "checkpoints", "save": "checkpoints"}
 
 

@@ -28,10 +28,12 @@ from metagrad.ops import (
     matmul,
     reduction,
     rounding,
+    triangles,
     trigonometry,
     views,
 )
 from metagrad.ops.common import as_tensor
+from metagrad.ops.linalg import definite, determinant, eigen, orthogonal, powers, solving
 
 _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.add: arithmetic.add,
@@ -130,6 +132,20 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.ndim: lambda a: a.ndim,
     np.size: lambda a: a.numel(),
     np.copy: joining.clone,
+    np.tril: triangles.tril,
+    np.triu: triangles.triu,
+    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: views.diagonal(a, offset, axis1, axis2),
+    np.linalg.inv: solving.inv,
+    np.linalg.solve: solving.solve,
+    np.linalg.det: determinant.det,
+    np.linalg.slogdet: determinant.slogdet,
+    np.linalg.cholesky: definite.cholesky,
+    np.linalg.eig: eigen.eig,
+    np.linalg.eigvals: eigen.eigvals,
+    np.linalg.eigh: eigen.eigh,
+    np.linalg.eigvalsh: eigen.eigvalsh,
+    np.linalg.qr: orthogonal.qr,
+    np.linalg.matrix_power: powers.matrix_power,
 }
 
 

@@ -53,7 +53,7 @@ class UntypedStorage:
 
     def tolist(self) -> list[Any]:
         """The elements as Python numbers."""
-        return self.memory.tolist()  # type: ignore[no-any-return]
+        return self.memory.tolist()
 
     def clone(self) -> UntypedStorage:
         """A copy."""

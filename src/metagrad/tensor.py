@@ -356,7 +356,7 @@ def _rebuilt(kind: Any, array: Any, requires_grad: bool) -> Tensor:
     tensor = object.__new__(kind)
     tensor.array, tensor.grad, tensor._hooks, tensor._view = array, None, None, None
     tensor._grad_fn, tensor._version, tensor._requires_grad = None, [0], requires_grad
-    return tensor  # type: ignore[no-any-return]
+    return tensor
 
 
 Variable.tensor_class = Tensor

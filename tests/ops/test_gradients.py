@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.ops.rows import Made, find, flat
 from tests.ops.table import ROWS, WRITES
+from tests.ops.tables.linalg import CASES as LINALG
 from tests.test_standin import CASES, INTS, MASK, SQUARE, floats
 
 import metagrad
@@ -114,6 +115,10 @@ def test_no_op_is_left_out():
     try:
         for function, *inputs in TABLE.values():
             record_gradients(reseeded(function)(*inputs), inputs)
+        for function, *shapes in LINALG.values():
+            leaves = [floats(*shape) for shape in shapes]
+            for out in flat(function(metagrad, *leaves)):
+                record_gradients(out, leaves)
         for row, dtype in ((r, d) for r in [*ROWS, *WRITES] for d in ("float64", "complex128") if d in r.dtypes):
             for each in row.calls:
                 made = Made(metagrad, each, dtype, "plain")

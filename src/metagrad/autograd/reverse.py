@@ -38,7 +38,7 @@ def differentiate(node: Function, grads: Any, create_graph: bool) -> tuple[Any, 
         raise RuntimeError(f"{node.name}.backward returned {len(results)} gradients for {len(node.edges)} inputs")
     for observe in observers:
         observe(node, results)
-    return results  # type: ignore[no-any-return]
+    return results
 
 
 def _check_saved(node: Function) -> None:

@@ -6,6 +6,7 @@ Each op is written once, as a function in ``ops/``; here it gets its name as a m
 from metagrad.methods.comparison import Comparison
 from metagrad.methods.conversions import Conversions
 from metagrad.methods.elementwise import Elementwise
+from metagrad.methods.linalg import LinearAlgebra
 from metagrad.methods.memory import Memory
 from metagrad.methods.parts import Parts
 from metagrad.methods.products import Products
@@ -13,7 +14,7 @@ from metagrad.methods.reductions import Reductions
 from metagrad.methods.shapes import Shapes
 
 
-class Methods(Elementwise, Comparison, Reductions, Products, Shapes, Parts, Conversions, Memory):
+class Methods(Elementwise, Comparison, Reductions, Products, LinearAlgebra, Shapes, Parts, Conversions, Memory):
     """What ``Tensor`` inherits its methods from."""
 
     __slots__ = ()

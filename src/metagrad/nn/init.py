@@ -37,13 +37,13 @@ def calculate_gain(nonlinearity: str, param: Any = None) -> float:
 @no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform numbers in [a, b)."""
-    return tensor.uniform_(a, b, generator=generator)  # type: ignore[no-any-return]
+    return tensor.uniform_(a, b, generator=generator)
 
 
 @no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal numbers of a mean and a standard deviation."""
-    return tensor.normal_(mean, std, generator=generator)  # type: ignore[no-any-return]
+    return tensor.normal_(mean, std, generator=generator)
 
 
 @no_grad()
@@ -62,7 +62,7 @@ def trunc_normal_(
         if not outside.any():
             break
         tensor.copy_(tensor.masked_fill(outside, 0) + outside * tensor.clone().normal_(mean, std, generator=generator))
-    return tensor.clamp_(a, b)  # type: ignore[no-any-return]
+    return tensor.clamp_(a, b)
 
 
 @no_grad()

@@ -36,7 +36,7 @@ def conj(x: Any) -> Any:
     """x*, for an array, a tensor or a number; real ones as they are."""
     if isinstance(x, (int, float, complex)):
         return x.conjugate()
-    return np.conjugate(x) if x.dtype == np.complex64 or x.dtype == np.complex128 else x
+    return np.conjugate(x) if getattr(x, "array", x).dtype.kind == "c" else x
 
 
 class Add(Elementwise):

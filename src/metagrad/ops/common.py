@@ -149,7 +149,7 @@ def dimension(dim: int, ndim: int) -> int:
 
 def _as_int(dim: Any) -> int:
     try:
-        return dim.__index__()  # type: ignore[no-any-return]
+        return dim.__index__()
     except AttributeError:
         raise TypeError(f"a dimension must be an int, got {type(dim).__name__}: {dim!r}") from None
 

@@ -102,7 +102,7 @@ def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 def type_as(input: Tensor, other: Tensor) -> Tensor:
     """The tensor in the dtype of another."""
-    return cast_to(input, other.dtype)  # type: ignore[no-any-return]
+    return cast_to(input, other.dtype)
 
 
 def cpu(input: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ def converter(kind: dtypes.dtype) -> Any:
     """The method that converts to one dtype."""
 
     def convert(input: Tensor, memory_format: Any = None) -> Tensor:
-        return cast_to(input, kind)  # type: ignore[no-any-return]
+        return cast_to(input, kind)
 
     convert.__doc__ = f"The tensor as {kind.name}; itself if it is already."
     return convert

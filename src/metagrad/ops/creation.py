@@ -64,7 +64,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
             return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
         if dtype is not None and dtypes.of(dtype) != out.dtype:
             raise RuntimeError(f"dtype {dtypes.of(dtype)} does not match dtype of out parameter ({out.dtype})")
-        return store(wrap(function(*args, dtype=out.dtype, **kwargs)), out)  # type: ignore[no-any-return]
+        return store(wrap(function(*args, dtype=out.dtype, **kwargs)), out)
 
     return made
 

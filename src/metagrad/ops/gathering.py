@@ -247,7 +247,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
     if result_type(value).is_complex and not input.dtype.is_complex:
         raise RuntimeError(f"masked_fill: a complex value cannot be stored in a tensor of {input.dtype}")
-    return where(mask, converted(value, input.dtype), input)  # type: ignore[no-any-return]
+    return where(mask, converted(value, input.dtype), input)
 
 
 @takes_out
@@ -276,4 +276,4 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 def argwhere(input: Tensor) -> Tensor:
     """The indices of the elements that are not zero: (count, ndim)."""
-    return nonzero(input)  # type: ignore[no-any-return]
+    return nonzero(input)

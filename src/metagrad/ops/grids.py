@@ -65,7 +65,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
         if x.array.ndim != 1:
             raise RuntimeError(f"cartesian_prod: expect a 1D vector, but got shape {list(x.shape)}")
     if len(tensors) == 1:
-        return tensors[0]  # type: ignore[no-any-return]
+        return tensors[0]
     return stack([reshape(g, g.array.size) for g in meshgrid(*tensors)], dim=1)
 
 

@@ -274,7 +274,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
 
 def index_put_(input: Any, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
     """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated places count each time."""
-    return write(input, index_put(input, indices, values, accumulate))  # type: ignore[no-any-return]
+    return write(input, index_put(input, indices, values, accumulate))
 
 
 def index_put(input: Tensor, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:

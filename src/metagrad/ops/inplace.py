@@ -35,7 +35,7 @@ def in_place(op: Callable[..., Any], converts: bool = False) -> Callable[..., An
 
 def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
     """Take the values of ``src``, broadcast to this shape and converted to this dtype."""
-    return write(input, Overwrite.apply(input, value_for(input, src)))  # type: ignore[no-any-return]
+    return write(input, Overwrite.apply(input, value_for(input, src)))
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:

@@ -170,7 +170,7 @@ def _weighted(input: Any, product: Any, beta: Any, alpha: Any) -> Tensor:
     input = input.expand(tuple(product.shape))
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:
-        return product  # type: ignore[no-any-return]
+        return product
     return add(input if beta == 1 else mul(input, beta), product)
 
 

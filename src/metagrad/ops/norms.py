@@ -10,7 +10,7 @@ from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.choice import abs
-from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, floating
+from metagrad.ops.common import Dims, accepts_axis, axes, cast_to
 from metagrad.ops.extremum import amax, amin
 from metagrad.ops.reduction import kept
 from metagrad.ops.rounding import Sign
@@ -51,20 +51,50 @@ class Norm(Function):
 
 
 @accepts_axis
-def norm(input: Tensor, p: Any = 2, dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """(Σ |x|ᵖ)^(1/p) over all elements or over ``dim``; p = inf is the largest |x|. Its gradient at 0 is 0.
+def vector_norm(x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """(Σ |x|ᵖ)^(1/p), p = ord, over all elements or over ``dim``.
+
+    ord 0 counts the elements that are not 0; ±inf takes the largest or smallest |x|. The result is real. dtype: what x is
+    converted to first. The gradient at 0 is 0; largest elements of one size share theirs.
+
+    >>> import metagrad
+    >>> metagrad.linalg.vector_norm(metagrad.tensor([3.0, -4.0]), 1)
+    tensor(7.)
+    """
+    if isinstance(ord, str):
+        raise TypeError(f"linalg.vector_norm: ord must be a number, got {ord!r}: strings name matrix norms")
+    kind = x.dtype if dtype is None else dtypes.of(dtype)
+    if x.dtype.category < 2:
+        raise RuntimeError(
+            f"linalg.vector_norm: expected a floating-point or complex tensor, got {x.dtype.name}: convert it with .float()"
+        )
+    if kind.category != x.dtype.category or dtypes.promote_types(kind, x.dtype) is not kind:
+        raise RuntimeError(f"linalg.vector_norm: dtype must be as wide as the input's, {x.dtype.name}, got {kind.name}")
+    if kind is dtypes.float16:
+        return cast_to(vector_norm(x.float(), ord, dim, keepdim), kind)
+    p, axis = float(ord), axes(dim, x.array.ndim)
+    if (p < 0 or p == np.inf) and 0 in [x.array.shape[d] for d in axis]:
+        raise RuntimeError(
+            f"linalg.vector_norm: of no elements there is no {ord} norm: shape {tuple(x.shape)}, dim {dim}"
+        )
+    x = cast_to(x, kind)
+    if np.isinf(p):
+        return (amax if p > 0 else amin)(abs(x), axis, keepdim) if axis else abs(x)
+    return Norm.apply(x, p=p, axis=axis, keepdim=keepdim)
+
+
+@accepts_axis
+def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """``linalg.vector_norm`` with p a number or "fro" (2), or the sum of a matrix's singular values for p = "nuc".
 
     >>> import metagrad
     >>> metagrad.norm(metagrad.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    x = floating(input if dtype is None else cast_to(input, dtypes.of(dtype)))
-    p = 2.0 if p in (None, "fro") else float(p)
-    axis = axes(dim, x.array.ndim)
-    if np.isinf(p) and 0 in [x.array.shape[d] for d in axis]:
-        raise RuntimeError(f"norm: the largest of no elements is not defined: shape {tuple(x.shape)}, dim {dim}")
-    if p == np.inf:
-        return amax(abs(x), dim, keepdim)
-    if p == -np.inf:
-        return amin(abs(x), dim, keepdim)
-    return Norm.apply(x, p=p, axis=axis, keepdim=keepdim)
+    few = dim is None or isinstance(dim, int) or len(dim) <= 2
+    if not isinstance(p, str) or p == "fro" and few:
+        return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype)
+    from metagrad.ops.linalg.norms import matrix_norm
+
+    over = tuple(range(input.array.ndim)) if dim is None else dim
+    return matrix_norm(input, p, over, keepdim, dtype=dtype)

@@ -37,7 +37,7 @@ def spread(grad: Any, shape: tuple[int, ...]) -> Any:
 def accumulated(input: Tensor, dtype: Any) -> Tensor:
     """The input in the dtype sums are made in: a given one, or int64 for integers."""
     if dtype is not None:
-        return cast_to(input, dtypes.of(dtype))  # type: ignore[no-any-return]
+        return cast_to(input, dtypes.of(dtype))
     return cast_to(input, dtypes.int64) if input.array.dtype.kind in "biu" else input
 
 

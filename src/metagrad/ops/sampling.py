@@ -221,7 +221,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
 
 def _on_cpu(x: Any) -> np.ndarray[Any, Any]:
     """The numbers of a tensor where they are drawn."""
-    return x.detach().cpu().array  # type: ignore[no-any-return]
+    return x.detach().cpu().array
 
 
 def _drawn_from(*parameters: Any, sample: Any) -> Tensor:

@@ -69,4 +69,4 @@ class Network(nn.Module):
         packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
         output, _ = self.recurrent(packed)
         padded, _ = nn.utils.rnn.pad_packed_sequence(output, batch_first=True)
-        return self.scores(self.dropout(padded))  # type: ignore[no-any-return]
+        return self.scores(self.dropout(padded))

@@ -79,7 +79,7 @@ def _bicubic(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int], padding
         places = [_placed(x0 + (t - 1), n, padding_mode, align) for x0, t, n in zip(whole, taps, extents, strict=True)]
         weight = math.prod(w[t] for w, t in zip(weights, taps, strict=True))
         total = total + _picked(flat, places, extents) * weight.unsqueeze(1)
-    return total  # type: ignore[no-any-return]
+    return total
 
 
 def _nearest(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
@@ -99,7 +99,7 @@ def _linear(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tenso
             weight = weight * (x - x0 if c else x0 + 1 - x)
         places = [x0 + c for x0, c in zip(whole, corner, strict=True)]
         total = total + _picked(flat, places, extents) * weight.unsqueeze(1)
-    return total  # type: ignore[no-any-return]
+    return total
 
 
 def grid_sample(

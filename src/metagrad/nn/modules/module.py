@@ -266,11 +266,11 @@ class Module:
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter with a dotted name."""
-        return self._get(target, "_parameters")  # type: ignore[no-any-return]
+        return self._get(target, "_parameters")
 
     def get_buffer(self, target: str) -> Tensor:
         """The buffer with a dotted name."""
-        return self._get(target, "_buffers")  # type: ignore[no-any-return]
+        return self._get(target, "_buffers")
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call ``fn`` on every module of the tree, children first."""
@@ -371,7 +371,7 @@ class Module:
 
     def _hooks_of(self, kind: str) -> OrderedDict[int, Any]:
         self.__dict__["_hooked"] = True
-        return self.__dict__.setdefault(kind, OrderedDict())  # type: ignore[no-any-return]
+        return self.__dict__.setdefault(kind, OrderedDict())
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False

@@ -87,7 +87,7 @@ class _MaxUnpool(_Pool):
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
         """The maxima put back where they were found, zeros elsewhere."""
         pool = type(self).pool
-        return pool(input, indices, self.kernel_size, self.stride, self.padding, output_size)  # type: ignore[no-any-return]
+        return pool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
 class MaxUnpool1d(_MaxUnpool):
@@ -153,7 +153,7 @@ class _AvgPool(_Pool):
     def forward(self, input: Tensor) -> Tensor:
         """The mean of each window."""
         pool = type(self).pool
-        return pool(  # type: ignore[no-any-return]
+        return pool(
             input,
             self.kernel_size,
             self.stride,
@@ -186,7 +186,7 @@ class _LPPool(_Pool):
     def forward(self, input: Tensor) -> Tensor:
         """The norm of each window."""
         pool = type(self).pool
-        return pool(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)  # type: ignore[no-any-return]
+        return pool(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
 class LPPool1d(_LPPool):
@@ -217,7 +217,7 @@ class _AdaptiveAvgPool(_Pool):
     def forward(self, input: Tensor) -> Tensor:
         """Means, as many as are wanted."""
         pool = type(self).pool
-        return pool(input, self.output_size)  # type: ignore[no-any-return]
+        return pool(input, self.output_size)
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPool):

@@ -1,0 +1,41 @@
+"""Linear algebra: one file for each family of decompositions.
+
+====================  ==============================================================================
+``matrices.py``       checks, LinAlgError, small formulas on matrices
+``triangular.py``     systems with triangular matrices, by substitution
+``elimination.py``    Gaussian elimination
+``solving.py``        inverses, systems with square matrices
+``determinant.py``    determinants and their logarithms
+``definite.py``       A = L Lᴴ of positive-definite matrices
+``ldl.py``            A = L D Lᴴ of Hermitian ones
+``orthogonal.py``     A = Q R, and products of reflections
+``eigen.py``          eigenvalues and eigenvectors
+``singular.py``       singular values and vectors
+``pseudoinverse.py``  rank, pseudoinverse, least squares
+``norms.py``          norms of matrices, condition numbers
+``powers.py``         powers, the exponential, long products
+``vectors.py``        products of vectors, Vandermonde matrices
+``lowrank.py``        a few singular values, by random projection
+``extreme.py``        a few eigenvalues, by search
+``older.py``          names from before ``metagrad.linalg``
+====================  ==============================================================================
+
+``metagrad.linalg`` has what belongs there; the names imported here are those of ``metagrad`` itself.
+"""
+
+from metagrad.ops.linalg.definite import cholesky_inverse, cholesky_solve
+from metagrad.ops.linalg.determinant import det, logdet, slogdet
+from metagrad.ops.linalg.elimination import lu_unpack
+from metagrad.ops.linalg.extreme import lobpcg
+from metagrad.ops.linalg.lowrank import pca_lowrank, svd_lowrank
+from metagrad.ops.linalg.older import cholesky, cross, inverse, lu, lu_solve, pinverse, qr, svd, vander
+from metagrad.ops.linalg.orthogonal import geqrf, ormqr
+from metagrad.ops.linalg.orthogonal import householder_product as orgqr
+from metagrad.ops.linalg.powers import chain_matmul, matrix_exp, matrix_power
+from metagrad.ops.linalg.triangular import triangular_solve
+
+__all__ = [
+    "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "cross", "det", "geqrf", "inverse", "lobpcg",
+    "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "orgqr", "ormqr", "pca_lowrank", "pinverse",
+    "qr", "slogdet", "svd", "svd_lowrank", "triangular_solve", "vander",
+]  # fmt: skip

@@ -1,0 +1,139 @@
+"""The Cholesky decomposition A = L Lᴴ of Hermitian positive-definite matrices, and what it solves."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.ops.choice import where
+from metagrad.ops.linalg.matrices import (
+    H,
+    LinAlgError,
+    check,
+    check_info,
+    check_square,
+    diagonal,
+    eye,
+    lower_half,
+)
+from metagrad.ops.linalg.triangular import SolveTriangular
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class Cholesky(Function):
+    """A = L Lᴴ.   ∂L/∂A = L⁻ᴴ ½ (P + Pᴴ) L⁻¹ with P = Φ(Lᴴ L̄), L̄ the gradient of L   (Murray 2016, arXiv:1602.07527)."""
+
+    def forward(self, a: Array, name: str) -> Array:
+        try:
+            l = np.linalg.cholesky(a)
+        except np.linalg.LinAlgError:
+            what = "is not positive-definite: its leading minor of order {} is not"
+            check_info(name, first_bad_minor(a), what)
+            raise
+        self.save(l)
+        return l
+
+    def backward(self, grad: Any) -> Any:
+        (l,) = self.saved
+        p = lower_half(H(l) @ np.tril(grad))
+        half = SolveTriangular.on(H(l), (p + H(p)) / 2, upper=True, unit=False)
+        return H(SolveTriangular.on(H(l), H(half), upper=True, unit=False))
+
+
+def first_bad_minor(a: Array) -> Array:
+    """For each matrix 0, or the order of its first leading minor that is not positive-definite: found by bisection."""
+    n = a.shape[-1]
+    flat = a.reshape(int(np.prod(a.shape[:-2])), n, n)
+    orders = np.zeros(len(flat), np.int32, like=a)
+    for i, matrix in enumerate(flat):
+        good, bad = 0, n + 1
+        while bad - good > 1:
+            k = (good + bad) // 2
+            try:
+                np.linalg.cholesky(matrix[:k, :k])
+                good = k
+            except np.linalg.LinAlgError:
+                bad = k
+        orders[i] = 0 if good == n else bad
+    return orders.reshape(a.shape[:-2])
+
+
+class CholeskyInfo(NamedTuple):
+    """What ``cholesky_ex`` returns."""
+
+    L: Any
+    info: Any
+
+
+def factored(name: str, A: Tensor, upper: bool) -> Tensor:
+    """The factor L, or Lᴴ, computed from one triangle of A."""
+    check_square(name, A)
+    if upper:
+        return H(Cholesky.apply(H(A), name=name))
+    return Cholesky.apply(A, name=name)
+
+
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+    """L, lower triangular with a positive diagonal, with A = L Lᴴ; with ``upper``, Lᴴ.
+
+    A (*, n, n), Hermitian, of which only the lower (upper) triangle is read. Raises LinAlgError if A is not
+    positive-definite.
+
+    >>> import metagrad
+    >>> metagrad.linalg.cholesky(metagrad.tensor([[4.0, 2.0], [2.0, 5.0]]))
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
+    return factored("linalg.cholesky", A, upper)
+
+
+def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
+    """``cholesky`` that does not raise: ``info`` is 0 for each matrix, or the order of its first bad minor (its L is nan)."""
+    check_square("linalg.cholesky_ex", A)
+    try:
+        L = factored("linalg.cholesky_ex", A, upper)
+        return CholeskyInfo(L, wrap(np.zeros(A.array.shape[:-2], np.int32, like=A.array)))
+    except LinAlgError as error:
+        if check_errors:
+            raise
+        info = error.info
+    bad = wrap((info != 0)[..., None, None])
+    L = factored("linalg.cholesky_ex", where(bad, wrap(eye(A.array.shape[-1], A)), A), upper)
+    return CholeskyInfo(where(bad, math.nan, L), wrap(info))
+
+
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+    """X with L Lᴴ X = B for a Cholesky factor L, or Lᴴ L X = B with ``upper``.
+
+    B (*, n, k), L (*, n, n); batches broadcast.
+
+    >>> import metagrad
+    >>> A, B = metagrad.tensor([[4.0, 2.0], [2.0, 5.0]]), metagrad.tensor([[8.0], [12.0]])
+    >>> metagrad.cholesky_solve(B, metagrad.linalg.cholesky(A))
+    tensor([[1.],
+            [2.]])
+    """
+    check_square("cholesky_solve", L)
+    check("cholesky_solve", L, B)
+    if B.array.shape[-2] != L.array.shape[-1]:
+        raise RuntimeError(f"cholesky_solve: B {tuple(B.shape)} must have as many rows as L {tuple(L.shape)}")
+    first, second = (H(L), L) if upper else (L, H(L))
+    y = SolveTriangular.apply(first, B, upper=False, unit=False)
+    return SolveTriangular.apply(second, y, upper=True, unit=False)
+
+
+def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
+    """(L Lᴴ)⁻¹ for a Cholesky factor L (*, n, n), or (Lᴴ L)⁻¹ with ``upper``. LinAlgError if L is singular."""
+    check_square("cholesky_inverse", L)
+    zero = diagonal(L.array) == 0
+    if zero.any():
+        check_info(
+            "cholesky_inverse", zero.any(axis=-1) * (zero.argmax(axis=-1) + 1), "has 0 at place {} of its diagonal"
+        )
+    return cholesky_solve(wrap(eye(L.array.shape[-1], L)), L, upper)

@@ -1,0 +1,110 @@
+"""What the decompositions share: checks of their input, and small formulas on batches of matrices.
+
+The formulas run on arrays and, when a gradient is itself recorded, on tensors. Aᴴ is the conjugate transpose.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, Variable, unwrap
+from metagrad.ops.arithmetic import conj
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class LinAlgError(RuntimeError):
+    """What was asked for does not exist for this matrix: it is singular, not positive-definite, or not finite.
+
+    info: for each matrix of the batch 0, or the place where it failed, counted from 1; None if that is not known.
+    """
+
+    def __init__(self, message: str, info: Array = None) -> None:
+        super().__init__(message)
+        self.info = info
+
+
+def check(name: str, *matrices: Tensor, ndim: int = 2, half: bool = False) -> None:
+    """Raise unless these are batches of matrices (or vectors), floating-point and of one dtype."""
+    for a in matrices:
+        if not isinstance(a, Variable):
+            raise TypeError(f"{name}: expected a tensor, got {type(a).__name__}")
+        if a.array.dtype.kind not in "fc":
+            raise RuntimeError(
+                f"{name}: expected a floating-point or complex tensor, got {a.dtype.name}: convert it with .float()"
+            )
+        if a.array.dtype == np.float16 and not half:
+            raise RuntimeError(f"{name}: float16 is not precise enough for this: convert the tensor with .float()")
+        if a.array.ndim < ndim:
+            what = "matrices (*, m, n)" if ndim == 2 else "vectors (*, n)"
+            raise RuntimeError(f"{name}: expected {what}, got a tensor of shape {tuple(a.shape)}")
+        if a.array.dtype != matrices[0].array.dtype:
+            raise RuntimeError(
+                f"{name}: expected tensors of one dtype, got {matrices[0].dtype.name} and {a.dtype.name}"
+            )
+
+
+def check_square(name: str, a: Tensor) -> None:
+    """``check`` for matrices with as many rows as columns."""
+    check(name, a)
+    if a.array.shape[-1] != a.array.shape[-2]:
+        raise RuntimeError(f"{name}: expected square matrices (*, n, n), got a tensor of shape {tuple(a.shape)}")
+
+
+def check_info(name: str, info: Array, what: str) -> None:
+    """Raise LinAlgError if some matrix failed; ``what`` says how, with {} for the place."""
+    if info.any():
+        index = tuple(int(i[0]) for i in np.nonzero(info.reshape(info.shape or (1,))))
+        where = f"matrix {index[0] if len(index) == 1 else index} of the batch" if info.ndim else "the matrix"
+        place = int(info[index] if info.ndim else info)
+        raise LinAlgError(f"{name}: {where} {what.format(place)}", info)
+
+
+def is_vector(a: Tensor, b: Tensor) -> bool:
+    """Whether the right side of A x = b is a batch of vectors rather than of matrices: PyTorch's rule."""
+    return b.array.ndim == 1 or (b.array.ndim == a.array.ndim - 1 and b.array.shape == a.array.shape[:-1])
+
+
+# ------------------------------------------------ formulas
+
+
+def H(x: Any) -> Any:
+    """xᴴ, the conjugate transpose."""
+    return np.swapaxes(conj(x), -1, -2)
+
+
+def eye(n: int, like: Any, m: int | None = None) -> Array:
+    """The identity matrix, with ones and zeros of the kind ``like`` has."""
+    array = unwrap(like)
+    return np.eye(n, m, dtype=array.dtype, like=array)
+
+
+def diagonal(x: Any) -> Any:
+    """The vector of the diagonal elements."""
+    return np.diagonal(x, axis1=-2, axis2=-1)
+
+
+def with_diagonal(d: Any, x: Any = 0) -> Any:
+    """x with its diagonal replaced by the vector d; a diagonal matrix without x."""
+    return np.where(eye(d.shape[-1], d) != 0, d[..., None, :], x)
+
+
+def lower_half(x: Any) -> Any:
+    """Φ(x): the lower triangle with the diagonal halved, so that Φ(x) + Φ(x)ᴴ = x for Hermitian x."""
+    return np.tril(x) - with_diagonal(diagonal(x) / 2)
+
+
+def require_phase_free(name: str, x: Any) -> None:
+    """Raise if a loss depends on the phase of vectors that are defined only up to a phase eⁱᵠ.
+
+    x: the diagonal whose imaginary part is the derivative with respect to the phases.
+    """
+    d = unwrap(x)
+    if d.dtype.kind == "c" and d.size and bool(np.abs(d.imag).max() > 1e-2):
+        raise RuntimeError(
+            f"{name}: the vectors are defined only up to a factor of absolute value 1, and the loss depends on this "
+            "factor, so it has no gradient: make it a function of products in which the factor cancels, such as v vᴴ"
+        )

@@ -1,0 +1,123 @@
+"""Norms of vectors and of matrices, and how ill-conditioned a matrix is."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad import dtypes
+from metagrad.autograd.variable import wrap
+from metagrad.ops.choice import abs, where
+from metagrad.ops.common import Dims, accepts_axis, cast_to, dimensions
+from metagrad.ops.extremum import amax, amin
+from metagrad.ops.linalg.matrices import check, check_square
+from metagrad.ops.linalg.singular import svdvals
+from metagrad.ops.linalg.solving import inv_ex
+from metagrad.ops.norms import vector_norm
+from metagrad.ops.reduction import sum
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+_ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
+
+
+@accepts_axis
+def matrix_norm(
+    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """A norm of the matrices in two dimensions.
+
+    ======  ===========================  ======  =====================================
+    "fro"   √Σ |aᵢⱼ|²                    "nuc"   the sum of the singular values
+    1       the largest Σᵢ |aᵢⱼ|         −1      the smallest
+    inf     the largest Σⱼ |aᵢⱼ|         −inf    the smallest
+    2       the largest singular value   −2      the smallest
+    ======  ===========================  ======  =====================================
+
+    >>> import metagrad
+    >>> metagrad.linalg.matrix_norm(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
+    tensor(6.)
+    """
+    check("linalg.matrix_norm", A, ndim=2)
+    given = (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(given) != 2:
+        raise RuntimeError(f"linalg.matrix_norm: dim must be two dimensions, got {dim}")
+    row, column = dimensions(given, A.array.ndim)
+    if ord not in _ORDERS:
+        raise RuntimeError(f"linalg.matrix_norm: ord must be 'fro', 'nuc', ±1, ±2 or ±inf, got {ord!r}")
+    if ord == "fro":
+        return vector_norm(A, 2, (row, column), keepdim, dtype=dtype)
+    x = A if dtype is None else cast_to(A, dtypes.of(dtype))
+    if ord in ("nuc", 2, -2):
+        values = svdvals(x.movedim((row, column), (-2, -1)))
+        found = sum(values, -1) if ord == "nuc" else _extreme(values, -1, ord > 0)
+    else:
+        along, across = (row, column) if ord in (1, -1) else (column, row)
+        sums = sum(abs(x), along)
+        found = _extreme(sums, across - (along < across), ord > 0)
+    if keepdim:
+        for d in sorted((row, column)):
+            found = found.unsqueeze(d)
+    return found
+
+
+def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
+    """The largest or smallest along a dimension; 0 for no elements."""
+    if not x.array.shape[dim]:
+        if not largest:
+            raise RuntimeError(f"linalg.matrix_norm: the smallest of no elements is not defined, got {tuple(x.shape)}")
+        return sum(x, dim)
+    return amax(x, dim) if largest else amin(x, dim)
+
+
+@accepts_axis
+def norm(input: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """``vector_norm`` or ``matrix_norm``: a matrix norm if ord is a string, or is given with two dimensions.
+
+    Without ord, √Σ |x|² over all elements or over ``dim``. Without dim but with ord, input must have 1 or 2 dimensions.
+
+    >>> import metagrad
+    >>> metagrad.linalg.norm(metagrad.tensor([[3.0, 0.0], [0.0, 4.0]]), 2)
+    tensor(4.)
+    """
+    if ord is None:
+        return vector_norm(input, 2, dim, keepdim, dtype=dtype)
+    ndim = input.array.ndim
+    if dim is None and ndim > 2 or dim is None and ndim < 1:
+        raise RuntimeError(
+            f"linalg.norm: with ord but without dim the input must have 1 or 2 dimensions, got shape {tuple(input.shape)}"
+        )
+    over = ndim if dim is None else 1 if isinstance(dim, int) else len(dim)
+    if isinstance(ord, str) or over == 2:
+        return matrix_norm(input, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
+    return vector_norm(input, ord, dim, keepdim, dtype=dtype)
+
+
+def cond(A: Tensor, p: Any = None) -> Tensor:
+    """The condition number ‖A‖ₚ ‖A⁻¹‖ₚ: how much relative errors grow in solving with A.
+
+    A (*, m, n); p None and 2: the largest singular value over the smallest, −2: the inverse of that; other p of
+    ``matrix_norm`` are for square matrices, inf where A is singular.
+
+    >>> import metagrad
+    >>> metagrad.linalg.cond(metagrad.tensor([[4.0, 0.0], [0.0, 2.0]]))
+    tensor(2.)
+    """
+    check("linalg.cond", A)
+    if p in (None, 2, -2):
+        if not A.array.size:
+            return wrap(np.zeros(A.array.shape[:-2], A.array.real.dtype, like=A.array))
+        values = svdvals(A)
+        return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
+    check_square(f"linalg.cond(p={p})", A)
+    if p not in _ORDERS:
+        raise RuntimeError(f"linalg.cond: p must be None, 'fro', 'nuc', ±1, ±2 or ±inf, got {p!r}")
+    if not A.array.size:
+        return wrap(np.zeros(A.array.shape[:-2], A.array.real.dtype, like=A.array))
+    inverse, info = inv_ex(A)
+    singular = info != 0
+    safe = where(singular[..., None, None], 0, inverse)
+    return where(singular, math.inf, matrix_norm(A, p) * matrix_norm(safe, p))

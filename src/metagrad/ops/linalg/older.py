@@ -1,0 +1,95 @@
+"""The names from before ``metagrad.linalg``: the same functions with other arguments, and some with other results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from metagrad.ops.joining import flip
+from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
+from metagrad.ops.linalg.definite import factored
+from metagrad.ops.linalg.matrices import H, check
+from metagrad.ops.linalg.pseudoinverse import pinv
+from metagrad.ops.linalg.solving import inv
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class USV(NamedTuple):
+    """What ``svd`` returns."""
+
+    U: Any
+    S: Any
+    V: Any
+
+
+def inverse(input: Tensor) -> Tensor:
+    """``linalg.inv``: the inverse of square matrices (*, n, n)."""
+    return inv(input)
+
+
+def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
+    """``linalg.pinv`` with singular values up to rcond · the largest taken to be 0."""
+    return pinv(input, rtol=rcond)
+
+
+def cholesky(input: Tensor, upper: bool = False) -> Tensor:
+    """``linalg.cholesky``: L, lower triangular, with A = L Lᴴ; with ``upper``, Lᴴ."""
+    return factored("cholesky", input, upper)
+
+
+def qr(input: Tensor, some: bool = True) -> orthogonal.Factors:
+    """``linalg.qr``, reduced, or complete if not ``some``."""
+    return orthogonal.qr(input, "reduced" if some else "complete")
+
+
+def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> USV:
+    """(U, S, V) with A = U diag(S) Vᴴ: V, not its conjugate transpose, which ``linalg.svd`` gives.
+
+    A (*, m, n), k = min(m, n): U (*, m, k), S (*, k), V (*, n, k); U (*, m, m), V (*, n, n) if not ``some``, and both
+    zeros, with no gradient, if not ``compute_uv``.
+    """
+    check("svd", input)
+    if compute_uv:
+        U, S, Vh = singular.svd(input, full_matrices=not some)
+        return USV(U, S, H(Vh))
+    *batch, m, n = input.shape
+    return USV(input.new_zeros((*batch, m, m)), singular.svdvals(input), input.new_zeros((*batch, n, n)))
+
+
+def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
+    """``linalg.lu_factor``, (LU, pivots), that lets singular matrices pass; with ``get_infos``, (LU, pivots, infos)."""
+    found = elimination.lu_factor_ex(A, pivot=pivot)
+    return found if get_infos else found[:2]
+
+
+def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+    """``linalg.lu_solve`` with the right side first: X with A X = b, b (*, n, k)."""
+    return elimination.lu_solve(LU_data, LU_pivots, b)
+
+
+def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    """``linalg.cross`` along the first dimension of extent 3, unless ``dim`` says which."""
+    if dim is None:
+        shape = tuple(input.array.shape)
+        if 3 not in shape:
+            raise RuntimeError(f"cross: no dimension has extent 3: got a tensor of shape {shape}")
+        dim = shape.index(3)
+    return vectors.cross(input, other, dim=dim)
+
+
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The powers N − 1 to 0 of numbers (n), as a matrix (n, N), or 0 to N − 1 if ``increasing``; N is n by default.
+
+    >>> import metagrad
+    >>> metagrad.vander(metagrad.tensor([2, 3]), N=3)
+    tensor([[4, 2, 1],
+            [9, 3, 1]])
+    """
+    if x.array.ndim != 1:
+        raise RuntimeError(f"vander: x must have one dimension, got shape {tuple(x.shape)}")
+    count = x.array.shape[0] if N is None else N
+    if count < 0:
+        raise RuntimeError(f"vander: N must not be negative, got {count}")
+    found = vectors.powers(x, count)
+    return found if increasing else flip(found, -1)

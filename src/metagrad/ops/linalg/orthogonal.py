@@ -1,0 +1,167 @@
+"""The QR decomposition, and the products of reflections in which LAPACK keeps its Q."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.ops.linalg.matrices import H, check, eye, lower_half, with_diagonal
+from metagrad.ops.linalg.triangular import SolveTriangular
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class QR(Function):
+    """A = Q R, Q with orthonormal columns, R upper triangular. With Q̄, R̄ their gradients and M = R R̄ᴴ − Q̄ᴴ Q,
+
+        m ≥ n:  ∂L/∂A = (Q̄ + Q (P + Pᴴ)) R⁻ᴴ,  P = Φ(M), the lower triangle with its diagonal halved
+        m < n:  A = [X Y] = Q [R₁ R₂]: X has the gradient above for R̄₁ and Q̄ + Y R̄₂ᴴ, and Y has Q R̄₂
+
+    (Walter & Lehmann 2018, arXiv:1001.1654; Roberts & Roberts 2020, arXiv:2009.10071, for m < n.)
+    """
+
+    fills_in_zeros = False
+
+    def forward(self, a: Array, mode: str) -> tuple[Array, Array]:
+        self.mode = mode
+        if mode == "r":
+            q, r = np.zeros((0,), a.dtype, like=a), np.linalg.qr(a, "r")
+        else:
+            q, r = np.linalg.qr(a, mode)  # type: ignore[call-overload]
+        self.save(q, r)
+        return q, r
+
+    def backward(self, grad_q: Any, grad_r: Any) -> Any:
+        q, r = self.saved
+        n, k = r.shape[-1], q.shape[-2]
+        if self.mode == "r" or self.mode == "complete" and k > n:
+            raise RuntimeError(
+                f"linalg.qr: mode={self.mode!r} has no gradient{' for more rows than columns' if self.mode != 'r' else ''}"
+                ": use mode='reduced'"
+            )
+        if n <= k:
+            return self.of_tall(q, r, grad_q, grad_r)
+        if grad_r is None:
+            return np.concatenate((self.of_tall(q, r[..., :k], grad_q, None), np.zeros_like(r[..., k:])), axis=-1)
+        for_left, for_right = grad_r[..., :k], grad_r[..., k:]
+        for_q = q @ (r[..., k:] @ H(for_right))
+        for_q = for_q if grad_q is None else grad_q + for_q
+        return np.concatenate((self.of_tall(q, r[..., :k], for_q, for_left), q @ for_right), axis=-1)
+
+    @staticmethod
+    def of_tall(q: Any, r: Any, grad_q: Any, grad_r: Any) -> Any:
+        """∂L/∂A for m ≥ n."""
+        m: Any = 0
+        if grad_r is not None:
+            m = m + r @ H(np.triu(grad_r))
+        if grad_q is not None:
+            m = m - H(grad_q) @ q
+        p = lower_half(m)
+        total = q @ (p + H(p))
+        if grad_q is not None:
+            total = total + grad_q
+        return H(SolveTriangular.on(r, H(total), upper=True, unit=False))
+
+
+class Factors(NamedTuple):
+    """What ``qr`` returns."""
+
+    Q: Any
+    R: Any
+
+
+class Reflections(NamedTuple):
+    """What ``geqrf`` returns."""
+
+    a: Any
+    tau: Any
+
+
+def qr(A: Tensor, mode: str = "reduced") -> Factors:
+    """Q, R with A = Q R: Q has orthonormal columns, R is upper triangular.
+
+    A (*, m, n), k = min(m, n). mode "reduced": Q (*, m, k), R (*, k, n); "complete": Q (*, m, m), R (*, m, n), which has no
+    gradient if m > n; "r": R alone, Q is empty and there is no gradient.
+
+    >>> import metagrad
+    >>> Q, R = metagrad.linalg.qr(metagrad.tensor([[3.0, 1.0], [4.0, 2.0]]))
+    >>> Q @ R
+    tensor([[3.0000, 1.0000],
+            [4.0000, 2.0000]])
+    """
+    check("linalg.qr", A)
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(f"linalg.qr: mode must be 'reduced', 'complete' or 'r', got {mode!r}")
+    return Factors(*QR.apply_many(A, mode=mode))
+
+
+def geqrf(input: Tensor) -> Reflections:
+    """The QR decomposition as LAPACK leaves it: (a, tau), R in the upper triangle of a, below it the reflections.
+
+    Q is the product of 1 − tauᵢ vᵢ vᵢᴴ, vᵢ being column i of a below the diagonal, with 1 on it: ``householder_product``
+    computes Q, ``ormqr`` multiplies by it. a (*, m, n), tau (*, min(m, n)). No gradient.
+    """
+    check("geqrf", input)
+    transposed, tau = np.linalg.qr(input.array, "raw")
+    return Reflections(wrap(np.swapaxes(transposed, -1, -2).copy()), wrap(tau))
+
+
+def _compact(A: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
+    """V, T with H₁ H₂ … = 1 − V T Vᴴ, the reflections Hᵢ = 1 − τᵢ vᵢ vᵢᴴ multiplied out.
+
+    T = (1 + D S)⁻¹ D, D = diag(τ), S the part of Vᴴ V above the diagonal (Schreiber & Van Loan 1989).
+    """
+    k = tau.array.shape[-1]
+    V: Any = np.tril(A[..., :k], -1) + wrap(eye(A.array.shape[-2], A, k))
+    D = with_diagonal(tau)
+    return V, SolveTriangular.apply(D @ np.triu(H(V) @ V, 1), D, upper=True, unit=True)
+
+
+def _check_reflections(name: str, A: Tensor, tau: Tensor, tall: bool) -> None:
+    check(name, A)
+    check(name, A, tau, ndim=1)
+    m, n = A.array.shape[-2:]
+    k = tau.array.shape[-1]
+    if tau.array.shape[:-1] != A.array.shape[:-2] or k > min(m, n) or tall and m < n:
+        raise RuntimeError(
+            f"{name}: expected reflections (*, m, n){' with m ≥ n' if tall else ''} and tau (*, k) with k ≤ m, n of the same "
+            f"batch, got {tuple(A.shape)} and {tuple(tau.shape)}"
+        )
+
+
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+    """The first n columns of H₁ H₂ … H_k, Hᵢ = 1 − tauᵢ vᵢ vᵢᴴ: the Q of a QR decomposition given by ``geqrf``.
+
+    A (*, m, n), vᵢ is its column i below the diagonal, with 1 on it; tau (*, k), m ≥ n ≥ k. Result (*, m, n).
+
+    >>> import metagrad
+    >>> metagrad.linalg.householder_product(*metagrad.geqrf(metagrad.tensor([[3.0, 1.0], [4.0, 2.0]])))
+    tensor([[-0.6000, -0.8000],
+            [-0.8000,  0.6000]])
+    """
+    _check_reflections("linalg.householder_product", A, tau, tall=True)
+    m, n = A.array.shape[-2:]
+    V, T = _compact(A, tau)
+    return wrap(eye(m, A, n)) - V @ (T @ H(V[..., :n, :]))
+
+
+def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False) -> Tensor:
+    """Q C, where Q (*, m, m) is the whole product of reflections given by ``geqrf`` and C is ``other``.
+
+    With ``transpose``, Qᴴ C; if not ``left``, C Q or C Qᴴ. input (*, m, j), tau (*, k), other (*, m, n) or (*, n, m).
+    """
+    _check_reflections("ormqr", input, tau, tall=False)
+    check("ormqr", input, other)
+    m, rows = input.array.shape[-2], other.array.shape[-2 if left else -1]
+    if m != rows or other.array.shape[:-2] != input.array.shape[:-2]:
+        raise RuntimeError(
+            f"ormqr: the {'rows' if left else 'columns'} of other {tuple(other.shape)} must be as many as the rows of "
+            f"input {tuple(input.shape)}, and their batches the same"
+        )
+    V, T = _compact(input, tau)
+    T = H(T) if transpose else T
+    return other - (V @ (T @ (H(V) @ other)) if left else ((other @ V) @ T) @ H(V))

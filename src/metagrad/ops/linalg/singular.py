@@ -1,0 +1,122 @@
+"""The singular value decomposition A = U diag(S) Vᴴ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, recording, unwrap, wrap
+from metagrad.ops.linalg.matrices import (
+    H,
+    LinAlgError,
+    check,
+    diagonal,
+    eye,
+    require_phase_free,
+    with_diagonal,
+)
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+def decomposed(name: str, function: Any, *args: Any, **settings: Any) -> Any:
+    """One of NumPy's iterative decompositions; LinAlgError where it does not converge."""
+    try:
+        return function(*args, **settings)
+    except np.linalg.LinAlgError as error:
+        finite = bool(np.isfinite(args[0]).all())
+        raise LinAlgError(
+            f"{name}: the iteration did not converge ({error}): the matrix {'is ill-conditioned' if finite else 'has inf or nan'}"
+        ) from None
+
+
+class SVD(Function):
+    """A = U S Vᴴ with k singular values on the diagonal of S. With Ū, S̄, V̄ their gradients and skew(X) = X − Xᴴ,
+
+        ∂L/∂A = U [ (skew(Uᴴ Ū) S + S skew(Vᴴ V̄)) / E + S̄ + D ] Vᴴ + (1 − U Uᴴ) Ū S⁻¹ Vᴴ + U S⁻¹ V̄ᴴ (1 − V Vᴴ)
+
+    Eᵢⱼ = sⱼ² − sᵢ² off the diagonal, where the bracket is only S̄ and, for complex A, D = diag(skew(Uᴴ Ū)) / 2S.
+    (Townsend 2016; Wan & Zhang 2019, arXiv:1909.02659, for complex A.) Singular vectors are defined up to a phase that U
+    and V share, and for equal singular values up to a rotation: there the gradients of U and V do not exist.
+    """
+
+    fills_in_zeros = False
+
+    def forward(self, a: Array, full_matrices: bool) -> tuple[Array, Array, Array]:
+        u, s, vh = decomposed("linalg.svd", np.linalg.svd, a, full_matrices)
+        self.save(u, s, vh)
+        return u, s, vh
+
+    def backward(self, grad_u: Any, grad_s: Any, grad_vh: Any) -> Any:
+        u, s, vh = self.saved
+        m, n, k = u.shape[-2], vh.shape[-1], s.shape[-1]
+        u, vh = u[..., :k], vh[..., :k, :]
+        if grad_u is None and grad_vh is None:
+            return (u * grad_s[..., None, :]) @ vh
+        row, column = s[..., None, :], s[..., :, None]
+        inner: Any = 0
+        d = np.zeros_like(s) if grad_s is None else grad_s
+        phases: Any = 0
+        if grad_u is not None:
+            grad_u = grad_u[..., :k]
+            turn = H(u) @ grad_u
+            turn = turn - H(turn)
+            inner, phases = inner + turn * row, diagonal(turn)
+            if unwrap(u).dtype.kind == "c":
+                d = d + phases / (2 * s)
+        if grad_vh is not None:
+            grad_vh = grad_vh[..., :k, :]
+            turn = vh @ H(grad_vh)
+            turn = turn - H(turn)
+            inner, phases = inner + column * turn, phases + diagonal(turn)
+        require_phase_free("linalg.svd", phases)
+        square = with_diagonal(d, inner / ((row - column) * (row + column) + eye(k, s)))
+        result = u @ square @ vh
+        if grad_u is not None and m > k:
+            out = grad_u / row
+            result = result + (out - u @ (H(u) @ out)) @ vh
+        if grad_vh is not None and n > k:
+            out = grad_vh / column
+            result = result + u @ (out - (out @ H(vh)) @ vh)
+        return result
+
+
+class SingularValues(NamedTuple):
+    """What ``linalg.svd`` returns."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> SingularValues:
+    """U, S, Vh with A = U diag(S) Vh: U and Vh unitary, S ≥ 0 in descending order, real.
+
+    A (*, m, n): U (*, m, m), S (*, k), Vh (*, n, n), k = min(m, n); without ``full_matrices``, U (*, m, k) and
+    Vh (*, k, n). The vectors are unique only up to sign (or phase); their gradients are infinite where singular values
+    are equal. driver: only None; it is for GPUs.
+
+    >>> import metagrad
+    >>> metagrad.linalg.svd(metagrad.tensor([[0.0, 2.0], [1.0, 0.0]])).S
+    tensor([2., 1.])
+    """
+    check("linalg.svd", A)
+    _check_driver("linalg.svd", driver)
+    return SingularValues(*SVD.apply_many(A, full_matrices=full_matrices))
+
+
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
+    """The singular values (*, k) of matrices (*, m, n), in descending order. Their gradient always exists."""
+    check("linalg.svdvals", A)
+    _check_driver("linalg.svdvals", driver)
+    if recording(A):
+        return SVD.apply_many(A, full_matrices=False)[1]
+    return wrap(decomposed("linalg.svdvals", np.linalg.svd, unwrap(A), compute_uv=False))
+
+
+def _check_driver(name: str, driver: str | None) -> None:
+    if driver is not None:
+        raise RuntimeError(f"{name}: driver={driver!r} chooses among algorithms for GPUs: leave it away")

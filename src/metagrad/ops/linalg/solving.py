@@ -1,0 +1,181 @@
+"""Inverses, and systems of linear equations with square matrices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.ops.choice import where
+from metagrad.ops.linalg.elimination import singular_at
+from metagrad.ops.linalg.matrices import H, LinAlgError, check, check_info, check_square, eye, is_vector
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+_SINGULAR = "is singular: elimination leaves 0 on the diagonal at place {} (counted from 1)"
+
+
+class Inverse(Function):
+    """Z = A⁻¹,   ∂L/∂A = −Zᴴ ∂L/∂Z Zᴴ   (Giles 2008, 2.2.3)."""
+
+    def forward(self, a: Array, name: str) -> Array:
+        try:
+            z = np.linalg.inv(a)
+        except np.linalg.LinAlgError:
+            check_info(name, singular_at(a), _SINGULAR)
+            raise
+        self.save(z)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        (z,) = self.saved
+        return -(H(z) @ grad @ H(z))
+
+
+class Solve(Function):
+    """A X = B.   ∂L/∂B = A⁻ᴴ ∂L/∂X,   ∂L/∂A = −∂L/∂B Xᴴ   (Giles 2008, 2.3.1)."""
+
+    def forward(self, a: Array, b: Array, name: str) -> Array:
+        try:
+            x = np.linalg.solve(a, b)
+        except np.linalg.LinAlgError:
+            check_info(name, singular_at(a), _SINGULAR)
+            raise
+        self.save(a, x)
+        return x
+
+    def backward(self, grad: Any) -> Any:
+        a, x = self.saved
+        grad_b = Solve.on(H(a), grad, name="linalg.solve")
+        return -(grad_b @ H(x)) if self.needs[0] else None, grad_b
+
+
+class InverseInfo(NamedTuple):
+    """What ``inv_ex`` returns."""
+
+    inverse: Any
+    info: Any
+
+
+class SolveInfo(NamedTuple):
+    """What ``solve_ex`` returns."""
+
+    result: Any
+    info: Any
+
+
+def inv(A: Tensor) -> Tensor:
+    """The inverse A⁻¹ of square matrices (*, n, n). Raises LinAlgError if one of them is singular.
+
+    To multiply by an inverse, ``solve`` is faster and more accurate.
+
+    >>> import metagrad
+    >>> metagrad.linalg.inv(metagrad.tensor([[1.0, 2.0], [0.0, 4.0]]))
+    tensor([[ 1.0000, -0.5000],
+            [ 0.0000,  0.2500]])
+    """
+    check_square("linalg.inv", A)
+    return Inverse.apply(A, name="linalg.inv")
+
+
+def inv_ex(A: Tensor, *, check_errors: bool = False) -> InverseInfo:
+    """``inv`` that does not raise: ``info`` is 0 for each matrix, or where elimination met a 0; such inverses are nan."""
+    check_square("linalg.inv_ex", A)
+    return InverseInfo(*_despite_singular(lambda a: Inverse.apply(a, name="linalg.inv_ex"), A, check_errors))
+
+
+def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+    """X with A X = B, or X A = B if not ``left``, for square A. Raises LinAlgError if A is singular.
+
+    A (*, n, n), B (*, n, k): X (*, n, k); batches broadcast. B may be a vector (n), or vectors of just A's batch (*, n).
+
+    >>> import metagrad
+    >>> A = metagrad.tensor([[2.0, 0.0], [1.0, 1.0]])
+    >>> metagrad.linalg.solve(A, metagrad.tensor([2.0, 3.0]))
+    tensor([1., 2.])
+    """
+    return _solved("linalg.solve", A, B, left)
+
+
+def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> SolveInfo:
+    """``solve`` that does not raise: ``info`` is 0 for each A, or where elimination met a 0; such solutions are nan."""
+    check_square("linalg.solve_ex", A)
+    return SolveInfo(*_despite_singular(lambda a: _solved("linalg.solve_ex", a, B, left), A, check_errors, B))
+
+
+def _solved(name: str, A: Tensor, B: Tensor, left: bool) -> Tensor:
+    check_square(name, A)
+    check(name, A, B, ndim=1)
+    vector = is_vector(A, B)
+    n, rows = A.array.shape[-1], B.array.shape[-1 if vector or not left else -2]
+    if rows != n or vector and not left:
+        raise RuntimeError(
+            f"{name}: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit the equation "
+            f"{'A X' if left else 'X A'} = B: {'rows' if left else 'columns'} of B must be {n}"
+        )
+    if vector:
+        return Solve.apply(A, B.unsqueeze(-1), name=name).squeeze(-1)
+    if left:
+        return Solve.apply(A, B, name=name)
+    return Solve.apply(A.mT, B.mT, name=name).mT
+
+
+def _despite_singular(function: Any, A: Tensor, check_errors: bool, B: Tensor | None = None) -> tuple[Any, Tensor]:
+    """(result, info): where a matrix is singular, the result is nan."""
+    try:
+        return function(A), wrap(np.zeros(A.array.shape[:-2], np.int32, like=A.array))
+    except LinAlgError as error:
+        if check_errors:
+            raise
+        info = error.info
+    singular = (info != 0)[..., None, None]
+    result = function(where(wrap(singular), wrap(eye(A.array.shape[-1], A)), A))
+    spread = singular[..., 0] if B is not None and is_vector(A, B) else singular
+    return where(wrap(spread), math.nan, result), wrap(info)
+
+
+def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+    """The inverse of the linear map that A stands for under ``tensordot`` over its last dimensions, all but ``ind``.
+
+    A's first ``ind`` extents have the product of the others; the result has the two groups swapped.
+
+    >>> import metagrad
+    >>> metagrad.linalg.tensorinv(metagrad.eye(6).reshape(2, 3, 6), ind=2).shape
+    metagrad.Size([6, 2, 3])
+    """
+    check("linalg.tensorinv", A, ndim=0)
+    if ind <= 0:
+        raise RuntimeError(f"linalg.tensorinv: ind must be positive, got {ind}")
+    rows, columns = tuple(A.shape[:ind]), tuple(A.shape[ind:])
+    if math.prod(rows) != math.prod(columns):
+        raise RuntimeError(
+            f"linalg.tensorinv: the first {ind} extents {rows} and the others {columns} must have the same product"
+        )
+    flat = A.reshape(math.prod(rows), math.prod(columns))
+    return inv(flat).reshape(columns + rows)
+
+
+def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+    """X with ``tensordot(A, X, X.ndim) = B``. dims: dimensions of A to be moved to its end first.
+
+    A's first extents are those of B (as a product); the others, of the same product, become those of X.
+
+    >>> import metagrad
+    >>> metagrad.linalg.tensorsolve(metagrad.eye(6).reshape(2, 3, 6), metagrad.ones(2, 3))
+    tensor([1., 1., 1., 1., 1., 1.])
+    """
+    check("linalg.tensorsolve", A, B, ndim=0)
+    if dims is not None:
+        A = A.movedim(tuple(dims), tuple(range(-len(dims), 0)))
+    n, rest = B.array.size, tuple(A.shape[B.array.ndim :])
+    if A.array.size != n * n or math.prod(rest) != n:
+        raise RuntimeError(
+            f"linalg.tensorsolve: A {tuple(A.shape)} and B {tuple(B.shape)} do not fit: the extents of A after the "
+            f"first {B.array.ndim} must have the product {n}, as many as B has elements"
+        )
+    return solve(A.reshape(n, n), B.reshape(n)).reshape(rest)

@@ -1,0 +1,95 @@
+"""Products of vectors, powers of numbers as a matrix, diagonals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metagrad import dtypes
+from metagrad.autograd.variable import wrap
+from metagrad.ops import views
+from metagrad.ops.arithmetic import conj, mul, pow, sub
+from metagrad.ops.common import accepts_axis, cast_to, dimension
+from metagrad.ops.joining import roll
+from metagrad.ops.linalg.matrices import check
+from metagrad.ops.reduction import sum
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+@accepts_axis
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """The cross product of vectors of 3 elements in dimension ``dim``: zᵢ = xᵢ₊₁ yᵢ₊₂ − xᵢ₊₂ yᵢ₊₁, i counted modulo 3.
+
+    The other dimensions, as many in both, broadcast. Complex numbers are not conjugated.
+
+    >>> import metagrad
+    >>> metagrad.linalg.cross(metagrad.tensor([1.0, 0.0, 0.0]), metagrad.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
+    x, y = input.array, other.array
+    if x.ndim != y.ndim or x.dtype != y.dtype:
+        raise RuntimeError(
+            f"linalg.cross: expected tensors of as many dimensions and of one dtype, got {tuple(x.shape)} {x.dtype} "
+            f"and {tuple(y.shape)} {y.dtype}"
+        )
+    if not x.ndim:
+        raise IndexError(f"linalg.cross: dimension {dim} was given, but the tensors have no dimensions")
+    d = dimension(dim, x.ndim)
+    if x.shape[d] != 3 or y.shape[d] != 3:
+        raise RuntimeError(
+            f"linalg.cross: dimension {dim} must have extent 3, got {tuple(x.shape)} and {tuple(y.shape)}"
+        )
+    return sub(mul(roll(input, -1, d), roll(other, -2, d)), mul(roll(input, -2, d), roll(other, -1, d)))
+
+
+@accepts_axis
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """The inner products Σ xᵢ* yᵢ of vectors in dimension ``dim``; all dimensions broadcast.
+
+    >>> import metagrad
+    >>> metagrad.linalg.vecdot(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), metagrad.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
+    check("linalg.vecdot", x, y, ndim=0, half=True)
+    return sum(mul(conj(x), y), dim)
+
+
+def vander(x: Tensor, N: int | None = None) -> Tensor:
+    """The powers 0 to N − 1 of numbers (*, n), as a matrix (*, n, N); N is n by default. Integers become int64.
+
+    >>> import metagrad
+    >>> metagrad.linalg.vander(metagrad.tensor([2.0, 3.0]), N=3)
+    tensor([[1., 2., 4.],
+            [1., 3., 9.]])
+    """
+    kind = x.array.dtype
+    if kind.kind == "b" or kind == np.float16:
+        raise RuntimeError(f"linalg.vander: expected integers, float32, float64 or complex numbers, got {x.dtype.name}")
+    count = N if N is not None else x.array.shape[-1] if x.array.ndim else 1
+    if count <= 1:
+        raise RuntimeError(f"linalg.vander: N must be greater than 1, got {count}")
+    return powers(x if x.array.ndim else x.unsqueeze(0), count)
+
+
+def powers(x: Tensor, count: int) -> Tensor:
+    """xⁱ for i = 0 … count − 1, along a new last dimension."""
+    if x.array.dtype.kind in "biu":
+        x = cast_to(x, dtypes.int64)
+    exponents = np.arange(count, like=x.array).astype(
+        x.array.dtype if x.array.dtype.kind != "c" else x.array.real.dtype
+    )
+    return pow(x.unsqueeze(-1), wrap(exponents))
+
+
+@accepts_axis
+def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The diagonals (*, k) of matrices (*, m, n), ``offset`` above the main one. A view.
+
+    >>> import metagrad
+    >>> metagrad.linalg.diagonal(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([1., 4.])
+    """
+    return views.diagonal(A, offset, dim1, dim2)

@@ -1,0 +1,119 @@
+"""Linear algebra against PyTorch and finite differences: values, gradients, second derivatives, layouts, errors.
+
+Factors are compared by what does not depend on the signs and phases that LAPACK leaves open.
+"""
+
+import numpy as np
+import pytest
+from tests.ops.tables.linalg import CASES
+
+import metagrad
+from metagrad.autograd import gradcheck, gradgradcheck
+from metagrad.linalg import LinAlgError
+
+DTYPES = ("float32", "float64", "complex128")
+
+
+def arrays(shapes, dtype="float64", seed=0):
+    rng = np.random.default_rng(seed)
+    made = [
+        rng.standard_normal(s) + (1j * rng.standard_normal(s) if dtype.startswith("complex") else 0) for s in shapes
+    ]
+    return [np.asarray(a, dtype) for a in made]
+
+
+def outcome(lib, function, given):
+    """Results and gradients of a random sum of them."""
+    leaves = [lib.tensor(a, requires_grad=True) for a in given]
+    results = function(lib, *leaves)
+    results = list(results if isinstance(results, tuple) else (results,))
+    total = 0
+    for i, r in enumerate(results):
+        if r.requires_grad:
+            (weight,) = arrays([tuple(r.shape)], str(r.dtype).split(".")[-1], seed=i + 7)
+            part = (r * lib.tensor(weight)).sum()
+            total = total + (part.real if part.is_complex() else part)
+    grads = lib.autograd.grad(total, leaves, allow_unused=True) if not isinstance(total, int) else []
+    return [r.detach().resolve_conj().numpy() for r in results], [
+        None if g is None else g.resolve_conj().numpy() for g in grads
+    ]
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:torch:UserWarning")  # its older names say that they are older
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_gradients_equal_pytorchs(torch, name, dtype):
+    function, *shapes = CASES[name]
+    for batch in ((), (2,), (0,)):
+        if "unbatched" in name and (batch or dtype.startswith("complex")):
+            continue
+        given = arrays([(*batch, *s) for s in shapes], dtype)
+        (ours, our_grads), (theirs, their_grads) = (outcome(lib, function, given) for lib in (metagrad, torch))
+        within = {"rtol": 2e-3, "atol": 2e-3} if dtype == "float32" else {"rtol": 1e-8, "atol": 1e-8}
+        for a, b in zip(ours + our_grads, theirs + their_grads, strict=True):
+            if a is None or b is None:
+                assert a is b or batch == (0,)  # nothing to say about nothing
+                continue
+            assert (a.dtype, a.shape) == (b.dtype, b.shape)
+            np.testing.assert_allclose(a, b, **within)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_first_and_second_derivatives(name):
+    function, *shapes = CASES[name]
+
+    def differentiable(*leaves):
+        results = function(metagrad, *leaves)
+        return tuple(r for r in (results if isinstance(results, tuple) else (results,)) if r.requires_grad)
+
+    leaves = tuple(metagrad.tensor(a, requires_grad=True) for a in arrays(shapes))
+    if not differentiable(*leaves):
+        pytest.skip("its result has no derivative")
+    assert gradcheck(differentiable, leaves)
+    assert gradgradcheck(differentiable, leaves, atol=1e-3)
+
+
+SINGULAR = [[1.0, 2.0], [2.0, 4.0]]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("function", "given", "kind"),
+    [
+        (lambda lib, a: lib.linalg.inv(a), SINGULAR, "LinAlgError"),
+        (lambda lib, a: lib.linalg.solve(a, a), SINGULAR, "LinAlgError"),
+        (lambda lib, a: lib.linalg.cholesky(-a), [[1.0, 0.0], [0.0, 1.0]], "LinAlgError"),
+        (lambda lib, a: lib.linalg.inv(a), [[1.0, 2.0, 3.0]], "RuntimeError"),
+        (lambda lib, a: lib.linalg.det(a), [1.0, 2.0], "RuntimeError"),
+        (lambda lib, a: lib.linalg.eigh(a), [[1.0, 2.0, 3.0]], "RuntimeError"),
+        (lambda lib, a: lib.linalg.qr(a, "other"), SINGULAR, "RuntimeError"),
+        (lambda lib, a: lib.linalg.solve(a, a[:, :1].t()), SINGULAR, "RuntimeError"),
+        (lambda lib, a: lib.linalg.cross(a, a), SINGULAR, "RuntimeError"),
+        (lambda lib, a: lib.linalg.multi_dot([a]), SINGULAR, "RuntimeError"),
+        (lambda lib, a: lib.linalg.inv(a.long()), SINGULAR, "RuntimeError"),
+    ],
+)
+def test_errors_are_pytorchs(torch, function, given, kind):
+    for lib in (metagrad, torch):
+        expected = lib.linalg.LinAlgError if kind == "LinAlgError" else RuntimeError
+        with pytest.raises(expected) as raised:
+            function(lib, lib.tensor(given))
+        assert type(raised.value).__name__.endswith("LinAlgError") is (kind == "LinAlgError")
+
+
+def test_named_results():
+    a = metagrad.tensor([[2.0, 1.0], [1.0, 3.0]])
+    assert metagrad.linalg.eigh(a)._fields == ("eigenvalues", "eigenvectors")
+    assert metagrad.linalg.svd(a)._fields == ("U", "S", "Vh")
+    assert metagrad.linalg.slogdet(a)._fields == ("sign", "logabsdet")
+    assert metagrad.linalg.lu(a)._fields == ("P", "L", "U")
+    assert issubclass(LinAlgError, RuntimeError)
+
+
+def test_info_instead_of_an_error():
+    bad = metagrad.tensor([[[1.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]]])
+    assert metagrad.linalg.inv_ex(bad).info.tolist() == [2, 0]
+    assert metagrad.linalg.cholesky_ex(-bad).info.tolist() == [1, 1]
+    with pytest.raises(LinAlgError, match="matrix 0 of the batch"):
+        metagrad.linalg.inv_ex(bad, check_errors=True)
