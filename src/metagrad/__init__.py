@@ -98,8 +98,16 @@ from metagrad.ops.reduction import *
 from metagrad.ops.extremum import *
 from metagrad.ops.norms import *
 from metagrad.ops.cumulative import *
+from metagrad.ops.differences import *
+from metagrad.ops.statistics import *
+from metagrad.ops.medians import *
+from metagrad.ops.quantiles import *
+from metagrad.ops.histograms import *
+from metagrad.ops.hashing import *
+from metagrad.ops.distances import *
 from metagrad.ops.softmax import *
 from metagrad.ops.sorting import *
+from metagrad.ops.searching import *
 from metagrad.ops.matmul import *
 from metagrad.ops.linalg import *
 from metagrad.ops.views import *
@@ -117,6 +125,7 @@ from metagrad.ops.grids import *
 from metagrad.ops.gathering import *
 from metagrad.ops.taking import *
 from metagrad.ops.scattering import *
+from metagrad.ops.scatter_reduce import *
 from metagrad.ops.creation import *
 from metagrad.ops.likes import *
 from metagrad.ops.ranges import *
@@ -145,7 +154,7 @@ from metagrad.nn.functional.pooling import avg_pool1d, max_pool1d, max_pool1d_wi
 from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
-_LAZY: set[str] = {"backends", "checkpoints", "linalg", "signal", "special"}
+_LAZY: set[str] = {"backends", "checkpoints", "linalg", "masked", "signal", "special"}
 _LAZY_NAMES = {"load": "checkpoints", "save": "checkpoints"}
 
 

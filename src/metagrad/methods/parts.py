@@ -6,6 +6,7 @@ from typing import Any
 
 from metagrad.autograd.variable import Variable
 from metagrad.ops import choice, flips, gathering, indexing, joining, scattering, sorting, splitting, taking
+from metagrad.ops import scatter_reduce as reducing
 from metagrad.ops.inplace import in_place
 
 
@@ -36,6 +37,8 @@ class Parts(Variable):
     gather = gathering.gather
     scatter = gathering.scatter
     scatter_add = gathering.scatter_add
+    scatter_reduce = reducing.scatter_reduce
+    index_reduce = reducing.index_reduce
     index_select = gathering.index_select
     masked_fill = gathering.masked_fill
     masked_select = gathering.masked_select
@@ -68,6 +71,8 @@ class Parts(Variable):
     masked_fill_ = in_place(gathering.masked_fill)
     scatter_ = in_place(gathering.scatter)
     scatter_add_ = in_place(gathering.scatter_add)
+    scatter_reduce_ = in_place(reducing.scatter_reduce, keeps=True)
+    index_reduce_ = in_place(reducing.index_reduce, keeps=True)
     index_add_ = in_place(scattering.index_add)
     index_copy_ = in_place(scattering.index_copy)
     index_fill_ = in_place(scattering.index_fill)

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops import cumulative, extremum, norms, reduction
+from metagrad.ops import (
+    cumulative,
+    differences,
+    distances,
+    extremum,
+    hashing,
+    histograms,
+    medians,
+    norms,
+    quantiles,
+    reduction,
+    searching,
+    sorting,
+    statistics,
+)
 from metagrad.ops import softmax as softmaxes
+from metagrad.ops.inplace import in_place
 
 
 class Reductions(Variable):
@@ -28,6 +43,36 @@ class Reductions(Variable):
     count_nonzero = reduction.count_nonzero
     cumsum = cumulative.cumsum
     norm = norms.norm
+    aminmax = extremum.aminmax
+    cumprod = cumulative.cumprod
+    cummax = cumulative.cummax
+    cummin = cumulative.cummin
+    logcumsumexp = cumulative.logcumsumexp
+    diff = differences.diff
+    median = medians.median
+    nanmedian = medians.nanmedian
+    kthvalue = medians.kthvalue
+    mode = medians.mode
+    quantile = quantiles.quantile
+    nanquantile = quantiles.nanquantile
+    nansum = statistics.nansum
+    nanmean = statistics.nanmean
+    cov = statistics.cov
+    corrcoef = statistics.corrcoef
+    bincount = histograms.bincount
+    histc = histograms.histc
+    histogram = histograms.histogram
+    hash_tensor = hashing.hash_tensor
+    bucketize = searching.bucketize
+    isin = searching.isin
+    searchsorted = searching.searchsorted
+    msort = sorting.msort
+    unique_consecutive = sorting.unique_consecutive
+    dist = distances.dist
+    renorm = distances.renorm
+    cumsum_ = cumulative.cumsum_
+    cumprod_ = cumulative.cumprod_
+    renorm_ = in_place(distances.renorm, keeps=True)
     softmax = softmaxes.softmax
     log_softmax = softmaxes.log_softmax
     logsumexp = softmaxes.logsumexp

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, wrap
 from metagrad.ops.choice import maximum, minimum
 from metagrad.ops.common import Dims, accepts_axis, axes, dimension
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
-__all__ = ["amax", "amin", "argmax", "argmin", "max", "min"]
+__all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 
-class Amax(Function):
-    """y = max x or min x over dimensions;   ∂L/∂x = ∂L/∂y shared evenly by the places where x = y."""
+class Shared(Function):
+    """y = one of the x over dimensions, such as the largest;   ∂L/∂x = ∂L/∂y shared evenly by the places where x = y.
 
-    def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool, ufunc: Any) -> Array:
-        y = ufunc.reduce(x, axis=axis, keepdims=True)
+    ``choose(x, axis)`` is y, with extent 1 in the dimensions ``axis``.
+    """
+
+    def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool, choose: Callable[..., Array]) -> Array:
+        y = choose(x, axis)
         if self.needs[0]:
             chosen = np.equal(x, y) | np.isnan(x) & np.isnan(y)
             self.share = (chosen / chosen.sum(axis=axis, keepdims=True)).astype(y.dtype)
@@ -33,23 +39,60 @@ class Amax(Function):
         return grad.reshape(self.kept) * self.share
 
 
+def _largest(x: Array, axis: tuple[int, ...]) -> Array:
+    return np.maximum.reduce(x, axis=axis, keepdims=True)
+
+
+def _smallest(x: Array, axis: tuple[int, ...]) -> Array:
+    return np.minimum.reduce(x, axis=axis, keepdims=True)
+
+
 @accepts_axis
+@takes_out
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
-    """Largest element over ``dim``; the gradient is shared by all places that have it."""
-    return Amax.apply(input, axis=_nonempty(input, dim), keepdim=keepdim, ufunc=np.maximum)
+    """Largest element over ``dim``; the gradient is shared by all places that have it.
+
+    >>> import metagrad
+    >>> metagrad.amax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    tensor([5., 7.])
+    """
+    return Shared.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=_largest)
 
 
 @accepts_axis
+@takes_out
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Smallest element over ``dim``; the gradient is shared by all places that have it."""
-    return Amax.apply(input, axis=_nonempty(input, dim), keepdim=keepdim, ufunc=np.minimum)
+    return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=_smallest)
 
 
-def _nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
+@accepts_axis
+@takes_out
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The smallest and the largest element over ``dim``, or over all: (min, max).
+
+    >>> import metagrad
+    >>> metagrad.aminmax(metagrad.tensor([3, 1, 2])).max
+    tensor(3)
+    """
+    d = None if dim is None else dimension(dim, input.array.ndim)
+    return return_types.aminmax((amin(input, d, keepdim), amax(input, d, keepdim)))
+
+
+def ordered(input: Any, name: str, but: str = "c") -> Any:
+    """The input, if its dtype is one whose numbers have an order."""
+    kind = input.array.dtype.kind
+    if kind in but:
+        raise RuntimeError(f"{name}() is not defined for {input.dtype}: convert the tensor first")
+    return input
+
+
+def nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
+    """The dimensions counted from the front, none of which may have extent 0."""
     axis = axes(dim, input.array.ndim)
     if builtins.any(input.array.shape[d] == 0 for d in axis):
         raise (RuntimeError if dim is None else IndexError)(
-            f"cannot take the extremum of no elements: the tensor has shape {tuple(input.shape)}, dim is {dim}"
+            f"cannot choose one of no elements: the tensor has shape {tuple(input.shape)}, dim is {dim}"
         )
     return axis
 
@@ -78,31 +121,32 @@ class PutAlong(Function):
         return Along.on(grad, self.index, axis=self.axis)
 
 
-class ValuesAndIndices(NamedTuple):
-    """What ``max(dim)`` and its relatives return."""
+def chosen_along(
+    results: Callable[[Any], Any], input: Tensor, dim: int, keepdim: bool, place: Callable[[Array, int], Array]
+) -> Any:
+    """(values, indices) of one element along a dimension; ``place(array, axis)`` is its index, with extent 1 there.
 
-    values: Any
-    indices: Any
+    The gradient goes to the element whose index is returned.
+    """
+    axis = nonempty(input, dimension(dim, input.array.ndim))
+    if not axis:
+        return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
+    index = place(input.array, axis[0])
+    values, indices = Along.apply(input, index, axis=axis[0]), wrap(index)
+    return results((values, indices) if keepdim else (values.squeeze(axis[0]), indices.squeeze(axis[0])))
 
 
-def _extremum(input: Tensor, dim: Any, keepdim: bool, arg: Any, reduce: Any, pairwise: Any) -> Any:
-    if isinstance(dim, Variable):
-        return pairwise(input, dim)
-    if dim is None:
-        return reduce(input)
-    d = _nonempty(input, dimension(dim, input.array.ndim))
-    if not d:
-        return ValuesAndIndices(input.clone(), wrap(np.zeros((), np.int64)))
-    index = arg(input.array, axis=d[0], keepdims=True)
-    values = Along.apply(input, index, axis=d[0])
-    indices = wrap(index)
-    return (
-        ValuesAndIndices(values, indices) if keepdim else ValuesAndIndices(values.squeeze(d[0]), indices.squeeze(d[0]))
-    )
+def _argmax(a: Array, axis: int) -> Array:
+    return np.argmax(a, axis=axis, keepdims=True)
+
+
+def _argmin(a: Array, axis: int) -> Array:
+    return np.argmin(a, axis=axis, keepdims=True)
 
 
 @accepts_axis
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+@takes_out
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The largest element; with ``dim``, (values, indices) along it; with another tensor, ``maximum`` of both.
 
     Along ``dim`` the gradient goes to the element whose index is returned.
@@ -111,27 +155,37 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> metagrad.max(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
     tensor([1, 0])
     """
-    return _extremum(input, dim, keepdim, np.argmax, amax, maximum)
+    if isinstance(dim, Variable) or other is not None:
+        return maximum(input, dim if other is None else other)
+    if dim is None:
+        return amax(input)
+    return chosen_along(return_types.max, ordered(input, "max"), dim, keepdim, _argmax)
 
 
 @accepts_axis
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+@takes_out
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; with ``dim``, (values, indices) along it; with another tensor, ``minimum`` of both."""
-    return _extremum(input, dim, keepdim, np.argmin, amin, minimum)
+    if isinstance(dim, Variable) or other is not None:
+        return minimum(input, dim if other is None else other)
+    if dim is None:
+        return amin(input)
+    return chosen_along(return_types.min, ordered(input, "min"), dim, keepdim, _argmin)
 
 
 def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Any) -> Tensor:
-    a = input.array
+    a = ordered(input, function.__name__, "bc").array
     if dim is None:
         if a.size == 0:
-            raise IndexError("argmax and argmin need at least one element")
+            raise IndexError(f"{function.__name__}() needs at least one element, or a dim to go along")
         flat = function(a.reshape(-1), axis=0, keepdims=True)
         return wrap(flat.reshape((1,) * a.ndim if keepdim else ()))
-    axis = _nonempty(input, dimension(dim, a.ndim))
-    return wrap(function(a, axis=axis[0], keepdims=keepdim)) if axis else wrap(np.zeros((), np.int64))
+    axis = nonempty(input, dimension(dim, a.ndim))
+    return wrap(function(a, axis=axis[0], keepdims=keepdim)) if axis else wrap(np.zeros((), np.int64, like=a))
 
 
 @accepts_axis
+@takes_out
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
 
@@ -143,6 +197,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 @accepts_axis
+@takes_out
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None."""
     return _arg(input, dim, keepdim, np.argmin)

@@ -121,7 +121,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return wrap((a[..., None] == np.arange(count, like=a)).astype(np.int64))
 
 
-def _along(input: Any, dim: int, index: Any) -> tuple[int, tuple[Array, ...]]:
+def along(input: Any, dim: int, index: Any) -> tuple[int, tuple[Array, ...]]:
     """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its place in the others."""
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.dtype.kind not in "iu":
@@ -158,14 +158,14 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     """
     if not index.array.size:  # of any number of dimensions, in PyTorch
         return Gather.apply(input.reshape(-1), index=(index.array,))
-    axis, grid = _along(input, dim, index)
-    _check_no_larger(index, input, axis)
+    axis, grid = along(input, dim, index)
+    check_no_larger(index, input, axis)
     if not input.array.ndim:
         return input.expand(tuple(index.shape)).clone()
     return Gather.apply(input, index=grid)
 
 
-def _check_no_larger(index: Any, than: Any, apart_from: int | None = None) -> None:
+def check_no_larger(index: Any, than: Any, apart_from: int | None = None) -> None:
     for d, (n, m) in enumerate(zip(index.array.shape, than.array.shape, strict=False)):
         if d != apart_from and n > m:
             exception = "" if apart_from is None else f" apart from dimension {apart_from}"
@@ -199,10 +199,10 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, op: type[Function]) -> Tensor:
     if not index.array.size:
         return input.clone()
-    axis, grid = _along(input, dim, index)
-    _check_no_larger(index, input, axis)
+    axis, grid = along(input, dim, index)
+    check_no_larger(index, input, axis)
     if isinstance(src, Variable):
-        _check_no_larger(index, src)
+        check_no_larger(index, src)
         if src.dtype != input.dtype:
             raise RuntimeError(
                 f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"

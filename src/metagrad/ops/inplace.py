@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 
-def in_place(op: Callable[..., Any], converts: bool = False) -> Callable[..., Any]:
+def in_place(op: Callable[..., Any], converts: bool = False, keeps: bool = False) -> Callable[..., Any]:
     """``op_``: like ``op``, but the result is written into the first argument, which is returned.
 
-    converts: a result of another dtype is converted to the tensor's; otherwise it is an error.
+    converts: a result of another dtype is converted to the tensor's; otherwise it is an error. keeps: the op's gradient needs
+    what is overwritten, so the op is given a copy.
     """
 
     @functools.wraps(op, assigned=("__module__",))
     def written(input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        result = op(input, *args, **kwargs)
+        result = op(input.clone() if keeps else input, *args, **kwargs)
         return write(input, result.to(input.dtype) if converts else result)
 
     written.__name__ = written.__qualname__ = f"{op.__name__}_"

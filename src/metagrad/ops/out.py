@@ -22,7 +22,7 @@ def store(result: Any, out: Any) -> Any:
     if isinstance(out, (tuple, list)):
         for r, o in zip(result, out, strict=True):
             store(r, o)
-        return type(result)(out) if type(result) in (tuple, list) else type(result)(*out)
+        return type(result)(*out) if hasattr(result, "_fields") else type(result)(out)
     if not isinstance(out, Variable):
         raise TypeError(f"out: expected a tensor, got {type(out).__name__}")
     if not dtypes.can_cast(result.dtype, out.dtype):

@@ -114,7 +114,7 @@ def as_strided_scatter(
 # ------------------------------------------------ the slices that a vector of indices names
 
 
-def _vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = False) -> tuple[int, Array]:
+def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = False) -> tuple[int, Array]:
     """The dimension, counted from the front, and the indices, checked."""
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.ndim > 1:
@@ -140,11 +140,11 @@ def _same_dtype(name: str, input: Tensor, source: Tensor) -> None:
         )
 
 
-def _at(axis: int, rows: Array) -> tuple[Any, ...]:
+def in_slices(axis: int, rows: Array) -> tuple[Any, ...]:
     return (*[slice(None)] * axis, rows)
 
 
-def _in_one_dimension(x: Any) -> Any:
+def in_one_dimension(x: Any) -> Any:
     return x if x.array.ndim else reshape(x, 1)
 
 
@@ -162,12 +162,12 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         raise RuntimeError(f"index_fill(): index has to be a vector or a number, got shape {tuple(index.shape)}")
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(f"index_fill() only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
-    axis, rows = _vector("index_fill", input, dim, index, negative=True)
-    wide = _in_one_dimension(input)
+    axis, rows = vector("index_fill", input, dim, index, negative=True)
+    wide = in_one_dimension(input)
     rows = np.unique(
         rows % max(wide.array.shape[axis], 1)
     )  # a slice named twice takes the value once, for its gradient
-    filled = Put.apply(wide, converted(value, input.dtype), index=_at(axis, rows))
+    filled = Put.apply(wide, converted(value, input.dtype), index=in_slices(axis, rows))
     return reshape(filled, tuple(input.shape))
 
 
@@ -180,11 +180,11 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     >>> metagrad.index_copy(metagrad.zeros(3), 0, metagrad.tensor([2, 0]), metagrad.tensor([5.0, 6.0]))
     tensor([6., 0., 5.])
     """
-    axis, rows = _vector("index_copy", input, dim, index)
+    axis, rows = vector("index_copy", input, dim, index)
     _long("index_copy", index)
     _same_dtype("index_copy", input, source)
-    _check_source("index_copy", IndexError, input, axis, rows, source)
-    copied = Put.apply(_in_one_dimension(input), _in_one_dimension(source), index=_at(axis, rows))
+    check_source("index_copy", IndexError, input, axis, rows, source)
+    copied = Put.apply(in_one_dimension(input), in_one_dimension(source), index=in_slices(axis, rows))
     return reshape(copied, tuple(input.shape))
 
 
@@ -199,15 +199,15 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     """
     if index.dtype not in (dtypes.int32, dtypes.int64):
         raise RuntimeError(f"index_add(): expected dtype int32 or int64 for index, got {index.dtype}")
-    axis, rows = _vector("index_add", input, dim, index)
+    axis, rows = vector("index_add", input, dim, index)
     _same_dtype("index_add", input, source)
-    _check_source("index_add", RuntimeError, input, axis, rows, source)
+    check_source("index_add", RuntimeError, input, axis, rows, source)
     added = source if alpha == 1 else mul(source, converted(alpha, input.dtype))
-    summed = PutAdd.apply(_in_one_dimension(input), _in_one_dimension(added), index=_at(axis, rows))
+    summed = PutAdd.apply(in_one_dimension(input), in_one_dimension(added), index=in_slices(axis, rows))
     return reshape(summed, tuple(input.shape))
 
 
-def _check_source(name: str, kind: Any, input: Tensor, axis: int, rows: Array, source: Tensor) -> None:
+def check_source(name: str, kind: Any, input: Tensor, axis: int, rows: Array, source: Tensor) -> None:
     """Raise unless ``source`` has the shape of ``input`` but for as many slices as there are indices."""
     shape, given = tuple(input.shape), tuple(source.shape)
     expected = (*shape[:axis], rows.size, *shape[axis + 1 :]) if shape else ()

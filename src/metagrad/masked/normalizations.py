@@ -1,0 +1,35 @@
+"""Masked softmax and its relatives, and vectors made to have length 1."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from metagrad.masked.reductions import kept, norm, of_dtype
+from metagrad.ops import softmax as softmaxes
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+def softmax(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """eˣ / Σ eˣ along ``dim`` over the elements that the mask lets in, 0 for the others; nan where there are none."""
+    return softmaxes.softmax(kept(of_dtype(input, dtype), mask, -math.inf), dim)
+
+
+def log_softmax(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """x − ln Σ eˣ along ``dim`` over the elements that the mask lets in, −∞ for the others."""
+    return softmaxes.log_softmax(kept(of_dtype(input, dtype), mask, -math.inf), dim)
+
+
+def softmin(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """The softmax of −x."""
+    return softmaxes.softmax(-kept(of_dtype(input, dtype), mask, math.inf), dim)
+
+
+def normalize(
+    input: Tensor, ord: float, dim: int, *, eps: float = 1e-12, dtype: Any = None, mask: Any = None
+) -> Tensor:
+    """x / max(‖x‖, eps), the norm along ``dim`` that of the elements that the mask lets in; 0 for the others."""
+    x = of_dtype(input, dtype)
+    return kept(x, mask, 0) / norm(x, ord, dim, keepdim=True, mask=mask).clamp(min=eps)

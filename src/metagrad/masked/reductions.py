@@ -1,0 +1,185 @@
+"""Masked sums, extremes, moments and norms: each is the plain one, of the input with what is left out replaced."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad import dtypes
+from metagrad.autograd.variable import wrap
+from metagrad.ops import cumulative, extremum, medians, norms, numbers, reduction, softmax
+from metagrad.ops.choice import where
+from metagrad.ops.common import Dims, axes
+from metagrad.ops.views import broadcast_shapes, expand
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+def kept(input: Tensor, mask: Any, otherwise: float) -> Tensor:
+    """The input, with a number where the mask is False; of the shape both broadcast to."""
+    if mask is None:
+        return input
+    if mask.dtype is not dtypes.bool_:
+        raise TypeError(f"mask must be a tensor of bools, got {mask.dtype}: use mask.bool()")
+    if mask.array.ndim > input.array.ndim:
+        raise IndexError(
+            f"mask must have at most as many dimensions as the input, got {mask.array.ndim} and {input.array.ndim}"
+        )
+    return where(mask, input, wrap(np.asarray(otherwise, input.array.dtype)))
+
+
+def lowest(kind: Any) -> float:
+    """The least number of a NumPy dtype."""
+    if kind.kind == "b":
+        return False
+    return -math.inf if kind.kind == "f" else np.iinfo(kind).min
+
+
+def highest(kind: Any) -> float:
+    """The greatest number of a NumPy dtype."""
+    if kind.kind == "b":
+        return True
+    return math.inf if kind.kind == "f" else np.iinfo(kind).max
+
+
+def of_dtype(input: Tensor, dtype: Any, whole: Any = None) -> Tensor:
+    """The input in this dtype, if one is given; without one, integers and bools in ``whole``."""
+    if dtype is None and input.array.dtype.kind in "iub":
+        dtype = whole
+    return input if dtype is None else input.to(dtype)
+
+
+def _counts(input: Tensor, dim: Any, mask: Any, keepdim: bool) -> Tensor:
+    """How many elements the mask lets in, along ``dim``."""
+    shape = tuple(input.shape)
+    if mask is not None:
+        shape = tuple(broadcast_shapes(shape, tuple(mask.shape)))
+    ones = wrap(np.ones((), np.int64, like=input.array)) if mask is None else mask.long()
+    return reduction.sum(expand(ones, shape), dim, keepdim)
+
+
+def sum(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+    """Σ of the elements that the mask lets in; integers in int64."""
+    return reduction.sum(kept(of_dtype(input, dtype, dtypes.int64), mask, 0), dim, keepdim)
+
+
+def prod(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+    """Π of the elements that the mask lets in; integers in int64."""
+    x = kept(of_dtype(input, dtype, dtypes.int64), mask, 1)
+    for d in sorted(axes(dim, x.array.ndim), reverse=True):
+        x = reduction.prod(x, d, keepdim=True)
+    shape = [n for d, n in enumerate(x.shape) if keepdim or d not in axes(dim, x.array.ndim)]
+    return x.reshape(tuple(shape))
+
+
+def amax(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+    """The largest of the elements that the mask lets in."""
+    x = of_dtype(input, dtype)
+    return extremum.amax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim)
+
+
+def amin(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+    """The smallest of the elements that the mask lets in."""
+    x = of_dtype(input, dtype)
+    return extremum.amin(kept(x, mask, highest(x.array.dtype)), dim, keepdim)
+
+
+def argmax(
+    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
+) -> Tensor:
+    """Where the largest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch."""
+    x = of_dtype(input, dtype)
+    return extremum.argmax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim).to(x.dtype)
+
+
+def argmin(
+    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
+) -> Tensor:
+    """Where the smallest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch."""
+    x = of_dtype(input, dtype)
+    return extremum.argmin(kept(x, mask, highest(x.array.dtype)), dim, keepdim).to(x.dtype)
+
+
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """Running sums of the elements that the mask lets in."""
+    return cumulative.cumsum(kept(of_dtype(input, dtype, dtypes.int64), mask, 0), dim)
+
+
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+    """Running products of the elements that the mask lets in."""
+    return cumulative.cumprod(kept(of_dtype(input, dtype, dtypes.int64), mask, 1), dim)
+
+
+def mean(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+    """Σ x / n over the n elements that the mask lets in."""
+    if input.array.dtype.kind in "iub" and dtype is None:
+        raise TypeError(f"masked.mean: expected a floating-point or complex input, got {input.dtype}: give a dtype")
+    total = sum(input, dim, keepdim=keepdim, dtype=dtype, mask=mask)
+    return total / _counts(input, dim, mask, keepdim)
+
+
+def median(input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+    """The middle one, in order, of the elements that the mask lets in; the lower of two."""
+    x = of_dtype(input, dtype, dtypes.get_default_dtype())
+    if mask is None:
+        return medians.median(x, dim, keepdim).values
+    if bool(x.isnan().any()):
+        raise ValueError("masked.median: the input holds nan, which marks what is left out: replace it first")
+    return medians.nanmedian(kept(x, mask, math.nan), dim, keepdim).values
+
+
+def norm(
+    input: Tensor,
+    ord: float | None = 2.0,
+    dim: Dims = None,
+    *,
+    keepdim: bool = False,
+    dtype: Any = None,
+    mask: Any = None,
+) -> Tensor:
+    """(Σ |x|ᵒʳᵈ)^(1/ord) over the elements that the mask lets in."""
+    order = 2.0 if ord is None else ord
+    x = kept(of_dtype(input, dtype), mask, 0 if order >= 0 else math.inf)
+    return norms.vector_norm(x, order, dim, keepdim)
+
+
+def var(
+    input: Tensor, dim: Dims = None, unbiased: bool | None = None, *, correction: float | None = None,
+    keepdim: bool = False, dtype: Any = None, mask: Any = None,
+) -> Tensor:  # fmt: skip
+    """Σ |x − mean|² / (n − correction) over the n elements that the mask lets in; correction is 1, or 0 if not unbiased."""
+    if unbiased is not None and correction is not None:
+        raise RuntimeError("Only one of unbiased and correction may be given")
+    take_off = correction if correction is not None else float(unbiased is None or bool(unbiased))
+    x = of_dtype(input, dtype, dtypes.get_default_dtype())
+    centred = x - mean(x, dim, keepdim=True, mask=mask)
+    square = (centred * centred.conj()).real if x.is_complex() else centred * centred
+    total = sum(square, dim, keepdim=keepdim, mask=mask)
+    return total / (_counts(x, dim, mask, keepdim) - take_off).clamp(min=0)
+
+
+def std(
+    input: Tensor, dim: Dims = None, unbiased: bool | None = None, *, correction: float | None = None,
+    keepdim: bool = False, dtype: Any = None, mask: Any = None,
+) -> Tensor:  # fmt: skip
+    """√ of the variance of the elements that the mask lets in."""
+    found = var(input, dim, unbiased, correction=correction, keepdim=keepdim, dtype=dtype, mask=mask)
+    return found.sqrt()
+
+
+def logsumexp(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+    """ln Σ eˣ over the elements that the mask lets in."""
+    x = of_dtype(input, dtype)
+    return softmax.logsumexp(kept(x, mask, lowest(x.array.dtype)), axes(dim, x.array.ndim), keepdim)
+
+
+def logaddexp(
+    input: Tensor, other: Tensor, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None
+) -> Tensor:
+    """ln(eˣ + eʸ), without what the mask of either leaves out."""
+    return numbers.logaddexp(
+        kept(of_dtype(input, dtype), input_mask, -math.inf), kept(of_dtype(other, dtype), other_mask, -math.inf)
+    )
