@@ -109,7 +109,9 @@ from metagrad.ops.softmax import *
 from metagrad.ops.sorting import *
 from metagrad.ops.searching import *
 from metagrad.ops.matmul import *
+from metagrad.ops.contraction import *
 from metagrad.ops.linalg import *
+from metagrad.ops.spectrograms import *
 from metagrad.ops.views import *
 from metagrad.ops.strided import *
 from metagrad.ops.reshaping import *
@@ -154,7 +156,7 @@ from metagrad.nn.functional.pooling import avg_pool1d, max_pool1d, max_pool1d_wi
 from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
-_LAZY: set[str] = {"backends", "checkpoints", "linalg", "masked", "signal", "special"}
+_LAZY: set[str] = {"backends", "checkpoints", "fft", "linalg", "masked", "signal", "special"}
 _LAZY_NAMES = {"load": "checkpoints", "save": "checkpoints"}
 
 

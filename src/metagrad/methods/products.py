@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from metagrad.autograd.variable import Variable
+from metagrad.ops import contraction
 from metagrad.ops import matmul as products
+from metagrad.ops.inplace import in_place
 
 
 class Products(Variable):
@@ -19,3 +21,16 @@ class Products(Variable):
     outer = products.outer
     addmm = products.addmm
     baddbmm = products.baddbmm
+    addbmm = products.addbmm
+    addmv = products.addmv
+    addr = products.addr
+    ger = products.ger
+    inner = contraction.inner
+    kron = contraction.kron
+    trace = contraction.trace
+    vdot = contraction.vdot
+    addmm_ = in_place(products.addmm)
+    baddbmm_ = in_place(products.baddbmm)
+    addbmm_ = in_place(products.addbmm)
+    addmv_ = in_place(products.addmv)
+    addr_ = in_place(products.addr)

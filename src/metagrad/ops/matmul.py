@@ -15,7 +15,7 @@ from metagrad.ops.arithmetic import add, conj, mul
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
-__all__ = ["addmm", "baddbmm", "bmm", "dot", "matmul", "mm", "mv", "outer"]
+__all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "ger", "matmul", "mm", "mv", "outer"]
 
 
 class Matmul(Function):
@@ -153,6 +153,9 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return mul(input.unsqueeze(1), vec2.unsqueeze(0))
 
 
+ger = outer
+
+
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · mat1 @ mat2``."""
     _same_dtype("addmm", input, mat1, mat2)
@@ -163,6 +166,23 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alp
     """``beta · input + alpha · batch1 @ batch2`` for batches of matrices."""
     _same_dtype("baddbmm", input, batch1, batch2)
     return _weighted(input, bmm(batch1, batch2), beta, alpha)
+
+
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta · input + alpha · Σ batch1[i] @ batch2[i]`` over a batch of matrices."""
+    _same_dtype("addbmm", input, batch1, batch2)
+    return _weighted(input, bmm(batch1, batch2).sum(0), beta, alpha)
+
+
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta · input + alpha · mat @ vec``."""
+    _same_dtype("addmv", input, mat, vec)
+    return _weighted(input, mv(mat, vec), beta, alpha)
+
+
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta · input + alpha · outer(vec1, vec2)``."""
+    return _weighted(input, outer(vec1, vec2), beta, alpha)
 
 
 def _weighted(input: Any, product: Any, beta: Any, alpha: Any) -> Tensor:
