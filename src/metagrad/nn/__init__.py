@@ -13,14 +13,19 @@
 
 from metagrad.nn import functional, init, utils
 from metagrad.nn.modules.activation import *
+from metagrad.nn.modules.batchnorm import *
 from metagrad.nn.modules.container import *
 from metagrad.nn.modules.conv import *
+from metagrad.nn.modules.distance import *
 from metagrad.nn.modules.dropout import *
 from metagrad.nn.modules.flatten import *
 from metagrad.nn.modules.folding import *
+from metagrad.nn.modules.gates import *
 from metagrad.nn.modules.linear import *
 from metagrad.nn.modules.loss import *
+from metagrad.nn.modules.margins import *
 from metagrad.nn.modules.module import *
+from metagrad.nn.modules.normalization import *
 from metagrad.nn.modules.padding import *
 from metagrad.nn.modules.pooling import *
 from metagrad.nn.modules.rnn import *

@@ -2,7 +2,14 @@
 
 ==================  ==================================================================
 ``activation.py``   relu, leaky_relu, elu, softplus, softmax, log_softmax …
+``gates.py``        gelu, glu, mish, prelu, hardswish and other bends
+``normalization.py``  layer_norm, batch_norm and their relatives
+``dropouts.py``     dropout of channels, alpha_dropout
 ``loss.py``         cross entropy, squared error and their relatives
+``margins.py``      ranking, embedding and triplet losses
+``likelihood.py``   Poisson, Gaussian, ctc_loss
+``similarity.py``   cosine_similarity, pairwise_distance
+``bags.py``         embedding_bag, bilinear
 ``conv.py``         convolution and its transpose
 ``pooling.py``      maxima, means and norms of windows
 ``adaptive.py``     pooling to a given size, at random places, and its reversal
@@ -17,13 +24,20 @@ Functions that are also tensor ops (linear, embedding, dropout, one_hot …) liv
 
 from metagrad.nn.functional.activation import *
 from metagrad.nn.functional.adaptive import *
+from metagrad.nn.functional.bags import *
 from metagrad.nn.functional.conv import *
+from metagrad.nn.functional.dropouts import *
 from metagrad.nn.functional.folding import *
+from metagrad.nn.functional.gates import *
 from metagrad.nn.functional.grid import *
 from metagrad.nn.functional.interpolate import *
+from metagrad.nn.functional.likelihood import *
 from metagrad.nn.functional.loss import *
+from metagrad.nn.functional.margins import *
+from metagrad.nn.functional.normalization import *
 from metagrad.nn.functional.padding import *
 from metagrad.nn.functional.pooling import *
+from metagrad.nn.functional.similarity import *
 from metagrad.ops.gathering import embedding as embedding
 from metagrad.ops.gathering import one_hot as one_hot
 from metagrad.ops.matmul import linear as linear

@@ -70,13 +70,14 @@ def logsigmoid(input: Tensor) -> Tensor:
     return LogSigmoid.apply(floating(input))
 
 
-def _given_back(input: Tensor, output: Tensor, inplace: bool) -> Tensor:
+def given_back(input: Tensor, output: Tensor, inplace: bool) -> Tensor:
+    """The output; in the input's memory, if asked for."""
     return input.copy_(output) if inplace else output
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
-    return _given_back(input, choice.relu(input), inplace)
+    return given_back(input, choice.relu(input), inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -86,27 +87,27 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x limited to [min_val, max_val]."""
-    return _given_back(input, Hardtanh.apply(input, low=min_val, high=max_val), inplace)
+    return given_back(input, Hardtanh.apply(input, low=min_val, high=max_val), inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope · x (Maas et al. 2013)."""
-    return _given_back(input, where(input > 0, input, input * negative_slope), inplace)
+    return given_back(input, where(input > 0, input, input * negative_slope), inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else α (eˣ − 1) (Clevert et al. 2016)."""
-    return _given_back(input, Elu.apply(input, alpha=alpha), inplace)
+    return given_back(input, Elu.apply(input, alpha=alpha), inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """s · elu(x, α) with the s and α that keep mean 0 and variance 1 through layers (Klambauer et al. 2017)."""
-    return _given_back(input, 1.0507009873554805 * elu(input, 1.6732632423543772), inplace)
+    return given_back(input, 1.0507009873554805 * elu(input, 1.6732632423543772), inplace)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x σ(x) (Elfwing et al. 2018)."""
-    return _given_back(input, input * input.sigmoid(), inplace)
+    return given_back(input, input * input.sigmoid(), inplace)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:

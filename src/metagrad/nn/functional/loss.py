@@ -63,7 +63,8 @@ class BinaryCrossEntropy(Function):
         return grad_x, grad * (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) if self.needs[1] else None
 
 
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
+def reduced(loss: Tensor, reduction: str) -> Tensor:
+    """The mean or sum of the losses, or all of them."""
     if reduction == "mean":
         return loss.mean()
     if reduction == "sum":
@@ -83,7 +84,7 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     return "sum" if size_average is False else "mean"
 
 
-def _matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Prediction and truth in one shape; a broadcast is allowed, but usually a mistake, and said."""
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
@@ -109,14 +110,14 @@ def mse_loss(
     >>> mse_loss(metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 4.0]))
     tensor(2.)
     """
-    input, target = _matched("mse_loss", input, target)
+    input, target = matched("mse_loss", input, target)
     loss = (input - target).square()
     reduction = legacy_reduction(size_average, reduce, reduction)
     if weight is not None:
         loss = loss * weight
         if reduction == "mean":
             return loss.sum() / weight.sum()
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def l1_loss(
@@ -128,14 +129,14 @@ def l1_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """|x − y|; input and target (*). With ``weight`` (*) the mean is weighted."""
-    input, target = _matched("l1_loss", input, target)
+    input, target = matched("l1_loss", input, target)
     loss = (input - target).abs()
     reduction = legacy_reduction(size_average, reduce, reduction)
     if weight is not None:
         loss = loss * weight
         if reduction == "mean":
             return loss.sum() / weight.sum()
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def smooth_l1_loss(
@@ -149,10 +150,10 @@ def smooth_l1_loss(
     """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015)."""
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
-    input, target = _matched("smooth_l1_loss", input, target)
+    input, target = matched("smooth_l1_loss", input, target)
     d = (input - target).abs()
     loss = d if beta == 0 else where(d < beta, d.square() / (2 * beta), d - beta / 2)
-    return _reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def huber_loss(
@@ -161,14 +162,14 @@ def huber_loss(
     """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964)."""
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
-    input, target = _matched("huber_loss", input, target)
+    input, target = matched("huber_loss", input, target)
     d = (input - target).abs()
     loss: Tensor = where(d < delta, d.square() / 2, delta * (d - delta / 2))
     if weight is not None:
         loss = loss * weight
         if reduction == "mean":
             return loss.sum() / weight.sum()
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def binary_cross_entropy(
@@ -192,7 +193,7 @@ def binary_cross_entropy(
         )
     loss = BinaryCrossEntropy.apply(input, target)
     loss = loss if weight is None else loss * weight
-    return _reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def binary_cross_entropy_with_logits(
@@ -217,7 +218,7 @@ def binary_cross_entropy_with_logits(
     scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
     loss = (1 - target) * input - scale * logsigmoid(input)
     loss = loss if weight is None else loss * weight
-    return _reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
 def kl_div(
@@ -237,7 +238,7 @@ def kl_div(
         loss = where(positive, target * (where(positive, target, 1.0).log() - input), 0.0)
     if reduction == "batchmean":
         return loss.sum() / input.shape[0] if input.ndim else loss.sum()
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def nll_loss(
@@ -264,7 +265,7 @@ def nll_loss(
     loss = -picked * rows.new_tensor(per_row)
     if reduction == "mean":
         return loss.sum() / float(per_row.sum()) if per_row.any() else loss.sum() / loss.new_zeros(())
-    return loss.reshape(shape) if reduction == "none" else _reduced(loss, reduction)
+    return loss.reshape(shape) if reduction == "none" else reduced(loss, reduction)
 
 
 def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array, tuple[int, ...]]:
@@ -348,4 +349,4 @@ def _against_probabilities(
     if weight is not None:
         loss = loss * weight.reshape((count,) + (1,) * (log_p.ndim - class_dim - 1))
     loss = -loss.sum(class_dim)
-    return loss.sum() / max(1, loss.numel()) if reduction == "mean" else _reduced(loss, reduction)
+    return loss.sum() / max(1, loss.numel()) if reduction == "mean" else reduced(loss, reduction)

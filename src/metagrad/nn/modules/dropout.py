@@ -1,12 +1,13 @@
-"""Dropout as a module."""
+"""Dropout as modules."""
 
 from __future__ import annotations
 
+from metagrad.nn import functional as F
 from metagrad.nn.modules.module import Module
 from metagrad.ops.noise import dropout
 from metagrad.tensor import Tensor
 
-__all__ = ["Dropout"]
+__all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
 
 
 class Dropout(Module):
@@ -31,3 +32,43 @@ class Dropout(Module):
     def extra_repr(self) -> str:
         """The settings, as they are printed."""
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout1d(Dropout):
+    """While training, zero whole channels of (N, C, L) or (C, L)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random changes while training, itself otherwise."""
+        return F.dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(Dropout):
+    """While training, zero whole channels of (N, C, H, W)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random changes while training, itself otherwise."""
+        return F.dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(Dropout):
+    """While training, zero whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random changes while training, itself otherwise."""
+        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
+class AlphaDropout(Dropout):
+    """While training, dropout that keeps mean 0 and variance 1, for SELU (Klambauer et al. 2017)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random changes while training, itself otherwise."""
+        return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(Dropout):
+    """While training, ``AlphaDropout`` of whole channels."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with random changes while training, itself otherwise."""
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

@@ -13,7 +13,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Loss(Module):
+class Loss(Module):
     """A loss with a reduction: "mean", "sum" or "none"."""
 
     reduction: str
@@ -23,7 +23,7 @@ class _Loss(Module):
         self.reduction = legacy_reduction(size_average, reduce, reduction)
 
 
-class _WeightedLoss(_Loss):
+class WeightedLoss(Loss):
     """A loss with a weight for every class, or element."""
 
     weight: Tensor | None
@@ -39,7 +39,7 @@ class _WeightedLoss(_Loss):
         self.register_buffer("weight", weight)
 
 
-class MSELoss(_Loss):
+class MSELoss(Loss):
     """(x − y)²."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class MSELoss(_Loss):
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
-class L1Loss(_Loss):
+class L1Loss(Loss):
     """|x − y|."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -55,7 +55,7 @@ class L1Loss(_Loss):
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
-class SmoothL1Loss(_Loss):
+class SmoothL1Loss(Loss):
     """d² / 2β where d = |x − y| < β, else d − β/2."""
 
     def __init__(
@@ -69,7 +69,7 @@ class SmoothL1Loss(_Loss):
         return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
-class HuberLoss(_Loss):
+class HuberLoss(Loss):
     """d² / 2 where d = |x − y| < δ, else δ (d − δ/2)."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -81,7 +81,7 @@ class HuberLoss(_Loss):
         return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
 
-class KLDivLoss(_Loss):
+class KLDivLoss(Loss):
     """y (ln y − x) for log-probabilities x."""
 
     def __init__(
@@ -99,7 +99,7 @@ class KLDivLoss(_Loss):
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
 
-class BCELoss(_WeightedLoss):
+class BCELoss(WeightedLoss):
     """−y ln x − (1 − y) ln(1 − x) for probabilities x."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class BCELoss(_WeightedLoss):
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
-class BCEWithLogitsLoss(_Loss):
+class BCEWithLogitsLoss(Loss):
     """Binary cross entropy of σ(x), for scores x; ``pos_weight`` weighs the positive class."""
 
     weight: Tensor | None
@@ -132,7 +132,7 @@ class BCEWithLogitsLoss(_Loss):
         )
 
 
-class NLLLoss(_WeightedLoss):
+class NLLLoss(WeightedLoss):
     """−x_c, c the target's class, for log-probabilities x (N, C, *) and classes (N, *).
 
     >>> import metagrad
@@ -156,7 +156,7 @@ class NLLLoss(_WeightedLoss):
         return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
-class CrossEntropyLoss(_WeightedLoss):
+class CrossEntropyLoss(WeightedLoss):
     """−ln softmax(x)_c, c the target's class, for scores x (N, C, *) and classes (N, *) or probabilities (N, C, *)."""
 
     def __init__(

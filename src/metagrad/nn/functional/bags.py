@@ -1,0 +1,112 @@
+"""Bags of embeddings, and bilinear forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.ops.choice import where
+from metagrad.ops.contraction import einsum
+from metagrad.ops.gathering import embedding
+from metagrad.ops.scatter_reduce import index_reduce
+from metagrad.ops.scattering import index_add
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["bilinear", "embedding_bag"]
+
+
+def embedding_bag(
+    input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None, norm_type: float = 2,
+    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
+    per_sample_weights: Tensor | None = None, include_last_offset: bool = False, padding_idx: int | None = None,
+) -> Tensor:  # fmt: skip
+    """The sum, mean or maximum of the rows of ``weight`` that each bag of the input names.
+
+    input (B, N), bags of N; or (N) with offsets (B), where each bag begins (and, if ``include_last_offset``, where the last one
+    ends). weight (V, D); result (B, D). per_sample_weights, of the input's shape: for mode "sum". What is padding_idx is left
+    out. An empty bag is 0.
+
+    >>> import metagrad
+    >>> table = metagrad.tensor([[1.0], [2.0], [4.0]])
+    >>> metagrad.nn.functional.embedding_bag(metagrad.tensor([0, 2, 1]), table, metagrad.tensor([0, 2]), mode="sum")
+    tensor([[5.],
+            [2.]])
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError(f"mode has to be one of sum, mean or max, got {mode!r}")
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(
+            f"embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got {mode!r})"
+        )
+    if per_sample_weights is not None and tuple(per_sample_weights.shape) != tuple(input.shape):
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have the same "
+            f"shape as the input ({tuple(input.shape)})"
+        )
+    names, bag_of, bags = _bags(input, offsets, include_last_offset)
+    v = weight.array.shape[0]
+    if padding_idx is not None and not -v <= padding_idx < v:
+        raise AssertionError(f"padding_idx must be within the number of embeddings, {v}, got {padding_idx}")
+    rows = embedding(wrap(names), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.reshape(-1, 1)
+    if padding_idx is not None:
+        counted = names != padding_idx % v
+        rows, bag_of = rows[wrap(counted)], bag_of[counted]
+    start = rows.new_zeros((bags, weight.array.shape[1]))
+    if mode == "max":
+        found = index_reduce(start, 0, wrap(bag_of), rows, "amax", include_self=False)
+        filled = np.bincount(bag_of, minlength=bags) > 0
+        return where(wrap(filled[:, None]), found, 0.0)
+    total = index_add(start, 0, wrap(bag_of), rows)
+    if mode == "sum":
+        return total
+    counts = np.maximum(np.bincount(bag_of, minlength=bags), 1)
+    return total / wrap(counts[:, None]).to(total.dtype)
+
+
+def _bags(input: Any, offsets: Any, include_last: bool) -> tuple[Any, Any, int]:
+    """The rows that are named, the bag each is in, and how many bags there are."""
+    a = input.array
+    if a.dtype.kind not in "iu":
+        raise RuntimeError(f"embedding_bag: expected an integer input (int64), got {input.dtype}")
+    if a.ndim == 2:
+        if offsets is not None:
+            raise ValueError("if input is 2D, then offsets has to be None, as input is treated as a mini-batch of bags")
+        return a.reshape(-1), np.repeat(np.arange(a.shape[0]), a.shape[1]), a.shape[0]
+    if a.ndim != 1:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {a.ndim}")
+    if offsets is None or offsets.array.ndim != 1:
+        raise ValueError("embedding_bag: offsets has to be a 1D Tensor, where each bag of a 1D input begins")
+    begins = offsets.array
+    if begins.size and begins[0] != 0:
+        raise RuntimeError(
+            f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0, got {begins[0]}"
+        )
+    if begins.size and begins[-1] > a.size:
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length {a.size}, but got offsets[-1] of {begins[-1]}"
+        )
+    bags = max(begins.size - 1, 0) if include_last else begins.size
+    end = begins[-1] if include_last and begins.size else a.size
+    lengths = np.diff(begins[:bags], append=end) if bags else np.zeros(0, np.int64)
+    return a[: int(lengths.sum())], np.repeat(np.arange(bags), lengths), bags
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y_o = x₁ᵀ W_o x₂ + b_o: input1 (*, I), input2 (*, J), weight (O, I, J), bias (O), result (*, O)."""
+    if input1.array.ndim != input2.array.ndim or tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
+        raise RuntimeError(
+            f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}"
+        )
+    if (input1.array.shape[-1], input2.array.shape[-1]) != tuple(weight.array.shape[1:]):
+        raise RuntimeError(
+            f"bilinear(): inputs of sizes {input1.array.shape[-1]} and {input2.array.shape[-1]} do not fit a weight of shape "
+            f"{list(weight.shape)}"
+        )
+    found = einsum("...i,oij,...j->...o", input1, weight, input2)
+    return found if bias is None else found + bias

@@ -1,0 +1,93 @@
+"""Dropout of whole channels, and dropout that keeps mean and variance."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.nn.functional.activation import given_back
+from metagrad.random import numpy_generator
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
+
+_ALPHA = -1.7580993408473766  # −λα of SELU: what it tends to for large negative numbers
+
+
+def _check(p: float) -> None:
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _kept(input: Tensor, shape: tuple[int, ...], p: float) -> Any:
+    """Random bools, False with probability p, as numbers of the input's dtype on its device."""
+    kept = np.asarray(numpy_generator().random(shape, np.float32) >= p)
+    return wrap(kept.astype(input.array.dtype)).to(input.device)
+
+
+def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, inplace: bool) -> Tensor:
+    _check(p)
+    ndim = input.array.ndim
+    if ndim not in (axes + 1, axes + 2):
+        warnings.warn(
+            f"{name}: Received a {ndim}-D input, expected (N, C, …) or (C, …) with {axes} dimensions after the channels",
+            stacklevel=3,
+        )
+    if not training or p == 0:
+        return input
+    batched = ndim != axes + 1
+    lead = tuple(input.shape)[: 2 if batched else 1]
+    mask = _kept(input, lead + (1,) * (ndim - len(lead)), p)
+    return given_back(input, input * (mask / (1 - p) if p < 1 else mask), inplace)
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, zero whole channels of (N, C, L) or (C, L), scale the others by 1/(1 − p) (Tompson et al. 2015)."""
+    if input.array.ndim not in (2, 3):
+        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.array.ndim}D input")
+    return _of_channels("dropout1d", input, 1, p, training, inplace)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, zero whole channels of (N, C, H, W) or (N, C, L), scale the others by 1/(1 − p)."""
+    _check(p)
+    if input.array.ndim == 3:  # PyTorch takes it for a batch
+        return _of_channels("dropout2d", input, 1, p, training, inplace)
+    return _of_channels("dropout2d", input, 2, p, training, inplace)
+
+
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, zero whole channels of (N, C, D, H, W) or (C, D, H, W), scale the others by 1/(1 − p)."""
+    return _of_channels("dropout3d", input, 3, p, training, inplace)
+
+
+def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Tensor:
+    _check(p)
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return given_back(input, input * 0, inplace)
+    mask = _kept(input, shape, p)
+    a = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
+    shift = (1 - mask) * (_ALPHA * a) - a * _ALPHA * p
+    return given_back(input, input * (mask * a) + shift, inplace)
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """While training, set elements to SELU's limit −λα and move and scale all, so that mean 0 and variance 1 stay
+    (Klambauer et al. 2017)."""
+    return _alpha(input, tuple(input.shape), p, training, inplace)
+
+
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """``alpha_dropout`` of whole channels, (N, C, *)."""
+    _check(p)
+    if input.array.ndim < 2 and training:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    return _alpha(input, tuple(input.shape)[:2] + (1,) * (input.array.ndim - 2), p, training, inplace)

@@ -1,0 +1,223 @@
+"""Losses that are the negative logarithm of a probability: of counts, of numbers with a variance, of label sequences."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.nn.functional.loss import cross_entropy, legacy_reduction, reduced
+from metagrad.ops.choice import where
+from metagrad.ops.matmul import linear
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["ctc_loss", "gaussian_nll_loss", "linear_cross_entropy", "poisson_nll_loss"]
+
+
+def poisson_nll_loss(
+    input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: bool | None = None,
+    eps: float = 1e-8, reduce: bool | None = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """exp(x) − y x for the logarithm x of a rate, or x − y ln(x + ε) for the rate itself; full: plus Stirling's ln y!."""
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        large = target > 1
+        safe = where(large, target, 1.0)
+        stirling = safe * safe.log() - safe + 0.5 * (2 * math.pi * safe).log()
+        loss = loss + where(large, stirling, 0.0)
+    return reduced(loss, reduction)
+
+
+def gaussian_nll_loss(
+    input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+) -> Tensor:
+    """½ (ln v + (x − y)² / v), v = max(var, ε); full: plus ½ ln 2π (Nix & Weigend 1994).
+
+    var: a number, of the input's shape, or with extent 1 in, or without, its last dimension.
+    """
+    if not isinstance(var, Variable):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = input.new_full(tuple(input.shape), float(var))
+    shape, given = tuple(input.shape), tuple(var.shape)
+    if given != shape:
+        if given == shape[:-1]:
+            var = var.unsqueeze(-1)
+        elif not (given[:-1] == shape[:-1] and given[-1:] == (1,)):
+            raise ValueError(
+                f"var is of incorrect size: expected {shape}, {shape[:-1]} or {(*shape[:-1], 1)}, got {given}"
+            )
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid: use 'mean', 'sum' or 'none'")
+    if bool((var.array < 0).any()):
+        raise ValueError("var has negative entry/entries")
+    held = where(
+        var.detach() < eps, eps - var.detach(), 0.0
+    )  # as in PyTorch, the gradient passes as if nothing was held
+    v = var + held
+    loss = 0.5 * (v.log() + (input - target).square() / v)
+    return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+
+
+class LinearCrossEntropyOptions:
+    """How PyTorch cuts ``linear_cross_entropy`` into pieces; accepted, and without effect on the result."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.__dict__.update(settings)
+
+
+def linear_cross_entropy(
+    input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Tensor | None = None,
+    weight: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = None, label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:  # fmt: skip
+    """``cross_entropy`` of ``linear(input, linear_weight, linear_bias)``.
+
+    input (N, in) or (in); linear_weight (C, *, in), linear_bias (C, *); target as for ``cross_entropy``.
+    """
+    rows = linear_weight.reshape(-1, linear_weight.array.shape[-1])
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    logits = linear(input, rows, bias).reshape((*input.shape[:-1], *linear_weight.shape[:-1]))
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(
+        logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing
+    )
+
+
+# ------------------------------------------------ connectionist temporal classification
+
+
+class Ctc(Function):
+    """l = −ln Σ Π p over all ways to stretch the labels, blanks between them, over the time steps (Graves et al. 2006).
+
+    α_t(s) is the logarithm of the probability of having written the first s of the extended labels (a blank before, between
+    and after all of them) by step t, β_t(s) of writing the rest from t on; both include what is written at t. With the
+    network's log-probabilities q, ∂l/∂q_t(k) is exp(q_t(k)) − exp(ln Σ_{s: label k} e^(α + β) + l − q_t(k)): as PyTorch has
+    it, the gradient of what was given to the log-softmax before.
+    """
+
+    def forward(self, q: Array, labels: Array, steps: Array, lengths: Array, blank: int, zero_infinity: bool) -> Array:
+        """q (T, N, C), labels (N, S), steps (N), lengths (N); l (N)."""
+        t_max, n, _ = q.shape
+        extended = np.full((n, 2 * labels.shape[1] + 1), blank, np.int64)
+        extended[:, 1::2] = labels
+        skips = np.zeros(extended.shape, bool)
+        skips[:, 2:] = (extended[:, 2:] != blank) & (extended[:, 2:] != extended[:, :-2])
+        at = np.arange(n)
+        said = np.take_along_axis(q, np.broadcast_to(extended, (t_max, *extended.shape)), 2)
+        inside = np.arange(extended.shape[1]) <= 2 * lengths[:, None]
+        alpha = np.full((t_max, *extended.shape), -np.inf, q.dtype)
+        if t_max:
+            alpha[0, :, :2] = np.where(inside[:, :2], said[0, :, :2], -np.inf)
+        for t in range(1, t_max):
+            alpha[t] = np.where(inside, _moved(alpha[t - 1], skips) + said[t], -np.inf)
+        ends = np.stack([2 * lengths, np.maximum(2 * lengths - 1, 0)])
+        last = alpha[np.maximum(steps - 1, 0), at, ends] if t_max else np.full((2, n), -np.inf, q.dtype)
+        last[1] = np.where(lengths > 0, last[1], -np.inf)
+        loss = -np.logaddexp(*last)
+        loss = np.where(steps > 0, loss, np.where(lengths > 0, np.inf, 0)).astype(q.dtype)
+        if self.needs[0]:
+            self.work = q, extended, skips, said, inside, alpha, loss, steps, lengths
+        self.hidden = zero_infinity & np.isinf(loss)
+        return np.where(self.hidden, 0, loss)
+
+    def backward(self, grad: Any) -> Any:
+        if not isinstance(grad, np.ndarray):
+            raise NotImplementedError("ctc_loss has no second derivative")
+        q, extended, skips, said, inside, alpha, loss, steps, lengths = self.work
+        t_max, n, classes = q.shape
+        both = np.full_like(alpha, -np.inf)
+        beta = np.full(extended.shape, -np.inf, q.dtype)
+        starts = np.zeros(extended.shape, bool)
+        starts[np.arange(n), 2 * lengths] = True
+        starts[np.arange(n)[lengths > 0], 2 * lengths[lengths > 0] - 1] = True
+        for t in range(t_max - 1, -1, -1):
+            onward = _moved(beta[:, ::-1], _skips_backwards(skips))[:, ::-1]
+            beta = np.where((steps - 1 == t)[:, None], np.where(starts, 0, -np.inf), onward) + said[t]
+            beta = np.where(inside & (t < steps)[:, None], beta, -np.inf)
+            both[t] = alpha[t] + beta
+        sums = np.zeros(q.shape, q.dtype)
+        place = (np.arange(t_max)[:, None, None], np.arange(n)[None, :, None], extended[None])
+        largest = np.where(np.isfinite(loss), -loss, 0)
+        np.add.at(sums, place, np.exp(both - said - largest[None, :, None]))  # relative to e^−l, so that none vanishes
+        counted = (np.arange(t_max)[:, None] < steps)[..., None]
+        found = np.where(counted, np.exp(q) - sums, 0) * grad[None, :, None]
+        return np.where(self.hidden[None, :, None], 0, found).astype(q.dtype, copy=False), None, None, None
+
+
+def _skips_backwards(skips: Array) -> Array:
+    """Whether the step from s to s + 2 may be taken, counted from the end."""
+    found = np.zeros_like(skips)
+    found[:, 2:] = skips[:, ::-1][:, :-2]
+    return found
+
+
+def _moved(before: Array, skips: Array) -> Array:
+    """ln Σ of staying, coming from the label before, and, where allowed, from the one before that."""
+    one = np.full_like(before, -np.inf)
+    one[:, 1:] = before[:, :-1]
+    two = np.full_like(before, -np.inf)
+    two[:, 2:] = before[:, :-2]
+    return np.logaddexp(np.logaddexp(before, one), np.where(skips, two, -np.inf))
+
+
+def _lengths(name: str, given: Any, n: int) -> Array:
+    found = np.atleast_1d(np.asarray(given.array if isinstance(given, Variable) else given))
+    if found.shape != (n,):
+        raise RuntimeError(f"{name} must be of size batch_size = {n}, got shape {tuple(found.shape)}")
+    if found.dtype.kind not in "iu":
+        raise RuntimeError(f"{name} must be integral, got {found.dtype}")
+    return found.astype(np.int64)
+
+
+def ctc_loss(
+    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: Any = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:  # fmt: skip
+    """−ln of the probability that a network says the target, its labels stretched and blanks between them (Graves et al. 2006).
+
+    log_probs (T, N, C), or (T, C), from ``log_softmax``; targets (N, S), or all one after the other (Σ target_lengths);
+    input_lengths and target_lengths (N). "mean": each loss divided by its target's length first. zero_infinity: 0 for a target
+    that is too long for its input. The gradient is right for what was given to the ``log_softmax``. No second derivatives.
+    """
+    if isinstance(reduction, int):
+        reduction = ("none", "mean", "sum")[reduction]
+    if log_probs.array.dtype.kind != "f":
+        raise RuntimeError(f"ctc_loss: expected floating-point log_probs, got {log_probs.dtype}")
+    batched = log_probs.array.ndim == 3
+    q = log_probs if batched else log_probs.unsqueeze(1)
+    t_max, n, classes = q.array.shape
+    steps, lengths = _lengths("input_lengths", input_lengths, n), _lengths("target_lengths", target_lengths, n)
+    if not 0 <= blank < classes:
+        raise RuntimeError(f"blank must be in label range: there are {classes} labels, got {blank}")
+    if (steps > t_max).any() or (steps < 0).any() or (lengths < 0).any():
+        raise RuntimeError(
+            f"Expected input_lengths to have value at most {t_max} and no negative ones, got {steps.tolist()}"
+        )
+    given = targets.array
+    longest = int(lengths.max(initial=0))
+    labels = np.full((n, longest), blank, np.int64)
+    if given.ndim == 2 or not batched:
+        rows = given.reshape(n, -1)
+        if rows.shape[1] < longest:
+            raise RuntimeError(
+                f"Expected targets to have size at least {longest} at dimension 1, but got size {rows.shape[1]}"
+            )
+        inside = np.arange(longest) < lengths[:, None]
+        labels[inside] = rows[:, :longest][inside]
+    else:
+        if given.size != lengths.sum():
+            raise RuntimeError(
+                f"Expected targets to have {lengths.sum()} elements, the sum of target_lengths, got {given.size}"
+            )
+        labels[np.arange(longest) < lengths[:, None]] = given
+    loss = Ctc.apply(q, labels, steps, lengths, blank=blank, zero_infinity=zero_infinity)
+    if reduction == "mean":
+        return (loss / wrap(np.maximum(lengths, 1)).to(loss.dtype)).mean()
+    return reduced(loss if batched or reduction != "none" else loss.squeeze(0), reduction)

@@ -1,0 +1,188 @@
+"""Losses that want one thing larger than another by a margin: rankings, embeddings, triplets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.nn.functional.activation import logsigmoid
+from metagrad.nn.functional.loss import legacy_reduction, reduced
+from metagrad.nn.functional.similarity import pairwise_distance
+from metagrad.ops.choice import minimum, where
+from metagrad.ops.gathering import gather
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = [
+    "cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss", "multilabel_margin_loss",
+    "multilabel_soft_margin_loss", "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss",
+]  # fmt: skip
+
+Flag = bool | None
+
+
+def soft_margin_loss(
+    input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
+) -> Tensor:
+    """ln(1 + exp(−y x)), y being 1 or −1."""
+    loss = -logsigmoid(target * input)
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+
+
+def margin_ranking_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None, reduce: Flag = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """max(0, −y (x₁ − x₂) + margin): y is 1 where x₁ should be the larger, −1 where x₂ should."""
+    if not input1.array.ndim == input2.array.ndim == target.array.ndim:
+        raise RuntimeError(
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
+            f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
+        )
+    loss = (-target * (input1 - input2) + margin).clamp_min(0)
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+
+
+def hinge_embedding_loss(
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: Flag = None,
+    reduce: Flag = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """x where y is 1, max(0, margin − x) where y is −1: for distances x of what is alike, or not."""
+    zero = input * 0
+    apart = where(target == 1, zero, (margin - input).clamp_min(0))
+    loss = apart + where(target == -1, zero, input)
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+
+
+def cosine_embedding_loss(
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None, reduce: Flag = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """1 − cos(x₁, x₂) where y is 1, max(0, cos(x₁, x₂) − margin) where y is −1; x (N, D), y (N), or x (D), y ()."""
+    if input1.array.ndim not in (1, 2) or target.array.ndim != input1.array.ndim - 1:
+        raise RuntimeError(
+            f"cosine_embedding_loss: expected inputs (N, D) with targets (N), or (D) with (), got {list(input1.shape)}, "
+            f"{list(input2.shape)} and {list(target.shape)}"
+        )
+    if tuple(input1.shape) != tuple(input2.shape):
+        raise RuntimeError(
+            f"cosine_embedding_loss: the inputs have different shapes, {input1.shape} and {input2.shape}"
+        )
+    epsilon = 1e-12
+    products = (input1 * input2).sum(-1)
+    cosine = products / ((input1.square().sum(-1) + epsilon) * (input2.square().sum(-1) + epsilon)).sqrt()
+    zero = cosine * 0
+    loss = where(target == 1, 1 - cosine, zero) + where(target == -1, (cosine - margin).clamp_min(0), zero)
+    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+
+
+def multi_margin_loss(
+    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
+    size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y; input (N, C) or (C), target (N) or (), weight (C)."""
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    if weight is not None and weight.array.ndim != 1:
+        raise ValueError("weight must be one-dimensional")
+    rows = input if input.array.ndim == 2 else input.reshape(1, -1)
+    classes = target.reshape(-1)
+    if rows.array.ndim != 2 or classes.array.size != rows.array.shape[0]:
+        raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
+    count = rows.array.shape[1]
+    if classes.array.size and (classes.array.min() < 0 or classes.array.max() >= count):
+        raise RuntimeError(f"multi_margin_loss: target out of range: there are {count} classes")
+    index = classes.unsqueeze(1)
+    own = gather(rows, 1, index)
+    over = (margin - own + rows).clamp_min(0)
+    over = over if p == 1 else over.square()
+    over = over if weight is None else over * gather(weight.unsqueeze(0).expand(tuple(rows.shape)), 1, index)
+    others = wrap(np.arange(count, like=rows.array)[None, :] != index.array)
+    loss = where(others, over, 0.0).sum(1) / count
+    return reduced(loss if input.array.ndim == 2 or reduction != "none" else loss.reshape(()), reduction)
+
+
+def multilabel_margin_loss(
+    input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
+) -> Tensor:
+    """Σ max(0, 1 − (x_j − xᵢ)) / C over the classes j of the target and those i that are not in it.
+
+    input (N, C) or (C); target of the same shape: classes, up to the first −1.
+    """
+    if tuple(input.shape) != tuple(target.shape) or input.array.ndim > 2:
+        raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
+    rows = input if input.array.ndim == 2 else input.reshape(1, -1)
+    named = target.array.reshape(rows.array.shape)
+    count = rows.array.shape[1]
+    wanted = np.cumprod(named >= 0, axis=1).astype(bool)
+    if named.size and (named.max() >= count or named.min() < -1):
+        raise RuntimeError(f"multilabel_margin_loss: target out of range: there are {count} classes, got {named.max()}")
+    own = np.zeros((*named.shape, count), bool, like=named)
+    np.put_along_axis(own, np.where(wanted, named, 0)[..., None], wanted[..., None], -1)
+    others: Any = ~own.any(1)
+    apart = 1 - gather(rows, 1, wrap(np.where(wanted, named, 0))).unsqueeze(2) + rows.unsqueeze(1)
+    counted = wrap(wanted[:, :, None] & others[:, None, :])
+    loss = where(counted, apart.clamp_min(0), 0.0).sum((1, 2)) / count
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    return reduced(loss if input.array.ndim == 2 or reduction != "none" else loss.reshape(()), reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None, reduce: Flag = None,
+    reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """The mean over classes of −y ln σ(x) − (1 − y) ln σ(−x)."""
+    loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
+    loss = loss if weight is None else loss * weight
+    return reduced(loss.sum(-1) / input.array.shape[-1], legacy_reduction(size_average, reduce, reduction))
+
+
+def triplet_margin_loss(
+    anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
+    swap: bool = False, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference, all (N, D) or (D) (Balntas et al. 2016).
+
+    swap: d(p, n) in the place of d(a, n) where it is smaller.
+    """
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+
+    def distance(a: Tensor, b: Tensor) -> Tensor:
+        return pairwise_distance(a, b, p, eps)
+
+    reduction = legacy_reduction(size_average, reduce, reduction)
+    return _triplets(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: Callable[[Any, Any], Any] | None = None,
+    margin: float = 1.0, swap: bool = False, reduction: str = "mean",
+) -> Tensor:  # fmt: skip
+    """``triplet_margin_loss`` with a distance of one's own, ``pairwise_distance`` if None."""
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    return _triplets(anchor, positive, negative, distance_function or pairwise_distance, margin, swap, reduction)
+
+
+def _triplets(
+    anchor: Any, positive: Any, negative: Any, distance: Any, margin: float, swap: bool, reduction: str
+) -> Any:
+    if not anchor.array.ndim == positive.array.ndim == negative.array.ndim:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {anchor.array.ndim}D, positive {positive.array.ndim}D, and negative {negative.array.ndim}D inputs"
+        )
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = minimum(far, distance(positive, negative))
+    return reduced((margin + near - far).clamp_min(0), reduction)

@@ -1,0 +1,219 @@
+"""Normalization: numbers moved and scaled so that groups of them have mean 0 and variance 1."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.mode import no_grad
+from metagrad.autograd.variable import Array
+from metagrad.kernels import normalization as kernels
+from metagrad.ops.norms import vector_norm
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
+
+
+class Standardize(Function):
+    """y = (x − μ) r, r = (σ² + ε)^−½, μ and σ² over some axes;   ∂L/∂x = r (g − mean(g) − y mean(g y)), g = ∂L/∂y."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], eps: float) -> Array:
+        self.axis, self.eps = axis, eps
+        self.save(x)
+        return self.formula(x)[0]
+
+    def formula(self, x: Any) -> tuple[Any, Any]:
+        """y and r."""
+        d = x - x.mean(axis=self.axis, keepdims=True)
+        r = ((d * d).mean(axis=self.axis, keepdims=True) + self.eps) ** -0.5
+        return d * r, r
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        y, r = self.formula(x)
+        centred = grad - grad.mean(axis=self.axis, keepdims=True)
+        return r * (centred - y * (grad * y).mean(axis=self.axis, keepdims=True))
+
+
+class LayerNorm(Function):
+    """z = w (x − μ) r + b of rows x (N, M), w and b (M), r = (σ² + ε)^−½;   with y = (x − μ) r and g = w ∂L/∂z:
+
+    ∂L/∂x = r (g − mean(g) − y mean(g y)),   ∂L/∂w = Σ y ∂L/∂z,   ∂L/∂b = Σ ∂L/∂z.
+    """
+
+    def forward(self, x: Array, w: Array | None, b: Array | None, eps: float) -> Array:
+        self.save(x, w)
+        self.eps = eps
+        z, self.mean, self.scale = kernels.layer_norm(x, w, b, eps)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        x, w = self.saved
+        if isinstance(grad, np.ndarray):
+            return kernels.layer_norm_backward(grad, x, w, self.mean, self.scale, self.needs)
+        d = x - x.mean(axis=1, keepdims=True)
+        r = ((d * d).mean(axis=1, keepdims=True) + self.eps) ** -0.5
+        y = d * r
+        g = grad if w is None else grad * w
+        grad_x = r * (g - g.mean(axis=1, keepdims=True) - y * (g * y).mean(axis=1, keepdims=True))
+        return grad_x, (grad * y).sum(axis=0) if self.needs[1] else None, grad.sum(axis=0) if self.needs[2] else None
+
+
+def _trailing(name: str, input: Tensor, normalized_shape: Any, **parameters: Tensor | None) -> tuple[int, ...]:
+    """The shape that the input must end with, and the parameters must have."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError(f"Expected normalized_shape of {name} to be at least 1-dimensional, but got ()")
+    if tuple(input.shape)[-len(shape) :] != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
+            f"input of size{list(input.shape)}"
+        )
+    for which, parameter in parameters.items():
+        if parameter is not None and tuple(parameter.shape) != shape:
+            raise RuntimeError(
+                f"Expected {which} to be of same shape as normalized_shape, but got {which} of shape "
+                f"{list(parameter.shape)} and normalized_shape = {list(shape)}"
+            )
+    return shape
+
+
+def layer_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
+    eps: float = 1e-5, cudnn_enable: bool = True,
+) -> Tensor:  # fmt: skip
+    """w (x − μ) / √(σ² + ε) + b, μ and σ² over the last dimensions, of shape ``normalized_shape`` (Ba et al. 2016).
+
+    input (*, normalized_shape), weight and bias (normalized_shape).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.layer_norm(metagrad.tensor([[1.0, 3.0]]), (2,))
+    tensor([[-1.0000,  1.0000]])
+    """
+    shape = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    if input.array.dtype.kind not in "f":
+        raise RuntimeError(f'"layer_norm" not implemented for {input.dtype}: convert the tensor with .float() first')
+    columns = math.prod(shape)
+    rows = input.reshape(input.array.size // columns if columns else 0, columns)
+    w, b = (None if p is None else p.reshape(columns) for p in (weight, bias))
+    return LayerNorm.apply(rows, w, b, eps=eps).reshape(tuple(input.shape))
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """w x / √(mean(x²) + ε), the mean over the last dimensions (Zhang & Sennrich 2019). eps: the dtype's, if None."""
+    shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
+    dims = tuple(range(-len(shape), 0))
+    epsilon = float(np.finfo(input.array.dtype).eps) if eps is None else eps
+    y = input * (input.square().mean(dims, keepdim=True) + epsilon).rsqrt()
+    return y if weight is None else y * weight
+
+
+def _per_channel(x: Tensor, parameter: Tensor) -> Tensor:
+    return parameter.reshape((-1,) + (1,) * (x.array.ndim - 2))
+
+
+def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    x = x if weight is None else x * _per_channel(x, weight)
+    return x if bias is None else x + _per_channel(x, bias)
+
+
+def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:
+    if running is not None:
+        with no_grad():
+            running.copy_(running * (1 - momentum) + value.detach() * momentum)
+
+
+def batch_norm(
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """w (x − μ) / √(σ² + ε) + b for each channel, dimension 1 (Ioffe & Szegedy 2015).
+
+    While training μ and σ² are those of the batch, and the running ones move towards them (σ² unbiased) by ``momentum``;
+    otherwise they are the running ones.
+    """
+    if input.array.ndim < 2:
+        if not input.array.size:
+            return input.clone()
+        raise ValueError(f"batch_norm: expected an input (N, C, *), got shape {tuple(input.shape)}")
+    axes = (0, *range(2, input.array.ndim))
+    count = math.prod(input.array.shape[d] for d in axes)
+    if not training:
+        if running_mean is None or running_var is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        scale = (running_var + eps).rsqrt()
+        return _affine((input - _per_channel(input, running_mean)) * _per_channel(input, scale), weight, bias)
+    if count <= 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+    if running_mean is not None or running_var is not None:
+        with no_grad():
+            _update(running_mean, input.mean(axes), momentum)
+            _update(running_var, input.var(axes), momentum)
+    return _affine(Standardize.apply(input, axis=axes, eps=eps), weight, bias)
+
+
+def instance_norm(
+    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
+    bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """w (x − μ) / √(σ² + ε) + b for each channel of each element of the batch (Ulyanov et al. 2017)."""
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    axes = tuple(range(2, input.array.ndim))
+    if math.prod(input.array.shape[d] for d in axes) <= 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    if running_mean is not None or running_var is not None:
+        with no_grad():
+            _update(running_mean, input.mean(axes).mean(0), momentum)
+            _update(running_var, input.var(axes).mean(0), momentum)
+    return _affine(Standardize.apply(input, axis=axes, eps=eps), weight, bias)
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all places (Wu & He 2018). input (N, C, *)."""
+    if input.array.ndim < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.array.ndim}")
+    channels = input.array.shape[1]
+    if num_groups <= 0 or channels % num_groups:
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} "
+            f"and num_groups={num_groups}"
+        )
+    rows = input.array.shape[0] * num_groups
+    grouped = input.reshape(rows, input.array.size // rows if rows else 0)
+    return _affine(Standardize.apply(grouped, axis=(1,), eps=eps).reshape(tuple(input.shape)), weight, bias)
+
+
+def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """x / (k + α/n Σ x²)^β, the sum over the n = ``size`` channels around each (Krizhevsky et al. 2012)."""
+    if input.array.ndim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality input (got {input.array.ndim} dimensions)")
+    if not input.array.size:
+        return input
+    from metagrad.nn.functional.padding import constant_pad_nd
+
+    squares = input.square().transpose(1, -1)
+    sums = constant_pad_nd(squares, (size // 2, (size - 1) // 2)).unfold(-1, size, 1).mean(-1).transpose(1, -1)
+    return input / (sums * alpha + k) ** beta
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+    """x / max(‖x‖ₚ, ε), the norm along ``dim``.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.normalize(metagrad.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
+    norm: Any = vector_norm(input, p, dim, keepdim=True)
+    found: Tensor = input / norm.clamp_min(eps)
+    return found if out is None else out.copy_(found)

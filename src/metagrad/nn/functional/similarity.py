@@ -1,0 +1,37 @@
+"""How near two vectors are: cosines and distances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metagrad.ops.distances import pdist as pdist
+from metagrad.ops.norms import vector_norm
+from metagrad.ops.views import broadcast_tensors
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``; x₁ and x₂ broadcast.
+
+    >>> import metagrad
+    >>> metagrad.cosine_similarity(metagrad.tensor([1.0, 0.0]), metagrad.tensor([1.0, 1.0]), dim=0)
+    tensor(0.7071)
+    """
+    if not (x1.is_floating_point() or x1.is_complex()) or not (x2.is_floating_point() or x2.is_complex()):
+        raise RuntimeError(
+            f"expected floating-point inputs, got {x1.dtype} and {x2.dtype}: convert with .float() first"
+        )
+    x1, x2 = broadcast_tensors(x1, x2)
+    first: Tensor = vector_norm(x1, 2, dim, keepdim=True)
+    second: Tensor = vector_norm(x2, 2, dim, keepdim=True)
+    return (x1 / first.clamp_min(eps) * (x2 / second.clamp_min(eps))).sum(dim)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """‖x₁ − x₂ + ε‖ₚ along the last dimension."""
+    found: Tensor = vector_norm(x1 - x2 + eps, p, -1, keepdim)
+    return found
