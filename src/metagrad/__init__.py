@@ -139,7 +139,9 @@ from metagrad.tensortypes import *
 from metagrad.switches import *
 
 # Those of the neural functions that PyTorch has at the top, too.
+from metagrad.nn.functional.activation import selu
 from metagrad.nn.functional.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
+from metagrad.nn.functional.bags import bilinear, embedding_bag
 from metagrad.nn.functional.conv import (
     conv1d,
     conv2d,
@@ -149,9 +151,16 @@ from metagrad.nn.functional.conv import (
     conv_transpose2d,
     conv_transpose3d,
 )
+from metagrad.nn.functional.dropouts import alpha_dropout, feature_alpha_dropout
 from metagrad.nn.functional.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from metagrad.nn.functional.gates import celu, hardshrink, prelu, rrelu, threshold
+from metagrad.nn.functional.likelihood import ctc_loss, poisson_nll_loss
+from metagrad.nn.functional.loss import binary_cross_entropy_with_logits, kl_div
+from metagrad.nn.functional.margins import cosine_embedding_loss, hinge_embedding_loss, margin_ranking_loss, triplet_margin_loss
+from metagrad.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from metagrad.nn.functional.padding import constant_pad_nd
 from metagrad.nn.functional.pooling import avg_pool1d, max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool3d
+from metagrad.nn.functional.similarity import cosine_similarity, pairwise_distance
 
 from metagrad import functions  # last: it looks names up here
 
@@ -166,4 +175,6 @@ def __getattr__(name: str) -> object:
 
         module = importlib.import_module(f"metagrad.{_LAZY_NAMES.get(name, name)}")
         return getattr(module, name) if name in _LAZY_NAMES else module
+    if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):  # exp_(x), as x.exp_()
+        return getattr(Tensor, name)
     raise AttributeError(f"module 'metagrad' has no attribute {name!r}")

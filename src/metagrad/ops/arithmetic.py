@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 __all__ = [
-    "add", "addcmul", "lerp", "mul", "neg", "positive", "pow", "rsub", "square", "sub",
+    "add", "addcmul", "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "square", "sub",
+    "subtract",
 ]  # fmt: skip
 
 
@@ -249,3 +250,6 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
         found = ", ".join(sorted(kind.name for kind in kinds))
         raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
     return Lerp.apply(input, end, weight)
+
+
+multiply, subtract, negative = mul, sub, neg  # PyTorch's other names

@@ -14,7 +14,9 @@ from metagrad.ops.rounding import Sign
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
-__all__ = ["abs", "clamp", "clamp_max", "clamp_min", "maximum", "minimum", "relu", "where"]
+__all__ = [
+    "abs", "absolute", "clamp", "clamp_max", "clamp_min", "clip", "maximum", "minimum", "relu", "where",
+]  # fmt: skip
 
 
 class Relu(Elementwise):
@@ -192,3 +194,6 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         )
     x, y = operands(input, other)
     return Where.apply(condition, x, y)
+
+
+absolute, clip = abs, clamp

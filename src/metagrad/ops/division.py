@@ -14,7 +14,9 @@ from metagrad.ops.elementwise import Elementwise
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
-__all__ = ["addcdiv", "div", "floor_divide", "fmod", "remainder"]
+__all__ = [
+    "addcdiv", "div", "divide", "floor_divide", "fmod", "remainder", "true_divide",
+]  # fmt: skip
 
 
 class Div(Elementwise):
@@ -150,3 +152,6 @@ def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Ten
         raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
     quotient = div(tensor1, tensor2)
     return add(input, quotient if value == 1 else mul(quotient, value))
+
+
+divide = true_divide = div

@@ -13,7 +13,9 @@ from metagrad.ops.elementwise import Elementwise
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
-__all__ = ["ceil", "floor", "frac", "round", "sign", "trunc"]
+__all__ = [
+    "ceil", "fix", "floor", "frac", "round", "sign", "trunc",
+]  # fmt: skip
 
 
 class Step(Elementwise):
@@ -71,3 +73,6 @@ def sign(input: Tensor) -> Tensor:
     if input.array.dtype.kind == "b":
         return as_tensor(input).clone()
     return Sign.apply(input)
+
+
+fix = trunc
