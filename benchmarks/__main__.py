@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import convolution, ladder, overhead, recurrent
+from benchmarks import convolution, ladder, optimizers, overhead, recurrent
 
 
 def main():
@@ -12,6 +12,7 @@ def main():
     ladder.add_to(names.add_parser("ladder", help="what each technique of the recurrent kernels is worth"))
     convolution.add_to(names.add_parser("convolution", help="a small convolutional network, and layers by themselves"))
     overhead.add_to(names.add_parser("overhead", help="small ops, forward and backward, op by op"))
+    optimizers.add_to(names.add_parser("optimizers", help="a step of every optimizer, large and small parameters"))
     options = parser.parse_args()
     options.run(options)
 

@@ -145,7 +145,7 @@ BAD = [
     (lambda p: optim.Adam([p], betas=(0.9,)), ValueError, "two numbers"),
     (lambda p: optim.Adam([p], eps=-1), ValueError, "epsilon value: -1"),
     (lambda p: optim.AdamW([p], weight_decay=-1), ValueError, "weight_decay value: -1"),
-    (lambda p: optim.Adam([p], capturable=True), NotImplementedError, "capturable=True"),
+    (lambda p: optim.Adam([p], differentiable=True), NotImplementedError, "differentiable=True"),
     (lambda p: optim.AdamW([p], differentiable=True), NotImplementedError, "differentiable=True"),
     (lambda p: optim.Optimizer([p], {"rate": required}), ValueError, "required optimization parameter rate"),
 ]
@@ -231,6 +231,44 @@ def test_a_hook_may_replace_the_arguments():
         pytest.raises(RuntimeError, match="new_args, new_kwargs"),
     ):
         optimizer.step()
+
+
+def test_hooks_of_all_optimizers():
+    from metagrad.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+
+    seen, optimizers = [], [optim.SGD([parameter(1)]), optim.Adam([parameter(1)])]
+    optimizers[0].register_step_pre_hook(lambda o, args, kwargs: seen.append("its own"))
+    with (
+        register_optimizer_step_pre_hook(lambda o, args, kwargs: seen.append(("before", type(o).__name__))),
+        register_optimizer_step_post_hook(lambda o, args, kwargs: seen.append(("after", type(o).__name__))),
+    ):
+        for optimizer in optimizers:
+            optimizer.step()
+    optimizers[1].step()
+    assert seen == [("before", "SGD"), "its own", ("after", "SGD"), ("before", "Adam"), ("after", "Adam")]
+
+
+def test_hooks_around_saving_and_loading():
+    optimizer, seen = optim.SGD([parameter(1)], lr=0.5), []
+    handles = [
+        optimizer.register_state_dict_pre_hook(lambda o: seen.append("saving")),
+        optimizer.register_state_dict_post_hook(lambda o, state: {**state, "more": 1}),
+        optimizer.register_state_dict_post_hook(lambda o, state: seen.append(sorted(state)), prepend=True),
+        optimizer.register_load_state_dict_pre_hook(lambda o, state: seen.append(state.pop("more"))),
+        optimizer.register_load_state_dict_post_hook(lambda o: seen.append("loaded")),
+    ]
+    state = optimizer.state_dict()
+    assert state["more"] == 1
+    optimizer.load_state_dict(state)
+    assert state["more"] == 1  # the hook saw a copy
+    assert seen == ["saving", ["param_groups", "state"], 1, "loaded"]
+    optimizer.register_load_state_dict_pre_hook(
+        lambda o, state: {**state, "param_groups": [{**state["param_groups"][0], "lr": 2.0}]}
+    )
+    for handle in handles:
+        handle.remove()
+    optimizer.load_state_dict(optimizer.state_dict())
+    assert optimizer.param_groups[0]["lr"] == 2.0 and len(seen) == 4
 
 
 def test_an_optimizer_in_pytorchs_style_has_hooks_and_schedules():

@@ -2,17 +2,45 @@
 
 ====================  ====================================================================
 ``optimizer.py``      Optimizer, the base: groups, gradients, hooks, and the step
+``hooks.py``           functions called around steps, saving and loading
+``by_element.py``     ByElement, the base of those whose step is a formula for each element
 ``state.py``          an optimizer's state as plain numbers and tensors, and back again
-``blocks.py``         a formula over arrays, a cache-sized piece at a time
+``blocks.py``         a formula over arrays, a cache-sized piece at a time, on threads
 ``sgd.py``            SGD with momentum
+``asgd.py``           ASGD, with the mean of its path
 ``adam.py``           Adam, AdamW
+``adamax.py``         Adamax: the largest gradient in the place of the mean square
+``nadam.py``          NAdam: Adam that looks ahead
+``radam.py``          RAdam: Adam that warms up by itself
+``adagrad.py``        Adagrad
+``adadelta.py``       Adadelta
+``rmsprop.py``        RMSprop
+``rprop.py``          Rprop: signs only, for whole batches
+``adafactor.py``      Adafactor: Adam in little memory
+``muon.py``           Muon: orthogonal steps for matrices
+``lbfgs.py``          LBFGS, and ``line_search.py``, how far it goes
 ``lr_scheduler/``     schedules for the learning rate
+``swa_utils.py``      averages of models: SWA and EMA
 ====================  ====================================================================
 """
 
-from metagrad.optim import lr_scheduler
+from metagrad.optim import lr_scheduler, swa_utils
+from metagrad.optim.adadelta import Adadelta
+from metagrad.optim.adafactor import Adafactor
+from metagrad.optim.adagrad import Adagrad
 from metagrad.optim.adam import Adam, AdamW
+from metagrad.optim.adamax import Adamax
+from metagrad.optim.asgd import ASGD
+from metagrad.optim.lbfgs import LBFGS
+from metagrad.optim.muon import Muon
+from metagrad.optim.nadam import NAdam
 from metagrad.optim.optimizer import Optimizer
+from metagrad.optim.radam import RAdam
+from metagrad.optim.rmsprop import RMSprop
+from metagrad.optim.rprop import Rprop
 from metagrad.optim.sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
+__all__ = [
+    "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam", "Optimizer",
+    "RAdam", "RMSprop", "Rprop", "lr_scheduler", "swa_utils",
+]  # fmt: skip

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -13,9 +12,11 @@ import numpy as np
 from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import check_writable
-from metagrad.nn.modules.module import RemovableHandle
+from metagrad.optim.hooks import Hooks, hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from metagrad.optim.state import State, packed, unpacked
 from metagrad.tensor import Tensor
+
+__all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 
 
 class _Required:
@@ -26,32 +27,7 @@ class _Required:
 required = _Required()
 
 
-def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
-    """``step`` with the optimizer's hooks before and after it. As in PyTorch, hooks see the optimizer in args[0] too."""
-
-    @functools.wraps(step)
-    def with_hooks(*args: Any, **kwargs: Any) -> Any:
-        self = args[0]
-        for hook in list(self._pre_hooks.values()):
-            changed = hook(self, args, kwargs)
-            if changed is not None:
-                if not (isinstance(changed, tuple) and len(changed) == 2):
-                    raise RuntimeError(
-                        f"{step.__qualname__}: a step pre-hook must return None or a tuple (new_args, new_kwargs), "
-                        f"got {changed!r:.80}"
-                    )
-                args, kwargs = changed
-        result = step(*args, **kwargs)
-        if self._stepped is False:
-            self._stepped = True
-        for hook in list(self._post_hooks.values()):
-            hook(self, args, kwargs)
-        return result
-
-    return with_hooks
-
-
-class Optimizer:
+class Optimizer(Hooks):
     """The base of every optimizer: p ← update(p, ∂L/∂p), for every parameter p that has a gradient.
 
     params: parameters, (name, parameter) pairs, or dictionaries ``{"params": [...], "lr": ...}``, one for each group with
@@ -88,7 +64,7 @@ class Optimizer:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name in {"step"} & cls.__dict__.keys():
-            setattr(cls, name, _hooked(cls.__dict__[name]))
+            setattr(cls, name, hooked(cls.__dict__[name]))
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Variable):
@@ -133,7 +109,7 @@ class Optimizer:
             if group[name]:
                 raise NotImplementedError(
                     f"{type(self).__name__} got {name}={group[name]}, which must be False here: metagrad's optimizers "
-                    "update parameters in place, outside the graph, and metagrad captures no CUDA graphs"
+                    "update parameters in place, outside the graph"
                 )
         if len({id(p) for p in params}) != len(params):
             warnings.warn(
@@ -154,7 +130,7 @@ class Optimizer:
         """One parameter's step: change it in place, and ``self.state[param]``. Runs under ``no_grad``."""
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
-    @_hooked
+    @hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. ``closure``, if given, first computes the loss, which is returned.
 
@@ -189,17 +165,6 @@ class Optimizer:
                         p.grad.detach_()
                     p.grad.zero_()
 
-    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call ``hook(optimizer, args, kwargs)`` before every step; it may return ``(new_args, new_kwargs)``.
-
-        ``args[0]`` is the optimizer. The handle's ``remove()`` takes the hook away.
-        """
-        return RemovableHandle(self._pre_hooks, hook)
-
-    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call ``hook(optimizer, args, kwargs)`` after every step."""
-        return RemovableHandle(self._post_hooks, hook)
-
     # ------------------------------------------------ saving
 
     def state_dict(self) -> dict[str, Any]:
@@ -210,7 +175,13 @@ class Optimizer:
         >>> optim.SGD([metagrad.ones(2, requires_grad=True)], lr=0.5).state_dict()["param_groups"][0]["params"]
         [0]
         """
-        return packed(self.state, self.param_groups)
+        for hook in list(self._saving_hooks.values()):
+            hook(self)
+        state = packed(self.state, self.param_groups)
+        for hook in list(self._saved_hooks.values()):
+            changed = hook(self, state)
+            state = state if changed is None else changed
+        return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from a saved state, of which copies are made; tensors may also be PyTorch's or NumPy arrays.
@@ -218,8 +189,14 @@ class Optimizer:
         Raises ValueError, before anything changes, if it belongs to other parameter groups. Make a scheduler before this
         call: making one sets the learning rates to the start of its schedule.
         """
+        state_dict = {**state_dict}
+        for hook in list(self._loading_hooks.values()):
+            changed = hook(self, state_dict)
+            state_dict = state_dict if changed is None else changed
         state, groups = unpacked(state_dict, self.param_groups, self.defaults, self.like_param)
         self.__setstate__({"state": state, "param_groups": groups})
+        for hook in list(self._loaded_hooks.values()):
+            hook(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles carry: all but the hooks."""
@@ -227,11 +204,7 @@ class Optimizer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.__dict__.setdefault("_pre_hooks", OrderedDict())
-        self.__dict__.setdefault("_post_hooks", OrderedDict())
-
-    _pre_hooks: OrderedDict[int, Any]
-    _post_hooks: OrderedDict[int, Any]
+        self._without_hooks()
 
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
@@ -273,7 +246,7 @@ def _check(param: Tensor, grad: Tensor) -> None:
     check_writable(param)
 
 
-def check_settings(at_least_zero: Mapping[str, Any], foreach: bool | None, fused: bool | None) -> None:
+def check_settings(at_least_zero: Mapping[str, Any], foreach: bool | None = None, fused: bool | None = None) -> None:
     """ValueError for a setting below 0 or a tensor of several; RuntimeError for ``foreach`` and ``fused`` at once."""
     for name, value in at_least_zero.items():
         if isinstance(value, Variable) and value.array.size != 1:
@@ -282,3 +255,18 @@ def check_settings(at_least_zero: Mapping[str, Any], foreach: bool | None, fused
             raise ValueError(f"Invalid {name}: {value}: it must be at least 0")
     if fused and foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together")
+
+
+def check_betas(betas: Any) -> tuple[float, float]:
+    """The betas as plain floats; ValueError unless there are two of a kind in [0, 1)."""
+    betas = tuple(betas)
+    if len(betas) != 2:
+        raise ValueError(f"betas must be two numbers, got {len(betas)}: {betas}")
+    for i, beta in enumerate(betas):
+        if isinstance(beta, Variable) and beta.array.size != 1:
+            raise ValueError(f"Tensor betas[{i}] must be 1-element, got shape {tuple(beta.array.shape)}")
+        if not 0.0 <= float(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}: it must be in [0, 1)")
+    if not (all(isinstance(b, float) for b in betas) or all(isinstance(b, Variable) for b in betas)):
+        raise ValueError(f"betas must be either both floats or both Tensors, got {betas}")
+    return float(betas[0]), float(betas[1])

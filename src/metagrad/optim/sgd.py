@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import bump
-from metagrad.optim.blocks import in_blocks
+from metagrad.optim.blocks import BLOCK, in_blocks
 from metagrad.optim.optimizer import Optimizer, check_settings
 from metagrad.tensor import Tensor
 
@@ -76,19 +76,15 @@ class SGD(Optimizer):
                 keep, take = momentum, 1.0 - float(group["dampening"])
             b = buffer.array
             bump(buffer)
-        in_blocks(
-            sgd_step,
-            (param.array, grad.array, b),
-            (
-                float(group["lr"]),
-                float(group["weight_decay"]),
-                momentum,
-                keep,
-                take,
-                group["nesterov"],
-                group["maximize"],
-            ),
-        )
+        array = param.array
+        arrays = array, grad.array, b
+        settings: tuple[Any, ...] = (
+            float(group["lr"]), float(group["weight_decay"]), momentum, keep, take, group["nesterov"], group["maximize"],
+        )  # fmt: skip
+        if array.size <= BLOCK:  # without another call: models have many small parameters
+            sgd_step(*arrays, *settings)
+        else:
+            in_blocks(sgd_step, arrays, settings)
         bump(param)
 
 

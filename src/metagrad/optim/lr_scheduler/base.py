@@ -47,9 +47,13 @@ class LRScheduler:
                 )
         self.base_lrs: Rates = [copied(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
-        self._step_count = 0
         if optimizer._stepped is None:
             optimizer._stepped = False
+        self._initial_step()
+
+    def _initial_step(self) -> None:
+        """Set the rates of the first epoch."""
+        self._step_count = 0
         self._is_initial = True
         try:
             self.step()
@@ -75,6 +79,10 @@ class LRScheduler:
         self._step_count += 1
         if epoch is not None:
             warn_of_epoch()
+        self._update_lr(epoch)
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        """Set the rates of the next epoch, or of epoch ``epoch``, without counting a step."""
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self._get_lr_called_within_step = True
         try:

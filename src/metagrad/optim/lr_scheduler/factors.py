@@ -4,60 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
-from types import BuiltinFunctionType, FunctionType, MethodType
-from typing import Any
+from collections.abc import Iterable
 
-from metagrad.optim.lr_scheduler.base import LRScheduler, Rates, check_optimizer, for_each_group
+from metagrad.optim.lr_scheduler.base import LRScheduler, Rates
 from metagrad.optim.optimizer import Optimizer
-
-
-class LambdaLR(LRScheduler):
-    """η = η₀ · f(t), f ``lr_lambda``: one function, or a list with one for each group.
-
-    The state has None in the place of functions, which only the program knows; of callable objects it has the attributes.
-
-    >>> import metagrad
-    >>> from metagrad import optim
-    >>> optimizer = optim.SGD([metagrad.zeros(1, requires_grad=True)], lr=1.0)
-    >>> scheduler, rates = LambdaLR(optimizer, lambda epoch: 1 / (1 + epoch)), []
-    >>> for epoch in range(3):
-    ...     rates.append(scheduler.get_last_lr()[0])
-    ...     optimizer.step()
-    ...     scheduler.step()
-    >>> rates
-    [1.0, 0.5, 0.3333333333333333]
-    """
-
-    def __init__(
-        self,
-        optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
-        last_epoch: int = -1,
-    ) -> None:
-        self.lr_lambdas = for_each_group("lr_lambdas", lr_lambda, check_optimizer(optimizer))
-        super().__init__(optimizer, last_epoch)
-
-    def get_lr(self) -> Rates:
-        """η₀ · f(t)."""
-        self._warn_unless_stepping()
-        return [base * f(self.last_epoch) for base, f in zip(self.base_lrs, self.lr_lambdas, strict=True)]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Every attribute but the optimizer and functions."""
-        plain = (FunctionType, BuiltinFunctionType, MethodType)
-        kept = [None if isinstance(f, plain) else dict(f.__dict__) for f in self.lr_lambdas]
-        return {**super().state_dict(), "lr_lambdas": kept}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a saved state, with the functions this schedule was made with."""
-        kept = state_dict["lr_lambdas"]
-        if len(kept) != len(self.lr_lambdas):
-            raise ValueError(f"the saved schedule has {len(kept)} lr_lambdas, this one {len(self.lr_lambdas)}")
-        super().load_state_dict({name: value for name, value in state_dict.items() if name != "lr_lambdas"})
-        for f, attributes in zip(self.lr_lambdas, kept, strict=True):
-            if attributes is not None:
-                f.__dict__.update(attributes)
 
 
 class StepLR(LRScheduler):
@@ -234,3 +184,35 @@ class ExponentialLR(LRScheduler):
 
     def _get_closed_form_lr(self) -> Rates:
         return [base * self.gamma**self.last_epoch for base in self.base_lrs]
+
+
+class PolynomialLR(LRScheduler):
+    """η = η₀ (1 − min(t, T) / T)^power, T = ``total_iters``.
+
+    >>> import metagrad
+    >>> from metagrad import optim
+    >>> optimizer = optim.SGD([metagrad.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler, rates = PolynomialLR(optimizer, total_iters=2, power=2.0), []
+    >>> for epoch in range(4):
+    ...     rates.append(scheduler.get_last_lr()[0])
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.25, 0.0, 0.0]
+    """
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
+        self.total_iters, self.power = total_iters, power
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> Rates:
+        """η times the ratio of this epoch's power to the last one's."""
+        self._warn_unless_stepping()
+        t, T = self.last_epoch, self.total_iters
+        if self._is_initial or t > T:
+            return self._present()
+        return self._times(((1.0 - t / T) / (1.0 - (t - 1) / T)) ** self.power)
+
+    def _get_closed_form_lr(self) -> Rates:
+        factor = (1.0 - min(self.total_iters, self.last_epoch) / self.total_iters) ** self.power
+        return [base * factor for base in self.base_lrs]

@@ -3,11 +3,14 @@
 =================  ===================================================================
 ``dataset.py``     what holds the samples, and datasets made from other datasets
 ``sampler.py``     in which order they are read
+``distributed.py``  the share of one of several processes
 ``collate.py``     how a list of samples becomes one batch
 ``fetch.py``       how the samples of a batch are got from a dataset
 ``dataloader.py``  all of it together, and its settings
-``iterator.py``    one pass over a loader, in the caller's thread or with threads
-``worker.py``      the threads
+``iterator.py``    one pass over a loader, in the caller's process or with workers
+``workers.py``     the worker processes, seen from the loader
+``worker.py``      what a worker process does
+``transfer.py``    batches from one process to another, through shared memory
 =================  ===================================================================
 """
 
@@ -23,6 +26,7 @@ from metagrad.utils.data.dataset import (
     TensorDataset,
     random_split,
 )
+from metagrad.utils.data.distributed import DistributedSampler
 from metagrad.utils.data.sampler import (
     BatchSampler,
     RandomSampler,
@@ -39,6 +43,7 @@ __all__ = [
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
     "IterableDataset",
     "RandomSampler",
     "Sampler",

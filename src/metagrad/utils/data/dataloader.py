@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from metagrad.random import Generator
 from metagrad.utils.data.collate import default_collate, default_convert
 from metagrad.utils.data.dataset import IterableDataset
-from metagrad.utils.data.iterator import PlainIterator, ThreadedIterator
+from metagrad.utils.data.iterator import PlainIterator, WorkersIterator
 from metagrad.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
-from metagrad.utils.data.worker import Workers
+
+if TYPE_CHECKING:
+    from metagrad.utils.data.workers import Workers
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -34,30 +36,28 @@ class DataLoader(Generic[T_co]):
     shuffle                  a new random order in each pass
     sampler                  the order instead: an iterable of indices
     batch_sampler            an iterable of lists of indices, instead of batch_size, shuffle, sampler, drop_last
-    num_workers              how many threads fetch batches ahead; 0: fetched when they are asked for
+    num_workers              how many processes fetch batches ahead; 0: fetched when they are asked for
     collate_fn               puts a list of samples together; ``default_collate``, or for single samples
                              ``default_convert``, if None
     pin_memory               accepted, with a warning when a pass starts: metagrad does not pin memory
     drop_last                leave out a last batch that is smaller
     timeout                  seconds to wait for a batch from a worker; 0: without end
-    worker_init_fn           called in each worker thread with the worker's number, before it fetches
-    multiprocessing_context  checked, and otherwise without effect: there are no processes
+    worker_init_fn           called in each worker with the worker's number, before it fetches
+    multiprocessing_context  how processes start: "fork", "spawn", "forkserver", or a context; None: forked on Linux
     generator                where the order and the workers' seeds come from; the default generator if None
     prefetch_factor          batches under way per worker; 2 if None
-    persistent_workers       keep the threads, and their copies of the dataset, for the next pass
+    persistent_workers       keep the workers, and their copies of the dataset, for the next pass
     pin_memory_device        without effect, see pin_memory
     in_order                 off: give out the batches as they get ready
     =======================  ==================================================================================
 
-    Workers are threads where PyTorch's are processes: nothing is pickled or copied between them, they start at once,
-    and they run side by side while the dataset waits for files or works in NumPy, which lets go of Python's lock.
-    Plain Python code takes turns with the training loop and gains nothing. Each worker has a shallow copy of the
-    dataset; code that changes what the copies share needs a lock. ``random``, ``numpy.random`` and metagrad's default
-    generator are shared too, and threads draw from them in no fixed order: random changes to samples are repeatable
-    with a generator for each worker, ``Generator().manual_seed(get_worker_info().seed)``, made in ``worker_init_fn``.
-    Samplers run in the caller's thread, so the order depends on the seed alone. An error in a worker is raised in the
-    loop, at its batch's turn. The threads end with the pass, or when its iterator is dropped, after the sample they
-    are at.
+    Workers are processes: each has a copy of the dataset, fetches and collates, and sends its batches back, arrays through
+    shared memory. On Linux they are forked, and inherit everything; elsewhere, or with ``multiprocessing_context="spawn"``,
+    dataset, collate_fn and worker_init_fn are pickled. A worker's ``random``, ``numpy.random`` and metagrad's default
+    generator start from its own seed, ``get_worker_info().seed``. Samplers run in the caller's process, so the order
+    depends on the seed alone. An error in a worker is raised in the loop, at its batch's turn, with the worker's traceback
+    in its text; a worker that dies is a RuntimeError. The processes end with the pass, or when its iterator is dropped,
+    after the batch they are at, or after five seconds by force.
 
     Errors: ValueError for settings that exclude each other, or that are set again later.
 
@@ -164,7 +164,7 @@ class DataLoader(Generic[T_co]):
     def __iter__(self) -> Iterator[Any]:
         if self.num_workers == 0:
             return PlainIterator(self)
-        batches = ThreadedIterator(self, self._workers)
+        batches = WorkersIterator(self, self._workers)
         if self.persistent_workers:
             self._workers = batches.workers
         return batches
@@ -181,7 +181,7 @@ class DataLoader(Generic[T_co]):
 
 def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
     if num_workers < 0:
-        raise ValueError(f"num_workers option should be non-negative, got {num_workers}; 0 fetches without threads")
+        raise ValueError(f"num_workers option should be non-negative, got {num_workers}; 0 fetches without workers")
     if timeout < 0:
         raise ValueError(f"timeout option should be non-negative, got {timeout}")
     if prefetch_factor is not None and prefetch_factor < 0:

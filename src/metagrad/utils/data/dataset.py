@@ -43,8 +43,8 @@ class Dataset(Generic[T_co]):
 class IterableDataset(Dataset[T_co], Iterable[T_co]):
     """Samples that come as a stream: subclasses define ``__iter__``. ``a + b`` is one stream after the other.
 
-    With ``num_workers`` > 0 every worker of a ``DataLoader`` reads a stream of its own, from its own shallow copy of
-    the dataset. ``get_worker_info()`` tells them apart; without it, each sample comes once per worker.
+    With ``num_workers`` > 0 every worker of a ``DataLoader`` reads a stream of its own, from its own copy of the
+    dataset. ``get_worker_info()`` tells them apart; without it, each sample comes once per worker.
 
     >>> from metagrad.utils.data import DataLoader, get_worker_info
     >>> class Count(IterableDataset[int]):

@@ -1,26 +1,26 @@
-"""Worker threads of a ``DataLoader``: each has an inbox of tasks, a task is the indices of one batch.
-
-Nothing here refers to the iterator that waits for the results, so an iterator nobody needs any more goes away at once,
-and takes its threads with it.
-"""
+"""A worker process of a ``DataLoader``: it is sent indices, fetches batches, and sends them back."""
 
 from __future__ import annotations
 
-import copy
-import threading
+import os
+import pickle
+import random
+import traceback
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from metagrad.tensor import Tensor
+from metagrad.random import manual_seed
 from metagrad.utils.data.fetch import Fetcher
+from metagrad.utils.data.transfer import Packed, Packer, Unpacker
+
+WATCH = 2.0  # seconds between looks whether the loader's process is still there
 
 
 class WorkerInfo(NamedTuple):
     """Which worker this is.
 
     id: its number, from 0. num_workers: how many there are. seed: this worker's own, from the loader's generator.
-    dataset: this worker's own shallow copy.
+    dataset: this worker's own copy.
     """
 
     id: int
@@ -29,122 +29,166 @@ class WorkerInfo(NamedTuple):
     dataset: Any
 
 
-class _Here(threading.local):
-    info: WorkerInfo | None = None
-
-
-_here = _Here()
+_info: WorkerInfo | None = None
 
 
 def get_worker_info() -> WorkerInfo | None:
-    """In a worker thread of a ``DataLoader``: which one it is. None in any other thread.
+    """In a worker process of a ``DataLoader``: which one it is. None in any other process.
 
     >>> get_worker_info() is None
     True
     """
-    return _here.info
+    return _info
 
 
-class Pass:
-    """What the tasks of one pass over a dataset share."""
+class Failure(NamedTuple):
+    """An error that goes from a worker to the loader: its type, pickled, and its text with the traceback."""
 
-    def __init__(self, workers: int, make_fetcher: Callable[[Any], Fetcher], is_stream: bool) -> None:
-        self.make_fetcher = make_fetcher
-        self.is_stream = is_stream
-        self.fetchers: list[Fetcher | None] = [None] * workers  # each made by its worker: a stream starts in its thread
-        self.progress = threading.Condition()  # notified whenever a task is done
-        self.cancelled = False
+    kind: bytes | None
+    text: str
+
+    @classmethod
+    def caught(cls, error: BaseException, worker: int) -> Failure:
+        """The error that was just caught in a worker."""
+        text = "".join(traceback.format_exception(error)).rstrip()
+        try:
+            # a StopIteration would end the loop without a word
+            kind = None if isinstance(error, StopIteration) else pickle.dumps(type(error))
+        except Exception:  # a type that was made inside a function
+            kind = None
+        return cls(kind, f"Caught {type(error).__name__} in DataLoader worker process {worker}.\nOriginal {text}")
+
+    def error(self) -> BaseException:
+        """An error of the same type, or a RuntimeError if that takes other arguments, with the text."""
+        if self.kind is None:
+            return RuntimeError(self.text)
+        kind = pickle.loads(self.kind)
+        try:
+            found = kind(_Text(self.text) if issubclass(kind, KeyError) else self.text)
+        except Exception:
+            return RuntimeError(self.text)
+        return found if isinstance(found, BaseException) else RuntimeError(self.text)
 
 
-class Task:
-    """One batch to fetch, and afterwards what came of it: ``value``, or ``error``, or a stream that has ``ended``."""
+class _Text(str):
+    """A text that KeyError, which shows its argument's repr, shows as it is."""
 
-    __slots__ = ("done", "ended", "error", "index", "shared", "value", "worker")
+    def __repr__(self) -> str:
+        return str(self)
 
-    def __init__(self, shared: Pass, worker: int, index: Any) -> None:
-        self.shared, self.worker, self.index = shared, worker, index
+
+class Ended(NamedTuple):
+    """The worker's stream has ended."""
+
+
+class Pending:
+    """One batch that was asked for, and afterwards what came of it: ``value``, or ``error``, or a stream that has ``ended``."""
+
+    __slots__ = ("done", "ended", "error", "value", "worker")
+
+    def __init__(self, worker: int) -> None:
+        self.worker = worker
         self.value: Any = None
         self.error: BaseException | None = None
         self.ended = self.done = False
 
-    def run(self, info: WorkerInfo) -> None:
-        """Fetch the batch, in the worker's thread."""
-        shared = self.shared
-        try:
-            if not shared.cancelled:
-                fetcher = shared.fetchers[info.id]
-                if fetcher is None:
-                    fetcher = shared.fetchers[info.id] = shared.make_fetcher(info.dataset)
-                self.value = fetcher.fetch(self.index)
-        except BaseException as error:
-            if isinstance(error, StopIteration) and shared.is_stream:
-                self.ended = True
-            else:
-                self.fail(error)
-        self.finish()
-
-    def fail(self, error: BaseException) -> None:
-        """Keep an error for the caller's thread."""
-        error.add_note(f"raised in worker thread {self.worker} of a DataLoader")
-        self.error = error
-
-    def finish(self) -> None:
-        """Tell the caller's thread that this task is done."""
-        with self.shared.progress:
-            self.done = True
-            self.shared.progress.notify_all()
+    def take(self, answer: Any, unpacker: Unpacker) -> None:
+        """Keep a worker's answer."""
+        self.done = True
+        if isinstance(answer, Ended):
+            self.ended = True
+        elif isinstance(answer, Failure):
+            self.error = answer.error()
+        else:
+            try:
+                self.value = unpacker.unpack(answer)
+            except Exception as error:
+                self.error = error
 
 
-class Workers:
-    """Threads that run tasks until they are closed, or until nobody refers to this object any more."""
+class Task(NamedTuple):
+    """One batch to fetch: its number, the pass it belongs to, and its indices."""
 
-    def __init__(self, count: int, dataset: Any, init_fn: Callable[[int], Any] | None, base_seed: int) -> None:
-        self._inboxes: list[SimpleQueue[Task | None]] = [SimpleQueue() for _ in range(count)]
-        self._threads = []
-        for i, inbox in enumerate(self._inboxes):
-            info = WorkerInfo(i, count, base_seed + i, _own(dataset))
-            # daemons, so that a program can end while an iterator is still about
-            thread = threading.Thread(target=_work, args=(inbox, info, init_fn), daemon=True, name=f"metagrad-data-{i}")
-            self._threads.append(thread)
-            thread.start()
-
-    def send(self, task: Task) -> None:
-        """Put a task into its worker's inbox."""
-        self._inboxes[task.worker].put(task)
-
-    def close(self) -> None:
-        """Let each thread end, after the task it is at."""
-        for inbox in self._inboxes:
-            inbox.put(None)
-
-    def join(self) -> None:
-        """Wait until the threads have ended."""
-        for thread in self._threads:
-            thread.join()
-
-    __del__ = close
+    number: int
+    passing: int
+    index: Any
 
 
-def _own(dataset: Any) -> Any:
-    """A worker's own dataset: attributes it sets are its own, what the attributes refer to is shared."""
-    return copy.copy(dataset) if hasattr(dataset, "__dict__") and not isinstance(dataset, Tensor) else dataset
+class Forget(NamedTuple):
+    """A pass is over: its stream is not read any further."""
+
+    passing: int
 
 
-def _work(inbox: SimpleQueue[Task | None], info: WorkerInfo, init_fn: Callable[[int], Any] | None) -> None:
-    """What a worker's thread does."""
-    _here.info = info
-    failure: BaseException | None = None
-    reason = ""
+class Plan(NamedTuple):
+    """What a worker is to do; under the start method "spawn" this is pickled."""
+
+    number: int
+    workers: int
+    seed: int
+    dataset: Any
+    make_fetcher: Callable[[Any], Fetcher]
+    is_stream: bool
+    init_fn: Callable[[int], Any] | None
+    prefix: str
+
+
+def work(connection: Any, others: list[Any], plan: Plan) -> None:
+    """A worker's life: until the loader closes the connection, or is no more.
+
+    others: connections of other workers that a forked process has inherited.
+    """
+    global _info
+    for other in others:
+        other.close()
+    _begin(plan)
+    _info = WorkerInfo(plan.number, plan.workers, plan.seed, plan.dataset)
+    failure: Failure | None = None
     try:
-        if init_fn is not None:
-            init_fn(info.id)
-    except BaseException as error:
-        failure, reason = error, repr(error)
-    while (task := inbox.get()) is not None:
-        if not reason:
-            task.run(info)
-        else:  # handed over once: raised, it refers to the caller's frames, which must not be held here
-            task.fail(failure or RuntimeError(f"this worker did not start: its worker_init_fn raised {reason}"))
-            task.finish()
-            failure = None
-        del task  # nor is what it fetched, while this waits for the next one
+        if plan.init_fn is not None:
+            plan.init_fn(plan.number)
+    except Exception as error:
+        failure = Failure.caught(error, plan.number)
+    packer, fetchers, parent = Packer(plan.prefix), dict[int, Fetcher](), os.getppid()
+    try:
+        while True:
+            while not connection.poll(WATCH):
+                if os.getppid() != parent:
+                    return
+            message = connection.recv()
+            if isinstance(message, Forget):
+                fetchers.pop(message.passing, None)
+                continue
+            answer = failure or _answer(plan, message, fetchers, packer)
+            connection.send((message.number, answer))
+            del message, answer
+    except (
+        EOFError,
+        ConnectionError,
+        KeyboardInterrupt,
+    ):  # nobody wants more; or Ctrl-C, which the loader's process gets too
+        return
+
+
+def _answer(plan: Plan, task: Task, fetchers: dict[int, Fetcher], packer: Packer) -> Packed | Failure | Ended:
+    try:
+        if task.passing not in fetchers:
+            fetchers[task.passing] = plan.make_fetcher(plan.dataset)
+        return packer.pack(fetchers[task.passing].fetch(task.index))
+    except Exception as error:
+        if isinstance(error, StopIteration) and plan.is_stream:
+            return Ended()
+        return Failure.caught(error, plan.number)
+
+
+def _begin(plan: Plan) -> None:
+    """Seeds of its own, and one thread: the workers share the cores already."""
+    import numpy as np
+
+    from metagrad.kernels.threads import blas_on_one_thread, set_num_threads
+
+    random.seed(plan.seed)
+    np.random.seed(plan.seed % 2**32)
+    manual_seed(plan.seed)
+    set_num_threads(1)
+    blas_on_one_thread().__enter__()

@@ -1,0 +1,117 @@
+"""ByElement: optimizers whose step is one formula for every element of a parameter, with arrays remembered beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.views import bump
+from metagrad.optim.blocks import in_blocks_by_part
+from metagrad.optim.optimizer import Optimizer
+from metagrad.tensor import Tensor
+
+
+class ByElement(Optimizer):
+    """p ← formula(p, g, what is remembered of them), g = ±∂L/∂p + λ p, or with decoupled decay p ← (1 − η λ) p first.
+
+    The state of a parameter is ``step``, the number t of its steps, 0-d float32, and arrays of its shape. Of a complex
+    parameter the two parts are parameters of their own. A subclass has
+
+    ==================  ==========================================================================================
+    ``like_param``      the names of the arrays it may remember
+    ``optional``        those of them that only some settings need
+    ``counts``          the names of the 0-d numbers it remembers, and what they are before the first step
+    ``remembered``      the names of the arrays that these settings need, in the formula's order; None: not this one
+    ``first``           what such an array is full of before the first step
+    ``settings``        the formula's other arguments in step t: plain numbers
+    ``formula``         one step, in place in p and in the arrays
+    ==================  ==========================================================================================
+    """
+
+    optional: ClassVar[tuple[str, ...]] = ()
+    counts: ClassVar[dict[str, float]] = {"step": 0.0}
+    formula: ClassVar[Callable[..., None]]
+
+    def remembered(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        """All of ``like_param``, unless a subclass knows better."""
+        return self.like_param
+
+    def first(self, name: str, group: dict[str, Any]) -> float:
+        """0, unless a subclass knows better."""
+        return 0.0
+
+    def settings(self, t: float, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
+        """What the formula needs to know beside the arrays."""
+        raise NotImplementedError
+
+    def begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """The parameter's state, with what is missing of it added."""
+        state = self.state[param]
+        if not state:
+            for count, number in self.counts.items():
+                state[count] = wrap(np.full((), number, np.float32))  # in the CPU's memory, wherever the parameter is
+        for name in self.remembered(group):
+            if name is not None and name not in state:
+                value = self.first(name, group)
+                full = np.zeros_like(param.array)
+                if value:
+                    full += complex(value, value) if full.dtype.kind == "c" else value
+                state[name] = wrap(full)
+        return state
+
+    def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        """One parameter's step."""
+        state = self.begin(param, group)
+        step = state["step"]
+        step.array += 1
+        bump(step)
+        arrays: list[Any] = [param.array, grad.array]
+        for name in self.remembered(group):
+            if name is None:
+                arrays.append(None)
+            else:
+                arrays.append(state[name].array)
+                bump(state[name])
+        decay = float(group.get("weight_decay", 0.0))
+        shrink = float(group["lr"]) * decay if decay and group.get("decoupled_weight_decay") else 0.0
+        in_blocks_by_part(
+            _piece,
+            tuple(arrays),
+            (
+                self.formula,
+                group["maximize"],
+                0.0 if shrink else decay,
+                shrink,
+                self.settings(float(step.array), state, group),
+            ),
+        )
+        bump(param)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Refuse another optimizer's state; also take old ones, in which the number of steps was a plain number."""
+        needed = {*self.counts, *self.like_param} - {*self.optional}
+        for values in state["state"].values():
+            missing = needed - values.keys() if values else ()
+            if missing:
+                raise ValueError(
+                    f"this is not {type(self).__name__}'s state: it has {sorted(values)}, no {sorted(missing)}"
+                )
+            for name in self.counts:
+                if values and not isinstance(values[name], Variable):
+                    values[name] = wrap(np.full((), values[name], np.float32))
+        super().__setstate__(state)
+
+
+def _piece(p: Array, g: Array, *others: Any) -> None:
+    """The formula for a piece, after the direction and the decay of the weights."""
+    *arrays, formula, maximize, decay, shrink, settings = others
+    if maximize:
+        g = -g
+    if decay:
+        g = g + decay * p
+    if shrink:
+        p *= 1 - shrink
+    formula(p, g, *arrays, *settings)
