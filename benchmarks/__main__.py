@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import convolution, ladder, optimizers, overhead, recurrent
+from benchmarks import convolution, ladder, optimizers, overhead, programs, recurrent
 
 
 def main():
@@ -13,6 +13,7 @@ def main():
     convolution.add_to(names.add_parser("convolution", help="a small convolutional network, and layers by themselves"))
     overhead.add_to(names.add_parser("overhead", help="small ops, forward and backward, op by op"))
     optimizers.add_to(names.add_parser("optimizers", help="a step of every optimizer, large and small parameters"))
+    programs.add_to(names.add_parser("programs", help="training steps of whole programs"))
     options = parser.parse_args()
     options.run(options)
 

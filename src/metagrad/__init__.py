@@ -165,8 +165,14 @@ from metagrad.nn.functional.similarity import cosine_similarity, pairwise_distan
 from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
-_LAZY: set[str] = {"backends", "checkpoints", "fft", "linalg", "masked", "signal", "special"}
-_LAZY_NAMES = {"load": "checkpoints", "save": "checkpoints"}
+_LAZY: set[str] = {
+    "alias", "amp", "backends", "checkpoints", "compiler", "distributions", "fft", "jit", "linalg", "masked", "multiprocessing",
+    "profiler", "signal", "special", "testing",
+}  # fmt: skip
+_LAZY_NAMES = {
+    "autocast": "amp", "compile": "compiler", "GradScaler": "amp", "load": "checkpoints", "save": "checkpoints",
+    "summary": "inspection",
+}  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

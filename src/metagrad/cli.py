@@ -1,4 +1,7 @@
-"""The ``metagrad`` command. ``metagrad tag train | evaluate | predict`` is the part-of-speech tagger."""
+"""The ``metagrad`` command. ``metagrad tag train | evaluate | predict`` is the part-of-speech tagger.
+
+``metagrad run program.py`` runs a program written for PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,31 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="metagrad", description="A deep-learning framework you can read.")
     parser.add_argument("--version", action="version", version=f"metagrad {__version__}")
-    subjects = parser.add_subparsers(dest="subject", required=True, metavar="tag")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="tag | run")
     tag = subjects.add_parser("tag", help="train, evaluate and use a part-of-speech tagger")
     commands.add_to(tag.add_subparsers(dest="command", required=True, metavar="train | evaluate | predict"))
+    program = subjects.add_parser("run", help="run a program written for PyTorch, with metagrad in its place")
+    program.add_argument(
+        "-m", dest="module", action="store_true", help="the program is a module, found as `python -m` does"
+    )
+    program.add_argument("program", help="a file, or with -m the name of a module")
+    program.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program finds in sys.argv")
+    program.set_defaults(run=run_program)
     return parser
+
+
+def run_program(options: argparse.Namespace) -> int:
+    """``metagrad run program.py``: ``import torch`` in it is ``import metagrad``. Its errors are its own."""
+    import traceback
+
+    from metagrad import alias
+
+    try:
+        alias.run(options.program, options.arguments, module=options.module)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

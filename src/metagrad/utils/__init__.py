@@ -1,10 +1,20 @@
 """What stands beside the network.
 
-=========  =====================================================
-``data``   datasets, the order they are read in, and batches
-=========  =====================================================
+==================  =====================================================
+``data``            datasets, the order they are read in, and batches
+``checkpoint``      activations computed again instead of kept
+``tensorboard``     ``SummaryWriter``
+==================  =====================================================
 """
 
 from metagrad.utils import data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data", "tensorboard"]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("checkpoint", "tensorboard"):
+        import importlib
+
+        return importlib.import_module(f"metagrad.utils.{name}")
+    raise AttributeError(f"module 'metagrad.utils' has no attribute {name!r}")

@@ -20,3 +20,12 @@
 ``loss.py``         CrossEntropyLoss, MSELoss …
 ==================  ==========================================================
 """
+
+
+def __getattr__(name: str) -> object:
+    """Layers by the path ``metagrad.nn.modules.Linear``, too."""
+    from metagrad import nn
+
+    if name.startswith("_") or not hasattr(nn, name):
+        raise AttributeError(f"module 'metagrad.nn.modules' has no attribute {name!r}")
+    return getattr(nn, name)

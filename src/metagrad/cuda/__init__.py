@@ -60,3 +60,46 @@ def empty_cache() -> None:
     module = cupy()
     if module is not None:
         module.get_default_memory_pool().free_all_blocks()
+
+
+def is_initialized() -> bool:
+    """Whether a GPU can be used: CuPy needs no initialisation of its own."""
+    return is_available()
+
+
+def is_bf16_supported(including_emulation: bool = True) -> bool:
+    """False: NumPy and CuPy have no bfloat16."""
+    return False
+
+
+def get_device_name(wanted: Any = None) -> str:
+    """The GPU's name."""
+    index = device(wanted or "cuda:0").index or 0
+    return str(require_cupy("cuda").cuda.runtime.getDeviceProperties(index)["name"].decode())
+
+
+def memory_allocated(wanted: Any = None) -> int:
+    """Bytes in use on the GPU; 0 without one."""
+    module = cupy()
+    return 0 if module is None else int(module.get_default_memory_pool().used_bytes())
+
+
+def memory_reserved(wanted: Any = None) -> int:
+    """Bytes kept from the GPU, in use or for reuse; 0 without one."""
+    module = cupy()
+    return 0 if module is None else int(module.get_default_memory_pool().total_bytes())
+
+
+max_memory_allocated, max_memory_reserved = memory_allocated, memory_reserved
+
+
+def reset_peak_memory_stats(wanted: Any = None) -> None:
+    """Nothing to do: peaks are not kept."""
+
+
+def __getattr__(name: str) -> Any:
+    if name == "amp":
+        import importlib
+
+        return importlib.import_module("metagrad.cuda.amp")
+    raise AttributeError(f"module 'metagrad.cuda' has no attribute {name!r}")

@@ -1,0 +1,317 @@
+"""Distributions of one real number whose samples are simple functions of uniform or normal ones."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from metagrad import functions
+from metagrad.distributions.distribution import Distribution, parameters, positive
+from metagrad.tensor import Tensor
+
+_EULER = 0.5772156649015329
+
+
+class LocationScale(Distribution):
+    """loc + scale · (a standard variable): its density is that of the standard one at (x - loc) / scale, by scale."""
+
+    has_rsample = True
+    _shown: tuple[str, ...] = ("loc", "scale")
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.scale = parameters(loc, scale)
+        super().__init__(self.loc.shape, (), validate_args)
+        if self._validate_args:
+            positive(type(self), scale=self.scale)
+
+    def _standard(self, shape: Any) -> Tensor:
+        raise NotImplementedError
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self.loc + self.scale * self._standard(self._extended(sample_shape)).to(self.loc.dtype)
+
+    def _z(self, value: Any) -> Tensor:
+        return (value - self.loc) / self.scale
+
+
+class Normal(LocationScale):
+    """log p(x) = -½ ((x - loc) / scale)² - log scale - ½ log 2π.
+
+    >>> import metagrad
+    >>> Normal(0.0, 1.0).log_prob(metagrad.tensor(0.0))
+    tensor(-0.9189)
+    """
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    mode = mean
+
+    @property
+    def stddev(self) -> Tensor:
+        return self.scale
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale**2
+
+    def _standard(self, shape: Any) -> Tensor:
+        return functions.randn(shape)
+
+    def log_prob(self, value: Any) -> Tensor:
+        return -(self._z(value) ** 2) / 2 - self.scale.log() - math.log(math.sqrt(2 * math.pi))
+
+    def cdf(self, value: Any) -> Tensor:
+        return 0.5 * (1 + functions.erf(self._z(value) / math.sqrt(2)))
+
+    def icdf(self, value: Any) -> Tensor:
+        return self.loc + self.scale * functions.erfinv(2 * value - 1) * math.sqrt(2)
+
+    def entropy(self) -> Tensor:
+        return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
+
+
+class Laplace(LocationScale):
+    """log p(x) = -|x - loc| / scale - log 2 scale."""
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    mode = mean
+
+    @property
+    def variance(self) -> Tensor:
+        return 2 * self.scale**2
+
+    def _standard(self, shape: Any) -> Tensor:
+        u = functions.rand(shape) - 0.5
+        return -u.sign() * functions.log1p(-2 * u.abs())
+
+    def log_prob(self, value: Any) -> Tensor:
+        return -functions.log(2 * self.scale) - self._z(value).abs()
+
+    def cdf(self, value: Any) -> Tensor:
+        z = self._z(value)
+        return 0.5 - 0.5 * z.sign() * functions.expm1(-z.abs())
+
+    def icdf(self, value: Any) -> Tensor:
+        u = value - 0.5
+        return self.loc - self.scale * u.sign() * functions.log1p(-2 * u.abs())
+
+    def entropy(self) -> Tensor:
+        return 1 + functions.log(2 * self.scale)
+
+
+class Cauchy(LocationScale):
+    """log p(x) = -log π scale (1 + ((x - loc) / scale)²). It has neither mean nor variance."""
+
+    @property
+    def mean(self) -> Tensor:
+        return functions.full_like(self.loc, math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        return functions.full_like(self.loc, math.inf)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+    def _standard(self, shape: Any) -> Tensor:
+        return functions.tan(math.pi * (functions.rand(shape) - 0.5))
+
+    def log_prob(self, value: Any) -> Tensor:
+        return -math.log(math.pi) - self.scale.log() - functions.log1p(self._z(value) ** 2)
+
+    def cdf(self, value: Any) -> Tensor:
+        return functions.atan(self._z(value)) / math.pi + 0.5
+
+    def entropy(self) -> Tensor:
+        return math.log(4 * math.pi) + self.scale.log()
+
+
+class Gumbel(LocationScale):
+    """log p(x) = -z - e⁻ᶻ - log scale, z = (x - loc) / scale."""
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc + self.scale * _EULER
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        return (math.pi / math.sqrt(6) * self.scale) ** 2
+
+    def _standard(self, shape: Any) -> Tensor:
+        return -functions.log(-functions.log(functions.rand(shape).clamp(1e-30, 1 - 1e-7)))
+
+    def log_prob(self, value: Any) -> Tensor:
+        z = self._z(value)
+        return -z - functions.exp(-z) - self.scale.log()
+
+    def cdf(self, value: Any) -> Tensor:
+        return functions.exp(-functions.exp(-self._z(value)))
+
+    def entropy(self) -> Tensor:
+        return self.scale.log() + (1 + _EULER)
+
+
+class LogNormal(Normal):
+    """e to a normal variable."""
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.loc + self.scale**2 / 2).exp()
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.loc - self.scale**2).exp()
+
+    @property
+    def variance(self) -> Tensor:
+        square = self.scale**2
+        return functions.expm1(square) * (2 * self.loc + square).exp()
+
+    @property
+    def stddev(self) -> Tensor:
+        return self.variance.sqrt()
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return super().rsample(sample_shape).exp()
+
+    def log_prob(self, value: Any) -> Tensor:
+        return super().log_prob(value.log()) - value.log()
+
+    def cdf(self, value: Any) -> Tensor:
+        return super().cdf(value.log())
+
+    def icdf(self, value: Any) -> Tensor:
+        return super().icdf(value).exp()
+
+    def entropy(self) -> Tensor:
+        return super().entropy() + self.loc
+
+
+class HalfNormal(Normal):
+    """The absolute value of a normal variable around zero."""
+
+    _shown: tuple[str, ...] = ("scale",)
+
+    def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
+        super().__init__(0.0, scale, validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale * math.sqrt(2 / math.pi)
+
+    @property
+    def mode(self) -> Tensor:
+        return functions.zeros_like(self.scale)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale**2 * (1 - 2 / math.pi)
+
+    @property
+    def stddev(self) -> Tensor:
+        return self.variance.sqrt()
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return super().rsample(sample_shape).abs()
+
+    def log_prob(self, value: Any) -> Tensor:
+        below = functions.as_tensor(value) < 0
+        return (super().log_prob(value) + math.log(2)).masked_fill(below, -math.inf)
+
+    def cdf(self, value: Any) -> Tensor:
+        return 2 * super().cdf(value) - 1
+
+    def icdf(self, value: Any) -> Tensor:
+        return super().icdf((value + 1) / 2)
+
+    def entropy(self) -> Tensor:
+        return super().entropy() - math.log(2)
+
+
+class Uniform(Distribution):
+    """p(x) = 1 / (high - low) in [low, high), and 0 elsewhere."""
+
+    has_rsample = True
+    _shown: tuple[str, ...] = ("low", "high")
+
+    def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
+        self.low, self.high = parameters(low, high)
+        super().__init__(self.low.shape, (), validate_args)
+        if self._validate_args and not bool((self.low < self.high).all()):
+            raise ValueError(f"Uniform expects low < high everywhere, got {self.low} and {self.high}")
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.high + self.low) / 2
+
+    @property
+    def variance(self) -> Tensor:
+        return (self.high - self.low) ** 2 / 12
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self.low + functions.rand(self._extended(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
+
+    def log_prob(self, value: Any) -> Tensor:
+        inside = (self.low <= value) & (self.high > value)
+        return functions.log(inside.to(self.low.dtype)) - functions.log(self.high - self.low)
+
+    def cdf(self, value: Any) -> Tensor:
+        return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
+
+    def icdf(self, value: Any) -> Tensor:
+        return value * (self.high - self.low) + self.low
+
+    def entropy(self) -> Tensor:
+        return functions.log(self.high - self.low)
+
+
+class Exponential(Distribution):
+    """log p(x) = log rate - rate · x, for x >= 0."""
+
+    has_rsample = True
+    _shown: tuple[str, ...] = ("rate",)
+
+    def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
+        (self.rate,) = parameters(rate)
+        super().__init__(self.rate.shape, (), validate_args)
+        if self._validate_args:
+            positive(type(self), rate=self.rate)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.rate.reciprocal()
+
+    stddev = mean
+
+    @property
+    def mode(self) -> Tensor:
+        return functions.zeros_like(self.rate)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.rate**-2
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return -functions.log1p(-functions.rand(self._extended(sample_shape), dtype=self.rate.dtype)) / self.rate
+
+    def log_prob(self, value: Any) -> Tensor:
+        return self.rate.log() - self.rate * value
+
+    def cdf(self, value: Any) -> Tensor:
+        return 1 - functions.exp(-self.rate * value)
+
+    def icdf(self, value: Any) -> Tensor:
+        return -functions.log1p(-value) / self.rate
+
+    def entropy(self) -> Tensor:
+        return 1 - self.rate.log()

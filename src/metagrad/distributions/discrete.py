@@ -1,0 +1,283 @@
+"""Distributions over integers, and over numbered classes. Most are given by probabilities or by logits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from metagrad import functions
+from metagrad.distributions.distribution import Distribution, parameters
+from metagrad.dtypes import finfo
+from metagrad.nn.functional.activation import softplus
+from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
+from metagrad.tensor import Size, Tensor
+
+
+def one_of(kind: type, probs: Any, logits: Any) -> Tensor:
+    """The one of the two that was given, as a tensor."""
+    if (probs is None) == (logits is None):
+        raise ValueError(f"{kind.__name__} needs either probs or logits, and not both")
+    return parameters(probs if logits is None else logits)[0]
+
+
+class Binary(Distribution):
+    """Distributions with a probability of success, p = σ(logits)."""
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        self._param = one_of(type(self), probs, logits)
+        self._from_probs = logits is None
+        super().__init__(self._param.shape, (), validate_args)
+        if self._validate_args and self._from_probs and not bool(((self._param >= 0) & (self._param <= 1)).all()):
+            raise ValueError(f"{type(self).__name__} expects probs between 0 and 1, got {self._param}")
+
+    @property
+    def probs(self) -> Tensor:
+        """The probability of success."""
+        return self._param if self._from_probs else self._param.sigmoid()
+
+    @property
+    def logits(self) -> Tensor:
+        """log p / (1 - p)."""
+        if not self._from_probs:
+            return self._param
+        eps = finfo(self._param.dtype).eps
+        p = self._param.clamp(eps, 1 - eps)
+        return functions.log(p) - functions.log1p(-p)
+
+    @property
+    def param_shape(self) -> Size:
+        """The parameter's shape."""
+        return self._param.shape
+
+    @property
+    def _shown(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("probs" if self._from_probs else "logits",)
+
+    def _expanded(self, sample_shape: Any) -> Tensor:
+        return self.probs.detach().expand(self._extended(sample_shape))
+
+
+class Bernoulli(Binary):
+    """1 with probability p, else 0.
+
+    >>> import metagrad
+    >>> Bernoulli(metagrad.tensor([0.25])).log_prob(metagrad.tensor([1.0])).exp()
+    tensor([0.2500])
+    """
+
+    has_enumerate_support = True
+
+    @property
+    def mean(self) -> Tensor:
+        return self.probs
+
+    @property
+    def mode(self) -> Tensor:
+        return (self.probs >= 0.5).to(self.probs.dtype).masked_fill(self.probs == 0.5, math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.probs * (1 - self.probs)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return functions.bernoulli(self._expanded(sample_shape))
+
+    def log_prob(self, value: Any) -> Tensor:
+        logits, value = functions.broadcast_tensors(self.logits, functions.as_tensor(value, dtype=self._param.dtype))
+        return -binary_cross_entropy_with_logits(logits, value, reduction="none")
+
+    def entropy(self) -> Tensor:
+        return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+
+class Geometric(Binary):
+    """How many failures come before the first success: p(k) = (1 - p)ᵏ p."""
+
+    @property
+    def mean(self) -> Tensor:
+        return 1 / self.probs - 1
+
+    @property
+    def variance(self) -> Tensor:
+        return (1 / self.probs - 1) / self.probs
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        p = self._expanded(sample_shape)
+        u = functions.rand(p.shape, dtype=p.dtype).clamp(min=finfo(p.dtype).tiny)
+        return (u.log() / (-p).log1p()).floor()
+
+    def log_prob(self, value: Any) -> Tensor:
+        p = self.probs.masked_fill((self.probs == 1) & (functions.as_tensor(value) == 0), 0)
+        return value * (-p).log1p() + self.probs.log()
+
+    def entropy(self) -> Tensor:
+        return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none") / self.probs
+
+
+class Binomial(Binary):
+    """How many of ``total_count`` trials succeed."""
+
+    def __init__(
+        self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(probs, logits, validate_args)
+        count, self._param = functions.broadcast_tensors(functions.as_tensor(total_count), self._param)
+        self.total_count = count.to(self._param.dtype)
+        self._batch_shape = self._param.shape
+
+    @property
+    def mean(self) -> Tensor:
+        return self.total_count * self.probs
+
+    @property
+    def variance(self) -> Tensor:
+        return self.total_count * self.probs * (1 - self.probs)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        p = self._expanded(sample_shape)
+        return functions.binomial(self.total_count.expand(p.shape), p)
+
+    def log_prob(self, value: Any) -> Tensor:
+        n, logits = self.total_count, self.logits
+        value = functions.as_tensor(value, dtype=logits.dtype)
+        choices = functions.lgamma(n + 1) - functions.lgamma(value + 1) - functions.lgamma(n - value + 1)
+        return choices + value * logits - n * softplus(logits)
+
+
+class Categorical(Distribution):
+    """One of K classes, with probabilities in proportion to ``probs``, or to e to the ``logits``, in the last dimension.
+
+    >>> import metagrad
+    >>> Categorical(probs=metagrad.tensor([1.0, 3.0])).probs
+    tensor([0.2500, 0.7500])
+    """
+
+    has_enumerate_support = True
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        given = one_of(type(self), probs, logits)
+        if given.dim() < 1:
+            raise ValueError(f"{type(self).__name__} expects one dimension at least, the classes; got a single number")
+        self._from_probs = logits is None
+        if self._from_probs:
+            if validate_args is not False and not bool((given >= 0).all()):
+                raise ValueError(f"{type(self).__name__} expects probs that are not negative, got {given}")
+            self._param = given / given.sum(-1, keepdim=True)
+        else:
+            self._param = given - given.logsumexp(-1, keepdim=True)
+        super().__init__(given.shape[:-1], (), validate_args)
+
+    @property
+    def _shown(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("probs" if self._from_probs else "logits",)
+
+    @property
+    def probs(self) -> Tensor:
+        """The probabilities, which sum to one."""
+        return self._param if self._from_probs else self._param.softmax(-1)
+
+    @property
+    def logits(self) -> Tensor:
+        """Their logarithms."""
+        if not self._from_probs:
+            return self._param
+        eps = finfo(self._param.dtype).eps
+        return self._param.clamp(eps, 1 - eps).log()
+
+    @property
+    def param_shape(self) -> Size:
+        """The parameter's shape."""
+        return self._param.shape
+
+    @property
+    def _num_events(self) -> int:
+        return int(self._param.shape[-1])
+
+    @property
+    def mean(self) -> Tensor:
+        return functions.full(self.batch_shape, math.nan, dtype=self._param.dtype)
+
+    variance = mean
+
+    @property
+    def mode(self) -> Tensor:
+        return self.probs.argmax(-1)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        probs, count = self.probs.detach().reshape(-1, self._num_events), Size(sample_shape).numel()
+        drawn = functions.multinomial(probs, count, replacement=True).transpose(0, 1)
+        return drawn.reshape((*sample_shape, *self.batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args and not bool(((value >= 0) & (value < self._num_events)).all()):
+            raise ValueError(f"Categorical expects classes from 0 to {self._num_events - 1}, got {value}")
+        index = value.long().unsqueeze(-1)
+        index, logits = functions.broadcast_tensors(index, self.logits)
+        return logits.gather(-1, index[..., :1]).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        low = finfo(self._param.dtype).min
+        return -(self.logits.clamp(min=low) * self.probs).sum(-1)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All classes, along a new first dimension."""
+        values = functions.arange(self._num_events).view(-1, *[1] * len(self.batch_shape))
+        return values.expand(-1, *self.batch_shape) if expand else values
+
+
+class OneHotCategorical(Categorical):
+    """A categorical variable as a vector that is one at the class and zero elsewhere."""
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+        super().__init__(probs, logits, validate_args)
+        self._event_shape = self._param.shape[-1:]
+
+    @property
+    def mean(self) -> Tensor:
+        return self.probs
+
+    @property
+    def variance(self) -> Tensor:
+        return self.probs * (1 - self.probs)
+
+    @property
+    def mode(self) -> Tensor:
+        return self._one_hot(self.probs.argmax(-1))
+
+    def _one_hot(self, classes: Tensor) -> Tensor:
+        return functions.one_hot(classes, self._num_events).to(self._param.dtype)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return self._one_hot(super().sample(sample_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return super().log_prob(value.argmax(-1))
+
+
+class Poisson(Distribution):
+    """p(k) = rateᵏ e^(-rate) / k!."""
+
+    _shown: tuple[str, ...] = ("rate",)
+
+    def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
+        (self.rate,) = parameters(rate)
+        super().__init__(self.rate.shape, (), validate_args)
+        if self._validate_args and not bool((self.rate >= 0).all()):
+            raise ValueError(f"Poisson expects a rate that is not negative, got {self.rate}")
+
+    @property
+    def mean(self) -> Tensor:
+        return self.rate
+
+    variance = mean
+
+    @property
+    def mode(self) -> Tensor:
+        return self.rate.floor()
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        return functions.poisson(self.rate.detach().expand(self._extended(sample_shape)))
+
+    def log_prob(self, value: Any) -> Tensor:
+        value = functions.as_tensor(value, dtype=self.rate.dtype)
+        return functions.xlogy(value, self.rate) - self.rate - functions.lgamma(value + 1)

@@ -1,0 +1,124 @@
+"""The clock around every op and every gradient.
+
+While recording is on, ``Function.apply`` and the engine's ``differentiate`` are replaced by ones that look at the clock
+before and after. So there is no cost when it is off, not even that of asking whether it is on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from typing import Any
+
+from metagrad.autograd import engine as _engine
+from metagrad.autograd import function
+from metagrad.autograd.variable import Variable
+
+
+class Event:
+    """One call: its name, when it began and ended (seconds), what of that was spent in events inside it, and memory."""
+
+    __slots__ = ("began", "ended", "inside", "memory", "name", "shapes", "thread")
+
+    def __init__(self, name: str, shapes: Any = None) -> None:
+        self.name, self.shapes, self.thread = name, shapes, threading.get_ident()
+        self.inside, self.memory, self.ended = 0.0, 0, 0.0
+        self.began = time.perf_counter()
+
+
+class _Open(threading.local):
+    """The events that have begun and not ended in this thread, outermost first."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+
+_open = _Open()
+_sinks: list[list[Event]] = []  # where events go: the innermost profiler's list last
+
+
+def begin(name: str, shapes: Any = None) -> Event:
+    """An event that starts now."""
+    event = Event(name, shapes)
+    _open.events.append(event)
+    return event
+
+
+def end(event: Event, memory: int = 0) -> None:
+    """The event is over."""
+    event.ended = time.perf_counter()
+    event.memory = memory
+    _open.events.remove(event)
+    if _open.events:
+        _open.events[-1].inside += event.ended - event.began
+    for sink in _sinks:
+        sink.append(event)
+
+
+def _fresh_bytes(result: Any) -> int:
+    """The bytes of the results' arrays, where they own their memory."""
+    arrays: list[Any] = [getattr(r, "array", r) for r in (result if isinstance(result, tuple) else (result,))]
+    return sum(a.nbytes for a in arrays if getattr(a, "base", 0) is None)
+
+
+engine: Any = _engine
+_apply: Any = function.Function.__dict__["apply"]
+_differentiate = engine.differentiate
+
+
+def _timed_apply(cls: Any, *inputs: Any, **params: Any) -> Any:
+    event = begin(cls.__name__, tuple(tuple(x.shape) for x in inputs if isinstance(x, Variable)))
+    result = None
+    try:
+        result = _apply.__func__(cls, *inputs, **params)
+    finally:
+        end(event, _fresh_bytes(result))
+    return result
+
+
+def _timed_differentiate(node: Any, grads: Any, create_graph: bool) -> Any:
+    event = begin(f"{node.name}Backward", (tuple(node.shape),) if hasattr(node, "shape") else ())
+    results: Any = ()
+    try:
+        results = _differentiate(node, grads, create_graph)
+    finally:
+        end(event, _fresh_bytes(results))
+    return results
+
+
+def start(sink: list[Event]) -> None:
+    """Put every event from here on into this list, too."""
+    if not _sinks:
+        function.Function.apply = classmethod(_timed_apply)  # type: ignore[assignment, method-assign]
+        engine.differentiate = _timed_differentiate
+    _sinks.append(sink)
+
+
+def stop(sink: list[Event]) -> None:
+    """Put no more events into this list."""
+    _sinks[:] = [s for s in _sinks if s is not sink]
+    if not _sinks:
+        function.Function.apply = _apply  # type: ignore[method-assign]
+        engine.differentiate = _differentiate
+
+
+class record_function(contextlib.ContextDecorator):
+    """Names a part of a program: it is an event of its own while a profiler records, and nothing otherwise.
+
+    >>> with record_function("reading"):
+    ...     data = [1, 2, 3]
+    """
+
+    def __init__(self, name: str, args: str | None = None) -> None:
+        self.name = name
+        self._events: list[Event | None] = []
+
+    def __enter__(self) -> record_function:
+        self._events.append(begin(self.name) if _sinks else None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        event = self._events.pop()
+        if event is not None:
+            end(event)

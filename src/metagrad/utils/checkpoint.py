@@ -1,0 +1,89 @@
+"""Checkpointing: activations that are computed again in the backward pass, rather than kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from metagrad.autograd.engine import backward
+from metagrad.autograd.function import Function
+from metagrad.autograd.mode import enable_grad, is_grad_enabled
+from metagrad.ops.creation import empty
+from metagrad.random import fork_rng, get_rng_state, set_rng_state
+from metagrad.tensor import Tensor
+
+__all__ = ["checkpoint", "checkpoint_sequential"]
+
+
+class Checkpointed(Function):
+    """Runs a function without a graph; its backward runs it again with one, on the same random numbers, and sweeps that."""
+
+    @staticmethod
+    def forward(ctx: Any, function: Any, settings: dict[str, Any], anchor: Any, *args: Any) -> Any:
+        ctx.function, ctx.settings, ctx.args = function, settings, args
+        ctx.state = get_rng_state()
+        return function(*args, **settings)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        args = [a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in ctx.args]
+        with enable_grad(), fork_rng():
+            set_rng_state(ctx.state)
+            results = ctx.function(*args, **ctx.settings)
+        results = results if isinstance(results, tuple) else (results,)
+        pairs = [(r, g) for r, g in zip(results, grads, strict=True) if isinstance(r, Tensor) and r.requires_grad]
+        backward([r for r, _ in pairs], [g for _, g in pairs])
+        return (None, None, None, *(a.grad if isinstance(a, Tensor) else None for a in args))
+
+
+def checkpoint(
+    function: Callable[..., Any],
+    *args: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+    determinism_check: str = "default",
+    debug: bool = False,
+    early_stop: bool = True,
+    context_fn: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """``function(*args, **kwargs)``, whose intermediate results are not kept: they are computed again for the gradient.
+
+    Memory is traded for time: one more forward pass. Dropout draws the same numbers again. Gradients of parameters used
+    inside arrive by ``backward()``, not by ``autograd.grad``. Source: Chen et al. 2016, arXiv:1604.06174.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor(2.0, requires_grad=True)
+    >>> checkpoint(lambda x: x.exp().log() ** 2, x, use_reentrant=False).backward()
+    >>> x.grad
+    tensor(4.)
+    """
+    if not is_grad_enabled():
+        return function(*args, **kwargs)
+    return Checkpointed.apply(function, kwargs, empty(0, requires_grad=True), *args)
+
+
+def checkpoint_sequential(
+    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any
+) -> Any:
+    """A chain of modules in ``segments`` pieces, each of them checkpointed but for the last.
+
+    >>> import metagrad
+    >>> chain = [metagrad.sin, metagrad.cos, metagrad.exp]
+    >>> checkpoint_sequential(chain, 2, metagrad.zeros(1))
+    tensor([2.7183], grad_fn=<ExpBackward0>)
+    """
+    chain = list(functions.children()) if hasattr(functions, "children") else list(functions)
+    size = max(1, len(chain) // segments)
+    for start in range(0, size * (segments - 1), size):
+        input = checkpoint(_run(chain[start : start + size]), input, use_reentrant=use_reentrant, **kwargs)
+    return _run(chain[size * (segments - 1) :])(input)
+
+
+def _run(chain: Sequence[Callable[..., Any]]) -> Callable[[Any], Any]:
+    def forward(x: Any) -> Any:
+        for function in chain:
+            x = function(x)
+        return x
+
+    return forward

@@ -1,0 +1,51 @@
+"""``SummaryWriter``, which writes what TensorBoard shows: tensorboardX's, which takes metagrad's tensors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metagrad.extras import need
+
+__all__ = ["SummaryWriter"]
+
+if TYPE_CHECKING:
+    SummaryWriter: Any
+
+
+def _plain(value: Any) -> Any:
+    """Tensors as arrays, also inside lists and dictionaries."""
+    from metagrad.tensor import Tensor
+
+    if isinstance(value, Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item) for item in value) if type(value) in (list, tuple) else value
+    return value
+
+
+def _writer() -> type:
+    base = need("tensorboardX", extra="tensorboard").SummaryWriter
+
+    class SummaryWriter(base):  # type: ignore[misc, valid-type]
+        """tensorboardX's writer: each ``add_…`` takes tensors where it takes arrays."""
+
+        def __getattribute__(self, name: str) -> Any:
+            found = super().__getattribute__(name)
+            if not name.startswith("add_") or name == "add_graph":
+                return found
+
+            def add(*args: Any, **kwargs: Any) -> Any:
+                return found(*map(_plain, args), **_plain(kwargs))
+
+            return add
+
+    return SummaryWriter
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SummaryWriter":
+        globals()[name] = _writer()
+        return globals()[name]
+    raise AttributeError(f"module 'metagrad.utils.tensorboard' has no attribute {name!r}")

@@ -1,0 +1,159 @@
+"""Names and module paths that programs for PyTorch use."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+import metagrad as mg
+
+PATHS = [
+    "nn.functional", "nn.utils.rnn", "nn.modules.loss", "nn.modules.linear", "nn.modules.conv", "nn.modules.rnn",
+    "nn.modules.module",
+    "nn.parameter", "nn.init", "utils.data.dataloader", "utils.data.dataset", "utils.data.sampler", "utils.data.distributed",
+    "optim.lr_scheduler", "optim.optimizer", "cuda.amp", "amp.autocast_mode", "amp.grad_scaler", "backends.cudnn",
+    "backends.mps",
+    "jit", "compiler", "version", "distributions.normal", "distributions.categorical", "distributions.kl", "random",
+    "multiprocessing",
+    "testing", "utils.checkpoint", "profiler", "linalg", "fft", "special",
+]  # fmt: skip
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("path", PATHS)
+def test_paths_are_there_in_both(torch, path):
+    importlib.import_module(f"torch.{path}")
+    importlib.import_module(f"metagrad.{path}")
+
+
+def test_the_namespaces_are_imported_when_they_are_used():
+    names = [
+        "amp",
+        "compiler",
+        "distributions",
+        "jit",
+        "profiler",
+        "testing",
+        "multiprocessing",
+        "inspection",
+        "alias",
+        "utils.checkpoint",
+    ]
+    code = (
+        f"import sys, metagrad\nnames = {names}\nassert not [n for n in names if 'metagrad.' + n in sys.modules]\n"
+        "metagrad.distributions.Normal, metagrad.jit.script, metagrad.cuda.amp.GradScaler, metagrad.utils.checkpoint.checkpoint\n"
+        "metagrad.autocast, metagrad.compile, metagrad.summary, metagrad.nn.modules.Linear\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_mixed_precision_loops_run_in_full_precision():
+    model = mg.nn.Linear(3, 1)
+    optimizer, scaler = mg.optim.SGD(model.parameters(), lr=0.1), mg.cuda.amp.GradScaler()
+    before = model.weight.detach().clone()
+    with mg.autocast("cuda", dtype=mg.float16), mg.cuda.amp.autocast():
+        loss = model(mg.ones(2, 3)).sum()
+    assert loss.dtype is mg.float32
+    scaler.scale(loss).backward()
+    scaler.unscale_(optimizer)
+    scaler.step(optimizer)
+    scaler.update()
+    mg.testing.assert_close(model.weight.detach(), before - 0.2)
+
+
+def test_compiling_returns_what_was_given():
+    model = mg.nn.Linear(2, 2)
+    assert mg.compile(model) is model and mg.jit.script(model) is model and mg.jit.trace(model, mg.zeros(1, 2)) is model
+
+    @mg.compile(mode="reduce-overhead")
+    def f(x):
+        return x + 1
+
+    @mg.jit.ignore
+    def g(x):
+        return x + 2
+
+    assert (f(1), g(1), mg.jit.wait(mg.jit.fork(f, 2))) == (2, 3, 3)
+
+
+def test_no_gpu_is_said_quietly():
+    cuda = mg.cuda
+    if cuda.is_available():
+        pytest.skip("there is a GPU")
+    cuda.manual_seed_all(0)
+    cuda.empty_cache()
+    assert (cuda.device_count(), cuda.is_initialized(), cuda.memory_allocated(), cuda.max_memory_allocated()) == (
+        0,
+        False,
+        0,
+        0,
+    )
+
+
+@pytest.mark.parametrize("reentrant", [True, False])
+def test_checkpoints_have_the_same_gradients(reentrant):
+    from metagrad.utils.checkpoint import checkpoint, checkpoint_sequential
+
+    model = mg.nn.Sequential(mg.nn.Linear(4, 8), mg.nn.Dropout(0.5), mg.nn.Tanh(), mg.nn.Linear(8, 2))
+    results = []
+    for run in (
+        model,
+        lambda x: checkpoint(model, x, use_reentrant=reentrant),
+        lambda x: checkpoint_sequential(model, 2, x, use_reentrant=reentrant),
+    ):
+        mg.manual_seed(0)
+        model.zero_grad()
+        x = mg.arange(8.0).reshape(2, 4).requires_grad_()
+        y = run(x)
+        (y**2).sum().backward()
+        results.append([y.detach(), x.grad, *(p.grad for p in model.parameters())])
+    mg.testing.assert_close(results[1], results[0])
+    mg.testing.assert_close(results[2], results[0])
+
+
+@pytest.mark.oracle
+def test_the_distributed_sampler_deals_out_as_pytorchs(torch):
+    for n, ranks, drop in ((10, 3, False), (10, 3, True), (2, 5, False), (9, 3, True)):
+        for rank in range(ranks):
+            settings = {"num_replicas": ranks, "rank": rank, "shuffle": False, "drop_last": drop}
+            expected = torch.utils.data.distributed.DistributedSampler(range(n), **settings)
+            found = mg.utils.data.distributed.DistributedSampler(range(n), **settings)
+            assert (list(found), len(found)) == (list(expected), len(expected))
+
+
+def test_a_shuffled_distributed_sampler_deals_all_out_once():
+    samplers = [mg.utils.data.DistributedSampler(range(12), 3, rank) for rank in range(3)]
+    assert sorted(i for s in samplers for i in s) == list(range(12))
+    first = list(samplers[0])
+    samplers[0].set_epoch(1)
+    assert list(samplers[0]) != first
+
+
+@pytest.mark.oracle
+def test_assert_close_decides_as_pytorchs(torch):
+    pairs = [
+        ([1.0, 2.0], [1.0, 2.0 + 1e-6]), ([1.0, 2.0], [1.0, 2.0001]), ([1, 2], [1, 3]), ([1.0], [1]), ([1.0], [[1.0]]),
+        ([float("nan")], [float("nan")]), ([float("inf")], [float("inf")]), ([True], [True]),
+    ]  # fmt: skip
+
+    def verdict(lib, a, b):
+        try:
+            lib.testing.assert_close(lib.tensor(a), lib.tensor(b))
+        except AssertionError:
+            return False
+        return True
+
+    assert [verdict(mg, *p) for p in pairs] == [verdict(torch, *p) for p in pairs]
+    with pytest.raises(AssertionError, match="my words"):
+        mg.testing.assert_close(mg.tensor(1.0), mg.tensor(2.0), msg="my words")
+    with pytest.raises(AssertionError, match=r"\['b'\]"):
+        mg.testing.assert_close({"a": mg.tensor(1.0), "b": mg.tensor(1.0)}, {"a": mg.tensor(1.0), "b": mg.tensor(2.0)})
+
+
+def test_make_tensor_stays_within_its_bounds():
+    x = mg.testing.make_tensor(3, 4, dtype=mg.float32, low=2, high=3, requires_grad=True)
+    assert x.requires_grad and bool(((x >= 2) & (x <= 3)).all())
+    y = mg.testing.make_tensor((50,), dtype=mg.int64, low=-1, high=2, exclude_zero=True)
+    assert set(y.tolist()) <= {-1, 1}
+    assert not mg.testing.make_tensor(3, 4, dtype=mg.float64, noncontiguous=True).is_contiguous()
