@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import convolution, ladder, optimizers, overhead, programs, recurrent
+from benchmarks import convolution, ladder, optimizers, overhead, programs, recurrent, transformer
 
 
 def main():
@@ -11,6 +11,7 @@ def main():
     recurrent.add_to(names.add_parser("recurrent", help="RNN, LSTM and GRU: training steps, inference, sweeps"))
     ladder.add_to(names.add_parser("ladder", help="what each technique of the recurrent kernels is worth"))
     convolution.add_to(names.add_parser("convolution", help="a small convolutional network, and layers by themselves"))
+    transformer.add_to(names.add_parser("transformer", help="an encoder layer, and attention by itself"))
     overhead.add_to(names.add_parser("overhead", help="small ops, forward and backward, op by op"))
     optimizers.add_to(names.add_parser("optimizers", help="a step of every optimizer, large and small parameters"))
     programs.add_to(names.add_parser("programs", help="training steps of whole programs"))

@@ -166,8 +166,8 @@ from metagrad import functions  # last: it looks names up here
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
-    "alias", "amp", "backends", "checkpoints", "compiler", "distributions", "fft", "jit", "linalg", "masked", "multiprocessing",
-    "profiler", "signal", "special", "testing",
+    "alias", "amp", "backends", "checkpoints", "compiler", "distributions", "fft", "func", "jit", "linalg", "masked",
+    "multiprocessing", "profiler", "signal", "special", "testing",
 }  # fmt: skip
 _LAZY_NAMES = {
     "autocast": "amp", "compile": "compiler", "GradScaler": "amp", "load": "checkpoints", "save": "checkpoints",

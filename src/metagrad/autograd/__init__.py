@@ -10,6 +10,7 @@
 ``custom.py``      functions written for PyTorch's ``autograd.Function``
 ``observe.py``     anomaly detection and the table of ops
 ``gradcheck.py``   derivatives against finite differences
+``functional.py``  Jacobians, Hessians, and products with them
 =================  ====================================================================
 """
 
@@ -25,3 +26,11 @@ from metagrad.autograd.mode import (
     set_grad_enabled,
 )
 from metagrad.autograd.observe import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+
+
+def __getattr__(name: str) -> object:
+    if name == "functional":  # lazily: few programs use it
+        import importlib
+
+        return importlib.import_module("metagrad.autograd.functional")
+    raise AttributeError(f"module 'metagrad.autograd' has no attribute {name!r}")

@@ -13,6 +13,7 @@
 
 from metagrad.nn import functional, init, utils
 from metagrad.nn.modules.activation import *
+from metagrad.nn.modules.attention import *
 from metagrad.nn.modules.batchnorm import *
 from metagrad.nn.modules.container import *
 from metagrad.nn.modules.conv import *
@@ -21,6 +22,7 @@ from metagrad.nn.modules.dropout import *
 from metagrad.nn.modules.flatten import *
 from metagrad.nn.modules.folding import *
 from metagrad.nn.modules.gates import *
+from metagrad.nn.modules.lazy import *
 from metagrad.nn.modules.linear import *
 from metagrad.nn.modules.loss import *
 from metagrad.nn.modules.margins import *
@@ -31,5 +33,6 @@ from metagrad.nn.modules.pooling import *
 from metagrad.nn.modules.rnn import *
 from metagrad.nn.modules.rnn_cells import *
 from metagrad.nn.modules.sparse import *
+from metagrad.nn.modules.transformer import *
 from metagrad.nn.modules.upsampling import *
 from metagrad.nn.parameter import Buffer, Parameter

@@ -6,10 +6,12 @@
 ``normalization.py``  layer_norm, batch_norm and their relatives
 ``dropouts.py``     dropout of channels, alpha_dropout
 ``loss.py``         cross entropy, squared error and their relatives
-``margins.py``      ranking, embedding and triplet losses
-``likelihood.py``   Poisson, Gaussian, ctc_loss
-``similarity.py``   cosine_similarity, pairwise_distance
+``attention.py``    scaled dot-product attention
 ``bags.py``         embedding_bag, bilinear
+``likelihood.py``   Poisson, Gaussian, ctc_loss
+``margins.py``      ranking, embedding and triplet losses
+``multihead.py``    attention with several heads
+``similarity.py``   cosine_similarity, pairwise_distance
 ``conv.py``         convolution and its transpose
 ``pooling.py``      maxima, means and norms of windows
 ``adaptive.py``     pooling to a given size, at random places, and its reversal
@@ -24,6 +26,7 @@ Functions that are also tensor ops (linear, embedding, dropout, one_hot …) liv
 
 from metagrad.nn.functional.activation import *
 from metagrad.nn.functional.adaptive import *
+from metagrad.nn.functional.attention import *
 from metagrad.nn.functional.bags import *
 from metagrad.nn.functional.conv import *
 from metagrad.nn.functional.dropouts import *
@@ -34,6 +37,7 @@ from metagrad.nn.functional.interpolate import *
 from metagrad.nn.functional.likelihood import *
 from metagrad.nn.functional.loss import *
 from metagrad.nn.functional.margins import *
+from metagrad.nn.functional.multihead import *
 from metagrad.nn.functional.normalization import *
 from metagrad.nn.functional.padding import *
 from metagrad.nn.functional.pooling import *

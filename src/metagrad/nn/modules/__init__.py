@@ -6,10 +6,13 @@
 ``hooks.py``        calling a module that has hooks
 ``container.py``    Sequential, ModuleList, ModuleDict, ParameterList …
 ``linear.py``       Linear, Identity
+``lazy.py``         LazyLinear, LazyConv2d …
 ``sparse.py``       Embedding
 ``rnn.py``          RNN, LSTM, GRU
 ``rnn_cells.py``    RNNCell, LSTMCell, GRUCell
 ``activation.py``   ReLU, Tanh, Softmax …
+``attention.py``    MultiheadAttention
+``transformer.py``  Transformer, its encoder, decoder and their layers
 ``dropout.py``      Dropout
 ``flatten.py``      Flatten, Unflatten
 ``conv.py``         Conv1d, Conv2d, ConvTranspose2d …

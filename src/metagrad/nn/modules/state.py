@@ -66,6 +66,10 @@ def load_state(module: Module, state: Mapping[str, Any], strict: bool, assign: b
     for key, (_, _, tensor) in places.items():
         if key in state:
             value = state[key]
+            if hasattr(tensor, "materialize") and hasattr(
+                value, "shape"
+            ):  # a lazy layer's: it takes the shape that comes
+                tensor.materialize(value.shape)
             if not hasattr(value, "shape"):
                 problems.append(
                     f'While copying the parameter named "{key}", expected a Tensor but received {type(value)}.'

@@ -1,4 +1,6 @@
-"""``metagrad.nn.utils``: ``rnn`` (padding and packing), gradient clipping, parameters as one vector."""
+"""``metagrad.nn.utils``: ``rnn`` (padding and packing), gradient clipping, parameters as one vector, parametrizations, pruning."""
+
+from typing import Any
 
 from metagrad.nn.utils import rnn
 from metagrad.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
@@ -11,5 +13,28 @@ __all__ = [
     "get_total_norm",
     "parameters_to_vector",
     "rnn",
+    "skip_init",
     "vector_to_parameters",
 ]
+
+_LAZY = {"parametrizations", "parametrize", "prune", "stateless"}  # they are made of layers, which import this package
+
+
+_LAZY_NAMES = {
+    **dict.fromkeys(("remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm"), "hooked_norms"),
+    **dict.fromkeys(("fuse_conv_bn_eval", "fuse_linear_bn_eval"), "fusion"),
+}
+
+
+def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """A module made with these arguments, of whose initial values nothing may be expected."""
+    return module_cls(*args, **kwargs)
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY or name in _LAZY_NAMES:
+        import importlib
+
+        module = importlib.import_module(f"metagrad.nn.utils.{_LAZY_NAMES.get(name, name)}")
+        return getattr(module, name) if name in _LAZY_NAMES else module
+    raise AttributeError(f"module 'metagrad.nn.utils' has no attribute {name!r}")

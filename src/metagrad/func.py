@@ -1,0 +1,173 @@
+"""``metagrad.func``: functions made of functions: gradients, products with the Jacobian, and calls with other parameters."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from metagrad.autograd import functional
+from metagrad.autograd.engine import grad as _grad
+from metagrad.autograd.mode import enable_grad
+from metagrad.autograd.variable import Variable
+from metagrad.nn.utils.stateless import functional_call
+
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
+
+Numbers = int | tuple[int, ...]
+
+
+def _split(args: tuple[Any, ...], argnums: Numbers) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
+    """The chosen arguments, and a function that puts others in their place."""
+    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for n in places:
+        if not -len(args) <= n < len(args):
+            raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
+
+    def put(*values: Any) -> tuple[Any, ...]:
+        whole = list(args)
+        for n, value in zip(places, values, strict=True):
+            whole[n] = value
+        return tuple(whole)
+
+    chosen = tuple(args[n] for n in places)
+    return (chosen[0] if isinstance(argnums, int) else chosen), put
+
+
+def _leaves(tree: Any) -> list[Any]:
+    """The tensors in nested dictionaries, lists and tuples."""
+    if isinstance(tree, Variable):
+        return [tree]
+    parts = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, (list, tuple)) else ()
+    return [leaf for part in parts for leaf in _leaves(part)]
+
+
+def _mapped(tree: Any, fn: Callable[[Any], Any]) -> Any:
+    if isinstance(tree, Variable):
+        return fn(tree)
+    if isinstance(tree, dict):
+        return {k: _mapped(v, fn) for k, v in tree.items()}
+    return type(tree)(_mapped(v, fn) for v in tree) if isinstance(tree, (list, tuple)) else tree
+
+
+def grad_and_value(func: Callable[..., Any], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that gives the gradient of ``func``, which must return a 0-d tensor, and its value."""
+
+    @functools.wraps(func)
+    @enable_grad()
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        chosen, put = _split(args, argnums)
+        outer = any(x.requires_grad for x in _leaves(args))
+        own = _mapped(chosen, lambda x: x.view_as(x) if x.requires_grad else x.detach().requires_grad_())
+        out = func(*put(*([own] if isinstance(argnums, int) else own)), **kwargs)
+        value, aux = out if has_aux else (out, None)
+        if not isinstance(value, Variable) or value.array.ndim:
+            raise RuntimeError(
+                "grad: the function should return a 0-d tensor" + (" and something beside it" if has_aux else "")
+            )
+        leaves = _leaves(own)
+        found = (
+            _grad([value], leaves, create_graph=outer, allow_unused=True)
+            if value._requires_grad
+            else [None] * len(leaves)
+        )
+        grads = iter(
+            [x.detach().new_zeros(tuple(x.shape)) if g is None else g for x, g in zip(leaves, found, strict=True)]
+        )
+        result = _mapped(own, lambda _: next(grads))
+        value = value if outer else value.detach()  # type: ignore[attr-defined]
+        return result, ((value, _mapped(aux, lambda x: x.detach())) if has_aux else value)
+
+    return gradient
+
+
+def grad(func: Callable[..., Any], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Any]:
+    """A function that gives the gradient of ``func`` by its argument ``argnums``; gradients of gradients are ``grad(grad(f))``.
+
+    >>> import metagrad
+    >>> metagrad.func.grad(metagrad.func.grad(lambda x: x ** 3))(metagrad.tensor(2.0))
+    tensor(12.)
+    """
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def gradient(*args: Any, **kwargs: Any) -> Any:
+        found, value = both(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
+
+    return gradient
+
+
+def _track(inputs: Any) -> bool:
+    return any(x.requires_grad for x in _leaves(inputs))
+
+
+def jacrev(func: Callable[..., Any], argnums: Numbers = 0) -> Callable[..., Any]:
+    """A function that gives the Jacobian of ``func`` by its argument ``argnums``.
+
+    >>> import metagrad
+    >>> metagrad.func.jacrev(lambda x: x ** 2)(metagrad.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+
+    @functools.wraps(func)
+    def jacobian(*args: Any, **kwargs: Any) -> Any:
+        chosen, put = _split(args, argnums)
+        return functional.jacobian(lambda *x: func(*put(*x), **kwargs), chosen, create_graph=_track(args))
+
+    return jacobian
+
+
+jacfwd = jacrev
+
+
+def hessian(func: Callable[..., Any], argnums: Numbers = 0) -> Callable[..., Any]:
+    """A function that gives the Hessian of ``func``: the Jacobian of its Jacobian."""
+
+    @functools.wraps(func)
+    def second(*args: Any, **kwargs: Any) -> Any:
+        chosen, put = _split(args, argnums)
+
+        def slope(*x: Any) -> Any:
+            x = x if isinstance(argnums, tuple) else x[0]
+            whole = put(*(x if isinstance(argnums, tuple) else (x,)))
+            return functional.jacobian(lambda *y: func(*_split(whole, argnums)[1](*y), **kwargs), x, create_graph=True)
+
+        return functional.jacobian(slope, chosen, create_graph=_track(args))
+
+    return second
+
+
+def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """``func(*primals)`` and a function from v to vᵀ J, one gradient for each of the primals."""
+    with enable_grad():
+        own = tuple(
+            _mapped(p, lambda x: x.view_as(x) if x.requires_grad else x.detach().requires_grad_()) for p in primals
+        )
+        out = func(*own)
+    value, aux = out if has_aux else (out, None)
+    outer = _track(primals)
+
+    def pull(cotangents: Any) -> Any:
+        pairs = [(y, v) for y, v in zip(_leaves(value), _leaves(cotangents), strict=True) if y.requires_grad]
+        leaves = _leaves(own)
+        found: Any = [None] * len(leaves)
+        if pairs:
+            found = _grad(
+                [y for y, _ in pairs], leaves, [v for _, v in pairs], create_graph=outer or _track(cotangents),
+                retain_graph=True, allow_unused=True,
+            )  # fmt: skip
+        grads = iter(
+            [x.detach().new_zeros(tuple(x.shape)) if g is None else g for x, g in zip(leaves, found, strict=True)]
+        )
+        result = _mapped(own, lambda _: next(grads))
+        return result if len(primals) > 1 else (result[0],)
+
+    result = value if outer else _mapped(value, lambda x: x.detach())
+    return (result, pull, aux) if has_aux else (result, pull)
+
+
+def jvp(func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """``func(*primals)``, and its derivative in the direction of the tangents."""
+    return functional.jvp(func, tuple(primals), tuple(tangents), create_graph=_track(primals))

@@ -1,0 +1,175 @@
+"""Scaled dot-product attention in blocks: array in, array out.
+
+The scores of all heads, L x S each, are never there at once. A block is a few sequences and heads, or some rows of one head,
+whose scores stay in the cache from their product to the product with the values. What is kept for the gradient is one number
+for each row, ln Σ e^score: with it the backward pass computes a block's probabilities again (Dao et al. 2022). Dropout's
+zeros are drawn again too, from one seed for each block.
+
+Letters: q (N, H, L, E), k (N, H, S, E), v (N, H, S, V), y (N, H, L, V); sequences, heads, queries, keys. Any strides will do.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metagrad.kernels.threads import get_num_threads, run_in_turn, run_together
+
+Array = Any
+_BLOCK = 1 << 17  # scores of a block: half a megabyte of float32, and as much again for their gradient
+_WORTH_THREADS = 1 << 20  # multiplications
+
+
+class Settings(NamedTuple):
+    """What does not depend on the inputs: ``removed`` (boolean) and ``bias`` (added) are broadcast to (N, H, L, S)."""
+
+    scale: float
+    causal: bool = False
+    removed: Array | None = None
+    bias: Array | None = None
+    dropout: float = 0.0
+    seed: int = 0
+
+
+class Block(NamedTuple):
+    """Some sequences, heads and queries, the keys they can see, and the block's number, which fixes its dropout."""
+
+    number: int
+    n: slice
+    h: slice
+    rows: slice
+    keys: slice
+
+
+def blocks(shape: tuple[int, ...], causal: bool) -> list[list[Block]]:
+    """The blocks of scores (N, H, L, S), those that share keys together: their sums belong to one thread."""
+    n, h, rows, keys = shape
+    numbers = iter(range(n * h * rows + 1))
+    fit = max(1, _BLOCK // max(1, rows * keys))  # how many heads' scores fit into a block
+    if fit >= h:
+        step, heads = min(fit // h, max(1, -(-n // max(1, get_num_threads())))), h
+    else:
+        step, heads = 1, fit
+    height = rows if rows * keys <= _BLOCK else max(16, _BLOCK // max(1, keys))
+    groups = []
+    for first in range(0, n, step):
+        for head in range(0, h, heads):
+            part = slice(first, min(first + step, n)), slice(head, min(head + heads, h))
+            group = []
+            for top in range(0, rows, height):
+                end = min(top + height, rows)
+                group.append(Block(next(numbers), *part, slice(top, end), slice(0, min(end, keys) if causal else keys)))
+            groups.append(group)
+    return groups
+
+
+def kept(block: Block, shape: tuple[int, ...], settings: Settings, dtype: Any) -> Array:
+    """0 where dropout strikes a block's probabilities, 1 / (1 − p) elsewhere; the same each time."""
+    p, count = settings.dropout, math.prod(shape)
+    if p >= 1:
+        return np.zeros(shape, dtype)
+    bits = np.random.SFC64(settings.seed + block.number).random_raw(-(-count // 4)).view(np.uint16)[:count]
+    return np.multiply(bits.reshape(shape) >= round(p * 65536), np.asarray(1 / (1 - p), dtype))
+
+
+@functools.cache
+def _above(rows: int, keys: int, top: int) -> Array:
+    return np.arange(keys) > np.arange(top, top + rows)[:, None]
+
+
+def _scores(q: Array, k: Array, b: Block, settings: Settings) -> Array:
+    """A block of q kᵀ · scale, −∞ where no attention may go."""
+    s = np.matmul(q[b.n, b.h, b.rows] * np.asarray(settings.scale, q.dtype), np.swapaxes(k[b.n, b.h, b.keys], -1, -2))
+    if settings.bias is not None:
+        s += settings.bias[b.n, b.h, b.rows, b.keys]
+    if settings.removed is not None:
+        np.copyto(s, -np.inf, where=settings.removed[b.n, b.h, b.rows, b.keys])
+    if settings.causal:
+        np.copyto(s, -np.inf, where=_above(s.shape[-2], s.shape[-1], b.rows.start))
+    return s
+
+
+def _run(work: Any, groups: list[list[Block]], cost: int) -> None:
+    """``work(group)`` for all groups, on all threads if there is enough of it."""
+    threads = min(get_num_threads(), len(groups))
+    if threads < 2 or cost < _WORTH_THREADS:
+        run_in_turn([lambda: [work(group) for group in groups]])
+        return
+    waiting: Iterator[list[Block]] = iter(groups)  # each thread takes the next; next() on a list's iterator is atomic
+
+    def drain() -> None:
+        for group in waiting:
+            work(group)
+
+    run_together([drain] * threads)
+
+
+def forward(q: Array, k: Array, v: Array, settings: Settings) -> tuple[Array, Array]:
+    """y = softmax(q kᵀ · scale) v, and ln Σ e^score (N, H, L, 1); rows that may look nowhere are 0."""
+    shape = (*q.shape[:3], k.shape[2])
+    y = np.empty_like(q, shape=(*q.shape[:3], v.shape[3])) if q.flags.c_contiguous else _like(q, v.shape[3])
+    totals = np.zeros((*q.shape[:3], 1), q.dtype)
+
+    def work(group: list[Block]) -> None:
+        for b in group:
+            s = _scores(q, k, b, settings)
+            top = s.max(axis=-1, keepdims=True)
+            np.copyto(top, 0, where=np.isneginf(top))
+            s -= top
+            np.exp(s, out=s)
+            total = s.sum(axis=-1, keepdims=True)
+            np.copyto(total, 1, where=total == 0)
+            totals[b.n, b.h, b.rows] = np.log(total) + top
+            if settings.dropout:
+                s *= kept(b, s.shape, settings, s.dtype)
+            np.divide(np.matmul(s, v[b.n, b.h, b.keys]), total, out=y[b.n, b.h, b.rows])
+
+    _run(work, blocks(shape, settings.causal), math.prod(shape) * (q.shape[3] + v.shape[3]))
+    return y, totals
+
+
+def _like(q: Array, width: int) -> Array:
+    """An array for y whose dimensions lie in memory in the order of q's."""
+    order = sorted(range(3), key=lambda d: -abs(q.strides[d]) if q.shape[d] > 1 else 0)
+    whole = np.empty((*[q.shape[d] for d in order], width), q.dtype)
+    return whole.transpose(*[order.index(d) for d in range(3)], 3)
+
+
+def backward(
+    q: Array, k: Array, v: Array, y: Array, totals: Array, grad: Array, settings: Settings
+) -> tuple[Array, Array, Array]:
+    """∂L/∂q, ∂L/∂k and ∂L/∂v for ∂L/∂y. With p the probabilities, ∂L/∂score = p · (∂L/∂p − Σ ∂L/∂y y)."""
+    shape = (*q.shape[:3], k.shape[2])
+    grad_q, grad_k, grad_v = _like(q, q.shape[3]), _like(k, k.shape[3]), _like(v, v.shape[3])
+    scale = np.asarray(settings.scale, q.dtype)
+
+    def work(group: list[Block]) -> None:
+        for b in group:
+            first = b.rows.start == 0
+            here, there = (b.n, b.h, b.rows), (b.n, b.h, b.keys)
+            if first:
+                grad_k[b.n, b.h], grad_v[b.n, b.h] = 0, 0
+            p = _scores(q, k, b, settings)
+            p -= totals[here]
+            np.exp(p, out=p)
+            g = grad[here]
+            row = np.einsum("nhle,nhle->nhl", g, y[here])[..., None]
+            grad_p = np.matmul(g, np.swapaxes(v[there], -1, -2))
+            if settings.dropout:
+                scales = kept(b, p.shape, settings, p.dtype)
+                grad_p *= scales
+                scales *= p
+                grad_v[there] += np.matmul(np.swapaxes(scales, -1, -2), g)
+            else:
+                grad_v[there] += np.matmul(np.swapaxes(p, -1, -2), g)
+            grad_p -= row
+            grad_p *= p
+            np.multiply(np.matmul(grad_p, k[there]), scale, out=grad_q[here])
+            grad_k[there] += np.matmul(np.swapaxes(grad_p, -1, -2), q[here] * scale)
+
+    _run(work, blocks(shape, settings.causal), 3 * math.prod(shape) * (q.shape[3] + v.shape[3]))
+    return grad_q, grad_k, grad_v

@@ -1,0 +1,180 @@
+"""Attention: each query gets the mean of the values, weighted by how well their keys match it (Vaswani et al. 2017).
+
+``plain_attention`` spells it out in ordinary ops; ``Attention`` is the same as one op on the kernel of
+``kernels/attention.py``. Letters: N sequences, H heads, L queries, S keys, E their width, V the values' width.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import numpy as np
+
+from metagrad.autograd.function import FREED, Function
+from metagrad.autograd.mode import mode
+from metagrad.autograd.variable import Array, wrap
+from metagrad.kernels import attention as kernel
+from metagrad.ops.softmax import softmax
+from metagrad.random import numpy_generator
+from metagrad.tensor import Tensor
+
+__all__ = ["scaled_dot_product_attention"]
+
+
+def plain_attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Any = None, *, causal: bool, scale: float, p: float, seed: int = 0
+) -> Tensor:
+    """softmax(q kᵀ · scale + mask) v, with the rows that may look nowhere 0. The whole L x S matrix is made."""
+    scores = query @ key.transpose(-2, -1) * scale
+    rows, keys = scores.shape[-2:]
+    if mask is not None:
+        scores = scores.masked_fill(mask.logical_not(), -math.inf) if mask.array.dtype.kind == "b" else scores + mask
+    if causal:
+        above = np.arange(keys) > np.arange(rows)[:, None]
+        scores = scores.masked_fill(scores.new_tensor(above, dtype="bool"), -math.inf)
+    blind = (scores == -math.inf).all(-1, keepdim=True)
+    weights = softmax(scores.masked_fill(blind, 0.0), -1).masked_fill(blind, 0.0)
+    if p:
+        weights = weights * wrap(dropout_scales(tuple(weights.shape), causal, p, seed, weights.array.dtype))
+    return weights @ value
+
+
+def dropout_scales(shape: tuple[int, ...], causal: bool, p: float, seed: int, dtype: Any) -> Array:
+    """The factors that the kernel draws block by block, as one array."""
+    whole = np.zeros((1,) * (4 - len(shape)) + shape, dtype)
+    settings = kernel.Settings(1.0, dropout=p, seed=seed)
+    for group in kernel.blocks(whole.shape, causal):
+        for b in group:
+            place = whole[b.n, b.h, b.rows, b.keys]
+            place[...] = kernel.kept(b, place.shape, settings, dtype)
+    return whole.reshape(shape)
+
+
+class Attention(Function):
+    """Y = softmax(Q Kᵀ · scale) V. Q (N, H, L, E), K (N, H, S, E), V (N, H, S, V), Y (N, H, L, V).
+
+    The mask, (N, H, L, S) or what broadcasts to it, is True where attention may go, or a number to add; it gets no gradient.
+    """
+
+    twin = staticmethod(plain_attention)
+
+    def forward(
+        self, q: Array, k: Array, v: Array, mask: Array | None, causal: bool, scale: float, p: float, seed: int
+    ) -> Array:
+        settings = kernel.Settings(scale, causal, dropout=p, seed=seed)
+        if mask is not None:
+            whole = (*q.shape[:3], k.shape[2])
+            if mask.dtype.kind == "b":
+                settings = settings._replace(removed=np.broadcast_to(~mask, whole))
+            else:
+                settings = settings._replace(bias=np.broadcast_to(mask, whole))
+        y, totals = kernel.forward(q, k, v, settings)
+        if mode.grad and any(self.needs):
+            self.save(q, k, v, y)
+            self.kept: Any = settings, totals
+        return y
+
+    def backward(self, grad: Array) -> Any:
+        settings, totals = self.kept
+        q, k, v, y = self.saved
+        return *kernel.backward(q, k, v, y, totals, grad, settings), None
+
+    def release(self) -> None:
+        """Drop the rows' sums too."""
+        super().release()
+        self.kept = FREED
+
+
+def _check(query: Any, key: Any, value: Any, mask: Any, is_causal: bool) -> None:
+    for name, x in (("query", query), ("key", key), ("value", value)):
+        if x.ndim < 2:
+            raise RuntimeError(f"scaled_dot_product_attention: {name} must be at least 2 dimensional, got {x.ndim}")
+        if x.dtype != query.dtype:
+            raise RuntimeError(
+                f"scaled_dot_product_attention: expected query, key and value of one dtype, got {query.dtype} and "
+                f"{name} of {x.dtype}"
+            )
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise RuntimeError(
+            f"scaled_dot_product_attention: query (*, L, E), key (*, S, E) and value (*, S, V) do not fit: got "
+            f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
+        )
+    if mask is not None:
+        if is_causal:
+            raise RuntimeError("scaled_dot_product_attention: give attn_mask or is_causal=True, not both")
+        if mask.array.dtype.kind != "b" and mask.dtype != query.dtype:
+            raise RuntimeError(
+                f"scaled_dot_product_attention: attn_mask must be bool or of the query's dtype {query.dtype}, "
+                f"got {mask.dtype}"
+            )
+
+
+def _four(x: Any, lead: tuple[int, ...]) -> Any:
+    """x (*, L, E) with its leading dimensions broadcast to ``lead``, and those as (N, H)."""
+    if tuple(x.shape[:-2]) != lead:
+        x = x.expand(*lead, *x.shape[-2:])
+    if len(lead) == 2:
+        return x
+    tail = tuple(x.shape[-2:])
+    return x.reshape(math.prod(lead[:-1]), lead[-1], *tail) if lead else x.unsqueeze(0).unsqueeze(0)
+
+
+def scaled_dot_product_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(q kᵀ · scale + mask) v, with scale = 1/√E unless given (Vaswani et al. 2017).
+
+    query (*, L, E), key (*, S, E), value (*, S, V), result (*, L, V); the leading dimensions broadcast. attn_mask broadcasts
+    to (*, L, S): True where attention may go, or numbers to add to the scores. is_causal: query i sees the keys up to i.
+    A query that sees no key gets 0. enable_gqa: fewer heads (the third dimension from the end) of keys and values than
+    of queries, each for several of them.
+
+    >>> import metagrad
+    >>> x = metagrad.eye(2)
+    >>> metagrad.nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+    tensor([[1.0000, 0.0000],
+            [0.3302, 0.6698]])
+    """
+    _check(query, key, value, attn_mask, is_causal)
+    if not 0 <= dropout_p <= 1:
+        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+    if enable_gqa:
+        key, value = _shared_heads(query, key), _shared_heads(query, value)
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    lead = tuple(np.broadcast_shapes(*[tuple(x.shape[:-2]) for x in (query, key, value)]))
+    settings = {"causal": is_causal, "scale": scale, "p": float(dropout_p), "seed": 0}
+    if dropout_p:
+        settings["seed"] = int(numpy_generator().integers(1 << 62))
+    by_kernel = (
+        isinstance(query.array, np.ndarray)
+        and query.array.dtype.char in "fd"
+        and not (attn_mask is not None and attn_mask.requires_grad and mode.grad)
+        and all(n > 0 for x in (query, key, value) for n in x.shape)
+    )
+    if not by_kernel:
+        return plain_attention(query, key, value, attn_mask, **cast(Any, settings))
+    mask = attn_mask
+    if mask is not None and len(lead) != 2:
+        mask = _four(mask.expand(*lead, query.shape[-2], key.shape[-2]), lead)
+    elif mask is not None and mask.ndim < 4:
+        mask = mask.reshape((1,) * (4 - mask.ndim) + tuple(mask.shape))
+    y = Attention.apply(_four(query, lead), _four(key, lead), _four(value, lead), mask, **cast(Any, settings))
+    return y if len(lead) == 2 else y.reshape(*lead, *y.shape[-2:])
+
+
+def _shared_heads(query: Any, x: Any) -> Any:
+    """Keys or values with each head repeated for the queries' heads it serves."""
+    if query.ndim < 3 or x.ndim < 3 or query.shape[-3] % x.shape[-3]:
+        raise RuntimeError(
+            f"enable_gqa needs a number of query heads (dimension -3) that is a multiple of that of keys and values, got "
+            f"{tuple(query.shape)} and {tuple(x.shape)}"
+        )
+    return x.repeat_interleave(query.shape[-3] // x.shape[-3], -3)

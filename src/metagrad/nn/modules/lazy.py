@@ -1,0 +1,259 @@
+"""Layers that find out their input's width when they first see an input, and become ordinary layers then."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from metagrad import dtypes
+from metagrad.nn.modules import batchnorm, conv
+from metagrad.nn.modules.linear import Linear
+from metagrad.nn.modules.module import Module
+from metagrad.nn.parameter import Parameter
+from metagrad.ops.creation import empty
+from metagrad.tensor import Tensor
+
+__all__ = [
+    "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyConv1d", "LazyConv2d", "LazyConv3d",
+    "LazyInstanceNorm1d", "LazyInstanceNorm2d", "LazyInstanceNorm3d",
+    "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d", "LazyLinear",
+    "LazyModuleMixin", "UninitializedParameter",
+]  # fmt: skip
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape is not known yet; ``materialize(shape)`` makes it an ordinary one."""
+
+    __slots__ = ()
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
+        """A place for a parameter of this dtype."""
+        self: Any = super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
+        return self
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Take memory for this shape, of arbitrary content."""
+        made = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
+        self.__class__ = Parameter  # type: ignore[assignment]
+        self.data = made
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
+class LazyModuleMixin:
+    """What makes a layer lazy: its first call gives the input to ``initialize_parameters``, and turns it into
+    ``cls_to_become``. A dry run must come before anything counts or copies the parameters.
+    """
+
+    cls_to_become: ClassVar[Any] = None
+
+    def _wait(self) -> None:
+        layer: Any = self
+        object.__setattr__(self, "_first_call", layer.register_forward_pre_hook(_first_call, with_kwargs=True))
+
+    def has_uninitialized_params(self) -> bool:
+        """Whether a parameter has no shape yet."""
+        return any(isinstance(p, UninitializedParameter) for p in self._parameters.values())  # type: ignore[attr-defined]
+
+    def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
+        """Give the parameters their shapes and initial values: every lazy layer writes its own."""
+        raise NotImplementedError(f"initialize_parameters is not implemented for {type(self).__name__}")
+
+
+def _first_call(layer: Any, args: Any, kwargs: Any) -> None:
+    layer.initialize_parameters(*args, **kwargs)
+    object.__getattribute__(layer, "_first_call").remove()
+    del layer.__dict__["_first_call"]
+    if layer.cls_to_become is not None:
+        layer.__class__ = layer.cls_to_become
+
+
+class LazyLinear(LazyModuleMixin, Linear):
+    """``Linear`` whose ``in_features`` is that of its first input.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> layer = nn.LazyLinear(2)
+    >>> _ = layer(metagrad.zeros(5, 3))
+    >>> layer
+    Linear(in_features=3, out_features=2, bias=True)
+    """
+
+    cls_to_become = Linear
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(0, 0, False)
+        self.out_features = out_features
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+        self._wait()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values, if the shapes are known."""
+        if not self.has_uninitialized_params() and self.in_features:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input: Tensor) -> None:
+        """The weight gets as many columns as the input's last dimension has elements."""
+        fresh, self.in_features = self.has_uninitialized_params(), input.shape[-1]
+        _materialize(self.weight, (self.out_features, self.in_features))
+        _materialize(self.bias, (self.out_features,))
+        if fresh:  # otherwise a loaded state brought the shapes, and values
+            self.reset_parameters()
+
+
+def _materialize(parameter: Any, shape: tuple[int, ...]) -> None:
+    if isinstance(parameter, UninitializedParameter):
+        parameter.materialize(shape)
+
+
+class _LazyConv(LazyModuleMixin, Module):
+    """What the lazy convolutions share; ``in_channels`` is found out from the first input."""
+
+    weight: Any
+    bias: Any
+
+    def __init__(
+        self, out_channels: int, kernel_size: Any, *args: Any, bias: bool = True, device: Any = None, dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:  # fmt: skip
+        layer: Any = super()
+        layer.__init__(0, 0, kernel_size, *args, bias=False, **kwargs)
+        self.out_channels, self.in_channels = out_channels, 0
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+        self._wait()
+
+    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        """The filters get the input's number of channels."""
+        layer: Any = self
+        if input.ndim not in (layer.axes + 1, layer.axes + 2):
+            raise RuntimeError(
+                f"Expected {layer.axes + 1}D (unbatched) or {layer.axes + 2}D (batched) input to {type(self).__name__}, but "
+                f"got input of size: {list(input.shape)}"
+            )
+        fresh, self.in_channels = self.has_uninitialized_params(), input.shape[-layer.axes - 1]
+        if self.in_channels % layer.groups:
+            raise ValueError(f"in_channels must be divisible by groups, got {self.in_channels} and {layer.groups}")
+        first, second = self.out_channels, self.in_channels
+        if layer.transposed:
+            first, second = second, first
+        _materialize(self.weight, (first, second // layer.groups, *layer.kernel_size))
+        _materialize(self.bias, (self.out_channels,))
+        if fresh:
+            type(self).cls_to_become.reset_parameters(self)
+
+
+class LazyConv1d(_LazyConv, conv.Conv1d):
+    """``Conv1d`` whose ``in_channels`` is that of its first input."""
+
+    cls_to_become = conv.Conv1d
+
+
+class LazyConv2d(_LazyConv, conv.Conv2d):
+    """``Conv2d`` whose ``in_channels`` is that of its first input."""
+
+    cls_to_become = conv.Conv2d
+
+
+class LazyConv3d(_LazyConv, conv.Conv3d):
+    """``Conv3d`` whose ``in_channels`` is that of its first input."""
+
+    cls_to_become = conv.Conv3d
+
+
+class LazyConvTranspose1d(_LazyConv, conv.ConvTranspose1d):
+    """``ConvTranspose1d`` whose ``in_channels`` is that of its first input."""
+
+    cls_to_become = conv.ConvTranspose1d
+
+
+class LazyConvTranspose2d(_LazyConv, conv.ConvTranspose2d):
+    """``ConvTranspose2d`` whose ``in_channels`` is that of its first input."""
+
+    cls_to_become = conv.ConvTranspose2d
+
+
+class LazyConvTranspose3d(_LazyConv, conv.ConvTranspose3d):
+    """``ConvTranspose3d`` whose ``in_channels`` is that of its first input."""
+
+    cls_to_become = conv.ConvTranspose3d
+
+
+class _LazyNorm(LazyModuleMixin, Module):
+    """What the lazy norms share; ``num_features`` is found out from the first input, its dimension 1."""
+
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_var: Any
+
+    def __init__(
+        self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True,
+        device: Any = None, dtype: Any = None,
+    ) -> None:  # fmt: skip
+        layer: Any = super()
+        layer.__init__(0, eps, momentum, False, False, device, dtype)
+        self.affine, self.track_running_stats, self._like = affine, track_running_stats, (device, dtype)
+        if affine:
+            self.weight = UninitializedParameter(device=device, dtype=dtype)
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+        if track_running_stats:
+            for name in ("running_mean", "running_var"):
+                self.register_buffer(name, empty(0, device=device, dtype=dtype))
+            self.register_buffer("num_batches_tracked", empty((), dtype=dtypes.int64, device=device).zero_())
+        self._wait()
+
+    def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Weight, bias and statistics get as many elements as the input has channels."""
+        layer: Any = self
+        layer._check(input)
+        count = input.shape[1 if input.ndim == layer._dims[-1] or "BatchNorm" in type(self).__name__ else 0]
+        fresh, self.num_features = self.has_uninitialized_params() or not self.affine, count
+        _materialize(self.weight, (count,))
+        _materialize(self.bias, (count,))
+        if self.track_running_stats and self.running_mean.shape[0] != count:
+            device, dtype = self._like
+            for name in ("running_mean", "running_var"):
+                self.register_buffer(name, empty(count, device=device, dtype=dtype))
+            layer.reset_running_stats()
+        if fresh:
+            type(self).cls_to_become.reset_parameters(self)
+
+
+class LazyBatchNorm1d(_LazyNorm, batchnorm.BatchNorm1d):
+    """``BatchNorm1d`` whose ``num_features`` is that of its first input."""
+
+    cls_to_become = batchnorm.BatchNorm1d
+
+
+class LazyBatchNorm2d(_LazyNorm, batchnorm.BatchNorm2d):
+    """``BatchNorm2d`` whose ``num_features`` is that of its first input."""
+
+    cls_to_become = batchnorm.BatchNorm2d
+
+
+class LazyBatchNorm3d(_LazyNorm, batchnorm.BatchNorm3d):
+    """``BatchNorm3d`` whose ``num_features`` is that of its first input."""
+
+    cls_to_become = batchnorm.BatchNorm3d
+
+
+class LazyInstanceNorm1d(_LazyNorm, batchnorm.InstanceNorm1d):
+    """``InstanceNorm1d`` whose ``num_features`` is that of its first input."""
+
+    cls_to_become = batchnorm.InstanceNorm1d
+
+
+class LazyInstanceNorm2d(_LazyNorm, batchnorm.InstanceNorm2d):
+    """``InstanceNorm2d`` whose ``num_features`` is that of its first input."""
+
+    cls_to_become = batchnorm.InstanceNorm2d
+
+
+class LazyInstanceNorm3d(_LazyNorm, batchnorm.InstanceNorm3d):
+    """``InstanceNorm3d`` whose ``num_features`` is that of its first input."""
+
+    cls_to_become = batchnorm.InstanceNorm3d

@@ -1,0 +1,354 @@
+"""The Transformer: stacks of attention and feed-forward layers (Vaswani et al. 2017).
+
+A layer adds to its input x what each of its parts f makes of it: LayerNorm(x + f(x)), or with ``norm_first``
+x + f(LayerNorm(x)), which trains more easily when the stack is deep (Xiong et al. 2020).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metagrad.nn import functional as F
+from metagrad.nn import init
+from metagrad.nn.modules.attention import MultiheadAttention
+from metagrad.nn.modules.container import ModuleList
+from metagrad.nn.modules.dropout import Dropout
+from metagrad.nn.modules.linear import Linear
+from metagrad.nn.modules.module import Module
+from metagrad.nn.modules.normalization import LayerNorm
+from metagrad.ops.creation import full
+from metagrad.ops.triangles import triu
+from metagrad.tensor import Tensor
+
+__all__ = [
+    "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+]  # fmt: skip
+
+Activation = str | Callable[[Tensor], Tensor]
+
+
+def _activation(given: Activation) -> Callable[[Tensor], Tensor]:
+    if not isinstance(given, str):
+        return given
+    if given not in ("relu", "gelu"):
+        raise RuntimeError(f"activation should be relu/gelu, not {given}")
+    return getattr(F, given)
+
+
+def _causal_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
+    return triu(full((size, size), -math.inf, device=device, dtype=dtype), diagonal=1)
+
+
+def _is_causal(mask: Tensor | None, is_causal: bool | None, size: int) -> bool:
+    """What the caller says of a mask, or whether it is the causal one."""
+    if is_causal is not None or mask is None:
+        return bool(is_causal)
+    m = mask.array
+    if m.shape != (size, size):
+        return False
+    above = np.arange(size) > np.arange(size)[:, None]
+    return bool((m == (above if m.dtype.kind == "b" else np.where(above, -np.inf, 0))).all())
+
+
+def _clones(layer: Module, count: int) -> ModuleList:
+    return ModuleList([copy.deepcopy(layer) for _ in range(count)])
+
+
+class _Layer(Module):
+    """What encoder and decoder layers share."""
+
+    activation: Callable[[Tensor], Tensor]
+    linear1: Linear
+    linear2: Linear
+    dropout: Dropout
+
+    def _attended(
+        self, attention: MultiheadAttention, x: Tensor, memory: Tensor, masks: tuple[Any, Any, bool]
+    ) -> Tensor:
+        mask, padding, causal = masks
+        return attention(
+            x, memory, memory, attn_mask=mask, key_padding_mask=padding, is_causal=causal, need_weights=False
+        )[0]
+
+    def _feed_forward(self, x: Tensor) -> Tensor:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(_Layer):
+    """Self-attention, then a network with one hidden layer for each position by itself.
+
+    src (L, N, E), with N first if ``batch_first``, or (L, E). activation: "relu", "gelu" or a function.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16)(metagrad.zeros(5, 2, 8)).shape
+    metagrad.Size([5, 2, 8])
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = F.relu,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        at = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **at)
+        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **at)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **at)
+        self.norm_first = norm_first
+        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at)
+        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at)
+        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        self.activation = _activation(activation)
+
+    def forward(
+        self,
+        src: Tensor,
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        """The layer's output, of src's shape."""
+        masks, x = (src_mask, src_key_padding_mask, is_causal), src
+        if self.norm_first:
+            inside = self.norm1(x)
+            x = x + self.dropout1(self._attended(self.self_attn, inside, inside, masks))
+            return x + self.dropout2(self._feed_forward(self.norm2(x)))
+        x = self.norm1(x + self.dropout1(self._attended(self.self_attn, x, x, masks)))
+        return self.norm2(x + self.dropout2(self._feed_forward(x)))
+
+
+class TransformerDecoderLayer(_Layer):
+    """Self-attention, attention to the encoder's output ``memory``, then a network for each position by itself.
+
+    tgt (T, N, E), memory (S, N, E), with N first if ``batch_first``, or without N.
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = F.relu,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        at = {"device": device, "dtype": dtype}
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **at)
+        self.multihead_attn = MultiheadAttention(
+            d_model, nhead, dropout=dropout, batch_first=batch_first, bias=bias, **at
+        )
+        self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **at)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **at)
+        self.norm_first = norm_first
+        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at)
+        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at)
+        self.norm3 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at)
+        self.dropout1, self.dropout2, self.dropout3 = Dropout(dropout), Dropout(dropout), Dropout(dropout)
+        self.activation = _activation(activation)
+
+    def forward(
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        """The layer's output, of tgt's shape."""
+        own = tgt_mask, tgt_key_padding_mask, tgt_is_causal
+        cross = memory_mask, memory_key_padding_mask, memory_is_causal
+        x = tgt
+        if self.norm_first:
+            inside = self.norm1(x)
+            x = x + self.dropout1(self._attended(self.self_attn, inside, inside, own))
+            x = x + self.dropout2(self._attended(self.multihead_attn, self.norm2(x), memory, cross))
+            return x + self.dropout3(self._feed_forward(self.norm3(x)))
+        x = self.norm1(x + self.dropout1(self._attended(self.self_attn, x, x, own)))
+        x = self.norm2(x + self.dropout2(self._attended(self.multihead_attn, x, memory, cross)))
+        return self.norm3(x + self.dropout3(self._feed_forward(x)))
+
+
+class TransformerEncoder(Module):
+    """Copies of an encoder layer, one after the other, and a final norm if one is given.
+
+    enable_nested_tensor and mask_check are accepted, and change nothing.
+    """
+
+    def __init__(
+        self,
+        encoder_layer: Module,
+        num_layers: int,
+        norm: Module | None = None,
+        enable_nested_tensor: bool = True,
+        mask_check: bool = True,
+    ) -> None:
+        super().__init__()
+        self.layers = _clones(encoder_layer, num_layers)
+        self.num_layers, self.norm = num_layers, norm
+        self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+
+    def forward(
+        self,
+        src: Tensor,
+        mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool | None = None,
+    ) -> Tensor:
+        """The stack's output, of src's shape. is_causal=None: found out from the mask."""
+        x = src
+        for layer in self.layers:
+            rows = x.shape[1] if x.ndim == 3 and _batch_first(layer) else x.shape[0]
+            x = layer(x, mask, src_key_padding_mask, _is_causal(mask, is_causal, rows))
+        return x if self.norm is None else self.norm(x)
+
+
+def _batch_first(layer: Any) -> bool:
+    return bool(getattr(getattr(layer, "self_attn", None), "batch_first", False))
+
+
+class TransformerDecoder(Module):
+    """Copies of a decoder layer, one after the other, and a final norm if one is given."""
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
+        super().__init__()
+        self.layers = _clones(decoder_layer, num_layers)
+        self.num_layers, self.norm = num_layers, norm
+
+    def forward(
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        """The stack's output, of tgt's shape. tgt_is_causal=None: found out from tgt_mask."""
+        x = tgt
+        for layer in self.layers:
+            rows = x.shape[1] if x.ndim == 3 and _batch_first(layer) else x.shape[0]
+            causal = _is_causal(tgt_mask, tgt_is_causal, rows)
+            x = layer(
+                x, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
+                memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=causal, memory_is_causal=memory_is_causal,
+            )  # fmt: skip
+        return x if self.norm is None else self.norm(x)
+
+
+class Transformer(Module):
+    """An encoder for the source, and a decoder that reads its output while it writes the target.
+
+    src (S, N, E), tgt (T, N, E), with N first if ``batch_first``, or without N; the result has tgt's shape.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> model = nn.Transformer(8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=16)
+    >>> model(metagrad.zeros(5, 2, 8), metagrad.zeros(3, 2, 8), tgt_mask=model.generate_square_subsequent_mask(3)).shape
+    metagrad.Size([3, 2, 8])
+    """
+
+    def __init__(
+        self,
+        d_model: int = 512,
+        nhead: int = 8,
+        num_encoder_layers: int = 6,
+        num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = F.relu,
+        custom_encoder: Any = None,
+        custom_decoder: Any = None,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        at = {"device": device, "dtype": dtype}
+        settings = d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias
+        if custom_encoder is not None:
+            self.encoder = custom_encoder
+        else:
+            encoder_layer = TransformerEncoderLayer(*settings, **at)
+            norm = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at)
+            self.encoder = TransformerEncoder(encoder_layer, num_encoder_layers, norm)
+        if custom_decoder is not None:
+            self.decoder = custom_decoder
+        else:
+            decoder_layer = TransformerDecoderLayer(*settings, **at)
+            norm = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at)
+            self.decoder = TransformerDecoder(decoder_layer, num_decoder_layers, norm)
+        self._reset_parameters()
+        self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
+
+    def _reset_parameters(self) -> None:
+        """Draw new initial values for all matrices."""
+        for p in self.parameters():
+            if p.ndim > 1:
+                init.xavier_uniform_(p)
+
+    @staticmethod
+    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+        """A mask (sz, sz) to add: −∞ above the diagonal, 0 elsewhere, so that nobody sees what comes later."""
+        return _causal_mask(sz, device, dtype)
+
+    def forward(
+        self,
+        src: Tensor,
+        tgt: Tensor,
+        src_mask: Tensor | None = None,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        src_is_causal: bool | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        """The decoder's output."""
+        batch = 0 if self.batch_first else 1
+        if src.ndim == 3 and src.shape[batch] != tgt.shape[batch]:
+            raise RuntimeError(
+                f"the batch number of src and tgt must be equal, got {src.shape[batch]} and {tgt.shape[batch]}"
+            )
+        if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
+            raise RuntimeError(
+                f"the feature number of src and tgt must be equal to d_model={self.d_model}, got {src.shape[-1]} "
+                f"and {tgt.shape[-1]}"
+            )
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
+        return self.decoder(
+            tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
+            memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal,
+        )  # fmt: skip

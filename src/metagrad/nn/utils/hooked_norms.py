@@ -1,0 +1,142 @@
+"""The forerunners of ``parametrizations.weight_norm`` and ``spectral_norm``: hooks that compute the weight before each call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.mode import no_grad
+from metagrad.nn.functional.normalization import normalize
+from metagrad.nn.parameter import Parameter
+from metagrad.nn.utils.parametrizations import norm_except
+
+__all__ = ["remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm"]
+
+
+class _Hook:
+    """Computes ``module.name`` before a call; what it is computed from are parameters and buffers of the module."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, module: Any, _: Any) -> None:
+        setattr(module, self.name, self.weight(module))
+
+    def weight(self, module: Any) -> Any:
+        """The weight."""
+        raise NotImplementedError
+
+    def put(self, module: Any) -> None:
+        """Take the parameter out, and compute it from now on."""
+        weight = module._parameters.pop(self.name)
+        self.spread(module, weight)
+        setattr(module, self.name, self.weight(module))
+        module.register_forward_pre_hook(self)
+
+    def spread(self, module: Any, weight: Any) -> None:
+        """Register what the weight is computed from."""
+        raise NotImplementedError
+
+
+class _WeightNorm(_Hook):
+    def __init__(self, name: str, dim: int | None) -> None:
+        super().__init__(name)
+        self.dim = -1 if dim is None else dim
+
+    def spread(self, module: Any, weight: Any) -> None:
+        module.register_parameter(self.name + "_g", Parameter(norm_except(weight, self.dim).detach()))
+        module.register_parameter(self.name + "_v", Parameter(weight.detach()))
+
+    def weight(self, module: Any) -> Any:
+        g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
+        return v * (g / norm_except(v, self.dim))
+
+    parts = ("_g", "_v")
+
+
+class _SpectralNorm(_Hook):
+    def __init__(self, name: str, steps: int, dim: int, eps: float) -> None:
+        if steps <= 0:
+            raise ValueError(f"Expected n_power_iterations to be positive, but got n_power_iterations={steps}")
+        super().__init__(name)
+        self.steps, self.dim, self.eps = steps, dim, eps
+
+    def spread(self, module: Any, weight: Any) -> None:
+        matrix = weight.detach().movedim(self.dim, 0).flatten(1)
+        module.register_parameter(self.name + "_orig", Parameter(weight.detach()))
+        for suffix, extent in zip(("_u", "_v"), matrix.shape, strict=True):
+            drawn = normalize(matrix.new_empty(extent).normal_(0, 1), dim=0, eps=self.eps)
+            module.register_buffer(self.name + suffix, drawn)
+
+    def weight(self, module: Any) -> Any:
+        weight = getattr(module, self.name + "_orig")
+        u, v = getattr(module, self.name + "_u"), getattr(module, self.name + "_v")
+        matrix = weight.movedim(self.dim, 0).flatten(1)
+        if module.training:
+            with no_grad():
+                for _ in range(self.steps):
+                    v.copy_(normalize(matrix.t() @ u, dim=0, eps=self.eps))
+                    u.copy_(normalize(matrix @ v, dim=0, eps=self.eps))
+        return weight / u.clone().dot(matrix @ v.clone())
+
+    parts = ("_orig", "_u", "_v")
+
+
+def _hooks(module: Any) -> list[tuple[Any, Any]]:
+    """The hooks that are called before the module, each with its key."""
+    return [(key, hook) for key, (hook, _) in module.__dict__.get("_forward_pre_hooks", {}).items()]
+
+
+def _check_new(module: Any, name: str, kind: type[_Hook]) -> None:
+    if any(isinstance(hook, kind) and hook.name == name for _, hook in _hooks(module)):
+        raise RuntimeError(f"Cannot register two such hooks on the same parameter {name}")
+    if not isinstance(module._parameters.get(name), Parameter):
+        raise AttributeError(f"{type(module).__name__} has no parameter {name!r}")
+
+
+def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
+    """w = g v / ‖v‖, g and v being parameters ``name_g`` and ``name_v`` (Salimans & Kingma 2016).
+
+    >>> from metagrad import nn
+    >>> [name for name, _ in nn.utils.weight_norm(nn.Linear(2, 2)).named_parameters()]
+    ['bias', 'weight_g', 'weight_v']
+    """
+    _check_new(module, name, _WeightNorm)
+    _WeightNorm(name, dim).put(module)
+    return module
+
+
+def spectral_norm(
+    module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
+) -> Any:
+    """w / σ(W), W being the parameter ``name_orig``; ``name_u`` and ``name_v`` are buffers (Miyato et al. 2018)."""
+    _check_new(module, name, _SpectralNorm)
+    if dim is None:
+        dim = 1 if "ConvTranspose" in type(module).__name__ else 0
+    _SpectralNorm(name, n_power_iterations, dim, eps).put(module)
+    return module
+
+
+def _removed(module: Any, name: str, kind: Any, called: str) -> Any:
+    for key, hook in _hooks(module):
+        if isinstance(hook, kind) and hook.name == name:
+            training, module.training = module.training, False
+            weight = hook.weight(module).detach()
+            module.training = training
+            for part in hook.parts:
+                delattr(module, name + part)
+            if name in module.__dict__:
+                delattr(module, name)
+            module.register_parameter(name, Parameter(weight))
+            del module.__dict__["_forward_pre_hooks"][key]
+            return module
+    raise ValueError(f"{called} of '{name}' not found in {module}")
+
+
+def remove_weight_norm(module: Any, name: str = "weight") -> Any:
+    """Make the weight that ``weight_norm`` computes a parameter again."""
+    return _removed(module, name, _WeightNorm, "weight_norm")
+
+
+def remove_spectral_norm(module: Any, name: str = "weight") -> Any:
+    """Make the weight that ``spectral_norm`` computes a parameter again."""
+    return _removed(module, name, _SpectralNorm, "spectral_norm")

@@ -1,0 +1,281 @@
+"""Parametrizations: a parameter that is computed from others, each time it is read.
+
+``register_parametrization(layer, "weight", f)`` keeps the trained tensor as ``layer.parametrizations.weight.original``, and from
+then on ``layer.weight`` is f(original). The layer's class becomes a subclass of its former one with that name a property.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from metagrad.autograd.mode import no_grad
+from metagrad.nn.modules.container import ModuleDict, ModuleList
+from metagrad.nn.modules.module import Module
+from metagrad.nn.parameter import Parameter
+from metagrad.tensor import Tensor
+
+__all__ = [
+    "ParametrizationList", "cached", "is_parametrized", "register_parametrization", "remove_parametrizations",
+    "transfer_parametrizations_and_params", "type_before_parametrizations",
+]  # fmt: skip
+
+_depth = 0
+_cache: dict[tuple[int, str], Any] = {}
+
+
+@contextlib.contextmanager
+def cached() -> Iterator[None]:
+    """Inside, each parametrized tensor is computed once, and kept until the outermost ``cached`` ends."""
+    global _depth
+    _depth += 1
+    try:
+        yield
+    finally:
+        _depth -= 1
+        if not _depth:
+            _cache.clear()
+
+
+class ParametrizationList(ModuleList):
+    """The parametrizations of one tensor, applied one after the other to ``original`` (or ``original0``, ``original1`` …).
+
+    The originals are what ``right_inverse`` makes of the tensor, from the last parametrization to the first; a module without
+    one takes the tensor as it is.
+    """
+
+    def __init__(self, modules: Sequence[Module], original: Any, unsafe: bool = False) -> None:
+        if not modules:
+            raise ValueError("ParametrizationList requires one or more modules.")
+        super().__init__(modules)
+        self.unsafe = unsafe
+        shape, dtype = original.shape, original.dtype
+        new: Any = original
+        with no_grad():
+            for module in reversed(list(modules)):
+                if hasattr(module, "right_inverse"):
+                    with contextlib.suppress(NotImplementedError):  # it may depend on the module's settings
+                        new = module.right_inverse(new)
+        if not isinstance(new, Tensor) and not isinstance(new, Sequence):
+            raise ValueError(
+                f"'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got {type(new)}"
+            )
+        self.is_tensor = isinstance(new, Tensor)
+        self.ntensors = 1 if self.is_tensor else len(new)
+        if isinstance(new, Tensor):
+            if not unsafe and new.dtype != dtype:
+                raise ValueError(
+                    f"When `right_inverse` outputs one tensor, it may not change the dtype {dtype} to {new.dtype}"
+                )
+            if isinstance(original, Parameter):
+                with no_grad():
+                    original.data = new.data
+                self.original = original
+            else:
+                self.register_buffer("original", new)
+        else:
+            for i, part in enumerate(new):
+                if not isinstance(part, Tensor):
+                    raise ValueError(f"'right_inverse' must return tensors, got {type(part).__name__} as number {i}")
+                if isinstance(original, Parameter):
+                    made = Parameter(part.detach(), requires_grad=original.requires_grad and part.is_floating_point())
+                    self.register_parameter(f"original{i}", made)
+                else:
+                    self.register_buffer(f"original{i}", part)
+        if not unsafe:
+            found = self()
+            if not isinstance(found, Tensor):
+                raise ValueError(f"A parametrization must return a tensor. Got {type(found).__name__}.")
+            if found.dtype != dtype or tuple(found.shape) != tuple(shape):
+                raise ValueError(
+                    f"Registering a parametrization may not change the tensor, unless unsafe=True: {tuple(shape)} of {dtype} "
+                    f"became {tuple(found.shape)} of {found.dtype}"
+                )
+
+    def _originals(self) -> list[Any]:
+        return [self.original] if self.is_tensor else [getattr(self, f"original{i}") for i in range(self.ntensors)]
+
+    @no_grad()
+    def right_inverse(self, value: Tensor) -> None:
+        """Set the originals so that the parametrized tensor becomes ``value``."""
+        new: Any = value
+        for module in reversed(list(self)):
+            if not hasattr(module, "right_inverse"):
+                raise RuntimeError(
+                    f"parametrization {type(module).__name__} does not implement right_inverse, which assigning needs"
+                )
+            new = module.right_inverse(new)
+        for original, part in zip(self._originals(), [new] if self.is_tensor else new, strict=True):
+            original.data = part.detach().data
+
+    def forward(self) -> Any:
+        """The parametrized tensor."""
+        first, *others = list(self)
+        x = first(*self._originals())
+        for module in others:
+            x = module(x)
+        return x
+
+
+def _property(name: str) -> property:
+    def read(self: Any) -> Any:
+        if not _depth:
+            return self.parametrizations[name]()
+        key = id(self), name
+        if key not in _cache:
+            _cache[key] = self.parametrizations[name]()
+        return _cache[key]
+
+    def write(self: Any, value: Any) -> None:
+        self.parametrizations[name].right_inverse(value)
+
+    return property(read, write)
+
+
+def _own_class(module: Any) -> None:
+    """Give a module a class of its own, on which properties can be put."""
+    base = module.__class__
+
+    def deep_copy(self: Any, memo: dict[int, Any]) -> Any:
+        import copy
+
+        replica = self.__new__(self.__class__)
+        memo[id(self)] = replica
+        replica.__dict__.update({k: copy.deepcopy(v, memo) for k, v in self.__dict__.items()})
+        _copy_class(self, replica)
+        return replica
+
+    def get_state(self: Any) -> Any:
+        raise RuntimeError("a module with parametrizations cannot be pickled: save its state_dict() instead")
+
+    members: dict[str, Any] = {"__getstate__": get_state, "__deepcopy__": deep_copy, "_parametrized": True}
+
+    def set_attribute(self: Any, name: str, value: Any) -> None:
+        if isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
+        else:
+            base.__setattr__(self, name, value)
+
+    members["__setattr__"] = set_attribute
+    module.__class__ = type(f"Parametrized{base.__name__}", (base,), members)
+    Module.__setattr__(module, "parametrizations", ModuleDict())
+
+
+def _copy_class(source: Any, replica: Any) -> None:
+    made = type(source)
+    replica.__class__ = type(made.__name__, made.__bases__, dict(made.__dict__))
+
+
+def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
+    """Whether a module has parametrizations, or one of the given tensor."""
+    found = module.__dict__.get("_modules", {}).get("parametrizations")
+    if not isinstance(found, ModuleDict):
+        return False
+    return len(found) > 0 if tensor_name is None else tensor_name in found
+
+
+def register_parametrization(module: Any, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Any:
+    """From now on ``module.tensor_name`` is ``parametrization(original)``; with several, each gets what the last one made.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> class Symmetric(nn.Module):
+    ...     def forward(self, x):
+    ...         return x.triu() + x.triu(1).T
+    >>> layer = nn.utils.parametrize.register_parametrization(nn.Linear(3, 3), "weight", Symmetric())
+    >>> bool((layer.weight == layer.weight.T).all()), [name for name, _ in layer.named_parameters()]
+    (True, ['bias', 'parametrizations.weight.original'])
+    """
+    parametrization.train(module.training)
+    if is_parametrized(module, tensor_name):
+        present = module.parametrizations[tensor_name]
+        if not unsafe:
+            value = getattr(module, tensor_name)
+            found = parametrization(value)
+            if not isinstance(found, Tensor) or found.dtype != value.dtype or tuple(found.shape) != tuple(value.shape):
+                raise ValueError(
+                    "Registering a parametrization may not change the tensor's shape or dtype, unless unsafe=True"
+                )
+        if hasattr(parametrization, "right_inverse"):
+            value = parametrization.right_inverse(getattr(module, tensor_name).detach())
+            present.append(parametrization)
+            with no_grad():
+                inner = ModuleList(list(present)[:-1])
+                new: Any = value
+                for each in reversed(list(inner)):
+                    if hasattr(each, "right_inverse"):
+                        new = each.right_inverse(new)
+                for original, part in zip(present._originals(), [new] if present.is_tensor else new, strict=True):
+                    original.data = part.detach().data
+        else:
+            present.append(parametrization)
+        present.unsafe |= unsafe
+    elif tensor_name in module._parameters or tensor_name in module._buffers:
+        original = getattr(module, tensor_name)
+        made = ParametrizationList([parametrization], original, unsafe=unsafe)
+        delattr(module, tensor_name)
+        if not getattr(type(module), "_parametrized", False):
+            _own_class(module)
+        module.parametrizations[tensor_name] = made
+        setattr(type(module), tensor_name, _property(tensor_name))
+    else:
+        raise ValueError(
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'"
+        )
+    return module
+
+
+def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: bool = True) -> Any:
+    """Make a tensor an ordinary parameter again, with its present value, or with the original's if so wished."""
+    if not is_parametrized(module, tensor_name):
+        raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
+    held = module.parametrizations[tensor_name]
+    if held.is_tensor:
+        result = held.original
+        if leave_parametrized:
+            with no_grad():
+                value = getattr(module, tensor_name).detach().clone()
+            if isinstance(result, Parameter):
+                result.data = value.data
+            else:
+                result = value
+    elif leave_parametrized:
+        value = getattr(module, tensor_name).detach().clone()
+        result = Parameter(value) if isinstance(held.original0, Parameter) else value
+    else:
+        raise ValueError("Cannot leave unparametrized (`leave_parametrized=False`) a tensor with several originals.")
+    delattr(type(module), tensor_name)
+    del module.parametrizations[tensor_name]
+    if not len(module.parametrizations):
+        del module._modules["parametrizations"]
+        module.__class__ = type(module).__bases__[0]
+    if isinstance(result, Parameter):
+        module.register_parameter(tensor_name, result)
+    else:
+        module.register_buffer(tensor_name, result)
+    return module
+
+
+def type_before_parametrizations(module: Module) -> type:
+    """The class a module had before it was parametrized."""
+    return type(module).__bases__[0] if getattr(type(module), "_parametrized", False) else type(module)
+
+
+def transfer_parametrizations_and_params(from_module: Any, to_module: Any, tensor_name: str | None = None) -> Any:
+    """Put one module's parametrizations, and the values of their tensors, on another."""
+    import copy
+
+    names = list(from_module.parametrizations) if tensor_name is None else [tensor_name]
+    for name in names:
+        for each in from_module.parametrizations[name]:
+            register_parametrization(to_module, name, copy.deepcopy(each), unsafe=True)
+        with no_grad():
+            pairs = zip(
+                to_module.parametrizations[name]._originals(),
+                from_module.parametrizations[name]._originals(),
+                strict=True,
+            )
+            for mine, theirs in pairs:
+                mine.data = theirs.detach().clone().data
+    return to_module

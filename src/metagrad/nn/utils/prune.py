@@ -1,0 +1,333 @@
+"""Pruning: parameters of which a mask leaves only some elements (``weight = weight_orig · weight_mask``).
+
+Each call makes a mask by some rule among the elements that are still there. The parameter becomes ``NAME_orig``, the mask the
+buffer ``NAME_mask``, and a hook puts their product under the old name before each call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from metagrad.ops.joining import cat
+from metagrad.ops.norms import vector_norm
+from metagrad.ops.sampling import randperm
+from metagrad.tensor import Tensor
+
+__all__ = [
+    "BasePruningMethod", "CustomFromMask", "Identity", "L1Unstructured", "LnStructured", "PruningContainer",
+    "RandomStructured", "RandomUnstructured", "custom_from_mask", "global_unstructured", "identity", "is_pruned",
+    "l1_unstructured", "ln_structured", "random_structured", "random_unstructured", "remove",
+]  # fmt: skip
+
+
+def _count(amount: Any, size: int) -> int:
+    """How many to remove: a number of them, or a share of all."""
+    if isinstance(amount, bool) or not isinstance(amount, (int, float)):
+        raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
+    if amount < 0 or (isinstance(amount, float) and amount > 1):
+        raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
+    if isinstance(amount, int) and amount > size:
+        raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={size}")
+    return round(amount * size) if isinstance(amount, float) else amount
+
+
+class BasePruningMethod:
+    """A rule that makes a mask: a subclass writes ``compute_mask(t, default_mask)``.
+
+    PRUNING_TYPE: "unstructured" (sees the elements that are left, as a vector), "structured" (sees the channels that are
+    left along ``dim``) or "global".
+    """
+
+    PRUNING_TYPE = "unstructured"
+    _tensor_name: str
+    dim: int
+
+    def __call__(self, module: Any, inputs: Any) -> None:
+        """Before forward: the masked parameter under its old name."""
+        setattr(module, self._tensor_name, self.apply_mask(module))
+
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+        """The new mask, 1 where t stays."""
+        raise NotImplementedError(f"{type(self).__name__} has no compute_mask")
+
+    def apply_mask(self, module: Any) -> Any:
+        """The parameter times its mask."""
+        return getattr(module, self._tensor_name + "_mask") * getattr(module, self._tensor_name + "_orig")
+
+    @classmethod
+    def apply(cls, module: Any, name: str, *args: Any, importance_scores: Any = None, **kwargs: Any) -> Any:
+        """Prune a module's parameter by this rule, in addition to what was pruned before."""
+        hooks = module.__dict__.get("_forward_pre_hooks", {})
+        old = next(
+            ((k, h[0]) for k, h in hooks.items() if isinstance(h[0], BasePruningMethod) and h[0]._tensor_name == name),
+            None,
+        )
+        method: Any = cls(*args, **kwargs)
+        method._tensor_name = name
+        if not hasattr(module, name):
+            raise AttributeError(f"{type(module).__name__} has no parameter {name} to prune")
+        original = getattr(module, name) if old is None else getattr(module, name + "_orig")
+        scores = getattr(module, name) if importance_scores is None else importance_scores
+        if tuple(scores.shape) != tuple(original.shape):
+            raise AssertionError(
+                f"importance_scores should have shape {tuple(original.shape)}, got {tuple(scores.shape)}"
+            )
+        mask = (
+            original.detach().new_ones(tuple(original.shape))
+            if old is None
+            else getattr(module, name + "_mask").clone()
+        )
+        container = method
+        if old is not None:
+            container = old[1] if isinstance(old[1], PruningContainer) else PruningContainer(old[1])
+            container.add_pruning_method(method)
+            del hooks[old[0]]
+        mask = container.compute_mask(scores.detach(), mask)
+        if old is None:
+            delattr(module, name)
+            module.register_parameter(name + "_orig", original)
+            module.register_buffer(name + "_mask", mask)
+        else:
+            setattr(module, name + "_mask", mask)
+        setattr(module, name, container.apply_mask(module))
+        module.register_forward_pre_hook(container)
+        return container
+
+    def prune(self, t: Tensor, default_mask: Any = None, importance_scores: Any = None) -> Any:
+        """A pruned copy of a tensor."""
+        scores = t if importance_scores is None else importance_scores
+        mask = t.detach().new_ones(tuple(t.shape)) if default_mask is None else default_mask
+        return t * self.compute_mask(scores.detach(), mask)
+
+    def remove(self, module: Any) -> None:
+        """Make the masked parameter an ordinary one."""
+        name = self._tensor_name
+        value = self.apply_mask(module).detach()
+        original = module._parameters[name + "_orig"]
+        original.data = value.data
+        delattr(module, name + "_orig")
+        delattr(module, name + "_mask")
+        module.__dict__.pop(name, None)
+        module.register_parameter(name, original)
+
+
+class PruningContainer(BasePruningMethod):
+    """Several rules for one parameter; each chooses among what the ones before it left."""
+
+    def __init__(self, *args: Any) -> None:
+        self._pruning_methods: tuple[Any, ...] = ()
+        for method in args:
+            if not self._pruning_methods:
+                self._tensor_name = method._tensor_name
+            self.add_pruning_method(method)
+
+    def add_pruning_method(self, method: Any) -> None:
+        """One more rule."""
+        if not isinstance(method, BasePruningMethod):
+            raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
+        if method._tensor_name != self._tensor_name:
+            raise ValueError(
+                f"a method for {method._tensor_name!r} cannot be added to a container for {self._tensor_name!r}"
+            )
+        self._pruning_methods += (method,)
+
+    def __len__(self) -> int:
+        return len(self._pruning_methods)
+
+    def __iter__(self) -> Any:
+        return iter(self._pruning_methods)
+
+    def __getitem__(self, index: int) -> Any:
+        return self._pruning_methods[index]
+
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+        """The last rule's mask, among what is left."""
+        method, mask = self._pruning_methods[-1], default_mask.clone()
+        if method.PRUNING_TYPE == "structured":
+            others = tuple(d for d in range(t.ndim) if d != method.dim % t.ndim)
+            left: Any = mask.sum(others) != 0
+            places: Any = (slice(None),) * (method.dim % t.ndim) + (left,)
+        else:
+            places = mask == 1 if method.PRUNING_TYPE == "unstructured" else (slice(None),) * t.ndim
+        mask[places] = method.compute_mask(t[places], default_mask[places]).to(mask.dtype)
+        return mask
+
+
+class Identity(BasePruningMethod):
+    """Removes nothing."""
+
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+        """The mask as it is."""
+        return default_mask
+
+
+class RandomUnstructured(BasePruningMethod):
+    """Removes elements at random."""
+
+    def __init__(self, amount: Any) -> None:
+        _count(amount, 1 << 62)
+        self.amount = amount
+
+    def chosen(self, t: Any, count: int) -> Any:
+        """The numbers of the elements to remove."""
+        return randperm(t.numel())[:count]
+
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+        """The mask without the chosen elements."""
+        count, mask = _count(self.amount, t.numel()), default_mask.clone()
+        if count:
+            flat = mask.reshape(-1)
+            flat[self.chosen(t, count)] = 0
+            mask = flat.reshape(tuple(mask.shape))
+        return mask
+
+
+class L1Unstructured(RandomUnstructured):
+    """Removes the elements of the smallest absolute value."""
+
+    def chosen(self, t: Any, count: int) -> Any:
+        """The numbers of the smallest."""
+        return t.abs().reshape(-1).argsort(stable=True)[:count]
+
+
+class RandomStructured(BasePruningMethod):
+    """Removes channels (slices along ``dim``) at random."""
+
+    PRUNING_TYPE = "structured"
+
+    def __init__(self, amount: Any, dim: int = -1) -> None:
+        _count(amount, 1 << 62)
+        self.amount, self.dim = amount, dim
+
+    def chosen(self, t: Any, count: int) -> Any:
+        """The numbers of the channels to remove."""
+        return randperm(t.shape[self.dim])[:count]
+
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+        """The mask without the chosen channels."""
+        if t.ndim <= 1:
+            raise ValueError("Structured pruning can only be applied to multidimensional tensors.")
+        if not -t.ndim <= self.dim < t.ndim:
+            raise IndexError(f"Invalid index {self.dim} for tensor of size {tuple(t.shape)}")
+        count, mask = _count(self.amount, t.shape[self.dim]), default_mask.clone()
+        if count:
+            mask[(slice(None),) * (self.dim % t.ndim) + (self.chosen(t, count),)] = 0
+        return mask
+
+
+class LnStructured(RandomStructured):
+    """Removes the channels of the smallest n-norm."""
+
+    def __init__(self, amount: Any, n: Any, dim: int = -1) -> None:
+        super().__init__(amount, dim)
+        self.n = n
+
+    def chosen(self, t: Any, count: int) -> Any:
+        """The numbers of the smallest channels."""
+        order = 2 if self.n == "fro" else float(self.n)
+        norms: Any = vector_norm(t, order, tuple(d for d in range(t.ndim) if d != self.dim % t.ndim))
+        return norms.argsort(stable=True)[:count]
+
+
+class CustomFromMask(BasePruningMethod):
+    """Removes what a given mask says."""
+
+    PRUNING_TYPE = "global"
+
+    def __init__(self, mask: Any) -> None:
+        self.mask = mask
+
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+        """The two masks' product."""
+        mask = self.mask if tuple(self.mask.shape) == tuple(default_mask.shape) else self.mask.reshape(-1)
+        return default_mask * mask.to(default_mask.dtype)
+
+
+def identity(module: Any, name: str) -> Any:
+    """Prepare a parameter for pruning, and remove nothing."""
+    Identity.apply(module, name)
+    return module
+
+
+def random_unstructured(module: Any, name: str, amount: Any) -> Any:
+    """Remove elements at random: a number of them, or a share."""
+    RandomUnstructured.apply(module, name, amount)
+    return module
+
+
+def l1_unstructured(module: Any, name: str, amount: Any, importance_scores: Any = None) -> Any:
+    """Remove the elements of the smallest absolute value (or score).
+
+    >>> from metagrad import nn
+    >>> layer = nn.utils.prune.l1_unstructured(nn.Linear(4, 2), "weight", amount=0.5)
+    >>> int((layer.weight == 0).sum()), sorted(layer.state_dict())
+    (4, ['bias', 'weight_mask', 'weight_orig'])
+    """
+    L1Unstructured.apply(module, name, amount, importance_scores=importance_scores)
+    return module
+
+
+def random_structured(module: Any, name: str, amount: Any, dim: int) -> Any:
+    """Remove channels along ``dim`` at random."""
+    RandomStructured.apply(module, name, amount, dim)
+    return module
+
+
+def ln_structured(module: Any, name: str, amount: Any, n: Any, dim: int, importance_scores: Any = None) -> Any:
+    """Remove the channels along ``dim`` of the smallest n-norm."""
+    LnStructured.apply(module, name, amount, n, dim, importance_scores=importance_scores)
+    return module
+
+
+def custom_from_mask(module: Any, name: str, mask: Tensor) -> Any:
+    """Remove what the mask says: 1 stays."""
+    CustomFromMask.apply(module, name, mask)
+    return module
+
+
+def global_unstructured(
+    parameters: Iterable[tuple[Any, str]],
+    pruning_method: Callable[..., Any],
+    importance_scores: Any = None,
+    **kwargs: Any,
+) -> None:
+    """Prune several modules' parameters, (module, name) pairs, as if they were one vector."""
+    pairs = list(parameters)
+    if getattr(pruning_method, "PRUNING_TYPE", None) != "unstructured":
+        raise TypeError('Only "unstructured" PRUNING_TYPE supported for the `pruning_method`.')
+    given = importance_scores or {}
+    scores = cat([given.get((m, n), getattr(m, n)).detach().reshape(-1) for m, n in pairs])
+    masks = [getattr(m, n + "_mask", getattr(m, n).detach().new_ones(tuple(getattr(m, n).shape))) for m, n in pairs]
+    method = pruning_method(**kwargs)
+    method._tensor_name = "all"
+    container = PruningContainer(method)
+    final = container.compute_mask(scores, cat([mask.reshape(-1) for mask in masks]))
+    start = 0
+    for (module, name), mask in zip(pairs, masks, strict=True):
+        size = math.prod(mask.shape)
+        custom_from_mask(module, name, final[start : start + size].reshape(tuple(mask.shape)))
+        start += size
+
+
+def _hook_of(module: Any, name: str | None) -> Any:
+    for key, (hook, _) in module.__dict__.get("_forward_pre_hooks", {}).items():
+        if isinstance(hook, BasePruningMethod) and name in (None, hook._tensor_name):
+            return key, hook
+    return None
+
+
+def remove(module: Any, name: str) -> Any:
+    """Make a pruned parameter an ordinary one, with its zeros."""
+    found = _hook_of(module, name)
+    if found is None:
+        raise ValueError(f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed")
+    found[1].remove(module)
+    del module.__dict__["_forward_pre_hooks"][found[0]]
+    return module
+
+
+def is_pruned(module: Any) -> bool:
+    """Whether the module or one below it is pruned."""
+    return any(_hook_of(each, None) is not None for each in module.modules())

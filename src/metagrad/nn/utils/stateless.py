@@ -1,0 +1,74 @@
+"""Calling a module with other tensors in the place of its parameters and buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["functional_call"]
+
+
+def functional_call(
+    module: Any,
+    parameters_and_buffer_dicts: Any,
+    args: Any = None,
+    kwargs: dict[str, Any] | None = None,
+    *,
+    tie_weights: bool = True,
+    strict: bool = False,
+) -> Any:
+    """``module(*args, **kwargs)`` with tensors of the given names instead of the module's own, which it has back afterwards.
+
+    tie_weights: a parameter shared by two names is replaced under both. strict: every name must be given, and no other.
+
+    >>> import metagrad
+    >>> from metagrad import nn
+    >>> layer = nn.Linear(2, 1)
+    >>> given = {"weight": metagrad.ones(1, 2), "bias": metagrad.zeros(1)}
+    >>> metagrad.func.functional_call(layer, given, metagrad.tensor([1.0, 2.0]))
+    tensor([3.])
+    """
+    dicts = (
+        [parameters_and_buffer_dicts]
+        if isinstance(parameters_and_buffer_dicts, Mapping)
+        else parameters_and_buffer_dicts
+    )
+    if not isinstance(dicts, Sequence) or not all(isinstance(d, Mapping) for d in dicts):
+        raise ValueError(
+            f"expected a dictionary of tensors, or several, got {type(parameters_and_buffer_dicts).__name__}"
+        )
+    given: dict[str, Any] = {}
+    for each in dicts:
+        twice = given.keys() & each.keys()
+        if twice:
+            raise ValueError(
+                f"{sorted(twice)} appeared in multiple dictionaries; behavior of functional call is ambiguous"
+            )
+        given.update(each)
+    places = {}
+    for prefix, owner in module.named_modules(remove_duplicate=False):
+        for slots in (owner._parameters, owner._buffers):
+            for name in slots:
+                places[f"{prefix}.{name}" if prefix else name] = slots, name
+    unexpected, missing = [n for n in given if n not in places], [n for n in places if n not in given]
+    if unexpected or (strict and missing):
+        raise (RuntimeError if strict else KeyError)(
+            f"unexpected names {unexpected}, missing names {missing if strict else []}"
+        )
+    chosen = [(*places[name], value) for name, value in given.items()]
+    if tie_weights:
+        by_tensor = {id(places[name][0][places[name][1]]): value for name, value in given.items()}
+        chosen += [
+            (slots, name, by_tensor[id(slots[name])])
+            for full, (slots, name) in places.items()
+            if full not in given and slots[name] is not None and id(slots[name]) in by_tensor
+        ]
+    before = [(slots, name, slots[name]) for slots, name, _ in chosen]
+    try:
+        for slots, name, value in chosen:
+            slots[name] = value
+        arguments = () if args is None else args if isinstance(args, tuple) else (args,)
+        return module(*arguments, **(kwargs or {}))
+    finally:
+        for slots, name, value in before:
+            slots[name] = value

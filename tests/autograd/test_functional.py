@@ -1,0 +1,131 @@
+"""metagrad.autograd.functional and metagrad.func against PyTorch's."""
+
+import numpy as np
+import pytest
+import torch
+
+import metagrad
+
+A, B = np.array([0.5, -1.0, 2.0]), np.array([[1.0, 2.0, 3.0], [0.5, -0.5, 1.5]])
+
+
+def tensors(library, *arrays):
+    return tuple(library.tensor(a) for a in arrays)
+
+
+def as_arrays(x):
+    return [b for a in x for b in as_arrays(a)] if isinstance(x, (tuple, list)) else [x.detach().numpy()]
+
+
+def same(found, expected):
+    found, expected = as_arrays(found), as_arrays(expected)
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def several(x, y):
+    return (x * y).sum(1), (x**3).exp().sum() + y.mean()
+
+
+def single(x, y):
+    return ((x * y) ** 2).sum() + x.sin().prod()
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_products_and_matrices(create_graph):
+    found = []
+    for library in (metagrad, torch):
+        f = library.autograd.functional
+        x, y = tensors(library, A, B)
+        u, w = tensors(library, np.array([1.0, -2.0]), np.array(0.5))
+        options = {"create_graph": create_graph}
+        found.append([
+            f.jacobian(several, (x, y), **options), f.jacobian(lambda t: t * t.sum(), x, **options),
+            f.vjp(several, (x, y), (u, w), **options), f.jvp(several, (x, y), tensors(library, A * 2, B - 1), **options),
+            f.hessian(single, (x, y), **options), f.hessian(lambda t: (t**3).prod(), x, **options),
+            f.hvp(single, (x, y), tensors(library, A + 1, B * B), **options),
+            f.vhp(single, (x, y), tensors(library, A + 1, B), **options),
+        ])  # fmt: skip
+    same(*found)
+
+
+def test_what_does_not_depend_is_zero_or_an_error():
+    x = metagrad.tensor([1.0, 2.0])
+    f = metagrad.autograd.functional
+    assert f.jacobian(lambda t: metagrad.ones(2), x).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert f.hessian(lambda t: t.sum(), x).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    with pytest.raises(RuntimeError, match="independent"):
+        f.jacobian(lambda t: metagrad.ones(2), x, strict=True)
+    with pytest.raises(RuntimeError, match="can only be None"):
+        f.vjp(lambda t: t * 2, x)
+    with pytest.raises(RuntimeError, match="shapes"):
+        f.jvp(lambda t: t * 2, x, metagrad.ones(3))
+    with pytest.raises(RuntimeError, match="single tensor with one element"):
+        f.hessian(lambda t: t * 2, x)
+    with pytest.raises(TypeError, match="must be a tensor"):
+        f.jacobian(lambda t: t, [1.0])
+
+
+def test_a_derivative_that_is_differentiated_again():
+    grads = []
+    for library in (metagrad, torch):
+        x = library.tensor(A, requires_grad=True)
+        library.autograd.functional.jacobian(lambda t: t**3, x, create_graph=True).sum().backward()
+        grads.append(x.grad)
+    same(*grads)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_functions_of_functions():
+    found = []
+    for library in (metagrad, torch):
+        f = library.func
+        x, y = tensors(library, A, B)
+        out, pull = f.vjp(several, x, y)
+        found.append([
+            f.grad(single)(x, y), f.grad(single, argnums=(0, 1))(x, y), f.grad_and_value(single, argnums=1)(x, y),
+            f.grad(f.grad(lambda t: (t**4).sum()))(library.tensor(2.0, dtype=library.float64)),
+            f.grad(lambda t: (t.sum(), t * 2), has_aux=True)(x),
+            f.jacrev(lambda t, s: t * s, argnums=1)(x, y), f.jacfwd(lambda t: t**2)(x), f.hessian(single)(x, y),
+            out, pull(tensors(library, np.array([1.0, 2.0]), np.array(3.0))),
+            f.jvp(lambda t: t.exp(), (x,), (y[0],)),
+        ])  # fmt: skip
+    same(*found)
+
+
+def test_a_model_as_a_function_of_its_parameters():
+    layer, x = metagrad.nn.Linear(3, 2), metagrad.randn(4, 3)
+    parameters = {k: v.detach() for k, v in layer.named_parameters()}
+    grads = metagrad.func.grad(lambda p: metagrad.func.functional_call(layer, p, (x,)).square().sum())(parameters)
+    layer(x).square().sum().backward()
+    for name, p in layer.named_parameters():
+        np.testing.assert_allclose(grads[name].numpy(), p.grad.numpy(), rtol=1e-5)
+    with pytest.raises(RuntimeError, match="0-d"):
+        metagrad.func.grad(lambda t: t)(x)
+    with pytest.raises(RuntimeError, match="argnum"):
+        metagrad.func.grad(lambda t: t.sum(), argnums=3)(x)
+
+
+def test_functional_call_gives_everything_back():
+    layer = metagrad.nn.Linear(3, 2)
+    before = layer.weight
+    with pytest.raises(RuntimeError):
+        metagrad.func.functional_call(layer, {"weight": metagrad.ones(2, 5)}, (metagrad.ones(1, 3),))
+    assert layer.weight is before
+    with pytest.raises(KeyError, match="unexpected"):
+        metagrad.func.functional_call(layer, {"nothing": metagrad.ones(1)}, (metagrad.ones(1, 3),))
+    with pytest.raises(RuntimeError, match="missing"):
+        metagrad.func.functional_call(layer, {"bias": metagrad.ones(2)}, (metagrad.ones(1, 3),), strict=True)
+    with pytest.raises(ValueError, match="multiple"):
+        metagrad.func.functional_call(
+            layer, ({"bias": metagrad.ones(2)}, {"bias": metagrad.ones(2)}), (metagrad.ones(1, 3),)
+        )
+
+
+def test_tied_weights_are_replaced_together():
+    model = metagrad.nn.Sequential(metagrad.nn.Linear(2, 2, bias=False), metagrad.nn.Linear(2, 2, bias=False))
+    model[1].weight = model[0].weight
+    x = metagrad.ones(1, 2)
+    assert metagrad.func.functional_call(model, {"0.weight": metagrad.eye(2) * 2}, (x,)).tolist() == [[4.0, 4.0]]
