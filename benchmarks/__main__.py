@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import convolution, ladder, optimizers, overhead, programs, recurrent, transformer
+from benchmarks import convolution, ladder, optimizers, overhead, programs, recurrent, tagger, transformer
 
 
 def main():
@@ -15,6 +15,9 @@ def main():
     overhead.add_to(names.add_parser("overhead", help="small ops, forward and backward, op by op"))
     optimizers.add_to(names.add_parser("optimizers", help="a step of every optimizer, large and small parameters"))
     programs.add_to(names.add_parser("programs", help="training steps of whole programs"))
+    tagger.add_to(
+        names.add_parser("tagger", help="what each part of the tagger is worth; how fast it tags; under load")
+    )
     options = parser.parse_args()
     options.run(options)
 

@@ -8,15 +8,15 @@ import pytest
 
 import metagrad
 from metagrad.serialization import load_file, save_file
-from metagrad.tagger.batches import NO_TAG, batches, collate, encode, forget_words, shuffled_batches
-from metagrad.tagger.commands import evaluate_tagger, new_tagger
+from metagrad.tagger.batches import by_length, collate, encode, shuffled
 from metagrad.tagger.corpora import load_corpus
+from metagrad.tagger.learning import evaluate, learn, new_model
 from metagrad.tagger.metrics import score
 from metagrad.tagger.model import Network, Settings
 from metagrad.tagger.splits import Split, split
-from metagrad.tagger.tagging import ModelFileError, Tagger
+from metagrad.tagger.tagging import Model, ModelFileError
 from metagrad.tagger.training import Recipe, Trainer, predict
-from metagrad.tagger.vocabulary import PADDING, UNKNOWN, Lexicon, Vocabulary, shape
+from metagrad.tagger.vocabulary import UNKNOWN, Lexicon, Vocabulary, shape
 
 SMALL = Settings(hidden=8, embedding=8)
 
@@ -32,11 +32,7 @@ def silent(batches, count, title):
 
 
 def trained(parts, recipe, settings=SMALL, progress=silent):
-    tagger = new_tagger(parts, settings, recipe, {"corpus": "sample"})
-    trainer = Trainer(tagger.network, recipe)
-    train, dev = (encode(part, tagger.lexicon, tagger.tags) for part in (parts.train, parts.dev))
-    trainer.fit(train, dev, progress, lambda epoch, is_best: None)
-    return tagger, trainer
+    return learn(parts, settings, recipe, {"corpus": "sample"}, progress=progress)
 
 
 def state(tagger):
@@ -47,7 +43,7 @@ def state(tagger):
 
 
 def test_vocabularies_come_from_the_training_words_alone(parts):
-    tagger = new_tagger(parts, SMALL, Recipe(), {})
+    tagger = new_model(parts, SMALL, Recipe(), {})
     known = {word for sentence in parts.train for word, _ in sentence}
     assert set(tagger.lexicon.vocabularies["word"].entries) == known
     assert set(tagger.tags) == {tag for sentence in parts.train for _, tag in sentence}
@@ -60,7 +56,7 @@ def test_numbers_do_not_depend_on_the_order_of_the_words():
     with pytest.raises(ValueError, match="distinct"):
         Vocabulary(["a", "a"])
     with pytest.raises(ValueError, match="descriptions"):
-        Lexicon({"colour": Vocabulary([])})
+        Lexicon({"colour": Vocabulary([])}, Vocabulary([]))
 
 
 @pytest.mark.parametrize(
@@ -73,42 +69,45 @@ def test_shapes(word, expected):
 # ------------------------------------------------ batches
 
 
-def test_batches_hold_every_sentence_once_and_padding_counts_for_nothing(parts):
-    tagger = new_tagger(parts, SMALL, Recipe(), {})
+def test_batches_hold_every_sentence_once(parts):
+    tagger = new_model(parts, SMALL, Recipe(), {})
     encoded = encode(parts.train, tagger.lexicon, tagger.tags)
-    for made in (list(batches(encoded, 7)), list(shuffled_batches(encoded, 7))):
+    for made in (list(by_length(encoded, 7)), [collate(encoded, places) for places in shuffled(encoded, 7)]):
         assert sorted(place for b in made for place in b.places) == list(range(len(encoded)))
         for b in made:
-            for row, place in enumerate(b.places):
-                n = len(encoded[place].tags)
-                assert (b.words.array[row, :n] == encoded[place].words).all()
-                assert (b.words.array[row, n:] == PADDING).all() and (b.tags.array[row, n:] == NO_TAG).all()
+            features = b.features.array[b.which.array]
+            for (place, tags), (_, described) in zip(b.sentences(b.tags.array), b.sentences(features), strict=True):
+                assert (tags == encoded.tags[place]).all()
+                assert described.tolist() == [tagger.lexicon.describe(word) for word, _ in parts.train[place]]
+            assert len(np.unique(b.features.array, axis=0)) <= len(b.features)
 
 
-def test_padding_changes_no_score(parts):
-    metagrad.manual_seed(0)
-    tagger = new_tagger(parts, Settings(cell="gru", layers=2, hidden=8, embedding=8), Recipe(), {})
+@pytest.mark.parametrize("extra", [{}, {"letters": "convolution"}, {"letters": "gru", "shortcut": True}, {"crf": True}])
+def test_neighbours_in_the_batch_change_no_score(parts, extra):
+    settings = Settings(cell="gru", layers=2, hidden=8, embedding=8, **extra)
+    tagger = new_model(parts, settings, Recipe(), {})
     encoded = encode(parts.train[:5], tagger.lexicon, tagger.tags)
     tagger.network.eval()
     together = collate(encoded, range(5))
-    scores = tagger.network(together.words, together.lengths).detach().numpy()
-    for i, sentence in enumerate(encoded):
-        alone = collate(encoded, [i])
-        expected = tagger.network(alone.words, alone.lengths).detach().numpy()[0]
-        np.testing.assert_allclose(scores[i, : len(sentence.tags)], expected, rtol=1e-4, atol=1e-5)
+    scores = dict(together.sentences(tagger.network(together).detach().numpy()[0]))
+    for i in range(5):
+        expected = tagger.network(collate(encoded, [i])).detach().numpy()[0]
+        np.testing.assert_allclose(scores[i], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_forgotten_words_keep_their_spelling(parts):
     metagrad.manual_seed(0)
-    tagger = new_tagger(parts, SMALL, Recipe(), {})
-    batch = collate(encode(parts.train[:20], tagger.lexicon, tagger.tags), range(20))
-    changed = forget_words(batch, 0.5)
-    before, after = batch.words.array, changed.words.array
-    forgotten = (after[..., 0] == UNKNOWN) & (before[..., 0] != UNKNOWN)
-    real = before[..., 0] != PADDING
-    assert 0.4 < forgotten[real].mean() < 0.6 and not forgotten[~real].any()
-    assert (before[..., 2:] == after[..., 2:]).all() and (before[~real] == after[~real]).all()
-    assert forget_words(batch, 0.0) is batch
+    tagger = new_model(parts, SMALL, Recipe(), {})
+    encoded = encode(parts.train[:20], tagger.lexicon, tagger.tags)
+    whole, changed = collate(encoded, range(20)), collate(encoded, range(20), word_dropout=0.5)
+    before, after = (b.features.array[b.which.array] for b in (whole, changed))
+    forgotten = after[:, 0] == UNKNOWN
+    assert 0.4 < forgotten.mean() < 0.6 and (after[forgotten, 1] == UNKNOWN).all()
+    assert (before[:, 2:] == after[:, 2:]).all() and (before[~forgotten] == after[~forgotten]).all()
+    letters = collate(encoded, range(20), letter_dropout=0.3).letters.array
+    lost = (letters == UNKNOWN) & (whole.letters.array > 0)
+    assert 0.2 < lost.sum() / (whole.letters.array > 0).sum() < 0.4
+    assert ((letters == whole.letters.array) | lost).all()
 
 
 # ------------------------------------------------ training
@@ -120,7 +119,7 @@ def test_every_cell_learns_the_training_part(parts, cell):
     tagger, trainer = trained(parts, recipe, Settings(cell, hidden=16, embedding=16, dropout=0.0))
     losses = [e.train_loss for e in trainer.history]
     assert losses[-1] < 0.3 * losses[0]
-    assert evaluate_tagger(tagger, parts.train).overall.value > 0.9
+    assert evaluate(tagger, parts.train)[0].overall.value > 0.9
 
 
 def test_the_same_seed_gives_the_same_model_to_the_bit(parts):
@@ -183,7 +182,7 @@ def test_bad_settings_are_refused(make):
 
 def test_unknown_tags_of_the_test_part_count_as_wrong(parts):
     tagger, _ = trained(parts, Recipe(epochs=1))
-    scores = evaluate_tagger(tagger, [[("the", "NO-SUCH-TAG"), ("dog", "NN")]])
+    scores, _ = evaluate(tagger, [[("the", "NO-SUCH-TAG"), ("dog", "NN")]])
     assert scores.overall.total == 2 and [a for (a, p) in scores.pairs if a == p] in ([], ["NN"])
 
 
@@ -191,8 +190,9 @@ def test_prediction_does_not_depend_on_the_batch(parts):
     tagger, _ = trained(parts, Recipe(epochs=2))
     encoded = encode(parts.test, tagger.lexicon, tagger.tags)
     together, _ = predict(tagger.network, encoded)
-    for whole, sentence in zip(together, encoded, strict=True):
-        assert (predict(tagger.network, [sentence])[0][0] == whole).all()
+    for whole, sentence in zip(together, parts.test, strict=True):
+        alone = encode([sentence], tagger.lexicon, tagger.tags)
+        assert (predict(tagger.network, alone)[0][0] == whole).all()
 
 
 # ------------------------------------------------ metrics
@@ -232,7 +232,7 @@ def saved(parts, tmp_path_factory):
 
 def test_a_saved_tagger_tags_as_before(saved, parts):
     tagger, path = saved
-    again = Tagger.load(path)
+    again = Model.load(path)
     sentences = [[word for word, _ in s] for s in parts.test]
     assert list(again.tag_all(sentences)) == list(tagger.tag_all(sentences))
     assert again.settings == tagger.settings and again.about == tagger.about and again.tags == tagger.tags
@@ -243,32 +243,32 @@ def test_every_truncation_is_refused(saved, tmp_path):
     for size in {0, 1, 7, 8, 9, 100, len(data) // 2, len(data) - 1}:
         (tmp_path / "cut").write_bytes(data[:size])
         with pytest.raises(ValueError, match="cut"):
-            Tagger.load(tmp_path / "cut")
+            Model.load(tmp_path / "cut")
 
 
 def test_foreign_and_newer_files_are_refused(saved, tmp_path):
     path = tmp_path / "x.safetensors"
     save_file({"a": metagrad.zeros(2)}, path)
     with pytest.raises(ModelFileError, match="not a metagrad tagger"):
-        Tagger.load(path)
+        Model.load(path)
     from metagrad.serialization import read_metadata
 
     tensors, metadata = load_file(saved[1]), read_metadata(saved[1])
     save_file(tensors, path, {**metadata, "version": "99"})
     with pytest.raises(ModelFileError, match="update metagrad"):
-        Tagger.load(path)
+        Model.load(path)
     for broken in ({"tagger": "not json"}, {"tagger": "{}"}, {"tagger": "[]"}):
         save_file(tensors, path, {**metadata, **broken})
         with pytest.raises(ModelFileError, match="damaged"):
-            Tagger.load(path)
+            Model.load(path)
     save_file(dict(list(tensors.items())[1:]), path, metadata)
     with pytest.raises(ModelFileError, match="damaged"):
-        Tagger.load(path)
+        Model.load(path)
     path.write_text("dear diary")
     with pytest.raises(ValueError, match="safetensors"):
-        Tagger.load(path)
+        Model.load(path)
     with pytest.raises(FileNotFoundError, match="metagrad tag train"):
-        Tagger.load(tmp_path / "nothing")
+        Model.load(tmp_path / "nothing")
 
 
 def test_a_failed_save_leaves_the_old_file(saved, tmp_path, monkeypatch):
@@ -291,14 +291,18 @@ def test_tagging_takes_text_without_end(saved):
 
 def test_traces_are_never_predicted():
     tags = ["-NONE-", "NN"]
-    tagger = Tagger.new(SMALL, Lexicon.of(["dog"], ["word"]), tags)
+    tagger = Model.new(SMALL, Lexicon.of(["dog"], ["word"]), tags)
     with metagrad.no_grad():
-        tagger.network.scores.bias[0] = 100.0
-    assert [t.tag for t in tagger.tag(["dog", "*-1"])] == ["NN", "NN"]
+        tagger.network.members[0].scorer.bias[0] = 100.0
+    assert [t.tag for t in next(tagger.tag_all([["dog", "*-1"]]))] == ["NN", "NN"]
 
 
 def test_network_shapes():
-    network = Network(Settings(layers=2, hidden=6, embedding=8, bidirectional=False), [10, 7], 5)
-    assert [e.embedding_dim for e in network.embeddings] == [8, 2]
-    out = network(metagrad.ones(2, 3, 2, dtype=metagrad.int64), metagrad.tensor([3, 1]))
-    assert out.shape == (2, 3, 5)
+    settings = Settings(layers=2, hidden=6, embedding=8, bidirectional=False, letters="convolution", letter_features=4)
+    lexicon = Lexicon.of(["the", "dog"], ["word", "shape"])
+    network = Network(settings, lexicon.sizes, len(lexicon.alphabet), 5)
+    assert [e.embedding_dim for e in network.members[0].words.embeddings] == [8, 2] and network.members[
+        0
+    ].words.features == 14
+    batch = collate(encode([[("the", "?")] * 3, [("dog", "?")]], lexicon, []), [0, 1])
+    assert network(batch).shape == (1, 4, 5) and len(batch.features) == 2

@@ -15,8 +15,10 @@ from metagrad.nn import functional, init, utils
 from metagrad.nn.modules.activation import *
 from metagrad.nn.modules.attention import *
 from metagrad.nn.modules.batchnorm import *
+from metagrad.nn.modules.characters import *
 from metagrad.nn.modules.container import *
 from metagrad.nn.modules.conv import *
+from metagrad.nn.modules.crf import *
 from metagrad.nn.modules.distance import *
 from metagrad.nn.modules.dropout import *
 from metagrad.nn.modules.flatten import *
@@ -32,6 +34,7 @@ from metagrad.nn.modules.padding import *
 from metagrad.nn.modules.pooling import *
 from metagrad.nn.modules.rnn import *
 from metagrad.nn.modules.rnn_cells import *
+from metagrad.nn.modules.sequence_dropout import *
 from metagrad.nn.modules.sparse import *
 from metagrad.nn.modules.transformer import *
 from metagrad.nn.modules.upsampling import *

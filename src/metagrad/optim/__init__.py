@@ -19,6 +19,7 @@
 ``adafactor.py``      Adafactor: Adam in little memory
 ``muon.py``           Muon: orthogonal steps for matrices
 ``lbfgs.py``          LBFGS, and ``line_search.py``, how far it goes
+``averaging.py``      ExponentialAverage: a running average of the weights
 ``lr_scheduler/``     schedules for the learning rate
 ``swa_utils.py``      averages of models: SWA and EMA
 ====================  ====================================================================
@@ -31,6 +32,7 @@ from metagrad.optim.adagrad import Adagrad
 from metagrad.optim.adam import Adam, AdamW
 from metagrad.optim.adamax import Adamax
 from metagrad.optim.asgd import ASGD
+from metagrad.optim.averaging import ExponentialAverage
 from metagrad.optim.lbfgs import LBFGS
 from metagrad.optim.muon import Muon
 from metagrad.optim.nadam import NAdam
@@ -41,6 +43,7 @@ from metagrad.optim.rprop import Rprop
 from metagrad.optim.sgd import SGD
 
 __all__ = [
-    "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon", "NAdam", "Optimizer",
+    "ASGD", "LBFGS", "SGD",
+    "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ExponentialAverage", "Muon", "NAdam", "Optimizer",
     "RAdam", "RMSprop", "Rprop", "lr_scheduler", "swa_utils",
 ]  # fmt: skip

@@ -1,16 +1,44 @@
 """The application: a part-of-speech tagger, from tagged text to a model file and back to tagged text.
 
-==================  =========================================================
-``corpora/``        tagged sentences: the treebank, files, the sample
-``splits.py``       training, held-out and test part
-``tokenize.py``     raw text into sentences and words
-``vocabulary.py``   numbers for words and for how they are spelled
-``batches.py``      padded arrays
-``model.py``        the network
-``training.py``     the training loop
-``metrics.py``      accuracy, precision, recall, confusion
-``report.py``       the report: text, JSON, pictures
-``tagging.py``      a trained tagger, its file, and tagging with it
-``commands.py``     ``metagrad tag train | evaluate | predict``
-==================  =========================================================
+>>> from metagrad.tagger import Tagger
+>>> tagger = Tagger.train([[("a", "DT"), ("dog", "NN")]] * 9, epochs=40, hidden=8, embedding=8, dropout=0.0)
+>>> tagger.tag(["a", "dog"])
+[('a', 'DT'), ('dog', 'NN')]
+
+===================  =========================================================
+``corpora/``         tagged sentences: the treebank, files, the sample
+``splits.py``        training, held-out and test part
+``tokenize.py``      raw text into sentences and words
+``vocabulary.py``    numbers for words and for how they are spelled
+``batches.py``       packed arrays
+``model.py``         the network
+``training.py``      the training loop
+``presets.py``       article, fast, best
+``learning.py``      from sentences to a trained model
+``checkpoints.py``   an unfinished training as a file
+``tagging.py``       a trained tagger, its file, and tagging with it
+``vectors.py``       word vectors learned elsewhere
+``conllu.py``        CoNLL-U with all that belongs to it
+``serve/``           tagging over HTTP
+``commands/``        ``metagrad tag train | evaluate | predict | serve``
+``metrics.py``       accuracy, precision, recall, confusion
+``comparison.py``    two models compared
+``report.py``        the report: HTML and JSON
+===================  =========================================================
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metagrad.tagger.tagging import Tagged, Tagger
+
+__all__ = ["Tagged", "Tagger"]
+
+
+def __getattr__(name: str) -> Any:
+    """``Tagger`` and ``Tagged`` are imported when they are first asked for."""
+    if name in __all__:
+        from metagrad.tagger import tagging
+
+        return getattr(tagging, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,10 +1,16 @@
-"""The training loop: epochs of small steps, a look at the held-out part after each, the best epoch kept."""
+"""The training loop: epochs of small steps, a look at the held-out part after each, the best or the last one kept.
+
+All that a training consists of can be written down after an epoch (``Trainer.state``) and taken up again (``Trainer.resume``):
+weights, the optimizer's memory, the averaged weights, the generator, the epochs so far. The order of the batches and the random
+zeros come from the generator, so what is resumed goes on exactly as it would have.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,9 +18,11 @@ import numpy as np
 
 from metagrad import nn, optim, random
 from metagrad.autograd.mode import no_grad
+from metagrad.autograd.variable import wrap
 from metagrad.nn import functional as F
-from metagrad.tagger.batches import NO_TAG, Encoded, batches, forget_words, shuffled_batches
+from metagrad.tagger.batches import NO_TAG, Batch, Encoded, by_length, collate, shuffled
 from metagrad.tagger.model import Network
+from metagrad.tensor import Tensor
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # wraps an iterable of known length, with a title
 Array = np.ndarray[Any, Any]
@@ -26,31 +34,51 @@ OPTIMIZERS: dict[str, tuple[Callable[..., optim.Optimizer], float]] = {
     "adam": (optim.Adam, 2e-3),
     "adamw": (optim.AdamW, 2e-3),
 }
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    # name: the factor of the learning rate, given the share of the training that is over
+    "constant": lambda done: 1.0,
+    "linear": lambda done: 1.0 - done,
+}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train, apart from what."""
+    """How to train, apart from what.
+
+    patience: epochs without improvement on the held-out part before it stops, the best epoch kept; with 0, or with nothing
+    held out, all epochs are trained and the last is kept, which suits a rate that falls to 0. averaging: the decay of a
+    running average of the weights, which is what is kept; 0 for none. frequency_weight: of the auxiliary loss.
+    label_smoothing: without a CRF only. steps: where the epochs would be fewer steps than that, because the corpus is small,
+    there are more epochs.
+    """
 
     optimizer: str = "adam"
     lr: float | None = None
     batch_size: int = 32
     epochs: int = 20
+    steps: int = 0
     patience: int = 4
     word_dropout: float = 0.1
+    letter_dropout: float = 0.0
+    schedule: str = "constant"
+    averaging: float = 0.0
+    frequency_weight: float = 0.1
+    label_smoothing: float = 0.0
     max_norm: float = 5.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"unknown optimizer {self.optimizer!r}: expected one of {', '.join(OPTIMIZERS)}")
-        for name in ("batch_size", "epochs", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"unknown {name} {getattr(self, name)!r}: expected one of {', '.join(known)}")
+        for name, least in (("batch_size", 1), ("epochs", 1), ("steps", 0), ("patience", 0), ("frequency_weight", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if self.lr is not None and not self.lr > 0:
             raise ValueError(f"the learning rate must be positive, got {self.lr}")
-        if not 0 <= self.word_dropout < 1:
-            raise ValueError(f"word_dropout must be at least 0 and below 1, got {self.word_dropout}")
+        for name in ("word_dropout", "letter_dropout", "averaging", "label_smoothing"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
 
     @property
     def learning_rate(self) -> float:
@@ -64,98 +92,176 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to; accuracies in [0, 1], losses in nats a word, time in seconds."""
+    """What an epoch came to; accuracies in [0, 1], losses in nats a word, time in seconds; NaN where nothing is held out."""
 
     number: int
     train_loss: float
     dev_loss: float
     dev_accuracy: float
+    rate: float
     seconds: float
 
 
 class Trainer:
-    """Trains a network on encoded sentences; ``history`` has the finished epochs, and the network ends as its best one."""
+    """Trains a network on encoded sentences; ``history`` has the finished epochs; the network ends as the one that is kept."""
 
     def __init__(self, network: Network, recipe: Recipe) -> None:
         self.network, self.recipe = network, recipe
         make, _ = OPTIMIZERS[recipe.optimizer]
-        self.optimizer = make(network.parameters(), lr=recipe.learning_rate)
+        self.parameters = list(network.parameters())
+        self.members = [list(member.parameters()) for member in network.members]
+        self.optimizer = make(self.parameters, lr=recipe.learning_rate)
+        self.average = optim.ExponentialAverage(self.parameters, recipe.averaging) if recipe.averaging else None
         self.history: list[Epoch] = []
         self.best: Epoch | None = None
         self.interrupted = False
-        self._best_state: dict[str, Array] = {}
+        self.kept: dict[str, Array] = {}  # the weights to be kept, as things stand
+        random.manual_seed(recipe.seed)
+        self._generator = random.get_rng_state()
 
-    def step(self, batch: Any) -> float:
-        """One step downhill; returns the loss, the mean over the batch's words."""
-        batch = forget_words(batch, self.recipe.word_dropout)
+    # ------------------------------------------------ steps and epochs
+
+    def step(self, batches: Sequence[Batch]) -> float:
+        """One step downhill, each member from its own batch; returns the loss, the mean over words and members."""
         self.optimizer.zero_grad()
-        scores = self.network(batch.words, batch.lengths)
-        loss = F.cross_entropy(scores.flatten(0, 1), batch.tags.flatten(), ignore_index=NO_TAG)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.max_norm)
+        value = 0.0
+        for member, batch in zip(self.network.members, batches, strict=True):
+            loss, extra = member.losses(batch, self.recipe.label_smoothing)
+            value += float(loss.item()) / len(batches)
+            whole = loss if extra is None else loss + self.recipe.frequency_weight * extra
+            whole.backward()
+        for parameters in self.members:
+            nn.utils.clip_grad_norm_(parameters, self.recipe.max_norm)
         self.optimizer.step()
-        return float(loss.item())
+        if self.average is not None:
+            self.average.update()
+        return value
 
-    def _epoch(self, train: list[Encoded], dev: list[Encoded], number: int, progress: Progress) -> Epoch:
-        started = time.perf_counter()
+    def _epoch(self, train: Encoded, dev: Encoded, number: int, progress: Progress) -> Epoch:
+        started, recipe = time.perf_counter(), self.recipe
         self.network.train()
-        total = words = 0.0
-        count = math.ceil(len(train) / self.recipe.batch_size)
-        for batch in progress(shuffled_batches(train, self.recipe.batch_size), count, f"epoch {number}"):
-            size = float(batch.lengths.sum().item())
-            total, words = total + self.step(batch) * size, words + size
+        total = words = rate = 0.0
+        chunks = shuffled(train, recipe.batch_size)
+        for i, places in enumerate(progress(chunks, len(chunks), f"epoch {number}")):
+            done = (number - 1 + i / len(chunks)) / self._epochs(train)
+            rate = recipe.learning_rate * SCHEDULES[recipe.schedule](done)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            batches = [collate(train, places, recipe.word_dropout, recipe.letter_dropout) for _ in self.members]
+            size = len(batches[0].tags)
+            total, words = total + self.step(batches) * size, words + size
             if not math.isfinite(total):
                 raise FloatingPointError(
-                    f"the loss became {total} in epoch {number}: lower the learning rate (it is {self.recipe.learning_rate})"
+                    f"the loss became {total} in epoch {number}: lower the learning rate (it is {recipe.learning_rate})"
                 )
-        loss, accuracy = self.evaluate(dev)
-        return Epoch(number, total / max(words, 1), loss, accuracy, time.perf_counter() - started)
+        loss, accuracy = self.evaluate(dev) if len(dev) else (math.nan, math.nan)
+        return Epoch(number, total / max(words, 1), loss, accuracy, rate, time.perf_counter() - started)
 
     def fit(
-        self, train: list[Encoded], dev: list[Encoded], progress: Progress, report: Callable[[Epoch, bool], None]
+        self,
+        train: Encoded,
+        dev: Encoded,
+        progress: Progress,
+        report: Callable[[Epoch, bool], None],
+        checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
         """Train until the epochs are over, the dev accuracy has not risen for ``patience`` epochs, or Ctrl-C.
 
-        ``report(epoch, is_best)`` is called after every epoch. If no epoch was finished, the network stays untrained and
-        ``best`` is None.
+        ``report(epoch, is_kept)`` is called after every epoch, and then ``checkpoint()``. If no epoch was finished, the
+        network stays untrained and ``best`` is None.
         """
-        random.manual_seed(self.recipe.seed)
+        random.set_rng_state(self._generator)
+        choose = bool(self.recipe.patience and len(dev))
         try:
-            for number in range(1, self.recipe.epochs + 1):
-                epoch = self._epoch(train, dev, number, progress)
+            while len(self.history) < self._epochs(train) and not self._has_stalled(choose):
+                epoch = self._epoch(train, dev, len(self.history) + 1, progress)
                 self.history.append(epoch)
-                is_best = self.best is None or epoch.dev_accuracy > self.best.dev_accuracy
+                is_best = not choose or self.best is None or epoch.dev_accuracy > self.best.dev_accuracy
                 if is_best:
-                    self.best = epoch
-                    self._best_state = {name: t.array.copy() for name, t in self.network.state_dict().items()}
+                    self.best, self.kept = epoch, self._present()
+                self._generator = random.get_rng_state()
                 report(epoch, is_best)
-                if number - (self.best or epoch).number >= self.recipe.patience:
-                    break
+                checkpoint()
         except KeyboardInterrupt:
             self.interrupted = True
-        if self._best_state:
-            self.network.load_state_dict(self._best_state)
+        if self.kept:
+            self.network.load_state_dict({name: wrap(a) for name, a in self.kept.items()})
 
-    def evaluate(self, sentences: list[Encoded]) -> tuple[float, float]:
-        """(loss, accuracy) over all words of these sentences."""
-        predicted, loss = predict(self.network, sentences)
-        right = sum(int((p == s.tags).sum()) for p, s in zip(predicted, sentences, strict=True))
-        return loss, right / max(1, sum(len(s.tags) for s in sentences))
+    def _epochs(self, train: Encoded) -> int:
+        steps_an_epoch = max(1, math.ceil(len(train) / self.recipe.batch_size))
+        return max(self.recipe.epochs, math.ceil(self.recipe.steps / steps_an_epoch))
+
+    def _has_stalled(self, choose: bool) -> bool:
+        return choose and self.best is not None and len(self.history) - self.best.number >= self.recipe.patience
+
+    def _present(self) -> dict[str, Array]:
+        """A copy of the weights as they would be kept now: averaged, if they are to be."""
+        with self._averaged():
+            return {name: t.array.copy() for name, t in self.network.state_dict().items()}
+
+    def _averaged(self) -> Any:
+        return nullcontext() if self.average is None else self.average.in_place()
+
+    def evaluate(self, sentences: Encoded) -> tuple[float, float]:
+        """(loss, accuracy) over all words of these sentences, with the averaged weights if there are any."""
+        with self._averaged():
+            predicted, loss = predict(self.network, sentences)
+        right = sum(int((p == tags).sum()) for p, tags in zip(predicted, sentences.tags, strict=True))
+        return loss, right / max(1, sum(map(len, sentences.tags)))
+
+    # ------------------------------------------------ writing down, taking up
+
+    def state(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """All of the training after the last finished epoch: arrays, and what JSON can hold."""
+        arrays = {f"weights/{name}": t.array for name, t in self.network.state_dict().items()}
+        arrays |= {f"kept/{name}": a for name, a in self.kept.items()}
+        for number, values in self.optimizer.state_dict()["state"].items():
+            arrays |= {f"optimizer/{number}/{name}": t.array for name, t in values.items() if t is not None}
+        if self.average is not None:
+            arrays |= {f"average/{i}": a for i, a in enumerate(self.average.arrays)}
+        arrays["generator"] = self._generator.array
+        numbers = {
+            "history": [vars(epoch) for epoch in self.history],
+            "best": self.best.number if self.best else None,
+            "updates": self.average.updates if self.average else 0,
+        }
+        return arrays, numbers
+
+    def resume(self, arrays: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Take up a training where ``state`` wrote it down; the network and the recipe must be the same."""
+        parts: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in arrays.items():
+            kind, _, rest = name.partition("/")
+            parts.setdefault(kind, {})[rest] = tensor
+        self.network.load_state_dict(parts["weights"])
+        self.kept = {name: t.array for name, t in parts["kept"].items()}
+        memory: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts.get("optimizer", {}).items():
+            number, _, entry = name.partition("/")
+            memory.setdefault(int(number), {})[entry] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": memory, "param_groups": groups})
+        if self.average is not None:
+            self.average.arrays = [parts["average"][str(i)].array for i in range(len(self.parameters))]
+            self.average.updates = numbers["updates"]
+        self._generator = parts["generator"][""]
+        self.history = [Epoch(**epoch) for epoch in numbers["history"]]
+        self.best = self.history[numbers["best"] - 1]
 
 
 @no_grad()
-def predict(network: Network, sentences: list[Encoded]) -> tuple[list[Array], float]:
-    """The best tag's number for each word of each sentence, and the mean loss over the words with a known tag."""
+def predict(network: Network, sentences: Encoded) -> tuple[list[Array], float]:
+    """The best tag's number for each word of each sentence, and the mean loss −ln p over the words with a known tag."""
     network.eval()
     found: list[Array] = [np.zeros(0, np.int64)] * len(sentences)
     total = words = 0.0
-    for batch in batches(sentences, 64):
-        scores = network(batch.words, batch.lengths)
+    for batch in by_length(sentences, 64):
+        scores = network(batch)
         known = float((batch.tags.array != NO_TAG).sum())
         if known:
-            loss = F.cross_entropy(scores.flatten(0, 1), batch.tags.flatten(), ignore_index=NO_TAG, reduction="sum")
+            log_p = network.log_probabilities(scores, batch)
+            loss = F.nll_loss(log_p, batch.tags, ignore_index=NO_TAG, reduction="sum")
             total, words = total + float(loss.item()), words + known
-        best = scores.argmax(-1).numpy()
-        for row, (place, length) in enumerate(zip(batch.places, batch.lengths.tolist(), strict=True)):
-            found[place] = best[row, :length]
+        for place, tags in batch.sentences(network.best(scores, batch)):
+            found[place] = tags
     return found, total / max(words, 1)

@@ -55,70 +55,100 @@ def shape(word: str) -> str:
     return re.sub(r"(.)\1{2,}", r"\1\1", kinds)
 
 
-def _lower(word: str) -> str:
-    return word.lower()
+def lower(word: str) -> str:
+    """A word in lower case with every digit as 0: the form that words of one kind share.
 
-
-def _first_two(word: str) -> str:
-    return word[:2].lower()
-
-
-def _last_two(word: str) -> str:
-    return word[-2:].lower()
-
-
-def _last_three(word: str) -> str:
-    return word[-3:].lower()
+    >>> lower("Dickens"), lower("1,987")
+    ('dickens', '0,000')
+    """
+    return _DIGIT.sub("0", word.lower())
 
 
 def _itself(word: str) -> str:
     return word
 
 
+def _first(count: int) -> Callable[[str], str]:
+    return lambda word: lower(word[:count])
+
+
+def _last(count: int) -> Callable[[str], str]:
+    return lambda word: lower(word[-count:])
+
+
+_DIGIT = re.compile(r"\d")
+
 # name: (the description, how often it must occur in training to have a number of its own)
 DESCRIPTIONS: dict[str, tuple[Callable[[str], str], int]] = {
     "word": (_itself, 1),
-    "lower": (_lower, 2),
-    "first two letters": (_first_two, 2),
-    "last two letters": (_last_two, 2),
-    "last three letters": (_last_three, 2),
+    "lower": (lower, 1),
+    "first letter": (_first(1), 2),
+    "first two letters": (_first(2), 2),
+    "first three letters": (_first(3), 2),
+    "last letter": (_last(1), 2),
+    "last two letters": (_last(2), 2),
+    "last three letters": (_last(3), 2),
+    "last four letters": (_last(4), 2),
     "shape": (shape, 2),
 }
+IDENTITIES = ("word", "lower")  # what tells one word from another; the other descriptions are of its spelling
+
+# A word longer than this is read from both ends: its letters and its marks of beginning and end.
+LONGEST_WORD = 24
+BEGIN, END = "\x02", "\x03"
+
+
+def spelled(word: str) -> str:
+    """The letters to be read, between marks of the beginning and the end.
+
+    >>> spelled("dog")
+    '\\x02dog\\x03'
+    """
+    whole = BEGIN + word + END
+    half = LONGEST_WORD // 2
+    return whole if len(whole) <= LONGEST_WORD else whole[:half] + whole[-half:]
 
 
 class Lexicon:
-    """The vocabularies of all descriptions in use, built from the words of the training part only.
+    """The vocabularies of all descriptions in use, and the alphabet, built from the words of the training part only.
 
     >>> lexicon = Lexicon.of(["the", "dog", "the"], ["word", "shape"])
-    >>> lexicon.encode(["the", "cat"])
-    [[2, 2], [1, 2]]
+    >>> lexicon.describe("the"), lexicon.describe("cat"), lexicon.spell("he!")
+    ([2, 2], [1, 2], [2, 5, 4, 1, 3])
     """
 
-    def __init__(self, vocabularies: dict[str, Vocabulary]) -> None:
+    def __init__(self, vocabularies: dict[str, Vocabulary], alphabet: Vocabulary) -> None:
         unknown = [name for name in vocabularies if name not in DESCRIPTIONS]
         if unknown:
             raise ValueError(f"unknown word descriptions {unknown}: expected some of {list(DESCRIPTIONS)}")
-        self.vocabularies = vocabularies
+        self.vocabularies, self.alphabet = vocabularies, alphabet
+        self._columns = [(DESCRIPTIONS[name][0], v) for name, v in vocabularies.items()]
 
     @classmethod
     def of(cls, words: Sequence[str], descriptions: Iterable[str]) -> Lexicon:
         """Count the training words under every description. A description of all words alike gets at least one entry."""
         found = {}
+        rare = len(words) > 1000
         for name in descriptions:
             describe, at_least = DESCRIPTIONS[name]
-            found[name] = Vocabulary.of(map(describe, words), at_least if len(words) > 1000 else 1)
-        return cls(found)
+            found[name] = Vocabulary.of(map(describe, words), at_least if rare else 1)
+        letters = Vocabulary.of((c for word in words for c in word if c not in (BEGIN, END)), 2 if rare else 1)
+        return cls(found, Vocabulary([BEGIN, END, *letters.entries]))
 
-    def encode(self, words: Sequence[str]) -> list[list[int]]:
-        """Numbers of each word under each description: (words, descriptions)."""
-        columns = [(DESCRIPTIONS[name][0], v) for name, v in self.vocabularies.items()]
-        return [[vocabulary[describe(word)] for describe, vocabulary in columns] for word in words]
+    def describe(self, word: str) -> list[int]:
+        """The word's number under each description."""
+        return [vocabulary[describe(word)] for describe, vocabulary in self._columns]
+
+    def spell(self, word: str) -> list[int]:
+        """The numbers of its letters, with the marks of its beginning and end."""
+        alphabet = self.alphabet
+        return [alphabet[c] for c in spelled(word)]
 
     def knows(self, word: str) -> bool:
         """Whether the word itself was seen in training."""
         return word in self.vocabularies["word"]
 
     @property
-    def sizes(self) -> list[int]:
+    def sizes(self) -> dict[str, int]:
         """How many numbers each description has."""
-        return [len(v) for v in self.vocabularies.values()]
+        return {name: len(v) for name, v in self.vocabularies.items()}

@@ -14,6 +14,8 @@
 ``attention.py``    MultiheadAttention
 ``transformer.py``  Transformer, its encoder, decoder and their layers
 ``dropout.py``      Dropout
+``sequence_dropout.py``  VariationalDropout
+``characters.py``   CharacterConvolution, CharacterRecurrence
 ``flatten.py``      Flatten, Unflatten
 ``conv.py``         Conv1d, Conv2d, ConvTranspose2d …
 ``pooling.py``      MaxPool2d, AvgPool2d, AdaptiveAvgPool2d …

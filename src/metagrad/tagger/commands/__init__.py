@@ -1,0 +1,22 @@
+"""``metagrad tag train | evaluate | predict | serve``: what the options mean, and what is printed.
+
+================  =========================================================
+``options.py``    what several commands share
+``train.py``      train, go on with a training, and report on it
+``evaluate.py``   report on a model, its errors in context; compare two
+``predict.py``    tag text as it comes
+``serve.py``      answer over HTTP
+================  =========================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def add_to(commands: Any) -> None:
+    """Add the commands to a parser."""
+    from metagrad.tagger.commands import evaluate, predict, serve, train
+
+    for command in (train, evaluate, predict, serve):
+        command.add_to(commands)

@@ -1,0 +1,128 @@
+"""``metagrad tag evaluate``: report on a trained tagger, list its errors, compare it with another."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from metagrad.tagger.commands.options import CORPUS_HELP, MODEL, Help, add_file_options, load, require
+from metagrad.tagger.comparison import Comparison, by_tag, compare
+from metagrad.tagger.corpora import Corpus, Sentence
+from metagrad.tagger.learning import evaluate
+from metagrad.tagger.metrics import Scores
+from metagrad.tagger.report import summary, write_report
+from metagrad.tagger.splits import split
+from metagrad.tagger.tagging import Model
+
+AROUND = 5  # words shown on each side of an error
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to a parser."""
+    parser = commands.add_parser("evaluate", help="report on a trained tagger; compare two", formatter_class=Help)
+    parser.set_defaults(run=run)
+    parser.add_argument("--model", type=Path, default=Path(MODEL))
+    parser.add_argument("--against", type=Path, help="another model, to compare with on the same sentences")
+    parser.add_argument("--corpus", help=f"{CORPUS_HELP}; without it what the model was trained on")
+    add_file_options(parser)
+    parser.add_argument(
+        "--part", choices=("train", "dev", "test", "all"),
+        help="which part; by default the test part of the corpus the model was trained on, all of another one",
+    )  # fmt: skip
+    parser.add_argument("--errors", type=int, default=0, metavar="N", help="list the first N errors in their context")
+    parser.add_argument("--report", type=Path, help="the folder to write a report into")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def chosen_part(corpus: Corpus, name: str | None, model: Model) -> tuple[str, list[Sentence]]:
+    """The sentences to evaluate on, and which part of the corpus they are."""
+    about = model.about
+    trained_on_it = about.get("corpus") == corpus.name and about.get("sentences") == len(corpus.sentences)
+    part = name or ("test" if trained_on_it else "all")
+    if part == "all":
+        return part, corpus.sentences
+    try:
+        share = float(about.get("dev", 0.1))
+    except ValueError:
+        share = 0.0  # it was watched by another corpus
+    return part, getattr(split(corpus, dev=share), part)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print, and if asked write, a report on a trained tagger."""
+    model = Model.load(options.model)
+    other = None if options.against is None else Model.load(options.against)
+    corpus = load(options.corpus or model.about["path"], options)
+    part, sentences = chosen_part(corpus, options.part, model)
+    if not sentences:
+        raise ValueError(f"there are no sentences in the part {part!r} of {corpus.name}: choose another --part")
+    scores, found = evaluate(model, sentences)
+    details: dict[str, Any] = {
+        "corpus": corpus.name, "part": part, "model": str(options.model), "settings": model.settings.as_dict(),
+    }  # fmt: skip
+    comparison = other_scores = None
+    if other is not None:
+        other_scores, other_found = evaluate(other, sentences)
+        comparison = compare([[t for _, t in s] for s in sentences], found, other_found)
+        details["against"] = {
+            "model": str(options.against),
+            **other_scores.as_dict(),
+            "comparison": comparison.as_dict(),
+        }
+    errors = [] if not options.errors else list(errors_in_context(sentences, found, model))[: options.errors]
+    compared = ""
+    if comparison is not None and other_scores is not None:
+        compared = f"A is {options.model}, B is {options.against}\n{as_text(scores, other_scores, comparison)}"
+    title = f"{options.model} on {corpus.source}, part: {part}"
+    if options.report is not None:
+        require(["matplotlib"], "tagger")
+        write_report(options.report, scores, title, details, errors=errors, compared=compared)
+    if options.json:
+        print(json.dumps({**details, "errors": errors, **scores.as_dict()}, ensure_ascii=False))
+        return 0
+    print(f"{title}; {scores.sentences:,} sentences\n{summary(scores)}")
+    if compared:
+        print(f"\n{compared}")
+    for error in errors:
+        print(f"\n{error['place']}: {error['word']!r} is {error['actual']}, found {error['found']}"
+              f"{'' if error['known'] else ' (unknown word)'}\n    {error['context']}")  # fmt: skip
+    return 0
+
+
+def as_text(a: Scores, b: Scores, comparison: Comparison) -> str:
+    """The comparison for reading: the accuracies side by side, the tests, and the tags that differ most."""
+    names = {
+        "overall": "all tokens",
+        "known": "known words",
+        "unknown": "unknown words",
+        "whole_sentences": "whole sentences",
+    }
+    lines = [f"  {'accuracy':<18} {'A':>8} {'B':>8} {'A - B':>9}"]
+    for attribute, name in names.items():
+        x, y = getattr(a, attribute).value, getattr(b, attribute).value
+        if x is not None and y is not None:
+            lines.append(f"  {name:<18} {x:>8.4f} {y:>8.4f} {x - y:>+9.4f}")
+    lines += [str(comparison), f"  {'tag':<10} {'F1 of A':>8} {'F1 of B':>8} {'A - B':>9} {'words':>8}"]
+    for x, y in by_tag(a, b):
+        if x.right != y.right or x.predicted != y.predicted:
+            lines.append(f"  {x.tag:<10} {x.f1:>8.4f} {y.f1:>8.4f} {x.f1 - y.f1:>+9.4f} {x.actual:>8,}")
+    return "\n".join(lines)
+
+
+def errors_in_context(
+    sentences: Sequence[Sentence], found: Sequence[Sequence[str]], model: Model
+) -> Iterator[dict[str, Any]]:
+    """Every word that was tagged wrong, with the words about it; its own tag and the one found stand behind it."""
+    for number, (sentence, tags) in enumerate(zip(sentences, found, strict=True), start=1):
+        for t, ((word, actual), tag) in enumerate(zip(sentence, tags, strict=True)):
+            if tag != actual:
+                before = [w for w, _ in sentence[max(0, t - AROUND) : t]]
+                after = [w for w, _ in sentence[t + 1 : t + 1 + AROUND]]
+                yield {
+                    "place": f"sentence {number}, word {t + 1}", "word": word, "actual": actual, "found": tag,
+                    "known": model.lexicon.knows(word),
+                    "context": " ".join([*before, f"[{word}]", *after]),
+                }  # fmt: skip

@@ -1,0 +1,151 @@
+"""``metagrad tag predict``: tag text as it comes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO, TypeVar
+
+from metagrad.extras import need
+from metagrad.tagger.commands.options import MODEL, Help, add_tag_column
+from metagrad.tagger.tagging import AT_ONCE, Model, Tagged
+from metagrad.tagger.tokenize import read_chunks, tokenize_split
+
+Item = TypeVar("Item")
+
+
+def add_to(commands: Any) -> None:
+    """Add the command to a parser."""
+    tag = commands.add_parser("predict", help="tag text", formatter_class=Help)
+    tag.set_defaults(run=run)
+    tag.add_argument("text", nargs="*", help="text to tag; without it a file, or standard input")
+    tag.add_argument("--model", type=Path, default=Path(MODEL))
+    tag.add_argument("--file", type=Path, help="a text file, UTF-8; - is standard input")
+    form = tag.add_mutually_exclusive_group()
+    form.add_argument(
+        "--split", action="store_true", help="the text has one sentence a line and spaces between its tokens"
+    )
+    form.add_argument(
+        "--conllu", action="store_true",
+        help="the text is CoNLL-U, and so is the answer: all of it as it was, but for the column of the tags",
+    )  # fmt: skip
+    add_tag_column(tag, "of CoNLL-U, for the tags; by default the one the model was trained on, else XPOS")
+    tag.add_argument("--json", action="store_true", help="one JSON object a sentence, with probabilities")
+
+
+@contextmanager
+def given(options: argparse.Namespace) -> Iterator[Iterable[str]]:
+    """The text to tag, in pieces."""
+    if options.text:
+        if options.file is not None:
+            raise ValueError("give either text or --file, not both")
+        yield [text + "\n\n" for text in options.text]
+    elif options.file is None or str(options.file) == "-":
+        yield read_chunks(sys.stdin)
+    else:
+        with open(options.file, encoding="utf-8-sig") as file:
+            yield read_chunks(file)
+
+
+def import_nltk_alone() -> None:
+    """Import NLTK without SciPy and scikit-learn, which it takes up if they are installed: tokenizing does not need them, and
+    they would be most of the time a short text takes. Only this command, whose process does nothing else, does so."""
+    heavy = [name for name in ("scipy", "sklearn") if name not in sys.modules]
+    if "nltk" in sys.modules:
+        return
+    sys.modules.update(dict.fromkeys(heavy))  # type: ignore[arg-type]
+    try:
+        need("nltk.tokenize", "tagger")
+    finally:
+        for name in heavy:
+            sys.modules.pop(name, None)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Tag text as it comes, and print it."""
+    if options.conllu and options.json:
+        raise ValueError("--conllu answers in CoNLL-U: leave out --json")
+    if not options.split and not options.conllu:
+        import_nltk_alone()
+    model = Model.load(options.model)
+    with given(options) as text:
+        if options.conllu:
+            return run_conllu(text, model, options)
+        sentences = tokenize_split(text) if options.split else model.tokenize(text)
+        for some in at_hand(sentences):
+            for tagged in model.tag_all(some):
+                print_tagged(tagged, options.json, sys.stdout)
+            sys.stdout.flush()
+    return 0
+
+
+def run_conllu(text: Iterable[str], model: Model, options: argparse.Namespace) -> int:
+    """Fill in a column of CoNLL-U."""
+    from metagrad.tagger.conllu import read_documents
+
+    column = options.tag_column or model.about.get("tag_column") or "XPOS"
+    for some in at_hand(read_documents(text, str(options.file or "standard input"))):
+        found = model.tag_all([sentence.words for sentence in some])
+        for sentence, tagged in zip(some, found, strict=True):
+            sys.stdout.write(sentence.with_tags([t.tag for t in tagged], column))
+        sys.stdout.flush()
+    return 0
+
+
+def at_hand(items: Iterable[Item], most: int = AT_ONCE) -> Iterator[Sequence[Item]]:
+    """Items as they come, all that have come since the last time together: one by one to someone who types, and many from a
+    pipe, which are tagged much faster together. A thread reads ahead, no further than twice ``most``."""
+    waiting: queue.Queue[tuple[bool, Any]] = queue.Queue(2 * most)
+    stopped = threading.Event()
+
+    def put(is_item: bool, value: Any) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put((is_item, value), timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def read() -> None:
+        try:
+            for item in items:
+                if not put(True, item):
+                    return
+        except BaseException as error:  # raised where the items are used
+            put(False, error)
+        else:
+            put(False, None)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while True:
+            some, (is_item, value) = [], waiting.get()
+            while is_item:
+                some.append(value)
+                if len(some) == most or waiting.empty():
+                    break
+                is_item, value = waiting.get()
+            if some:
+                yield some
+            if not is_item:
+                if value is not None:
+                    raise value
+                return
+    finally:
+        stopped.set()
+
+
+def print_tagged(tagged: list[Tagged], as_json: bool, out: TextIO) -> None:
+    """One line for a sentence."""
+    if as_json:
+        tokens = [{"word": t.word, "tag": t.tag, "probability": round(t.probability, 6)} for t in tagged]
+        print(json.dumps({"tokens": tokens}, ensure_ascii=False), file=out)
+    else:
+        print(" ".join(f"{t.word}/{t.tag}" for t in tagged), file=out)

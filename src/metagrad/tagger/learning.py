@@ -1,0 +1,84 @@
+"""From sentences to a trained model: vocabularies, network, training, and where asked a checkpoint after every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from metagrad import random
+from metagrad.tagger import checkpoints
+from metagrad.tagger.batches import encode
+from metagrad.tagger.corpora import Sentence
+from metagrad.tagger.metrics import Scores, score
+from metagrad.tagger.model import Settings
+from metagrad.tagger.splits import Split
+from metagrad.tagger.tagging import Model
+from metagrad.tagger.training import Epoch, Progress, Recipe, Trainer, predict
+from metagrad.tagger.vectors import put_in, read_vectors, with_words
+from metagrad.tagger.vocabulary import Lexicon
+
+
+def new_model(
+    parts: Split, settings: Settings, recipe: Recipe, about: dict[str, Any], vectors: Path | None = None
+) -> Model:
+    """An untrained model whose vocabularies and tags come from the training part alone, or also from a file of word vectors."""
+    random.manual_seed(recipe.seed)
+    words = [word for sentence in parts.train for word, _ in sentence]
+    tags = sorted({tag for sentence in parts.train for _, tag in sentence})
+    lexicon = Lexicon.of(words, settings.descriptions)
+    if vectors is None:
+        return Model.new(settings, lexicon, tags, about)
+    found = read_vectors(vectors)
+    model = Model.new(settings, with_words(lexicon, found), tags, about)
+    put_in(model.network, model.lexicon, found)
+    return model
+
+
+def learn(
+    parts: Split,
+    settings: Settings,
+    recipe: Recipe,
+    about: dict[str, Any],
+    *,
+    progress: Progress = lambda steps, count, title: steps,
+    report: Callable[[Epoch, bool], None] = lambda epoch, is_kept: None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    keep: Callable[[Model, Trainer], None] = lambda model, trainer: None,
+    vectors: Path | None = None,
+) -> tuple[Model, Trainer]:
+    """Train a model. With ``checkpoint`` the training is written there after every epoch, and ``resume`` goes on from it.
+
+    ``keep(model, trainer)`` is called after every epoch too; ``trainer.kept`` has the weights to be kept, as things stand.
+    """
+    if resume and checkpoint is not None:
+        model, written, numbers = checkpoints.read_checkpoint(checkpoint)
+        found = checkpoints.differences(settings, recipe, model, written)
+        if numbers["data"] != checkpoints.fingerprint(parts):
+            found.append("the sentences are others")
+        if found:
+            raise ValueError(f"{checkpoint} belongs to another training: {'; '.join(found)}")
+        trainer = Trainer(model.network, recipe)
+        checkpoints.resume(checkpoint, trainer, numbers)
+    else:
+        model = new_model(parts, settings, recipe, about, vectors)
+        trainer = Trainer(model.network, recipe)
+
+    def after_epoch() -> None:
+        if checkpoint is not None:
+            checkpoints.save_checkpoint(checkpoint, model, trainer, parts)
+        keep(model, trainer)
+
+    train, dev = (encode(part, model.lexicon, model.tags) for part in (parts.train, parts.dev))
+    trainer.fit(train, dev, progress, report, after_epoch)
+    if trainer.best is not None:
+        model.about["epoch"] = trainer.best.number
+    return model, trainer
+
+
+def evaluate(model: Model, sentences: list[Sentence]) -> tuple[Scores, list[list[str]]]:
+    """Tag sentences whose tags are known; the counts, and the tags found. Unlike in tagging text, a trace may be found."""
+    found, _ = predict(model.network, encode(sentences, model.lexicon, model.tags))
+    tags = [[model.tags[k] for k in row] for row in found]
+    return score(sentences, tags, model.lexicon.knows), tags

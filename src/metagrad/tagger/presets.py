@@ -1,0 +1,55 @@
+"""Ready-made choices of network and training: ``article``, ``fast`` and ``best``."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from metagrad.tagger.model import Settings
+from metagrad.tagger.training import Recipe
+
+# The network of the article metagrad began with: a plain recurrent network that knows a word only by its number.
+ARTICLE: dict[str, Any] = {
+    "cell": "rnn", "layers": 2, "hidden": 128, "embedding": 128, "dropout": 0.2, "spelling": False, "letters": "none",
+    "variational": False, "scale": 1.0,
+    "optimizer": "sgd", "lr": 0.1, "epochs": 10, "patience": 0, "word_dropout": 0.0, "letter_dropout": 0.0,
+    "schedule": "constant", "averaging": 0.0,
+}  # fmt: skip
+FAST: dict[str, Any] = {
+    "layers": 1, "hidden": 160, "embedding": 64, "dropout": 0.5, "letters": "convolution", "variational": True,
+    "shortcut": True, "scale": 0.1,
+    "batch_size": 16, "epochs": 8, "steps": 600, "patience": 0, "schedule": "linear", "averaging": 0.998, "label_smoothing": 0.1,
+    "word_dropout": 0.25, "letter_dropout": 0.05,
+}  # fmt: skip
+# Two networks of different kinds: their mistakes are less alike than those of two of one kind.
+BEST: dict[str, Any] = FAST | {
+    "members": 2, "shortcut": False, "epochs": 12,
+    "variants": ({"hidden": 256, "crf": True}, {"layers": 2, "scale": 0.3}),
+}  # fmt: skip
+PRESETS = {"article": ARTICLE, "fast": FAST, "best": BEST}
+
+_NETWORK = {f.name for f in fields(Settings)}
+_TRAINING = {f.name for f in fields(Recipe)}
+
+
+def settings_and_recipe(preset: str, options: dict[str, Any]) -> tuple[Settings, Recipe]:
+    """A preset's network and training, with some options put in the place of its own.
+
+    >>> settings, recipe = settings_and_recipe("best", {"layers": 1, "seed": 7})
+    >>> settings.layers, recipe.seed
+    (1, 7)
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"unknown preset {preset!r}: expected one of {', '.join(PRESETS)}")
+    unknown = options.keys() - _NETWORK - _TRAINING
+    if unknown:
+        raise TypeError(
+            f"unknown options {sorted(unknown)}: expected some of {', '.join(sorted(_NETWORK | _TRAINING))}"
+        )
+    chosen = {**PRESETS[preset], **options}
+    if "epochs" in options and "steps" not in options:
+        chosen["steps"] = 0  # so many epochs are meant, however small the corpus
+    return (
+        Settings(**{name: value for name, value in chosen.items() if name in _NETWORK}),
+        Recipe(**{name: value for name, value in chosen.items() if name in _TRAINING}),
+    )

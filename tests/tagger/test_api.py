@@ -1,0 +1,120 @@
+"""The Python class, and what several networks do together."""
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.tagger import Tagger
+from metagrad.tagger.batches import collate, encode
+from metagrad.tagger.model import Settings
+from metagrad.tagger.presets import PRESETS, settings_and_recipe
+
+SENTENCES = [[("the", "DT"), ("dog", "NN"), ("barks", "VBZ")], [("a", "DT"), ("cat", "NN"), ("sleeps", "VBZ")]] * 8
+SMALL = {"epochs": 20, "hidden": 8, "embedding": 8, "dropout": 0.0, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def tagger():
+    return Tagger.train(SENTENCES, **SMALL)
+
+
+def test_text_and_words(tagger):
+    assert tagger.tag(["the", "cat", "barks"]) == [("the", "DT"), ("cat", "NN"), ("barks", "VBZ")]
+    assert [word for word, _ in tagger.tag("The dog doesn't bark. Why?")] == [
+        "The",
+        "dog",
+        "does",
+        "n't",
+        "bark",
+        ".",
+        "Why",
+        "?",
+    ]
+    assert tagger.tag("") == tagger.tag([]) == [] and tagger.tag_many([]) == []
+    many = tagger.tag_many([["a", "dog"], [], "the cat", ["cat"]])
+    assert [[w for w, _ in s] for s in many] == [["a", "dog"], [], ["the", "cat"], ["cat"]]
+    assert many[0] == tagger.tag(["a", "dog"])
+    with pytest.raises(TypeError, match="list with a int"):
+        tagger.tag(["a", 3])
+
+
+def test_probabilities(tagger):
+    for word, tags in tagger.probabilities(["the", "dog", "unheard-of"]):
+        values = list(tags.values())
+        assert word and set(tags) == {"DT", "NN", "VBZ"} and values == sorted(values, reverse=True)
+        assert sum(values) == pytest.approx(1, abs=1e-5)
+
+
+def test_save_and_load(tagger, tmp_path):
+    tagger.save(tmp_path / "m")
+    again = Tagger.load(str(tmp_path / "m"))
+    assert again.probabilities(["the", "dog"]) == tagger.probabilities(["the", "dog"])
+
+
+def test_scikit_learns_conventions(tagger):
+    X, y = [[w for w, _ in s] for s in SENTENCES], [[t for _, t in s] for s in SENTENCES]
+    estimator = Tagger("fast", **SMALL)
+    assert estimator.get_params() == {"preset": "fast", **SMALL} and estimator.fit(X, y) is estimator
+    assert estimator.predict(X) == y and estimator.score(X, y) == estimator.score(SENTENCES) == 1.0
+    assert estimator.classes_ == ["DT", "NN", "VBZ"]
+    assert estimator.set_params(hidden=4, preset="best").get_params()["hidden"] == 4
+    assert repr(Tagger("best", seed=3)) == "Tagger('best', seed=3)"
+    with pytest.raises(RuntimeError, match="not trained"):
+        Tagger().tag("a")
+    for nothing in ([], [[]]):
+        with pytest.raises(ValueError, match="none with a word"):
+            Tagger().fit(nothing)
+    with pytest.raises(ValueError, match="preset"):
+        Tagger("slow").fit(SENTENCES)
+    with pytest.raises(TypeError, match="unknown options"):
+        Tagger(hiden=3).fit(SENTENCES)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_learns(preset):
+    sizes = {"hidden": 8, "embedding": 8, "dropout": 0.1, "lr": 0.5 if preset == "article" else 0.01}
+    if preset == "best":
+        sizes["variants"] = [{"hidden": 8, "crf": True}, {"layers": 2}]
+    tagger = Tagger.train(SENTENCES, preset, epochs=40, **sizes)
+    assert tagger.score(SENTENCES) == 1.0
+    settings, recipe = settings_and_recipe(preset, {})
+    assert settings.member(0).summary in settings.summary and recipe.epochs >= 5
+
+
+def test_the_members_opinions_are_multiplied():
+    settings = {
+        "members": 2,
+        "variants": [{"crf": True}, {"layers": 2}],
+        "hidden": 6,
+        "embedding": 8,
+        "letters": "none",
+    }
+    tagger = Tagger.train(SENTENCES, epochs=2, **settings)
+    model = tagger.model
+    batch = collate(encode([[("the", ""), ("dog", "")]], model.lexicon, model.tags), [0])
+    model.network.eval()
+    with metagrad.no_grad():
+        scores = model.network(batch)
+        each = [m.log_probabilities(scores[i], batch).numpy() for i, m in enumerate(model.network.members)]
+        found = model.network.log_probabilities(scores, batch).exp().numpy()
+    product = np.exp((each[0] + each[1]) / 2)
+    np.testing.assert_allclose(found, product / product.sum(1, keepdims=True), rtol=1e-5)
+    crf, other = model.network.members
+    assert crf.crf is not None and other.crf is None and len(other.recurrent) == 2
+    with pytest.raises(ValueError, match="hidden"):
+        Settings(members=2, variants=[{"hidden": 0}])
+
+
+def test_steps_make_up_for_a_small_corpus():
+    tagger = Tagger.train(SENTENCES, steps=7, epochs=2, batch_size=4, hidden=4, embedding=4)
+    assert tagger.model.about["epoch"] == 2  # 4 steps an epoch
+    tagger = Tagger.train(SENTENCES, steps=9, epochs=2, batch_size=4, hidden=4, embedding=4)
+    assert tagger.model.about["epoch"] == 3
+
+
+def test_padded_batches_learn_too_and_read_the_same_where_nothing_is_filled_up():
+    tagger = Tagger.train(SENTENCES, **SMALL, padded=True)
+    assert tagger.score(SENTENCES) == 1.0
+    packed = Tagger.train(SENTENCES, **SMALL)  # every sentence has three words
+    for a, b in zip(tagger.probabilities(["a", "dog"]), packed.probabilities(["a", "dog"])):
+        assert a[0] == b[0] and a[1] == pytest.approx(b[1], abs=1e-3)

@@ -1,0 +1,156 @@
+"""The service: answers, limits, batches, and the page in a browser where there is one."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from metagrad.tagger.serve.batching import Batcher, Overloaded
+from metagrad.tagger.tagging import Tagger
+
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+
+SENTENCES = [[("the", "DT"), ("dog", "NN"), ("barks", "VBZ")], [("a", "DT"), ("cat", "NN"), ("sleeps", "VBZ")]] * 8
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    tagger = Tagger.train(SENTENCES, epochs=20, hidden=8, embedding=8, dropout=0.0)
+    file = tmp_path_factory.mktemp("serve") / "m.st"
+    tagger.save(file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def address(path):
+    command = [sys.executable, "-m", "metagrad", "tag", "serve", "--model", str(path), "--port", "0", "--max-bytes", "5000",
+               "--max-words", "100"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        yield server.stdout.readline().split(" at ")[1].split()[0]
+        server.terminate()
+        server.wait(20)
+
+
+def ask(address, body, path="tag", method=None):
+    """(status, answer)."""
+    data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address + path, data, method=method), timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_text_and_split_sentences(address):
+    status, answer = ask(address, {"text": "The dog barks. A cat sleeps."})
+    sentences = json.loads(answer)["sentences"]
+    assert status == 200 and [[w["word"] for w in s] for s in sentences] == [
+        ["The", "dog", "barks", "."], ["A", "cat", "sleeps", "."]
+    ]  # fmt: skip
+    status, answer = ask(address, {"sentences": [["the", "cat"], [], ["dog"]]})
+    first, empty, last = json.loads(answer)["sentences"]
+    assert [w["tag"] for w in first] == ["DT", "NN"] and empty == [] and len(last) == 1
+    for word in first:
+        everything = [word["probability"], *(a["probability"] for a in word["alternatives"])]
+        assert sum(everything) == pytest.approx(1, abs=1e-4) and everything == sorted(everything, reverse=True)
+
+
+def test_the_answer_is_that_of_the_python_class(address, path):
+    words = ["a", "dog", "purrs"]
+    found = json.loads(ask(address, {"sentences": [words]})[1])["sentences"][0]
+    assert [(w["word"], w["tag"]) for w in found] == Tagger.load(path).tag(words)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message"),
+    [
+        (b"", 400, "empty"), (b"{", 400, "JSON"), (b"[]", 400, "expected"), (b"{}", 400, "expected"), (b"3", 400, "expected"),
+        (b"[" * 4000, 400, "JSON"), (b'{"text": "\xff"}', 400, "UTF-8"), (b"\x80\x81", 400, "UTF-8"),
+        ({"text": 3}, 400, "string"), ({"text": ""}, 400, "nothing to tag"), ({"text": " \n "}, 400, "nothing to tag"),
+        ({"sentences": []}, 400, "nothing to tag"), ({"sentences": [[]]}, 400, "nothing to tag"),
+        ({"sentences": ["a"]}, 400, "list of lists"), ({"sentences": [[1]]}, 400, "list of lists"),
+        ({"sentences": [["a", " "]]}, 400, "blank"), ({"text": "a", "sentences": [["a"]]}, 400, "expected"),
+        (b'{"text": "\\ud800"}', 400, "surrogate"), ({"text": "a " * 2400}, 413, "words"),
+        ({"text": "x" * 6000}, 413, "bytes"), ({"sentences": [["x" * 2000]]}, 413, "letters"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_tagged_gets_a_clear_answer(address, body, status, message):
+    found, answer = ask(address, body)
+    assert found == status and message in json.loads(answer)["error"]
+
+
+def test_other_addresses_and_methods(address):
+    assert ask(address, None, "tag")[0] == 405 and ask(address, None, "nothing")[0] == 404
+    status, answer = ask(address, None, "health")
+    assert status == 200 and json.loads(answer)["status"] == "ok"
+    status, page = ask(address, None, "")
+    assert status == 200 and b"<textarea" in page and b"http" not in page.replace(b"http-equiv", b"")
+
+
+def test_concurrent_requests_get_their_own_answers_in_common_batches():
+    sizes = []
+
+    def tag(sentences):
+        sizes.append(len(sentences))
+        time.sleep(0.01)
+        return [" ".join(words) for words in sentences]
+
+    async def client(batcher, number):
+        for turn in range(5):
+            asked = [[f"{number}-{turn}-{i}", "x"] for i in range(number % 3 + 1)]
+            assert await batcher.answer(asked) == [" ".join(words) for words in asked]
+
+    async def everybody():
+        batcher = Batcher(tag, together=100)
+        await asyncio.gather(*[client(batcher, number) for number in range(200)])
+        batcher.close()
+        assert batcher.requests == 1000 and batcher.words == 0 and not batcher.waiting
+
+    asyncio.run(everybody())
+    assert sum(sizes) == sum(5 * (n % 3 + 1) for n in range(200)) and len(sizes) < 100 and max(sizes) <= 50
+
+
+def test_an_error_and_an_overload_concern_those_who_asked_only():
+    def tag(sentences):
+        if ["bad"] in sentences:
+            raise RuntimeError("no")
+        return sentences
+
+    async def story():
+        batcher = Batcher(tag, together=1, most=3)
+        answers = await asyncio.gather(
+            batcher.answer([["bad"]]), batcher.answer([["good"]]), batcher.answer([["a", "b", "c", "d"]]),
+            return_exceptions=True,
+        )  # fmt: skip
+        batcher.close()
+        return answers
+
+    bad, good, much = asyncio.run(story())
+    assert str(bad) == "no" and good == [["good"]] and isinstance(much, Overloaded)
+
+
+def test_the_page_shows_tags_in_a_browser(address):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no chromium on this machine")
+    command = [
+        browser,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--virtual-time-budget=8000",
+        "--dump-dom",
+        address,
+    ]
+    page = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
+    assert page.count('class="word') >= 6 and "hsl(" in page or "rgb(" in page
+    for word in ("Time", "flies", "arrow"):
+        assert f"<b>{word}</b>" in page
