@@ -154,6 +154,15 @@ from metagrad.nn.functional.conv import (
 from metagrad.nn.functional.dropouts import alpha_dropout, feature_alpha_dropout
 from metagrad.nn.functional.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
 from metagrad.nn.functional.gates import celu, hardshrink, prelu, rrelu, threshold
+from metagrad.nn.functional.inplace import (
+    alpha_dropout_,
+    celu_,
+    dropout_,
+    feature_alpha_dropout_,
+    rrelu_,
+    selu_,
+    threshold_,
+)
 from metagrad.nn.functional.likelihood import ctc_loss, poisson_nll_loss
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits, kl_div
 from metagrad.nn.functional.margins import cosine_embedding_loss, hinge_embedding_loss, margin_ranking_loss, triplet_margin_loss

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-import torch
 
 import metagrad
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.oracle
 
 A, B = np.array([0.5, -1.0, 2.0]), np.array([[1.0, 2.0, 3.0], [0.5, -0.5, 1.5]])
 

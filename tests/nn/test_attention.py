@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 
 import metagrad
 from metagrad import nn
@@ -12,6 +11,9 @@ from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.kernels import attention as kernel
 from metagrad.nn import functional as F
 from metagrad.nn.functional.attention import Attention, plain_attention
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.oracle
 
 
 def inputs(lead, rows, keys, seed=0, dtype="float32", width=6, values=4):

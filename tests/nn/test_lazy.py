@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 
 import metagrad
 from metagrad import nn
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.oracle
 
 CASES = [
     ("LazyLinear", (4,), {}, (5, 3)), ("LazyLinear", (4,), {"bias": False}, (3,)),

@@ -4,11 +4,13 @@ import copy
 
 import numpy as np
 import pytest
-import torch
 
 import metagrad
 from metagrad import nn
 from metagrad.nn.utils import parametrizations, parametrize
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.oracle
 
 
 def pair(make):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import Any
 
 from metagrad import dtypes
@@ -71,3 +72,21 @@ class Conversions(Variable):
     def imag(self) -> Any:
         """The imaginary part of each element of a complex tensor."""
         return complexes.imag(self)  # type: ignore[arg-type]
+
+    # ------------------------------------------------ PyTorch's questions about what metagrad never puts off
+
+    def is_conj(self) -> builtins.bool:
+        """Whether a conjugation is put off: never."""
+        return False
+
+    def is_neg(self) -> builtins.bool:
+        """Whether a negation is put off: never."""
+        return False
+
+    def is_inference(self) -> builtins.bool:
+        """Whether the tensor was made in a mode that forbids gradients for good: never."""
+        return False
+
+    def share_memory_(self) -> Any:
+        """The tensor itself: worker processes get copies through shared memory of their own."""
+        return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops import contraction
+from metagrad.ops import contraction, spectrograms
 from metagrad.ops import matmul as products
 from metagrad.ops.inplace import in_place
 
@@ -29,6 +29,8 @@ class Products(Variable):
     kron = contraction.kron
     trace = contraction.trace
     vdot = contraction.vdot
+    stft = spectrograms.stft
+    istft = spectrograms.istft
     addmm_ = in_place(products.addmm)
     baddbmm_ = in_place(products.baddbmm)
     addbmm_ = in_place(products.addbmm)

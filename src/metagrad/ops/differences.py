@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad import dtypes
 from metagrad.autograd.variable import Variable
 from metagrad.ops.arithmetic import sub
-from metagrad.ops.common import accepts_axis, axes, dimension
+from metagrad.ops.common import accepts_axis, dimension
 from metagrad.ops.comparison import logical_xor
 from metagrad.ops.cumulative import cumsum
 from metagrad.ops.indexing import getitem
@@ -66,7 +66,8 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     >>> metagrad.gradient(metagrad.tensor([1.0, 4.0, 9.0, 16.0]))
     (tensor([3., 4., 6., 7.]),)
     """
-    dims = axes(dim, input.array.ndim)
+    given = range(input.array.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    dims = [dimension(d, input.array.ndim) for d in given]
     if isinstance(spacing, Variable):
         raise TypeError("gradient: spacing must be a number or a sequence of numbers or of tensors, got one tensor")
     spacing = 1 if spacing is None else spacing
@@ -120,7 +121,7 @@ def _derivative(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
 
 def _along(vector: Any, axis: int, x: Any) -> Any:
     """A vector with its dimension at the place of ``axis`` of x."""
-    return reshape(vector, (-1,) + (1,) * (x.array.ndim - 1 - axis))
+    return reshape(vector, (1,) * axis + (-1,) + (1,) * (x.array.ndim - 1 - axis))
 
 
 # ------------------------------------------------ integrals

@@ -18,7 +18,7 @@ CUMULATIVE = [
     row("cummin", *ALONG, *BAD_DIM),
     row("logcumsumexp", *ALONG, *BAD_DIM, dtypes=FLOATS, without=("special gradients",)),
     row("diff", *ALL, call(x(3, 4), 2), call(x(3, 4), 1, 0), call(x(3, 4), prepend=x(3, 2)), call(x(4), append=x(1)), error(RuntimeError, x())),
-    row("gradient", *ALL, call(x(3, 4), dim=1), call(x(3, 4), spacing=2.0), call(x(3, 4), dim=(0,), edge_order=2), error(RuntimeError, x(1)), dtypes=FLOATS, without=("0-d",)),
+    row("gradient", *ALL, call(x(3, 4), dim=1), call(x(3, 4), dim=(0, -1), spacing=(2.0, 0.5)), call(x(3, 4), spacing=2.0), call(x(3, 4), dim=(0,), edge_order=2), error(RuntimeError, x(1)), dtypes=FLOATS, without=("0-d",)),
     row("trapezoid trapz", *ALL, call(x(3, 4), dim=0), call(x(3, 4), dx=0.5), call(x(3, 4), x(4)), dtypes=(*FLOATS, "int64"), without=("0-d", "empty", "special")),
     row("cumulative_trapezoid", *ALL, call(x(3, 4), dim=0), call(x(3, 4), dx=0.5), call(x(3, 4), x(4)), dtypes=(*FLOATS, "int64"), without=("0-d",)),
 ]  # fmt: skip

@@ -33,6 +33,7 @@ from metagrad.nn.functional.dropouts import *
 from metagrad.nn.functional.folding import *
 from metagrad.nn.functional.gates import *
 from metagrad.nn.functional.grid import *
+from metagrad.nn.functional.inplace import *
 from metagrad.nn.functional.interpolate import *
 from metagrad.nn.functional.likelihood import *
 from metagrad.nn.functional.loss import *
