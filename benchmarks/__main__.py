@@ -2,7 +2,7 @@
 
 import argparse
 
-from benchmarks import convolution, ladder, optimizers, overhead, programs, recurrent, tagger, transformer
+from benchmarks import convolution, elementwise, ladder, optimizers, overhead, programs, recurrent, tagger, transformer
 
 
 def main():
@@ -12,6 +12,7 @@ def main():
     ladder.add_to(names.add_parser("ladder", help="what each technique of the recurrent kernels is worth"))
     convolution.add_to(names.add_parser("convolution", help="a small convolutional network, and layers by themselves"))
     transformer.add_to(names.add_parser("transformer", help="an encoder layer, and attention by itself"))
+    elementwise.add_to(names.add_parser("elementwise", help="large tensors: elementwise ops, reductions, softmax"))
     overhead.add_to(names.add_parser("overhead", help="small ops, forward and backward, op by op"))
     optimizers.add_to(names.add_parser("optimizers", help="a step of every optimizer, large and small parameters"))
     programs.add_to(names.add_parser("programs", help="training steps of whole programs"))

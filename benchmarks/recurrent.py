@@ -61,6 +61,16 @@ def peak():
     return 2 * 2048**3 / min(times) / 1e9
 
 
+def blas():
+    """What multiplies for NumPy, and with which kernels: OPENBLAS_CORETYPE can hold it to older ones."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return "BLAS unknown"
+    found = [i for i in threadpool_info() if i["user_api"] == "blas"]
+    return ", ".join(f"{i['internal_api']} {i['version']} ({i.get('architecture', '?')} kernels)" for i in found)
+
+
 def arithmetic(case):
     """Multiplications and additions of the recurrent layers' products, in units of 10⁹."""
     gates = {"RNN": 1, "LSTM": 4, "GRU": 3}[case["cell"]]
@@ -113,6 +123,7 @@ def run(options):
     ]
     rows, limit = measure(chosen, options.repeats, fresh=not options.sweep)
     print(f"\nsgemm peak {limit:.0f} GFLOP/s; medians of {options.repeats} interleaved repeats; PyTorch eager, CPU")
+    print(f"NumPy on {blas()}")
     if options.output:
         folder = Path(options.output)
         folder.mkdir(parents=True, exist_ok=True)

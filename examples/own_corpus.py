@@ -12,14 +12,7 @@ import random
 import tempfile
 from pathlib import Path
 
-from metagrad.tagger.batches import encode
-from metagrad.tagger.commands import evaluate_tagger, new_tagger
-from metagrad.tagger.corpora import load_corpus
-from metagrad.tagger.model import Settings
-from metagrad.tagger.report import summary
-from metagrad.tagger.splits import split
-from metagrad.tagger.tagging import Tagger
-from metagrad.tagger.training import Recipe, Trainer
+from metagrad.tagger import Tagger
 
 NUMBERS = "one two three four five six seven eight nine ten twenty thirty".split()
 SIGNS = "plus minus times".split()
@@ -39,27 +32,18 @@ def sentence(rng):
 
 def main():
     rng = random.Random(0)
+    sentences = [sentence(rng) for _ in range(400)]
+    train, test = sentences[:360], sentences[360:]
+    tagger = Tagger.train(train, epochs=5, cell="gru", hidden=16, embedding=16, dropout=0.1)
+    found = tagger.tag_many([[word for word, _ in words] for words in test])
+    right = [a == b for words, tagged in zip(test, found, strict=True) for a, b in zip(words, tagged, strict=True)]
+    print(f"{sum(right) / len(right):.1%} of {len(right)} words of {len(test)} sentences it has not seen are right")
+
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "sums.txt"
-        path.write_text("\n".join(" ".join(f"{w}_{t}" for w, t in sentence(rng)) for _ in range(400)))
-        parts = split(load_corpus(path))
-
-        recipe = Recipe(epochs=5)
-        tagger = new_tagger(
-            parts, Settings(cell="gru", hidden=16, embedding=16, dropout=0.1), recipe, {"corpus": "sums"}
-        )
-        train, dev = (encode(part, tagger.lexicon, tagger.tags) for part in (parts.train, parts.dev))
-        Trainer(tagger.network, recipe).fit(
-            train, dev,
-            progress=lambda batches, count, title: batches,
-            report=lambda epoch, is_best: print(f"epoch {epoch.number}: held-out accuracy {epoch.dev_accuracy:.4f}"),
-        )  # fmt: skip
-        print(summary(evaluate_tagger(tagger, parts.test)))
-
         tagger.save(Path(folder) / "sums.safetensors")
         tagger = Tagger.load(Path(folder) / "sums.safetensors")
-        for token in tagger.tag("minus two minus minus three".split()):
-            print(f"  {token.word:8} {token.tag:10} {token.probability:.3f}")
+    for word, tag in tagger.tag("minus two minus minus three".split()):
+        print(f"  {word:8} {tag}")
 
 
 if __name__ == "__main__":
