@@ -19,7 +19,13 @@ LARGE = 1 << 18  # elements from which threads pay
 
 def reduce(ufunc: Any, x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """``ufunc.reduce(x, axis, keepdims=keepdims)``."""
-    if x.__class__ is not np.ndarray or x.size < LARGE or not x.flags.c_contiguous or not axis or get_num_threads() == 1:
+    if (
+        x.__class__ is not np.ndarray
+        or x.size < LARGE
+        or not x.flags.c_contiguous
+        or not axis
+        or get_num_threads() == 1
+    ):
         return ufunc.reduce(x, axis=axis, keepdims=keepdims)
     first, last = min(axis), max(axis)
     if last - first + 1 != len(axis):

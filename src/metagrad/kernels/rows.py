@@ -6,6 +6,9 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from metagrad.autograd.variable import Array
 from metagrad.kernels.threads import get_num_threads, run_on_threads
 
 PIECE = 1 << 15  # elements
@@ -24,3 +27,86 @@ def by_rows(work: Callable[[slice], Any], rows: int, columns: int) -> list[Any]:
 
 def _all(work: Callable[[slice], Any], share: list[slice]) -> list[Any]:
     return [work(piece) for piece in share]
+
+
+def is_worth_rows(x: Any) -> bool:
+    """Whether x is a large array of real rows, one after the other in memory."""
+    return (
+        x.__class__ is np.ndarray
+        and x.size >= WORTH_THREADS
+        and x.ndim > 1
+        and x.dtype.kind == "f"
+        and x.dtype.itemsize > 2
+        and x.flags.c_contiguous
+    )
+
+
+def squares_of_rows(x: Array) -> Array:
+    """Σ (x − x̄)² of every row, (*, 1)."""
+    rows = x.reshape(-1, x.shape[-1])
+    found = np.empty((len(rows), 1), x.dtype)
+
+    def work(part: slice) -> None:
+        d = rows[part] - rows[part].mean(axis=1, keepdims=True)
+        found[part, 0] = np.einsum("ij,ij->i", d, d)
+
+    by_rows(work, *rows.shape)
+    return found.reshape(*x.shape[:-1], 1)
+
+
+def softmax(x: Array) -> Array:
+    """exp(x − max) / Σ exp(x − max) of every row."""
+    rows = x.reshape(-1, x.shape[-1])
+    out = np.empty_like(rows)
+
+    def work(part: slice) -> None:
+        y = out[part]
+        np.subtract(rows[part], rows[part].max(axis=1, keepdims=True), out=y)
+        np.exp(y, out=y)
+        y *= 1 / np.add.reduce(y, axis=1, keepdims=True)
+
+    by_rows(work, *rows.shape)
+    return out.reshape(x.shape)
+
+
+def softmax_backward(grad: Array, y: Array) -> Array:
+    """y (g − Σ g y) of every row."""
+    g, rows = grad.reshape(-1, y.shape[-1]), y.reshape(-1, y.shape[-1])
+    out = np.empty_like(rows)
+
+    def work(part: slice) -> None:
+        along = np.einsum("ij,ij->i", g[part], rows[part])[:, None]
+        np.subtract(g[part], along, out=out[part])
+        out[part] *= rows[part]
+
+    by_rows(work, *rows.shape)
+    return out.reshape(y.shape)
+
+
+def log_softmax(x: Array) -> Array:
+    """x − max − ln Σ exp(x − max) of every row."""
+    rows = x.reshape(-1, x.shape[-1])
+    out = np.empty_like(rows)
+
+    def work(part: slice) -> None:
+        y = out[part]
+        np.subtract(rows[part], rows[part].max(axis=1, keepdims=True), out=y)
+        y -= np.log(np.add.reduce(np.exp(y), axis=1, keepdims=True))
+
+    by_rows(work, *rows.shape)
+    return out.reshape(x.shape)
+
+
+def log_softmax_backward(grad: Array, y: Array) -> Array:
+    """g − exp(y) Σ g of every row."""
+    g, rows = grad.reshape(-1, y.shape[-1]), y.reshape(-1, y.shape[-1])
+    out = np.empty_like(rows)
+
+    def work(part: slice) -> None:
+        p = out[part]
+        np.exp(rows[part], out=p)
+        p *= -np.add.reduce(g[part], axis=1, keepdims=True)
+        p += g[part]
+
+    by_rows(work, *rows.shape)
+    return out.reshape(y.shape)

@@ -11,6 +11,7 @@ import numpy as np
 from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.kernels.reducing import reduce
 from metagrad.ops.choice import maximum, minimum
 from metagrad.ops.common import Dims, accepts_axis, axes, dimension
 from metagrad.ops.out import takes_out
@@ -40,11 +41,11 @@ class Shared(Function):
 
 
 def _largest(x: Array, axis: tuple[int, ...]) -> Array:
-    return np.maximum.reduce(x, axis=axis, keepdims=True)
+    return reduce(np.maximum, x, axis, True)
 
 
 def _smallest(x: Array, axis: tuple[int, ...]) -> Array:
-    return np.minimum.reduce(x, axis=axis, keepdims=True)
+    return reduce(np.minimum, x, axis, True)
 
 
 @accepts_axis

@@ -10,6 +10,8 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
+from metagrad.kernels.reducing import reduce
+from metagrad.kernels.rows import is_worth_rows, squares_of_rows
 from metagrad.ops.arithmetic import conj
 from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension
 
@@ -46,7 +48,7 @@ class Sum(Function):
 
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
-        return x.sum(axis=axis, keepdims=keepdim)
+        return reduce(np.add, x, axis, keepdim)
 
     def backward(self, grad: Any) -> Any:
         return spread(grad.reshape(kept(self.shape_in, self.axis)), self.shape_in)
@@ -69,7 +71,7 @@ class Mean(Function):
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
         self.count = max(1, math.prod([x.shape[d] for d in axis]))
-        y = x.sum(axis=axis, keepdims=keepdim)
+        y = reduce(np.add, x, axis, keepdim)
         return y / self.count if x.size or not axis else y / 0
 
     def backward(self, grad: Any) -> Any:
@@ -103,9 +105,12 @@ class Var(Function):
         n = math.prod([x.shape[d] for d in axis])
         self.freedom = max(0.0, n - correction)
         self.count = x.real.dtype.type(n)
-        d = x - x.sum(axis=axis, keepdims=True) / self.count
+        if axis == (x.ndim - 1,) and is_worth_rows(x):
+            squares = squares_of_rows(x)
+            return (squares if keepdim else squares[..., 0]) / x.dtype.type(self.freedom)
+        d = x - reduce(np.add, x, axis, True) / self.count
         squares = (d * np.conjugate(d)).real if x.dtype.kind == "c" else d * d
-        return squares.sum(axis=axis, keepdims=keepdim) / x.real.dtype.type(self.freedom)
+        return reduce(np.add, squares, axis, keepdim) / x.real.dtype.type(self.freedom)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
+from metagrad.kernels import rows
 from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension, floating
 from metagrad.ops.reduction import kept
 
@@ -23,13 +24,18 @@ class Softmax(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        y = np.exp(x - _largest(x, axis))
-        y /= y.sum(axis=axis, keepdims=True)
+        if axis == x.ndim - 1 and rows.is_worth_rows(x):
+            y = rows.softmax(x)
+        else:
+            y = np.exp(x - _largest(x, axis))
+            y /= y.sum(axis=axis, keepdims=True)
         self.save(y)
         return y
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved
+        if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
+            return rows.softmax_backward(grad, y)
         return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
 
 
@@ -38,6 +44,10 @@ class LogSoftmax(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
+        if axis == x.ndim - 1 and rows.is_worth_rows(x):
+            y = rows.log_softmax(x)
+            self.save(y)
+            return y
         y = x - _largest(x, axis)
         y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
         self.save(y)
@@ -45,6 +55,8 @@ class LogSoftmax(Function):
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved
+        if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
+            return rows.log_softmax_backward(grad, y)
         return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 
