@@ -24,7 +24,8 @@ class Relu(Elementwise):
 
     def forward(self, x: Array) -> Array:
         y = np.maximum(x, 0)
-        self.positive = ~(y <= 0)  # nan counts, so that it is seen in the gradient too
+        if self.needs[0]:
+            self.positive = ~(y <= 0)  # nan counts, so that it is seen in the gradient too
         return y
 
     def backward(self, grad: Any) -> Any:
@@ -88,11 +89,11 @@ class Clamp(Elementwise):
 
     def forward(self, x: Array, low: Any, high: Any) -> Array:
         both = low is not None and high is not None
-        y, self.within = x, True
-        if low is not None:
-            y, self.within = np.maximum(y, low), np.greater_equal(x, low)
-        if high is not None:
-            y, self.within = np.minimum(y, high), self.within & np.less_equal(x, high)
+        y = x if low is None else np.maximum(x, low)
+        y = y if high is None else np.minimum(y, high)
+        if self.needs[0]:
+            within = True if low is None else np.greater_equal(x, low)
+            self.within = within if high is None else within & np.less_equal(x, high)
         if self.needs[1]:
             self.below = np.less(x, low) & np.less(low, high) if both else np.less(x, low)
         if self.needs[2]:
