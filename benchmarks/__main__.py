@@ -2,7 +2,18 @@
 
 import argparse
 
-from benchmarks import convolution, elementwise, ladder, optimizers, overhead, programs, recurrent, tagger, transformer
+from benchmarks import (
+    convolution,
+    elementwise,
+    ladder,
+    optimizers,
+    overhead,
+    programs,
+    recurrent,
+    reductions,
+    tagger,
+    transformer,
+)
 
 
 def main():
@@ -14,6 +25,7 @@ def main():
     transformer.add_to(names.add_parser("transformer", help="an encoder layer, and attention by itself"))
     elementwise.add_to(names.add_parser("elementwise", help="large tensors: elementwise ops, reductions, softmax"))
     overhead.add_to(names.add_parser("overhead", help="small ops, forward and backward, op by op"))
+    reductions.add_to(names.add_parser("reductions", help="sums, extremes, variances of 4 million floats"))
     optimizers.add_to(names.add_parser("optimizers", help="a step of every optimizer, large and small parameters"))
     programs.add_to(names.add_parser("programs", help="training steps of whole programs"))
     tagger.add_to(

@@ -41,19 +41,6 @@ def is_worth_rows(x: Any) -> bool:
     )
 
 
-def squares_of_rows(x: Array) -> Array:
-    """Σ (x − x̄)² of every row, (*, 1)."""
-    rows = x.reshape(-1, x.shape[-1])
-    found = np.empty((len(rows), 1), x.dtype)
-
-    def work(part: slice) -> None:
-        d = rows[part] - rows[part].mean(axis=1, keepdims=True)
-        found[part, 0] = np.einsum("ij,ij->i", d, d)
-
-    by_rows(work, *rows.shape)
-    return found.reshape(*x.shape[:-1], 1)
-
-
 def softmax(x: Array) -> Array:
     """exp(x − max) / Σ exp(x − max) of every row."""
     rows = x.reshape(-1, x.shape[-1])

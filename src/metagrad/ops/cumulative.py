@@ -11,6 +11,7 @@ from metagrad import dtypes, return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import write
+from metagrad.kernels.running import running_sum
 from metagrad.ops.arithmetic import conj
 from metagrad.ops.common import accepts_axis, dimension
 from metagrad.ops.extremum import ordered
@@ -29,7 +30,7 @@ class Cumsum(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        return np.cumsum(x, axis=axis, dtype=x.dtype)
+        return running_sum(x, axis)
 
     def backward(self, grad: Any) -> Any:
         return np.flip(np.cumsum(np.flip(grad, self.axis), axis=self.axis), self.axis)

@@ -11,7 +11,8 @@ import numpy as np
 from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, wrap
-from metagrad.kernels.reducing import reduce
+from metagrad.kernels import folding
+from metagrad.kernels.places import place
 from metagrad.ops.choice import maximum, minimum
 from metagrad.ops.common import Dims, accepts_axis, axes, dimension
 from metagrad.ops.out import takes_out
@@ -40,14 +41,6 @@ class Shared(Function):
         return grad.reshape(self.kept) * self.share
 
 
-def _largest(x: Array, axis: tuple[int, ...]) -> Array:
-    return reduce(np.maximum, x, axis, True)
-
-
-def _smallest(x: Array, axis: tuple[int, ...]) -> Array:
-    return reduce(np.minimum, x, axis, True)
-
-
 @accepts_axis
 @takes_out
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
@@ -57,14 +50,14 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     >>> metagrad.amax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
     tensor([5., 7.])
     """
-    return Shared.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=_largest)
+    return Shared.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=folding.largest)
 
 
 @accepts_axis
 @takes_out
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Smallest element over ``dim``; the gradient is shared by all places that have it."""
-    return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=_smallest)
+    return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=folding.smallest)
 
 
 @accepts_axis
@@ -138,11 +131,11 @@ def chosen_along(
 
 
 def _argmax(a: Array, axis: int) -> Array:
-    return np.argmax(a, axis=axis, keepdims=True)
+    return place(np.argmax, a, axis)
 
 
 def _argmin(a: Array, axis: int) -> Array:
-    return np.argmin(a, axis=axis, keepdims=True)
+    return place(np.argmin, a, axis)
 
 
 @accepts_axis
@@ -179,10 +172,12 @@ def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Any) -> Tensor
     if dim is None:
         if a.size == 0:
             raise IndexError(f"{function.__name__}() needs at least one element, or a dim to go along")
-        flat = function(a.reshape(-1), axis=0, keepdims=True)
+        flat = place(function, a.reshape(-1), 0)
         return wrap(flat.reshape((1,) * a.ndim if keepdim else ()))
     axis = nonempty(input, dimension(dim, a.ndim))
-    return wrap(function(a, axis=axis[0], keepdims=keepdim)) if axis else wrap(np.zeros((), np.int64, like=a))
+    if not axis:
+        return wrap(np.zeros((), np.int64, like=a))
+    return wrap(folding.dropped(place(function, a, axis[0]), axis, keepdim))
 
 
 @accepts_axis

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
+from metagrad.kernels import folding
 from metagrad.ops.choice import abs
 from metagrad.ops.common import Dims, accepts_axis, axes, cast_to
 from metagrad.ops.extremum import amax, amin
@@ -29,7 +30,7 @@ class Norm(Function):
         if p == 0:
             y = (x != 0).sum(axis=axis, keepdims=keepdim).astype(x.real.dtype)
         elif p == 2:
-            y = np.sqrt((x * np.conjugate(x)).real.sum(axis=axis, keepdims=keepdim))
+            y = folding.dropped(np.sqrt(folding.sum_of_squares(x, axis)), axis, keepdim)
         else:
             y = (np.abs(x) ** p).sum(axis=axis, keepdims=keepdim) ** (1 / p)
         self.save(x, y)

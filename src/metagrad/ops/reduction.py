@@ -10,8 +10,7 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
-from metagrad.kernels.reducing import reduce
-from metagrad.kernels.rows import is_worth_rows, squares_of_rows
+from metagrad.kernels import folding
 from metagrad.ops.arithmetic import conj
 from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension
 
@@ -48,7 +47,7 @@ class Sum(Function):
 
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
-        return reduce(np.add, x, axis, keepdim)
+        return folding.sum(x, axis, keepdim)
 
     def backward(self, grad: Any) -> Any:
         return spread(grad.reshape(kept(self.shape_in, self.axis)), self.shape_in)
@@ -71,7 +70,7 @@ class Mean(Function):
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
         self.count = max(1, math.prod([x.shape[d] for d in axis]))
-        y = reduce(np.add, x, axis, keepdim)
+        y = folding.sum(x, axis, keepdim)
         return y / self.count if x.size or not axis else y / 0
 
     def backward(self, grad: Any) -> Any:
@@ -105,12 +104,8 @@ class Var(Function):
         n = math.prod([x.shape[d] for d in axis])
         self.freedom = max(0.0, n - correction)
         self.count = x.real.dtype.type(n)
-        if axis == (x.ndim - 1,) and is_worth_rows(x):
-            squares = squares_of_rows(x)
-            return (squares if keepdim else squares[..., 0]) / x.dtype.type(self.freedom)
-        d = x - reduce(np.add, x, axis, True) / self.count
-        squares = (d * np.conjugate(d)).real if x.dtype.kind == "c" else d * d
-        return reduce(np.add, squares, axis, keepdim) / x.real.dtype.type(self.freedom)
+        squares = folding.sum_of_deviations(x, axis, folding.sum(x, axis, True) / self.count)
+        return folding.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
@@ -182,19 +177,19 @@ class Prod(Function):
     def forward(self, x: Array, axis: int, keepdim: bool) -> Array:
         self.save(x)
         self.axis = axis
-        return x.prod(axis=axis, keepdims=keepdim)
+        return folding.prod(x, axis, keepdim)
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
         axis, n = self.axis, x.shape[self.axis]
         if n == 0:
             return np.zeros_like(x)
+        from metagrad.ops.cumulative import Cumprod  # which is made of this file's
+
         one = np.ones_like(_part(x, axis, 0, 1))
-        before, after = [one], [one]  # before[i]: the product of what precedes i; after, from the end
-        for i in range(n - 1):
-            before.append(before[-1] * _part(x, axis, i, i + 1))
-            after.append(after[-1] * _part(x, axis, n - 1 - i, n - i))
-        others = np.concatenate([b * a for b, a in zip(before, after[::-1], strict=True)], axis=axis)
+        before = np.concatenate([one, Cumprod.on(_part(x, axis, 0, n - 1), axis=axis)], axis=axis)
+        after = np.concatenate([one, Cumprod.on(np.flip(_part(x, axis, 1, n), axis), axis=axis)], axis=axis)
+        others = before * np.flip(after, axis)
         grad = grad.reshape(tuple(1 if d == axis else m for d, m in enumerate(tuple(x.shape))))
         return grad * conj(others)
 
@@ -216,20 +211,20 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype:
 
 
 def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Any) -> Tensor:
-    found = function(input.array != 0, axis=axes(dim, input.array.ndim), keepdims=keepdim)
+    found = function(input.array, axes(dim, input.array.ndim), keepdim)
     return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
 
 
 @accepts_axis
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether all elements are non-zero."""
-    return _logical(input, dim, keepdim, np.all)
+    return _logical(input, dim, keepdim, folding.all)
 
 
 @accepts_axis
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
     """Whether some element is non-zero."""
-    return _logical(input, dim, keepdim, np.any)
+    return _logical(input, dim, keepdim, folding.any)
 
 
 @accepts_axis

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
-from metagrad.kernels import rows
+from metagrad.kernels import folding, rows
 from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension, floating
 from metagrad.ops.reduction import kept
 
@@ -65,10 +65,9 @@ class LogSumExp(Function):
 
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.axis = axis
-        largest = x.max(axis=axis, keepdims=True) if x.size else np.zeros(kept(x.shape, axis), x.dtype, like=x)
+        largest = folding.largest(x, axis) if x.size else np.zeros(kept(x.shape, axis), x.dtype, like=x)
         largest = np.where(np.isfinite(largest), largest, 0)  # ∞ − ∞ would be nan
-        y = np.log(np.exp(x - largest).sum(axis=axis, keepdims=True)) + largest
-        y = y if keepdim else y.reshape(tuple(n for d, n in enumerate(x.shape) if d not in axis))
+        y = folding.dropped(np.log(folding.sum_of_exponentials(x, axis, largest)) + largest, axis, keepdim)
         self.save(x, y)
         return y
 

@@ -1,0 +1,213 @@
+"""Reductions of large arrays: parts that the cache holds, shared out to the threads, then joined.
+
+Over the dimensions before, among and after those that are folded, an array in one block of memory is a box of extents
+(outer, n, inner). It is cut into smaller boxes; ``part`` folds each of them, and ``join`` folds what came of them. Small
+arrays, float16 (whose partial sums would be rounded) and arrays that lie otherwise are one part.
+
+All functions here take the folded dimensions as a tuple, counted from the front.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from metagrad.kernels.threads import get_num_threads, run_on_threads
+
+LARGE = 1 << 18  # elements from which parts pay
+PART = 1 << 16  # elements: a few arrays of so many floats stay in a core's own cache
+TALL = 4096  # rows that are added one after the other: rounding errors grow with their number
+STRIP = 2048  # elements of a row that are folded on their own
+
+Array = Any
+Part = Callable[..., Array]  # part(x, axis, *others): x folded over axis, which keeps extent 1
+
+
+def is_large(x: Any) -> bool:
+    """Whether an array is worth cutting."""
+    return x.__class__ is np.ndarray and x.size >= LARGE and x.dtype.itemsize != 2
+
+
+def fold(x: Array, axis: tuple[int, ...], part: Part, join: Any, *others: Array, once: bool = False) -> Array:
+    """``part(x, axis, *others)`` with extent 1 in ``axis``, where ``join`` is the ufunc that makes one part of two.
+
+    others: arrays with the shape of the result, of which ``part`` gets what belongs to its box. once: whether ``part``
+    reads x once and makes no array of its size; then the cache is no help, and each thread gets one part, as every
+    further one costs a wait for the interpreter.
+    """
+    box = _box(x, axis) if is_large(x) else None
+    if box is None:
+        if is_large(x) and x.T.flags.c_contiguous and not x.flags.c_contiguous:
+            mirrored = tuple(sorted(x.ndim - 1 - d for d in axis))
+            return fold(x.T, mirrored, part, join, *[a.T for a in others], once=once).T
+        return part(x, axis, *others)
+    outer, n, inner = box
+    size = max(PART, -(-x.size // get_num_threads())) if once else PART
+    width = min(inner, size)
+    height = min(n, -(-size // width), n if inner == 1 else TALL)
+    depth = -(-size // (n * inner)) if height == n and width == inner else 1
+    whole, beside = x.reshape(box), [a.reshape(outer, 1, inner) for a in others]
+    rows = range(0, n, height)
+
+    def folded(o: int, j: int, i: int) -> Array:
+        places = slice(o, o + depth), slice(None), slice(i, i + width)
+        piece = whole[places[0], j * height : (j + 1) * height, places[2]]
+        if inner == 1:  # the last dimension is what is folded: NumPy is faster if it sees that
+            return part(piece[..., 0], (1,), *[a[places][..., 0] for a in beside])[..., None]
+        return part(piece, (1,), *[a[places] for a in beside])
+
+    cuts = [(o, j, i) for o in range(0, outer, depth) for j in range(len(rows)) for i in range(0, inner, width)]
+    first = folded(*cuts[0])
+    parts = np.empty((outer, len(rows), inner), first.dtype)
+
+    def work(share: Iterable[tuple[int, int, int]]) -> None:
+        for o, j, i in share:
+            parts[o : o + depth, j : j + 1, i : i + width] = folded(o, j, i)
+
+    parts[:depth, :1, :width] = first
+    share_out(work, cuts[1:])
+    result = parts if len(rows) == 1 else join.reduce(parts, axis=1, keepdims=True, dtype=parts.dtype)
+    return result.reshape(tuple(1 if d in axis else m for d, m in enumerate(x.shape)))
+
+
+def _box(x: Array, axis: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """The extents before, of and after dimensions that follow each other; None for others, and for strided memory."""
+    if not axis or not x.flags.c_contiguous:
+        return None
+    first, last = min(axis), max(axis)
+    if last - first + 1 != len(axis):
+        return None
+    return math.prod(x.shape[:first]), math.prod(x.shape[first : last + 1]), math.prod(x.shape[last + 1 :])
+
+
+def share_out(work: Callable[[Any], None], cuts: list[Any]) -> None:
+    """``work(some of the cuts)`` on every thread: each takes the next when it is done with one.
+
+    A thread that wakes late thus finds less to do, where with equal shares all would wait for it.
+    """
+    taken = iter(cuts)
+    run_on_threads([functools.partial(work, taken)] * min(get_num_threads(), len(cuts)))
+
+
+def dropped(y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """The result of a fold as the caller wants it."""
+    return y if keepdims else y.reshape(tuple([n for d, n in enumerate(y.shape) if d not in axis]))
+
+
+def _is_rows(x: Array, axis: tuple[int, ...]) -> bool:
+    """Whether x is a part whose rows are folded."""
+    return x.size >= PART // 2 and x.ndim == 2 and axis == (1,)
+
+
+def _strips_sum(x: Array, y: Array | None) -> Array:
+    """Σ x y along rows by BLAS, which is faster than NumPy's sum even if y, where None, is all ones.
+
+    In strips, lest rounding errors grow with the length of a row.
+    """
+    n = x.shape[1] // STRIP * STRIP or x.shape[1]
+    strips = x[:, :n].reshape(len(x), -1, min(n, STRIP))
+    y_strips = np.ones(strips.shape[2], x.dtype) if y is None else y[:, :n].reshape(strips.shape)
+    sums = np.vecdot(strips, y_strips).sum(axis=1, keepdims=True)
+    if n == x.shape[1]:
+        return sums
+    return sums + (x[:, n:] if y is None else x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
+
+
+def _sum(x: Array, axis: tuple[int, ...]) -> Array:
+    if x.dtype.kind == "f" and x.dtype.itemsize <= 8 and _is_rows(x, axis):
+        return _strips_sum(x, None)
+    return np.add.reduce(x, axis=axis, keepdims=True)
+
+
+def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """Σ x."""
+    if not is_large(x):
+        return x.sum(axis=axis, keepdims=keepdims)
+    return dropped(fold(x, axis, _sum, np.add, once=True), axis, keepdims)
+
+
+def _product(x: Array, axis: tuple[int, ...]) -> Array:
+    """Π x: pieces of a row are multiplied with each other first, which the processor does for many elements at once."""
+    while _is_rows(x, axis) and x.shape[1] >= 64:
+        count = max(4, x.shape[1] // STRIP)
+        n = x.shape[1] // count * count
+        columns = np.multiply.reduce(x[:, :n].reshape(len(x), count, -1), axis=1)
+        x = columns if n == x.shape[1] else np.concatenate([columns, x[:, n:]], axis=1)
+    return np.multiply.reduce(x, axis=axis, keepdims=True)
+
+
+def prod(x: Array, axis: int, keepdims: bool) -> Array:
+    """Π x over one dimension."""
+    if not is_large(x):
+        return x.prod(axis=axis, keepdims=keepdims)
+    return dropped(fold(x, (axis,), _product, np.multiply, once=True), (axis,), keepdims)
+
+
+def _largest(x: Array, axis: tuple[int, ...]) -> Array:
+    return np.maximum.reduce(x, axis=axis, keepdims=True)
+
+
+def _smallest(x: Array, axis: tuple[int, ...]) -> Array:
+    return np.minimum.reduce(x, axis=axis, keepdims=True)
+
+
+def largest(x: Array, axis: tuple[int, ...]) -> Array:
+    """The largest x, with extent 1 in ``axis``."""
+    return fold(x, axis, _largest, np.maximum, once=True)
+
+
+def smallest(x: Array, axis: tuple[int, ...]) -> Array:
+    """The smallest x, with extent 1 in ``axis``."""
+    return fold(x, axis, _smallest, np.minimum, once=True)
+
+
+def _some(x: Array, axis: tuple[int, ...]) -> Array:
+    return np.any(x if x.dtype == bool else x != 0, axis=axis, keepdims=True)
+
+
+def _every(x: Array, axis: tuple[int, ...]) -> Array:
+    return np.all(x if x.dtype == bool else x != 0, axis=axis, keepdims=True)
+
+
+def any(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """Whether some x is not 0."""
+    return dropped(fold(x, axis, _some, np.logical_or), axis, keepdims)
+
+
+def all(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """Whether no x is 0."""
+    return dropped(fold(x, axis, _every, np.logical_and), axis, keepdims)
+
+
+def _squares(x: Array, axis: tuple[int, ...]) -> Array:
+    if x.dtype.kind == "f" and x.dtype.itemsize <= 8 and _is_rows(x, axis):
+        return _strips_sum(x, x)
+    squares = (x * np.conjugate(x)).real if x.dtype.kind == "c" else x * x
+    return squares.sum(axis=axis, keepdims=True)
+
+
+def sum_of_squares(x: Array, axis: tuple[int, ...]) -> Array:
+    """Σ |x|², with extent 1 in ``axis``."""
+    return fold(x, axis, _squares, np.add, once=x.ndim - 1 in axis)  # rows need no array of squares
+
+
+def _deviations(x: Array, axis: tuple[int, ...], mean: Array) -> Array:
+    return _squares(x - mean, axis)
+
+
+def sum_of_deviations(x: Array, axis: tuple[int, ...], mean: Array) -> Array:
+    """Σ |x − x̄|², with extent 1 in ``axis``, as in the mean."""
+    return fold(x, axis, _deviations, np.add, mean)
+
+
+def _exponentials(x: Array, axis: tuple[int, ...], shift: Array) -> Array:
+    return np.exp(x - shift).sum(axis=axis, keepdims=True)
+
+
+def sum_of_exponentials(x: Array, axis: tuple[int, ...], shift: Array) -> Array:
+    """Σ e^(x − shift), with extent 1 in ``axis``, as in the shift."""
+    return fold(x, axis, _exponentials, np.add, shift)
