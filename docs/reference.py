@@ -50,7 +50,7 @@ WHY = [
     ),
     (r"float8|float4|^u?int[1-7]$|^bits|bfloat16|chalf|complex32|^BFloat16", "NumPy has no such numbers"),
     (
-        r"^sym_|SymInt|SymBool|SymFloat|^vmap$|while_loop|^cond$|Script|jit|Graph|_copy$|fx|export|compile",
+        r"^sym_|SymInt|SymBool|SymFloat|while_loop|^cond$|Script|jit|Graph|_copy$|fx|export|compile",
         "for tracing and compiling, which metagrad does not do",
     ),
     (r"^(eig|symeig|lstsq|solve|matrix_rank|qr_old)$", "removed from PyTorch: it raises an error there, too"),

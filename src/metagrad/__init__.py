@@ -180,7 +180,7 @@ _LAZY: set[str] = {
 }  # fmt: skip
 _LAZY_NAMES = {
     "autocast": "amp", "compile": "compiler", "GradScaler": "amp", "load": "checkpoints", "save": "checkpoints",
-    "summary": "inspection",
+    "summary": "inspection", "vmap": "func",
 }  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from metagrad.autograd.engine import grad as _grad
 from metagrad.autograd.mode import enable_grad
 from metagrad.autograd.variable import Variable
 from metagrad.nn.utils.stateless import functional_call
+from metagrad.ops.joining import stack
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
 
 Numbers = int | tuple[int, ...]
 
@@ -171,3 +172,58 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
 def jvp(func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
     """``func(*primals)``, and its derivative in the direction of the tangents."""
     return functional.jvp(func, tuple(primals), tuple(tangents), create_graph=_track(primals))
+
+
+def vmap(
+    func: Callable[..., Any],
+    in_dims: Any = 0,
+    out_dims: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
+    """A function that maps ``func`` over a dimension of its arguments, one slice after the other, and stacks the results.
+
+    in_dims: the dimension of each argument, None for one that is the same for all; out_dims: where the new dimension of each
+    result is. What PyTorch computes for all slices at once is computed here slice by slice: the same numbers, no faster than a
+    loop. ``randomness`` and ``chunk_size`` are accepted; each slice draws its own random numbers.
+
+    >>> import metagrad
+    >>> metagrad.func.vmap(metagrad.dot)(metagrad.ones(3, 2), metagrad.ones(3, 2))
+    tensor([2., 2., 2.])
+    """
+
+    @functools.wraps(func)
+    def mapped(*args: Any, **kwargs: Any) -> Any:
+        dims = tuple(in_dims) if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
+        if len(dims) != len(args):
+            raise ValueError(f"vmap: in_dims has {len(dims)} entries for {len(args)} arguments")
+        counts = {a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None and isinstance(a, Variable)}
+        if len(counts) != 1:
+            raise ValueError(f"vmap: the mapped dimensions must have one extent, got {sorted(counts)}")
+        (count,) = counts
+        found = []
+        for i in range(count):
+            slices = [
+                a if d is None or not isinstance(a, Variable) else _slice(a, d, i)
+                for a, d in zip(args, dims, strict=True)
+            ]
+            found.append(func(*slices, **kwargs))
+        return _stacked(found, out_dims)
+
+    return mapped
+
+
+def _slice(x: Any, dim: int, i: int) -> Any:
+    return x.select(dim, i)
+
+
+def _stacked(results: list[Any], dims: Any) -> Any:
+    """Results of one form, each tensor in them stacked along its dimension."""
+    first = results[0]
+    if isinstance(first, (tuple, list)):
+        each = dims if isinstance(dims, (tuple, list)) else (dims,) * len(first)
+        return type(first)(_stacked([r[k] for r in results], d) for k, d in enumerate(each))
+    if isinstance(first, dict):
+        return {key: _stacked([r[key] for r in results], dims) for key in first}
+    return stack(results, dims)

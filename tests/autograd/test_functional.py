@@ -131,3 +131,13 @@ def test_tied_weights_are_replaced_together():
     model[1].weight = model[0].weight
     x = metagrad.ones(1, 2)
     assert metagrad.func.functional_call(model, {"0.weight": metagrad.eye(2) * 2}, (x,)).tolist() == [[4.0, 4.0]]
+
+
+def test_vmap_maps_slice_by_slice():
+    x, y = (np.random.default_rng(i).standard_normal((4, 3)) for i in range(2))
+    for function, settings in (
+        (lambda a, b: (a * b).sum(), {}),
+        (lambda a, b: (a + b, a.dot(b)), {"in_dims": (0, 0), "out_dims": (1, 0)}),
+        (lambda a, b: [a.sum(0)], {"in_dims": (1, None)}),
+    ):
+        same(*(library.func.vmap(function, **settings)(*tensors(library, x, y)) for library in (metagrad, torch)))

@@ -355,3 +355,18 @@ def test_metagrad_never_imports_torch():
 
     code = "import sys, metagrad, metagrad.tagger.commands; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_full_backward_hooks_are_called_where_no_input_has_a_gradient():
+    seen = []
+    layer = metagrad.nn.Linear(2, 3)
+    layer.register_full_backward_hook(lambda module, given, found: seen.append((given, tuple(found[0].shape))))
+    layer(metagrad.ones(4, 2)).sum().backward()
+    assert seen == [((None,), (4, 3))] and layer.weight.grad is not None
+
+
+def test_a_parameter_dict_says_what_it_holds():
+    held = metagrad.nn.ParameterDict({"a": metagrad.nn.Parameter(metagrad.zeros(2)), "b": metagrad.ones(3, 2)})
+    assert "(b): Parameter containing: [metagrad.FloatTensor of size 3x2]" in repr(held)
+    held.update({"c": metagrad.zeros(1)})
+    assert list(held) == ["a", "b", "c"] and held.get("d") is None and held.pop("a").shape == (2,) and len(held) == 2

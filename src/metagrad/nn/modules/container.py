@@ -265,3 +265,23 @@ class ParameterDict(Module):
     def values(self) -> Any:
         """The parameters."""
         return self._parameters.values()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter of this name, or the default."""
+        return self._parameters.get(key, default)
+
+    def pop(self, key: str) -> Any:
+        """Take a parameter out."""
+        return self._parameters.pop(key)
+
+    def update(self, parameters: Any) -> None:
+        """Add parameters, or put others in their place."""
+        for key, value in parameters.items() if hasattr(parameters, "items") else parameters:
+            self[key] = value
+
+    def extra_repr(self) -> str:
+        """Each parameter's kind and size, as they are printed."""
+        sizes = {key: "x".join(map(str, p.shape)) for key, p in self.items()}
+        return "\n".join(
+            f"  ({key}): Parameter containing: [{p.type()} of size {sizes[key]}]" for key, p in self.items()
+        )

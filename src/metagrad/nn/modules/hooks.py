@@ -29,22 +29,30 @@ class _BackwardHooks:
     def __init__(self, module: Module, hooks: list[Any]) -> None:
         self.module, self.hooks = module, hooks
         self.grad_output: tuple[Any, ...] = ()
+        self.without_inputs: int | None = None  # how many inputs there are, if no gradient goes to any of them
 
     def at_output(self, grads: Any) -> Any:
         self.grad_output = grads
+        if self.without_inputs is not None:
+            self._call((None,) * self.without_inputs)
         return grads
 
     def at_input(self, grads: Any) -> Any:
         from metagrad.autograd.variable import wrap
 
-        as_tensors = tuple(g if isinstance(g, Variable) else wrap(g) for g in grads)
-        outputs = tuple(g if isinstance(g, Variable) else wrap(g) for g in self.grad_output)
-        for hook in self.hooks:
-            replaced = hook(self.module, as_tensors, outputs)
-            if replaced is not None:
-                as_tensors = replaced if isinstance(replaced, tuple) else (replaced,)
+        as_tensors = self._call(tuple(g if isinstance(g, Variable) else wrap(g) for g in grads))
         recorded = any(isinstance(g, Variable) for g in grads)
         return tuple(g if recorded else g.array for g in as_tensors)
+
+    def _call(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        from metagrad.autograd.variable import wrap
+
+        outputs = tuple(g if isinstance(g, Variable) else wrap(g) for g in self.grad_output)
+        for hook in self.hooks:
+            replaced = hook(self.module, inputs, outputs)
+            if replaced is not None:
+                inputs = replaced if isinstance(replaced, tuple) else (replaced,)
+        return inputs
 
 
 def _passed_through(values: tuple[Any, ...], seen: Any) -> tuple[Any, ...]:
@@ -74,6 +82,8 @@ def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any
     backward = list(own.get("_backward_hooks", {}).values())
     watch = _BackwardHooks(module, backward) if backward and mode.grad else None
     if watch is not None:
+        if not any(isinstance(a, Variable) and a.requires_grad for a in args):
+            watch.without_inputs = len(args)
         args = _passed_through(args, watch.at_input)
     output = module.forward(*args, **kwargs)
     for hook, with_kwargs in list(own.get("_forward_hooks", {}).values()):
