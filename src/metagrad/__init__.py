@@ -9,9 +9,13 @@ tensor(8.)
 """
 
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING
 
 from metagrad.tensor import Size, Tensor  # first: `tensor` and `device` are modules here, and functions of the package
-from metagrad import autograd, cuda, nn, optim, utils
+from metagrad import autograd, cuda
+
+if TYPE_CHECKING:
+    from metagrad import nn, optim, utils
 from metagrad.autograd.observe import debug_mode
 from metagrad.autograd.mode import (
     enable_grad,
@@ -138,49 +142,32 @@ from metagrad.ops.conversion import *
 from metagrad.tensortypes import *
 from metagrad.switches import *
 
-# Those of the neural functions that PyTorch has at the top, too.
-from metagrad.nn.functional.activation import selu
-from metagrad.nn.functional.adaptive import adaptive_avg_pool1d, adaptive_max_pool1d
-from metagrad.nn.functional.bags import bilinear, embedding_bag
-from metagrad.nn.functional.conv import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_tbc,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
-from metagrad.nn.functional.dropouts import alpha_dropout, feature_alpha_dropout
-from metagrad.nn.functional.folding import channel_shuffle, pixel_shuffle, pixel_unshuffle
-from metagrad.nn.functional.gates import celu, hardshrink, prelu, rrelu, threshold
-from metagrad.nn.functional.inplace import (
-    alpha_dropout_,
-    celu_,
-    dropout_,
-    feature_alpha_dropout_,
-    rrelu_,
-    selu_,
-    threshold_,
-)
-from metagrad.nn.functional.likelihood import ctc_loss, poisson_nll_loss
-from metagrad.nn.functional.loss import binary_cross_entropy_with_logits, kl_div
-from metagrad.nn.functional.margins import cosine_embedding_loss, hinge_embedding_loss, margin_ranking_loss, triplet_margin_loss
-from metagrad.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
-from metagrad.nn.functional.padding import constant_pad_nd
-from metagrad.nn.functional.pooling import avg_pool1d, max_pool1d, max_pool1d_with_indices, max_pool2d, max_pool3d
-from metagrad.nn.functional.similarity import cosine_similarity, pairwise_distance
-
-from metagrad import functions  # last: it looks names up here
-
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
-    "alias", "amp", "backends", "checkpoints", "compiler", "distributions", "fft", "func", "jit", "linalg", "masked",
-    "multiprocessing", "profiler", "signal", "special", "testing",
+    "alias", "amp", "backends", "checkpoints", "compiler", "distributions", "fft", "func", "functions", "jit", "linalg", "masked",
+    "multiprocessing", "nn", "optim", "profiler", "signal", "special", "testing", "utils",
+}  # fmt: skip
+_NEURAL = {  # those of the neural functions that PyTorch has at the top, too, by their file
+    "activation": "selu",
+    "adaptive": "adaptive_avg_pool1d adaptive_max_pool1d",
+    "bags": "bilinear embedding_bag",
+    "conv": "conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d",
+    "dropouts": "alpha_dropout feature_alpha_dropout",
+    "folding": "channel_shuffle pixel_shuffle pixel_unshuffle",
+    "gates": "celu hardshrink prelu rrelu threshold",
+    "inplace": "alpha_dropout_ celu_ dropout_ feature_alpha_dropout_ rrelu_ selu_ threshold_",
+    "likelihood": "ctc_loss poisson_nll_loss",
+    "loss": "binary_cross_entropy_with_logits kl_div",
+    "margins": "cosine_embedding_loss hinge_embedding_loss margin_ranking_loss triplet_margin_loss",
+    "normalization": "batch_norm group_norm instance_norm layer_norm rms_norm",
+    "padding": "constant_pad_nd",
+    "pooling": "avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d",
+    "similarity": "cosine_similarity pairwise_distance",
 }  # fmt: skip
 _LAZY_NAMES = {
     "autocast": "amp", "compile": "compiler", "GradScaler": "amp", "load": "checkpoints", "save": "checkpoints",
     "summary": "inspection", "vmap": "func",
+    **{name: f"nn.functional.{file}" for file, names in _NEURAL.items() for name in names.split()},
 }  # fmt: skip
 
 
@@ -193,3 +180,7 @@ def __getattr__(name: str) -> object:
     if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):  # exp_(x), as x.exp_()
         return getattr(Tensor, name)
     raise AttributeError(f"module 'metagrad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_LAZY_NAMES})
