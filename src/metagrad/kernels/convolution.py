@@ -10,8 +10,13 @@ a matrix with a row for each weight of a filter, and a column for each window. T
   filters turned round.
 
 Columns are copied again in the backward pass rather than kept: they are as many times larger than the input as a window
-has elements, and copying them costs a fifth of the product. Groups are a batch of products; one filter for each channel
+has elements, and copying them costs a tenth of the product. Groups are a batch of products; one filter for each channel
 (a depthwise convolution) is the case of groups with one row.
+
+Rows of small images are short, and many short copies are slow. With stride 1 the rows are therefore laid out *wide*: next to
+each other, with zeros in between that are the padding behind one row and in front of the next. Windows then may go on from
+the end of a row into the next one, so that a row of columns is one long copy; the results of windows that lie across two
+rows are left out.
 
 Letters: N images, C channels, G groups, M filters, K elements of a window, P windows; x (N, C, *L), w (M, C/G, *K),
 y and its gradient g (N, M, *O). Nothing here conjugates complex numbers.
@@ -32,7 +37,8 @@ from metagrad.kernels.windows import Windows, counts, extents, mirrored, sizes
 from metagrad.kernels.workspace import Workspace
 
 Array = Any
-_TILE = 1 << 17  # numbers in the columns of a tile: half a megabyte, which the second-level cache holds
+_TILE = 1 << 18  # numbers in the columns of a tile: a megabyte, which the second-level cache holds, or nearly so
+_MOST_ACROSS = 400  # products, per row, with windows across two rows: from here on they cost more than short copies
 _BROAD = 256  # columns below which a product is too narrow to be fast
 _WORTH_THREADS = 4_000_000  # multiplications that outweigh the handing over to threads
 _BLAS_USES_THREADS = 250_000  # multiplications from which BLAS would start threads of its own
@@ -48,12 +54,21 @@ class Tile(NamedTuple):
 class Work:
     """The extents of one convolution, and how it is cut into tiles."""
 
-    def __init__(self, images: int, channels: int, filters: int, windows: Sequence[Windows], groups: int) -> None:
+    def __init__(
+        self, images: int, channels: int, filters: int, windows: Sequence[Windows], groups: int, wide: bool = True
+    ) -> None:
         self.images, self.channels, self.filters, self.groups = images, channels, filters, groups
         self.windows, self.counts = tuple(windows), counts(windows)
         self.size = math.prod(sizes(windows))
         self.height = self.counts[0]
-        self.row = math.prod(self.counts[1:])
+        spread = tuple([max(w.extent + w.low, w.extent + w.high, w.count) for w in windows[1:]])
+        across = (math.prod(spread) - math.prod(self.counts[1:])) * filters // groups
+        self.is_wide = (
+            wide and len(windows) > 1 and across <= _MOST_ACROSS and all(w.stride == 1 and w.low >= 0 <= w.high for w in windows)
+        )
+        self.wide = spread if self.is_wide else self.counts[1:]
+        self.inside = tuple([slice(0, n) for n in self.counts[1:]])
+        self.row = math.prod(self.wide)
         self.multiplications = images * filters * (channels // groups) * self.size * self.row * self.height
 
     def tiles(self, split_images: bool = True) -> list[list[Tile]]:
@@ -92,10 +107,17 @@ class Work:
 
     def gradient_rows(self, g: Array, tile: Tile, memory: Array) -> Array:
         """The gradient of a tile as a matrix for each group, (G, M/G, windows)."""
-        part = g[tile.images, :, tile.rows]
-        wide = memory[: part.size].reshape(part.shape[1], part.shape[0], *part.shape[2:])
-        wide[...] = np.swapaxes(part, 0, 1)
+        part = np.swapaxes(g[tile.images, :, tile.rows], 0, 1)
+        wide = self.lent(memory, part.shape[1], part.shape[2])
+        if self.is_wide:
+            wide[...] = 0
+        wide[..., *self.inside] = part
         return wide.reshape(self.groups, self.filters // self.groups, -1)
+
+    def lent(self, memory: Array, images: int, rows: int) -> Array:
+        """Memory as results (M, images, rows, *wide)."""
+        shape = (self.filters, images, rows, *self.wide)
+        return memory[: math.prod(shape)].reshape(shape)
 
 
 def _dealt(items: list[Any], hands: int) -> list[list[Any]]:
@@ -119,6 +141,13 @@ def _padded_extents(windows: Sequence[Windows]) -> list[int]:
     return [max(w.low + w.extent, (w.count - 1) * w.stride + w.reach) for w in windows]
 
 
+def _wide_extents(windows: Sequence[Windows], wide: tuple[int, ...]) -> list[int]:
+    """The extents of a wide layout, and rows of zeros for the windows that go on behind the last row."""
+    first, *inner = windows
+    beyond = sum((w.reach - 1) * math.prod(wide[i + 1 :]) for i, w in enumerate(inner))
+    return [_padded_extents([first])[0] + -(-beyond // math.prod(wide)), *wide]
+
+
 class Columns:
     """Makes the columns of one tile after the other."""
 
@@ -128,7 +157,7 @@ class Columns:
         images = max(t.images.stop - t.images.start for t in share)
         rows = max(t.rows.stop - t.rows.start for t in share)
         self.memory = memory.empty((images * rows * work.row * work.channels * work.size,), x.dtype)
-        needed = _padded_extents(windows)
+        needed = _wide_extents(windows, work.wide) if work.is_wide else _padded_extents(windows)
         self.padded = needed != list(x.shape[2:])
         self.ready: slice | None = None
         if self.padded:
@@ -139,7 +168,7 @@ class Columns:
         s, t = x.strides[:2], x.strides[2:]
         self.view = as_strided(  # (C, *K, N, *O): a window's elements in front, its place behind
             x,
-            (x.shape[1], *sizes(windows), x.shape[0], *counts(windows)),
+            (x.shape[1], *sizes(windows), x.shape[0], work.height, *work.wide),
             (
                 s[1], *[w.dilation * b for w, b in zip(windows, t, strict=True)],
                 s[0], *[w.stride * b for w, b in zip(windows, t, strict=True)],
@@ -166,9 +195,9 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
     """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, places of k] + b[m], with c over the channels of m's group."""
     work = Work(x.shape[0], x.shape[1], w.shape[0], windows, groups)
     y = np.empty((work.images, work.filters, *work.counts), x.dtype)
-    bias = None if b is None else b.reshape(-1, *[1] * len(work.counts))
+    bias = None if b is None else b.reshape(-1, *[1] * (1 + len(work.counts)))
     if not y.size or not w.size:
-        y[...] = 0 if bias is None else bias
+        y[...] = 0 if bias is None else bias[:, 0]
         return y
     matrix = w.reshape(groups, work.filters // groups, -1)
     if _is_pointwise(windows):
@@ -183,13 +212,11 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
         for tile in share:
             matrices = columns.of(tile)
             place = y[tile.images, :, tile.rows]
-            wide = result[: place.size].reshape(work.filters, place.shape[0], *place.shape[2:])
+            wide = work.lent(result, place.shape[0], place.shape[2])
             np.matmul(matrix, matrices, out=wide.reshape(groups, work.filters // groups, -1))
-            wide = np.swapaxes(wide, 0, 1)
-            if bias is None:
-                place[...] = wide
-            else:
-                np.add(wide, bias, out=place)
+            if bias is not None:
+                wide += bias
+            place[...] = np.swapaxes(wide[..., *work.inside], 0, 1)
 
     work.run(job, work.tiles())
     return y
@@ -208,7 +235,7 @@ def _convolve_points(x: Array, matrix: Array, bias: Array | None, y: Array, work
         for tile in share:
             np.matmul(matrix, columns[tile.images], out=results[tile.images])
             if bias is not None:
-                y[tile.images] += bias
+                y[tile.images] += bias[:, 0]
 
     whole = slice(0, work.height)
     shares = [
@@ -222,7 +249,7 @@ def input_gradient(g: Array, w: Array, windows: Sequence[Windows], groups: int) 
     channels = w.shape[1] * groups
     if all(v.stride == 1 for v in windows) and w.shape[0] <= 2 * channels:
         return convolve(g, _turned(w, groups), None, [mirrored(v) for v in windows], groups)
-    work = Work(g.shape[0], channels, w.shape[0], windows, groups)
+    work = Work(g.shape[0], channels, w.shape[0], windows, groups, wide=False)
     x = np.zeros((work.images, channels, *extents(windows)), g.dtype)
     if not x.size or not g.size:
         return x
@@ -282,9 +309,9 @@ def _within(a: slice, b: slice) -> tuple[int, int]:
     return max(a.start, b.start), min(a.stop, b.stop)
 
 
-def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int) -> Array:
+def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int, wide: bool = True) -> Array:
     """w[m, c, k] = Σ x[n, c, place of k in window o] g[n, m, o] over all images n and windows o."""
-    work = Work(x.shape[0], x.shape[1], g.shape[1], windows, groups)
+    work = Work(x.shape[0], x.shape[1], g.shape[1], windows, groups, wide)
     shape = (groups, work.filters // groups, work.channels // groups * work.size)
     if not x.size or not g.size:
         return np.zeros((work.filters, work.channels // groups, *sizes(windows)), x.dtype)
@@ -304,4 +331,6 @@ def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int)
     total, *others = work.run(job, work.tiles())
     for other in others:
         total += other
+    if work.is_wide and not np.isfinite(total).all():  # maybe only because of inf · 0 in windows across two rows
+        return weight_gradient(x, g, windows, groups, wide=False)
     return total.reshape(work.filters, work.channels // groups, *sizes(windows))

