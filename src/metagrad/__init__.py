@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from metagrad.tensor import Size, Tensor  # first: `tensor` and `device` are modules here, and functions of the package
 from metagrad import autograd, cuda
+from metagrad.kernels import allocation as _allocation  # at once: it is for all arrays
 
 if TYPE_CHECKING:
     from metagrad import nn, optim, utils

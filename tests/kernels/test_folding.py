@@ -140,3 +140,14 @@ def test_gradients_of_large_folds_equal_those_of_float64_formulas():
         assert metagrad.allclose(found, expected)
         (a,), (b,) = (metagrad.autograd.grad(y.sum(), x) for y in (found, expected))
         assert metagrad.allclose(a, b)
+
+
+@pytest.mark.parametrize("n", [1000, 2000, 64, 2049])
+@pytest.mark.parametrize("odd", [None, np.inf, -np.inf, np.nan])
+def test_running_sums_of_rows(n, odd):
+    x = np.random.default_rng(0).standard_normal((2**19 // n, n)).astype(np.float32)
+    if odd is not None:
+        x[3, n // 2] = odd
+    with np.errstate(all="ignore"):  # as every op runs
+        found = running.running_sum(x, 1)
+    np.testing.assert_allclose(found, np.cumsum(x.astype(np.float64), axis=1), rtol=1e-5, atol=1e-3)

@@ -1,5 +1,8 @@
 """Elementwise ops cut into pieces give what they give in one piece."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from tests.ops.rows import flat, outcome
@@ -40,14 +43,73 @@ def test_pieces_give_the_same(row, call, layout, monkeypatch):
 
 
 def test_large_arrays_are_cut(monkeypatch):
-    sizes = []
-    forward = elementwise._forward
-    monkeypatch.setattr(elementwise, "_forward", lambda *a: sizes.append(len(a[2].pieces)) or forward(*a))
+    counts = []
+    share_out = elementwise.share_out
+    monkeypatch.setattr(elementwise, "share_out", lambda work, cuts: counts.append(len(cuts)) or share_out(work, cuts))
     x = metagrad.ones(1000, 1000, requires_grad=True)
     y = (x * metagrad.ones(1000)).tanh()
-    y.sum().backward()
-    assert sizes == [16, 16]
+    y.backward(metagrad.ones(1000, 1000))
+    assert counts[0] >= 2  # the product, read once
+    assert counts[2] == -(-(10**6) // elementwise.PIECE)  # the gradient of tanh
     np.testing.assert_allclose(x.grad.numpy(), 1 - np.tanh(1.0) ** 2, rtol=1e-6)
+
+
+IN_PLACE = {
+    "add_": (2.5,), "sub_": (2.5,), "mul_": (2.5,), "div_": (2.5,), "pow_": (2,), "neg_": (), "exp_": (), "log_": (),
+    "sqrt_": (), "rsqrt_": (), "reciprocal_": (), "sin_": (), "cos_": (), "tanh_": (), "sigmoid_": (), "relu_": (),
+    "abs_": (), "clamp_": (0.2, 0.6), "clamp_min_": (0.5,), "clamp_max_": (0.5,), "lerp_": (metagrad.ones(6), 0.3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_large_result_is_written_where_it_belongs(name, monkeypatch):
+    monkeypatch.setattr(elementwise, "LARGE", 3)
+    monkeypatch.setattr(elementwise, "PIECE", 2)
+    x = metagrad.tensor([0.1, 0.25, 0.4, 0.5, 0.7, 0.9])
+    expected = getattr(x, name.removesuffix("_"))(*IN_PLACE[name])
+    array = x.array
+    assert getattr(x, name)(*IN_PLACE[name]) is x
+    assert x.array is array
+    assert x._version[0] == 1
+    np.testing.assert_array_equal(array, expected.numpy())
+
+
+@pytest.mark.parametrize("write", [
+    lambda x: x.add_(x, alpha=2), lambda x: x.mul_(x), lambda x: x[1:].add_(x[:-1]), lambda x: x[:-1].add_(x[1:]),
+    lambda x: x.sub_(x.flip(0)), lambda x: x.view(2, 3).add_(x[:3]), lambda x: x.clamp_(x[:1], 0.6),
+    lambda x: x.pow_(x), lambda x: x.lerp_(x.flip(0), x),
+])  # fmt: skip
+def test_a_write_that_reads_what_it_writes(write, monkeypatch):
+    x, y = metagrad.tensor([0.1, 0.9, 0.4, 0.5, 0.7, 0.2]), metagrad.tensor([0.1, 0.9, 0.4, 0.5, 0.7, 0.2])
+    write(x)
+    monkeypatch.setattr(elementwise, "LARGE", 3)
+    monkeypatch.setattr(elementwise, "PIECE", 2)
+    write(y)
+    np.testing.assert_array_equal(y.numpy(), x.numpy())
+
+
+def test_a_large_write_into_the_graph_is_recorded(monkeypatch):
+    monkeypatch.setattr(elementwise, "LARGE", 3)
+    x = metagrad.tensor([0.1, 0.9, 0.4, 0.5], requires_grad=True)
+    y = x * 2
+    y.exp_().mul_(x)
+    y.sum().backward()
+    a = x.detach().numpy()
+    np.testing.assert_allclose(x.grad.numpy(), np.exp(2 * a) * (1 + 2 * a), rtol=1e-6)
+
+
+def test_memory_goes_when_its_tensors_go():
+    gc.collect()
+    gc.disable()
+    try:
+        x = metagrad.ones(600, 600, requires_grad=True)
+        y = x.tanh()
+        array = weakref.ref(y.array)
+        y.backward(metagrad.ones(600, 600))
+        del y
+        assert array() is None
+    finally:
+        gc.enable()
 
 
 def test_an_error_in_a_piece_is_raised(monkeypatch):
@@ -56,7 +118,7 @@ def test_an_error_in_a_piece_is_raised(monkeypatch):
 
     class Failing(Elementwise):
         def forward(self, x):
-            if x[0] > 5:
+            if np.max(x) > 5:
                 raise FloatingPointError("here")
             return x
 

@@ -287,14 +287,26 @@ def _call_hooks(hooks: list[Any], g: Any) -> Any:
 
 def _unshared(found: dict[Any, Any], lent: list[Any]) -> dict[Any, Any]:
     """Copies where two gradients would share memory with each other or with the caller's, for `grad` is writable."""
-    taken = {id(g) for g in lent}
+    taken = {id(_owner(g)) for g in lent if not isinstance(g, Variable)}
     for edge, g in found.items():
         if isinstance(g, Variable):
             continue
-        if g.base is not None or id(g) in taken:
-            found[edge] = g = g.copy()
-        taken.add(id(g))
+        owner = _owner(g)
+        if g.base is not None and not _is_all_of(g, owner) or id(owner) in taken:
+            found[edge] = owner = g.copy()
+        taken.add(id(owner))
     return found
+
+
+def _owner(g: Any) -> Any:
+    """The array whose memory this is: itself, or what it is a view of."""
+    owner = g.base
+    return owner if owner.__class__ is g.__class__ else g
+
+
+def _is_all_of(g: Any, owner: Any) -> bool:
+    """Whether a view shows all of its owner's memory, in order: a gradient that was but reshaped."""
+    return bool(owner.base is None and g.size == owner.size and g.flags.c_contiguous)
 
 
 def _accumulate(leaf: Any, g: Any) -> None:

@@ -163,7 +163,8 @@ def write(target: Any, result: Any) -> Any:
         elif result.dtype != target.dtype:
             result = result.to(target.dtype)
         _keep_overwritten(result._grad_fn, target.array)
-    target.array[...] = result.array
+    if result.array is not target.array:
+        target.array[...] = result.array
     bump(target)
     if recorded:
         rewrite_history(target, result._grad_fn)

@@ -64,7 +64,10 @@ class Work:
         spread = tuple([max(w.extent + w.low, w.extent + w.high, w.count) for w in windows[1:]])
         across = (math.prod(spread) - math.prod(self.counts[1:])) * filters // groups
         self.is_wide = (
-            wide and len(windows) > 1 and across <= _MOST_ACROSS and all(w.stride == 1 and w.low >= 0 <= w.high for w in windows)
+            wide
+            and len(windows) > 1
+            and across <= _MOST_ACROSS
+            and all(w.stride == 1 and w.low >= 0 <= w.high for w in windows)
         )
         self.wide = spread if self.is_wide else self.counts[1:]
         self.inside = tuple([slice(0, n) for n in self.counts[1:]])

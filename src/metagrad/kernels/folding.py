@@ -9,14 +9,13 @@ All functions here take the folded dimensions as a tuple, counted from the front
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.threads import get_num_threads, run_on_threads
+from metagrad.kernels.threads import get_num_threads, share_out
 
 LARGE = 1 << 18  # elements from which parts pay
 PART = 1 << 16  # elements: a few arrays of so many floats stay in a core's own cache
@@ -61,15 +60,16 @@ def fold(x: Array, axis: tuple[int, ...], part: Part, join: Any, *others: Array,
         return part(piece, (1,), *[a[places] for a in beside])
 
     cuts = [(o, j, i) for o in range(0, outer, depth) for j in range(len(rows)) for i in range(0, inner, width)]
-    first = folded(*cuts[0])
-    parts = np.empty((outer, len(rows), inner), first.dtype)
+    found: dict[tuple[int, int, int], Array] = {}
 
     def work(share: Iterable[tuple[int, int, int]]) -> None:
-        for o, j, i in share:
-            parts[o : o + depth, j : j + 1, i : i + width] = folded(o, j, i)
+        for cut in share:
+            found[cut] = folded(*cut)
 
-    parts[:depth, :1, :width] = first
-    share_out(work, cuts[1:])
+    share_out(work, cuts)
+    parts = np.empty((outer, len(rows), inner), found[cuts[0]].dtype)
+    for (o, j, i), piece in found.items():
+        parts[o : o + depth, j : j + 1, i : i + width] = piece
     result = parts if len(rows) == 1 else join.reduce(parts, axis=1, keepdims=True, dtype=parts.dtype)
     return result.reshape(tuple(1 if d in axis else m for d, m in enumerate(x.shape)))
 
@@ -82,15 +82,6 @@ def _box(x: Array, axis: tuple[int, ...]) -> tuple[int, int, int] | None:
     if last - first + 1 != len(axis):
         return None
     return math.prod(x.shape[:first]), math.prod(x.shape[first : last + 1]), math.prod(x.shape[last + 1 :])
-
-
-def share_out(work: Callable[[Any], None], cuts: list[Any]) -> None:
-    """``work(some of the cuts)`` on every thread: each takes the next when it is done with one.
-
-    A thread that wakes late thus finds less to do, where with equal shares all would wait for it.
-    """
-    taken = iter(cuts)
-    run_on_threads([functools.partial(work, taken)] * min(get_num_threads(), len(cuts)))
 
 
 def dropped(y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:

@@ -7,55 +7,58 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Array
-from metagrad.kernels.rows import by_rows
+from metagrad.kernels.rows import by_rows, row_products, row_sums
 
 
-def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float) -> tuple[Array, Array, Array]:
-    """z = w (x − μ) r + b of rows x (N, M), and μ and r = (σ² + ε)^−½, (N, 1) each."""
+def layer_norm(
+    x: Array, w: Array | None, b: Array | None, eps: float, keep: bool
+) -> tuple[Array, Array | None, Array | None]:
+    """z = w y + b, y = (x − μ) r, r = (σ² + ε)^−½ of rows x (N, M); and y and r, (N, M) and (N, 1), if they are to be kept."""
     n, m = x.shape
-    z, mean, scale = np.empty_like(x), np.empty((n, 1), x.dtype, like=x), np.empty((n, 1), x.dtype, like=x)
+    z, scale = np.empty_like(x), np.empty((n, 1), x.dtype, like=x)
+    kept = np.empty_like(x) if keep else z  # never z itself, which its user may write into
 
     def work(rows: slice) -> None:
-        y = z[rows]
-        np.mean(x[rows], axis=1, keepdims=True, out=mean[rows])
-        np.subtract(x[rows], mean[rows], out=y)
-        variance = np.einsum("ij,ij->i", y, y)[:, None] / m
-        scale[rows] = 1 / np.sqrt(variance + eps)
-        y *= scale[rows]
+        y, out, r = kept[rows], z[rows], scale[rows]
+        np.subtract(x[rows], row_sums(x[rows]) / m, out=y)
+        np.divide(row_products(y, y), m, out=r)
+        r += eps
+        np.sqrt(r, out=r)
+        np.divide(1, r, out=r)
+        y *= r
         if w is not None:
-            y *= w
+            np.multiply(y, w, out=out)
+        elif keep:
+            np.copyto(out, y)
         if b is not None:
-            y += b
+            out += b
 
     with np.errstate(all="ignore"):
         by_rows(work, n, m)
-    return z, mean, scale
+    return (z, kept, scale) if keep else (z, None, None)
 
 
 def layer_norm_backward(
-    grad: Array, x: Array, w: Array | None, mean: Array, scale: Array, needs: list[bool]
+    grad: Array, w: Array | None, y: Array, scale: Array, needs: list[bool]
 ) -> tuple[Any, Any, Any]:
-    """The gradients of x, w and b from that of z."""
-    n, m = x.shape
-    grad_x = np.empty_like(x)
-    wanted = w is not None and needs[1]
+    """The gradients of x, w and b from that of z: see ``LayerNorm``."""
+    n, m = y.shape
+    grad_x = np.empty_like(y)
 
     def work(rows: slice) -> tuple[Any, Any]:
-        y = (x[rows] - mean[rows]) * scale[rows]
-        g = grad[rows]
-        grad_w = np.einsum("ij,ij->j", g, y) if wanted else None
-        grad_b = g.sum(axis=0) if len(needs) > 2 and needs[2] else None
+        g, out, normal, r = grad[rows], grad_x[rows], y[rows], scale[rows]
+        grad_w = np.einsum("ij,ij->j", g, normal) if needs[1] else None
+        grad_b = np.add.reduce(g, axis=0) if needs[2] else None
         if w is not None:
-            g = g * w
-        along = np.einsum("ij,ij->i", g, y)[:, None] / m
-        out = grad_x[rows]
-        np.multiply(y, along, out=y)
-        np.subtract(g, g.mean(axis=1, keepdims=True), out=out)
-        out -= y
-        out *= scale[rows]
+            g = np.multiply(g, w, out=out)
+        along, mean = row_products(g, normal) / m, row_sums(g) / m
+        np.subtract(g, normal * along, out=out)
+        out -= mean
+        out *= r
         return grad_w, grad_b
 
     found = by_rows(work, n, m)
-    grad_w = sum((gw for gw, _ in found if gw is not None), np.zeros(m, x.dtype, like=x)) if wanted else None
-    grad_b = sum((gb for _, gb in found if gb is not None), np.zeros(m, x.dtype, like=x)) if needs[2] else None
+    nothing = np.zeros(m, y.dtype, like=y)
+    grad_w = sum([part for part, _ in found], nothing) if needs[1] else None
+    grad_b = sum([part for _, part in found], nothing) if needs[2] else None
     return grad_x, grad_w, grad_b

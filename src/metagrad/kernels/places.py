@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.folding import PART, is_large, share_out
+from metagrad.kernels.folding import PART, is_large
+from metagrad.kernels.threads import share_out
 
 Array = Any
 

@@ -2,7 +2,8 @@
 
 Each sum waits for the one before it, so a processor that could add eight numbers at once adds one. Across the dimension
 whole rows are added instead. Along rows, a row is cut into strips: the sums of the strips, then their running sums, are
-where each strip starts from, and the i-th elements of all strips are added at once.
+where each strip starts from. That is added to its first element, and the running sums inside all strips are then one
+product with a triangle of ones.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.folding import is_large, share_out
-from metagrad.kernels.threads import blas_on_one_thread, get_num_threads
+from metagrad.kernels.folding import is_large
+from metagrad.kernels.threads import blas_on_one_thread, get_num_threads, share_out
 
 Array = Any
 
-STRIP = 8
-BOX = 1 << 18
+STRIP = 16  # elements
+BOX = 1 << 17  # elements: a few arrays of so many floats stay in a core's own cache, or nearly so
 
 
 def running_sum(x: Array, axis: int) -> Array:
@@ -29,8 +30,10 @@ def running_sum(x: Array, axis: int) -> Array:
     outer, n, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
     if inner >= 256:
         return _of_columns(x.reshape(outer, n, inner)).reshape(x.shape)
-    if inner == 1 and n >= 8 * STRIP:
-        return _of_rows(x.reshape(outer, n)).reshape(x.shape)
+    if inner == 1 and n >= 4 * STRIP:
+        y = _of_rows(x.reshape(outer, n))
+        if y is not None:
+            return y.reshape(x.shape)
     return np.cumsum(x, axis=axis, dtype=x.dtype)
 
 
@@ -50,32 +53,26 @@ def _of_columns(x: Array) -> Array:
     return y
 
 
-def _of_rows(x: Array) -> Array:
+def _of_rows(x: Array) -> Array | None:
+    """None if a sum is infinite or nan: in a product, 0 · ∞ would make all of its strip nan."""
     rows, n = x.shape
     y, strips = np.empty_like(x), n // STRIP
-    cut = strips * STRIP
-    terms, sums = x[:, :cut].reshape(rows, strips, STRIP), y[:, :cut].reshape(rows, strips, STRIP)
-    starts = np.empty((rows, strips), x.dtype)
+    cut, high = strips * STRIP, max(1, BOX // n)
     ones = np.ones(STRIP, x.dtype)
-    high, wide = max(1, BOX // n), min(strips, BOX // STRIP)
-    boxes = [(slice(r, r + high), slice(s, s + wide)) for r in range(0, rows, high) for s in range(0, strips, wide)]
+    triangle = np.triu(np.ones((STRIP, STRIP), x.dtype))
+    is_finite = []
 
-    def add_up(share: Iterable[tuple[slice, slice]]) -> None:
+    def run(share: Iterable[slice]) -> None:
         for box in share:
-            np.matmul(terms[box], ones, out=starts[box])
-
-    def run(share: Iterable[tuple[slice, slice]]) -> None:
-        for box in share:
-            here, there = terms[box], sums[box]
-            np.add(starts[box], here[..., 0], out=there[..., 0])
-            for i in range(1, STRIP):
-                np.add(there[..., i - 1], here[..., i], out=there[..., i])
+            terms = x[box, :cut].reshape(-1, STRIP)
+            ends = np.cumsum((terms @ ones).reshape(-1, strips), axis=1)
+            is_finite.append(np.isfinite(ends).all())
+            shifted = terms.copy()
+            shifted.reshape(-1, strips, STRIP)[:, 1:, 0] += ends[:, :-1]
+            y[box, :cut] = (shifted @ triangle).reshape(-1, cut)
+            if cut < n:
+                y[box, cut:] = np.cumsum(x[box, cut:], axis=1) + ends[:, -1:]
 
     with blas_on_one_thread():
-        share_out(add_up, boxes)
-    ends = np.cumsum(starts, axis=1)
-    starts[:, 0], starts[:, 1:] = 0, ends[:, :-1]
-    share_out(run, boxes)
-    if cut < n:
-        y[:, cut:] = np.cumsum(x[:, cut:], axis=1) + ends[:, -1:]
-    return y
+        share_out(run, [slice(r, r + high) for r in range(0, rows, high)])
+    return y if all(is_finite) else None

@@ -136,3 +136,12 @@ def run_on_threads(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
         if error is not None:
             raise error
     return [first, *[future.result() for future in others]]
+
+
+def share_out(work: Callable[[Any], None], cuts: list[Any]) -> None:
+    """``work(some of the cuts)`` on every thread: each takes the next when it is done with one.
+
+    A thread that wakes late thus finds less to do, where with equal shares all would wait for it.
+    """
+    taken = iter(cuts)
+    run_on_threads([functools.partial(work, taken)] * min(get_num_threads(), len(cuts)))

@@ -16,7 +16,6 @@ import numpy as np
 Array = Any
 _ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector registers
 _SLAB = 1 << 25  # bytes asked of the system at a time: as much gets large pages, and a few of those cover it
-_LARGEST_KEPT = (1 << 25) - (1 << 13)  # bytes: the largest block glibc adapts itself to, with room for its own notes
 
 
 class _Pool:
@@ -85,16 +84,3 @@ class Workspace:
 
 
 release_memory = _pool.clear
-
-
-def keep_freed_memory() -> None:
-    """Have the C library keep up to 64 MB of what arrays gave back, rather than return it to the system each time.
-
-    A training step frees at its end what the next one asks for again, and a page that went to the system and back costs
-    more than the arithmetic on it. glibc takes the size of the largest block it has seen freed, up to 32 MB, for the size
-    below which blocks are worth keeping, and twice that for how much. No page of this one is ever touched.
-    """
-    np.empty(_LARGEST_KEPT, np.uint8)
-
-
-keep_freed_memory()

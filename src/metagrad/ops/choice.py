@@ -27,12 +27,12 @@ class Relu(Elementwise):
             y = np.clip(x, x.dtype.type(0), x.dtype.type(np.inf))
         else:
             y = np.maximum(x, 0)
-        if self.needs[0]:
-            self.positive = ~(y <= 0)  # nan counts, so that it is seen in the gradient too
+        self.save(y)
         return y
 
     def backward(self, grad: Any) -> Any:
-        return grad * self.positive
+        (y,) = self.saved
+        return np.where(y <= 0, 0.0, grad)  # nan is not, so that it is seen in the gradient too
 
 
 def relu(input: Tensor) -> Tensor:
@@ -92,8 +92,13 @@ class Clamp(Elementwise):
 
     def forward(self, x: Array, low: Any, high: Any) -> Array:
         both = low is not None and high is not None
-        y = x if low is None else np.maximum(x, low)
-        y = y if high is None else np.minimum(y, high)
+        if x.dtype.kind == "f" and _is_number(low) and _is_number(high):  # much faster than np.maximum with a number
+            y = np.clip(
+                x, x.dtype.type(-np.inf if low is None else low), x.dtype.type(np.inf if high is None else high)
+            )
+        else:
+            y = x if low is None else np.maximum(x, low)
+            y = y if high is None else np.minimum(y, high)
         if self.needs[0]:
             within = True if low is None else np.greater_equal(x, low)
             self.within = within if high is None else within & np.less_equal(x, high)
@@ -107,6 +112,11 @@ class Clamp(Elementwise):
         grad_low = grad * self.below if self.needs[1] else None
         grad_high = grad * self.above if self.needs[2] else None
         return grad * self.within if self.needs[0] else None, grad_low, grad_high
+
+
+def _is_number(bound: Any) -> bool:
+    """Whether a bound is a Python number, or missing; not nan, which np.clip takes for no bound."""
+    return bound is None or (isinstance(bound, (int, float)) and bound == bound)
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:

@@ -2,25 +2,29 @@
 
 NumPy does one operation over the whole of an array, then the next, on one thread. For an array that the cache does not
 hold, each of them waits for memory. So an op that works element by element is run over pieces that the cache does hold,
-each piece through all of the formula, and the pieces are shared out to the threads. The formula does not know: this file
-cuts the inputs, runs ``forward`` on a node of its own for each piece, and joins the results and what was saved;
-``backward`` likewise.
+each piece through all of the formula, and the pieces are shared out to the threads. The op does not know: this file has
+its ``forward`` and ``backward`` written down as a formula (``kernels/formula.py``), and computes that on the pieces.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import math
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
-from metagrad.kernels.threads import get_num_threads, run_on_threads
+from metagrad.kernels.formula import Formula, NotElementwise, Tape
+from metagrad.kernels.threads import get_num_threads, share_out
 
 LARGE = 1 << 18  # elements from which pieces pay
-PIECE = 1 << 16  # elements: a few arrays of so many floats stay in a core's own cache
+PIECE = 1 << 17  # elements: a few arrays of so many floats stay in a core's own cache, or nearly so
+LONG = 1 << 19  # elements of a piece that is passed over once
 
 _new = object.__new__
 
@@ -41,7 +45,8 @@ class Elementwise(Function):
             cls.backward = _backward_in_pieces(cls.backward)  # type: ignore[method-assign]
 
 
-def _is_large(x: Any) -> bool:
+def is_large(x: Any) -> bool:
+    """Whether an array is worth cutting."""
     return x.__class__ is np.ndarray and x.size >= LARGE
 
 
@@ -49,11 +54,14 @@ def _forward_in_pieces(forward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(forward)
     def run(self: Function, *inputs: Any, **params: Any) -> Any:
         for x in inputs:
-            if _is_large(x):
+            if is_large(x):
                 cuts = _Cuts.of(x.shape, inputs)
-                return (
-                    forward(self, *inputs, **params) if cuts is None else _forward(self, forward, cuts, inputs, params)
-                )
+                if cuts is None:
+                    break
+                try:
+                    return _forward(self, forward, cuts, inputs, params)
+                except NotElementwise:
+                    break
         return forward(self, *inputs, **params)
 
     return run
@@ -62,11 +70,13 @@ def _forward_in_pieces(forward: Callable[..., Any]) -> Callable[..., Any]:
 def _backward_in_pieces(backward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(backward)
     def run(self: Function, *grads: Any) -> Any:
-        if len(grads) == 1 and _is_large(grads[0]):
-            kept = [*self.saved, *self.__dict__.values()]
-            cuts = _Cuts.of(grads[0].shape, [grads[0], *kept])
+        if len(grads) == 1 and is_large(grads[0]):
+            cuts = _Cuts.of(grads[0].shape, [grads[0], *self.saved, *self.__dict__.values()])
             if cuts is not None:
-                return _backward(self, backward, cuts, grads[0])
+                try:
+                    return _backward(self, backward, cuts, grads[0])
+                except NotElementwise:
+                    pass
         return backward(self, *grads)
 
     return run
@@ -77,10 +87,7 @@ class _Cuts:
 
     def __init__(self, shape: tuple[int, ...], unit: int) -> None:
         self.shape, self.unit = shape, unit
-        self.size = int(np.prod(shape))
-        rows = self.size // unit
-        step = max(1, PIECE // unit)
-        self.pieces = [(start, min(start + step, rows)) for start in range(0, rows, step)]
+        self.rows = math.prod(shape) // unit
 
     @classmethod
     def of(cls, shape: tuple[int, ...], values: Sequence[Any]) -> _Cuts | None:
@@ -102,108 +109,123 @@ class _Cuts:
         """Whether x is one of the arrays that are cut."""
         return isinstance(x, np.ndarray) and x.shape == self.shape
 
-    def rows(self, x: Any) -> Any:
-        """An array that is cut, as rows; anything else as it is."""
-        if not self.of_whole(x):
-            return x
+    def in_rows(self, x: Array) -> Array:
+        """An array that is cut, as rows."""
         return x.reshape(-1) if self.unit == 1 else x.reshape(-1, self.unit)
 
-    def empty(self, like: Array) -> Array:
-        """Memory for a whole result of which ``like`` is a piece."""
-        return np.empty(self.shape, like.dtype)
-
-    def run(self, work: Callable[[int, int], None]) -> None:
-        """``work(start, stop)`` for every piece but the first, shared out to the threads."""
-        rest, count = self.pieces[1:], get_num_threads()
-        shares = [rest[len(rest) * k // count : len(rest) * (k + 1) // count] for k in range(count)]
-        run_on_threads([functools.partial(_all_of, work, share) for share in shares if share])
+    def pieces(self, length: int) -> list[tuple[int, int]]:
+        """Pieces of about so many elements, as first row and row behind the last."""
+        step = max(1, length // self.unit)
+        return [(start, min(start + step, self.rows)) for start in range(0, self.rows, step)]
 
 
-def _all_of(work: Callable[[int, int], None], share: list[tuple[int, int]]) -> None:
-    for start, stop in share:
-        work(start, stop)
+class _Computation:
+    """A formula noted with samples of whole arrays, then computed on all of them."""
+
+    def __init__(self, cuts: _Cuts, values: Sequence[Any]) -> None:
+        self.cuts = cuts
+        self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
+        self.arrays: dict[int, Array] = {}  # whole inputs and results by number
+
+    def sample(self, x: Any) -> Any:
+        """What stands for x while the formula is noted: a sample of an array that is cut, or x itself."""
+        if not self.cuts.of_whole(x):
+            return x
+        for number, known in self.arrays.items():
+            if known is x:
+                return self.tape.values[number]
+        self.arrays[len(self.tape.values)] = x
+        return self.tape.sample(self.cuts.in_rows(x)[:2])
+
+    def whole(self, value: Any, memory: Array | None = None) -> Any:
+        """What a value of the noted formula stands for; a result gets memory, to be filled by ``run``."""
+        number = self.tape.number(value)
+        if number is None:
+            if isinstance(value, np.ndarray) and value.size > 1 and not any(value is x for x in self.tape.repeated):
+                raise NotElementwise("an array made inside")
+            return value
+        if number not in self.arrays:
+            fits = memory is not None and memory.dtype == value.dtype and memory.shape == self.cuts.shape
+            self.arrays[number] = memory if fits else np.empty(self.cuts.shape, value.dtype)
+        return self.arrays[number]
+
+    def run(self) -> None:
+        """Compute the results on all pieces, on all threads."""
+        formula = Formula(self.tape, set(self.arrays))
+        if not formula.steps:
+            return
+        rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
+        one_pass = len(formula.steps) == 1  # nothing is read twice, so the cache is no help
+        pieces = self.cuts.pieces(
+            min(LONG, self.cuts.rows * self.cuts.unit // get_num_threads() + 1) if one_pass else PIECE
+        )
+        length, row = pieces[0][1], () if self.cuts.unit == 1 else (self.cuts.unit,)
+
+        def work(share: Iterable[tuple[int, int]]) -> None:
+            buffers = [np.empty((length, *row), dtype) for dtype in formula.buffers]
+            for start, stop in share:
+                formula.compute({n: x[start:stop] for n, x in rows.items()}, [b[: stop - start] for b in buffers])
+
+        with np.errstate(all="ignore"):
+            share_out(work, pieces)
 
 
-def _piece_of(node: Function) -> Function:
-    piece = _new(type(node))
-    piece.needs, piece.saved = node.needs, ()
-    return piece
+class _Destination(threading.local):
+    """Where ``results_into`` wants this thread's results."""
+
+    op: type[Function] | None = None
+    memory: Array = None
+
+
+_wanted = _Destination()
+
+
+@contextmanager
+def results_into(op: type[Function], x: Array) -> Iterator[None]:
+    """Inside, an ``op`` that has x among its inputs may write its result into x."""
+    _wanted.op, _wanted.memory = op, x
+    try:
+        yield
+    finally:
+        _wanted.op = _wanted.memory = None
+
+
+def _destination(node: Function, inputs: Sequence[Any]) -> Array | None:
+    """The memory asked for by ``results_into``, if it is this op's input and no other input lies across it."""
+    x = _wanted.memory
+    if node.__class__ is not _wanted.op or not any(a is x for a in inputs):
+        return None
+    others = [a for a in inputs if isinstance(a, np.ndarray) and a is not x]
+    return None if any(np.may_share_memory(a, x) for a in others) else x
 
 
 def _forward(
     node: Function, forward: Callable[..., Any], cuts: _Cuts, inputs: Sequence[Any], params: dict[str, Any]
 ) -> Array:
-    views = [cuts.rows(x) for x in inputs]
-    whole = [cuts.of_whole(x) for x in inputs]
-
-    def piece(start: int, stop: int) -> tuple[Function, list[Any], Array]:
-        own = _piece_of(node)
-        arrays = [v[start:stop] if w else v for v, w in zip(views, whole, strict=True)]
-        return own, arrays, forward(own, *arrays, **params)
-
-    (start, stop), *_ = cuts.pieces
-    own, arrays, first = piece(start, stop)
-    out = cuts.empty(first)
-    # What each saved value and attribute is: an input, the result, a number, or an array made by forward.
-    made: dict[Any, Array] = {}
-
-    def joined(key: Any, value: Any) -> Any:
-        for x, a in zip(inputs, arrays, strict=True):
-            if a is value:
-                return x
-        if value is first:
-            return out
-        if isinstance(value, np.ndarray) and value.shape == first.shape:
-            made[key] = cuts.empty(value)
-            return made[key]
-        return value
-
-    node.saved = tuple([joined(i, value) for i, value in enumerate(own.saved)])
-    node.__dict__.update({name: joined(name, value) for name, value in own.__dict__.items()})
-    out_rows, made_rows = cuts.rows(out), {key: cuts.rows(a) for key, a in made.items()}
-
-    def store(start: int, stop: int, own: Function, result: Array) -> None:
-        out_rows[start:stop] = result
-        for key, rows in made_rows.items():
-            rows[start:stop] = own.saved[key] if isinstance(key, int) else own.__dict__[key]
-
-    def work(start: int, stop: int) -> None:
-        own, _, result = piece(start, stop)
-        store(start, stop, own, result)
-
-    store(start, stop, own, first)
-    cuts.run(work)
-    return out
+    work, sampled = _Computation(cuts, inputs), _like(node)
+    found = forward(sampled, *[work.sample(x) for x in inputs], **params)
+    if work.tape.number(found) is None:
+        raise NotElementwise("a result that is an input, or no array")
+    ends_with_it = work.tape.steps and work.tape.steps[-1].result == work.tape.number(found)  # no later step reads x
+    result = work.whole(found, _destination(node, inputs) if ends_with_it else None)
+    node.saved = tuple([work.whole(a) for a in sampled.saved])
+    node.__dict__.update({name: work.whole(a) for name, a in sampled.__dict__.items()})
+    work.run()
+    return result
 
 
 def _backward(node: Function, backward: Callable[..., Any], cuts: _Cuts, grad: Array) -> Any:
-    grad_rows = cuts.rows(grad)
-    saved = [(cuts.rows(a), cuts.of_whole(a)) for a in node.saved]
-    attributes = {name: (cuts.rows(a), cuts.of_whole(a)) for name, a in node.__dict__.items()}
+    work, sampled = _Computation(cuts, [*node.saved, *node.__dict__.values()]), _like(node)
+    sampled.saved = tuple([work.sample(a) for a in node.saved])
+    sampled.__dict__.update({name: work.sample(a) for name, a in node.__dict__.items()})
+    found = backward(sampled, work.sample(grad))
+    results = found if found.__class__ is tuple else (found,)
+    wholes = tuple([work.whole(r) for r in results])
+    work.run()
+    return wholes
 
-    def piece(start: int, stop: int) -> tuple[Array, tuple[Any, ...]]:
-        own = _piece_of(node)
-        own.saved = tuple([a[start:stop] if w else a for a, w in saved])
-        own.__dict__.update({name: a[start:stop] if w else a for name, (a, w) in attributes.items()})
-        g = grad_rows[start:stop]
-        results = backward(own, g)
-        return g, results if results.__class__ is tuple else (results,)
 
-    (start, stop), *_ = cuts.pieces
-    g, first = piece(start, stop)
-    if any(isinstance(r, np.ndarray) and r.shape != g.shape for r in first):
-        return backward(node, grad)
-    wholes = [grad if r is g else cuts.empty(r) if isinstance(r, np.ndarray) else r for r in first]
-    rows = [
-        cuts.rows(w) if isinstance(r, np.ndarray) and r is not g else None for w, r in zip(wholes, first, strict=True)
-    ]
-
-    def store(start: int, stop: int, results: tuple[Any, ...]) -> None:
-        for target, result in zip(rows, results, strict=True):
-            if target is not None:
-                target[start:stop] = result
-
-    store(start, stop, first)
-    if any(target is not None for target in rows):
-        cuts.run(lambda start, stop: store(start, stop, piece(start, stop)[1]))
-    return tuple(wholes)
+def _like(node: Function) -> Function:
+    other = _new(type(node))
+    other.needs, other.saved = node.needs, ()
+    return other

@@ -8,24 +8,39 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.function import Function
+from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable
-from metagrad.autograd.views import Overwrite, write
+from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.ops.creation import fitting
+from metagrad.ops.elementwise import is_large, results_into
 from metagrad.ops.indexing import value_for
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 
-def in_place(op: Callable[..., Any], converts: bool = False, keeps: bool = False) -> Callable[..., Any]:
+def _is_recorded(input: Tensor, others: tuple[Any, ...]) -> bool:
+    """Whether an op on these would be part of the graph."""
+    return mode.grad and any(isinstance(x, Variable) and x.requires_grad for x in (input, *others))
+
+
+def in_place(
+    op: Callable[..., Any], converts: bool = False, keeps: bool = False, node: type[Function] | None = None
+) -> Callable[..., Any]:
     """``op_``: like ``op``, but the result is written into the first argument, which is returned.
 
     converts: a result of another dtype is converted to the tensor's; otherwise it is an error. keeps: the op's gradient needs
-    what is overwritten, so the op is given a copy.
+    what is overwritten, so the op is given a copy. node: the class of which ``op`` is one application, if a large result may
+    be computed straight into the tensor.
     """
 
     @functools.wraps(op, assigned=("__module__",))
     def written(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if node is not None and is_large(input.array) and not _is_recorded(input, args):
+            check_writable(input)
+            with results_into(node, input.array):
+                return write(input, op(input, *args, **kwargs))
         result = op(input.clone() if keeps else input, *args, **kwargs)
         return write(input, result.to(input.dtype) if converts else result)
 

@@ -98,10 +98,7 @@ class Sigmoid(Elementwise):
     """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
 
     def forward(self, x: Array) -> Array:
-        y = np.negative(x, out=np.empty_like(x))
-        np.exp(y, out=y)
-        y += 1
-        np.reciprocal(y, out=y)
+        y = 1 / (np.exp(-x) + 1)
         self.save(y)
         return y
 

@@ -50,13 +50,13 @@ class LayerNorm(Function):
     def forward(self, x: Array, w: Array | None, b: Array | None, eps: float) -> Array:
         self.save(x, w)
         self.eps = eps
-        z, self.mean, self.scale = kernels.layer_norm(x, w, b, eps)
+        z, self.normal, self.scale = kernels.layer_norm(x, w, b, eps, keep=any(self.needs))
         return z
 
     def backward(self, grad: Any) -> Any:
         x, w = self.saved
         if isinstance(grad, np.ndarray):
-            return kernels.layer_norm_backward(grad, x, w, self.mean, self.scale, self.needs)
+            return kernels.layer_norm_backward(grad, w, self.normal, self.scale, self.needs)
         d = x - x.mean(axis=1, keepdims=True)
         r = ((d * d).mean(axis=1, keepdims=True) + self.eps) ** -0.5
         y = d * r
