@@ -124,3 +124,15 @@ def test_an_error_in_a_piece_is_raised(monkeypatch):
 
     with pytest.raises(FloatingPointError, match="here"):
         Failing.apply(metagrad.arange(10.0))
+
+
+@pytest.mark.parametrize("p", [0.001, 0.1, 0.5, 0.9])
+def test_large_dropout_keeps_the_mean_and_its_gradient_is_its_mask(p):
+    metagrad.manual_seed(0)
+    x = metagrad.ones(1000, 600, requires_grad=True)
+    y = metagrad.nn.functional.dropout(x, p)
+    y.sum().backward()
+    share = (y == 0).double().mean().item()
+    assert abs(share - p) < 5 * (p * (1 - p) / 600_000) ** 0.5
+    np.testing.assert_allclose(np.unique(y.detach().numpy()), [0, 1 / (1 - p)], rtol=1e-6)
+    np.testing.assert_array_equal(x.grad.numpy(), y.detach().numpy())
