@@ -8,9 +8,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 LIBRARIES = ("torch", "metagrad")
+PAUSE = 0.1  # seconds: for a while after their work, threads of BLAS and OpenMP wait for more by going round in circles
 
 
 class Side:
@@ -54,6 +56,7 @@ def compare(case, repeats, fresh=False):
     times = {library: [] for library in LIBRARIES}
     for _ in range(repeats):
         for library, side in sides.items():
+            time.sleep(PAUSE)
             times[library].append(side.ask(run=True)["ms"])
     memory = {library: side.ask(memory=True)["mb"] for library, side in sides.items()}
     if fresh:
