@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metagrad.kernels.selection import select_into
+
 Array = Any
 
 
@@ -59,22 +61,7 @@ _PASSED_ON = {np.clip, np.result_type, np.iscomplexobj, np.can_cast, np.shape, n
 
 
 def _where(c: Array, x: Any, y: Any, out: Array) -> None:
-    """x where c, else y, by way of the bits y ⊻ (c ∧ (x ⊻ y)): a processor that cannot guess c is slow to jump."""
-    if c.dtype != bool or out.dtype.itemsize > 8 or out.dtype.kind == "c":
-        np.copyto(out, y)
-        np.copyto(out, x, where=c)
-        return
-    kind = f"i{out.dtype.itemsize}"
-    result, (x_bits, y_bits) = out.view(kind), (np.asarray(a, out.dtype).view(kind) for a in (x, y))
-    if not x_bits.ndim and not x_bits:  # the number 0: its bits are nowhere set
-        np.bitwise_and((c.view(np.int8) - np.int8(1)).astype(kind), y_bits, out=result)
-        return
-    bits = (-c.view(np.int8)).astype(kind)  # 0, or 1 everywhere
-    if not y_bits.ndim and not y_bits:
-        np.bitwise_and(bits, x_bits, out=result)
-        return
-    bits &= x_bits ^ y_bits
-    np.bitwise_xor(bits, y_bits, out=result)
+    select_into(out, c, x, y)
 
 
 def _convert(x: Array, out: Array) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array
+from metagrad.kernels.selection import select
 from metagrad.ops.common import as_tensor, operands
 from metagrad.ops.elementwise import Elementwise
 from metagrad.ops.rounding import Sign
@@ -32,7 +33,7 @@ class Relu(Elementwise):
 
     def backward(self, grad: Any) -> Any:
         (y,) = self.saved
-        return np.where(y <= 0, 0.0, grad)  # nan is not, so that it is seen in the gradient too
+        return select(y <= 0, 0.0, grad)  # nan is not, so that it is seen in the gradient too
 
 
 def relu(input: Tensor) -> Tensor:
@@ -182,11 +183,11 @@ class Where(Elementwise):
 
     def forward(self, c: Array, x: Array, y: Array) -> Array:
         self.condition = c
-        return np.where(c, x, y)
+        return select(c, x, y)
 
     def backward(self, grad: Any) -> Any:
         c = self.condition
-        return None, np.where(c, grad, 0.0), np.where(c, 0.0, grad)
+        return None, select(c, grad, 0.0), select(c, 0.0, grad)
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:

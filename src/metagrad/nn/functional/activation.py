@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array
+from metagrad.kernels.selection import select
 from metagrad.ops import choice
 from metagrad.ops import softmax as softmaxes
 from metagrad.ops.choice import where
@@ -53,11 +54,11 @@ class Elu(Elementwise):
     def forward(self, x: Array, alpha: float) -> Array:
         self.save(x)
         self.alpha = alpha
-        return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+        return select(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
-        return np.where(x > 0, grad, grad * (self.alpha * np.exp(np.minimum(x, 0))))
+        return select(x > 0, grad, grad * (self.alpha * np.exp(np.minimum(x, 0))))
 
 
 def logsigmoid(input: Tensor) -> Tensor:
