@@ -167,6 +167,8 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> metagrad.pow(metagrad.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
+    if exponent is True:
+        return as_tensor(input).clone()
     x, y = operands(input, exponent)
     if isinstance(x, Variable) and x.array.dtype.kind == "b":
         x, y = converted(x, dtypes.int64), converted(y, dtypes.int64)

@@ -198,6 +198,18 @@ def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
     def with_numpy_names(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
             kwargs = {_numpy_names.get(name, name): value for name, value in kwargs.items()}
-        return function(*args, **kwargs)
+        try:
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            raise not_a_tensor(function, error) from None
 
     return cast("Callable[P, R]", with_numpy_names)
+
+
+def not_a_tensor(function: Callable[..., Any], error: AttributeError) -> Exception:
+    """What to raise for an error in a function: if it is that some argument has no array, that it is no tensor."""
+    if error.name != "array" or isinstance(error.obj, Variable):
+        return error
+    return TypeError(
+        f"{function.__name__}() expected a tensor, got {type(error.obj).__name__} {error.obj!r:.60}: make one with tensor()"
+    )

@@ -170,8 +170,10 @@ def frexp(input: Tensor) -> frexp_result:
 
 
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
-    """x · 2ʸ."""
-    return mul(input, pow(2.0, other))
+    """x · 2ʸ, in the dtype that x and y have together; of integers, the default dtype."""
+    kind = result_type(as_tensor(input), other)
+    kind = kind if kind.is_floating_point or kind.is_complex else dtypes.get_default_dtype()
+    return mul(input, pow(2.0, cast_to(as_tensor(other), kind)))
 
 
 class Hypot(Elementwise):

@@ -10,6 +10,7 @@ from metagrad import dtypes
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import bump, check_writable
+from metagrad.ops.common import not_a_tensor
 
 R = TypeVar("R")
 
@@ -41,7 +42,10 @@ def takes_out(function: Callable[..., R]) -> Callable[..., R]:
     @functools.wraps(function)
     def with_out(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         if out is None:
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except AttributeError as error:
+                raise not_a_tensor(function, error) from None
         given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
         tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]
         if mode.grad and recording(*tensors):
