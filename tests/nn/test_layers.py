@@ -205,3 +205,70 @@ def test_layer_norm_by_pieces_equals_the_formula():
         weights = metagrad.randn(rows, 96, dtype=metagrad.float64)
         for a, c in zip(*(metagrad.autograd.grad((y * weights).sum(), (x, w, b)) for y in (plain, fast)), strict=True):
             assert metagrad.allclose(a, c)
+
+
+@pytest.mark.parametrize("out_features", [(), (3,), (2, 3)])
+@pytest.mark.parametrize(
+    "settings", [{}, {"bias": True, "reduction": "sum"}, {"label_smoothing": 0.1, "ignore_index": 1}]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_linear_cross_entropy_loss(out_features, settings, dtype):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    theirs = torch.nn.LinearCrossEntropyLoss(5, 4, out_features=out_features, **settings).to(getattr(torch, dtype))
+    ours = metagrad.nn.LinearCrossEntropyLoss(5, 4, out_features=out_features, **settings).to(getattr(metagrad, dtype))
+    assert repr(ours) == repr(theirs)
+    state = {name: rng.standard_normal(tuple(p.shape)).astype(dtype) for name, p in theirs.state_dict().items()}
+    theirs.load_state_dict({name: torch.from_numpy(a) for name, a in state.items()})
+    ours.load_state_dict({name: metagrad.from_numpy(a) for name, a in state.items()})
+    x, classes = rng.standard_normal((6, 5)).astype(dtype), rng.integers(0, 4, (6, *out_features))
+    a, b = torch.tensor(x, requires_grad=True), metagrad.tensor(x, requires_grad=True)
+    expected, found = theirs(a, torch.from_numpy(classes)), ours(b, metagrad.from_numpy(classes))
+    expected.backward()
+    found.backward()
+    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-9}
+    np.testing.assert_allclose(found.item(), expected.item(), **tolerance)
+    np.testing.assert_allclose(b.grad.numpy(), a.grad.numpy(), **tolerance)
+    np.testing.assert_allclose(ours.linear.weight.grad.numpy(), theirs.linear.weight.grad.numpy(), **tolerance)
+
+
+REFUSED = {
+    "a weight for other classes": lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.tensor([0, 1]), t.ones(2)),
+    "a weight of another dtype": lambda t: t.nn.functional.nll_loss(t.ones(2, 3), t.tensor([0, 1]), t.ones(3).half()),
+    "an index to ignore among probabilities": lambda t: t.nn.functional.cross_entropy(
+        t.ones(2, 3), t.ones(2, 3), ignore_index=1
+    ),
+    "probabilities of another batch": lambda t: t.nn.functional.cross_entropy(t.ones(2, 3), t.ones(4, 3)),
+    "eps 0 in training": lambda t: t.nn.BatchNorm1d(3, eps=0.0)(t.ones(2, 3)),
+    "one value a channel": lambda t: t.nn.BatchNorm1d(3)(t.ones(1, 3)),
+    "a complex delta": lambda t: t.nn.HuberLoss(delta=1j),
+    "circular padding of other dimensions": lambda t: t.nn.CircularPad2d(3)(t.ones(3, 4)),
+    "variances of another shape": lambda t: t.nn.functional.gaussian_nll_loss(t.ones(4, 3), t.ones(4, 3), t.ones(2, 3)),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_refused_as_pytorch_refuses(case):
+    torch = pytest.importorskip("torch")
+    with pytest.raises(Exception) as theirs:
+        REFUSED[case](torch)
+    with pytest.raises(theirs.type):
+        REFUSED[case](metagrad)
+
+
+def test_batch_norm_of_no_images():
+    layer = metagrad.nn.BatchNorm2d(3)
+    y = layer(metagrad.zeros(0, 3, 2, 2, requires_grad=True))
+    y.sum().backward()
+    assert tuple(y.shape) == (0, 3, 2, 2)
+    assert layer.running_mean.tolist() == [0, 0, 0]
+    assert layer.weight.grad.tolist() == [0, 0, 0]
+
+
+def test_divergence_from_what_is_no_probability_is_nan():
+    torch = pytest.importorskip("torch")
+    x, y = np.array([-1.0, -2.0, -3.0], np.float32), np.array([0.0, -0.5, 0.5], np.float32)
+    for reduction in ("none", "sum"):
+        expected = torch.nn.functional.kl_div(torch.from_numpy(x), torch.from_numpy(y), reduction=reduction)
+        found = metagrad.nn.functional.kl_div(metagrad.from_numpy(x), metagrad.from_numpy(y), reduction=reduction)
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)

@@ -157,7 +157,7 @@ def _fractional_max(
     lead = tuple(x.shape)[:2]
     if samples is None:
         samples = rand(*lead, axes, dtype=input.dtype, device=input.device)
-    drawn = samples.detach().cpu().numpy()
+    drawn = samples.detach().cpu().numpy()[: lead[0], : lead[1]]
     order = range(axes) if axes == 3 else reversed(range(axes))  # which sample is for which axis, as in PyTorch
     place: Any = np.zeros((*lead, 1, 1), np.int64)  # (N, C, windows so far, elements of a window so far)
     for n, o, k, i in zip(extents, count, size, order, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def gaussian_nll_loss(
 ) -> Tensor:
     """½ (ln v + (x − y)² / v), v = max(var, ε); full: plus ½ ln 2π (Nix & Weigend 1994).
 
-    var: a number, of the input's shape, or with extent 1 in, or without, its last dimension.
+    var: a number, of the input's shape, the same with extent 1 in one dimension, or without the last.
     """
     if not isinstance(var, Variable):
         if var < 0:
@@ -49,9 +50,9 @@ def gaussian_nll_loss(
     if given != shape:
         if given == shape[:-1]:
             var = var.unsqueeze(-1)
-        elif not (given[:-1] == shape[:-1] and given[-1:] == (1,)):
+        elif len(given) != len(shape) or [g for n, g in zip(shape, given, strict=True) if n != g] != [1]:
             raise ValueError(
-                f"var is of incorrect size: expected {shape}, {shape[:-1]} or {(*shape[:-1], 1)}, got {given}"
+                f"var is of incorrect size: expected {shape}, {shape[:-1]}, or {shape} with 1 in one place, got {given}"
             )
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid: use 'mean', 'sum' or 'none'")
@@ -65,11 +66,15 @@ def gaussian_nll_loss(
     return reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
+@dataclass
 class LinearCrossEntropyOptions:
     """How PyTorch cuts ``linear_cross_entropy`` into pieces; accepted, and without effect on the result."""
 
-    def __init__(self, **settings: Any) -> None:
-        self.__dict__.update(settings)
+    allow_retain_graph: bool = False
+    batch_chunk_size: int | None = None
+    chunking_method: str | None = "auto"
+    acc_policy: str = "auto"
+    acc_dtype: Any = None
 
 
 def linear_cross_entropy(

@@ -15,6 +15,7 @@ from metagrad.autograd.variable import Array
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.ops.choice import where
 from metagrad.ops.softmax import log_softmax
+from metagrad.ops.special.logarithms import xlogy
 from metagrad.ops.views import broadcast_tensors
 
 if TYPE_CHECKING:
@@ -234,8 +235,7 @@ def kl_div(
     if log_target:
         loss = target.exp() * (target - input)
     else:
-        positive = target > 0
-        loss = where(positive, target * (where(positive, target, 1.0).log() - input), 0.0)
+        loss = xlogy(target, target) - target * input
     if reduction == "batchmean":
         return loss.sum() / input.shape[0] if input.ndim else loss.sum()
     return reduced(loss, reduction)
@@ -260,12 +260,25 @@ def nll_loss(
     """
     reduction = legacy_reduction(size_average, reduce, reduction)
     rows, classes, kept, shape = _by_row(input, target, ignore_index)
+    _check_weight(weight, rows)
     picked = Pick.apply(rows, classes)
     per_row = kept if weight is None else kept * weight.array[classes]
     loss = -picked * rows.new_tensor(per_row)
     if reduction == "mean":
         return loss.sum() / float(per_row.sum()) if per_row.any() else loss.sum() / loss.new_zeros(())
     return loss.reshape(shape) if reduction == "none" else reduced(loss, reduction)
+
+
+def _check_weight(weight: Tensor | None, rows: Tensor) -> None:
+    if weight is None:
+        return
+    if tuple(weight.shape) != tuple(rows.shape[1:]):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {rows.shape[1]} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.shape)}"
+        )
+    if weight.dtype != rows.dtype:
+        raise RuntimeError(f"expected a weight of the scores' dtype {rows.dtype}, got {weight.dtype}: use weight.to()")
 
 
 def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array, tuple[int, ...]]:
@@ -320,7 +333,9 @@ def cross_entropy(
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
     log_p = log_softmax(input, class_dim)
-    if target.array.dtype.kind == "f":
+    if target.array.dtype.kind == "f" and (target.ndim == input.ndim or target.ndim == 0 == input.ndim):
+        if ignore_index >= 0:
+            raise RuntimeError(f"ignore_index is not supported for floating point target, got {ignore_index}")
         return _against_probabilities(log_p, target, weight, class_dim, reduction, label_smoothing)
     loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
@@ -338,7 +353,8 @@ def _against_probabilities(
     log_p: Tensor, target: Tensor, weight: Tensor | None, class_dim: int, reduction: str, label_smoothing: float
 ) -> Tensor:
     if tuple(target.shape) != tuple(log_p.shape):
-        raise RuntimeError(
+        error = ValueError if class_dim and target.shape[0] != log_p.shape[0] else RuntimeError
+        raise error(
             f"Expected floating point type for target with class probabilities to have the input's shape "
             f"{tuple(log_p.shape)}, got {tuple(target.shape)}"
         )

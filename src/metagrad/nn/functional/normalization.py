@@ -151,13 +151,15 @@ def batch_norm(
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
         scale = (running_var + eps).rsqrt()
         return _affine((input - _per_channel(input, running_mean)) * _per_channel(input, scale), weight, bias)
-    if count <= 1:
+    if eps <= 0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
+    if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
-    if running_mean is not None or running_var is not None:
+    if count and (running_mean is not None or running_var is not None):
         with no_grad():
             _update(running_mean, input.mean(axes), momentum)
             _update(running_var, input.var(axes), momentum)
-    return _affine(Standardize.apply(input, axis=axes, eps=eps), weight, bias)
+    return _affine(Standardize.apply(input, axis=axes, eps=eps) if count else input * 1, weight, bias)
 
 
 def instance_norm(

@@ -27,6 +27,8 @@ class _Pad(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The padded input."""
+        if self.mode == "circular" and input.ndim not in (self.axes + 1, self.axes + 2):
+            raise ValueError(f"expected {self.axes + 1}D or {self.axes + 2}D input (got {input.ndim}D input)")
         return F.pad(input, self.padding, self.mode)
 
     def extra_repr(self) -> str:
