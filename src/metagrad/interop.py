@@ -13,6 +13,7 @@ import numpy as np
 
 from metagrad import dtypes
 from metagrad.autograd.variable import Variable, recording, unwrap, wrap
+from metagrad.autograd.views import write
 from metagrad.ops import (
     arithmetic,
     choice,
@@ -128,6 +129,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.roll: lambda a, shift, axis=None: joining.roll(a, shift, axis),
     np.zeros_like: _zeros_like,
     np.ones_like: _ones_like,
+    np.empty_like: lambda a, dtype=None: likes.empty_like(a, dtype=dtype),
     np.shape: lambda a: tuple(a.shape),
     np.ndim: lambda a: a.ndim,
     np.size: lambda a: a.numel(),
@@ -162,6 +164,8 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
     if method == "__call__" and op is not None and not kwargs:
         return op(*[_operand(x) for x in inputs])
     out = kwargs.get("out")
+    if method == "__call__" and op is not None and out is not None and recording(*inputs, *out):
+        return _into(op(*[_operand(x) for x in inputs]), kwargs)
     if recording(*inputs, *(out or ())):
         raise TypeError(
             f"np.{ufunc.__name__}{'' if method == '__call__' else '.' + method} with {sorted(kwargs) or 'these arguments'} "
@@ -172,10 +176,23 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
         for o in out:
             if isinstance(o, Variable):
                 o._version[0] += 1
+    if "where" in kwargs:
+        kwargs = {**kwargs, "where": unwrap(kwargs["where"])}
     result = getattr(ufunc, method)(*[unwrap(x) for x in inputs], **kwargs)
     if out is not None:
         return out[0] if len(out) == 1 else out
     return tuple(map(wrap, result)) if isinstance(result, tuple) else wrap(result)
+
+
+def _into(result: Any, kwargs: dict[str, Any]) -> Any:
+    """A result that is recorded, written into ``out``, or only ``where`` a condition holds."""
+    (out,) = kwargs["out"]
+    condition = kwargs.get("where")
+    if not isinstance(out, Variable) or kwargs.keys() - {"out", "where"}:
+        raise TypeError(
+            f"a result that requires grad cannot be written with {sorted(kwargs)}: use metagrad's own function"
+        )
+    return write(out, result if condition is None else choice.where(as_tensor(condition), result, out))
 
 
 def apply_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

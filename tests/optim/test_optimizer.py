@@ -136,8 +136,6 @@ BAD = [
     (lambda p: optim.SGD([{"params": {p}}]), TypeError, "ordered collections"),
     (lambda p: optim.SGD([("p", p), parameter()]), ValueError, "1 of 2"),
     (lambda p: optim.SGD([{"params": [("p", p)]}, {"params": [parameter()]}]), ValueError, "without names"),
-    (lambda p: optim.SGD([p], differentiable=True), NotImplementedError, "differentiable=True"),
-    (lambda p: optim.SGD([{"params": [p], "differentiable": True}]), NotImplementedError, "differentiable=True"),
     (lambda p: optim.Adam([p], lr=-1), ValueError, "learning rate: -1"),
     (lambda p: optim.Adam([p], betas=(1.0, 0.9)), ValueError, "index 0: 1.0"),
     (lambda p: optim.Adam([p], betas=(0.9, -0.1)), ValueError, "index 1: -0.1"),
@@ -145,8 +143,6 @@ BAD = [
     (lambda p: optim.Adam([p], betas=(0.9,)), ValueError, "two numbers"),
     (lambda p: optim.Adam([p], eps=-1), ValueError, "epsilon value: -1"),
     (lambda p: optim.AdamW([p], weight_decay=-1), ValueError, "weight_decay value: -1"),
-    (lambda p: optim.Adam([p], differentiable=True), NotImplementedError, "differentiable=True"),
-    (lambda p: optim.AdamW([p], differentiable=True), NotImplementedError, "differentiable=True"),
     (lambda p: optim.Optimizer([p], {"rate": required}), ValueError, "required optimization parameter rate"),
 ]
 

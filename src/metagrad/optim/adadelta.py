@@ -27,7 +27,6 @@ class Adadelta(ByElement):
     [0.1056, 1.0299]
     """
 
-    refused = ("differentiable",)
     like_param = ("square_avg", "acc_delta")
 
     def __init__(

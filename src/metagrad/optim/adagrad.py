@@ -27,7 +27,6 @@ class Adagrad(ByElement):
     [0.5, 1.5]
     """
 
-    refused = ("differentiable",)
     like_param = ("sum",)
 
     def __init__(

@@ -22,7 +22,7 @@ class Adam(ByElement):
     Kingma and Ba 2015; AMSGrad: Reddi, Kale and Kumar 2018.
 
     ``foreach``, ``fused`` and ``capturable`` choose among PyTorch's implementations; here there is one, so they change
-    nothing. Raises ValueError for a setting out of its range, NotImplementedError for ``differentiable``.
+    nothing. ``differentiable``: the step is part of the graph. Raises ValueError for a setting out of its range.
 
     >>> import metagrad
     >>> p = metagrad.tensor([1.0, 2.0], requires_grad=True)
@@ -33,7 +33,6 @@ class Adam(ByElement):
     [0.5, 1.5]
     """
 
-    refused = ("differentiable",)
     optional = ("max_exp_avg_sq",)
     like_param = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
 

@@ -26,7 +26,6 @@ class Adamax(ByElement):
     [0.5, 1.5]
     """
 
-    refused = ("differentiable",)
     like_param = ("exp_avg", "exp_inf")
 
     def __init__(

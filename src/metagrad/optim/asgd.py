@@ -26,7 +26,6 @@ class ASGD(ByElement):
     ([0.5, 1.0], [0.5, 1.0])
     """
 
-    refused = ("differentiable",)
     like_param = ("ax",)
     counts = {"step": 0.0, "eta": 0.0, "mu": 1.0}
 

@@ -11,6 +11,7 @@ from metagrad.autograd.variable import Array, Variable, wrap
 from metagrad.autograd.views import bump
 from metagrad.optim.blocks import in_blocks_by_part
 from metagrad.optim.optimizer import Optimizer
+from metagrad.optim.recorded import recorded_step
 from metagrad.tensor import Tensor
 
 
@@ -68,6 +69,14 @@ class ByElement(Optimizer):
         step = state["step"]
         step.array += 1
         bump(step)
+        decay = float(group.get("weight_decay", 0.0))
+        shrink = float(group["lr"]) * decay if decay and group.get("decoupled_weight_decay") else 0.0
+        settings = (
+            self.formula, group["maximize"], 0.0 if shrink else decay, shrink, self.settings(float(step.array), state, group),
+        )  # fmt: skip
+        if group.get("differentiable"):
+            recorded_step(_piece, param, grad, state, list(self.remembered(group)), settings)
+            return
         arrays: list[Any] = [param.array, grad.array]
         for name in self.remembered(group):
             if name is None:
@@ -75,19 +84,7 @@ class ByElement(Optimizer):
             else:
                 arrays.append(state[name].array)
                 bump(state[name])
-        decay = float(group.get("weight_decay", 0.0))
-        shrink = float(group["lr"]) * decay if decay and group.get("decoupled_weight_decay") else 0.0
-        in_blocks_by_part(
-            _piece,
-            tuple(arrays),
-            (
-                self.formula,
-                group["maximize"],
-                0.0 if shrink else decay,
-                shrink,
-                self.settings(float(step.array), state, group),
-            ),
-        )
+        in_blocks_by_part(_piece, tuple(arrays), settings)
         bump(param)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

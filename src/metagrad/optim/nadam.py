@@ -29,7 +29,6 @@ class NAdam(ByElement):
     [0.4718, 1.4718]
     """
 
-    refused = ("differentiable",)
     like_param = ("exp_avg", "exp_avg_sq")
     counts = {"step": 0.0, "mu_product": 1.0}
 

@@ -37,7 +37,6 @@ class Optimizer(Hooks):
     ==================  ==========================================================================================
     ``param_groups``    the groups: dictionaries of settings, with the parameters under "params"
     ``state``           by parameter, what is remembered from step to step
-    ``refused``         of a subclass: settings of PyTorch's that may be given here, but not as True
     ``like_param``      of a subclass: entries of the state that have the parameter's shape
     ==================  ==========================================================================================
 
@@ -53,7 +52,6 @@ class Optimizer(Hooks):
     [0.5, 1.5]
     """
 
-    refused: ClassVar[tuple[str, ...]] = ()
     like_param: ClassVar[tuple[str, ...]] = ()
 
     defaults: dict[str, Any]
@@ -105,12 +103,6 @@ class Optimizer(Hooks):
             if default is required and name not in group:
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             group.setdefault(name, default)
-        for name in self.refused:
-            if group[name]:
-                raise NotImplementedError(
-                    f"{type(self).__name__} got {name}={group[name]}, which must be False here: metagrad's optimizers "
-                    "update parameters in place, outside the graph"
-                )
         if len({id(p) for p in params}) != len(params):
             warnings.warn(
                 "optimizer contains a parameter group with duplicate parameters: each is stepped as often as it occurs",

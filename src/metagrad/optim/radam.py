@@ -28,7 +28,6 @@ class RAdam(ByElement):
     [0.0, 0.0]
     """
 
-    refused = ("differentiable",)
     like_param = ("exp_avg", "exp_avg_sq")
 
     def __init__(

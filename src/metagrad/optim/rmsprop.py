@@ -28,7 +28,6 @@ class RMSprop(ByElement):
     [0.5, 1.5]
     """
 
-    refused = ("differentiable",)
     like_param = ("square_avg", "momentum_buffer", "grad_avg")
     optional = ("momentum_buffer", "grad_avg")
 

@@ -27,7 +27,6 @@ class Rprop(ByElement):
     [0.5, 1.5]
     """
 
-    refused = ("differentiable",)
     like_param = ("prev", "step_size")
 
     def __init__(
@@ -72,7 +71,7 @@ class Rprop(ByElement):
         turned = agreement < 0
         np.multiply(size, up, out=size, where=agreement > 0)
         np.multiply(size, down, out=size, where=turned)
-        np.clip(size, smallest, largest, out=size)
+        size[...] = np.clip(size, smallest, largest)
         before[...] = g
         before[turned] = 0
         p -= np.sign(before) * size

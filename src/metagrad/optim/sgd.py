@@ -10,6 +10,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import bump
 from metagrad.optim.blocks import BLOCK, in_blocks
 from metagrad.optim.optimizer import Optimizer, check_settings
+from metagrad.optim.recorded import recorded_step
 from metagrad.tensor import Tensor
 
 
@@ -20,7 +21,7 @@ class SGD(Optimizer):
     first step b is g itself. Momentum: Polyak 1964; Nesterov's variant in this form: Sutskever et al. 2013.
 
     ``foreach`` and ``fused`` choose among PyTorch's implementations; here there is one, so they change nothing.
-    Raises ValueError for a negative setting, NotImplementedError for ``differentiable=True``.
+    ``differentiable``: the step is part of the graph. Raises ValueError for a negative setting.
 
     >>> import metagrad
     >>> p = metagrad.tensor([1.0, 2.0], requires_grad=True)
@@ -31,7 +32,6 @@ class SGD(Optimizer):
     [0.5, 1.0]
     """
 
-    refused = ("differentiable",)
     like_param = ("momentum_buffer",)
 
     def __init__(
@@ -76,11 +76,15 @@ class SGD(Optimizer):
                 keep, take = momentum, 1.0 - float(group["dampening"])
             b = buffer.array
             bump(buffer)
-        array = param.array
-        arrays = array, grad.array, b
         settings: tuple[Any, ...] = (
             float(group["lr"]), float(group["weight_decay"]), momentum, keep, take, group["nesterov"], group["maximize"],
         )  # fmt: skip
+        if group["differentiable"]:
+            names = ["momentum_buffer" if momentum else None]
+            recorded_step(sgd_step, param, grad, self.state[param] if momentum else {}, names, settings)
+            return
+        array = param.array
+        arrays = array, grad.array, b
         if array.size <= BLOCK:  # without another call: models have many small parameters
             sgd_step(*arrays, *settings)
         else:
