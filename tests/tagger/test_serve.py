@@ -137,20 +137,91 @@ def test_an_error_and_an_overload_concern_those_who_asked_only():
     assert str(bad) == "no" and good == [["good"]] and isinstance(much, Overloaded)
 
 
-def test_the_page_shows_tags_in_a_browser(address):
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
+class Browser:
+    """A headless Chromium, driven through its DevTools protocol."""
+
+    def __init__(self, command, folder):
+        client = pytest.importorskip("websockets.sync.client")
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--remote-debugging-port=0",
+            f"--user-data-dir={folder}",
+        ]
+        self.process = subprocess.Popen([command, *options], stderr=subprocess.PIPE, text=True)
+        line = next(line for line in self.process.stderr if "DevTools listening on" in line)
+        port = line.split("127.0.0.1:")[1].split("/")[0]
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/json/new", method="PUT")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            self.opened = client.connect(json.load(answer)["webSocketDebuggerUrl"])
+        self.socket = self.opened.__enter__()
+        self.number = 0
+
+    def send(self, method, **params):
+        """One command, and its result."""
+        self.number += 1
+        self.socket.send(json.dumps({"id": self.number, "method": method, "params": params}))
+        while True:
+            answer = json.loads(self.socket.recv(timeout=30))
+            if answer.get("id") == self.number:
+                return answer["result"]
+
+    def value(self, expression):
+        """What JavaScript makes of an expression in the page."""
+        return self.send("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def wait(self, expression, expected):
+        """Wait until an expression has this value."""
+        for _ in range(100):
+            found = self.value(expression)
+            if found == expected:
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"{expression}: {found!r}, not {expected!r}")
+
+    def close(self):
+        """End it."""
+        self.opened.__exit__(None, None, None)
+        self.process.terminate()
+        self.process.communicate(timeout=20)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    command = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if command is None:
         pytest.skip("there is no chromium on this machine")
-    command = [
-        browser,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--virtual-time-budget=8000",
-        "--dump-dom",
-        address,
-    ]
-    page = subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
-    assert page.count('class="word') >= 6 and "hsl(" in page or "rgb(" in page
-    for word in ("Time", "flies", "arrow"):
-        assert f"<b>{word}</b>" in page
+    browser = Browser(command, tmp_path)
+    yield browser
+    browser.close()
+
+
+WORDS = "[...document.querySelectorAll('.word b')].map(b => b.textContent).join(' ')"
+
+
+def test_the_page_in_a_browser(address, browser):
+    browser.send("Page.navigate", url=address)
+    browser.wait(WORDS, "Time flies like an arrow .")  # its example, tagged at once
+    browser.value("text.focus(); text.select()")
+    browser.send("Input.insertText", text="the cat barks")  # as if typed
+    browser.wait(WORDS, "the cat barks")
+    tags = browser.value("[...document.querySelectorAll('.word small')].map(s => s.textContent).join(' ')")
+    assert tags == "DT NN VBZ"
+    colours = browser.value(
+        "[...document.querySelectorAll('.word')].map(w => getComputedStyle(w).backgroundColor).join('|')"
+    )
+    assert len(set(colours.split("|"))) == 3  # a kind of tag, a colour
+    browser.value("document.querySelectorAll('.word')[1].click()")
+    assert browser.value("details.querySelector('h2').textContent") == "cat"
+    rows = browser.value("[...details.querySelectorAll('div')].map(d => d.textContent)")
+    assert rows[0].startswith("NN") and len(rows) >= 2
+    shares = [float(row.split("%")[0].strip().lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ.$")) for row in rows]
+    assert shares == sorted(shares, reverse=True)
+    assert 50 < sum(shares) <= 100.2
+    browser.value("text.focus(); text.select()")
+    browser.send("Input.insertText", text="x" * 6000)
+    browser.wait(
+        "status.textContent.length > 0 && document.querySelectorAll('.word').length > 0", True
+    )  # the limit, in words
+    assert "5,000" in browser.value("document.getElementById('status').textContent")
