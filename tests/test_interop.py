@@ -159,3 +159,20 @@ def test_the_flat_namespace_has_everything():
         assert callable(getattr(F, name)) and name in dir(F)
     with pytest.raises(AttributeError, match="no_such"):
         F.no_such
+
+
+@pytest.mark.parametrize("number", [int, float, complex])
+def test_several_elements_are_no_number(number):
+    with pytest.raises(ValueError, match="only one element"):
+        number(metagrad.ones(2))
+
+
+def test_where_of_a_ufunc_may_be_a_tensor():
+    x = metagrad.ones(3)
+    assert np.multiply(x, 2, out=x, where=metagrad.tensor([True, False, True])) is x
+    assert x.tolist() == [2, 1, 2]
+    w = metagrad.ones(3, requires_grad=True)
+    y = metagrad.zeros(3)
+    np.multiply(w, 3, out=y, where=metagrad.tensor([True, False, True]))
+    y.sum().backward()
+    assert y.tolist() == [3, 0, 3] and w.grad.tolist() == [3, 0, 3]

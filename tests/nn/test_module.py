@@ -370,3 +370,13 @@ def test_a_parameter_dict_says_what_it_holds():
     assert "(b): Parameter containing: [metagrad.FloatTensor of size 3x2]" in repr(held)
     held.update({"c": metagrad.zeros(1)})
     assert list(held) == ["a", "b", "c"] and held.get("d") is None and held.pop("a").shape == (2,) and len(held) == 2
+
+
+def test_a_list_of_parameters_is_printed_as_pytorch_prints_it():
+    torch = pytest.importorskip("torch")
+    for shapes in ([], [(2, 3)], [(1,), (2,)]):
+        ours, theirs = (
+            library.nn.ParameterList([library.nn.Parameter(library.ones(*shape)) for shape in shapes])
+            for library in (metagrad, torch)
+        )
+        assert repr(ours).replace("metagrad", "torch") == repr(theirs)

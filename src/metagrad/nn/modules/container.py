@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, cast
 
+from metagrad.autograd.variable import Variable
 from metagrad.nn.modules.module import Module, indented
 from metagrad.nn.parameter import Parameter
 
@@ -200,6 +201,18 @@ class ParameterList(Module):
         super().__init__()
         self._size = 0
         self.extend(values or [])
+
+    def extra_repr(self) -> str:
+        """Each parameter's dtype and size, as they are printed."""
+        lines = []
+        for i, p in enumerate(self):
+            if isinstance(p, Variable):
+                size = "x".join(map(str, p.shape))
+                kind = "Parameter" if isinstance(p, Parameter) else "Tensor"
+                lines.append(f"  ({i}): {kind} containing: [{p.dtype} of size {size}]")
+            else:
+                lines.append(f"  ({i}): Object of type: {type(p).__name__}")
+        return "\n".join(lines)
 
     def __len__(self) -> int:
         return self._size
