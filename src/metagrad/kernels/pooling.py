@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.kernels import compiled
 from metagrad.kernels.threads import get_num_threads, run_together
 from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
@@ -166,6 +167,13 @@ def positions(winners: Sequence[Array], axes: Axes) -> Array:
 
 def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
     """Planes (R, *L) with the elements of g (R, *O) added where the maxima were found, zero elsewhere."""
+    fast = compiled.kernels(g)
+    if fast is not None and len(axes) == 2 and all(isinstance(w, Windows) for w in axes):
+        x = np.zeros((len(g), *extents(axes)), g.dtype)
+        windows = np.array([[w.stride, w.low, w.dilation] for w in axes])  # type: ignore[union-attr]
+        columns, rows = winners
+        _over_planes(lambda r: fast.to_winners(g[r], rows[r], columns[r], windows, x[r]), len(g), axes, g)
+        return x
     x = np.empty((len(g), *extents(axes)), g.dtype, like=g)
 
     def job(planes: slice) -> None:
