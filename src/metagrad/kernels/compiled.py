@@ -38,7 +38,7 @@ def _compiled() -> SimpleNamespace | None:
         import numba
     except ImportError:
         return None
-    settings = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
+    settings: dict[str, Any] = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}, "error_model": "numpy"}
     try:
         compiled = [numba.njit(cache=True, **settings)(function) for function in _FUNCTIONS]
     except RuntimeError:  # no folder can be written to
