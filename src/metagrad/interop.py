@@ -33,8 +33,19 @@ from metagrad.ops import (
     trigonometry,
     views,
 )
-from metagrad.ops.common import as_tensor
+from metagrad.ops.common import as_tensor, result_type
 from metagrad.ops.linalg import definite, determinant, eigen, orthogonal, powers, solving
+
+
+def _on_tensors(op: Callable[..., Any]) -> Callable[..., Any]:
+    """An op that takes tensors only, for NumPy, which takes numbers too."""
+
+    def on_tensors(*given: Any) -> Any:
+        kind, like = result_type(*given).dtype, next(unwrap(x) for x in given if isinstance(x, Variable))
+        return op(*[x if isinstance(x, Variable) else wrap(np.asarray(x, kind, like=like)) for x in given])
+
+    return on_tensors
+
 
 _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.add: arithmetic.add,
@@ -43,7 +54,7 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.divide: division.div,
     np.floor_divide: division.floor_divide,
     np.remainder: division.remainder,
-    np.fmod: division.fmod,
+    np.fmod: _on_tensors(division.fmod),
     np.power: arithmetic.pow,
     np.negative: arithmetic.neg,
     np.positive: arithmetic.positive,
@@ -68,18 +79,18 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.ceil: rounding.ceil,
     np.trunc: rounding.trunc,
     np.rint: rounding.round,
-    np.maximum: choice.maximum,
-    np.minimum: choice.minimum,
-    np.equal: comparison.eq,
-    np.not_equal: comparison.ne,
-    np.less: comparison.lt,
-    np.less_equal: comparison.le,
-    np.greater: comparison.gt,
-    np.greater_equal: comparison.ge,
+    np.maximum: _on_tensors(choice.maximum),
+    np.minimum: _on_tensors(choice.minimum),
+    np.equal: _on_tensors(comparison.eq),
+    np.not_equal: _on_tensors(comparison.ne),
+    np.less: _on_tensors(comparison.lt),
+    np.less_equal: _on_tensors(comparison.le),
+    np.greater: _on_tensors(comparison.gt),
+    np.greater_equal: _on_tensors(comparison.ge),
     np.logical_not: comparison.logical_not,
-    np.logical_and: comparison.logical_and,
-    np.logical_or: comparison.logical_or,
-    np.logical_xor: comparison.logical_xor,
+    np.logical_and: _on_tensors(comparison.logical_and),
+    np.logical_or: _on_tensors(comparison.logical_or),
+    np.logical_xor: _on_tensors(comparison.logical_xor),
     np.bitwise_and: comparison.bitwise_and,
     np.bitwise_or: comparison.bitwise_or,
     np.bitwise_xor: comparison.bitwise_xor,

@@ -17,15 +17,9 @@ from metagrad.device import device as Device
 from metagrad.device import of_array
 from metagrad.methods import Methods
 from metagrad.ops import (
-    arithmetic,
-    choice,
-    comparison,
     conversion,
     creation,
-    division,
-    indexing,
     joining,
-    matmul,
     ranges,
     sampling,
 )
@@ -310,52 +304,6 @@ class Tensor(Methods):
     rand = staticmethod(sampling.rand)
     randn = staticmethod(sampling.randn)
     randint = staticmethod(sampling.randint)
-
-    # ------------------------------------------------ operators
-
-    __add__ = arithmetic.add
-    __radd__ = arithmetic.add
-    __sub__ = arithmetic.sub
-    __rsub__ = arithmetic.rsub
-    __mul__ = arithmetic.mul
-    __rmul__ = arithmetic.mul
-    __truediv__ = division.div
-    __floordiv__ = division.floor_divide
-    __mod__ = division.remainder
-    __pow__ = arithmetic.pow
-    __neg__ = arithmetic.neg
-    __pos__ = arithmetic.positive
-    __abs__ = choice.abs
-    __matmul__ = matmul.matmul
-    __invert__ = comparison.bitwise_not
-    __and__ = __rand__ = comparison.bitwise_and
-    __or__ = __ror__ = comparison.bitwise_or
-    __xor__ = __rxor__ = comparison.bitwise_xor
-    __eq__ = comparison.eq  # type: ignore[assignment]
-    __ne__ = comparison.ne  # type: ignore[assignment]
-    __lt__ = comparison.lt
-    __le__ = comparison.le
-    __gt__ = comparison.gt
-    __ge__ = comparison.ge
-    __getitem__ = indexing.getitem
-    __setitem__ = indexing.setitem
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return division.div(other, self)
-
-    __rdiv__ = __rtruediv__
-
-    def __rfloordiv__(self, other: Any) -> Tensor:
-        return division.floor_divide(other, self)
-
-    def __rmod__(self, other: Any) -> Tensor:
-        return division.remainder(other, self)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return arithmetic.pow(other, self)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return matmul.matmul(other, self)
 
 
 def _rebuilt(kind: Any, array: Any, requires_grad: bool) -> Tensor:

@@ -104,13 +104,15 @@ def argmin(
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
-    """Running sums of the elements that the mask lets in."""
-    return cumulative.cumsum(kept(of_dtype(input, dtype, dtypes.int64), mask, 0), dim)
+    """Running sums of the elements that the mask lets in, in the input's dtype."""
+    x = of_dtype(input, dtype)
+    return cumulative.cumsum(kept(x, mask, 0), dim, dtype=x.dtype)
 
 
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
-    """Running products of the elements that the mask lets in."""
-    return cumulative.cumprod(kept(of_dtype(input, dtype, dtypes.int64), mask, 1), dim)
+    """Running products of the elements that the mask lets in, in the input's dtype."""
+    x = of_dtype(input, dtype)
+    return cumulative.cumprod(kept(x, mask, 1), dim, dtype=x.dtype)
 
 
 def mean(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
@@ -158,7 +160,8 @@ def var(
     centred = x - mean(x, dim, keepdim=True, mask=mask)
     square = (centred * centred.conj()).real if x.is_complex() else centred * centred
     total = sum(square, dim, keepdim=keepdim, mask=mask)
-    return total / (_counts(x, dim, mask, keepdim) - take_off).clamp(min=0)
+    freedom = (_counts(x, dim, mask, keepdim) - take_off).clamp(min=0)
+    return (total / freedom).to(x.dtype)
 
 
 def std(
@@ -171,9 +174,11 @@ def std(
 
 
 def logsumexp(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
-    """ln Σ eˣ over the elements that the mask lets in."""
+    """ln Σ eˣ over the elements that the mask lets in; of integers, as an integer of the same dtype, as in PyTorch."""
     x = of_dtype(input, dtype)
-    return softmax.logsumexp(kept(x, mask, lowest(x.array.dtype)), axes(dim, x.array.ndim), keepdim)
+    real = x if x.array.dtype.kind in "fc" else x.to(dtypes.get_default_dtype())
+    found = softmax.logsumexp(kept(real, mask, -math.inf), axes(dim, x.array.ndim), keepdim)
+    return found.to(x.dtype)
 
 
 def logaddexp(

@@ -8,13 +8,16 @@ from metagrad.methods.conversions import Conversions
 from metagrad.methods.elementwise import Elementwise
 from metagrad.methods.linalg import LinearAlgebra
 from metagrad.methods.memory import Memory
+from metagrad.methods.operators import Operators
 from metagrad.methods.parts import Parts
 from metagrad.methods.products import Products
 from metagrad.methods.reductions import Reductions
 from metagrad.methods.shapes import Shapes
 
 
-class Methods(Elementwise, Comparison, Reductions, Products, LinearAlgebra, Shapes, Parts, Conversions, Memory):
+class Methods(
+    Operators, Elementwise, Comparison, Reductions, Products, LinearAlgebra, Shapes, Parts, Conversions, Memory
+):
     """What ``Tensor`` inherits its methods from."""
 
     __slots__ = ()

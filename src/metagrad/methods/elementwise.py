@@ -122,7 +122,6 @@ class Elementwise(Variable):
     polygamma = gamma.polygamma
     logit = logarithms.logit
     xlogy = logarithms.xlogy
-    __lshift__, __rshift__ = bits.bitwise_left_shift, bits.bitwise_right_shift
 
     # in place
     add_ = in_place(arithmetic.add, node=arithmetic.Add)

@@ -11,7 +11,7 @@ import numpy as np
 
 from metagrad import dtypes
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
-from metagrad.ops.common import as_tensor, converted, operands, result_type
+from metagrad.ops.common import as_tensor, converted, need_a_tensor, need_tensors, operands, result_type
 from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """Difference the other way round, ``other − alpha · input``."""
+    if not isinstance(input, Variable):
+        need_tensors("rsub", input=input)
     return sub(other, input, alpha=alpha)
 
 
@@ -167,7 +169,9 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> metagrad.pow(metagrad.tensor([1.0, 2.0, 3.0]), 2)
     tensor([1., 4., 9.])
     """
-    if exponent is True:
+    if not isinstance(input, Variable):
+        need_a_tensor("pow", input, exponent)
+    elif exponent is True:
         return as_tensor(input).clone()
     x, y = operands(input, exponent)
     if isinstance(x, Variable) and x.array.dtype.kind == "b":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import unwrap, wrap
-from metagrad.ops.common import operands
+from metagrad.ops.common import need_a_tensor, operands
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -16,6 +16,7 @@ __all__ = ["bitwise_left_shift", "bitwise_right_shift"]
 
 
 def _shifted(ufunc: Any, input: Any, other: Any) -> Tensor:
+    need_a_tensor(f"bitwise_{ufunc.__name__}", input, other)
     x, n = (unwrap(v) for v in operands(input, other))
     kind = np.result_type(x, n)
     if kind.kind not in "iu":

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
+from metagrad.autograd.variable import Array, Variable
 from metagrad.kernels.selection import select
-from metagrad.ops.common import as_tensor, operands
+from metagrad.ops.common import as_tensor, need_tensors, operands
 from metagrad.ops.elementwise import Elementwise
 from metagrad.ops.rounding import Sign
 
@@ -144,11 +144,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
     """x, at least ``min``."""
+    need_tensors("clamp_min", input=input)
     return clamp(input, min=min)
 
 
 def clamp_max(input: Tensor, max: Any) -> Tensor:
     """x, at most ``max``."""
+    need_tensors("clamp_max", input=input)
     return clamp(input, max=max)
 
 
@@ -168,13 +170,17 @@ class Extremum(Elementwise):
         return grad * self.share_x, grad * self.share_y
 
 
-def maximum(input: Tensor, other: Tensor) -> Tensor:
+def maximum(input: Any, other: Any) -> Tensor:
     """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient."""
+    if not isinstance(input, Variable) or not isinstance(other, Variable):
+        need_tensors("maximum", input=input, other=other)
     return Extremum.apply(*operands(input, other), ufunc=np.maximum, loses=np.less)
 
 
-def minimum(input: Tensor, other: Tensor) -> Tensor:
+def minimum(input: Any, other: Any) -> Tensor:
     """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient."""
+    if not isinstance(input, Variable) or not isinstance(other, Variable):
+        need_tensors("minimum", input=input, other=other)
     return Extremum.apply(*operands(input, other), ufunc=np.minimum, loses=np.greater)
 
 

@@ -26,7 +26,7 @@ class Cast(Function):
     """y = x in another dtype;   ∂L/∂x = ∂L/∂y, which the sweep casts back."""
 
     def forward(self, x: Array, dtype: Any) -> Array:
-        return (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype)
+        return (x.real if x.dtype.kind == "c" and dtype.kind not in "cb" else x).astype(dtype)
 
     def backward(self, grad: Any) -> Any:
         return grad
@@ -35,6 +35,10 @@ class Cast(Function):
 def cast_to(x: Any, dtype: dtypes.dtype) -> Any:
     """``x`` in this dtype: itself if it has it already."""
     return x if x.array.dtype == dtype.dtype else Cast.apply(x, dtype=dtype.dtype)
+
+
+class NotAnOperand(TypeError):
+    """Something is neither a tensor nor an array nor a number. An operator then asks the other operand."""
 
 
 def as_tensor(x: Any) -> Tensor:
@@ -47,7 +51,26 @@ def as_tensor(x: Any) -> Tensor:
         return wrap(np.asarray(x, dtypes.of_scalar(x).dtype))
     if hasattr(x, "__array_function__"):
         return wrap(x)
-    raise TypeError(f"expected a tensor, an array or a number, got {type(x).__name__}: {x!r:.80}")
+    raise NotAnOperand(f"expected a tensor, an array or a number, got {type(x).__name__}: {x!r:.80}")
+
+
+def need_tensors(function: str, **given: Any) -> None:
+    """Raise unless all of these arguments, which are named in their order, are tensors or arrays."""
+    for position, (name, x) in enumerate(given.items(), 1):
+        if not isinstance(x, Variable) and not hasattr(x, "__array_function__"):
+            raise TypeError(
+                f"{function}(): argument '{name}' (position {position}) must be a tensor, got {type(x).__name__}: "
+                "make it one with metagrad.tensor()"
+            )
+
+
+def need_a_tensor(function: str, x: Any, y: Any) -> None:
+    """Raise unless one of two operands, at the least, is a tensor or an array."""
+    if not any(isinstance(v, Variable) or hasattr(v, "__array_function__") for v in (x, y)):
+        raise TypeError(
+            f"{function}(): expected at least one tensor, got {type(x).__name__} and {type(y).__name__}: "
+            "make one of them a tensor with metagrad.tensor()"
+        )
 
 
 def _combine(higher: dtypes.dtype | None, lower: dtypes.dtype | None) -> dtypes.dtype | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import misfit, quiet
-from metagrad.autograd.variable import unwrap, wrap
-from metagrad.ops.common import as_tensor, operands
+from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.ops.common import as_tensor, need_a_tensor, need_tensors, operands
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -23,6 +23,8 @@ __all__ = [
 
 
 def _compare(ufunc: Any, x: Any, y: Any) -> Tensor:
+    if not isinstance(x, Variable):
+        need_tensors(ufunc.__name__, input=x)
     a, b = operands(x, y)
     return applied(ufunc, unwrap(a), unwrap(b))
 
@@ -75,22 +77,28 @@ def logical_not(input: Any) -> Tensor:
     return wrap(np.logical_not(as_tensor(input).array))
 
 
+def _logical(ufunc: Any, x: Any, y: Any) -> Tensor:
+    need_tensors(ufunc.__name__, input=x, other=y)
+    return applied(ufunc, as_tensor(x).array, as_tensor(y).array)
+
+
 def logical_and(input: Any, other: Any) -> Tensor:
     """Whether both elements are non-zero."""
-    return applied(np.logical_and, as_tensor(input).array, as_tensor(other).array)
+    return _logical(np.logical_and, input, other)
 
 
 def logical_or(input: Any, other: Any) -> Tensor:
     """Whether at least one of both elements is non-zero."""
-    return applied(np.logical_or, as_tensor(input).array, as_tensor(other).array)
+    return _logical(np.logical_or, input, other)
 
 
 def logical_xor(input: Any, other: Any) -> Tensor:
     """Whether exactly one of both elements is non-zero."""
-    return applied(np.logical_xor, as_tensor(input).array, as_tensor(other).array)
+    return _logical(np.logical_xor, input, other)
 
 
 def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
+    need_a_tensor(ufunc.__name__, x, y)
     a, b = operands(x, y)
     a, b = unwrap(a), unwrap(b)
     if np.result_type(a, b).kind in "fc":
@@ -138,6 +146,14 @@ def isfinite(input: Tensor) -> Tensor:
 @quiet
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether ``|input − other| ≤ atol + rtol · |other|``, element by element."""
+    need_tensors("isclose", input=input, other=other)
+    if input.dtype != other.dtype:
+        raise RuntimeError(
+            f"isclose: expected two tensors of one dtype, got {input.dtype} and {other.dtype}: use .to()"
+        )
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise RuntimeError(f"isclose: {name} must be greater than or equal to zero, but got {tolerance}")
     return applied(np.isclose, input.array, other.array, rtol, atol, equal_nan)
 
 
@@ -154,6 +170,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and the same elements."""
+    need_tensors("equal", input=input, other=other)
     return tuple(input.shape) == tuple(other.shape) and builtins.bool(np.all(np.equal(input.array, other.array)))
 
 

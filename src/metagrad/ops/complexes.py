@@ -12,10 +12,10 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import ViewFunction
-from metagrad.ops.arithmetic import Conj, mul
-from metagrad.ops.common import as_tensor, floating
+from metagrad.ops.arithmetic import Conj
+from metagrad.ops.common import as_tensor, floating, need_tensors
+from metagrad.ops.out import takes_exact_out
 from metagrad.ops.rounding import sign
-from metagrad.ops.trigonometry import cos, sin
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -75,6 +75,7 @@ class Complex(Function):
         return np.real(grad), np.imag(grad)
 
 
+@takes_exact_out
 def complex(real: Tensor, imag: Tensor) -> Tensor:
     """real + i · imag, of two tensors of the same floating-point dtype.
 
@@ -82,18 +83,47 @@ def complex(real: Tensor, imag: Tensor) -> Tensor:
     >>> metagrad.complex(metagrad.tensor([1.0]), metagrad.tensor([2.0]))
     tensor([1.+2.j])
     """
-    if real.dtype != imag.dtype:
-        raise RuntimeError(
-            f"complex needs two tensors of one dtype, got {real.dtype} and {imag.dtype}: convert one with .to()"
-        )
-    if real.array.dtype.kind != "f" or real.array.dtype.itemsize < 4:
-        raise RuntimeError(f"Expected both inputs to be Float or Double tensors but got {real.dtype} and {imag.dtype}")
+    _pair("complex", "real", real, "imag", imag)
     return Complex.apply(real, imag)
 
 
+def _pair(function: str, first: str, x: Any, second: str, y: Any) -> None:
+    """Check the two real tensors that complex numbers are made of."""
+    need_tensors(function, **{first: x, second: y})
+    if x.array.dtype.kind != "f" or y.array.dtype.kind != "f" or min(x.array.itemsize, y.array.itemsize) < 4:
+        raise RuntimeError(
+            f"{function}: expected both inputs to be Float or Double tensors but got {x.dtype} and {y.dtype}: "
+            "convert them with .float()"
+        )
+    if x.dtype != y.dtype:
+        raise RuntimeError(f"{function} needs two tensors of one dtype, got {x.dtype} and {y.dtype}: use .to()")
+
+
+class Polar(Function):
+    """z = r e^iφ,   ∂L/∂r = Re(∂L/∂z · (z / |z|)*), 0 at 0,   ∂L/∂φ = Re(∂L/∂z · (iz)*)."""
+
+    def forward(self, r: Array, phi: Array) -> Array:
+        z = np.empty(np.broadcast_shapes(r.shape, phi.shape), np.result_type(r.dtype, np.complex64), like=r)
+        z.real, z.imag = r * np.cos(phi), r * np.sin(phi)
+        self.save(r, z)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        r, z = self.saved
+        along = np.real(grad * np.conjugate(z))
+        return along * np.where(r == 0, 0, 1 / np.where(r == 0, 1, r)), np.real(grad * np.conjugate(z * 1j))
+
+
+@takes_exact_out
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
-    """The complex number of this magnitude and angle, abs · cos(angle) + i · abs · sin(angle)."""
-    return complex(mul(abs, cos(angle)), mul(abs, sin(angle)))
+    """The complex number of this magnitude and angle, abs · cos(angle) + i · abs · sin(angle).
+
+    >>> import metagrad
+    >>> metagrad.polar(metagrad.tensor([2.0]), metagrad.tensor([0.0]))
+    tensor([2.+0.j])
+    """
+    _pair("polar", "abs", abs, "angle", angle)
+    return Polar.apply(abs, angle)
 
 
 class ViewAsReal(ViewFunction):
@@ -126,8 +156,10 @@ def view_as_real(input: Tensor) -> Tensor:
 def view_as_complex(input: Tensor) -> Tensor:
     """Pairs of real and imaginary parts (*, 2) as complex numbers (*); a view."""
     x = input.array
-    if x.dtype.kind != "f":
-        raise RuntimeError(f"view_as_complex is for tensors of floating-point numbers, got one of {input.dtype}")
+    if x.dtype.kind != "f" or x.itemsize < 4:
+        raise RuntimeError(
+            f"view_as_complex is for tensors of float32 or float64, got one of {input.dtype}: use .float()"
+        )
     if x.ndim == 0 or x.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if x.strides[-1] != x.itemsize:

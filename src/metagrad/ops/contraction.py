@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.variable import Variable
 from metagrad.ops.arithmetic import conj, mul
-from metagrad.ops.common import dimension
+from metagrad.ops.common import cast_to, dimension, result_type
 from metagrad.ops.matmul import bmm, dot, mm
 from metagrad.ops.reduction import sum as total
 from metagrad.ops.views import diagonal, permute, reshape
@@ -150,6 +150,8 @@ def _contracted(a: Any, a_labels: list[Any], b: Any, b_labels: list[Any], later:
     inner = [label for label in both if label not in later]
     mine = [label for label in a_labels if label not in both]
     others = [label for label in b_labels if label not in both]
+    kind = result_type(a, b)  # integers that were summed over have become int64
+    a, b = cast_to(a, kind), cast_to(b, kind)
     left = _as_matrices(a, a_labels, batch, mine, inner)
     right = _as_matrices(b, b_labels, batch, inner, others)
     labels = [*batch, *mine, *others]
@@ -200,9 +202,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     for i, j in zip(x, y, strict=True):
         m, n = a.array.shape[i], b.array.shape[j]
         if m != n and n == 1:
-            a = total(a, i, True)
+            a = total(a, i, True, dtype=a.dtype)
         elif m != n and m == 1:
-            b = total(b, j, True)
+            b = total(b, j, True, dtype=b.dtype)
         elif m != n:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {m} in dim {i} and second {n} in dim {j}"

@@ -44,6 +44,8 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: 
     joined = [x for x in (prepend, input, append) if x is not None]
     if any(x.array.ndim != ndim for x in joined):
         raise RuntimeError(f"diff expects prepend and append to have as many dimensions as the input, {ndim}")
+    if not n:
+        return input.clone()
     x = cat(joined, axis) if len(joined) > 1 else input
     step = logical_xor if x.dtype is dtypes.bool_ else sub
     for _ in range(min(n, x.array.shape[axis])):
@@ -68,6 +70,8 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     """
     given = range(input.array.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
     dims = [dimension(d, input.array.ndim) for d in given]
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"gradient: a dimension appears multiple times in the list of dims, got dim={dim}")
     if isinstance(spacing, Variable):
         raise TypeError("gradient: spacing must be a number or a sequence of numbers or of tensors, got one tensor")
     spacing = 1 if spacing is None else spacing

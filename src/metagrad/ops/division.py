@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array, Variable
 from metagrad.ops.arithmetic import add, conj, mul
-from metagrad.ops.common import as_tensor, float_operands, operands
+from metagrad.ops.common import as_tensor, float_operands, need_a_tensor, need_tensors, operands
 from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
@@ -129,6 +129,8 @@ def remainder(input: Any, other: Any) -> Tensor:
     >>> metagrad.remainder(metagrad.tensor([-3.0, 3.0]), 2)
     tensor([1., 1.])
     """
+    if not isinstance(input, Variable):
+        need_a_tensor("remainder", input, other)
     x, y = operands(input, other)
     _check_divisor(x, y)
     return Remainder.apply(x, y)
@@ -141,6 +143,8 @@ def fmod(input: Any, other: Any) -> Tensor:
     >>> metagrad.fmod(metagrad.tensor([-3.0, 3.0]), 2)
     tensor([-1.,  1.])
     """
+    if not isinstance(input, Variable):
+        need_tensors("fmod", input=input)
     x, y = operands(input, other)
     _check_divisor(x, y)
     return Fmod.apply(x, y)

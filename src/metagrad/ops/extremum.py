@@ -14,8 +14,8 @@ from metagrad.autograd.variable import Array, Variable, wrap
 from metagrad.kernels import folding
 from metagrad.kernels.places import place
 from metagrad.ops.choice import maximum, minimum
-from metagrad.ops.common import Dims, accepts_axis, axes, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.common import Dims, accepts_axis, axes, dimension, need_tensors
+from metagrad.ops.out import takes_exact_out, takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -61,7 +61,7 @@ def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element over ``dim``, or over all: (min, max).
 
@@ -151,6 +151,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     """
     if isinstance(dim, Variable) or other is not None:
         return maximum(input, dim if other is None else other)
+    need_tensors("max", input=input)
     if dim is None:
         return amax(input)
     return chosen_along(return_types.max, ordered(input, "max"), dim, keepdim, _argmax)
@@ -162,6 +163,7 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     """The smallest element; with ``dim``, (values, indices) along it; with another tensor, ``minimum`` of both."""
     if isinstance(dim, Variable) or other is not None:
         return minimum(input, dim if other is None else other)
+    need_tensors("min", input=input)
     if dim is None:
         return amin(input)
     return chosen_along(return_types.min, ordered(input, "min"), dim, keepdim, _argmin)

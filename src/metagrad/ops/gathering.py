@@ -12,7 +12,7 @@ from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.ops.choice import where
 from metagrad.ops.common import accepts_axis, as_tensor, converted, dimension, result_type
 from metagrad.ops.indexing import Gather, Put, PutAdd, add_rows, getitem
-from metagrad.ops.out import takes_out
+from metagrad.ops.out import takes_exact_out, takes_out
 from metagrad.ops.views import broadcast_shapes
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def _grid(i: Array) -> list[Array]:
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """y[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array
 from metagrad.ops.arithmetic import conj
-from metagrad.ops.common import float_operands, floating
+from metagrad.ops.common import float_operands, floating, need_tensors
 from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
@@ -101,7 +101,9 @@ class Acosh(Elementwise):
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved
-        return grad * conj(1 / np.sqrt(x * x - 1))
+        if getattr(x, "array", x).dtype.kind == "c":  # the square of a large one would overflow
+            return grad * conj(1 / np.sqrt(x + 1) / np.sqrt(x - 1))
+        return grad * (1 / np.sqrt(x * x - 1))
 
 
 class Atanh(Elementwise):
@@ -177,6 +179,7 @@ def atan2(input: Tensor, other: Tensor) -> Tensor:
     >>> metagrad.atan2(metagrad.tensor([1.0, 0.0]), metagrad.tensor([0.0, -1.0]))
     tensor([1.5708, 3.1416])
     """
+    need_tensors("atan2", input=input, other=other)
     return Atan2.apply(*float_operands(input, other))
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
+from metagrad.dtypes import bool_
 from metagrad.kernels.products import product
 from metagrad.ops.arithmetic import add, conj, mul
+from metagrad.ops.common import NotAnOperand, result_type
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -85,7 +87,7 @@ def matmul(input: Tensor, other: Any) -> Tensor:
     """
     if not isinstance(other, Variable) or not isinstance(input, Variable):
         kind = type(other if isinstance(input, Variable) else input).__name__
-        raise TypeError(f"matmul(): both operands must be tensors, got {kind}")
+        raise NotAnOperand(f"matmul(): both operands must be tensors, got {kind}")
     x: Any = input
     y: Any = other
     _same_dtype("matmul", x, y)
@@ -171,7 +173,7 @@ def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alp
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """``beta · input + alpha · Σ batch1[i] @ batch2[i]`` over a batch of matrices."""
     _same_dtype("addbmm", input, batch1, batch2)
-    return _weighted(input, bmm(batch1, batch2).sum(0), beta, alpha)
+    return _weighted(input, bmm(batch1, batch2).sum(0, dtype=batch1.dtype), beta, alpha)
 
 
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -181,13 +183,25 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 
 
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """``beta · input + alpha · outer(vec1, vec2)``."""
-    return _weighted(input, outer(vec1, vec2), beta, alpha)
+    """``beta · input + alpha · outer(vec1, vec2)``; of bools, ``input or vec1 and vec2``."""
+    product = outer(vec1, vec2)
+    kind = result_type(input, product)
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if kind.category < 2 and isinstance(factor, float):
+            raise RuntimeError(f"addr: for integer operands {name} must be an integer, got {factor}")
+    if kind is bool_:
+        beta, alpha = bool(beta), bool(alpha)
+    return _weighted(input, product, beta, alpha)
 
 
 def _weighted(input: Any, product: Any, beta: Any, alpha: Any) -> Tensor:
-    """``beta · input + alpha · product``, in the shape of the product; with beta 0, nan in the input is ignored."""
+    """``beta · input + alpha · product``, in the shape of the product; with beta 0, nan in the input is ignored.
+
+    For integers the factors are cut down to integers.
+    """
     input = input.expand(tuple(product.shape))
+    if product.array.dtype.kind in "iu" and input.array.dtype.kind in "iu":
+        beta, alpha = int(beta), int(alpha)
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:
         return product

@@ -12,7 +12,16 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, recording, unwrap, wrap
 from metagrad.autograd.views import write
 from metagrad.ops.arithmetic import conj, mul, pow
-from metagrad.ops.common import as_tensor, cast_to, float_operands, floating, operands, result_type
+from metagrad.ops.common import (
+    as_tensor,
+    cast_to,
+    float_operands,
+    floating,
+    need_a_tensor,
+    need_tensors,
+    operands,
+    result_type,
+)
 from metagrad.ops.comparison import applied
 from metagrad.ops.elementwise import Elementwise
 
@@ -92,11 +101,13 @@ def copysign(input: Tensor, other: Any) -> Tensor:
     >>> metagrad.copysign(metagrad.tensor([1.0, -2.0]), -1)
     tensor([-1., -2.])
     """
+    need_tensors("copysign", input=input)
     return Copysign.apply(*float_operands(input, other))
 
 
 def float_power(input: Any, exponent: Any) -> Tensor:
     """``input`` to the power of ``exponent``, in float64 or complex128."""
+    need_a_tensor("float_power", input, exponent)
     kind = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64
     x, y = (cast_to(as_tensor(v), kind) if isinstance(v, Variable) else v for v in (input, exponent))
     return pow(x if isinstance(x, Variable) else wrap(np.asarray(x, kind.dtype)), y)
@@ -127,12 +138,14 @@ class _Chosen(Elementwise):
 
 def fmax(input: Tensor, other: Tensor) -> Tensor:
     """The larger of two elements; where one is nan, the other."""
+    need_tensors("fmax", input=input, other=other)
     x, y = operands(input, other)
     return _chosen(x, y, np.fmax, np.greater_equal)
 
 
 def fmin(input: Tensor, other: Tensor) -> Tensor:
     """The smaller of two elements; where one is nan, the other."""
+    need_tensors("fmin", input=input, other=other)
     x, y = operands(input, other)
     return _chosen(x, y, np.fmin, np.less_equal)
 
@@ -171,6 +184,7 @@ def frexp(input: Tensor) -> frexp_result:
 
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """x · 2ʸ, in the dtype that x and y have together; of integers, the default dtype."""
+    need_tensors("ldexp", input=input, other=other)
     kind = result_type(as_tensor(input), other)
     kind = kind if kind.is_floating_point or kind.is_complex else dtypes.get_default_dtype()
     return mul(input, pow(2.0, cast_to(as_tensor(other), kind)))
@@ -191,6 +205,7 @@ class Hypot(Elementwise):
 
 def hypot(input: Tensor, other: Tensor) -> Tensor:
     """The length of the hypotenuse, √(x² + y²), without overflow on the way."""
+    need_tensors("hypot", input=input, other=other)
     return Hypot.apply(*operands(input, other))
 
 
@@ -201,7 +216,11 @@ class LogAddExp(Elementwise):
         self.save(x, y)
         self.base = base
         if x.dtype.kind == "c":
-            return np.log(np.exp(x) + np.exp(y))
+            swap: Any = np.less(x.real, y.real)
+            high: Any = np.where(swap, y, x)
+            low: Any = np.where(swap, x, y)
+            low_is_zero = np.isneginf(low.real)  # and −∞ − (−∞) is nan
+            return high + np.where(low_is_zero, 0, np.log1p(np.exp(np.where(low_is_zero, 0, low - high))))
         return (np.logaddexp2 if base == 2 else np.logaddexp)(x, y)
 
     def backward(self, grad: Any) -> Any:
@@ -217,11 +236,13 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     >>> metagrad.logaddexp(metagrad.tensor(1000.0), metagrad.tensor(1000.0))
     tensor(1000.6932)
     """
+    need_tensors("logaddexp", input=input, other=other)
     return LogAddExp.apply(*operands(input, other), base=math.e)
 
 
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """log₂(2ˣ + 2ʸ), without overflow."""
+    need_tensors("logaddexp2", input=input, other=other)
     return LogAddExp.apply(*operands(input, other), base=2)
 
 
@@ -248,6 +269,7 @@ def nan_to_num(
 
 
 def _integers(name: str, ufunc: Any, input: Tensor, other: Tensor) -> Tensor:
+    need_tensors(name, input=input, other=other)
     x, y = operands(input, other)
     if x.array.dtype.kind not in "iu":
         raise RuntimeError(f"{name} is defined for integer tensors only, got {x.dtype}")
@@ -271,6 +293,7 @@ def _heaviside(x: Array, at_zero: Array) -> Array:
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 where x < 0, 1 where x > 0, and ``values`` where x = 0."""
+    need_tensors("heaviside", input=input, values=values)
     if input.dtype != values.dtype:
         raise RuntimeError(f"heaviside needs two tensors of one dtype, got {input.dtype} and {values.dtype}: use .to()")
     if input.dtype.is_complex:
@@ -279,17 +302,19 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
 
 
 class Nextafter(Elementwise):
-    """z = the number after x towards y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = 0."""
+    """z = the number after x towards y;   ∂L/∂x = ∂L/∂z, 0 where x = y,   ∂L/∂y = 0."""
 
     def forward(self, x: Array, y: Array) -> Array:
+        self.moved = np.not_equal(x, y)
         return np.nextafter(x, y)
 
     def backward(self, grad: Any) -> Any:
-        return grad, grad * 0
+        return grad * self.moved, grad * 0
 
 
 def nextafter(input: Tensor, other: Tensor) -> Tensor:
     """The next number that the dtype has after ``input``, in the direction of ``other``."""
+    need_tensors("nextafter", input=input, other=other)
     return Nextafter.apply(*operands(input, other))
 
 

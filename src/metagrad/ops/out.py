@@ -36,7 +36,20 @@ def store(result: Any, out: Any) -> Any:
     return out
 
 
-def takes_out(function: Callable[..., R]) -> Callable[..., R]:
+def store_exactly(result: Any, out: Any) -> Any:
+    """``store`` that does not convert: ``out`` must have the result's dtype."""
+    for r, o in zip(result, out, strict=True) if isinstance(out, (tuple, list)) else [(result, out)]:
+        if isinstance(o, Variable) and o.dtype is not r.dtype:
+            raise RuntimeError(f"expected out= to have dtype {r.dtype}, but got {o.dtype}: make it of that dtype")
+    return store(result, out)
+
+
+def takes_exact_out(function: Callable[..., R]) -> Callable[..., R]:
+    """``takes_out`` for a function that writes no other dtype than its result's."""
+    return takes_out(function, store_exactly)
+
+
+def takes_out(function: Callable[..., R], store: Callable[[Any, Any], Any] = store) -> Callable[..., R]:
     """Let a function take ``out=``. What is written there is not recorded: PyTorch's rule, and its error."""
 
     @functools.wraps(function)

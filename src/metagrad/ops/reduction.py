@@ -177,7 +177,9 @@ class Prod(Function):
     def forward(self, x: Array, axis: int, keepdim: bool) -> Array:
         self.save(x)
         self.axis = axis
-        return folding.prod(x, axis, keepdim)
+        return folding.prod(x, axis, keepdim).astype(
+            x.dtype, copy=False
+        )  # NumPy multiplies narrow integers in wide ones
 
     def backward(self, grad: Any) -> Any:
         (x,) = self.saved

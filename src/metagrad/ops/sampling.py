@@ -14,7 +14,7 @@ from metagrad.device import of_array
 from metagrad.layouts import check_layout
 from metagrad.ops.common import as_tensor, shape_of
 from metagrad.ops.creation import extents, factory, finished
-from metagrad.ops.out import takes_out
+from metagrad.ops.out import takes_exact_out, takes_out
 from metagrad.random import Generator, numpy_generator
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def binomial(count: Any, prob: Any, generator: Generator | None = None) -> Tenso
     return _drawn_from(n, p, sample=drawn)
 
 
-@takes_out
+@takes_exact_out
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:

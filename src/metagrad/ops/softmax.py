@@ -10,6 +10,7 @@ from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.kernels import folding, rows
+from metagrad.ops.arithmetic import conj
 from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension, floating
 from metagrad.ops.reduction import kept
 
@@ -61,11 +62,12 @@ class LogSoftmax(Function):
 
 
 class LogSumExp(Function):
-    """y = ln Σ e^x,   ∂L/∂x = ∂L/∂y · e^(x − y)."""
+    """y = ln Σ e^x,   ∂L/∂x = ∂L/∂y · e^(x − y), conjugated."""
 
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.axis = axis
-        largest = folding.largest(x, axis) if x.size else np.zeros(kept(x.shape, axis), x.dtype, like=x)
+        real = x.real
+        largest = folding.largest(real, axis) if x.size else np.zeros(kept(x.shape, axis), real.dtype, like=x)
         largest = np.where(np.isfinite(largest), largest, 0)  # ∞ − ∞ would be nan
         y = folding.dropped(np.log(folding.sum_of_exponentials(x, axis, largest)) + largest, axis, keepdim)
         self.save(x, y)
@@ -75,7 +77,7 @@ class LogSumExp(Function):
         x, y = self.saved
         shape = kept(tuple(x.shape), self.axis)
         y = y.reshape(shape)
-        return grad.reshape(shape) * np.exp(x - np.where(np.isfinite(y), y, 0))
+        return grad.reshape(shape) * conj(np.exp(x - np.where(np.isfinite(y), y, 0)))
 
 
 def _largest(x: Array, axis: int) -> Array:

@@ -10,7 +10,7 @@ from metagrad import dtypes
 from metagrad.autograd.variable import wrap
 from metagrad.ops.arithmetic import conj
 from metagrad.ops.choice import clamp, where
-from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, floating
+from metagrad.ops.common import Dims, accepts_axis, axes, floating
 from metagrad.ops.conversion import real
 from metagrad.ops.exponential import sqrt
 from metagrad.ops.matmul import matmul
@@ -117,7 +117,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
     count: Any = x.array.shape[1]
     if weights is not None:
         count = total(weights)
-        if float(count.array) == 0:
+        if count.array == 0:
             raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     center = mean(x, 1, True) if weights is None else total(x * weights, 1, True) / count
     freedom: Any = count - correction
@@ -125,7 +125,8 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
         freedom = count - correction * total(weights * aweights) / count
     freedom = clamp(freedom, min=0) if hasattr(freedom, "array") else max(freedom, 0)
     apart = x - center
-    products = matmul(apart, conj(apart if weights is None else apart * weights).transpose(0, 1)) / freedom
+    other = conj(apart if weights is None else apart * weights).transpose(0, 1)
+    products = matmul(apart.to(other.dtype), other) / freedom
     return products if x.array.shape[0] != 1 else products.reshape(())
 
 
@@ -149,8 +150,7 @@ def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
             )
         if np.any(given.array < 0):
             raise RuntimeError(f"cov(): {name} cannot be negative")
-        weight = cast_to(given, x.dtype)
-        found = weight if found is None else found * weight
+        found = given if found is None else found * given
     return found
 
 

@@ -87,7 +87,16 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x limited to [min_val, max_val]."""
+    """x limited to [min_val, max_val]; for integers the limits are cut down to integers."""
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}")
+    kind = input.array.dtype.kind
+    if kind == "b":
+        raise RuntimeError("hardtanh is not defined for bool tensors: convert with .float() or .int() first")
+    if kind in "iu":
+        min_val, max_val = int(min_val), int(max_val)
+        if kind == "u" and min_val < 0:
+            raise RuntimeError(f"hardtanh: an unsigned tensor cannot be limited to the negative number {min_val}")
     return given_back(input, Hardtanh.apply(input, low=min_val, high=max_val), inplace)
 
 

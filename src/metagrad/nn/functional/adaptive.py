@@ -28,6 +28,10 @@ __all__ = [
 
 def _windows(function: str, input: Tensor, output_size: Any, axes: int) -> tuple[Any, ...]:
     """Windows that cover the last axes; an output size of None keeps the extent."""
+    if axes > 1 and input.array.ndim <= axes and isinstance(output_size, (tuple, list)):
+        raise ValueError(
+            f"{function}: Input dimension should be at least {axes + 1}, but got input of size: {list(input.shape)}"
+        )
     if input.array.ndim not in (axes + 1, axes + 2):
         check_input(function, input, axes)
     extents = input.array.shape[-axes:]

@@ -155,6 +155,10 @@ def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:
     """x where x > 0, else a x: a drawn anew for every element while training, else its mean (Xu et al. 2015)."""
+    if lower > upper:
+        raise RuntimeError(
+            f"rrelu: lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
+        )
     slope: Any = (lower + upper) / 2
     if training:
         slope = rand_like(input) * (upper - lower) + lower

@@ -86,9 +86,18 @@ def linear_cross_entropy(
 
     input (N, in) or (in); linear_weight (C, *, in), linear_bias (C, *); target as for ``cross_entropy``.
     """
+    if linear_weight.array.ndim > 2 and input.array.ndim == 1:
+        raise RuntimeError(
+            f"linear_cross_entropy: weights of shape {tuple(linear_weight.shape)} need batched input, "
+            f"(N, {input.array.shape[0]}), got unbatched input with shape {tuple(input.shape)}"
+        )
     rows = linear_weight.reshape(-1, linear_weight.array.shape[-1])
     bias = None if linear_bias is None else linear_bias.reshape(-1)
     logits = linear(input, rows, bias).reshape((*input.shape[:-1], *linear_weight.shape[:-1]))
+    if ignore_index is not None and target.array.dtype.kind == "f":
+        raise RuntimeError(
+            f"linear_cross_entropy: ignore_index cannot be specified when target contains probabilities, got {ignore_index}"
+        )
     ignored = -100 if ignore_index is None else ignore_index
     return cross_entropy(
         logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing

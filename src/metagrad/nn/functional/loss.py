@@ -70,9 +70,15 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
         return loss.mean()
     if reduction == "sum":
         return loss.sum()
-    if reduction != "none":
-        raise ValueError(f"{reduction} is not a valid value for reduction: use 'mean', 'sum' or 'none'")
+    known(reduction)
     return loss
+
+
+def known(reduction: str) -> str:
+    """The name of a reduction, if it is one."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction: use 'mean', 'sum' or 'none'")
+    return reduction
 
 
 def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:

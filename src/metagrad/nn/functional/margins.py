@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.nn.functional.activation import logsigmoid
-from metagrad.nn.functional.loss import legacy_reduction, reduced
+from metagrad.nn.functional.loss import known, legacy_reduction, reduced
 from metagrad.nn.functional.similarity import pairwise_distance
 from metagrad.ops.choice import minimum, where
 from metagrad.ops.gathering import gather
@@ -43,7 +43,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    loss = (-target * (input1 - input2) + margin).clamp_min(0)
+    loss = (-target * (input1 - input2) + float(margin)).clamp_min(0)
     return reduced(loss, legacy_reduction(size_average, reduce, reduction))
 
 
@@ -56,7 +56,7 @@ def hinge_embedding_loss(
     reduction: str = "mean",
 ) -> Tensor:
     """x where y is 1, max(0, margin − x) where y is −1: for distances x of what is alike, or not."""
-    zero = input * 0
+    zero = input.new_zeros(())
     apart = where(target == 1, zero, (margin - input).clamp_min(0))
     loss = apart + where(target == -1, zero, input)
     return reduced(loss, legacy_reduction(size_average, reduce, reduction))
@@ -89,7 +89,7 @@ def multi_margin_loss(
     size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y; input (N, C) or (C), target (N) or (), weight (C)."""
-    reduction = legacy_reduction(size_average, reduce, reduction)
+    reduction = known(legacy_reduction(size_average, reduce, reduction))
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.array.ndim != 1:
@@ -108,7 +108,7 @@ def multi_margin_loss(
     over = over if weight is None else over * gather(weight.unsqueeze(0).expand(tuple(rows.shape)), 1, index)
     others = wrap(np.arange(count, like=rows.array)[None, :] != index.array)
     loss = where(others, over, 0.0).sum(1) / count
-    return reduced(loss if input.array.ndim == 2 or reduction != "none" else loss.reshape(()), reduction)
+    return reduced(loss if reduction != "none" else loss.reshape(tuple(target.shape)), reduction)
 
 
 def multilabel_margin_loss(
@@ -118,8 +118,13 @@ def multilabel_margin_loss(
 
     input (N, C) or (C); target of the same shape: classes, up to the first −1.
     """
+    reduction = known(legacy_reduction(size_average, reduce, reduction))
     if tuple(input.shape) != tuple(target.shape) or input.array.ndim > 2:
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
+    if input.array.ndim and not input.array.shape[-1]:
+        raise RuntimeError(
+            f"multilabel_margin_loss: expected a vector or a matrix with classes, but got: {list(input.shape)}"
+        )
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     named = target.array.reshape(rows.array.shape)
     count = rows.array.shape[1]
@@ -132,7 +137,6 @@ def multilabel_margin_loss(
     apart = 1 - gather(rows, 1, wrap(np.where(wanted, named, 0))).unsqueeze(2) + rows.unsqueeze(1)
     counted = wrap(wanted[:, :, None] & others[:, None, :])
     loss = where(counted, apart.clamp_min(0), 0.0).sum((1, 2)) / count
-    reduction = legacy_reduction(size_average, reduce, reduction)
     return reduced(loss if input.array.ndim == 2 or reduction != "none" else loss.reshape(()), reduction)
 
 

@@ -104,7 +104,9 @@ def airy_ai(input: Tensor) -> Tensor:
     from metagrad.extras import need
 
     x = floating(input).array
-    return wrap(np.asarray(need("scipy.special", extra="scipy").airy(x)[0]).astype(x.dtype, copy=False))
+    return wrap(
+        np.asarray(need("scipy.special", extra="scipy").airy(x.astype(np.float64))[0]).astype(x.dtype, copy=False)
+    )
 
 
 def bessel_j0(input: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array
-from metagrad.ops.common import as_tensor, float_operands, floating
+from metagrad.ops.common import as_tensor, float_operands, floating, need_a_tensor, need_tensors
 from metagrad.ops.elementwise import Elementwise
 from metagrad.ops.special.scipy_special import values
 
@@ -108,11 +108,13 @@ class Igamma(Elementwise):
 
 def igamma(input: Tensor, other: Tensor) -> Tensor:
     """P(a, x) = 1/Γ(a) ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt, the regularised lower incomplete gamma function of a = input, x = other."""
+    need_tensors("igamma", input=input, other=other)
     return Igamma.apply(*float_operands(input, other), upper=False)
 
 
 def igammac(input: Tensor, other: Tensor) -> Tensor:
     """Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function of a = input, x = other."""
+    need_tensors("igammac", input=input, other=other)
     return Igamma.apply(*float_operands(input, other), upper=True)
 
 
@@ -132,6 +134,7 @@ class Zeta(Elementwise):
 
 def zeta(input: Any, other: Any) -> Tensor:
     """ζ(x, q) = Σₖ (k + q)⁻ˣ over k = 0, 1, …, the Hurwitz zeta function; Riemann's for q = 1."""
+    need_a_tensor("zeta", input, other)
     x, q = float_operands(input, other)
     like = x if hasattr(x, "array") else q
     return Zeta.apply(*[v if hasattr(v, "array") else as_tensor(np.asarray(v, like.array.dtype)) for v in (x, q)])

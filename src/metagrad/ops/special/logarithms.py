@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array, Variable, wrap
-from metagrad.ops.common import float_operands, floating
+from metagrad.ops.common import float_operands, floating, need_a_tensor
 from metagrad.ops.elementwise import Elementwise
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ class Xlog1py(Elementwise):
         return np.where(nothing, 0, grad * np.log1p(np.where(nothing, 0, y))), grad * x / (y + 1)
 
 
-def _tensors(input: Any, other: Any) -> list[Any]:
+def _tensors(name: str, input: Any, other: Any) -> list[Any]:
     """Both operands as floating-point tensors of one dtype."""
+    need_a_tensor(name, input, other)
     x, y = float_operands(input, other)
     like = x if isinstance(x, Variable) else y
     return [v if isinstance(v, Variable) else wrap(np.asarray(v, like.array.dtype)) for v in (x, y)]
@@ -101,9 +102,9 @@ def xlogy(input: Any, other: Any) -> Tensor:
     >>> metagrad.xlogy(metagrad.tensor([0.0, 2.0]), metagrad.tensor([0.0, 1.0]))
     tensor([0., 0.])
     """
-    return Xlogy.apply(*_tensors(input, other))
+    return Xlogy.apply(*_tensors("xlogy", input, other))
 
 
 def xlog1py(input: Any, other: Any) -> Tensor:
     """x ln(1 + y), and 0 where x = 0 (unless y is nan)."""
-    return Xlog1py.apply(*_tensors(input, other))
+    return Xlog1py.apply(*_tensors("xlog1py", input, other))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import quiet
-from metagrad.autograd.variable import Array, wrap
-from metagrad.ops.common import as_tensor, float_operands
+from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.ops.common import float_operands, floating, need_a_tensor
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -27,7 +27,10 @@ Next = Callable[[int, Array, Array, Array], Array]  # (k, x, p of degree k, p of
 @quiet
 def _evaluated(input: Any, n: Any, first: Callable[[Array], Array], following: Next) -> Tensor:
     """pₙ(x) with p₀ = 1 and p₁ = ``first``; 0 for negative n."""
-    x, degree = (v.array if hasattr(v, "array") else np.asarray(v) for v in float_operands(input, n))
+    need_a_tensor("a polynomial of degree n", input, n)
+    x, degree = float_operands(input, n)
+    kind = (x if hasattr(x, "array") else degree).array.dtype
+    x, degree = (v.array if hasattr(v, "array") else np.asarray(v, kind) for v in (x, degree))
     x, degree = np.broadcast_arrays(x, degree)
     degree = np.where(np.isfinite(degree), np.trunc(degree), -1)
     highest = int(degree.max(initial=-1))
@@ -44,7 +47,7 @@ def _chebyshev(k: int, x: Array, now: Array, before: Array) -> Array:
 
 
 def _shifted(input: Any) -> Any:
-    return as_tensor(input) * 2 - 1
+    return floating(input) * 2 - 1 if isinstance(input, Variable) else input * 2 - 1
 
 
 def chebyshev_polynomial_t(input: Any, n: Any) -> Tensor:
