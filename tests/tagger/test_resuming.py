@@ -71,10 +71,12 @@ def test_another_training_is_not_gone_on_with(parts, tmp_path):
     assert Model.load(path).tags == model.tags  # a checkpoint is a tagger too
 
 
-def test_kill_9_and_resume(tmp_path):
+@pytest.mark.parametrize(
+    "options", [("--hidden", "8", "--embedding", "8", "--epochs", "6"), ("--preset", "best", "--epochs", "4")]
+)
+def test_kill_9_and_resume(tmp_path, options):
     """The process is killed at a moment of the machine's choosing; the files are whole, and the end is the same."""
-    common = ["tag", "train", "--corpus", "sample", "--hidden", "8", "--embedding", "8", "--epochs", "6",
-              "--report", str(tmp_path / "r")]  # fmt: skip
+    common = ["tag", "train", "--corpus", "sample", *options, "--report", str(tmp_path / "r")]
     output = tmp_path / "killed.st"
     command = [sys.executable, "-m", "metagrad", *common, "--output", str(output)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as training:
