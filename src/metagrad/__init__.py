@@ -142,6 +142,9 @@ from metagrad.ops.noise import *
 from metagrad.ops.conversion import *
 from metagrad.tensortypes import *
 from metagrad.switches import *
+from metagrad.ops import out as _out
+
+_out.take_out_everywhere(globals())
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {

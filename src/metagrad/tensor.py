@@ -71,7 +71,8 @@ class Size(tuple[int, ...]):
 class Tensor(Methods):
     """A multi-dimensional array that remembers how it was computed, so that gradients can flow back.
 
-    ``Tensor(data)`` infers the dtype as ``metagrad.tensor`` does: ints stay int64, floats become float32.
+    ``Tensor(data)`` infers the dtype as ``metagrad.tensor`` does: ints stay int64, floats become float32. ``Tensor(2, 3)``,
+    ``Tensor(4)`` and ``Tensor(size)`` have a shape, and arbitrary content.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> (x * x).sum().backward()
@@ -86,13 +87,15 @@ class Tensor(Methods):
     def __new__(
         cls, data: Any = (), *more: int, requires_grad: bool = False, dtype: Any = None, device: Any = None
     ) -> Tensor:
-        """A tensor of data; several ints are a shape, to be filled, as in PyTorch."""
-        if more:
+        """A tensor of data; ints, or a ``Size``, are a shape, to be filled, as in PyTorch."""
+        if more or data.__class__ is int:
             source = creation.empty(data, *more, dtype=dtype, device=device)
+        elif data.__class__ is Size:
+            source = creation.empty(*data, dtype=dtype, device=device)
         else:
             source = creation.tensor(data, dtype=dtype, device=device)
         self = object.__new__(cls)
-        self.array, self.grad, self._hooks, self._view = source.array, None, None, None
+        self.array, self._grad, self._hooks, self._view = source.array, None, None, None
         self._grad_fn, self._version, self._requires_grad = None, [0], False
         self.requires_grad = requires_grad
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -17,6 +18,7 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
+_GENERATOR = 0x20  # inspect.CO_GENERATOR: importing inspect takes longer than the rest of this file
 
 
 class _Switch(contextlib.ContextDecorator):
@@ -41,8 +43,34 @@ class _Switch(contextlib.ContextDecorator):
     def _recreate_cm(self) -> Self:
         """A decorated function gets a fresh instance per call: it may run in several threads at once."""
         again = object.__new__(type(self))
-        again.grad, again.inference, again.earlier = self.grad, self.inference, []
+        again.__dict__.update(self.__dict__)
+        again.earlier = []
         return again
+
+    def __call__(self, function: Any) -> Any:
+        """The function with the flags set while it runs; a generator, while it runs from one ``yield`` to the next."""
+        if not getattr(getattr(function, "__code__", None), "co_flags", 0) & _GENERATOR:
+            return super().__call__(function)
+
+        @functools.wraps(function)
+        def generator(*args: Any, **kwargs: Any) -> Any:
+            running = function(*args, **kwargs)
+            resume, given = running.send, None
+            while True:
+                try:
+                    with self._recreate_cm():
+                        value = resume(given)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    resume, given = running.send, (yield value)
+                except GeneratorExit:
+                    running.close()
+                    raise
+                except BaseException as error:
+                    resume, given = running.throw, error
+
+        return generator
 
 
 class no_grad(_Switch):
@@ -99,6 +127,16 @@ class set_grad_enabled(_Switch):
         self.earlier.append(self._before)
         mode.grad = self.grad
         return self
+
+    def __call__(self, function: Any) -> Any:
+        """As a decorator it switches while the function runs, no longer from where it was made."""
+        mode.grad, mode.inference = self._before
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> Self:
+        again = super()._recreate_cm()
+        again._before = mode.grad, mode.inference
+        return again
 
 
 def _set(grad: bool) -> None:

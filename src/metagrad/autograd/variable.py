@@ -26,7 +26,7 @@ class Variable:
 
     ==================  ==========================================================================================
     ``array``           the numbers; always an array, never a NumPy scalar
-    ``grad``            the gradient a backward sweep left here, or None
+    ``_grad``           the gradient a backward sweep left here, or None
     ``_requires_grad``  leaf: the user asked for a gradient; otherwise: some ancestor's user did
     ``_grad_fn``        the node this is the result of; None for a leaf
     ``_version``        [number of in-place writes], one list shared by every view of the same memory
@@ -38,24 +38,49 @@ class Variable:
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_grad",
         "_grad_fn",
         "_hooks",
         "_requires_grad",
         "_version",
         "_view",
         "array",
-        "grad",
     )
 
     tensor_class: ClassVar[Any]
 
     array: Array
-    grad: Tensor | None
+    _grad: Tensor | None
     _requires_grad: bool
     _grad_fn: Function | None
     _version: list[int]
     _view: View | None
     _hooks: list[Any] | None
+
+    @property
+    def grad(self) -> Any:
+        """The gradient a backward sweep left here, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if not isinstance(value, Variable):
+                raise TypeError(f"assigned grad expected to be a Tensor or None, got {type(value).__name__}")
+            if value.array.shape != self.array.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: got {tuple(value.array.shape)} for a tensor of "
+                    f"{tuple(self.array.shape)}"
+                )
+            if value.array.dtype != self.array.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: got {value.array.dtype} for a tensor of {self.array.dtype}"
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
 
     @property
     def requires_grad(self) -> bool:
@@ -117,7 +142,7 @@ def wrap(array: Array, requires_grad: bool = False) -> Tensor:
     """A new leaf tensor around an array, without copying."""
     result = _new(Variable.tensor_class)
     result.array = as_array(array)
-    result.grad = None
+    result._grad = None
     result._requires_grad = requires_grad
     result._grad_fn = None
     result._version = [0]

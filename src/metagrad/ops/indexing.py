@@ -16,6 +16,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
 from metagrad.ops.common import as_tensor, converted, dimension
+from metagrad.ops.creation import fitting
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -239,7 +240,7 @@ def value_for(input: Any, value: Any) -> Any:
     if number:
         if isinstance(value, (complex, np.complexfloating)) and input.array.dtype.kind != "c":
             raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
-        return converted(unwrap(value), input.dtype)
+        return fitting(value, input.dtype) if input.array.dtype.kind in "iu" else converted(unwrap(value), input.dtype)
     if source.array.dtype.kind == "c" and input.array.dtype.kind != "c":
         source = source.to(input.dtype)  # the real part, as in PyTorch
     return source.to(input.device)
@@ -252,6 +253,8 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
         check_writable(input)
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
+        if isinstance(source, Variable) and source.array.size == 1:
+            source = source.reshape(())  # type: ignore[attr-defined]  # for one element NumPy takes 0-d arrays only
         try:
             (input.array if first is None else input.array[as_slices(first, input.array)])[rest] = unwrap(source)
         except ValueError as error:

@@ -1,5 +1,6 @@
 """``metagrad.special``: functions of mathematical physics and statistics, under the names SciPy and PyTorch give them."""
 
+from metagrad.ops import out as _out
 from metagrad.ops.exponential import expm1, log1p
 from metagrad.ops.numbers import exp2, sinc
 from metagrad.ops.rounding import round
@@ -15,3 +16,5 @@ from metagrad.ops.special.gamma import mvlgamma as multigammaln
 from metagrad.ops.special.logarithms import *
 from metagrad.ops.special.polynomials import *
 from metagrad.ops.trigonometry import sigmoid as expit
+
+_out.take_out_everywhere(globals(), "special")

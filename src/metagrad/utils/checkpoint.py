@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from metagrad.autograd.engine import backward
@@ -19,21 +19,24 @@ class Checkpointed(Function):
     """Runs a function without a graph; its backward runs it again with one, on the same random numbers, and sweeps that."""
 
     @staticmethod
-    def forward(ctx: Any, function: Any, settings: dict[str, Any], anchor: Any, *args: Any) -> Any:
+    def forward(ctx: Any, function: Any, settings: dict[str, Any], shapes: list[Any], anchor: Any, *args: Any) -> Any:
         ctx.function, ctx.settings, ctx.args = function, settings, args
         ctx.state = get_rng_state()
-        return function(*args, **settings)
+        result = function(*args, **settings)
+        shapes.append(result)
+        return tuple(_tensors(result))
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
+        if is_grad_enabled():
+            raise RuntimeError("create_graph=True does not reach through checkpoint(): call the function without it")
         args = [a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in ctx.args]
         with enable_grad(), fork_rng():
             set_rng_state(ctx.state)
-            results = ctx.function(*args, **ctx.settings)
-        results = results if isinstance(results, tuple) else (results,)
-        pairs = [(r, g) for r, g in zip(results, grads, strict=True) if isinstance(r, Tensor) and r.requires_grad]
+            results = _tensors(ctx.function(*args, **ctx.settings))
+        pairs = [(r, g) for r, g in zip(results, grads, strict=True) if r.requires_grad]
         backward([r for r, _ in pairs], [g for _, g in pairs])
-        return (None, None, None, *(a.grad if isinstance(a, Tensor) else None for a in args))
+        return (None, None, None, None, *(a.grad if isinstance(a, Tensor) else None for a in args))
 
 
 def checkpoint(
@@ -60,7 +63,29 @@ def checkpoint(
     """
     if not is_grad_enabled():
         return function(*args, **kwargs)
-    return Checkpointed.apply(function, kwargs, empty(0, requires_grad=True), *args)
+    shapes: list[Any] = []
+    found: Any = Checkpointed.apply(function, kwargs, shapes, empty(0, requires_grad=True), *args)
+    return _with_tensors(shapes[0], iter(found if isinstance(found, tuple) else (found,)))
+
+
+def _tensors(value: Any) -> list[Tensor]:
+    """The tensors in nested tuples, lists and dictionaries."""
+    if isinstance(value, Tensor):
+        return [value]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
+    return [tensor for part in parts for tensor in _tensors(part)]
+
+
+def _with_tensors(value: Any, tensors: Iterator[Any]) -> Any:
+    """Nested tuples, lists and dictionaries with other tensors in the places of theirs."""
+    if isinstance(value, Tensor):
+        return next(tensors)
+    if isinstance(value, dict):
+        return {key: _with_tensors(part, tensors) for key, part in value.items()}
+    if isinstance(value, (tuple, list)):
+        parts = [_with_tensors(part, tensors) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
+    return value
 
 
 def checkpoint_sequential(

@@ -55,6 +55,21 @@ class _Numbered(Module):
         del modules[index if isinstance(index, slice) else _position(index, len(self))]
         self._renumber(modules)
 
+    def __add__(self, other: Any) -> Sequential:
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        return Sequential(*self, *other)
+
+    def __mul__(self, times: Any) -> Sequential:
+        """The modules again and again, the same ones."""
+        if not isinstance(times, int):
+            return NotImplemented
+        if times <= 0:
+            raise ValueError(f"unsupported operation: a Sequential can be repeated once or more, not {times} times")
+        return Sequential(*list(self) * times)
+
+    __rmul__ = __mul__
+
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
         self.add_module(str(len(self)), module)
