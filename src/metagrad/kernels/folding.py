@@ -114,35 +114,11 @@ def _sum(x: Array, axis: tuple[int, ...]) -> Array:
     return np.add.reduce(x, axis=axis, keepdims=True)
 
 
-def _sum_by_blas(x: Array, axis: tuple[int, ...]) -> Array | None:
-    """Σ x as a product with ones, with extent 1 in ``axis``; None where that is not to be had.
-
-    BLAS reads as fast as memory allows, and its threads are awake sooner than ours. It adds terms one after the other, so
-    no more than a few thousand are left to it.
-    """
-    box = _box(x, axis) if x.dtype.kind == "f" and x.dtype.itemsize <= 8 else None
-    if box is None:
-        return None
-    outer, n, inner = box
-    if outer == 1 and 1 < n <= TALL:
-        sums = np.ones(n, x.dtype) @ x.reshape(n, inner)
-    elif inner == 1:
-        strip = n if n <= TALL else next((m for m in range(TALL, TALL // 4, -1) if n % m == 0), None)
-        if strip is None:
-            return None
-        sums = x.reshape(-1, strip) @ np.ones(strip, x.dtype)
-        sums = sums if n == strip else sums.reshape(outer, -1).sum(axis=1)
-    else:
-        return None
-    return sums.reshape(tuple(1 if d in axis else m for d, m in enumerate(x.shape)))
-
-
 def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Σ x."""
     if not is_large(x):
         return x.sum(axis=axis, keepdims=keepdims)
-    total = _sum_by_blas(x, axis)
-    return dropped(fold(x, axis, _sum, np.add, once=True) if total is None else total, axis, keepdims)
+    return dropped(fold(x, axis, _sum, np.add, once=True), axis, keepdims)
 
 
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
