@@ -13,6 +13,7 @@ True
 
 from __future__ import annotations
 
+from inspect import get_annotations
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -20,13 +21,15 @@ Part = Any  # a tensor, or for ``histogramdd`` a tuple of them
 
 
 class Results(tuple[Part, ...]):
-    """A tuple whose parts have names; made, as a tuple is, from one iterable."""
+    """A tuple whose parts have names, those that its class declares; made, as a tuple is, from one iterable."""
 
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
-        names = tuple(name for name, value in vars(cls).items() if isinstance(value, property))
+        names = tuple(get_annotations(cls))
+        for place, name in enumerate(names):
+            setattr(cls, name, property(itemgetter(place)))
         cls.__match_args__ = cls.__match_args__ + names  # type: ignore[misc]
 
     def __new__(cls, parts: Any) -> Results:
@@ -42,8 +45,8 @@ class Results(tuple[Part, ...]):
 
 
 class _Chosen(Results):
-    __slots__ = ()
-    values, indices = property(itemgetter(0)), property(itemgetter(1))
+    values: Part
+    indices: Part
 
 
 class max(_Chosen):
@@ -89,16 +92,167 @@ class cummin(_Chosen):
 class aminmax(Results):
     """The smallest and the largest element."""
 
-    __slots__ = ()
-    min, max = property(itemgetter(0)), property(itemgetter(1))
+    min: Part
+    max: Part
 
 
 class histogram(Results):
     """How many elements fall between neighbouring edges, and the edges."""
 
-    __slots__ = ()
-    hist, bin_edges = property(itemgetter(0)), property(itemgetter(1))
+    hist: Part
+    bin_edges: Part
 
 
-class histogramdd(histogram):
+class histogramdd(Results):
     """How many points fall into each cell of a grid, and the edges of the grid in each dimension."""
+
+    hist: Part
+    bin_edges: Part
+
+
+class frexp(Results):
+    """Numbers as mantissa · 2 to the exponent."""
+
+    mantissa: Part
+    exponent: Part
+
+
+class linalg_qr(Results):
+    """A = Q R."""
+
+    Q: Part
+    R: Part
+
+
+class qr(Results):
+    """A = Q R."""
+
+    Q: Part
+    R: Part
+
+
+class geqrf(Results):
+    """R and the reflections whose product is Q, packed together, and the reflections' factors."""
+
+    a: Part
+    tau: Part
+
+
+class linalg_svd(Results):
+    """A = U diag(S) Vh."""
+
+    U: Part
+    S: Part
+    Vh: Part
+
+
+class svd(Results):
+    """A = U diag(S) Vᴴ."""
+
+    U: Part
+    S: Part
+    V: Part
+
+
+class linalg_eigh(Results):
+    """Eigenvalues, and eigenvectors as columns."""
+
+    eigenvalues: Part
+    eigenvectors: Part
+
+
+class linalg_eig(Results):
+    """Eigenvalues, and eigenvectors as columns."""
+
+    eigenvalues: Part
+    eigenvectors: Part
+
+
+class linalg_slogdet(Results):
+    """The determinant's sign, and the logarithm of its absolute value."""
+
+    sign: Part
+    logabsdet: Part
+
+
+class linalg_cholesky_ex(Results):
+    """A = L Lᴴ, and where it failed."""
+
+    L: Part
+    info: Part
+
+
+class linalg_inv_ex(Results):
+    """The inverse, and where it failed."""
+
+    inverse: Part
+    info: Part
+
+
+class linalg_solve_ex(Results):
+    """The solution, and where it failed."""
+
+    result: Part
+    info: Part
+
+
+class linalg_lstsq(Results):
+    """What is nearest to a solution, how far it is from one, and the matrix's rank and singular values."""
+
+    solution: Part
+    residuals: Part
+    rank: Part
+    singular_values: Part
+
+
+class triangular_solve(Results):
+    """The solution, and the matrix."""
+
+    solution: Part
+    cloned_coefficient: Part
+
+
+class linalg_lu(Results):
+    """A = P L U."""
+
+    P: Part
+    L: Part
+    U: Part
+
+
+class lu_unpack(Results):
+    """A = P L U."""
+
+    P: Part
+    L: Part
+    U: Part
+
+
+class linalg_lu_factor(Results):
+    """L and U in one matrix, and which rows were swapped."""
+
+    LU: Part
+    pivots: Part
+
+
+class linalg_lu_factor_ex(Results):
+    """L and U in one matrix, which rows were swapped, and where U has a zero on its diagonal."""
+
+    LU: Part
+    pivots: Part
+    info: Part
+
+
+class linalg_ldl_factor(Results):
+    """L and D in one matrix, and which rows were swapped."""
+
+    LD: Part
+    pivots: Part
+
+
+class linalg_ldl_factor_ex(Results):
+    """L and D in one matrix, which rows were swapped, and where D is singular."""
+
+    LD: Part
+    pivots: Part
+    info: Part

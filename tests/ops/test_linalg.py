@@ -3,6 +3,8 @@
 Factors are compared by what does not depend on the signs and phases that LAPACK leaves open.
 """
 
+import operator
+
 import numpy as np
 import pytest
 from tests.ops.tables.linalg import CASES
@@ -102,12 +104,21 @@ def test_errors_are_pytorchs(torch, function, given, kind):
         assert type(raised.value).__name__.endswith("LinAlgError") is (kind == "LinAlgError")
 
 
-def test_named_results():
-    a = metagrad.tensor([[2.0, 1.0], [1.0, 3.0]])
-    assert metagrad.linalg.eigh(a)._fields == ("eigenvalues", "eigenvectors")
-    assert metagrad.linalg.svd(a)._fields == ("U", "S", "Vh")
-    assert metagrad.linalg.slogdet(a)._fields == ("sign", "logabsdet")
-    assert metagrad.linalg.lu(a)._fields == ("P", "L", "U")
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    "name",
+    [
+        "linalg.eigh", "linalg.svd", "linalg.slogdet", "linalg.lu", "linalg.qr", "linalg.lu_factor", "linalg.cholesky_ex",
+        "linalg.inv_ex", "linalg.ldl_factor", "linalg.lu_factor_ex", "linalg.ldl_factor_ex", "frexp",
+    ],
+)  # fmt: skip
+def test_named_results(torch, name):
+    found = [operator.attrgetter(name)(lib)(lib.tensor([[2.0, 0.0], [0.0, 2.0]])) for lib in (torch, metagrad)]
+    assert repr(found[1]).replace("metagrad", "torch") == repr(found[0])
+    assert found[1].__match_args__ == found[0].__match_args__
+
+
+def test_a_singular_matrix_is_a_runtime_error():
     assert issubclass(LinAlgError, RuntimeError)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import dtypes
+from metagrad import dtypes, return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, recording, unwrap, wrap
 from metagrad.autograd.views import write
@@ -168,18 +168,11 @@ class Frexp(Function):
         return grad * self.scale
 
 
-class frexp_result(NamedTuple):
-    """What ``frexp`` returns."""
-
-    mantissa: Any
-    exponent: Any
-
-
-def frexp(input: Tensor) -> frexp_result:
+def frexp(input: Tensor) -> return_types.frexp:
     """mantissa and exponent with x = mantissa · 2^exponent, ½ ≤ |mantissa| < 1, the exponent int32."""
     if input.array.dtype.kind != "f":
         raise RuntimeError(f"torch.frexp() only supports floating-point dtypes, got {input.dtype}: use .float() first")
-    return frexp_result(*Frexp.apply_many(input))
+    return return_types.frexp(Frexp.apply_many(input))
 
 
 def ldexp(input: Tensor, other: Tensor) -> Tensor:

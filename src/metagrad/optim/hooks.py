@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from metagrad.nn.modules.module import RemovableHandle
+from metagrad.utils.hooks import RemovableHandle
 
 _before_all: OrderedDict[int, Any] = OrderedDict()
 _after_all: OrderedDict[int, Any] = OrderedDict()

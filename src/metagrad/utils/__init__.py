@@ -4,16 +4,15 @@
 ``data``            datasets, the order they are read in, and batches
 ``checkpoint``      activations computed again instead of kept
 ``tensorboard``     ``SummaryWriter``
+``hooks``           what registering a hook returns
 ==================  =====================================================
 """
 
-from metagrad.utils import data
-
-__all__ = ["checkpoint", "data", "tensorboard"]
+__all__ = ["checkpoint", "data", "hooks", "tensorboard"]
 
 
 def __getattr__(name: str) -> object:
-    if name in ("checkpoint", "tensorboard"):
+    if name in __all__:
         import importlib
 
         return importlib.import_module(f"metagrad.utils.{name}")

@@ -3,7 +3,8 @@
 ==================  ==========================================================
 ``module.py``       Module, the base of all: a tree of layers and parameters
 ``state.py``        ``state_dict`` and back
-``hooks.py``        calling a module that has hooks
+``hooks.py``        functions called around a module
+``placement.py``    conversions to dtypes and devices
 ``container.py``    Sequential, ModuleList, ModuleDict, ParameterList …
 ``linear.py``       Linear, Identity
 ``lazy.py``         LazyLinear, LazyConv2d …

@@ -24,6 +24,7 @@ class _Norm(Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
+    _version = 2  # 1 did not count the batches
     _dims: tuple[int, ...]  # how many dimensions an input may have
 
     def __init__(
@@ -56,6 +57,10 @@ class _Norm(Module):
             init.ones_(self.weight)
         if self.bias is not None:
             init.zeros_(self.bias)
+
+    def _complete_state(self, state: dict[str, Any], prefix: str, version: int | None) -> None:
+        if (version is None or version < 2) and self.num_batches_tracked is not None:
+            state.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
 
     def _check(self, input: Tensor) -> None:
         if input.array.ndim not in self._dims:

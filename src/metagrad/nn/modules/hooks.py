@@ -1,15 +1,100 @@
-"""Calling a module that has hooks: before forward, after it, and when its gradients are known."""
+"""Functions called around a module: before forward, after it, and when its gradients are known."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
-from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
+
+Hook = Callable[..., Any]
+
+_OF_ALL_MODULES: dict[str, OrderedDict[int, Any]] = {}
+
+
+class Hooked:
+    """The part of Module that registers hooks, and calls ``forward`` with them around it."""
+
+    _hooked = False  # whether any hook was ever registered here, or for all modules: calls are direct until then
+
+    def _add_hook(self, kind: str, hook: Any, prepend: bool) -> RemovableHandle:
+        self.__dict__["_hooked"] = True
+        return RemovableHandle(self.__dict__.setdefault(kind, OrderedDict()), hook, prepend)
+
+    def register_forward_pre_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before forward; what it returns, if anything, replaces the arguments."""
+        return self._add_hook("_forward_pre_hooks", (hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after forward; what it returns, if anything, replaces the output.
+
+        always_call: also when forward raises, with None for the output.
+        """
+        return self._add_hook("_forward_hooks", (hook, with_kwargs, always_call), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` before backward enters the module; what it returns replaces grad_output."""
+        return self._add_hook("_backward_pre_hooks", hook, prepend)
+
+    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are known."""
+        return self._add_hook("_backward_hooks", hook, prepend)
+
+    register_backward_hook = register_full_backward_hook  # the old name
+
+    def _call_with_hooks(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """``forward`` with the hooks around it: those of all modules first, then in the order they were registered."""
+        called: set[int] = set()
+        try:
+            return _call(self, args, kwargs, called)
+        except Exception:
+            for hook, with_kwargs, always in _hooks(self, "_forward_hooks"):
+                if always and id(hook) not in called:
+                    hook(self, args, kwargs, None) if with_kwargs else hook(self, args, None)
+            raise
+
+
+def _hooks(module: Module, kind: str) -> list[Any]:
+    return [*_OF_ALL_MODULES.get(kind, {}).values(), *module.__dict__.get(kind, {}).values()]
+
+
+def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], called: set[int]) -> Any:
+    for hook, with_kwargs in _hooks(module, "_forward_pre_hooks"):
+        if with_kwargs:
+            replaced = hook(module, args, kwargs)
+            if replaced is not None:
+                args, kwargs = replaced
+        else:
+            replaced = hook(module, args)
+            if replaced is not None:
+                args = replaced if isinstance(replaced, tuple) else (replaced,)
+    before, after = _hooks(module, "_backward_pre_hooks"), _hooks(module, "_backward_hooks")
+    watch = _BackwardHooks(module, before, after) if (before or after) and mode.grad else None
+    if watch is not None and after:
+        if not any(isinstance(a, Variable) and a.requires_grad for a in args):
+            watch.without_inputs = len(args)
+        args = _passed_through(args, watch.at_input)
+    output = module.forward(*args, **kwargs)
+    for hook, with_kwargs, _ in _hooks(module, "_forward_hooks"):
+        called.add(id(hook))
+        replaced = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
+        if replaced is not None:
+            output = replaced
+    if watch is not None:
+        outputs = _passed_through(output if isinstance(output, tuple) else (output,), watch.at_output)
+        output = outputs if isinstance(output, tuple) else outputs[0]
+    return output
 
 
 class _Boundary(Function):
@@ -21,38 +106,6 @@ class _Boundary(Function):
 
     def backward(self, *grads: Any) -> Any:
         return self.seen(grads)
-
-
-class _BackwardHooks:
-    """The gradients at a module's outputs, kept until those at its inputs arrive."""
-
-    def __init__(self, module: Module, hooks: list[Any]) -> None:
-        self.module, self.hooks = module, hooks
-        self.grad_output: tuple[Any, ...] = ()
-        self.without_inputs: int | None = None  # how many inputs there are, if no gradient goes to any of them
-
-    def at_output(self, grads: Any) -> Any:
-        self.grad_output = grads
-        if self.without_inputs is not None:
-            self._call((None,) * self.without_inputs)
-        return grads
-
-    def at_input(self, grads: Any) -> Any:
-        from metagrad.autograd.variable import wrap
-
-        as_tensors = self._call(tuple(g if isinstance(g, Variable) else wrap(g) for g in grads))
-        recorded = any(isinstance(g, Variable) for g in grads)
-        return tuple(g if recorded else g.array for g in as_tensors)
-
-    def _call(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        from metagrad.autograd.variable import wrap
-
-        outputs = tuple(g if isinstance(g, Variable) else wrap(g) for g in self.grad_output)
-        for hook in self.hooks:
-            replaced = hook(self.module, inputs, outputs)
-            if replaced is not None:
-                inputs = replaced if isinstance(replaced, tuple) else (replaced,)
-        return inputs
 
 
 def _passed_through(values: tuple[Any, ...], seen: Any) -> tuple[Any, ...]:
@@ -67,30 +120,73 @@ def _passed_through(values: tuple[Any, ...], seen: Any) -> tuple[Any, ...]:
     return tuple(result)
 
 
-def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``module.forward`` with the hooks around it, in the order they were registered."""
-    own = module.__dict__
-    for hook, with_kwargs in list(own.get("_forward_pre_hooks", {}).values()):
-        if with_kwargs:
-            replaced = hook(module, args, kwargs)
-            if replaced is not None:
-                args, kwargs = replaced
-        else:
-            replaced = hook(module, args)
-            if replaced is not None:
-                args = replaced if isinstance(replaced, tuple) else (replaced,)
-    backward = list(own.get("_backward_hooks", {}).values())
-    watch = _BackwardHooks(module, backward) if backward and mode.grad else None
-    if watch is not None:
-        if not any(isinstance(a, Variable) and a.requires_grad for a in args):
-            watch.without_inputs = len(args)
-        args = _passed_through(args, watch.at_input)
-    output = module.forward(*args, **kwargs)
-    for hook, with_kwargs in list(own.get("_forward_hooks", {}).values()):
-        replaced = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
-        if replaced is not None:
-            output = replaced
-    if watch is not None:
-        outputs = _passed_through(output if isinstance(output, tuple) else (output,), watch.at_output)
-        output = outputs if isinstance(output, tuple) else outputs[0]
-    return output
+class _BackwardHooks:
+    """The gradients at a module's outputs, kept until those at its inputs arrive."""
+
+    def __init__(self, module: Module, before: list[Any], after: list[Any]) -> None:
+        self.module, self.before, self.after = module, before, after
+        self.grad_output: tuple[Any, ...] = ()
+        self.without_inputs: int | None = None  # how many inputs there are, if no gradient goes to any of them
+
+    def at_output(self, grads: Any) -> Any:
+        outputs = _as_tensors(grads)
+        for hook in self.before:
+            outputs = _replaced(hook(self.module, outputs), outputs)
+        self.grad_output = outputs
+        if self.without_inputs is not None:
+            self._call_after((None,) * self.without_inputs)
+        return _as_they_were(outputs, grads)
+
+    def at_input(self, grads: Any) -> Any:
+        return _as_they_were(self._call_after(_as_tensors(grads)), grads)
+
+    def _call_after(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        for hook in self.after:
+            inputs = _replaced(hook(self.module, inputs, self.grad_output), inputs)
+        return inputs
+
+
+def _as_tensors(grads: Any) -> tuple[Any, ...]:
+    return tuple(g if isinstance(g, Variable) else wrap(g) for g in grads)
+
+
+def _as_they_were(tensors: tuple[Any, ...], grads: Any) -> tuple[Any, ...]:
+    """Arrays again, unless backward is itself recorded."""
+    recorded = any(isinstance(g, Variable) for g in grads)
+    return tuple(t if recorded or not isinstance(t, Variable) else t.array for t in tensors)
+
+
+def _replaced(given: Any, by_default: tuple[Any, ...]) -> tuple[Any, ...]:
+    if given is None:
+        return by_default
+    return given if isinstance(given, tuple) else (given,)
+
+
+# ------------------------------------------------ hooks of all modules
+
+
+def _add_for_all(kind: str, hook: Any) -> RemovableHandle:
+    Hooked._hooked = True
+    return RemovableHandle(_OF_ALL_MODULES.setdefault(kind, OrderedDict()), hook)
+
+
+def register_module_forward_pre_hook(hook: Hook) -> RemovableHandle:
+    """``register_forward_pre_hook`` for every module there is and will be."""
+    return _add_for_all("_forward_pre_hooks", (hook, False))
+
+
+def register_module_forward_hook(
+    hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """``register_forward_hook`` for every module there is and will be."""
+    return _add_for_all("_forward_hooks", (hook, with_kwargs, always_call))
+
+
+def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:
+    """``register_full_backward_pre_hook`` for every module there is and will be."""
+    return _add_for_all("_backward_pre_hooks", hook)
+
+
+def register_module_full_backward_hook(hook: Hook) -> RemovableHandle:
+    """``register_full_backward_hook`` for every module there is and will be."""
+    return _add_for_all("_backward_hooks", hook)

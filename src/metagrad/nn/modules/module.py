@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
-from metagrad.nn.modules.state import IncompatibleKeys, collect_state, load_state
+from metagrad.nn.modules.hooks import (
+    Hooked,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+)
+from metagrad.nn.modules.placement import Placement
+from metagrad.nn.modules.state import StateKeeper
 from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.tensor import Tensor
 
-__all__ = ["Module"]
-
-Hook = Callable[..., Any]
-
-
-class RemovableHandle:
-    """What registering a hook returns; ``remove()`` takes the hook away again."""
-
-    _ids = itertools.count()
-
-    def __init__(self, hooks: dict[int, Any], hook: Any, prepend: bool = False) -> None:
-        self.hooks, self.id = hooks, next(self._ids)
-        hooks[self.id] = hook
-        if prepend and isinstance(hooks, OrderedDict):
-            hooks.move_to_end(self.id, last=False)
-
-    def remove(self) -> None:
-        """Take the hook away; doing it twice does no harm."""
-        self.hooks.pop(self.id, None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
+__all__ = [
+    "Module",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+]
 
 
 def indented(name: str, text: str) -> str:
@@ -44,7 +32,7 @@ def indented(name: str, text: str) -> str:
     return "\n".join([f"({name}): {first}", *("  " + line for line in rest)])
 
 
-class Module:
+class Module(Hooked, Placement, StateKeeper):
     """The base of every layer and model: assign parameters, buffers and modules as attributes, and write ``forward``.
 
     >>> import metagrad
@@ -63,7 +51,6 @@ class Module:
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module | None]
-    _hooked = False  # whether any forward or backward hook was ever registered here: calls are direct until then
 
     def __init__(self) -> None:
         put = super().__setattr__
@@ -80,7 +67,7 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """``forward``, with the hooks around it."""
         if self._hooked:
-            return self._call_with_hooks(*args, **kwargs)
+            return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
     # ------------------------------------------------ attributes
@@ -257,6 +244,18 @@ class Module:
             module = found
         return module
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module in the place with a dotted name; ``strict`` wants one to be there already."""
+        if not target:
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        owner, _, name = target.rpartition(".")
+        parent = self.get_submodule(owner)
+        if strict or hasattr(parent, name):
+            self.get_submodule(target)  # raises unless a module is there
+        setattr(parent, name, module)
+
     def _get(self, target: str, kind: str) -> Any:
         owner, _, name = target.rpartition(".")
         slots = self.get_submodule(owner).__dict__[kind]
@@ -279,7 +278,7 @@ class Module:
         fn(self)
         return self
 
-    # ------------------------------------------------ modes, gradients, dtypes
+    # ------------------------------------------------ modes, gradients
 
     def train(self, mode: bool = True) -> Self:
         """Training mode (dropout active, …) for the whole tree, or evaluation mode."""
@@ -304,95 +303,6 @@ class Module:
         for p in self.parameters():
             if p.grad is not None:
                 p.grad = None if set_to_none else p.grad.detach().zero_()
-
-    def _apply(self, fn: Callable[[Tensor], Tensor]) -> Self:
-        """Replace the numbers of every parameter and buffer; the parameters stay the same objects."""
-        for module in self.modules():
-            for p in module._parameters.values():
-                if p is not None:
-                    p.data = fn(p.data)
-                    if p.grad is not None:
-                        p.grad = fn(p.grad.detach())
-            for name, buffer in module._buffers.items():
-                if buffer is not None:
-                    module._buffers[name] = fn(buffer)
-        return self
-
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move to a device, convert floating-point parameters and buffers to a dtype, or both."""
-        from metagrad.ops.conversion import target_of
-
-        kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
-        if kind is not None and kind.category < 2:
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
-        return self._apply(lambda t: t.to(where, kind if t.dtype.category >= 2 else None))
-
-    def type(self, dst_type: Any) -> Self:
-        """Convert all parameters and buffers to a dtype."""
-        return self._apply(lambda t: t.type(dst_type))
-
-    def float(self) -> Self:
-        """Convert floating-point parameters and buffers to float32."""
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self) -> Self:
-        """Convert floating-point parameters and buffers to float64."""
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def half(self) -> Self:
-        """Convert floating-point parameters and buffers to float16."""
-        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-    def cpu(self) -> Self:
-        """Move to the CPU's memory."""
-        return self._apply(lambda t: t.cpu())
-
-    def cuda(self, device: Any = None) -> Self:
-        """Move to a GPU's memory; raises, saying what is missing, where there is none."""
-        return self._apply(lambda t: t.cuda(device))
-
-    # ------------------------------------------------ state
-
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
-        """Dotted names to parameters and persistent buffers, detached but sharing memory (with ``keep_vars`` themselves)."""
-        return collect_state(self, OrderedDict() if destination is None else destination, prefix, keep_vars)
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy a state into the parameters and buffers; ``assign`` takes the given tensors themselves.
-
-        Raises RuntimeError that names every missing key, unexpected key and mismatched shape, before anything has
-        changed; with ``strict=False`` only mismatched shapes are errors, and the keys are returned.
-        """
-        return load_state(self, state_dict, strict, assign)
-
-    # ------------------------------------------------ hooks
-
-    def _hooks_of(self, kind: str) -> OrderedDict[int, Any]:
-        self.__dict__["_hooked"] = True
-        return self.__dict__.setdefault(kind, OrderedDict())
-
-    def register_forward_pre_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args)`` before forward; what it returns, if anything, replaces the arguments."""
-        return RemovableHandle(self._hooks_of("_forward_pre_hooks"), (hook, with_kwargs), prepend)
-
-    def register_forward_hook(
-        self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
-    ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after forward; what it returns, if anything, replaces the output."""
-        return RemovableHandle(self._hooks_of("_forward_hooks"), (hook, with_kwargs), prepend)
-
-    def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are known."""
-        return RemovableHandle(self._hooks_of("_backward_hooks"), hook, prepend)
-
-    def _call_with_hooks(self, *args: Any, **kwargs: Any) -> Any:
-        from metagrad.nn.modules.hooks import call_with_hooks
-
-        return call_with_hooks(self, args, kwargs)
 
     # ------------------------------------------------ printing
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.nn.parameter import Parameter
+from metagrad.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
+    from metagrad.tensor import Tensor
+
+EXTRA = "_extra_state"  # the key of what ``get_extra_state`` gives
 
 
-class IncompatibleKeys(NamedTuple):
+class _IncompatibleKeys(NamedTuple):
     """What ``load_state_dict`` could not match."""
 
     missing_keys: list[str]
@@ -22,75 +27,260 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 
 
-def _own_state(module: Module) -> dict[str, Any]:
+class Report:
+    """What was found while a state is loaded: keys that one side lacks, and errors."""
+
+    def __init__(self) -> None:
+        self.missing: list[str] = []
+        self.unexpected: list[str] = []
+        self.errors: list[str] = []
+
+    def refuse(self, module: Module, strict: bool) -> None:
+        """Raise if there are errors, which missing and unexpected keys are when ``strict``."""
+        problems = [f"{e}" for e in self.errors]
+        for kind, keys in (("Unexpected", self.unexpected), ("Missing", self.missing)) if strict else ():
+            if keys:
+                problems.insert(0, f"{kind} key(s) in state_dict: " + ", ".join(f'"{key}"' for key in keys) + ". ")
+        if problems:
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(module).__name__}:\n\t" + "\n\t".join(problems)
+            )
+
+
+def own_state(module: Module) -> dict[str, Tensor]:
     """A module's own parameters and persistent buffers, without its children's."""
     hidden = module.__dict__["_non_persistent_buffers_set"]
     buffers = {name: b for name, b in module._buffers.items() if name not in hidden}
     return {name: t for name, t in {**module._parameters, **buffers}.items() if t is not None}
 
 
-def collect_state(module: Module, destination: Any, prefix: str, keep_vars: bool) -> Any:
-    """Add the state of a tree of modules to a dictionary, in the order of registration."""
-    for name, tensor in _own_state(module).items():
-        destination[prefix + name] = tensor if keep_vars else tensor.detach()
-    for name, child in module._modules.items():
-        if child is not None:
-            child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-    return destination
+def _keeps_extra(module: Module, method: str) -> bool:
+    return getattr(type(module), method) is not getattr(StateKeeper, method)
 
 
-def _places(module: Module, prefix: str = "") -> dict[str, tuple[Module, str, Any]]:
-    """Where each key of the state belongs: (module, attribute, tensor)."""
-    places = {prefix + name: (module, name, tensor) for name, tensor in _own_state(module).items()}
-    for name, child in module._modules.items():
-        if child is not None:
-            places.update(_places(child, f"{prefix}{name}."))
-    return places
+def check_own(module: Module, state: Mapping[str, Any], prefix: str, keys: Iterable[str], report: Report) -> None:
+    """Report what of a module's own state is missing in ``state`` or does not fit, and which ``keys`` are none of its."""
+    own = own_state(module)
+    for name, tensor in own.items():
+        key = prefix + name
+        if key not in state:
+            report.missing.append(key)
+            continue
+        value = state[key]
+        if not hasattr(value, "shape"):
+            report.errors.append(
+                f'While copying the parameter named "{key}", '
+                "expected metagrad.Tensor or Tensor-like object "
+                f"from checkpoint but received {type(value)}"
+            )
+            continue
+        if hasattr(tensor, "materialize"):  # a lazy layer's: it takes the shape that comes
+            tensor.materialize(value.shape)
+        if tuple(value.shape) != tuple(tensor.shape):
+            report.errors.append(
+                f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
+                f"the shape in current model is {tensor.shape}."
+            )
+    extra = prefix + EXTRA
+    if _keeps_extra(module, "set_extra_state"):
+        if extra not in state:
+            report.missing.append(extra)
+    elif extra in state:
+        report.unexpected.append(extra)
+    report.unexpected += [key for key in keys if key != extra and key[len(prefix) :] not in own]
 
 
-def load_state(module: Module, state: Mapping[str, Any], strict: bool, assign: bool) -> IncompatibleKeys:
-    """Copy (or assign) a state into a tree of modules."""
-    if not isinstance(state, Mapping):
-        raise TypeError(f"Expected state_dict to be dict-like, got {type(state).__name__}.")
-    places = _places(module)
-    missing = [key for key in places if key not in state]
-    unexpected = [key for key in state if key not in places]
-    problems = []
-    if strict and unexpected:
-        problems.append("Unexpected key(s) in state_dict: " + ", ".join(f'"{key}"' for key in unexpected) + ".")
-    if strict and missing:
-        problems.append("Missing key(s) in state_dict: " + ", ".join(f'"{key}"' for key in missing) + ".")
-    for key, (_, _, tensor) in places.items():
-        if key in state:
-            value = state[key]
-            if hasattr(tensor, "materialize") and hasattr(
-                value, "shape"
-            ):  # a lazy layer's: it takes the shape that comes
-                tensor.materialize(value.shape)
-            if not hasattr(value, "shape"):
-                problems.append(
-                    f'While copying the parameter named "{key}", expected a Tensor but received {type(value)}.'
-                )
-            elif tuple(value.shape) != tuple(tensor.shape):
-                problems.append(
-                    f"size mismatch for {key}: copying a param with shape {tuple(value.shape)} from checkpoint, the "
-                    f"shape in current model is {tuple(tensor.shape)}."
-                )
-    if problems:
-        raise RuntimeError(f"Error(s) in loading state_dict for {type(module).__name__}:\n\t" + "\n\t".join(problems))
+def copy_own(module: Module, state: Mapping[str, Any], prefix: str, assign: bool) -> None:
+    """Copy (or assign) what ``state`` has, and fits, into a module's own parameters and buffers."""
     with no_grad():
-        for key, (owner, name, tensor) in places.items():
-            if key not in state:
+        for name, tensor in own_state(module).items():
+            value: Any = state.get(prefix + name)
+            if not hasattr(value, "shape") or tuple(value.shape) != tuple(tensor.shape):
                 continue
             if not assign:
-                tensor.copy_(state[key])
+                tensor.copy_(value)
             elif isinstance(tensor, Parameter):
-                value = state[key]
                 given = value if isinstance(value, Parameter) else Parameter(value, requires_grad=tensor.requires_grad)
-                owner._parameters[name] = given
+                module._parameters[name] = given
             else:
-                owner._buffers[name] = state[key] if isinstance(state[key], Variable) else tensor.new_tensor(state[key])
-    return IncompatibleKeys(missing, unexpected)
+                module._buffers[name] = cast(
+                    "Tensor", value if isinstance(value, Variable) else tensor.new_tensor(value)
+                )
+    if prefix + EXTRA in state and _keeps_extra(module, "set_extra_state"):
+        module.set_extra_state(state[prefix + EXTRA])
+
+
+class StateKeeper:
+    """The part of Module that gives its state as a dictionary, and takes it back."""
+
+    _version = 1  # of the layout of the state, for those that read older ones
+
+    def state_dict(self: Any, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
+        """Dotted names to parameters and persistent buffers, detached but sharing memory (with ``keep_vars`` themselves)."""
+        if args:  # the form of old programs
+            destination, prefix, keep_vars = args + (destination, prefix, keep_vars)[len(args) :]
+        if destination is None:
+            destination = OrderedDict()
+            destination._metadata = OrderedDict()
+        local = {"version": self._version}
+        if hasattr(destination, "_metadata"):
+            destination._metadata[prefix[:-1]] = local
+        for hook in _hooks(self, "_state_dict_pre_hooks"):
+            hook(self, prefix, keep_vars)
+        self._save_to_state_dict(destination, prefix, keep_vars)
+        for name, child in self._modules.items():
+            if child is not None:
+                child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        for hook in _hooks(self, "_state_dict_hooks"):
+            replaced = hook(self, destination, prefix, local)
+            destination = destination if replaced is None else replaced
+        return destination
+
+    def _save_to_state_dict(self: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
+        """Put this module's own state, without its children's, into ``destination``."""
+        for name, tensor in own_state(self).items():
+            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+        if _keeps_extra(self, "get_extra_state"):
+            destination[prefix + EXTRA] = self.get_extra_state()
+
+    def load_state_dict(
+        self: Any, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> _IncompatibleKeys:
+        """Copy a state into the parameters and buffers; ``assign`` takes the given tensors themselves.
+
+        Raises RuntimeError that names every missing key, unexpected key and mismatched shape, before anything has
+        changed; with ``strict=False`` only mismatched shapes are errors, and the keys are returned. Modules that have
+        their own ``_load_from_state_dict`` are asked last, when all others have been found to fit.
+        """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
+        state: OrderedDict[str, Any] = OrderedDict(state_dict)  # hooks may change it
+        versions = getattr(state_dict, "_metadata", None) or {}
+        report = Report()
+        places = list(_places(self, ""))
+        for module, prefix in places:
+            local = _local_metadata(versions, prefix, assign)
+            for hook, with_module in _hooks(module, "_load_state_dict_pre_hooks"):
+                given = (state, prefix, local, True, report.missing, report.unexpected, report.errors)
+                hook(module, *given) if with_module else hook(*given)
+            if not _loads_itself(module):
+                module._complete_state(state, prefix, local.get("version"))
+        keys_of = _by_module(state, {prefix for _, prefix in places})
+        for module, prefix in places:
+            if not _loads_itself(module):
+                check_own(module, state, prefix, keys_of.get(prefix, ()), report)
+        forgiving = any(_hooks(module, "_load_state_dict_post_hooks") for module, _ in places)
+        report.refuse(self, strict and not forgiving)
+        for module, prefix in places:
+            if _loads_itself(module):
+                found = Report()
+                local = _local_metadata(versions, prefix, assign)
+                module._load_from_state_dict(state, prefix, local, True, found.missing, found.unexpected, found.errors)
+                report.missing += found.missing
+                report.unexpected += found.unexpected
+                report.errors += found.errors
+            else:
+                copy_own(module, state, prefix, assign)
+        keys = _IncompatibleKeys(report.missing, report.unexpected)
+        for module, _ in reversed(places):
+            for hook in _hooks(module, "_load_state_dict_post_hooks"):
+                if hook(module, keys) is not None:
+                    raise AssertionError(
+                        "a hook registered by register_load_state_dict_post_hook is to change the keys it is given in "
+                        "place, and return nothing"
+                    )
+        report.refuse(self, strict)
+        return keys
+
+    def _load_from_state_dict(
+        self: Any, state_dict: Mapping[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool,
+        missing_keys: list[str], unexpected_keys: list[str], error_msgs: list[str],
+    ) -> None:  # fmt: skip
+        """Load this module's own state, without its children's: what a subclass that wants it otherwise overrides."""
+        report = Report()
+        below = tuple(f"{prefix}{name}." for name in self._modules)
+        own = [key for key in state_dict if key.startswith(prefix) and not key.startswith(below)]
+        check_own(self, state_dict, prefix, own, report)
+        copy_own(self, state_dict, prefix, bool(local_metadata.get("assign_to_params_buffers")))
+        if strict:
+            missing_keys += report.missing
+            unexpected_keys += report.unexpected
+        error_msgs += report.errors
+
+    def _complete_state(self, state: dict[str, Any], prefix: str, version: int | None) -> None:
+        """Add to a state of an older version what it lacks; nothing, unless a layer's layout has changed."""
+
+    def get_extra_state(self) -> Any:
+        """What a subclass wants in the ``state_dict`` beside tensors, under the key ``_extra_state``."""
+        raise RuntimeError("a module that has extra state overrides get_extra_state and set_extra_state")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what ``get_extra_state`` gave."""
+        raise RuntimeError("a module that has extra state overrides get_extra_state and set_extra_state")
+
+    # ------------------------------------------------ hooks
+
+    def _state_hook(self, kind: str, hook: Any) -> RemovableHandle:
+        return RemovableHandle(self.__dict__.setdefault(kind, OrderedDict()), hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before the module's state is collected."""
+        return self._state_hook("_state_dict_pre_hooks", hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` when the state is collected; it may change it in place."""
+        return self._state_hook("_state_dict_hooks", hook)
+
+    _register_state_dict_hook = register_state_dict_post_hook
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``
+        before a state is checked and loaded; it may change the state, which is a copy, and add to the lists."""
+        return self._state_hook("_load_state_dict_pre_hooks", (hook, True))
+
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
+        return self._state_hook("_load_state_dict_pre_hooks", (hook, with_module))
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` when a state is loaded; it may change the lists of keys in place."""
+        return self._state_hook("_load_state_dict_post_hooks", hook)
+
+
+def _hooks(module: Module, kind: str) -> list[Any]:
+    return list(module.__dict__.get(kind, {}).values())
+
+
+def _places(module: Any, prefix: str) -> Any:
+    """All modules of a tree, a shared one as often as it is there, with the prefixes of their keys."""
+    yield module, prefix
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _places(child, f"{prefix}{name}.")
+
+
+def _by_module(state: Mapping[str, Any], prefixes: set[str]) -> dict[str, list[str]]:
+    """The keys by the innermost module that they are of."""
+    keys: dict[str, list[str]] = {}
+    for key in state:
+        prefix = key
+        while prefix and prefix not in prefixes:
+            prefix = prefix.rstrip(".").rpartition(".")[0]
+            prefix = prefix and prefix + "."
+        keys.setdefault(prefix, []).append(key)
+    return keys
+
+
+def _loads_itself(module: Any) -> bool:
+    return type(module)._load_from_state_dict is not StateKeeper._load_from_state_dict
+
+
+def _local_metadata(versions: Mapping[str, Any], prefix: str, assign: bool) -> dict[str, Any]:
+    local = dict(versions.get(prefix[:-1], {}))
+    if assign:
+        local["assign_to_params_buffers"] = True
+    return local

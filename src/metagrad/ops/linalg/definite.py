@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.ops.choice import where
@@ -64,13 +65,6 @@ def first_bad_minor(a: Array) -> Array:
     return orders.reshape(a.shape[:-2])
 
 
-class CholeskyInfo(NamedTuple):
-    """What ``cholesky_ex`` returns."""
-
-    L: Any
-    info: Any
-
-
 def factored(name: str, A: Tensor, upper: bool) -> Tensor:
     """The factor L, or Lᴴ, computed from one triangle of A."""
     check_square(name, A)
@@ -93,19 +87,19 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return factored("linalg.cholesky", A, upper)
 
 
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> CholeskyInfo:
+def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> return_types.linalg_cholesky_ex:
     """``cholesky`` that does not raise: ``info`` is 0 for each matrix, or the order of its first bad minor (its L is nan)."""
     check_square("linalg.cholesky_ex", A)
     try:
         L = factored("linalg.cholesky_ex", A, upper)
-        return CholeskyInfo(L, wrap(np.zeros(A.array.shape[:-2], np.int32, like=A.array)))
+        return return_types.linalg_cholesky_ex((L, wrap(np.zeros(A.array.shape[:-2], np.int32, like=A.array))))
     except LinAlgError as error:
         if check_errors:
             raise
         info = error.info
     bad = wrap((info != 0)[..., None, None])
     L = factored("linalg.cholesky_ex", where(bad, wrap(eye(A.array.shape[-1], A)), A), upper)
-    return CholeskyInfo(where(bad, math.nan, L), wrap(info))
+    return return_types.linalg_cholesky_ex((where(bad, math.nan, L), wrap(info)))
 
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, as_array, unwrap
 from metagrad.ops.arithmetic import conj
@@ -79,13 +80,6 @@ class SlogDet(Function):
         return np.where(singular, math.nan, inverse)
 
 
-class SignAndLog(NamedTuple):
-    """What ``slogdet`` returns."""
-
-    sign: Any
-    logabsdet: Any
-
-
 def det(A: Tensor) -> Tensor:
     """The determinants (*) of square matrices (*, n, n); 1 for n = 0.
 
@@ -97,15 +91,17 @@ def det(A: Tensor) -> Tensor:
     return Det.apply(A)
 
 
-def slogdet(A: Tensor) -> SignAndLog:
+def slogdet(A: Tensor) -> return_types.linalg_slogdet:
     """The sign (of absolute value 1, or 0) and ln |det A| of square matrices (*, n, n), without overflow.
 
     >>> import metagrad
     >>> metagrad.linalg.slogdet(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
-    SignAndLog(sign=tensor(-1.), logabsdet=tensor(0.6931))
+    metagrad.return_types.linalg_slogdet(
+    sign=tensor(-1.),
+    logabsdet=tensor(0.6931))
     """
     check_square("linalg.slogdet", A)
-    return SignAndLog(*SlogDet.apply_many(A))
+    return return_types.linalg_slogdet(SlogDet.apply_many(A))
 
 
 def logdet(input: Tensor) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, recording, wrap
 from metagrad.ops.linalg.matrices import (
@@ -81,13 +82,6 @@ class Eig(Function):
         return Solve.on(H(v), middle @ H(v), name="linalg.eig")
 
 
-class Eigen(NamedTuple):
-    """What ``eig`` and ``eigh`` return."""
-
-    eigenvalues: Any
-    eigenvectors: Any
-
-
 def _require_finite(name: str, a: Array) -> None:
     if not bool(np.isfinite(a).all()):
         raise RuntimeError(f"{name}: the matrix has inf or nan")
@@ -99,7 +93,7 @@ def _triangle(name: str, UPLO: str) -> str:
     return UPLO.upper()
 
 
-def eigh(A: Tensor, UPLO: str = "L") -> Eigen:
+def eigh(A: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
     """Eigenvalues (*, n), real and ascending, and orthonormal eigenvectors (*, n, n), as columns, of Hermitian matrices.
 
     A (*, n, n), of which only the lower (UPLO "L") or upper ("U") triangle is read. The vectors are unique only up to sign
@@ -110,7 +104,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Eigen:
     tensor([1., 3.])
     """
     check_square("linalg.eigh", A)
-    return Eigen(*Eigh.apply_many(A, triangle=_triangle("linalg.eigh", UPLO)))
+    return return_types.linalg_eigh(Eigh.apply_many(A, triangle=_triangle("linalg.eigh", UPLO)))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
@@ -122,7 +116,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     return wrap(decomposed("linalg.eigvalsh", np.linalg.eigvalsh, A.array, triangle))
 
 
-def eig(A: Tensor) -> Eigen:
+def eig(A: Tensor) -> return_types.linalg_eig:
     """Eigenvalues (*, n) and eigenvectors (*, n, n), as columns of length 1, of square matrices: always complex.
 
     The order of the eigenvalues is not defined, the vectors are unique only up to phase. Gradients exist where the
@@ -133,7 +127,7 @@ def eig(A: Tensor) -> Eigen:
     tensor([0.+1.j, 0.-1.j])
     """
     check_square("linalg.eig", A)
-    return Eigen(*Eig.apply_many(A))
+    return return_types.linalg_eig(Eig.apply_many(A))
 
 
 def eigvals(A: Tensor) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.extras import need
@@ -25,22 +26,9 @@ def _lapack(step: str, a: Array, hermitian: bool) -> Any:
     return lapack.get_lapack_funcs((kind + step,), (a,))[0]
 
 
-class LDLFactors(NamedTuple):
-    """What ``ldl_factor`` returns."""
-
-    LD: Any
-    pivots: Any
-
-
-class LDLFactorsInfo(NamedTuple):
-    """What ``ldl_factor_ex`` returns."""
-
-    LD: Any
-    pivots: Any
-    info: Any
-
-
-def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> LDLFactorsInfo:
+def ldl_factor_ex(
+    A: Tensor, *, hermitian: bool = False, check_errors: bool = False
+) -> return_types.linalg_ldl_factor_ex:
     """``ldl_factor`` that does not raise: ``info`` is 0 for each matrix, or the place of the first zero on D's diagonal."""
     check_square("linalg.ldl_factor_ex", A)
     a = A.array
@@ -51,10 +39,10 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
         factors[index] = np.tril(packed)
     if check_errors:
         check_info("linalg.ldl_factor_ex", info, "is singular: D has 0 at place {} of its diagonal")
-    return LDLFactorsInfo(wrap(factors), wrap(pivots), wrap(info))
+    return return_types.linalg_ldl_factor_ex((wrap(factors), wrap(pivots), wrap(info)))
 
 
-def ldl_factor(A: Tensor, *, hermitian: bool = False) -> LDLFactors:
+def ldl_factor(A: Tensor, *, hermitian: bool = False) -> return_types.linalg_ldl_factor:
     """The Bunch-Kaufman decomposition in LAPACK's packed form, for ``ldl_solve``: (LD, pivots), without gradients.
 
     A (*, n, n), Hermitian with ``hermitian`` and else symmetric, of which only the lower triangle is read. LD (*, n, n);
@@ -67,7 +55,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> LDLFactors:
     """
     factors, pivots, info = ldl_factor_ex(A, hermitian=hermitian)
     check_info("linalg.ldl_factor", info.array, "is singular: D has 0 at place {} of its diagonal")
-    return LDLFactors(factors, pivots)
+    return return_types.linalg_ldl_factor((factors, pivots))
 
 
 class LDLSolve(Function):

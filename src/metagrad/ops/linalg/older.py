@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from metagrad import return_types
 from metagrad.ops.joining import flip
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
@@ -13,14 +14,6 @@ from metagrad.ops.linalg.solving import inv
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
-
-
-class USV(NamedTuple):
-    """What ``svd`` returns."""
-
-    U: Any
-    S: Any
-    V: Any
 
 
 def inverse(input: Tensor) -> Tensor:
@@ -38,12 +31,12 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
     return factored("cholesky", input, upper)
 
 
-def qr(input: Tensor, some: bool = True) -> orthogonal.Factors:
+def qr(input: Tensor, some: bool = True) -> return_types.qr:
     """``linalg.qr``, reduced, or complete if not ``some``."""
-    return orthogonal.qr(input, "reduced" if some else "complete")
+    return return_types.qr(orthogonal.qr(input, "reduced" if some else "complete"))
 
 
-def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> USV:
+def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> return_types.svd:
     """(U, S, V) with A = U diag(S) Vᴴ: V, not its conjugate transpose, which ``linalg.svd`` gives.
 
     A (*, m, n), k = min(m, n): U (*, m, k), S (*, k), V (*, n, k); U (*, m, m), V (*, n, n) if not ``some``, and both
@@ -52,9 +45,9 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> USV:
     check("svd", input)
     if compute_uv:
         U, S, Vh = singular.svd(input, full_matrices=not some)
-        return USV(U, S, H(Vh))
+        return return_types.svd((U, S, H(Vh)))
     *batch, m, n = input.shape
-    return USV(input.new_zeros((*batch, m, m)), singular.svdvals(input), input.new_zeros((*batch, n, n)))
+    return return_types.svd((input.new_zeros((*batch, m, m)), singular.svdvals(input), input.new_zeros((*batch, n, n))))
 
 
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
@@ -94,16 +95,7 @@ def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: An
     return wrap((size > threshold(A.array, largest_of(size), atol, rtol)[..., None]).sum(axis=-1))
 
 
-class LeastSquares(NamedTuple):
-    """What ``lstsq`` returns."""
-
-    solution: Any
-    residuals: Any
-    rank: Any
-    singular_values: Any
-
-
-def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> LeastSquares:
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> return_types.linalg_lstsq:
     """X with the least ‖A X − B‖², and of those the least ‖X‖: X = A⁺ B.
 
     A (*, m, n), B (*, m, k), or vectors (*, m): solution (*, n, k) or (*, n). driver, named as in LAPACK:
@@ -139,7 +131,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         full = driver != "gelsy" and driver is not None and bool((rank.array == n).all())
     residuals = abs(A @ X - right).square().sum(-2) if m > n and full else empty.real
     values = values if driver in ("gelsd", "gelss") else empty.detach().real
-    return LeastSquares(X.squeeze(-1) if vector else X, residuals, rank, values)
+    return return_types.linalg_lstsq((X.squeeze(-1) if vector else X, residuals, rank, values))
 
 
 def _of_full_rank(A: Tensor, B: Tensor) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, recording, unwrap, wrap
 from metagrad.ops.linalg.matrices import (
@@ -84,15 +85,7 @@ class SVD(Function):
         return result
 
 
-class SingularValues(NamedTuple):
-    """What ``linalg.svd`` returns."""
-
-    U: Any
-    S: Any
-    Vh: Any
-
-
-def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> SingularValues:
+def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> return_types.linalg_svd:
     """U, S, Vh with A = U diag(S) Vh: U and Vh unitary, S ≥ 0 in descending order, real.
 
     A (*, m, n): U (*, m, m), S (*, k), Vh (*, n, n), k = min(m, n); without ``full_matrices``, U (*, m, k) and
@@ -105,7 +98,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     """
     check("linalg.svd", A)
     _check_driver("linalg.svd", driver)
-    return SingularValues(*SVD.apply_many(A, full_matrices=full_matrices))
+    return return_types.linalg_svd(SVD.apply_many(A, full_matrices=full_matrices))
 
 
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:

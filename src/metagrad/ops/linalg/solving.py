@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.ops.choice import where
@@ -55,20 +56,6 @@ class Solve(Function):
         return -(grad_b @ H(x)) if self.needs[0] else None, grad_b
 
 
-class InverseInfo(NamedTuple):
-    """What ``inv_ex`` returns."""
-
-    inverse: Any
-    info: Any
-
-
-class SolveInfo(NamedTuple):
-    """What ``solve_ex`` returns."""
-
-    result: Any
-    info: Any
-
-
 def inv(A: Tensor) -> Tensor:
     """The inverse A⁻¹ of square matrices (*, n, n). Raises LinAlgError if one of them is singular.
 
@@ -83,10 +70,12 @@ def inv(A: Tensor) -> Tensor:
     return Inverse.apply(A, name="linalg.inv")
 
 
-def inv_ex(A: Tensor, *, check_errors: bool = False) -> InverseInfo:
+def inv_ex(A: Tensor, *, check_errors: bool = False) -> return_types.linalg_inv_ex:
     """``inv`` that does not raise: ``info`` is 0 for each matrix, or where elimination met a 0; such inverses are nan."""
     check_square("linalg.inv_ex", A)
-    return InverseInfo(*_despite_singular(lambda a: Inverse.apply(a, name="linalg.inv_ex"), A, check_errors))
+    return return_types.linalg_inv_ex(
+        _despite_singular(lambda a: Inverse.apply(a, name="linalg.inv_ex"), A, check_errors)
+    )
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
@@ -102,10 +91,12 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return _solved("linalg.solve", A, B, left)
 
 
-def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> SolveInfo:
+def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> return_types.linalg_solve_ex:
     """``solve`` that does not raise: ``info`` is 0 for each A, or where elimination met a 0; such solutions are nan."""
     check_square("linalg.solve_ex", A)
-    return SolveInfo(*_despite_singular(lambda a: _solved("linalg.solve_ex", a, B, left), A, check_errors, B))
+    return return_types.linalg_solve_ex(
+        _despite_singular(lambda a: _solved("linalg.solve_ex", a, B, left), A, check_errors, B)
+    )
 
 
 def _solved(name: str, A: Tensor, B: Tensor, left: bool) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.ops.linalg.matrices import H, check, check_square, eye
@@ -82,22 +83,15 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     return SolveTriangular.apply(A.mT, B.mT, upper=not upper, unit=unitriangular).mT
 
 
-class TriangularSolve(NamedTuple):
-    """What ``triangular_solve`` returns."""
-
-    solution: Any
-    cloned_coefficient: Any
-
-
 def triangular_solve(
     b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
-) -> TriangularSolve:
+) -> return_types.triangular_solve:
     """(X with A X = b, a copy of A); with ``transpose``, Aᵀ X = b. The older form of ``linalg.solve_triangular``."""
     check_square("triangular_solve", A)
     check("triangular_solve", A, b)
     matrix, is_upper = (A.mT, not upper) if transpose else (A, upper)
     x = solve_triangular(matrix, b, upper=is_upper, unitriangular=unitriangular)
-    return TriangularSolve(x, A.expand(*x.shape[:-2], *A.shape[-2:]).clone())
+    return return_types.triangular_solve((x, A.expand(*x.shape[:-2], *A.shape[-2:]).clone()))
 
 
 def inverse_of_triangle(a: Any, upper: bool) -> Any:

@@ -1,0 +1,70 @@
+"""The part of Module that converts and moves a tree's parameters and buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+
+class Placement:
+    """Conversions to dtypes and devices. The parameters stay the same objects: optimizers that hold them go on."""
+
+    def _apply(self: Any, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Replace the numbers of every parameter and buffer, children first."""
+        for module in self.children() if recurse else ():
+            module._apply(fn)
+        for p in self._parameters.values():
+            if p is not None:
+                p.data = fn(p.data)
+                if p.grad is not None:
+                    p.grad = fn(p.grad.detach())
+        for name, buffer in self._buffers.items():
+            if buffer is not None:
+                self._buffers[name] = fn(buffer)
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move to a device, convert floating-point parameters and buffers to a dtype, or both."""
+        from metagrad.ops.conversion import target_of
+
+        kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
+        if kind is not None and kind.category < 2:
+            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
+        return self._apply(lambda t: t.to(where, kind if t.dtype.category >= 2 else None))
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """Move to a device without the numbers: memory as it comes, to be filled by ``load_state_dict``."""
+        from metagrad.ops.likes import empty_like
+
+        return self._apply(lambda t: empty_like(t, device=device), recurse)
+
+    def type(self, dst_type: Any) -> Self:
+        """Convert all parameters and buffers to a dtype."""
+        return self._apply(lambda t: t.type(dst_type))
+
+    def float(self) -> Self:
+        """Convert floating-point parameters and buffers to float32."""
+        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
+
+    def double(self) -> Self:
+        """Convert floating-point parameters and buffers to float64."""
+        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
+
+    def half(self) -> Self:
+        """Convert floating-point parameters and buffers to float16."""
+        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
+
+    def cpu(self) -> Self:
+        """Move to the CPU's memory."""
+        return self._apply(lambda t: t.cpu())
+
+    def cuda(self, device: Any = None) -> Self:
+        """Move to a GPU's memory; raises, saying what is missing, where there is none."""
+        return self._apply(lambda t: t.cuda(device))
+
+    def share_memory(self) -> Self:
+        """The module as it is: between processes tensors travel as copies."""
+        return self
