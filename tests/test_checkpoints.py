@@ -144,7 +144,7 @@ def test_safetensors_by_name(tmp_path):
     assert metagrad.load(path)["w"].tolist() == [1.0, 1.0]
 
 
-@pytest.mark.parametrize("thing", [nn.Linear(1, 1), object(), lambda: 0, nn.Linear, os])
+@pytest.mark.parametrize("thing", [nn.Linear(1, 1), object(), lambda: 0, nn.Linear, os, np.zeros(3)])
 def test_other_objects_are_refused_and_the_file_stays(thing, tmp_path):
     path = tmp_path / "x.pt"
     metagrad.save([1], path)

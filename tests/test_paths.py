@@ -16,6 +16,9 @@ PATHS = [
     "backends.mps",
     "jit", "compiler", "version", "distributions.normal", "distributions.categorical", "distributions.kl", "random",
     "multiprocessing",
+    "types", "accelerator", "mps", "xpu", "distributed", "nn.parallel", "nn.attention", "nn.common_types", "nn.modules.utils",
+    "nn.modules.adaptive", "utils._pytree", "utils.dlpack", "utils.hooks", "backends.cuda", "backends.mkl", "backends.mkldnn",
+    "backends.openmp",
     "testing", "utils.checkpoint", "profiler", "linalg", "fft", "special",
 ]  # fmt: skip
 
@@ -157,3 +160,66 @@ def test_make_tensor_stays_within_its_bounds():
     y = mg.testing.make_tensor((50,), dtype=mg.int64, low=-1, high=2, exclude_zero=True)
     assert set(y.tolist()) <= {-1, 1}
     assert not mg.testing.make_tensor(3, 4, dtype=mg.float64, noncontiguous=True).is_contiguous()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("functional", "norm einsum"), ("_tensor", "Tensor"), ("optim.adamw", "AdamW"), ("optim.adam", "Adam"),
+        ("nn.modules.instancenorm", "InstanceNorm2d"), ("nn.modules.fold", "Fold Unfold"),
+        ("nn.modules.pixelshuffle", "PixelShuffle"), ("nn.modules.channelshuffle", "ChannelShuffle"),
+        ("nn.modules.activation", "MultiheadAttention ReLU"), ("utils.data._utils.collate", "default_collate"),
+        ("nn.parameter", "Parameter Buffer UninitializedParameter"), ("types", "Device Number _size _TensorOrTensors"),
+    ],
+)  # fmt: skip
+def test_programs_find_names_where_pytorch_has_them(torch, path, names):
+    theirs = importlib.import_module(f"torch.{path}")
+    assert all(hasattr(theirs, name) for name in names.split())
+    program = f"from metagrad import alias\nalias.install()\nfrom torch.{path} import {', '.join(names.split())}\n"
+    subprocess.run([sys.executable, "-c", program], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_devices_that_are_not_there():
+    import metagrad.accelerator as accelerator
+
+    assert not accelerator.is_available() and accelerator.current_accelerator() is None
+    assert not mg.xpu.is_available() and not mg.mps.is_available() and mg.xpu.device_count() == 0
+    assert not mg.distributed.is_available() and not mg.distributed.is_initialized()
+    with pytest.raises(AttributeError, match="single process"):
+        mg.distributed.init_process_group
+    with pytest.raises(RuntimeError, match="CuPy"):
+        mg.cuda.Event(enable_timing=True)
+
+
+def test_the_kernel_of_attention_may_be_chosen():
+    from metagrad.nn.attention import SDPBackend, sdpa_kernel
+
+    x = mg.randn(1, 2, 3, 4)
+    with sdpa_kernel(SDPBackend.MATH):
+        inside = mg.nn.functional.scaled_dot_product_attention(x, x, x)
+    assert inside.equal(mg.nn.functional.scaled_dot_product_attention(x, x, x))
+    with pytest.raises(AssertionError, match="SDPBackend"), sdpa_kernel("fast"):
+        pass
+
+
+@pytest.mark.oracle
+def test_trees_are_flattened_as_pytorch_does(torch):
+    from collections import OrderedDict, namedtuple
+
+    import torch.utils._pytree as theirs
+
+    from metagrad.utils import _pytree as ours
+
+    Pair = namedtuple("Pair", "x y")
+    trees = [3, [1, (2, [3]), {}], {"b": 1, "a": Pair([2], None)}, OrderedDict(z=(1,), a=2), ()]
+    for tree in trees:
+        leaves, spec = ours.tree_flatten(tree)
+        assert leaves == theirs.tree_flatten(tree)[0]
+        assert spec.num_leaves == len(leaves)
+        back = ours.tree_unflatten(leaves, spec)
+        assert back == tree and type(back) is type(tree)
+        double = lambda x: (x, x)  # noqa: E731
+        assert ours.tree_map(double, tree) == theirs.tree_map(double, tree)
+    with pytest.raises(ValueError, match="2 leaves for a tree that has 1"):
+        ours.tree_unflatten([1, 2], ours.tree_flatten([1])[1])

@@ -66,6 +66,13 @@ def test_run_shows_the_programs_own_error(tmp_path):
     assert "in f" in done.stderr and "Error" in done.stderr
 
 
+def test_a_program_that_is_not_there_is_named():
+    done = run("-m", "metagrad", "run", "nowhere.py")
+    assert done.returncode == 1 and done.stderr == (
+        "metagrad: there is no file 'nowhere.py' to run; `-m nowhere.py` runs a module\n"
+    )
+
+
 def test_a_module_that_is_not_there_is_named(tmp_path):
     program = tmp_path / "program.py"
     program.write_text("import torch.fx\n")

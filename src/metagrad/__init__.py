@@ -148,8 +148,9 @@ _out.take_out_everywhere(globals())
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
-    "alias", "amp", "backends", "checkpoints", "compiler", "distributions", "fft", "func", "functions", "jit", "linalg", "masked",
-    "multiprocessing", "nn", "optim", "profiler", "signal", "special", "testing", "utils",
+    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "distributed", "distributions", "fft", "func",
+    "functions", "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "optim", "profiler", "signal", "special",
+    "testing", "types", "utils", "xpu",
 }  # fmt: skip
 _NEURAL = {  # those of the neural functions that PyTorch has at the top, too, by their file
     "activation": "selu",
@@ -169,8 +170,8 @@ _NEURAL = {  # those of the neural functions that PyTorch has at the top, too, b
     "similarity": "cosine_similarity pairwise_distance",
 }  # fmt: skip
 _LAZY_NAMES = {
-    "autocast": "amp", "compile": "compiler", "GradScaler": "amp", "load": "checkpoints", "save": "checkpoints",
-    "summary": "inspection", "vmap": "func",
+    "autocast": "amp", "compile": "compiler", "GradScaler": "amp", "load": "checkpoints", "OutOfMemoryError": "cuda",
+    "save": "checkpoints", "summary": "inspection", "vmap": "func",
     **{name: f"nn.functional.{file}" for file, names in _NEURAL.items() for name in names.split()},
 }  # fmt: skip
 

@@ -13,6 +13,18 @@ from types import ModuleType
 
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
 
+_ELSEWHERE = {  # modules of PyTorch's whose content metagrad has in a module of another name
+    "torch._tensor": "tensor",
+    "torch.functional": "",
+    "torch.nn.modules.channelshuffle": "nn.modules.folding",
+    "torch.nn.modules.fold": "nn.modules.folding",
+    "torch.nn.modules.instancenorm": "nn.modules.batchnorm",
+    "torch.nn.modules.pixelshuffle": "nn.modules.folding",
+    "torch.optim.adamw": "optim.adam",
+    "torch.utils.data._utils": "utils.data",
+    "torch.utils.data._utils.collate": "utils.data.collate",
+}
+
 
 class TorchFinder:
     """Finds ``torch`` and ``torch.nn.functional`` where Python looks for modules: as metagrad's modules of those names."""
@@ -27,7 +39,7 @@ class TorchFinder:
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """metagrad's module."""
-        name = "metagrad" + spec.name[len("torch") :]
+        name = f"metagrad.{_ELSEWHERE.get(spec.name, spec.name[len('torch.') :])}".rstrip(".")
         try:
             module = importlib.import_module(name)
         except ModuleNotFoundError as error:

@@ -38,6 +38,8 @@ def run_program(options: argparse.Namespace) -> int:
 
     from metagrad import alias
 
+    if not options.module and not os.path.exists(options.program):
+        raise FileNotFoundError(f"there is no file {options.program!r} to run; `-m {options.program}` runs a module")
     try:
         alias.run(options.program, options.arguments, module=options.module)
     except Exception:

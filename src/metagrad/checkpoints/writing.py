@@ -78,7 +78,10 @@ class _Pickler(pickle._Pickler):  # the one written in Python, for it lets a nam
             self._save_other(obj)
 
     def _save_other(self, obj: Any) -> None:
-        if obj in (OrderedDict, set, frozenset, complex, bytearray) or getattr(obj, "__module__", "") == "_codecs":
+        if (
+            any(obj is kind for kind in (OrderedDict, set, frozenset, complex, bytearray))
+            or getattr(obj, "__module__", "") == "_codecs"
+        ):
             super().save(obj)  # type: ignore[misc]
         elif isinstance(obj, dict):
             self.save(dict(obj))

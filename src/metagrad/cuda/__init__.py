@@ -6,6 +6,8 @@ from typing import Any
 
 from metagrad.device import cupy, device, require_cupy
 
+OutOfMemoryError = MemoryError  # what NumPy raises, and CuPy's error is one
+
 
 def is_available() -> bool:
     """Whether tensors can be put on a GPU.
@@ -55,6 +57,15 @@ def manual_seed(seed: int) -> None:
 manual_seed_all = manual_seed
 
 
+def get_rng_state_all() -> list[Any]:
+    """No states: random numbers are drawn on the CPU."""
+    return []
+
+
+def set_rng_state_all(new_states: Any) -> None:
+    """Nothing to do: random numbers are drawn on the CPU."""
+
+
 def empty_cache() -> None:
     """Give memory that is kept for reuse back to the GPU; nothing to do without one."""
     module = cupy()
@@ -98,8 +109,12 @@ def reset_peak_memory_stats(wanted: Any = None) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "amp":
+    if name in ("amp", "streams"):
         import importlib
 
-        return importlib.import_module("metagrad.cuda.amp")
+        return importlib.import_module(f"metagrad.cuda.{name}")
+    if name in ("Event", "Stream", "current_stream"):
+        from metagrad.cuda import streams
+
+        return getattr(streams, name)
     raise AttributeError(f"module 'metagrad.cuda' has no attribute {name!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from metagrad.autograd.variable import Variable
 from metagrad.ops import (
     arithmetic,
@@ -206,3 +208,15 @@ class Elementwise(Variable):
     sign_ = in_place(rounding.sign)
     fmod_ = in_place(division.fmod)
     __ilshift__, __irshift__ = bitwise_left_shift_, bitwise_right_shift_
+
+    def hardshrink(self, lambd: float = 0.5) -> Any:
+        """``metagrad.nn.functional.hardshrink``."""
+        from metagrad.nn.functional import gates
+
+        return gates.hardshrink(self, lambd)  # type: ignore[arg-type]
+
+    def prelu(self, weight: Any) -> Any:
+        """``metagrad.nn.functional.prelu``."""
+        from metagrad.nn.functional import gates
+
+        return gates.prelu(self, weight)  # type: ignore[arg-type]

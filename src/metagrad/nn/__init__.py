@@ -7,12 +7,15 @@
 ``convolution.py``  convolution, spelled out
 ``init.py``         initial values
 ``parameter.py``    Parameter, Buffer
+``parallel.py``     DataParallel
+``attention.py``    the choice of attention's kernel
 ``utils/``          padding and packing, gradient clipping
 ==================  ====================================================
 """
 
-from metagrad.nn import functional, init, utils
+from metagrad.nn import attention, functional, init, utils
 from metagrad.nn.modules.activation import *
+from metagrad.nn.modules.adaptive import *
 from metagrad.nn.modules.attention import *
 from metagrad.nn.modules.batchnorm import *
 from metagrad.nn.modules.characters import *
@@ -38,4 +41,5 @@ from metagrad.nn.modules.sequence_dropout import *
 from metagrad.nn.modules.sparse import *
 from metagrad.nn.modules.transformer import *
 from metagrad.nn.modules.upsampling import *
+from metagrad.nn.parallel import DataParallel
 from metagrad.nn.parameter import Buffer, Parameter

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.autograd.variable import Variable
+from metagrad.ops.creation import empty
 from metagrad.tensor import Tensor
 
 
@@ -48,3 +49,28 @@ class Buffer(Tensor):
         self._grad_fn, self._version, self._requires_grad = None, [0], False
         self.persistent = persistent
         return self
+
+
+class UninitializedParameter(Parameter):
+    """A parameter whose shape is not known yet; ``materialize(shape)`` makes it an ordinary one."""
+
+    __slots__ = ()
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
+        """A place for a parameter of this dtype."""
+        self: Any = super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
+        return self
+
+    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+        """Take memory for this shape, of arbitrary content."""
+        made = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
+        self.__class__ = Parameter  # type: ignore[assignment]
+        self.data = made
+
+    def __repr__(self) -> str:
+        return "<UninitializedParameter>"
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter has no shape yet."""
+    return isinstance(param, UninitializedParameter)

@@ -12,6 +12,7 @@
 ``rnn.py``          RNN, LSTM, GRU
 ``rnn_cells.py``    RNNCell, LSTMCell, GRUCell
 ``activation.py``   ReLU, Tanh, Softmax …
+``adaptive.py``     AdaptiveLogSoftmaxWithLoss
 ``attention.py``    MultiheadAttention
 ``transformer.py``  Transformer, its encoder, decoder and their layers
 ``dropout.py``      Dropout

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.nn import functional as F
+from metagrad.nn.modules.attention import MultiheadAttention as MultiheadAttention  # PyTorch has it here
 from metagrad.nn.modules.module import Module
 from metagrad.tensor import Tensor
 
@@ -41,17 +42,21 @@ class Tanh(_Elementwise):
         return F.tanh(input)
 
 
-class ReLU(_Elementwise):
+class _InPlace(_Elementwise):
+    """An activation that may overwrite its input."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+
+class ReLU(_InPlace):
     """max(x, 0).
 
     >>> import metagrad
     >>> metagrad.nn.ReLU()(metagrad.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         """max(x, 0)."""
@@ -111,7 +116,7 @@ class ELU(_Elementwise):
         return F.elu(input, self.alpha, self.inplace)
 
 
-class SELU(ReLU):
+class SELU(_InPlace):
     """The scaled ELU that keeps mean 0 and variance 1 (Klambauer et al. 2017)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -119,7 +124,7 @@ class SELU(ReLU):
         return F.selu(input, self.inplace)
 
 
-class SiLU(ReLU):
+class SiLU(_InPlace):
     """x σ(x) (Elfwing et al. 2018)."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -157,8 +162,8 @@ class LogSigmoid(_Elementwise):
         return F.logsigmoid(input)
 
 
-class Softmax(_Elementwise):
-    """e^xᵢ / Σⱼ e^xⱼ along ``dim``."""
+class _AlongDim(_Elementwise):
+    """What is computed along one dimension; ``axis`` is another name for it."""
 
     _settings = ("dim",)
 
@@ -166,12 +171,16 @@ class Softmax(_Elementwise):
         super().__init__()
         self.dim = dim if axis is None else axis
 
+
+class Softmax(_AlongDim):
+    """e^xᵢ / Σⱼ e^xⱼ along ``dim``."""
+
     def forward(self, input: Tensor) -> Tensor:
         """Probabilities."""
         return F.softmax(input, self.dim)
 
 
-class LogSoftmax(Softmax):
+class LogSoftmax(_AlongDim):
     """xᵢ − ln Σⱼ e^xⱼ along ``dim``."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -179,7 +188,7 @@ class LogSoftmax(Softmax):
         return F.log_softmax(input, self.dim)
 
 
-class Softmin(Softmax):
+class Softmin(_AlongDim):
     """softmax(−x) along ``dim``."""
 
     def forward(self, input: Tensor) -> Any:

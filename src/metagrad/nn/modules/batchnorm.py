@@ -15,7 +15,7 @@ from metagrad.tensor import Tensor
 __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]
 
 
-class _Norm(Module):
+class _NormBase(Module):
     """Learned ``weight`` and ``bias`` (num_features), and running statistics as buffers."""
 
     weight: Parameter | None
@@ -75,7 +75,7 @@ class _Norm(Module):
         )
 
 
-class _BatchNorm(_Norm):
+class _BatchNorm(_NormBase):
     """w (x − μ) / √(σ² + ε) + b for each channel (Ioffe & Szegedy 2015).
 
     While training μ and σ² are the batch's, and running averages of them are kept, which are used in evaluation. momentum: the
@@ -128,7 +128,7 @@ class BatchNorm3d(_BatchNorm):
     _dims = (5,)
 
 
-class _InstanceNorm(_Norm):
+class _InstanceNorm(_NormBase):
     """w (x − μ) / √(σ² + ε) + b for each channel of each sample (Ulyanov et al. 2017); a single sample needs no batch."""
 
     def __init__(

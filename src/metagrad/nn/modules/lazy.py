@@ -8,7 +8,7 @@ from metagrad import dtypes
 from metagrad.nn.modules import batchnorm, conv
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
-from metagrad.nn.parameter import Parameter
+from metagrad.nn.parameter import UninitializedParameter
 from metagrad.ops.creation import empty
 from metagrad.tensor import Tensor
 
@@ -18,26 +18,6 @@ __all__ = [
     "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d", "LazyLinear",
     "LazyModuleMixin", "UninitializedParameter",
 ]  # fmt: skip
-
-
-class UninitializedParameter(Parameter):
-    """A parameter whose shape is not known yet; ``materialize(shape)`` makes it an ordinary one."""
-
-    __slots__ = ()
-
-    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
-        """A place for a parameter of this dtype."""
-        self: Any = super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
-        return self
-
-    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
-        """Take memory for this shape, of arbitrary content."""
-        made = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
-        self.__class__ = Parameter  # type: ignore[assignment]
-        self.data = made
-
-    def __repr__(self) -> str:
-        return "<UninitializedParameter>"
 
 
 class LazyModuleMixin:
@@ -223,37 +203,37 @@ class _LazyNorm(LazyModuleMixin, Module):
             type(self).cls_to_become.reset_parameters(self)
 
 
-class LazyBatchNorm1d(_LazyNorm, batchnorm.BatchNorm1d):
+class LazyBatchNorm1d(_LazyNorm, batchnorm._BatchNorm):
     """``BatchNorm1d`` whose ``num_features`` is that of its first input."""
 
-    cls_to_become = batchnorm.BatchNorm1d
+    cls_to_become, _dims = batchnorm.BatchNorm1d, batchnorm.BatchNorm1d._dims
 
 
-class LazyBatchNorm2d(_LazyNorm, batchnorm.BatchNorm2d):
+class LazyBatchNorm2d(_LazyNorm, batchnorm._BatchNorm):
     """``BatchNorm2d`` whose ``num_features`` is that of its first input."""
 
-    cls_to_become = batchnorm.BatchNorm2d
+    cls_to_become, _dims = batchnorm.BatchNorm2d, batchnorm.BatchNorm2d._dims
 
 
-class LazyBatchNorm3d(_LazyNorm, batchnorm.BatchNorm3d):
+class LazyBatchNorm3d(_LazyNorm, batchnorm._BatchNorm):
     """``BatchNorm3d`` whose ``num_features`` is that of its first input."""
 
-    cls_to_become = batchnorm.BatchNorm3d
+    cls_to_become, _dims = batchnorm.BatchNorm3d, batchnorm.BatchNorm3d._dims
 
 
-class LazyInstanceNorm1d(_LazyNorm, batchnorm.InstanceNorm1d):
+class LazyInstanceNorm1d(_LazyNorm, batchnorm._InstanceNorm):
     """``InstanceNorm1d`` whose ``num_features`` is that of its first input."""
 
-    cls_to_become = batchnorm.InstanceNorm1d
+    cls_to_become, _dims = batchnorm.InstanceNorm1d, batchnorm.InstanceNorm1d._dims
 
 
-class LazyInstanceNorm2d(_LazyNorm, batchnorm.InstanceNorm2d):
+class LazyInstanceNorm2d(_LazyNorm, batchnorm._InstanceNorm):
     """``InstanceNorm2d`` whose ``num_features`` is that of its first input."""
 
-    cls_to_become = batchnorm.InstanceNorm2d
+    cls_to_become, _dims = batchnorm.InstanceNorm2d, batchnorm.InstanceNorm2d._dims
 
 
-class LazyInstanceNorm3d(_LazyNorm, batchnorm.InstanceNorm3d):
+class LazyInstanceNorm3d(_LazyNorm, batchnorm._InstanceNorm):
     """``InstanceNorm3d`` whose ``num_features`` is that of its first input."""
 
-    cls_to_become = batchnorm.InstanceNorm3d
+    cls_to_become, _dims = batchnorm.InstanceNorm3d, batchnorm.InstanceNorm3d._dims

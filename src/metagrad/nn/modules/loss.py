@@ -1,4 +1,4 @@
-"""Loss functions as modules; the formulas are in ``metagrad.nn.functional``."""
+"""_Loss functions as modules; the formulas are in ``metagrad.nn.functional``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Loss(Module):
+class _Loss(Module):
     """A loss with a reduction: "mean", "sum" or "none"."""
 
     reduction: str
@@ -27,7 +27,7 @@ class Loss(Module):
         self.reduction = legacy_reduction(size_average, reduce, reduction)
 
 
-class WeightedLoss(Loss):
+class _WeightedLoss(_Loss):
     """A loss with a weight for every class, or element."""
 
     weight: Tensor | None
@@ -43,7 +43,7 @@ class WeightedLoss(Loss):
         self.register_buffer("weight", weight)
 
 
-class MSELoss(Loss):
+class MSELoss(_Loss):
     """(x − y)²."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class MSELoss(Loss):
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
-class L1Loss(Loss):
+class L1Loss(_Loss):
     """|x − y|."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class L1Loss(Loss):
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
-class SmoothL1Loss(Loss):
+class SmoothL1Loss(_Loss):
     """d² / 2β where d = |x − y| < β, else d − β/2."""
 
     def __init__(
@@ -73,7 +73,7 @@ class SmoothL1Loss(Loss):
         return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
-class HuberLoss(Loss):
+class HuberLoss(_Loss):
     """d² / 2 where d = |x − y| < δ, else δ (d − δ/2)."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
@@ -87,7 +87,7 @@ class HuberLoss(Loss):
         return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
 
-class KLDivLoss(Loss):
+class KLDivLoss(_Loss):
     """y (ln y − x) for log-probabilities x."""
 
     def __init__(
@@ -105,7 +105,7 @@ class KLDivLoss(Loss):
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
 
 
-class BCELoss(WeightedLoss):
+class BCELoss(_WeightedLoss):
     """−y ln x − (1 − y) ln(1 − x) for probabilities x."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class BCELoss(WeightedLoss):
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
-class BCEWithLogitsLoss(Loss):
+class BCEWithLogitsLoss(_Loss):
     """Binary cross entropy of σ(x), for scores x; ``pos_weight`` weighs the positive class."""
 
     weight: Tensor | None
@@ -138,7 +138,7 @@ class BCEWithLogitsLoss(Loss):
         )
 
 
-class NLLLoss(WeightedLoss):
+class NLLLoss(_WeightedLoss):
     """−x_c, c the target's class, for log-probabilities x (N, C, *) and classes (N, *).
 
     >>> import metagrad
@@ -162,7 +162,7 @@ class NLLLoss(WeightedLoss):
         return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
-class CrossEntropyLoss(WeightedLoss):
+class CrossEntropyLoss(_WeightedLoss):
     """−ln softmax(x)_c, c the target's class, for scores x (N, C, *) and classes (N, *) or probabilities (N, C, *)."""
 
     def __init__(
@@ -185,7 +185,7 @@ class CrossEntropyLoss(WeightedLoss):
         )  # fmt: skip
 
 
-class LinearCrossEntropyLoss(WeightedLoss):
+class LinearCrossEntropyLoss(_WeightedLoss):
     """The cross entropy of a linear layer's scores: for x (N, in) and classes (N, *out_features), or probabilities (N, C, *).
 
     The layer is ``linear``, whose weight (C · Π out_features, in) is one matrix.

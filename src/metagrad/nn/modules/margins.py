@@ -7,7 +7,7 @@ from typing import Any
 
 from metagrad.nn import functional as F
 from metagrad.nn.functional.likelihood import LinearCrossEntropyOptions as LinearCrossEntropyOptions
-from metagrad.nn.modules.loss import Loss, WeightedLoss
+from metagrad.nn.modules.loss import _Loss, _WeightedLoss
 from metagrad.tensor import Tensor
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class SoftMarginLoss(Loss):
+class SoftMarginLoss(_Loss):
     """ln(1 + exp(−y x)), y being 1 or −1."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -25,7 +25,7 @@ class SoftMarginLoss(Loss):
         return F.soft_margin_loss(input, target, reduction=self.reduction)
 
 
-class _WithMargin(Loss):
+class _WithMargin(_Loss):
     default = 0.0
 
     def __init__(
@@ -65,7 +65,7 @@ class CosineEmbeddingLoss(_WithMargin):
         return F.cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
 
-class MultiMarginLoss(WeightedLoss):
+class MultiMarginLoss(_WeightedLoss):
     """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y."""
 
     def __init__(
@@ -86,7 +86,7 @@ class MultiMarginLoss(WeightedLoss):
         return F.multi_margin_loss(input, target, self.p, self.margin, self.weight, reduction=self.reduction)
 
 
-class MultiLabelMarginLoss(Loss):
+class MultiLabelMarginLoss(_Loss):
     """Σ max(0, 1 − (x_j − xᵢ)) / C over the classes j of the target and those i that are not in it."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -94,7 +94,7 @@ class MultiLabelMarginLoss(Loss):
         return F.multilabel_margin_loss(input, target, reduction=self.reduction)
 
 
-class MultiLabelSoftMarginLoss(WeightedLoss):
+class MultiLabelSoftMarginLoss(_WeightedLoss):
     """The mean over classes of −y ln σ(x) − (1 − y) ln σ(−x)."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -102,7 +102,7 @@ class MultiLabelSoftMarginLoss(WeightedLoss):
         return F.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 
-class TripletMarginLoss(Loss):
+class TripletMarginLoss(_Loss):
     """max(0, d(a, p) − d(a, n) + margin) (Balntas et al. 2016)."""
 
     def __init__(
@@ -121,7 +121,7 @@ class TripletMarginLoss(Loss):
         )
 
 
-class TripletMarginWithDistanceLoss(Loss):
+class TripletMarginWithDistanceLoss(_Loss):
     """``TripletMarginLoss`` with a distance of one's own."""
 
     def __init__(
@@ -146,7 +146,7 @@ class TripletMarginWithDistanceLoss(Loss):
         )  # fmt: skip
 
 
-class PoissonNLLLoss(Loss):
+class PoissonNLLLoss(_Loss):
     """exp(x) − y x for the logarithm x of a rate."""
 
     def __init__(
@@ -163,7 +163,7 @@ class PoissonNLLLoss(Loss):
         )
 
 
-class GaussianNLLLoss(Loss):
+class GaussianNLLLoss(_Loss):
     """½ (ln v + (x − y)² / v), v = max(var, ε) (Nix & Weigend 1994)."""
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
@@ -175,7 +175,7 @@ class GaussianNLLLoss(Loss):
         return F.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
 
 
-class CTCLoss(Loss):
+class CTCLoss(_Loss):
     """−ln of the probability that a network says the target, labels stretched and blanks between them (Graves et al. 2006)."""
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:

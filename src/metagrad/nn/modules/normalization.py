@@ -128,8 +128,8 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
 
 
-class LocalResponseNorm(Module):
-    """x / (k + α/n Σ x²)^β, the sum over the n = ``size`` channels around each (Krizhevsky et al. 2012)."""
+class _ChannelNorm(Module):
+    """A norm over neighbouring channels."""
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
@@ -144,7 +144,11 @@ class LocalResponseNorm(Module):
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-class CrossMapLRN2d(LocalResponseNorm):
+class LocalResponseNorm(_ChannelNorm):
+    """x / (k + α/n Σ x²)^β, the sum over the n = ``size`` channels around each (Krizhevsky et al. 2012)."""
+
+
+class CrossMapLRN2d(_ChannelNorm):
     """``LocalResponseNorm`` of images, under the name of PyTorch's forerunner.
 
     PyTorch's own leaves the sum of one channel too many in, from channel ``size`` / 2 + 1 on; this is the formula.

@@ -36,7 +36,7 @@ class _Pad(Module):
         return f"{self.padding}"
 
 
-class _ConstantPad(_Pad):
+class _ConstantPadNd(_Pad):
     mode = "constant"
     value: float
 
@@ -53,7 +53,7 @@ class _ConstantPad(_Pad):
         return f"padding={self.padding}, value={self.value}"
 
 
-class ConstantPad1d(_ConstantPad):
+class ConstantPad1d(_ConstantPadNd):
     """One number on both sides of the last axis.
 
     >>> import metagrad
@@ -64,43 +64,43 @@ class ConstantPad1d(_ConstantPad):
     axes = 1
 
 
-class ConstantPad2d(_ConstantPad):
+class ConstantPad2d(_ConstantPadNd):
     """One number around the last two axes: (left, right, top, bottom)."""
 
     axes = 2
 
 
-class ConstantPad3d(_ConstantPad):
+class ConstantPad3d(_ConstantPadNd):
     """One number around the last three axes: (left, right, top, bottom, front, back)."""
 
     axes = 3
 
 
-class _ZeroPad(_ConstantPad):
+class ZeroPad1d(ConstantPad1d):
+    """Zeros on both sides of the last axis."""
+
     def __init__(self, padding: Any) -> None:
         super().__init__(padding, 0.0)
 
-    def extra_repr(self) -> str:
-        """The settings, as they are printed."""
-        return f"{self.padding}"
+    extra_repr = _Pad.extra_repr
 
 
-class ZeroPad1d(_ZeroPad):
-    """Zeros on both sides of the last axis."""
-
-    axes = 1
-
-
-class ZeroPad2d(_ZeroPad):
+class ZeroPad2d(ConstantPad2d):
     """Zeros around the last two axes: (left, right, top, bottom)."""
 
-    axes = 2
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
+
+    extra_repr = _Pad.extra_repr
 
 
-class ZeroPad3d(_ZeroPad):
+class ZeroPad3d(ConstantPad3d):
     """Zeros around the last three axes: (left, right, top, bottom, front, back)."""
 
-    axes = 3
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
+
+    extra_repr = _Pad.extra_repr
 
 
 class ReflectionPad1d(_Pad):

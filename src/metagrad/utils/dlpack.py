@@ -1,0 +1,17 @@
+"""Arrays from and to other libraries through DLPack, without a copy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metagrad.ops.creation import from_dlpack
+
+if TYPE_CHECKING:
+    from metagrad.tensor import Tensor
+
+__all__ = ["from_dlpack", "to_dlpack"]
+
+
+def to_dlpack(tensor: Tensor) -> Any:
+    """A capsule over the tensor's memory, which other libraries read once."""
+    return tensor.__dlpack__()
