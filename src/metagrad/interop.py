@@ -186,7 +186,7 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
         kwargs = {**kwargs, "out": tuple(unwrap(o) for o in out)}
         for o in out:
             if isinstance(o, Variable):
-                o._version[0] += 1
+                o._counter[0] += 1
     if "where" in kwargs:
         kwargs = {**kwargs, "where": unwrap(kwargs["where"])}
     result = getattr(ufunc, method)(*[unwrap(x) for x in inputs], **kwargs)

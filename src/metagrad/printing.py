@@ -192,19 +192,10 @@ def _notes(tensor: Any) -> list[str]:
     if tensor.dtype not in usual:
         notes.append(f"dtype={tensor.dtype}")
     if tensor.grad_fn is not None:
-        notes.append(f"grad_fn=<{_graph_name(tensor.grad_fn)}>")
+        notes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
     return notes
-
-
-def _graph_name(node: Any) -> str:
-    """The name of a node of the graph: a user's own function has no number, as in PyTorch."""
-    from metagrad.autograd.custom import Custom
-    from metagrad.autograd.function import Output
-
-    op = node.edges[0] if isinstance(node, Output) else node
-    return f"{op.name}Backward" + ("" if isinstance(op, Custom) else "0")
 
 
 def _annotated(text: str, notes: list[str], indent: int) -> str:

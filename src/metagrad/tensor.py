@@ -12,7 +12,7 @@ import numpy as np
 
 from metagrad.autograd import engine
 from metagrad.autograd.function import Handle
-from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.variable import LeafHooks, Variable, wrap
 from metagrad.device import device as Device
 from metagrad.device import of_array
 from metagrad.methods import Methods
@@ -96,7 +96,7 @@ class Tensor(Methods):
             source = creation.tensor(data, dtype=dtype, device=device)
         self = object.__new__(cls)
         self.array, self._grad, self._hooks, self._view = source.array, None, None, None
-        self._grad_fn, self._version, self._requires_grad = None, [0], False
+        self._grad_fn, self._counter, self._requires_grad = None, [0], False
         self.requires_grad = requires_grad
         return self
 
@@ -142,7 +142,7 @@ class Tensor(Methods):
     @data.setter
     def data(self, value: Tensor) -> None:
         self.array, self._view = creation.to_array(value), None
-        self._version = [self._version[0] + 1]
+        self._counter = [self._counter[0] + 1]
 
     @property
     def _base(self) -> Variable | None:
@@ -186,9 +186,28 @@ class Tensor(Methods):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.grad_fn is not None:
-            return self.grad_fn.register_hook(hook)
-        self._hooks = [] if self._hooks is None else self._hooks
+            return self.grad_fn.register_result_hook(hook)
+        self._hooks = LeafHooks() if self._hooks is None else self._hooks
         return Handle(self._hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
+        """Call ``hook(self)`` after ``backward`` has added to this leaf's ``grad``: an optimizer's step may be taken there."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.grad_fn is not None:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        self._hooks = LeafHooks() if self._hooks is None else self._hooks
+        return Handle(self._hooks.after, hook)
+
+    def as_subclass(self, cls: type[Any]) -> Any:
+        """The same memory and history as an instance of a subclass of Tensor."""
+        if not (isinstance(cls, type) and issubclass(cls, Variable)):
+            raise TypeError(f"as_subclass expects a subclass of Tensor, got {cls!r}")
+        same = self.view_as(self)
+        other = object.__new__(cls)
+        for slot in ("array", "_grad", "_grad_fn", "_hooks", "_requires_grad", "_counter", "_view"):
+            setattr(other, slot, getattr(same, slot))
+        return other
 
     def detach_(self) -> Tensor:
         """Cut this tensor off from the graph."""
@@ -263,7 +282,7 @@ class Tensor(Methods):
         copied = object.__new__(type(self))
         memo[id(self)] = copied
         copied.array, copied.grad, copied._hooks, copied._view = self.array.copy(), None, None, None
-        copied._grad_fn, copied._version, copied._requires_grad = None, [0], self._requires_grad
+        copied._grad_fn, copied._counter, copied._requires_grad = None, [0], self._requires_grad
         if self.grad is not None:
             copied.grad = self.grad.__deepcopy__(memo)
         copied.__dict__.update(self.__dict__)
@@ -313,7 +332,7 @@ def _rebuilt(kind: Any, array: Any, requires_grad: bool) -> Tensor:
     """A tensor from its pickle, which is how worker processes pass it on."""
     tensor = object.__new__(kind)
     tensor.array, tensor.grad, tensor._hooks, tensor._view = array, None, None, None
-    tensor._grad_fn, tensor._version, tensor._requires_grad = None, [0], requires_grad
+    tensor._grad_fn, tensor._counter, tensor._requires_grad = None, [0], requires_grad
     return tensor
 
 

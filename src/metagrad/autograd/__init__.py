@@ -11,6 +11,8 @@
 ``observe.py``     anomaly detection and the table of ops
 ``gradcheck.py``   derivatives against finite differences
 ``functional.py``  Jacobians, Hessians, and products with them
+``graph.py``       packing what nodes save, hooks on nodes
+``profiler.py``    the profiler's older name
 =================  ====================================================================
 """
 
@@ -24,13 +26,15 @@ from metagrad.autograd.mode import (
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
+    set_multithreading_enabled,
 )
 from metagrad.autograd.observe import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+from metagrad.autograd.variable import Variable
 
 
 def __getattr__(name: str) -> object:
-    if name == "functional":  # lazily: few programs use it
+    if name in ("functional", "graph", "profiler"):  # lazily: few programs use them
         import importlib
 
-        return importlib.import_module("metagrad.autograd.functional")
+        return importlib.import_module(f"metagrad.autograd.{name}")
     raise AttributeError(f"module 'metagrad.autograd' has no attribute {name!r}")

@@ -6,9 +6,11 @@ one node of the graph that holds a ``Context``; the gradients of its results go 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
-from metagrad.autograd.function import FREED, Function, Output, next_order
+from metagrad.autograd.function import FREED, Function, Output, next_order, packers
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import bump, rewrite_history
@@ -56,7 +58,7 @@ class Context:
     def _settle(self, node: Custom, outputs: list[Any]) -> None:
         """After forward: hold results by their arrays, for a node that held its own result would never be freed."""
         places = {id(o): i for i, o in enumerate(outputs)}
-        self._restore = [_keeper(t, places.get(id(t)), node.name) for t in self._saved]
+        self._restore = [_keeper(t, places.get(id(t)), node.op_name) for t in self._saved]
         self._saved = self._not_differentiable = self._dirty = ()
 
 
@@ -67,11 +69,17 @@ class _keeper:
         self.name, self.output = name, output
         self.tensor = tensor if output is None else None
         self.array: Any = getattr(tensor, "array", None)
-        self.counter = tensor._version if isinstance(tensor, Variable) else [0]
+        self.counter = tensor._counter if isinstance(tensor, Variable) else [0]
         self.version = self.counter[0]
         self.edge: Any = None
+        self.packer: Any = packers[-1] if packers and isinstance(tensor, Variable) else None
+        if self.packer is not None:
+            self.content = self.packer.pack_hook(tensor)
+            self.tensor, self.array = None, None
 
     def __call__(self) -> Any:
+        if self.packer is not None:
+            return self.packer.unpack_hook(self.content)
         if self.counter[0] != self.version:
             raise RuntimeError(
                 f"a tensor of shape {tuple(self.array.shape)} that {self.name} saved for its gradient was overwritten by "
@@ -83,6 +91,35 @@ class _keeper:
         if self.edge is not None:
             tensor._grad_fn, tensor._requires_grad = self.edge, True
         return tensor
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Marks a static ``backward`` that does not itself record: differentiating through it a second time raises."""
+
+    @functools.wraps(backward)
+    def wrapper(ctx: Any, *grads: Any) -> Any:
+        tracked = mode.grad and any(isinstance(g, Variable) and g.requires_grad for g in grads)
+        with no_grad():
+            results = backward(ctx, *grads)
+        if not tracked:
+            return results
+        several = isinstance(results, tuple)
+        outs = [
+            None if r is None else _Once.apply(r.detach().requires_grad_()) for r in (results if several else [results])
+        ]
+        return tuple(outs) if several else outs[0]
+
+    return wrapper
+
+
+class _Once(Function):
+    """y = x, for a gradient that cannot be differentiated again."""
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+    def backward(self, grad: Any) -> Any:
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
 
 
 class Custom(Function):
@@ -97,9 +134,13 @@ class Custom(Function):
         return self.context._materialize
 
     @property
-    def name(self) -> str:
+    def op_name(self) -> str:
         """The user's class's name."""
         return str(self.function.__name__)
+
+    def name(self) -> str:
+        """The name of this node of the graph: a user's own function has no number, as in PyTorch."""
+        return f"{self.op_name}Backward"
 
     def backward(self, *grads: Any) -> Any:
         context = self.context
@@ -116,7 +157,7 @@ class Custom(Function):
         results = results if isinstance(results, tuple) else (results,)
         if len(results) < len(self.edges) or any(g is not None for g in results[len(self.edges) :]):
             raise RuntimeError(
-                f"{self.name}.backward returned {len(results)} gradients, expected {len(self.edges)}: one for each input"
+                f"{self.op_name}.backward returned {len(results)} gradients, expected {len(self.edges)}: one for each input"
             )
         return tuple([g.array if isinstance(g, Variable) and not recorded else g for g in results[: len(self.edges)]])
 

@@ -51,6 +51,9 @@ def backward(
     for edge, grad in found.items():
         if isinstance(edge, Variable):
             _accumulate(edge, grad)
+            if edge._hooks is not None:
+                for hook in list(edge._hooks.after):
+                    hook(edge)
         elif targets is not None:
             for x in _listed(inputs):
                 if x.grad_fn is edge:
@@ -79,7 +82,12 @@ def grad(
     (27.0, 18.0)
     """
     if is_grads_batched:
-        raise NotImplementedError("is_grads_batched=True is not supported; call grad once per row of grad_outputs")
+        options: dict[str, Any] = {
+            "create_graph": create_graph,
+            "allow_unused": allow_unused,
+            "materialize_grads": materialize_grads,
+        }
+        return _row_by_row(outputs, inputs, grad_outputs, **options)
     allow_unused = materialize_grads if allow_unused is None else allow_unused
     wanted = _listed(inputs)
     keep = create_graph if retain_graph is None else retain_graph
@@ -97,6 +105,14 @@ def grad(
             g = np.zeros_like(x.array)
         results.append(g if g is None or isinstance(g, Variable) else wrap(g))
     return tuple(results)
+
+
+def _row_by_row(outputs: Any, inputs: Any, grad_outputs: Any, **options: Any) -> tuple[Tensor, ...]:
+    """Gradients for every row of ``grad_outputs``, whose first dimension counts them, stacked."""
+    from metagrad.ops.joining import stack
+
+    each = [grad(outputs, inputs, row, True, **options) for row in zip(*_listed(grad_outputs), strict=True)]
+    return tuple([stack(g) if isinstance(g[0], Variable) else g[0] for g in zip(*each, strict=True)])
 
 
 def _listed(tensors: Any) -> list[Any]:
@@ -317,4 +333,4 @@ def _accumulate(leaf: Any, g: Any) -> None:
         leaf.grad = leaf.grad + (g if isinstance(g, Variable) else wrap(g))
     else:
         np.add(leaf.grad.array, g, out=leaf.grad.array)
-        leaf.grad._version[0] += 1
+        leaf.grad._counter[0] += 1

@@ -42,6 +42,7 @@ _new = object.__new__
 next_order = itertools.count().__next__  # the order in which nodes were made: an op comes after everything it used
 
 observers: list[Callable[[Function, list[Any], Any], None]] = []  # called after every forward: debug and anomaly modes
+packers: list[Any] = []  # the ``saved_tensors_hooks`` in force, the innermost last
 
 OUTPUT = -1
 
@@ -74,6 +75,8 @@ class Function:
     origins: tuple[tuple[int | None, list[int], int], ...] = ()
     hooks: list[Callable[[Any], Any]] | None = None
     keeps_grad: Any = None  # weak reference to the result, if its gradient is to be kept
+    node_hooks: NodeHooks | None = None  # functions called before and after backward
+    unpack: Callable[[Any], Any] | None = None  # gives back what ``saved_tensors_hooks`` packed
     # Set by classes:
     computes: ClassVar[bool] = True  # whether forward does arithmetic, which may overflow; views do not
     fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
@@ -178,6 +181,8 @@ class Function:
             self.twin_arguments = inputs, params
         if self.saved:
             self.origins = tuple([_origin(a, inputs, outputs) for a in self.saved])
+            if packers:
+                packers[-1].pack(self)
 
     def release(self) -> None:
         """Drop what was saved once the gradient has been computed."""
@@ -187,22 +192,36 @@ class Function:
             self.twin_arguments = FREED
 
     @property
-    def name(self) -> str:
+    def op_name(self) -> str:
         """The op's name."""
         return type(self).__name__
 
+    def name(self) -> str:
+        """The name of this node of the graph, as PyTorch shows it."""
+        return f"{self.op_name}Backward0"
+
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The nodes the gradients go to, in PyTorch's format."""
-        return tuple((edge, 0) for edge in self.edges)
+        """The nodes the gradients go to, and to which of their results; ``AccumulateGrad`` stands for a leaf."""
+        return tuple([_next_function(edge) for edge in self.edges])
 
-    def register_hook(self, hook: Callable[[Any], Any]) -> Handle:
+    def register_result_hook(self, hook: Callable[[Any], Any]) -> Handle:
         """Call ``hook(grad)`` with the gradient of this node's result; what it returns, if anything, replaces it."""
         self.hooks = [] if self.hooks is None else self.hooks
         return Handle(self.hooks, hook)
 
+    def register_hook(self, hook: Callable[[Any, Any], Any]) -> Handle:
+        """Call ``hook(grad_inputs, grad_outputs)`` after backward; the tuple it returns, if any, replaces the first."""
+        self.node_hooks = NodeHooks() if self.node_hooks is None else self.node_hooks
+        return Handle(self.node_hooks.after, hook)
+
+    def register_prehook(self, hook: Callable[[Any], Any]) -> Handle:
+        """Call ``hook(grad_outputs)`` before backward; the tuple it returns, if any, replaces them."""
+        self.node_hooks = NodeHooks() if self.node_hooks is None else self.node_hooks
+        return Handle(self.node_hooks.before, hook)
+
     def __repr__(self) -> str:
-        return f"<{self.name}Backward>"
+        return f"<{self.name()} object at {hex(id(self))}>"
 
 
 class Output(Function):
@@ -211,9 +230,62 @@ class Output(Function):
     index: int
 
     @property
-    def name(self) -> str:
+    def op_name(self) -> str:
         """The name of the op this is a result of."""
-        return cast(str, self.edges[0].name)
+        return cast(str, self.edges[0].op_name)
+
+    def name(self) -> str:
+        """The name of the node this is a result of."""
+        return cast(str, self.edges[0].name())
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """Where the gradients of the node's inputs go."""
+        return cast("tuple[tuple[Any, int], ...]", self.edges[0].next_functions)
+
+
+class AccumulateGrad:
+    """Stands in ``next_functions`` for a leaf, whose ``grad`` is where the gradient ends; equal for the same leaf."""
+
+    next_functions = ()
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        """The name PyTorch knows it by."""
+        return "torch::autograd::AccumulateGrad"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {hex(id(self.variable))}>"
+
+
+class NodeHooks:
+    """Functions called with all gradients of a node: ``before`` its backward, and ``after``."""
+
+    def __init__(self) -> None:
+        self.before: list[Any] = []
+        self.after: list[Any] = []
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("FunctionCtx", "once_differentiable"):  # PyTorch has them in a module of this name
+        from metagrad.autograd import custom
+
+        return custom.Context if name == "FunctionCtx" else custom.once_differentiable
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _next_function(edge: Any) -> tuple[Any, int]:
+    if isinstance(edge, Output):
+        return edge.edges[0], edge.index
+    return (AccumulateGrad(edge) if isinstance(edge, Variable) else edge), 0
 
 
 FREED: tuple[Any, ...] = ("freed",)
@@ -244,17 +316,17 @@ def _origin(array: Array, inputs: tuple[Any, ...], outputs: tuple[Variable, ...]
     """
     for i, x in enumerate(inputs):
         if isinstance(x, Variable) and x.array is array:
-            return i, x._version, x._version[0]
+            return i, x._counter, x._counter[0]
     for i, out in enumerate(outputs):
         if out.array is array:
-            return OUTPUT - i, out._version, out._version[0]
+            return OUTPUT - i, out._counter, out._counter[0]
     return None, [0], 0
 
 
 class Handle:
     """What registering a hook returns; ``remove()`` takes the hook away again. Also a context manager."""
 
-    def __init__(self, hooks: list[Callable[[Any], Any]], hook: Callable[[Any], Any]) -> None:
+    def __init__(self, hooks: list[Callable[..., Any]], hook: Callable[..., Any]) -> None:
         self.hooks, self.hook = hooks, hook
         hooks.append(hook)
 

@@ -63,14 +63,14 @@ class detect_anomaly:
         if self.check_nan and _first_nan(result) is not None and _first_nan(inputs) is None:
             shapes = ", ".join(str(tuple(np.shape(a))) for a in inputs)
             shape = tuple(_first_nan(result).shape)
-            raise AnomalyError(f"{node.name} returned nan (result of shape {shape}, from inputs of shapes {shapes})")
+            raise AnomalyError(f"{node.op_name} returned nan (result of shape {shape}, from inputs of shapes {shapes})")
 
     def _after_backward(self, node: Function, results: tuple[Any, ...]) -> None:
         if self.check_nan and _first_nan(results) is not None:
             i = next(i for i, g in enumerate(results) if _first_nan(g) is not None)
             where = getattr(node, "applied_at", "")
             raise AnomalyError(
-                f"the backward of {node.name} returned nan in the gradient of its input {i}"
+                f"the backward of {node.op_name} returned nan in the gradient of its input {i}"
                 + (f"; the op was applied here:\n{where}" if where else "")
             )
 
@@ -154,7 +154,7 @@ class debug_mode:
     def _after_forward(self, node: Function, inputs: list[Any], result: Any) -> None:
         elapsed = self._elapsed()
         results = result if isinstance(result, tuple) else (result,)
-        row = _Row(node.name, ", ".join(map(_shape, inputs)), ", ".join(map(_shape, results)), elapsed)
+        row = _Row(node.op_name, ", ".join(map(_shape, inputs)), ", ".join(map(_shape, results)), elapsed)
         self.rows.append(row)
         self._of_node[id(node)] = node, row  # the node too: an id may be given again once its node has died
         self._last = time.perf_counter()

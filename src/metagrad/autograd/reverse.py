@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.function import FREED, OUTPUT, Function, Output, next_order
+from metagrad.autograd.graph import call_node_hooks, unpacked
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Variable, unwrap, wrap
 
@@ -18,12 +19,17 @@ observers: list[Any] = []  # called as observe(node, gradients of its inputs) af
 def differentiate(node: Function, grads: Any, create_graph: bool) -> tuple[Any, ...]:
     """The gradients of a node's inputs, given those of its result (a list, if it has several)."""
     _check_saved(node)
+    if node.unpack is not None:
+        with unpacked(node):
+            return differentiate(node, grads, create_graph)
     if isinstance(grads, list):
         if node.fills_in_zeros:
             given = next(g for g in grads if g is not None)
             grads = [_zeros(node, i, given) if g is None else g for i, g in enumerate(grads)]
     else:
         grads = (grads,)
+    if node.node_hooks is not None:
+        grads = call_node_hooks(node.node_hooks.before, grads)
     if create_graph:
         results = _recorded(node, grads)
     else:
@@ -35,9 +41,11 @@ def differentiate(node: Function, grads: Any, create_graph: bool) -> tuple[Any, 
     if results.__class__ is not tuple:
         results = (results,)
     if len(results) != len(node.edges):
-        raise RuntimeError(f"{node.name}.backward returned {len(results)} gradients for {len(node.edges)} inputs")
+        raise RuntimeError(f"{node.op_name}.backward returned {len(results)} gradients for {len(node.edges)} inputs")
     for observe in observers:
         observe(node, results)
+    if node.node_hooks is not None:
+        results = call_node_hooks(node.node_hooks.after, results, grads)
     return results
 
 
@@ -45,13 +53,13 @@ def _check_saved(node: Function) -> None:
     """Raise if what the node saved is gone, or is no longer what it was."""
     if node.saved is FREED:
         raise RuntimeError(
-            f"the graph behind {node.name} has already been swept and what it saved was freed: pass retain_graph=True "
+            f"the graph behind {node.op_name} has already been swept and what it saved was freed: pass retain_graph=True "
             "to the first backward() or grad() if you need a second one, or compute the forward pass again"
         )
     for _, counter, version in node.origins:
         if counter[0] != version:
             raise RuntimeError(
-                f"a tensor of shape {_shape_of_changed(node)} that {node.name} saved for its gradient was overwritten "
+                f"a tensor of shape {_shape_of_changed(node)} that {node.op_name} saved for its gradient was overwritten "
                 f"by an in-place operation (it is at version {counter[0]}, expected version {version}): use the "
                 "out-of-place form of the operation that changed it, or clone() the tensor before changing it"
             )

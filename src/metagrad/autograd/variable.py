@@ -29,7 +29,7 @@ class Variable:
     ``_grad``           the gradient a backward sweep left here, or None
     ``_requires_grad``  leaf: the user asked for a gradient; otherwise: some ancestor's user did
     ``_grad_fn``        the node this is the result of; None for a leaf
-    ``_version``        [number of in-place writes], one list shared by every view of the same memory
+    ``_counter``        [number of in-place writes], one list shared by every view of the same memory
     ``_view``           for a view: what it is a view of, and how (see ``views.py``)
     ``_hooks``          functions that a leaf's gradient passes through
     ==================  ==========================================================================================
@@ -42,7 +42,7 @@ class Variable:
         "_grad_fn",
         "_hooks",
         "_requires_grad",
-        "_version",
+        "_counter",
         "_view",
         "array",
     )
@@ -53,9 +53,18 @@ class Variable:
     _grad: Tensor | None
     _requires_grad: bool
     _grad_fn: Function | None
-    _version: list[int]
+    _counter: list[int]
     _view: View | None
-    _hooks: list[Any] | None
+    _hooks: LeafHooks | None
+
+    def __new__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Any:
+        """``autograd.Variable(data)``, as programs had it before tensors and variables became one: the tensor itself."""
+        return data.detach().requires_grad_(requires_grad)
+
+    @property
+    def _version(self) -> int:
+        """How often the memory has been written to in place."""
+        return self._counter[0]
 
     @property
     def grad(self) -> Any:
@@ -128,6 +137,14 @@ class Variable:
         return dtypes.of(self.array.dtype)
 
 
+class LeafHooks(list[Any]):
+    """Functions that a leaf's gradient passes through, and in ``after`` those called once it has been accumulated."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.after: list[Any] = []
+
+
 _new = object.__new__
 
 
@@ -145,7 +162,7 @@ def wrap(array: Array, requires_grad: bool = False) -> Tensor:
     result._grad = None
     result._requires_grad = requires_grad
     result._grad_fn = None
-    result._version = [0]
+    result._counter = [0]
     result._view = None
     result._hooks = None
     return cast("Tensor", result)

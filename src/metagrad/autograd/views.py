@@ -33,7 +33,7 @@ class View:
     __slots__ = ("_base", "path", "recorded", "seen")
 
     def __init__(self, base: Variable, path: tuple[Step, ...], recorded: bool) -> None:
-        self._base, self.path, self.recorded, self.seen = base, path, recorded, base._version[0]
+        self._base, self.path, self.recorded, self.seen = base, path, recorded, base._counter[0]
 
     @property
     def base(self) -> Variable:
@@ -45,9 +45,9 @@ class View:
     def refresh(self, view: Variable) -> None:
         """Bring the view's node up to date with its base."""
         base = self.base
-        if self.seen == base._version[0]:
+        if self.seen == base._counter[0]:
             return
-        self.seen = base._version[0]
+        self.seen = base._counter[0]
         if base._requires_grad and self.recorded:
             again: Any = base
             with enable_grad():
@@ -72,7 +72,7 @@ class ViewFunction(Function):
 
 
 def _mark_view(out: Any, of: Any, step: Step) -> None:
-    out._version = of._version
+    out._counter = of._counter
     view = of._view
     if view is None:
         out._view = View(of, (step,), mode.grad)
@@ -200,7 +200,7 @@ def check_writable(target: Any) -> None:
 
 def bump(target: Any) -> None:
     """Count an in-place write, so that whoever saved the old values notices."""
-    target._version[0] += 1
+    target._counter[0] += 1
 
 
 def _keep_overwritten(node: Function, array: Array) -> None:
@@ -233,4 +233,4 @@ def rewrite_history(target: Any, node: Function) -> None:
     through.needs = [edge is not None for edge in through.edges]
     through.order, through.shape, through.dtype = next_order(), base.array.shape, base.array.dtype
     base._grad_fn, base._requires_grad = through, True
-    target._grad_fn, target._requires_grad, view.seen = node, True, base._version[0]
+    target._grad_fn, target._requires_grad, view.seen = node, True, base._counter[0]

@@ -27,7 +27,7 @@ class Parameter(Tensor):
         self = object.__new__(cls)
         source = data if isinstance(data, Variable) else Tensor(data)
         self.array, self.grad, self._hooks, self._view = source.array, None, None, None
-        self._grad_fn, self._version, self._requires_grad = None, [0], False
+        self._grad_fn, self._counter, self._requires_grad = None, [0], False
         self.requires_grad = requires_grad
         return self
 
@@ -46,7 +46,7 @@ class Buffer(Tensor):
         self = object.__new__(cls)
         source = data if isinstance(data, Variable) else Tensor(data)
         self.array, self.grad, self._hooks, self._view = source.array, None, None, None
-        self._grad_fn, self._version, self._requires_grad = None, [0], False
+        self._grad_fn, self._counter, self._requires_grad = None, [0], False
         self.persistent = persistent
         return self
 

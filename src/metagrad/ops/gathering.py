@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.ops.choice import where
 from metagrad.ops.common import accepts_axis, as_tensor, converted, dimension, result_type
+from metagrad.ops.creation import fitting
 from metagrad.ops.indexing import Gather, Put, PutAdd, add_rows, getitem
 from metagrad.ops.out import takes_exact_out, takes_out
 from metagrad.ops.views import broadcast_shapes
@@ -99,7 +100,7 @@ def _limit_rows(weight: Any, tokens: Array, max_norm: float, norm_type: float) -
     rows = weight.array[used]
     norms = (np.abs(rows) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)
     weight.array[used] = np.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
-    weight._version[0] += 1
+    weight._counter[0] += 1
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -247,7 +248,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
     if result_type(value).is_complex and not input.dtype.is_complex:
         raise RuntimeError(f"masked_fill: a complex value cannot be stored in a tensor of {input.dtype}")
-    return where(mask, converted(value, input.dtype), input)
+    number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
+    return where(mask, number, input)
 
 
 @takes_out

@@ -32,8 +32,8 @@ def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
         former = input
         if input._view is None:
             former = wrap(input.array)
-            former._version, former._grad_fn, former._requires_grad = (
-                input._version,
+            former._counter, former._grad_fn, former._requires_grad = (
+                input._counter,
                 input._grad_fn,
                 input._requires_grad,
             )
@@ -43,7 +43,7 @@ def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
             input._grad_fn, input._requires_grad = view._grad_fn, view._requires_grad
         bump(input)
         if input._view is not None:
-            input._view.seen = input._version[0]
+            input._view.seen = input._counter[0]
         return input
 
     reshaped.__name__ = reshaped.__qualname__ = f"{op.__name__}_"
@@ -83,7 +83,7 @@ def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
         larger = np.empty(count, input.array.dtype, like=input.array)
         kept = memory[offset : offset + count]
         larger[: kept.size] = kept
-        input.array, input._version = larger.reshape(shape), [input._version[0]]
+        input.array, input._counter = larger.reshape(shape), [input._counter[0]]
     input._view = None
     bump(input)
     return input
@@ -116,9 +116,9 @@ def set_(input: Any, source: Any = None, storage_offset: int = 0, size: Any = No
     if size is not None:
         shape = shape_of((size,))
         view = as_strided(source, shape, in_order(shape) if stride is None else stride, storage_offset)
-        view._version = source._version
+        view._counter = source._counter
         source = view
-    input.array, input._version, input._view = source.array, source._version, source._view
+    input.array, input._counter, input._view = source.array, source._counter, source._view
     input._grad_fn, input._requires_grad = source._grad_fn, source._requires_grad
     bump(input)
     return input

@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.autograd.views import Step, walk
 from metagrad.ops.arithmetic import mul
 from metagrad.ops.common import accepts_axis, as_tensor, converted, dimension
+from metagrad.ops.creation import fitting
 from metagrad.ops.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.out import takes_out
 from metagrad.ops.strided import as_strided, extent, located, places
@@ -167,7 +168,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     rows = np.unique(
         rows % max(wide.array.shape[axis], 1)
     )  # a slice named twice takes the value once, for its gradient
-    filled = Put.apply(wide, converted(value, input.dtype), index=in_slices(axis, rows))
+    number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
+    filled = Put.apply(wide, number, index=in_slices(axis, rows))
     return reshape(filled, tuple(input.shape))
 
 

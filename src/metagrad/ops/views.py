@@ -159,7 +159,7 @@ def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
             f" next to each other in memory and be whole numbers of {theirs} bytes"
         )
     out = wrap(input.array.view(kind.dtype))
-    out._version = input._version
+    out._counter = input._counter
     return out
 
 
@@ -368,5 +368,5 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 def detach(input: Tensor) -> Tensor:
     """The same memory, cut off from the graph: it does not require grad, and no gradient flows through it."""
     out = wrap(input.array)
-    out._version = input._version
+    out._counter = input._counter
     return out

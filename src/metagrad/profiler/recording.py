@@ -78,7 +78,7 @@ def _timed_apply(cls: Any, *inputs: Any, **params: Any) -> Any:
 
 
 def _timed_differentiate(node: Any, grads: Any, create_graph: bool) -> Any:
-    event = begin(f"{node.name}Backward", (tuple(node.shape),) if hasattr(node, "shape") else ())
+    event = begin(f"{node.op_name}Backward", (tuple(node.shape),) if hasattr(node, "shape") else ())
     results: Any = ()
     try:
         results = _differentiate(node, grads, create_graph)

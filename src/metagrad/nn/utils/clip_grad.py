@@ -47,7 +47,7 @@ def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, 
     scale = np.minimum(float(max_norm) / (total_norm.array + 1e-6), 1)
     for g in _grads(parameters):
         np.multiply(g.array, scale.astype(g.array.dtype), out=g.array)
-        g._version[0] += 1
+        g._counter[0] += 1
 
 
 def clip_grad_norm_(
@@ -77,4 +77,4 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     limit = float(clip_value)
     for g in _grads(parameters):
         np.clip(g.array, -limit, limit, out=g.array)
-        g._version[0] += 1
+        g._counter[0] += 1
