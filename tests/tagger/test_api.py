@@ -1,5 +1,7 @@
 """The Python class, and what several networks do together."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,40 @@ def test_save_and_load(tagger, tmp_path):
     tagger.save(tmp_path / "m")
     again = Tagger.load(str(tmp_path / "m"))
     assert again.probabilities(["the", "dog"]) == tagger.probabilities(["the", "dog"])
+
+
+def test_what_cannot_be_learned_from_is_refused():
+    for wrong, error, message in [
+        ([["a", "b"]], TypeError, "expected .word, tag."),
+        ([[("a", 1)]], TypeError, "two strings, got .'a', 1."),
+        ([[], []], ValueError, "none with a word"),
+    ]:
+        with pytest.raises(error, match=message):
+            Tagger.train(wrong, **SMALL)
+    with pytest.raises(ValueError, match="sentence 0 has 2 words and 1 tags"):
+        Tagger(**SMALL).fit([["a", "b"]], [["X"]])
+    with pytest.raises(ValueError, match="X has 1 sentences and y has the tags of 0"):
+        Tagger(**SMALL).fit([["a", "b"]], [])
+
+
+def test_one_text_is_not_many(tagger):
+    with pytest.raises(TypeError, match="put it into a list"):
+        tagger.tag_many("The dog. The cat.")
+
+
+def test_a_tagger_can_be_pickled(tagger):
+    again = pickle.loads(pickle.dumps(tagger))
+    assert again.probabilities(["the", "dog"]) == tagger.probabilities(["the", "dog"])
+
+
+def test_scikit_learns_own_tools_take_it():
+    base, selection = pytest.importorskip("sklearn.base"), pytest.importorskip("sklearn.model_selection")
+    X, y = [[w for w, _ in s] for s in SENTENCES], [[t for _, t in s] for s in SENTENCES]
+    estimator = Tagger("fast", **SMALL)
+    assert base.clone(estimator).get_params() == estimator.get_params()
+    assert selection.cross_val_score(estimator, X, y, cv=2).tolist() == [1.0, 1.0]
+    search = selection.GridSearchCV(estimator, {"epochs": [20], "hidden": [4, 8]}, cv=2).fit(X, y)
+    assert search.predict(X) == y
 
 
 def test_scikit_learns_conventions(tagger):

@@ -82,7 +82,7 @@ def test_predict_from_arguments_a_file_and_standard_input(model, tmp_path, capsy
 
     (tmp_path / "text.txt").write_text(text)
     assert run(capsys, "tag", "predict", "--model", model, "--file", tmp_path / "text.txt")[1] == out
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert run(capsys, "tag", "predict", "--model", model)[1] == out
 
 
@@ -119,6 +119,28 @@ def test_predict_answers_line_by_line(model):
             assert [token.rpartition("/")[0] for token in typing.stdout.readline().split()] == words.split()
         typing.stdin.close()
         assert typing.stdout.read() == "" and typing.wait() == 0
+
+
+def test_predict_answers_each_line_of_raw_text(model):
+    command = [sys.executable, "-m", "metagrad", "tag", "predict", "--model", str(model), "--lines"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as typing:
+        for line, words in (("and it rains.", "and it rains ."), ("a cat", "a cat")):
+            typing.stdin.write(line + "\n")
+            typing.stdin.flush()
+            assert [token.rpartition("/")[0] for token in typing.stdout.readline().split()] == words.split()
+        typing.stdin.close()
+        assert typing.stdout.read() == "" and typing.wait() == 0
+
+
+def test_text_that_is_not_utf_8_is_refused_by_file_and_line(model, tmp_path, capsys):
+    (tmp_path / "latin.txt").write_bytes(b"Fine.\nA caf\xe9.\n")
+    status, _, error = run(capsys, "tag", "predict", "--model", model, "--file", tmp_path / "latin.txt")
+    assert status == 1 and "latin.txt, line 2: expected UTF-8" in error
+
+
+def test_the_output_cannot_be_a_folder(tmp_path, capsys):
+    status, _, error = run(capsys, "tag", "train", "--corpus", "sample", "--output", tmp_path)
+    assert status == 1 and "is a folder" in error
 
 
 def test_evaluate_another_corpus_whole(model, tmp_path, capsys):

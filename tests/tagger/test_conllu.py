@@ -84,7 +84,7 @@ def test_the_command_fills_in_the_column_asked_for(model, tmp_path, capsys, monk
     assert cli.main(["tag", "predict", "--model", str(model), "--conllu", "--file", str(tmp_path / "in.conllu")]) == 0
     out = capsys.readouterr().out
     assert out == TEXT  # trained on UPOS, so UPOS is filled in, and learned
-    monkeypatch.setattr("sys.stdin", io.StringIO(TEXT))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     arguments = ["tag", "predict", "--model", str(model), "--conllu", "--tag-column", "XPOS"]
     assert cli.main(arguments) == 0
     out = capsys.readouterr().out

@@ -139,9 +139,18 @@ def test_one_long_string_is_taken_in_bounded_pieces():
 
 def test_lines_of_a_stream_come_one_by_one_and_long_ones_in_pieces():
     text = "a\n" + "b" * (2 * tokenize.PIECE + 1) + "\nc"
-    chunks = list(read_chunks(io.StringIO(text)))
+    chunks = list(read_chunks(io.BytesIO(text.encode()), "a file"))
     assert [len(chunk) for chunk in chunks] == [2, tokenize.PIECE, tokenize.PIECE, 2, 1]
     assert "".join(chunks) == text
+
+
+def test_letters_cut_by_the_end_of_a_piece_are_whole_and_bad_bytes_are_named():
+    text = "a" * (tokenize.PIECE - 1) + "é\r\nb"
+    assert "".join(read_chunks(io.BytesIO(text.encode("utf-8-sig")), "a file")) == text.replace("\r", "")
+    with pytest.raises(ValueError, match="a file, line 2: expected UTF-8 text, got the byte 0xff"):
+        list(read_chunks(io.BytesIO(b"fine\n\xff\n"), "a file"))
+    with pytest.raises(ValueError, match="line 1: expected UTF-8 text, got the byte 0xc3"):
+        list(read_chunks(io.BytesIO(b"caf\xc3"), "a file"))
 
 
 SPLIT = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -212,6 +213,10 @@ class Tagger:
 
     def tag_many(self, sentences: Iterable[str | Sequence[str]]) -> list[list[tuple[str, str]]]:
         """``tag`` of each of them, in batches: much faster than one by one."""
+        if isinstance(sentences, str):
+            raise TypeError(
+                "tag_many expects several texts or lists of words, got one text: put it into a list, or use tag"
+            )
         return [[(word, self.model.tags[k]) for word, k, _ in found] for found in self._scored(sentences)]
 
     def probabilities(self, sentence: str | Sequence[str]) -> list[tuple[str, dict[str, float]]]:
@@ -237,12 +242,8 @@ class Tagger:
         from metagrad.tagger.presets import settings_and_recipe
         from metagrad.tagger.splits import Split
 
-        if y is None:
-            sentences = [list(sentence) for sentence in X]
-        else:
-            sentences = [list(zip(words, tags, strict=True)) for words, tags in zip(X, y, strict=True)]
-        if not any(sentences):
-            raise ValueError("expected sentences to learn from, got none with a word")
+        sentences = [list(sentence) for sentence in X] if y is None else _paired(X, y)
+        _check(sentences)
         options = dict(self.options)
         dev, vectors = options.pop("dev", 0.0), options.pop("vectors", None)
         held_out = round(len(sentences) * dev)
@@ -285,9 +286,44 @@ class Tagger:
         self.options |= params
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn asks of an estimator before it uses one."""
+        tags: Any = importlib.import_module("sklearn.utils")
+        targets = tags.TargetTags(required=False, two_d_labels=True)
+        return tags.Tags(
+            estimator_type=None, target_tags=targets, input_tags=tags.InputTags(two_d_array=False, string=True)
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """For scikit-learn's ``check_is_fitted``."""
+        return self._model is not None
+
     def __repr__(self) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
         return f"Tagger({self.preset!r}{options})"
+
+
+def _paired(X: Iterable[Any], y: Iterable[Sequence[str]]) -> list[Any]:
+    """Sentences of words and their tags as sentences of (word, tag)."""
+    words, tags = [list(sentence) for sentence in X], [list(sentence) for sentence in y]
+    if len(words) != len(tags):
+        raise ValueError(
+            f"X has {len(words)} sentences and y has the tags of {len(tags)}: give a list of tags for each"
+        )
+    for number, (w, t) in enumerate(zip(words, tags, strict=True)):
+        if len(w) != len(t):
+            raise ValueError(f"sentence {number} has {len(w)} words and {len(t)} tags: give each word its tag")
+    return [list(zip(w, t, strict=True)) for w, t in zip(words, tags, strict=True)]
+
+
+def _check(sentences: Sequence[Sequence[Any]]) -> None:
+    """Raise unless these are sentences to learn from: lists of (word, tag), two strings each."""
+    for number, sentence in enumerate(sentences):
+        for pair in sentence:
+            if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
+                raise TypeError(f"sentence {number}: expected (word, tag), two strings, got {pair!r}")
+    if not any(sentences):
+        raise ValueError("expected sentences to learn from, got none with a word")
 
 
 def _listed(found: tuple[Array, Array]) -> tuple[list[int], Array]:

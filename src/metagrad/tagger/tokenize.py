@@ -8,9 +8,10 @@ belongs to an abbreviation. An empty line always ends a sentence.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import TextIO
+from typing import BinaryIO
 
 from metagrad.extras import need
 from metagrad.tagger.corpora.formats import fields
@@ -52,14 +53,26 @@ POSSIBLE_END = re.compile(
 DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")  # U.S, a.m: the last point is not part of it
 
 
-def read_chunks(stream: TextIO) -> Iterator[str]:
-    """The lines of a text stream as they come, a very long one in pieces.
+def read_chunks(stream: BinaryIO, name: str) -> Iterator[str]:
+    """The lines of UTF-8 text as they come, a very long one in pieces; ValueError where the text is not UTF-8.
 
     >>> import io
-    >>> list(read_chunks(io.StringIO("One.\\nTwo.")))
+    >>> list(read_chunks(io.BytesIO(b"One.\\r\\nTwo."), "a file"))
     ['One.\\n', 'Two.']
     """
-    return iter(lambda: stream.readline(PIECE), "")
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    line, piece = 1, b"first"
+    while piece:
+        piece = stream.readline(PIECE)
+        try:
+            text = decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{name}, line {line}: expected UTF-8 text, got the byte 0x{error.object[error.start]:02x}: convert it to UTF-8"
+            ) from None
+        if text:
+            yield text.replace("\r\n", "\n")
+        line += piece.endswith(b"\n")
 
 
 def pieces(chunks: str | Iterable[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 PADDING, UNKNOWN = 0, 1
 _RESERVED = 2
@@ -68,12 +69,12 @@ def _itself(word: str) -> str:
     return word
 
 
-def _first(count: int) -> Callable[[str], str]:
-    return lambda word: lower(word[:count])
+def _first(count: int, word: str) -> str:
+    return lower(word[:count])
 
 
-def _last(count: int) -> Callable[[str], str]:
-    return lambda word: lower(word[-count:])
+def _last(count: int, word: str) -> str:
+    return lower(word[-count:])
 
 
 _DIGIT = re.compile(r"\d")
@@ -82,13 +83,13 @@ _DIGIT = re.compile(r"\d")
 DESCRIPTIONS: dict[str, tuple[Callable[[str], str], int]] = {
     "word": (_itself, 1),
     "lower": (lower, 1),
-    "first letter": (_first(1), 2),
-    "first two letters": (_first(2), 2),
-    "first three letters": (_first(3), 2),
-    "last letter": (_last(1), 2),
-    "last two letters": (_last(2), 2),
-    "last three letters": (_last(3), 2),
-    "last four letters": (_last(4), 2),
+    "first letter": (partial(_first, 1), 2),
+    "first two letters": (partial(_first, 2), 2),
+    "first three letters": (partial(_first, 3), 2),
+    "last letter": (partial(_last, 1), 2),
+    "last two letters": (partial(_last, 2), 2),
+    "last three letters": (partial(_last, 3), 2),
+    "last four letters": (partial(_last, 4), 2),
     "shape": (shape, 2),
 }
 IDENTITIES = ("word", "lower")  # what tells one word from another; the other descriptions are of its spelling

@@ -53,5 +53,7 @@ def require(modules: list[str], extra: str) -> None:
 
 def folder_exists(option: str, path: Path) -> None:
     """A ValueError if a file could not be written there because its folder does not exist."""
+    if path.is_dir():
+        raise ValueError(f"{option} {path} is a folder: expected the name of a file")
     if not path.parent.is_dir():
         raise ValueError(f"{option} {path}: the folder {path.parent} does not exist")

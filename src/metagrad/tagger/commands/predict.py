@@ -32,6 +32,10 @@ def add_to(commands: Any) -> None:
         "--split", action="store_true", help="the text has one sentence a line and spaces between its tokens"
     )
     form.add_argument(
+        "--lines", action="store_true",
+        help="each line of the text stands by itself, and is answered as soon as it has come; so it is for one who types",
+    )  # fmt: skip
+    form.add_argument(
         "--conllu", action="store_true",
         help="the text is CoNLL-U, and so is the answer: all of it as it was, but for the column of the tags",
     )  # fmt: skip
@@ -47,10 +51,10 @@ def given(options: argparse.Namespace) -> Iterator[Iterable[str]]:
             raise ValueError("give either text or --file, not both")
         yield [text + "\n\n" for text in options.text]
     elif options.file is None or str(options.file) == "-":
-        yield read_chunks(sys.stdin)
+        yield read_chunks(sys.stdin.buffer, "standard input")
     else:
-        with open(options.file, encoding="utf-8-sig") as file:
-            yield read_chunks(file)
+        with open(options.file, "rb") as file:
+            yield read_chunks(file, str(options.file))
 
 
 def import_nltk_alone() -> None:
@@ -77,6 +81,8 @@ def run(options: argparse.Namespace) -> int:
     with given(options) as text:
         if options.conllu:
             return run_conllu(text, model, options)
+        if options.lines or not options.text and options.file is None and sys.stdin.isatty():
+            text = (line.rstrip("\n") + "\n\n" for line in text)  # an empty line ends a sentence at once
         sentences = tokenize_split(text) if options.split else model.tokenize(text)
         for some in at_hand(sentences):
             for tagged in model.tag_all(some):
