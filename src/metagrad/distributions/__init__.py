@@ -1,47 +1,88 @@
 """``metagrad.distributions``: random variables, with samples, densities, moments and divergences that have gradients.
 
-====================  ====================================================================
-``distribution.py``   what all have in common
-``continuous.py``     Normal, Laplace, Uniform, Exponential, Cauchy, LogNormal, HalfNormal …
-``gammas.py``         Gamma, Beta, Dirichlet, Chi2, StudentT
-``discrete.py``       Bernoulli, Categorical, OneHotCategorical, Poisson, Geometric, Binomial
-``multivariate.py``   MultivariateNormal
-``combined.py``       Independent, TransformedDistribution, MixtureSameFamily
-``transforms.py``     the maps TransformedDistribution goes through
-``divergence.py``     kl_divergence
-====================  ====================================================================
+==========================  ====================================================================
+``distribution.py``         what all have in common
+``constraints.py``          where parameters and outcomes may lie
+``constraint_registry.py``  maps from all real numbers into a constraint
+``continuous.py``           Normal, Laplace, Uniform, Exponential, Cauchy, LogNormal, HalfNormal …
+``gammas.py``               Gamma, Beta, Dirichlet, Chi2, StudentT, InverseGamma, FisherSnedecor
+``mapped.py``               Weibull, Pareto, Kumaraswamy
+``bounded.py``              VonMises, ContinuousBernoulli
+``discrete.py``             Bernoulli, Categorical, Poisson, Geometric, Binomial, NegativeBinomial
+``onehot.py``               OneHotCategorical, Multinomial, the relaxed ones, LogisticNormal
+``multivariate.py``         MultivariateNormal, LowRankMultivariateNormal
+``combined.py``             Independent, TransformedDistribution, MixtureSameFamily
+``transforms.py``           the maps TransformedDistribution goes through; of numbers in ``scalarmaps.py``,
+                            of vectors in ``vectormaps.py``
+``divergence.py``           kl_divergence
+==========================  ====================================================================
 """
 
-from metagrad.distributions import transforms
+from metagrad.distributions import constraints, transforms
+from metagrad.distributions.bounded import ContinuousBernoulli, VonMises
 from metagrad.distributions.combined import Independent, MixtureSameFamily, TransformedDistribution
+from metagrad.distributions.constraint_registry import biject_to, transform_to
 from metagrad.distributions.continuous import (
     Cauchy,
     Exponential,
     Gumbel,
+    HalfCauchy,
     HalfNormal,
     Laplace,
     LogNormal,
     Normal,
     Uniform,
 )
-from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, OneHotCategorical, Poisson
-from metagrad.distributions.distribution import Distribution
+from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, NegativeBinomial, Poisson
+from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.divergence import kl_divergence, register_kl
-from metagrad.distributions.gammas import Beta, Chi2, Dirichlet, Gamma, StudentT
-from metagrad.distributions.multivariate import MultivariateNormal
-from metagrad.distributions.transforms import (
+from metagrad.distributions.gammas import Beta, Chi2, Dirichlet, FisherSnedecor, Gamma, InverseGamma, StudentT
+from metagrad.distributions.mapped import Kumaraswamy, Pareto, Weibull
+from metagrad.distributions.multivariate import LowRankMultivariateNormal, MultivariateNormal
+from metagrad.distributions.onehot import (
+    LogisticNormal,
+    Multinomial,
+    OneHotCategorical,
+    OneHotCategoricalStraightThrough,
+    RelaxedBernoulli,
+    RelaxedOneHotCategorical,
+)
+from metagrad.distributions.scalarmaps import (
+    AbsTransform,
     AffineTransform,
-    ComposeTransform,
+    CumulativeDistributionTransform,
     ExpTransform,
+    PowerTransform,
     SigmoidTransform,
+    SoftplusTransform,
     TanhTransform,
+)
+from metagrad.distributions.transforms import (
+    ComposeTransform,
+    IndependentTransform,
+    ReshapeTransform,
     Transform,
+    identity_transform,
+)
+from metagrad.distributions.vectormaps import (
+    CatTransform,
+    CorrCholeskyTransform,
+    LowerCholeskyTransform,
+    PositiveDefiniteTransform,
+    SoftmaxTransform,
+    StackTransform,
+    StickBreakingTransform,
 )
 
 __all__ = [
-    "AffineTransform", "Bernoulli", "Beta", "Binomial", "Categorical", "Cauchy", "Chi2", "ComposeTransform", "Dirichlet",
-    "Distribution", "ExpTransform", "Exponential", "Gamma", "Geometric", "Gumbel", "HalfNormal", "Independent", "Laplace",
-    "LogNormal", "MixtureSameFamily", "MultivariateNormal", "Normal", "OneHotCategorical", "Poisson", "SigmoidTransform",
-    "StudentT", "TanhTransform", "Transform", "TransformedDistribution", "Uniform", "kl_divergence", "register_kl",
-    "transforms",
+    "AbsTransform", "AffineTransform", "Bernoulli", "Beta", "Binomial", "CatTransform", "Categorical", "Cauchy", "Chi2",
+    "ComposeTransform", "ContinuousBernoulli", "CorrCholeskyTransform", "CumulativeDistributionTransform", "Dirichlet",
+    "Distribution", "ExpTransform", "Exponential", "ExponentialFamily", "FisherSnedecor", "Gamma", "Geometric", "Gumbel",
+    "HalfCauchy", "HalfNormal", "Independent", "IndependentTransform", "InverseGamma", "Kumaraswamy", "Laplace", "LogNormal",
+    "LogisticNormal", "LowRankMultivariateNormal", "LowerCholeskyTransform", "MixtureSameFamily", "Multinomial",
+    "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical", "OneHotCategoricalStraightThrough", "Pareto",
+    "Poisson", "PositiveDefiniteTransform", "PowerTransform", "RelaxedBernoulli", "RelaxedOneHotCategorical",
+    "ReshapeTransform", "SigmoidTransform", "SoftmaxTransform", "SoftplusTransform", "StackTransform",
+    "StickBreakingTransform", "StudentT", "TanhTransform", "Transform", "TransformedDistribution", "Uniform", "VonMises",
+    "Weibull", "biject_to", "constraints", "identity_transform", "kl_divergence", "register_kl", "transform_to", "transforms",
 ]  # fmt: skip

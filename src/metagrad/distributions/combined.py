@@ -7,14 +7,10 @@ from typing import Any
 
 from metagrad import functions
 from metagrad.autograd.mode import no_grad
+from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
-from metagrad.distributions.transforms import ComposeTransform, Transform
-from metagrad.tensor import Tensor
-
-
-def sum_last(x: Tensor, count: int) -> Tensor:
-    """The sum over the last ``count`` dimensions."""
-    return x.sum(tuple(range(-count, 0))) if count else x
+from metagrad.distributions.transforms import ComposeTransform, Transform, sum_last
+from metagrad.tensor import Size, Tensor
 
 
 class Independent(Distribution):
@@ -32,13 +28,27 @@ class Independent(Distribution):
         batch, event = base_distribution.batch_shape, base_distribution.event_shape
         if reinterpreted_batch_ndims > len(batch):
             raise ValueError(
-                f"reinterpreted_batch_ndims must be at most {len(batch)}, the dimensions of the batch; "
-                f"got {reinterpreted_batch_ndims}"
+                "Expected reinterpreted_batch_ndims <= len(base_distribution.batch_shape), "
+                f"actual {reinterpreted_batch_ndims} vs {len(batch)}"
             )
         self.base_dist, self.reinterpreted_batch_ndims = base_distribution, reinterpreted_batch_ndims
         cut = len(batch) - reinterpreted_batch_ndims
         super().__init__(batch[:cut], (*batch[cut:], *event), validate_args)
-        self.has_rsample = base_distribution.has_rsample
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Independent:
+        taken = self.event_shape[: self.reinterpreted_batch_ndims]
+        base = self.base_dist.expand((*batch_shape, *taken))
+        return Independent(base, self.reinterpreted_batch_ndims, self._validate_args)
+
+    @property
+    def has_rsample(self) -> bool:  # type: ignore[override]
+        """Whether the base can."""
+        return self.base_dist.has_rsample
+
+    @property
+    def support(self) -> Any:
+        """The base's, taken together."""
+        return constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims)
 
     @property
     def mean(self) -> Tensor:
@@ -50,8 +60,7 @@ class Independent(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        """The likeliest value."""
-        return self.base_dist.mode  # type: ignore[attr-defined]
+        return self.base_dist.mode
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self.base_dist.rsample(sample_shape)
@@ -70,7 +79,13 @@ class Independent(Distribution):
 
 
 class TransformedDistribution(Distribution):
-    """y = f(x), x from a base distribution: log p(y) = log p(x) - log |dy/dx|."""
+    """y = f(x), x from a base distribution: log p(y) = log p(x) - log |dy/dx|.
+
+    >>> import metagrad
+    >>> from metagrad.distributions import ExpTransform, Normal
+    >>> TransformedDistribution(Normal(0.0, 1.0), ExpTransform()).log_prob(metagrad.tensor(1.0))
+    tensor(-0.9189)
+    """
 
     def __init__(
         self,
@@ -78,27 +93,72 @@ class TransformedDistribution(Distribution):
         transforms: Transform | Sequence[Transform],
         validate_args: bool | None = None,
     ) -> None:
-        self.base_dist = base_distribution
         self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
-        self._map = ComposeTransform(self.transforms)
-        shape = (*base_distribution.batch_shape, *base_distribution.event_shape)
-        events = max(len(base_distribution.event_shape), self._map.event_dim)
-        cut = len(shape) - events
-        self._extra = events - len(base_distribution.event_shape)
-        super().__init__(shape[:cut], shape[cut:], validate_args)
-        self.has_rsample = base_distribution.has_rsample
+        whole = ComposeTransform(self.transforms)
+        shape = Size((*base_distribution.batch_shape, *base_distribution.event_shape))
+        base_events = len(base_distribution.event_shape)
+        if len(shape) < whole.domain.event_dim:
+            raise ValueError(
+                f"base_distribution needs a batch_shape and event_shape of at least {whole.domain.event_dim} dimensions "
+                f"for these transforms, got {tuple(shape)}"
+            )
+        result = whole.forward_shape(shape)
+        wider = whole.inverse_shape(result)
+        if tuple(wider) != tuple(shape):
+            base_distribution = base_distribution.expand(wider[: len(wider) - base_events])
+        taken = whole.domain.event_dim - base_events
+        self.base_dist = Independent(base_distribution, taken) if taken > 0 else base_distribution
+        events = whole.codomain.event_dim + max(base_events - whole.domain.event_dim, 0)
+        cut = len(result) - events
+        super().__init__(result[:cut], result[cut:], validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        made = super().expand(batch_shape)
+        shape = ComposeTransform(self.transforms).inverse_shape((*batch_shape, *self.event_shape))
+        made.base_dist = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
+        return made
+
+    @property
+    def has_rsample(self) -> bool:  # type: ignore[override]
+        """Whether the base can."""
+        return self.base_dist.has_rsample
+
+    @property
+    def support(self) -> Any:
+        """Where the last map leads."""
+        if not self.transforms:
+            return self.base_dist.support
+        last = self.transforms[-1].codomain
+        extra = len(self.event_shape) - last.event_dim
+        return constraints.independent(last, extra) if extra > 0 else last
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self._map(self.base_dist.rsample(sample_shape))
+        return ComposeTransform(self.transforms)(self.base_dist.rsample(sample_shape))
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         with no_grad():
-            return self._map(self.base_dist.sample(sample_shape))
+            return ComposeTransform(self.transforms)(self.base_dist.sample(sample_shape))
 
     def log_prob(self, value: Any) -> Tensor:
-        x = self._map.inv(value)
-        slope = sum_last(self._map.log_abs_det_jacobian(x, value), len(self.event_shape) - self._map.event_dim)
-        return sum_last(self.base_dist.log_prob(x), self._extra) - slope
+        y, total, events = self._checked(value), functions.zeros(()), len(self.event_shape)
+        for step in reversed(self.transforms):
+            x = step.inv(y)
+            events += step.domain.event_dim - step.codomain.event_dim
+            total = total - sum_last(step.log_abs_det_jacobian(x, y), events - step.domain.event_dim)
+            y = x
+        return total + sum_last(self.base_dist.log_prob(y), events - len(self.base_dist.event_shape))
+
+    def _risen(self, probability: Any) -> Any:
+        """A probability of the base as one of the result: where the maps fall, that of the other side."""
+        sign = ComposeTransform(self.transforms).sign
+        return sign * (probability - 0.5) + 0.5
+
+    def cdf(self, value: Any) -> Tensor:
+        x = ComposeTransform(self.transforms).inv(self._checked(value))
+        return self._risen(self.base_dist.cdf(x))
+
+    def icdf(self, value: Any) -> Tensor:
+        return ComposeTransform(self.transforms)(self.base_dist.icdf(self._risen(value)))
 
 
 class MixtureSameFamily(Distribution):
@@ -107,8 +167,31 @@ class MixtureSameFamily(Distribution):
     def __init__(
         self, mixture_distribution: Any, component_distribution: Distribution, validate_args: bool | None = None
     ) -> None:
+        from metagrad.distributions.discrete import Categorical
+
+        if not isinstance(mixture_distribution, Categorical):
+            raise ValueError(
+                " The Mixture distribution needs to be an  instance of torch.distributions.Categorical"
+                f", got {type(mixture_distribution).__name__}"
+            )
+        count, found = mixture_distribution._num_events, component_distribution.batch_shape
+        if not found or found[-1] != count:
+            raise ValueError(
+                f"the components' batch_shape must end with the number of classes, {count}; got {tuple(found)}"
+            )
         self.mixture_distribution, self.component_distribution = mixture_distribution, component_distribution
-        super().__init__(component_distribution.batch_shape[:-1], component_distribution.event_shape, validate_args)
+        super().__init__(found[:-1], component_distribution.event_shape, validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> MixtureSameFamily:
+        count = self.mixture_distribution._num_events
+        return MixtureSameFamily(
+            self.mixture_distribution.expand(batch_shape), self.component_distribution.expand((*batch_shape, count))
+        )
+
+    @property
+    def support(self) -> Any:
+        """The components'."""
+        return self.component_distribution.support
 
     def _weights(self) -> Tensor:
         probs = self.mixture_distribution.probs
@@ -137,5 +220,12 @@ class MixtureSameFamily(Distribution):
             return values.gather(values.dim() + self._k, index).squeeze(self._k)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        parts = self.component_distribution.log_prob(value.unsqueeze(self._k))
+        parts = self.component_distribution.log_prob(self._checked(value).unsqueeze(self._k))
         return (parts + functions.log_softmax(self.mixture_distribution.logits, -1)).logsumexp(-1)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        parts = self.component_distribution.cdf(self._checked(value).unsqueeze(self._k))
+        return (parts * self.mixture_distribution.probs).sum(-1)
+
+    def __repr__(self) -> str:
+        return f"MixtureSameFamily(\n  {self.mixture_distribution},\n  {self.component_distribution})"

@@ -6,7 +6,10 @@ import math
 from typing import Any
 
 from metagrad import functions
-from metagrad.distributions.distribution import Distribution, parameters, positive
+from metagrad.distributions import constraints
+from metagrad.distributions.combined import TransformedDistribution
+from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.distributions.scalarmaps import AbsTransform, ExpTransform
 from metagrad.tensor import Tensor
 
 _EULER = 0.5772156649015329
@@ -16,13 +19,13 @@ class LocationScale(Distribution):
     """loc + scale · (a standard variable): its density is that of the standard one at (x - loc) / scale, by scale."""
 
     has_rsample = True
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
     _shown: tuple[str, ...] = ("loc", "scale")
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = parameters(loc, scale)
         super().__init__(self.loc.shape, (), validate_args)
-        if self._validate_args:
-            positive(type(self), scale=self.scale)
 
     def _standard(self, shape: Any) -> Tensor:
         raise NotImplementedError
@@ -31,10 +34,12 @@ class LocationScale(Distribution):
         return self.loc + self.scale * self._standard(self._extended(sample_shape)).to(self.loc.dtype)
 
     def _z(self, value: Any) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
         return (value - self.loc) / self.scale
 
 
-class Normal(LocationScale):
+class Normal(LocationScale, ExponentialFamily):
     """log p(x) = -½ ((x - loc) / scale)² - log scale - ½ log 2π.
 
     >>> import metagrad
@@ -128,6 +133,9 @@ class Cauchy(LocationScale):
     def cdf(self, value: Any) -> Tensor:
         return functions.atan(self._z(value)) / math.pi + 0.5
 
+    def icdf(self, value: Any) -> Tensor:
+        return functions.tan(math.pi * (value - 0.5)) * self.scale + self.loc
+
     def entropy(self) -> Tensor:
         return math.log(4 * math.pi) + self.scale.log()
 
@@ -157,12 +165,31 @@ class Gumbel(LocationScale):
     def cdf(self, value: Any) -> Tensor:
         return functions.exp(-functions.exp(-self._z(value)))
 
+    def icdf(self, value: Any) -> Tensor:
+        return self.loc - self.scale * functions.log(-functions.log(value))
+
     def entropy(self) -> Tensor:
         return self.scale.log() + (1 + _EULER)
 
 
-class LogNormal(Normal):
+class LogNormal(TransformedDistribution):
     """e to a normal variable."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.positive
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        super().__init__(Normal(loc, scale, validate_args), ExpTransform(), validate_args)
+
+    @property
+    def loc(self) -> Tensor:
+        """The mean of the logarithm."""
+        return self.base_dist.loc  # type: ignore[attr-defined]
+
+    @property
+    def scale(self) -> Tensor:
+        """The standard deviation of the logarithm."""
+        return self.base_dist.scale  # type: ignore[attr-defined]
 
     @property
     def mean(self) -> Tensor:
@@ -177,33 +204,26 @@ class LogNormal(Normal):
         square = self.scale**2
         return functions.expm1(square) * (2 * self.loc + square).exp()
 
-    @property
-    def stddev(self) -> Tensor:
-        return self.variance.sqrt()
-
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return super().rsample(sample_shape).exp()
-
-    def log_prob(self, value: Any) -> Tensor:
-        return super().log_prob(value.log()) - value.log()
-
-    def cdf(self, value: Any) -> Tensor:
-        return super().cdf(value.log())
-
-    def icdf(self, value: Any) -> Tensor:
-        return super().icdf(value).exp()
-
     def entropy(self) -> Tensor:
-        return super().entropy() + self.loc
+        return self.base_dist.entropy() + self.loc
 
 
-class HalfNormal(Normal):
+class HalfNormal(TransformedDistribution):
     """The absolute value of a normal variable around zero."""
 
-    _shown: tuple[str, ...] = ("scale",)
+    arg_constraints = {"scale": constraints.positive}
+    support = constraints.nonnegative
+    _base: type[LocationScale] = Normal
 
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
-        super().__init__(0.0, scale, validate_args)
+        super().__init__(self._base(0.0, scale, False), AbsTransform(), validate_args)
+        if self._validate_args:
+            self._check_parameter("scale")
+
+    @property
+    def scale(self) -> Tensor:
+        """The standard deviation before the sign is dropped."""
+        return self.base_dist.scale  # type: ignore[attr-defined]
 
     @property
     def mean(self) -> Tensor:
@@ -217,38 +237,54 @@ class HalfNormal(Normal):
     def variance(self) -> Tensor:
         return self.scale**2 * (1 - 2 / math.pi)
 
-    @property
-    def stddev(self) -> Tensor:
-        return self.variance.sqrt()
-
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return super().rsample(sample_shape).abs()
-
     def log_prob(self, value: Any) -> Tensor:
-        below = functions.as_tensor(value) < 0
-        return (super().log_prob(value) + math.log(2)).masked_fill(below, -math.inf)
+        value = self._checked(value)
+        return (self.base_dist.log_prob(value) + math.log(2)).masked_fill(value < 0, -math.inf)
 
     def cdf(self, value: Any) -> Tensor:
-        return 2 * super().cdf(value) - 1
+        return 2 * self.base_dist.cdf(self._checked(value)) - 1
 
     def icdf(self, value: Any) -> Tensor:
-        return super().icdf((value + 1) / 2)
+        return self.base_dist.icdf((value + 1) / 2)
 
     def entropy(self) -> Tensor:
-        return super().entropy() - math.log(2)
+        return self.base_dist.entropy() - math.log(2)
+
+
+class HalfCauchy(HalfNormal):
+    """The absolute value of a Cauchy variable around zero. It has neither mean nor variance."""
+
+    _base = Cauchy
+
+    @property
+    def mean(self) -> Tensor:
+        return functions.full_like(self.scale, math.inf)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.base_dist.variance
 
 
 class Uniform(Distribution):
     """p(x) = 1 / (high - low) in [low, high), and 0 elsewhere."""
 
     has_rsample = True
+    arg_constraints = {"low": constraints.real, "high": constraints.real}
     _shown: tuple[str, ...] = ("low", "high")
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self.low, self.high = parameters(low, high)
         super().__init__(self.low.shape, (), validate_args)
         if self._validate_args and not bool((self.low < self.high).all()):
-            raise ValueError(f"Uniform expects low < high everywhere, got {self.low} and {self.high}")
+            raise ValueError(
+                f"Expected parameter low ({type(low).__name__}) of distribution {self!r} to be less than high everywhere, "
+                f"got {self.low} and {self.high}"
+            )
+
+    @property
+    def support(self) -> Any:
+        """From low to high."""
+        return constraints.interval(self.low, self.high)
 
     @property
     def mean(self) -> Tensor:
@@ -262,6 +298,7 @@ class Uniform(Distribution):
         return self.low + functions.rand(self._extended(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
 
     def log_prob(self, value: Any) -> Tensor:
+        value = self._checked(value)
         inside = (self.low <= value) & (self.high > value)
         return functions.log(inside.to(self.low.dtype)) - functions.log(self.high - self.low)
 
@@ -275,17 +312,17 @@ class Uniform(Distribution):
         return functions.log(self.high - self.low)
 
 
-class Exponential(Distribution):
+class Exponential(ExponentialFamily):
     """log p(x) = log rate - rate · x, for x >= 0."""
 
     has_rsample = True
+    arg_constraints = {"rate": constraints.positive}
+    support = constraints.nonnegative
     _shown: tuple[str, ...] = ("rate",)
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = parameters(rate)
         super().__init__(self.rate.shape, (), validate_args)
-        if self._validate_args:
-            positive(type(self), rate=self.rate)
 
     @property
     def mean(self) -> Tensor:
@@ -305,7 +342,7 @@ class Exponential(Distribution):
         return -functions.log1p(-functions.rand(self._extended(sample_shape), dtype=self.rate.dtype)) / self.rate
 
     def log_prob(self, value: Any) -> Tensor:
-        return self.rate.log() - self.rate * value
+        return self.rate.log() - self.rate * self._checked(value)
 
     def cdf(self, value: Any) -> Tensor:
         return 1 - functions.exp(-self.rate * value)

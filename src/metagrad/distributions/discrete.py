@@ -6,29 +6,30 @@ import math
 from typing import Any
 
 from metagrad import functions
-from metagrad.distributions.distribution import Distribution, parameters
+from metagrad.distributions import constraints
+from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.dtypes import finfo
-from metagrad.nn.functional.activation import softplus
+from metagrad.nn.functional.activation import logsigmoid, softplus
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
 from metagrad.tensor import Size, Tensor
 
 
-def one_of(kind: type, probs: Any, logits: Any) -> Tensor:
+def one_of(probs: Any, logits: Any) -> Tensor:
     """The one of the two that was given, as a tensor."""
     if (probs is None) == (logits is None):
-        raise ValueError(f"{kind.__name__} needs either probs or logits, and not both")
+        raise ValueError("Either `probs` or `logits` must be specified, but not both.")
     return parameters(probs if logits is None else logits)[0]
 
 
 class Binary(Distribution):
     """Distributions with a probability of success, p = σ(logits)."""
 
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        self._param = one_of(type(self), probs, logits)
+        self._param = one_of(probs, logits)
         self._from_probs = logits is None
         super().__init__(self._param.shape, (), validate_args)
-        if self._validate_args and self._from_probs and not bool(((self._param >= 0) & (self._param <= 1)).all()):
-            raise ValueError(f"{type(self).__name__} expects probs between 0 and 1, got {self._param}")
 
     @property
     def probs(self) -> Tensor:
@@ -57,7 +58,7 @@ class Binary(Distribution):
         return self.probs.detach().expand(self._extended(sample_shape))
 
 
-class Bernoulli(Binary):
+class Bernoulli(Binary, ExponentialFamily):
     """1 with probability p, else 0.
 
     >>> import metagrad
@@ -66,6 +67,7 @@ class Bernoulli(Binary):
     """
 
     has_enumerate_support = True
+    support = constraints.boolean
 
     @property
     def mean(self) -> Tensor:
@@ -83,15 +85,25 @@ class Bernoulli(Binary):
         return functions.bernoulli(self._expanded(sample_shape))
 
     def log_prob(self, value: Any) -> Tensor:
-        logits, value = functions.broadcast_tensors(self.logits, functions.as_tensor(value, dtype=self._param.dtype))
+        logits, value = functions.broadcast_tensors(self.logits, self._checked(value, self._param.dtype))
         return -binary_cross_entropy_with_logits(logits, value, reduction="none")
 
     def entropy(self) -> Tensor:
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
 
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        values = functions.arange(2, dtype=self._param.dtype).view(-1, *[1] * len(self.batch_shape))
+        return values.expand(-1, *self.batch_shape) if expand else values
+
 
 class Geometric(Binary):
     """How many failures come before the first success: p(k) = (1 - p)ᵏ p."""
+
+    support = constraints.nonnegative_integer
+
+    @property
+    def mode(self) -> Tensor:
+        return functions.zeros_like(self.probs)
 
     @property
     def mean(self) -> Tensor:
@@ -107,7 +119,8 @@ class Geometric(Binary):
         return (u.log() / (-p).log1p()).floor()
 
     def log_prob(self, value: Any) -> Tensor:
-        p = self.probs.masked_fill((self.probs == 1) & (functions.as_tensor(value) == 0), 0)
+        value = self._checked(value)
+        p = self.probs.masked_fill((self.probs == 1) & (value == 0), 0)
         return value * (-p).log1p() + self.probs.log()
 
     def entropy(self) -> Tensor:
@@ -125,9 +138,31 @@ class Binomial(Binary):
         self.total_count = count.to(self._param.dtype)
         self._batch_shape = self._param.shape
 
+    has_enumerate_support = True
+
+    @property
+    def support(self) -> Any:
+        """0 to ``total_count``."""
+        return constraints.integer_interval(0, self.total_count)
+
     @property
     def mean(self) -> Tensor:
         return self.total_count * self.probs
+
+    @property
+    def mode(self) -> Tensor:
+        return ((self.total_count + 1) * self.probs).floor().clamp(max=self.total_count)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        most = int(self.total_count.max())
+        if not bool((self.total_count == most).all()):
+            raise NotImplementedError("Inhomogeneous total count not supported by `enumerate_support`.")
+        values = functions.arange(most + 1, dtype=self._param.dtype).view(-1, *[1] * len(self.batch_shape))
+        return values.expand(-1, *self.batch_shape) if expand else values
+
+    def entropy(self) -> Tensor:
+        log_p = self.log_prob(self.enumerate_support(False))
+        return -(log_p.exp() * log_p).sum(0)
 
     @property
     def variance(self) -> Tensor:
@@ -139,7 +174,7 @@ class Binomial(Binary):
 
     def log_prob(self, value: Any) -> Tensor:
         n, logits = self.total_count, self.logits
-        value = functions.as_tensor(value, dtype=logits.dtype)
+        value = self._checked(value, logits.dtype)
         choices = functions.lgamma(n + 1) - functions.lgamma(value + 1) - functions.lgamma(n - value + 1)
         return choices + value * logits - n * softplus(logits)
 
@@ -153,15 +188,14 @@ class Categorical(Distribution):
     """
 
     has_enumerate_support = True
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        given = one_of(type(self), probs, logits)
+        given = one_of(probs, logits)
         if given.dim() < 1:
-            raise ValueError(f"{type(self).__name__} expects one dimension at least, the classes; got a single number")
+            raise ValueError(f"`{'logits' if probs is None else 'probs'}` parameter must be at least one-dimensional.")
         self._from_probs = logits is None
         if self._from_probs:
-            if validate_args is not False and not bool((given >= 0).all()):
-                raise ValueError(f"{type(self).__name__} expects probs that are not negative, got {given}")
             self._param = given / given.sum(-1, keepdim=True)
         else:
             self._param = given - given.logsumexp(-1, keepdim=True)
@@ -190,6 +224,11 @@ class Categorical(Distribution):
         return self._param.shape
 
     @property
+    def support(self) -> Any:
+        """The numbers of the classes."""
+        return constraints.integer_interval(0, self._num_events - 1)
+
+    @property
     def _num_events(self) -> int:
         return int(self._param.shape[-1])
 
@@ -209,9 +248,7 @@ class Categorical(Distribution):
         return drawn.reshape((*sample_shape, *self.batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args and not bool(((value >= 0) & (value < self._num_events)).all()):
-            raise ValueError(f"Categorical expects classes from 0 to {self._num_events - 1}, got {value}")
-        index = value.long().unsqueeze(-1)
+        index = self._checked(value).long().unsqueeze(-1)
         index, logits = functions.broadcast_tensors(index, self.logits)
         return logits.gather(-1, index[..., :1]).squeeze(-1)
 
@@ -225,45 +262,16 @@ class Categorical(Distribution):
         return values.expand(-1, *self.batch_shape) if expand else values
 
 
-class OneHotCategorical(Categorical):
-    """A categorical variable as a vector that is one at the class and zero elsewhere."""
-
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
-        super().__init__(probs, logits, validate_args)
-        self._event_shape = self._param.shape[-1:]
-
-    @property
-    def mean(self) -> Tensor:
-        return self.probs
-
-    @property
-    def variance(self) -> Tensor:
-        return self.probs * (1 - self.probs)
-
-    @property
-    def mode(self) -> Tensor:
-        return self._one_hot(self.probs.argmax(-1))
-
-    def _one_hot(self, classes: Tensor) -> Tensor:
-        return functions.one_hot(classes, self._num_events).to(self._param.dtype)
-
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        return self._one_hot(super().sample(sample_shape))
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        return super().log_prob(value.argmax(-1))
-
-
-class Poisson(Distribution):
+class Poisson(ExponentialFamily):
     """p(k) = rateᵏ e^(-rate) / k!."""
 
+    arg_constraints = {"rate": constraints.nonnegative}
+    support = constraints.nonnegative_integer
     _shown: tuple[str, ...] = ("rate",)
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = parameters(rate)
         super().__init__(self.rate.shape, (), validate_args)
-        if self._validate_args and not bool((self.rate >= 0).all()):
-            raise ValueError(f"Poisson expects a rate that is not negative, got {self.rate}")
 
     @property
     def mean(self) -> Tensor:
@@ -279,5 +287,50 @@ class Poisson(Distribution):
         return functions.poisson(self.rate.detach().expand(self._extended(sample_shape)))
 
     def log_prob(self, value: Any) -> Tensor:
-        value = functions.as_tensor(value, dtype=self.rate.dtype)
+        value = self._checked(value, self.rate.dtype)
         return functions.xlogy(value, self.rate) - self.rate - functions.lgamma(value + 1)
+
+
+class NegativeBinomial(Binary):
+    """How many successes come before ``total_count`` failures: p(k) = Γ(n + k) / (k! Γ(n)) pᵏ (1 - p)ⁿ."""
+
+    arg_constraints = {
+        "total_count": constraints.greater_than_eq(0),
+        "probs": constraints.half_open_interval(0.0, 1.0),
+        "logits": constraints.real,
+    }
+    support = constraints.nonnegative_integer
+
+    def __init__(
+        self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
+        super().__init__(probs, logits, validate_args)
+        count, self._param = functions.broadcast_tensors(functions.as_tensor(total_count), self._param)
+        self.total_count = count.to(self._param.dtype)
+        self._batch_shape = self._param.shape
+        if self._validate_args:
+            self._check_parameter("total_count")
+
+    @property
+    def mean(self) -> Tensor:
+        return self.total_count * self.logits.exp()
+
+    @property
+    def mode(self) -> Tensor:
+        return ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.mean / (-self.logits).sigmoid()
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        from metagrad.distributions.gammas import Gamma
+
+        rate = Gamma(self.total_count.detach(), (-self.logits.detach()).exp(), validate_args=False)
+        return functions.poisson(rate.sample(sample_shape))
+
+    def log_prob(self, value: Any) -> Tensor:
+        n, logits, lgamma = self.total_count, self.logits, functions.lgamma
+        value = self._checked(value, logits.dtype)
+        norm = (-lgamma(n + value) + lgamma(1 + value) + lgamma(n)).masked_fill(n + value == 0, 0.0)
+        return n * logsigmoid(-logits) + value * logsigmoid(logits) - norm

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, ClassVar
 
 from metagrad import functions
 from metagrad.autograd.mode import no_grad
+from metagrad.distributions import constraints
+from metagrad.distributions.constraints import Constraint
 from metagrad.dtypes import get_default_dtype
 from metagrad.tensor import Size, Tensor
 
@@ -13,15 +16,87 @@ from metagrad.tensor import Size, Tensor
 class Distribution:
     """A batch of random variables. A sample has the shape ``sample_shape + batch_shape + event_shape``.
 
-    ``rsample`` draws so that gradients reach the parameters, where ``has_rsample`` says that it can.
+    ``rsample`` draws so that gradients reach the parameters, where ``has_rsample`` says that it can. Parameters, and the
+    values given to ``log_prob`` and ``cdf``, are checked unless ``validate_args`` is False.
+
+    >>> import metagrad
+    >>> from metagrad.distributions import Normal
+    >>> d = Normal(metagrad.zeros(3), 1.0)
+    >>> d.batch_shape, d.sample((2,)).shape, d.support
+    (metagrad.Size([3]), metagrad.Size([2, 3]), Real())
     """
 
     has_rsample = False
     has_enumerate_support = False
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+    support: Any = constraints.dependent
+    _checks: ClassVar[bool] = True
 
     def __init__(self, batch_shape: Any = (), event_shape: Any = (), validate_args: bool | None = None) -> None:
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
-        self._validate_args = validate_args is not False
+        self._validate_args = Distribution._checks if validate_args is None else bool(validate_args)
+        if self._validate_args:
+            for name in self._shown:
+                self._check_parameter(name)
+
+    def _check_parameter(self, name: str) -> None:
+        constraint, value = self.arg_constraints.get(name), getattr(self, name)
+        if constraint is None or constraints.is_dependent(constraint):
+            return
+        if not bool(constraint.check(value).all()):
+            raise ValueError(
+                f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution {self!r} "
+                f"to satisfy the constraint {constraint!r}, but found invalid values:\n{value}"
+            )
+
+    def _validate_sample(self, value: Any) -> None:
+        """Raise a ValueError unless the value has the shape of a sample and lies in the support."""
+        if not isinstance(value, Tensor):
+            raise ValueError("The value argument to log_prob must be a Tensor")
+        whole = (*self._batch_shape, *self._event_shape)
+        if tuple(value.shape[value.dim() - len(self._event_shape) :]) != tuple(self._event_shape):
+            raise ValueError(
+                f"The right-most size of value must match event_shape: {value.shape} vs {self._event_shape}."
+            )
+        for i, j in zip(reversed(value.shape), reversed(whole), strict=False):
+            if i != 1 and j != 1 and i != j:
+                raise ValueError(f"Value is not broadcastable with batch_shape+event_shape: {value.shape} vs {whole}.")
+        support = self.support
+        if not constraints.is_dependent(support) and not bool(support.check(value).all()):
+            raise ValueError(
+                f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the support "
+                f"({support!r}) of the distribution {self!r}, but found invalid values:\n{value}"
+            )
+
+    def _checked(self, value: Any, dtype: Any = None) -> Tensor:
+        """The value as a tensor, validated if it is to be."""
+        if self._validate_args:
+            self._validate_sample(value)
+        return functions.as_tensor(value, dtype=dtype)
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Whether distributions made from here on check what they are given, unless they are told."""
+        if value not in (True, False):
+            raise ValueError(f"expected True or False, got {value!r}")
+        Distribution._checks = value
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """The same distribution with its batch broadcast to a larger shape; memory is shared.
+
+        >>> from metagrad.distributions import Normal
+        >>> Normal(0.0, 1.0).expand((2, 3)).sample().shape
+        metagrad.Size([2, 3])
+        """
+        wide, narrow = Size(batch_shape), len(self._batch_shape)
+        made = copy.copy(self)
+        for name, value in self.__dict__.items():
+            if isinstance(value, Tensor) and tuple(value.shape[:narrow]) == tuple(self._batch_shape):
+                made.__dict__[name] = value.expand((*wide, *value.shape[narrow:]))
+            elif isinstance(value, Distribution):
+                made.__dict__[name] = value.expand((*wide, *value.batch_shape[narrow:]))
+        made._batch_shape = wide
+        return made
 
     @property
     def batch_shape(self) -> Size:
@@ -37,6 +112,11 @@ class Distribution:
     def mean(self) -> Tensor:
         """The expected value."""
         raise NotImplementedError(f"{type(self).__name__} has no mean")
+
+    @property
+    def mode(self) -> Tensor:
+        """The likeliest value."""
+        raise NotImplementedError(f"{type(self).__name__} has no mode")
 
     @property
     def variance(self) -> Tensor:
@@ -77,6 +157,10 @@ class Distribution:
         """The expected value of -log_prob."""
         raise NotImplementedError(f"{type(self).__name__} has no entropy")
 
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All possible outcomes, along a new first dimension; for some discrete distributions."""
+        raise NotImplementedError(f"{type(self).__name__} has too many outcomes to list them")
+
     def perplexity(self) -> Tensor:
         """e to the entropy."""
         return self.entropy().exp()
@@ -91,7 +175,11 @@ class Distribution:
             shown.append(f"{name}: {value if value.numel() == 1 else value.size()}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    _shown: tuple[str, ...] = ()
+    _shown: tuple[str, ...] = ()  # the parameters it was made from
+
+
+class ExponentialFamily(Distribution):
+    """Distributions whose density is exp(θ(parameters) · t(x) - A(θ)) h(x); a name that programs ask for."""
 
 
 def parameters(*values: Any) -> tuple[Tensor, ...]:
@@ -100,10 +188,3 @@ def parameters(*values: Any) -> tuple[Tensor, ...]:
     kind = known[0].dtype if known else get_default_dtype()
     tensors = [v if isinstance(v, Tensor) else functions.tensor(v, dtype=kind) for v in values]
     return tuple(functions.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)
-
-
-def positive(kind: type, **values: Any) -> None:
-    """Raise a ValueError unless all values are greater than zero."""
-    for name, value in values.items():
-        if not bool((value > 0).all()):
-            raise ValueError(f"{kind.__name__} expects {name} to be greater than zero everywhere, got {value}")

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from metagrad import functions, linalg
-from metagrad.distributions.combined import Independent, sum_last
-from metagrad.distributions.continuous import Exponential, Laplace, LogNormal, Normal, Uniform
-from metagrad.distributions.discrete import Bernoulli, Categorical, Poisson
+from metagrad.distributions.combined import Independent
+from metagrad.distributions.continuous import Exponential, HalfNormal, Laplace, LogNormal, Normal, Uniform
+from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, Poisson
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.gammas import Beta, Dirichlet, Gamma
 from metagrad.distributions.multivariate import MultivariateNormal
+from metagrad.distributions.onehot import OneHotCategorical
+from metagrad.distributions.transforms import sum_last
 from metagrad.tensor import Tensor
 
 _FORMULAS: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
@@ -42,8 +44,29 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     raise NotImplementedError(f"no formula for KL({type(p).__name__} ‖ {type(q).__name__}): register_kl adds one")
 
 
-@register_kl(Normal, Normal)
 @register_kl(LogNormal, LogNormal)
+@register_kl(HalfNormal, HalfNormal)
+def _of_bases(p: Any, q: Any) -> Tensor:
+    return kl_divergence(p.base_dist, q.base_dist)
+
+
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _one_hot(p: OneHotCategorical, q: OneHotCategorical) -> Tensor:
+    return kl_divergence(p._categorical, q._categorical)
+
+
+@register_kl(Geometric, Geometric)
+def _geometric(p: Geometric, q: Geometric) -> Tensor:
+    return -p.entropy() - functions.log1p(-q.probs) / p.probs - q.logits
+
+
+@register_kl(Binomial, Binomial)
+def _binomial(p: Binomial, q: Binomial) -> Tensor:
+    gain = p.total_count * (p.probs * (p.logits - q.logits) + functions.log1p(-p.probs) - functions.log1p(-q.probs))
+    return gain.masked_fill(p.total_count > q.total_count, math.inf)
+
+
+@register_kl(Normal, Normal)
 def _normal(p: Normal, q: Normal) -> Tensor:
     ratio = (p.scale / q.scale) ** 2
     return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - ratio.log())

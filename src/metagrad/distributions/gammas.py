@@ -1,4 +1,12 @@
-"""Distributions made of gamma variables. They are drawn by NumPy, so samples have no gradient with respect to the shape."""
+"""Distributions made of gamma variables.
+
+They are drawn by NumPy. The gradient of a gamma variable x with respect to its shape a is the implicit one: x moves so that
+the probability P(a, x) of a smaller outcome stays the same, dx/da = -(∂P/∂a) / p(x). With the series
+
+    P(a, x) = p(x) Σₙ rₙ,   r₀ = x / a,   rₙ₊₁ = rₙ x / (a + n + 1),
+
+this is -Σₙ rₙ (log x - ψ(a + n + 1)). Source: Figurnov, Mohamed and Mnih 2018, arXiv:1805.08498.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +16,63 @@ from typing import Any
 import numpy as np
 
 from metagrad import functions
-from metagrad.distributions.distribution import Distribution, parameters, positive
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable
+from metagrad.distributions import constraints
+from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.random import numpy_generator
 from metagrad.tensor import Tensor
 
 
+class StandardGamma(Function):
+    """x from the gamma distribution of shape a and rate 1, at least the least positive number, for its logarithm's sake."""
+
+    def forward(self, a: Array) -> Array:
+        drawn = numpy_generator().standard_gamma(a)
+        x = np.maximum(drawn, np.finfo(a.dtype).tiny).astype(a.dtype)
+        self.save(a, x)
+        return x
+
+    def backward(self, grad: Any) -> Any:
+        if isinstance(grad, Variable):
+            raise RuntimeError("the gradient of a gamma sample cannot be differentiated again")
+        a, x = self.saved
+        return grad * gamma_slope(a, x)
+
+
+def gamma_slope(a: Array, x: Array) -> Array:
+    """dx/da of gamma variables, by the series above; float64 inside."""
+    a64, x64 = a.astype(np.float64), x.astype(np.float64)
+    ratio = x64 / a64
+    gap = np.log(x64) - functions.digamma(functions.as_tensor(a64 + 1)).numpy()
+    total, n = np.zeros_like(x64), 1
+    while ratio.size:
+        term = ratio * gap
+        total -= term
+        if (np.abs(term) <= 1e-12 * np.abs(total)).all() and (x64 <= a64 + n).all():
+            break
+        gap -= 1 / (a64 + n)
+        ratio *= x64 / (a64 + n)
+        n += 1
+    return total.astype(a.dtype)
+
+
 def standard_gamma(concentration: Tensor, shape: Any) -> Tensor:
-    """Gamma variables of rate 1, at least the least positive number, so that their logarithm is finite."""
-    drawn = numpy_generator().standard_gamma(concentration.detach().cpu().numpy(), tuple(shape))
-    kind = concentration.array.dtype
-    return functions.tensor(np.maximum(drawn, np.finfo(kind).tiny).astype(kind), device=concentration.device)
+    """Gamma variables of rate 1, with gradients for their shape parameter."""
+    return StandardGamma.apply(concentration.expand(shape))
 
 
-class Gamma(Distribution):
+class Gamma(ExponentialFamily):
     """log p(x) = a log b + (a - 1) log x - b x - log Γ(a), a the concentration, b the rate."""
 
+    has_rsample = True
+    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    support = constraints.nonnegative
     _shown: tuple[str, ...] = ("concentration", "rate")
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = parameters(concentration, rate)
         super().__init__(self.concentration.shape, (), validate_args)
-        if self._validate_args:
-            positive(type(self), concentration=self.concentration, rate=self.rate)
 
     @property
     def mean(self) -> Tensor:
@@ -43,11 +86,11 @@ class Gamma(Distribution):
     def variance(self) -> Tensor:
         return self.concentration / self.rate**2
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        return standard_gamma(self.concentration, self._extended(sample_shape)) / self.rate.detach()
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return standard_gamma(self.concentration, self._extended(sample_shape)) / self.rate
 
     def log_prob(self, value: Any) -> Tensor:
-        value = functions.as_tensor(value, dtype=self.rate.dtype)
+        value = self._checked(value, self.rate.dtype)
         a, b = self.concentration, self.rate
         return functions.xlogy(a, b) + functions.xlogy(a - 1, value) - b * value - functions.lgamma(a)
 
@@ -55,10 +98,14 @@ class Gamma(Distribution):
         a = self.concentration
         return a - self.rate.log() + functions.lgamma(a) + (1 - a) * functions.digamma(a)
 
+    def cdf(self, value: Any) -> Tensor:
+        return functions.igamma(self.concentration, self.rate * self._checked(value))
+
 
 class Chi2(Gamma):
     """The sum of the squares of ``df`` standard normal variables."""
 
+    arg_constraints = {"df": constraints.positive}
     _shown: tuple[str, ...] = ("df",)
 
     def __init__(self, df: Any, validate_args: bool | None = None) -> None:
@@ -70,18 +117,19 @@ class Chi2(Gamma):
         return self.concentration * 2
 
 
-class Dirichlet(Distribution):
+class Dirichlet(ExponentialFamily):
     """log p(x) = Σ (aᵢ - 1) log xᵢ + log Γ(Σ aᵢ) - Σ log Γ(aᵢ), for x that sum to one."""
 
+    has_rsample = True
+    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
+    support = constraints.simplex
     _shown: tuple[str, ...] = ("concentration",)
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.dim() < 1:
-            raise ValueError("Dirichlet expects a concentration of one dimension at least, got a single number")
+            raise ValueError("`concentration` parameter must be at least one-dimensional.")
         self.concentration = concentration
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args)
-        if self._validate_args:
-            positive(type(self), concentration=concentration)
 
     @property
     def mean(self) -> Tensor:
@@ -92,12 +140,20 @@ class Dirichlet(Distribution):
         total = self.concentration.sum(-1, keepdim=True)
         return self.concentration * (total - self.concentration) / (total**2 * (total + 1))
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    @property
+    def mode(self) -> Tensor:
+        less = (self.concentration - 1).clamp(min=0)
+        total = less.sum(-1, keepdim=True)
+        mode = less / total.masked_fill(total == 0, 1)
+        corner = functions.one_hot(less.argmax(-1), self.concentration.shape[-1]).to(mode.dtype)
+        return functions.where((self.concentration < 1).all(-1, keepdim=True), corner, mode)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         drawn = standard_gamma(self.concentration, self._extended(sample_shape))
         return drawn / drawn.sum(-1, keepdim=True)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        a = self.concentration
+        a, value = self.concentration, self._checked(value)
         return functions.xlogy(a - 1, value).sum(-1) + functions.lgamma(a.sum(-1)) - functions.lgamma(a).sum(-1)
 
     def entropy(self) -> Tensor:
@@ -108,15 +164,18 @@ class Dirichlet(Distribution):
         )  # fmt: skip
 
 
-class Beta(Distribution):
+class Beta(ExponentialFamily):
     """log p(x) = (a - 1) log x + (b - 1) log (1 - x) + log Γ(a + b) - log Γ(a) - log Γ(b)."""
 
+    has_rsample = True
+    arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
+    support = constraints.unit_interval
     _shown: tuple[str, ...] = ("concentration1", "concentration0")
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         both = parameters(concentration1, concentration0)
+        self._dirichlet = Dirichlet(functions.stack(both, -1), False)
         super().__init__(both[0].shape, (), validate_args)
-        self._dirichlet = Dirichlet(functions.stack(both, -1), validate_args)
 
     @property
     def concentration1(self) -> Tensor:
@@ -137,11 +196,15 @@ class Beta(Distribution):
         total = self.concentration1 + self.concentration0
         return self.concentration1 * self.concentration0 / (total**2 * (total + 1))
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
-        return self._dirichlet.sample(sample_shape)[..., 0]
+    @property
+    def mode(self) -> Tensor:
+        return self._dirichlet.mode[..., 0]
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self._dirichlet.rsample(sample_shape)[..., 0]
 
     def log_prob(self, value: Any) -> Tensor:
-        value = functions.as_tensor(value, dtype=self._dirichlet.concentration.dtype)
+        value = self._checked(value, self._dirichlet.concentration.dtype)
         return self._dirichlet.log_prob(functions.stack([value, 1 - value], -1))
 
     def entropy(self) -> Tensor:
@@ -151,13 +214,14 @@ class Beta(Distribution):
 class StudentT(Distribution):
     """log p(x) = -½ (n + 1) log(1 + z²/n) - log scale - ½ log nπ - log Γ(n/2) + log Γ((n+1)/2), z = (x - loc) / scale."""
 
+    has_rsample = True
+    arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
     _shown: tuple[str, ...] = ("df", "loc", "scale")
 
     def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None) -> None:
         self.df, self.loc, self.scale = parameters(df, loc, scale)
         super().__init__(self.df.shape, (), validate_args)
-        if self._validate_args:
-            positive(type(self), df=self.df, scale=self.scale)
 
     @property
     def mean(self) -> Tensor:
@@ -169,14 +233,23 @@ class StudentT(Distribution):
         finite = self.scale**2 * n / (n - 2)
         return finite.masked_fill(n <= 2, math.inf).masked_fill(n <= 1, math.nan)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended(sample_shape)
         chi2 = 2 * standard_gamma(self.df / 2, shape)
         normal = functions.randn(shape, dtype=self.df.dtype)
-        return (self.loc + self.scale * normal * functions.rsqrt(chi2 / self.df)).detach()
+        return self.loc + self.scale * normal * functions.rsqrt(chi2 / self.df)
+
+    def entropy(self) -> Tensor:
+        n, lgamma, digamma = self.df, functions.lgamma, functions.digamma
+        log_beta = lgamma(0.5 * n) + math.lgamma(0.5) - lgamma(0.5 * (n + 1))
+        return self.scale.log() + 0.5 * (n + 1) * (digamma(0.5 * (n + 1)) - digamma(0.5 * n)) + 0.5 * n.log() + log_beta
 
     def log_prob(self, value: Any) -> Tensor:
-        n, z = self.df, (value - self.loc) / self.scale
+        n, z = self.df, (self._checked(value) - self.loc) / self.scale
         norm = (
             self.scale.log()
             + 0.5 * n.log()
@@ -185,3 +258,79 @@ class StudentT(Distribution):
             - functions.lgamma((n + 1) / 2)
         )
         return -0.5 * (n + 1) * functions.log1p(z**2 / n) - norm
+
+
+class FisherSnedecor(Distribution):
+    """The ratio of two gamma variables of mean 1: (χ²(df1) / df1) / (χ²(df2) / df2)."""
+
+    has_rsample = True
+    arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
+    support = constraints.positive
+    _shown: tuple[str, ...] = ("df1", "df2")
+
+    def __init__(self, df1: Any, df2: Any, validate_args: bool | None = None) -> None:
+        self.df1, self.df2 = parameters(df1, df2)
+        super().__init__(self.df1.shape, (), validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.df2 / (self.df2 - 2)).masked_fill(self.df2 <= 2, math.nan)
+
+    @property
+    def mode(self) -> Tensor:
+        mode = (self.df1 - 2) / self.df1 * self.df2 / (self.df2 + 2)
+        return mode.masked_fill(self.df1 <= 2, math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        m, n = self.df1, self.df2
+        spread = 2 * n**2 * (m + n - 2) / (m * (n - 2) ** 2 * (n - 4))
+        return spread.masked_fill(n <= 4, math.nan)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        shape = self._extended(sample_shape)
+        above = 2 * standard_gamma(self.df1 / 2, shape) / self.df1
+        return above / (2 * standard_gamma(self.df2 / 2, shape) / self.df2)
+
+    def log_prob(self, value: Any) -> Tensor:
+        value, a, b, lgamma = self._checked(value), self.df1 / 2, self.df2 / 2, functions.lgamma
+        ratio = self.df1 / self.df2
+        shape = lgamma(a + b) - lgamma(a) - lgamma(b)
+        return shape + a * ratio.log() + (a - 1) * value.log() - (a + b) * functions.log1p(ratio * value)
+
+
+class InverseGamma(Distribution):
+    """One over a gamma variable: log p(x) = a log b - (a + 1) log x - b / x - log Γ(a)."""
+
+    has_rsample = True
+    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    support = constraints.positive
+    _shown: tuple[str, ...] = ("concentration", "rate")
+
+    def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
+        self.concentration, self.rate = parameters(concentration, rate)
+        super().__init__(self.concentration.shape, (), validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.rate / (self.concentration - 1)).masked_fill(self.concentration <= 1, math.inf)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.rate / (self.concentration + 1)
+
+    @property
+    def variance(self) -> Tensor:
+        a = self.concentration
+        return (self.rate**2 / ((a - 1) ** 2 * (a - 2))).masked_fill(a <= 2, math.inf)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self.rate / standard_gamma(self.concentration, self._extended(sample_shape))
+
+    def log_prob(self, value: Any) -> Tensor:
+        a, b, value = self.concentration, self.rate, self._checked(value)
+        return functions.xlogy(a, b) - (a + 1) * value.log() - b / value - functions.lgamma(a)
+
+    def entropy(self) -> Tensor:
+        a = self.concentration
+        return a + self.rate.log() + functions.lgamma(a) - (1 + a) * functions.digamma(a)

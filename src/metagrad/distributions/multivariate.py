@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from metagrad import functions, linalg
+from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
 from metagrad.tensor import Tensor
 
@@ -17,6 +18,13 @@ class MultivariateNormal(Distribution):
     """
 
     has_rsample = True
+    arg_constraints = {
+        "loc": constraints.real_vector,
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+    support = constraints.real_vector
     _shown: tuple[str, ...] = ("loc", "scale_tril")
 
     def __init__(
@@ -29,9 +37,16 @@ class MultivariateNormal(Distribution):
     ) -> None:
         given = [m for m in (covariance_matrix, precision_matrix, scale_tril) if m is not None]
         if len(given) != 1:
-            raise ValueError("give exactly one of covariance_matrix, precision_matrix and scale_tril")
+            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
         if loc.dim() < 1 or given[0].dim() < 2:
             raise ValueError("loc must be a vector and the matrix must have two dimensions, with batches before them")
+        if validate_args is not False and scale_tril is None:
+            name = "covariance_matrix" if covariance_matrix is not None else "precision_matrix"
+            if not bool(constraints.positive_definite.check(given[0]).all()):
+                raise ValueError(
+                    f"Expected parameter {name} (Tensor of shape {tuple(given[0].shape)}) of distribution MultivariateNormal "
+                    f"to satisfy the constraint PositiveDefinite(), but found invalid values:\n{given[0]}"
+                )
         if scale_tril is not None:
             lower = scale_tril
         elif covariance_matrix is not None:
@@ -70,8 +85,87 @@ class MultivariateNormal(Distribution):
         return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        value = self._checked(value)
         z = linalg.solve_triangular(self.scale_tril, (value - self.loc).unsqueeze(-1), upper=False).squeeze(-1)
         return -0.5 * (self.event_shape[0] * math.log(2 * math.pi) + (z**2).sum(-1)) - self._half_log_det()
 
     def entropy(self) -> Tensor:
         return 0.5 * self.event_shape[0] * (1 + math.log(2 * math.pi)) + self._half_log_det()
+
+
+class LowRankMultivariateNormal(Distribution):
+    """A normal vector of covariance W Wᵀ + diag(d): W, (n, r), with few columns, so that only r x r matrices are solved.
+
+    Source: the Woodbury identity and the matrix determinant lemma.
+    """
+
+    has_rsample = True
+    arg_constraints = {
+        "loc": constraints.real_vector,
+        "cov_factor": constraints.independent(constraints.real, 2),
+        "cov_diag": constraints.independent(constraints.positive, 1),
+    }
+    support = constraints.real_vector
+    _shown: tuple[str, ...] = ("loc", "cov_factor", "cov_diag")
+
+    def __init__(self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None) -> None:
+        if loc.dim() < 1 or cov_factor.dim() < 2 or cov_diag.dim() < 1:
+            raise ValueError("loc and cov_diag must be vectors and cov_factor a matrix, with batches before them")
+        n = loc.shape[-1]
+        if cov_factor.shape[-2] != n or cov_diag.shape[-1] != n:
+            raise ValueError(
+                f"cov_factor must have {n} rows and cov_diag {n} elements, got {cov_factor.shape}, {cov_diag.shape}"
+            )
+        batch = functions.broadcast_shapes(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])
+        self.loc, self.cov_diag = loc.expand((*batch, n)), cov_diag.expand((*batch, n))
+        self.cov_factor = cov_factor.expand((*batch, *cov_factor.shape[-2:]))
+        super().__init__(batch, (n,), validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    mode = mean
+
+    @property
+    def variance(self) -> Tensor:
+        return (self.cov_factor**2).sum(-1) + self.cov_diag
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """W Wᵀ + diag(d)."""
+        return self.cov_factor @ self.cov_factor.mT + self.cov_diag.diag_embed()
+
+    @property
+    def scale_tril(self) -> Tensor:
+        """The covariance's Cholesky factor."""
+        return linalg.cholesky(self.covariance_matrix)
+
+    @property
+    def precision_matrix(self) -> Tensor:
+        """The covariance's inverse."""
+        return linalg.inv(self.covariance_matrix)
+
+    def _capacitance(self) -> tuple[Tensor, Tensor]:
+        """Wᵀ diag(1/d), (r, n), and the Cholesky factor of 1 + Wᵀ diag(1/d) W, (r, r)."""
+        scaled = self.cov_factor.mT / self.cov_diag.unsqueeze(-2)
+        one = functions.eye(scaled.shape[-2], dtype=scaled.dtype, device=scaled.device)
+        return scaled, linalg.cholesky(one + scaled @ self.cov_factor)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        shape, kind = self._extended(sample_shape), self.loc.dtype
+        few = functions.randn((*shape[:-1], self.cov_factor.shape[-1]), dtype=kind)
+        own = functions.randn(shape, dtype=kind)
+        return self.loc + (self.cov_factor @ few.unsqueeze(-1)).squeeze(-1) + self.cov_diag.sqrt() * own
+
+    def _half_log_det(self, lower: Tensor) -> Tensor:
+        return lower.diagonal(dim1=-2, dim2=-1).log().sum(-1) + 0.5 * self.cov_diag.log().sum(-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        apart, (scaled, lower) = self._checked(value) - self.loc, self._capacitance()
+        within = linalg.solve_triangular(lower, scaled @ apart.unsqueeze(-1), upper=False).squeeze(-1)
+        square = (apart**2 / self.cov_diag).sum(-1) - (within**2).sum(-1)
+        return -0.5 * (self.event_shape[0] * math.log(2 * math.pi) + square) - self._half_log_det(lower)
+
+    def entropy(self) -> Tensor:
+        return 0.5 * self.event_shape[0] * (1 + math.log(2 * math.pi)) + self._half_log_det(self._capacitance()[1])

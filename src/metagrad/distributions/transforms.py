@@ -1,121 +1,297 @@
-"""Invertible maps with the logarithm of their derivative's absolute value."""
+"""Invertible maps with the logarithm of their derivative's absolute value: what they have in common, and maps made of maps.
+
+A map of one's own is a subclass with ``domain``, ``codomain``, ``_call``, ``_inverse`` and ``log_abs_det_jacobian``. The maps
+of numbers are in ``scalarmaps.py``, those of vectors and matrices in ``vectormaps.py``; all can be had from here.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from metagrad import functions
-from metagrad.dtypes import finfo
-from metagrad.nn.functional.activation import softplus
-from metagrad.tensor import Tensor
+from metagrad.distributions import constraints
+from metagrad.distributions.constraints import Constraint
+from metagrad.tensor import Size, Tensor
+
+__all__ = ["ComposeTransform", "IndependentTransform", "ReshapeTransform", "Transform", "identity_transform"]
+
+
+def sum_last(x: Tensor, count: int) -> Tensor:
+    """The sum over the last ``count`` dimensions."""
+    return x.sum(tuple(range(-count, 0))) if count else x
 
 
 class Transform:
-    """y = f(x): called, it maps x to y; ``inv`` maps back."""
+    """y = f(x): called, it maps x to y; ``inv`` is the map back.
 
-    event_dim = 0
+    ``sign`` is 1 where f rises and -1 where it falls. With ``cache_size=1`` the last pair (x, y) is remembered, so that
+    going back gives the very x, without a loss of digits.
 
-    def __call__(self, x: Tensor) -> Tensor:
+    >>> import metagrad
+    >>> from metagrad.distributions import AffineTransform
+    >>> double = AffineTransform(0.0, 2.0)
+    >>> double(metagrad.tensor(3.0)), double.inv(metagrad.tensor(6.0))
+    (tensor(6.), tensor(3.))
+    """
+
+    domain: Constraint = constraints.real
+    codomain: Constraint = constraints.real
+    bijective = False
+
+    def __init__(self, cache_size: int = 0) -> None:
+        if cache_size not in (0, 1):
+            raise ValueError(f"cache_size must be 0 or 1, got {cache_size}")
+        self._cache_size, self._last = cache_size, (None, None)
+
+    @property
+    def sign(self) -> Any:
+        """Whether the map rises (1) or falls (-1)."""
+        raise NotImplementedError(f"{type(self).__name__} neither rises nor falls everywhere")
+
+    @property
+    def event_dim(self) -> int:
+        """How many dimensions one value has."""
+        return self.domain.event_dim
+
+    def _call(self, x: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward map")
 
-    def inv(self, y: Tensor) -> Tensor:
-        """x, from y."""
+    def _inverse(self, y: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no inverse")
+
+    def __call__(self, x: Any) -> Any:
+        if not getattr(self, "_cache_size", 0):
+            return self._call(x)
+        if x is not self._last[0]:
+            self._last = x, self._call(x)
+        return self._last[1]
+
+    def _back(self, y: Any) -> Any:
+        if not getattr(self, "_cache_size", 0):
+            return self._inverse(y)
+        if y is not self._last[1]:
+            self._last = self._inverse(y), y
+        return self._last[0]
+
+    @property
+    def inv(self) -> Transform:
+        """The map from y to x."""
+        return _Inverse(self)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """log |dy/dx|."""
         raise NotImplementedError(f"{type(self).__name__} has no log_abs_det_jacobian")
 
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        """The same map, with or without a memory."""
+        import copy
+
+        made = copy.copy(self)
+        made._cache_size, made._last = cache_size, (None, None)
+        return made
+
+    def forward_shape(self, shape: Any) -> Any:
+        """The shape of y for an x of this shape."""
+        return shape
+
+    def inverse_shape(self, shape: Any) -> Any:
+        """The shape of x for a y of this shape."""
+        return shape
+
+    def _settings(self) -> dict[str, Any]:
+        """What one map of this class has and another may not."""
+        return {k: v for k, v in vars(self).items() if k not in ("_cache_size", "_last")}
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or type(self) is type(other) and not self._settings()
+
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-class AffineTransform(Transform):
-    """y = loc + scale · x."""
+class _Inverse(Transform):
+    """A map the other way round."""
 
-    def __init__(self, loc: Any, scale: Any, event_dim: int = 0) -> None:
-        self.loc, self.scale, self.event_dim = loc, scale, event_dim
+    def __init__(self, transform: Transform) -> None:
+        super().__init__()
+        self._inv = transform
+        self.domain, self.codomain, self.bijective = transform.codomain, transform.domain, transform.bijective
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.loc + self.scale * x
+    @property
+    def sign(self) -> Any:
+        return self._inv.sign
 
-    def inv(self, y: Tensor) -> Tensor:
-        return (y - self.loc) / self.scale
+    @property
+    def inv(self) -> Transform:
+        return self._inv
 
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        size = functions.as_tensor(self.scale, dtype=x.dtype).abs().log().expand(x.shape)
-        return size.flatten(-self.event_dim).sum(-1) if self.event_dim else size
+    def __call__(self, y: Any) -> Any:
+        return self._inv._back(y)
 
-
-class ExpTransform(Transform):
-    """y = eˣ."""
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return x.exp()
-
-    def inv(self, y: Tensor) -> Tensor:
-        return y.log()
+    def _back(self, y: Any) -> Any:
+        return self._inv(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return x
+        return -self._inv.log_abs_det_jacobian(y, x)
 
+    def forward_shape(self, shape: Any) -> Any:
+        return self._inv.inverse_shape(shape)
 
-class SigmoidTransform(Transform):
-    """y = σ(x)."""
+    def inverse_shape(self, shape: Any) -> Any:
+        return self._inv.forward_shape(shape)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return x.sigmoid()
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Inverse) and self._inv == other._inv
 
-    def inv(self, y: Tensor) -> Tensor:
-        eps = finfo(y.dtype).eps
-        y = y.clamp(finfo(y.dtype).tiny, 1 - eps)
-        return y.log() - (-y).log1p()
+    __hash__ = object.__hash__
 
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return -softplus(-x) - softplus(x)
-
-
-class TanhTransform(Transform):
-    """y = tanh x."""
-
-    def __init__(self, cache_size: int = 0) -> None:
-        self.cache_size = cache_size
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return x.tanh()
-
-    def inv(self, y: Tensor) -> Tensor:
-        return y.atanh()
-
-    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return 2 * (math.log(2) - x - softplus(-2 * x))
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._inv!r})"
 
 
 class ComposeTransform(Transform):
     """One map after the other."""
 
-    def __init__(self, parts: Sequence[Transform]) -> None:
-        self.parts = list(parts)
-        self.event_dim = max((p.event_dim for p in self.parts), default=0)
+    def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.parts = [part.with_cache(cache_size) if cache_size else part for part in parts]
+        self.bijective = all(part.bijective for part in self.parts)
+        if not self.parts:
+            return
+        into, out = self.parts[0].domain, self.parts[-1].codomain
+        needs, gives = self.parts[-1].codomain.event_dim, self.parts[0].domain.event_dim
+        for part in reversed(self.parts):
+            needs = max(needs + part.domain.event_dim - part.codomain.event_dim, part.domain.event_dim)
+        for part in self.parts:
+            gives = max(gives + part.codomain.event_dim - part.domain.event_dim, part.codomain.event_dim)
+        self.domain = into if needs == into.event_dim else constraints.independent(into, needs - into.event_dim)
+        self.codomain = out if gives == out.event_dim else constraints.independent(out, gives - out.event_dim)
 
-    def __call__(self, x: Tensor) -> Tensor:
+    @property
+    def sign(self) -> Any:
+        product: Any = 1
+        for part in self.parts:
+            product = product * part.sign
+        return product
+
+    def _call(self, x: Any) -> Any:
         for part in self.parts:
             x = part(x)
         return x
 
-    def inv(self, y: Tensor) -> Tensor:
+    def _inverse(self, y: Any) -> Any:
         for part in reversed(self.parts):
             y = part.inv(y)
         return y
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        total: Any = functions.zeros(())
+        if not self.parts:
+            return functions.zeros_like(x)
+        total: Any = 0.0
+        events = self.domain.event_dim
         for part in self.parts:
             y = part(x)
-            local = part.log_abs_det_jacobian(x, y)
-            extra = self.event_dim - part.event_dim
-            total = total + (local.flatten(-extra).sum(-1) if extra else local)
+            total = total + sum_last(part.log_abs_det_jacobian(x, y), events - part.domain.event_dim)
+            events += part.codomain.event_dim - part.domain.event_dim
             x = y
         return total
+
+    def forward_shape(self, shape: Any) -> Any:
+        for part in self.parts:
+            shape = part.forward_shape(shape)
+        return shape
+
+    def inverse_shape(self, shape: Any) -> Any:
+        for part in reversed(self.parts):
+            shape = part.inverse_shape(shape)
+        return shape
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ComposeTransform) and self.parts == other.parts
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return "ComposeTransform(\n    " + ",\n    ".join(repr(part) for part in self.parts) + "\n)"
+
+
+identity_transform = ComposeTransform([])
+
+
+class IndependentTransform(Transform):
+    """A map whose last dimensions are taken together: their logarithms are added."""
+
+    def __init__(self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.base_transform, self.reinterpreted_batch_ndims = base_transform, reinterpreted_batch_ndims
+        self.bijective = base_transform.bijective
+        self.domain = constraints.independent(base_transform.domain, reinterpreted_batch_ndims)
+        self.codomain = constraints.independent(base_transform.codomain, reinterpreted_batch_ndims)
+
+    @property
+    def sign(self) -> Any:
+        return self.base_transform.sign
+
+    def _call(self, x: Any) -> Any:
+        return self.base_transform(x)
+
+    def _inverse(self, y: Any) -> Any:
+        return self.base_transform.inv(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return sum_last(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
+
+    def forward_shape(self, shape: Any) -> Any:
+        return self.base_transform.forward_shape(shape)
+
+    def inverse_shape(self, shape: Any) -> Any:
+        return self.base_transform.inverse_shape(shape)
+
+
+class ReshapeTransform(Transform):
+    """The last dimensions in another shape."""
+
+    bijective = True
+
+    def __init__(self, in_shape: Any, out_shape: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
+        if self.in_shape.numel() != self.out_shape.numel():
+            raise ValueError(f"in_shape and out_shape differ in size: {self.in_shape} and {self.out_shape}")
+        self.domain = constraints.independent(constraints.real, len(self.in_shape))
+        self.codomain = constraints.independent(constraints.real, len(self.out_shape))
+
+    def _call(self, x: Any) -> Any:
+        return x.reshape(self.forward_shape(x.shape))
+
+    def _inverse(self, y: Any) -> Any:
+        return y.reshape(self.inverse_shape(y.shape))
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return x.new_zeros(x.shape[: x.dim() - len(self.in_shape)])
+
+    def forward_shape(self, shape: Any) -> Any:
+        return _swapped(shape, self.in_shape, self.out_shape)
+
+    def inverse_shape(self, shape: Any) -> Any:
+        return _swapped(shape, self.out_shape, self.in_shape)
+
+
+def _swapped(shape: Any, last: Any, other: Any) -> Any:
+    cut = len(shape) - len(last)
+    if cut < 0 or tuple(shape[cut:]) != tuple(last):
+        raise ValueError(f"expected a shape that ends with {tuple(last)}, got {tuple(shape)}")
+    return Size((*shape[:cut], *other))
+
+
+def __getattr__(name: str) -> Any:
+    if name.endswith("Transform"):  # the maps themselves, which are built on these
+        from metagrad.distributions import scalarmaps, vectormaps
+
+        for module in (scalarmaps, vectormaps):
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,151 @@
+"""Distributions on the circle and between 0 and 1: VonMises, ContinuousBernoulli."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from metagrad import functions
+from metagrad.autograd.mode import no_grad
+from metagrad.distributions import constraints
+from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.dtypes import finfo
+from metagrad.nn.functional.activation import softplus
+from metagrad.random import numpy_generator
+from metagrad.special import i0e, i1e
+from metagrad.tensor import Tensor
+
+
+class VonMises(Distribution):
+    """An angle around ``loc``: p(x) = exp(concentration · cos(x - loc)) / (2π I₀(concentration)), -π <= x < π.
+
+    Samples: the rejection method of Best and Fisher 1979.
+    """
+
+    arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
+    support = constraints.real
+    _shown = ("loc", "concentration")
+
+    def __init__(self, loc: Any, concentration: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.concentration = parameters(loc, concentration)
+        super().__init__(self.loc.shape, (), validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    mode = mean
+
+    @property
+    def variance(self) -> Tensor:
+        """The circular variance, 1 - I₁ / I₀."""
+        return 1 - i1e(self.concentration) / i0e(self.concentration)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        with no_grad():
+            shape = self._extended(sample_shape)
+            loc, spread = (p.detach().expand(shape).double().cpu().numpy() for p in (self.loc, self.concentration))
+            angles = numpy_generator().vonmises(loc, np.maximum(spread, 1e-9))
+            drawn = (angles + math.pi) % (2 * math.pi) - math.pi
+            return functions.as_tensor(np.asarray(drawn), dtype=self.loc.dtype, device=self.loc.device)
+
+    def log_prob(self, value: Any) -> Tensor:
+        k = self.concentration
+        return k * (functions.cos(self._checked(value) - self.loc) - 1) - math.log(2 * math.pi) - i0e(k).log()
+
+
+class ContinuousBernoulli(ExponentialFamily):
+    """p(x) ∝ probsˣ (1 - probs)^(1 - x) for x between 0 and 1. Source: Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845.
+
+    Near probs = ½, within ``lims``, the normalizing constant is taken from its Taylor series.
+    """
+
+    has_rsample = True
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.unit_interval
+
+    def __init__(
+        self, probs: Any = None, logits: Any = None, lims: tuple[float, float] = (0.499, 0.501),
+        validate_args: bool | None = None,
+    ) -> None:  # fmt: skip
+        from metagrad.distributions.discrete import one_of
+
+        given = one_of(probs, logits)
+        self._from_probs, self._lims = logits is None, lims
+        if self._from_probs:
+            eps = finfo(given.dtype).eps
+            if validate_args is not False and not bool(constraints.unit_interval.check(given).all()):
+                raise ValueError("The parameter probs has invalid values")
+            given = given.clamp(eps, 1 - eps)
+        self._param = given
+        super().__init__(given.shape, (), validate_args)
+
+    @property
+    def _shown(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("probs" if self._from_probs else "logits",)
+
+    @property
+    def probs(self) -> Tensor:
+        """The parameter, between 0 and 1; not a probability of anything."""
+        eps = finfo(self._param.dtype).eps
+        return self._param if self._from_probs else self._param.sigmoid().clamp(eps, 1 - eps)
+
+    @property
+    def logits(self) -> Tensor:
+        """log probs / (1 - probs)."""
+        return self._param.log() - (-self._param).log1p() if self._from_probs else self._param
+
+    def _middle(self) -> tuple[Tensor, Tensor]:
+        """Where probs is near ½, and probs with a harmless value there."""
+        p = self.probs
+        near = (p > self._lims[0]) & (p <= self._lims[1])
+        return near, p.masked_fill(near, self._lims[0])
+
+    def _log_constant(self) -> Tensor:
+        near, p = self._middle()
+        below = functions.where(p <= 0.5, p, functions.zeros_like(p))
+        above = functions.where(p >= 0.5, p, functions.ones_like(p))
+        exact = (functions.log1p(-p) - p.log()).abs().log() - functions.where(
+            p <= 0.5, functions.log1p(-2 * below), functions.log(2 * above - 1)
+        )
+        x = self.probs - 0.5
+        return functions.where(near, math.log(2) + (4 / 3 + 104 / 45 * x**2) * x**2, exact)
+
+    @property
+    def mean(self) -> Tensor:
+        near, p = self._middle()
+        x = self.probs - 0.5
+        return functions.where(
+            near, 0.5 + (1 / 3 + 16 / 45 * x**2) * x, p / (2 * p - 1) + 1 / (functions.log1p(-p) - p.log())
+        )
+
+    @property
+    def variance(self) -> Tensor:
+        near, p = self._middle()
+        x = (self.probs - 0.5) ** 2
+        exact = p * (p - 1) / (1 - 2 * p) ** 2 + 1 / (functions.log1p(-p) - p.log()) ** 2
+        return functions.where(near, 1 / 12 - (1 / 15 - 128 / 945 * x) * x, exact)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self.icdf(functions.rand(self._extended(sample_shape), dtype=self._param.dtype))
+
+    def log_prob(self, value: Any) -> Tensor:
+        value = self._checked(value, self._param.dtype)
+        return value * self.logits - softplus(self.logits) + self._log_constant()
+
+    def cdf(self, value: Any) -> Tensor:
+        near, p = self._middle()
+        value = self._checked(value)
+        exact = (p**value * (1 - p) ** (1 - value) + p - 1) / (2 * p - 1)
+        return functions.where(near, value, exact).clamp(0.0, 1.0)
+
+    def icdf(self, value: Any) -> Tensor:
+        near, p = self._middle()
+        exact = (functions.log1p(-p + value * (2 * p - 1)) - functions.log1p(-p)) / (p.log() - functions.log1p(-p))
+        return functions.where(near, value, exact)
+
+    def entropy(self) -> Tensor:
+        log_odds, log_rest = self.logits, functions.log1p(-self.probs)
+        return self.mean * -log_odds - log_rest - self._log_constant()

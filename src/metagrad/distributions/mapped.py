@@ -1,0 +1,137 @@
+"""Distributions made from simpler ones by a map: Weibull, Pareto, Kumaraswamy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from metagrad import functions
+from metagrad.distributions import constraints
+from metagrad.distributions.combined import TransformedDistribution
+from metagrad.distributions.continuous import Exponential, Uniform
+from metagrad.distributions.distribution import parameters
+from metagrad.distributions.scalarmaps import AffineTransform, ExpTransform, PowerTransform
+from metagrad.dtypes import finfo
+from metagrad.tensor import Tensor
+
+_EULER = 0.5772156649015329
+
+
+class Weibull(TransformedDistribution):
+    """scale · e^(1 / concentration), e exponential:   P(x) = 1 - exp(-(x / scale)^concentration)."""
+
+    arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
+    support = constraints.positive
+    _shown = ("scale", "concentration")
+
+    def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
+        self.scale, self.concentration = parameters(scale, concentration)
+        base = Exponential(functions.ones_like(self.scale), validate_args=False)
+        maps = [PowerTransform(self.concentration.reciprocal()), AffineTransform(0.0, self.scale)]
+        super().__init__(base, maps, validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Weibull:
+        return Weibull(self.scale.expand(batch_shape), self.concentration.expand(batch_shape), self._validate_args)
+
+    def _moment(self, k: int) -> Tensor:
+        return functions.lgamma(1 + k / self.concentration).exp()
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale * self._moment(1)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.scale * ((self.concentration - 1) / self.concentration) ** self.concentration.reciprocal()
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale**2 * (self._moment(2) - self._moment(1) ** 2)
+
+    def entropy(self) -> Tensor:
+        a = self.concentration
+        return _EULER * (1 - a.reciprocal()) + functions.log(self.scale / a) + 1
+
+
+class Pareto(TransformedDistribution):
+    """scale · e^(an exponential variable of rate alpha):   p(x) = alpha scale^alpha / x^(alpha + 1), x >= scale."""
+
+    arg_constraints = {"scale": constraints.positive, "alpha": constraints.positive}
+    _shown = ("scale", "alpha")
+
+    def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
+        self.scale, self.alpha = parameters(scale, alpha)
+        maps = [ExpTransform(), AffineTransform(0.0, self.scale)]
+        super().__init__(Exponential(self.alpha, validate_args), maps, validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Pareto:
+        return Pareto(self.scale.expand(batch_shape), self.alpha.expand(batch_shape), self._validate_args)
+
+    @property
+    def support(self) -> Any:
+        """From ``scale`` on."""
+        return constraints.greater_than_eq(self.scale)
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.alpha * self.scale / (self.alpha - 1)).masked_fill(self.alpha <= 1, math.inf)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.scale
+
+    @property
+    def variance(self) -> Tensor:
+        a = self.alpha
+        return (self.scale**2 * a / ((a - 1) ** 2 * (a - 2))).masked_fill(a <= 2, math.inf)
+
+    def entropy(self) -> Tensor:
+        return functions.log(self.scale / self.alpha) + (1 + self.alpha.reciprocal())
+
+
+class Kumaraswamy(TransformedDistribution):
+    """(1 - (1 - u)^(1 / b))^(1 / a), u uniform:   P(x) = 1 - (1 - xᵃ)ᵇ. Much like Beta, with samples in closed form."""
+
+    arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
+    support = constraints.unit_interval
+    _shown = ("concentration1", "concentration0")
+
+    def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
+        self.concentration1, self.concentration0 = parameters(concentration1, concentration0)
+        zero = functions.zeros_like(self.concentration0)
+        base = Uniform(zero, zero + (1 - finfo(zero.dtype).eps), validate_args=False)
+        flip = AffineTransform(1.0, -1.0)
+        maps = [flip, PowerTransform(1 / self.concentration0), flip, PowerTransform(1 / self.concentration1)]
+        super().__init__(base, maps, validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Kumaraswamy:
+        return Kumaraswamy(
+            self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape), self._validate_args
+        )
+
+    def log_prob(self, value: Any) -> Tensor:
+        a, b, x = self.concentration1, self.concentration0, self._checked(value)
+        return a.log() + b.log() + (a - 1) * x.log() + (b - 1) * functions.log1p(-(x**a))
+
+    def _moment(self, k: int) -> Tensor:
+        a, b, lgamma = self.concentration1, self.concentration0, functions.lgamma
+        return b * (lgamma(1 + k / a) + lgamma(b) - lgamma(1 + k / a + b)).exp()
+
+    @property
+    def mean(self) -> Tensor:
+        return self._moment(1)
+
+    @property
+    def mode(self) -> Tensor:
+        a, b = self.concentration1, self.concentration0
+        mode = ((a - 1) / (a * b - 1)) ** a.reciprocal()
+        return mode.masked_fill((a < 1) | (b < 1), math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        return self._moment(2) - self._moment(1) ** 2
+
+    def entropy(self) -> Tensor:
+        a, b = self.concentration1, self.concentration0
+        harmonic = functions.digamma(b + 1) + _EULER
+        return (1 - b.reciprocal()) + (1 - a.reciprocal()) * harmonic - a.log() - b.log()

@@ -1,0 +1,177 @@
+"""Invertible maps of numbers: affine, exponential, power, sigmoid, tanh and so on."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from metagrad import functions
+from metagrad.distributions import constraints
+from metagrad.distributions.transforms import Transform, sum_last
+from metagrad.dtypes import finfo
+from metagrad.nn.functional.activation import softplus
+from metagrad.tensor import Tensor
+
+
+class _Rising(Transform):
+    """A map that rises everywhere."""
+
+    bijective = True
+    sign = 1
+
+
+class AffineTransform(Transform):
+    """y = loc + scale · x."""
+
+    bijective = True
+
+    def __init__(self, loc: Any, scale: Any, event_dim: int = 0, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.loc, self.scale = loc, scale
+        self.domain = self.codomain = (
+            constraints.independent(constraints.real, event_dim) if event_dim else constraints.real
+        )
+
+    @property
+    def sign(self) -> Any:
+        return self.scale.sign() if isinstance(self.scale, Tensor) else (self.scale > 0) - (self.scale < 0)
+
+    def _call(self, x: Any) -> Any:
+        return self.loc + self.scale * x
+
+    def _inverse(self, y: Any) -> Any:
+        return (y - self.loc) / self.scale
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        size = functions.as_tensor(self.scale, dtype=x.dtype).abs().log().expand(x.shape)
+        return sum_last(size, self.event_dim)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AffineTransform):
+            return False
+        pairs = ((self.loc, other.loc), (self.scale, other.scale))
+        return all(bool(functions.equal(*map(functions.as_tensor, pair))) for pair in pairs)
+
+    __hash__ = object.__hash__
+
+
+class ExpTransform(_Rising):
+    """y = eˣ."""
+
+    codomain = constraints.positive
+
+    def _call(self, x: Any) -> Any:
+        return x.exp()
+
+    def _inverse(self, y: Any) -> Any:
+        return y.log()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return x
+
+
+class PowerTransform(_Rising):
+    """y = x to the power of ``exponent``, for positive x."""
+
+    domain = codomain = constraints.positive
+
+    def __init__(self, exponent: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.exponent = functions.as_tensor(exponent)
+
+    @property
+    def sign(self) -> Any:  # type: ignore[override]
+        return self.exponent.sign()
+
+    def _call(self, x: Any) -> Any:
+        return x.pow(self.exponent)
+
+    def _inverse(self, y: Any) -> Any:
+        return y.pow(1 / self.exponent)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return (self.exponent * y / x).abs().log()
+
+    def forward_shape(self, shape: Any) -> Any:
+        return functions.broadcast_shapes(shape, self.exponent.shape)
+
+    inverse_shape = forward_shape
+
+
+class SigmoidTransform(_Rising):
+    """y = σ(x)."""
+
+    codomain = constraints.unit_interval
+
+    def _call(self, x: Any) -> Any:
+        info = finfo(x.dtype)
+        return x.sigmoid().clamp(info.tiny, 1.0 - info.eps)
+
+    def _inverse(self, y: Any) -> Any:
+        info = finfo(y.dtype)
+        y = y.clamp(info.tiny, 1.0 - info.eps)
+        return y.log() - (-y).log1p()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return -softplus(-x) - softplus(x)
+
+
+class SoftplusTransform(_Rising):
+    """y = log(1 + eˣ)."""
+
+    codomain = constraints.positive
+
+    def _call(self, x: Any) -> Any:
+        return softplus(x)
+
+    def _inverse(self, y: Any) -> Any:
+        return (-y).expm1().neg().log() + y
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return -softplus(-x)
+
+
+class TanhTransform(_Rising):
+    """y = tanh x."""
+
+    codomain = constraints.interval(-1.0, 1.0)
+
+    def _call(self, x: Any) -> Any:
+        return x.tanh()
+
+    def _inverse(self, y: Any) -> Any:
+        return y.atanh()
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return 2 * (math.log(2) - x - softplus(-2 * x))
+
+
+class AbsTransform(Transform):
+    """y = |x|; going back gives the positive one of the two."""
+
+    codomain = constraints.positive
+
+    def _call(self, x: Any) -> Any:
+        return x.abs()
+
+    def _inverse(self, y: Any) -> Any:
+        return y
+
+
+class CumulativeDistributionTransform(_Rising):
+    """y = the probability of an outcome no greater than x, of a distribution of one number."""
+
+    codomain = constraints.unit_interval
+
+    def __init__(self, distribution: Any, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.distribution, self.domain = distribution, distribution.support
+
+    def _call(self, x: Any) -> Any:
+        return self.distribution.cdf(x)
+
+    def _inverse(self, y: Any) -> Any:
+        return self.distribution.icdf(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.distribution.log_prob(x)

@@ -1,0 +1,181 @@
+"""Maps of vectors and matrices: onto the simplex, into lower triangular and positive definite matrices; pieces side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from metagrad import functions, linalg
+from metagrad.distributions import constraints
+from metagrad.distributions.transforms import Transform, sum_last
+from metagrad.dtypes import finfo
+from metagrad.nn.functional.activation import softplus
+from metagrad.nn.functional.padding import pad
+from metagrad.tensor import Tensor
+
+
+class SoftmaxTransform(Transform):
+    """y = softmax(x) over the last dimension; going back gives log y. Not one to one, so without a determinant."""
+
+    domain, codomain = constraints.real_vector, constraints.simplex
+
+    def _call(self, x: Any) -> Any:
+        return x.softmax(-1)
+
+    def _inverse(self, y: Any) -> Any:
+        return y.log()
+
+
+class StickBreakingTransform(Transform):
+    """K numbers to K + 1 that sum to one: each takes a share of what the ones before it have left.
+
+    zᵢ = σ(xᵢ - log(K - i)),   yᵢ = zᵢ Πⱼ₍ⱼ₍ᵢ₎₎ (1 - zⱼ).
+    """
+
+    domain, codomain, bijective = constraints.real_vector, constraints.simplex, True
+
+    def _left(self, x: Any) -> Any:
+        """K, K - 1, …, 1, as logarithms."""
+        return functions.arange(x.shape[-1], 0, -1, dtype=x.dtype, device=x.device).log()
+
+    def _call(self, x: Any) -> Any:
+        z = (x - self._left(x)).sigmoid()
+        return pad(z, [0, 1], value=1) * pad((1 - z).cumprod(-1), [1, 0], value=1)
+
+    def _inverse(self, y: Any) -> Any:
+        rest = (1 - y[..., :-1].cumsum(-1)).clamp(min=finfo(y.dtype).tiny)
+        return y[..., :-1].log() - rest.log() + self._left(y[..., :-1])
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        shifted = x - self._left(x)
+        return (y[..., :-1].log() - softplus(shifted)).sum(-1)
+
+    def forward_shape(self, shape: Any) -> Any:
+        return (*shape[:-1], shape[-1] + 1)
+
+    def inverse_shape(self, shape: Any) -> Any:
+        return (*shape[:-1], shape[-1] - 1)
+
+
+class LowerCholeskyTransform(Transform):
+    """A matrix's lower triangle, with e to what stands on the diagonal."""
+
+    domain, codomain = constraints.independent(constraints.real, 2), constraints.lower_cholesky
+
+    def _call(self, x: Any) -> Any:
+        return x.tril(-1) + x.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
+
+    def _inverse(self, y: Any) -> Any:
+        return y.tril(-1) + y.diagonal(dim1=-2, dim2=-1).log().diag_embed()
+
+
+class PositiveDefiniteTransform(Transform):
+    """L Lᵀ, L the ``LowerCholeskyTransform`` of a matrix."""
+
+    domain, codomain = constraints.independent(constraints.real, 2), constraints.positive_definite
+
+    def _call(self, x: Any) -> Any:
+        lower = LowerCholeskyTransform()(x)
+        return lower @ lower.mT
+
+    def _inverse(self, y: Any) -> Any:
+        return LowerCholeskyTransform().inv(linalg.cholesky(y))
+
+
+class CorrCholeskyTransform(Transform):
+    """n(n-1)/2 numbers to the Cholesky factor of an n x n correlation matrix.
+
+    tanh makes them canonical partial correlations rᵢⱼ; row i is rᵢⱼ √Πₖ₍ₖ₍ⱼ₎₎ (1 - rᵢₖ²), and the diagonal completes its
+    length to one. Source: Lewandowski, Kurowicka and Joe 2009.
+    """
+
+    domain, codomain, bijective = constraints.real_vector, constraints.corr_cholesky, True
+
+    def _call(self, x: Any) -> Any:
+        eps = finfo(x.dtype).eps
+        r = _in_triangle(x.tanh().clamp(-1 + eps, 1 - eps))
+        left = (1 - r**2).sqrt().cumprod(-1)
+        r = r + functions.eye(r.shape[-1], dtype=r.dtype, device=r.device)
+        return r * pad(left[..., :-1], [1, 0], value=1)
+
+    def _inverse(self, y: Any) -> Any:
+        left = (1 - (y * y).cumsum(-1)).clamp(min=finfo(y.dtype).eps)
+        r = _from_triangle(y) / _from_triangle(pad(left[..., :-1], [1, 0], value=1)).sqrt()
+        return (r.log1p() - (-r).log1p()) / 2
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        left = 1 - (y * y).cumsum(-1)
+        scale = 0.5 * _from_triangle(left, -2).log().sum(-1)
+        return scale - 2 * (x + softplus(-2 * x) - functions.tensor(2.0, dtype=x.dtype).log()).sum(-1)
+
+    def forward_shape(self, shape: Any) -> Any:
+        n = round((0.25 + 2 * shape[-1]) ** 0.5 + 0.5)
+        if n * (n - 1) // 2 != shape[-1]:
+            raise ValueError(f"expected n(n-1)/2 numbers in the last dimension, got {shape[-1]}")
+        return (*shape[:-1], n, n)
+
+    def inverse_shape(self, shape: Any) -> Any:
+        return (*shape[:-2], shape[-1] * (shape[-1] - 1) // 2)
+
+
+def _in_triangle(x: Tensor) -> Tensor:
+    """Numbers, row by row, in the places below the diagonal."""
+    n = CorrCholeskyTransform().forward_shape(x.shape)[-1]
+    rows, columns = functions.tril_indices(n, n, -1)
+    return x.new_zeros((*x.shape[:-1], n, n)).index_put((..., rows, columns), x)
+
+
+def _from_triangle(matrix: Tensor, diagonal: int = -1) -> Tensor:
+    """The numbers below the diagonal, row by row."""
+    rows, columns = functions.tril_indices(matrix.shape[-1], matrix.shape[-1], diagonal)
+    return matrix[..., rows, columns]
+
+
+class CatTransform(Transform):
+    """Pieces along ``dim``, of these ``lengths``, each with a map of its own."""
+
+    def __init__(
+        self, tseq: Sequence[Transform], dim: int = 0, lengths: Sequence[int] | None = None, cache_size: int = 0
+    ) -> None:
+        super().__init__(cache_size)
+        self.transforms, self.dim = list(tseq), dim
+        self.lengths = [1] * len(self.transforms) if lengths is None else list(lengths)
+        self.bijective = all(t.bijective for t in self.transforms)
+        self.domain = constraints.cat([t.domain for t in self.transforms], dim, self.lengths)
+        self.codomain = constraints.cat([t.codomain for t in self.transforms], dim, self.lengths)
+
+    def _pieces(self, x: Tensor) -> list[Tensor]:
+        return list(x.split(self.lengths, self.dim))
+
+    def _call(self, x: Any) -> Any:
+        return functions.cat([t(part) for t, part in zip(self.transforms, self._pieces(x), strict=True)], self.dim)
+
+    def _inverse(self, y: Any) -> Any:
+        return functions.cat([t.inv(part) for t, part in zip(self.transforms, self._pieces(y), strict=True)], self.dim)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        parts = zip(self.transforms, self._pieces(x), self._pieces(y), strict=True)
+        slopes = [sum_last(t.log_abs_det_jacobian(a, b), self.event_dim - t.event_dim) for t, a, b in parts]
+        dim = self.dim - x.dim() if self.dim >= 0 else self.dim
+        return functions.cat(slopes, dim + self.event_dim) if dim + self.event_dim < 0 else sum(slopes[1:], slopes[0])
+
+
+class StackTransform(Transform):
+    """Slices along ``dim``, each with a map of its own."""
+
+    def __init__(self, tseq: Sequence[Transform], dim: int = 0, cache_size: int = 0) -> None:
+        super().__init__(cache_size)
+        self.transforms, self.dim = list(tseq), dim
+        self.bijective = all(t.bijective for t in self.transforms)
+        self.domain = constraints.stack([t.domain for t in self.transforms], dim)
+        self.codomain = constraints.stack([t.codomain for t in self.transforms], dim)
+
+    def _call(self, x: Any) -> Any:
+        return functions.stack([t(s) for t, s in zip(self.transforms, x.unbind(self.dim), strict=True)], self.dim)
+
+    def _inverse(self, y: Any) -> Any:
+        return functions.stack([t.inv(s) for t, s in zip(self.transforms, y.unbind(self.dim), strict=True)], self.dim)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        parts = zip(self.transforms, x.unbind(self.dim), y.unbind(self.dim), strict=True)
+        return functions.stack([t.log_abs_det_jacobian(a, b) for t, a, b in parts], self.dim)
