@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from metagrad.autograd import functional
@@ -12,8 +12,12 @@ from metagrad.autograd.mode import enable_grad
 from metagrad.autograd.variable import Variable
 from metagrad.nn.utils.stateless import functional_call
 from metagrad.ops.joining import stack
+from metagrad.random import get_rng_state, set_rng_state
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
+__all__ = [
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
+    "vjp", "vmap",
+]  # fmt: skip
 
 Numbers = int | tuple[int, ...]
 
@@ -103,8 +107,10 @@ def _track(inputs: Any) -> bool:
     return any(x.requires_grad for x in _leaves(inputs))
 
 
-def jacrev(func: Callable[..., Any], argnums: Numbers = 0) -> Callable[..., Any]:
-    """A function that gives the Jacobian of ``func`` by its argument ``argnums``.
+def jacrev(
+    func: Callable[..., Any], argnums: Numbers = 0, *, has_aux: bool = False, chunk_size: int | None = None
+) -> Callable[..., Any]:
+    """A function that gives the Jacobian of ``func`` by its argument ``argnums``; with ``has_aux`` also what is beside the value.
 
     >>> import metagrad
     >>> metagrad.func.jacrev(lambda x: x ** 2)(metagrad.tensor([1.0, 2.0]))
@@ -115,12 +121,26 @@ def jacrev(func: Callable[..., Any], argnums: Numbers = 0) -> Callable[..., Any]
     @functools.wraps(func)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         chosen, put = _split(args, argnums)
-        return functional.jacobian(lambda *x: func(*put(*x), **kwargs), chosen, create_graph=_track(args))
+        beside: list[Any] = []
+
+        def value_of(*x: Any) -> Any:
+            out = func(*put(*x), **kwargs)
+            if has_aux:
+                out, aux = out
+                beside.append(_mapped(aux, lambda t: t.detach()))
+            return out
+
+        found = functional.jacobian(value_of, chosen, create_graph=_track(args))
+        return (found, beside[-1]) if has_aux else found
 
     return jacobian
 
 
-jacfwd = jacrev
+def jacfwd(
+    func: Callable[..., Any], argnums: Numbers = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Callable[..., Any]:
+    """``jacrev``: the same numbers, by the same way."""
+    return jacrev(func, argnums, has_aux=has_aux)
 
 
 def hessian(func: Callable[..., Any], argnums: Numbers = 0) -> Callable[..., Any]:
@@ -169,9 +189,71 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     return (result, pull, aux) if has_aux else (result, pull)
 
 
-def jvp(func: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
-    """``func(*primals)``, and its derivative in the direction of the tangents."""
-    return functional.jvp(func, tuple(primals), tuple(tangents), create_graph=_track(primals))
+def jvp(
+    func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
+) -> tuple[Any, ...]:
+    """``func(*primals)``, and its derivative in the direction of the tangents; with ``has_aux`` also what is beside the value."""
+    beside: list[Any] = []
+    form: list[Any] = []
+
+    def flat(*leaves: Any) -> tuple[Any, ...]:
+        given = iter(leaves)
+        out = func(*_mapped(tuple(primals), lambda _: next(given)))
+        if has_aux:
+            out, aux = out
+            beside.append(_mapped(aux, lambda t: t.detach()))
+        form.append(out)
+        return tuple(_leaves(out))
+
+    values, slopes = functional.jvp(
+        flat,
+        tuple(_leaves(tuple(primals))),
+        tuple(_leaves(tuple(tangents))),
+        create_graph=_track(primals),
+        strict=strict,
+    )
+    both = [_mapped(form[-1], functools.partial(_next, iter(found))) for found in (values, slopes)]
+    return (*both, beside[-1]) if has_aux else tuple(both)
+
+
+def _next(values: Iterator[Any], _: Any) -> Any:
+    return next(values)
+
+
+def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """``func(*primals)``, and the linear function that best agrees with it there: tangents to derivatives.
+
+    >>> import metagrad
+    >>> value, slope = metagrad.func.linearize(lambda x: x ** 2, metagrad.tensor(3.0))
+    >>> value, slope(metagrad.tensor(1.0))
+    (tensor(9.), tensor(6.))
+    """
+    return func(*primals), lambda *tangents: jvp(func, primals, tangents)[1]
+
+
+def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The parameters and the buffers of several models of one kind, stacked: with ``vmap`` and ``functional_call`` an ensemble.
+
+    >>> from metagrad import nn
+    >>> parameters, buffers = stack_module_state([nn.Linear(3, 2) for _ in range(5)])
+    >>> parameters["weight"].shape
+    metagrad.Size([5, 2, 3])
+    """
+    models = list(models)
+    if not models:
+        raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
+    if len({type(m) for m in models}) > 1 or len({m.training for m in models}) > 1:
+        raise RuntimeError(
+            "stack_module_state: Expected all models to be of the same class and in the same train/eval mode."
+        )
+
+    def stacked(tables: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            name: stack([t[name].detach() for t in tables]).requires_grad_(tables[0][name].requires_grad)
+            for name in tables[0]
+        }
+
+    return stacked([dict(m.named_parameters()) for m in models]), stacked([dict(m.named_buffers()) for m in models])
 
 
 def vmap(
@@ -186,44 +268,76 @@ def vmap(
 
     in_dims: the dimension of each argument, None for one that is the same for all; out_dims: where the new dimension of each
     result is. What PyTorch computes for all slices at once is computed here slice by slice: the same numbers, no faster than a
-    loop. ``randomness`` and ``chunk_size`` are accepted; each slice draws its own random numbers.
+    loop. randomness="same": every slice draws the same random numbers. ``chunk_size`` is accepted.
+    An argument may be a dict, list or tuple of tensors.
 
     >>> import metagrad
     >>> metagrad.func.vmap(metagrad.dot)(metagrad.ones(3, 2), metagrad.ones(3, 2))
     tensor([2., 2., 2.])
     """
 
+    if randomness not in ("error", "different", "same"):
+        raise RuntimeError(f"vmap: randomness must be 'error', 'different' or 'same', got {randomness!r}")
+
     @functools.wraps(func)
     def mapped(*args: Any, **kwargs: Any) -> Any:
         dims = tuple(in_dims) if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
         if len(dims) != len(args):
             raise ValueError(f"vmap: in_dims has {len(dims)} entries for {len(args)} arguments")
-        counts = {a.shape[d] for a, d in zip(args, dims, strict=True) if d is not None and isinstance(a, Variable)}
+        counts = {n for a, d in zip(args, dims, strict=True) for n in _extents(a, d)}
         if len(counts) != 1:
             raise ValueError(f"vmap: the mapped dimensions must have one extent, got {sorted(counts)}")
         (count,) = counts
-        found = []
+        found, state = [], get_rng_state() if randomness == "same" else None
         for i in range(count):
-            slices = [
-                a if d is None or not isinstance(a, Variable) else _slice(a, d, i)
-                for a, d in zip(args, dims, strict=True)
-            ]
-            found.append(func(*slices, **kwargs))
+            if state is not None:
+                set_rng_state(state)
+            found.append(func(*[_slice(a, d, i) for a, d in zip(args, dims, strict=True)], **kwargs))
         return _stacked(found, out_dims)
 
     return mapped
 
 
-def _slice(x: Any, dim: int, i: int) -> Any:
-    return x.select(dim, i)
+def _parts(tree: Any, dims: Any) -> list[tuple[Any, Any]]:
+    """What a container holds, with the mapped dimension of each: one for all, or a container of the same form."""
+    keys = tree.keys() if isinstance(tree, dict) else range(len(tree))
+    own = isinstance(dims, (dict, list, tuple))
+    return [(tree[k], dims[k] if own else dims) for k in keys]
+
+
+def _extents(tree: Any, dim: Any) -> list[int]:
+    """How many slices every tensor in an argument has."""
+    if isinstance(tree, (dict, list, tuple)):
+        return [n for part, d in _parts(tree, dim) for n in _extents(part, d)]
+    if dim is None:
+        return []
+    if not isinstance(tree, Variable):
+        raise ValueError(f"vmap: Got in_dim={dim} for an input but the input is of type {type(tree)}: use in_dim=None")
+    if not -tree.array.ndim <= dim < tree.array.ndim:
+        raise ValueError(f"vmap: Got in_dim={dim} for some input, which has {tree.array.ndim} dimensions")
+    return [tree.array.shape[dim]]
+
+
+def _slice(tree: Any, dim: Any, i: int) -> Any:
+    """Slice ``i`` of every tensor in an argument."""
+    if isinstance(tree, dict):
+        return {k: _slice(part, d, i) for k, (part, d) in zip(tree, _parts(tree, dim), strict=True)}
+    if isinstance(tree, (list, tuple)):
+        parts = [_slice(part, d, i) for part, d in _parts(tree, dim)]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return tree if dim is None else tree.select(dim, i)
 
 
 def _stacked(results: list[Any], dims: Any) -> Any:
     """Results of one form, each tensor in them stacked along its dimension."""
     first = results[0]
+    if dims is None:
+        return first
     if isinstance(first, (tuple, list)):
         each = dims if isinstance(dims, (tuple, list)) else (dims,) * len(first)
         return type(first)(_stacked([r[k] for r in results], d) for k, d in enumerate(each))
     if isinstance(first, dict):
-        return {key: _stacked([r[key] for r in results], dims) for key in first}
+        return {k: _stacked([r[k] for r in results], dims[k] if isinstance(dims, dict) else dims) for k in first}
+    if not isinstance(first, Variable):
+        raise ValueError(f"vmap: the function must only return Tensors, got type {type(first)} as a return")
     return stack(results, dims)

@@ -130,7 +130,7 @@ def set_rng_state(new_state: Any) -> None:
 
 
 @contextlib.contextmanager
-def fork_rng(devices: Any = None, enabled: bool = True) -> Iterator[None]:
+def fork_rng(devices: Any = None, enabled: bool = True, *, device_type: str = "cuda") -> Iterator[None]:
     """Whatever is drawn inside leaves the default generator's stream as it was."""
     state = get_rng_state()
     try:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
-    "are_deterministic_algorithms_enabled", "get_deterministic_debug_mode", "get_float32_matmul_precision",
-    "get_num_interop_threads", "is_deterministic_algorithms_warn_only_enabled", "is_warn_always_enabled",
-    "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads",
-    "set_warn_always", "use_deterministic_algorithms",
+    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_autocast_dtype", "get_deterministic_debug_mode",
+    "get_float32_matmul_precision", "get_num_interop_threads", "is_autocast_cache_enabled", "is_autocast_enabled",
+    "is_deterministic_algorithms_warn_only_enabled", "is_warn_always_enabled", "set_deterministic_debug_mode",
+    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads", "set_warn_always",
+    "use_deterministic_algorithms",
 ]  # fmt: skip
 
 _state: dict[str, Any] = {"deterministic": 0, "precision": "highest", "warn_always": False, "interop_threads": 1}
@@ -83,3 +84,23 @@ def get_num_interop_threads() -> int:
 def set_flush_denormal(mode: bool) -> bool:
     """False: NumPy does not say how to flush denormal numbers to zero, so nothing was switched."""
     return False
+
+
+def is_autocast_enabled(device_type: str | None = None) -> bool:
+    """False: every op computes in the dtype it is given."""
+    return False
+
+
+is_autocast_cache_enabled = is_autocast_enabled
+
+
+def get_autocast_dtype(device_type: str) -> Any:
+    """The dtype that PyTorch would compute in under ``autocast`` on such a device."""
+    from metagrad.dtypes import bfloat16, float16
+
+    return bfloat16 if device_type == "cpu" else float16
+
+
+def compiled_with_cxx11_abi() -> bool:
+    """True, for build scripts that ask."""
+    return True

@@ -141,3 +141,74 @@ def test_vmap_maps_slice_by_slice():
         (lambda a, b: [a.sum(0)], {"in_dims": (1, None)}),
     ):
         same(*(library.func.vmap(function, **settings)(*tensors(library, x, y)) for library in (metagrad, torch)))
+
+
+@pytest.fixture(params=["metagrad", pytest.param("torch", marks=pytest.mark.oracle)])
+def lib(request):
+    return metagrad if request.param == "metagrad" else pytest.importorskip("torch")
+
+
+def test_an_ensemble_by_vmap(lib):
+    models = [lib.nn.Linear(3, 2) for _ in range(4)]
+    parameters, buffers = lib.func.stack_module_state(models)
+    assert buffers == {} and parameters["weight"].shape == (4, 2, 3) and parameters["weight"].requires_grad
+    x = lib.ones(5, 3)
+
+    def call(p, b, x):
+        return lib.func.functional_call(models[0], (p, b), (x,))
+
+    one_input = lib.vmap(call, in_dims=(0, 0, None), randomness="different")(parameters, buffers, x)
+    expected = lib.stack([m(x) for m in models])
+    assert one_input.shape == (4, 5, 2) and lib.allclose(one_input, expected)
+    many_inputs = lib.vmap(call)(parameters, buffers, x.expand(4, 5, 3))
+    assert lib.allclose(many_inputs, expected)
+
+
+def test_vmap_over_containers(lib):
+    tree = {"a": lib.arange(3.0), "b": (lib.ones(2, 3), lib.tensor(2.0))}
+    f = lib.vmap(
+        lambda t, k: {"sum": t["a"] + t["b"][0].sum() * t["b"][1] * k}, in_dims=({"a": 0, "b": (1, None)}, None)
+    )
+    assert f(tree, 10)["sum"].tolist() == [40.0, 41.0, 42.0]
+    with pytest.raises(ValueError, match="Got in_dim=0 for"):
+        lib.vmap(lambda x, k: x * k)(lib.ones(2), 3)
+    with pytest.raises(ValueError, match="Got in_dim=1 for"):
+        lib.vmap(lambda x: x, in_dims=1)(lib.ones(2))
+    same = lib.vmap(lambda x: x + lib.rand(()), randomness="same")(lib.zeros(3))
+    assert same[0] == same[1] == same[2]
+
+
+def test_what_comes_beside_the_value(lib):
+    x = lib.tensor([1.0, 2.0])
+    for jacobian in (lib.func.jacrev, lib.func.jacfwd):
+        found, beside = jacobian(lambda x: (x**2, x.sum()), has_aux=True)(x)
+        assert found.tolist() == [[2.0, 0.0], [0.0, 4.0]] and beside == 3
+    value, slope, beside = lib.func.jvp(lambda x: (x**2, x.sum()), (x,), (lib.ones(2),), has_aux=True)
+    assert value.tolist() == [1.0, 4.0] and slope.tolist() == [2.0, 4.0] and beside == 3
+
+
+def test_jvp_of_containers(lib):
+    p, t = {"w": lib.tensor([1.0, 2.0])}, {"w": lib.tensor([1.0, 0.5])}
+    value, slope = lib.func.jvp(lambda p: {"y": p["w"] ** 2}, (p,), (t,))
+    assert value["y"].tolist() == [1.0, 4.0] and slope["y"].tolist() == [2.0, 2.0]
+
+
+def test_linearize():
+    value, push = metagrad.func.linearize(lambda x: x**3, metagrad.tensor(2.0))
+    assert value == 8 and push(metagrad.tensor(1.0)) == 12
+
+
+def test_only_inputs_is_accepted(lib):
+    x = lib.tensor(3.0, requires_grad=True)
+    (found,) = lib.autograd.grad(outputs=x**2, inputs=x, create_graph=True, retain_graph=True, only_inputs=True)
+    assert found == 6
+
+
+def test_hooks_on_several_gradients(lib):
+    a, b, seen = lib.ones(2, requires_grad=True), lib.ones(2, requires_grad=True), []
+    handle = lib.autograd.graph.register_multi_grad_hook([a, b], lambda grads: seen.append([g.tolist() for g in grads]))
+    (a * 2 + b * 3).sum().backward()
+    handle.remove()
+    (a * 2 + b * 3).sum().backward()
+    assert seen == [[[2.0, 2.0], [3.0, 3.0]]]
+    assert lib.autograd.graph.get_gradient_edge(a * 2).output_nr == 0

@@ -66,11 +66,14 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor, ...]:
     """The gradients of the sum of ``outputs`` with respect to ``inputs``, returned and not accumulated.
+
+    only_inputs: must be True; accepted for old programs. is_grads_batched: ``grad_outputs`` has one vector a row.
 
     With ``create_graph=True`` they can be differentiated again:
 

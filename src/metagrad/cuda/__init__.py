@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from metagrad.device import cupy, device, require_cupy
+from metagrad.device import cupy, require_cupy
+from metagrad.device import device as Device
 
 OutOfMemoryError = MemoryError  # what NumPy raises, and CuPy's error is one
 
@@ -25,9 +26,9 @@ def device_count() -> int:
     return 0 if module is None else int(module.cuda.runtime.getDeviceCount())
 
 
-def get_device(wanted: Any = "cuda:0") -> device:
+def get_device(device: Any = "cuda:0") -> Device:
     """The device of that name, checked: raises, saying what is missing, if it cannot be used."""
-    found = device(wanted)
+    found = Device(device)
     if found.type == "cuda":
         require_cupy(found)
         if (found.index or 0) >= device_count():
@@ -40,12 +41,12 @@ def current_device() -> int:
     return int(require_cupy("cuda").cuda.Device().id)
 
 
-def set_device(wanted: Any) -> None:
+def set_device(device: Any) -> None:
     """Use this GPU from now on."""
-    require_cupy(wanted).cuda.Device(device(wanted).index or 0).use()
+    require_cupy(device).cuda.Device(Device(device).index or 0).use()
 
 
-def synchronize(wanted: Any = None) -> None:
+def synchronize(device: Any = None) -> None:
     """Wait until the GPU has done all it was given."""
     require_cupy("cuda").cuda.Device().synchronize()
 
@@ -83,19 +84,19 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
     return False
 
 
-def get_device_name(wanted: Any = None) -> str:
+def get_device_name(device: Any = None) -> str:
     """The GPU's name."""
-    index = device(wanted or "cuda:0").index or 0
+    index = Device(device or "cuda:0").index or 0
     return str(require_cupy("cuda").cuda.runtime.getDeviceProperties(index)["name"].decode())
 
 
-def memory_allocated(wanted: Any = None) -> int:
+def memory_allocated(device: Any = None) -> int:
     """Bytes in use on the GPU; 0 without one."""
     module = cupy()
     return 0 if module is None else int(module.get_default_memory_pool().used_bytes())
 
 
-def memory_reserved(wanted: Any = None) -> int:
+def memory_reserved(device: Any = None) -> int:
     """Bytes kept from the GPU, in use or for reuse; 0 without one."""
     module = cupy()
     return 0 if module is None else int(module.get_default_memory_pool().total_bytes())
@@ -104,7 +105,7 @@ def memory_reserved(wanted: Any = None) -> int:
 max_memory_allocated, max_memory_reserved = memory_allocated, memory_reserved
 
 
-def reset_peak_memory_stats(wanted: Any = None) -> None:
+def reset_peak_memory_stats(device: Any = None) -> None:
     """Nothing to do: peaks are not kept."""
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -187,3 +190,22 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     for column in range(columns):
         tensor[randperm(rows, generator=generator)[: math.ceil(sparsity * rows)], column] = 0
     return tensor
+
+
+def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function under its name of before PyTorch 0.4, without the underscore, which warns."""
+    new, old = function.__name__, function.__name__[:-1]
+
+    @functools.wraps(function)
+    def warned(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(f"nn.init.{old} is now deprecated in favor of nn.init.{new}", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    warned.__name__, warned.__doc__ = old, f"``{new}``, by its older name, which warns."
+    return warned
+
+
+uniform, normal, constant, eye = _deprecated(uniform_), _deprecated(normal_), _deprecated(constant_), _deprecated(eye_)
+dirac, orthogonal, sparse = _deprecated(dirac_), _deprecated(orthogonal_), _deprecated(sparse_)
+xavier_uniform, xavier_normal = _deprecated(xavier_uniform_), _deprecated(xavier_normal_)
+kaiming_uniform, kaiming_normal = _deprecated(kaiming_uniform_), _deprecated(kaiming_normal_)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 __all__ = [
-    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "greater",
-    "greater_equal", "gt", "is_complex", "is_floating_point", "is_nonzero", "is_tensor", "isclose", "isfinite",
-    "isinf", "isnan", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt",
-    "ne", "not_equal", "numel",
+    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "greater", "greater_equal",
+    "gt", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg", "is_nonzero", "is_tensor", "isclose",
+    "isfinite", "isinf", "isnan", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "lt", "ne", "not_equal", "numel",
 ]  # fmt: skip
 
 
@@ -172,6 +172,21 @@ def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and the same elements."""
     need_tensors("equal", input=input, other=other)
     return tuple(input.shape) == tuple(other.shape) and builtins.bool(np.all(np.equal(input.array, other.array)))
+
+
+def is_conj(input: Tensor) -> bool:
+    """Whether a conjugation is put off: never, here."""
+    return False
+
+
+def is_neg(input: Tensor) -> bool:
+    """Whether a negation is put off: never, here."""
+    return False
+
+
+def is_inference(input: Tensor) -> bool:
+    """Whether the tensor was made in a mode that forbids gradients for good: never, here."""
+    return False
 
 
 def is_tensor(obj: Any) -> bool:

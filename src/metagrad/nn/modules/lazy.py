@@ -172,14 +172,15 @@ class _LazyNorm(LazyModuleMixin, Module):
 
     def __init__(
         self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True,
-        device: Any = None, dtype: Any = None,
+        device: Any = None, dtype: Any = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         layer: Any = super()
         layer.__init__(0, eps, momentum, False, False, device, dtype)
         self.affine, self.track_running_stats, self._like = affine, track_running_stats, (device, dtype)
         if affine:
             self.weight = UninitializedParameter(device=device, dtype=dtype)
-            self.bias = UninitializedParameter(device=device, dtype=dtype)
+            if bias:
+                self.bias = UninitializedParameter(device=device, dtype=dtype)
         if track_running_stats:
             for name in ("running_mean", "running_var"):
                 self.register_buffer(name, empty(0, device=device, dtype=dtype))

@@ -13,7 +13,7 @@ from metagrad.tensor import Tensor
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "KLDivLoss", "L1Loss", "LinearCrossEntropyLoss", "MSELoss",
-    "NLLLoss", "SmoothL1Loss",
+    "NLLLoss", "NLLLoss2d", "SmoothL1Loss",
 ]  # fmt: skip
 
 
@@ -160,6 +160,10 @@ class NLLLoss(_WeightedLoss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The negative log-likelihood."""
         return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class NLLLoss2d(NLLLoss):
+    """``NLLLoss``, by the name it had for images."""
 
 
 class CrossEntropyLoss(_WeightedLoss):

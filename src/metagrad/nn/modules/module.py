@@ -292,6 +292,9 @@ class Module(Hooked, Placement, StateKeeper):
         """Evaluation mode for the whole tree."""
         return self.train(False)
 
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: every op runs when its line is reached. Accepted for programs that call it."""
+
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Learn all parameters, or freeze them."""
         for p in self.parameters():

@@ -3,10 +3,17 @@
 from typing import Any
 
 from metagrad.nn.utils import rnn
-from metagrad.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from metagrad.nn.utils.clip_grad import (
+    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
 from metagrad.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 
 __all__ = [
+    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
@@ -17,12 +24,20 @@ __all__ = [
     "vector_to_parameters",
 ]
 
-_LAZY = {"parametrizations", "parametrize", "prune", "stateless"}  # they are made of layers, which import this package
+_LAZY = {
+    "fusion",
+    "parametrizations",
+    "parametrize",
+    "prune",
+    "stateless",
+}  # they are made of layers, which import this package
 
 
 _LAZY_NAMES = {
     **dict.fromkeys(("remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm"), "hooked_norms"),
-    **dict.fromkeys(("fuse_conv_bn_eval", "fuse_linear_bn_eval"), "fusion"),
+    **dict.fromkeys(
+        ("fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"), "fusion"
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -78,3 +79,10 @@ def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = 
     for g in _grads(parameters):
         np.clip(g.array, -limit, limit, out=g.array)
         g._counter[0] += 1
+
+
+def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
+    """``clip_grad_norm_``, by its older name, which warns."""
+    message = "torch.nn.utils.clip_grad_norm is now deprecated in favor of torch.nn.utils.clip_grad_norm_."
+    warnings.warn(message, FutureWarning, stacklevel=2)
+    return clip_grad_norm_(*args, **kwargs)

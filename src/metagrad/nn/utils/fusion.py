@@ -7,31 +7,46 @@ from typing import Any
 
 from metagrad.nn.parameter import Parameter
 
-__all__ = ["fuse_conv_bn_eval", "fuse_linear_bn_eval"]
+__all__ = ["fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"]
 
 
-def _fused(layer: Any, bn: Any, output_dim: int) -> Any:
+def _fused(layer: Any, bn: Any, transpose: bool) -> Any:
     """w' = s w and b' = s (b − μ) + β, s = γ / √(σ² + ε)."""
     if layer.training or bn.training:
         raise AssertionError("Fusion only for eval: call .eval() on both layers first")
     made = copy.deepcopy(layer)
-    scale = (bn.running_var + bn.eps).rsqrt()
-    scale = scale if bn.weight is None else scale * bn.weight
-    bias = -bn.running_mean if layer.bias is None else layer.bias - bn.running_mean
-    shape = [1] * layer.weight.ndim
-    shape[output_dim] = -1
-    made.weight = Parameter((layer.weight * scale.reshape(shape)).detach(), layer.weight.requires_grad)
-    made.bias = Parameter((bias * scale if bn.bias is None else bias * scale + bn.bias).detach())
+    made.weight, made.bias = fuse_conv_bn_weights(
+        layer.weight, layer.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias, transpose
+    )
     return made
 
 
 def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
     """A convolution that does what ``conv`` and then ``bn`` do, both in evaluation."""
-    return _fused(conv, bn, 1 if transpose else 0)
+    return _fused(conv, bn, transpose)
 
 
 def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     """A linear layer that does what ``linear`` and then ``bn`` do, both in evaluation."""
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise AssertionError("To fuse, linear.out_features == bn.num_features or bn.num_features == 1")
-    return _fused(linear, bn, 0)
+    return _fused(linear, bn, False)
+
+
+def fuse_conv_bn_weights(
+    conv_w: Any, conv_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float, bn_w: Any, bn_b: Any, transpose: bool = False
+) -> tuple[Parameter, Parameter]:
+    """The weight and the bias of such a convolution, from the parameters and statistics of the two."""
+    scale = (bn_rv + bn_eps).rsqrt() if bn_w is None else (bn_rv + bn_eps).rsqrt() * bn_w
+    shape = [1] * conv_w.ndim
+    shape[1 if transpose else 0] = -1
+    bias = -bn_rm * scale if conv_b is None else (conv_b - bn_rm) * scale
+    weight = Parameter((conv_w * scale.reshape(shape)).detach(), conv_w.requires_grad)
+    return weight, Parameter((bias if bn_b is None else bias + bn_b).detach())
+
+
+def fuse_linear_bn_weights(
+    linear_w: Any, linear_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float, bn_w: Any, bn_b: Any
+) -> tuple[Parameter, Parameter]:
+    """The same of a linear layer."""
+    return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)

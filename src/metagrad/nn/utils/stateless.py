@@ -10,7 +10,7 @@ __all__ = ["functional_call"]
 
 def functional_call(
     module: Any,
-    parameters_and_buffer_dicts: Any,
+    parameter_and_buffer_dicts: Any,
     args: Any = None,
     kwargs: dict[str, Any] | None = None,
     *,
@@ -29,13 +29,11 @@ def functional_call(
     tensor([3.])
     """
     dicts = (
-        [parameters_and_buffer_dicts]
-        if isinstance(parameters_and_buffer_dicts, Mapping)
-        else parameters_and_buffer_dicts
+        [parameter_and_buffer_dicts] if isinstance(parameter_and_buffer_dicts, Mapping) else parameter_and_buffer_dicts
     )
     if not isinstance(dicts, Sequence) or not all(isinstance(d, Mapping) for d in dicts):
         raise ValueError(
-            f"expected a dictionary of tensors, or several, got {type(parameters_and_buffer_dicts).__name__}"
+            f"expected a dictionary of tensors, or several, got {type(parameter_and_buffer_dicts).__name__}"
         )
     given: dict[str, Any] = {}
     for each in dicts:

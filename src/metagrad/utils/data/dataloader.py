@@ -10,6 +10,7 @@ from metagrad.utils.data.collate import default_collate, default_convert
 from metagrad.utils.data.dataset import IterableDataset
 from metagrad.utils.data.iterator import PlainIterator, WorkersIterator
 from metagrad.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from metagrad.utils.data.worker import get_worker_info as get_worker_info
 
 if TYPE_CHECKING:
     from metagrad.utils.data.workers import Workers
