@@ -59,7 +59,7 @@ def test_sync_batch_norm_is_batch_norm(torch):
     for lib in (torch, mg):
         model = lib.nn.Sequential(
             lib.nn.Conv1d(3, 3, 1), lib.nn.BatchNorm1d(3), lib.nn.Sequential(lib.nn.BatchNorm1d(3))
-        )
+        ).double()
         with lib.no_grad():
             for i, p in enumerate(model.parameters()):
                 p.copy_(lib.linspace(0.1, 1.0, p.numel(), dtype=lib.float64).reshape(p.shape) * (i + 1))
@@ -94,3 +94,24 @@ def test_fused_weights(torch, transpose):
         )
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(b.detach().numpy(), a.detach().numpy(), rtol=1e-5)
+
+
+def test_a_dictionary_of_parameters(lib):
+    one, two = lib.ones(1), lib.nn.Parameter(lib.ones(2))
+    table = lib.nn.ParameterDict({"one": one, "two": two, "name": "a string"})
+    assert list(table) == ["name", "one", "two"] and len(table) == 3 and list(reversed(table)) == ["two", "one", "name"]
+    assert isinstance(table["one"], lib.nn.Parameter) and table["two"] is two and table.get("three", 3) == 3
+    assert len(list(table.parameters())) == 2 and sorted(table.state_dict()) == ["one", "two"]
+    assert table.setdefault("three", lib.zeros(3)).shape == (3,) and table.popitem()[0] == "three"
+    assert table.pop("name") == "a string" and "name" not in table
+    both = table | {"four": lib.zeros(4)}
+    assert list(both) == ["one", "two", "four"] and list(table.copy()) == ["one", "two"] and both["two"] is two
+    table |= lib.nn.ParameterDict([("five", lib.zeros(5))])
+    assert list(table.keys()) == ["one", "two", "five"] and [p.shape[0] for p in table.values()] == [1, 2, 5]
+    assert list(table.fromkeys(["a", "b"], lib.zeros(1))) == ["a", "b"]
+    table.clear()
+    assert not list(table) and not list(table.parameters())
+    with pytest.raises(KeyError):
+        table["one"]
+    with pytest.raises(TypeError):
+        table[1] = one

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, cast
 
-from metagrad.autograd.variable import Variable
 from metagrad.nn.modules.module import Module, indented
-from metagrad.nn.parameter import Parameter
+from metagrad.nn.modules.parametertables import ParameterDict, ParameterList, position
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
-
-
-def _position(index: Any, length: int) -> int:
-    i = operator.index(index)
-    if not -length <= i < length:
-        raise IndexError(f"index {i} is out of range: there are {length} modules")
-    return i % length
 
 
 class _Numbered(Module):
@@ -44,15 +35,15 @@ class _Numbered(Module):
             return (
                 type(self)(OrderedDict(chosen)) if isinstance(self, Sequential) else type(self)([m for _, m in chosen])  # type: ignore[call-arg]
             )
-        return self._listed()[_position(index, len(self))]
+        return self._listed()[position(index, len(self))]
 
     def __setitem__(self, index: Any, module: Module) -> None:
-        name = list(self._modules)[_position(index, len(self))]
+        name = list(self._modules)[position(index, len(self))]
         setattr(self, name, module)
 
     def __delitem__(self, index: Any) -> None:
         modules = self._listed()
-        del modules[index if isinstance(index, slice) else _position(index, len(self))]
+        del modules[index if isinstance(index, slice) else position(index, len(self))]
         self._renumber(modules)
 
     def __add__(self, other: Any) -> Sequential:
@@ -207,109 +198,3 @@ class ModuleDict(Module):
         """Add modules from a mapping or from pairs."""
         for key, module in modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules:
             self[key] = module
-
-
-class ParameterList(Module):
-    """A list of parameters; tensors that are added become parameters."""
-
-    def __init__(self, values: Iterable[Any] | None = None) -> None:
-        super().__init__()
-        self._size = 0
-        self.extend(values or [])
-
-    def extra_repr(self) -> str:
-        """Each parameter's dtype and size, as they are printed."""
-        lines = []
-        for i, p in enumerate(self):
-            if isinstance(p, Variable):
-                size = "x".join(map(str, p.shape))
-                kind = "Parameter" if isinstance(p, Parameter) else "Tensor"
-                lines.append(f"  ({i}): {kind} containing: [{p.dtype} of size {size}]")
-            else:
-                lines.append(f"  ({i}): Object of type: {type(p).__name__}")
-        return "\n".join(lines)
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return type(self)(list(self)[index])
-        return getattr(self, str(_position(index, len(self))))
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, str(_position(index, len(self))), value if isinstance(value, Parameter) else Parameter(value))
-
-    def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
-
-    def append(self, value: Any) -> Self:
-        """Add a parameter at the end."""
-        self._size += 1
-        self[self._size - 1] = value
-        return self
-
-    def extend(self, values: Iterable[Any]) -> Self:
-        """Add parameters at the end."""
-        for value in values:
-            self.append(value)
-        return self
-
-
-class ParameterDict(Module):
-    """A dictionary of parameters; tensors that are added become parameters."""
-
-    def __init__(self, parameters: Any = None) -> None:
-        super().__init__()
-        for key, value in parameters.items() if isinstance(parameters, Mapping) else parameters or []:
-            self[key] = value
-
-    def __getitem__(self, key: str) -> Any:
-        return self._parameters[key]
-
-    def __setitem__(self, key: str, value: Any) -> None:
-        setattr(self, key, value if isinstance(value, Parameter) else Parameter(value))
-
-    def __delitem__(self, key: str) -> None:
-        del self._parameters[key]
-
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._parameters
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._parameters.keys()
-
-    def items(self) -> Any:
-        """The names with their parameters."""
-        return self._parameters.items()
-
-    def values(self) -> Any:
-        """The parameters."""
-        return self._parameters.values()
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """The parameter of this name, or the default."""
-        return self._parameters.get(key, default)
-
-    def pop(self, key: str) -> Any:
-        """Take a parameter out."""
-        return self._parameters.pop(key)
-
-    def update(self, parameters: Any) -> None:
-        """Add parameters, or put others in their place."""
-        for key, value in parameters.items() if hasattr(parameters, "items") else parameters:
-            self[key] = value
-
-    def extra_repr(self) -> str:
-        """Each parameter's kind and size, as they are printed."""
-        sizes = {key: "x".join(map(str, p.shape)) for key, p in self.items()}
-        return "\n".join(
-            f"  ({key}): Parameter containing: [{p.type()} of size {sizes[key]}]" for key, p in self.items()
-        )
