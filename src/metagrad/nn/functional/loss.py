@@ -371,4 +371,4 @@ def _against_probabilities(
     if weight is not None:
         loss = loss * weight.reshape((count,) + (1,) * (log_p.ndim - class_dim - 1))
     loss = -loss.sum(class_dim)
-    return loss.sum() / max(1, loss.numel()) if reduction == "mean" else reduced(loss, reduction)
+    return reduced(loss, reduction)
