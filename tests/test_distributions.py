@@ -51,6 +51,9 @@ CASES = [
     ("RelaxedBernoulli", {"temperature": [0.7], "probs": P}, None, [0.1, 0.5, 0.9]),
     ("RelaxedOneHotCategorical", {"temperature": [0.7], "logits": ROWS}, None, ROWS),
     ("LogisticNormal", {"loc": [1.0, 2.0], "scale": [0.5, 1.0]}, None, ROWS),
+    ("Wishart", {"df": [4.5], "covariance_matrix": [[2.0, 0.5], [0.5, 1.0]]}, None, [[[3.0, 0.2], [0.2, 2.0]]]),
+    ("LKJCholesky", {"dim": 3, "concentration": [0.7, 2.0]}, None,
+     [[[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.0, 0.6, 0.8]]] * 2),
 ]  # fmt: skip
 
 
@@ -102,6 +105,7 @@ def outcomes(lib, name, parameters, others, value):
 
 
 @pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:Singular sample")
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{'-'.join(c[1])}")
 def test_numbers_are_pytorchs(torch, case):
     expected, found = outcomes(torch, *case), outcomes(mg, *case)
@@ -114,7 +118,9 @@ def test_numbers_are_pytorchs(torch, case):
         np.testing.assert_allclose(value, expected[what], rtol=1e-6, atol=1e-9, err_msg=str(what))
 
 
-WITHOUT_MOMENTS = {"Cauchy", "HalfCauchy", "VonMises", "RelaxedBernoulli", "RelaxedOneHotCategorical", "LogisticNormal"}
+WITHOUT_MOMENTS = {
+    "Cauchy", "HalfCauchy", "LKJCholesky", "LogisticNormal", "RelaxedBernoulli", "RelaxedOneHotCategorical", "VonMises",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -149,8 +155,31 @@ def test_samples_without_moments():
     assert bool((angles.abs() <= np.pi).all())
     for d in (D.Cauchy(1.0, 2.0), D.HalfCauchy(2.0)):
         np.testing.assert_allclose(d.cdf(d.sample((n,))).sort().values[:: n // 10], np.arange(10) / 10, atol=0.02)
+    factors = D.LKJCholesky(3, 1.5).sample((n,))
+    assert bool(D.constraints.corr_cholesky.check(factors).all())
+    correlations = (factors @ factors.mT)[:, [1, 2, 2], [0, 0, 1]]  # each (r + 1) / 2 is Beta(2, 2), of variance 1/20
+    np.testing.assert_allclose(correlations.mean(0).numpy(), 0, atol=0.02)
+    np.testing.assert_allclose(correlations.var(0).numpy(), 4 / (4 * (2 * 2 + 1)), atol=0.01)
     simplex = D.LogisticNormal(mg.zeros(2), mg.ones(2)).sample((n,))
     np.testing.assert_allclose(D.StickBreakingTransform().inv(simplex).mean(0).numpy(), [0, 0], atol=0.03)
+
+
+@pytest.mark.oracle
+def test_the_generalized_pareto_distribution(torch):
+    found = []
+    for lib in (torch, mg):  # in float32, which is the only dtype that PyTorch's can do
+        own = [lib.tensor(v, requires_grad=True) for v in (A, B, [0.2, 0.0, -0.4])]
+        d, x = lib.distributions.GeneralizedPareto(*own), lib.tensor([0.4, 2.0, 3.0])
+        values = [d.log_prob(x), d.cdf(x), d.icdf(lib.tensor(P)), d.mean, d.mode, d.variance, d.entropy()]
+        for y in values:
+            if y.requires_grad:
+                y.sum().backward(retain_graph=True)
+        found.append([*values, *(p.grad for p in own)])
+    for expected, value in zip(*found, strict=True):
+        np.testing.assert_allclose(value.detach().numpy(), expected.detach().numpy(), rtol=1e-4)
+    mg.manual_seed(0)
+    d = mg.distributions.GeneralizedPareto(0.0, 1.0, mg.tensor([0.2, 0.0, -0.4]))
+    np.testing.assert_allclose(d.sample((100_000,)).mean(0).numpy(), d.mean.numpy(), rtol=0.03)
 
 
 @pytest.mark.oracle
@@ -193,6 +222,7 @@ def test_samples_of_gamma_variables_have_the_gradient_of_the_mean(name):
 
 
 @pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:Singular sample")
 @pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c[0]}-{'-'.join(c[1])}")
 def test_expanded_distributions(torch, case):
     results = []

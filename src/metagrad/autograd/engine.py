@@ -17,11 +17,13 @@ from metagrad.autograd.function import Function, Output
 from metagrad.autograd.mode import mode
 from metagrad.autograd.reverse import differentiate
 from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
+from metagrad.kernels import folding
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
 
 _by_order = attrgetter("order")
+_MANY = 1 << 14  # elements from which NumPy's sums over the first axis, which add one after the other, lose digits
 
 
 def backward(
@@ -273,7 +275,10 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     if not same:
         raise RuntimeError(f"a backward returned a gradient of shape {have} for an input of shape {shape}")
     stretched = tuple(extra + i for i, (n, m) in enumerate(zip(shape, have[extra:], strict=True)) if n != m)
-    return g.sum(axis=(*range(extra), *stretched), keepdims=True).reshape(shape)
+    axes = (*range(extra), *stretched)
+    if g.__class__ is np.ndarray and g.size >= _MANY:
+        return folding.sum(g, axes, True).reshape(shape)
+    return g.sum(axis=axes, keepdims=True).reshape(shape)
 
 
 def _through_hooks(node: Function, g: Any) -> Any:

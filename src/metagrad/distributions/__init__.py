@@ -6,7 +6,8 @@
 ``constraint_registry.py``  maps from all real numbers into a constraint
 ``continuous.py``           Normal, Laplace, Uniform, Exponential, Cauchy, LogNormal, HalfNormal …
 ``gammas.py``               Gamma, Beta, Dirichlet, Chi2, StudentT, InverseGamma, FisherSnedecor
-``mapped.py``               Weibull, Pareto, Kumaraswamy
+``mapped.py``               Weibull, Pareto, GeneralizedPareto, Kumaraswamy
+``matrices.py``             Wishart, LKJCholesky
 ``bounded.py``              VonMises, ContinuousBernoulli
 ``discrete.py``             Bernoulli, Categorical, Poisson, Geometric, Binomial, NegativeBinomial
 ``onehot.py``               OneHotCategorical, Multinomial, the relaxed ones, LogisticNormal
@@ -37,7 +38,8 @@ from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Ge
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.divergence import kl_divergence, register_kl
 from metagrad.distributions.gammas import Beta, Chi2, Dirichlet, FisherSnedecor, Gamma, InverseGamma, StudentT
-from metagrad.distributions.mapped import Kumaraswamy, Pareto, Weibull
+from metagrad.distributions.mapped import GeneralizedPareto, Kumaraswamy, Pareto, Weibull
+from metagrad.distributions.matrices import LKJCholesky, Wishart
 from metagrad.distributions.multivariate import LowRankMultivariateNormal, MultivariateNormal
 from metagrad.distributions.onehot import (
     LogisticNormal,
@@ -77,12 +79,13 @@ from metagrad.distributions.vectormaps import (
 __all__ = [
     "AbsTransform", "AffineTransform", "Bernoulli", "Beta", "Binomial", "CatTransform", "Categorical", "Cauchy", "Chi2",
     "ComposeTransform", "ContinuousBernoulli", "CorrCholeskyTransform", "CumulativeDistributionTransform", "Dirichlet",
-    "Distribution", "ExpTransform", "Exponential", "ExponentialFamily", "FisherSnedecor", "Gamma", "Geometric", "Gumbel",
-    "HalfCauchy", "HalfNormal", "Independent", "IndependentTransform", "InverseGamma", "Kumaraswamy", "Laplace", "LogNormal",
-    "LogisticNormal", "LowRankMultivariateNormal", "LowerCholeskyTransform", "MixtureSameFamily", "Multinomial",
-    "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical", "OneHotCategoricalStraightThrough", "Pareto",
-    "Poisson", "PositiveDefiniteTransform", "PowerTransform", "RelaxedBernoulli", "RelaxedOneHotCategorical",
-    "ReshapeTransform", "SigmoidTransform", "SoftmaxTransform", "SoftplusTransform", "StackTransform",
-    "StickBreakingTransform", "StudentT", "TanhTransform", "Transform", "TransformedDistribution", "Uniform", "VonMises",
-    "Weibull", "biject_to", "constraints", "identity_transform", "kl_divergence", "register_kl", "transform_to", "transforms",
+    "Distribution", "ExpTransform", "Exponential", "ExponentialFamily", "FisherSnedecor", "Gamma", "GeneralizedPareto",
+    "Geometric", "Gumbel", "HalfCauchy", "HalfNormal", "Independent", "IndependentTransform", "InverseGamma", "Kumaraswamy",
+    "LKJCholesky", "Laplace", "LogNormal", "LogisticNormal", "LowRankMultivariateNormal", "LowerCholeskyTransform",
+    "MixtureSameFamily", "Multinomial", "MultivariateNormal", "NegativeBinomial", "Normal", "OneHotCategorical",
+    "OneHotCategoricalStraightThrough", "Pareto", "Poisson", "PositiveDefiniteTransform", "PowerTransform",
+    "RelaxedBernoulli", "RelaxedOneHotCategorical", "ReshapeTransform", "SigmoidTransform", "SoftmaxTransform",
+    "SoftplusTransform", "StackTransform", "StickBreakingTransform", "StudentT", "TanhTransform", "Transform",
+    "TransformedDistribution", "Uniform", "VonMises", "Weibull", "Wishart", "biject_to", "constraints",
+    "identity_transform", "kl_divergence", "register_kl", "transform_to", "transforms",
 ]  # fmt: skip

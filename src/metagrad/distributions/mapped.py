@@ -1,4 +1,4 @@
-"""Distributions made from simpler ones by a map: Weibull, Pareto, Kumaraswamy."""
+"""Distributions that are uniform or exponential variables, mapped: Weibull, Pareto, GeneralizedPareto, Kumaraswamy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from metagrad import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.continuous import Exponential, Uniform
-from metagrad.distributions.distribution import parameters
+from metagrad.distributions.distribution import Distribution, parameters
 from metagrad.distributions.scalarmaps import AffineTransform, ExpTransform, PowerTransform
 from metagrad.dtypes import finfo
 from metagrad.tensor import Tensor
@@ -135,3 +135,63 @@ class Kumaraswamy(TransformedDistribution):
         a, b = self.concentration1, self.concentration0
         harmonic = functions.digamma(b + 1) + _EULER
         return (1 - b.reciprocal()) + (1 - a.reciprocal()) * harmonic - a.log() - b.log()
+
+
+class GeneralizedPareto(Distribution):
+    """What exceeds a threshold: P(x) = 1 - (1 + k z)^(-1 / k), z = (x - loc) / scale, k = ``concentration``; 1 - e⁻ᶻ for k = 0."""
+
+    has_rsample = True
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive, "concentration": constraints.real}
+    _shown: tuple[str, ...] = ("loc", "scale", "concentration")
+
+    def __init__(self, loc: Any, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
+        self.loc, self.scale, self.concentration = parameters(loc, scale, concentration)
+        super().__init__(self.loc.shape, (), validate_args)
+
+    @property
+    def support(self) -> Any:
+        """From ``loc`` on; for a negative concentration as far as loc - scale / k."""
+        end = self.loc - self.scale / self.concentration
+        return constraints.interval(self.loc, end.masked_fill(self.concentration >= 0, math.inf))
+
+    def _shape(self) -> tuple[Tensor, Tensor]:
+        """Where the concentration is 0, and the concentration with a harmless value there."""
+        zero = functions.isclose(self.concentration, functions.zeros_like(self.concentration))
+        return zero, self.concentration.masked_fill(zero, 1.0)
+
+    def _log_survival(self, value: Any) -> Tensor:
+        z, (zero, k) = (self._checked(value) - self.loc) / self.scale, self._shape()
+        return functions.where(zero, -z, -functions.log1p(k * z) / k)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self.icdf(functions.rand(self._extended(sample_shape), dtype=self.loc.dtype))
+
+    def log_prob(self, value: Any) -> Tensor:
+        zero, k = self._shape()
+        survival = self._log_survival(value)
+        return functions.where(zero, survival, (1 + k) * survival) - self.scale.log()
+
+    def cdf(self, value: Any) -> Tensor:
+        return -functions.expm1(self._log_survival(value))
+
+    def icdf(self, value: Any) -> Tensor:
+        zero, k = self._shape()
+        rest = functions.log1p(-value)
+        return self.loc + self.scale * functions.where(zero, -rest, functions.expm1(-k * rest) / k)
+
+    @property
+    def mean(self) -> Tensor:
+        k = self.concentration
+        return (self.loc + self.scale / (1 - k)).masked_fill(k >= 1, math.nan)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        k = self.concentration
+        return (self.scale**2 / ((1 - k) ** 2 * (1 - 2 * k))).masked_fill(k >= 0.5, math.nan)
+
+    def entropy(self) -> Tensor:
+        return self.scale.log() + self.concentration + 1

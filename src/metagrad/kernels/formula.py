@@ -90,7 +90,7 @@ class _Step(NamedTuple):
 class Tape:
     """What was noted: values by number (inputs first, then constants and results as they came), and the steps."""
 
-    def __init__(self, repeated: Sequence[Any]) -> None:
+    def __init__(self, repeated: list[Any]) -> None:
         self.values: list[Any] = []
         self.steps: list[_Step] = []
         self.repeated = repeated  # arrays that every piece gets as they are

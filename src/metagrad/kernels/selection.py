@@ -28,8 +28,8 @@ def select(c: Any, x: Any, y: Any) -> Any:
 
 
 def select_into(out: Array, c: Array, x: Any, y: Any) -> None:
-    """x where c, else y, written to ``out``; all arrays of one shape."""
-    if c.dtype != bool or out.dtype.itemsize > 8 or out.dtype.kind == "c":
+    """x where c, else y, broadcast, written to ``out``."""
+    if c.dtype != bool or c.shape != out.shape or out.dtype.itemsize > 8 or out.dtype.kind == "c":
         np.copyto(out, y)
         np.copyto(out, x, where=c)
         return

@@ -94,7 +94,7 @@ class _Cuts:
         """The cuts that serve all of these values, or None if there are none, as for strided memory."""
         unit = 1
         for x in values:
-            if not isinstance(x, np.ndarray) or x.size == 1:
+            if not isinstance(x, np.ndarray) or (x.size == 1 and x.ndim <= len(shape)):
                 continue
             if x.shape == shape:
                 if not x.flags.c_contiguous:
@@ -126,11 +126,17 @@ class _Computation:
         self.cuts = cuts
         self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
         self.arrays: dict[int, Array] = {}  # whole inputs and results by number
+        self.flattened: list[tuple[Array, Array]] = []  # smaller arrays in one dimension, as pieces need them, and as given
 
     def sample(self, x: Any) -> Any:
-        """What stands for x while the formula is noted: a sample of an array that is cut, or x itself."""
+        """What stands for x while the formula is noted: a sample of an array that is cut, a smaller one flattened, or x."""
         if not self.cuts.of_whole(x):
-            return x
+            if not isinstance(x, np.ndarray) or x.ndim <= (x.size > 1):
+                return x
+            flat = x.reshape(() if x.size == 1 else -1)
+            self.flattened.append((flat, x))
+            self.tape.repeated.append(flat)
+            return flat
         for number, known in self.arrays.items():
             if known is x:
                 return self.tape.values[number]
@@ -141,6 +147,9 @@ class _Computation:
         """What a value of the noted formula stands for; a result gets memory, to be filled by ``run``."""
         number = self.tape.number(value)
         if number is None:
+            for flat, given in self.flattened:
+                if value is flat:
+                    return given
             if isinstance(value, np.ndarray) and value.size > 1 and not any(value is x for x in self.tape.repeated):
                 raise NotElementwise("an array made inside")
             return value

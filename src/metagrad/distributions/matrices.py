@@ -1,0 +1,148 @@
+"""Random matrices: Wishart, over covariances; LKJCholesky, over factors of correlations."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from metagrad import functions, linalg
+from metagrad.distributions import constraints
+from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.distributions.gammas import Beta, standard_gamma
+from metagrad.dtypes import finfo
+from metagrad.tensor import Tensor
+
+
+class Wishart(ExponentialFamily):
+    """Σ of ``df`` squares x xᵀ of normal vectors of covariance V = L Lᵀ, (p, p); ``df`` may be any number above p - 1.
+
+    log p(X) = ½ (n - p - 1) log |X| - ½ tr(V⁻¹ X) - n (½ p log 2 + Σ log Lᵢᵢ) - log Γₚ(n / 2), n = df.
+    Samples: Bartlett's decomposition, L A Aᵀ Lᵀ with chi variables on A's diagonal and normal ones below.
+    """
+
+    has_rsample = True
+    arg_constraints = {
+        "df": constraints.greater_than(0),
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
+    support = constraints.positive_definite
+    _shown: tuple[str, ...] = ("df", "scale_tril")
+
+    def __init__(
+        self,
+        df: Any,
+        covariance_matrix: Tensor | None = None,
+        precision_matrix: Tensor | None = None,
+        scale_tril: Tensor | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        given = [m for m in (covariance_matrix, precision_matrix, scale_tril) if m is not None]
+        if len(given) != 1:
+            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
+        if given[0].dim() < 2:
+            raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
+        lower = given[0]
+        if covariance_matrix is not None:
+            lower = linalg.cholesky(covariance_matrix)
+        elif precision_matrix is not None:
+            lower = linalg.cholesky(linalg.inv(precision_matrix))
+        (own,) = parameters(df)
+        batch, p = functions.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
+        self.df, self.scale_tril = own.to(lower.dtype).expand(batch), lower.expand((*batch, p, p))
+        if bool((self.df <= p - 1).any()):
+            raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
+        super().__init__(batch, (p, p), validate_args)
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """V."""
+        return self.scale_tril @ self.scale_tril.mT
+
+    @property
+    def precision_matrix(self) -> Tensor:
+        """V⁻¹."""
+        return functions.cholesky_inverse(self.scale_tril)
+
+    @property
+    def _matrix_df(self) -> Tensor:
+        return self.df[..., None, None]
+
+    @property
+    def mean(self) -> Tensor:
+        return self._matrix_df * self.covariance_matrix
+
+    @property
+    def mode(self) -> Tensor:
+        factor = self.df - self.event_shape[0] - 1
+        return factor.masked_fill(factor <= 0, math.nan)[..., None, None] * self.covariance_matrix
+
+    @property
+    def variance(self) -> Tensor:
+        v = self.covariance_matrix
+        diagonal = v.diagonal(dim1=-2, dim2=-1)
+        return self._matrix_df * (v**2 + diagonal.unsqueeze(-1) * diagonal.unsqueeze(-2))
+
+    def _half_log_det(self) -> Tensor:
+        return self.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+    def _steps(self) -> Tensor:
+        """n / 2, (n - 1) / 2, …, (n - p + 1) / 2."""
+        return (self.df.unsqueeze(-1) - functions.arange(self.event_shape[0], dtype=self.df.dtype)) / 2
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        shape = self._extended(sample_shape)
+        diagonal = (2 * standard_gamma(self._steps(), shape[:-1])).sqrt()
+        factor = functions.randn(shape, dtype=self.df.dtype).tril(-1) + diagonal.diag_embed()
+        root = self.scale_tril @ factor
+        return root @ root.mT
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        value, n, p = self._checked(value), self.df, self.event_shape[0]
+        trace = functions.cholesky_solve(value, self.scale_tril).diagonal(dim1=-2, dim2=-1).sum(-1)
+        norm = n * (p * math.log(2) / 2 + self._half_log_det()) + functions.mvlgamma(n / 2, p)
+        return (n - p - 1) / 2 * linalg.slogdet(value).logabsdet - trace / 2 - norm
+
+    def entropy(self) -> Tensor:
+        n, p = self.df, self.event_shape[0]
+        return (
+            (p + 1) * (p * math.log(2) / 2 + self._half_log_det()) + functions.mvlgamma(n / 2, p)
+            - (n - p - 1) / 2 * functions.digamma(self._steps()).sum(-1) + n * p / 2
+        )  # fmt: skip
+
+
+class LKJCholesky(Distribution):
+    """The Cholesky factor of a random correlation matrix, whose density is in proportion to its determinant^(concentration - 1).
+
+    Samples: the onion method, row by row. Source: Lewandowski, Kurowicka and Joe 2009.
+    """
+
+    arg_constraints = {"concentration": constraints.positive}
+    support = constraints.corr_cholesky
+    _shown: tuple[str, ...] = ("concentration",)
+
+    def __init__(self, dim: int, concentration: Any = 1.0, validate_args: bool | None = None) -> None:
+        if dim < 2:
+            raise ValueError(f"Expected dim to be an integer greater than or equal to 2. Found dim={dim}.")
+        self.dim = dim
+        (self.concentration,) = parameters(concentration)
+        super().__init__(self.concentration.shape, (dim, dim), validate_args)
+
+    def sample(self, sample_shape: Any = ()) -> Tensor:
+        kind, shape = self.concentration.dtype, self._extended(sample_shape)
+        row = functions.arange(self.dim, dtype=kind).clamp(min=1)  # the first has no length
+        outer = self.concentration.detach().unsqueeze(-1) + 0.5 * (self.dim - 1 - row)
+        length = Beta(0.5 * row, outer, validate_args=False).sample(sample_shape).unsqueeze(-1)
+        direction = functions.randn(shape, dtype=kind).tril(-1)
+        norm = (direction**2).sum(-1, keepdim=True).sqrt()
+        lower = length.sqrt() * direction / norm.masked_fill(norm == 0, 1)
+        rest = (1 - (lower**2).sum(-1)).clamp(min=finfo(kind).tiny)
+        return lower + rest.sqrt().diag_embed()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        diagonal, n = self._checked(value).diagonal(dim1=-2, dim2=-1)[..., 1:], self.dim - 1
+        power = 2 * (self.concentration - 1).unsqueeze(-1) + functions.arange(n - 1, -1, -1, dtype=value.dtype)
+        alpha = self.concentration + 0.5 * n
+        norm = 0.5 * n * math.log(math.pi) + functions.mvlgamma(alpha - 0.5, n) - functions.lgamma(alpha) * n
+        return (power * diagonal.log()).sum(-1) - norm
