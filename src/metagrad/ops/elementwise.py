@@ -126,7 +126,9 @@ class _Computation:
         self.cuts = cuts
         self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
         self.arrays: dict[int, Array] = {}  # whole inputs and results by number
-        self.flattened: list[tuple[Array, Array]] = []  # smaller arrays in one dimension, as pieces need them, and as given
+        self.flattened: list[
+            tuple[Array, Array]
+        ] = []  # smaller arrays in one dimension, as pieces need them, and as given
 
     def sample(self, x: Any) -> Any:
         """What stands for x while the formula is noted: a sample of an array that is cut, a smaller one flattened, or x."""

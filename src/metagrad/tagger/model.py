@@ -5,6 +5,7 @@ Legend: N packed words, U distinct words of the batch, I features of a word, H h
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
@@ -31,7 +32,7 @@ class Settings:
     """What the network is built from, apart from its vocabularies.
 
     variational: dropout of the same features throughout a sentence. shortcut: the tags' scores also see the input of each
-    layer. scale: of the initial embeddings. members: networks whose probabilities are multiplied. variants: in which of
+    layer. scale: of the initial embeddings. members: networks whose probabilities are averaged. variants: in which of
     these settings the members differ, in turn; with none they differ by chance only. padded: sentences are filled up to the
     longest of the batch and the filling is read too, as the article had it; without it they are packed, which is faster,
     and makes a sentence's tags independent of its neighbours.
@@ -204,7 +205,7 @@ class Network(nn.Module):
     """One member, or several, which together are right more often than each of them (Hansen and Salamon 1990).
 
     Called with a batch it gives the scores of every member (M, N, K). The members learn side by side, each by itself; their
-    opinions are multiplied: p(tag) ∝ (Π_m p_m(tag))^(1/M).
+    opinions are averaged: p(tag) = Σ_m p_m(tag) / M.
     """
 
     def __init__(self, settings: Settings, sizes: Mapping[str, int], alphabet: int, tags: int) -> None:
@@ -220,7 +221,7 @@ class Network(nn.Module):
     def log_probabilities(self, scores: Tensor, batch: Batch) -> Tensor:
         """ln p(tag of a word), (N, K), given the whole sentence, for scores (M, N, K)."""
         each = [member.log_probabilities(scores[m], batch) for m, member in enumerate(self.members)]
-        return each[0] if len(each) == 1 else F.log_softmax(stack(each).mean(0), -1)
+        return each[0] if len(each) == 1 else stack(each).logsumexp(0) - math.log(len(each))
 
     def best(self, scores: Tensor, batch: Batch) -> Array:
         """The tags' numbers (N): one member's choice, or the most probable in the opinion of several."""

@@ -24,7 +24,7 @@ FAST: dict[str, Any] = {
 # Two networks of different kinds: their mistakes are less alike than those of two of one kind.
 BEST: dict[str, Any] = FAST | {
     "members": 2, "shortcut": False, "epochs": 12,
-    "variants": ({"hidden": 256, "crf": True}, {"layers": 2, "scale": 0.3}),
+    "variants": ({"hidden": 256, "crf": True}, {"cell": "gru", "layers": 2, "scale": 0.3}),
 }  # fmt: skip
 PRESETS = {"article": ARTICLE, "fast": FAST, "best": BEST}
 

@@ -66,7 +66,7 @@ def add_to(commands: Any) -> None:
     option("letter-features", "features of a word read so", type=int)
     option("crf", "choose the tags of a sentence together (a CRF)", action=Flag)
     option("frequency", "also learn to tell how frequent each word is (Plank et al. 2016)", action=Flag)
-    option("members", "networks that differ by chance, whose opinions are multiplied", type=int)
+    option("members", "networks that differ by chance, whose opinions are averaged", type=int)
     option("shortcut", "the scores see the words themselves too", action=Flag)
     option("padded", "fill sentences up to the longest of their batch instead of packing them", action=Flag)
     option("dropout", "share of features dropped while training", type=float)
