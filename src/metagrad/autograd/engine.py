@@ -276,6 +276,8 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
         raise RuntimeError(f"a backward returned a gradient of shape {have} for an input of shape {shape}")
     stretched = tuple(extra + i for i, (n, m) in enumerate(zip(shape, have[extra:], strict=True)) if n != m)
     axes = (*range(extra), *stretched)
+    if g.dtype == np.float16 and g.__class__ is np.ndarray:
+        return g.sum(axis=axes, keepdims=True, dtype=np.float32).reshape(shape).astype(np.float16)
     if g.__class__ is np.ndarray and g.size >= _MANY:
         return folding.sum(g, axes, True).reshape(shape)
     return g.sum(axis=axes, keepdims=True).reshape(shape)

@@ -37,6 +37,26 @@ def cast_to(x: Any, dtype: dtypes.dtype) -> Any:
     return x if x.array.dtype == dtype.dtype else Cast.apply(x, dtype=dtype.dtype)
 
 
+def in_single(op: Callable[P, R]) -> Callable[P, R]:
+    """An op that adds up: halves are added up in float32, as PyTorch does it, for a sum of many would lose them."""
+
+    @functools.wraps(op)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        x = args[0] if args else None
+        if isinstance(x, Variable) and x.array.dtype.char == "e" and kwargs.get("dtype") is None:
+            return cast(R, _halved(op(cast_to(x, dtypes.float32), *args[1:], **kwargs)))  # type: ignore[arg-type]
+        return op(*args, **kwargs)
+
+    return run
+
+
+def _halved(found: Any) -> Any:
+    if isinstance(found, tuple):
+        parts = [_halved(part) for part in found]
+        return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
+    return cast_to(found, dtypes.float16)
+
+
 class NotAnOperand(TypeError):
     """Something is neither a tensor nor an array nor a number. An operator then asks the other operand."""
 

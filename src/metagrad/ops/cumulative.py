@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import write
 from metagrad.kernels.running import running_sum
 from metagrad.ops.arithmetic import conj
-from metagrad.ops.common import accepts_axis, dimension
+from metagrad.ops.common import accepts_axis, dimension, in_single
 from metagrad.ops.extremum import ordered
 from metagrad.ops.gathering import gather
 from metagrad.ops.out import takes_out
@@ -38,6 +38,7 @@ class Cumsum(Function):
 
 @accepts_axis
 @takes_out
+@in_single
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Sums of the first i elements along ``dim``; integers and bools add up in int64.
 
@@ -161,6 +162,7 @@ def _log_add_complex(x: Array, axis: int) -> Array:
 
 @accepts_axis
 @takes_out
+@in_single
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.
 

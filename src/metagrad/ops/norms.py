@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.kernels import folding
 from metagrad.ops.choice import abs
-from metagrad.ops.common import Dims, accepts_axis, axes, cast_to
+from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, in_single
 from metagrad.ops.extremum import amax, amin
 from metagrad.ops.reduction import kept
 from metagrad.ops.rounding import Sign
@@ -52,6 +52,7 @@ class Norm(Function):
 
 
 @accepts_axis
+@in_single
 def vector_norm(x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """(Σ |x|ᵖ)^(1/p), p = ord, over all elements or over ``dim``.
 
@@ -85,6 +86,7 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False
 
 
 @accepts_axis
+@in_single
 def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
     """``linalg.vector_norm`` with p a number or "fro" (2), or the sum of a matrix's singular values for p = "nuc".
 

@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.kernels import folding
 from metagrad.ops.arithmetic import conj
-from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension
+from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension, in_single
 
 if TYPE_CHECKING:
     from metagrad.tensor import Tensor
@@ -54,6 +54,7 @@ class Sum(Function):
 
 
 @accepts_axis
+@in_single
 def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over all elements or over ``dim``; integers and bools add up in int64.
 
@@ -78,6 +79,7 @@ class Mean(Function):
 
 
 @accepts_axis
+@in_single
 def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Arithmetic mean over all elements or over ``dim``; nan if there are none. Floating-point tensors only.
 
@@ -132,6 +134,7 @@ class Std(Var):
 
 
 @accepts_axis
+@in_single
 def var(
     input: Tensor,
     dim: Any = None,
@@ -159,6 +162,7 @@ def _measured(op: type[Var], input: Tensor, dim: Any, unbiased: Any, keepdim: bo
 
 
 @accepts_axis
+@in_single
 def std(
     input: Tensor,
     dim: Any = None,

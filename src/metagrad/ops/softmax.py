@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.kernels import folding, rows
 from metagrad.ops.arithmetic import conj
-from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension, floating
+from metagrad.ops.common import Dims, accepts_axis, axes, cast_to, dimension, floating, in_single
 from metagrad.ops.reduction import kept
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def _prepared(input: Tensor, dim: int | None, dtype: Any) -> tuple[Any, int]:
 
 
 @accepts_axis
+@in_single
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
 
@@ -106,6 +107,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 
 @accepts_axis
+@in_single
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
     """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
 
@@ -120,6 +122,7 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
 
 
 @accepts_axis
+@in_single
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
     """ln Σ e^x over ``dim``, without overflow.
 

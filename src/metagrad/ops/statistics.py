@@ -10,7 +10,7 @@ from metagrad import dtypes
 from metagrad.autograd.variable import wrap
 from metagrad.ops.arithmetic import conj
 from metagrad.ops.choice import clamp, where
-from metagrad.ops.common import Dims, accepts_axis, axes, floating
+from metagrad.ops.common import Dims, accepts_axis, axes, floating, in_single
 from metagrad.ops.conversion import real
 from metagrad.ops.exponential import sqrt
 from metagrad.ops.matmul import matmul
@@ -29,6 +29,7 @@ __all__ = ["corrcoef", "cov", "nanmean", "nansum", "std_mean", "var_mean"]
 
 
 @accepts_axis
+@in_single
 def var_mean(
     input: Tensor,
     dim: Any = None,
@@ -48,6 +49,7 @@ def var_mean(
 
 
 @accepts_axis
+@in_single
 def std_mean(
     input: Tensor,
     dim: Any = None,
@@ -66,6 +68,7 @@ def std_mean(
 
 @accepts_axis
 @takes_out
+@in_single
 def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum of what is not nan.
 
@@ -81,6 +84,7 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any
 
 @accepts_axis
 @takes_out
+@in_single
 def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Mean of what is not nan; nan if there is nothing. Floating-point tensors only.
 

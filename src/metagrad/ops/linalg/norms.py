@@ -10,7 +10,7 @@ import numpy as np
 from metagrad import dtypes
 from metagrad.autograd.variable import wrap
 from metagrad.ops.choice import abs, where
-from metagrad.ops.common import Dims, accepts_axis, cast_to, dimensions
+from metagrad.ops.common import Dims, accepts_axis, cast_to, dimensions, in_single
 from metagrad.ops.extremum import amax, amin
 from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
@@ -74,6 +74,7 @@ def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
 
 
 @accepts_axis
+@in_single
 def norm(input: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """``vector_norm`` or ``matrix_norm``: a matrix norm if ord is a string, or is given with two dimensions.
 
