@@ -39,6 +39,6 @@ def test_gradients(torch, name):
     for lib in (torch, mg):
         weight = lib.ones(3, dtype=lib.float16, requires_grad=True)
         y = lib.from_numpy(X.copy()) * weight
-        getattr(y, name)(**({"dim": 0})).sum().backward()
+        getattr(y, name)(dim=0).sum().backward()
         found.append(weight.grad.numpy().astype(float))
     np.testing.assert_allclose(found[1], found[0], rtol=2e-2)
