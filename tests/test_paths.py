@@ -223,3 +223,9 @@ def test_trees_are_flattened_as_pytorch_does(torch):
         assert ours.tree_map(double, tree) == theirs.tree_map(double, tree)
     with pytest.raises(ValueError, match="2 leaves for a tree that has 1"):
         ours.tree_unflatten([1, 2], ours.tree_flatten([1])[1])
+
+
+def test_onnx_can_be_imported_and_says_what_to_do_instead():
+    assert mg.onnx.is_in_onnx_export() is False
+    with pytest.raises(NotImplementedError, match="state_dict"):
+        mg.onnx.export(mg.nn.Linear(1, 1), mg.ones(1, 1), "model.onnx")

@@ -149,7 +149,7 @@ _out.take_out_everywhere(globals())
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
     "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "distributed", "distributions", "fft", "func",
-    "functions", "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "optim", "profiler", "signal", "special",
+    "functions", "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "profiler", "signal", "special",
     "testing", "types", "utils", "xpu",
 }  # fmt: skip
 _NEURAL = {  # those of the neural functions that PyTorch has at the top, too, by their file
