@@ -15,7 +15,7 @@ import numpy as np
 import metagrad
 from benchmarks.recurrent import sentence_lengths
 from metagrad.kernels import threads, workspace
-from metagrad.kernels.lstm import LSTM as Kernel
+from metagrad.kernels.recurrent.lstm import LSTM as Kernel
 from metagrad.nn import fast_recurrence
 from metagrad.nn.fast_recurrence import Layer, plain_layer
 

@@ -11,7 +11,7 @@ import pytest
 
 import metagrad
 from metagrad import nn
-from metagrad.checkpoints import CheckpointError
+from metagrad.serialization.checkpoint import CheckpointError
 
 DTYPES = "bool uint8 int8 int16 int32 int64 uint16 uint32 uint64 float16 float32 float64 complex64 complex128".split()
 
@@ -173,7 +173,7 @@ def test_nothing_is_run(protocol, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["builtins eval", "builtins getattr", "metagrad.checkpoints.reading _refuse", "torch load"]
+    "name", ["builtins eval", "builtins getattr", "metagrad.serialization.reading _refuse", "torch load"]
 )
 def test_names_are_refused(name):
     module, attribute = name.split()
@@ -209,7 +209,7 @@ def test_damage_is_noticed(tmp_path):
     [(-1, (2,), (1,)), (0, (5,), (1,)), (3, (2,), (1,)), (0, (2, 2), (3, 1)), (0, (2,), (-1,)), (0, (2,), ())],
 )
 def test_tensors_outside_of_their_storage_are_refused(offset, size, stride):
-    from metagrad.checkpoints.reading import _viewed
+    from metagrad.serialization.reading import _viewed
 
     with pytest.raises(CheckpointError, match="damaged"):
         _viewed(np.zeros(4, np.float32), offset, size, stride, False)

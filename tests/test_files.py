@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from metagrad.files import write_atomically
+from metagrad.base.files import write_atomically
 
 
 def test_pieces_are_joined_and_permissions_kept(tmp_path):

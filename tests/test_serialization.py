@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import metagrad as mg
-from metagrad import serialization
-from metagrad.serialization import SafetensorsError, load, load_file, read_metadata, save, save_file
+from metagrad.serialization import safetensors
+from metagrad.serialization.safetensors import SafetensorsError, load, load_file, read_metadata, save, save_file
 
 DTYPES = "bool uint8 int8 uint16 int16 uint32 int32 uint64 int64 float16 float32 float64 complex64".split()
 LIMIT = 100_000_000
@@ -374,14 +374,14 @@ def test_a_header_longer_than_the_format_allows_is_refused_though_it_is_all_ther
 def test_a_file_that_shrinks_while_it_is_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "model"
     save_file({"first": mg.ones(100_000), "second": mg.ones(100_000)}, path)
-    checked = serialization._contents
+    checked = safetensors._contents
 
     def check_and_cut(file):
         contents = checked(file)
         os.truncate(path, 600_000)
         return contents
 
-    monkeypatch.setattr(serialization, "_contents", check_and_cut)
+    monkeypatch.setattr(safetensors, "_contents", check_and_cut)
     with pytest.raises(
         SafetensorsError, match="tensor 'second': got [0-9]+ bytes, expected 400000: the file has shrunk"
     ):

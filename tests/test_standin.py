@@ -18,7 +18,7 @@ from tests.standin import FakeCupy, Strict
 
 @pytest.fixture(autouse=True)
 def fake_gpu(monkeypatch):
-    for module in ("metagrad.device", "metagrad.cuda"):  # by sys.modules: metagrad.device is also the class's name
+    for module in ("metagrad.base.device", "metagrad.compat.cuda"):
         monkeypatch.setattr(sys.modules[module], "cupy", lambda: FakeCupy)
 
 

@@ -11,8 +11,9 @@ tensor(8.)
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
-from metagrad.tensor import Size, Tensor  # first: `tensor` and `device` are modules here, and functions of the package
-from metagrad import autograd, cuda
+from metagrad.tensors.tensor import Size, Tensor
+from metagrad import autograd
+from metagrad.compat import cuda, paths as _paths
 from metagrad.kernels import allocation as _allocation  # at once: it is for all arrays
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ from metagrad.autograd.mode import (
     no_grad,
     set_grad_enabled,
 )
-from metagrad.device import device, get_default_device, set_default_device
-from metagrad.dtypes import (
+from metagrad.base.device import device, get_default_device, set_default_device
+from metagrad.base.dtypes import (
     bfloat16,
     can_cast,
     complex64,
@@ -50,17 +51,17 @@ from metagrad.dtypes import (
     uint32,
     uint64,
 )
-from metagrad.dtypes import bool_ as bool
-from metagrad.dtypes import complex64 as cfloat
-from metagrad.dtypes import complex128 as cdouble
-from metagrad.dtypes import float16 as half
-from metagrad.dtypes import float32 as float
-from metagrad.dtypes import float64 as double
-from metagrad.dtypes import int16 as short
-from metagrad.dtypes import int32 as int
-from metagrad.dtypes import int64 as long
+from metagrad.base.dtypes import bool_ as bool
+from metagrad.base.dtypes import complex64 as cfloat
+from metagrad.base.dtypes import complex128 as cdouble
+from metagrad.base.dtypes import float16 as half
+from metagrad.base.dtypes import float32 as float
+from metagrad.base.dtypes import float64 as double
+from metagrad.base.dtypes import int16 as short
+from metagrad.base.dtypes import int32 as int
+from metagrad.base.dtypes import int64 as long
 from metagrad.kernels.threads import get_num_threads, set_num_threads
-from metagrad.layouts import (
+from metagrad.base.layouts import (
     channels_last,
     channels_last_3d,
     contiguous_format,
@@ -69,9 +70,9 @@ from metagrad.layouts import (
     preserve_format,
     strided,
 )
-from metagrad.ops.common import result_type
-from metagrad.printing import set_printoptions
-from metagrad.random import (
+from metagrad.ops.operands import result_type
+from metagrad.tensors.printing import set_printoptions
+from metagrad.ops.create.random import (
     Generator,
     default_generator,
     fork_rng,
@@ -84,73 +85,75 @@ from metagrad.random import (
 from metagrad.version import __version__
 
 # The families of ops: each one's __all__ says what it has for the public.
-from metagrad.ops.arithmetic import *
-from metagrad.ops.division import *
-from metagrad.ops.exponential import *
-from metagrad.ops.trigonometry import *
-from metagrad.ops.hyperbolic import *
-from metagrad.ops.rounding import *
-from metagrad.ops.numbers import *
-from metagrad.ops.complexes import *
-from metagrad.ops.bits import *
+from metagrad.ops.pointwise.arithmetic import *
+from metagrad.ops.pointwise.division import *
+from metagrad.ops.pointwise.exponential import *
+from metagrad.ops.pointwise.trigonometric import *
+from metagrad.ops.pointwise.hyperbolic import *
+from metagrad.ops.pointwise.rounding import *
+from metagrad.ops.pointwise.floating_point import *
+from metagrad.ops.pointwise.complex_numbers import *
+from metagrad.ops.pointwise.bitwise import *
 from metagrad.ops.special.bessel import i0
 from metagrad.ops.special.erf import erf, erfc, erfinv
 from metagrad.ops.special.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
 from metagrad.ops.special.logarithms import logit, xlogy
-from metagrad.ops.choice import *
-from metagrad.ops.comparison import *
-from metagrad.ops.reduction import *
-from metagrad.ops.extremum import *
-from metagrad.ops.norms import *
-from metagrad.ops.cumulative import *
-from metagrad.ops.differences import *
-from metagrad.ops.statistics import *
-from metagrad.ops.medians import *
-from metagrad.ops.quantiles import *
-from metagrad.ops.histograms import *
-from metagrad.ops.hashing import *
-from metagrad.ops.distances import *
-from metagrad.ops.softmax import *
-from metagrad.ops.sorting import *
-from metagrad.ops.searching import *
-from metagrad.ops.matmul import *
-from metagrad.ops.contraction import *
+from metagrad.ops.pointwise.clamping import *
+from metagrad.ops.pointwise.comparison import *
+from metagrad.ops.reduce.reduction import *
+from metagrad.ops.reduce.extrema import *
+from metagrad.ops.reduce.norms import *
+from metagrad.ops.reduce.cumulative import *
+from metagrad.ops.reduce.differences import *
+from metagrad.ops.reduce.statistics import *
+from metagrad.ops.reduce.medians import *
+from metagrad.ops.reduce.quantiles import *
+from metagrad.ops.reduce.histograms import *
+from metagrad.ops.reduce.hashing import *
+from metagrad.ops.reduce.distances import *
+from metagrad.ops.reduce.softmax import *
+from metagrad.ops.index.sorting import *
+from metagrad.ops.index.searching import *
+from metagrad.ops.linalg.matmul import *
+from metagrad.ops.linalg.contraction import *
 from metagrad.ops.linalg import *
-from metagrad.ops.spectrograms import *
-from metagrad.ops.views import *
-from metagrad.ops.strided import *
-from metagrad.ops.reshaping import *
-from metagrad.ops.sizes import *
-from metagrad.ops.diagonals import *
-from metagrad.ops.triangles import *
-from metagrad.ops.indexing import *
-from metagrad.ops.joining import *
-from metagrad.ops.stacking import *
-from metagrad.ops.splitting import *
-from metagrad.ops.flips import *
-from metagrad.ops.grids import *
-from metagrad.ops.gathering import *
-from metagrad.ops.taking import *
-from metagrad.ops.scattering import *
-from metagrad.ops.scatter_reduce import *
-from metagrad.ops.creation import *
-from metagrad.ops.likes import *
-from metagrad.ops.ranges import *
-from metagrad.ops.windows import *
-from metagrad.ops.sampling import *
-from metagrad.ops.noise import *
-from metagrad.ops.conversion import *
-from metagrad.tensortypes import *
-from metagrad.switches import *
+from metagrad.ops.signal.spectrograms import *
+from metagrad.ops.shape.views import *
+from metagrad.ops.shape.strided import *
+from metagrad.ops.shape.resizing import *
+from metagrad.ops.shape.sizes import *
+from metagrad.ops.shape.diagonals import *
+from metagrad.ops.shape.triangular import *
+from metagrad.ops.index.indexing import *
+from metagrad.ops.shape.joining import *
+from metagrad.ops.shape.stacking import *
+from metagrad.ops.shape.splitting import *
+from metagrad.ops.shape.flipping import *
+from metagrad.ops.create.grids import *
+from metagrad.ops.index.gathering import *
+from metagrad.ops.index.taking import *
+from metagrad.ops.index.scattering import *
+from metagrad.ops.index.scatter_reduce import *
+from metagrad.ops.create.creation import *
+from metagrad.ops.create.like import *
+from metagrad.ops.create.ranges import *
+from metagrad.ops.signal.windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
+from metagrad.ops.create.sampling import *
+from metagrad.ops.create.dropout import *
+from metagrad.ops.create.conversion import *
+from metagrad.compat.tensor_types import *
+from metagrad.compat.switches import *
 from metagrad.ops import out as _out
 
 _out.take_out_everywhere(globals())
+_paths.install(_paths.ModuleFinder())
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
-    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "distributed", "distributions", "fft", "func",
-    "functions", "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "profiler", "signal", "special",
-    "testing", "types", "utils", "xpu",
+    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "distributed", "distributions", "fft",
+    "func", "functions", "inspection", "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim",
+    "profiler", "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types",
+    "utils", "xpu",
 }  # fmt: skip
 _NEURAL = {  # those of the neural functions that PyTorch has at the top, too, by their file
     "activation": "selu",
@@ -170,8 +173,8 @@ _NEURAL = {  # those of the neural functions that PyTorch has at the top, too, b
     "similarity": "cosine_similarity pairwise_distance",
 }  # fmt: skip
 _LAZY_NAMES = {
-    "autocast": "amp", "compile": "compiler", "GradScaler": "amp", "load": "checkpoints", "OutOfMemoryError": "cuda",
-    "save": "checkpoints", "summary": "inspection", "vmap": "func",
+    "autocast": "compat.amp", "compile": "compat.compiler", "GradScaler": "compat.amp", "load": "serialization.checkpoint",
+    "OutOfMemoryError": "compat.cuda", "save": "serialization.checkpoint", "summary": "utils.summary", "vmap": "func",
     **{name: f"nn.functional.{file}" for file, names in _NEURAL.items() for name in names.split()},
 }  # fmt: skip
 

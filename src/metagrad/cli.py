@@ -36,7 +36,7 @@ def run_program(options: argparse.Namespace) -> int:
     """``metagrad run program.py``: ``import torch`` in it is ``import metagrad``. Its errors are its own."""
     import traceback
 
-    from metagrad import alias
+    from metagrad.compat import alias
 
     if not options.module and not os.path.exists(options.program):
         raise FileNotFoundError(f"there is no file {options.program!r} to run; `-m {options.program}` runs a module")

@@ -11,8 +11,8 @@ from metagrad.autograd.engine import grad as _grad
 from metagrad.autograd.mode import enable_grad
 from metagrad.autograd.variable import Variable
 from metagrad.nn.utils.stateless import functional_call
-from metagrad.ops.joining import stack
-from metagrad.random import get_rng_state, set_rng_state
+from metagrad.ops.create.random import get_rng_state, set_rng_state
+from metagrad.ops.shape.joining import stack
 
 __all__ = [
     "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",

@@ -12,6 +12,7 @@ from metagrad.ops.linalg.determinant import det, slogdet
 from metagrad.ops.linalg.eigen import eig, eigh, eigvals, eigvalsh
 from metagrad.ops.linalg.elimination import lu, lu_factor, lu_factor_ex, lu_solve
 from metagrad.ops.linalg.ldl import ldl_factor, ldl_factor_ex, ldl_solve
+from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import LinAlgError
 from metagrad.ops.linalg.norms import cond, matrix_norm, norm
 from metagrad.ops.linalg.orthogonal import householder_product, qr
@@ -21,8 +22,7 @@ from metagrad.ops.linalg.singular import svd, svdvals
 from metagrad.ops.linalg.solving import inv, inv_ex, solve, solve_ex, tensorinv, tensorsolve
 from metagrad.ops.linalg.triangular import solve_triangular
 from metagrad.ops.linalg.vectors import cross, diagonal, vander, vecdot
-from metagrad.ops.matmul import matmul
-from metagrad.ops.norms import vector_norm
+from metagrad.ops.reduce.norms import vector_norm
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import folding, places, running
+from metagrad.kernels import argextrema, reductions, scans
 
 SHAPES = [(700, 512), (3, 500, 300), (2, 400000), (400000, 2), (900, 3, 200), (1, 300000), (300007,)]
 ORDERS = "CF"
@@ -28,18 +28,21 @@ def axes_of(shape):
 
 
 def variance(x, axis, keepdims):
-    squares = folding.sum_of_deviations(x, axis, folding.sum(x, axis, True) / x.dtype.type(x.size))
-    return folding.dropped(squares, axis, keepdims)
+    squares = reductions.sum_of_deviations(x, axis, reductions.sum(x, axis, True) / x.dtype.type(x.size))
+    return reductions.dropped(squares, axis, keepdims)
 
 
 FOLDS = {
-    "sum": (folding.sum, np.sum),
-    "any": (lambda x, a, k: folding.any(x > 1.00999, a, k), lambda x, axis, keepdims: (x > 1.00999).any(axis, keepdims=keepdims)),
-    "all": (lambda x, a, k: folding.all(x, a, k), lambda x, axis, keepdims: (x != 0).all(axis, keepdims=keepdims)),
-    "largest": (lambda x, a, k: folding.dropped(folding.largest(x, a), a, k), np.max),
-    "smallest": (lambda x, a, k: folding.dropped(folding.smallest(x, a), a, k), np.min),
+    "sum": (reductions.sum, np.sum),
+    "any": (
+        lambda x, a, k: reductions.any(x > 1.00999, a, k),
+        lambda x, axis, keepdims: (x > 1.00999).any(axis, keepdims=keepdims),
+    ),
+    "all": (lambda x, a, k: reductions.all(x, a, k), lambda x, axis, keepdims: (x != 0).all(axis, keepdims=keepdims)),
+    "largest": (lambda x, a, k: reductions.dropped(reductions.largest(x, a), a, k), np.max),
+    "smallest": (lambda x, a, k: reductions.dropped(reductions.smallest(x, a), a, k), np.min),
     "squares": (
-        lambda x, a, k: folding.dropped(folding.sum_of_squares(x, a), a, k),
+        lambda x, a, k: reductions.dropped(reductions.sum_of_squares(x, a), a, k),
         lambda x, axis, keepdims: (x * x).sum(axis, keepdims=keepdims),
     ),
     "deviations": (
@@ -47,7 +50,7 @@ FOLDS = {
         lambda x, axis, keepdims: ((x - x.sum(axis, keepdims=True) / x.size) ** 2).sum(axis, keepdims=keepdims),
     ),
     "exponentials": (
-        lambda x, a, k: folding.dropped(folding.sum_of_exponentials(x, a, folding.largest(x, a)), a, k),
+        lambda x, a, k: reductions.dropped(reductions.sum_of_exponentials(x, a, reductions.largest(x, a)), a, k),
         lambda x, axis, keepdims: np.exp(x - x.max(axis, keepdims=True)).sum(axis, keepdims=keepdims),
     ),
 }  # fmt: skip
@@ -70,35 +73,35 @@ def test_folds_equal_numpys(threads, name, shape, order):
 def test_sums_and_products_of_every_dtype(threads, dtype):
     x = (np.random.default_rng(0).integers(0, 2, (601, 700)) * 2 - 1).astype(dtype)
     for axis in ((0,), (1,), (0, 1)):
-        np.testing.assert_array_equal(folding.sum(x, axis, False), x.sum(axis))
-        assert folding.sum(x, axis, False).dtype == x.sum(axis).dtype
+        np.testing.assert_array_equal(reductions.sum(x, axis, False), x.sum(axis))
+        assert reductions.sum(x, axis, False).dtype == x.sum(axis).dtype
     for axis in (0, 1):
-        np.testing.assert_array_equal(folding.prod(x, axis, False), x.prod(axis))
+        np.testing.assert_array_equal(reductions.prod(x, axis, False), x.prod(axis))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_products_equal_numpys(threads, shape):
     x = np.exp(filled(shape, "C") * 0.02 - 0.02)
     for axis in range(len(shape)):
-        np.testing.assert_allclose(folding.prod(x, axis, True), x.prod(axis, keepdims=True), rtol=1e-9)
+        np.testing.assert_allclose(reductions.prod(x, axis, True), x.prod(axis, keepdims=True), rtol=1e-9)
 
 
 def test_large_folds_keep_nan_infinity_and_strides(threads):
     x = np.ones((800, 600), np.float32)
     x[700, 3], x[5, 5] = np.nan, np.inf
     for axis in ((0,), (1,), (0, 1)):
-        np.testing.assert_array_equal(folding.dropped(folding.largest(x, axis), axis, False), x.max(axis))
-        np.testing.assert_array_equal(folding.sum(x, axis, False), x.sum(axis))
+        np.testing.assert_array_equal(reductions.dropped(reductions.largest(x, axis), axis, False), x.max(axis))
+        np.testing.assert_array_equal(reductions.sum(x, axis, False), x.sum(axis))
     y = np.ones((1600, 1200), np.float32)
-    assert folding.sum(y[::2, ::2], (0, 1), False) == 800 * 600
-    assert folding.sum(y.T[:, :700], (0, 1), False) == 1200 * 700
+    assert reductions.sum(y[::2, ::2], (0, 1), False) == 800 * 600
+    assert reductions.sum(y.T[:, :700], (0, 1), False) == 1200 * 700
 
 
 def test_a_tall_sum_of_floats_is_near_the_true_one(threads):
     x = np.random.default_rng(0).uniform(0, 1, (1_000_000, 3)).astype(np.float32)
     for a, axis in ((x, (0,)), (np.ascontiguousarray(x.T), (1,)), (x.reshape(-1), (0,))):
         exact = a.astype(np.float64).sum(axis)
-        np.testing.assert_allclose(folding.sum(a, axis, False), exact, rtol=2e-6)
+        np.testing.assert_allclose(reductions.sum(a, axis, False), exact, rtol=2e-6)
 
 
 @pytest.mark.parametrize("function", [np.argmax, np.argmin])
@@ -109,7 +112,7 @@ def test_places_are_the_first_of_equals_and_of_nans(threads, function, shape):
     with_nan.flat[:: x.size // 7] = np.nan
     for a in (x, with_nan):
         for axis in range(x.ndim):
-            np.testing.assert_array_equal(places.place(function, a, axis), function(a, axis=axis, keepdims=True))
+            np.testing.assert_array_equal(argextrema.place(function, a, axis), function(a, axis=axis, keepdims=True))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
@@ -117,7 +120,7 @@ def test_places_are_the_first_of_equals_and_of_nans(threads, function, shape):
 def test_running_sums_equal_numpys(threads, shape, dtype):
     x = (np.random.default_rng(0).integers(0, 2, shape) * 2 - 1).astype(dtype)
     for axis in range(x.ndim):
-        np.testing.assert_array_equal(running.running_sum(x, axis), np.cumsum(x, axis))
+        np.testing.assert_array_equal(scans.running_sum(x, axis), np.cumsum(x, axis))
 
 
 def test_running_sums_are_infinite_and_nan_from_there_on(threads):
@@ -125,7 +128,7 @@ def test_running_sums_are_infinite_and_nan_from_there_on(threads):
     x[10, 100], x[20, 50], x[20, 450] = np.nan, np.inf, -np.inf
     with np.errstate(invalid="ignore"):  # as in every op's forward
         for axis in (0, 1):
-            np.testing.assert_array_equal(running.running_sum(x, axis), np.cumsum(x, axis))
+            np.testing.assert_array_equal(scans.running_sum(x, axis), np.cumsum(x, axis))
 
 
 def test_gradients_of_large_folds_equal_those_of_float64_formulas():
@@ -149,5 +152,5 @@ def test_running_sums_of_rows(n, odd):
     if odd is not None:
         x[3, n // 2] = odd
     with np.errstate(all="ignore"):  # as every op runs
-        found = running.running_sum(x, 1)
+        found = scans.running_sum(x, 1)
     np.testing.assert_allclose(found, np.cumsum(x.astype(np.float64), axis=1), rtol=1e-5, atol=1e-3)

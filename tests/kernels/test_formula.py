@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metagrad.kernels.formula import Formula, NotElementwise, Tape
+from metagrad.kernels.fusion import Formula, NotElementwise, Tape
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((40, 3)).astype(np.float32)

@@ -8,8 +8,9 @@ import pytest
 import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
-from metagrad.kernels import one_sequence, threads, workspace
-from metagrad.kernels.steps import all_entering, final, visits
+from metagrad.kernels import threads, workspace
+from metagrad.kernels.recurrent import one_sequence
+from metagrad.kernels.recurrent.steps import all_entering, final, visits
 from metagrad.nn import fast_recurrence
 from metagrad.nn.fast_recurrence import Layer, plain_layer
 

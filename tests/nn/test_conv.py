@@ -10,7 +10,7 @@ import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.kernels import convolution as kernel
-from metagrad.kernels.windows import sliding
+from metagrad.kernels.sliding import sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn import functional as F
 from metagrad.nn.functional.conv import Convolve

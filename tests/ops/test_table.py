@@ -51,7 +51,7 @@ IN_PLACE = [
 
 def is_operator(name):
     """Whether this method of two operands leaves what it does not know to the other operand."""
-    return name.startswith("__") and find(metagrad, name).__module__ == "metagrad.methods.operators"
+    return name.startswith("__") and find(metagrad, name).__module__ == "metagrad.tensors.methods.operators"
 
 
 OPERATORS = [
@@ -83,7 +83,8 @@ def public_names():
     for place in (metagrad, metagrad.Tensor, metagrad.nn.functional):
         for name in dir(place):
             value = getattr(place, name)
-            if isinstance(value, types.FunctionType) and value.__module__.startswith("metagrad.ops."):
+            module = value.__module__ if isinstance(value, types.FunctionType) else ""
+            if module.startswith("metagrad.ops.") and module != "metagrad.ops.create.random":
                 yield f"nn.functional.{name}" if place is metagrad.nn.functional else name
 
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from metagrad import cli
-from metagrad.serialization import load_file
+from metagrad.serialization.safetensors import load_file
 from metagrad.tagger import checkpoints
 from metagrad.tagger.corpora import load_corpus
 from metagrad.tagger.learning import learn

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.serialization import load_file, save_file
+from metagrad.serialization.safetensors import load_file, save_file
 from metagrad.tagger.batches import by_length, collate, encode, shuffled
 from metagrad.tagger.corpora import load_corpus
 from metagrad.tagger.learning import evaluate, learn, new_model
@@ -251,7 +251,7 @@ def test_foreign_and_newer_files_are_refused(saved, tmp_path):
     save_file({"a": metagrad.zeros(2)}, path)
     with pytest.raises(ModelFileError, match="not a metagrad tagger"):
         Model.load(path)
-    from metagrad.serialization import read_metadata
+    from metagrad.serialization.safetensors import read_metadata
 
     tensors, metadata = load_file(saved[1]), read_metadata(saved[1])
     save_file(tensors, path, {**metadata, "version": "99"})

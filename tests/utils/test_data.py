@@ -213,7 +213,10 @@ def test_signatures_are_pytorchs(name):
 
     def parameters(function):
         found = inspect.signature(function).parameters.values()
-        return [(p.name, p.kind, str(p.default).split(" at ")[0].replace("torch._C", "metagrad.random")) for p in found]
+        return [
+            (p.name, p.kind, str(p.default).split(" at ")[0].replace("torch._C", "metagrad.ops.create.random"))
+            for p in found
+        ]
 
     assert parameters(getattr(md, name)) == parameters(getattr(torch.utils.data, name))
 

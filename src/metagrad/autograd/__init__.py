@@ -12,7 +12,6 @@
 ``gradcheck.py``   derivatives against finite differences
 ``functional.py``  Jacobians, Hessians, and products with them
 ``graph.py``       packing what nodes save, hooks on nodes
-``profiler.py``    the profiler's older name
 =================  ====================================================================
 """
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import dtypes
 from metagrad.autograd.function import Function, Output
 from metagrad.autograd.mode import mode
 from metagrad.autograd.reverse import differentiate
 from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
-from metagrad.kernels import folding
+from metagrad.base import dtypes
+from metagrad.kernels import reductions
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 _by_order = attrgetter("order")
 _MANY = 1 << 14  # elements from which NumPy's sums over the first axis, which add one after the other, lose digits
@@ -114,7 +114,7 @@ def grad(
 
 def _row_by_row(outputs: Any, inputs: Any, grad_outputs: Any, **options: Any) -> tuple[Tensor, ...]:
     """Gradients for every row of ``grad_outputs``, whose first dimension counts them, stacked."""
-    from metagrad.ops.joining import stack
+    from metagrad.ops.shape.joining import stack
 
     each = [grad(outputs, inputs, row, True, **options) for row in zip(*_listed(grad_outputs), strict=True)]
     return tuple([stack(g) if isinstance(g[0], Variable) else g[0] for g in zip(*each, strict=True)])
@@ -279,7 +279,7 @@ def sum_to_shape(g: Any, shape: tuple[int, ...]) -> Any:
     if g.dtype == np.float16 and g.__class__ is np.ndarray:
         return g.sum(axis=axes, keepdims=True, dtype=np.float32).reshape(shape).astype(np.float16)
     if g.__class__ is np.ndarray and g.size >= _MANY:
-        return folding.sum(g, axes, True).reshape(shape)
+        return reductions.sum(g, axes, True).reshape(shape)
     return g.sum(axis=axes, keepdims=True).reshape(shape)
 
 

@@ -36,7 +36,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Array, Variable, wrap
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 _new = object.__new__
 next_order = itertools.count().__next__  # the order in which nodes were made: an op comes after everything it used

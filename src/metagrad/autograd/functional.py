@@ -129,7 +129,7 @@ def jacobian(
     tensor([[2., 0.],
             [0., 4.]])
     """
-    from metagrad.ops.joining import stack
+    from metagrad.ops.shape.joining import stack
 
     xs = _inputs(inputs, create_graph)
     out, ys = _called(func, xs)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
-from metagrad import dtypes
 from metagrad.autograd.mode import mode
+from metagrad.base import dtypes
 
 if TYPE_CHECKING:
     from metagrad.autograd.function import Function
     from metagrad.autograd.views import View
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 Array = Any  # a NumPy array, or one that answers NumPy's protocols, such as CuPy's
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import dtypes
 from metagrad.autograd.function import Function, next_order
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.base import dtypes
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 Step = tuple[type[Function], dict[str, Any]]
 _new = object.__new__

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from metagrad import functions
 from metagrad.autograd.mode import no_grad
+from metagrad.base.dtypes import finfo
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
-from metagrad.dtypes import finfo
 from metagrad.nn.functional.activation import softplus
-from metagrad.random import numpy_generator
+from metagrad.ops.create.random import numpy_generator
 from metagrad.special import i0e, i1e
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class VonMises(Distribution):

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metagrad import functions
 from metagrad.autograd.mode import no_grad
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.transforms import ComposeTransform, Transform, sum_last
-from metagrad.tensor import Size, Tensor
+from metagrad.tensors.tensor import Size, Tensor
 
 
 class Independent(Distribution):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from metagrad import functions, linalg
-from metagrad.dtypes import bool_, finfo
+from metagrad import linalg
+from metagrad.base.dtypes import bool_, finfo
+from metagrad.compat import functions
 
 __all__ = [
     "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property", "greater_than", "greater_than_eq",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metagrad import functions
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.distributions.scalarmaps import AbsTransform, ExpTransform
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 _EULER = 0.5772156649015329
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metagrad import functions
+from metagrad.base.dtypes import finfo
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
-from metagrad.dtypes import finfo
 from metagrad.nn.functional.activation import logsigmoid, softplus
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
-from metagrad.tensor import Size, Tensor
+from metagrad.tensors.tensor import Size, Tensor
 
 
 def one_of(probs: Any, logits: Any) -> Tensor:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any, ClassVar
 
-from metagrad import functions
 from metagrad.autograd.mode import no_grad
+from metagrad.base.dtypes import get_default_dtype
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
-from metagrad.dtypes import get_default_dtype
-from metagrad.tensor import Size, Tensor
+from metagrad.tensors.tensor import Size, Tensor
 
 
 class Distribution:

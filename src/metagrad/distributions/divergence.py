@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from metagrad import functions, linalg
+from metagrad import linalg
+from metagrad.compat import functions
 from metagrad.distributions.combined import Independent
 from metagrad.distributions.continuous import Exponential, HalfNormal, Laplace, LogNormal, Normal, Uniform
 from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, Poisson
@@ -15,7 +16,7 @@ from metagrad.distributions.gammas import Beta, Dirichlet, Gamma
 from metagrad.distributions.multivariate import MultivariateNormal
 from metagrad.distributions.onehot import OneHotCategorical
 from metagrad.distributions.transforms import sum_last
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 _FORMULAS: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
 

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from metagrad import functions
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
-from metagrad.random import numpy_generator
-from metagrad.tensor import Tensor
+from metagrad.ops.create.random import numpy_generator
+from metagrad.tensors.tensor import Tensor
 
 
 class StandardGamma(Function):

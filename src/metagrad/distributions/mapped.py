@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metagrad import functions
+from metagrad.base.dtypes import finfo
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.continuous import Exponential, Uniform
 from metagrad.distributions.distribution import Distribution, parameters
 from metagrad.distributions.scalarmaps import AffineTransform, ExpTransform, PowerTransform
-from metagrad.dtypes import finfo
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 _EULER = 0.5772156649015329
 

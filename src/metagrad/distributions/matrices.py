@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metagrad import functions, linalg
+from metagrad import linalg
+from metagrad.base.dtypes import finfo
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.distributions.gammas import Beta, standard_gamma
-from metagrad.dtypes import finfo
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class Wishart(ExponentialFamily):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metagrad import functions, linalg
+from metagrad import linalg
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class MultivariateNormal(Distribution):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metagrad import functions
 from metagrad.autograd.mode import no_grad
+from metagrad.base.dtypes import finfo
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.continuous import Normal
@@ -14,9 +15,8 @@ from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.scalarmaps import ExpTransform, SigmoidTransform
 from metagrad.distributions.vectormaps import StickBreakingTransform
-from metagrad.dtypes import finfo
 from metagrad.nn.functional.activation import softplus
-from metagrad.tensor import Size, Tensor
+from metagrad.tensors.tensor import Size, Tensor
 
 
 class _OfClasses(Distribution):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metagrad import functions
+from metagrad.base.dtypes import finfo
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.transforms import Transform, sum_last
-from metagrad.dtypes import finfo
 from metagrad.nn.functional.activation import softplus
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class _Rising(Transform):

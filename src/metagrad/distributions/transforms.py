@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metagrad import functions
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
-from metagrad.tensor import Size, Tensor
+from metagrad.tensors.tensor import Size, Tensor
 
 __all__ = ["ComposeTransform", "IndependentTransform", "ReshapeTransform", "Transform", "identity_transform"]
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metagrad import functions, linalg
+from metagrad import linalg
+from metagrad.base.dtypes import finfo
+from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.transforms import Transform, sum_last
-from metagrad.dtypes import finfo
 from metagrad.nn.functional.activation import softplus
 from metagrad.nn.functional.padding import pad
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class SoftmaxTransform(Transform):

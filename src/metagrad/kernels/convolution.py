@@ -32,8 +32,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from metagrad.kernels.sliding import Windows, counts, extents, mirrored, sizes
 from metagrad.kernels.threads import get_num_threads, run_in_turn, run_together
-from metagrad.kernels.windows import Windows, counts, extents, mirrored, sizes
 from metagrad.kernels.workspace import Workspace
 
 Array = Any

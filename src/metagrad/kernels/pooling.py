@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.kernels import compiled
+from metagrad.kernels.sliding import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.threads import get_num_threads, run_together
-from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
 
 Array = Any

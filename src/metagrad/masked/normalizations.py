@@ -6,10 +6,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from metagrad.masked.reductions import kept, norm, of_dtype
-from metagrad.ops import softmax as softmaxes
+from metagrad.ops.reduce import softmax as softmaxes
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def softmax(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import dtypes
 from metagrad.autograd.variable import wrap
-from metagrad.ops import cumulative, extremum, medians, norms, numbers, reduction, softmax
-from metagrad.ops.choice import where
-from metagrad.ops.common import Dims, axes
-from metagrad.ops.views import broadcast_shapes, expand
+from metagrad.base import dtypes
+from metagrad.ops.operands import Dims, axes
+from metagrad.ops.pointwise import floating_point
+from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.reduce import cumulative, extrema, medians, norms, reduction, softmax
+from metagrad.ops.shape.views import broadcast_shapes, expand
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def kept(input: Tensor, mask: Any, otherwise: float) -> Tensor:
@@ -78,13 +79,13 @@ def prod(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any =
 def amax(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
     """The largest of the elements that the mask lets in."""
     x = of_dtype(input, dtype)
-    return extremum.amax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim)
+    return extrema.amax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim)
 
 
 def amin(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
     """The smallest of the elements that the mask lets in."""
     x = of_dtype(input, dtype)
-    return extremum.amin(kept(x, mask, highest(x.array.dtype)), dim, keepdim)
+    return extrema.amin(kept(x, mask, highest(x.array.dtype)), dim, keepdim)
 
 
 def argmax(
@@ -92,7 +93,7 @@ def argmax(
 ) -> Tensor:
     """Where the largest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch."""
     x = of_dtype(input, dtype)
-    return extremum.argmax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim).to(x.dtype)
+    return extrema.argmax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim).to(x.dtype)
 
 
 def argmin(
@@ -100,7 +101,7 @@ def argmin(
 ) -> Tensor:
     """Where the smallest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch."""
     x = of_dtype(input, dtype)
-    return extremum.argmin(kept(x, mask, highest(x.array.dtype)), dim, keepdim).to(x.dtype)
+    return extrema.argmin(kept(x, mask, highest(x.array.dtype)), dim, keepdim).to(x.dtype)
 
 
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
@@ -185,6 +186,6 @@ def logaddexp(
     input: Tensor, other: Tensor, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None
 ) -> Tensor:
     """ln(eˣ + eʸ), without what the mask of either leaves out."""
-    return numbers.logaddexp(
+    return floating_point.logaddexp(
         kept(of_dtype(input, dtype), input_mask, -math.inf), kept(of_dtype(other, dtype), other_mask, -math.inf)
     )

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.windows import Windows, counts, mirrored, sizes
-from metagrad.ops.indexing import Embed
+from metagrad.kernels.sliding import Windows, counts, mirrored, sizes
+from metagrad.ops.index.indexing import Embed
 
 
 def padded(x: Any, windows: Sequence[Windows]) -> Any:

@@ -15,16 +15,16 @@ import numpy as np
 
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
-from metagrad.kernels import one_sequence
-from metagrad.kernels.gru import GRU
-from metagrad.kernels.lstm import LSTM
-from metagrad.kernels.rnn import RNN
+from metagrad.kernels.recurrent import one_sequence
+from metagrad.kernels.recurrent.gru import GRU
+from metagrad.kernels.recurrent.lstm import LSTM
+from metagrad.kernels.recurrent.rnn import RNN
 from metagrad.kernels.threads import can_hold_blas, get_num_threads, run_in_turn, run_together
 from metagrad.nn import recurrence
-from metagrad.ops.joining import cat, stack
+from metagrad.ops.shape.joining import cat, stack
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 Array = Any
 

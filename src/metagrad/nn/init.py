@@ -12,8 +12,8 @@ import numpy as np
 
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import wrap
-from metagrad.random import Generator
-from metagrad.tensor import Tensor
+from metagrad.ops.create.random import Generator
+from metagrad.tensors.tensor import Tensor
 
 _GAINS = {
     "linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "conv_transpose1d": 1.0, "conv_transpose2d": 1.0,
@@ -169,7 +169,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     rows, columns = tensor.shape[0], tensor.numel() // max(tensor.shape[0], 1)
-    from metagrad.ops.sampling import randn
+    from metagrad.ops.create.sampling import randn
 
     flat = randn(max(rows, columns), min(rows, columns), dtype="float64", generator=generator).numpy()
     q, r = np.linalg.qr(flat)
@@ -183,7 +183,7 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """Normal numbers, with a share ``sparsity`` of each column set to zero (Martens 2010)."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    from metagrad.ops.sampling import randperm
+    from metagrad.ops.create.sampling import randperm
 
     tensor.normal_(0, std, generator=generator)
     rows, columns = tensor.shape

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops.creation import empty
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty
+from metagrad.tensors.tensor import Tensor
 
 
 class Parameter(Tensor):

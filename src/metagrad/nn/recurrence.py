@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from metagrad.ops.joining import cat
-from metagrad.ops.matmul import linear
+from metagrad.ops.linalg.matmul import linear
+from metagrad.ops.shape.joining import cat
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 State = tuple["Tensor", ...]  # (h,) or (h, c)
 Step = Callable[["Tensor", State], State]

@@ -12,12 +12,12 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Overwrite, check_writable, write
-from metagrad.ops.creation import fitting
-from metagrad.ops.elementwise import is_large, results_into
-from metagrad.ops.indexing import value_for
+from metagrad.ops.create.creation import fitting
+from metagrad.ops.index.indexing import value_for
+from metagrad.ops.pointwise.chunked import is_large, results_into
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def _is_recorded(input: Tensor, others: tuple[Any, ...]) -> bool:

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from metagrad import dtypes
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import bump, check_writable
-from metagrad.ops.common import not_a_tensor
+from metagrad.base import dtypes
+from metagrad.ops.operands import not_a_tensor
 
 R = TypeVar("R")
 

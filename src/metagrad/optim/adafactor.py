@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
 from metagrad.optim.optimizer import Optimizer, check_settings
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class Adafactor(Optimizer):

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import Array
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.optimizer import check_settings
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class Adagrad(ByElement):

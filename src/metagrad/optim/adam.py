@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import Array
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.optimizer import check_betas, check_settings
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class Adam(ByElement):

@@ -12,7 +12,7 @@ from metagrad.autograd.views import bump
 from metagrad.optim.blocks import in_blocks_by_part
 from metagrad.optim.optimizer import Optimizer
 from metagrad.optim.recorded import recorded_step
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class ByElement(Optimizer):

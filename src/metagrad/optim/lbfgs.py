@@ -11,7 +11,7 @@ from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import wrap
 from metagrad.optim.line_search import Point, strong_wolfe
 from metagrad.optim.optimizer import Optimizer, check_settings
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class LBFGS(Optimizer):

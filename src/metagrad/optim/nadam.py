@@ -11,7 +11,7 @@ from metagrad.autograd.variable import Array
 from metagrad.autograd.views import bump
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.optimizer import check_betas, check_settings
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class NAdam(ByElement):

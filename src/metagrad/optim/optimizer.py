@@ -14,7 +14,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import check_writable
 from metagrad.optim.hooks import Hooks, hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from metagrad.optim.state import State, packed, unpacked
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 

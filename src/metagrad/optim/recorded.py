@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from metagrad.autograd.mode import enable_grad
-from metagrad.ops.complexes import view_as_real
-from metagrad.tensor import Tensor
+from metagrad.ops.pointwise.complex_numbers import view_as_real
+from metagrad.tensors.tensor import Tensor
 
 
 def recorded_step(

@@ -11,7 +11,7 @@ from metagrad.autograd.views import bump
 from metagrad.optim.blocks import BLOCK, in_blocks
 from metagrad.optim.optimizer import Optimizer, check_settings
 from metagrad.optim.recorded import recorded_step
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 class SGD(Optimizer):

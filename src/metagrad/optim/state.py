@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops.creation import tensor
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import tensor
+from metagrad.tensors.tensor import Tensor
 
 State = defaultdict[Any, dict[str, Any]]
 Groups = list[dict[str, Any]]

@@ -9,10 +9,10 @@ from typing import Any
 
 from metagrad.autograd.mode import no_grad
 from metagrad.nn import Module
-from metagrad.ops.creation import tensor
+from metagrad.ops.create.creation import tensor
 from metagrad.optim.lr_scheduler.base import LRScheduler, Rates, for_each_group
 from metagrad.optim.optimizer import Optimizer
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn", "get_swa_multi_avg_fn", "update_bn",

@@ -1,4 +1,9 @@
-"""``metagrad.signal``: window functions, in ``metagrad.signal.windows``."""
+"""Signal processing: window functions.
+
+==============  ===========================================================
+``windows.py``  weights that fade a piece of a signal out at its ends
+==============  ===========================================================
+"""
 
 from metagrad.signal import windows
 

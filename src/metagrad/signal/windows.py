@@ -1,139 +1,25 @@
-"""Windows: weights that fade a piece of a signal out at its ends, so that its spectrum does not show the cut.
-
-Each has M elements w[n]. ``sym``: the window is its own mirror image, as filters want it (N = M − 1); otherwise it is one period
-of a periodic one, as spectra want it (N = M). See Harris, "On the use of windows for harmonic analysis with the discrete
-Fourier transform", 1978, and Nuttall, "Some windows with very good sidelobe behavior", 1981.
+"""Window functions, by PyTorch's names.
 
 >>> import metagrad
 >>> metagrad.signal.windows.hann(5)
 tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
 """
 
-from __future__ import annotations
-
-import math
-from collections.abc import Iterable
-from typing import Any
-
-import numpy as np
-
-from metagrad import dtypes
-from metagrad.autograd.variable import Array
-from metagrad.ops.creation import factory, kind_or_default
+from metagrad.ops.signal.windows import (
+    bartlett,
+    blackman,
+    cosine,
+    exponential,
+    gaussian,
+    general_cosine,
+    general_hamming,
+    hamming,
+    hann,
+    kaiser,
+    nuttall,
+)
 
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming", "hamming", "hann",
     "kaiser", "nuttall",
 ]  # fmt: skip
-
-
-def _kind(name: str, M: int, dtype: Any) -> dtypes.dtype:
-    if M < 0:
-        raise ValueError(f"{name}: a window has M >= 0 elements, got M = {M}")
-    kind = kind_or_default(dtype)
-    if kind not in (dtypes.float32, dtypes.float64):
-        raise ValueError(f"{name}: expected float32 or float64 dtype, got {kind}")
-    return kind
-
-
-def _period(M: int, sym: bool) -> int:
-    """N, the steps from one end to the other; 1 for a single element, which stands at the beginning."""
-    return max(M - 1 if sym else M, 1)
-
-
-def _cosines(M: int, sym: bool, a: Iterable[float]) -> Array:
-    """w[n] = Σᵢ (−1)ⁱ aᵢ cos(2π i n / N); a single element is 1."""
-    angle = 2 * math.pi * np.arange(M) / _period(M, sym)
-    return (
-        np.ones(1) if M == 1 else sum(((-1) ** i * each * np.cos(i * angle) for i, each in enumerate(a)), np.zeros(M))
-    )
-
-
-@factory
-def general_cosine(M: int, *, a: Iterable[float], sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = Σᵢ (−1)ⁱ aᵢ cos(2π i n / N)."""
-    kind = _kind("general_cosine", M, dtype)
-    if not isinstance(a, Iterable):
-        raise TypeError(f"general_cosine: coefficients must be a list or a tuple, got {a!r}")
-    coefficients = list(a)
-    if not coefficients:
-        raise ValueError("general_cosine: coefficients cannot be empty")
-    return _cosines(M, sym, coefficients).astype(kind.dtype)
-
-
-@factory
-def general_hamming(M: int, *, alpha: float = 0.54, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = α − (1 − α) cos(2π n / N)."""
-    return _cosines(M, sym, (alpha, 1 - alpha)).astype(_kind("general_hamming", M, dtype).dtype)
-
-
-@factory
-def hamming(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = 0.54 − 0.46 cos(2π n / N)."""
-    return _cosines(M, sym, (0.54, 0.46)).astype(_kind("hamming", M, dtype).dtype)
-
-
-@factory
-def hann(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = ½ − ½ cos(2π n / N) = sin²(π n / N)."""
-    return _cosines(M, sym, (0.5, 0.5)).astype(_kind("hann", M, dtype).dtype)
-
-
-@factory
-def blackman(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = 0.42 − 0.5 cos(2π n / N) + 0.08 cos(4π n / N)."""
-    return _cosines(M, sym, (0.42, 0.5, 0.08)).astype(_kind("blackman", M, dtype).dtype)
-
-
-@factory
-def nuttall(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = 0.3635819 − 0.4891775 cos(2π n / N) + 0.1365995 cos(4π n / N) − 0.0106411 cos(6π n / N)."""
-    return _cosines(M, sym, (0.3635819, 0.4891775, 0.1365995, 0.0106411)).astype(_kind("nuttall", M, dtype).dtype)
-
-
-@factory
-def bartlett(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = 1 − |2n / N − 1|, a triangle."""
-    kind = _kind("bartlett", M, dtype)
-    found = np.ones(1) if M == 1 else 1 - np.abs(2 * np.arange(M) / _period(M, sym) - 1)
-    return found.astype(kind.dtype)
-
-
-@factory
-def cosine(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = sin(π (n + ½) / (N + 1)), half a wave; N + 1 is M if ``sym``."""
-    kind = _kind("cosine", M, dtype)
-    found = np.ones(1) if M == 1 else np.sin(math.pi * (np.arange(M) + 0.5) / (M if sym else M + 1))
-    return found.astype(kind.dtype)
-
-
-@factory
-def exponential(M: int, *, center: float | None = None, tau: float = 1.0, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = exp(−|n − c| / τ), falling off from the centre c, by default N / 2, which ``sym`` needs."""
-    kind = _kind("exponential", M, dtype)
-    if tau <= 0:
-        raise ValueError(f"exponential: tau must be positive, got {tau}")
-    if sym and center is not None:
-        raise ValueError("exponential: center is for sym=False; a symmetric window's centre is its middle")
-    middle = (M if not sym and M > 1 else M - 1) / 2 if center is None else center
-    return np.exp(-np.abs(np.arange(M) - middle) / tau).astype(kind.dtype)
-
-
-@factory
-def gaussian(M: int, *, std: float = 1.0, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = exp(−½ ((n − N / 2) / std)²)."""
-    kind = _kind("gaussian", M, dtype)
-    if std <= 0:
-        raise ValueError(f"gaussian: std must be positive, got {std}")
-    middle = (M if not sym and M > 1 else M - 1) / 2
-    return np.exp(-0.5 * ((np.arange(M) - middle) / std) ** 2).astype(kind.dtype)
-
-
-@factory
-def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: Any = None) -> Array:
-    """w[n] = I₀(β √(1 − (2n / N − 1)²)) / I₀(β), I₀ the modified Bessel function."""
-    kind = _kind("kaiser", M, dtype)
-    if beta < 0:
-        raise ValueError(f"kaiser: beta must be 0 or more, got {beta}")
-    from_middle = np.zeros(1) if M == 1 else 2 * np.arange(M) / _period(M, sym) - 1
-    return (np.i0(beta * np.sqrt(np.maximum(1 - from_middle**2, 0))) / np.i0(beta)).astype(kind.dtype)

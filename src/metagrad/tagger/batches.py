@@ -14,9 +14,9 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.nn.utils.rnn import PackedSequence, batch_sizes_of, packed_places
-from metagrad.random import numpy_generator
+from metagrad.ops.create.random import numpy_generator
 from metagrad.tagger.vocabulary import IDENTITIES, UNKNOWN, Lexicon
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 NO_TAG = -100  # for a tag that did not occur in training; what cross_entropy leaves out
 

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from metagrad.serialization import load_file, read_metadata, save_file
+from metagrad.serialization.safetensors import load_file, read_metadata, save_file
 from metagrad.tagger.model import Settings
 from metagrad.tagger.splits import Split
 from metagrad.tagger.tagging import TRAINING, Model, ModelFileError

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from metagrad import random
+from metagrad.ops.create import random
 from metagrad.tagger import checkpoints
 from metagrad.tagger.batches import encode
 from metagrad.tagger.corpora import Sentence

@@ -15,10 +15,10 @@ import numpy as np
 from metagrad import nn
 from metagrad.nn import functional as F
 from metagrad.nn.utils.rnn import PackedSequence
-from metagrad.ops.joining import cat, stack
+from metagrad.ops.shape.joining import cat, stack
 from metagrad.tagger.batches import NO_TAG, Batch
 from metagrad.tagger.vocabulary import DESCRIPTIONS, IDENTITIES, PADDING
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 Array = np.ndarray[Any, Any]
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from metagrad.extras import need
-from metagrad.files import write_atomically
+from metagrad.base.files import write_atomically
+from metagrad.base.optional import need
 from metagrad.tagger.metrics import Scores
 from metagrad.tagger.training import Epoch
 

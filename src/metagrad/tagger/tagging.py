@@ -14,7 +14,7 @@ import numpy as np
 
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import wrap
-from metagrad.serialization import load_file, read_metadata, save_file
+from metagrad.serialization.safetensors import load_file, read_metadata, save_file
 from metagrad.tagger.batches import by_length, encode
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import Network, Settings

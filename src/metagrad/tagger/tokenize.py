@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import BinaryIO
 
-from metagrad.extras import need
+from metagrad.base.optional import need
 from metagrad.tagger.corpora.formats import fields
 
 PIECE = 1 << 16  # characters read at a time from a stream whose lines are longer

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from metagrad import nn, optim, random
+from metagrad import nn, optim
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import wrap
 from metagrad.nn import functional as F
+from metagrad.ops.create import random
 from metagrad.tagger.batches import NO_TAG, Batch, Encoded, by_length, collate, shuffled
 from metagrad.tagger.model import Network
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # wraps an iterable of known length, with a title
 Array = np.ndarray[Any, Any]

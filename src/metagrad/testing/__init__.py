@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from metagrad import dtypes
-from metagrad.ops.creation import tensor
-from metagrad.random import numpy_generator
-from metagrad.tensor import Tensor
+from metagrad.base import dtypes
+from metagrad.ops.create.creation import tensor
+from metagrad.ops.create.random import numpy_generator
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["assert_close", "make_tensor"]
 

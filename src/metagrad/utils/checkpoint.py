@@ -8,9 +8,9 @@ from typing import Any
 from metagrad.autograd.engine import backward
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import enable_grad, is_grad_enabled
-from metagrad.ops.creation import empty
-from metagrad.random import fork_rng, get_rng_state, set_rng_state
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty
+from metagrad.ops.create.random import fork_rng, get_rng_state, set_rng_state
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["checkpoint", "checkpoint_sequential"]
 

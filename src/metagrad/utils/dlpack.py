@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metagrad.ops.creation import from_dlpack
+from metagrad.ops.create.creation import from_dlpack
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["from_dlpack", "to_dlpack"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metagrad.extras import need
+from metagrad.base.optional import need
 
 __all__ = ["SummaryWriter"]
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def _plain(value: Any) -> Any:
     """Tensors as arrays, also inside lists and dictionaries."""
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
     if isinstance(value, Tensor):
         return value.detach().cpu().numpy()

@@ -43,9 +43,9 @@ from metagrad.nn.functional.normalization import *
 from metagrad.nn.functional.padding import *
 from metagrad.nn.functional.pooling import *
 from metagrad.nn.functional.similarity import *
-from metagrad.ops.gathering import embedding as embedding
-from metagrad.ops.gathering import one_hot as one_hot
-from metagrad.ops.matmul import linear as linear
-from metagrad.ops.noise import dropout as dropout
-from metagrad.ops.trigonometry import sigmoid as sigmoid
-from metagrad.ops.trigonometry import tanh as tanh
+from metagrad.ops.create.dropout import dropout as dropout
+from metagrad.ops.index.gathering import embedding as embedding
+from metagrad.ops.index.gathering import one_hot as one_hot
+from metagrad.ops.linalg.matmul import linear as linear
+from metagrad.ops.pointwise.trigonometric import sigmoid as sigmoid
+from metagrad.ops.pointwise.trigonometric import tanh as tanh

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array
-from metagrad.kernels.selection import select
-from metagrad.ops import choice
-from metagrad.ops import softmax as softmaxes
-from metagrad.ops.choice import where
-from metagrad.ops.common import floating
-from metagrad.ops.elementwise import Elementwise
-from metagrad.ops.sampling import rand_like
+from metagrad.kernels.branchless import select
+from metagrad.ops.create.sampling import rand_like
+from metagrad.ops.operands import floating
+from metagrad.ops.pointwise import clamping
+from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.reduce import softmax as softmaxes
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "elu", "gumbel_softmax", "hardtanh", "leaky_relu", "log_softmax", "logsigmoid", "relu", "relu6", "selu", "silu",
@@ -78,7 +78,7 @@ def given_back(input: Tensor, output: Tensor, inplace: bool) -> Tensor:
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)."""
-    return given_back(input, choice.relu(input), inplace)
+    return given_back(input, clamping.relu(input), inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:

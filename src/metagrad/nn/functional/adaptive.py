@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.kernels.windows import Uneven, evenly
+from metagrad.kernels.sliding import Uneven, evenly
 from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
 from metagrad.nn.functional.settings import Setting, each
-from metagrad.ops.gathering import gather, scatter
-from metagrad.ops.reduction import mean
-from metagrad.ops.sampling import rand
+from metagrad.ops.create.sampling import rand
+from metagrad.ops.index.gathering import gather, scatter
+from metagrad.ops.reduce.reduction import mean
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",

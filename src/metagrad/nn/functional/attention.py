@@ -15,9 +15,9 @@ from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Array, wrap
 from metagrad.kernels import attention as kernel
-from metagrad.ops.softmax import softmax
-from metagrad.random import numpy_generator
-from metagrad.tensor import Tensor
+from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.reduce.softmax import softmax
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["scaled_dot_product_attention"]
 

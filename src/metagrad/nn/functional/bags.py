@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.ops.choice import where
-from metagrad.ops.contraction import einsum
-from metagrad.ops.gathering import embedding
-from metagrad.ops.scatter_reduce import index_reduce
-from metagrad.ops.scattering import index_add
+from metagrad.ops.index.gathering import embedding
+from metagrad.ops.index.scatter_reduce import index_reduce
+from metagrad.ops.index.scattering import index_add
+from metagrad.ops.linalg.contraction import einsum
+from metagrad.ops.pointwise.clamping import where
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["bilinear", "embedding_bag"]
 

@@ -13,13 +13,13 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.kernels import convolution as fast
-from metagrad.kernels.windows import Windows, sliding
+from metagrad.kernels.sliding import Windows, sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn.functional.settings import Setting, batched, each
-from metagrad.ops.arithmetic import conj
+from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",

@@ -10,10 +10,10 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.nn.functional.activation import given_back
-from metagrad.random import numpy_generator
+from metagrad.ops.create.random import numpy_generator
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
-from metagrad.kernels.windows import Windows, counts, extents, sizes, sliding
+from metagrad.kernels.sliding import Windows, counts, extents, sizes, sliding
 from metagrad.nn.functional.settings import Setting, each
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["channel_shuffle", "fold", "pixel_shuffle", "pixel_unshuffle", "unfold"]
 

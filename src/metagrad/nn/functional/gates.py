@@ -9,15 +9,15 @@ import numpy as np
 
 from metagrad.autograd.variable import Array
 from metagrad.nn.functional.activation import given_back, hardtanh
-from metagrad.ops.choice import where
-from metagrad.ops.common import dimension, floating
-from metagrad.ops.elementwise import Elementwise
-from metagrad.ops.sampling import rand_like
+from metagrad.ops.create.sampling import rand_like
+from metagrad.ops.operands import dimension, floating
+from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.trigonometric import Tanh
 from metagrad.ops.special.erf import Erf
-from metagrad.ops.trigonometry import Tanh
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "celu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "mish", "prelu", "rrelu", "softshrink",

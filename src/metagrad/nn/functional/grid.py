@@ -12,15 +12,15 @@ import numpy as np
 
 from metagrad.autograd.variable import Array, wrap
 from metagrad.nn.functional.interpolate import cubic_weights
-from metagrad.ops.choice import abs as absolute
-from metagrad.ops.choice import where
-from metagrad.ops.division import fmod
-from metagrad.ops.gathering import gather
-from metagrad.ops.matmul import matmul
-from metagrad.ops.rounding import floor, round
+from metagrad.ops.index.gathering import gather
+from metagrad.ops.linalg.matmul import matmul
+from metagrad.ops.pointwise.clamping import abs as absolute
+from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.division import fmod
+from metagrad.ops.pointwise.rounding import floor, round
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["affine_grid", "grid_sample"]
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metagrad.nn.functional import activation, dropouts, gates
-from metagrad.ops import noise
+from metagrad.ops.create import dropout
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "alpha_dropout_", "celu_", "dropout_", "elu_", "feature_alpha_dropout_", "hardtanh_", "leaky_relu_", "relu_", "rrelu_",
@@ -30,7 +30,7 @@ def _in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 alpha_dropout_ = _in_place(dropouts.alpha_dropout)
 celu_ = _in_place(gates.celu)
-dropout_ = _in_place(noise.dropout)
+dropout_ = _in_place(dropout.dropout)
 elu_ = _in_place(activation.elu)
 feature_alpha_dropout_ = _in_place(dropouts.feature_alpha_dropout)
 hardtanh_ = _in_place(activation.hardtanh)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
-from metagrad.device import move, of_array
-from metagrad.kernels.products import product
+from metagrad.base import dtypes
+from metagrad.base.device import move, of_array
+from metagrad.kernels.matmul import product
 from metagrad.nn.functional.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["interpolate", "upsample", "upsample_bilinear", "upsample_nearest"]
 

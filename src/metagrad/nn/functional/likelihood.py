@@ -11,11 +11,11 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, wrap
 from metagrad.nn.functional.loss import cross_entropy, legacy_reduction, reduced
-from metagrad.ops.choice import where
-from metagrad.ops.matmul import linear
+from metagrad.ops.linalg.matmul import linear
+from metagrad.ops.pointwise.clamping import where
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["ctc_loss", "gaussian_nll_loss", "linear_cross_entropy", "poisson_nll_loss"]
 

@@ -13,13 +13,13 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.nn.functional.activation import logsigmoid
-from metagrad.ops.choice import where
-from metagrad.ops.softmax import log_softmax
+from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.reduce.softmax import log_softmax
+from metagrad.ops.shape.views import broadcast_tensors
 from metagrad.ops.special.logarithms import xlogy
-from metagrad.ops.views import broadcast_tensors
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "kl_div", "l1_loss",

@@ -11,11 +11,11 @@ from metagrad.autograd.variable import wrap
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.loss import known, legacy_reduction, reduced
 from metagrad.nn.functional.similarity import pairwise_distance
-from metagrad.ops.choice import minimum, where
-from metagrad.ops.gathering import gather
+from metagrad.ops.index.gathering import gather
+from metagrad.ops.pointwise.clamping import minimum, where
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss", "multilabel_margin_loss",

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from metagrad.nn.functional.attention import scaled_dot_product_attention
-from metagrad.ops.creation import zeros
-from metagrad.ops.joining import cat
-from metagrad.ops.matmul import linear
-from metagrad.ops.noise import dropout
-from metagrad.ops.softmax import softmax
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import zeros
+from metagrad.ops.create.dropout import dropout
+from metagrad.ops.linalg.matmul import linear
+from metagrad.ops.reduce.softmax import softmax
+from metagrad.ops.shape.joining import cat
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["multi_head_attention_forward"]
 

@@ -12,10 +12,10 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Array
 from metagrad.kernels import normalization as kernels
-from metagrad.ops.norms import vector_norm
+from metagrad.ops.reduce.norms import vector_norm
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "normalize", "rms_norm"]
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, unwrap, wrap
-from metagrad.ops.gathering import index_select
-from metagrad.ops.joining import cat, flip
-from metagrad.ops.views import expand
+from metagrad.ops.index.gathering import index_select
+from metagrad.ops.shape.joining import cat, flip
+from metagrad.ops.shape.views import expand
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["pad"]
 

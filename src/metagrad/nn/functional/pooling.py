@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from metagrad import dtypes
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
+from metagrad.base import dtypes
 from metagrad.kernels import pooling as kernel
-from metagrad.kernels.windows import Windows, counts, extents
+from metagrad.kernels.sliding import Windows, counts, extents
 from metagrad.nn.functional.settings import Setting, each
-from metagrad.ops.choice import abs as absolute
-from metagrad.ops.choice import relu
-from metagrad.ops.common import cast_to
-from metagrad.ops.rounding import sign
+from metagrad.ops.operands import cast_to
+from metagrad.ops.pointwise.clamping import abs as absolute
+from metagrad.ops.pointwise.clamping import relu
+from metagrad.ops.pointwise.rounding import sign
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",

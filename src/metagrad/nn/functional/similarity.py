@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metagrad.ops.distances import pdist as pdist
-from metagrad.ops.norms import vector_norm
-from metagrad.ops.views import broadcast_tensors
+from metagrad.ops.reduce.distances import pdist as pdist
+from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.shape.views import broadcast_tensors
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 

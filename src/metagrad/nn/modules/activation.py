@@ -8,7 +8,7 @@ from typing import Any
 from metagrad.nn import functional as F
 from metagrad.nn.modules.attention import MultiheadAttention as MultiheadAttention  # PyTorch has it here
 from metagrad.nn.modules.module import Module
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "ELU", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softmax",

@@ -9,8 +9,8 @@ from metagrad.nn import functional as F
 from metagrad.nn.modules.container import ModuleList, Sequential
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
-from metagrad.ops.creation import empty
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["AdaptiveLogSoftmaxWithLoss"]
 

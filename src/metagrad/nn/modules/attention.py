@@ -9,8 +9,8 @@ from metagrad.nn.functional.multihead import multi_head_attention_forward
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.ops.creation import empty
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["MultiheadAttention"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from metagrad import dtypes
+from metagrad.base import dtypes
 from metagrad.nn import functional as F
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.ops.creation import empty, ones, tensor, zeros
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty, ones, tensor, zeros
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "BatchNorm1d",

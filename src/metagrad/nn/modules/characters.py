@@ -16,9 +16,9 @@ from metagrad.nn.modules.module import Module
 from metagrad.nn.modules.rnn import GRU, LSTM
 from metagrad.nn.modules.sparse import Embedding
 from metagrad.nn.utils.rnn import pack_padded_sequence
-from metagrad.ops.creation import zeros
-from metagrad.ops.indexing import Put
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import zeros
+from metagrad.ops.index.indexing import Put
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["CharacterConvolution", "CharacterRecurrence"]
 

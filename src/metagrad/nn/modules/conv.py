@@ -10,8 +10,8 @@ from metagrad.nn import functional as F
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.ops.creation import empty
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 

@@ -23,11 +23,11 @@ from metagrad.nn.utils.rnn import (
     pad_packed_sequence,
     reordered,
 )
-from metagrad.ops.creation import empty, zeros
-from metagrad.ops.indexing import Put
-from metagrad.ops.joining import cat
-from metagrad.ops.softmax import logsumexp
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty, zeros
+from metagrad.ops.index.indexing import Put
+from metagrad.ops.reduce.softmax import logsumexp
+from metagrad.ops.shape.joining import cat
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["CRF"]
 

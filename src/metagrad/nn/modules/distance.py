@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from metagrad.nn import functional as F
 from metagrad.nn.modules.module import Module
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["CosineSimilarity", "PairwiseDistance"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from metagrad.nn import functional as F
 from metagrad.nn.modules.module import Module
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["ChannelShuffle", "Fold", "PixelShuffle", "PixelUnshuffle", "Unfold"]
 

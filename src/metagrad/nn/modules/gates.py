@@ -7,8 +7,8 @@ from typing import Any
 from metagrad.nn import functional as F
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.ops.creation import full
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import full
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "CELU", "GELU", "GLU", "Hardshrink", "Hardsigmoid", "Hardswish", "Mish", "PReLU", "RReLU", "Softmax2d", "Softshrink",

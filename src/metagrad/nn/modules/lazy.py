@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from metagrad import dtypes
+from metagrad.base import dtypes
 from metagrad.nn.modules import batchnorm, conv
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import UninitializedParameter
-from metagrad.ops.creation import empty
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyConv1d", "LazyConv2d", "LazyConv3d",

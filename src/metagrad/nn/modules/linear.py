@@ -9,9 +9,9 @@ from metagrad.nn import functional as F
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.ops.creation import empty
-from metagrad.ops.matmul import linear
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty
+from metagrad.ops.linalg.matmul import linear
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["Bilinear", "Identity", "Linear"]
 

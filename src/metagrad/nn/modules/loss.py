@@ -9,7 +9,7 @@ from metagrad.nn import functional as F
 from metagrad.nn.functional.loss import legacy_reduction
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "KLDivLoss", "L1Loss", "LinearCrossEntropyLoss", "MSELoss",

@@ -8,7 +8,7 @@ from typing import Any
 from metagrad.nn import functional as F
 from metagrad.nn.functional.likelihood import LinearCrossEntropyOptions as LinearCrossEntropyOptions
 from metagrad.nn.modules.loss import _Loss, _WeightedLoss
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "CTCLoss", "CosineEmbeddingLoss", "GaussianNLLLoss", "HingeEmbeddingLoss", "LinearCrossEntropyOptions",

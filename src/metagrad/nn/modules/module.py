@@ -15,7 +15,7 @@ from metagrad.nn.modules.hooks import (
 from metagrad.nn.modules.placement import Placement
 from metagrad.nn.modules.state import StateKeeper
 from metagrad.nn.parameter import Buffer, Parameter
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "Module",

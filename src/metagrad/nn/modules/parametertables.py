@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["ParameterDict", "ParameterList"]
 

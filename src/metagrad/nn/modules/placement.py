@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 class Placement:
@@ -28,7 +28,7 @@ class Placement:
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move to a device, convert floating-point parameters and buffers to a dtype, or both."""
-        from metagrad.ops.conversion import target_of
+        from metagrad.ops.create.conversion import target_of
 
         kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
         if kind is not None and kind.category < 2:
@@ -37,7 +37,7 @@ class Placement:
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Move to a device without the numbers: memory as it comes, to be filled by ``load_state_dict``."""
-        from metagrad.ops.likes import empty_like
+        from metagrad.ops.create.like import empty_like
 
         return self._apply(lambda t: empty_like(t, device=device), recurse)
 

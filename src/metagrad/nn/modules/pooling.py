@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from metagrad.nn import functional as F
 from metagrad.nn.modules.module import Module
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",

@@ -22,10 +22,10 @@ from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.recurrence import State
 from metagrad.nn.utils.rnn import PackedSequence, reordered
-from metagrad.ops.creation import empty, zeros
-from metagrad.ops.joining import cat
-from metagrad.ops.noise import dropout
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty, zeros
+from metagrad.ops.create.dropout import dropout
+from metagrad.ops.shape.joining import cat
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 

@@ -13,9 +13,9 @@ from metagrad.nn import init, recurrence
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.recurrence import State
-from metagrad.ops.creation import empty, zeros
-from metagrad.ops.matmul import linear
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty, zeros
+from metagrad.ops.linalg.matmul import linear
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
 

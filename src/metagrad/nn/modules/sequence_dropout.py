@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.device import move
+from metagrad.base.device import move
 from metagrad.nn.modules.module import Module
 from metagrad.nn.utils.rnn import PackedSequence, packed_places
-from metagrad.random import numpy_generator
-from metagrad.tensor import Tensor
+from metagrad.ops.create.random import numpy_generator
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["VariationalDropout"]
 

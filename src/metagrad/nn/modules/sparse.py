@@ -9,9 +9,9 @@ from metagrad.nn import init
 from metagrad.nn.functional.bags import embedding_bag
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.ops.creation import empty
-from metagrad.ops.gathering import embedding
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import empty
+from metagrad.ops.index.gathering import embedding
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["Embedding", "EmbeddingBag"]
 

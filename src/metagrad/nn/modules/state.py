@@ -13,7 +13,7 @@ from metagrad.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 EXTRA = "_extra_state"  # the key of what ``get_extra_state`` gives
 

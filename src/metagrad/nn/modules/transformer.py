@@ -21,9 +21,9 @@ from metagrad.nn.modules.dropout import Dropout
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
 from metagrad.nn.modules.normalization import LayerNorm
-from metagrad.ops.creation import full
-from metagrad.ops.triangles import triu
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import full
+from metagrad.ops.shape.triangular import triu
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "Transformer", "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",

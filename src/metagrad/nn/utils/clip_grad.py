@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 
 def _grads(parameters: Any) -> list[Any]:

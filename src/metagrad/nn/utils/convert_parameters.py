@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from metagrad.ops.joining import cat
-from metagrad.tensor import Tensor
+from metagrad.ops.shape.joining import cat
+from metagrad.tensors.tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:

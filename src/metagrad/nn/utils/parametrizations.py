@@ -8,13 +8,13 @@ from metagrad.autograd.mode import no_grad
 from metagrad.nn.functional.normalization import normalize
 from metagrad.nn.modules.module import Module
 from metagrad.nn.utils import parametrize
-from metagrad.ops.creation import eye
-from metagrad.ops.joining import cat
+from metagrad.ops.create.creation import eye
 from metagrad.ops.linalg.orthogonal import geqrf, householder_product, qr
 from metagrad.ops.linalg.powers import matrix_exp
 from metagrad.ops.linalg.solving import solve
-from metagrad.ops.norms import vector_norm
-from metagrad.tensor import Tensor
+from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.shape.joining import cat
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 

@@ -14,7 +14,7 @@ from metagrad.autograd.mode import no_grad
 from metagrad.nn.modules.container import ModuleDict, ModuleList
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "ParametrizationList", "cached", "is_parametrized", "register_parametrization", "remove_parametrizations",

@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from metagrad.ops.joining import cat
-from metagrad.ops.norms import vector_norm
-from metagrad.ops.sampling import randperm
-from metagrad.tensor import Tensor
+from metagrad.ops.create.sampling import randperm
+from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.shape.joining import cat
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "BasePruningMethod", "CustomFromMask", "Identity", "L1Unstructured", "LnStructured", "PruningContainer",

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.device import move
-from metagrad.ops.creation import full
-from metagrad.ops.indexing import Gather, Put
-from metagrad.ops.joining import Cat, stack
-from metagrad.tensor import Tensor
+from metagrad.base.device import move
+from metagrad.ops.create.creation import full
+from metagrad.ops.index.indexing import Gather, Put
+from metagrad.ops.shape.joining import Cat, stack
+from metagrad.tensors.tensor import Tensor
 
 
 class _Packed(NamedTuple):

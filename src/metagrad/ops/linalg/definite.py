@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
-from metagrad.ops.choice import where
+from metagrad.base import results
 from metagrad.ops.linalg.matrices import (
     H,
     LinAlgError,
@@ -22,9 +21,10 @@ from metagrad.ops.linalg.matrices import (
     lower_half,
 )
 from metagrad.ops.linalg.triangular import SolveTriangular
+from metagrad.ops.pointwise.clamping import where
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 class Cholesky(Function):
@@ -87,19 +87,19 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return factored("linalg.cholesky", A, upper)
 
 
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> return_types.linalg_cholesky_ex:
+def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> results.linalg_cholesky_ex:
     """``cholesky`` that does not raise: ``info`` is 0 for each matrix, or the order of its first bad minor (its L is nan)."""
     check_square("linalg.cholesky_ex", A)
     try:
         L = factored("linalg.cholesky_ex", A, upper)
-        return return_types.linalg_cholesky_ex((L, wrap(np.zeros(A.array.shape[:-2], np.int32, like=A.array))))
+        return results.linalg_cholesky_ex((L, wrap(np.zeros(A.array.shape[:-2], np.int32, like=A.array))))
     except LinAlgError as error:
         if check_errors:
             raise
         info = error.info
     bad = wrap((info != 0)[..., None, None])
     L = factored("linalg.cholesky_ex", where(bad, wrap(eye(A.array.shape[-1], A)), A), upper)
-    return return_types.linalg_cholesky_ex((where(bad, math.nan, L), wrap(info)))
+    return results.linalg_cholesky_ex((where(bad, math.nan, L), wrap(info)))
 
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, as_array, unwrap
-from metagrad.ops.arithmetic import conj
-from metagrad.ops.choice import where
+from metagrad.base import results
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.singular import SVD
 from metagrad.ops.linalg.solving import Solve
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.pointwise.clamping import where
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 class Det(Function):
@@ -91,7 +91,7 @@ def det(A: Tensor) -> Tensor:
     return Det.apply(A)
 
 
-def slogdet(A: Tensor) -> return_types.linalg_slogdet:
+def slogdet(A: Tensor) -> results.linalg_slogdet:
     """The sign (of absolute value 1, or 0) and ln |det A| of square matrices (*, n, n), without overflow.
 
     >>> import metagrad
@@ -101,7 +101,7 @@ def slogdet(A: Tensor) -> return_types.linalg_slogdet:
     logabsdet=tensor(0.6931))
     """
     check_square("linalg.slogdet", A)
-    return return_types.linalg_slogdet(SlogDet.apply_many(A))
+    return results.linalg_slogdet(SlogDet.apply_many(A))
 
 
 def logdet(input: Tensor) -> Tensor:

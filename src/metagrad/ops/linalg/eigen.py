@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, recording, wrap
+from metagrad.base import results
 from metagrad.ops.linalg.matrices import (
     H,
     check_square,
@@ -21,7 +21,7 @@ from metagrad.ops.linalg.singular import decomposed
 from metagrad.ops.linalg.solving import Solve
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def differences(l: Any) -> Any:
@@ -93,7 +93,7 @@ def _triangle(name: str, UPLO: str) -> str:
     return UPLO.upper()
 
 
-def eigh(A: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
+def eigh(A: Tensor, UPLO: str = "L") -> results.linalg_eigh:
     """Eigenvalues (*, n), real and ascending, and orthonormal eigenvectors (*, n, n), as columns, of Hermitian matrices.
 
     A (*, n, n), of which only the lower (UPLO "L") or upper ("U") triangle is read. The vectors are unique only up to sign
@@ -104,7 +104,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> return_types.linalg_eigh:
     tensor([1., 3.])
     """
     check_square("linalg.eigh", A)
-    return return_types.linalg_eigh(Eigh.apply_many(A, triangle=_triangle("linalg.eigh", UPLO)))
+    return results.linalg_eigh(Eigh.apply_many(A, triangle=_triangle("linalg.eigh", UPLO)))
 
 
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
@@ -116,7 +116,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     return wrap(decomposed("linalg.eigvalsh", np.linalg.eigvalsh, A.array, triangle))
 
 
-def eig(A: Tensor) -> return_types.linalg_eig:
+def eig(A: Tensor) -> results.linalg_eig:
     """Eigenvalues (*, n) and eigenvectors (*, n, n), as columns of length 1, of square matrices: always complex.
 
     The order of the eigenvalues is not defined, the vectors are unique only up to phase. Gradients exist where the
@@ -127,7 +127,7 @@ def eig(A: Tensor) -> return_types.linalg_eig:
     tensor([0.+1.j, 0.-1.j])
     """
     check_square("linalg.eig", A)
-    return return_types.linalg_eig(Eig.apply_many(A))
+    return results.linalg_eig(Eig.apply_many(A))
 
 
 def eigvals(A: Tensor) -> Tensor:

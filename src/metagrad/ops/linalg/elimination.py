@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, unwrap, wrap
+from metagrad.base import results
 from metagrad.ops.linalg.matrices import H, check, check_square, diagonal, eye
 from metagrad.ops.linalg.triangular import SolveTriangular, substitute
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def eliminate(a: Array, pivot: bool) -> tuple[Array, Array, Array]:
@@ -119,10 +119,10 @@ class LUFactor(Function):
         return permutation(self.pivots, m, unwrap(f)) @ result
 
 
-def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> return_types.linalg_lu_factor_ex:
+def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> results.linalg_lu_factor_ex:
     """``lu_factor`` that does not raise: ``info`` is 0 for each matrix, or the place of the first zero on U's diagonal."""
     check("linalg.lu_factor_ex", A)
-    found = return_types.linalg_lu_factor_ex(LUFactor.apply_many(A, pivot=pivot))
+    found = results.linalg_lu_factor_ex(LUFactor.apply_many(A, pivot=pivot))
     if check_errors:
         _check_pivots("linalg.lu_factor_ex", found.info.array)
     return found
@@ -138,7 +138,7 @@ def _check_pivots(name: str, info: Array) -> None:
         )
 
 
-def lu_factor(A: Tensor, *, pivot: bool = True) -> return_types.linalg_lu_factor:
+def lu_factor(A: Tensor, *, pivot: bool = True) -> results.linalg_lu_factor:
     """The LU decomposition with partial pivoting in packed form: for ``lu_solve`` and ``lu_unpack``.
 
     A (*, m, n): LU (*, m, n) has U from the diagonal on and L, whose diagonal is 1, below; pivots (*, min(m, n)), int32:
@@ -154,12 +154,12 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> return_types.linalg_lu_factor
     check("linalg.lu_factor", A)
     factors, pivots, info = LUFactor.apply_many(A, pivot=pivot)
     _check_pivots("linalg.lu_factor", info.array)
-    return return_types.linalg_lu_factor((factors, pivots))
+    return results.linalg_lu_factor((factors, pivots))
 
 
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
-) -> return_types.lu_unpack:
+) -> results.lu_unpack:
     """P, L, U with A = P L U from the packed form of ``lu_factor``. What is not to be unpacked is empty, (0).
 
     LU (*, m, n): P (*, m, m), L (*, m, k), U (*, k, n), k = min(m, n).
@@ -175,10 +175,10 @@ def lu_unpack(
         U = np.triu(LU_data[..., :k, :])
     if unpack_pivots:
         P = wrap(permutation(LU_pivots.array, m, LU_data.array))
-    return return_types.lu_unpack((P, L, U))
+    return results.lu_unpack((P, L, U))
 
 
-def lu(A: Tensor, *, pivot: bool = True) -> return_types.linalg_lu:
+def lu(A: Tensor, *, pivot: bool = True) -> results.linalg_lu:
     """The LU decomposition A = P L U: P a permutation, L unit lower triangular, U upper triangular.
 
     A (*, m, n): P (*, m, m), L (*, m, k), U (*, k, n), k = min(m, n). With ``pivot=False`` nothing is permuted: P is
@@ -192,7 +192,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> return_types.linalg_lu:
     """
     check("linalg.lu", A)
     factors, pivots, _ = LUFactor.apply_many(A, pivot=pivot)
-    return return_types.linalg_lu(lu_unpack(factors, pivots, unpack_pivots=pivot))
+    return results.linalg_lu(lu_unpack(factors, pivots, unpack_pivots=pivot))
 
 
 def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:

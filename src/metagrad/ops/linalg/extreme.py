@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array, recording, unwrap, wrap
-from metagrad.ops.joining import flip
+from metagrad.ops.create.sampling import randn
 from metagrad.ops.linalg.definite import cholesky
 from metagrad.ops.linalg.eigen import eigh
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.triangular import solve_triangular
-from metagrad.ops.sampling import randn
+from metagrad.ops.shape.joining import flip
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def _orthonormal(s: Array, b: Array) -> Array:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
-from metagrad.extras import need
-from metagrad.ops.arithmetic import conj
+from metagrad.base import results
+from metagrad.base.optional import need
 from metagrad.ops.linalg.matrices import check, check_info, check_square
+from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def _lapack(step: str, a: Array, hermitian: bool) -> Any:
@@ -26,9 +26,7 @@ def _lapack(step: str, a: Array, hermitian: bool) -> Any:
     return lapack.get_lapack_funcs((kind + step,), (a,))[0]
 
 
-def ldl_factor_ex(
-    A: Tensor, *, hermitian: bool = False, check_errors: bool = False
-) -> return_types.linalg_ldl_factor_ex:
+def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> results.linalg_ldl_factor_ex:
     """``ldl_factor`` that does not raise: ``info`` is 0 for each matrix, or the place of the first zero on D's diagonal."""
     check_square("linalg.ldl_factor_ex", A)
     a = A.array
@@ -39,10 +37,10 @@ def ldl_factor_ex(
         factors[index] = np.tril(packed)
     if check_errors:
         check_info("linalg.ldl_factor_ex", info, "is singular: D has 0 at place {} of its diagonal")
-    return return_types.linalg_ldl_factor_ex((wrap(factors), wrap(pivots), wrap(info)))
+    return results.linalg_ldl_factor_ex((wrap(factors), wrap(pivots), wrap(info)))
 
 
-def ldl_factor(A: Tensor, *, hermitian: bool = False) -> return_types.linalg_ldl_factor:
+def ldl_factor(A: Tensor, *, hermitian: bool = False) -> results.linalg_ldl_factor:
     """The Bunch-Kaufman decomposition in LAPACK's packed form, for ``ldl_solve``: (LD, pivots), without gradients.
 
     A (*, n, n), Hermitian with ``hermitian`` and else symmetric, of which only the lower triangle is read. LD (*, n, n);
@@ -55,7 +53,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> return_types.linalg_ldl
     """
     factors, pivots, info = ldl_factor_ex(A, hermitian=hermitian)
     check_info("linalg.ldl_factor", info.array, "is singular: D has 0 at place {} of its diagonal")
-    return return_types.linalg_ldl_factor((factors, pivots))
+    return results.linalg_ldl_factor((factors, pivots))
 
 
 class LDLSolve(Function):

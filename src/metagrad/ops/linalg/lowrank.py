@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metagrad import return_types
+from metagrad.base import results
+from metagrad.ops.create.sampling import randn
 from metagrad.ops.linalg.matrices import H, check
 from metagrad.ops.linalg.orthogonal import qr
 from metagrad.ops.linalg.singular import svd
-from metagrad.ops.sampling import randn
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
-def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None) -> return_types.svd:
+def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor | None = None) -> results.svd:
     """U, S, V with A − M ≈ U diag(S) Vᴴ, of rank q: by projecting on a subspace in which random vectors end up.
 
     A (*, m, n), M broadcasts to it; U (*, m, q), S (*, q), V (*, n, q). niter: how often the subspace is improved by
@@ -31,15 +31,15 @@ def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor |
     q, steps = 6 if q is None else q, 2 if niter is None else niter
     if A.array.shape[-2] < A.array.shape[-1]:
         U, S, V = svd_lowrank(H(A), q, steps)
-        return return_types.svd((V, S, U))
+        return results.svd((V, S, U))
     Q = qr(A @ randn(A.array.shape[-1], q, dtype=A.dtype, device=A.device)).Q
     for _ in range(steps):
         Q = qr(A @ qr(H(A) @ Q).Q).Q
     U, S, Vh = svd(H(Q) @ A, full_matrices=False)
-    return return_types.svd((Q @ U, S, H(Vh)))
+    return results.svd((Q @ U, S, H(Vh)))
 
 
-def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int = 2) -> return_types.svd:
+def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int = 2) -> results.svd:
     """Principal components of data (*, m, n), m samples of n features: ``svd_lowrank`` of A minus its mean sample.
 
     V (*, n, q) has the principal directions, S² / (m − 1) the variances along them, A V the coordinates. q is

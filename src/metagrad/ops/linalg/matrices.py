@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array, Variable, unwrap
-from metagrad.ops.arithmetic import conj
+from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 class LinAlgError(RuntimeError):

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import dtypes
 from metagrad.autograd.variable import wrap
-from metagrad.ops.choice import abs, where
-from metagrad.ops.common import Dims, accepts_axis, cast_to, dimensions, in_single
-from metagrad.ops.extremum import amax, amin
+from metagrad.base import dtypes
 from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
 from metagrad.ops.linalg.solving import inv_ex
-from metagrad.ops.norms import vector_norm
-from metagrad.ops.reduction import sum
+from metagrad.ops.operands import Dims, accepts_axis, cast_to, dimensions, in_single
+from metagrad.ops.pointwise.clamping import abs, where
+from metagrad.ops.reduce.extrema import amax, amin
+from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.reduce.reduction import sum
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 _ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
 

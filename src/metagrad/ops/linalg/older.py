@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from metagrad import return_types
-from metagrad.ops.joining import flip
+from metagrad.base import results
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
 from metagrad.ops.linalg.pseudoinverse import pinv
 from metagrad.ops.linalg.solving import inv
+from metagrad.ops.shape.joining import flip
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def inverse(input: Tensor) -> Tensor:
@@ -31,12 +31,12 @@ def cholesky(input: Tensor, upper: bool = False) -> Tensor:
     return factored("cholesky", input, upper)
 
 
-def qr(input: Tensor, some: bool = True) -> return_types.qr:
+def qr(input: Tensor, some: bool = True) -> results.qr:
     """``linalg.qr``, reduced, or complete if not ``some``."""
-    return return_types.qr(orthogonal.qr(input, "reduced" if some else "complete"))
+    return results.qr(orthogonal.qr(input, "reduced" if some else "complete"))
 
 
-def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> return_types.svd:
+def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> results.svd:
     """(U, S, V) with A = U diag(S) Vᴴ: V, not its conjugate transpose, which ``linalg.svd`` gives.
 
     A (*, m, n), k = min(m, n): U (*, m, k), S (*, k), V (*, n, k); U (*, m, m), V (*, n, n) if not ``some``, and both
@@ -45,9 +45,9 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> return_typ
     check("svd", input)
     if compute_uv:
         U, S, Vh = singular.svd(input, full_matrices=not some)
-        return return_types.svd((U, S, H(Vh)))
+        return results.svd((U, S, H(Vh)))
     *batch, m, n = input.shape
-    return return_types.svd((input.new_zeros((*batch, m, m)), singular.svdvals(input), input.new_zeros((*batch, n, n))))
+    return results.svd((input.new_zeros((*batch, m, m)), singular.svdvals(input), input.new_zeros((*batch, n, n))))
 
 
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:

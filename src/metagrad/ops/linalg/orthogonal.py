@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
+from metagrad.base import results
 from metagrad.ops.linalg.matrices import H, check, eye, lower_half, with_diagonal
 from metagrad.ops.linalg.triangular import SolveTriangular
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 class QR(Function):
@@ -68,7 +68,7 @@ class QR(Function):
         return H(SolveTriangular.on(r, H(total), upper=True, unit=False))
 
 
-def qr(A: Tensor, mode: str = "reduced") -> return_types.linalg_qr:
+def qr(A: Tensor, mode: str = "reduced") -> results.linalg_qr:
     """Q, R with A = Q R: Q has orthonormal columns, R is upper triangular.
 
     A (*, m, n), k = min(m, n). mode "reduced": Q (*, m, k), R (*, k, n); "complete": Q (*, m, m), R (*, m, n), which has no
@@ -83,10 +83,10 @@ def qr(A: Tensor, mode: str = "reduced") -> return_types.linalg_qr:
     check("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(f"linalg.qr: mode must be 'reduced', 'complete' or 'r', got {mode!r}")
-    return return_types.linalg_qr(QR.apply_many(A, mode=mode))
+    return results.linalg_qr(QR.apply_many(A, mode=mode))
 
 
-def geqrf(input: Tensor) -> return_types.geqrf:
+def geqrf(input: Tensor) -> results.geqrf:
     """The QR decomposition as LAPACK leaves it: (a, tau), R in the upper triangle of a, below it the reflections.
 
     Q is the product of 1 − tauᵢ vᵢ vᵢᴴ, vᵢ being column i of a below the diagonal, with 1 on it: ``householder_product``
@@ -94,7 +94,7 @@ def geqrf(input: Tensor) -> return_types.geqrf:
     """
     check("geqrf", input)
     transposed, tau = np.linalg.qr(input.array, "raw")
-    return return_types.geqrf((wrap(np.swapaxes(transposed, -1, -2).copy()), wrap(tau)))
+    return results.geqrf((wrap(np.swapaxes(transposed, -1, -2).copy()), wrap(tau)))
 
 
 def _compact(A: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:

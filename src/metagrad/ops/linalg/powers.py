@@ -10,13 +10,13 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
-from metagrad.ops.choice import where
+from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.solving import inv
-from metagrad.ops.matmul import matmul
+from metagrad.ops.pointwise.clamping import where
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 # Coefficients of the polynomial p of degree 13 with eˣ ≈ p(x) / p(−x), and the norm up to which it is exact to rounding
 # in float64 (Higham 2005, "The scaling and squaring method for the matrix exponential revisited").

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.base import results
 from metagrad.ops.linalg.eigen import eigvalsh
 from metagrad.ops.linalg.elimination import zero_pivot
 from metagrad.ops.linalg.matrices import H, check, check_info, check_square, is_vector
@@ -18,7 +18,7 @@ from metagrad.ops.linalg.singular import decomposed, svdvals
 from metagrad.ops.linalg.triangular import solve_triangular
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def threshold(a: Array, largest: Array, atol: Any, rtol: Any) -> Array:
@@ -95,7 +95,7 @@ def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: An
     return wrap((size > threshold(A.array, largest_of(size), atol, rtol)[..., None]).sum(axis=-1))
 
 
-def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> return_types.linalg_lstsq:
+def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> results.linalg_lstsq:
     """X with the least ‖A X − B‖², and of those the least ‖X‖: X = A⁺ B.
 
     A (*, m, n), B (*, m, k), or vectors (*, m): solution (*, n, k) or (*, n). driver, named as in LAPACK:
@@ -131,7 +131,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
         full = driver != "gelsy" and driver is not None and bool((rank.array == n).all())
     residuals = abs(A @ X - right).square().sum(-2) if m > n and full else empty.real
     values = values if driver in ("gelsd", "gelss") else empty.detach().real
-    return return_types.linalg_lstsq((X.squeeze(-1) if vector else X, residuals, rank, values))
+    return results.linalg_lstsq((X.squeeze(-1) if vector else X, residuals, rank, values))
 
 
 def _of_full_rank(A: Tensor, B: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, recording, unwrap, wrap
+from metagrad.base import results
 from metagrad.ops.linalg.matrices import (
     H,
     LinAlgError,
@@ -20,7 +20,7 @@ from metagrad.ops.linalg.matrices import (
 )
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def decomposed(name: str, function: Any, *args: Any, **settings: Any) -> Any:
@@ -85,7 +85,7 @@ class SVD(Function):
         return result
 
 
-def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> return_types.linalg_svd:
+def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> results.linalg_svd:
     """U, S, Vh with A = U diag(S) Vh: U and Vh unitary, S ≥ 0 in descending order, real.
 
     A (*, m, n): U (*, m, m), S (*, k), Vh (*, n, n), k = min(m, n); without ``full_matrices``, U (*, m, k) and
@@ -98,7 +98,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     """
     check("linalg.svd", A)
     _check_driver("linalg.svd", driver)
-    return return_types.linalg_svd(SVD.apply_many(A, full_matrices=full_matrices))
+    return results.linalg_svd(SVD.apply_many(A, full_matrices=full_matrices))
 
 
 def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:

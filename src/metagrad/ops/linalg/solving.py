@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
-from metagrad.ops.choice import where
+from metagrad.base import results
 from metagrad.ops.linalg.elimination import singular_at
 from metagrad.ops.linalg.matrices import H, LinAlgError, check, check_info, check_square, eye, is_vector
+from metagrad.ops.pointwise.clamping import where
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 _SINGULAR = "is singular: elimination leaves 0 on the diagonal at place {} (counted from 1)"
 
@@ -70,12 +70,10 @@ def inv(A: Tensor) -> Tensor:
     return Inverse.apply(A, name="linalg.inv")
 
 
-def inv_ex(A: Tensor, *, check_errors: bool = False) -> return_types.linalg_inv_ex:
+def inv_ex(A: Tensor, *, check_errors: bool = False) -> results.linalg_inv_ex:
     """``inv`` that does not raise: ``info`` is 0 for each matrix, or where elimination met a 0; such inverses are nan."""
     check_square("linalg.inv_ex", A)
-    return return_types.linalg_inv_ex(
-        _despite_singular(lambda a: Inverse.apply(a, name="linalg.inv_ex"), A, check_errors)
-    )
+    return results.linalg_inv_ex(_despite_singular(lambda a: Inverse.apply(a, name="linalg.inv_ex"), A, check_errors))
 
 
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
@@ -91,10 +89,10 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return _solved("linalg.solve", A, B, left)
 
 
-def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> return_types.linalg_solve_ex:
+def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> results.linalg_solve_ex:
     """``solve`` that does not raise: ``info`` is 0 for each A, or where elimination met a 0; such solutions are nan."""
     check_square("linalg.solve_ex", A)
-    return return_types.linalg_solve_ex(
+    return results.linalg_solve_ex(
         _despite_singular(lambda a: _solved("linalg.solve_ex", a, B, left), A, check_errors, B)
     )
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad import return_types
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
+from metagrad.base import results
 from metagrad.ops.linalg.matrices import H, check, check_square, eye
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 def substitute(a: Array, b: Array, upper: bool, unit: bool) -> Array:
@@ -85,13 +85,13 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
 
 def triangular_solve(
     b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
-) -> return_types.triangular_solve:
+) -> results.triangular_solve:
     """(X with A X = b, a copy of A); with ``transpose``, Aᵀ X = b. The older form of ``linalg.solve_triangular``."""
     check_square("triangular_solve", A)
     check("triangular_solve", A, b)
     matrix, is_upper = (A.mT, not upper) if transpose else (A, upper)
     x = solve_triangular(matrix, b, upper=is_upper, unitriangular=unitriangular)
-    return return_types.triangular_solve((x, A.expand(*x.shape[:-2], *A.shape[-2:]).clone()))
+    return results.triangular_solve((x, A.expand(*x.shape[:-2], *A.shape[-2:]).clone()))
 
 
 def inverse_of_triangle(a: Any, upper: bool) -> Any:

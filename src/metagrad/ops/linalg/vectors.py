@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad import dtypes
 from metagrad.autograd.variable import wrap
-from metagrad.ops import views
-from metagrad.ops.arithmetic import conj, mul, pow, sub
-from metagrad.ops.common import accepts_axis, cast_to, dimension
-from metagrad.ops.joining import roll
+from metagrad.base import dtypes
 from metagrad.ops.linalg.matrices import check
-from metagrad.ops.reduction import sum
+from metagrad.ops.operands import accepts_axis, cast_to, dimension
+from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
+from metagrad.ops.reduce.reduction import sum
+from metagrad.ops.shape import views
+from metagrad.ops.shape.joining import roll
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 
 @accepts_axis

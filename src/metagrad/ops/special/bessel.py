@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array, wrap
-from metagrad.ops.common import floating
-from metagrad.ops.elementwise import Elementwise
-from metagrad.ops.rounding import Sign
+from metagrad.ops.operands import floating
+from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.rounding import Sign
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "i0", "i0e", "i1", "i1e", "modified_bessel_i0",
@@ -101,7 +101,7 @@ def _values(name: str, input: Tensor) -> Tensor:
 
 def airy_ai(input: Tensor) -> Tensor:
     """Ai(x), Airy's function. No derivative."""
-    from metagrad.extras import need
+    from metagrad.base.optional import need
 
     x = floating(input).array
     return wrap(

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array
-from metagrad.ops.arithmetic import mul
-from metagrad.ops.common import floating
-from metagrad.ops.elementwise import Elementwise
+from metagrad.ops.operands import floating
+from metagrad.ops.pointwise.arithmetic import mul
+from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["erf", "erfc", "erfcx", "erfinv", "log_ndtr", "ndtr", "ndtri"]
 

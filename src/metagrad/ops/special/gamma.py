@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array
-from metagrad.ops.common import as_tensor, float_operands, floating, need_a_tensor, need_tensors
-from metagrad.ops.elementwise import Elementwise
+from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor, need_tensors
+from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["digamma", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma", "zeta"]
 

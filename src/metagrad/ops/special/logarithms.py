@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array, Variable, wrap
-from metagrad.ops.common import float_operands, floating, need_a_tensor
-from metagrad.ops.elementwise import Elementwise
+from metagrad.ops.operands import float_operands, floating, need_a_tensor
+from metagrad.ops.pointwise.chunked import Elementwise
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["entr", "logit", "xlog1py", "xlogy"]
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Array, Variable, wrap
-from metagrad.ops.common import float_operands, floating, need_a_tensor
+from metagrad.ops.operands import float_operands, floating, need_a_tensor
 
 if TYPE_CHECKING:
-    from metagrad.tensor import Tensor
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w",

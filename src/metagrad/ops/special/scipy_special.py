@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.extras import need
+from metagrad.base.optional import need
 
 IN_PYTHON = {"erf": math.erf, "erfc": math.erfc}  # slow, but what GELU needs is there without SciPy
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from metagrad.extras import need
+from metagrad.base.optional import need
 from metagrad.tagger.commands.options import MODEL, Help, add_tag_column
 from metagrad.tagger.tagging import AT_ONCE, Model, Tagged
 from metagrad.tagger.tokenize import read_chunks, tokenize_split

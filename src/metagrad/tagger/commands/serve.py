@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from metagrad.extras import need
+from metagrad.base.optional import need
 from metagrad.tagger.commands.options import MODEL, Help
 from metagrad.tagger.tagging import Model
 

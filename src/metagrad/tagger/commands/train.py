@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from metagrad.extras import need
+from metagrad.base.optional import need
 from metagrad.tagger import checkpoints
 from metagrad.tagger.commands.options import (
     CORPUS_HELP,

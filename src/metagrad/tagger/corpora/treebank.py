@@ -7,7 +7,7 @@ import sys
 import zlib
 from zipfile import BadZipFile
 
-from metagrad.extras import need
+from metagrad.base.optional import need
 from metagrad.tagger.corpora.corpus import Corpus, Sentence
 
 NAME = "treebank"

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.extras import need
+from metagrad.base.optional import need
 from metagrad.tagger.serve.batching import Batcher, Overloaded
 from metagrad.tagger.tagging import Model
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.ops.creation import as_tensor, tensor
-from metagrad.ops.joining import stack
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import as_tensor, tensor
+from metagrad.ops.shape.joining import stack
+from metagrad.tensors.tensor import Tensor
 
 _NOT_NUMBERS = "SaUO"  # the kinds of NumPy arrays that hold text or objects
 

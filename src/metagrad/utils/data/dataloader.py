@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from metagrad.random import Generator
+from metagrad.ops.create.random import Generator
 from metagrad.utils.data.collate import default_collate, default_convert
 from metagrad.utils.data.dataset import IterableDataset
 from metagrad.utils.data.iterator import PlainIterator, WorkersIterator

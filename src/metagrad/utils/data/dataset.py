@@ -9,9 +9,9 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
-from metagrad.ops.sampling import randperm
-from metagrad.random import Generator, default_generator
-from metagrad.tensor import Tensor
+from metagrad.ops.create.random import Generator, default_generator
+from metagrad.ops.create.sampling import randperm
+from metagrad.tensors.tensor import Tensor
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

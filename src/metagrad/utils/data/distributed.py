@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from metagrad.ops.sampling import randperm
-from metagrad.random import Generator
+from metagrad.ops.create.random import Generator
+from metagrad.ops.create.sampling import randperm
 from metagrad.utils.data.sampler import Sampler
 
 

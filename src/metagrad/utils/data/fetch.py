@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from metagrad.tensor import Tensor
+from metagrad.tensors.tensor import Tensor
 from metagrad.utils.data.collate import default_collate
 from metagrad.utils.data.dataset import IterableDataset, Subset, TensorDataset, items_of
 

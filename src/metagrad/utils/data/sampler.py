@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
-from metagrad.ops.creation import as_tensor
-from metagrad.ops.sampling import multinomial, randint, randperm
-from metagrad.random import Generator, numpy_generator
-from metagrad.tensor import Tensor
+from metagrad.ops.create.creation import as_tensor
+from metagrad.ops.create.random import Generator, numpy_generator
+from metagrad.ops.create.sampling import multinomial, randint, randperm
+from metagrad.tensors.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
 

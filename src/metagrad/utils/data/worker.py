@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from metagrad.random import manual_seed
+from metagrad.ops.create.random import manual_seed
 from metagrad.utils.data.fetch import Fetcher
 from metagrad.utils.data.transfer import Packed, Packer, Unpacker
 

@@ -1,5 +1,0 @@
-"""``GradScaler``, by the path programs import it from."""
-
-from metagrad.amp import GradScaler
-
-__all__ = ["GradScaler"]

@@ -1,0 +1,53 @@
+"""Streams and events of a GPU, through CuPy. Written to CuPy's documentation, and unverified."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.base.device import require_cupy
+
+
+class Event:
+    """A mark in the GPU's work; ``elapsed_time`` between two is in milliseconds."""
+
+    def __init__(self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> None:
+        self._event = require_cupy("cuda").cuda.Event(blocking, not enable_timing, interprocess)
+
+    def record(self, stream: Any = None) -> None:
+        """Put the mark behind the work given so far."""
+        self._event.record(getattr(stream, "_stream", stream))
+
+    def synchronize(self) -> None:
+        """Wait until the work before the mark is done."""
+        self._event.synchronize()
+
+    def query(self) -> bool:
+        """Whether the work before the mark is done."""
+        return bool(self._event.done)
+
+    def elapsed_time(self, end_event: Event) -> float:
+        """Milliseconds from this mark to another."""
+        return float(require_cupy("cuda").cuda.get_elapsed_time(self._event, end_event._event))
+
+
+class Stream:
+    """A queue of work for the GPU; inside ``with`` it is the one that work goes to."""
+
+    def __init__(self, device: Any = None, priority: int = 0) -> None:
+        self._stream = require_cupy("cuda").cuda.Stream(non_blocking=True)
+
+    def synchronize(self) -> None:
+        """Wait until all work in the queue is done."""
+        self._stream.synchronize()
+
+    def __enter__(self) -> Stream:
+        self._stream.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stream.__exit__(*error)
+
+
+def current_stream(device: Any = None) -> Any:
+    """CuPy's stream that work goes to now."""
+    return require_cupy("cuda").cuda.get_current_stream()

@@ -1,0 +1,106 @@
+"""PyTorch's switches for how numbers are computed. metagrad computes in one way only, so they are kept and no more.
+
+Results are the same in every run with the same seed, products of float32 matrices have full precision, and what is slow is
+not traded for either. A program that sets these switches runs as it is, and reads back what it set.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_autocast_dtype", "get_deterministic_debug_mode",
+    "get_float32_matmul_precision", "get_num_interop_threads", "is_autocast_cache_enabled", "is_autocast_enabled",
+    "is_deterministic_algorithms_warn_only_enabled", "is_warn_always_enabled", "set_deterministic_debug_mode",
+    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads", "set_warn_always",
+    "use_deterministic_algorithms",
+]  # fmt: skip
+
+_state: dict[str, Any] = {"deterministic": 0, "precision": "highest", "warn_always": False, "interop_threads": 1}
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Kept for ``are_deterministic_algorithms_enabled``: metagrad's ops are deterministic in any case."""
+    _state["deterministic"] = (1 if warn_only else 2) if mode else 0
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """Whether ``use_deterministic_algorithms`` was switched on."""
+    return bool(_state["deterministic"])
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """Whether it was switched on with ``warn_only``."""
+    return bool(_state["deterministic"] == 1)
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """The same switch by other names: "default" (0), "warn" (1) or "error" (2)."""
+    modes = {"default": 0, "warn": 1, "error": 2}
+    if debug_mode not in modes and debug_mode not in modes.values():
+        raise RuntimeError(f"debug mode must be one of {modes}, got {debug_mode!r}")
+    _state["deterministic"] = modes.get(debug_mode, debug_mode)  # type: ignore[arg-type]
+
+
+def get_deterministic_debug_mode() -> int:
+    """0, 1 or 2: see ``set_deterministic_debug_mode``."""
+    return int(_state["deterministic"])
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Kept for ``get_float32_matmul_precision``: products of float32 matrices always have the highest precision."""
+    if precision not in ("highest", "high", "medium"):
+        raise RuntimeError(f'precision must be "highest", "high" or "medium", got {precision!r}')
+    _state["precision"] = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What ``set_float32_matmul_precision`` was given; "highest" at first."""
+    return str(_state["precision"])
+
+
+def set_warn_always(b: bool) -> None:
+    """Kept for ``is_warn_always_enabled``: Python's own ``warnings`` filters decide."""
+    _state["warn_always"] = bool(b)
+
+
+def is_warn_always_enabled() -> bool:
+    """What ``set_warn_always`` was given."""
+    return bool(_state["warn_always"])
+
+
+def set_num_interop_threads(num: int) -> None:
+    """Kept for ``get_num_interop_threads``: metagrad runs one op at a time."""
+    if num <= 0:
+        raise RuntimeError(f"expected a positive number of threads, got {num}")
+    _state["interop_threads"] = int(num)
+
+
+def get_num_interop_threads() -> int:
+    """What ``set_num_interop_threads`` was given."""
+    return int(_state["interop_threads"])
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: NumPy does not say how to flush denormal numbers to zero, so nothing was switched."""
+    return False
+
+
+def is_autocast_enabled(device_type: str | None = None) -> bool:
+    """False: every op computes in the dtype it is given."""
+    return False
+
+
+is_autocast_cache_enabled = is_autocast_enabled
+
+
+def get_autocast_dtype(device_type: str) -> Any:
+    """The dtype that PyTorch would compute in under ``autocast`` on such a device."""
+    from metagrad.base.dtypes import bfloat16, float16
+
+    return bfloat16 if device_type == "cpu" else float16
+
+
+def compiled_with_cxx11_abi() -> bool:
+    """True, for build scripts that ask."""
+    return True

@@ -1,0 +1,112 @@
+"""PyTorch's old names for tensors of one dtype: ``FloatTensor(2, 3)``, ``isinstance(x, LongTensor)``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.base import dtypes
+from metagrad.ops.create import creation
+from metagrad.ops.create.conversion import type_names
+from metagrad.tensors.tensor import Size, Tensor
+
+__all__ = [
+    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
+    "ShortTensor", "set_default_tensor_type", "typename",
+]  # fmt: skip
+
+
+class tensortype(type):
+    """The class of these names. Their instances are the tensors of their dtype on the CPU; calling one makes a tensor."""
+
+    dtype: dtypes.dtype
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype and not instance.is_cuda
+
+    def __call__(cls, *data: Any, device: Any = None) -> Tensor:
+        if not data or isinstance(data[0], (int, Size)):
+            return creation.empty(*data or (0,), dtype=cls.dtype, device=device)
+        if isinstance(data[0], Tensor):
+            if data[0].dtype is not cls.dtype:
+                raise TypeError(f"expected {cls.dtype} (got {data[0].dtype}): use .type(metagrad.{cls.__name__})")
+            return data[0].detach()
+        return creation.tensor(data[0], dtype=cls.dtype, device=device)
+
+
+class FloatTensor(metaclass=tensortype):
+    """Tensors of float32.
+
+    >>> FloatTensor([1, 2])
+    tensor([1., 2.])
+    >>> isinstance(FloatTensor(2, 3), FloatTensor)
+    True
+    """
+
+    dtype = dtypes.float32
+
+
+class DoubleTensor(metaclass=tensortype):
+    """Tensors of float64."""
+
+    dtype = dtypes.float64
+
+
+class HalfTensor(metaclass=tensortype):
+    """Tensors of float16."""
+
+    dtype = dtypes.float16
+
+
+class LongTensor(metaclass=tensortype):
+    """Tensors of int64."""
+
+    dtype = dtypes.int64
+
+
+class IntTensor(metaclass=tensortype):
+    """Tensors of int32."""
+
+    dtype = dtypes.int32
+
+
+class ShortTensor(metaclass=tensortype):
+    """Tensors of int16."""
+
+    dtype = dtypes.int16
+
+
+class CharTensor(metaclass=tensortype):
+    """Tensors of int8."""
+
+    dtype = dtypes.int8
+
+
+class ByteTensor(metaclass=tensortype):
+    """Tensors of uint8."""
+
+    dtype = dtypes.uint8
+
+
+class BoolTensor(metaclass=tensortype):
+    """Tensors of bool."""
+
+    dtype = dtypes.bool_
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """``set_default_dtype`` by the old name of a kind of tensors, ``FloatTensor`` or its name as a string."""
+    kind = dtypes.of(type_names[t.rpartition(".")[2]]) if isinstance(t, str) else t.dtype
+    dtypes.set_default_dtype(kind)
+
+
+def typename(obj: Any) -> str:
+    """The name of an object's type, with its module; of a tensor, by its dtype: ``metagrad.FloatTensor``.
+
+    >>> typename(FloatTensor(2)), typename([])
+    ('metagrad.FloatTensor', 'list')
+    """
+    if isinstance(obj, Tensor):
+        return str(obj.type())
+    kind = obj if isinstance(obj, type) else type(obj)
+    module = "" if kind.__module__ in ("builtins", "__builtin__") else f"{kind.__module__}."
+    return module + kind.__qualname__

@@ -1,0 +1,174 @@
+"""A formula of elementwise NumPy functions, written down once and then computed on piece after piece.
+
+``y = 1 / (1 + np.exp(-x))`` makes four arrays of the size of x, one after the other. To see what it does, it is run once
+with *samples*, arrays of a few elements that note every function called on them. The notes are a list of steps; on a
+piece of x that the cache holds they are done again, the steps between into buffers that are used over and over, the last
+one straight into its place in y.
+
+Whatever is not a function of the elements at one place (a sum, a shape, a branch on values) ends the noting with
+``NotElementwise``; the formula is then to be computed as it stands.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metagrad.kernels.branchless import select_into
+
+Array = Any
+
+
+class NotElementwise(Exception):
+    """A formula does more than apply elementwise functions."""
+
+
+class _Sample(np.ndarray[Any, Any]):
+    """A few elements of an input or of a step's result: notes on its tape what is computed with it."""
+
+    tape: Callable[[], Tape | None] = staticmethod(lambda: None)  # a weak reference; a view of a sample is on no tape
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__" or kwargs.keys() & {"out", "where"}:
+            raise NotElementwise(f"{ufunc.__name__}.{method}")
+        function = (lambda *xs, out: ufunc(*xs, out=out, **kwargs)) if kwargs else ufunc
+        return _tape_of(inputs).note(function, inputs, ufunc(*_plain(inputs), **kwargs), overwrites=True)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func in _PASSED_ON:
+            return super().__array_function__(func, types, args, kwargs)
+        if func is np.where and len(args) == 3 and not kwargs:
+            return _tape_of(args).note(_where, args, np.where(*_plain(args)))
+        raise NotElementwise(func.__name__)
+
+    def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
+        """Conversion is a step too."""
+        result = self.view(np.ndarray).astype(dtype, *args, **kwargs)
+        if result.dtype == self.dtype and kwargs.get("copy") is False:
+            return self
+        return _tape_of([self]).note(_convert, [self], result)
+
+    def _refuse(self, *args: Any) -> Any:
+        raise NotElementwise("single elements")
+
+    __getitem__ = __iter__ = item = tolist = _refuse
+
+
+_PASSED_ON = {np.clip, np.result_type, np.iscomplexobj, np.can_cast, np.shape, np.ndim}  # clip calls its ufunc
+
+
+def _where(c: Array, x: Any, y: Any, out: Array) -> None:
+    select_into(out, c, x, y)
+
+
+def _convert(x: Array, out: Array) -> None:
+    np.copyto(out, x, casting="unsafe")
+
+
+def _plain(values: Sequence[Any]) -> list[Any]:
+    return [x.view(np.ndarray) if isinstance(x, _Sample) else x for x in values]
+
+
+def _tape_of(values: Sequence[Any]) -> Tape:
+    for x in values:
+        tape = x.tape() if isinstance(x, _Sample) else None
+        if tape is not None:
+            return tape
+    raise NotElementwise("a view")
+
+
+class _Step(NamedTuple):
+    function: Callable[..., Any]
+    arguments: list[int]  # numbers of values
+    result: int
+    overwrites: bool  # whether the function may write over its arguments
+
+
+class Tape:
+    """What was noted: values by number (inputs first, then constants and results as they came), and the steps."""
+
+    def __init__(self, repeated: list[Any]) -> None:
+        self.values: list[Any] = []
+        self.steps: list[_Step] = []
+        self.repeated = repeated  # arrays that every piece gets as they are
+        self._numbers: dict[int, int] = {}
+
+    def sample(self, x: Array) -> Array:
+        """An input, of which x is a part."""
+        sample: Any = x.view(_Sample)
+        sample.tape = weakref.ref(self)  # weak, or both would live until the next garbage collection, with x
+        self._numbers[id(sample)] = len(self.values)
+        self.values.append(sample)
+        return sample
+
+    def number(self, x: Any) -> int | None:
+        """The number of an input or a result; None for what is not on this tape."""
+        return self._numbers.get(id(x)) if isinstance(x, _Sample) else None
+
+    def note(
+        self, function: Callable[..., Any], arguments: Sequence[Any], result: Any, overwrites: bool = False
+    ) -> Array:
+        """A step."""
+        if result.__class__ is not np.ndarray or result.dtype.kind == "O":
+            raise NotElementwise("more than one result, or none that is an array")
+        places = [self._place(x) for x in arguments]
+        sample = self.sample(result)
+        self.steps.append(_Step(function, places, len(self.values) - 1, overwrites))
+        return sample
+
+    def _place(self, x: Any) -> int:
+        number = self.number(x)
+        if number is not None:
+            return number
+        if isinstance(x, np.ndarray) and x.size > 1 and not any(x is known for known in self.repeated):
+            raise NotElementwise("an array made inside")
+        self.values.append(x)
+        return len(self.values) - 1
+
+
+class Formula:
+    """The steps of a tape that lead to the values ``wanted``, by number, and the buffers for those between."""
+
+    def __init__(self, tape: Tape, wanted: set[int]) -> None:
+        needed, steps = set(wanted), []
+        for step in reversed(tape.steps):
+            if step.result in needed:
+                needed.update(step.arguments)
+                steps.append(step)
+        self.steps = steps[::-1]
+        self._values = tape.values
+        self.buffers: list[np.dtype[Any]] = []
+        self._buffer_of: dict[int, int] = {}
+        self._assign_buffers(wanted)
+
+    def _assign_buffers(self, wanted: set[int]) -> None:
+        """A buffer for every step's result that nobody wants; one whose content is no longer read is taken again."""
+        last = {number: i for i, step in enumerate(self.steps) for number in step.arguments}
+        free: list[int] = []
+        for i, step in enumerate(self.steps):
+            done = [self._buffer_of[a] for a in set(step.arguments) if a in self._buffer_of and last[a] == i]
+            if step.overwrites:
+                free += done
+            if step.result not in wanted:
+                dtype = self._values[step.result].dtype
+                fitting = [b for b in free if self.buffers[b] == dtype]
+                if fitting:
+                    free.remove(fitting[-1])
+                else:
+                    self.buffers.append(dtype)
+                self._buffer_of[step.result] = fitting[-1] if fitting else len(self.buffers) - 1
+            if not step.overwrites:
+                free += done
+
+    def compute(self, given: dict[int, Array], buffers: list[Array]) -> None:
+        """Do the steps with pieces of the inputs and of the wanted results, by number; buffers are as long as those."""
+        values = list(self._values)
+        for number, array in given.items():
+            values[number] = array
+        for number, buffer in self._buffer_of.items():
+            values[number] = buffers[buffer]
+        for function, arguments, result, _ in self.steps:
+            function(*[values[a] for a in arguments], out=values[result])

@@ -1,0 +1,163 @@
+"""Tensors in other dtypes, on other devices, and as NumPy arrays and Python numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.views import ViewFunction
+from metagrad.base import dtypes
+from metagrad.base.device import CPU, move, of_array
+from metagrad.base.device import device as Device
+from metagrad.ops.operands import as_tensor, cast_to
+from metagrad.ops.shape.joining import clone, contiguous
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["real"]
+
+
+class Move(Function):
+    """y = x on another device;   ∂L/∂x = ∂L/∂y, brought back."""
+
+    def forward(self, x: Array, to: Device) -> Array:
+        self.home = of_array(x)
+        return move(x, to)
+
+    def backward(self, grad: Any) -> Any:
+        return Move.on(grad, to=self.home)
+
+
+def target_of(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any]:
+    """What ``to`` was asked for: its arguments may come as a dtype, a device, both, or another tensor."""
+    for a in args:
+        if isinstance(a, Variable):
+            dtype, device = a.dtype, of_array(a.array)
+        elif isinstance(a, (str, Device)) or a.__class__ is int:
+            device = a
+        elif a is not None and not isinstance(a, bool):
+            dtype = a
+    return None if dtype is None else dtypes.of(dtype), None if device is None else Device(device)
+
+
+def to(
+    input: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    non_blocking: bool = False,
+    copy: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """The tensor in another dtype or on another device; itself, if nothing changes and no copy is asked for.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).to(metagrad.float32)
+    tensor([1., 2.])
+    """
+    kind, where = target_of(args, dtype, device)
+    out = input
+    if where is not None and where.type != of_array(input.array).type:
+        out = Move.apply(out, to=where)
+    if kind is not None:
+        out = cast_to(out, kind)
+    if memory_format is not None:
+        out = contiguous(out, memory_format)
+    return clone(out) if copy and out is input else out
+
+
+type_names = {
+    "FloatTensor": "float32",
+    "DoubleTensor": "float64",
+    "HalfTensor": "float16",
+    "LongTensor": "int64",
+    "IntTensor": "int32",
+    "ShortTensor": "int16",
+    "CharTensor": "int8",
+    "ByteTensor": "uint8",
+    "BoolTensor": "bool",
+    "ComplexFloatTensor": "complex64",
+    "ComplexDoubleTensor": "complex128",
+}
+_names_of_types = {kind: name for name, kind in type_names.items()}
+
+
+def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The tensor in another dtype, given as such or as ``FloatTensor`` or its name; without one, the name of its own.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).type(), metagrad.tensor([1, 2]).type("metagrad.FloatTensor")
+    ('metagrad.LongTensor', tensor([1., 2.]))
+    """
+    if dtype is None:
+        return f"metagrad.{_names_of_types.get(input.dtype.name, input.dtype.name + 'Tensor')}"
+    if isinstance(dtype, str):
+        dtype = type_names.get(dtype.rpartition(".")[2], dtype)
+    return cast_to(input, dtypes.of(getattr(dtype, "dtype", dtype)))
+
+
+def type_as(input: Tensor, other: Tensor) -> Tensor:
+    """The tensor in the dtype of another."""
+    return cast_to(input, other.dtype)
+
+
+def cpu(input: Tensor) -> Tensor:
+    """The tensor in the CPU's memory."""
+    return to(input, "cpu")
+
+
+def cuda(input: Tensor, device: Any = None) -> Tensor:
+    """The tensor in a GPU's memory; raises, saying what is missing, where there is none."""
+    return to(input, "cuda" if device is None else Device(device))
+
+
+def item(input: Tensor) -> Any:
+    """The only element, as a Python number."""
+    if input.array.size != 1:
+        raise RuntimeError(f"a Tensor with {input.array.size} elements cannot be converted to Scalar")
+    return input.array.item()
+
+
+def tolist(input: Tensor) -> Any:
+    """Nested lists of Python numbers."""
+    return input.array.tolist()
+
+
+def numpy(input: Tensor, *, force: bool = False) -> Any:
+    """The NumPy array underneath, sharing memory. Raises if the tensor requires grad, unless ``force`` detaches it."""
+    if not force and input.requires_grad:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if not isinstance(input.array, np.ndarray):
+        if not force:
+            raise TypeError(f"can't convert a tensor on {of_array(input.array)} to NumPy: use .cpu() first")
+        return move(input.array, CPU)
+    return input.array
+
+
+def converter(kind: dtypes.dtype) -> Any:
+    """The method that converts to one dtype."""
+
+    def convert(input: Tensor, memory_format: Any = None) -> Tensor:
+        return cast_to(input, kind)
+
+    convert.__doc__ = f"The tensor as {kind.name}; itself if it is already."
+    return convert
+
+
+class Real(ViewFunction):
+    """y = Re x, the same memory;   ∂L/∂x = ∂L/∂y."""
+
+    def forward(self, x: Array) -> Array:
+        return x.real
+
+    def backward(self, grad: Any) -> Any:
+        return grad
+
+
+def real(input: Tensor) -> Tensor:
+    """The real part of each element."""
+    return Real.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)

@@ -1,0 +1,155 @@
+"""Tensors in another one's image: of its shape and dtype, or of any shape with its dtype and device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array
+from metagrad.base import dtypes
+from metagrad.base.device import of_array
+from metagrad.base.layouts import check_layout, inverse, memory_format, preserve_format
+from metagrad.ops.create.creation import extents, factory, finished, fitting, kind_or_default, tensor
+from metagrad.ops.operands import shape_of
+from metagrad.ops.shape.strided import extent, strided
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["empty_like", "empty_strided", "full_like", "ones_like", "zeros_like"]
+
+
+def _image(
+    make: Any,
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: memory_format = preserve_format,
+) -> Tensor:
+    """A new tensor of the shape, dtype and device of another, by ``np.zeros_like`` and its kin."""
+    check_layout(layout)
+    kind = (input.dtype if dtype is None else dtypes.of(dtype)).dtype
+    if memory_format is preserve_format:
+        array = make(input.array, dtype=kind)
+    else:
+        order = memory_format.order_of(input.array.ndim)
+        array = make(input.array.transpose(order), dtype=kind, order="C").transpose(inverse(order))
+    return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
+
+
+def zeros_like(input: Tensor, **options: Any) -> Tensor:
+    """Zeros with the shape and dtype of another tensor. Options: dtype, device, requires_grad, memory_format."""
+    return _image(np.zeros_like, input, **options)
+
+
+def ones_like(input: Tensor, **options: Any) -> Tensor:
+    """Ones with the shape and dtype of another tensor. Options as for ``zeros_like``."""
+    return _image(np.ones_like, input, **options)
+
+
+def empty_like(input: Tensor, **options: Any) -> Tensor:
+    """Unfilled memory with the shape and dtype of another tensor. Options as for ``zeros_like``."""
+    return _image(np.empty_like, input, **options)
+
+
+def full_like(input: Tensor, fill_value: Any, **options: Any) -> Tensor:
+    """One number everywhere, with the shape and dtype of another tensor. Options as for ``zeros_like``."""
+
+    def make(a: Array, dtype: Any, **settings: Any) -> Array:
+        return np.full_like(a, fitting(fill_value, dtypes.of(dtype)), dtype=dtype, **settings)
+
+    return _image(make, input, **options)
+
+
+def _new(
+    make: Any,
+    input: Tensor,
+    shape: tuple[int, ...],
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
+    """A new tensor of any shape with the dtype and device of another, by ``np.zeros`` and its kin."""
+    check_layout(layout)
+    kind = input.dtype if dtype is None else dtypes.of(dtype)
+    array = make(shape, dtype=kind.dtype, like=input.array)
+    return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
+
+
+def _split(options: dict[str, Any]) -> dict[str, Any]:
+    """The shape among keyword arguments, taken out of them."""
+    return {k: options.pop(k) for k in ("size", "names") if k in options}
+
+
+def new_zeros(input: Tensor, *size: Any, **options: Any) -> Tensor:
+    """Zeros of any shape with this tensor's dtype and device. Options: dtype, device, requires_grad."""
+    return _new(np.zeros, input, extents(size, _split(options)), **options)
+
+
+def new_ones(input: Tensor, *size: Any, **options: Any) -> Tensor:
+    """Ones of any shape with this tensor's dtype and device. Options as for ``new_zeros``."""
+    return _new(np.ones, input, extents(size, _split(options)), **options)
+
+
+def new_empty(input: Tensor, *size: Any, **options: Any) -> Tensor:
+    """Unfilled memory of any shape with this tensor's dtype and device. Options as for ``new_zeros``."""
+    return _new(np.empty, input, extents(size, _split(options)), **options)
+
+
+def new_full(input: Tensor, size: Any, fill_value: Any, **options: Any) -> Tensor:
+    """One number everywhere, in any shape, with this tensor's dtype and device. Options as for ``new_zeros``."""
+
+    def make(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
+        return np.full(shape, fitting(fill_value, dtypes.of(dtype)), dtype, like=like)
+
+    return _new(make, input, extents((size,), _split(options)), **options)
+
+
+def new_tensor(
+    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+) -> Tensor:
+    """``tensor(data)`` with this tensor's dtype and device."""
+    kind = input.dtype if dtype is None else dtype
+    where = of_array(input.array) if device is None else device
+    return tensor(data, dtype=kind, device=where, requires_grad=requires_grad)
+
+
+def new(input: Tensor, *data: Any) -> Tensor:
+    """A tensor of this one's dtype: of a shape, ``new(2, 3)``, unfilled; or of data, ``new([2, 3])``."""
+    if not data or isinstance(data[0], int) or type(data[0]).__name__ == "Size":
+        return new_empty(input, *data or (0,))
+    return new_tensor(input, data[0])
+
+
+def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) -> Array:
+    if len(shape) != len(strides):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})"
+        )
+    if min((*strides, 0)) < 0:
+        raise RuntimeError(f"strides must not be negative, got {strides}")
+    return strided(np.empty(extent(shape, strides, 0), dtype), shape, strides, 0)
+
+
+@factory
+def empty_strided(size: Any, stride: Any, *, dtype: Any = None) -> Array:
+    """Unfilled memory under a shape and strides, which are counted in elements.
+
+    >>> import metagrad
+    >>> metagrad.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
+    return _with_strides(extents((size,), {}), shape_of((stride,)), kind_or_default(dtype).dtype)
+
+
+def new_empty_strided(input: Tensor, size: Any, stride: Any, **options: Any) -> Tensor:
+    """Unfilled memory under a shape and strides, with this tensor's dtype and device. Options as for ``new_zeros``."""
+    strides = shape_of((stride,))
+    return _new(lambda shape, dtype, like: _with_strides(shape, strides, dtype), input, extents((size,), {}), **options)

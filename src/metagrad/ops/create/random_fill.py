@@ -1,0 +1,105 @@
+"""Tensors filled with random numbers in place. All take a ``generator``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.views import write
+from metagrad.base.device import CPU, move, of_array
+from metagrad.ops.create.random import Generator, numpy_generator
+from metagrad.ops.create.sampling import continuous, normal_array, uniform_array
+
+__all__: list[str] = []
+
+
+def _fill(input: Any, array: Array) -> Any:
+    where = of_array(input.array)
+    return write(input, wrap(move(np.asarray(array).astype(input.array.dtype, copy=False), where)))
+
+
+def uniform_(input: Any, from_: float = 0, to: float = 1, *, generator: Generator | None = None, **named: float) -> Any:
+    """Fill with uniform random numbers in [from, to)."""
+    low = named.pop("from", from_)  # PyTorch's name for it is no Python argument
+    if named:
+        raise TypeError(f"uniform_() got an unexpected keyword argument {next(iter(named))!r}")
+    if low > to:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
+    return _fill(input, uniform_array(tuple(input.shape), continuous(input.dtype), generator) * (to - low) + low)
+
+
+def normal_(input: Any, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Any:
+    """Fill with normal random numbers."""
+    if std < 0:
+        raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
+    return _fill(input, normal_array(tuple(input.shape), continuous(input.dtype), generator) * std + mean)
+
+
+def log_normal_(input: Any, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Any:
+    """Fill with numbers whose logarithms are normal, with this mean and standard deviation."""
+    if std <= 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    logarithms = normal_array(tuple(input.shape), continuous(input.dtype), generator) * std + mean
+    with np.errstate(over="ignore"):
+        return _fill(input, np.exp(logarithms))
+
+
+def cauchy_(input: Any, median: float = 0, sigma: float = 1, *, generator: Generator | None = None) -> Any:
+    """Fill with numbers of the Cauchy distribution: median + sigma · tan(π (u − ½)) of uniform u."""
+    if sigma <= 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    continuous(input.dtype)
+    return _fill(input, numpy_generator(generator).standard_cauchy(tuple(input.shape)) * sigma + median)
+
+
+def exponential_(input: Any, lambd: float = 1, *, generator: Generator | None = None) -> Any:
+    """Fill with exponential random numbers of rate ``lambd``."""
+    if lambd <= 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
+    continuous(input.dtype)
+    return _fill(input, numpy_generator(generator).exponential(1 / lambd, tuple(input.shape)))
+
+
+def geometric_(input: Any, p: float, *, generator: Generator | None = None) -> Any:
+    """Fill with the number of the first trial to succeed (1, 2, …), where each does with probability ``p``."""
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("geometric_ is not implemented for bool: its numbers go from 1 up")
+    trials = np.log1p(-numpy_generator(generator).random(tuple(input.shape))) / math.log1p(-p)
+    return _fill(input, np.maximum(np.ceil(trials), 1))
+
+
+def bernoulli_(input: Any, p: Any = 0.5, *, generator: Generator | None = None) -> Any:
+    """Fill with 1 with probability ``p``, a number or a tensor of them, else 0."""
+    chance = np.asarray(move(p.array, CPU) if isinstance(p, Variable) else p)
+    if ((chance < 0) | (chance > 1)).any():
+        raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
+    return _fill(input, np.asarray(numpy_generator(generator).random(tuple(input.shape)) < chance))
+
+
+def random_(
+    input: Any, from_: int = 0, to: int | None = None, *, generator: Generator | None = None, **named: int
+) -> Any:
+    """Fill with random integers from ``from`` to ``to`` (excluded); up to ``from``, or over the dtype's whole exact range.
+
+    ``random_(to)`` starts at 0. Without bounds, integers go from 0 to the dtype's largest, floats to 2 to the power of
+    the bits of their mantissa.
+    """
+    kind = input.array.dtype
+    low, given = named.pop("from", from_), to
+    if named:
+        raise TypeError(f"random_() got an unexpected keyword argument {next(iter(named))!r}")
+    floats = kind.kind not in "biu"
+    largest = 2 ** (np.finfo(kind).nmant + 1) - 1 if floats else 1 if kind.kind == "b" else int(np.iinfo(kind).max)
+    if to is None:
+        low, to = 0, low if low != 0 else largest + 1
+    if low >= to:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={to}")
+    if not floats and given is not None and to - 1 > largest:
+        raise RuntimeError(f"random_: to - 1 = {to - 1} is out of bounds for {input.dtype}")
+    wide = np.uint64 if to > 2**63 else np.int64
+    return _fill(input, numpy_generator(generator).integers(low, to - 1, tuple(input.shape), wide, endpoint=True))

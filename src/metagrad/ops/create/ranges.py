@@ -1,0 +1,112 @@
+"""Numbers in a row: by steps, or by their count, evenly spaced or in equal ratios."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, Variable
+from metagrad.base import dtypes
+from metagrad.ops.create.creation import factory, kind_or_default
+
+__all__ = ["arange", "linspace", "logspace", "range"]
+
+
+def _number(name: str, value: Any) -> Any:
+    """A Python number, of one or of a tensor without dimensions."""
+    if isinstance(value, Variable):
+        if value.array.ndim and name in ("linspace", "logspace"):
+            raise RuntimeError(
+                f"{name} only supports 0-dimensional start and end tensors, got shape {tuple(value.shape)}"
+            )
+        return value.array.item()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_range(start: Any, end: Any, step: Any) -> None:
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if (end - start) * step < 0:
+        raise RuntimeError(f"upper bound and lower bound inconsistent with step sign: from {start} to {end} by {step}")
+
+
+@factory
+def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Array:
+    """The numbers from ``start`` to ``end`` (excluded) in steps of ``step``; ``arange(n)`` counts from 0.
+
+    int64 if all three are integers, else the default dtype.
+
+    >>> import metagrad
+    >>> metagrad.arange(1, 2, 0.5)
+    tensor([1.0000, 1.5000])
+    """
+    if end is None:
+        start, end = 0, start
+    start, end, step = (_number("arange", v) for v in (start, end, step))
+    whole = builtins.all(isinstance(v, int) for v in (start, end, step))
+    kind = dtypes.int64 if whole and dtype is None else kind_or_default(dtype)
+    if kind is dtypes.bool_:
+        raise NotImplementedError("arange is not implemented for bool: use an integer dtype")
+    _check_range(start, end, step)
+    if kind is dtypes.int64:
+        start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise ValueError("step must be nonzero, and it is less than 1 for a range of integers")
+    count = -((start - end) // step) if kind is dtypes.int64 else math.ceil((end - start) / step)
+    if kind.category == 1:
+        start, step = int(start), int(step)
+    return (np.arange(count) * step + start).astype(kind.dtype)  # each from its index: rounding does not pile up
+
+
+@factory
+def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Array:
+    """The numbers from ``start`` to ``end``, which is included, in steps of ``step``. PyTorch's old form of ``arange``."""
+    if end is None:
+        raise TypeError('range() missing 1 required positional argument: "end"')
+    start, end, step = (_number("range", v) for v in (start, end, step))
+    _check_range(start, end, step)
+    return (np.arange(math.floor((end - start) / step) + 1) * step + start).astype(kind_or_default(dtype).dtype)
+
+
+def _evenly(name: str, start: Any, end: Any, steps: int, dtype: Any) -> tuple[Array, dtypes.dtype]:
+    """Evenly spaced numbers in double precision, and the dtype they are for."""
+    start, end = _number(name, start), _number(name, end)
+    if not isinstance(steps, int):
+        raise TypeError(f"{name}: steps must be an int, got {type(steps).__name__}")
+    if steps < 0:
+        raise RuntimeError(f"number of steps must be non-negative, got {steps}")
+    kind = kind_or_default(dtype)
+    if dtype is None and isinstance(start + end, complex):
+        kind = kind.to_complex()
+    if kind.category == 1:
+        start, end = int(start), int(end)
+    return np.linspace(start, end, steps), kind
+
+
+@factory
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Array:
+    """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
+
+    >>> import metagrad
+    >>> metagrad.linspace(0, 1, 3)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    found, kind = _evenly("linspace", start, end, steps, dtype)
+    return found.astype(kind.dtype)
+
+
+@factory
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Array:
+    """``steps`` numbers in equal ratios from ``base`` to the power ``start`` to ``base`` to the power ``end``.
+
+    >>> import metagrad
+    >>> metagrad.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    found, kind = _evenly("logspace", start, end, steps, dtype)
+    return np.power(base, found).astype(kind.dtype)

@@ -1,0 +1,292 @@
+"""Random tensors. All take a ``generator``; what is drawn depends on it alone, on any device."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.base import dtypes
+from metagrad.base.device import of_array
+from metagrad.base.layouts import check_layout
+from metagrad.ops.create.creation import extents, factory, finished
+from metagrad.ops.create.random import Generator, numpy_generator
+from metagrad.ops.operands import as_tensor, shape_of
+from metagrad.ops.out import takes_exact_out, takes_out
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "bernoulli", "binomial", "multinomial", "normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn",
+    "randn_like", "randperm",
+]  # fmt: skip
+
+
+def uniform_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None) -> Array:
+    """Uniform numbers in [0, 1) as an array; complex ones have both parts there."""
+    source = numpy_generator(generator)
+    if kind.is_complex:
+        parts = source.random((*shape, 2), dtype=kind.to_real().dtype)
+        return parts.view(kind.dtype)[..., 0]
+    if kind in (dtypes.float32, dtypes.float64):
+        return source.random(shape, dtype=kind.dtype)
+    return source.random(shape, dtype=np.float32).astype(kind.dtype)
+
+
+def normal_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None) -> Array:
+    """Standard normal numbers as an array; complex ones have variance 1 in all."""
+    source = numpy_generator(generator)
+    if kind.is_complex:
+        parts = source.standard_normal((*shape, 2)) * math.sqrt(0.5)
+        return (parts[..., 0] + 1j * parts[..., 1]).astype(kind.dtype)
+    if kind in (dtypes.float32, dtypes.float64):
+        return source.standard_normal(shape, dtype=kind.dtype)
+    return source.standard_normal(shape, dtype=np.float32).astype(kind.dtype)
+
+
+def continuous(dtype: Any) -> dtypes.dtype:
+    """The dtype of floating-point random numbers, checked; None: the default."""
+    kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
+    if kind.category < 2:
+        raise RuntimeError(
+            f"random numbers of this distribution are floating-point, dtype={kind} was asked for: use randint"
+        )
+    return kind
+
+
+# ------------------------------------------------ of a shape
+
+
+@factory
+def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, **named: Any) -> Array:
+    """Uniform random numbers in [0, 1)."""
+    return np.asarray(uniform_array(extents(size, named), continuous(dtype), generator))
+
+
+@factory
+def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, **named: Any) -> Array:
+    """Standard normal random numbers: mean 0, variance 1."""
+    return np.asarray(normal_array(extents(size, named), continuous(dtype), generator))
+
+
+@factory
+def randint(
+    low: int = 0, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None
+) -> Array:
+    """Random integers from ``low`` to ``high`` (excluded); ``randint(high, size)`` starts at 0.
+
+    >>> import metagrad
+    >>> metagrad.randint(5, (2, 3)).shape
+    metagrad.Size([2, 3])
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"randint(): size must be a tuple of ints, got {size!r}")
+    low, high = _whole(low), _whole(high)
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
+    return np.asarray(numpy_generator(generator).integers(low, high, shape_of((size,)))).astype(kind.dtype)
+
+
+def _whole(bound: Any) -> int:
+    bound = bound.item() if isinstance(bound, Variable) else bound  # type: ignore[attr-defined]
+    if not hasattr(bound, "__index__"):
+        raise TypeError(f"randint(): bounds must be ints, got {bound!r}")
+    return int(bound)
+
+
+@factory
+def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -> Array:
+    """The numbers 0 to n − 1 in random order."""
+    if n < 0:
+        raise RuntimeError(f"randperm: n must not be negative, got {n}")
+    kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
+    return numpy_generator(generator).permutation(n).astype(kind.dtype)
+
+
+# ------------------------------------------------ in another tensor's image
+
+
+def _drawn_like(
+    draw: Any,
+    input: Tensor,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+    generator: Generator | None = None,
+) -> Tensor:
+    check_layout(layout)
+    array = np.asarray(draw(tuple(input.shape), input.dtype if dtype is None else dtypes.of(dtype), generator))
+    return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
+
+
+def rand_like(input: Tensor, **options: Any) -> Tensor:
+    """Uniform random numbers in [0, 1) with the shape and dtype of another tensor."""
+    return _drawn_like(lambda shape, kind, source: uniform_array(shape, continuous(kind), source), input, **options)
+
+
+def randn_like(input: Tensor, **options: Any) -> Tensor:
+    """Standard normal random numbers with the shape and dtype of another tensor."""
+    return _drawn_like(lambda shape, kind, source: normal_array(shape, continuous(kind), source), input, **options)
+
+
+def randint_like(input: Tensor, low: Any = 0, high: Any = None, **options: Any) -> Tensor:
+    """Random integers from ``low`` to ``high`` (excluded), or below ``low``, with the shape and dtype of another tensor."""
+    if high is None:
+        low, high = 0, low
+
+    def draw(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None) -> Array:
+        return unwrap(randint(low, high, shape, dtype=kind, generator=generator, device="cpu"))
+
+    return _drawn_like(draw, input, **options)
+
+
+# ------------------------------------------------ with parameters in tensors
+
+
+class Drawn(Function):
+    """A sample y that was drawn with the parameters x₁, x₂, …;   the derivatives are 0, for a sample has no slope."""
+
+    def forward(self, *xs: Array, sample: Array) -> Array:
+        self.count = len(xs)
+        return sample
+
+    def backward(self, grad: Any) -> Any:
+        return tuple(np.zeros_like(grad) for _ in range(self.count))
+
+
+@takes_out
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Normal random numbers with given means and standard deviations: tensors, or two numbers and a size.
+
+    >>> import metagrad
+    >>> metagrad.normal(metagrad.tensor([1.0, 5.0]), 0.0)
+    tensor([1., 5.])
+    """
+    check_layout(layout)
+    m, s = unwrap(mean), unwrap(std)
+    tensors = [v for v in (mean, std) if isinstance(v, Variable)]
+    if size is None and not tensors:
+        raise TypeError("normal(): with numbers for mean and std, size must be given")
+    if (s < 0).any() if isinstance(std, Variable) else s < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    shape = shape_of((size,)) if size is not None else np.broadcast_shapes(np.shape(m), np.shape(s))
+    kind = continuous(tensors[0].dtype if tensors else dtype)
+    if not tensors:
+        return finished(
+            np.asarray(normal_array(shape, kind, generator) * s + m).astype(kind.dtype), None, device, requires_grad
+        )
+    drawn = finished(np.asarray(normal_array(shape, kind, generator)), None, of_array(tensors[0].array))
+    sample = (drawn.array * s + m).astype(kind.dtype)
+    return Drawn.apply(*tensors, sample=sample)
+
+
+@takes_out
+def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability each element gives (or ``p`` everywhere), else 0. The derivative is 0.
+
+    >>> import metagrad
+    >>> metagrad.bernoulli(metagrad.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    chance = np.asarray(_on_cpu(input) if p is None else np.broadcast_to(unwrap(p), tuple(input.shape)))
+    if p is None:
+        continuous(input.dtype)
+    if np.any((chance < 0) | (chance > 1)):
+        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")
+    drawn = numpy_generator(generator).random(chance.shape) < chance
+    return _drawn_from(input, sample=drawn)
+
+
+def _on_cpu(x: Any) -> np.ndarray[Any, Any]:
+    """The numbers of a tensor where they are drawn."""
+    return x.detach().cpu().array
+
+
+def _drawn_from(*parameters: Any, sample: Any) -> Tensor:
+    """A sample in the dtype and on the device of its first parameter, with a place in the graph."""
+    array = np.asarray(sample).astype(parameters[0].array.dtype)
+    return Drawn.apply(*parameters, sample=finished(array, None, of_array(parameters[0].array)).array)
+
+
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """How many events happened where ``input`` are expected: Poisson random numbers. The derivative is 0.
+
+    >>> import metagrad
+    >>> metagrad.poisson(metagrad.zeros(2))
+    tensor([0., 0.])
+    """
+    continuous(input.dtype)
+    rate = _on_cpu(input)
+    if (rate < 0).any():
+        raise RuntimeError(f"invalid Poisson rate, expected rate to be non-negative, got {rate.min()}")
+    return _drawn_from(input, sample=numpy_generator(generator).poisson(rate))
+
+
+def binomial(count: Any, prob: Any, generator: Generator | None = None) -> Tensor:
+    """How many of ``count`` trials succeed that each succeed with probability ``prob``; the two broadcast.
+
+    >>> import metagrad
+    >>> metagrad.binomial(metagrad.tensor([3.0, 5.0]), metagrad.tensor([0.0, 1.0]))
+    tensor([0., 5.])
+    """
+    n, p = as_tensor(count), as_tensor(prob)
+    if not n.dtype.is_floating_point:
+        raise ValueError(f"binomial only supports floating-point dtypes for count, got: {n.dtype}")
+    if p.dtype != n.dtype:
+        raise RuntimeError(f"binomial: count and prob must have the same dtype, got {n.dtype} and {p.dtype}")
+    trials = np.maximum(_on_cpu(n), 0).astype(np.int64)
+    drawn = numpy_generator(generator).binomial(trials, np.clip(_on_cpu(p).astype(np.float64), 0, 1))
+    return _drawn_from(n, p, sample=drawn)
+
+
+@takes_exact_out
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Indices drawn with probabilities in proportion to each row of weights (n) or (rows, n): int64."""
+    continuous(input.dtype)
+    weights = _on_cpu(input).astype(np.float64)
+    if weights.ndim not in (1, 2):
+        raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {weights.ndim}")
+    if num_samples <= 0:
+        raise RuntimeError(f"cannot sample num_samples <= 0 samples, got {num_samples}")
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+    rows = np.atleast_2d(weights)
+    if (rows.sum(axis=1) <= 0).any():
+        raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
+    if not replacement and ((rows > 0).sum(axis=1) < num_samples).any():
+        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    source = numpy_generator(generator)
+    if replacement:
+        ends = rows.cumsum(axis=1)
+        drawn = source.random((len(rows), num_samples)) * ends[:, -1:]
+        found = np.stack([np.searchsorted(e, d, side="right") for e, d in zip(ends, drawn, strict=True)])
+        found = np.minimum(found, rows.shape[1] - 1)
+    else:  # the largest of u^(1/w) are a weighted sample (Efraimidis and Spirakis 2006)
+        with np.errstate(divide="ignore"):
+            keys = np.log(source.random(rows.shape)) / rows
+        found = np.argsort(-keys, axis=1, kind="stable")[:, :num_samples]
+    return wrap(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))

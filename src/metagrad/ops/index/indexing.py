@@ -1,0 +1,336 @@
+"""x[index] and x[index] = v, with ints, slices, None, Ellipsis, and int and bool tensors, as in NumPy and PyTorch.
+
+An index of ints, slices, None and Ellipsis only selects a *view*: writing through it reaches the tensor, and its
+gradient is put back into zeros. An index with tensors or lists *gathers a copy*: an element may be taken several
+times, so its gradient adds up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function, misfit
+from metagrad.autograd.mode import mode
+from metagrad.autograd.variable import Array, Variable, unwrap
+from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
+from metagrad.ops.create.creation import fitting
+from metagrad.ops.operands import as_tensor, converted, dimension
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+newaxis = None  # x[newaxis] says that x[None] adds a dimension
+
+__all__ = ["index_put", "index_put_", "narrow", "narrow_copy", "newaxis", "select"]
+
+
+class Slice(ViewFunction):
+    """y = x[index], a view;   ∂L/∂x is zeros with ∂L/∂y at the index."""
+
+    def forward(self, x: Array, index: Any) -> Array:
+        self.index, self.shape_in = index, x.shape
+        y = x[index]
+        return (
+            y if isinstance(y, np.ndarray) or hasattr(y, "__array_function__") and y.ndim else x[*as_slices(index, x)]
+        )
+
+    def backward(self, grad: Any) -> Any:
+        return Embed.on(grad, shape=self.shape_in, index=self.index)
+
+
+def as_slices(index: Any, x: Array) -> tuple[Any, ...]:
+    """The same index with an Ellipsis at its end, which makes NumPy return a 0-d view and not a scalar."""
+    index = index if isinstance(index, tuple) else (index,)
+    return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
+
+
+class Embed(Function):
+    """y is zeros of a given shape with x at the index: the transpose of ``Slice``;   ∂L/∂x = ∂L/∂y[index]."""
+
+    def forward(self, x: Array, shape: tuple[int, ...], index: Any) -> Array:
+        self.index = index
+        y = np.zeros(shape, x.dtype, like=x)
+        y[index] = x
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Slice.on(grad, index=self.index)
+
+
+class Gather(Function):
+    """y = x[index], a copy;   ∂L/∂x adds up the ∂L/∂y of every place an element was taken to.
+
+    distinct: no element is taken twice, so that the gradient can be stored rather than added, which is much faster.
+    """
+
+    def forward(self, x: Array, index: Any, distinct: bool = False) -> Array:
+        self.index, self.shape_in, self.distinct = index, x.shape, distinct
+        return x[index]
+
+    def backward(self, grad: Any) -> Any:
+        return (Embed if self.distinct else AddAt).on(grad, shape=self.shape_in, index=self.index)
+
+
+def add_rows(y: Array, rows: Array, x: Array) -> None:
+    """y[rows[i]] = Σ of the x[i] with the same row, for y that is 0 there; rows (n), y (R, *), x (n, *).
+
+    If no row comes twice, storing is enough. Else sorting puts equal rows side by side; ``np.add.reduceat`` then adds each
+    run, several times faster than ``np.add.at`` does it one row at a time.
+    """
+    met = np.zeros(len(y), bool, like=y)
+    met[rows] = True
+    if np.count_nonzero(met) == len(rows):
+        y[rows] = x
+        return
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    starts = np.flatnonzero(np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]]))
+    y[ordered[starts]] = np.add.reduceat(x[order], starts, axis=0)
+
+
+def _single_axis(index: Any) -> int | None:
+    """The dimension that a vector of integers selects from while all others are taken whole, or None."""
+    parts = index if isinstance(index, tuple) else (index,)
+    chosen = [i for i, p in enumerate(parts) if not (isinstance(p, slice) and p == slice(None))]
+    if len(chosen) != 1 or chosen[0] != len(parts) - 1:
+        return None
+    rows = parts[chosen[0]]
+    return chosen[0] if getattr(rows, "ndim", 0) == 1 and rows.dtype.kind in "iu" else None
+
+
+class AddAt(Function):
+    """y is zeros of a given shape with x added at the index, repeated places several times; the transpose of ``Gather``."""
+
+    def forward(self, x: Array, shape: tuple[int, ...], index: Any) -> Array:
+        self.index = index
+        y = np.zeros(shape, x.dtype, like=x)
+        axis = _single_axis(index)
+        if axis is None:
+            np.add.at(y, index, x)
+        elif x.size:
+            rows = index if axis == 0 and not isinstance(index, tuple) else index[axis]
+            add_rows(np.moveaxis(y, axis, 0), rows % shape[axis], np.moveaxis(x, axis, 0))
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Gather.on(grad, index=self.index)
+
+
+class Put(Function):
+    """y = x with y[index] = v;   ∂L/∂x is ∂L/∂y with zeros at the index,   ∂L/∂v = ∂L/∂y[index]."""
+
+    def forward(self, x: Array, v: Array, index: Any) -> Array:
+        self.index = index
+        y = x.copy()
+        y[index] = v
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Put.on(grad, 0.0, index=self.index), Gather.on(grad, index=self.index)
+
+
+class PutAdd(Function):
+    """y = x with v added at the index, repeated places several times;   ∂L/∂x = ∂L/∂y,   ∂L/∂v = ∂L/∂y[index]."""
+
+    def forward(self, x: Array, v: Array, index: Any) -> Array:
+        self.index = index
+        y = x.copy()
+        np.add.at(y, index, v)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return grad, Gather.on(grad, index=self.index)
+
+
+def _plain(index: Any) -> tuple[Any, bool]:
+    """An index without tensors, and whether it selects a view."""
+    if isinstance(index, tuple):
+        parts = [_plain(i) for i in index]
+        return tuple(p for p, _ in parts), all(basic for _, basic in parts)
+    if isinstance(index, Variable):
+        a = index.array
+        if a.dtype.kind not in "iub":
+            raise IndexError(f"tensors used as indices must be integers or bools, got {index.dtype}")
+        if a.dtype == np.uint8:  # PyTorch's masks from before it had bool
+            return a.astype(bool), False
+        if a.dtype.kind == "b":
+            return a, False
+        return (int(a), True) if not a.ndim else (a.astype(np.int64) if a.dtype.kind == "u" else a, False)
+    if isinstance(index, (bool, np.bool_)):
+        return index, False
+    if isinstance(index, slice):
+        if index.step is not None and int(index.step) <= 0:
+            raise ValueError(f"step must be greater than zero, got {index.step}: use flip() to reverse a dimension")
+        return slice(*[i if i is None else int(i) for i in (index.start, index.stop, index.step)]), True
+    if index is None or index is Ellipsis:
+        return index, True
+    if isinstance(index, (list, range)):
+        return _plain_list(list(index)), False
+    if hasattr(index, "__index__") and getattr(index, "ndim", 0) == 0:
+        return int(index), True
+    if isinstance(index, np.ndarray) or hasattr(index, "__array_function__"):
+        return index, False
+    raise IndexError(
+        f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
+    )
+
+
+def _plain_list(index: list[Any]) -> Any:
+    array = np.asarray([unwrap(i) if isinstance(i, Variable) else i for i in index])
+    return array.astype(np.int64) if array.size == 0 else array
+
+
+def _checked(input: Tensor, index: Any) -> tuple[Any, bool]:
+    index, basic = _plain(index)
+    count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
+    if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {input.array.ndim}: {count}")
+    return index, basic
+
+
+def _in_stages(index: Any, ndim: int) -> tuple[Any, Any]:
+    """An index with arrays as a view to take first, or None, and the index of arrays into that view.
+
+    PyTorch counts an int as a view, NumPy as an array without dimensions, which puts the dimensions of ``x[0, :, rows]``
+    into another order. So ints, and what stands beside them, are taken first. And an Ellipsis that stands for no dimension
+    separates nothing.
+    """
+    if not isinstance(index, tuple) or not any(i.__class__ is int or i is Ellipsis for i in index):
+        return None, index
+    taken = [getattr(i, "ndim", 0) if _is_mask(i) else i is not None and i is not Ellipsis for i in index]
+    rest = [slice(None)] * (ndim - sum(taken))
+    first: list[Any] = []
+    then: list[Any] = []
+    for i, count in zip(index, taken, strict=True):
+        if i is Ellipsis:
+            first += rest
+            then += rest
+        elif i.__class__ is int:
+            first.append(i)
+        elif i is None or isinstance(i, slice):
+            first.append(i)
+            then.append(slice(None))
+        else:
+            first += [slice(None)] * count
+            then.append(i)
+    return tuple(first), tuple(then)
+
+
+def _is_mask(index: Any) -> bool:
+    return isinstance(index, (bool, np.bool_)) or getattr(getattr(index, "dtype", None), "kind", "") == "b"
+
+
+def getitem(input: Tensor, index: Any) -> Tensor:
+    """``input[index]``: a view for ints, slices, None and Ellipsis; a copy for tensors and lists of ints or bools."""
+    index, basic = _checked(input, index)
+    if basic:
+        return Slice.apply(input, index=index)
+    first, index = _in_stages(index, input.array.ndim)
+    return Gather.apply(input if first is None else Slice.apply(input, index=first), index=index)
+
+
+def value_for(input: Any, value: Any) -> Any:
+    """A value to be stored in ``input``: a number that NumPy will not widen for, or a tensor on the input's device."""
+    if isinstance(value, (list, tuple)):
+        value = np.asarray([unwrap(v) for v in value])
+    number = isinstance(value, (bool, int, float, complex, np.generic))
+    source = value if number else as_tensor(value)
+    if number:
+        if isinstance(value, (complex, np.complexfloating)) and input.array.dtype.kind != "c":
+            raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
+        return fitting(value, input.dtype) if input.array.dtype.kind in "iu" else converted(unwrap(value), input.dtype)
+    if source.array.dtype.kind == "c" and input.array.dtype.kind != "c":
+        source = source.to(input.dtype)  # the real part, as in PyTorch
+    return source.to(input.device)
+
+
+def setitem(input: Any, index: Any, value: Any) -> None:
+    """``input[index] = value``, differentiable in both unless recording is off."""
+    index, basic = _checked(input, index)
+    source = value_for(input, value)
+    if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
+        check_writable(input)
+        first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
+        if isinstance(source, Variable) and source.array.size == 1:
+            source = source.reshape(())  # type: ignore[attr-defined]  # for one element NumPy takes 0-d arrays only
+        try:
+            (input.array if first is None else input.array[as_slices(first, input.array)])[rest] = unwrap(source)
+        except ValueError as error:
+            raise misfit("setitem", error) from None
+        bump(input)
+        return
+    if isinstance(source, Variable):
+        source = source.to(input.dtype)  # type: ignore[attr-defined]
+    if basic:
+        region = Slice.apply(input, index=index)
+        extra = source.array.ndim - region.array.ndim if isinstance(source, Variable) else 0
+        if extra > 0:
+            source = source.reshape(tuple(source.shape)[extra:])
+        write(region, Overwrite.apply(region, source))
+    else:
+        first, index = _in_stages(index, input.array.ndim)
+        target = input if first is None else Slice.apply(input, index=first)
+        write(target, Put.apply(target, source, index=index))
+
+
+def index_put_(input: Any, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
+    """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated places count each time."""
+    return write(input, index_put(input, indices, values, accumulate))
+
+
+def index_put(input: Tensor, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
+    """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``."""
+    source = as_tensor(values)
+    if source.dtype != input.dtype:
+        raise RuntimeError(
+            f"index_put: the source and destination dtypes must match, got {input.dtype} for the destination and "
+            f"{source.dtype} for the source"
+        )
+    index, _ = _plain(tuple(indices))
+    return (PutAdd if accumulate else Put).apply(input, source, index=index)
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """The slice at ``index`` of dimension ``dim``, without that dimension. A view.
+
+    >>> import metagrad
+    >>> metagrad.arange(6).reshape(2, 3).select(1, 0)
+    tensor([0, 3])
+    """
+    if input.array.ndim == 0:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    d = dimension(dim, input.array.ndim)
+    n = input.array.shape[d]
+    if not -n <= index < n:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}"
+        )
+    return Slice.apply(input, index=(*[slice(None)] * d, int(index)))
+
+
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """``length`` slices of dimension ``dim``, from ``start`` on. A view.
+
+    >>> import metagrad
+    >>> metagrad.arange(5).narrow(0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    if input.array.ndim == 0:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Variable) and (start.array.ndim or start.array.dtype.kind not in "iu"):
+        raise RuntimeError(f"start must be an 0-dim integral Tensor, got {start.dtype} of shape {tuple(start.shape)}")
+    d = dimension(dim, input.array.ndim)
+    n, first = input.array.shape[d], int(start)
+    if not -n <= first <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {first})")
+    first = first + n if first < 0 else first
+    if not 0 <= length <= n - first:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return Slice.apply(input, index=(*[slice(None)] * d, slice(first, first + length)))
+
+
+def narrow_copy(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """``narrow`` that copies."""
+    return narrow(input, dim, start, length).clone()

@@ -1,0 +1,160 @@
+"""Numbers of one tensor combined into another at given places: by sum, product, mean, or the larger or smaller of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, unwrap, wrap
+from metagrad.ops.index.gathering import along, check_no_larger
+from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
+from metagrad.ops.index.scattering import check_source, in_one_dimension, in_slices, vector
+from metagrad.ops.operands import accepts_axis, converted
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.pointwise.division import div
+from metagrad.ops.shape.views import reshape
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["index_reduce", "scatter_reduce"]
+
+
+class PutMultiply(Function):
+    """y = x, then y[index] *= v, as often as a place is named.
+
+    ∂L/∂x = ∂L/∂y · y / x and ∂L/∂v = (∂L/∂y · y)[index] / v, where a factor that is 0 is left out rather than divided by.
+    """
+
+    def forward(self, x: Array, v: Array, index: Any) -> Array:
+        y = x.copy()
+        np.multiply.at(y, index, v)
+        self.index = index
+        self.zero = v == 0
+        zeros = np.zeros(x.shape, np.int64, like=x)
+        np.add.at(zeros, index, self.zero)
+        self.only_zero = self.zero & (zeros[index] == 1)
+        self.save(x, v, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, v, y = self.saved
+        rest = np.where(x == 0, 1, x)
+        for_x = grad * conj(PutMultiply.on(rest, v, index=self.index) / rest)
+        without = PutMultiply.on(x, np.where(self.only_zero, 1, v), index=self.index)
+        at_zero = Gather.on(grad * conj(without), index=self.index)
+        elsewhere = Gather.on(grad * conj(y), index=self.index) / conj(np.where(self.zero, 1, v))
+        return for_x, np.where(self.only_zero, at_zero, elsewhere)
+
+
+class PutExtreme(Function):
+    """y = x, then y[index] = the larger (smaller) of y[index] and v;   ∂L/∂y is shared evenly by what equals y."""
+
+    def forward(self, x: Array, v: Array, index: Any, ufunc: Any) -> Array:
+        y = x.copy()
+        ufunc.at(y, index, v)
+        self.index = index
+        self.stays, self.comes = x == y, v == y[index]
+        self.sharers = self.stays.astype(np.int64)
+        np.add.at(self.sharers, index, self.comes)
+        self.sharers = np.maximum(self.sharers, 1)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        share = grad / self.sharers
+        return share * self.stays, Gather.on(share, index=self.index) * self.comes
+
+
+def _identity(reduce: str, kind: Any) -> Any:
+    """The number that changes no result."""
+    if reduce in ("amax", "amin"):
+        if kind.kind == "f":
+            return -np.inf if reduce == "amax" else np.inf
+        if kind.kind == "b":
+            return reduce == "amin"
+        return np.iinfo(kind).min if reduce == "amax" else np.iinfo(kind).max
+    return 1 if reduce == "prod" else 0
+
+
+def _reduced(input: Tensor, src: Tensor, index: Any, reduce: str, include_self: bool) -> Tensor:
+    start = input
+    if not include_self:
+        start = Put.apply(input, converted(_identity(reduce, input.array.dtype), input.dtype), index=index)
+    if reduce == "prod":
+        return PutMultiply.apply(start, src, index=index)
+    if reduce in ("amax", "amin"):
+        return PutExtreme.apply(start, src, index=index, ufunc=np.maximum if reduce == "amax" else np.minimum)
+    total = PutAdd.apply(start, src, index=index)
+    if reduce == "sum":
+        return total
+    count = np.ones(input.array.shape, np.int64, like=input.array)
+    if not include_self:
+        count[index] = 0
+    np.add.at(count, index, 1)
+    whole = input.array.dtype.kind in "iu"
+    divisor = wrap(np.maximum(count, 1)).to(input.dtype)
+    return div(total, divisor, rounding_mode="floor" if whole else None)
+
+
+def _check_reduce(name: str, reduce: str, allowed: tuple[str, ...]) -> None:
+    if reduce not in allowed:
+        raise RuntimeError(f"{name}(): reduce argument must be one of {', '.join(allowed)}, got {reduce!r}")
+
+
+@accepts_axis
+@takes_out
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """A copy of ``input`` with src[i][j] combined into copy[index[i][j]][j] for dim 0, and so on.
+
+    reduce: "sum", "prod", "mean", "amax" or "amin"; include_self: of the number that was there, too.
+
+    >>> import metagrad
+    >>> x, places = metagrad.tensor([1.0, 2.0]), metagrad.tensor([0, 0, 1])
+    >>> metagrad.scatter_reduce(x, 0, places, metagrad.tensor([5.0, 3.0, 1.0]), "amax")
+    tensor([5., 2.])
+    """
+    _check_reduce("scatter_reduce", reduce, ("sum", "prod", "mean", "amax", "amin"))
+    if src.dtype != input.dtype:
+        raise RuntimeError(
+            f"scatter_reduce(): expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
+        )
+    if not index.array.size:
+        return input.clone()
+    axis, grid = along(input, dim, index)
+    check_no_larger(index, input, axis)
+    check_no_larger(index, src)
+    flat = in_one_dimension(input)
+    part = in_one_dimension(getitem(src, tuple(slice(0, n) for n in index.array.shape)))
+    places = grid if input.array.ndim else (index.array.reshape(-1),)
+    return reshape(_reduced(flat, part, places, reduce, include_self), tuple(input.shape))
+
+
+@accepts_axis
+@takes_out
+def index_reduce(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """A copy with slice i of ``source`` combined into slice ``index[i]`` of ``dim``.
+
+    reduce: "prod", "mean", "amax" or "amin"; include_self: of the slice that was there, too.
+
+    >>> import metagrad
+    >>> metagrad.index_reduce(metagrad.ones(2), 0, metagrad.tensor([1, 1]), metagrad.tensor([2.0, 3.0]), "prod")
+    tensor([1., 6.])
+    """
+    _check_reduce("index_reduce", reduce, ("prod", "mean", "amax", "amin"))
+    axis, rows = vector("index_reduce", input, dim, index)
+    if source.dtype != input.dtype:
+        raise RuntimeError(
+            f"index_reduce(): self and source expected to have the same dtype, got {input.dtype} and {source.dtype}"
+        )
+    check_source("index_reduce", RuntimeError, input, axis, rows, source)
+    found = _reduced(
+        in_one_dimension(input), in_one_dimension(source), in_slices(axis, unwrap(rows)), reduce, include_self
+    )
+    return reshape(found, tuple(input.shape))

@@ -1,0 +1,269 @@
+"""A copy of a tensor with a part replaced, filled or added to: the parts that views, vectors of indices and masks name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable, unwrap
+from metagrad.autograd.views import Step, walk
+from metagrad.base import dtypes
+from metagrad.ops.create.creation import fitting
+from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
+from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.arithmetic import mul
+from metagrad.ops.shape.strided import as_strided, extent, located, places
+from metagrad.ops.shape.views import Diagonal, broadcast_shapes, diagonal, expand, reshape
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "as_strided_scatter", "diagonal_scatter", "index_add", "index_copy", "index_fill", "masked_scatter", "put",
+    "select_scatter", "slice_scatter",
+]  # fmt: skip
+
+
+# ------------------------------------------------ the part that a view shows
+
+
+class Embedded(Function):
+    """y = x with the view at the end of ``path`` replaced by v;   ∂L/∂x = ∂L/∂y with zeros there,   ∂L/∂v = ∂L/∂y there."""
+
+    def forward(self, x: Array, v: Array, path: tuple[Step, ...]) -> Array:
+        self.path = path
+        y = x.copy()
+        walk(path, y)[...] = v
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Embedded.on(grad, 0.0, path=self.path), walk(self.path, grad)
+
+
+def _embedded(input: Tensor, src: Tensor, view: Tensor, step: Step) -> Tensor:
+    if tuple(src.shape) != tuple(view.shape):
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. "
+            f"src size = {list(src.shape)}, slice size = {list(view.shape)}"
+        )
+    return Embedded.apply(input, src, path=(step,))
+
+
+@takes_out
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy with ``copy.select(dim, index)`` replaced by ``src``.
+
+    >>> import metagrad
+    >>> metagrad.select_scatter(metagrad.zeros(2, 2), metagrad.ones(2), 0, 1)
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    view = input.select(dim, index)
+    d = dimension(dim, input.array.ndim)
+    return _embedded(input, src, view, (Slice, {"index": (*[slice(None)] * d, int(index))}))
+
+
+@takes_out
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
+    """A copy with the slices ``start:end:step`` of dimension ``dim`` replaced by ``src``."""
+    if step <= 0:
+        raise RuntimeError(f"slice step must be positive, got {step}")
+    index = (*[slice(None)] * dimension(dim, input.array.ndim), slice(start, end, step))
+    return _embedded(input, src, getitem(input, index), (Slice, {"index": index}))
+
+
+def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A copy with the diagonal of two dimensions replaced by ``src``, the shape of which is that of ``diagonal``.
+
+    >>> import metagrad
+    >>> metagrad.diagonal_scatter(metagrad.zeros(2, 2), metagrad.ones(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    ndim = input.array.ndim
+    view = diagonal(input, offset, dim1, dim2)
+    place = {"offset": offset, "dim1": dimension(dim1, ndim), "dim2": dimension(dim2, ndim)}
+    return _embedded(input, src, view, (Diagonal, place))
+
+
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Tensor:
+    """A copy with ``copy.as_strided(size, stride, storage_offset)`` replaced by ``src``."""
+    view = as_strided(input, size, stride, storage_offset)
+    if tuple(src.shape) != tuple(view.shape):
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. "
+            f"src size = {list(src.shape)}, slice size = {list(view.shape)}"
+        )
+    x = input.array
+    home = located(x)[1]
+    there = tuple(size), tuple(stride), home[2] if storage_offset is None else int(storage_offset)
+    element = np.full(max(extent(*home), extent(*there)), -1, like=x)
+    element[places(*home, x).reshape(-1)] = np.arange(x.size, like=x)
+    index = element[places(*there, x)]
+    shown = index >= 0  # other places in memory are none of this tensor's
+    return reshape(Put.apply(reshape(input, x.size), src[as_tensor(shown)], index=index[shown]), tuple(x.shape))
+
+
+# ------------------------------------------------ the slices that a vector of indices names
+
+
+def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = False) -> tuple[int, Array]:
+    """The dimension, counted from the front, and the indices, checked."""
+    axis, i = dimension(dim, input.array.ndim), index.array
+    if i.ndim > 1:
+        raise IndexError(f"{name}(): index is supposed to be a vector, got shape {tuple(i.shape)}")
+    n = input.array.shape[axis] if input.array.ndim else 1
+    if i.size and (i.min() < (-n if negative else 0) or i.max() >= n):
+        kind = RuntimeError if name == "index_add" and input.array.ndim > 1 else IndexError  # PyTorch's kinds
+        raise kind(
+            f"{name}(): indices go from {i.min()} to {i.max()}, out of bounds for dimension {axis} with size {n}"
+        )
+    return axis, i.reshape(-1)
+
+
+def _long(name: str, index: Tensor, kind: type[Exception] = RuntimeError) -> None:
+    if index.dtype is not dtypes.int64:
+        raise kind(f"{name}(): expected index to have dtype int64, got {index.dtype}: use index.long()")
+
+
+def _same_dtype(name: str, input: Tensor, source: Tensor) -> None:
+    if source.dtype != input.dtype:
+        raise RuntimeError(
+            f"{name}(): self and source expected to have the same dtype, got {input.dtype} and {source.dtype}"
+        )
+
+
+def in_slices(axis: int, rows: Array) -> tuple[Any, ...]:
+    return (*[slice(None)] * axis, rows)
+
+
+def in_one_dimension(x: Any) -> Any:
+    return x if x.array.ndim else reshape(x, 1)
+
+
+@accepts_axis
+@takes_out
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """A copy with one number in the slices of ``dim`` that a vector of integers names.
+
+    >>> import metagrad
+    >>> metagrad.index_fill(metagrad.tensor([1, 2, 3]), 0, metagrad.tensor([0, 2]), 9)
+    tensor([9, 2, 9])
+    """
+    _long("index_fill", index, IndexError)
+    if index.array.ndim > 1:
+        raise RuntimeError(f"index_fill(): index has to be a vector or a number, got shape {tuple(index.shape)}")
+    if isinstance(value, Variable) and value.array.ndim:
+        raise RuntimeError(f"index_fill() only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
+    axis, rows = vector("index_fill", input, dim, index, negative=True)
+    wide = in_one_dimension(input)
+    rows = np.unique(
+        rows % max(wide.array.shape[axis], 1)
+    )  # a slice named twice takes the value once, for its gradient
+    number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
+    filled = Put.apply(wide, number, index=in_slices(axis, rows))
+    return reshape(filled, tuple(input.shape))
+
+
+@accepts_axis
+@takes_out
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
+
+    >>> import metagrad
+    >>> metagrad.index_copy(metagrad.zeros(3), 0, metagrad.tensor([2, 0]), metagrad.tensor([5.0, 6.0]))
+    tensor([6., 0., 5.])
+    """
+    axis, rows = vector("index_copy", input, dim, index)
+    _long("index_copy", index)
+    _same_dtype("index_copy", input, source)
+    check_source("index_copy", IndexError, input, axis, rows, source)
+    copied = Put.apply(in_one_dimension(input), in_one_dimension(source), index=in_slices(axis, rows))
+    return reshape(copied, tuple(input.shape))
+
+
+@accepts_axis
+@takes_out
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+    """A copy with alpha times slice i of ``source`` added to slice ``index[i]`` of ``dim``, as often as it is named.
+
+    >>> import metagrad
+    >>> metagrad.index_add(metagrad.zeros(3), 0, metagrad.tensor([2, 2]), metagrad.tensor([5.0, 6.0]))
+    tensor([ 0.,  0., 11.])
+    """
+    if index.dtype not in (dtypes.int32, dtypes.int64):
+        raise RuntimeError(f"index_add(): expected dtype int32 or int64 for index, got {index.dtype}")
+    axis, rows = vector("index_add", input, dim, index)
+    _same_dtype("index_add", input, source)
+    check_source("index_add", RuntimeError, input, axis, rows, source)
+    added = source if alpha == 1 else mul(source, converted(alpha, input.dtype))
+    summed = PutAdd.apply(in_one_dimension(input), in_one_dimension(added), index=in_slices(axis, rows))
+    return reshape(summed, tuple(input.shape))
+
+
+def check_source(name: str, kind: Any, input: Tensor, axis: int, rows: Array, source: Tensor) -> None:
+    """Raise unless ``source`` has the shape of ``input`` but for as many slices as there are indices."""
+    shape, given = tuple(input.shape), tuple(source.shape)
+    expected = (*shape[:axis], rows.size, *shape[axis + 1 :]) if shape else ()
+    if given != expected or (not shape and rows.size != 1):
+        raise kind(
+            f"{name}(): with {rows.size} indices into dimension {axis} of a tensor of shape {shape}, the source must have "
+            f"shape {expected}, got {given}"
+        )
+
+
+# ------------------------------------------------ elements by their number, or by a mask
+
+
+def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
+    """A copy with element ``index[i]``, counted in order over all dimensions, replaced by ``source[i]``; accumulate: added.
+
+    >>> import metagrad
+    >>> metagrad.put(metagrad.zeros(2, 2), metagrad.tensor([1, 2]), metagrad.tensor([5.0, 6.0]))
+    tensor([[0., 5.],
+            [6., 0.]])
+    """
+    _long("put", index)
+    _same_dtype("put", input, source)
+    count, i = input.array.size, index.array
+    if i.size != source.array.size:
+        raise IndexError(
+            f"put(): expected source and index to have the same number of elements, got {source.array.size} and {i.size}"
+        )
+    if i.size and (i.min() < -count or i.max() >= count):
+        raise IndexError(
+            f"put(): indices go from {i.min()} to {i.max()}, out of range for a tensor of {count} elements"
+        )
+    op = PutAdd if accumulate else Put
+    written = op.apply(reshape(input, count), reshape(source, i.size), index=i.reshape(-1))
+    return reshape(written, tuple(input.shape))
+
+
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """A copy with the elements where the bool mask holds replaced, in order, by the elements of ``source``.
+
+    >>> import metagrad
+    >>> metagrad.masked_scatter(metagrad.zeros(3), metagrad.tensor([True, False, True]), metagrad.tensor([5.0, 6.0]))
+    tensor([5., 0., 6.])
+    """
+    if mask.dtype is not dtypes.bool_:
+        raise RuntimeError(
+            f"masked_scatter only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
+        )
+    _same_dtype("masked_scatter", input, source)
+    shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    chosen = np.broadcast_to(unwrap(mask), shape)
+    count = int(chosen.sum())
+    if count > source.array.size:
+        raise RuntimeError(
+            f"masked_scatter: the mask chooses {count} elements, the source has only {source.array.size}"
+        )
+    return Put.apply(expand(input, shape), reshape(source, source.array.size)[:count], index=chosen)

@@ -1,0 +1,114 @@
+"""Places in sorted sequences, and membership: searchsorted, bucketize, isin."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.ops.operands import as_tensor, converted, result_type
+from metagrad.ops.out import takes_out
+from metagrad.ops.reduce.extrema import ordered
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["bucketize", "isin", "searchsorted"]
+
+
+@takes_out
+def searchsorted(
+    sorted_sequence: Tensor,
+    values: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Any = None,
+) -> Tensor:
+    """How many elements of an ascending sequence are smaller than each value: where it would have to be put in.
+
+    sorted_sequence (*, N), values (*, M), result (*, M); or sorted_sequence (N), values of any shape or a number. right,
+    or side="right": how many are smaller or equal. sorter: the order of a sequence that is not sorted, from ``argsort``.
+
+    >>> import metagrad
+    >>> metagrad.searchsorted(metagrad.tensor([1, 3, 5]), metagrad.tensor([0, 3, 6]))
+    tensor([0, 1, 3])
+    """
+    edges, wanted = ordered(sorted_sequence, "searchsorted").array, as_tensor(values).array
+    if side not in (None, "left", "right"):
+        raise RuntimeError(f"searchsorted(): side can only be 'left' or 'right' but got {side!r}")
+    if side == "left" and right:
+        raise RuntimeError("searchsorted(): side and right can't be set to opposites, got side='left' and right=True")
+    if not edges.ndim:
+        raise RuntimeError("searchsorted(): the sorted sequence should have dimensions, got a tensor without")
+    if edges.ndim > 1 and tuple(edges.shape[:-1]) != tuple(wanted.shape[:-1]):
+        raise RuntimeError(
+            "searchsorted(): the sorted sequence should have 1 dimension, or all dimensions but the last should equal those "
+            f"of the values: got shapes {tuple(edges.shape)} and {tuple(wanted.shape)}"
+        )
+    if edges.ndim > 1 and wanted.ndim != edges.ndim:
+        raise RuntimeError(
+            f"searchsorted(): with a sequence of shape {tuple(edges.shape)}, the values cannot have shape {tuple(wanted.shape)}"
+        )
+    if sorter is not None:
+        edges = np.take_along_axis(edges, _checked_sorter(edges, sorter), -1)
+    which: Any = "right" if right or side == "right" else "left"
+    if edges.ndim == 1:
+        found: Any = np.searchsorted(edges, wanted, which)
+    else:
+        lists = math.prod(edges.shape[:-1])
+        rows, queries = edges.reshape(lists, edges.shape[-1]), wanted.reshape(lists, wanted.shape[-1])
+        each = [np.searchsorted(row, query, which) for row, query in zip(rows, queries, strict=True)]
+        found = np.stack(each).reshape(wanted.shape) if each else np.zeros(wanted.shape, np.int64, like=wanted)
+    return wrap(np.asarray(found).astype(np.int32 if out_int32 else np.int64))
+
+
+def _checked_sorter(edges: Any, sorter: Any) -> Any:
+    order = sorter.array
+    if tuple(order.shape) != tuple(edges.shape):
+        raise RuntimeError(
+            f"searchsorted(): the sorter must have the shape of the sequence, {tuple(edges.shape)}, got {tuple(order.shape)}"
+        )
+    if order.dtype != np.int64:
+        raise RuntimeError(f"searchsorted(): the sorter must have dtype int64, got {order.dtype}")
+    if order.size and (order.min() < 0 or order.max() >= edges.shape[-1]):
+        raise RuntimeError(f"searchsorted(): sorter index out of range: it goes from {order.min()} to {order.max()}")
+    return order
+
+
+@takes_out
+def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+    """The number of the bucket between ascending boundaries that each element, or a number, falls into.
+
+    Element x is in bucket i if boundaries[i − 1] < x ≤ boundaries[i]; with ``right``, boundaries[i − 1] ≤ x < boundaries[i].
+
+    >>> import metagrad
+    >>> metagrad.bucketize(metagrad.tensor([0, 3, 4]), metagrad.tensor([1, 3, 5]))
+    tensor([0, 1, 2])
+    """
+    if boundaries.array.ndim != 1:
+        raise RuntimeError(f"bucketize: boundaries must have 1 dimension, got {boundaries.array.ndim}")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+@takes_out
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Whether each element is among ``test_elements``; with ``invert``, whether it is not. One of them may be a number.
+
+    >>> import metagrad
+    >>> metagrad.isin(metagrad.tensor([1, 2, 3]), metagrad.tensor([3, 1]))
+    tensor([ True, False,  True])
+    """
+    for x in (elements, test_elements):
+        if not isinstance(x, (Variable, bool, int, float)):
+            raise TypeError(f"isin() expects tensors or numbers, got {type(x).__name__}")
+    if not isinstance(elements, Variable) and not isinstance(test_elements, Variable):
+        raise TypeError("isin() expects elements or test_elements to be a tensor, got two numbers")
+    kind = result_type(elements, test_elements)
+    x, tests = (converted(as_tensor(v), kind) for v in (elements, test_elements))
+    ordered(x, "isin")
+    found = np.isin(x.array, tests.array, assume_unique=assume_unique, invert=invert)
+    return wrap(np.asarray(found))

@@ -1,0 +1,166 @@
+"""Ordering: sort, argsort, topk, unique. Where elements are equal the first comes first; nan is larger than any number."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, wrap
+from metagrad.base import results
+from metagrad.ops.operands import accepts_axis, dimension
+from metagrad.ops.out import takes_out
+from metagrad.ops.reduce.extrema import Along, ordered
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["argsort", "msort", "sort", "topk", "unique", "unique_consecutive"]
+
+
+def _order(a: Array, axis: int, descending: bool) -> Array:
+    if not descending:
+        return np.argsort(a, axis=axis, kind="stable")
+    backwards = np.flip(np.argsort(np.flip(a, axis), axis=axis, kind="stable"), axis)
+    return a.shape[axis] - 1 - backwards  # sorting from the end keeps equal elements in their order
+
+
+@accepts_axis
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The indices that sort a dimension.
+
+    >>> import metagrad
+    >>> metagrad.argsort(metagrad.tensor([3.0, 1.0, 2.0]))
+    tensor([1, 2, 0])
+    """
+    return sort(input, dim, descending, stable).indices
+
+
+@accepts_axis
+@takes_out
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False) -> Any:
+    """A dimension in order: (values, indices). Equal elements stay in their order whether ``stable`` asks for it or not.
+
+    >>> import metagrad
+    >>> metagrad.sort(metagrad.tensor([3.0, 1.0, 2.0])).values
+    tensor([1., 2., 3.])
+    """
+    axis = dimension(dim, ordered(input, "sort").array.ndim)
+    if not input.array.ndim:
+        return results.sort((input.clone(), _first(input)))
+    order = _order(input.array, axis, descending)
+    return results.sort((Along.apply(input, order, axis=axis), wrap(order)))
+
+
+def _first(input: Tensor) -> Tensor:
+    return wrap(np.zeros((), np.int64, like=input.array))
+
+
+@takes_out
+def msort(input: Tensor) -> Tensor:
+    """The first dimension in order.
+
+    >>> import metagrad
+    >>> metagrad.msort(metagrad.tensor([[3, 1], [2, 4]]))
+    tensor([[2, 1],
+            [3, 4]])
+    """
+    return sort(input, 0).values
+
+
+@accepts_axis
+@takes_out
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+    """The k largest (or smallest) elements along a dimension, in order: (values, indices).
+
+    >>> import metagrad
+    >>> metagrad.topk(metagrad.tensor([1.0, 3.0, 2.0]), 2).indices
+    tensor([1, 2])
+    """
+    axis = dimension(dim, ordered(input, "topk", "bc").array.ndim)
+    n = input.array.shape[axis] if input.array.ndim else 1
+    if not 0 <= k <= n:
+        raise RuntimeError(f"selected index k out of range: k={k}, dimension {axis} has size {n}")
+    if not input.array.ndim:
+        return results.topk((input.clone(), _first(input)))
+    order = _order(input.array, axis, largest)[(*[slice(None)] * axis, slice(0, k))]
+    return results.topk((Along.apply(input, order, axis=axis), wrap(order)))
+
+
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """The different elements in order; also each element's place among them, and how often each occurs, if asked for.
+
+    dim: different slices of this dimension, in lexicographic order. Every nan is different from every other.
+
+    >>> import metagrad
+    >>> metagrad.unique(metagrad.tensor([3, 1, 3]), return_inverse=True, return_counts=True)
+    (tensor([1, 3]), tensor([1, 0, 1]), tensor([1, 2]))
+    """
+    rows = _rows(input, dim)
+    if dim is None:
+        order = np.argsort(rows[:, 0], kind="stable")
+    else:
+        order = np.lexsort(rows.T[::-1])
+    runs, starts, counts = _runs(rows[order])
+    inverse = np.empty_like(order)
+    inverse[order] = runs
+    return _unique(input, dim, order[starts], inverse, counts, return_inverse, return_counts)
+
+
+@accepts_axis
+def unique_consecutive(
+    input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+) -> Any:
+    """Each run of equal neighbours once; also the run each element is in, and how long each is, if asked for.
+
+    dim: runs of equal slices of this dimension.
+
+    >>> import metagrad
+    >>> metagrad.unique_consecutive(metagrad.tensor([1, 1, 2, 1]), return_counts=True)
+    (tensor([1, 2, 1]), tensor([2, 1, 1]))
+    """
+    runs, starts, counts = _runs(_rows(input, dim))
+    return _unique(input, dim, starts, runs, counts, return_inverse, return_counts)
+
+
+def _rows(input: Tensor, dim: int | None) -> Array:
+    """What is compared, as the rows of a matrix: elements, or the slices of a dimension."""
+    a = input.array
+    if dim is None:
+        return a.reshape(-1, 1)
+    if not a.ndim:
+        raise IndexError(f"unique: dim is {dim}, but the tensor has no dimensions")
+    axis = dimension(dim, a.ndim)
+    a = np.moveaxis(a, axis, 0)
+    if 0 in a.shape[1:]:
+        raise RuntimeError(f"unique: slices along dim {dim} of a tensor of shape {tuple(input.shape)} have no elements")
+    return a.reshape(len(a), math.prod(a.shape[1:]))
+
+
+def _runs(rows: Array) -> tuple[Array, Array, Array]:
+    """The number of the run of equal rows that each row is in, where each run starts, and how long it is."""
+    different = np.any(rows[1:] != rows[:-1], axis=1)
+    new = np.concatenate([np.ones(min(1, len(rows)), bool, like=rows), different])
+    starts = np.flatnonzero(new)
+    ends = np.concatenate([starts[1:], np.full(min(1, len(rows)), len(rows), starts.dtype, like=rows)])
+    return np.cumsum(new) - 1, starts, ends - starts
+
+
+def _unique(
+    input: Tensor, dim: int | None, places: Array, inverse: Array, counts: Array, with_inverse: bool, with_counts: bool
+) -> Any:
+    """The elements, or slices of ``dim``, at these places, with what else was asked for."""
+    values = wrap(np.take(input.array.reshape(-1) if dim is None else input.array, places, axis=dim or 0))
+    extras = []
+    if with_inverse:
+        extras.append(wrap(inverse.reshape(input.array.shape) if dim is None else inverse))
+    if with_counts:
+        extras.append(wrap(counts))
+    return (values, *extras) if extras else values

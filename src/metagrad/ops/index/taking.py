@@ -1,0 +1,147 @@
+"""Elements by their number: take, take_along_dim, repeat_interleave, and indices turned into other indices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.base import dtypes
+from metagrad.ops.index.gathering import gather, index_select, nonzero
+from metagrad.ops.index.indexing import Gather
+from metagrad.ops.operands import accepts_axis, dimension, shape_of
+from metagrad.ops.out import takes_out
+from metagrad.ops.shape.views import broadcast_shapes, expand, reshape
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["nonzero_static", "repeat_interleave", "take", "take_along_dim", "unravel_index"]
+
+
+@takes_out
+def take(input: Tensor, index: Tensor) -> Tensor:
+    """The elements with the given numbers, counted in order over all dimensions; the result has the shape of ``index``.
+
+    >>> import metagrad
+    >>> metagrad.take(metagrad.tensor([[5, 6], [7, 8]]), metagrad.tensor([3, 0]))
+    tensor([8, 5])
+    """
+    count, i = input.array.size, index.array
+    if index.dtype is not dtypes.int64:
+        raise RuntimeError(f"take(): expected an int64 tensor for index, got {index.dtype}: use index.long()")
+    if i.size and (i.min() < -count or i.max() >= count):
+        raise IndexError(
+            f"take(): indices go from {i.min()} to {i.max()}, out of range for a tensor of {count} elements"
+        )
+    return Gather.apply(reshape(input, count), index=i)
+
+
+@accepts_axis
+@takes_out
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """``gather`` that broadcasts ``input`` and ``indices``, for what argmax and argsort return; flattened, if dim is None.
+
+    Negative indices count from the end of ``dim``.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([[3, 1, 2]])
+    >>> metagrad.take_along_dim(x, x.argsort(1), 1)
+    tensor([[1, 2, 3]])
+    """
+    if indices.dtype is not dtypes.int64:
+        raise RuntimeError(
+            f"take_along_dim(): expected indices of dtype int64, got {indices.dtype}: use indices.long()"
+        )
+    if dim is None:
+        return gather(reshape(input, input.array.size), 0, reshape(indices, indices.array.size))
+    shape, wanted = tuple(input.shape), tuple(indices.shape)
+    if len(shape) != len(wanted):
+        raise RuntimeError(
+            f"take_along_dim(): input and indices need equal numbers of dimensions, got {len(shape)} and {len(wanted)}"
+        )
+    d = dimension(dim, len(shape))
+    around = broadcast_shapes((*shape[:d], 1, *shape[d + 1 :]), (*wanted[:d], 1, *wanted[d + 1 :])) if shape else ()
+    full = [(*around[:d], n[d], *around[d + 1 :]) if shape else () for n in (shape, wanted)]
+    n = shape[d] if shape else 1
+    from_front = wrap(np.where(indices.array < 0, indices.array + n, indices.array))
+    return gather(expand(input, full[0]), d, expand(from_front, full[1]))
+
+
+@accepts_axis
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each slice of ``dim`` repeated, one number of times or ``repeats[i]``, next to each other; flattened, if dim is None.
+
+    ``repeat_interleave(repeats)``: the number i, ``repeats[i]`` times.
+
+    >>> import metagrad
+    >>> metagrad.repeat_interleave(metagrad.tensor([5, 6]), metagrad.tensor([1, 3]))
+    tensor([5, 6, 6, 6])
+    """
+    if repeats is None:
+        if input.array.ndim != 1:
+            raise RuntimeError(f"repeat_interleave: repeats alone must be a vector, got shape {tuple(input.shape)}")
+        return wrap(_repeated(input.array.size, input.array, output_size))
+    if dim is None:
+        input, dim = reshape(input, input.array.size), 0
+    elif not input.array.ndim:
+        raise IndexError("repeat_interleave: a 0-d tensor has no dimension to repeat along: leave dim away")
+    d = dimension(dim, input.array.ndim)
+    return index_select(input, d, wrap(_repeated(input.array.shape[d], unwrap(repeats), output_size, input.array)))
+
+
+def _repeated(n: int, repeats: Any, output_size: int | None, like: Any = None) -> Array:
+    """The numbers 0 to n − 1, each as often as ``repeats`` says."""
+    times = np.full(1, repeats, np.int64, like=like) if isinstance(repeats, int) else repeats
+    if times.dtype.kind not in "iu":
+        raise RuntimeError(f"repeat_interleave: repeats must be int32 or int64, got {times.dtype}")
+    if times.ndim > 1 or times.size not in (1, n):
+        raise RuntimeError(
+            f"repeat_interleave: repeats must be one number or {n}, one for each slice, got {times.shape}"
+        )
+    if times.size and times.min() < 0:
+        raise RuntimeError("repeat_interleave: repeats must be non-negative")
+    found = np.repeat(np.arange(n, like=times), np.broadcast_to(times.reshape(-1), (n,)))
+    if output_size is not None and output_size != found.size:
+        raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {found.size} but got {output_size}")
+    return found
+
+
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+    """The indices of the first ``size`` elements that are not zero, (size, ndim); filled up if there are fewer.
+
+    >>> import metagrad
+    >>> metagrad.nonzero_static(metagrad.tensor([0, 5]), size=2)
+    tensor([[ 1],
+            [-1]])
+    """
+    if size < 0:
+        raise RuntimeError(f"nonzero_static: 'size' must be a non-negative integer, got {size}")
+    found = nonzero(input).array[:size]
+    filled = np.full((size, input.array.ndim), fill_value, np.int64, like=found)
+    filled[: len(found)] = found
+    return wrap(filled)
+
+
+def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
+    """The coordinates, in a tensor of this shape, of elements given by their numbers: one tensor for each dimension.
+
+    >>> import metagrad
+    >>> metagrad.unravel_index(metagrad.tensor([3, 5]), (2, 3))
+    (tensor([1, 1]), tensor([0, 2]))
+    """
+    if not isinstance(indices, Variable) or indices.array.dtype.kind not in "iu":
+        raise TypeError(
+            f"unravel_index: expected 'indices' to be an integer tensor, got {getattr(indices, 'dtype', indices)}"
+        )
+    extents = shape_of((shape,)) if not isinstance(shape, Variable) else tuple(shape.array.reshape(-1).tolist())
+    if min((*extents, 0)) < 0:
+        raise ValueError(f"unravel_index: 'shape' must not have negative extents, got {extents}")
+    numbers = indices.array.astype(np.int64)
+    below = [math.prod(extents[d + 1 :]) for d in range(len(extents))]
+    return tuple(wrap(numbers // b % n) for b, n in zip(below, extents, strict=True))

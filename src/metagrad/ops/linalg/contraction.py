@@ -1,0 +1,268 @@
+"""Sums of products over chosen dimensions, in any arrangement: einsum and what it generalizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.linalg.matmul import bmm, dot, mm
+from metagrad.ops.operands import cast_to, dimension, result_type
+from metagrad.ops.pointwise.arithmetic import conj, mul
+from metagrad.ops.reduce.reduction import sum as total
+from metagrad.ops.shape.views import diagonal, permute, reshape
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["einsum", "inner", "kron", "tensordot", "trace", "vdot"]
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+# ------------------------------------------------ einsum
+
+
+def einsum(equation: Any, *operands: Any) -> Tensor:
+    """Σ of products of elements, by a formula of dimensions: "ik,kj->ij" is a product of matrices.
+
+    Each operand's dimensions have letters; those with the same letter run together, those that are not in the result are
+    summed over, and "..." stands for the others, which broadcast. Without "->" the result has the letters that occur once, in
+    the order of the alphabet. Also as ``einsum(a, [0, 1], b, [1, 2], [0, 2])``. Operands are taken up from the left.
+
+    >>> import metagrad
+    >>> a = metagrad.tensor([[1, 2], [3, 4]])
+    >>> metagrad.einsum("ij,j->i", a, metagrad.tensor([1, 10]))
+    tensor([21, 43])
+    >>> metagrad.einsum("ii->", a)
+    tensor(5)
+    """
+    if isinstance(equation, Variable):
+        equation, operands = _from_lists((equation, *operands))
+    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
+        operands = tuple(operands[0])
+    inputs, output = _parsed(equation, operands)
+    extents = _extents(inputs, operands)
+    terms = [_without_repeats(x, labels) for x, labels in zip(operands, inputs, strict=True)]
+    result, labels = terms[0]
+    for i, (x, other) in enumerate(terms[1:], 1):
+        later = {*output, *(label for _, each in terms[i + 1 :] for label in each)}
+        result, labels = _contracted(result, labels, x, other, later)
+    gone = tuple(d for d, label in enumerate(labels) if label not in output)
+    if gone:
+        result, labels = total(result, gone), [label for label in labels if label in output]
+    result = permute(result, tuple(labels.index(label) for label in output if label in labels))
+    if len(labels) == len(output):
+        return result
+    shape = [extents[label] for label in output]  # labels of extent 1 that were dropped on the way
+    return reshape(result, tuple(shape))
+
+
+def _from_lists(given: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """The formula of operands followed by their dimensions as numbers, and perhaps the result's."""
+
+    def word(numbers: Sequence[Any]) -> str:
+        for n in numbers:
+            if n is not Ellipsis and not 0 <= n < len(_LETTERS):
+                raise RuntimeError(f"einsum(): subscripts must be Ellipsis or lie in [0, 52), got {n}")
+        return "".join("..." if n is Ellipsis else _LETTERS[n] for n in numbers)
+
+    pairs = len(given) // 2
+    formula = ",".join(word(given[2 * i + 1]) for i in range(pairs))
+    return formula + ("->" + word(given[-1]) if len(given) % 2 else ""), tuple(given[: 2 * pairs : 2])
+
+
+def _parsed(equation: str, operands: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
+    """The labels of each operand's dimensions, and the result's: letters, and for "..." numbers counted from the back."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    words = left.split(",")
+    if len(words) != len(operands):
+        raise RuntimeError(
+            f"einsum(): the formula {equation!r} is for {len(words)} operands, {len(operands)} were given"
+        )
+    inputs = [_labels(word, equation, x.array.ndim) for word, x in zip(words, operands, strict=True)]
+    dots = sorted({label for labels in inputs for label in labels if isinstance(label, int)})
+    if not arrow:
+        every = [label for labels in inputs for label in labels if isinstance(label, str)]
+        return inputs, [*dots, *sorted(label for label in set(every) if every.count(label) == 1)]
+    output: list[Any] = []
+    for part in right.replace("...", "."):
+        output.extend(dots if part == "." else [part])
+    for label in output:
+        if output.count(label) > 1:
+            raise RuntimeError(f"einsum(): output subscript {label} appears more than once in the output")
+        if isinstance(label, str) and not any(label in labels for labels in inputs):
+            raise RuntimeError(
+                f"einsum(): output subscript {label} does not appear in the equation for any input operand"
+            )
+    return inputs, output
+
+
+def _labels(word: str, equation: str, ndim: int) -> list[Any]:
+    letters = word.replace("...", "")
+    if not all(letter in _LETTERS for letter in letters):
+        raise RuntimeError(
+            f"einsum(): invalid subscript in {word!r} of {equation!r}: subscripts must be letters, or '...'"
+        )
+    rest = ndim - len(letters)
+    if rest < 0 or (rest and "..." not in word):
+        raise RuntimeError(
+            f"einsum(): the number of subscripts in {word!r} of {equation!r} does not match the {ndim} dimensions of its operand"
+        )
+    before, _, after = word.partition("...")
+    return [*before, *(range(-rest, 0) if "..." in word else ()), *after]
+
+
+def _extents(inputs: Sequence[Sequence[Any]], operands: Sequence[Any]) -> dict[Any, int]:
+    found: dict[Any, int] = {}
+    for labels, x in zip(inputs, operands, strict=True):
+        for label, n in zip(labels, x.array.shape, strict=True):
+            if found.setdefault(label, n) != n and 1 not in (n, found[label]):
+                raise RuntimeError(
+                    f"einsum(): operands do not broadcast: subscript {label!r} has extent {found[label]} and {n}"
+                )
+            found[label] = n if found[label] == 1 else found[label]
+    return found
+
+
+def _without_repeats(x: Any, labels: Sequence[Any]) -> tuple[Any, list[Any]]:
+    """The diagonal of dimensions with the same label."""
+    left = list(labels)
+    for label in dict.fromkeys(labels):
+        while left.count(label) > 1:
+            i = left.index(label)
+            j = left.index(label, i + 1)
+            x = diagonal(x, 0, i, j)
+            left = [each for d, each in enumerate(left) if d not in (i, j)] + [label]
+    return x, left
+
+
+def _contracted(a: Any, a_labels: list[Any], b: Any, b_labels: list[Any], later: set[Any]) -> tuple[Any, list[Any]]:
+    """The product of two operands, summed over the labels that nobody needs later, as one product of batches of matrices."""
+    sizes = {**dict(zip(a_labels, a.array.shape, strict=True))}
+    for label, n in zip(b_labels, b.array.shape, strict=True):
+        sizes[label] = n if sizes.get(label, 1) == 1 else sizes[label]
+    a, a_labels = _reduced(a, a_labels, {*later, *b_labels}, sizes)
+    b, b_labels = _reduced(b, b_labels, {*later, *a_labels}, sizes)
+    both = [label for label in a_labels if label in b_labels]
+    batch = [label for label in both if label in later]
+    inner = [label for label in both if label not in later]
+    mine = [label for label in a_labels if label not in both]
+    others = [label for label in b_labels if label not in both]
+    kind = result_type(a, b)  # integers that were summed over have become int64
+    a, b = cast_to(a, kind), cast_to(b, kind)
+    left = _as_matrices(a, a_labels, batch, mine, inner)
+    right = _as_matrices(b, b_labels, batch, inner, others)
+    labels = [*batch, *mine, *others]
+    return reshape(bmm(left, right), tuple(sizes[label] for label in labels)), labels
+
+
+def _reduced(x: Any, labels: list[Any], needed: set[Any], sizes: dict[Any, int]) -> tuple[Any, list[Any]]:
+    """x summed over labels that only it has, and without those it has with extent 1 where the other has more."""
+    gone = tuple(
+        d
+        for d, (label, n) in enumerate(zip(labels, x.array.shape, strict=True))
+        if label not in needed or (n == 1 and sizes[label] != 1)
+    )
+    return (total(x, gone), [label for d, label in enumerate(labels) if d not in gone]) if gone else (x, labels)
+
+
+def _as_matrices(x: Any, labels: list[Any], batch: list[Any], rows: list[Any], columns: list[Any]) -> Any:
+    """x as (batch, rows, columns)."""
+    x = permute(x, tuple(labels.index(label) for label in (*batch, *rows, *columns)))
+    shape = x.array.shape
+    i, j = len(batch), len(batch) + len(rows)
+    return reshape(x, (math.prod(shape[:i]), math.prod(shape[i:j]), math.prod(shape[j:])))
+
+
+# ------------------------------------------------ what it generalizes
+
+
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
+    """Σ of products over pairs of dimensions; the result has the other dimensions of a, then those of b.
+
+    dims: how many (the last of a with the first of b), or two lists of dimensions.
+
+    >>> import metagrad
+    >>> metagrad.tensordot(metagrad.ones(2, 3, 4), metagrad.ones(3, 4, 5)).shape
+    metagrad.Size([2, 5])
+    """
+    if isinstance(dims, Variable):
+        dims = dims.array.tolist() if dims.array.ndim else int(dims.array)
+    if isinstance(dims, int):
+        if dims < 0 or dims > min(a.array.ndim, b.array.ndim):
+            raise RuntimeError(f"tensordot expects dims >= 0 and at most the number of dimensions, but got dims={dims}")
+        dims = (range(a.array.ndim - dims, a.array.ndim), range(dims))
+    first, second = ([each] if isinstance(each, int) else list(each) for each in dims)
+    x = [dimension(d, a.array.ndim) for d in first]
+    y = [dimension(d, b.array.ndim) for d in second]
+    if len(x) != len(y):
+        raise RuntimeError(f"both dimension lists should have same length, got {first} and {second}")
+    for i, j in zip(x, y, strict=True):
+        m, n = a.array.shape[i], b.array.shape[j]
+        if m != n and n == 1:
+            a = total(a, i, True, dtype=a.dtype)
+        elif m != n and m == 1:
+            b = total(b, j, True, dtype=b.dtype)
+        elif m != n:
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {m} in dim {i} and second {n} in dim {j}"
+            )
+    mine = [d for d in range(a.array.ndim) if d not in x]
+    others = [d for d in range(b.array.ndim) if d not in y]
+    summed = math.prod(a.array.shape[i] for i in x)
+    shape_a, shape_b = [a.array.shape[d] for d in mine], [b.array.shape[d] for d in others]
+    left = reshape(permute(a, (*mine, *x)), (math.prod(shape_a), summed))
+    right = reshape(permute(b, (*y, *others)), (summed, math.prod(shape_b)))
+    found = reshape(mm(left, right), (*shape_a, *shape_b))
+    return found if out is None else out.copy_(found)
+
+
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Σ of products over the last dimension of both; of a number and anything, their product.
+
+    >>> import metagrad
+    >>> metagrad.inner(metagrad.tensor([[1, 2], [3, 4]]), metagrad.tensor([1, 1]))
+    tensor([3, 7])
+    """
+    if not input.array.ndim or not other.array.ndim:
+        return mul(input, other)
+    if input.array.shape[-1] != other.array.shape[-1]:
+        raise RuntimeError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(input.shape)} and {list(other.shape)}"
+        )
+    return tensordot(input, other, ([-1], [-1]))
+
+
+def kron(input: Tensor, other: Tensor) -> Tensor:
+    """Each element of the first times all of the second, as blocks: z[i·q + k, j·r + l] = x[i, j] y[k, l].
+
+    >>> import metagrad
+    >>> metagrad.kron(metagrad.tensor([1, 10]), metagrad.tensor([1, 2]))
+    tensor([ 1,  2, 10, 20])
+    """
+    ndim = max(input.array.ndim, other.array.ndim)
+    m = (1,) * (ndim - input.array.ndim) + tuple(input.array.shape)
+    n = (1,) * (ndim - other.array.ndim) + tuple(other.array.shape)
+    x = reshape(input, tuple(k for extent in m for k in (extent, 1)))
+    y = reshape(other, tuple(k for extent in n for k in (1, extent)))
+    return reshape(mul(x, y), tuple(a * b for a, b in zip(m, n, strict=True)))
+
+
+def vdot(input: Tensor, other: Tensor) -> Tensor:
+    """Σ x* y of two vectors, x conjugated."""
+    return dot(conj(input), other)
+
+
+def trace(input: Tensor) -> Tensor:
+    """The sum of a matrix's diagonal.
+
+    >>> import metagrad
+    >>> metagrad.trace(metagrad.tensor([[1, 2], [3, 4]]))
+    tensor(5)
+    """
+    if input.array.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.array.ndim}")
+    return total(diagonal(input))

@@ -1,0 +1,231 @@
+"""Products of matrices. In the formulas z is the result, Aᵀ swaps the last two dimensions, L is the loss."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable
+from metagrad.base.dtypes import bool_
+from metagrad.kernels.matmul import product
+from metagrad.ops.operands import NotAnOperand, result_type
+from metagrad.ops.pointwise.arithmetic import add, conj, mul
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "ger", "matmul", "mm", "mv", "outer"]
+
+
+class Matmul(Function):
+    """Z = X Y,   ∂L/∂X = ∂L/∂Z Yᵀ,   ∂L/∂Y = Xᵀ ∂L/∂Z. Leading dimensions are batches, and broadcast."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x if self.needs[1] else None, y if self.needs[0] else None)
+        return product(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        grad_x = grad_y = None
+        if self.needs[0]:
+            grad_x = product(grad, np.swapaxes(conj(y), -1, -2))
+        if self.needs[1]:
+            grad_y = product(np.swapaxes(conj(x), -1, -2), grad)
+        return grad_x, grad_y
+
+
+class Linear(Function):
+    """Z = X Wᵀ + b,   ∂L/∂X = ∂L/∂Z W,   ∂L/∂W = (∂L/∂Z)ᵀ X,   ∂L/∂b = Σ ∂L/∂Z.
+
+    X (*, in), W (out, in), b (out) or None, Z (*, out). All leading dimensions are rows of one matrix.
+    """
+
+    def forward(self, x: Array, w: Array, b: Array | None) -> Array:
+        self.save(x if self.needs[1] else None, w)
+        self.shape_in = x.shape
+        z = product(x.reshape(_rows(x)) if x.ndim > 2 else x, w.T)
+        if b is not None:
+            z += b
+        return z.reshape(*x.shape[:-1], w.shape[0]) if x.ndim > 2 else z
+
+    def backward(self, grad: Any) -> Any:
+        x, w = self.saved
+        grad_x = grad_w = grad_b = None
+        rows = grad.reshape(_rows(grad))
+        if self.needs[0]:
+            grad_x = product(rows, conj(w)).reshape(self.shape_in)
+        if self.needs[1]:
+            grad_w = product(np.swapaxes(rows, 0, 1), conj(x).reshape(_rows(x)))
+        if self.needs[2]:
+            grad_b = rows.sum(axis=0)
+        return grad_x, grad_w, grad_b
+
+
+def _rows(x: Any) -> tuple[int, int]:
+    """The shape of x with its leading dimensions joined: a matrix. (−1 cannot be worked out where x is empty.)"""
+    return math.prod(tuple(x.shape)[:-1]), x.shape[-1]
+
+
+def _same_dtype(name: str, *tensors: Any) -> None:
+    kinds = {str(x.dtype) for x in tensors if x is not None}
+    if len(kinds) > 1:
+        raise RuntimeError(f"{name}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}")
+
+
+def matmul(input: Tensor, other: Any) -> Tensor:
+    """Matrix product ``input @ other``.
+
+    (n) with (n): the inner product. (n, k) with (k, m): the product (n, m). With more dimensions, the leading ones
+    are batches and broadcast: (*, n, k) with (*, k, m). A vector on one side is a row or a column.
+
+    >>> import metagrad
+    >>> metagrad.matmul(metagrad.tensor([[1.0, 2.0]]), metagrad.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
+    if not isinstance(other, Variable) or not isinstance(input, Variable):
+        kind = type(other if isinstance(input, Variable) else input).__name__
+        raise NotAnOperand(f"matmul(): both operands must be tensors, got {kind}")
+    x: Any = input
+    y: Any = other
+    _same_dtype("matmul", x, y)
+    a, b = x.array, y.array
+    if a.ndim == 0 or b.ndim == 0:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
+    inner = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]
+    if inner[0] != inner[1]:
+        raise RuntimeError(
+            f"matmul: shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be multiplied: "
+            f"the last dimension of the first ({inner[0]}) must equal "
+            f"the {'second last' if b.ndim > 1 else 'only'} dimension of the second ({inner[1]})"
+        )
+    row, column = a.ndim == 1, b.ndim == 1
+    if row:
+        x = x.unsqueeze(0)
+    if column:
+        y = y.unsqueeze(1)
+    if x.array.ndim > 2 and y.array.ndim == 2:
+        z = Linear.apply(x, y.t(), None)  # the batch as rows of one matrix
+    else:
+        z = Matmul.apply(x, y)
+    if row:
+        z = z.squeeze(-2)
+    return z.squeeze(-1) if column else z
+
+
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Product of two matrices, (n, k) with (k, m); no broadcasting."""
+    if input.array.ndim != 2 or mat2.array.ndim != 2:
+        raise RuntimeError(f"mm: expected two matrices, got {input.array.ndim}D and {mat2.array.ndim}D tensors")
+    return matmul(input, mat2)
+
+
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """Product of a matrix (n, m) and a vector (m)."""
+    if input.array.ndim != 2 or vec.array.ndim != 1:
+        raise RuntimeError(f"mv: expected a matrix and a vector, got {input.array.ndim}D and {vec.array.ndim}D tensors")
+    return matmul(input, vec)
+
+
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """Inner product of two vectors of one length.
+
+    >>> import metagrad
+    >>> metagrad.dot(metagrad.tensor([1, 2]), metagrad.tensor([3, 4]))
+    tensor(11)
+    """
+    if input.array.ndim != 1 or tensor.array.ndim != 1:
+        raise RuntimeError(f"dot: expected two vectors, got {input.array.ndim}D and {tensor.array.ndim}D tensors")
+    return matmul(input, tensor)
+
+
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Products of two batches of matrices, (b, n, k) with (b, k, m)."""
+    if input.array.ndim != 3 or mat2.array.ndim != 3 or input.array.shape[0] != mat2.array.shape[0]:
+        raise RuntimeError(f"bmm: expected (b, n, k) and (b, k, m), got {tuple(input.shape)} and {tuple(mat2.shape)}")
+    return matmul(input, mat2)
+
+
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """Outer product of two vectors: z[i, j] = input[i] · vec2[j]."""
+    if input.array.ndim != 1 or vec2.array.ndim != 1:
+        raise RuntimeError(f"outer: expected two vectors, got {input.array.ndim}D and {vec2.array.ndim}D tensors")
+    return mul(input.unsqueeze(1), vec2.unsqueeze(0))
+
+
+ger = outer
+
+
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta · input + alpha · mat1 @ mat2``."""
+    _same_dtype("addmm", input, mat1, mat2)
+    return _weighted(input, mm(mat1, mat2), beta, alpha)
+
+
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta · input + alpha · batch1 @ batch2`` for batches of matrices."""
+    _same_dtype("baddbmm", input, batch1, batch2)
+    return _weighted(input, bmm(batch1, batch2), beta, alpha)
+
+
+def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta · input + alpha · Σ batch1[i] @ batch2[i]`` over a batch of matrices."""
+    _same_dtype("addbmm", input, batch1, batch2)
+    return _weighted(input, bmm(batch1, batch2).sum(0, dtype=batch1.dtype), beta, alpha)
+
+
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta · input + alpha · mat @ vec``."""
+    _same_dtype("addmv", input, mat, vec)
+    return _weighted(input, mv(mat, vec), beta, alpha)
+
+
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """``beta · input + alpha · outer(vec1, vec2)``; of bools, ``input or vec1 and vec2``."""
+    product = outer(vec1, vec2)
+    kind = result_type(input, product)
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if kind.category < 2 and isinstance(factor, float):
+            raise RuntimeError(f"addr: for integer operands {name} must be an integer, got {factor}")
+    if kind is bool_:
+        beta, alpha = bool(beta), bool(alpha)
+    return _weighted(input, product, beta, alpha)
+
+
+def _weighted(input: Any, product: Any, beta: Any, alpha: Any) -> Tensor:
+    """``beta · input + alpha · product``, in the shape of the product; with beta 0, nan in the input is ignored.
+
+    For integers the factors are cut down to integers.
+    """
+    input = input.expand(tuple(product.shape))
+    if product.array.dtype.kind in "iu" and input.array.dtype.kind in "iu":
+        beta, alpha = int(beta), int(alpha)
+    product = product if alpha == 1 else mul(product, alpha)
+    if beta == 0:
+        return product
+    return add(input if beta == 1 else mul(input, beta), product)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The affine map ``input @ weightᵀ + bias``.
+
+    input (*, in), weight (out, in) or (in), bias (out) or (): result (*, out) or (*).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.linear(metagrad.tensor([1.0, 2.0]), metagrad.tensor([[3.0, 4.0]]), metagrad.tensor([1.0]))
+    tensor([12.])
+    """
+    _same_dtype("linear", input, weight, bias)
+    if weight.array.ndim == 1:
+        z = matmul(input, weight)
+        return z if bias is None else add(z, bias)
+    if input.array.ndim == 0 or input.array.shape[-1] != weight.array.shape[1]:
+        raise RuntimeError(
+            f"linear: the input's last dimension must be the weight's second: got input {tuple(input.shape)} "
+            f"and weight {tuple(weight.shape)}"
+        )
+    if bias is not None and tuple(bias.shape) not in ((weight.array.shape[0],), ()):
+        raise RuntimeError(f"linear: bias must have shape ({weight.array.shape[0]},), got {tuple(bias.shape)}")
+    return Linear.apply(input, weight, bias)

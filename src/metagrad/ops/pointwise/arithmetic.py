@@ -1,0 +1,261 @@
+"""Sums, products and powers. All broadcast; the sweep undoes the broadcasting of gradients.
+
+In the formulas z is the result and L the loss.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.base import dtypes
+from metagrad.ops.operands import as_tensor, converted, need_a_tensor, need_tensors, operands, result_type
+from metagrad.ops.pointwise.chunked import Elementwise
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "add", "addcmul", "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "square", "sub",
+    "subtract",
+]  # fmt: skip
+
+
+class Conj(Elementwise):
+    """z = x*,   ∂L/∂x = (∂L/∂z)*."""
+
+    def forward(self, x: Array) -> Array:
+        return np.conjugate(x)
+
+    def backward(self, grad: Any) -> Any:
+        return np.conjugate(grad)
+
+
+def conj(x: Any) -> Any:
+    """x*, for an array, a tensor or a number; real ones as they are."""
+    if isinstance(x, (int, float, complex)):
+        return x.conjugate()
+    return np.conjugate(x) if getattr(x, "array", x).dtype.kind == "c" else x
+
+
+class Add(Elementwise):
+    """z = x + y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = ∂L/∂z."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return np.add(x, y)  # not x + y: the ufunc makes bool + bool a logical or, where Python's scalars add up
+
+    def backward(self, grad: Any) -> Any:
+        return grad, grad
+
+
+def scaled(other: Any, alpha: Any, name: str, kind: dtypes.dtype) -> Any:
+    """``alpha · other`` for a result of dtype ``kind``."""
+    if kind.category < 2 and isinstance(alpha, float):
+        raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
+    if not isinstance(other, (Variable, np.ndarray)):
+        return other * alpha
+    return mul(converted(other, kind), bool(alpha) if kind is dtypes.bool_ else alpha)
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """Sum, ``input + alpha · other``, element by element with broadcasting.
+
+    input, other: tensors of any shapes that broadcast, or numbers. The dtype follows ``result_type``.
+
+    >>> import metagrad
+    >>> metagrad.add(metagrad.tensor([1.0, 2.0]), 10, alpha=2)
+    tensor([21., 22.])
+    """
+    if alpha.__class__ is not int or alpha != 1:
+        other = scaled(other, alpha, "add", result_type(as_tensor(input), other))
+    return Add.apply(*operands(input, other))
+
+
+class Sub(Elementwise):
+    """z = x − y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return x - y
+
+    def backward(self, grad: Any) -> Any:
+        return grad, -grad if self.needs[1] else None
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """Difference, ``input − alpha · other``, element by element with broadcasting.
+
+    >>> import metagrad
+    >>> metagrad.sub(metagrad.tensor([1, 2]), metagrad.tensor([[1], [2]]))
+    tensor([[ 0,  1],
+            [-1,  0]])
+    """
+    if alpha.__class__ is not int or alpha != 1:
+        other = scaled(other, alpha, "sub", result_type(as_tensor(input), other))
+    for x in (input, other):
+        if x.__class__ is bool or isinstance(x, Variable) and x.array.dtype.kind == "b":
+            raise RuntimeError("subtraction with bools is not defined: use ^ (logical_xor) or ~ (logical_not)")
+    return Sub.apply(*operands(input, other))
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+    """Difference the other way round, ``other − alpha · input``."""
+    if not isinstance(input, Variable):
+        need_tensors("rsub", input=input)
+    return sub(other, input, alpha=alpha)
+
+
+class Mul(Elementwise):
+    """z = x · y,   ∂L/∂x = ∂L/∂z · y*,   ∂L/∂y = ∂L/∂z · x*   (* conjugates complex numbers)."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x if self.needs[1] else None, y if self.needs[0] else None)
+        return x * y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        return grad * conj(y) if self.needs[0] else None, grad * conj(x) if self.needs[1] else None
+
+
+def mul(input: Any, other: Any) -> Tensor:
+    """Product, element by element with broadcasting.
+
+    >>> import metagrad
+    >>> metagrad.mul(metagrad.tensor([1.0, 2.0]), 3)
+    tensor([3., 6.])
+    """
+    return Mul.apply(*operands(input, other))
+
+
+def y_is_real(y: Any) -> bool:
+    """Whether an exponent can be compared with 0."""
+    return isinstance(y, (int, float)) or getattr(y, "array", y).dtype.kind != "c"
+
+
+class Pow(Elementwise):
+    """z = xʸ,   ∂L/∂x = ∂L/∂z · y xʸ⁻¹ (0 where y = 0),   ∂L/∂y = ∂L/∂z · z ln x (0 where x = 0 and y ≥ 0)."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        z = x**y if isinstance(x, np.ndarray) or not isinstance(x, (int, float)) else np.power(x, y)
+        self.save(x, y, z)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        x, y, z = self.saved
+        grad_x = grad_y = None
+        if self.needs[0]:
+            if isinstance(y, (int, float)):
+                grad_x = np.zeros_like(grad) if y == 0 else grad * (y * conj(x) ** (y - 1))
+            else:
+                zero = y == 0
+                grad_x = np.where(zero, 0, grad * conj(y * x ** np.where(zero, 1, y - 1)))
+        if self.needs[1]:
+            if isinstance(x, (int, float)):
+                slope = np.log(x) * z if x != 0 else np.where(y >= 0, 0.0, np.where(y < 0, -np.inf, np.nan))
+                grad_y = grad * slope
+            else:
+                flat = (x == 0) & (y >= 0) if y_is_real(y) else x == 0
+                grad_y = np.where(flat, 0, grad * conj(z * np.log(np.where(flat, 1, x))))
+        return grad_x, grad_y
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """Power, ``input ** exponent``, element by element with broadcasting.
+
+    Raises if integers are raised to a negative integer power.
+
+    >>> import metagrad
+    >>> metagrad.pow(metagrad.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+    """
+    if not isinstance(input, Variable):
+        need_a_tensor("pow", input, exponent)
+    elif exponent is True:
+        return as_tensor(input).clone()
+    x, y = operands(input, exponent)
+    if isinstance(x, Variable) and x.array.dtype.kind == "b":
+        x, y = converted(x, dtypes.int64), converted(y, dtypes.int64)
+    kind = (x if isinstance(x, Variable) else y).array.dtype.kind
+    if kind in "iu" and np.any(unwrap(y) < 0):
+        if not isinstance(y, Variable):
+            raise RuntimeError("Integers to negative integer powers are not allowed: convert the base to float first")
+        return wrap(_integer_power(unwrap(x), y.array))
+    return Pow.apply(x, y)
+
+
+def _integer_power(x: Array, y: Array) -> Array:
+    """xʸ where y may be negative: 1 / x⁻ʸ rounded towards zero, so 0 unless x is 1 or −1."""
+    z = np.power(x, np.abs(y))
+    return np.where((y < 0) & (np.abs(x) != 1), 0, z)
+
+
+def square(input: Tensor) -> Tensor:
+    """x², element by element.
+
+    >>> import metagrad
+    >>> metagrad.square(metagrad.tensor([-2.0, 3.0]))
+    tensor([4., 9.])
+    """
+    x = converted(input, dtypes.int64) if input.array.dtype.kind == "b" else input
+    return mul(x, x)
+
+
+class Neg(Elementwise):
+    """z = −x,   ∂L/∂x = −∂L/∂z."""
+
+    def forward(self, x: Array) -> Array:
+        return -x
+
+    def backward(self, grad: Any) -> Any:
+        return -grad
+
+
+def neg(input: Tensor) -> Tensor:
+    """−x, element by element.
+
+    >>> import metagrad
+    >>> metagrad.neg(metagrad.tensor([1.0, -2.0]))
+    tensor([-1.,  2.])
+    """
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("negation of a bool tensor is not defined: use ~ (logical_not)")
+    return Neg.apply(input)
+
+
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself."""
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("the `+` operator is not defined for bool tensors: convert with .int() first")
+    return input
+
+
+def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    """``input + value · tensor1 · tensor2``, element by element with broadcasting."""
+    product = mul(tensor1, tensor2)
+    return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
+
+
+class Lerp(Elementwise):
+    """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
+
+    def forward(self, x: Array, y: Array, w: Any) -> Array:
+        self.save(x, y, w)
+        near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
+        return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
+
+    def backward(self, grad: Any) -> Any:
+        x, y, w = self.saved
+        return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """The point ``input + weight · (end − input)`` between two tensors of one floating-point dtype."""
+    kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
+    if len(kinds) > 1 or input.array.dtype.kind not in "fc":
+        found = ", ".join(sorted(kind.name for kind in kinds))
+        raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
+    return Lerp.apply(input, end, weight)
+
+
+multiply, subtract, negative = mul, sub, neg  # PyTorch's other names

@@ -1,0 +1,242 @@
+"""Large elementwise ops, piece by piece on all threads.
+
+NumPy does one operation over the whole of an array, then the next, on one thread. For an array that the cache does not
+hold, each of them waits for memory. So an op that works element by element is run over pieces that the cache does hold,
+each piece through all of the formula, and the pieces are shared out to the threads. The op does not know: this file has
+its ``forward`` and ``backward`` written down as a formula (``kernels/fusion.py``), and computes that on the pieces.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.kernels.fusion import Formula, NotElementwise, Tape
+from metagrad.kernels.threads import get_num_threads, share_out
+
+LARGE = 1 << 18  # elements from which pieces pay
+PIECE = 1 << 17  # elements: a few arrays of so many floats stay in a core's own cache, or nearly so
+LONG = 1 << 19  # elements of a piece that is passed over once
+
+_new = object.__new__
+
+
+class Elementwise(Function):
+    """Base of ops whose results, and whatever they keep for the gradient, have the shape the inputs broadcast to.
+
+    Each element of a result must depend on the elements at the same place alone.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "forward" in cls.__dict__:
+            cls.forward = _forward_in_pieces(cls.forward)  # type: ignore[method-assign]
+        if "backward" in cls.__dict__:
+            cls.backward = _backward_in_pieces(cls.backward)  # type: ignore[method-assign]
+
+
+def is_large(x: Any) -> bool:
+    """Whether an array is worth cutting."""
+    return x.__class__ is np.ndarray and x.size >= LARGE
+
+
+def _forward_in_pieces(forward: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(forward)
+    def run(self: Function, *inputs: Any, **params: Any) -> Any:
+        for x in inputs:
+            if is_large(x):
+                cuts = _Cuts.of(x.shape, inputs)
+                if cuts is None:
+                    break
+                try:
+                    return _forward(self, forward, cuts, inputs, params)
+                except NotElementwise:
+                    break
+        return forward(self, *inputs, **params)
+
+    return run
+
+
+def _backward_in_pieces(backward: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(backward)
+    def run(self: Function, *grads: Any) -> Any:
+        if len(grads) == 1 and is_large(grads[0]):
+            cuts = _Cuts.of(grads[0].shape, [grads[0], *self.saved, *self.__dict__.values()])
+            if cuts is not None:
+                try:
+                    return _backward(self, backward, cuts, grads[0])
+                except NotElementwise:
+                    pass
+        return backward(self, *grads)
+
+    return run
+
+
+class _Cuts:
+    """How arrays of one shape are cut into pieces: into rows as long as the smaller array that is repeated over them."""
+
+    def __init__(self, shape: tuple[int, ...], unit: int) -> None:
+        self.shape, self.unit = shape, unit
+        self.rows = math.prod(shape) // unit
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], values: Sequence[Any]) -> _Cuts | None:
+        """The cuts that serve all of these values, or None if there are none, as for strided memory."""
+        unit = 1
+        for x in values:
+            if not isinstance(x, np.ndarray) or (x.size == 1 and x.ndim <= len(shape)):
+                continue
+            if x.shape == shape:
+                if not x.flags.c_contiguous:
+                    return None
+            elif x.shape == shape[len(shape) - x.ndim :] and unit in (1, x.size):
+                unit = x.size
+            else:
+                return None
+        return cls(shape, unit) if unit <= PIECE else None
+
+    def of_whole(self, x: Any) -> bool:
+        """Whether x is one of the arrays that are cut."""
+        return isinstance(x, np.ndarray) and x.shape == self.shape
+
+    def in_rows(self, x: Array) -> Array:
+        """An array that is cut, as rows."""
+        return x.reshape(-1) if self.unit == 1 else x.reshape(-1, self.unit)
+
+    def pieces(self, length: int) -> list[tuple[int, int]]:
+        """Pieces of about so many elements, as first row and row behind the last."""
+        step = max(1, length // self.unit)
+        return [(start, min(start + step, self.rows)) for start in range(0, self.rows, step)]
+
+
+class _Computation:
+    """A formula noted with samples of whole arrays, then computed on all of them."""
+
+    def __init__(self, cuts: _Cuts, values: Sequence[Any]) -> None:
+        self.cuts = cuts
+        self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
+        self.arrays: dict[int, Array] = {}  # whole inputs and results by number
+        self.flattened: list[
+            tuple[Array, Array]
+        ] = []  # smaller arrays in one dimension, as pieces need them, and as given
+
+    def sample(self, x: Any) -> Any:
+        """What stands for x while the formula is noted: a sample of an array that is cut, a smaller one flattened, or x."""
+        if not self.cuts.of_whole(x):
+            if not isinstance(x, np.ndarray) or x.ndim <= (x.size > 1):
+                return x
+            flat = x.reshape(() if x.size == 1 else -1)
+            self.flattened.append((flat, x))
+            self.tape.repeated.append(flat)
+            return flat
+        for number, known in self.arrays.items():
+            if known is x:
+                return self.tape.values[number]
+        self.arrays[len(self.tape.values)] = x
+        return self.tape.sample(self.cuts.in_rows(x)[:2])
+
+    def whole(self, value: Any, memory: Array | None = None) -> Any:
+        """What a value of the noted formula stands for; a result gets memory, to be filled by ``run``."""
+        number = self.tape.number(value)
+        if number is None:
+            for flat, given in self.flattened:
+                if value is flat:
+                    return given
+            if isinstance(value, np.ndarray) and value.size > 1 and not any(value is x for x in self.tape.repeated):
+                raise NotElementwise("an array made inside")
+            return value
+        if number not in self.arrays:
+            fits = memory is not None and memory.dtype == value.dtype and memory.shape == self.cuts.shape
+            self.arrays[number] = memory if fits else np.empty(self.cuts.shape, value.dtype)
+        return self.arrays[number]
+
+    def run(self) -> None:
+        """Compute the results on all pieces, on all threads."""
+        formula = Formula(self.tape, set(self.arrays))
+        if not formula.steps:
+            return
+        rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
+        one_pass = len(formula.steps) == 1  # nothing is read twice, so the cache is no help
+        pieces = self.cuts.pieces(
+            min(LONG, self.cuts.rows * self.cuts.unit // get_num_threads() + 1) if one_pass else PIECE
+        )
+        length, row = pieces[0][1], () if self.cuts.unit == 1 else (self.cuts.unit,)
+
+        def work(share: Iterable[tuple[int, int]]) -> None:
+            buffers = [np.empty((length, *row), dtype) for dtype in formula.buffers]
+            for start, stop in share:
+                formula.compute({n: x[start:stop] for n, x in rows.items()}, [b[: stop - start] for b in buffers])
+
+        with np.errstate(all="ignore"):
+            share_out(work, pieces)
+
+
+class _Destination(threading.local):
+    """Where ``results_into`` wants this thread's results."""
+
+    op: type[Function] | None = None
+    memory: Array = None
+
+
+_wanted = _Destination()
+
+
+@contextmanager
+def results_into(op: type[Function], x: Array) -> Iterator[None]:
+    """Inside, an ``op`` that has x among its inputs may write its result into x."""
+    _wanted.op, _wanted.memory = op, x
+    try:
+        yield
+    finally:
+        _wanted.op = _wanted.memory = None
+
+
+def _destination(node: Function, inputs: Sequence[Any]) -> Array | None:
+    """The memory asked for by ``results_into``, if it is this op's input and no other input lies across it."""
+    x = _wanted.memory
+    if node.__class__ is not _wanted.op or not any(a is x for a in inputs):
+        return None
+    others = [a for a in inputs if isinstance(a, np.ndarray) and a is not x]
+    return None if any(np.may_share_memory(a, x) for a in others) else x
+
+
+def _forward(
+    node: Function, forward: Callable[..., Any], cuts: _Cuts, inputs: Sequence[Any], params: dict[str, Any]
+) -> Array:
+    work, sampled = _Computation(cuts, inputs), _like(node)
+    found = forward(sampled, *[work.sample(x) for x in inputs], **params)
+    if work.tape.number(found) is None:
+        raise NotElementwise("a result that is an input, or no array")
+    ends_with_it = work.tape.steps and work.tape.steps[-1].result == work.tape.number(found)  # no later step reads x
+    result = work.whole(found, _destination(node, inputs) if ends_with_it else None)
+    node.saved = tuple([work.whole(a) for a in sampled.saved])
+    node.__dict__.update({name: work.whole(a) for name, a in sampled.__dict__.items()})
+    work.run()
+    return result
+
+
+def _backward(node: Function, backward: Callable[..., Any], cuts: _Cuts, grad: Array) -> Any:
+    work, sampled = _Computation(cuts, [*node.saved, *node.__dict__.values()]), _like(node)
+    sampled.saved = tuple([work.sample(a) for a in node.saved])
+    sampled.__dict__.update({name: work.sample(a) for name, a in node.__dict__.items()})
+    found = backward(sampled, work.sample(grad))
+    results = found if found.__class__ is tuple else (found,)
+    wholes = tuple([work.whole(r) for r in results])
+    work.run()
+    return wholes
+
+
+def _like(node: Function) -> Function:
+    other = _new(type(node))
+    other.needs, other.saved = node.needs, ()
+    return other

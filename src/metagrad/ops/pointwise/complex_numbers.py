@@ -1,0 +1,236 @@
+"""Complex numbers: their parts, their angle, and tensors of pairs of real numbers as complex ones.
+
+The gradient of a real loss L with respect to z = x + iy is ∂L/∂x + i ∂L/∂y, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.views import ViewFunction
+from metagrad.ops.operands import as_tensor, floating, need_tensors
+from metagrad.ops.out import takes_exact_out
+from metagrad.ops.pointwise.arithmetic import Conj
+from metagrad.ops.pointwise.rounding import sign
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "angle", "complex", "conj", "conj_physical", "imag", "isneginf", "isposinf", "isreal", "polar", "resolve_conj",
+    "resolve_neg", "sgn", "view_as_complex", "view_as_real",
+]  # fmt: skip
+
+
+class Imag(ViewFunction):
+    """y = Im x, the same memory;   ∂L/∂x = i ∂L/∂y."""
+
+    def forward(self, x: Array) -> Array:
+        return x.imag
+
+    def backward(self, grad: Any) -> Any:
+        return grad * 1j
+
+
+def imag(input: Tensor) -> Tensor:
+    """The imaginary part of each element of a complex tensor."""
+    if input.array.dtype.kind != "c":
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return Imag.apply(input)
+
+
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate; a real tensor as it is."""
+    return Conj.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)
+
+
+def conj_physical(input: Tensor) -> Tensor:
+    """The complex conjugate; a real tensor as it is. Conjugation is never put off here, so ``conj`` does the same."""
+    return conj(input)
+
+
+def resolve_conj(input: Tensor) -> Tensor:
+    """The tensor itself: conjugation is never put off here."""
+    return as_tensor(input)
+
+
+def resolve_neg(input: Tensor) -> Tensor:
+    """The tensor itself: negation is never put off here."""
+    return as_tensor(input)
+
+
+class Complex(Function):
+    """z = x + iy,   ∂L/∂x = Re ∂L/∂z,   ∂L/∂y = Im ∂L/∂z."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        z = np.empty(np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64), like=x)
+        z.real, z.imag = x, y
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        return np.real(grad), np.imag(grad)
+
+
+@takes_exact_out
+def complex(real: Tensor, imag: Tensor) -> Tensor:
+    """real + i · imag, of two tensors of the same floating-point dtype.
+
+    >>> import metagrad
+    >>> metagrad.complex(metagrad.tensor([1.0]), metagrad.tensor([2.0]))
+    tensor([1.+2.j])
+    """
+    _pair("complex", "real", real, "imag", imag)
+    return Complex.apply(real, imag)
+
+
+def _pair(function: str, first: str, x: Any, second: str, y: Any) -> None:
+    """Check the two real tensors that complex numbers are made of."""
+    need_tensors(function, **{first: x, second: y})
+    if x.array.dtype.kind != "f" or y.array.dtype.kind != "f" or min(x.array.itemsize, y.array.itemsize) < 4:
+        raise RuntimeError(
+            f"{function}: expected both inputs to be Float or Double tensors but got {x.dtype} and {y.dtype}: "
+            "convert them with .float()"
+        )
+    if x.dtype != y.dtype:
+        raise RuntimeError(f"{function} needs two tensors of one dtype, got {x.dtype} and {y.dtype}: use .to()")
+
+
+class Polar(Function):
+    """z = r e^iφ,   ∂L/∂r = Re(∂L/∂z · (z / |z|)*), 0 at 0,   ∂L/∂φ = Re(∂L/∂z · (iz)*)."""
+
+    def forward(self, r: Array, phi: Array) -> Array:
+        z = np.empty(np.broadcast_shapes(r.shape, phi.shape), np.result_type(r.dtype, np.complex64), like=r)
+        z.real, z.imag = r * np.cos(phi), r * np.sin(phi)
+        self.save(r, z)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        r, z = self.saved
+        along = np.real(grad * np.conjugate(z))
+        return along * np.where(r == 0, 0, 1 / np.where(r == 0, 1, r)), np.real(grad * np.conjugate(z * 1j))
+
+
+@takes_exact_out
+def polar(abs: Tensor, angle: Tensor) -> Tensor:
+    """The complex number of this magnitude and angle, abs · cos(angle) + i · abs · sin(angle).
+
+    >>> import metagrad
+    >>> metagrad.polar(metagrad.tensor([2.0]), metagrad.tensor([0.0]))
+    tensor([2.+0.j])
+    """
+    _pair("polar", "abs", abs, "angle", angle)
+    return Polar.apply(abs, angle)
+
+
+class ViewAsReal(ViewFunction):
+    """Pairs (Re z, Im z) in a new last dimension, the same memory;   ∂L/∂z = ∂L/∂x + i ∂L/∂y."""
+
+    def forward(self, z: Array) -> Array:
+        return z[..., None].view(z.real.dtype)
+
+    def backward(self, grad: Any) -> Any:
+        return Complex.on(grad[..., 0], grad[..., 1])
+
+
+class ViewAsComplex(ViewFunction):
+    """z = x + iy of pairs (x, y) in the last dimension, the same memory."""
+
+    def forward(self, x: Array) -> Array:
+        return x.view(np.result_type(x.dtype, np.complex64))[..., 0]
+
+    def backward(self, grad: Any) -> Any:
+        return np.stack([np.real(grad), np.imag(grad)], axis=-1)
+
+
+def view_as_real(input: Tensor) -> Tensor:
+    """A complex tensor (*) as pairs of real and imaginary parts (*, 2); a view."""
+    if input.array.dtype.kind != "c":
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return ViewAsReal.apply(input)
+
+
+def view_as_complex(input: Tensor) -> Tensor:
+    """Pairs of real and imaginary parts (*, 2) as complex numbers (*); a view."""
+    x = input.array
+    if x.dtype.kind != "f" or x.itemsize < 4:
+        raise RuntimeError(
+            f"view_as_complex is for tensors of float32 or float64, got one of {input.dtype}: use .float()"
+        )
+    if x.ndim == 0 or x.shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    if x.strides[-1] != x.itemsize:
+        raise RuntimeError("Tensor must have a last dimension with stride 1: call .contiguous() first")
+    return ViewAsComplex.apply(input)
+
+
+class Angle(Function):
+    """y, the angle of z;   ∂L/∂z = ∂L/∂y · iz / |z|² (0 at 0)."""
+
+    def forward(self, z: Array) -> Array:
+        self.save(z)
+        return np.angle(z)
+
+    def backward(self, grad: Any) -> Any:
+        (z,) = self.saved
+        square = np.real(z * np.conjugate(z))
+        return np.where(square == 0, 0, grad / np.where(square == 0, 1, square)) * z * 1j
+
+
+class RealAngle(Function):
+    """y = 0 for x ≥ 0, π for x < 0;   ∂L/∂x = 0."""
+
+    def forward(self, x: Array) -> Array:
+        return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)))
+
+    def backward(self, grad: Any) -> Any:
+        return np.zeros_like(grad)
+
+
+def angle(input: Tensor) -> Tensor:
+    """The angle of each number in the complex plane, in radians; of a real number 0 or π."""
+    return Angle.apply(input) if input.array.dtype.kind == "c" else RealAngle.apply(floating(input))
+
+
+class ComplexSign(Function):
+    """s = z / |z|, 0 at 0;   ∂L/∂z = (∂L/∂s − Re(∂L/∂s · s*) s) / |z|."""
+
+    def forward(self, z: Array) -> Array:
+        size = np.abs(z)
+        s = np.where(size == 0, 0, z / np.where(size == 0, 1, size)).astype(z.dtype)
+        self.save(z, s)
+        return s
+
+    def backward(self, grad: Any) -> Any:
+        z, s = self.saved
+        size = np.abs(z)
+        return np.where(size == 0, 0, (grad - np.real(grad * np.conjugate(s)) * s) / np.where(size == 0, 1, size))
+
+
+def sgn(input: Tensor) -> Tensor:
+    """z / |z|, 0 at 0: for real numbers their sign."""
+    return ComplexSign.apply(input) if input.array.dtype.kind == "c" else sign(input)
+
+
+def isreal(input: Tensor) -> Tensor:
+    """Whether each element has no imaginary part."""
+    return wrap(np.asarray(np.isreal(input.array)))
+
+
+def _infinite(input: Tensor, name: str, sign: float) -> Tensor:
+    if input.array.dtype.kind == "c":
+        raise RuntimeError(f"{name} does not support complex inputs.")
+    return wrap(np.asarray(np.equal(input.array, sign * np.inf)))
+
+
+def isposinf(input: Tensor) -> Tensor:
+    """Whether each element is +∞."""
+    return _infinite(input, "isposinf", 1)
+
+
+def isneginf(input: Tensor) -> Tensor:
+    """Whether each element is −∞."""
+    return _infinite(input, "isneginf", -1)

@@ -1,0 +1,161 @@
+"""Division and what it leaves over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, Variable
+from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor, need_tensors, operands
+from metagrad.ops.pointwise.arithmetic import add, conj, mul
+from metagrad.ops.pointwise.chunked import Elementwise
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "addcdiv", "div", "divide", "floor_divide", "fmod", "remainder", "true_divide",
+]  # fmt: skip
+
+
+class Div(Elementwise):
+    """z = x / y,   ∂L/∂x = ∂L/∂z / y,   ∂L/∂y = −∂L/∂z · x / y²."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x if self.needs[1] else None, y)
+        return x / y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        grad_x = grad / conj(y)
+        return grad_x, -grad_x * conj(x / y) if self.needs[1] else None
+
+
+class FloorDivide(Elementwise):
+    """z = ⌊x / y⌋,   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        _refuse_integer_zero(x, y)
+        z = np.floor_divide(x, y)
+        if z.dtype.kind == "f":  # NumPy gives nan for x // 0, PyTorch what the division gives
+            z = np.where(np.equal(y, 0), np.divide(x, y), z)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        return np.zeros_like(grad), np.zeros_like(grad)
+
+
+class TruncDivide(FloorDivide):
+    """z = trunc(x / y),   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        _refuse_integer_zero(x, y)
+        if np.result_type(x, y).kind in "iub":
+            return np.where((x < 0) != (y < 0), -(abs(x) // abs(y)), abs(x) // abs(y)).astype(np.result_type(x, y))
+        return np.trunc(x / y)
+
+
+class Remainder(Elementwise):
+    """z = x − ⌊x/y⌋ y, with the sign of y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · ⌊x/y⌋."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        return np.remainder(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
+
+
+class Fmod(Elementwise):
+    """z = x − trunc(x/y) y, with the sign of x;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · trunc(x/y)."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        return np.fmod(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        return grad, -grad * np.trunc(x / y) if self.needs[1] else None
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+    """Quotient, element by element; integers divide to floats, as in Python.
+
+    rounding_mode: None, ``"trunc"`` (towards zero, as in C) or ``"floor"`` (Python's ``//``); then integers stay
+    integers and the gradient is zero.
+
+    >>> import metagrad
+    >>> metagrad.div(metagrad.tensor([7, -7]), 2)
+    tensor([ 3.5000, -3.5000])
+    >>> metagrad.div(metagrad.tensor([7, -7]), 2, rounding_mode="floor")
+    tensor([ 3, -4])
+    """
+    if rounding_mode is None:
+        return Div.apply(*float_operands(input, other))
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
+        )
+    x, y = operands(input, other)
+    return FloorDivide.apply(x, y) if rounding_mode == "floor" else TruncDivide.apply(x, y)
+
+
+def _refuse_integer_zero(x: Array, y: Array) -> None:
+    if np.result_type(x, y).kind in "iub" and np.any(np.equal(y, 0)):
+        raise RuntimeError("ZeroDivisionError: integer division by zero")
+
+
+def floor_divide(input: Any, other: Any) -> Tensor:
+    """Quotient rounded down, Python's ``//``.
+
+    >>> import metagrad
+    >>> metagrad.floor_divide(metagrad.tensor([7.0, -7.0]), 2)
+    tensor([ 3., -4.])
+    """
+    return div(input, other, rounding_mode="floor")
+
+
+def _check_divisor(x: Any, y: Any) -> None:
+    if isinstance(x, Variable) or isinstance(y, Variable):
+        _refuse_integer_zero(getattr(x, "array", x), getattr(y, "array", y))
+
+
+def remainder(input: Any, other: Any) -> Tensor:
+    """Python's modulus, element by element: ``x − ⌊x/y⌋ y``, with the sign of the divisor.
+
+    >>> import metagrad
+    >>> metagrad.remainder(metagrad.tensor([-3.0, 3.0]), 2)
+    tensor([1., 1.])
+    """
+    if not isinstance(input, Variable):
+        need_a_tensor("remainder", input, other)
+    x, y = operands(input, other)
+    _check_divisor(x, y)
+    return Remainder.apply(x, y)
+
+
+def fmod(input: Any, other: Any) -> Tensor:
+    """C's fmod, element by element: ``x − trunc(x/y) y``, with the sign of the dividend.
+
+    >>> import metagrad
+    >>> metagrad.fmod(metagrad.tensor([-3.0, 3.0]), 2)
+    tensor([-1.,  1.])
+    """
+    if not isinstance(input, Variable):
+        need_tensors("fmod", input=input)
+    x, y = operands(input, other)
+    _check_divisor(x, y)
+    return Fmod.apply(x, y)
+
+
+def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+    """``input + value · tensor1 / tensor2``, element by element with broadcasting."""
+    if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
+        raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
+    quotient = div(tensor1, tensor2)
+    return add(input, quotient if value == 1 else mul(quotient, value))
+
+
+divide = true_divide = div

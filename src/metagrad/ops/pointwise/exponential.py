@@ -1,0 +1,187 @@
+"""Exponentials, logarithms and roots, of every element. In the formulas y is the result and L the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array
+from metagrad.ops.operands import floating
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.pointwise.chunked import Elementwise
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "exp", "expm1", "log", "log10", "log1p", "log2", "reciprocal", "rsqrt", "sqrt",
+]  # fmt: skip
+
+
+class Exp(Elementwise):
+    """y = eˣ,   ∂L/∂x = ∂L/∂y · y."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.exp(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return grad * conj(y)
+
+
+def exp(input: Tensor) -> Tensor:
+    """eˣ, element by element.
+
+    >>> import metagrad
+    >>> metagrad.exp(metagrad.tensor([0.0, 1.0]))
+    tensor([1.0000, 2.7183])
+    """
+    return Exp.apply(floating(input))
+
+
+class Expm1(Elementwise):
+    """y = eˣ − 1,   ∂L/∂x = ∂L/∂y · (y + 1)."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.expm1(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return grad * (conj(y) + 1)
+
+
+def expm1(input: Tensor) -> Tensor:
+    """eˣ − 1, exact also for tiny x."""
+    return Expm1.apply(floating(input))
+
+
+class Log(Elementwise):
+    """y = ln x,   ∂L/∂x = ∂L/∂y / x."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return np.log(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad / conj(x)
+
+
+def log(input: Tensor) -> Tensor:
+    """Natural logarithm ln x, element by element; −inf at 0, nan below.
+
+    >>> import metagrad
+    >>> metagrad.log(metagrad.tensor([1.0, 0.0]))
+    tensor([0., -inf])
+    """
+    return Log.apply(floating(input))
+
+
+class Log1p(Elementwise):
+    """y = ln(1 + x),   ∂L/∂x = ∂L/∂y / (1 + x)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return np.log1p(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad / (1 + conj(x))
+
+
+def log1p(input: Tensor) -> Tensor:
+    """ln(1 + x), exact also for tiny x."""
+    return Log1p.apply(floating(input))
+
+
+class LogBase(Elementwise):
+    """y = log_b x,   ∂L/∂x = ∂L/∂y / (x ln b)."""
+
+    def forward(self, x: Array, ufunc: Any, base: float) -> Array:
+        self.save(x)
+        self.base = base
+        return ufunc(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad / (conj(x) * float(np.log(self.base)))
+
+
+def _logarithm(input: Tensor, ufunc: Any, base: float) -> Tensor:
+    return LogBase.apply(floating(input), ufunc=ufunc, base=base)
+
+
+def log2(input: Tensor) -> Tensor:
+    """Logarithm to base 2, element by element."""
+    return _logarithm(input, np.log2, 2.0)
+
+
+def log10(input: Tensor) -> Tensor:
+    """Logarithm to base 10, element by element."""
+    return _logarithm(input, np.log10, 10.0)
+
+
+class Sqrt(Elementwise):
+    """y = √x,   ∂L/∂x = ∂L/∂y / 2y."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.sqrt(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return grad / (2 * conj(y))
+
+
+def sqrt(input: Tensor) -> Tensor:
+    """Square root, element by element; nan for negative numbers.
+
+    >>> import metagrad
+    >>> metagrad.sqrt(metagrad.tensor([4.0, 9.0]))
+    tensor([2., 3.])
+    """
+    return Sqrt.apply(floating(input))
+
+
+class Rsqrt(Elementwise):
+    """y = 1 / √x,   ∂L/∂x = −½ ∂L/∂y · y³."""
+
+    def forward(self, x: Array) -> Array:
+        y = 1 / np.sqrt(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        y = conj(y)
+        return grad * (-0.5 * y * y * y)
+
+
+def rsqrt(input: Tensor) -> Tensor:
+    """1 / √x, element by element."""
+    return Rsqrt.apply(floating(input))
+
+
+class Reciprocal(Elementwise):
+    """y = 1 / x,   ∂L/∂x = −∂L/∂y · y²."""
+
+    def forward(self, x: Array) -> Array:
+        y = 1 / x
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        y = conj(y)
+        return -grad * (y * y)
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """1 / x, element by element."""
+    return Reciprocal.apply(floating(input))

@@ -1,0 +1,78 @@
+"""Functions that are constant between jumps: floor, ceil, round, sign. Their derivative is 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array
+from metagrad.ops.operands import as_tensor
+from metagrad.ops.pointwise.chunked import Elementwise
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "ceil", "fix", "floor", "frac", "round", "sign", "trunc",
+]  # fmt: skip
+
+
+class Step(Elementwise):
+    """A function that is constant between jumps, such as floor;   ∂L/∂x = 0."""
+
+    def forward(self, x: Array, ufunc: Any) -> Array:
+        return ufunc(x)
+
+    def backward(self, grad: Any) -> Any:
+        return np.zeros_like(grad)
+
+
+def _step(input: Tensor, ufunc: Any) -> Tensor:
+    if input.array.dtype.kind in "iub":
+        return as_tensor(input).clone()
+    return Step.apply(input, ufunc=ufunc)
+
+
+def floor(input: Tensor) -> Tensor:
+    """The largest integer not above x, as a float."""
+    return _step(input, np.floor)
+
+
+def ceil(input: Tensor) -> Tensor:
+    """The smallest integer not below x, as a float."""
+    return _step(input, np.ceil)
+
+
+def trunc(input: Tensor) -> Tensor:
+    """x without its fraction, as a float."""
+    return _step(input, np.trunc)
+
+
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+    """x rounded to the nearest multiple of 10⁻ᵈ, d = ``decimals``; halves go to the even neighbour."""
+    if decimals:
+        return _step(input, lambda x: np.round(x, decimals))
+    return _step(input, np.rint)
+
+
+def frac(input: Tensor) -> Tensor:
+    """The fraction of x, with its sign: x − trunc(x)."""
+    return as_tensor(input) - trunc(input)
+
+
+class Sign(Step):
+    """y = −1, 0 or 1 by the sign of x, 0 for nan;   ∂L/∂x = 0."""
+
+    def forward(self, x: Array, ufunc: Any = np.sign) -> Array:
+        return np.where(np.equal(x, x), ufunc(x), 0)
+
+
+def sign(input: Tensor) -> Tensor:
+    """−1, 0 or 1 by the sign of x; 0 for nan."""
+    if input.array.dtype.kind == "b":
+        return as_tensor(input).clone()
+    return Sign.apply(input)
+
+
+fix = trunc

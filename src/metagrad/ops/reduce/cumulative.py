@@ -1,0 +1,206 @@
+"""What is known after the first i elements: running sums, products, extremes, and log Σ e^x."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.views import write
+from metagrad.base import dtypes, results
+from metagrad.kernels.scans import running_sum
+from metagrad.ops.index.gathering import gather
+from metagrad.ops.operands import accepts_axis, dimension, in_single
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.reduce.extrema import ordered
+from metagrad.ops.reduce.reduction import accumulated
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["cummax", "cummin", "cumprod", "cumsum", "logcumsumexp"]
+
+
+class Cumsum(Function):
+    """yᵢ = Σ_{j≤i} xⱼ,   ∂L/∂xⱼ = Σ_{i≥j} ∂L/∂yᵢ."""
+
+    def forward(self, x: Array, axis: int) -> Array:
+        self.axis = axis
+        return running_sum(x, axis)
+
+    def backward(self, grad: Any) -> Any:
+        return np.flip(np.cumsum(np.flip(grad, self.axis), axis=self.axis), self.axis)
+
+
+@accepts_axis
+@takes_out
+@in_single
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Sums of the first i elements along ``dim``; integers and bools add up in int64.
+
+    >>> import metagrad
+    >>> metagrad.cumsum(metagrad.tensor([1, 2, 3]), 0)
+    tensor([1, 3, 6])
+    """
+    return _running(Cumsum, accumulated(input, dtype), dim)
+
+
+def _running(op: type[Function], x: Any, dim: int) -> Tensor:
+    d = dimension(dim, x.array.ndim)
+    return op.apply(x, axis=d) if x.array.ndim else x.clone()
+
+
+def _at(x: Any, axis: int, i: int) -> Any:
+    return x[(*[slice(None)] * axis, i)]
+
+
+def _from_the_end(grad: Any, factor: Any, axis: int) -> Any:
+    """sᵢ = gᵢ + fᵢ sᵢ₊₁, from the last to the first: a gradient that is passed on from step to step."""
+    n = grad.shape[axis]
+    sums = [_at(grad, axis, n - 1)]
+    for i in range(n - 2, -1, -1):
+        sums.append(_at(grad, axis, i) + _at(factor, axis, i) * sums[-1])
+    return np.stack(sums[::-1], axis=axis)
+
+
+class Cumprod(Function):
+    """yᵢ = Π_{j≤i} xⱼ,   ∂L/∂xⱼ = Σ_{i≥j} ∂L/∂yᵢ yᵢ / xⱼ.
+
+    Where some x is 0 the division is avoided: ∂L/∂xⱼ = yⱼ₋₁ sⱼ, where sⱼ = ∂L/∂yⱼ + xⱼ₊₁ sⱼ₊₁.
+    """
+
+    def forward(self, x: Array, axis: int) -> Array:
+        self.axis = axis
+        y = np.cumprod(x, axis=axis, dtype=x.dtype)
+        self.save(x, y)
+        self.has_zeros = self.needs[0] and not np.all(x)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        if not self.has_zeros:
+            return np.flip(np.cumsum(np.flip(grad * conj(y), self.axis), axis=self.axis), self.axis) / conj(x)
+        start = (*[slice(None)] * self.axis, slice(0, 1))
+        rest = (*[slice(None)] * self.axis, slice(1, None))
+        butlast = (*[slice(None)] * self.axis, slice(0, -1))
+        one = np.ones_like(x[start])
+        sums = _from_the_end(grad, conj(x[rest]), self.axis)
+        return sums * conj(np.concatenate([one, y[butlast]], axis=self.axis))
+
+
+@accepts_axis
+@takes_out
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """Products of the first i elements along ``dim``; integers and bools multiply in int64.
+
+    >>> import metagrad
+    >>> metagrad.cumprod(metagrad.tensor([1, 2, 3]), 0)
+    tensor([1, 2, 6])
+    """
+    return _running(Cumprod, accumulated(input, dtype), dim)
+
+
+def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: Any) -> Tensor:
+    """The result of a running op in the tensor itself, which keeps its dtype."""
+    if dtype is not None and dtypes.of(dtype) != input.dtype:
+        raise RuntimeError(
+            f"{op.__name__}_: the tensor's dtype is {input.dtype}, and dtype={dtype} is another: leave it out"
+        )
+    return write(input, op(input.clone(), dim, dtype=input.dtype))
+
+
+def cumsum_(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """In-place form of ``cumsum``, in the tensor's own dtype."""
+    return _written(cumsum, input, dim, dtype)
+
+
+def cumprod_(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+    """In-place form of ``cumprod``, in the tensor's own dtype."""
+    return _written(cumprod, input, dim, dtype)
+
+
+class LogCumsumExp(Function):
+    """yᵢ = ln Σ_{j≤i} e^xⱼ,   ∂L/∂xⱼ = Σ_{i≥j} ∂L/∂yᵢ e^(xⱼ − yᵢ).
+
+    As y never falls, no exponential overflows in ∂L/∂xⱼ = e^(xⱼ − yⱼ) sⱼ, where sⱼ = ∂L/∂yⱼ + e^(yⱼ − yⱼ₊₁) sⱼ₊₁.
+    """
+
+    def forward(self, x: Array, axis: int) -> Array:
+        self.axis = axis
+        y = _log_add_complex(x, axis) if x.dtype.kind == "c" else np.logaddexp.accumulate(x, axis=axis)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        axis = self.axis
+        if not grad.shape[axis]:
+            return grad
+        here, after = (*[slice(None)] * axis, slice(0, -1)), (*[slice(None)] * axis, slice(1, None))
+        sums = _from_the_end(grad, _exp_of_difference(y[here], y[after]), axis)
+        return sums * _exp_of_difference(x, y)
+
+
+def _exp_of_difference(a: Any, b: Any) -> Any:
+    """The conjugate of e^(a − b), and 0 for equal infinities."""
+    return conj(np.exp(np.where(np.isinf(a), a, a - np.where(np.isinf(a), 0, b))))
+
+
+def _log_add_complex(x: Array, axis: int) -> Array:
+    sums = [_at(x, axis, i) for i in range(min(1, x.shape[axis]))]
+    for i in range(1, x.shape[axis]):
+        a, b = sums[-1], _at(x, axis, i)
+        swap = a.real < b.real
+        large, small = np.where(swap, b, a), np.where(swap, a, b)
+        sums.append(np.where(np.isfinite(large), large + np.log1p(np.exp(small - large)), large))
+    return np.stack(sums, axis=axis) if sums else x.copy()
+
+
+@accepts_axis
+@takes_out
+@in_single
+def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+    """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.
+
+    >>> import metagrad
+    >>> metagrad.logcumsumexp(metagrad.tensor([100.0, 100.0]), 0)
+    tensor([100.0000, 100.6931])
+    """
+    return _running(LogCumsumExp, ordered(input, "logcumsumexp", but="biu"), dim)
+
+
+def _cumulative_extreme(results: Any, input: Tensor, dim: int, ufunc: Any) -> Any:
+    x = ordered(input, results.__name__).array
+    axis = dimension(dim, x.ndim)
+    if not x.ndim:
+        return results((input.clone(), wrap(np.zeros((), np.int64, like=x))))
+    so_far = ufunc.accumulate(x, axis=axis)
+    place = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+    reached = np.where(np.equal(x, so_far) | np.isnan(x), place, 0)
+    index = wrap(np.maximum.accumulate(reached, axis=axis))
+    return results((gather(input, axis, index) if x.size else input.clone(), index))
+
+
+@accepts_axis
+@takes_out
+def cummax(input: Tensor, dim: int) -> Any:
+    """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
+
+    The gradient goes to the element whose index is returned.
+
+    >>> import metagrad
+    >>> metagrad.cummax(metagrad.tensor([1, 3, 2]), 0).values
+    tensor([1, 3, 3])
+    """
+    return _cumulative_extreme(results.cummax, input, dim, np.maximum)
+
+
+@accepts_axis
+@takes_out
+def cummin(input: Tensor, dim: int) -> Any:
+    """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices)."""
+    return _cumulative_extreme(results.cummin, input, dim, np.minimum)

@@ -1,0 +1,183 @@
+"""Differences of neighbours, and what is made of them: derivatives and integrals of sampled functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.base import dtypes
+from metagrad.ops.index.indexing import getitem
+from metagrad.ops.operands import accepts_axis, dimension
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.arithmetic import sub
+from metagrad.ops.pointwise.comparison import logical_xor
+from metagrad.ops.reduce.cumulative import cumsum
+from metagrad.ops.reduce.reduction import sum as total
+from metagrad.ops.shape.joining import cat
+from metagrad.ops.shape.views import reshape
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["cumulative_trapezoid", "diff", "gradient", "trapezoid", "trapz"]
+
+
+def _cut(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+    return getitem(x, (*[slice(None)] * axis, slice(start, stop)))
+
+
+@accepts_axis
+@takes_out
+def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
+    """y_i = x_{i+1} − x_i along ``dim``, n times over; of bools, whether they differ. prepend, append: joined on first.
+
+    >>> import metagrad
+    >>> metagrad.diff(metagrad.tensor([1, 4, 9, 16]), n=2)
+    tensor([2, 2])
+    """
+    ndim = input.array.ndim
+    if not ndim:
+        raise RuntimeError("diff expects input to be at least one-dimensional, got a tensor without dimensions")
+    if n < 0:
+        raise RuntimeError(f"diff: order n must be non-negative, got {n}")
+    axis = dimension(dim, ndim)
+    joined = [x for x in (prepend, input, append) if x is not None]
+    if any(x.array.ndim != ndim for x in joined):
+        raise RuntimeError(f"diff expects prepend and append to have as many dimensions as the input, {ndim}")
+    if not n:
+        return input.clone()
+    x = cat(joined, axis) if len(joined) > 1 else input
+    step = logical_xor if x.dtype is dtypes.bool_ else sub
+    for _ in range(min(n, x.array.shape[axis])):
+        x = step(_cut(x, axis, 1, None), _cut(x, axis, None, -1))
+    return x.clone() if x is input else x
+
+
+# ------------------------------------------------ derivatives
+
+
+@accepts_axis
+def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
+    """Estimates of the derivatives of a sampled function, one tensor for each dimension of ``dim`` (all, if None).
+
+    Inside, from both neighbours: at steps h₁ to the left and h₂ to the right, the derivative there of the parabola
+    through the three points; at the edges from two points, or from three (``edge_order=2``). spacing: the step, the step
+    in each dimension, or the coordinates in each dimension, as vectors.
+
+    >>> import metagrad
+    >>> metagrad.gradient(metagrad.tensor([1.0, 4.0, 9.0, 16.0]))
+    (tensor([3., 4., 6., 7.]),)
+    """
+    given = range(input.array.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    dims = [dimension(d, input.array.ndim) for d in given]
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"gradient: a dimension appears multiple times in the list of dims, got dim={dim}")
+    if isinstance(spacing, Variable):
+        raise TypeError("gradient: spacing must be a number or a sequence of numbers or of tensors, got one tensor")
+    spacing = 1 if spacing is None else spacing
+    steps = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
+    if len(steps) != len(dims):
+        raise RuntimeError(
+            f"gradient: expected one spacing for each of the {len(dims)} dimensions, or a single number, got {len(steps)}"
+        )
+    if edge_order not in (1, 2):
+        raise RuntimeError(f"gradient only supports edge_order=1 and edge_order=2, got {edge_order}")
+    for d in dims:
+        if input.array.ndim and input.array.shape[d] <= edge_order:
+            raise RuntimeError(
+                f"gradient: expected each dimension to have at least edge_order + 1 = {edge_order + 1} elements, "
+                f"dimension {d} has {input.array.shape[d]}"
+            )
+    return tuple(_derivative(input, d, step, edge_order) for d, step in zip(dims, steps, strict=True))
+
+
+def _derivative(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
+    rise = sub(_cut(x, axis, 1, None), _cut(x, axis, None, -1))
+    if isinstance(spacing, Variable):
+        run = _along(diff(spacing), axis, x)
+        if run.array.shape[axis] != rise.array.shape[axis]:
+            raise RuntimeError(
+                f"gradient: expected {rise.array.shape[axis] + 1} coordinates for dimension {axis}, "
+                f"got {spacing.array.shape[0]}"
+            )
+        before, after = _cut(run, axis, None, -1), _cut(run, axis, 1, None)
+        share = before / (before + after)  # the slope on the side of the shorter step counts for more
+    else:
+        run, share = spacing, 0.5
+    slope = rise / run
+    left, right = _cut(slope, axis, None, -1), _cut(slope, axis, 1, None)
+    if isinstance(spacing, Variable):
+        inner = left + share * (right - left)
+    else:
+        inner = sub(_cut(x, axis, 2, None), _cut(x, axis, None, -2)) / (2 * spacing)
+    first, last = _cut(slope, axis, None, 1), _cut(slope, axis, -1, None)
+    if edge_order == 2:
+        bend = right - left
+        low, high = (
+            (share, 1 - share)
+            if isinstance(share, float)
+            else (_cut(share, axis, None, 1), 1 - _cut(share, axis, -1, None))
+        )
+        first = first - low * _cut(bend, axis, None, 1)
+        last = last + high * _cut(bend, axis, -1, None)
+    return cat([first, inner, last], axis)
+
+
+def _along(vector: Any, axis: int, x: Any) -> Any:
+    """A vector with its dimension at the place of ``axis`` of x."""
+    return reshape(vector, (1,) * axis + (-1,) + (1,) * (x.array.ndim - 1 - axis))
+
+
+# ------------------------------------------------ integrals
+
+
+def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
+    """The areas of the trapezoids between neighbours."""
+    if x is not None and not isinstance(x, Variable):
+        raise TypeError(f"{name}(): x must be a tensor of coordinates, got {type(x).__name__}: give a step as dx=")
+    if x is not None and dx is not None:
+        raise TypeError(f"{name}() takes the coordinates x or the step dx, not both")
+    if y.dtype is dtypes.bool_ or (x is not None and x.dtype is dtypes.bool_):
+        raise RuntimeError(f"{name}: bool is not supported: convert with .float() first")
+    if not y.array.ndim:
+        raise IndexError(f"{name}: Dimension specified as {dim} but tensor has no dimensions")
+    axis = dimension(dim, y.array.ndim)
+    if x is None:
+        run: Any = 1.0 if dx is None else dx
+    else:
+        samples = x.array.shape[0 if x.array.ndim == 1 else axis - y.array.ndim] if x.array.ndim else 0
+        if x.array.ndim == 1 and samples != y.array.shape[axis]:
+            raise RuntimeError(
+                f"{name}: There must be one `x` value for each sample point: got {samples} for {y.array.shape[axis]}"
+            )
+        run = _along(diff(x), axis, y) if x.array.ndim == 1 else diff(x, dim=axis - y.array.ndim)
+    return (_cut(y, axis, 1, None) + _cut(y, axis, None, -1)) * run / 2, axis
+
+
+@accepts_axis
+def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+    """The integral of a sampled function along ``dim`` by the trapezoidal rule, Σ (x_{i+1} − x_i) (y_i + y_{i+1}) / 2.
+
+    x: the coordinates, a vector or of a shape that broadcasts with y; or dx: the step, 1 if neither is given.
+
+    >>> import metagrad
+    >>> metagrad.trapezoid(metagrad.tensor([1.0, 3.0, 5.0]), dx=0.5)
+    tensor(3.)
+    """
+    areas, axis = _areas("trapezoid", y, x, dx, dim)
+    return total(areas, axis)
+
+
+trapz = trapezoid
+
+
+@accepts_axis
+def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+    """``trapezoid`` up to each sample but the first.
+
+    >>> import metagrad
+    >>> metagrad.cumulative_trapezoid(metagrad.tensor([1.0, 3.0, 5.0]))
+    tensor([2., 6.])
+    """
+    areas, axis = _areas("cumulative_trapezoid", y, x, dx, dim)
+    return cumsum(areas, axis)

@@ -1,0 +1,113 @@
+"""Distances between points: ‖x − y‖ₚ of tensors, of all pairs of rows, and slices cut down to a norm."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.ops.operands import as_tensor, dimension
+from metagrad.ops.pointwise.arithmetic import mul, sub
+from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.shape.triangular import triu_indices
+from metagrad.ops.shape.views import unsqueeze
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["cdist", "dist", "pdist", "renorm"]
+
+_TINY = 1e-7  # in the divisor of ``renorm``, as in PyTorch
+
+
+def _lengths(difference: Tensor, p: float) -> Tensor:
+    """Norms along the last dimension; 0 where it has no elements."""
+    if difference.array.shape[-1] == 0:
+        return difference.sum(-1)
+    found: Tensor = vector_norm(difference, p, -1)
+    return found
+
+
+def _check_order(name: str, p: float) -> None:
+    if p < 0 or math.isnan(p):
+        raise RuntimeError(f"{name} only supports non-negative p values, got {p}")
+
+
+def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
+    """‖x − y‖ₚ over all elements; x and y broadcast.
+
+    >>> import metagrad
+    >>> metagrad.dist(metagrad.tensor([3.0, 0.0]), metagrad.tensor([0.0, 4.0]))
+    tensor(5.)
+    """
+    found: Tensor = vector_norm(sub(input, other), p)
+    return found
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
+    """The distances ‖xᵢ − yⱼ‖ₚ of all pairs of rows: (*, P, M) and (*, R, M) to (*, P, R).
+
+    Where two points are the same the gradient is 0. compute_mode is accepted; distances are never taken from products,
+    which lose digits where points are near each other.
+
+    >>> import metagrad
+    >>> metagrad.cdist(metagrad.tensor([[0.0, 0.0], [3.0, 4.0]]), metagrad.tensor([[0.0, 0.0]]))
+    tensor([[0.],
+            [5.]])
+    """
+    for x in (x1, x2):
+        if x.array.dtype.kind != "f":
+            raise RuntimeError(f"cdist only supports floating-point dtypes, got {x.dtype}: convert with .float() first")
+        if x.array.ndim < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, got a tensor of shape {tuple(x.shape)}")
+    if x1.array.shape[-1] != x2.array.shape[-1]:
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1.array.shape[-1]} X2: {x2.array.shape[-1]}"
+        )
+    modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+    if compute_mode not in modes:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode: expected one of {', '.join(modes)}")
+    _check_order("cdist", p)
+    return _lengths(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p)
+
+
+def pdist(input: Tensor, p: float = 2) -> Tensor:
+    """The distances of all pairs of rows i < j of an (N, M) matrix, N (N − 1) / 2 of them, row by row.
+
+    >>> import metagrad
+    >>> metagrad.pdist(metagrad.tensor([[0.0], [1.0], [3.0]]))
+    tensor([1., 3., 2.])
+    """
+    if input.array.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input.array.ndim}D")
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(f"pdist only supports floating-point dtypes, got {input.dtype}: convert with .float() first")
+    _check_order("pdist", p)
+    n = input.array.shape[0]
+    i, j = triu_indices(n, n, 1)
+    return _lengths(sub(input[i], input[j]), p)
+
+
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    """Each slice of ``dim`` with a p-norm above ``maxnorm`` made smaller until it has that norm.
+
+    >>> import metagrad
+    >>> metagrad.renorm(metagrad.tensor([[3.0, 4.0], [0.3, 0.4]]), 2, 0, 1.0)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
+    x = as_tensor(input)
+    if p <= 0:
+        raise RuntimeError(f"renorm: non-positive-norm not supported, got p={p}")
+    if x.array.ndim < 2:
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.array.ndim} dimensions")
+    if maxnorm < 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0, got {maxnorm}")
+    d = dimension(dim, x.array.ndim)
+    others = tuple(i for i in range(x.array.ndim) if i != d)
+    norms: Any = vector_norm(x, p, others, keepdim=True)
+    too_long = wrap(np.asarray(norms.array > maxnorm))
+    return mul(x, where(too_long, maxnorm / (norms + _TINY), 1.0).to(x.dtype))

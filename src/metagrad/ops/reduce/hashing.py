@@ -1,0 +1,37 @@
+"""A number that tells whether two tensors differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.ops.operands import Dims, accepts_axis
+from metagrad.ops.out import takes_out
+from metagrad.ops.reduce.extrema import nonempty, ordered
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["hash_tensor"]
+
+
+@accepts_axis
+@takes_out
+def hash_tensor(input: Tensor, dim: Dims = None, *, keepdim: bool = False, mode: int = 0) -> Any:
+    """The bits of all elements over ``dim`` combined by exclusive or (mode 0, the only one there is), as uint64.
+
+    Floats count as float64, integers and bools as int64, so that the hash does not depend on the width.
+
+    >>> import metagrad
+    >>> metagrad.hash_tensor(metagrad.tensor([1, 2, 4]))
+    tensor(7, dtype=metagrad.uint64)
+    """
+    if mode != 0:
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}: only 0 is defined")
+    x = ordered(input, "hash_tensor").array
+    bits = np.ascontiguousarray(x.astype(np.float64 if x.dtype.kind == "f" else np.int64)).view(np.uint64)
+    kept: Any = keepdim
+    folded = np.bitwise_xor.reduce(bits.reshape(x.shape), axis=nonempty(input, dim), keepdims=kept)
+    return wrap(folded)

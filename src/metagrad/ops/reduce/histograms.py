@@ -1,0 +1,177 @@
+"""Counting: how often each integer occurs, and how many numbers or points fall between edges."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import quiet
+from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.base import results
+from metagrad.ops.out import takes_out
+from metagrad.ops.reduce.extrema import ordered
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["bincount", "histc", "histogram", "histogramdd"]
+
+
+def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
+    """How often each of 0, 1, 2, … occurs in a vector of non-negative integers, or the sum of the weights there.
+
+    The result has max + 1 elements, or ``minlength`` if that is more; int64 without weights, float32 for weights of
+    float32, else float64.
+
+    >>> import metagrad
+    >>> metagrad.bincount(metagrad.tensor([1, 3, 1]))
+    tensor([0, 2, 0, 1])
+    """
+    a = input.array
+    if a.dtype.kind not in "iu" or a.ndim != 1 or (a.size and a.min() < 0):
+        raise RuntimeError(
+            f"bincount only supports 1-d non-negative integral inputs, got shape {tuple(a.shape)} of {input.dtype}"
+        )
+    if minlength < 0:
+        raise RuntimeError(f"minlength should be >= 0, got {minlength}")
+    if weights is None:
+        return wrap(np.bincount(a, minlength=minlength).astype(np.int64, copy=False))
+    if tuple(weights.array.shape) != tuple(a.shape):
+        raise RuntimeError(
+            f"weights should be 1-d and have the same length as input, {a.size}: got {tuple(weights.array.shape)}"
+        )
+    if not a.size:
+        return wrap(np.zeros(minlength, np.int64, like=a))
+    kind = np.float32 if weights.array.dtype == np.float32 else np.float64
+    return wrap(np.bincount(a, weights.array, minlength).astype(kind))
+
+
+@takes_out
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+    """How many elements fall into each of ``bins`` bins of one width from ``min`` to ``max``, both included.
+
+    min = max: the bins go from the smallest element to the largest. Elements outside and nan are not counted.
+
+    >>> import metagrad
+    >>> metagrad.histc(metagrad.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3)
+    tensor([0., 2., 1., 0.])
+    """
+    x = ordered(input, "histc", "bciu").array.reshape(-1)
+    if bins <= 0:
+        raise RuntimeError(f"histc: bins must be > 0, got {bins}")
+    if max < min:
+        raise RuntimeError(f"histc: max must be larger than min, got min={min}, max={max}")
+    low, high = float(min), float(max)
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if low == high:
+        low, high = low - 1, high + 1
+    if not np.isfinite([low, high]).all():
+        raise RuntimeError(f"histc: range of [{low}, {high}] is not finite: give min and max")
+    inside = x[(x >= low) & (x <= high)]
+    scalar = x.dtype.type
+    place = ((inside - scalar(low)) * scalar(bins) / scalar(high - low)).astype(np.int64)
+    return wrap(np.bincount(np.minimum(place, bins - 1), minlength=bins).astype(x.dtype))
+
+
+def histogram(
+    input: Tensor, bins: Any, *, range: Sequence[float] | None = None, weight: Any = None, density: bool = False
+) -> Any:
+    """How many elements fall between neighbouring edges, the last edge included: (hist, bin_edges).
+
+    bins: the edges, an ascending vector; or the number of bins of one width in ``range`` (from the smallest element to the
+    largest, if None). weight: what each element counts for. density: such that the integral over the bins is 1.
+
+    >>> import metagrad
+    >>> metagrad.histogram(metagrad.tensor([1.0, 2.0, 1.0]), bins=2, range=(0.0, 3.0)).hist
+    tensor([2., 1.])
+    """
+    points = ordered(input, "histogram", "bciu").reshape(-1, 1)
+    if weight is not None and tuple(weight.shape) != tuple(input.shape):
+        raise RuntimeError(
+            f"histogram: weight should have the shape of the input, {tuple(input.shape)}, got {tuple(weight.shape)}"
+        )
+    flat = None if weight is None else weight.reshape(-1)
+    hist, edges = histogramdd(points, [bins], range=range, weight=flat, density=density)
+    return results.histogram((hist, edges[0]))
+
+
+@quiet
+def histogramdd(
+    input: Tensor, bins: Any, *, range: Sequence[float] | None = None, weight: Any = None, density: bool = False
+) -> Any:
+    """How many points fall into each cell of a grid: (hist, bin_edges), bin_edges with a vector for each dimension.
+
+    input (*, D), points in D dimensions; weight (*). bins: in each dimension, edges or a number of bins; or one number.
+    range: lowest and highest edge of each dimension, one after the other.
+
+    >>> import metagrad
+    >>> metagrad.histogramdd(metagrad.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]), bins=[2, 2]).hist
+    tensor([[0., 1.],
+            [2., 0.]])
+    """
+    x = ordered(input, "histogramdd", "bciu").array
+    if x.ndim < 2:
+        raise RuntimeError(f"histogramdd: input should have at least 2 dimensions, got shape {tuple(x.shape)}")
+    x, count = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), x.shape[-1]
+    given = [bins] * count if isinstance(bins, int) else list(bins)
+    if len(given) != count:
+        raise RuntimeError(
+            f"histogramdd: The size of bins must be equal to the innermost dimension of the input, {count}, got {len(given)}"
+        )
+    if range is not None and len(range) != 2 * count:
+        raise RuntimeError(f"histogramdd: range should have {2 * count} elements, got {len(range)}")
+    if weight is not None and tuple(weight.shape) != tuple(input.shape[:-1]):
+        raise RuntimeError(
+            f"histogramdd: weight should have the shape of the input but for its last dimension, "
+            f"{tuple(input.shape[:-1])}, got {tuple(weight.shape)}"
+        )
+    edges = [_edges(x[:, d], b, None if range is None else range[2 * d : 2 * d + 2], d) for d, b in enumerate(given)]
+    sizes = tuple(len(e) - 1 for e in edges)
+    cell, inside = np.zeros(len(x), np.int64, like=x), np.ones(len(x), bool, like=x)
+    for d, e in enumerate(edges):
+        inside &= (x[:, d] >= e[0]) & (x[:, d] <= e[-1])
+        place = np.minimum(np.searchsorted(e, x[:, d], side="right") - 1, sizes[d] - 1)
+        cell = cell * sizes[d] + np.maximum(place, 0)
+    counted = None if weight is None else weight.array.reshape(-1)[inside]
+    hist = np.bincount(cell[inside], counted, minlength=int(np.prod(sizes))).reshape(sizes).astype(x.dtype)
+    if density:
+        hist = hist / hist.sum()
+        for d, e in enumerate(edges):
+            hist = hist / np.diff(e).reshape((-1,) + (1,) * (count - 1 - d))
+    return results.histogramdd((wrap(hist), tuple(wrap(e) for e in edges)))
+
+
+def _edges(x: Array, bins: Any, range: Sequence[float] | None, d: int) -> Array:
+    """The edges in one dimension: as given, or so many bins of one width."""
+    if isinstance(bins, Variable):
+        edges = bins.array
+        if edges.ndim != 1:
+            raise RuntimeError(f"histogramdd: bins should have one dimension, got {edges.ndim} for dimension {d}")
+        if edges.dtype != x.dtype:
+            raise RuntimeError(
+                f"histogramdd: input and bins should have the same dtype, got {x.dtype} and, for dimension {d}, "
+                f"{edges.dtype}"
+            )
+        bins = edges.size - 1
+    else:
+        edges = None
+    if bins <= 0:
+        raise RuntimeError(f"histogram: bins must be > 0, got {bins} for dimension {d}")
+    if edges is not None:
+        return edges.copy()
+    low, high = (float(r) for r in range) if range is not None else (0.0, 1.0)
+    if range is None and x.size:
+        low, high = float(x.min()), float(x.max())
+    if not np.isfinite([low, high]).all():
+        raise RuntimeError(f"histogramdd: the range [{low}, {high}] of dimension {d} is not finite: give range=")
+    if low > high:
+        raise RuntimeError(f"histogramdd: min should not exceed max, got min {low} max {high} for dimension {d}")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    edges = low + (high - low) * (np.arange(bins + 1, like=x) / bins)
+    edges[-1:] = high
+    return edges.astype(x.dtype)

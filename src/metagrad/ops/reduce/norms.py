@@ -1,0 +1,103 @@
+"""The length of a vector, in several senses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.base import dtypes
+from metagrad.kernels import reductions
+from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, in_single
+from metagrad.ops.pointwise.clamping import abs
+from metagrad.ops.pointwise.rounding import Sign
+from metagrad.ops.reduce.extrema import amax, amin
+from metagrad.ops.reduce.reduction import kept
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["norm"]
+
+
+class Norm(Function):
+    """y = (Σ |x|ᵖ)^(1/p),   ∂L/∂x = ∂L/∂y · x |x|ᵖ⁻² / yᵖ⁻¹, and 0 where y = 0."""
+
+    def forward(self, x: Array, p: float, axis: tuple[int, ...], keepdim: bool) -> Array:
+        self.p, self.axis = p, axis
+        if p == 0:
+            y = (x != 0).sum(axis=axis, keepdims=keepdim).astype(x.real.dtype)
+        elif p == 2:
+            y = reductions.dropped(np.sqrt(reductions.sum_of_squares(x, axis)), axis, keepdim)
+        else:
+            y = (np.abs(x) ** p).sum(axis=axis, keepdims=keepdim) ** (1 / p)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        if self.p == 0:
+            return np.zeros_like(x)
+        shape = kept(tuple(x.shape), self.axis)
+        y, grad = y.reshape(shape), grad.reshape(shape)
+        zero = y == 0
+        y = np.where(zero, 1, y)
+        if self.p == 2:
+            return np.where(zero, 0, grad / y) * x
+        size = np.abs(x)
+        size = np.where(size == 0, 1, size)
+        return np.where(zero, 0, grad / y ** (self.p - 1)) * (Sign.on(x) * size ** (self.p - 1))
+
+
+@accepts_axis
+@in_single
+def vector_norm(x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """(Σ |x|ᵖ)^(1/p), p = ord, over all elements or over ``dim``.
+
+    ord 0 counts the elements that are not 0; ±inf takes the largest or smallest |x|. The result is real. dtype: what x is
+    converted to first. The gradient at 0 is 0; largest elements of one size share theirs.
+
+    >>> import metagrad
+    >>> metagrad.linalg.vector_norm(metagrad.tensor([3.0, -4.0]), 1)
+    tensor(7.)
+    """
+    if isinstance(ord, str):
+        raise TypeError(f"linalg.vector_norm: ord must be a number, got {ord!r}: strings name matrix norms")
+    kind = x.dtype if dtype is None else dtypes.of(dtype)
+    if x.dtype.category < 2:
+        raise RuntimeError(
+            f"linalg.vector_norm: expected a floating-point or complex tensor, got {x.dtype.name}: convert it with .float()"
+        )
+    if kind.category != x.dtype.category or dtypes.promote_types(kind, x.dtype) is not kind:
+        raise RuntimeError(f"linalg.vector_norm: dtype must be as wide as the input's, {x.dtype.name}, got {kind.name}")
+    if kind is dtypes.float16:
+        return cast_to(vector_norm(x.float(), ord, dim, keepdim), kind)
+    p, axis = float(ord), axes(dim, x.array.ndim)
+    if (p < 0 or p == np.inf) and 0 in [x.array.shape[d] for d in axis]:
+        raise RuntimeError(
+            f"linalg.vector_norm: of no elements there is no {ord} norm: shape {tuple(x.shape)}, dim {dim}"
+        )
+    x = cast_to(x, kind)
+    if np.isinf(p):
+        return (amax if p > 0 else amin)(abs(x), axis, keepdim) if axis else abs(x)
+    return Norm.apply(x, p=p, axis=axis, keepdim=keepdim)
+
+
+@accepts_axis
+@in_single
+def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """``linalg.vector_norm`` with p a number or "fro" (2), or the sum of a matrix's singular values for p = "nuc".
+
+    >>> import metagrad
+    >>> metagrad.norm(metagrad.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
+    few = dim is None or isinstance(dim, int) or len(dim) <= 2
+    if not isinstance(p, str) or p == "fro" and few:
+        return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype)
+    from metagrad.ops.linalg.norms import matrix_norm
+
+    over = tuple(range(input.array.ndim)) if dim is None else dim
+    return matrix_norm(input, p, over, keepdim, dtype=dtype)

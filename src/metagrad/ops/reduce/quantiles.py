@@ -1,0 +1,107 @@
+"""Quantiles: what lies at given fractions of the way through the elements in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.base import dtypes
+from metagrad.ops.index.gathering import gather
+from metagrad.ops.index.sorting import sort
+from metagrad.ops.operands import accepts_axis, as_tensor, cast_to, dimension
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.arithmetic import lerp
+from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.shape.views import movedim, reshape
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["nanquantile", "quantile"]
+
+INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+@accepts_axis
+@takes_out
+def quantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """The q-quantile along ``dim``, or of all elements: in order, what stands at q (n − 1), counted from 0.
+
+    q: a number in [0, 1], or a vector of them in the dtype of the input, which adds a dimension in front. Between two
+    elements, interpolation is "linear", "lower", "higher", "midpoint" or "nearest". nan if there is a nan.
+
+    >>> import metagrad
+    >>> metagrad.quantile(metagrad.tensor([1.0, 2.0, 4.0]), metagrad.tensor([0.5, 0.75]))
+    tensor([2., 3.])
+    """
+    return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
+
+
+@accepts_axis
+@takes_out
+def nanquantile(
+    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Tensor:
+    """``quantile`` of what is not nan.
+
+    >>> import metagrad
+    >>> metagrad.nanquantile(metagrad.tensor([1.0, float("nan"), 4.0]), 0.5)
+    tensor(2.5000)
+    """
+    return _quantile("nanquantile", input, q, dim, keepdim, interpolation, ignore_nan=True)
+
+
+def _quantile(
+    name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
+) -> Tensor:
+    axis = None if dim is None else dimension(dim, input.array.ndim)
+    fractions = _fractions(name, input, q)
+    if interpolation not in INTERPOLATIONS:
+        raise RuntimeError(f"{name}() interpolation must be one of {', '.join(INTERPOLATIONS)}, got {interpolation!r}")
+    shape = tuple(input.array.shape)
+    lines = reshape(input, (-1,)) if axis is None or not shape else movedim(input, axis, -1)
+    found = _at_fractions(sort(lines, -1).values, reshape(fractions, (-1,)), interpolation, ignore_nan)
+    found = movedim(found, -1, 0)
+    if axis is None:
+        rest = (1,) * len(shape) if keepdim else ()
+    else:
+        rest = tuple(1 if d == axis else n for d, n in enumerate(shape) if keepdim or d != axis)
+    return reshape(found, (*fractions.array.shape, *rest))
+
+
+def _fractions(name: str, input: Tensor, q: Any) -> Tensor:
+    """q as a tensor, checked."""
+    if input.dtype not in (dtypes.float32, dtypes.float64):
+        raise RuntimeError(f"{name}() input tensor must be either float32 or float64, got {input.dtype}")
+    if not input.array.size:
+        raise RuntimeError(f"{name}() input tensor must be non-empty, got shape {tuple(input.shape)}")
+    fractions = q if isinstance(q, Variable) else cast_to(as_tensor(float(q)), input.dtype).to(input.device)
+    if fractions.array.ndim > 1:
+        raise RuntimeError(f"{name}() q must be a number or a vector, got shape {tuple(fractions.array.shape)}")
+    if fractions.dtype != input.dtype:
+        raise RuntimeError(f"{name}() q must have the dtype of the input, {input.dtype}, got {fractions.dtype}")
+    if not np.all((fractions.array >= 0) & (fractions.array <= 1)):
+        raise RuntimeError(f"{name}() q must be in the range [0, 1], got {q}")
+    return fractions  # type: ignore[return-value]
+
+
+def _at_fractions(ascending: Any, q: Any, interpolation: str, ignore_nan: bool) -> Any:
+    """x (*, n) in order, q (k): (*, k)."""
+    nan = np.isnan(ascending.array)
+    n = ascending.array.shape[-1]
+    if ignore_nan:
+        count = np.sum(~nan, axis=-1, keepdims=True)
+        rank = q * wrap(np.maximum(count - 1, 0).astype(q.array.dtype))
+    else:  # nan stands at the end
+        rank = where(wrap(np.any(nan, axis=-1, keepdims=True)), float(n - 1), q * (n - 1))
+    rounding = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}.get(interpolation, np.floor)
+    below = rounding(rank.array)
+    low = gather(ascending, -1, wrap(below.astype(np.int64)))
+    if interpolation not in ("linear", "midpoint"):
+        return low
+    high = gather(ascending, -1, wrap(np.ceil(rank.array).astype(np.int64)))
+    return lerp(low, high, 0.5 if interpolation == "midpoint" else rank - wrap(below))

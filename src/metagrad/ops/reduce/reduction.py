@@ -1,0 +1,239 @@
+"""Ops that fold dimensions: sums, means, variances, products. ``dim=None`` folds all; ``keepdim`` leaves extent 1."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.base import dtypes
+from metagrad.kernels import reductions
+from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, dimension, in_single
+from metagrad.ops.pointwise.arithmetic import conj
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["all", "any", "count_nonzero", "mean", "prod", "std", "sum", "var"]
+
+
+def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape after folding ``axis`` with keepdim."""
+    return tuple(1 if d in axis else n for d, n in enumerate(shape))
+
+
+def spread(grad: Any, shape: tuple[int, ...]) -> Any:
+    """``np.broadcast_to`` for a gradient with as many dimensions; for a plain array in a tenth of the time."""
+    if grad.__class__ is not np.ndarray or not grad.flags.c_contiguous or not grad.size:
+        return np.broadcast_to(grad, shape)
+    strides = tuple([step if n == m else 0 for n, m, step in zip(grad.shape, shape, grad.strides, strict=True)])
+    view: Array = np.ndarray(shape, grad.dtype, grad, 0, strides)
+    view.flags.writeable = False
+    return view
+
+
+def accumulated(input: Tensor, dtype: Any) -> Tensor:
+    """The input in the dtype sums are made in: a given one, or int64 for integers."""
+    if dtype is not None:
+        return cast_to(input, dtypes.of(dtype))
+    return cast_to(input, dtypes.int64) if input.array.dtype.kind in "biu" else input
+
+
+class Sum(Function):
+    """y = Σ x,   ∂L/∂x = ∂L/∂y at every place that was added."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
+        self.shape_in, self.axis = x.shape, axis
+        return reductions.sum(x, axis, keepdim)
+
+    def backward(self, grad: Any) -> Any:
+        return spread(grad.reshape(kept(self.shape_in, self.axis)), self.shape_in)
+
+
+@accepts_axis
+@in_single
+def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Sum over all elements or over ``dim``; integers and bools add up in int64.
+
+    >>> import metagrad
+    >>> metagrad.sum(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    tensor([3., 7.])
+    """
+    return Sum.apply(accumulated(input, dtype), axis=axes(dim, input.array.ndim), keepdim=keepdim)
+
+
+class Mean(Function):
+    """y = Σ x / n,   ∂L/∂x = ∂L/∂y / n."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
+        self.shape_in, self.axis = x.shape, axis
+        self.count = max(1, math.prod([x.shape[d] for d in axis]))
+        y = reductions.sum(x, axis, keepdim)
+        return y / self.count if x.size or not axis else y / 0
+
+    def backward(self, grad: Any) -> Any:
+        return spread((grad / self.count).reshape(kept(self.shape_in, self.axis)), self.shape_in)
+
+
+@accepts_axis
+@in_single
+def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Arithmetic mean over all elements or over ``dim``; nan if there are none. Floating-point tensors only.
+
+    >>> import metagrad
+    >>> metagrad.mean(metagrad.tensor([1.0, 2.0, 6.0]))
+    tensor(3.)
+    """
+    if dtype is not None:
+        input = cast_to(input, dtypes.of(dtype))
+    if input.array.dtype.kind not in "fc":
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {input.dtype.name}: convert it with .float() first"
+        )
+    return Mean.apply(input, axis=axes(dim, input.array.ndim), keepdim=keepdim)
+
+
+class Var(Function):
+    """y = Σ (x − x̄)² / (n − c),   ∂L/∂x = ∂L/∂y · 2 (x − x̄) / (n − c), c the correction."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> Array:
+        self.save(x)
+        self.axis = axis
+        n = math.prod([x.shape[d] for d in axis])
+        self.freedom = max(0.0, n - correction)
+        self.count = x.real.dtype.type(n)
+        squares = reductions.sum_of_deviations(x, axis, reductions.sum(x, axis, True) / self.count)
+        return reductions.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return self.spread(grad, x)
+
+    def spread(self, grad: Any, x: Any) -> Any:
+        """The gradient of x, given that of its variance."""
+        d = x - np.sum(x, axis=self.axis, keepdims=True) / self.count
+        return grad.reshape(kept(tuple(x.shape), self.axis)) * d * (2 / self.freedom if self.freedom else np.nan)
+
+
+class Std(Var):
+    """y = √(Σ (x − x̄)² / (n − c)),   ∂L/∂x = ∂L/∂y · (x − x̄) / (n − c) / y, and 0 where y = 0."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> Array:
+        y = np.sqrt(super().forward(x, axis, correction, keepdim))
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        zero = y == 0
+        return self.spread(np.where(zero, 0, grad / (2 * np.where(zero, 1, y))), x)
+
+
+@accepts_axis
+@in_single
+def var(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """Variance Σ (x − x̄)² / (n − c) over all elements or over ``dim``; c = 1 unless ``correction`` or ``unbiased`` say.
+
+    >>> import metagrad
+    >>> metagrad.var(metagrad.tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    """
+    return _measured(Var, input, dim, unbiased, keepdim, correction)
+
+
+def _measured(op: type[Var], input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Tensor:
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    c = correction if correction is not None else (1 if unbiased is None else int(unbiased))
+    if input.array.dtype.kind not in "fc":
+        raise RuntimeError(f"std and var only support floating point and complex dtypes, got {input.dtype}")
+    return op.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)
+
+
+@accepts_axis
+@in_single
+def std(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
+    """Standard deviation, the square root of ``var``; its derivative where it is 0 is 0."""
+    return _measured(Std, input, dim, unbiased, keepdim, correction)
+
+
+class Prod(Function):
+    """y = Π x,   ∂L/∂x = ∂L/∂y · the product of the others, which is right also where x is 0."""
+
+    def forward(self, x: Array, axis: int, keepdim: bool) -> Array:
+        self.save(x)
+        self.axis = axis
+        return reductions.prod(x, axis, keepdim).astype(
+            x.dtype, copy=False
+        )  # NumPy multiplies narrow integers in wide ones
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        axis, n = self.axis, x.shape[self.axis]
+        if n == 0:
+            return np.zeros_like(x)
+        from metagrad.ops.reduce.cumulative import Cumprod  # which is made of this file's
+
+        one = np.ones_like(_part(x, axis, 0, 1))
+        before = np.concatenate([one, Cumprod.on(_part(x, axis, 0, n - 1), axis=axis)], axis=axis)
+        after = np.concatenate([one, Cumprod.on(np.flip(_part(x, axis, 1, n), axis), axis=axis)], axis=axis)
+        others = before * np.flip(after, axis)
+        grad = grad.reshape(tuple(1 if d == axis else m for d, m in enumerate(tuple(x.shape))))
+        return grad * conj(others)
+
+
+def _part(x: Any, axis: int, start: int, stop: int) -> Any:
+    return x[(*[slice(None)] * axis, slice(start, stop))]
+
+
+@accepts_axis
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Product over all elements or over one dimension; integers and bools multiply in int64."""
+    x = accumulated(input, dtype)
+    if dim is None:
+        return Prod.apply(x.reshape(-1), axis=0, keepdim=False)
+    if x.array.ndim == 0:
+        dimension(dim, 0)
+        return x.clone()
+    return Prod.apply(x, axis=dimension(dim, x.array.ndim), keepdim=keepdim)
+
+
+def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Any) -> Tensor:
+    found = function(input.array, axes(dim, input.array.ndim), keepdim)
+    return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
+
+
+@accepts_axis
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Whether all elements are non-zero."""
+    return _logical(input, dim, keepdim, reductions.all)
+
+
+@accepts_axis
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+    """Whether some element is non-zero."""
+    return _logical(input, dim, keepdim, reductions.any)
+
+
+@accepts_axis
+def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
+    """The number of elements that are not zero."""
+    return wrap((input.array != 0).sum(axis=axes(dim, input.array.ndim)))

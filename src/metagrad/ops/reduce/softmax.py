@@ -1,0 +1,134 @@
+"""Softmax and its logarithm, computed so that no exponential overflows: the largest element is taken off first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.base import dtypes
+from metagrad.kernels import reductions, rows
+from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, dimension, floating, in_single
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.reduce.reduction import kept
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
+
+class Softmax(Function):
+    """yᵢ = e^xᵢ / Σⱼ e^xⱼ,   ∂L/∂x = y · (∂L/∂y − Σⱼ ∂L/∂yⱼ yⱼ)."""
+
+    def forward(self, x: Array, axis: int) -> Array:
+        self.axis = axis
+        if axis == x.ndim - 1 and rows.is_worth_rows(x):
+            y = rows.softmax(x)
+        else:
+            y = np.exp(x - _largest(x, axis))
+            y /= y.sum(axis=axis, keepdims=True)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
+            return rows.softmax_backward(grad, y)
+        return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
+
+
+class LogSoftmax(Function):
+    """yᵢ = xᵢ − ln Σⱼ e^xⱼ,   ∂L/∂x = ∂L/∂y − e^y · Σⱼ ∂L/∂yⱼ."""
+
+    def forward(self, x: Array, axis: int) -> Array:
+        self.axis = axis
+        if axis == x.ndim - 1 and rows.is_worth_rows(x):
+            y = rows.log_softmax(x)
+            self.save(y)
+            return y
+        y = x - _largest(x, axis)
+        y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
+            return rows.log_softmax_backward(grad, y)
+        return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
+
+
+class LogSumExp(Function):
+    """y = ln Σ e^x,   ∂L/∂x = ∂L/∂y · e^(x − y), conjugated."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
+        self.axis = axis
+        real = x.real
+        largest = reductions.largest(real, axis) if x.size else np.zeros(kept(x.shape, axis), real.dtype, like=x)
+        largest = np.where(np.isfinite(largest), largest, 0)  # ∞ − ∞ would be nan
+        y = reductions.dropped(np.log(reductions.sum_of_exponentials(x, axis, largest)) + largest, axis, keepdim)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        shape = kept(tuple(x.shape), self.axis)
+        y = y.reshape(shape)
+        return grad.reshape(shape) * conj(np.exp(x - np.where(np.isfinite(y), y, 0)))
+
+
+def _largest(x: Array, axis: int) -> Array:
+    return x.max(axis=axis, keepdims=True) if x.shape[axis] else np.zeros((), x.dtype, like=x)
+
+
+def _prepared(input: Tensor, dim: int | None, dtype: Any) -> tuple[Any, int]:
+    x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
+    if dim is None:  # PyTorch's old rule for callers that do not say
+        dim = 0 if x.array.ndim in (0, 1, 3) else 1
+    return x, dimension(dim, x.array.ndim)
+
+
+@accepts_axis
+@in_single
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
+
+    >>> import metagrad
+    >>> metagrad.softmax(metagrad.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    x, axis = _prepared(input, dim, dtype)
+    if not x.array.ndim:
+        return softmax(x.unsqueeze(0), 0).squeeze(0)
+    return Softmax.apply(x, axis=axis)
+
+
+@accepts_axis
+@in_single
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+    """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
+
+    >>> import metagrad
+    >>> metagrad.log_softmax(metagrad.tensor([0.0, 1000.0]), dim=0)
+    tensor([-1000.,     0.])
+    """
+    x, axis = _prepared(input, dim, dtype)
+    if not x.array.ndim:
+        return log_softmax(x.unsqueeze(0), 0).squeeze(0)
+    return LogSoftmax.apply(x, axis=axis)
+
+
+@accepts_axis
+@in_single
+def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
+    """ln Σ e^x over ``dim``, without overflow.
+
+    >>> import metagrad
+    >>> metagrad.logsumexp(metagrad.tensor([1000.0, 1000.0]), dim=0)
+    tensor(1000.6932)
+    """
+    x = floating(input)
+    return LogSumExp.apply(x, axis=axes(dim, x.array.ndim), keepdim=keepdim)

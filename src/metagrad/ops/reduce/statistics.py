@@ -1,0 +1,180 @@
+"""Statistics in one or two dimensions: mean and deviation together, covariances, and what leaves nan out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.base import dtypes
+from metagrad.ops.create.conversion import real
+from metagrad.ops.linalg.matmul import matmul
+from metagrad.ops.operands import Dims, accepts_axis, axes, floating, in_single
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.pointwise.clamping import clamp, where
+from metagrad.ops.pointwise.exponential import sqrt
+from metagrad.ops.reduce.reduction import mean, std, var
+from metagrad.ops.reduce.reduction import sum as total
+from metagrad.ops.shape.views import diagonal
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["corrcoef", "cov", "nanmean", "nansum", "std_mean", "var_mean"]
+
+
+# ------------------------------------------------ deviation and mean
+
+
+@accepts_axis
+@in_single
+def var_mean(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """``var`` and ``mean`` over all elements or over ``dim``.
+
+    >>> import metagrad
+    >>> metagrad.var_mean(metagrad.tensor([1.0, 2.0, 6.0]))
+    (tensor(7.), tensor(3.))
+    """
+    spread = var(input, dim, unbiased, keepdim, correction=correction)
+    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+
+
+@accepts_axis
+@in_single
+def std_mean(
+    input: Tensor,
+    dim: Any = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """``std`` and ``mean`` over all elements or over ``dim``."""
+    spread = std(input, dim, unbiased, keepdim, correction=correction)
+    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+
+
+# ------------------------------------------------ without nan
+
+
+@accepts_axis
+@takes_out
+@in_single
+def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Sum of what is not nan.
+
+    >>> import metagrad
+    >>> metagrad.nansum(metagrad.tensor([1.0, float("nan"), 2.0]))
+    tensor(3.)
+    """
+    if input.array.dtype.kind == "c":
+        raise RuntimeError(f"nansum is not defined for complex tensors, got {input.dtype}")
+    x = input if input.array.dtype.kind in "biu" else where(wrap(np.isnan(input.array)), 0.0, input)
+    return total(x, dim, keepdim, dtype=dtype)
+
+
+@accepts_axis
+@takes_out
+@in_single
+def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Mean of what is not nan; nan if there is nothing. Floating-point tensors only.
+
+    >>> import metagrad
+    >>> metagrad.nanmean(metagrad.tensor([1.0, float("nan"), 2.0]))
+    tensor(1.5000)
+    """
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(f"nanmean(): expected a floating-point tensor, got {input.dtype}")
+    count = np.sum(~np.isnan(input.array), axis=axes(dim, input.array.ndim), keepdims=keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / wrap(count)
+
+
+# ------------------------------------------------ several variables
+
+
+def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
+    """Covariances Σ w (xᵢ − x̄ᵢ) (xⱼ − x̄ⱼ)* / (Σ w − c · Σ w a / Σ w) of variables (rows) seen in observations (columns).
+
+    input (D, N), or (N) for one variable: result (D, D), or () for one. fweights (N): how often each observation counts, integers;
+    aweights (N): what it weighs, floats. w is their product; c is the correction.
+
+    >>> import metagrad
+    >>> metagrad.cov(metagrad.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    if input.array.ndim > 2:
+        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions, got {input.array.ndim}")
+    if input.dtype is dtypes.bool_:
+        raise RuntimeError("cov(): bool dtype is not supported for input: convert with .float() first")
+    x = floating(input) if input.array.ndim == 2 else floating(input).reshape(1, -1)
+    weights = _weights(fweights, aweights, x)
+    count: Any = x.array.shape[1]
+    if weights is not None:
+        count = total(weights)
+        if count.array == 0:
+            raise RuntimeError("cov(): weights sum to zero, can't be normalized")
+    center = mean(x, 1, True) if weights is None else total(x * weights, 1, True) / count
+    freedom: Any = count - correction
+    if weights is not None and aweights is not None and correction:
+        freedom = count - correction * total(weights * aweights) / count
+    freedom = clamp(freedom, min=0) if hasattr(freedom, "array") else max(freedom, 0)
+    apart = x - center
+    other = conj(apart if weights is None else apart * weights).transpose(0, 1)
+    products = matmul(apart.to(other.dtype), other) / freedom
+    return products if x.array.shape[0] != 1 else products.reshape(())
+
+
+def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
+    """The weight of each observation, or None."""
+    found = None
+    for name, given, kinds, kind in (
+        ("fweights", fweights, "iu", "an integral"),
+        ("aweights", aweights, "f", "a floating point"),
+    ):
+        if given is None:
+            continue
+        if given.array.ndim > 1:
+            raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions, got {given.array.ndim}")
+        if given.array.dtype.kind not in kinds:
+            raise RuntimeError(f"cov(): expected {name} to have {kind} dtype, got {given.dtype}")
+        if given.array.size != x.array.shape[1]:
+            raise RuntimeError(
+                f"cov(): expected {name} to have one number for each observation, {x.array.shape[1]}, "
+                f"got {given.array.size}"
+            )
+        if np.any(given.array < 0):
+            raise RuntimeError(f"cov(): {name} cannot be negative")
+        found = given if found is None else found * given
+    return found
+
+
+def corrcoef(input: Tensor) -> Tensor:
+    """Correlations: covariances of variables divided by their standard deviations, within [−1, 1].
+
+    input (D, N), or (N) for one variable: result (D, D).
+
+    >>> import metagrad
+    >>> metagrad.corrcoef(metagrad.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    if input.array.ndim > 2:
+        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions, got {input.array.ndim}")
+    c = cov(input)
+    if not c.array.ndim:
+        return c / c
+    deviation = sqrt(real(diagonal(c)))
+    ratio = c / deviation.unsqueeze(1) / deviation
+    if c.array.dtype.kind == "c":
+        return ratio
+    return clamp(ratio, -1, 1)

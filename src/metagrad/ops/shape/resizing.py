@@ -1,0 +1,124 @@
+"""Tensors given another shape, other strides or other memory in place."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.mode import mode
+from metagrad.autograd.variable import wrap
+from metagrad.autograd.views import bump, check_history
+from metagrad.ops.operands import shape_of
+from metagrad.ops.shape.strided import as_strided, in_order, located, strided
+from metagrad.ops.shape.views import squeeze, t, transpose, unsqueeze
+
+__all__ = ["as_strided_", "resize_as_"]
+
+
+def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
+    """``op_`` for an op that returns a view: the tensor itself becomes the view, of its former self if it was none."""
+
+    @functools.wraps(op, assigned=("__module__",))
+    def reshaped(input: Any, *args: Any, **kwargs: Any) -> Any:
+        check_history(input)
+        if input._requires_grad and input._grad_fn is None:  # a leaf, changed under no_grad, stays one
+            input.array = op(input, *args, **kwargs).array
+            bump(input)
+            return input
+        former = input
+        if input._view is None:
+            former = wrap(input.array)
+            former._counter, former._grad_fn, former._requires_grad = (
+                input._counter,
+                input._grad_fn,
+                input._requires_grad,
+            )
+        view = op(former, *args, **kwargs)
+        input.array, input._view = view.array, view._view
+        if mode.grad:
+            input._grad_fn, input._requires_grad = view._grad_fn, view._requires_grad
+        bump(input)
+        if input._view is not None:
+            input._view.seen = input._counter[0]
+        return input
+
+    reshaped.__name__ = reshaped.__qualname__ = f"{op.__name__}_"
+    reshaped.__doc__ = f"In-place form of ``{op.__name__}``: the tensor itself takes the new shape, and is returned."
+    return reshaped
+
+
+squeeze_ = reshaped_in_place(squeeze)
+unsqueeze_ = reshaped_in_place(unsqueeze)
+transpose_ = reshaped_in_place(transpose)
+t_ = reshaped_in_place(t)
+as_strided_ = reshaped_in_place(as_strided)
+
+
+def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
+    """Give a tensor another number of elements, in place: those that it had stay first, what is new is not filled.
+
+    The memory is kept if it is large enough, and then still shared. Raises if the tensor requires grad.
+
+    >>> import metagrad
+    >>> metagrad.arange(6).resize_(2, 2)
+    tensor([[0, 1],
+            [2, 3]])
+    """
+    if input.requires_grad:
+        raise RuntimeError("cannot resize variables that require grad: detach() it, or use reshape()")
+    shape = shape_of(sizes)
+    if min((*shape, 0)) < 0:
+        raise RuntimeError(f"resize_: extents must not be negative, got {list(shape)}")
+    if shape == tuple(input.array.shape):
+        return input
+    memory, (_, _, offset) = located(input.array)
+    count = math.prod(shape)
+    if isinstance(memory, np.ndarray) and offset + count <= memory.size:
+        input.array = strided(memory, shape, in_order(shape), offset)
+    else:
+        larger = np.empty(count, input.array.dtype, like=input.array)
+        kept = memory[offset : offset + count]
+        larger[: kept.size] = kept
+        input.array, input._counter = larger.reshape(shape), [input._counter[0]]
+    input._view = None
+    bump(input)
+    return input
+
+
+def resize_as_(input: Any, the_template: Any, *, memory_format: Any = None) -> Any:
+    """``input.resize_`` to the shape of another tensor."""
+    return resize_(input, tuple(the_template.shape))
+
+
+def set_(input: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Any:
+    """Let a tensor show other memory, in place: that of another tensor or of a storage. Empty, without arguments.
+
+    With a storage, or with ``size``: its memory from ``storage_offset`` on, under this shape and these strides.
+
+    >>> import metagrad
+    >>> x, y = metagrad.zeros(2), metagrad.ones(3)
+    >>> x.set_(y)[0] = 5
+    >>> y
+    tensor([5., 1., 1.])
+    """
+    check_history(input)
+    if source is None:
+        source = wrap(np.empty(0, input.array.dtype, like=input.array))
+    elif not hasattr(source, "array"):  # a storage
+        source = wrap(source.memory.view(input.array.dtype))
+        size = source.shape if size is None else size
+    if source.dtype != input.dtype:
+        raise RuntimeError(f"set_: the tensor is {input.dtype}, the source {source.dtype}: dtypes must be the same")
+    if size is not None:
+        shape = shape_of((size,))
+        view = as_strided(source, shape, in_order(shape) if stride is None else stride, storage_offset)
+        view._counter = source._counter
+        source = view
+    input.array, input._counter, input._view = source.array, source._counter, source._view
+    input._grad_fn, input._requires_grad = source._grad_fn, source._requires_grad
+    bump(input)
+    return input

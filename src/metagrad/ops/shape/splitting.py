@@ -1,0 +1,108 @@
+"""Taking tensors apart by the number of pieces, or by the places to cut: all compositions of ``split`` and slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.index.indexing import getitem
+from metagrad.ops.operands import accepts_axis, dimension
+from metagrad.ops.shape.joining import chunk, split
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "dsplit", "hsplit", "split_with_sizes", "tensor_split", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes",
+    "vsplit",
+]  # fmt: skip
+
+
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of given sizes, which add up to the extent of ``dim``. Views."""
+    return split(input, list(split_sizes), dim)
+
+
+unsafe_split, unsafe_chunk, unsafe_split_with_sizes = split, chunk, split_with_sizes
+
+
+@accepts_axis
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+    """``dim`` cut into a number of nearly equal pieces, the first ones larger by 1; or cut at a list of places. Views.
+
+    Places are those of slices: negative ones count from the end, and [i, j] gives x[:i], x[i:j], x[j:].
+
+    >>> import metagrad
+    >>> metagrad.tensor_split(metagrad.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    >>> metagrad.tensor_split(metagrad.arange(5), (1, 4))
+    (tensor([0]), tensor([1, 2, 3]), tensor([4]))
+    """
+    if input.array.ndim == 0:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    d = dimension(dim, input.array.ndim)
+    n = input.array.shape[d]
+    where = _plain(indices_or_sections)
+    if isinstance(where, int):
+        if where <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {where}")
+        size, rest = divmod(n, where)
+        return split(input, [size + (i < rest) for i in range(where)], d)
+    places = [0, *where, n]
+    sizes = [end - start for start, end in zip(places[:-1], places[1:], strict=True)]
+    if min((*where, *sizes)) >= 0:
+        return split(input, sizes, d)
+    before = (slice(None),) * d
+    starts, ends = places[:-1], [*where, None]
+    return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))
+
+
+def _plain(where: Any) -> Any:
+    """Sections or places as an int or a list of ints: they may come in a tensor."""
+    if isinstance(where, (str, float)):
+        raise TypeError(f"expected a number of sections or a list of places, got {type(where).__name__}: {where!r}")
+    if not isinstance(where, Variable):
+        return where if isinstance(where, int) else [int(i) for i in where]
+    if where.array.ndim > 1 or where.array.dtype != "int64":
+        raise RuntimeError(
+            "tensor_split expected tensor_indices_or_sections to have dtype int64 and at most one dimension, got "
+            f"{where.dtype} and {where.array.ndim} dimensions"
+        )
+    return where.array.tolist()
+
+
+def _split_along(name: str, input: Tensor, dim: int, least: int, where: Any) -> tuple[Tensor, ...]:
+    ndim = input.array.ndim
+    if ndim < least:
+        raise RuntimeError(
+            f"{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!"
+        )
+    where = _plain(where)
+    if isinstance(where, int) and (where <= 0 or input.array.shape[dim] % where):
+        raise RuntimeError(
+            f"{name} attempted to split along dimension {dim}, but the size of the dimension {input.array.shape[dim]} is "
+            f"not divisible by the split_size {where}!"
+        )
+    return tensor_split(input, where, dim)
+
+
+def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Pieces side by side: columns of a matrix, parts of a vector. Equal pieces, or cut at a list of places. Views.
+
+    >>> import metagrad
+    >>> metagrad.hsplit(metagrad.arange(4).reshape(2, 2), 2)[0]
+    tensor([[0],
+            [2]])
+    """
+    return _split_along("hsplit", input, 0 if input.array.ndim == 1 else 1, 1, indices_or_sections)
+
+
+def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Pieces one above the other, along the first of two or more dimensions. Views."""
+    return _split_along("vsplit", input, 0, 2, indices_or_sections)
+
+
+def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """Pieces one behind the other, along the third dimension. Views."""
+    return _split_along("dsplit", input, 2, 3, indices_or_sections)

@@ -1,0 +1,69 @@
+"""The triangles of matrices, and their indices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array
+from metagrad.base import dtypes
+from metagrad.ops.create.creation import factory
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.clamping import Where
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["tril", "tril_indices", "triu", "triu_indices"]
+
+
+@takes_out
+def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The lower triangle of matrices, zeros above ``diagonal``.
+
+    >>> import metagrad
+    >>> metagrad.tril(metagrad.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
+    return _zeroed(np.tril, input, diagonal)
+
+
+@takes_out
+def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+    """The upper triangle of matrices, zeros below ``diagonal``."""
+    return _zeroed(np.triu, input, diagonal)
+
+
+def _zeroed(function: Any, input: Tensor, diagonal: int) -> Tensor:
+    if input.array.ndim < 2:
+        raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions, got {input.array.ndim}")
+    return Where.apply(function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal), input, False)
+
+
+def _indices(function: Any, row: int, col: int, offset: int, dtype: Any) -> Array:
+    if row < 0 or col < 0:
+        raise RuntimeError(f"row and col must be non-negative, got {row} and {col}")
+    kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
+    if kind not in (dtypes.int32, dtypes.int64):
+        raise RuntimeError(f"indices of a triangle can be int32 or int64, got {kind}")
+    return np.stack(function(row, offset, col)).astype(kind.dtype)
+
+
+@factory
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Array:
+    """The indices of the lower triangle of a row × col matrix, row by row: (2, count), int64.
+
+    >>> import metagrad
+    >>> metagrad.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return _indices(np.tril_indices, row, col, offset, dtype)
+
+
+@factory
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Array:
+    """The indices of the upper triangle of a row × col matrix, row by row: (2, count), int64."""
+    return _indices(np.triu_indices, row, col, offset, dtype)

@@ -1,0 +1,372 @@
+"""Ops that return the same memory under another shape. Their gradients are the inverse rearrangement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.views import ViewFunction, shares_memory
+from metagrad.base import dtypes
+from metagrad.ops.operands import Dims, axes, dimension, dimensions, given, shape_of
+from metagrad.ops.pointwise.arithmetic import Conj
+from metagrad.ops.shape.joining import contiguous
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = [
+    "adjoint", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "detach", "diagonal", "flatten", "moveaxis",
+    "movedim", "permute", "ravel", "reshape", "squeeze", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze",
+]  # fmt: skip
+
+
+class Reshape(ViewFunction):
+    """The same elements in another shape; a view if the strides allow it."""
+
+    def forward(self, x: Array, shape: tuple[int, ...]) -> Array:
+        self.old = x.shape
+        return x.reshape(shape)
+
+    def backward(self, grad: Any) -> Any:
+        return grad.reshape(self.old)
+
+
+class Permute(ViewFunction):
+    """Dimension i of the result is dimension ``dims[i]`` of the input."""
+
+    def forward(self, x: Array, dims: tuple[int, ...]) -> Array:
+        self.dims = dims
+        return np.transpose(x, dims)
+
+    def backward(self, grad: Any) -> Any:
+        inverse = sorted(range(len(self.dims)), key=self.dims.__getitem__)
+        return np.transpose(grad, inverse)
+
+
+class Expand(ViewFunction):
+    """Repeats dimensions of extent 1 without copying; the sweep sums the gradient over the repetitions."""
+
+    def forward(self, x: Array, shape: tuple[int, ...]) -> Array:
+        view = np.broadcast_to(x, shape)
+        if view.size == x.size and getattr(x.flags, "writeable", False) and isinstance(view, np.ndarray):
+            view.flags.writeable = True  # NumPy's are read-only even where nothing is repeated
+        return view
+
+    def backward(self, grad: Any) -> Any:
+        return grad
+
+
+class Diagonal(ViewFunction):
+    """The elements with equal indices (up to an offset) in two dimensions."""
+
+    def forward(self, x: Array, offset: int, dim1: int, dim2: int) -> Array:
+        self.shape_in, self.place = x.shape, (offset, dim1, dim2)
+        view = np.diagonal(x, offset, dim1, dim2)
+        if isinstance(view, np.ndarray) and getattr(x.flags, "writeable", False):
+            view.flags.writeable = True  # NumPy hands out diagonals read-only as a precaution
+        return view
+
+    def backward(self, grad: Any) -> Any:
+        offset, dim1, dim2 = self.place
+        return EmbedDiagonal.on(grad, shape=self.shape_in, offset=offset, dim1=dim1, dim2=dim2)
+
+
+class EmbedDiagonal(Function):
+    """Zeros of a given shape with the input on a diagonal: the transpose of ``Diagonal``."""
+
+    def forward(self, x: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Array:
+        self.place = offset, dim1, dim2
+        out = np.zeros(shape, x.dtype, like=x)
+        diagonal = np.diagonal(out, offset, dim1, dim2)
+        if isinstance(diagonal, np.ndarray):
+            diagonal.flags.writeable = True
+        diagonal[...] = x
+        return out
+
+    def backward(self, grad: Any) -> Any:
+        offset, dim1, dim2 = self.place
+        return Diagonal.on(grad, offset=offset, dim1=dim1, dim2=dim2)
+
+
+def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """A shape with its one −1 replaced by what is left for it."""
+    if size.count(-1) > 1:
+        raise RuntimeError(f"only one dimension can be inferred, got {size}")
+    if any(n < -1 for n in size):
+        raise RuntimeError(f"invalid shape dimension {min(size)} in {size}")
+    if -1 in size:
+        known = math.prod(n for n in size if n != -1)
+        if known == 0 and count == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {size}: the unspecified dimension is ambiguous"
+            )
+        if known == 0 or count % known:
+            raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
+        return tuple(count // known if n == -1 else n for n in size)
+    if math.prod(size) != count:
+        raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
+    return size
+
+
+def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
+    """The same elements, in the same order, in another shape; one extent may be −1 and is worked out.
+
+    A view where the memory layout allows one, otherwise a copy.
+
+    >>> import metagrad
+    >>> metagrad.arange(6).reshape(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    return Reshape.apply(input, shape=_filled_in(shape_of(given(shape, named, "shape")), input.array.size))
+
+
+def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
+    """``reshape`` that never copies: raises where the memory layout does not allow a view.
+
+    ``view(dtype)``: the same bytes as numbers of another dtype, not differentiable.
+
+    >>> import metagrad
+    >>> x = metagrad.zeros(4)
+    >>> x.view(2, 2)[0, 0] = 1
+    >>> x
+    tensor([1., 0., 0., 0.])
+    """
+    shape = given(shape, named, "dtype" if "dtype" in named else "size")
+    if len(shape) == 1 and isinstance(shape[0], (dtypes.dtype, type)):
+        return _seen_as(input, dtypes.of(shape[0]))
+    size = _filled_in(shape_of(shape), input.array.size)
+    out = Reshape.apply(input, shape=size)
+    if not shares_memory(out.array, input.array) and input.array.size:
+        raise RuntimeError(
+            f"view size {list(size)} is not compatible with input tensor's size {list(input.shape)} and stride: "
+            "its elements are not next to each other in memory. Use .reshape(...) instead"
+        )
+    return out
+
+
+def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
+    """The same bytes as numbers of another dtype: the last dimension grows or shrinks with their size."""
+    ours, theirs, shape = input.dtype.itemsize, kind.itemsize, tuple(input.shape)
+    if ours != theirs and (not shape or shape[-1] * ours % theirs or input.array.strides[-1] != ours):
+        raise RuntimeError(
+            f"view: a tensor of {input.dtype} with shape {list(shape)} cannot be seen as {kind}: its last dimension must lie"
+            f" next to each other in memory and be whole numbers of {theirs} bytes"
+        )
+    out = wrap(input.array.view(kind.dtype))
+    out._counter = input._counter
+    return out
+
+
+def view_as(input: Tensor, other: Tensor) -> Tensor:
+    """``input.view`` with the shape of ``other``."""
+    return view(input, tuple(other.shape))
+
+
+def reshape_as(input: Tensor, other: Tensor) -> Tensor:
+    """``input.reshape`` with the shape of ``other``."""
+    return reshape(input, tuple(other.shape))
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """Dimensions ``start_dim`` to ``end_dim`` joined into one.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, 3, 4).flatten(1).shape
+    metagrad.Size([2, 12])
+    """
+    shape = tuple(input.array.shape)
+    start, end = dimension(start_dim, len(shape)), dimension(end_dim, len(shape))
+    if start > end:
+        raise RuntimeError(f"flatten() has invalid args: start_dim {start_dim} comes after end_dim {end_dim}")
+    if not shape:
+        return reshape(input, 1)
+    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
+    """One dimension split into several: the inverse of ``flatten``."""
+    shape = tuple(input.array.shape)
+    d = dimension(dim, len(shape))
+    return reshape(input, (*shape[:d], *_filled_in(tuple(sizes), shape[d]), *shape[d + 1 :]))
+
+
+def ravel(input: Tensor) -> Tensor:
+    """All elements in one dimension, next to each other in memory; a view if they are already."""
+    return reshape(contiguous(input), input.array.size)
+
+
+def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+    """The dimensions in another order: dimension i of the result is dimension ``dims[i]`` of the input. A view.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, 3, 5).permute(2, 0, 1).shape
+    metagrad.Size([5, 2, 3])
+    """
+    order = shape_of(given(dims, named, "dims"))
+    ndim = input.array.ndim
+    if len(order) != ndim:
+        raise RuntimeError(f"permute: got {len(order)} dims for a tensor of {ndim} dimensions: {order}")
+    return Permute.apply(input, dims=dimensions(order, ndim) if ndim else ())
+
+
+def transpose(input: Tensor, dim0: Any, dim1: int | None = None, *more: int) -> Tensor:
+    """Two dimensions swapped; with a whole permutation, ``transpose((1, 0, 2))``, NumPy's transpose. A view.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, 3).transpose(0, 1).shape
+    metagrad.Size([3, 2])
+    """
+    if dim1 is None or more:
+        return permute(input, dim0 if dim1 is None else (dim0, dim1, *more))
+    ndim = input.array.ndim
+    a, b = dimension(dim0, ndim), dimension(dim1, ndim)
+    order = list(range(ndim))
+    if ndim:
+        order[a], order[b] = b, a
+    return Permute.apply(input, dims=tuple(order))
+
+
+swapdims = transpose
+
+
+def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
+    """``transpose`` with NumPy's names."""
+    return transpose(input, axis0, axis1)
+
+
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix; vectors and numbers as they are."""
+    if input.array.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
+    return Permute.apply(input, dims=tuple(range(input.array.ndim))[::-1])
+
+
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """Dimensions moved to other places, the rest in their order. A view."""
+    ndim = input.array.ndim
+    src, dst = axes(source, ndim), axes(destination, ndim)
+    if len(src) != len(dst):
+        raise RuntimeError(f"movedim: {len(src)} source dims {src} but {len(dst)} destination dims {dst}")
+    order = [d for d in range(ndim) if d not in src]
+    for to, d in sorted(zip(dst, src, strict=True)):
+        order.insert(to, d)
+    return Permute.apply(input, dims=tuple(order))
+
+
+moveaxis = movedim
+
+
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions swapped, and the conjugate of complex numbers."""
+    swapped = matrices_transposed(input, "adjoint()")
+    return Conj.apply(swapped) if swapped.array.dtype.kind == "c" else swapped
+
+
+def matrices_transposed(input: Tensor, name: str) -> Tensor:
+    """The last two dimensions swapped; a number as it is. A view."""
+    if input.array.ndim == 1:
+        raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    return transpose(input, -2, -1) if input.array.ndim else Permute.apply(input, dims=())
+
+
+def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
+    """Without its dimensions of extent 1, or without those of them that ``dim`` names. A view.
+
+    >>> import metagrad
+    >>> metagrad.zeros(1, 3, 1).squeeze().shape, metagrad.zeros(1, 3, 1).squeeze(0).shape
+    (metagrad.Size([3]), metagrad.Size([3, 1]))
+    """
+    shape = tuple(input.array.shape)
+    drop = () if dim == () else axes(dim, len(shape))
+    return Reshape.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """A dimension of extent 1 inserted before position ``dim``. A view.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, 3).unsqueeze(-1).shape
+    metagrad.Size([2, 3, 1])
+    """
+    shape = tuple(input.array.shape)
+    d = dimension(dim, len(shape) + 1)
+    return Reshape.apply(input, shape=(*shape[:d], 1, *shape[d:]))
+
+
+def expand(input: Tensor, *sizes: Any, **named: Any) -> Tensor:
+    """Dimensions of extent 1 repeated, without copying: to read, not to write. −1 keeps an extent.
+
+    >>> import metagrad
+    >>> metagrad.tensor([[1], [2]]).expand(-1, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
+    size, shape = shape_of(given(sizes, named, "size")), tuple(input.array.shape)
+    new = len(size) - len(shape)
+    if new < 0:
+        raise RuntimeError(
+            f"expand: the number of sizes ({len(size)}) must be at least the tensor's dimensions ({len(shape)})"
+        )
+    full = [shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(size)]
+    for i, n in enumerate(shape):
+        if n not in (1, full[new + i]):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({full[new + i]}) must match the existing size ({n}) at "
+                f"non-singleton dimension {new + i}. Target sizes: {list(size)}. Tensor sizes: {list(shape)}"
+            )
+    if any(n < 0 for n in full):
+        raise RuntimeError(f"expand: -1 is not allowed in a leading, non-existing dimension: {list(size)}")
+    return Expand.apply(input, shape=tuple(full))
+
+
+def expand_as(input: Tensor, other: Tensor) -> Tensor:
+    """``input.expand`` to the shape of ``other``."""
+    return expand(input, tuple(other.shape))
+
+
+def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+    """``input.expand(size)``."""
+    return expand(input, tuple(size))
+
+
+def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """The tensors expanded to the shape they broadcast to."""
+    shape = broadcast_shapes(*(tuple(x.shape) for x in tensors))
+    return tuple(expand(x, shape) for x in tensors)
+
+
+def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+    """The shape that tensors of these shapes broadcast to."""
+    from metagrad.tensors.tensor import Size
+
+    try:
+        return Size(np.broadcast_shapes(*shapes))
+    except ValueError as error:
+        raise RuntimeError(f"shapes {shapes} do not broadcast: {error}") from None
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two dimensions, as the last dimension. A view.
+
+    >>> import metagrad
+    >>> metagrad.arange(4).reshape(2, 2).diagonal()
+    tensor([0, 3])
+    """
+    ndim = input.array.ndim
+    a, b = dimension(dim1, ndim), dimension(dim2, ndim)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return Diagonal.apply(input, offset=offset, dim1=a, dim2=b)
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same memory, cut off from the graph: it does not require grad, and no gradient flows through it."""
+    out = wrap(input.array)
+    out._counter = input._counter
+    return out

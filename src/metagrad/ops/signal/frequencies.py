@@ -1,0 +1,49 @@
+"""Where the frequencies of a transform are, and turning it so that frequency 0 is in the middle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array
+from metagrad.ops.create.creation import factory, kind_or_default
+from metagrad.ops.operands import Dims, axes
+from metagrad.ops.shape.joining import roll
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+@factory
+def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Array:
+    """The frequencies of ``fft``, in cycles per unit of d, the distance of samples: [0, 1, …, −n/2, …, −1] / (d n).
+
+    >>> import metagrad
+    >>> metagrad.fft.fftfreq(4)
+    tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
+    """
+    return (np.fft.ifftshift(np.arange(n) - n // 2) / (n * d)).astype(kind_or_default(dtype).dtype)
+
+
+@factory
+def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Array:
+    """The frequencies of ``rfft``: [0, 1, …, n/2] / (d n)."""
+    return (np.arange(n // 2 + 1) / (n * d)).astype(kind_or_default(dtype).dtype)
+
+
+def fftshift(input: Tensor, dim: Dims = None) -> Tensor:
+    """Dimensions turned by half their extent, so that frequency 0 comes to the middle.
+
+    >>> import metagrad
+    >>> metagrad.fft.fftshift(metagrad.fft.fftfreq(4))
+    tensor([-0.5000, -0.2500,  0.0000,  0.2500])
+    """
+    dims = axes(dim, input.array.ndim)
+    return roll(input, tuple(input.array.shape[d] // 2 for d in dims), dims)
+
+
+def ifftshift(input: Tensor, dim: Dims = None) -> Tensor:
+    """What undoes ``fftshift``."""
+    dims = axes(dim, input.array.ndim)
+    return roll(input, tuple((input.array.shape[d] + 1) // 2 for d in dims), dims)

@@ -1,0 +1,51 @@
+"""Methods that compare, and logic on their results."""
+
+from __future__ import annotations
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.inplace import in_place
+from metagrad.ops.pointwise import comparison
+
+
+class Comparison(Variable):
+    """Methods that compare, and logic on their results."""
+
+    __slots__ = ()
+
+    eq = comparison.eq
+    ne = not_equal = comparison.ne
+    lt = less = comparison.lt
+    le = less_equal = comparison.le
+    gt = greater = comparison.gt
+    ge = greater_equal = comparison.ge
+    logical_not = comparison.logical_not
+    logical_and = comparison.logical_and
+    logical_or = comparison.logical_or
+    logical_xor = comparison.logical_xor
+    bitwise_and = comparison.bitwise_and
+    bitwise_or = comparison.bitwise_or
+    bitwise_xor = comparison.bitwise_xor
+    bitwise_not = comparison.bitwise_not
+    isnan, isinf, isfinite = comparison.isnan, comparison.isinf, comparison.isfinite
+    isclose, allclose, equal = comparison.isclose, comparison.allclose, comparison.equal
+    is_nonzero = comparison.is_nonzero
+    is_floating_point = comparison.is_floating_point
+    is_complex = comparison.is_complex
+    numel = nelement = comparison.numel
+
+    # in place: the tensor keeps its dtype, with 1 for true and 0 for false
+    eq_ = in_place(comparison.eq, converts=True)
+    ne_ = not_equal_ = in_place(comparison.ne, converts=True)
+    lt_ = less_ = in_place(comparison.lt, converts=True)
+    le_ = less_equal_ = in_place(comparison.le, converts=True)
+    gt_ = greater_ = in_place(comparison.gt, converts=True)
+    ge_ = greater_equal_ = in_place(comparison.ge, converts=True)
+    logical_not_ = in_place(comparison.logical_not, converts=True)
+    logical_and_ = in_place(comparison.logical_and, converts=True)
+    logical_or_ = in_place(comparison.logical_or, converts=True)
+    logical_xor_ = in_place(comparison.logical_xor, converts=True)
+    bitwise_and_ = in_place(comparison.bitwise_and)
+    bitwise_or_ = in_place(comparison.bitwise_or)
+    bitwise_xor_ = in_place(comparison.bitwise_xor)
+    bitwise_not_ = in_place(comparison.bitwise_not)
+    __iand__, __ior__, __ixor__ = bitwise_and_, bitwise_or_, bitwise_xor_

@@ -1,0 +1,94 @@
+"""Methods that lead to other dtypes, devices and libraries, to new tensors, and to new values."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.base import dtypes
+from metagrad.ops import inplace
+from metagrad.ops.create import conversion, like, random_fill, sampling
+from metagrad.ops.pointwise import complex_numbers
+
+
+class Conversions(Variable):
+    """Methods that lead to other dtypes, devices and libraries, to new tensors, and to new values."""
+
+    __slots__ = ()
+
+    # other dtypes, devices and libraries
+    to = conversion.to
+    type = conversion.type_
+    type_as = conversion.type_as
+    cpu, cuda = conversion.cpu, conversion.cuda
+    item, tolist, numpy = conversion.item, conversion.tolist, conversion.numpy
+    float = conversion.converter(dtypes.float32)
+    double = conversion.converter(dtypes.float64)
+    half = conversion.converter(dtypes.float16)
+    bfloat16 = conversion.converter(dtypes.bfloat16)
+    long = conversion.converter(dtypes.int64)
+    int = conversion.converter(dtypes.int32)
+    short = conversion.converter(dtypes.int16)
+    char = conversion.converter(dtypes.int8)
+    byte = conversion.converter(dtypes.uint8)
+    bool = conversion.converter(dtypes.bool_)
+    cfloat = conversion.converter(dtypes.complex64)
+    cdouble = conversion.converter(dtypes.complex128)
+
+    # new tensors in this one's image
+    new_zeros = like.new_zeros
+    new_ones = like.new_ones
+    new_empty = like.new_empty
+    new_full = like.new_full
+    new_tensor = like.new_tensor
+    new_empty_strided = like.new_empty_strided
+    new = like.new
+
+    # samples with the tensor's elements as parameters
+    bernoulli = sampling.bernoulli
+    multinomial = sampling.multinomial
+
+    # in place
+    copy_ = inplace.copy_
+    fill_ = inplace.fill_
+    zero_ = inplace.zero_
+    fill_diagonal_ = inplace.fill_diagonal_
+    uniform_ = random_fill.uniform_
+    normal_ = random_fill.normal_
+    bernoulli_ = random_fill.bernoulli_
+    exponential_ = random_fill.exponential_
+    random_ = random_fill.random_
+    cauchy_ = random_fill.cauchy_
+    geometric_ = random_fill.geometric_
+    log_normal_ = random_fill.log_normal_
+    apply_ = inplace.apply_
+    map_ = inplace.map_
+
+    @property
+    def real(self) -> Any:
+        """The real part of each element."""
+        return conversion.real(self)  # type: ignore[arg-type]
+
+    @property
+    def imag(self) -> Any:
+        """The imaginary part of each element of a complex tensor."""
+        return complex_numbers.imag(self)  # type: ignore[arg-type]
+
+    # ------------------------------------------------ PyTorch's questions about what metagrad never puts off
+
+    def is_conj(self) -> builtins.bool:
+        """Whether a conjugation is put off: never."""
+        return False
+
+    def is_neg(self) -> builtins.bool:
+        """Whether a negation is put off: never."""
+        return False
+
+    def is_inference(self) -> builtins.bool:
+        """Whether the tensor was made in a mode that forbids gradients for good: never."""
+        return False
+
+    def share_memory_(self) -> Any:
+        """The tensor itself: worker processes get copies through shared memory of their own."""
+        return self

@@ -1,0 +1,225 @@
+"""Methods that work element by element: arithmetic and functions of one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.inplace import in_place
+from metagrad.ops.pointwise import (
+    arithmetic,
+    bitwise,
+    clamping,
+    complex_numbers,
+    division,
+    exponential,
+    floating_point,
+    hyperbolic,
+    rounding,
+    trigonometric,
+)
+from metagrad.ops.special import bessel, gamma, logarithms
+from metagrad.ops.special import erf as errors
+
+
+class Elementwise(Variable):
+    """Methods that work element by element: arithmetic and functions of one number."""
+
+    __slots__ = ()
+
+    # arithmetic
+    add = arithmetic.add
+    sub = subtract = arithmetic.sub
+    mul = multiply = arithmetic.mul
+    div = divide = true_divide = division.div
+    floor_divide = division.floor_divide
+    remainder = division.remainder
+    fmod = division.fmod
+    pow = arithmetic.pow
+    neg = negative = arithmetic.neg
+    positive = arithmetic.positive
+    square = arithmetic.square
+    addcmul = arithmetic.addcmul
+    addcdiv = division.addcdiv
+    lerp = arithmetic.lerp
+    maximum = clamping.maximum
+    minimum = clamping.minimum
+
+    # functions of one element
+    exp = exponential.exp
+    expm1 = exponential.expm1
+    log = exponential.log
+    log2 = exponential.log2
+    log10 = exponential.log10
+    log1p = exponential.log1p
+    sqrt = exponential.sqrt
+    rsqrt = exponential.rsqrt
+    reciprocal = exponential.reciprocal
+    sin = trigonometric.sin
+    cos = trigonometric.cos
+    tan = trigonometric.tan
+    tanh = trigonometric.tanh
+    sigmoid = trigonometric.sigmoid
+    relu = clamping.relu
+    abs = absolute = clamping.abs
+    clamp = clip = clamping.clamp
+    clamp_min = clamping.clamp_min
+    clamp_max = clamping.clamp_max
+    floor = rounding.floor
+    ceil = rounding.ceil
+    trunc = fix = rounding.trunc
+    round = rounding.round
+    frac = rounding.frac
+    sign = rounding.sign
+
+    # inverse and hyperbolic functions, how numbers are made, complex numbers, special functions
+    acos = arccos = hyperbolic.acos
+    acosh = arccosh = hyperbolic.acosh
+    asin = arcsin = hyperbolic.asin
+    asinh = arcsinh = hyperbolic.asinh
+    atan = arctan = hyperbolic.atan
+    atanh = arctanh = hyperbolic.atanh
+    sinh = hyperbolic.sinh
+    cosh = hyperbolic.cosh
+    atan2 = arctan2 = hyperbolic.atan2
+    copysign = floating_point.copysign
+    deg2rad = floating_point.deg2rad
+    exp2 = floating_point.exp2
+    float_power = floating_point.float_power
+    fmax = floating_point.fmax
+    fmin = floating_point.fmin
+    frexp = floating_point.frexp
+    gcd = floating_point.gcd
+    heaviside = floating_point.heaviside
+    hypot = floating_point.hypot
+    lcm = floating_point.lcm
+    ldexp = floating_point.ldexp
+    logaddexp = floating_point.logaddexp
+    logaddexp2 = floating_point.logaddexp2
+    nan_to_num = floating_point.nan_to_num
+    nextafter = floating_point.nextafter
+    rad2deg = floating_point.rad2deg
+    signbit = floating_point.signbit
+    sinc = floating_point.sinc
+    angle = complex_numbers.angle
+    conj = complex_numbers.conj
+    conj_physical = complex_numbers.conj_physical
+    isneginf = complex_numbers.isneginf
+    isposinf = complex_numbers.isposinf
+    isreal = complex_numbers.isreal
+    resolve_conj = complex_numbers.resolve_conj
+    resolve_neg = complex_numbers.resolve_neg
+    sgn = complex_numbers.sgn
+    bitwise_left_shift = bitwise.bitwise_left_shift
+    bitwise_right_shift = bitwise.bitwise_right_shift
+    i0 = bessel.i0
+    erf = errors.erf
+    erfc = errors.erfc
+    erfinv = errors.erfinv
+    digamma = gamma.digamma
+    igamma = gamma.igamma
+    igammac = gamma.igammac
+    lgamma = gamma.lgamma
+    mvlgamma = gamma.mvlgamma
+    polygamma = gamma.polygamma
+    logit = logarithms.logit
+    xlogy = logarithms.xlogy
+
+    # in place
+    add_ = in_place(arithmetic.add, node=arithmetic.Add)
+    sub_ = subtract_ = in_place(arithmetic.sub, node=arithmetic.Sub)
+    mul_ = multiply_ = in_place(arithmetic.mul, node=arithmetic.Mul)
+    div_ = divide_ = true_divide_ = in_place(division.div, node=division.Div)
+    floor_divide_ = in_place(division.floor_divide)
+    remainder_ = in_place(division.remainder)
+    pow_ = in_place(arithmetic.pow, node=arithmetic.Pow)
+    neg_ = negative_ = in_place(arithmetic.neg, node=arithmetic.Neg)
+    square_ = in_place(arithmetic.square)
+    addcmul_ = in_place(arithmetic.addcmul)
+    addcdiv_ = in_place(division.addcdiv)
+    lerp_ = in_place(arithmetic.lerp, node=arithmetic.Lerp)
+    exp_ = in_place(exponential.exp, node=exponential.Exp)
+    log_ = in_place(exponential.log, node=exponential.Log)
+    sqrt_ = in_place(exponential.sqrt, node=exponential.Sqrt)
+    rsqrt_ = in_place(exponential.rsqrt, node=exponential.Rsqrt)
+    reciprocal_ = in_place(exponential.reciprocal, node=exponential.Reciprocal)
+    sin_, cos_ = (
+        in_place(trigonometric.sin, node=trigonometric.Sin),
+        in_place(trigonometric.cos, node=trigonometric.Cos),
+    )
+    tanh_ = in_place(trigonometric.tanh, node=trigonometric.Tanh)
+    sigmoid_ = in_place(trigonometric.sigmoid, node=trigonometric.Sigmoid)
+    relu_ = in_place(clamping.relu, node=clamping.Relu)
+    abs_ = absolute_ = in_place(clamping.abs, node=clamping.Abs)
+    clamp_ = clip_ = in_place(clamping.clamp, node=clamping.Clamp)
+    clamp_min_ = in_place(clamping.clamp_min, node=clamping.Clamp)
+    clamp_max_ = in_place(clamping.clamp_max, node=clamping.Clamp)
+    floor_, ceil_ = in_place(rounding.floor), in_place(rounding.ceil)
+    round_ = in_place(rounding.round)
+    __iadd__ = add_
+    __isub__ = sub_
+    __imul__ = mul_
+    __itruediv__ = div_
+    __ifloordiv__ = floor_divide_
+    __imod__ = remainder_
+    __ipow__ = pow_
+    acos_ = arccos_ = in_place(hyperbolic.acos)
+    acosh_ = arccosh_ = in_place(hyperbolic.acosh)
+    asin_ = arcsin_ = in_place(hyperbolic.asin)
+    asinh_ = arcsinh_ = in_place(hyperbolic.asinh)
+    atan_ = arctan_ = in_place(hyperbolic.atan)
+    atanh_ = arctanh_ = in_place(hyperbolic.atanh)
+    sinh_ = in_place(hyperbolic.sinh)
+    cosh_ = in_place(hyperbolic.cosh)
+    atan2_ = arctan2_ = in_place(hyperbolic.atan2)
+    copysign_ = in_place(floating_point.copysign)
+    deg2rad_ = in_place(floating_point.deg2rad)
+    exp2_ = in_place(floating_point.exp2)
+    float_power_ = floating_point.float_power_
+    gcd_ = in_place(floating_point.gcd)
+    heaviside_ = in_place(floating_point.heaviside)
+    hypot_ = in_place(floating_point.hypot)
+    lcm_ = in_place(floating_point.lcm)
+    ldexp_ = in_place(floating_point.ldexp)
+    nan_to_num_ = in_place(floating_point.nan_to_num)
+    nextafter_ = in_place(floating_point.nextafter)
+    rad2deg_ = in_place(floating_point.rad2deg)
+    sinc_ = in_place(floating_point.sinc)
+    conj_physical_ = in_place(complex_numbers.conj_physical)
+    sgn_ = in_place(complex_numbers.sgn)
+    bitwise_left_shift_ = in_place(bitwise.bitwise_left_shift)
+    bitwise_right_shift_ = in_place(bitwise.bitwise_right_shift)
+    i0_ = in_place(bessel.i0)
+    erf_ = in_place(errors.erf)
+    erfc_ = in_place(errors.erfc)
+    erfinv_ = in_place(errors.erfinv)
+    digamma_ = in_place(gamma.digamma)
+    igamma_ = in_place(gamma.igamma)
+    igammac_ = in_place(gamma.igammac)
+    lgamma_ = in_place(gamma.lgamma)
+    mvlgamma_ = in_place(gamma.mvlgamma)
+    polygamma_ = in_place(gamma.polygamma)
+    logit_ = in_place(logarithms.logit)
+    xlogy_ = in_place(logarithms.xlogy)
+    expm1_ = in_place(exponential.expm1)
+    log2_ = in_place(exponential.log2)
+    log10_ = in_place(exponential.log10)
+    log1p_ = in_place(exponential.log1p)
+    tan_ = in_place(trigonometric.tan)
+    trunc_ = fix_ = in_place(rounding.trunc)
+    frac_ = in_place(rounding.frac)
+    sign_ = in_place(rounding.sign)
+    fmod_ = in_place(division.fmod)
+    __ilshift__, __irshift__ = bitwise_left_shift_, bitwise_right_shift_
+
+    def hardshrink(self, lambd: float = 0.5) -> Any:
+        """``metagrad.nn.functional.hardshrink``."""
+        from metagrad.nn.functional import gates
+
+        return gates.hardshrink(self, lambd)  # type: ignore[arg-type]
+
+    def prelu(self, weight: Any) -> Any:
+        """``metagrad.nn.functional.prelu``."""
+        from metagrad.nn.functional import gates
+
+        return gates.prelu(self, weight)  # type: ignore[arg-type]

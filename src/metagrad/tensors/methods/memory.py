@@ -1,0 +1,97 @@
+"""Methods and properties that say how a tensor lies in memory, and where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.base.device import of_array
+from metagrad.base.layouts import contiguous_format, layout, memory_format
+from metagrad.base.layouts import strided as strided_layout
+from metagrad.ops.shape import sizes
+from metagrad.ops.shape.strided import located
+from metagrad.tensors.storage import TypedStorage, UntypedStorage
+
+
+class Memory(Variable):
+    """Methods and properties that say how a tensor lies in memory, and where."""
+
+    __slots__ = ()
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes an element takes."""
+        return int(self.array.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes all elements take."""
+        return int(self.array.nbytes)
+
+    def element_size(self) -> int:
+        """Bytes an element takes."""
+        return int(self.array.itemsize)
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements lie between neighbours, in each dimension or in one."""
+        steps = tuple(s // self.array.itemsize for s in self.array.strides)
+        return steps if dim is None else steps[dim]
+
+    def storage_offset(self) -> int:
+        """How many elements lie in memory before the first one."""
+        return located(self.array)[1][2]
+
+    def is_contiguous(self, memory_format: memory_format = contiguous_format) -> bool:
+        """Whether the elements are in order in memory."""
+        order = memory_format.order_of(self.array.ndim) if memory_format.order else ()
+        return bool((self.array.transpose(order) if order else self.array).flags.c_contiguous)
+
+    def dim_order(self) -> tuple[int, ...]:
+        """The dimensions from the one with the widest steps to the one with the narrowest."""
+        return tuple(sorted(range(self.array.ndim), key=lambda d: -self.array.strides[d]))
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return int(self.array.__array_interface__["data"][0])
+
+    const_data_ptr = data_ptr
+
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory this tensor shows a part of, as bytes."""
+        return UntypedStorage(located(self.array)[0].view("uint8"))
+
+    def storage(self) -> TypedStorage:
+        """The memory this tensor shows a part of, as numbers of its dtype."""
+        return TypedStorage(located(self.array)[0])
+
+    def is_set_to(self, tensor: Variable) -> bool:
+        """Whether another tensor shows the same memory with the same shape and strides."""
+        a, b = self.array, tensor.array
+        here, there = (x.__array_interface__["data"][0] for x in (a, b))
+        return bool(here == there and a.shape == b.shape and a.strides == b.strides and a.dtype == b.dtype)
+
+    @property
+    def layout(self) -> layout:
+        """``metagrad.strided``: there is no other layout."""
+        return strided_layout
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether the numbers are in the CPU's memory."""
+        return of_array(self.array).type == "cpu"
+
+    get_device = sizes.get_device
+
+    is_sparse = is_quantized = is_meta = is_nested = is_mps = is_xpu = is_mkldnn = False
+
+    def is_pinned(self) -> bool:
+        """False: metagrad does not pin memory."""
+        return False
+
+    def pin_memory(self) -> Any:
+        """The tensor itself: there is nothing to pin memory for."""
+        return self
+
+    def is_shared(self) -> bool:
+        """False: memory belongs to one process."""
+        return False

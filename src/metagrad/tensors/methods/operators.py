@@ -1,0 +1,85 @@
+"""The operators: ``x + y``, ``x < y``, ``x[i]``.
+
+Where the other operand is neither a tensor nor an array nor a number, an operator leaves the answer to that operand, as
+Python has it: its reflected operator, or for ``==`` False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.index import indexing
+from metagrad.ops.linalg import matmul
+from metagrad.ops.operands import NotAnOperand, operands
+from metagrad.ops.pointwise import arithmetic, bitwise, clamping, comparison, division
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+def operator(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """An op as an operator: where the other operand is neither tensor nor number, Python asks that operand."""
+
+    def apply(self: Any, other: Any) -> Any:
+        try:
+            return op(self, other)
+        except NotAnOperand:
+            return NotImplemented
+
+    return apply
+
+
+def reflected(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    """An op as the operator for a tensor on the right."""
+
+    def apply(self: Any, other: Any) -> Any:
+        try:
+            return op(other, self)
+        except NotAnOperand:
+            return NotImplemented
+
+    return apply
+
+
+class Operators(Variable):
+    """The operators."""
+
+    __slots__ = ()
+    __hash__ = Variable.__hash__
+
+    def __add__(self, other: Any) -> Tensor:
+        try:
+            return arithmetic.Add.apply(*operands(self, other))
+        except NotAnOperand:
+            return NotImplemented
+
+    def __mul__(self, other: Any) -> Tensor:
+        try:
+            return arithmetic.Mul.apply(*operands(self, other))
+        except NotAnOperand:
+            return NotImplemented
+
+    __radd__, __rmul__ = __add__, __mul__
+    __sub__, __rsub__ = operator(arithmetic.sub), operator(arithmetic.rsub)
+    __truediv__, __rtruediv__ = operator(division.div), reflected(division.div)
+    __floordiv__, __rfloordiv__ = operator(division.floor_divide), reflected(division.floor_divide)
+    __mod__, __rmod__ = operator(division.remainder), reflected(division.remainder)
+    __pow__, __rpow__ = operator(arithmetic.pow), reflected(arithmetic.pow)
+    __matmul__, __rmatmul__ = operator(matmul.matmul), reflected(matmul.matmul)
+    __rdiv__ = __rtruediv__
+    __neg__ = arithmetic.neg
+    __pos__ = arithmetic.positive
+    __abs__ = clamping.abs
+    __invert__ = comparison.bitwise_not
+    __and__ = __rand__ = operator(comparison.bitwise_and)
+    __or__ = __ror__ = operator(comparison.bitwise_or)
+    __xor__ = __rxor__ = operator(comparison.bitwise_xor)
+    __eq__, __ne__ = operator(comparison.eq), operator(comparison.ne)
+    __lt__, __le__ = operator(comparison.lt), operator(comparison.le)
+    __gt__, __ge__ = operator(comparison.gt), operator(comparison.ge)
+    __lshift__, __rshift__ = operator(bitwise.bitwise_left_shift), operator(bitwise.bitwise_right_shift)
+    __rlshift__, __rrshift__ = reflected(bitwise.bitwise_left_shift), reflected(bitwise.bitwise_right_shift)
+    __getitem__ = indexing.getitem
+    __setitem__ = indexing.setitem

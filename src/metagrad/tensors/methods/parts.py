@@ -1,0 +1,82 @@
+"""Methods that take parts, put parts together, and put elements in order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.index import gathering, indexing, scattering, sorting, taking
+from metagrad.ops.index import scatter_reduce as reducing
+from metagrad.ops.inplace import in_place
+from metagrad.ops.pointwise import clamping
+from metagrad.ops.shape import flipping, joining, splitting
+
+
+class Parts(Variable):
+    """Methods that take parts, put parts together, and put elements in order."""
+
+    __slots__ = ()
+
+    select = indexing.select
+    narrow = indexing.narrow
+    index_put = indexing.index_put
+    index_put_ = indexing.index_put_
+    split = joining.split
+    chunk = joining.chunk
+    unsafe_split, unsafe_chunk = splitting.unsafe_split, splitting.unsafe_chunk
+    split_with_sizes = splitting.split_with_sizes
+    unsafe_split_with_sizes = splitting.unsafe_split_with_sizes
+    tensor_split = splitting.tensor_split
+    hsplit, vsplit, dsplit = splitting.hsplit, splitting.vsplit, splitting.dsplit
+    unbind = joining.unbind
+    flip = joining.flip
+    fliplr, flipud, rot90 = flipping.fliplr, flipping.flipud, flipping.rot90
+    roll = joining.roll
+    repeat = joining.repeat
+    tile = joining.tile
+    clone = joining.clone
+    contiguous = joining.contiguous
+    gather = gathering.gather
+    scatter = gathering.scatter
+    scatter_add = gathering.scatter_add
+    scatter_reduce = reducing.scatter_reduce
+    index_reduce = reducing.index_reduce
+    index_select = gathering.index_select
+    masked_fill = gathering.masked_fill
+    masked_select = gathering.masked_select
+    nonzero = gathering.nonzero
+    argwhere = gathering.argwhere
+    narrow_copy = indexing.narrow_copy
+    take = taking.take
+    take_along_dim = taking.take_along_dim
+    repeat_interleave = taking.repeat_interleave
+    nonzero_static = taking.nonzero_static
+    index_add = scattering.index_add
+    index_copy = scattering.index_copy
+    index_fill = scattering.index_fill
+    put = scattering.put
+    masked_scatter = scattering.masked_scatter
+    select_scatter = scattering.select_scatter
+    slice_scatter = scattering.slice_scatter
+    diagonal_scatter = scattering.diagonal_scatter
+    as_strided_scatter = scattering.as_strided_scatter
+    sort = sorting.sort
+    argsort = sorting.argsort
+    topk = sorting.topk
+    unique = sorting.unique
+
+    def where(self, condition: Any, y: Any) -> Any:
+        """This tensor's elements where the condition holds, those of ``y`` elsewhere."""
+        return clamping.where(condition, self, y)
+
+    # in place
+    masked_fill_ = in_place(gathering.masked_fill)
+    scatter_ = in_place(gathering.scatter)
+    scatter_add_ = in_place(gathering.scatter_add)
+    scatter_reduce_ = in_place(reducing.scatter_reduce, keeps=True)
+    index_reduce_ = in_place(reducing.index_reduce, keeps=True)
+    index_add_ = in_place(scattering.index_add)
+    index_copy_ = in_place(scattering.index_copy)
+    index_fill_ = in_place(scattering.index_fill)
+    put_ = in_place(scattering.put)
+    masked_scatter_ = in_place(scattering.masked_scatter)

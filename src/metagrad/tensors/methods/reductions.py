@@ -1,0 +1,77 @@
+"""Methods that make one number of many: sums, extremes, norms."""
+
+from __future__ import annotations
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.index import searching, sorting
+from metagrad.ops.inplace import in_place
+from metagrad.ops.reduce import (
+    cumulative,
+    differences,
+    distances,
+    extrema,
+    hashing,
+    histograms,
+    medians,
+    norms,
+    quantiles,
+    reduction,
+    statistics,
+)
+from metagrad.ops.reduce import softmax as softmaxes
+
+
+class Reductions(Variable):
+    """Methods that make one number of many: sums, extremes, norms."""
+
+    __slots__ = ()
+
+    sum = reduction.sum
+    mean = reduction.mean
+    var = reduction.var
+    std = reduction.std
+    prod = reduction.prod
+    amax = extrema.amax
+    amin = extrema.amin
+    max = extrema.max
+    min = extrema.min
+    argmax = extrema.argmax
+    argmin = extrema.argmin
+    all = reduction.all
+    any = reduction.any
+    count_nonzero = reduction.count_nonzero
+    cumsum = cumulative.cumsum
+    norm = norms.norm
+    aminmax = extrema.aminmax
+    cumprod = cumulative.cumprod
+    cummax = cumulative.cummax
+    cummin = cumulative.cummin
+    logcumsumexp = cumulative.logcumsumexp
+    diff = differences.diff
+    median = medians.median
+    nanmedian = medians.nanmedian
+    kthvalue = medians.kthvalue
+    mode = medians.mode
+    quantile = quantiles.quantile
+    nanquantile = quantiles.nanquantile
+    nansum = statistics.nansum
+    nanmean = statistics.nanmean
+    cov = statistics.cov
+    corrcoef = statistics.corrcoef
+    bincount = histograms.bincount
+    histc = histograms.histc
+    histogram = histograms.histogram
+    hash_tensor = hashing.hash_tensor
+    bucketize = searching.bucketize
+    isin = searching.isin
+    searchsorted = searching.searchsorted
+    msort = sorting.msort
+    unique_consecutive = sorting.unique_consecutive
+    dist = distances.dist
+    renorm = distances.renorm
+    cumsum_ = cumulative.cumsum_
+    cumprod_ = cumulative.cumprod_
+    renorm_ = in_place(distances.renorm, keeps=True)
+    softmax = softmaxes.softmax
+    log_softmax = softmaxes.log_softmax
+    logsumexp = softmaxes.logsumexp

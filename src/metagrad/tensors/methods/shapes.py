@@ -1,0 +1,79 @@
+"""Methods that show the same elements in another shape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.inplace import in_place
+from metagrad.ops.shape import diagonals, resizing, sizes, strided, triangular, views
+
+
+class Shapes(Variable):
+    """Methods that show the same elements in another shape."""
+
+    __slots__ = ()
+
+    view = views.view
+    view_as = views.view_as
+    reshape = views.reshape
+    reshape_as = views.reshape_as
+    flatten = views.flatten
+    unflatten = views.unflatten
+    ravel = views.ravel
+    permute = views.permute
+    transpose = swapdims = views.transpose
+    swapaxes = views.swapaxes
+    t = views.t
+    movedim = moveaxis = views.movedim
+    squeeze = views.squeeze
+    unsqueeze = views.unsqueeze
+    expand = views.expand
+    expand_as = views.expand_as
+    broadcast_to = views.broadcast_to
+    diagonal = views.diagonal
+    detach = views.detach
+    adjoint = views.adjoint
+    tril = triangular.tril
+    triu = triangular.triu
+    diag = diagonals.diag
+    diag_embed = diagonals.diag_embed
+    diagflat = diagonals.diagflat
+    as_strided = strided.as_strided
+    unfold = strided.unfold
+    sum_to_size = sizes.sum_to_size
+    is_same_size = sizes.is_same_size
+    is_signed = sizes.is_signed
+
+    # in place
+    tril_, triu_ = in_place(triangular.tril), in_place(triangular.triu)
+    squeeze_ = resizing.squeeze_
+    unsqueeze_ = resizing.unsqueeze_
+    transpose_ = swapaxes_ = swapdims_ = resizing.transpose_
+    t_ = resizing.t_
+    as_strided_ = resizing.as_strided_
+    resize_ = resizing.resize_
+    resize_as_ = resizing.resize_as_
+    set_ = resizing.set_
+
+    @property
+    def T(self) -> Any:
+        """All dimensions in reverse order. A view."""
+        return views.Permute.apply(self, dims=tuple(range(self.array.ndim))[::-1])
+
+    @property
+    def mT(self) -> Any:
+        """The last two dimensions swapped. A view."""
+        return views.matrices_transposed(self, "mT")  # type: ignore[arg-type]
+
+    @property
+    def H(self) -> Any:
+        """The conjugate transpose of a matrix."""
+        if self.array.ndim not in (0, 2):
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.array.ndim}-D tensor.")
+        return views.adjoint(self)  # type: ignore[arg-type]
+
+    @property
+    def mH(self) -> Any:
+        """The conjugate transpose of each matrix: the last two dimensions."""
+        return views.adjoint(self)  # type: ignore[arg-type]

@@ -1,0 +1,334 @@
+"""Tensor: an array with a place in the graph, and the ops as its methods.
+
+Each op is written once, as a function; here it becomes the method of the same name. Nothing else happens here.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+
+import numpy as np
+
+from metagrad.autograd import engine
+from metagrad.autograd.function import Handle
+from metagrad.autograd.variable import LeafHooks, Variable, wrap
+from metagrad.base.device import device as Device
+from metagrad.base.device import of_array
+from metagrad.ops.create import conversion, creation, ranges, sampling
+from metagrad.ops.shape import joining
+from metagrad.tensors.methods import Methods
+from metagrad.tensors.printing import format_as, format_tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class Size(tuple[int, ...]):
+    """A tensor's shape: a tuple that knows its product.
+
+    >>> Size((2, 3)).numel()
+    6
+    """
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements."""
+        n = 1
+        for extent in self:
+            n *= extent
+        return n
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> int: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Size: ...
+    def __getitem__(self, index: Any, /) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if index.__class__ is slice else found
+
+    def __add__(self, other: Any, /) -> Any:
+        return Size(tuple.__add__(self, other))
+
+    def __radd__(self, other: tuple[int, ...]) -> Size:
+        return Size(other + tuple(self))
+
+    def __mul__(self, times: SupportsIndex, /) -> Size:
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
+
+    def __repr__(self) -> str:
+        return f"metagrad.Size({list(self)})"
+
+
+class Tensor(Methods):
+    """A multi-dimensional array that remembers how it was computed, so that gradients can flow back.
+
+    ``Tensor(data)`` infers the dtype as ``metagrad.tensor`` does: ints stay int64, floats become float32. ``Tensor(2, 3)``,
+    ``Tensor(4)`` and ``Tensor(size)`` have a shape, and arbitrary content.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    # NumPy asks the operand with the higher priority first: `array * tensor` is the tensor's business
+    __array_priority__ = 1000
+
+    def __new__(
+        cls, data: Any = (), *more: int, requires_grad: bool = False, dtype: Any = None, device: Any = None
+    ) -> Tensor:
+        """A tensor of data; ints, or a ``Size``, are a shape, to be filled, as in PyTorch."""
+        if more or data.__class__ is int:
+            source = creation.empty(data, *more, dtype=dtype, device=device)
+        elif data.__class__ is Size:
+            source = creation.empty(*data, dtype=dtype, device=device)
+        else:
+            source = creation.tensor(data, dtype=dtype, device=device)
+        self = object.__new__(cls)
+        self.array, self._grad, self._hooks, self._view = source.array, None, None, None
+        self._grad_fn, self._counter, self._requires_grad = None, [0], False
+        self.requires_grad = requires_grad
+        return self
+
+    # ------------------------------------------------ what it is
+
+    @property
+    def shape(self) -> Size:
+        """The extent of each dimension."""
+        return Size(self.array.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the extent of one dimension."""
+        return self.shape if dim is None else self.shape[dim]
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return int(self.array.ndim)
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return int(self.array.ndim)
+
+    ndimension = dim
+
+    @property
+    def device(self) -> Device:
+        """Where the numbers are."""
+        return of_array(self.array)
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the numbers are in a GPU's memory."""
+        return self.device.type == "cuda"
+
+    # ------------------------------------------------ its place in the graph
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory as a tensor that knows nothing of the graph, not even that it is being watched."""
+        return wrap(self.array)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        self.array, self._view = creation.to_array(value), None
+        self._counter = [self._counter[0] + 1]
+
+    @property
+    def _base(self) -> Variable | None:
+        """The tensor this one is a view of."""
+        return None if self._view is None else self._view.base
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient (or no longer); the tensor itself is returned."""
+        self.requires_grad = requires_grad
+        return self
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Add ∂self/∂leaf to the ``grad`` of every leaf this tensor was computed from.
+
+        gradient: ∂L/∂self, needed where self is not a scalar. retain_graph: keep the graph for another sweep.
+        create_graph: record the sweep itself, for higher derivatives. inputs: only these leaves.
+        """
+        engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this tensor too, though it is not a leaf."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.grad_fn is not None:
+            self.grad_fn.keeps_grad = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether ``retain_grad`` was called."""
+        return self.grad_fn is not None and self.grad_fn.keeps_grad is not None
+
+    @property
+    def output_nr(self) -> int:
+        """Which of its op's results this tensor is."""
+        return getattr(self.grad_fn, "index", 0)
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
+        """Call ``hook(grad)`` when this tensor's gradient has been computed; what it returns, if anything, replaces it."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.grad_fn is not None:
+            return self.grad_fn.register_result_hook(hook)
+        self._hooks = LeafHooks() if self._hooks is None else self._hooks
+        return Handle(self._hooks, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
+        """Call ``hook(self)`` after ``backward`` has added to this leaf's ``grad``: an optimizer's step may be taken there."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.grad_fn is not None:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        self._hooks = LeafHooks() if self._hooks is None else self._hooks
+        return Handle(self._hooks.after, hook)
+
+    def as_subclass(self, cls: type[Any]) -> Any:
+        """The same memory and history as an instance of a subclass of Tensor."""
+        if not (isinstance(cls, type) and issubclass(cls, Variable)):
+            raise TypeError(f"as_subclass expects a subclass of Tensor, got {cls!r}")
+        same = self.view_as(self)
+        other = object.__new__(cls)
+        for slot in ("array", "_grad", "_grad_fn", "_hooks", "_requires_grad", "_counter", "_view"):
+            setattr(other, slot, getattr(same, slot))
+        return other
+
+    def detach_(self) -> Tensor:
+        """Cut this tensor off from the graph."""
+        if self._view is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead")
+        self._grad_fn, self._requires_grad = None, False
+        return self
+
+    # ------------------------------------------------ Python's protocols
+
+    def __repr__(self) -> str:
+        return format_tensor(self)
+
+    def __format__(self, spec: str) -> str:
+        return format_as(self, spec)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        if self.array.size != 1:
+            raise RuntimeError(
+                f"Boolean value of Tensor with {'no values' if not self.array.size else 'more than one value'} is "
+                "ambiguous: use .any() or .all()"
+            )
+        return bool(self.array)
+
+    def _scalar(self) -> Any:
+        if self.array.size != 1:
+            raise ValueError(
+                f"only one element tensors can be converted to Python scalars, got shape {tuple(self.array.shape)}: use tolist()"
+            )
+        return self.item()
+
+    def __float__(self) -> float:
+        return float(self._scalar())
+
+    def __int__(self) -> int:
+        return int(self._scalar())
+
+    def __complex__(self) -> complex:
+        return complex(self._scalar())
+
+    def __index__(self) -> int:
+        if self.array.dtype.kind not in "iub" or self.array.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if self.array.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return int(self.array.shape[0])
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.array.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(joining.unbind(self))
+
+    def __reversed__(self) -> Tensor:
+        return joining.flip(self, 0) if self.array.ndim else self
+
+    def __delitem__(self, index: Any) -> None:
+        raise TypeError("Tensor does not support deleting items: select what is to stay")
+
+    def __contains__(self, element: Any) -> bool:
+        return bool(np.any(np.equal(self.array, element.array if isinstance(element, Variable) else element)))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.grad_fn is not None:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support deepcopy: detach() it first"
+            )
+        copied = object.__new__(type(self))
+        memo[id(self)] = copied
+        copied.array, copied.grad, copied._hooks, copied._view = self.array.copy(), None, None, None
+        copied._grad_fn, copied._counter, copied._requires_grad = None, [0], self._requires_grad
+        if self.grad is not None:
+            copied.grad = self.grad.__deepcopy__(memo)
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuilt, (type(self), self.array, self._requires_grad and self._grad_fn is None)
+
+    # ------------------------------------------------ other libraries' protocols
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        array = conversion.numpy(self)
+        return np.array(array, dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from metagrad.tensors.numpy_protocol import apply_ufunc
+
+        return apply_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from metagrad.tensors.numpy_protocol import apply_function
+
+        return apply_function(function, args, kwargs)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        return self.array.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+    # ------------------------------------------------ constructors the article knows
+
+    zeros = staticmethod(creation.zeros)
+    ones = staticmethod(creation.ones)
+    empty = staticmethod(creation.empty)
+    full = staticmethod(creation.full)
+    eye = staticmethod(creation.eye)
+    arange = staticmethod(ranges.arange)
+    rand = staticmethod(sampling.rand)
+    randn = staticmethod(sampling.randn)
+    randint = staticmethod(sampling.randint)
+
+
+def _rebuilt(kind: Any, array: Any, requires_grad: bool) -> Tensor:
+    """A tensor from its pickle, which is how worker processes pass it on."""
+    tensor = object.__new__(kind)
+    tensor.array, tensor.grad, tensor._hooks, tensor._view = array, None, None, None
+    tensor._grad_fn, tensor._counter, tensor._requires_grad = None, [0], requires_grad
+    return tensor
+
+
+Variable.tensor_class = Tensor
