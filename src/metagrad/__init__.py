@@ -11,7 +11,8 @@ tensor(8.)
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
-from metagrad.tensors.tensor import Size, Tensor
+from metagrad.base.size import Size
+from metagrad.tensors.tensor import Tensor
 from metagrad import autograd
 from metagrad.compat import cuda, paths as _paths
 from metagrad.kernels import allocation as _allocation  # at once: it is for all arrays
@@ -90,7 +91,9 @@ from metagrad.ops.pointwise.division import *
 from metagrad.ops.pointwise.exponential import *
 from metagrad.ops.pointwise.trigonometric import *
 from metagrad.ops.pointwise.hyperbolic import *
+from metagrad.ops.pointwise.activation import *
 from metagrad.ops.pointwise.rounding import *
+from metagrad.ops.pointwise.signs import *
 from metagrad.ops.pointwise.floating_point import *
 from metagrad.ops.pointwise.complex_numbers import *
 from metagrad.ops.pointwise.bitwise import *
@@ -98,11 +101,11 @@ from metagrad.ops.special.bessel import i0
 from metagrad.ops.special.erf import erf, erfc, erfinv
 from metagrad.ops.special.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
 from metagrad.ops.special.logarithms import logit, xlogy
-from metagrad.ops.pointwise.clamping import *
+from metagrad.ops.pointwise.selection import *
 from metagrad.ops.pointwise.comparison import *
 from metagrad.ops.reduce.reduction import *
+from metagrad.ops.reduce.products import *
 from metagrad.ops.reduce.extrema import *
-from metagrad.ops.reduce.norms import *
 from metagrad.ops.reduce.cumulative import *
 from metagrad.ops.reduce.differences import *
 from metagrad.ops.reduce.statistics import *
@@ -121,16 +124,18 @@ from metagrad.ops.signal.spectrograms import *
 from metagrad.ops.shape.views import *
 from metagrad.ops.shape.strided import *
 from metagrad.ops.shape.resizing import *
-from metagrad.ops.shape.sizes import *
+from metagrad.ops.shape.properties import *
 from metagrad.ops.shape.diagonals import *
 from metagrad.ops.shape.triangular import *
 from metagrad.ops.index.indexing import *
 from metagrad.ops.shape.joining import *
-from metagrad.ops.shape.stacking import *
+from metagrad.ops.shape.copying import *
+from metagrad.ops.shape.repeating import *
 from metagrad.ops.shape.splitting import *
 from metagrad.ops.shape.flipping import *
 from metagrad.ops.create.grids import *
 from metagrad.ops.index.gathering import *
+from metagrad.ops.index.masking import *
 from metagrad.ops.index.taking import *
 from metagrad.ops.index.scattering import *
 from metagrad.ops.index.scatter_reduce import *
@@ -139,7 +144,6 @@ from metagrad.ops.create.like import *
 from metagrad.ops.create.ranges import *
 from metagrad.ops.signal.windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
 from metagrad.ops.create.sampling import *
-from metagrad.ops.create.dropout import *
 from metagrad.ops.create.conversion import *
 from metagrad.compat.tensor_types import *
 from metagrad.compat.switches import *
@@ -155,27 +159,20 @@ _LAZY: set[str] = {
     "profiler", "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types",
     "utils", "xpu",
 }  # fmt: skip
-_NEURAL = {  # those of the neural functions that PyTorch has at the top, too, by their file
-    "activation": "selu",
-    "adaptive": "adaptive_avg_pool1d adaptive_max_pool1d",
-    "bags": "bilinear embedding_bag",
-    "conv": "conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d",
-    "dropouts": "alpha_dropout feature_alpha_dropout",
-    "folding": "channel_shuffle pixel_shuffle pixel_unshuffle",
-    "gates": "celu hardshrink prelu rrelu threshold",
-    "inplace": "alpha_dropout_ celu_ dropout_ feature_alpha_dropout_ rrelu_ selu_ threshold_",
-    "likelihood": "ctc_loss poisson_nll_loss",
-    "loss": "binary_cross_entropy_with_logits kl_div",
-    "margins": "cosine_embedding_loss hinge_embedding_loss margin_ranking_loss triplet_margin_loss",
-    "normalization": "batch_norm group_norm instance_norm layer_norm rms_norm",
-    "padding": "constant_pad_nd",
-    "pooling": "avg_pool1d max_pool1d max_pool1d_with_indices max_pool2d max_pool3d",
-    "similarity": "cosine_similarity pairwise_distance",
-}  # fmt: skip
+_NEURAL = """
+    adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm bilinear
+    binary_cross_entropy_with_logits celu celu_ channel_shuffle conv1d conv2d conv3d conv_tbc
+    conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss cosine_similarity ctc_loss dropout
+    dropout_ embedding_bag feature_alpha_dropout feature_alpha_dropout_ group_norm hardshrink
+    hinge_embedding_loss instance_norm kl_div layer_norm margin_ranking_loss max_pool1d max_pool1d_with_indices
+    max_pool2d max_pool3d pairwise_distance pixel_shuffle pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu
+    rrelu_ selu selu_ threshold threshold_ triplet_margin_loss
+""".split()  # those of the neural functions that PyTorch has at the top, too
 _LAZY_NAMES = {
-    "autocast": "compat.amp", "compile": "compat.compiler", "GradScaler": "compat.amp", "load": "serialization.checkpoint",
-    "OutOfMemoryError": "compat.cuda", "save": "serialization.checkpoint", "summary": "utils.summary", "vmap": "func",
-    **{name: f"nn.functional.{file}" for file, names in _NEURAL.items() for name in names.split()},
+    "autocast": "compat.amp", "compile": "compat.compiler", "constant_pad_nd": "ops.shape.padding",
+    "GradScaler": "compat.amp", "load": "serialization.checkpoint", "OutOfMemoryError": "compat.cuda",
+    "save": "serialization.checkpoint", "summary": "utils.summary", "vmap": "func",
+    **dict.fromkeys(_NEURAL, "nn.functional"),
 }  # fmt: skip
 
 

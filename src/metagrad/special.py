@@ -1,10 +1,10 @@
 """``metagrad.special``: functions of mathematical physics and statistics, under the names SciPy and PyTorch give them."""
 
 from metagrad.ops import out as _out
-from metagrad.ops.pointwise.exponential import expm1, log1p
-from metagrad.ops.pointwise.floating_point import exp2, sinc
+from metagrad.ops.pointwise.activation import sigmoid as expit
+from metagrad.ops.pointwise.exponential import exp2, expm1, log1p
 from metagrad.ops.pointwise.rounding import round
-from metagrad.ops.pointwise.trigonometric import sigmoid as expit
+from metagrad.ops.pointwise.trigonometric import sinc
 from metagrad.ops.reduce.softmax import log_softmax, logsumexp, softmax
 from metagrad.ops.special.bessel import *
 from metagrad.ops.special.erf import *

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.base import dtypes
+from metagrad.base.size import Size
 from metagrad.ops.create import creation
 from metagrad.ops.create.conversion import type_names
-from metagrad.tensors.tensor import Size, Tensor
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",

@@ -8,7 +8,8 @@ from typing import TypeAlias
 from metagrad.base.device import device
 from metagrad.base.dtypes import dtype as _dtype  # noqa: F401 (programs import it from here)
 from metagrad.base.layouts import layout as _layout  # noqa: F401
-from metagrad.tensors.tensor import Size, Tensor
+from metagrad.base.size import Size
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["Device", "FileLike", "IntLikeType", "Number", "Storage", "Tensor"]
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import finfo
-from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.nn.functional.activation import softplus
+from metagrad.ops.create import creation, like, sampling
 from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.pointwise import exponential, selection, trigonometric
 from metagrad.special import i0e, i1e
 from metagrad.tensors.tensor import Tensor
 
@@ -49,11 +50,11 @@ class VonMises(Distribution):
             loc, spread = (p.detach().expand(shape).double().cpu().numpy() for p in (self.loc, self.concentration))
             angles = numpy_generator().vonmises(loc, np.maximum(spread, 1e-9))
             drawn = (angles + math.pi) % (2 * math.pi) - math.pi
-            return functions.as_tensor(np.asarray(drawn), dtype=self.loc.dtype, device=self.loc.device)
+            return creation.as_tensor(np.asarray(drawn), dtype=self.loc.dtype, device=self.loc.device)
 
     def log_prob(self, value: Any) -> Tensor:
         k = self.concentration
-        return k * (functions.cos(self._checked(value) - self.loc) - 1) - math.log(2 * math.pi) - i0e(k).log()
+        return k * (trigonometric.cos(self._checked(value) - self.loc) - 1) - math.log(2 * math.pi) - i0e(k).log()
 
 
 class ContinuousBernoulli(ExponentialFamily):
@@ -105,31 +106,31 @@ class ContinuousBernoulli(ExponentialFamily):
 
     def _log_constant(self) -> Tensor:
         near, p = self._middle()
-        below = functions.where(p <= 0.5, p, functions.zeros_like(p))
-        above = functions.where(p >= 0.5, p, functions.ones_like(p))
-        exact = (functions.log1p(-p) - p.log()).abs().log() - functions.where(
-            p <= 0.5, functions.log1p(-2 * below), functions.log(2 * above - 1)
+        below = selection.where(p <= 0.5, p, like.zeros_like(p))
+        above = selection.where(p >= 0.5, p, like.ones_like(p))
+        exact = (exponential.log1p(-p) - p.log()).abs().log() - selection.where(
+            p <= 0.5, exponential.log1p(-2 * below), exponential.log(2 * above - 1)
         )
         x = self.probs - 0.5
-        return functions.where(near, math.log(2) + (4 / 3 + 104 / 45 * x**2) * x**2, exact)
+        return selection.where(near, math.log(2) + (4 / 3 + 104 / 45 * x**2) * x**2, exact)
 
     @property
     def mean(self) -> Tensor:
         near, p = self._middle()
         x = self.probs - 0.5
-        return functions.where(
-            near, 0.5 + (1 / 3 + 16 / 45 * x**2) * x, p / (2 * p - 1) + 1 / (functions.log1p(-p) - p.log())
+        return selection.where(
+            near, 0.5 + (1 / 3 + 16 / 45 * x**2) * x, p / (2 * p - 1) + 1 / (exponential.log1p(-p) - p.log())
         )
 
     @property
     def variance(self) -> Tensor:
         near, p = self._middle()
         x = (self.probs - 0.5) ** 2
-        exact = p * (p - 1) / (1 - 2 * p) ** 2 + 1 / (functions.log1p(-p) - p.log()) ** 2
-        return functions.where(near, 1 / 12 - (1 / 15 - 128 / 945 * x) * x, exact)
+        exact = p * (p - 1) / (1 - 2 * p) ** 2 + 1 / (exponential.log1p(-p) - p.log()) ** 2
+        return selection.where(near, 1 / 12 - (1 / 15 - 128 / 945 * x) * x, exact)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self.icdf(functions.rand(self._extended(sample_shape), dtype=self._param.dtype))
+        return self.icdf(sampling.rand(self._extended(sample_shape), dtype=self._param.dtype))
 
     def log_prob(self, value: Any) -> Tensor:
         value = self._checked(value, self._param.dtype)
@@ -139,13 +140,15 @@ class ContinuousBernoulli(ExponentialFamily):
         near, p = self._middle()
         value = self._checked(value)
         exact = (p**value * (1 - p) ** (1 - value) + p - 1) / (2 * p - 1)
-        return functions.where(near, value, exact).clamp(0.0, 1.0)
+        return selection.where(near, value, exact).clamp(0.0, 1.0)
 
     def icdf(self, value: Any) -> Tensor:
         near, p = self._middle()
-        exact = (functions.log1p(-p + value * (2 * p - 1)) - functions.log1p(-p)) / (p.log() - functions.log1p(-p))
-        return functions.where(near, value, exact)
+        exact = (exponential.log1p(-p + value * (2 * p - 1)) - exponential.log1p(-p)) / (
+            p.log() - exponential.log1p(-p)
+        )
+        return selection.where(near, value, exact)
 
     def entropy(self) -> Tensor:
-        log_odds, log_rest = self.logits, functions.log1p(-self.probs)
+        log_odds, log_rest = self.logits, exponential.log1p(-self.probs)
         return self.mean * -log_odds - log_rest - self._log_constant()

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from metagrad.autograd.mode import no_grad
-from metagrad.compat import functions
+from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.transforms import ComposeTransform, Transform, sum_last
-from metagrad.tensors.tensor import Size, Tensor
+from metagrad.ops.create import creation
+from metagrad.ops.reduce import softmax as softmaxes
+from metagrad.tensors.tensor import Tensor
 
 
 class Independent(Distribution):
@@ -140,7 +142,7 @@ class TransformedDistribution(Distribution):
             return ComposeTransform(self.transforms)(self.base_dist.sample(sample_shape))
 
     def log_prob(self, value: Any) -> Tensor:
-        y, total, events = self._checked(value), functions.zeros(()), len(self.event_shape)
+        y, total, events = self._checked(value), creation.zeros(()), len(self.event_shape)
         for step in reversed(self.transforms):
             x = step.inv(y)
             events += step.domain.event_dim - step.codomain.event_dim
@@ -221,7 +223,7 @@ class MixtureSameFamily(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         parts = self.component_distribution.log_prob(self._checked(value).unsqueeze(self._k))
-        return (parts + functions.log_softmax(self.mixture_distribution.logits, -1)).logsumexp(-1)
+        return (parts + softmaxes.log_softmax(self.mixture_distribution.logits, -1)).logsumexp(-1)
 
     def cdf(self, value: Tensor) -> Tensor:
         parts = self.component_distribution.cdf(self._checked(value).unsqueeze(self._k))

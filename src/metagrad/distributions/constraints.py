@@ -10,7 +10,9 @@ from typing import Any
 
 from metagrad import linalg
 from metagrad.base.dtypes import bool_, finfo
-from metagrad.compat import functions
+from metagrad.ops.create import creation
+from metagrad.ops.pointwise import comparison
+from metagrad.ops.shape import joining
 
 __all__ = [
     "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property", "greater_than", "greater_than_eq",
@@ -205,7 +207,7 @@ class Square(Constraint):
 
     def check(self, value: Any) -> Any:
         same = value.shape[-2] == value.shape[-1]
-        return functions.full(value.shape[:-2], same, dtype=bool_, device=value.device)
+        return creation.full(value.shape[:-2], same, dtype=bool_, device=value.device)
 
 
 class LowerTriangular(Square):
@@ -234,7 +236,7 @@ class Symmetric(Square):
     """Equal to their transpose."""
 
     def check(self, value: Any) -> Any:
-        return super().check(value) & functions.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
+        return super().check(value) & comparison.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
 
 
 class PositiveSemidefinite(Symmetric):
@@ -285,7 +287,7 @@ class cat(Constraint):
 
     def check(self, value: Any) -> Any:
         pieces = value.split(self.lengths, self.dim)
-        return functions.cat([c.check(v) for c, v in zip(self.cseq, pieces, strict=True)], self.dim)
+        return joining.cat([c.check(v) for c, v in zip(self.cseq, pieces, strict=True)], self.dim)
 
 
 class stack(Constraint):
@@ -298,7 +300,7 @@ class stack(Constraint):
 
     def check(self, value: Any) -> Any:
         slices = value.unbind(self.dim)
-        return functions.stack([c.check(v) for c, v in zip(self.cseq, slices, strict=True)], self.dim)
+        return joining.stack([c.check(v) for c, v in zip(self.cseq, slices, strict=True)], self.dim)
 
 
 dependent = Dependent()

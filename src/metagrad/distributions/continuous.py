@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.distributions.scalarmaps import AbsTransform, ExpTransform
+from metagrad.ops.create import like, sampling
+from metagrad.ops.pointwise import exponential, trigonometric
+from metagrad.ops.special import erf as error_functions
 from metagrad.tensors.tensor import Tensor
 
 _EULER = 0.5772156649015329
@@ -62,16 +64,16 @@ class Normal(LocationScale, ExponentialFamily):
         return self.scale**2
 
     def _standard(self, shape: Any) -> Tensor:
-        return functions.randn(shape)
+        return sampling.randn(shape)
 
     def log_prob(self, value: Any) -> Tensor:
         return -(self._z(value) ** 2) / 2 - self.scale.log() - math.log(math.sqrt(2 * math.pi))
 
     def cdf(self, value: Any) -> Tensor:
-        return 0.5 * (1 + functions.erf(self._z(value) / math.sqrt(2)))
+        return 0.5 * (1 + error_functions.erf(self._z(value) / math.sqrt(2)))
 
     def icdf(self, value: Any) -> Tensor:
-        return self.loc + self.scale * functions.erfinv(2 * value - 1) * math.sqrt(2)
+        return self.loc + self.scale * error_functions.erfinv(2 * value - 1) * math.sqrt(2)
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
@@ -91,22 +93,22 @@ class Laplace(LocationScale):
         return 2 * self.scale**2
 
     def _standard(self, shape: Any) -> Tensor:
-        u = functions.rand(shape) - 0.5
-        return -u.sign() * functions.log1p(-2 * u.abs())
+        u = sampling.rand(shape) - 0.5
+        return -u.sign() * exponential.log1p(-2 * u.abs())
 
     def log_prob(self, value: Any) -> Tensor:
-        return -functions.log(2 * self.scale) - self._z(value).abs()
+        return -exponential.log(2 * self.scale) - self._z(value).abs()
 
     def cdf(self, value: Any) -> Tensor:
         z = self._z(value)
-        return 0.5 - 0.5 * z.sign() * functions.expm1(-z.abs())
+        return 0.5 - 0.5 * z.sign() * exponential.expm1(-z.abs())
 
     def icdf(self, value: Any) -> Tensor:
         u = value - 0.5
-        return self.loc - self.scale * u.sign() * functions.log1p(-2 * u.abs())
+        return self.loc - self.scale * u.sign() * exponential.log1p(-2 * u.abs())
 
     def entropy(self) -> Tensor:
-        return 1 + functions.log(2 * self.scale)
+        return 1 + exponential.log(2 * self.scale)
 
 
 class Cauchy(LocationScale):
@@ -114,27 +116,27 @@ class Cauchy(LocationScale):
 
     @property
     def mean(self) -> Tensor:
-        return functions.full_like(self.loc, math.nan)
+        return like.full_like(self.loc, math.nan)
 
     @property
     def variance(self) -> Tensor:
-        return functions.full_like(self.loc, math.inf)
+        return like.full_like(self.loc, math.inf)
 
     @property
     def mode(self) -> Tensor:
         return self.loc
 
     def _standard(self, shape: Any) -> Tensor:
-        return functions.tan(math.pi * (functions.rand(shape) - 0.5))
+        return trigonometric.tan(math.pi * (sampling.rand(shape) - 0.5))
 
     def log_prob(self, value: Any) -> Tensor:
-        return -math.log(math.pi) - self.scale.log() - functions.log1p(self._z(value) ** 2)
+        return -math.log(math.pi) - self.scale.log() - exponential.log1p(self._z(value) ** 2)
 
     def cdf(self, value: Any) -> Tensor:
-        return functions.atan(self._z(value)) / math.pi + 0.5
+        return trigonometric.atan(self._z(value)) / math.pi + 0.5
 
     def icdf(self, value: Any) -> Tensor:
-        return functions.tan(math.pi * (value - 0.5)) * self.scale + self.loc
+        return trigonometric.tan(math.pi * (value - 0.5)) * self.scale + self.loc
 
     def entropy(self) -> Tensor:
         return math.log(4 * math.pi) + self.scale.log()
@@ -156,17 +158,17 @@ class Gumbel(LocationScale):
         return (math.pi / math.sqrt(6) * self.scale) ** 2
 
     def _standard(self, shape: Any) -> Tensor:
-        return -functions.log(-functions.log(functions.rand(shape).clamp(1e-30, 1 - 1e-7)))
+        return -exponential.log(-exponential.log(sampling.rand(shape).clamp(1e-30, 1 - 1e-7)))
 
     def log_prob(self, value: Any) -> Tensor:
         z = self._z(value)
-        return -z - functions.exp(-z) - self.scale.log()
+        return -z - exponential.exp(-z) - self.scale.log()
 
     def cdf(self, value: Any) -> Tensor:
-        return functions.exp(-functions.exp(-self._z(value)))
+        return exponential.exp(-exponential.exp(-self._z(value)))
 
     def icdf(self, value: Any) -> Tensor:
-        return self.loc - self.scale * functions.log(-functions.log(value))
+        return self.loc - self.scale * exponential.log(-exponential.log(value))
 
     def entropy(self) -> Tensor:
         return self.scale.log() + (1 + _EULER)
@@ -202,7 +204,7 @@ class LogNormal(TransformedDistribution):
     @property
     def variance(self) -> Tensor:
         square = self.scale**2
-        return functions.expm1(square) * (2 * self.loc + square).exp()
+        return exponential.expm1(square) * (2 * self.loc + square).exp()
 
     def entropy(self) -> Tensor:
         return self.base_dist.entropy() + self.loc
@@ -231,7 +233,7 @@ class HalfNormal(TransformedDistribution):
 
     @property
     def mode(self) -> Tensor:
-        return functions.zeros_like(self.scale)
+        return like.zeros_like(self.scale)
 
     @property
     def variance(self) -> Tensor:
@@ -258,7 +260,7 @@ class HalfCauchy(HalfNormal):
 
     @property
     def mean(self) -> Tensor:
-        return functions.full_like(self.scale, math.inf)
+        return like.full_like(self.scale, math.inf)
 
     @property
     def variance(self) -> Tensor:
@@ -295,12 +297,12 @@ class Uniform(Distribution):
         return (self.high - self.low) ** 2 / 12
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self.low + functions.rand(self._extended(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
+        return self.low + sampling.rand(self._extended(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
 
     def log_prob(self, value: Any) -> Tensor:
         value = self._checked(value)
         inside = (self.low <= value) & (self.high > value)
-        return functions.log(inside.to(self.low.dtype)) - functions.log(self.high - self.low)
+        return exponential.log(inside.to(self.low.dtype)) - exponential.log(self.high - self.low)
 
     def cdf(self, value: Any) -> Tensor:
         return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
@@ -309,7 +311,7 @@ class Uniform(Distribution):
         return value * (self.high - self.low) + self.low
 
     def entropy(self) -> Tensor:
-        return functions.log(self.high - self.low)
+        return exponential.log(self.high - self.low)
 
 
 class Exponential(ExponentialFamily):
@@ -332,23 +334,23 @@ class Exponential(ExponentialFamily):
 
     @property
     def mode(self) -> Tensor:
-        return functions.zeros_like(self.rate)
+        return like.zeros_like(self.rate)
 
     @property
     def variance(self) -> Tensor:
         return self.rate**-2
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return -functions.log1p(-functions.rand(self._extended(sample_shape), dtype=self.rate.dtype)) / self.rate
+        return -exponential.log1p(-sampling.rand(self._extended(sample_shape), dtype=self.rate.dtype)) / self.rate
 
     def log_prob(self, value: Any) -> Tensor:
         return self.rate.log() - self.rate * self._checked(value)
 
     def cdf(self, value: Any) -> Tensor:
-        return 1 - functions.exp(-self.rate * value)
+        return 1 - exponential.exp(-self.rate * value)
 
     def icdf(self, value: Any) -> Tensor:
-        return -functions.log1p(-value) / self.rate
+        return -exponential.log1p(-value) / self.rate
 
     def entropy(self) -> Tensor:
         return 1 - self.rate.log()

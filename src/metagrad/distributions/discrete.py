@@ -6,12 +6,17 @@ import math
 from typing import Any
 
 from metagrad.base.dtypes import finfo
-from metagrad.compat import functions
+from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.nn.functional.activation import logsigmoid, softplus
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
-from metagrad.tensors.tensor import Size, Tensor
+from metagrad.ops.create import creation, like, ranges, sampling
+from metagrad.ops.pointwise import exponential
+from metagrad.ops.shape import views
+from metagrad.ops.special import gamma as gamma_functions
+from metagrad.ops.special import logarithms
+from metagrad.tensors.tensor import Tensor
 
 
 def one_of(probs: Any, logits: Any) -> Tensor:
@@ -43,7 +48,7 @@ class Binary(Distribution):
             return self._param
         eps = finfo(self._param.dtype).eps
         p = self._param.clamp(eps, 1 - eps)
-        return functions.log(p) - functions.log1p(-p)
+        return exponential.log(p) - exponential.log1p(-p)
 
     @property
     def param_shape(self) -> Size:
@@ -82,17 +87,17 @@ class Bernoulli(Binary, ExponentialFamily):
         return self.probs * (1 - self.probs)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        return functions.bernoulli(self._expanded(sample_shape))
+        return sampling.bernoulli(self._expanded(sample_shape))
 
     def log_prob(self, value: Any) -> Tensor:
-        logits, value = functions.broadcast_tensors(self.logits, self._checked(value, self._param.dtype))
+        logits, value = views.broadcast_tensors(self.logits, self._checked(value, self._param.dtype))
         return -binary_cross_entropy_with_logits(logits, value, reduction="none")
 
     def entropy(self) -> Tensor:
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
-        values = functions.arange(2, dtype=self._param.dtype).view(-1, *[1] * len(self.batch_shape))
+        values = ranges.arange(2, dtype=self._param.dtype).view(-1, *[1] * len(self.batch_shape))
         return values.expand(-1, *self.batch_shape) if expand else values
 
 
@@ -103,7 +108,7 @@ class Geometric(Binary):
 
     @property
     def mode(self) -> Tensor:
-        return functions.zeros_like(self.probs)
+        return like.zeros_like(self.probs)
 
     @property
     def mean(self) -> Tensor:
@@ -115,7 +120,7 @@ class Geometric(Binary):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         p = self._expanded(sample_shape)
-        u = functions.rand(p.shape, dtype=p.dtype).clamp(min=finfo(p.dtype).tiny)
+        u = sampling.rand(p.shape, dtype=p.dtype).clamp(min=finfo(p.dtype).tiny)
         return (u.log() / (-p).log1p()).floor()
 
     def log_prob(self, value: Any) -> Tensor:
@@ -134,7 +139,7 @@ class Binomial(Binary):
         self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
         super().__init__(probs, logits, validate_args)
-        count, self._param = functions.broadcast_tensors(functions.as_tensor(total_count), self._param)
+        count, self._param = views.broadcast_tensors(creation.as_tensor(total_count), self._param)
         self.total_count = count.to(self._param.dtype)
         self._batch_shape = self._param.shape
 
@@ -157,7 +162,7 @@ class Binomial(Binary):
         most = int(self.total_count.max())
         if not bool((self.total_count == most).all()):
             raise NotImplementedError("Inhomogeneous total count not supported by `enumerate_support`.")
-        values = functions.arange(most + 1, dtype=self._param.dtype).view(-1, *[1] * len(self.batch_shape))
+        values = ranges.arange(most + 1, dtype=self._param.dtype).view(-1, *[1] * len(self.batch_shape))
         return values.expand(-1, *self.batch_shape) if expand else values
 
     def entropy(self) -> Tensor:
@@ -170,12 +175,14 @@ class Binomial(Binary):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         p = self._expanded(sample_shape)
-        return functions.binomial(self.total_count.expand(p.shape), p)
+        return sampling.binomial(self.total_count.expand(p.shape), p)
 
     def log_prob(self, value: Any) -> Tensor:
         n, logits = self.total_count, self.logits
         value = self._checked(value, logits.dtype)
-        choices = functions.lgamma(n + 1) - functions.lgamma(value + 1) - functions.lgamma(n - value + 1)
+        choices = (
+            gamma_functions.lgamma(n + 1) - gamma_functions.lgamma(value + 1) - gamma_functions.lgamma(n - value + 1)
+        )
         return choices + value * logits - n * softplus(logits)
 
 
@@ -234,7 +241,7 @@ class Categorical(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        return functions.full(self.batch_shape, math.nan, dtype=self._param.dtype)
+        return creation.full(self.batch_shape, math.nan, dtype=self._param.dtype)
 
     variance = mean
 
@@ -244,12 +251,12 @@ class Categorical(Distribution):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         probs, count = self.probs.detach().reshape(-1, self._num_events), Size(sample_shape).numel()
-        drawn = functions.multinomial(probs, count, replacement=True).transpose(0, 1)
+        drawn = sampling.multinomial(probs, count, replacement=True).transpose(0, 1)
         return drawn.reshape((*sample_shape, *self.batch_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
         index = self._checked(value).long().unsqueeze(-1)
-        index, logits = functions.broadcast_tensors(index, self.logits)
+        index, logits = views.broadcast_tensors(index, self.logits)
         return logits.gather(-1, index[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
@@ -258,7 +265,7 @@ class Categorical(Distribution):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         """All classes, along a new first dimension."""
-        values = functions.arange(self._num_events).view(-1, *[1] * len(self.batch_shape))
+        values = ranges.arange(self._num_events).view(-1, *[1] * len(self.batch_shape))
         return values.expand(-1, *self.batch_shape) if expand else values
 
 
@@ -284,11 +291,11 @@ class Poisson(ExponentialFamily):
         return self.rate.floor()
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        return functions.poisson(self.rate.detach().expand(self._extended(sample_shape)))
+        return sampling.poisson(self.rate.detach().expand(self._extended(sample_shape)))
 
     def log_prob(self, value: Any) -> Tensor:
         value = self._checked(value, self.rate.dtype)
-        return functions.xlogy(value, self.rate) - self.rate - functions.lgamma(value + 1)
+        return logarithms.xlogy(value, self.rate) - self.rate - gamma_functions.lgamma(value + 1)
 
 
 class NegativeBinomial(Binary):
@@ -305,7 +312,7 @@ class NegativeBinomial(Binary):
         self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
         super().__init__(probs, logits, validate_args)
-        count, self._param = functions.broadcast_tensors(functions.as_tensor(total_count), self._param)
+        count, self._param = views.broadcast_tensors(creation.as_tensor(total_count), self._param)
         self.total_count = count.to(self._param.dtype)
         self._batch_shape = self._param.shape
         if self._validate_args:
@@ -327,10 +334,10 @@ class NegativeBinomial(Binary):
         from metagrad.distributions.gammas import Gamma
 
         rate = Gamma(self.total_count.detach(), (-self.logits.detach()).exp(), validate_args=False)
-        return functions.poisson(rate.sample(sample_shape))
+        return sampling.poisson(rate.sample(sample_shape))
 
     def log_prob(self, value: Any) -> Tensor:
-        n, logits, lgamma = self.total_count, self.logits, functions.lgamma
+        n, logits, lgamma = self.total_count, self.logits, gamma_functions.lgamma
         value = self._checked(value, logits.dtype)
         norm = (-lgamma(n + value) + lgamma(1 + value) + lgamma(n)).masked_fill(n + value == 0, 0.0)
         return n * logsigmoid(-logits) + value * logsigmoid(logits) - norm

@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import get_default_dtype
-from metagrad.compat import functions
+from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
-from metagrad.tensors.tensor import Size, Tensor
+from metagrad.ops.create import creation
+from metagrad.ops.shape import views
+from metagrad.tensors.tensor import Tensor
 
 
 class Distribution:
@@ -72,7 +74,7 @@ class Distribution:
         """The value as a tensor, validated if it is to be."""
         if self._validate_args:
             self._validate_sample(value)
-        return functions.as_tensor(value, dtype=dtype)
+        return creation.as_tensor(value, dtype=dtype)
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -186,5 +188,5 @@ def parameters(*values: Any) -> tuple[Tensor, ...]:
     """Numbers and tensors as tensors of one shape and dtype."""
     known = [v for v in values if isinstance(v, Tensor)]
     kind = known[0].dtype if known else get_default_dtype()
-    tensors = [v if isinstance(v, Tensor) else functions.tensor(v, dtype=kind) for v in values]
-    return tuple(functions.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)
+    tensors = [v if isinstance(v, Tensor) else creation.tensor(v, dtype=kind) for v in values]
+    return tuple(views.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)

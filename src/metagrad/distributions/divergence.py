@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from metagrad import linalg
-from metagrad.compat import functions
 from metagrad.distributions.combined import Independent
 from metagrad.distributions.continuous import Exponential, HalfNormal, Laplace, LogNormal, Normal, Uniform
 from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, Poisson
@@ -16,6 +15,9 @@ from metagrad.distributions.gammas import Beta, Dirichlet, Gamma
 from metagrad.distributions.multivariate import MultivariateNormal
 from metagrad.distributions.onehot import OneHotCategorical
 from metagrad.distributions.transforms import sum_last
+from metagrad.ops.pointwise import exponential
+from metagrad.ops.special import gamma as gamma_functions
+from metagrad.ops.special import logarithms
 from metagrad.tensors.tensor import Tensor
 
 _FORMULAS: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
@@ -58,12 +60,12 @@ def _one_hot(p: OneHotCategorical, q: OneHotCategorical) -> Tensor:
 
 @register_kl(Geometric, Geometric)
 def _geometric(p: Geometric, q: Geometric) -> Tensor:
-    return -p.entropy() - functions.log1p(-q.probs) / p.probs - q.logits
+    return -p.entropy() - exponential.log1p(-q.probs) / p.probs - q.logits
 
 
 @register_kl(Binomial, Binomial)
 def _binomial(p: Binomial, q: Binomial) -> Tensor:
-    gain = p.total_count * (p.probs * (p.logits - q.logits) + functions.log1p(-p.probs) - functions.log1p(-q.probs))
+    gain = p.total_count * (p.probs * (p.logits - q.logits) + exponential.log1p(-p.probs) - exponential.log1p(-q.probs))
     return gain.masked_fill(p.total_count > q.total_count, math.inf)
 
 
@@ -76,13 +78,13 @@ def _normal(p: Normal, q: Normal) -> Tensor:
 @register_kl(Laplace, Laplace)
 def _laplace(p: Laplace, q: Laplace) -> Tensor:
     ratio, apart = p.scale / q.scale, (p.loc - q.loc).abs()
-    return -ratio.log() + apart / q.scale + ratio * functions.exp(-apart / p.scale) - 1
+    return -ratio.log() + apart / q.scale + ratio * exponential.exp(-apart / p.scale) - 1
 
 
 @register_kl(Uniform, Uniform)
 def _uniform(p: Uniform, q: Uniform) -> Tensor:
     outside = (q.low > p.low) | (q.high < p.high)
-    return functions.log((q.high - q.low) / (p.high - p.low)).masked_fill(outside, math.inf)
+    return exponential.log((q.high - q.low) / (p.high - p.low)).masked_fill(outside, math.inf)
 
 
 @register_kl(Exponential, Exponential)
@@ -94,8 +96,8 @@ def _exponential(p: Exponential, q: Exponential) -> Tensor:
 @register_kl(Bernoulli, Bernoulli)
 def _bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
     a, b = p.probs, q.probs
-    success = (functions.xlogy(a, a) - functions.xlogy(a, b)).masked_fill(a == 0, 0)
-    failure = (functions.xlogy(1 - a, 1 - a) - functions.xlogy(1 - a, 1 - b)).masked_fill(a == 1, 0)
+    success = (logarithms.xlogy(a, a) - logarithms.xlogy(a, b)).masked_fill(a == 0, 0)
+    failure = (logarithms.xlogy(1 - a, 1 - a) - logarithms.xlogy(1 - a, 1 - b)).masked_fill(a == 1, 0)
     return success + failure
 
 
@@ -107,22 +109,22 @@ def _categorical(p: Categorical, q: Categorical) -> Tensor:
 
 @register_kl(Poisson, Poisson)
 def _poisson(p: Poisson, q: Poisson) -> Tensor:
-    return functions.xlogy(p.rate, p.rate / q.rate) - (p.rate - q.rate)
+    return logarithms.xlogy(p.rate, p.rate / q.rate) - (p.rate - q.rate)
 
 
 @register_kl(Gamma, Gamma)
 def _gamma(p: Gamma, q: Gamma) -> Tensor:
     a, b = p.concentration, q.concentration
     return (
-        b * (p.rate / q.rate).log() + functions.lgamma(b) - functions.lgamma(a)
-        + (a - b) * functions.digamma(a) + (q.rate - p.rate) * (a / p.rate)
+        b * (p.rate / q.rate).log() + gamma_functions.lgamma(b) - gamma_functions.lgamma(a)
+        + (a - b) * gamma_functions.digamma(a) + (q.rate - p.rate) * (a / p.rate)
     )  # fmt: skip
 
 
 @register_kl(Dirichlet, Dirichlet)
 def _dirichlet(p: Dirichlet, q: Dirichlet) -> Tensor:
-    a, b, lgamma = p.concentration, q.concentration, functions.lgamma
-    moments = (a - b) * (functions.digamma(a) - functions.digamma(a.sum(-1, keepdim=True)))
+    a, b, lgamma = p.concentration, q.concentration, gamma_functions.lgamma
+    moments = (a - b) * (gamma_functions.digamma(a) - gamma_functions.digamma(a.sum(-1, keepdim=True)))
     return lgamma(a.sum(-1)) - lgamma(b.sum(-1)) - (lgamma(a) - lgamma(b)).sum(-1) + moments.sum(-1)
 
 

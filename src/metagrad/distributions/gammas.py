@@ -17,10 +17,15 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
-from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.ops.create import creation, sampling
 from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.index import embedding
+from metagrad.ops.pointwise import exponential, selection
+from metagrad.ops.shape import joining
+from metagrad.ops.special import gamma as gamma_functions
+from metagrad.ops.special import logarithms
 from metagrad.tensors.tensor import Tensor
 
 
@@ -44,7 +49,7 @@ def gamma_slope(a: Array, x: Array) -> Array:
     """dx/da of gamma variables, by the series above; float64 inside."""
     a64, x64 = a.astype(np.float64), x.astype(np.float64)
     ratio = x64 / a64
-    gap = np.log(x64) - functions.digamma(functions.as_tensor(a64 + 1)).numpy()
+    gap = np.log(x64) - gamma_functions.digamma(creation.as_tensor(a64 + 1)).numpy()
     total, n = np.zeros_like(x64), 1
     while ratio.size:
         term = ratio * gap
@@ -92,14 +97,14 @@ class Gamma(ExponentialFamily):
     def log_prob(self, value: Any) -> Tensor:
         value = self._checked(value, self.rate.dtype)
         a, b = self.concentration, self.rate
-        return functions.xlogy(a, b) + functions.xlogy(a - 1, value) - b * value - functions.lgamma(a)
+        return logarithms.xlogy(a, b) + logarithms.xlogy(a - 1, value) - b * value - gamma_functions.lgamma(a)
 
     def entropy(self) -> Tensor:
         a = self.concentration
-        return a - self.rate.log() + functions.lgamma(a) + (1 - a) * functions.digamma(a)
+        return a - self.rate.log() + gamma_functions.lgamma(a) + (1 - a) * gamma_functions.digamma(a)
 
     def cdf(self, value: Any) -> Tensor:
-        return functions.igamma(self.concentration, self.rate * self._checked(value))
+        return gamma_functions.igamma(self.concentration, self.rate * self._checked(value))
 
 
 class Chi2(Gamma):
@@ -145,8 +150,8 @@ class Dirichlet(ExponentialFamily):
         less = (self.concentration - 1).clamp(min=0)
         total = less.sum(-1, keepdim=True)
         mode = less / total.masked_fill(total == 0, 1)
-        corner = functions.one_hot(less.argmax(-1), self.concentration.shape[-1]).to(mode.dtype)
-        return functions.where((self.concentration < 1).all(-1, keepdim=True), corner, mode)
+        corner = embedding.one_hot(less.argmax(-1), self.concentration.shape[-1]).to(mode.dtype)
+        return selection.where((self.concentration < 1).all(-1, keepdim=True), corner, mode)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         drawn = standard_gamma(self.concentration, self._extended(sample_shape))
@@ -154,13 +159,17 @@ class Dirichlet(ExponentialFamily):
 
     def log_prob(self, value: Tensor) -> Tensor:
         a, value = self.concentration, self._checked(value)
-        return functions.xlogy(a - 1, value).sum(-1) + functions.lgamma(a.sum(-1)) - functions.lgamma(a).sum(-1)
+        return (
+            logarithms.xlogy(a - 1, value).sum(-1)
+            + gamma_functions.lgamma(a.sum(-1))
+            - gamma_functions.lgamma(a).sum(-1)
+        )
 
     def entropy(self) -> Tensor:
         a, k, total = self.concentration, self.concentration.shape[-1], self.concentration.sum(-1)
         return (
-            functions.lgamma(a).sum(-1) - functions.lgamma(total)
-            - (k - total) * functions.digamma(total) - ((a - 1) * functions.digamma(a)).sum(-1)
+            gamma_functions.lgamma(a).sum(-1) - gamma_functions.lgamma(total)
+            - (k - total) * gamma_functions.digamma(total) - ((a - 1) * gamma_functions.digamma(a)).sum(-1)
         )  # fmt: skip
 
 
@@ -174,7 +183,7 @@ class Beta(ExponentialFamily):
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         both = parameters(concentration1, concentration0)
-        self._dirichlet = Dirichlet(functions.stack(both, -1), False)
+        self._dirichlet = Dirichlet(joining.stack(both, -1), False)
         super().__init__(both[0].shape, (), validate_args)
 
     @property
@@ -205,7 +214,7 @@ class Beta(ExponentialFamily):
 
     def log_prob(self, value: Any) -> Tensor:
         value = self._checked(value, self._dirichlet.concentration.dtype)
-        return self._dirichlet.log_prob(functions.stack([value, 1 - value], -1))
+        return self._dirichlet.log_prob(joining.stack([value, 1 - value], -1))
 
     def entropy(self) -> Tensor:
         return self._dirichlet.entropy()
@@ -240,11 +249,11 @@ class StudentT(Distribution):
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended(sample_shape)
         chi2 = 2 * standard_gamma(self.df / 2, shape)
-        normal = functions.randn(shape, dtype=self.df.dtype)
-        return self.loc + self.scale * normal * functions.rsqrt(chi2 / self.df)
+        normal = sampling.randn(shape, dtype=self.df.dtype)
+        return self.loc + self.scale * normal * exponential.rsqrt(chi2 / self.df)
 
     def entropy(self) -> Tensor:
-        n, lgamma, digamma = self.df, functions.lgamma, functions.digamma
+        n, lgamma, digamma = self.df, gamma_functions.lgamma, gamma_functions.digamma
         log_beta = lgamma(0.5 * n) + math.lgamma(0.5) - lgamma(0.5 * (n + 1))
         return self.scale.log() + 0.5 * (n + 1) * (digamma(0.5 * (n + 1)) - digamma(0.5 * n)) + 0.5 * n.log() + log_beta
 
@@ -254,10 +263,10 @@ class StudentT(Distribution):
             self.scale.log()
             + 0.5 * n.log()
             + 0.5 * math.log(math.pi)
-            + functions.lgamma(n / 2)
-            - functions.lgamma((n + 1) / 2)
+            + gamma_functions.lgamma(n / 2)
+            - gamma_functions.lgamma((n + 1) / 2)
         )
-        return -0.5 * (n + 1) * functions.log1p(z**2 / n) - norm
+        return -0.5 * (n + 1) * exponential.log1p(z**2 / n) - norm
 
 
 class FisherSnedecor(Distribution):
@@ -293,10 +302,10 @@ class FisherSnedecor(Distribution):
         return above / (2 * standard_gamma(self.df2 / 2, shape) / self.df2)
 
     def log_prob(self, value: Any) -> Tensor:
-        value, a, b, lgamma = self._checked(value), self.df1 / 2, self.df2 / 2, functions.lgamma
+        value, a, b, lgamma = self._checked(value), self.df1 / 2, self.df2 / 2, gamma_functions.lgamma
         ratio = self.df1 / self.df2
         shape = lgamma(a + b) - lgamma(a) - lgamma(b)
-        return shape + a * ratio.log() + (a - 1) * value.log() - (a + b) * functions.log1p(ratio * value)
+        return shape + a * ratio.log() + (a - 1) * value.log() - (a + b) * exponential.log1p(ratio * value)
 
 
 class InverseGamma(Distribution):
@@ -329,8 +338,8 @@ class InverseGamma(Distribution):
 
     def log_prob(self, value: Any) -> Tensor:
         a, b, value = self.concentration, self.rate, self._checked(value)
-        return functions.xlogy(a, b) - (a + 1) * value.log() - b / value - functions.lgamma(a)
+        return logarithms.xlogy(a, b) - (a + 1) * value.log() - b / value - gamma_functions.lgamma(a)
 
     def entropy(self) -> Tensor:
         a = self.concentration
-        return a + self.rate.log() + functions.lgamma(a) - (1 + a) * functions.digamma(a)
+        return a + self.rate.log() + gamma_functions.lgamma(a) - (1 + a) * gamma_functions.digamma(a)

@@ -6,12 +6,14 @@ import math
 from typing import Any
 
 from metagrad.base.dtypes import finfo
-from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.continuous import Exponential, Uniform
 from metagrad.distributions.distribution import Distribution, parameters
 from metagrad.distributions.scalarmaps import AffineTransform, ExpTransform, PowerTransform
+from metagrad.ops.create import like, sampling
+from metagrad.ops.pointwise import comparison, exponential, selection
+from metagrad.ops.special import gamma as gamma_functions
 from metagrad.tensors.tensor import Tensor
 
 _EULER = 0.5772156649015329
@@ -26,7 +28,7 @@ class Weibull(TransformedDistribution):
 
     def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
         self.scale, self.concentration = parameters(scale, concentration)
-        base = Exponential(functions.ones_like(self.scale), validate_args=False)
+        base = Exponential(like.ones_like(self.scale), validate_args=False)
         maps = [PowerTransform(self.concentration.reciprocal()), AffineTransform(0.0, self.scale)]
         super().__init__(base, maps, validate_args)
 
@@ -34,7 +36,7 @@ class Weibull(TransformedDistribution):
         return Weibull(self.scale.expand(batch_shape), self.concentration.expand(batch_shape), self._validate_args)
 
     def _moment(self, k: int) -> Tensor:
-        return functions.lgamma(1 + k / self.concentration).exp()
+        return gamma_functions.lgamma(1 + k / self.concentration).exp()
 
     @property
     def mean(self) -> Tensor:
@@ -50,7 +52,7 @@ class Weibull(TransformedDistribution):
 
     def entropy(self) -> Tensor:
         a = self.concentration
-        return _EULER * (1 - a.reciprocal()) + functions.log(self.scale / a) + 1
+        return _EULER * (1 - a.reciprocal()) + exponential.log(self.scale / a) + 1
 
 
 class Pareto(TransformedDistribution):
@@ -86,7 +88,7 @@ class Pareto(TransformedDistribution):
         return (self.scale**2 * a / ((a - 1) ** 2 * (a - 2))).masked_fill(a <= 2, math.inf)
 
     def entropy(self) -> Tensor:
-        return functions.log(self.scale / self.alpha) + (1 + self.alpha.reciprocal())
+        return exponential.log(self.scale / self.alpha) + (1 + self.alpha.reciprocal())
 
 
 class Kumaraswamy(TransformedDistribution):
@@ -98,7 +100,7 @@ class Kumaraswamy(TransformedDistribution):
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         self.concentration1, self.concentration0 = parameters(concentration1, concentration0)
-        zero = functions.zeros_like(self.concentration0)
+        zero = like.zeros_like(self.concentration0)
         base = Uniform(zero, zero + (1 - finfo(zero.dtype).eps), validate_args=False)
         flip = AffineTransform(1.0, -1.0)
         maps = [flip, PowerTransform(1 / self.concentration0), flip, PowerTransform(1 / self.concentration1)]
@@ -111,10 +113,10 @@ class Kumaraswamy(TransformedDistribution):
 
     def log_prob(self, value: Any) -> Tensor:
         a, b, x = self.concentration1, self.concentration0, self._checked(value)
-        return a.log() + b.log() + (a - 1) * x.log() + (b - 1) * functions.log1p(-(x**a))
+        return a.log() + b.log() + (a - 1) * x.log() + (b - 1) * exponential.log1p(-(x**a))
 
     def _moment(self, k: int) -> Tensor:
-        a, b, lgamma = self.concentration1, self.concentration0, functions.lgamma
+        a, b, lgamma = self.concentration1, self.concentration0, gamma_functions.lgamma
         return b * (lgamma(1 + k / a) + lgamma(b) - lgamma(1 + k / a + b)).exp()
 
     @property
@@ -133,7 +135,7 @@ class Kumaraswamy(TransformedDistribution):
 
     def entropy(self) -> Tensor:
         a, b = self.concentration1, self.concentration0
-        harmonic = functions.digamma(b + 1) + _EULER
+        harmonic = gamma_functions.digamma(b + 1) + _EULER
         return (1 - b.reciprocal()) + (1 - a.reciprocal()) * harmonic - a.log() - b.log()
 
 
@@ -156,28 +158,28 @@ class GeneralizedPareto(Distribution):
 
     def _shape(self) -> tuple[Tensor, Tensor]:
         """Where the concentration is 0, and the concentration with a harmless value there."""
-        zero = functions.isclose(self.concentration, functions.zeros_like(self.concentration))
+        zero = comparison.isclose(self.concentration, like.zeros_like(self.concentration))
         return zero, self.concentration.masked_fill(zero, 1.0)
 
     def _log_survival(self, value: Any) -> Tensor:
         z, (zero, k) = (self._checked(value) - self.loc) / self.scale, self._shape()
-        return functions.where(zero, -z, -functions.log1p(k * z) / k)
+        return selection.where(zero, -z, -exponential.log1p(k * z) / k)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self.icdf(functions.rand(self._extended(sample_shape), dtype=self.loc.dtype))
+        return self.icdf(sampling.rand(self._extended(sample_shape), dtype=self.loc.dtype))
 
     def log_prob(self, value: Any) -> Tensor:
         zero, k = self._shape()
         survival = self._log_survival(value)
-        return functions.where(zero, survival, (1 + k) * survival) - self.scale.log()
+        return selection.where(zero, survival, (1 + k) * survival) - self.scale.log()
 
     def cdf(self, value: Any) -> Tensor:
-        return -functions.expm1(self._log_survival(value))
+        return -exponential.expm1(self._log_survival(value))
 
     def icdf(self, value: Any) -> Tensor:
         zero, k = self._shape()
-        rest = functions.log1p(-value)
-        return self.loc + self.scale * functions.where(zero, -rest, functions.expm1(-k * rest) / k)
+        rest = exponential.log1p(-value)
+        return self.loc + self.scale * selection.where(zero, -rest, exponential.expm1(-k * rest) / k)
 
     @property
     def mean(self) -> Tensor:

@@ -7,10 +7,13 @@ from typing import Any
 
 from metagrad import linalg
 from metagrad.base.dtypes import finfo
-from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.distributions.gammas import Beta, standard_gamma
+from metagrad.ops.create import ranges, sampling
+from metagrad.ops.linalg import definite
+from metagrad.ops.shape import views
+from metagrad.ops.special import gamma as gamma_functions
 from metagrad.tensors.tensor import Tensor
 
 
@@ -50,7 +53,7 @@ class Wishart(ExponentialFamily):
         elif precision_matrix is not None:
             lower = linalg.cholesky(linalg.inv(precision_matrix))
         (own,) = parameters(df)
-        batch, p = functions.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
+        batch, p = views.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
         self.df, self.scale_tril = own.to(lower.dtype).expand(batch), lower.expand((*batch, p, p))
         if bool((self.df <= p - 1).any()):
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
@@ -64,7 +67,7 @@ class Wishart(ExponentialFamily):
     @property
     def precision_matrix(self) -> Tensor:
         """V⁻¹."""
-        return functions.cholesky_inverse(self.scale_tril)
+        return definite.cholesky_inverse(self.scale_tril)
 
     @property
     def _matrix_df(self) -> Tensor:
@@ -90,26 +93,26 @@ class Wishart(ExponentialFamily):
 
     def _steps(self) -> Tensor:
         """n / 2, (n - 1) / 2, …, (n - p + 1) / 2."""
-        return (self.df.unsqueeze(-1) - functions.arange(self.event_shape[0], dtype=self.df.dtype)) / 2
+        return (self.df.unsqueeze(-1) - ranges.arange(self.event_shape[0], dtype=self.df.dtype)) / 2
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape = self._extended(sample_shape)
         diagonal = (2 * standard_gamma(self._steps(), shape[:-1])).sqrt()
-        factor = functions.randn(shape, dtype=self.df.dtype).tril(-1) + diagonal.diag_embed()
+        factor = sampling.randn(shape, dtype=self.df.dtype).tril(-1) + diagonal.diag_embed()
         root = self.scale_tril @ factor
         return root @ root.mT
 
     def log_prob(self, value: Tensor) -> Tensor:
         value, n, p = self._checked(value), self.df, self.event_shape[0]
-        trace = functions.cholesky_solve(value, self.scale_tril).diagonal(dim1=-2, dim2=-1).sum(-1)
-        norm = n * (p * math.log(2) / 2 + self._half_log_det()) + functions.mvlgamma(n / 2, p)
+        trace = definite.cholesky_solve(value, self.scale_tril).diagonal(dim1=-2, dim2=-1).sum(-1)
+        norm = n * (p * math.log(2) / 2 + self._half_log_det()) + gamma_functions.mvlgamma(n / 2, p)
         return (n - p - 1) / 2 * linalg.slogdet(value).logabsdet - trace / 2 - norm
 
     def entropy(self) -> Tensor:
         n, p = self.df, self.event_shape[0]
         return (
-            (p + 1) * (p * math.log(2) / 2 + self._half_log_det()) + functions.mvlgamma(n / 2, p)
-            - (n - p - 1) / 2 * functions.digamma(self._steps()).sum(-1) + n * p / 2
+            (p + 1) * (p * math.log(2) / 2 + self._half_log_det()) + gamma_functions.mvlgamma(n / 2, p)
+            - (n - p - 1) / 2 * gamma_functions.digamma(self._steps()).sum(-1) + n * p / 2
         )  # fmt: skip
 
 
@@ -132,10 +135,10 @@ class LKJCholesky(Distribution):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         kind, shape = self.concentration.dtype, self._extended(sample_shape)
-        row = functions.arange(self.dim, dtype=kind).clamp(min=1)  # the first has no length
+        row = ranges.arange(self.dim, dtype=kind).clamp(min=1)  # the first has no length
         outer = self.concentration.detach().unsqueeze(-1) + 0.5 * (self.dim - 1 - row)
         length = Beta(0.5 * row, outer, validate_args=False).sample(sample_shape).unsqueeze(-1)
-        direction = functions.randn(shape, dtype=kind).tril(-1)
+        direction = sampling.randn(shape, dtype=kind).tril(-1)
         norm = (direction**2).sum(-1, keepdim=True).sqrt()
         lower = length.sqrt() * direction / norm.masked_fill(norm == 0, 1)
         rest = (1 - (lower**2).sum(-1)).clamp(min=finfo(kind).tiny)
@@ -143,7 +146,9 @@ class LKJCholesky(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         diagonal, n = self._checked(value).diagonal(dim1=-2, dim2=-1)[..., 1:], self.dim - 1
-        power = 2 * (self.concentration - 1).unsqueeze(-1) + functions.arange(n - 1, -1, -1, dtype=value.dtype)
+        power = 2 * (self.concentration - 1).unsqueeze(-1) + ranges.arange(n - 1, -1, -1, dtype=value.dtype)
         alpha = self.concentration + 0.5 * n
-        norm = 0.5 * n * math.log(math.pi) + functions.mvlgamma(alpha - 0.5, n) - functions.lgamma(alpha) * n
+        norm = (
+            0.5 * n * math.log(math.pi) + gamma_functions.mvlgamma(alpha - 0.5, n) - gamma_functions.lgamma(alpha) * n
+        )
         return (power * diagonal.log()).sum(-1) - norm

@@ -6,9 +6,11 @@ import math
 from typing import Any
 
 from metagrad import linalg
-from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
+from metagrad.ops.create import creation, sampling
+from metagrad.ops.linalg import definite
+from metagrad.ops.shape import views
 from metagrad.tensors.tensor import Tensor
 
 
@@ -54,7 +56,7 @@ class MultivariateNormal(Distribution):
             lower = linalg.cholesky(covariance_matrix)
         else:
             lower = linalg.cholesky(linalg.inv(given[0]))
-        batch = functions.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])
+        batch = views.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])
         self.loc, self.scale_tril = loc.expand((*batch, -1)), lower.expand((*batch, -1, -1))
         super().__init__(batch, loc.shape[-1:], validate_args)
 
@@ -66,7 +68,7 @@ class MultivariateNormal(Distribution):
     @property
     def precision_matrix(self) -> Tensor:
         """The covariance's inverse."""
-        return functions.cholesky_inverse(self.scale_tril)
+        return definite.cholesky_inverse(self.scale_tril)
 
     @property
     def mean(self) -> Tensor:
@@ -79,7 +81,7 @@ class MultivariateNormal(Distribution):
         return (self.scale_tril**2).sum(-1)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        noise = functions.randn(self._extended(sample_shape), dtype=self.loc.dtype)
+        noise = sampling.randn(self._extended(sample_shape), dtype=self.loc.dtype)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def _half_log_det(self) -> Tensor:
@@ -117,7 +119,7 @@ class LowRankMultivariateNormal(Distribution):
             raise ValueError(
                 f"cov_factor must have {n} rows and cov_diag {n} elements, got {cov_factor.shape}, {cov_diag.shape}"
             )
-        batch = functions.broadcast_shapes(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])
+        batch = views.broadcast_shapes(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])
         self.loc, self.cov_diag = loc.expand((*batch, n)), cov_diag.expand((*batch, n))
         self.cov_factor = cov_factor.expand((*batch, *cov_factor.shape[-2:]))
         super().__init__(batch, (n,), validate_args)
@@ -150,13 +152,13 @@ class LowRankMultivariateNormal(Distribution):
     def _capacitance(self) -> tuple[Tensor, Tensor]:
         """Wᵀ diag(1/d), (r, n), and the Cholesky factor of 1 + Wᵀ diag(1/d) W, (r, r)."""
         scaled = self.cov_factor.mT / self.cov_diag.unsqueeze(-2)
-        one = functions.eye(scaled.shape[-2], dtype=scaled.dtype, device=scaled.device)
+        one = creation.eye(scaled.shape[-2], dtype=scaled.dtype, device=scaled.device)
         return scaled, linalg.cholesky(one + scaled @ self.cov_factor)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         shape, kind = self._extended(sample_shape), self.loc.dtype
-        few = functions.randn((*shape[:-1], self.cov_factor.shape[-1]), dtype=kind)
-        own = functions.randn(shape, dtype=kind)
+        few = sampling.randn((*shape[:-1], self.cov_factor.shape[-1]), dtype=kind)
+        own = sampling.randn(shape, dtype=kind)
         return self.loc + (self.cov_factor @ few.unsqueeze(-1)).squeeze(-1) + self.cov_diag.sqrt() * own
 
     def _half_log_det(self, lower: Tensor) -> Tensor:

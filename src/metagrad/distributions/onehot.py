@@ -7,7 +7,7 @@ from typing import Any
 
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import finfo
-from metagrad.compat import functions
+from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.continuous import Normal
@@ -16,7 +16,12 @@ from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.scalarmaps import ExpTransform, SigmoidTransform
 from metagrad.distributions.vectormaps import StickBreakingTransform
 from metagrad.nn.functional.activation import softplus
-from metagrad.tensors.tensor import Size, Tensor
+from metagrad.ops.create import creation, sampling
+from metagrad.ops.index import embedding
+from metagrad.ops.reduce import softmax as softmaxes
+from metagrad.ops.shape import views
+from metagrad.ops.special import gamma as gamma_functions
+from metagrad.tensors.tensor import Tensor
 
 
 class _OfClasses(Distribution):
@@ -67,7 +72,7 @@ class OneHotCategorical(_OfClasses):
         return self._one_hot(self._categorical.mode)
 
     def _one_hot(self, classes: Tensor) -> Tensor:
-        return functions.one_hot(classes, self._categorical._num_events).to(self.probs.dtype)
+        return embedding.one_hot(classes, self._categorical._num_events).to(self.probs.dtype)
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         return self._one_hot(self._categorical.sample(sample_shape))
@@ -80,7 +85,7 @@ class OneHotCategorical(_OfClasses):
 
     def enumerate_support(self, expand: bool = True) -> Tensor:
         n = self._categorical._num_events
-        values = functions.eye(n, dtype=self.probs.dtype).view(n, *[1] * len(self.batch_shape), n)
+        values = creation.eye(n, dtype=self.probs.dtype).view(n, *[1] * len(self.batch_shape), n)
         return values.expand(n, *self.batch_shape, n) if expand else values
 
 
@@ -119,26 +124,26 @@ class Multinomial(_OfClasses):
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
         drawn = self._categorical.sample((self.total_count, *sample_shape))
-        return functions.one_hot(drawn, self._categorical._num_events).sum(0).to(self.probs.dtype)
+        return embedding.one_hot(drawn, self._categorical._num_events).sum(0).to(self.probs.dtype)
 
     def log_prob(self, value: Any) -> Tensor:
         value = self._checked(value, self.logits.dtype)
-        logits, value = functions.broadcast_tensors(self.logits, value)
+        logits, value = views.broadcast_tensors(self.logits, value)
         logits = logits.masked_fill((value == 0) & (logits == -math.inf), 0)
-        ways = functions.lgamma(value.sum(-1) + 1) - functions.lgamma(value + 1).sum(-1)
+        ways = gamma_functions.lgamma(value.sum(-1) + 1) - gamma_functions.lgamma(value + 1).sum(-1)
         return ways + (logits * value).sum(-1)
 
     def entropy(self) -> Tensor:
-        n = functions.tensor(float(self.total_count), dtype=self.probs.dtype)
+        n = creation.tensor(float(self.total_count), dtype=self.probs.dtype)
         counts = Binomial(self.total_count, probs=self.probs, validate_args=False)
         values = counts.enumerate_support(expand=False)[1:]
-        terms = (counts.log_prob(values).exp() * functions.lgamma(values + 1)).sum((0, -1))
-        return n * self._categorical.entropy() - functions.lgamma(n + 1) + terms
+        terms = (counts.log_prob(values).exp() * gamma_functions.lgamma(values + 1)).sum((0, -1))
+        return n * self._categorical.entropy() - gamma_functions.lgamma(n + 1) + terms
 
 
 def _uniform(shape: Any, like: Tensor) -> Tensor:
     eps = finfo(like.dtype).eps
-    return functions.rand(shape, dtype=like.dtype, device=like.device).clamp(eps, 1 - eps)
+    return sampling.rand(shape, dtype=like.dtype, device=like.device).clamp(eps, 1 - eps)
 
 
 class LogitRelaxedBernoulli(Bernoulli):
@@ -150,7 +155,7 @@ class LogitRelaxedBernoulli(Bernoulli):
     def __init__(
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        self.temperature = functions.as_tensor(temperature)
+        self.temperature = creation.as_tensor(temperature)
         super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
@@ -202,18 +207,18 @@ class ExpRelaxedCategorical(_OfClasses):
     def __init__(
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:
-        self.temperature = functions.as_tensor(temperature)
+        self.temperature = creation.as_tensor(temperature)
         super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         gumbel = -(-_uniform(self._extended(sample_shape), self.logits).log()).log()
-        return functions.log_softmax((self.logits + gumbel) / self.temperature, -1)
+        return softmaxes.log_softmax((self.logits + gumbel) / self.temperature, -1)
 
     def log_prob(self, value: Any) -> Tensor:
         k = self._categorical._num_events
-        logits, value = functions.broadcast_tensors(self.logits, self._checked(value))
+        logits, value = views.broadcast_tensors(self.logits, self._checked(value))
         scale = self.temperature.log() * (k - 1) + math.lgamma(k)
-        return functions.log_softmax(logits - value * self.temperature, -1).sum(-1) + scale
+        return softmaxes.log_softmax(logits - value * self.temperature, -1).sum(-1) + scale
 
 
 class RelaxedOneHotCategorical(TransformedDistribution):

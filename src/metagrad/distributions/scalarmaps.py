@@ -6,10 +6,12 @@ import math
 from typing import Any
 
 from metagrad.base.dtypes import finfo
-from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.transforms import Transform, sum_last
 from metagrad.nn.functional.activation import softplus
+from metagrad.ops.create import creation
+from metagrad.ops.pointwise import comparison
+from metagrad.ops.shape import views
 from metagrad.tensors.tensor import Tensor
 
 
@@ -43,14 +45,14 @@ class AffineTransform(Transform):
         return (y - self.loc) / self.scale
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        size = functions.as_tensor(self.scale, dtype=x.dtype).abs().log().expand(x.shape)
+        size = creation.as_tensor(self.scale, dtype=x.dtype).abs().log().expand(x.shape)
         return sum_last(size, self.event_dim)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AffineTransform):
             return False
         pairs = ((self.loc, other.loc), (self.scale, other.scale))
-        return all(bool(functions.equal(*map(functions.as_tensor, pair))) for pair in pairs)
+        return all(bool(comparison.equal(*map(creation.as_tensor, pair))) for pair in pairs)
 
     __hash__ = object.__hash__
 
@@ -77,7 +79,7 @@ class PowerTransform(_Rising):
 
     def __init__(self, exponent: Any, cache_size: int = 0) -> None:
         super().__init__(cache_size)
-        self.exponent = functions.as_tensor(exponent)
+        self.exponent = creation.as_tensor(exponent)
 
     @property
     def sign(self) -> Any:  # type: ignore[override]
@@ -93,7 +95,7 @@ class PowerTransform(_Rising):
         return (self.exponent * y / x).abs().log()
 
     def forward_shape(self, shape: Any) -> Any:
-        return functions.broadcast_shapes(shape, self.exponent.shape)
+        return views.broadcast_shapes(shape, self.exponent.shape)
 
     inverse_shape = forward_shape
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metagrad.compat import functions
+from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
-from metagrad.tensors.tensor import Size, Tensor
+from metagrad.ops.create import like
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["ComposeTransform", "IndependentTransform", "ReshapeTransform", "Transform", "identity_transform"]
 
@@ -189,7 +190,7 @@ class ComposeTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         if not self.parts:
-            return functions.zeros_like(x)
+            return like.zeros_like(x)
         total: Any = 0.0
         events = self.domain.event_dim
         for part in self.parts:

@@ -7,11 +7,12 @@ from typing import Any
 
 from metagrad import linalg
 from metagrad.base.dtypes import finfo
-from metagrad.compat import functions
 from metagrad.distributions import constraints
 from metagrad.distributions.transforms import Transform, sum_last
 from metagrad.nn.functional.activation import softplus
-from metagrad.nn.functional.padding import pad
+from metagrad.ops.create import creation, ranges
+from metagrad.ops.shape import joining, triangular
+from metagrad.ops.shape.padding import pad
 from metagrad.tensors.tensor import Tensor
 
 
@@ -37,7 +38,7 @@ class StickBreakingTransform(Transform):
 
     def _left(self, x: Any) -> Any:
         """K, K - 1, …, 1, as logarithms."""
-        return functions.arange(x.shape[-1], 0, -1, dtype=x.dtype, device=x.device).log()
+        return ranges.arange(x.shape[-1], 0, -1, dtype=x.dtype, device=x.device).log()
 
     def _call(self, x: Any) -> Any:
         z = (x - self._left(x)).sigmoid()
@@ -96,7 +97,7 @@ class CorrCholeskyTransform(Transform):
         eps = finfo(x.dtype).eps
         r = _in_triangle(x.tanh().clamp(-1 + eps, 1 - eps))
         left = (1 - r**2).sqrt().cumprod(-1)
-        r = r + functions.eye(r.shape[-1], dtype=r.dtype, device=r.device)
+        r = r + creation.eye(r.shape[-1], dtype=r.dtype, device=r.device)
         return r * pad(left[..., :-1], [1, 0], value=1)
 
     def _inverse(self, y: Any) -> Any:
@@ -107,7 +108,7 @@ class CorrCholeskyTransform(Transform):
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         left = 1 - (y * y).cumsum(-1)
         scale = 0.5 * _from_triangle(left, -2).log().sum(-1)
-        return scale - 2 * (x + softplus(-2 * x) - functions.tensor(2.0, dtype=x.dtype).log()).sum(-1)
+        return scale - 2 * (x + softplus(-2 * x) - creation.tensor(2.0, dtype=x.dtype).log()).sum(-1)
 
     def forward_shape(self, shape: Any) -> Any:
         n = round((0.25 + 2 * shape[-1]) ** 0.5 + 0.5)
@@ -122,13 +123,13 @@ class CorrCholeskyTransform(Transform):
 def _in_triangle(x: Tensor) -> Tensor:
     """Numbers, row by row, in the places below the diagonal."""
     n = CorrCholeskyTransform().forward_shape(x.shape)[-1]
-    rows, columns = functions.tril_indices(n, n, -1)
+    rows, columns = triangular.tril_indices(n, n, -1)
     return x.new_zeros((*x.shape[:-1], n, n)).index_put((..., rows, columns), x)
 
 
 def _from_triangle(matrix: Tensor, diagonal: int = -1) -> Tensor:
     """The numbers below the diagonal, row by row."""
-    rows, columns = functions.tril_indices(matrix.shape[-1], matrix.shape[-1], diagonal)
+    rows, columns = triangular.tril_indices(matrix.shape[-1], matrix.shape[-1], diagonal)
     return matrix[..., rows, columns]
 
 
@@ -149,16 +150,16 @@ class CatTransform(Transform):
         return list(x.split(self.lengths, self.dim))
 
     def _call(self, x: Any) -> Any:
-        return functions.cat([t(part) for t, part in zip(self.transforms, self._pieces(x), strict=True)], self.dim)
+        return joining.cat([t(part) for t, part in zip(self.transforms, self._pieces(x), strict=True)], self.dim)
 
     def _inverse(self, y: Any) -> Any:
-        return functions.cat([t.inv(part) for t, part in zip(self.transforms, self._pieces(y), strict=True)], self.dim)
+        return joining.cat([t.inv(part) for t, part in zip(self.transforms, self._pieces(y), strict=True)], self.dim)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         parts = zip(self.transforms, self._pieces(x), self._pieces(y), strict=True)
         slopes = [sum_last(t.log_abs_det_jacobian(a, b), self.event_dim - t.event_dim) for t, a, b in parts]
         dim = self.dim - x.dim() if self.dim >= 0 else self.dim
-        return functions.cat(slopes, dim + self.event_dim) if dim + self.event_dim < 0 else sum(slopes[1:], slopes[0])
+        return joining.cat(slopes, dim + self.event_dim) if dim + self.event_dim < 0 else sum(slopes[1:], slopes[0])
 
 
 class StackTransform(Transform):
@@ -172,11 +173,11 @@ class StackTransform(Transform):
         self.codomain = constraints.stack([t.codomain for t in self.transforms], dim)
 
     def _call(self, x: Any) -> Any:
-        return functions.stack([t(s) for t, s in zip(self.transforms, x.unbind(self.dim), strict=True)], self.dim)
+        return joining.stack([t(s) for t, s in zip(self.transforms, x.unbind(self.dim), strict=True)], self.dim)
 
     def _inverse(self, y: Any) -> Any:
-        return functions.stack([t.inv(s) for t, s in zip(self.transforms, y.unbind(self.dim), strict=True)], self.dim)
+        return joining.stack([t.inv(s) for t, s in zip(self.transforms, y.unbind(self.dim), strict=True)], self.dim)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         parts = zip(self.transforms, x.unbind(self.dim), y.unbind(self.dim), strict=True)
-        return functions.stack([t.log_abs_det_jacobian(a, b) for t, a, b in parts], self.dim)
+        return joining.stack([t.log_abs_det_jacobian(a, b) for t, a, b in parts], self.dim)

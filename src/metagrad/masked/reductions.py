@@ -10,9 +10,9 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.ops.operands import Dims, axes
-from metagrad.ops.pointwise import floating_point
-from metagrad.ops.pointwise.clamping import where
-from metagrad.ops.reduce import cumulative, extrema, medians, norms, reduction, softmax
+from metagrad.ops.pointwise import exponential
+from metagrad.ops.pointwise.selection import where
+from metagrad.ops.reduce import cumulative, extrema, medians, norms, products, reduction, softmax
 from metagrad.ops.shape.views import broadcast_shapes, expand
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def prod(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any =
     """Π of the elements that the mask lets in; integers in int64."""
     x = kept(of_dtype(input, dtype, dtypes.int64), mask, 1)
     for d in sorted(axes(dim, x.array.ndim), reverse=True):
-        x = reduction.prod(x, d, keepdim=True)
+        x = products.prod(x, d, keepdim=True)
     shape = [n for d, n in enumerate(x.shape) if keepdim or d not in axes(dim, x.array.ndim)]
     return x.reshape(tuple(shape))
 
@@ -186,6 +186,6 @@ def logaddexp(
     input: Tensor, other: Tensor, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None
 ) -> Tensor:
     """ln(eˣ + eʸ), without what the mask of either leaves out."""
-    return floating_point.logaddexp(
+    return exponential.logaddexp(
         kept(of_dtype(input, dtype), input_mask, -math.inf), kept(of_dtype(other, dtype), other_mask, -math.inf)
     )

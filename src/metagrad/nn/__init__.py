@@ -25,21 +25,21 @@ from metagrad.nn.modules.crf import *
 from metagrad.nn.modules.distance import *
 from metagrad.nn.modules.dropout import *
 from metagrad.nn.modules.flatten import *
-from metagrad.nn.modules.folding import *
-from metagrad.nn.modules.gates import *
+from metagrad.nn.modules.fold import *
 from metagrad.nn.modules.lazy import *
 from metagrad.nn.modules.linear import *
 from metagrad.nn.modules.loss import *
-from metagrad.nn.modules.margins import *
+from metagrad.nn.modules.margin_loss import *
 from metagrad.nn.modules.module import *
 from metagrad.nn.modules.normalization import *
 from metagrad.nn.modules.padding import *
+from metagrad.nn.modules.pixelshuffle import *
 from metagrad.nn.modules.pooling import *
 from metagrad.nn.modules.rnn import *
 from metagrad.nn.modules.rnn_cells import *
-from metagrad.nn.modules.sequence_dropout import *
 from metagrad.nn.modules.sparse import *
 from metagrad.nn.modules.transformer import *
 from metagrad.nn.modules.upsampling import *
+from metagrad.nn.modules.variational_dropout import *
 from metagrad.nn.parallel import DataParallel
 from metagrad.nn.parameter import Buffer, Parameter

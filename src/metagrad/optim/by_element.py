@@ -10,8 +10,8 @@ import numpy as np
 from metagrad.autograd.variable import Array, Variable, wrap
 from metagrad.autograd.views import bump
 from metagrad.optim.blocks import in_blocks_by_part
+from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.optimizer import Optimizer
-from metagrad.optim.recorded import recorded_step
 from metagrad.tensors.tensor import Tensor
 
 

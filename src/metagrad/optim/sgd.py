@@ -9,8 +9,8 @@ import numpy as np
 from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import bump
 from metagrad.optim.blocks import BLOCK, in_blocks
+from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.optimizer import Optimizer, check_settings
-from metagrad.optim.recorded import recorded_step
 from metagrad.tensors.tensor import Tensor
 
 

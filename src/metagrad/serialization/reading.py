@@ -21,9 +21,9 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
+from metagrad.base.size import Size
 from metagrad.nn.parameter import Parameter
 from metagrad.serialization.storages import STORAGES
-from metagrad.tensors.tensor import Size
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 

@@ -17,9 +17,9 @@ import numpy as np
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
+from metagrad.base.size import Size
 from metagrad.nn.parameter import Parameter
 from metagrad.serialization.storages import NAMES, UNTYPED, place_of
-from metagrad.tensors.tensor import Size
 
 _PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
 _UNTYPED = "UntypedStorage"

@@ -19,16 +19,19 @@ from metagrad.ops.linalg import definite, determinant, eigen, matmul, orthogonal
 from metagrad.ops.operands import as_tensor, result_type
 from metagrad.ops.pointwise import (
     arithmetic,
-    clamping,
+    bitwise,
     comparison,
     complex_numbers,
     division,
     exponential,
+    hyperbolic,
     rounding,
+    selection,
+    signs,
     trigonometric,
 )
-from metagrad.ops.reduce import cumulative, extrema, reduction
-from metagrad.ops.shape import joining, triangular, views
+from metagrad.ops.reduce import cumulative, extrema, products, reduction
+from metagrad.ops.shape import copying, flipping, joining, triangular, views
 
 
 def _on_tensors(op: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,15 +69,15 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.sin: trigonometric.sin,
     np.cos: trigonometric.cos,
     np.tan: trigonometric.tan,
-    np.tanh: trigonometric.tanh,
-    np.absolute: clamping.abs,
-    np.sign: rounding.sign,
+    np.tanh: hyperbolic.tanh,
+    np.absolute: signs.abs,
+    np.sign: signs.sign,
     np.floor: rounding.floor,
     np.ceil: rounding.ceil,
     np.trunc: rounding.trunc,
     np.rint: rounding.round,
-    np.maximum: _on_tensors(clamping.maximum),
-    np.minimum: _on_tensors(clamping.minimum),
+    np.maximum: _on_tensors(selection.maximum),
+    np.minimum: _on_tensors(selection.minimum),
     np.equal: _on_tensors(comparison.eq),
     np.not_equal: _on_tensors(comparison.ne),
     np.less: _on_tensors(comparison.lt),
@@ -85,10 +88,10 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
     np.logical_and: _on_tensors(comparison.logical_and),
     np.logical_or: _on_tensors(comparison.logical_or),
     np.logical_xor: _on_tensors(comparison.logical_xor),
-    np.bitwise_and: comparison.bitwise_and,
-    np.bitwise_or: comparison.bitwise_or,
-    np.bitwise_xor: comparison.bitwise_xor,
-    np.invert: comparison.bitwise_not,
+    np.bitwise_and: bitwise.bitwise_and,
+    np.bitwise_or: bitwise.bitwise_or,
+    np.bitwise_xor: bitwise.bitwise_xor,
+    np.invert: bitwise.bitwise_not,
     np.isnan: comparison.isnan,
     np.isinf: comparison.isinf,
     np.isfinite: comparison.isfinite,
@@ -108,7 +111,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.imag: complex_numbers.imag,
     np.sum: reduction.sum,
     np.mean: reduction.mean,
-    np.prod: reduction.prod,
+    np.prod: products.prod,
     np.max: extrema.amax,
     np.min: extrema.amin,
     np.argmax: extrema.argmax,
@@ -116,8 +119,8 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.all: reduction.all,
     np.any: reduction.any,
     np.cumsum: cumulative.cumsum,
-    np.where: clamping.where,
-    np.clip: clamping.clamp,
+    np.where: selection.where,
+    np.clip: selection.clamp,
     np.reshape: views.reshape,
     np.transpose: lambda a, axes=None: views.permute(
         a, tuple(axes) if axes is not None else tuple(range(a.ndim))[::-1]
@@ -130,15 +133,15 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.ravel: views.ravel,
     np.concatenate: lambda arrays, axis=0: joining.cat(arrays, axis),
     np.stack: lambda arrays, axis=0: joining.stack(arrays, axis),
-    np.flip: lambda m, axis=None: joining.flip(m, tuple(range(m.ndim)) if axis is None else axis),
-    np.roll: lambda a, shift, axis=None: joining.roll(a, shift, axis),
+    np.flip: lambda m, axis=None: flipping.flip(m, tuple(range(m.ndim)) if axis is None else axis),
+    np.roll: lambda a, shift, axis=None: flipping.roll(a, shift, axis),
     np.zeros_like: _zeros_like,
     np.ones_like: _ones_like,
     np.empty_like: lambda a, dtype=None: like.empty_like(a, dtype=dtype),
     np.shape: lambda a: tuple(a.shape),
     np.ndim: lambda a: a.ndim,
     np.size: lambda a: a.numel(),
-    np.copy: joining.clone,
+    np.copy: copying.clone,
     np.tril: triangular.tril,
     np.triu: triangular.triu,
     np.diagonal: lambda a, offset=0, axis1=0, axis2=1: views.diagonal(a, offset, axis1, axis2),
@@ -197,7 +200,7 @@ def _into(result: Any, kwargs: dict[str, Any]) -> Any:
         raise TypeError(
             f"a result that requires grad cannot be written with {sorted(kwargs)}: use metagrad's own function"
         )
-    return write(out, result if condition is None else clamping.where(as_tensor(condition), result, out))
+    return write(out, result if condition is None else selection.where(as_tensor(condition), result, out))
 
 
 def apply_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

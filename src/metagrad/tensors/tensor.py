@@ -6,7 +6,7 @@ Each op is written once, as a function; here it becomes the method of the same n
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, SupportsIndex, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,52 +15,14 @@ from metagrad.autograd.function import Handle
 from metagrad.autograd.variable import LeafHooks, Variable, wrap
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
+from metagrad.base.size import Size
 from metagrad.ops.create import conversion, creation, ranges, sampling
-from metagrad.ops.shape import joining
+from metagrad.ops.shape import flipping, splitting
 from metagrad.tensors.methods import Methods
 from metagrad.tensors.printing import format_as, format_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-
-class Size(tuple[int, ...]):
-    """A tensor's shape: a tuple that knows its product.
-
-    >>> Size((2, 3)).numel()
-    6
-    """
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """The number of elements."""
-        n = 1
-        for extent in self:
-            n *= extent
-        return n
-
-    @overload
-    def __getitem__(self, index: SupportsIndex, /) -> int: ...
-    @overload
-    def __getitem__(self, index: slice, /) -> Size: ...
-    def __getitem__(self, index: Any, /) -> Any:
-        found = tuple.__getitem__(self, index)
-        return Size(found) if index.__class__ is slice else found
-
-    def __add__(self, other: Any, /) -> Any:
-        return Size(tuple.__add__(self, other))
-
-    def __radd__(self, other: tuple[int, ...]) -> Size:
-        return Size(other + tuple(self))
-
-    def __mul__(self, times: SupportsIndex, /) -> Size:
-        return Size(tuple.__mul__(self, times))
-
-    __rmul__ = __mul__
-
-    def __repr__(self) -> str:
-        return f"metagrad.Size({list(self)})"
 
 
 class Tensor(Methods):
@@ -258,10 +220,10 @@ class Tensor(Methods):
     def __iter__(self) -> Iterator[Tensor]:
         if self.array.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(joining.unbind(self))
+        return iter(splitting.unbind(self))
 
     def __reversed__(self) -> Tensor:
-        return joining.flip(self, 0) if self.array.ndim else self
+        return flipping.flip(self, 0) if self.array.ndim else self
 
     def __delitem__(self, index: Any) -> None:
         raise TypeError("Tensor does not support deleting items: select what is to stay")

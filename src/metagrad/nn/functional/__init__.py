@@ -25,27 +25,29 @@ Functions that are also tensor ops (linear, embedding, dropout, one_hot …) liv
 """
 
 from metagrad.nn.functional.activation import *
-from metagrad.nn.functional.adaptive import *
+from metagrad.nn.functional.adaptive_pooling import *
 from metagrad.nn.functional.attention import *
-from metagrad.nn.functional.bags import *
 from metagrad.nn.functional.conv import *
+from metagrad.nn.functional.distance import *
 from metagrad.nn.functional.dropouts import *
-from metagrad.nn.functional.folding import *
-from metagrad.nn.functional.gates import *
-from metagrad.nn.functional.grid import *
+from metagrad.nn.functional.embedding_bags import *
+from metagrad.nn.functional.grid_sampling import *
+from metagrad.nn.functional.im2col import *
 from metagrad.nn.functional.inplace import *
 from metagrad.nn.functional.interpolate import *
-from metagrad.nn.functional.likelihood import *
+from metagrad.nn.functional.likelihood_loss import *
+from metagrad.nn.functional.linear import *
 from metagrad.nn.functional.loss import *
-from metagrad.nn.functional.margins import *
-from metagrad.nn.functional.multihead import *
+from metagrad.nn.functional.margin_loss import *
+from metagrad.nn.functional.multihead_attention import *
 from metagrad.nn.functional.normalization import *
-from metagrad.nn.functional.padding import *
+from metagrad.nn.functional.pixelshuffle import *
 from metagrad.nn.functional.pooling import *
-from metagrad.nn.functional.similarity import *
-from metagrad.ops.create.dropout import dropout as dropout
-from metagrad.ops.index.gathering import embedding as embedding
-from metagrad.ops.index.gathering import one_hot as one_hot
+from metagrad.ops.index.embedding import embedding as embedding
+from metagrad.ops.index.embedding import one_hot as one_hot
 from metagrad.ops.linalg.matmul import linear as linear
-from metagrad.ops.pointwise.trigonometric import sigmoid as sigmoid
-from metagrad.ops.pointwise.trigonometric import tanh as tanh
+from metagrad.ops.pointwise.activation import hardshrink as hardshrink
+from metagrad.ops.pointwise.activation import prelu as prelu
+from metagrad.ops.pointwise.activation import sigmoid as sigmoid
+from metagrad.ops.pointwise.hyperbolic import tanh as tanh
+from metagrad.ops.shape.padding import *

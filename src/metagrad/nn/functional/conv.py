@@ -15,7 +15,7 @@ from metagrad.autograd.variable import Array
 from metagrad.kernels import convolution as fast
 from metagrad.kernels.sliding import Windows, sliding
 from metagrad.nn import convolution as plain
-from metagrad.nn.functional.settings import Setting, batched, each
+from metagrad.nn.functional.tuples import Setting, batched, each
 from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:

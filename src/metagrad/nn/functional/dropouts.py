@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import Array, wrap
+from metagrad.base.device import move, of_array
 from metagrad.nn.functional.activation import given_back
 from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.pointwise.chunked import Elementwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
+__all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
 
 _ALPHA = -1.7580993408473766  # −λα of SELU: what it tends to for large negative numbers
+_LARGE = 1 << 19  # elements from which a random bit pattern serves four of them
 
 
 def _check(p: float) -> None:
@@ -25,9 +28,44 @@ def _check(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def _kept(input: Tensor, shape: tuple[int, ...], p: float) -> Any:
-    """Random bools, False with probability p, as numbers of the input's dtype on its device."""
-    kept = np.asarray(numpy_generator().random(shape, np.float32) >= p)
+class Dropout(Elementwise):
+    """y = x · m / (1 − p), m random zeros (with chance p) and ones;   ∂L/∂x = ∂L/∂y · m / (1 − p)."""
+
+    def forward(self, x: Array, kept: Array, scale: float) -> Array:
+        self.kept, self.scale = kept, scale
+        return (x * kept * scale).astype(x.dtype, copy=False)
+
+    def backward(self, grad: Any) -> Any:
+        return grad * self.kept * self.scale, None
+
+
+def _kept(shape: tuple[int, ...], p: float) -> Array:
+    """Random bools, False with probability p: of a large array to 16 bits, which come four at a time."""
+    size = math.prod(shape)
+    if size < _LARGE or not 0.01 <= p <= 0.99:  # a rare chance needs more bits
+        return np.asarray(numpy_generator().random(shape, np.float32) >= p)
+    bits: Any = numpy_generator().bit_generator.random_raw(-(-size // 4))
+    return bits.view(np.uint16)[:size].reshape(shape) >= round(p * 2**16)
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """While training, zero each element with probability ``p`` and scale the rest by 1 / (1 − p), so that the
+    expectation stays; otherwise the input itself (Srivastava et al. 2014).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.dropout(metagrad.ones(3), p=0.5, training=False)
+    tensor([1., 1., 1.])
+    """
+    _check(p)
+    if not training or p == 0:
+        return input
+    kept = move(_kept(tuple(input.array.shape), p), of_array(input.array))
+    out = Dropout.apply(input, kept, scale=1 / (1 - p) if p < 1 else 1.0)  # p = 1: none is kept
+    return input.copy_(out) if inplace else out
+
+
+def _as_numbers(input: Tensor, kept: Array) -> Any:
+    """Bools as numbers of the input's dtype on its device."""
     return wrap(kept.astype(input.array.dtype)).to(input.device)
 
 
@@ -43,7 +81,7 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
         return input
     batched = ndim != axes + 1
     lead = tuple(input.shape)[: 2 if batched else 1]
-    mask = _kept(input, lead + (1,) * (ndim - len(lead)), p)
+    mask = _as_numbers(input, _kept(lead + (1,) * (ndim - len(lead)), p))
     return given_back(input, input * (mask / (1 - p) if p < 1 else mask), inplace)
 
 
@@ -73,7 +111,7 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inpl
         return input
     if p == 1:
         return given_back(input, input * 0, inplace)
-    mask = _kept(input, shape, p)
+    mask = _as_numbers(input, _kept(shape, p))
     a = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     shift = (1 - mask) * (_ALPHA * a) - a * _ALPHA * p
     return given_back(input, input * (mask * a) + shift, inplace)

@@ -6,8 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from metagrad.nn.functional import activation, dropouts, gates
-from metagrad.ops.create import dropout
+from metagrad.nn.functional import activation, dropouts
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -29,13 +28,13 @@ def _in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 alpha_dropout_ = _in_place(dropouts.alpha_dropout)
-celu_ = _in_place(gates.celu)
-dropout_ = _in_place(dropout.dropout)
+celu_ = _in_place(activation.celu)
+dropout_ = _in_place(dropouts.dropout)
 elu_ = _in_place(activation.elu)
 feature_alpha_dropout_ = _in_place(dropouts.feature_alpha_dropout)
 hardtanh_ = _in_place(activation.hardtanh)
 leaky_relu_ = _in_place(activation.leaky_relu)
 relu_ = _in_place(activation.relu)
-rrelu_ = _in_place(gates.rrelu)
+rrelu_ = _in_place(activation.rrelu)
 selu_ = _in_place(activation.selu)
-threshold_ = _in_place(gates.threshold)
+threshold_ = _in_place(activation.threshold)

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
 from metagrad.base.device import move, of_array
 from metagrad.kernels.matmul import product
-from metagrad.nn.functional.adaptive import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

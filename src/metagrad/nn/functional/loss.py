@@ -13,7 +13,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.nn.functional.activation import logsigmoid
-from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.softmax import log_softmax
 from metagrad.ops.shape.views import broadcast_tensors
 from metagrad.ops.special.logarithms import xlogy

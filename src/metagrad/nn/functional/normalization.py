@@ -202,7 +202,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.array.ndim} dimensions)")
     if not input.array.size:
         return input
-    from metagrad.nn.functional.padding import constant_pad_nd
+    from metagrad.ops.shape.padding import constant_pad_nd
 
     squares = input.square().transpose(1, -1)
     sums = constant_pad_nd(squares, (size // 2, (size - 1) // 2)).unfold(-1, size, 1).mean(-1).transpose(1, -1)

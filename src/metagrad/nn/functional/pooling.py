@@ -13,11 +13,11 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.base import dtypes
 from metagrad.kernels import pooling as kernel
 from metagrad.kernels.sliding import Windows, counts, extents
-from metagrad.nn.functional.settings import Setting, each
+from metagrad.nn.functional.tuples import Setting, each
 from metagrad.ops.operands import cast_to
-from metagrad.ops.pointwise.clamping import abs as absolute
-from metagrad.ops.pointwise.clamping import relu
-from metagrad.ops.pointwise.rounding import sign
+from metagrad.ops.pointwise.activation import relu
+from metagrad.ops.pointwise.signs import abs as absolute
+from metagrad.ops.pointwise.signs import sign
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

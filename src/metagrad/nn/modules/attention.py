@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.nn import init
-from metagrad.nn.functional.multihead import multi_head_attention_forward
+from metagrad.nn.functional.multihead_attention import multi_head_attention_forward
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter

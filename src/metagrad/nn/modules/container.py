@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, cast
 
 from metagrad.nn.modules.module import Module, indented
-from metagrad.nn.modules.parametertables import ParameterDict, ParameterList, position
+from metagrad.nn.modules.parameter_containers import ParameterDict, ParameterList, position
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 

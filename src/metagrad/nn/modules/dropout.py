@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from metagrad.nn import functional as F
+from metagrad.nn.functional.dropouts import dropout
 from metagrad.nn.modules.module import Module
-from metagrad.ops.create.dropout import dropout
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]

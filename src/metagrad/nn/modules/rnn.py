@@ -18,12 +18,12 @@ import numpy as np
 
 from metagrad.nn import init
 from metagrad.nn.fast_recurrence import Layer, plain_layer
+from metagrad.nn.functional.dropouts import dropout
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.recurrence import State
 from metagrad.nn.utils.rnn import PackedSequence, reordered
 from metagrad.ops.create.creation import empty, zeros
-from metagrad.ops.create.dropout import dropout
 from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import Tensor
 

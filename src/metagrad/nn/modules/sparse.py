@@ -6,11 +6,11 @@ from typing import Any
 
 from metagrad.autograd.mode import no_grad
 from metagrad.nn import init
-from metagrad.nn.functional.bags import embedding_bag
+from metagrad.nn.functional.embedding_bags import embedding_bag
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.ops.create.creation import empty
-from metagrad.ops.index.gathering import embedding
+from metagrad.ops.index.embedding import embedding
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["Embedding", "EmbeddingBag"]

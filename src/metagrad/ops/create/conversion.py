@@ -13,7 +13,7 @@ from metagrad.base import dtypes
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
 from metagrad.ops.operands import as_tensor, cast_to
-from metagrad.ops.shape.joining import clone, contiguous
+from metagrad.ops.shape.copying import clone, contiguous
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

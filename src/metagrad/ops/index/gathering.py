@@ -7,119 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable, unwrap, wrap
-from metagrad.base import dtypes
-from metagrad.ops.create.creation import fitting
-from metagrad.ops.index.indexing import Gather, Put, PutAdd, add_rows, getitem
-from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension, result_type
+from metagrad.autograd.variable import Array, Variable
+from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
+from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
 from metagrad.ops.out import takes_exact_out, takes_out
-from metagrad.ops.pointwise.clamping import where
-from metagrad.ops.shape.views import broadcast_shapes
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["argwhere", "gather", "index_select", "masked_fill", "masked_select", "nonzero", "scatter", "scatter_add"]
-
-
-class Lookup(Function):
-    """y[i] = w[tokens[i]], rows of a table;   ∂L/∂w adds up the ∂L/∂y of every place a row was used.
-
-    w (V, D), tokens (*): y (*, D). The row ``padding_idx`` gets no gradient.
-    """
-
-    def forward(self, w: Array, tokens: Array, padding_idx: int | None) -> Array:
-        self.tokens, self.padding_idx, self.rows = tokens, padding_idx, w.shape[0]
-        return w[tokens]
-
-    def backward(self, grad: Any) -> Any:
-        return AddRows.on(grad, tokens=self.tokens, rows=self.rows, padding_idx=self.padding_idx), None
-
-
-class AddRows(Function):
-    """The transpose of ``Lookup``: y[r] = Σ of the rows x[i] with tokens[i] = r."""
-
-    def forward(self, x: Array, tokens: Array, rows: int, padding_idx: int | None) -> Array:
-        self.tokens, self.padding_idx = tokens, padding_idx
-        y = np.zeros((rows, x.shape[-1]), x.dtype, like=x)
-        if tokens.size:
-            add_rows(y, tokens.reshape(-1), x.reshape(tokens.size, x.shape[-1]))
-        if padding_idx is not None:
-            y[padding_idx] = 0
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        return Lookup.on(grad, self.tokens, padding_idx=self.padding_idx)
-
-
-def embedding(
-    input: Tensor,
-    weight: Tensor,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> Tensor:
-    """The rows of ``weight`` that ``input`` names: a table of vectors, looked up.
-
-    input (*) integers in [0, V), weight (V, D): result (*, D). padding_idx: a row that gets no gradient. max_norm: rows
-    looked up are first scaled down, in place, to at most this ``norm_type``-norm. scale_grad_by_freq: a row's gradient
-    is divided by how often it was used. Raises if a token is out of range.
-
-    >>> import metagrad
-    >>> metagrad.nn.functional.embedding(metagrad.tensor([1, 0]), metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
-    tensor([[3., 4.],
-            [1., 2.]])
-    """
-    if weight.array.ndim != 2:
-        raise RuntimeError(f"embedding: 'weight' must be 2-D, (V, D), got shape {tuple(weight.shape)}")
-    tokens, rows = input.array, weight.array.shape[0]
-    if tokens.dtype.kind not in "iu":
-        raise RuntimeError(f"embedding: tokens must be integers, got {input.dtype}")
-    if tokens.size and (tokens.min() < 0 or tokens.max() >= rows):
-        raise IndexError(
-            f"embedding: index out of range: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
-        )
-    if padding_idx is not None:
-        if not -rows <= padding_idx < rows:
-            raise RuntimeError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
-        padding_idx %= rows
-    if max_norm is not None:
-        _limit_rows(weight, tokens, max_norm, norm_type)
-    out = Lookup.apply(weight, tokens, padding_idx=padding_idx)
-    if scale_grad_by_freq and tokens.size:
-        counts = np.bincount(tokens.reshape(-1), minlength=rows)[tokens][..., None]
-        share = wrap((1 / counts).astype(out.array.dtype))
-        out = out * share + (out * (1 - share)).detach()
-    return out
-
-
-def _limit_rows(weight: Any, tokens: Array, max_norm: float, norm_type: float) -> None:
-    used = np.unique(tokens)
-    rows = weight.array[used]
-    norms = (np.abs(rows) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)
-    weight.array[used] = np.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
-    weight._counter[0] += 1
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """Class numbers (*) as rows (*, C) with a 1 at the class, else 0; C is the largest class + 1 if not given.
-
-    >>> import metagrad
-    >>> metagrad.nn.functional.one_hot(metagrad.tensor([0, 2]))
-    tensor([[1, 0, 0],
-            [0, 0, 1]])
-    """
-    a = tensor.array
-    if a.dtype != np.int64:
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor (int64), got {tensor.dtype}")
-    if a.size == 0 and num_classes <= 0:
-        raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    count = int(a.max()) + 1 if num_classes == -1 else num_classes
-    if a.size and (a.min() < 0 or a.max() >= count):
-        raise RuntimeError(f"Class values must be non-negative and smaller than num_classes ({count})")
-    return wrap((a[..., None] == np.arange(count, like=a)).astype(np.int64))
+__all__ = ["gather", "index_select", "scatter", "scatter_add"]
 
 
 def along(input: Any, dim: int, index: Any) -> tuple[int, tuple[Array, ...]]:
@@ -230,52 +126,3 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     if not input.array.ndim:
         return input.clone()
     return Gather.apply(input, index=(*[slice(None)] * axis, rows))
-
-
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """``value`` where the bool mask holds, ``input`` elsewhere; the mask broadcasts.
-
-    >>> import metagrad
-    >>> metagrad.tensor([1.0, 2.0]).masked_fill(metagrad.tensor([True, False]), 0)
-    tensor([0., 2.])
-    """
-    if mask.dtype is not dtypes.bool_:
-        raise RuntimeError(
-            f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
-        )
-    value = unwrap(value) if not isinstance(value, Variable) else value
-    if isinstance(value, Variable) and value.array.ndim:
-        raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
-    if result_type(value).is_complex and not input.dtype.is_complex:
-        raise RuntimeError(f"masked_fill: a complex value cannot be stored in a tensor of {input.dtype}")
-    number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
-    return where(mask, number, input)
-
-
-@takes_out
-def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements where the bool mask holds, in order, in one dimension."""
-    if mask.dtype is not dtypes.bool_:
-        raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}")
-    shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))
-    return getitem(input.expand(shape), mask.expand(shape))
-
-
-@takes_out
-def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
-    """The indices of the elements that are not zero: (count, ndim), or a tuple of ndim vectors.
-
-    >>> import metagrad
-    >>> metagrad.nonzero(metagrad.tensor([0, 5, 7]))
-    tensor([[1],
-            [2]])
-    """
-    if input.array.ndim == 0 and not as_tuple:
-        return wrap(np.zeros((int(input.array != 0), 0), np.int64))
-    found = np.nonzero(input.array.reshape(input.array.shape or (1,)))
-    return tuple(wrap(i) for i in found) if as_tuple else wrap(np.stack(found, axis=1))
-
-
-def argwhere(input: Tensor) -> Tensor:
-    """The indices of the elements that are not zero: (count, ndim)."""
-    return nonzero(input)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable, unwrap
+from metagrad.autograd.variable import Array, Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
 from metagrad.ops.create.creation import fitting
@@ -17,14 +17,14 @@ from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.shape.strided import as_strided, extent, located, places
-from metagrad.ops.shape.views import Diagonal, broadcast_shapes, diagonal, expand, reshape
+from metagrad.ops.shape.views import Diagonal, diagonal, reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "as_strided_scatter", "diagonal_scatter", "index_add", "index_copy", "index_fill", "masked_scatter", "put",
-    "select_scatter", "slice_scatter",
+    "as_strided_scatter", "diagonal_scatter", "index_add", "index_copy", "index_fill", "put", "select_scatter",
+    "slice_scatter",
 ]  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def _long(name: str, index: Tensor, kind: type[Exception] = RuntimeError) -> Non
         raise kind(f"{name}(): expected index to have dtype int64, got {index.dtype}: use index.long()")
 
 
-def _same_dtype(name: str, input: Tensor, source: Tensor) -> None:
+def check_same_dtype(name: str, input: Tensor, source: Tensor) -> None:
     if source.dtype != input.dtype:
         raise RuntimeError(
             f"{name}(): self and source expected to have the same dtype, got {input.dtype} and {source.dtype}"
@@ -184,7 +184,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     """
     axis, rows = vector("index_copy", input, dim, index)
     _long("index_copy", index)
-    _same_dtype("index_copy", input, source)
+    check_same_dtype("index_copy", input, source)
     check_source("index_copy", IndexError, input, axis, rows, source)
     copied = Put.apply(in_one_dimension(input), in_one_dimension(source), index=in_slices(axis, rows))
     return reshape(copied, tuple(input.shape))
@@ -202,7 +202,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     if index.dtype not in (dtypes.int32, dtypes.int64):
         raise RuntimeError(f"index_add(): expected dtype int32 or int64 for index, got {index.dtype}")
     axis, rows = vector("index_add", input, dim, index)
-    _same_dtype("index_add", input, source)
+    check_same_dtype("index_add", input, source)
     check_source("index_add", RuntimeError, input, axis, rows, source)
     added = source if alpha == 1 else mul(source, converted(alpha, input.dtype))
     summed = PutAdd.apply(in_one_dimension(input), in_one_dimension(added), index=in_slices(axis, rows))
@@ -232,7 +232,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             [6., 0.]])
     """
     _long("put", index)
-    _same_dtype("put", input, source)
+    check_same_dtype("put", input, source)
     count, i = input.array.size, index.array
     if i.size != source.array.size:
         raise IndexError(
@@ -245,25 +245,3 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     op = PutAdd if accumulate else Put
     written = op.apply(reshape(input, count), reshape(source, i.size), index=i.reshape(-1))
     return reshape(written, tuple(input.shape))
-
-
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """A copy with the elements where the bool mask holds replaced, in order, by the elements of ``source``.
-
-    >>> import metagrad
-    >>> metagrad.masked_scatter(metagrad.zeros(3), metagrad.tensor([True, False, True]), metagrad.tensor([5.0, 6.0]))
-    tensor([5., 0., 6.])
-    """
-    if mask.dtype is not dtypes.bool_:
-        raise RuntimeError(
-            f"masked_scatter only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
-        )
-    _same_dtype("masked_scatter", input, source)
-    shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))
-    chosen = np.broadcast_to(unwrap(mask), shape)
-    count = int(chosen.sum())
-    if count > source.array.size:
-        raise RuntimeError(
-            f"masked_scatter: the mask chooses {count} elements, the source has only {source.array.size}"
-        )
-    return Put.apply(expand(input, shape), reshape(source, source.array.size)[:count], index=chosen)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
-from metagrad.ops.index.gathering import gather, index_select, nonzero
+from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.indexing import Gather
+from metagrad.ops.index.masking import nonzero
 from metagrad.ops.operands import accepts_axis, dimension, shape_of
 from metagrad.ops.out import takes_out
 from metagrad.ops.shape.views import broadcast_shapes, expand, reshape
@@ -19,7 +20,7 @@ from metagrad.ops.shape.views import broadcast_shapes, expand, reshape
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["nonzero_static", "repeat_interleave", "take", "take_along_dim", "unravel_index"]
+__all__ = ["nonzero_static", "take", "take_along_dim", "unravel_index"]
 
 
 @takes_out
@@ -69,47 +70,6 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     n = shape[d] if shape else 1
     from_front = wrap(np.where(indices.array < 0, indices.array + n, indices.array))
     return gather(expand(input, full[0]), d, expand(from_front, full[1]))
-
-
-@accepts_axis
-def repeat_interleave(
-    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
-) -> Tensor:
-    """Each slice of ``dim`` repeated, one number of times or ``repeats[i]``, next to each other; flattened, if dim is None.
-
-    ``repeat_interleave(repeats)``: the number i, ``repeats[i]`` times.
-
-    >>> import metagrad
-    >>> metagrad.repeat_interleave(metagrad.tensor([5, 6]), metagrad.tensor([1, 3]))
-    tensor([5, 6, 6, 6])
-    """
-    if repeats is None:
-        if input.array.ndim != 1:
-            raise RuntimeError(f"repeat_interleave: repeats alone must be a vector, got shape {tuple(input.shape)}")
-        return wrap(_repeated(input.array.size, input.array, output_size))
-    if dim is None:
-        input, dim = reshape(input, input.array.size), 0
-    elif not input.array.ndim:
-        raise IndexError("repeat_interleave: a 0-d tensor has no dimension to repeat along: leave dim away")
-    d = dimension(dim, input.array.ndim)
-    return index_select(input, d, wrap(_repeated(input.array.shape[d], unwrap(repeats), output_size, input.array)))
-
-
-def _repeated(n: int, repeats: Any, output_size: int | None, like: Any = None) -> Array:
-    """The numbers 0 to n − 1, each as often as ``repeats`` says."""
-    times = np.full(1, repeats, np.int64, like=like) if isinstance(repeats, int) else repeats
-    if times.dtype.kind not in "iu":
-        raise RuntimeError(f"repeat_interleave: repeats must be int32 or int64, got {times.dtype}")
-    if times.ndim > 1 or times.size not in (1, n):
-        raise RuntimeError(
-            f"repeat_interleave: repeats must be one number or {n}, one for each slice, got {times.shape}"
-        )
-    if times.size and times.min() < 0:
-        raise RuntimeError("repeat_interleave: repeats must be non-negative")
-    found = np.repeat(np.arange(n, like=times), np.broadcast_to(times.reshape(-1), (n,)))
-    if output_size is not None and output_size != found.size:
-        raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {found.size} but got {output_size}")
-    return found
 
 
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:

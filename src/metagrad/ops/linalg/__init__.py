@@ -28,7 +28,7 @@ from metagrad.ops.linalg.determinant import det, logdet, slogdet
 from metagrad.ops.linalg.elimination import lu_unpack
 from metagrad.ops.linalg.extreme import lobpcg
 from metagrad.ops.linalg.lowrank import pca_lowrank, svd_lowrank
-from metagrad.ops.linalg.older import cholesky, cross, inverse, lu, lu_solve, pinverse, qr, svd, vander
+from metagrad.ops.linalg.older import cholesky, cross, inverse, lu, lu_solve, norm, pinverse, qr, svd, vander
 from metagrad.ops.linalg.orthogonal import geqrf, ormqr
 from metagrad.ops.linalg.orthogonal import householder_product as orgqr
 from metagrad.ops.linalg.powers import chain_matmul, matrix_exp, matrix_power
@@ -36,6 +36,6 @@ from metagrad.ops.linalg.triangular import triangular_solve
 
 __all__ = [
     "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "cross", "det", "geqrf", "inverse", "lobpcg",
-    "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "orgqr", "ormqr", "pca_lowrank", "pinverse",
+    "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "norm", "orgqr", "ormqr", "pca_lowrank", "pinverse",
     "qr", "slogdet", "svd", "svd_lowrank", "triangular_solve", "vander",
 ]  # fmt: skip

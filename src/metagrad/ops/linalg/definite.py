@@ -21,7 +21,7 @@ from metagrad.ops.linalg.matrices import (
     lower_half,
 )
 from metagrad.ops.linalg.triangular import SolveTriangular
-from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -14,7 +14,7 @@ from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.singular import SVD
 from metagrad.ops.linalg.solving import Solve
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -12,7 +12,7 @@ from metagrad.ops.linalg.definite import cholesky
 from metagrad.ops.linalg.eigen import eigh
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.triangular import solve_triangular
-from metagrad.ops.shape.joining import flip
+from metagrad.ops.shape.flipping import flip
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

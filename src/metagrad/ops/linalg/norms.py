@@ -13,7 +13,8 @@ from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
 from metagrad.ops.linalg.solving import inv_ex
 from metagrad.ops.operands import Dims, accepts_axis, cast_to, dimensions, in_single
-from metagrad.ops.pointwise.clamping import abs, where
+from metagrad.ops.pointwise.selection import where
+from metagrad.ops.pointwise.signs import abs
 from metagrad.ops.reduce.extrema import amax, amin
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.reduce.reduction import sum

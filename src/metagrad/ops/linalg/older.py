@@ -10,7 +10,9 @@ from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
 from metagrad.ops.linalg.pseudoinverse import pinv
 from metagrad.ops.linalg.solving import inv
-from metagrad.ops.shape.joining import flip
+from metagrad.ops.operands import Dims, accepts_axis, in_single
+from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.shape.flipping import flip
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -86,3 +88,21 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
         raise RuntimeError(f"vander: N must not be negative, got {count}")
     found = vectors.powers(x, count)
     return found if increasing else flip(found, -1)
+
+
+@accepts_axis
+@in_single
+def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+    """``linalg.vector_norm`` with p a number or "fro" (2), or the sum of a matrix's singular values for p = "nuc".
+
+    >>> import metagrad
+    >>> metagrad.norm(metagrad.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
+    few = dim is None or isinstance(dim, int) or len(dim) <= 2
+    if not isinstance(p, str) or p == "fro" and few:
+        return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype)
+    from metagrad.ops.linalg.norms import matrix_norm
+
+    over = tuple(range(input.array.ndim)) if dim is None else dim
+    return matrix_norm(input, p, over, keepdim, dtype=dtype)

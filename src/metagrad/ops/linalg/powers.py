@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.solving import inv
-from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.base import results
 from metagrad.ops.linalg.elimination import singular_at
 from metagrad.ops.linalg.matrices import H, LinAlgError, check, check_info, check_square, eye, is_vector
-from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

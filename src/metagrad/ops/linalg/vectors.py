@@ -13,7 +13,7 @@ from metagrad.ops.operands import accepts_axis, cast_to, dimension
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
 from metagrad.ops.reduce.reduction import sum
 from metagrad.ops.shape import views
-from metagrad.ops.shape.joining import roll
+from metagrad.ops.shape.flipping import roll
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.autograd.views import write
 from metagrad.base import dtypes
-from metagrad.ops.operands import as_tensor, converted, need_a_tensor, need_tensors, operands, result_type
+from metagrad.ops.operands import as_tensor, cast_to, converted, need_a_tensor, need_tensors, operands, result_type
 from metagrad.ops.pointwise.chunked import Elementwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "add", "addcmul", "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "square", "sub",
-    "subtract",
+    "add", "addcmul", "float_power", "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "square",
+    "sub", "subtract",
 ]  # fmt: skip
 
 
@@ -259,3 +260,23 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 
 
 multiply, subtract, negative = mul, sub, neg  # PyTorch's other names
+
+
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """``input`` to the power of ``exponent``, in float64 or complex128."""
+    need_a_tensor("float_power", input, exponent)
+    kind = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64
+    x, y = (cast_to(as_tensor(v), kind) if isinstance(v, Variable) else v for v in (input, exponent))
+    return pow(x if isinstance(x, Variable) else wrap(np.asarray(x, kind.dtype)), y)
+
+
+def float_power_(input: Tensor, exponent: Any) -> Tensor:
+    """In-place form of ``float_power``: for float64 and complex128 tensors, as the result has no other dtype."""
+    result = float_power(input, exponent)
+    if result.dtype != input.dtype:
+        raise RuntimeError(
+            f"float_power_: the tensor's dtype is {input.dtype}, the result's {result.dtype}: use float_power, "
+            "which makes a tensor of its own"
+        )
+    written: Tensor = write(input, result)
+    return written

@@ -8,11 +8,12 @@ import numpy as np
 
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.ops.operands import need_a_tensor, operands
+from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["bitwise_left_shift", "bitwise_right_shift"]
+__all__ = ["bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor"]
 
 
 def _shifted(ufunc: Any, input: Any, other: Any) -> Tensor:
@@ -37,3 +38,34 @@ def bitwise_left_shift(input: Any, other: Any) -> Tensor:
 def bitwise_right_shift(input: Any, other: Any) -> Tensor:
     """⌊x / 2ⁿ⌋ by moving the bits n places down; the sign stays."""
     return _shifted(np.right_shift, input, other)
+
+
+def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
+    need_a_tensor(ufunc.__name__, x, y)
+    a, b = operands(x, y)
+    a, b = unwrap(a), unwrap(b)
+    if np.result_type(a, b).kind in "fc":
+        raise RuntimeError(f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one")
+    return applied(ufunc, a, b)
+
+
+def bitwise_and(input: Any, other: Any) -> Tensor:
+    """Bitwise and; logical and for bools."""
+    return _bitwise(np.bitwise_and, input, other)
+
+
+def bitwise_or(input: Any, other: Any) -> Tensor:
+    """Bitwise or; logical or for bools."""
+    return _bitwise(np.bitwise_or, input, other)
+
+
+def bitwise_xor(input: Any, other: Any) -> Tensor:
+    """Bitwise exclusive or; logical for bools."""
+    return _bitwise(np.bitwise_xor, input, other)
+
+
+def bitwise_not(input: Tensor) -> Tensor:
+    """Bitwise complement; logical not for bools."""
+    if input.array.dtype.kind in "fc":
+        raise RuntimeError("~ is defined for integer and bool tensors only, got a floating-point one")
+    return wrap(np.invert(input.array))

@@ -9,16 +9,15 @@ import numpy as np
 
 from metagrad.autograd.function import misfit, quiet
 from metagrad.autograd.variable import Variable, unwrap, wrap
-from metagrad.ops.operands import as_tensor, need_a_tensor, need_tensors, operands
+from metagrad.ops.operands import as_tensor, need_tensors, operands
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "greater", "greater_equal",
-    "gt", "is_complex", "is_conj", "is_floating_point", "is_inference", "is_neg", "is_nonzero", "is_tensor", "isclose",
-    "isfinite", "isinf", "isnan", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor",
-    "lt", "ne", "not_equal", "numel",
+    "allclose", "eq", "equal", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan",
+    "isneginf", "isposinf", "isreal", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "lt", "ne", "not_equal",
 ]  # fmt: skip
 
 
@@ -97,37 +96,6 @@ def logical_xor(input: Any, other: Any) -> Tensor:
     return _logical(np.logical_xor, input, other)
 
 
-def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
-    need_a_tensor(ufunc.__name__, x, y)
-    a, b = operands(x, y)
-    a, b = unwrap(a), unwrap(b)
-    if np.result_type(a, b).kind in "fc":
-        raise RuntimeError(f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one")
-    return applied(ufunc, a, b)
-
-
-def bitwise_and(input: Any, other: Any) -> Tensor:
-    """Bitwise and; logical and for bools."""
-    return _bitwise(np.bitwise_and, input, other)
-
-
-def bitwise_or(input: Any, other: Any) -> Tensor:
-    """Bitwise or; logical or for bools."""
-    return _bitwise(np.bitwise_or, input, other)
-
-
-def bitwise_xor(input: Any, other: Any) -> Tensor:
-    """Bitwise exclusive or; logical for bools."""
-    return _bitwise(np.bitwise_xor, input, other)
-
-
-def bitwise_not(input: Tensor) -> Tensor:
-    """Bitwise complement; logical not for bools."""
-    if input.array.dtype.kind in "fc":
-        raise RuntimeError("~ is defined for integer and bool tensors only, got a floating-point one")
-    return wrap(np.invert(input.array))
-
-
 def isnan(input: Tensor) -> Tensor:
     """Whether each element is not a number."""
     return wrap(np.isnan(input.array))
@@ -174,46 +142,25 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return tuple(input.shape) == tuple(other.shape) and builtins.bool(np.all(np.equal(input.array, other.array)))
 
 
-def is_conj(input: Tensor) -> bool:
-    """Whether a conjugation is put off: never, here."""
-    return False
-
-
-def is_neg(input: Tensor) -> bool:
-    """Whether a negation is put off: never, here."""
-    return False
-
-
-def is_inference(input: Tensor) -> bool:
-    """Whether the tensor was made in a mode that forbids gradients for good: never, here."""
-    return False
-
-
-def is_tensor(obj: Any) -> bool:
-    """Whether it is a metagrad tensor."""
-    from metagrad.tensors.tensor import Tensor
-
-    return isinstance(obj, Tensor)
-
-
-def is_floating_point(input: Tensor) -> bool:
-    """Whether its dtype is a real floating-point one."""
-    return input.dtype.is_floating_point
-
-
-def is_complex(input: Tensor) -> bool:
-    """Whether its dtype is complex."""
-    return input.dtype.is_complex
-
-
-def is_nonzero(input: Tensor) -> bool:
-    """Whether a tensor of one element is not zero."""
-    return builtins.bool(input)
-
-
-def numel(input: Tensor) -> int:
-    """The number of elements."""
-    return int(input.array.size)
-
-
 greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
+
+
+def isreal(input: Tensor) -> Tensor:
+    """Whether each element has no imaginary part."""
+    return wrap(np.asarray(np.isreal(input.array)))
+
+
+def _infinite(input: Tensor, name: str, sign: float) -> Tensor:
+    if input.array.dtype.kind == "c":
+        raise RuntimeError(f"{name} does not support complex inputs.")
+    return wrap(np.asarray(np.equal(input.array, sign * np.inf)))
+
+
+def isposinf(input: Tensor) -> Tensor:
+    """Whether each element is +∞."""
+    return _infinite(input, "isposinf", 1)
+
+
+def isneginf(input: Tensor) -> Tensor:
+    """Whether each element is −∞."""
+    return _infinite(input, "isneginf", -1)

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import Array
 from metagrad.autograd.views import ViewFunction
 from metagrad.ops.operands import as_tensor, floating, need_tensors
 from metagrad.ops.out import takes_exact_out
 from metagrad.ops.pointwise.arithmetic import Conj
-from metagrad.ops.pointwise.rounding import sign
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "angle", "complex", "conj", "conj_physical", "imag", "isneginf", "isposinf", "isreal", "polar", "resolve_conj",
-    "resolve_neg", "sgn", "view_as_complex", "view_as_real",
+    "angle", "complex", "conj", "conj_physical", "imag", "polar", "resolve_conj", "resolve_neg", "view_as_complex",
+    "view_as_real",
 ]  # fmt: skip
 
 
@@ -193,44 +192,3 @@ class RealAngle(Function):
 def angle(input: Tensor) -> Tensor:
     """The angle of each number in the complex plane, in radians; of a real number 0 or π."""
     return Angle.apply(input) if input.array.dtype.kind == "c" else RealAngle.apply(floating(input))
-
-
-class ComplexSign(Function):
-    """s = z / |z|, 0 at 0;   ∂L/∂z = (∂L/∂s − Re(∂L/∂s · s*) s) / |z|."""
-
-    def forward(self, z: Array) -> Array:
-        size = np.abs(z)
-        s = np.where(size == 0, 0, z / np.where(size == 0, 1, size)).astype(z.dtype)
-        self.save(z, s)
-        return s
-
-    def backward(self, grad: Any) -> Any:
-        z, s = self.saved
-        size = np.abs(z)
-        return np.where(size == 0, 0, (grad - np.real(grad * np.conjugate(s)) * s) / np.where(size == 0, 1, size))
-
-
-def sgn(input: Tensor) -> Tensor:
-    """z / |z|, 0 at 0: for real numbers their sign."""
-    return ComplexSign.apply(input) if input.array.dtype.kind == "c" else sign(input)
-
-
-def isreal(input: Tensor) -> Tensor:
-    """Whether each element has no imaginary part."""
-    return wrap(np.asarray(np.isreal(input.array)))
-
-
-def _infinite(input: Tensor, name: str, sign: float) -> Tensor:
-    if input.array.dtype.kind == "c":
-        raise RuntimeError(f"{name} does not support complex inputs.")
-    return wrap(np.asarray(np.equal(input.array, sign * np.inf)))
-
-
-def isposinf(input: Tensor) -> Tensor:
-    """Whether each element is +∞."""
-    return _infinite(input, "isposinf", 1)
-
-
-def isneginf(input: Tensor) -> Tensor:
-    """Whether each element is −∞."""
-    return _infinite(input, "isneginf", -1)

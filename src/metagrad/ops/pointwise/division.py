@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = [
-    "addcdiv", "div", "divide", "floor_divide", "fmod", "remainder", "true_divide",
-]  # fmt: skip
+__all__ = ["addcdiv", "div", "divide", "floor_divide", "fmod", "gcd", "lcm", "remainder", "true_divide"]
 
 
 class Div(Elementwise):
@@ -159,3 +158,21 @@ def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Ten
 
 
 divide = true_divide = div
+
+
+def _integers(name: str, ufunc: Any, input: Tensor, other: Tensor) -> Tensor:
+    need_tensors(name, input=input, other=other)
+    x, y = operands(input, other)
+    if x.array.dtype.kind not in "iu":
+        raise RuntimeError(f"{name} is defined for integer tensors only, got {x.dtype}")
+    return applied(ufunc, unwrap(x), unwrap(y))
+
+
+def gcd(input: Tensor, other: Tensor) -> Tensor:
+    """The greatest common divisor, at least 0."""
+    return _integers("gcd", np.gcd, input, other)
+
+
+def lcm(input: Tensor, other: Tensor) -> Tensor:
+    """The least common multiple, at least 0."""
+    return _integers("lcm", np.lcm, input, other)

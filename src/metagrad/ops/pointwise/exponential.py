@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.variable import Array
-from metagrad.ops.operands import floating
+from metagrad.ops.operands import floating, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Elementwise
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "exp", "expm1", "log", "log10", "log1p", "log2", "reciprocal", "rsqrt", "sqrt",
+    "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "reciprocal", "rsqrt", "sqrt",
 ]  # fmt: skip
 
 
@@ -185,3 +186,58 @@ class Reciprocal(Elementwise):
 def reciprocal(input: Tensor) -> Tensor:
     """1 / x, element by element."""
     return Reciprocal.apply(floating(input))
+
+
+class Exp2(Elementwise):
+    """y = 2ˣ,   ∂L/∂x = ∂L/∂y · y ln 2."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.exp2(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return grad * conj(y) * math.log(2)
+
+
+def exp2(input: Tensor) -> Tensor:
+    """2ˣ, element by element."""
+    return Exp2.apply(floating(input))
+
+
+class LogAddExp(Elementwise):
+    """z = log_b(bˣ + bʸ),   ∂L/∂x = ∂L/∂z · bˣ⁻ᶻ,   ∂L/∂y = ∂L/∂z · bʸ⁻ᶻ."""
+
+    def forward(self, x: Array, y: Array, base: float) -> Array:
+        self.save(x, y)
+        self.base = base
+        if x.dtype.kind == "c":
+            swap: Any = np.less(x.real, y.real)
+            high: Any = np.where(swap, y, x)
+            low: Any = np.where(swap, x, y)
+            low_is_zero = np.isneginf(low.real)  # and −∞ − (−∞) is nan
+            return high + np.where(low_is_zero, 0, np.log1p(np.exp(np.where(low_is_zero, 0, low - high))))
+        return (np.logaddexp2 if base == 2 else np.logaddexp)(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        scale = math.log(self.base)
+        return grad / conj(np.exp(scale * (y - x)) + 1), grad / conj(np.exp(scale * (x - y)) + 1)
+
+
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+    """ln(eˣ + eʸ), without overflow.
+
+    >>> import metagrad
+    >>> metagrad.logaddexp(metagrad.tensor(1000.0), metagrad.tensor(1000.0))
+    tensor(1000.6932)
+    """
+    need_tensors("logaddexp", input=input, other=other)
+    return LogAddExp.apply(*operands(input, other), base=math.e)
+
+
+def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
+    """log₂(2ˣ + 2ʸ), without overflow."""
+    need_tensors("logaddexp2", input=input, other=other)
+    return LogAddExp.apply(*operands(input, other), base=2)

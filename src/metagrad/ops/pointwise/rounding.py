@@ -13,9 +13,7 @@ from metagrad.ops.pointwise.chunked import Elementwise
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = [
-    "ceil", "fix", "floor", "frac", "round", "sign", "trunc",
-]  # fmt: skip
+__all__ = ["ceil", "fix", "floor", "frac", "round", "trunc"]
 
 
 class Step(Elementwise):
@@ -59,20 +57,6 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 def frac(input: Tensor) -> Tensor:
     """The fraction of x, with its sign: x − trunc(x)."""
     return as_tensor(input) - trunc(input)
-
-
-class Sign(Step):
-    """y = −1, 0 or 1 by the sign of x, 0 for nan;   ∂L/∂x = 0."""
-
-    def forward(self, x: Array, ufunc: Any = np.sign) -> Array:
-        return np.where(np.equal(x, x), ufunc(x), 0)
-
-
-def sign(input: Tensor) -> Tensor:
-    """−1, 0 or 1 by the sign of x; 0 for nan."""
-    if input.array.dtype.kind == "b":
-        return as_tensor(input).clone()
-    return Sign.apply(input)
 
 
 fix = trunc

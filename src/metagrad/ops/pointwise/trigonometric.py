@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.variable import Array
-from metagrad.ops.operands import floating
-from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.operands import float_operands, floating, need_tensors, operands
+from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.pointwise.chunked import Elementwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["cos", "sigmoid", "sin", "tan", "tanh"]
+__all__ = ["acos", "asin", "atan", "atan2", "cos", "deg2rad", "hypot", "rad2deg", "sin", "sinc", "tan"]
 
 
 class Sin(Elementwise):
@@ -70,49 +71,126 @@ def tan(input: Tensor) -> Tensor:
     return Tan.apply(floating(input))
 
 
-class Tanh(Elementwise):
-    """y = tanh x,   ∂L/∂x = ∂L/∂y · (1 − y²)."""
+def deg2rad(input: Tensor) -> Tensor:
+    """Degrees in radians, x π / 180."""
+    return mul(floating(input), math.pi / 180)
+
+
+def rad2deg(input: Tensor) -> Tensor:
+    """Radians in degrees, x 180 / π."""
+    return mul(floating(input), 180 / math.pi)
+
+
+class Sinc(Elementwise):
+    """y = sin(πx) / (πx), 1 at 0;   ∂L/∂x = ∂L/∂y · (cos(πx) − y) / x, 0 at 0."""
 
     def forward(self, x: Array) -> Array:
-        y = np.tanh(x)
-        self.save(y)
-        return y
+        self.save(x)
+        return np.sinc(x)
 
     def backward(self, grad: Any) -> Any:
-        (y,) = self.saved
-        y = conj(y)
-        return grad * (1 - y * y)
+        (x,) = self.saved
+        zero = x * x * math.pi == 0  # or so near that the square vanishes
+        safe = np.where(zero, 1, x)
+        angle = math.pi * safe
+        return grad * conj(np.where(zero, 0, (angle * np.cos(angle) - np.sin(angle)) / (angle * safe)))
 
 
-def tanh(input: Tensor) -> Tensor:
-    """Hyperbolic tangent, (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), element by element: between −1 and 1.
-
-    >>> import metagrad
-    >>> metagrad.tanh(metagrad.tensor([0.0, 1.0]))
-    tensor([0.0000, 0.7616])
-    """
-    return Tanh.apply(floating(input))
+def sinc(input: Tensor) -> Tensor:
+    """sin(πx) / (πx), 1 at 0."""
+    return Sinc.apply(floating(input))
 
 
-class Sigmoid(Elementwise):
-    """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
+class Hypot(Elementwise):
+    """z = √(x² + y²),   ∂L/∂x = ∂L/∂z · x / z,   ∂L/∂y = ∂L/∂z · y / z."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        z = np.hypot(x, y)
+        self.save(x, y, z)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        x, y, z = self.saved
+        return grad * (x / z), grad * (y / z)
+
+
+def hypot(input: Tensor, other: Tensor) -> Tensor:
+    """The length of the hypotenuse, √(x² + y²), without overflow on the way."""
+    need_tensors("hypot", input=input, other=other)
+    return Hypot.apply(*operands(input, other))
+
+
+class Asin(Elementwise):
+    """y = arcsin x,   ∂L/∂x = ∂L/∂y / √(1 − x²)."""
 
     def forward(self, x: Array) -> Array:
-        y = 1 / (np.exp(-x) + 1)
-        self.save(y)
-        return y
+        self.save(x)
+        return np.arcsin(x)
 
     def backward(self, grad: Any) -> Any:
-        (y,) = self.saved
-        y = conj(y)
-        return grad * (y * (1 - y))
+        (x,) = self.saved
+        return grad * conj(1 / np.sqrt(1 - x * x))
 
 
-def sigmoid(input: Tensor) -> Tensor:
-    """Logistic function 1 / (1 + e⁻ˣ), element by element: between 0 and 1.
+class Acos(Elementwise):
+    """y = arccos x,   ∂L/∂x = −∂L/∂y / √(1 − x²)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return np.arccos(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return -grad * conj(1 / np.sqrt(1 - x * x))
+
+
+class Atan(Elementwise):
+    """y = arctan x,   ∂L/∂x = ∂L/∂y / (1 + x²)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return np.arctan(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad / conj(x * x + 1)
+
+
+class Atan2(Elementwise):
+    """z, the angle of the point (y, x);   ∂L/∂y = ∂L/∂z · x / (x² + y²),   ∂L/∂x = −∂L/∂z · y / (x² + y²)."""
+
+    def forward(self, y: Array, x: Array) -> Array:
+        self.save(y, x)
+        return np.arctan2(y, x)
+
+    def backward(self, grad: Any) -> Any:
+        y, x = self.saved
+        square = x * x + y * y
+        scaled = np.where(square == 0, 0, grad / square)
+        return scaled * x, -scaled * y
+
+
+def asin(input: Tensor) -> Tensor:
+    """arcsin x, in radians between −π/2 and π/2; nan outside of [−1, 1]."""
+    return Asin.apply(floating(input))
+
+
+def acos(input: Tensor) -> Tensor:
+    """arccos x, in radians between 0 and π; nan outside of [−1, 1]."""
+    return Acos.apply(floating(input))
+
+
+def atan(input: Tensor) -> Tensor:
+    """arctan x, in radians between −π/2 and π/2."""
+    return Atan.apply(floating(input))
+
+
+def atan2(input: Tensor, other: Tensor) -> Tensor:
+    """The angle of the point with ordinate ``input`` and abscissa ``other``, in radians between −π and π.
 
     >>> import metagrad
-    >>> metagrad.sigmoid(metagrad.tensor([0.0, 2.0]))
-    tensor([0.5000, 0.8808])
+    >>> metagrad.atan2(metagrad.tensor([1.0, 0.0]), metagrad.tensor([0.0, -1.0]))
+    tensor([1.5708, 3.1416])
     """
-    return Sigmoid.apply(floating(input))
+    need_tensors("atan2", input=input, other=other)
+    return Atan2.apply(*float_operands(input, other))

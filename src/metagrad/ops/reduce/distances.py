@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.ops.operands import as_tensor, dimension
 from metagrad.ops.pointwise.arithmetic import mul, sub
-from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.triangular import triu_indices
 from metagrad.ops.shape.views import unsqueeze

@@ -15,7 +15,7 @@ from metagrad.kernels import reductions
 from metagrad.kernels.argextrema import place
 from metagrad.ops.operands import Dims, accepts_axis, axes, dimension, need_tensors
 from metagrad.ops.out import takes_exact_out, takes_out
-from metagrad.ops.pointwise.clamping import maximum, minimum
+from metagrad.ops.pointwise.selection import maximum, minimum
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -11,15 +11,12 @@ from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
 from metagrad.kernels import reductions
 from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, in_single
-from metagrad.ops.pointwise.clamping import abs
-from metagrad.ops.pointwise.rounding import Sign
+from metagrad.ops.pointwise.signs import Sign, abs
 from metagrad.ops.reduce.extrema import amax, amin
 from metagrad.ops.reduce.reduction import kept
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
-
-__all__ = ["norm"]
 
 
 class Norm(Function):
@@ -83,21 +80,3 @@ def vector_norm(x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False
     if np.isinf(p):
         return (amax if p > 0 else amin)(abs(x), axis, keepdim) if axis else abs(x)
     return Norm.apply(x, p=p, axis=axis, keepdim=keepdim)
-
-
-@accepts_axis
-@in_single
-def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
-    """``linalg.vector_norm`` with p a number or "fro" (2), or the sum of a matrix's singular values for p = "nuc".
-
-    >>> import metagrad
-    >>> metagrad.norm(metagrad.tensor([3.0, 4.0]))
-    tensor(5.)
-    """
-    few = dim is None or isinstance(dim, int) or len(dim) <= 2
-    if not isinstance(p, str) or p == "fro" and few:
-        return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype)
-    from metagrad.ops.linalg.norms import matrix_norm
-
-    over = tuple(range(input.array.ndim)) if dim is None else dim
-    return matrix_norm(input, p, over, keepdim, dtype=dtype)

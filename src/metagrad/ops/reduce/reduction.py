@@ -11,13 +11,13 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.base import dtypes
 from metagrad.kernels import reductions
-from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, dimension, in_single
-from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, in_single, shape_of
+from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["all", "any", "count_nonzero", "mean", "prod", "std", "sum", "var"]
+__all__ = ["all", "any", "count_nonzero", "mean", "std", "sum", "var"]
 
 
 def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
@@ -175,47 +175,6 @@ def std(
     return _measured(Std, input, dim, unbiased, keepdim, correction)
 
 
-class Prod(Function):
-    """y = Π x,   ∂L/∂x = ∂L/∂y · the product of the others, which is right also where x is 0."""
-
-    def forward(self, x: Array, axis: int, keepdim: bool) -> Array:
-        self.save(x)
-        self.axis = axis
-        return reductions.prod(x, axis, keepdim).astype(
-            x.dtype, copy=False
-        )  # NumPy multiplies narrow integers in wide ones
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        axis, n = self.axis, x.shape[self.axis]
-        if n == 0:
-            return np.zeros_like(x)
-        from metagrad.ops.reduce.cumulative import Cumprod  # which is made of this file's
-
-        one = np.ones_like(_part(x, axis, 0, 1))
-        before = np.concatenate([one, Cumprod.on(_part(x, axis, 0, n - 1), axis=axis)], axis=axis)
-        after = np.concatenate([one, Cumprod.on(np.flip(_part(x, axis, 1, n), axis), axis=axis)], axis=axis)
-        others = before * np.flip(after, axis)
-        grad = grad.reshape(tuple(1 if d == axis else m for d, m in enumerate(tuple(x.shape))))
-        return grad * conj(others)
-
-
-def _part(x: Any, axis: int, start: int, stop: int) -> Any:
-    return x[(*[slice(None)] * axis, slice(start, stop))]
-
-
-@accepts_axis
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """Product over all elements or over one dimension; integers and bools multiply in int64."""
-    x = accumulated(input, dtype)
-    if dim is None:
-        return Prod.apply(x.reshape(-1), axis=0, keepdim=False)
-    if x.array.ndim == 0:
-        dimension(dim, 0)
-        return x.clone()
-    return Prod.apply(x, axis=dimension(dim, x.array.ndim), keepdim=keepdim)
-
-
 def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Any) -> Tensor:
     found = function(input.array, axes(dim, input.array.ndim), keepdim)
     return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
@@ -237,3 +196,22 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     """The number of elements that are not zero."""
     return wrap((input.array != 0).sum(axis=axes(dim, input.array.ndim)))
+
+
+def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+    """Sums that undo a broadcast: ``input`` as it would come from a tensor of this size, added up over the repetitions.
+
+    >>> import metagrad
+    >>> metagrad.ones(2, 3).sum_to_size(1, 3)
+    tensor([[2., 2., 2.]])
+    """
+    if not size:
+        raise TypeError('sum_to_size() missing 1 required positional argument: "size"')
+    wanted, shape = shape_of(size), tuple(input.shape)
+    new = len(shape) - len(wanted)
+    if new < 0 or [n for n, m in zip(wanted, shape[new:], strict=True) if n not in (1, m)]:
+        raise RuntimeError(f"size {list(wanted)} is not expandable to size {list(shape)}")
+    if not wanted:
+        return sum(input)
+    repeated = [d for d, m in enumerate(shape) if d < new or (wanted[d - new] == 1 and m != 1)]
+    return reshape(sum(input, repeated, keepdim=True) if repeated else input, wanted)

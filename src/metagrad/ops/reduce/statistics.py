@@ -13,8 +13,8 @@ from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.operands import Dims, accepts_axis, axes, floating, in_single
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.pointwise.clamping import clamp, where
 from metagrad.ops.pointwise.exponential import sqrt
+from metagrad.ops.pointwise.selection import clamp, where
 from metagrad.ops.reduce.reduction import mean, std, var
 from metagrad.ops.reduce.reduction import sum as total
 from metagrad.ops.shape.views import diagonal

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metagrad.ops.operands import dimension
 from metagrad.ops.out import takes_out
-from metagrad.ops.shape.joining import clone
+from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import EmbedDiagonal, diagonal, ravel
 
 if TYPE_CHECKING:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from metagrad.ops.operands import dimension
-from metagrad.ops.shape.joining import clone, flip
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.ops.operands import axes, dimension, shape_of
+from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import transpose
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["fliplr", "flipud", "rot90"]
+__all__ = ["flip", "fliplr", "flipud", "roll", "rot90"]
 
 
 def fliplr(input: Tensor) -> Tensor:
@@ -51,3 +55,48 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     if turns == 2:
         return flip(input, a, b)
     return transpose(flip(input, b if turns == 1 else a), a, b)
+
+
+class Flip(Function):
+    """y = x in reverse order along dimensions;   ∂L/∂x = ∂L/∂y reversed."""
+
+    def forward(self, x: Array, axis: tuple[int, ...]) -> Array:
+        self.axis = axis
+        return np.flip(x, axis).copy()
+
+    def backward(self, grad: Any) -> Any:
+        return np.flip(grad, self.axis)
+
+
+class Roll(Function):
+    """y = x shifted along dimensions, what falls off one end coming in at the other;   ∂L/∂x = ∂L/∂y shifted back."""
+
+    def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
+        self.shifts, self.axis = shifts, axis
+        return np.roll(x, shifts if axis is not None else shifts[0], axis)
+
+    def backward(self, grad: Any) -> Any:
+        return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)
+
+
+def flip(input: Tensor, *args: Any, dims: Any = None, axis: Any = None) -> Tensor:
+    """The elements in reverse order along ``dims``. A copy.
+
+    >>> import metagrad
+    >>> metagrad.flip(metagrad.tensor([1, 2, 3]), dims=(0,))
+    tensor([3, 2, 1])
+    """
+    named = dims if axis is None else axis
+    order = shape_of(args if named is None else (named,))
+    return Flip.apply(input, axis=axes(order, input.array.ndim) if order else ())
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other."""
+    by = shape_of((shifts,))
+    if not by:
+        raise RuntimeError("roll: `shifts` required")
+    axis = None if dims is None else tuple(dimension(d, input.array.ndim) for d in shape_of((dims,)))
+    if axis is not None and len(axis) != len(by):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(axis)}")
+    return Roll.apply(input, shifts=by, axis=axis)

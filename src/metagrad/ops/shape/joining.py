@@ -10,17 +10,17 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable
-from metagrad.autograd.views import shares_memory, views_of
-from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
-from metagrad.ops.index.indexing import Slice
-from metagrad.ops.operands import accepts_axis, as_tensor, axes, cast_to, dimension, given, result_type, shape_of
+from metagrad.ops.create.creation import finished
+from metagrad.ops.operands import accepts_axis, as_tensor, cast_to, dimension, result_type
 from metagrad.ops.out import takes_out
+from metagrad.ops.shape.views import reshape, unsqueeze
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "cat", "chunk", "clone", "concat", "concatenate", "flip", "roll", "split", "stack", "tile", "unbind",
+    "atleast_1d", "atleast_2d", "atleast_3d", "block_diag", "cat", "column_stack", "concat", "concatenate", "dstack",
+    "hstack", "row_stack", "stack", "vstack",
 ]  # fmt: skip
 
 
@@ -53,66 +53,6 @@ class Stack(Function):
     def backward(self, grad: Any) -> Any:
         before = (slice(None),) * self.axis
         return tuple(grad[(*before, i)] for i in range(self.count))
-
-
-class Split(Function):
-    """y₁, y₂, … = x cut into pieces along a dimension, as views;   ∂L/∂x is the ∂L/∂yᵢ one after the other.
-
-    One node for all pieces: were each piece a ``Slice`` of its own, each gradient would be put into zeros as large as x.
-    """
-
-    def forward(self, x: Array, sizes: tuple[int, ...], axis: int) -> tuple[Array, ...]:
-        self.axis = axis
-        before = (slice(None),) * axis
-        ends = itertools.accumulate(sizes)
-        return tuple([x[(*before, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True)])
-
-    def backward(self, *grads: Any) -> Any:
-        return np.concatenate(grads, axis=self.axis)
-
-
-class Unbind(Function):
-    """y₁, y₂, … = the slices of x along a dimension, as views;   ∂L/∂x stacks the ∂L/∂yᵢ."""
-
-    def forward(self, x: Array, axis: int) -> tuple[Array, ...]:
-        self.axis = axis
-        before = (slice(None),) * axis
-        return tuple([x[(*before, i, ...)] for i in range(x.shape[axis])])
-
-    def backward(self, *grads: Any) -> Any:
-        return np.stack(grads, axis=self.axis)
-
-
-class Flip(Function):
-    """y = x in reverse order along dimensions;   ∂L/∂x = ∂L/∂y reversed."""
-
-    def forward(self, x: Array, axis: tuple[int, ...]) -> Array:
-        self.axis = axis
-        return np.flip(x, axis).copy()
-
-    def backward(self, grad: Any) -> Any:
-        return np.flip(grad, self.axis)
-
-
-class Roll(Function):
-    """y = x shifted along dimensions, what falls off one end coming in at the other;   ∂L/∂x = ∂L/∂y shifted back."""
-
-    def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
-        self.shifts, self.axis = shifts, axis
-        return np.roll(x, shifts if axis is not None else shifts[0], axis)
-
-    def backward(self, grad: Any) -> Any:
-        return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)
-
-
-class Clone(Function):
-    """y = x in memory of its own;   ∂L/∂x = ∂L/∂y."""
-
-    def forward(self, x: Array) -> Array:
-        return x.copy(order="C")
-
-    def backward(self, grad: Any) -> Any:
-        return grad
 
 
 def in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
@@ -179,127 +119,118 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return Stack.apply(*in_one_dtype(given), axis=dimension(dim, given[0].array.ndim + 1))
 
 
-@accepts_axis
-def split(
-    tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
-) -> tuple[Tensor, ...]:
-    """Pieces of one size (the last may be smaller), or of the sizes in a list, along ``dim``. Views.
+def _each(function: Callable[[Any], Any], tensors: tuple[Any, ...]) -> Any:
+    """The function of one tensor; or a tuple, for several tensors or one sequence of them."""
+    if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
+        return function(tensors[0])
+    return tuple(function(x) for x in (tensors[0] if len(tensors) == 1 else tensors))
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """0-d tensors as vectors of one element, others as they are; a tuple for several tensors. Views.
 
     >>> import metagrad
-    >>> metagrad.split(metagrad.arange(5), 2)
-    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    >>> metagrad.atleast_1d(metagrad.tensor(2.0))
+    tensor([2.])
     """
-    if split_size is not None:  # the method's name for it
-        split_size_or_sections = split_size
-    if tensor.array.ndim == 0:
-        raise RuntimeError("split expects at least a 1-dimensional tensor")
-    d = dimension(dim, tensor.array.ndim)
-    n = tensor.array.shape[d]
-    if isinstance(split_size_or_sections, int):
-        size = split_size_or_sections
-        if size < 0 or (size == 0 and n):
-            raise RuntimeError(f"split expects split_size to be positive, got {size}")
-        sizes = [min(size, n - start) for start in range(0, n, size)] if n else [0]
-    else:
-        sizes = [int(size) for size in split_size_or_sections]
-        if sum(sizes) != n or any(size < 0 for size in sizes):
-            raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
-    before, ends = (slice(None),) * d, itertools.accumulate(sizes)
-    places = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
-    return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, places) if sizes else ()
+    return _each(lambda x: x if x.array.ndim else reshape(x, 1), tensors)
 
 
-@accepts_axis
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` pieces of one size (the last may be smaller) along ``dim``. Views."""
-    if input.array.ndim == 0:
-        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    n = input.array.shape[dimension(dim, input.array.ndim)]
-    return split(input, max(1, -(-n // chunks)), dim) if n else split(input, [0] * chunks, dim)
+def atleast_2d(*tensors: Any) -> Any:
+    """Vectors (n) as rows (1, n), 0-d tensors as (1, 1), others as they are. Views."""
+    return _each(lambda x: x if x.array.ndim > 1 else reshape(x, 1, x.array.size), tensors)
 
 
-@accepts_axis
-def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """All slices along ``dim``, without that dimension. Views."""
-    d = dimension(dim, input.array.ndim)
-    if input.array.ndim == 0:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    if not input.array.shape[d]:
-        return ()
-    places = [(*[slice(None)] * d, i) for i in range(input.array.shape[d])]
-    return views_of(input, Unbind.apply_many(input, axis=d), Slice, places)
+def atleast_3d(*tensors: Any) -> Any:
+    """Matrices (m, n) as (m, n, 1), vectors (n) as (1, n, 1), 0-d tensors as (1, 1, 1), others as they are. Views."""
+    return _each(lambda x: x if x.array.ndim > 2 else unsqueeze(atleast_2d(x), 2), tensors)
 
 
-def flip(input: Tensor, *args: Any, dims: Any = None, axis: Any = None) -> Tensor:
-    """The elements in reverse order along ``dims``. A copy.
+def _checked(tensors: Sequence[Any], name: str) -> list[Any]:
+    given = [as_tensor(x) for x in tensors]
+    if not given:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return given
+
+
+@takes_out
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Side by side: vectors one after the other, others along their second dimension.
 
     >>> import metagrad
-    >>> metagrad.flip(metagrad.tensor([1, 2, 3]), dims=(0,))
-    tensor([3, 2, 1])
+    >>> metagrad.hstack((metagrad.tensor([1, 2]), metagrad.tensor([3])))
+    tensor([1, 2, 3])
     """
-    named = dims if axis is None else axis
-    order = shape_of(args if named is None else (named,))
-    return Flip.apply(input, axis=axes(order, input.array.ndim) if order else ())
+    xs = [atleast_1d(x) for x in _checked(tensors, "hstack")]
+    return cat(xs, 0 if xs[0].array.ndim == 1 else 1)
 
 
-def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other."""
-    by = shape_of((shifts,))
-    if not by:
-        raise RuntimeError("roll: `shifts` required")
-    axis = None if dims is None else tuple(dimension(d, input.array.ndim) for d in shape_of((dims,)))
-    if axis is not None and len(axis) != len(by):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(axis)}")
-    return Roll.apply(input, shifts=by, axis=axis)
-
-
-def repeat(input: Tensor, *sizes: Any, **named: Any) -> Tensor:
-    """The tensor repeated ``sizes[i]`` times along dimension i. A copy.
+@takes_out
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """One above the other: vectors are rows, others are joined along their first dimension.
 
     >>> import metagrad
-    >>> metagrad.tensor([1, 2]).repeat(2, 2)
-    tensor([[1, 2, 1, 2],
-            [1, 2, 1, 2]])
+    >>> metagrad.vstack((metagrad.tensor([1, 2]), metagrad.tensor([3, 4])))
+    tensor([[1, 2],
+            [3, 4]])
     """
-    counts, shape = shape_of(given(sizes, named, "repeats")), tuple(input.array.shape)
-    new = len(counts) - len(shape)
-    if new < 0:
-        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
-    shape = (1,) * new + shape
-    paired = [n for pair in zip(counts, shape, strict=True) for n in pair]
-    ones = [n for m in shape for n in (1, m)]
-    repeated = input.reshape(ones).expand(paired).reshape([c * n for c, n in zip(counts, shape, strict=True)])
-    return repeated.clone() if shares_memory(repeated.array, input.array) else repeated
+    return cat([atleast_2d(x) for x in _checked(tensors, "vstack")], 0)
 
 
-def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
-    """``repeat`` that also takes fewer counts than dimensions."""
-    counts = shape_of(given(dims, named, "dims"))
-    return repeat(input, (1,) * (input.array.ndim - len(counts)) + counts)
+row_stack = vstack
 
 
-def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
-    """A copy in memory of its own; the gradient flows through to the original."""
-    return _ordered(Clone.apply, input, memory_format)
+@takes_out
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """One behind the other, along a third dimension: (m, n) counts as (m, n, 1), (n) as (1, n, 1)."""
+    return cat([atleast_3d(x) for x in _checked(tensors, "dstack")], 2)
 
 
-def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
-    """The tensor itself if its elements are in order in memory, otherwise a copy that is."""
-    return _ordered(_in_order, input, memory_format)
+@takes_out
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Side by side: vectors are columns, others are joined along their second dimension.
+
+    >>> import metagrad
+    >>> metagrad.column_stack((metagrad.tensor([1, 2]), metagrad.tensor([3, 4])))
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    given = _checked(tensors, "column_stack")
+    return hstack([x if x.array.ndim > 1 else reshape(x, x.array.size, 1) for x in given])
 
 
-def _in_order(input: Tensor) -> Tensor:
-    flags = getattr(input.array, "flags", None)
-    return input if flags is None or flags.c_contiguous else Clone.apply(input)
+class BlockDiagonal(Function):
+    """y has the matrices x₁, x₂, … along its diagonal, zeros elsewhere;   ∂L/∂xᵢ is the part of ∂L/∂y where xᵢ stands."""
+
+    def forward(self, *xs: Array) -> Array:
+        rows, columns = (list(itertools.accumulate((x.shape[d] for x in xs), initial=0)) for d in (0, 1))
+        self.blocks = [
+            (slice(row, row + x.shape[0]), slice(column, column + x.shape[1]))
+            for row, column, x in zip(rows, columns, xs, strict=False)
+        ]
+        y = np.zeros((rows[-1], columns[-1]), xs[0].dtype, like=xs[0])
+        for block, x in zip(self.blocks, xs, strict=True):
+            y[block] = x
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return tuple(grad[block] for block in self.blocks)
 
 
-def _ordered(copy: Callable[[Tensor], Tensor], input: Tensor, wanted: memory_format) -> Tensor:
-    """A copy whose dimensions are in another order in memory."""
-    if not wanted.order:
-        return copy(input)
-    order = wanted.order_of(input.array.ndim)
-    moved = input.permute(order)
-    copied = copy(moved)
-    return input if copied is moved else copied.permute(inverse(order))
+def block_diag(*tensors: Any) -> Tensor:
+    """A matrix with the given ones along its diagonal and zeros elsewhere; vectors count as rows, numbers as (1, 1).
+
+    >>> import metagrad
+    >>> metagrad.block_diag(metagrad.tensor([1, 2]), metagrad.tensor(3))
+    tensor([[1, 2, 0],
+            [0, 0, 3]])
+    """
+    given = [as_tensor(x) for x in tensors]
+    if not given:
+        return finished(np.zeros((1, 0), np.float32))
+    for i, x in enumerate(given):
+        if x.array.ndim > 2:
+            raise RuntimeError(
+                f"block_diag: input tensors must have 2 or fewer dimensions. Input {i} has {x.array.ndim} dimensions"
+            )
+    return BlockDiagonal.apply(*[atleast_2d(x) for x in in_one_dtype(given)])

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from metagrad.autograd.variable import Variable
-from metagrad.ops.index.indexing import getitem
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.views import views_of
+from metagrad.ops.index.indexing import Slice, getitem
 from metagrad.ops.operands import accepts_axis, dimension
-from metagrad.ops.shape.joining import chunk, split
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "dsplit", "hsplit", "split_with_sizes", "tensor_split", "unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes",
-    "vsplit",
+    "chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk", "unsafe_split",
+    "unsafe_split_with_sizes", "vsplit",
 ]  # fmt: skip
 
 
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of given sizes, which add up to the extent of ``dim``. Views."""
     return split(input, list(split_sizes), dim)
-
-
-unsafe_split, unsafe_chunk, unsafe_split_with_sizes = split, chunk, split_with_sizes
 
 
 @accepts_axis
@@ -106,3 +107,87 @@ def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
 def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     """Pieces one behind the other, along the third dimension. Views."""
     return _split_along("dsplit", input, 2, 3, indices_or_sections)
+
+
+class Split(Function):
+    """y₁, y₂, … = x cut into pieces along a dimension, as views;   ∂L/∂x is the ∂L/∂yᵢ one after the other.
+
+    One node for all pieces: were each piece a ``Slice`` of its own, each gradient would be put into zeros as large as x.
+    """
+
+    def forward(self, x: Array, sizes: tuple[int, ...], axis: int) -> tuple[Array, ...]:
+        self.axis = axis
+        before = (slice(None),) * axis
+        ends = itertools.accumulate(sizes)
+        return tuple([x[(*before, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True)])
+
+    def backward(self, *grads: Any) -> Any:
+        return np.concatenate(grads, axis=self.axis)
+
+
+class Unbind(Function):
+    """y₁, y₂, … = the slices of x along a dimension, as views;   ∂L/∂x stacks the ∂L/∂yᵢ."""
+
+    def forward(self, x: Array, axis: int) -> tuple[Array, ...]:
+        self.axis = axis
+        before = (slice(None),) * axis
+        return tuple([x[(*before, i, ...)] for i in range(x.shape[axis])])
+
+    def backward(self, *grads: Any) -> Any:
+        return np.stack(grads, axis=self.axis)
+
+
+@accepts_axis
+def split(
+    tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+) -> tuple[Tensor, ...]:
+    """Pieces of one size (the last may be smaller), or of the sizes in a list, along ``dim``. Views.
+
+    >>> import metagrad
+    >>> metagrad.split(metagrad.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
+    if split_size is not None:  # the method's name for it
+        split_size_or_sections = split_size
+    if tensor.array.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    d = dimension(dim, tensor.array.ndim)
+    n = tensor.array.shape[d]
+    if isinstance(split_size_or_sections, int):
+        size = split_size_or_sections
+        if size < 0 or (size == 0 and n):
+            raise RuntimeError(f"split expects split_size to be positive, got {size}")
+        sizes = [min(size, n - start) for start in range(0, n, size)] if n else [0]
+    else:
+        sizes = [int(size) for size in split_size_or_sections]
+        if sum(sizes) != n or any(size < 0 for size in sizes):
+            raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
+    before, ends = (slice(None),) * d, itertools.accumulate(sizes)
+    places = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
+    return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, places) if sizes else ()
+
+
+@accepts_axis
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most ``chunks`` pieces of one size (the last may be smaller) along ``dim``. Views."""
+    if input.array.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    n = input.array.shape[dimension(dim, input.array.ndim)]
+    return split(input, max(1, -(-n // chunks)), dim) if n else split(input, [0] * chunks, dim)
+
+
+@accepts_axis
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+    """All slices along ``dim``, without that dimension. Views."""
+    d = dimension(dim, input.array.ndim)
+    if input.array.ndim == 0:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    if not input.array.shape[d]:
+        return ()
+    places = [(*[slice(None)] * d, i) for i in range(input.array.shape[d])]
+    return views_of(input, Unbind.apply_many(input, axis=d), Slice, places)
+
+
+unsafe_split, unsafe_chunk, unsafe_split_with_sizes = split, chunk, split_with_sizes

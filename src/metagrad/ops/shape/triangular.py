@@ -10,7 +10,7 @@ from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
 from metagrad.ops.create.creation import factory
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.clamping import Where
+from metagrad.ops.pointwise.selection import Where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -12,9 +12,10 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
+from metagrad.base.size import Size
 from metagrad.ops.operands import Dims, axes, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
-from metagrad.ops.shape.joining import contiguous
+from metagrad.ops.shape.copying import contiguous
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -343,8 +344,6 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
     """The shape that tensors of these shapes broadcast to."""
-    from metagrad.tensors.tensor import Size
-
     try:
         return Size(np.broadcast_shapes(*shapes))
     except ValueError as error:

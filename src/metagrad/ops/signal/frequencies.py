@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import Array
 from metagrad.ops.create.creation import factory, kind_or_default
 from metagrad.ops.operands import Dims, axes
-from metagrad.ops.shape.joining import roll
+from metagrad.ops.shape.flipping import roll
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -11,9 +11,12 @@ from metagrad.autograd.variable import wrap
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.index.scattering import index_add
 from metagrad.ops.pointwise.arithmetic import mul
+from metagrad.ops.pointwise.complex_numbers import view_as_real
 from metagrad.ops.pointwise.division import div
+from metagrad.ops.shape.padding import constant_pad_nd, pad
 from metagrad.ops.shape.strided import unfold
 from metagrad.ops.shape.views import reshape, transpose
+from metagrad.ops.signal import fft
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -35,8 +38,6 @@ def _window(name: str, window: Any, win_length: int, n_fft: int, like: Any) -> A
         window = wrap(np.ones(win_length, like.array.real.dtype, like=like.array))
     if win_length == n_fft:
         return window
-    from metagrad.nn.functional.padding import constant_pad_nd
-
     left = (n_fft - win_length) // 2
     return constant_pad_nd(window, (left, n_fft - win_length - left))
 
@@ -56,9 +57,6 @@ def stft(
     >>> metagrad.stft(metagrad.ones(8), 4, window=metagrad.ones(4), return_complex=True).shape
     metagrad.Size([3, 9])
     """
-    from metagrad import fft
-    from metagrad.nn.functional import pad
-
     if input.array.dtype.kind not in "fc" or input.array.ndim not in (1, 2):
         raise RuntimeError(
             f"stft: expected a 1D or 2D tensor of floating-point or complex numbers, got {input.dtype}, {input.shape}"
@@ -87,8 +85,6 @@ def stft(
     spectrum = fft.rfft(frames, norm=norm) if one_sided else fft.fft(frames, norm=norm)
     found = transpose(spectrum, -1, -2)
     found = found if input.array.ndim == 2 else found.squeeze(0)
-    from metagrad.ops.pointwise.complex_numbers import view_as_real
-
     return found if return_complex or return_complex is None else view_as_real(found.contiguous())
 
 
@@ -102,9 +98,6 @@ def istft(
     input (F, T) or (B, F, T), complex; the other arguments as for ``stft``. length: of the result, cut or filled with zeros.
     (Griffin & Lim 1984.)
     """
-    from metagrad import fft
-    from metagrad.nn.functional.padding import constant_pad_nd
-
     if not input.dtype.is_complex:
         raise RuntimeError(
             "istft requires a complex-valued input tensor matching the output from stft with return_complex=True"

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import Array, wrap
 from metagrad.ops.operands import floating
 from metagrad.ops.pointwise.chunked import Elementwise
-from metagrad.ops.pointwise.rounding import Sign
+from metagrad.ops.pointwise.signs import Sign
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:

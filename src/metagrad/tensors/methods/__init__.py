@@ -5,11 +5,11 @@ Each op is written once, as a function in ``ops/``; here it gets its name as a m
 
 from metagrad.tensors.methods.comparison import Comparison
 from metagrad.tensors.methods.conversions import Conversions
-from metagrad.tensors.methods.elementwise import Elementwise
 from metagrad.tensors.methods.linalg import LinearAlgebra
 from metagrad.tensors.methods.memory import Memory
 from metagrad.tensors.methods.operators import Operators
 from metagrad.tensors.methods.parts import Parts
+from metagrad.tensors.methods.pointwise import Elementwise
 from metagrad.tensors.methods.products import Products
 from metagrad.tensors.methods.reductions import Reductions
 from metagrad.tensors.methods.shapes import Shapes

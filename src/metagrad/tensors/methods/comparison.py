@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from metagrad.autograd.variable import Variable
 from metagrad.ops.inplace import in_place
-from metagrad.ops.pointwise import comparison
+from metagrad.ops.pointwise import bitwise, comparison
+from metagrad.ops.shape import properties
 
 
 class Comparison(Variable):
@@ -22,16 +23,16 @@ class Comparison(Variable):
     logical_and = comparison.logical_and
     logical_or = comparison.logical_or
     logical_xor = comparison.logical_xor
-    bitwise_and = comparison.bitwise_and
-    bitwise_or = comparison.bitwise_or
-    bitwise_xor = comparison.bitwise_xor
-    bitwise_not = comparison.bitwise_not
+    bitwise_and = bitwise.bitwise_and
+    bitwise_or = bitwise.bitwise_or
+    bitwise_xor = bitwise.bitwise_xor
+    bitwise_not = bitwise.bitwise_not
     isnan, isinf, isfinite = comparison.isnan, comparison.isinf, comparison.isfinite
     isclose, allclose, equal = comparison.isclose, comparison.allclose, comparison.equal
-    is_nonzero = comparison.is_nonzero
-    is_floating_point = comparison.is_floating_point
-    is_complex = comparison.is_complex
-    numel = nelement = comparison.numel
+    is_nonzero = properties.is_nonzero
+    is_floating_point = properties.is_floating_point
+    is_complex = properties.is_complex
+    numel = nelement = properties.numel
 
     # in place: the tensor keeps its dtype, with 1 for true and 0 for false
     eq_ = in_place(comparison.eq, converts=True)
@@ -44,8 +45,8 @@ class Comparison(Variable):
     logical_and_ = in_place(comparison.logical_and, converts=True)
     logical_or_ = in_place(comparison.logical_or, converts=True)
     logical_xor_ = in_place(comparison.logical_xor, converts=True)
-    bitwise_and_ = in_place(comparison.bitwise_and)
-    bitwise_or_ = in_place(comparison.bitwise_or)
-    bitwise_xor_ = in_place(comparison.bitwise_xor)
-    bitwise_not_ = in_place(comparison.bitwise_not)
+    bitwise_and_ = in_place(bitwise.bitwise_and)
+    bitwise_or_ = in_place(bitwise.bitwise_or)
+    bitwise_xor_ = in_place(bitwise.bitwise_xor)
+    bitwise_not_ = in_place(bitwise.bitwise_not)
     __iand__, __ior__, __ixor__ = bitwise_and_, bitwise_or_, bitwise_xor_

@@ -8,7 +8,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
 from metagrad.base.layouts import contiguous_format, layout, memory_format
 from metagrad.base.layouts import strided as strided_layout
-from metagrad.ops.shape import sizes
+from metagrad.ops.shape import properties
 from metagrad.ops.shape.strided import located
 from metagrad.tensors.storage import TypedStorage, UntypedStorage
 
@@ -80,7 +80,7 @@ class Memory(Variable):
         """Whether the numbers are in the CPU's memory."""
         return of_array(self.array).type == "cpu"
 
-    get_device = sizes.get_device
+    get_device = properties.get_device
 
     is_sparse = is_quantized = is_meta = is_nested = is_mps = is_xpu = is_mkldnn = False
 

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.ops.index import indexing
 from metagrad.ops.linalg import matmul
 from metagrad.ops.operands import NotAnOperand, operands
-from metagrad.ops.pointwise import arithmetic, bitwise, clamping, comparison, division
+from metagrad.ops.pointwise import arithmetic, bitwise, comparison, division, signs
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -71,11 +71,11 @@ class Operators(Variable):
     __rdiv__ = __rtruediv__
     __neg__ = arithmetic.neg
     __pos__ = arithmetic.positive
-    __abs__ = clamping.abs
-    __invert__ = comparison.bitwise_not
-    __and__ = __rand__ = operator(comparison.bitwise_and)
-    __or__ = __ror__ = operator(comparison.bitwise_or)
-    __xor__ = __rxor__ = operator(comparison.bitwise_xor)
+    __abs__ = signs.abs
+    __invert__ = bitwise.bitwise_not
+    __and__ = __rand__ = operator(bitwise.bitwise_and)
+    __or__ = __ror__ = operator(bitwise.bitwise_or)
+    __xor__ = __rxor__ = operator(bitwise.bitwise_xor)
     __eq__, __ne__ = operator(comparison.eq), operator(comparison.ne)
     __lt__, __le__ = operator(comparison.lt), operator(comparison.le)
     __gt__, __ge__ = operator(comparison.gt), operator(comparison.ge)

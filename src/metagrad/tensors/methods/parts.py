@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops.index import gathering, indexing, scattering, sorting, taking
+from metagrad.ops.index import gathering, indexing, masking, scattering, sorting, taking
 from metagrad.ops.index import scatter_reduce as reducing
 from metagrad.ops.inplace import in_place
-from metagrad.ops.pointwise import clamping
-from metagrad.ops.shape import flipping, joining, splitting
+from metagrad.ops.pointwise import selection
+from metagrad.ops.shape import copying, flipping, repeating, splitting
 
 
 class Parts(Variable):
@@ -21,41 +21,41 @@ class Parts(Variable):
     narrow = indexing.narrow
     index_put = indexing.index_put
     index_put_ = indexing.index_put_
-    split = joining.split
-    chunk = joining.chunk
+    split = splitting.split
+    chunk = splitting.chunk
     unsafe_split, unsafe_chunk = splitting.unsafe_split, splitting.unsafe_chunk
     split_with_sizes = splitting.split_with_sizes
     unsafe_split_with_sizes = splitting.unsafe_split_with_sizes
     tensor_split = splitting.tensor_split
     hsplit, vsplit, dsplit = splitting.hsplit, splitting.vsplit, splitting.dsplit
-    unbind = joining.unbind
-    flip = joining.flip
+    unbind = splitting.unbind
+    flip = flipping.flip
     fliplr, flipud, rot90 = flipping.fliplr, flipping.flipud, flipping.rot90
-    roll = joining.roll
-    repeat = joining.repeat
-    tile = joining.tile
-    clone = joining.clone
-    contiguous = joining.contiguous
+    roll = flipping.roll
+    repeat = repeating.repeat
+    tile = repeating.tile
+    clone = copying.clone
+    contiguous = copying.contiguous
     gather = gathering.gather
     scatter = gathering.scatter
     scatter_add = gathering.scatter_add
     scatter_reduce = reducing.scatter_reduce
     index_reduce = reducing.index_reduce
     index_select = gathering.index_select
-    masked_fill = gathering.masked_fill
-    masked_select = gathering.masked_select
-    nonzero = gathering.nonzero
-    argwhere = gathering.argwhere
+    masked_fill = masking.masked_fill
+    masked_select = masking.masked_select
+    nonzero = masking.nonzero
+    argwhere = masking.argwhere
     narrow_copy = indexing.narrow_copy
     take = taking.take
     take_along_dim = taking.take_along_dim
-    repeat_interleave = taking.repeat_interleave
+    repeat_interleave = repeating.repeat_interleave
     nonzero_static = taking.nonzero_static
     index_add = scattering.index_add
     index_copy = scattering.index_copy
     index_fill = scattering.index_fill
     put = scattering.put
-    masked_scatter = scattering.masked_scatter
+    masked_scatter = masking.masked_scatter
     select_scatter = scattering.select_scatter
     slice_scatter = scattering.slice_scatter
     diagonal_scatter = scattering.diagonal_scatter
@@ -67,10 +67,10 @@ class Parts(Variable):
 
     def where(self, condition: Any, y: Any) -> Any:
         """This tensor's elements where the condition holds, those of ``y`` elsewhere."""
-        return clamping.where(condition, self, y)
+        return selection.where(condition, self, y)
 
     # in place
-    masked_fill_ = in_place(gathering.masked_fill)
+    masked_fill_ = in_place(masking.masked_fill)
     scatter_ = in_place(gathering.scatter)
     scatter_add_ = in_place(gathering.scatter_add)
     scatter_reduce_ = in_place(reducing.scatter_reduce, keeps=True)
@@ -79,4 +79,4 @@ class Parts(Variable):
     index_copy_ = in_place(scattering.index_copy)
     index_fill_ = in_place(scattering.index_fill)
     put_ = in_place(scattering.put)
-    masked_scatter_ = in_place(scattering.masked_scatter)
+    masked_scatter_ = in_place(masking.masked_scatter)

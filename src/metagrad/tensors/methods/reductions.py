@@ -5,6 +5,7 @@ from __future__ import annotations
 from metagrad.autograd.variable import Variable
 from metagrad.ops.index import searching, sorting
 from metagrad.ops.inplace import in_place
+from metagrad.ops.linalg import older
 from metagrad.ops.reduce import (
     cumulative,
     differences,
@@ -13,7 +14,7 @@ from metagrad.ops.reduce import (
     hashing,
     histograms,
     medians,
-    norms,
+    products,
     quantiles,
     reduction,
     statistics,
@@ -30,7 +31,7 @@ class Reductions(Variable):
     mean = reduction.mean
     var = reduction.var
     std = reduction.std
-    prod = reduction.prod
+    prod = products.prod
     amax = extrema.amax
     amin = extrema.amin
     max = extrema.max
@@ -41,7 +42,7 @@ class Reductions(Variable):
     any = reduction.any
     count_nonzero = reduction.count_nonzero
     cumsum = cumulative.cumsum
-    norm = norms.norm
+    norm = older.norm
     aminmax = extrema.aminmax
     cumprod = cumulative.cumprod
     cummax = cumulative.cummax

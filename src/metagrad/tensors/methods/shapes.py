@@ -6,7 +6,8 @@ from typing import Any
 
 from metagrad.autograd.variable import Variable
 from metagrad.ops.inplace import in_place
-from metagrad.ops.shape import diagonals, resizing, sizes, strided, triangular, views
+from metagrad.ops.reduce import reduction
+from metagrad.ops.shape import diagonals, properties, resizing, strided, triangular, views
 
 
 class Shapes(Variable):
@@ -41,9 +42,9 @@ class Shapes(Variable):
     diagflat = diagonals.diagflat
     as_strided = strided.as_strided
     unfold = strided.unfold
-    sum_to_size = sizes.sum_to_size
-    is_same_size = sizes.is_same_size
-    is_signed = sizes.is_signed
+    sum_to_size = reduction.sum_to_size
+    is_same_size = properties.is_same_size
+    is_signed = properties.is_signed
 
     # in place
     tril_, triu_ = in_place(triangular.tril), in_place(triangular.triu)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.nn.functional.attention import scaled_dot_product_attention
+from metagrad.nn.functional.dropouts import dropout
 from metagrad.ops.create.creation import zeros
-from metagrad.ops.create.dropout import dropout
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.reduce.softmax import softmax
 from metagrad.ops.shape.joining import cat

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metagrad.nn import functional as F
-from metagrad.nn.functional.likelihood import LinearCrossEntropyOptions as LinearCrossEntropyOptions
+from metagrad.nn.functional.likelihood_loss import LinearCrossEntropyOptions as LinearCrossEntropyOptions
 from metagrad.nn.modules.loss import _Loss, _WeightedLoss
 from metagrad.tensors.tensor import Tensor
 

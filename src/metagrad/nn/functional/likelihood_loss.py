@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, Variable, wrap
 from metagrad.nn.functional.loss import cross_entropy, legacy_reduction, reduced
 from metagrad.ops.linalg.matmul import linear
-from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -6,83 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.kernels.branchless import select
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 from metagrad.ops.pointwise.chunked import Elementwise
-from metagrad.ops.pointwise.rounding import Sign
+from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = [
-    "abs", "absolute", "clamp", "clamp_max", "clamp_min", "clip", "maximum", "minimum", "relu", "where",
-]  # fmt: skip
-
-
-class Relu(Elementwise):
-    """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
-
-    def forward(self, x: Array) -> Array:
-        if x.dtype.kind == "f":  # three times as fast as np.maximum with a number
-            y = np.clip(x, x.dtype.type(0), x.dtype.type(np.inf))
-        else:
-            y = np.maximum(x, 0)
-        self.save(y)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        (y,) = self.saved
-        return select(y <= 0, 0.0, grad)  # nan is not, so that it is seen in the gradient too
-
-
-def relu(input: Tensor) -> Tensor:
-    """Rectified linear unit max(x, 0), element by element; its derivative at 0 is 0.
-
-    >>> import metagrad
-    >>> metagrad.relu(metagrad.tensor([-1.0, 2.0]))
-    tensor([0., 2.])
-    """
-    if input.array.dtype.kind == "b":
-        raise RuntimeError("relu is not defined for bool tensors: convert with .float() or .int() first")
-    return Relu.apply(input)
-
-
-class Abs(Elementwise):
-    """y = |x|,   ∂L/∂x = ∂L/∂y · sgn x (0 at 0)."""
-
-    def forward(self, x: Array) -> Array:
-        self.save(x)
-        return np.abs(x)
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        return grad * Sign.on(x)
-
-
-class ComplexAbs(Elementwise):
-    """y = |x| of complex x,   ∂L/∂x = ∂L/∂y · x / |x| (0 at 0)."""
-
-    def forward(self, x: Array) -> Array:
-        y = np.abs(x)
-        self.save(x, y)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        x, y = self.saved
-        return grad * (x / np.where(y == 0, 1.0, y))
-
-
-def abs(input: Tensor) -> Tensor:
-    """|x|, element by element; its derivative at 0 is 0.
-
-    >>> import metagrad
-    >>> metagrad.abs(metagrad.tensor([-1.5, 2.0]))
-    tensor([1.5000, 2.0000])
-    """
-    if input.array.dtype.kind == "c":
-        return ComplexAbs.apply(input)
-    return Abs.apply(input)
+__all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "where"]
 
 
 class Clamp(Elementwise):
@@ -140,6 +73,9 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
         if min is not None:
             x, low = operands(x, min)
     return Clamp.apply(x, low, high)
+
+
+clip = clamp
 
 
 def clamp_min(input: Tensor, min: Any) -> Tensor:
@@ -217,4 +153,32 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     return Where.apply(condition, x, y)
 
 
-absolute, clip = abs, clamp
+class _Chosen(Elementwise):
+    """z = the larger (smaller) of x and y, the one that is not nan;   ∂L/∂z goes to the one chosen, to x where equal."""
+
+    def forward(self, x: Array, y: Array, ufunc: Any, chooses: Any) -> Array:
+        self.first = chooses(x, y) | np.isnan(y)
+        return ufunc(x, y)
+
+    def backward(self, grad: Any) -> Any:
+        return np.where(self.first, grad, 0.0), np.where(self.first, 0.0, grad)
+
+
+def fmax(input: Tensor, other: Tensor) -> Tensor:
+    """The larger of two elements; where one is nan, the other."""
+    need_tensors("fmax", input=input, other=other)
+    x, y = operands(input, other)
+    return _chosen(x, y, np.fmax, np.greater_equal)
+
+
+def fmin(input: Tensor, other: Tensor) -> Tensor:
+    """The smaller of two elements; where one is nan, the other."""
+    need_tensors("fmin", input=input, other=other)
+    x, y = operands(input, other)
+    return _chosen(x, y, np.fmin, np.less_equal)
+
+
+def _chosen(x: Any, y: Any, ufunc: Any, chooses: Any) -> Tensor:
+    if x.array.dtype.kind not in "f":
+        return applied(ufunc, unwrap(x), unwrap(y))
+    return _Chosen.apply(x, y, ufunc=ufunc, chooses=chooses)

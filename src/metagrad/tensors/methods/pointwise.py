@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from metagrad.autograd.variable import Variable
 from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import (
+    activation,
     arithmetic,
     bitwise,
-    clamping,
+    comparison,
     complex_numbers,
     division,
     exponential,
     floating_point,
     hyperbolic,
     rounding,
+    selection,
+    signs,
     trigonometric,
 )
 from metagrad.ops.special import bessel, gamma, logarithms
@@ -42,8 +43,8 @@ class Elementwise(Variable):
     addcmul = arithmetic.addcmul
     addcdiv = division.addcdiv
     lerp = arithmetic.lerp
-    maximum = clamping.maximum
-    minimum = clamping.minimum
+    maximum = selection.maximum
+    minimum = selection.minimum
 
     # functions of one element
     exp = exponential.exp
@@ -58,58 +59,58 @@ class Elementwise(Variable):
     sin = trigonometric.sin
     cos = trigonometric.cos
     tan = trigonometric.tan
-    tanh = trigonometric.tanh
-    sigmoid = trigonometric.sigmoid
-    relu = clamping.relu
-    abs = absolute = clamping.abs
-    clamp = clip = clamping.clamp
-    clamp_min = clamping.clamp_min
-    clamp_max = clamping.clamp_max
+    tanh = hyperbolic.tanh
+    sigmoid = activation.sigmoid
+    relu = activation.relu
+    abs = absolute = signs.abs
+    clamp = clip = selection.clamp
+    clamp_min = selection.clamp_min
+    clamp_max = selection.clamp_max
     floor = rounding.floor
     ceil = rounding.ceil
     trunc = fix = rounding.trunc
     round = rounding.round
     frac = rounding.frac
-    sign = rounding.sign
+    sign = signs.sign
 
     # inverse and hyperbolic functions, how numbers are made, complex numbers, special functions
-    acos = arccos = hyperbolic.acos
+    acos = arccos = trigonometric.acos
     acosh = arccosh = hyperbolic.acosh
-    asin = arcsin = hyperbolic.asin
+    asin = arcsin = trigonometric.asin
     asinh = arcsinh = hyperbolic.asinh
-    atan = arctan = hyperbolic.atan
+    atan = arctan = trigonometric.atan
     atanh = arctanh = hyperbolic.atanh
     sinh = hyperbolic.sinh
     cosh = hyperbolic.cosh
-    atan2 = arctan2 = hyperbolic.atan2
-    copysign = floating_point.copysign
-    deg2rad = floating_point.deg2rad
-    exp2 = floating_point.exp2
-    float_power = floating_point.float_power
-    fmax = floating_point.fmax
-    fmin = floating_point.fmin
+    atan2 = arctan2 = trigonometric.atan2
+    copysign = signs.copysign
+    deg2rad = trigonometric.deg2rad
+    exp2 = exponential.exp2
+    float_power = arithmetic.float_power
+    fmax = selection.fmax
+    fmin = selection.fmin
     frexp = floating_point.frexp
-    gcd = floating_point.gcd
-    heaviside = floating_point.heaviside
-    hypot = floating_point.hypot
-    lcm = floating_point.lcm
+    gcd = division.gcd
+    heaviside = signs.heaviside
+    hypot = trigonometric.hypot
+    lcm = division.lcm
     ldexp = floating_point.ldexp
-    logaddexp = floating_point.logaddexp
-    logaddexp2 = floating_point.logaddexp2
+    logaddexp = exponential.logaddexp
+    logaddexp2 = exponential.logaddexp2
     nan_to_num = floating_point.nan_to_num
     nextafter = floating_point.nextafter
-    rad2deg = floating_point.rad2deg
-    signbit = floating_point.signbit
-    sinc = floating_point.sinc
+    rad2deg = trigonometric.rad2deg
+    signbit = signs.signbit
+    sinc = trigonometric.sinc
     angle = complex_numbers.angle
     conj = complex_numbers.conj
     conj_physical = complex_numbers.conj_physical
-    isneginf = complex_numbers.isneginf
-    isposinf = complex_numbers.isposinf
-    isreal = complex_numbers.isreal
+    isneginf = comparison.isneginf
+    isposinf = comparison.isposinf
+    isreal = comparison.isreal
     resolve_conj = complex_numbers.resolve_conj
     resolve_neg = complex_numbers.resolve_neg
-    sgn = complex_numbers.sgn
+    sgn = signs.sgn
     bitwise_left_shift = bitwise.bitwise_left_shift
     bitwise_right_shift = bitwise.bitwise_right_shift
     i0 = bessel.i0
@@ -147,13 +148,13 @@ class Elementwise(Variable):
         in_place(trigonometric.sin, node=trigonometric.Sin),
         in_place(trigonometric.cos, node=trigonometric.Cos),
     )
-    tanh_ = in_place(trigonometric.tanh, node=trigonometric.Tanh)
-    sigmoid_ = in_place(trigonometric.sigmoid, node=trigonometric.Sigmoid)
-    relu_ = in_place(clamping.relu, node=clamping.Relu)
-    abs_ = absolute_ = in_place(clamping.abs, node=clamping.Abs)
-    clamp_ = clip_ = in_place(clamping.clamp, node=clamping.Clamp)
-    clamp_min_ = in_place(clamping.clamp_min, node=clamping.Clamp)
-    clamp_max_ = in_place(clamping.clamp_max, node=clamping.Clamp)
+    tanh_ = in_place(hyperbolic.tanh, node=hyperbolic.Tanh)
+    sigmoid_ = in_place(activation.sigmoid, node=activation.Sigmoid)
+    relu_ = in_place(activation.relu, node=activation.Relu)
+    abs_ = absolute_ = in_place(signs.abs, node=signs.Abs)
+    clamp_ = clip_ = in_place(selection.clamp, node=selection.Clamp)
+    clamp_min_ = in_place(selection.clamp_min, node=selection.Clamp)
+    clamp_max_ = in_place(selection.clamp_max, node=selection.Clamp)
     floor_, ceil_ = in_place(rounding.floor), in_place(rounding.ceil)
     round_ = in_place(rounding.round)
     __iadd__ = add_
@@ -163,30 +164,30 @@ class Elementwise(Variable):
     __ifloordiv__ = floor_divide_
     __imod__ = remainder_
     __ipow__ = pow_
-    acos_ = arccos_ = in_place(hyperbolic.acos)
+    acos_ = arccos_ = in_place(trigonometric.acos)
     acosh_ = arccosh_ = in_place(hyperbolic.acosh)
-    asin_ = arcsin_ = in_place(hyperbolic.asin)
+    asin_ = arcsin_ = in_place(trigonometric.asin)
     asinh_ = arcsinh_ = in_place(hyperbolic.asinh)
-    atan_ = arctan_ = in_place(hyperbolic.atan)
+    atan_ = arctan_ = in_place(trigonometric.atan)
     atanh_ = arctanh_ = in_place(hyperbolic.atanh)
     sinh_ = in_place(hyperbolic.sinh)
     cosh_ = in_place(hyperbolic.cosh)
-    atan2_ = arctan2_ = in_place(hyperbolic.atan2)
-    copysign_ = in_place(floating_point.copysign)
-    deg2rad_ = in_place(floating_point.deg2rad)
-    exp2_ = in_place(floating_point.exp2)
-    float_power_ = floating_point.float_power_
-    gcd_ = in_place(floating_point.gcd)
-    heaviside_ = in_place(floating_point.heaviside)
-    hypot_ = in_place(floating_point.hypot)
-    lcm_ = in_place(floating_point.lcm)
+    atan2_ = arctan2_ = in_place(trigonometric.atan2)
+    copysign_ = in_place(signs.copysign)
+    deg2rad_ = in_place(trigonometric.deg2rad)
+    exp2_ = in_place(exponential.exp2)
+    float_power_ = arithmetic.float_power_
+    gcd_ = in_place(division.gcd)
+    heaviside_ = in_place(signs.heaviside)
+    hypot_ = in_place(trigonometric.hypot)
+    lcm_ = in_place(division.lcm)
     ldexp_ = in_place(floating_point.ldexp)
     nan_to_num_ = in_place(floating_point.nan_to_num)
     nextafter_ = in_place(floating_point.nextafter)
-    rad2deg_ = in_place(floating_point.rad2deg)
-    sinc_ = in_place(floating_point.sinc)
+    rad2deg_ = in_place(trigonometric.rad2deg)
+    sinc_ = in_place(trigonometric.sinc)
     conj_physical_ = in_place(complex_numbers.conj_physical)
-    sgn_ = in_place(complex_numbers.sgn)
+    sgn_ = in_place(signs.sgn)
     bitwise_left_shift_ = in_place(bitwise.bitwise_left_shift)
     bitwise_right_shift_ = in_place(bitwise.bitwise_right_shift)
     i0_ = in_place(bessel.i0)
@@ -208,18 +209,8 @@ class Elementwise(Variable):
     tan_ = in_place(trigonometric.tan)
     trunc_ = fix_ = in_place(rounding.trunc)
     frac_ = in_place(rounding.frac)
-    sign_ = in_place(rounding.sign)
+    sign_ = in_place(signs.sign)
     fmod_ = in_place(division.fmod)
     __ilshift__, __irshift__ = bitwise_left_shift_, bitwise_right_shift_
-
-    def hardshrink(self, lambd: float = 0.5) -> Any:
-        """``metagrad.nn.functional.hardshrink``."""
-        from metagrad.nn.functional import gates
-
-        return gates.hardshrink(self, lambd)  # type: ignore[arg-type]
-
-    def prelu(self, weight: Any) -> Any:
-        """``metagrad.nn.functional.prelu``."""
-        from metagrad.nn.functional import gates
-
-        return gates.prelu(self, weight)  # type: ignore[arg-type]
+    hardshrink = activation.hardshrink
+    prelu = activation.prelu

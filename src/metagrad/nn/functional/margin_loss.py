@@ -9,10 +9,10 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.nn.functional.activation import logsigmoid
+from metagrad.nn.functional.distance import pairwise_distance
 from metagrad.nn.functional.loss import known, legacy_reduction, reduced
-from metagrad.nn.functional.similarity import pairwise_distance
 from metagrad.ops.index.gathering import gather
-from metagrad.ops.pointwise.clamping import minimum, where
+from metagrad.ops.pointwise.selection import minimum, where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

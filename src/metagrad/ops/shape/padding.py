@@ -10,7 +10,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, unwrap, wrap
 from metagrad.ops.index.gathering import index_select
-from metagrad.ops.shape.joining import cat, flip
+from metagrad.ops.shape.flipping import flip
+from metagrad.ops.shape.joining import cat
 from metagrad.ops.shape.views import expand
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.nn.functional.interpolate import cubic_weights
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.linalg.matmul import matmul
-from metagrad.ops.pointwise.clamping import abs as absolute
-from metagrad.ops.pointwise.clamping import where
 from metagrad.ops.pointwise.division import fmod
 from metagrad.ops.pointwise.rounding import floor, round
+from metagrad.ops.pointwise.selection import where
+from metagrad.ops.pointwise.signs import abs as absolute
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

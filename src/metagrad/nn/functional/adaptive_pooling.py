@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.kernels.sliding import Uneven, evenly
 from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
-from metagrad.nn.functional.settings import Setting, each
+from metagrad.nn.functional.tuples import Setting, each
 from metagrad.ops.create.sampling import rand
 from metagrad.ops.index.gathering import gather, scatter
 from metagrad.ops.reduce.reduction import mean

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.ops.index.gathering import embedding
+from metagrad.ops.index.embedding import embedding
 from metagrad.ops.index.scatter_reduce import index_reduce
 from metagrad.ops.index.scattering import index_add
-from metagrad.ops.linalg.contraction import einsum
-from metagrad.ops.pointwise.clamping import where
+from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["bilinear", "embedding_bag"]
+__all__ = ["embedding_bag"]
 
 
 def embedding_bag(
@@ -95,18 +94,3 @@ def _bags(input: Any, offsets: Any, include_last: bool) -> tuple[Any, Any, int]:
     end = begins[-1] if include_last and begins.size else a.size
     lengths = np.diff(begins[:bags], append=end) if bags else np.zeros(0, np.int64)
     return a[: int(lengths.sum())], np.repeat(np.arange(bags), lengths), bags
-
-
-def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y_o = x₁ᵀ W_o x₂ + b_o: input1 (*, I), input2 (*, J), weight (O, I, J), bias (O), result (*, O)."""
-    if input1.array.ndim != input2.array.ndim or tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
-        raise RuntimeError(
-            f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}"
-        )
-    if (input1.array.shape[-1], input2.array.shape[-1]) != tuple(weight.array.shape[1:]):
-        raise RuntimeError(
-            f"bilinear(): inputs of sizes {input1.array.shape[-1]} and {input2.array.shape[-1]} do not fit a weight of shape "
-            f"{list(weight.shape)}"
-        )
-    found = einsum("...i,oij,...j->...o", input1, weight, input2)
-    return found if bias is None else found + bias

@@ -1,0 +1,28 @@
+"""Linear functions of one input, or of two at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from metagrad.ops.linalg.contraction import einsum
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["bilinear"]
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y_o = x₁ᵀ W_o x₂ + b_o: input1 (*, I), input2 (*, J), weight (O, I, J), bias (O), result (*, O)."""
+    if input1.array.ndim != input2.array.ndim or tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
+        raise RuntimeError(
+            f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}"
+        )
+    if (input1.array.shape[-1], input2.array.shape[-1]) != tuple(weight.array.shape[1:]):
+        raise RuntimeError(
+            f"bilinear(): inputs of sizes {input1.array.shape[-1]} and {input2.array.shape[-1]} do not fit a weight of shape "
+            f"{list(weight.shape)}"
+        )
+    found = einsum("...i,oij,...j->...o", input1, weight, input2)
+    return found if bias is None else found + bias

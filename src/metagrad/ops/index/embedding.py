@@ -1,0 +1,114 @@
+"""Rows of a table by number, and numbers as rows of one 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, wrap
+from metagrad.ops.index.indexing import add_rows
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+class Lookup(Function):
+    """y[i] = w[tokens[i]], rows of a table;   ∂L/∂w adds up the ∂L/∂y of every place a row was used.
+
+    w (V, D), tokens (*): y (*, D). The row ``padding_idx`` gets no gradient.
+    """
+
+    def forward(self, w: Array, tokens: Array, padding_idx: int | None) -> Array:
+        self.tokens, self.padding_idx, self.rows = tokens, padding_idx, w.shape[0]
+        return w[tokens]
+
+    def backward(self, grad: Any) -> Any:
+        return AddRows.on(grad, tokens=self.tokens, rows=self.rows, padding_idx=self.padding_idx), None
+
+
+class AddRows(Function):
+    """The transpose of ``Lookup``: y[r] = Σ of the rows x[i] with tokens[i] = r."""
+
+    def forward(self, x: Array, tokens: Array, rows: int, padding_idx: int | None) -> Array:
+        self.tokens, self.padding_idx = tokens, padding_idx
+        y = np.zeros((rows, x.shape[-1]), x.dtype, like=x)
+        if tokens.size:
+            add_rows(y, tokens.reshape(-1), x.reshape(tokens.size, x.shape[-1]))
+        if padding_idx is not None:
+            y[padding_idx] = 0
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        return Lookup.on(grad, self.tokens, padding_idx=self.padding_idx)
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """The rows of ``weight`` that ``input`` names: a table of vectors, looked up.
+
+    input (*) integers in [0, V), weight (V, D): result (*, D). padding_idx: a row that gets no gradient. max_norm: rows
+    looked up are first scaled down, in place, to at most this ``norm_type``-norm. scale_grad_by_freq: a row's gradient
+    is divided by how often it was used. Raises if a token is out of range.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.embedding(metagrad.tensor([1, 0]), metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[3., 4.],
+            [1., 2.]])
+    """
+    if weight.array.ndim != 2:
+        raise RuntimeError(f"embedding: 'weight' must be 2-D, (V, D), got shape {tuple(weight.shape)}")
+    tokens, rows = input.array, weight.array.shape[0]
+    if tokens.dtype.kind not in "iu":
+        raise RuntimeError(f"embedding: tokens must be integers, got {input.dtype}")
+    if tokens.size and (tokens.min() < 0 or tokens.max() >= rows):
+        raise IndexError(
+            f"embedding: index out of range: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
+        )
+    if padding_idx is not None:
+        if not -rows <= padding_idx < rows:
+            raise RuntimeError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
+        padding_idx %= rows
+    if max_norm is not None:
+        _limit_rows(weight, tokens, max_norm, norm_type)
+    out = Lookup.apply(weight, tokens, padding_idx=padding_idx)
+    if scale_grad_by_freq and tokens.size:
+        counts = np.bincount(tokens.reshape(-1), minlength=rows)[tokens][..., None]
+        share = wrap((1 / counts).astype(out.array.dtype))
+        out = out * share + (out * (1 - share)).detach()
+    return out
+
+
+def _limit_rows(weight: Any, tokens: Array, max_norm: float, norm_type: float) -> None:
+    used = np.unique(tokens)
+    rows = weight.array[used]
+    norms = (np.abs(rows) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)
+    weight.array[used] = np.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
+    weight._counter[0] += 1
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
+    """Class numbers (*) as rows (*, C) with a 1 at the class, else 0; C is the largest class + 1 if not given.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.one_hot(metagrad.tensor([0, 2]))
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    a = tensor.array
+    if a.dtype != np.int64:
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor (int64), got {tensor.dtype}")
+    if a.size == 0 and num_classes <= 0:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    count = int(a.max()) + 1 if num_classes == -1 else num_classes
+    if a.size and (a.min() < 0 or a.max() >= count):
+        raise RuntimeError(f"Class values must be non-negative and smaller than num_classes ({count})")
+    return wrap((a[..., None] == np.arange(count, like=a)).astype(np.int64))

@@ -1,0 +1,94 @@
+"""Elements where a mask is True, or that are not 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.base import dtypes
+from metagrad.ops.create.creation import fitting
+from metagrad.ops.index.indexing import Put, getitem
+from metagrad.ops.index.scattering import check_same_dtype
+from metagrad.ops.operands import converted, result_type
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.selection import where
+from metagrad.ops.shape.views import broadcast_shapes, expand, reshape
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero"]
+
+
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+    """``value`` where the bool mask holds, ``input`` elsewhere; the mask broadcasts.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1.0, 2.0]).masked_fill(metagrad.tensor([True, False]), 0)
+    tensor([0., 2.])
+    """
+    if mask.dtype is not dtypes.bool_:
+        raise RuntimeError(
+            f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
+        )
+    value = unwrap(value) if not isinstance(value, Variable) else value
+    if isinstance(value, Variable) and value.array.ndim:
+        raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
+    if result_type(value).is_complex and not input.dtype.is_complex:
+        raise RuntimeError(f"masked_fill: a complex value cannot be stored in a tensor of {input.dtype}")
+    number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
+    return where(mask, number, input)
+
+
+@takes_out
+def masked_select(input: Tensor, mask: Tensor) -> Tensor:
+    """The elements where the bool mask holds, in order, in one dimension."""
+    if mask.dtype is not dtypes.bool_:
+        raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}")
+    shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    return getitem(input.expand(shape), mask.expand(shape))
+
+
+@takes_out
+def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
+    """The indices of the elements that are not zero: (count, ndim), or a tuple of ndim vectors.
+
+    >>> import metagrad
+    >>> metagrad.nonzero(metagrad.tensor([0, 5, 7]))
+    tensor([[1],
+            [2]])
+    """
+    if input.array.ndim == 0 and not as_tuple:
+        return wrap(np.zeros((int(input.array != 0), 0), np.int64))
+    found = np.nonzero(input.array.reshape(input.array.shape or (1,)))
+    return tuple(wrap(i) for i in found) if as_tuple else wrap(np.stack(found, axis=1))
+
+
+def argwhere(input: Tensor) -> Tensor:
+    """The indices of the elements that are not zero: (count, ndim)."""
+    return nonzero(input)
+
+
+def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
+    """A copy with the elements where the bool mask holds replaced, in order, by the elements of ``source``.
+
+    >>> import metagrad
+    >>> metagrad.masked_scatter(metagrad.zeros(3), metagrad.tensor([True, False, True]), metagrad.tensor([5.0, 6.0]))
+    tensor([5., 0., 6.])
+    """
+    if mask.dtype is not dtypes.bool_:
+        raise RuntimeError(
+            f"masked_scatter only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
+        )
+    check_same_dtype("masked_scatter", input, source)
+    shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))
+    chosen = np.broadcast_to(unwrap(mask), shape)
+    count = int(chosen.sum())
+    if count > source.array.size:
+        raise RuntimeError(
+            f"masked_scatter: the mask chooses {count} elements, the source has only {source.array.size}"
+        )
+    return Put.apply(expand(input, shape), reshape(source, source.array.size)[:count], index=chosen)

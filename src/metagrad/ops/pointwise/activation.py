@@ -1,0 +1,92 @@
+"""Activation functions that are methods of tensors, too: relu, sigmoid, and the like. In the formulas L is the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array
+from metagrad.kernels.branchless import select
+from metagrad.ops.operands import floating
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.selection import where
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["hardshrink", "prelu", "relu", "sigmoid"]
+
+
+class Relu(Elementwise):
+    """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
+
+    def forward(self, x: Array) -> Array:
+        if x.dtype.kind == "f":  # three times as fast as np.maximum with a number
+            y = np.clip(x, x.dtype.type(0), x.dtype.type(np.inf))
+        else:
+            y = np.maximum(x, 0)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        return select(y <= 0, 0.0, grad)  # nan is not, so that it is seen in the gradient too
+
+
+def relu(input: Tensor) -> Tensor:
+    """Rectified linear unit max(x, 0), element by element; its derivative at 0 is 0.
+
+    >>> import metagrad
+    >>> metagrad.relu(metagrad.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("relu is not defined for bool tensors: convert with .float() or .int() first")
+    return Relu.apply(input)
+
+
+class Sigmoid(Elementwise):
+    """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
+
+    def forward(self, x: Array) -> Array:
+        y = 1 / (np.exp(-x) + 1)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        (y,) = self.saved
+        y = conj(y)
+        return grad * (y * (1 - y))
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """Logistic function 1 / (1 + e⁻ˣ), element by element: between 0 and 1.
+
+    >>> import metagrad
+    >>> metagrad.sigmoid(metagrad.tensor([0.0, 2.0]))
+    tensor([0.5000, 0.8808])
+    """
+    return Sigmoid.apply(floating(input))
+
+
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    """x where |x| > λ, else 0."""
+    return where((input >= -lambd) & (input <= lambd), 0.0, input)
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """x where x > 0, else a x, a learned: one number, or one for each channel, dimension 1 (He et al. 2015)."""
+    if weight.array.ndim > 1:
+        raise RuntimeError(f"prelu: expected weight to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}")
+    if weight.array.size != 1:
+        channels = input.array.shape[1] if input.array.ndim > 1 else input.array.size if input.array.ndim else 1
+        if weight.array.size != channels or not input.array.ndim:
+            raise RuntimeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.array.size} and "
+                f"channel size = {channels}."
+            )
+        weight = weight.reshape((-1,) + (1,) * max(input.array.ndim - 2, 0))
+    return where(input > 0, input, weight.reshape(()) * input if weight.array.size == 1 else weight * input)

@@ -1,0 +1,140 @@
+"""Signs and absolute values: abs, sign, sgn, copysign, signbit, heaviside. In the formulas L is the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array, unwrap, wrap
+from metagrad.ops.operands import as_tensor, float_operands, need_tensors
+from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.comparison import applied
+from metagrad.ops.pointwise.rounding import Step
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["abs", "absolute", "copysign", "heaviside", "sgn", "sign", "signbit"]
+
+
+class Sign(Step):
+    """y = −1, 0 or 1 by the sign of x, 0 for nan;   ∂L/∂x = 0."""
+
+    def forward(self, x: Array, ufunc: Any = np.sign) -> Array:
+        return np.where(np.equal(x, x), ufunc(x), 0)
+
+
+def sign(input: Tensor) -> Tensor:
+    """−1, 0 or 1 by the sign of x; 0 for nan."""
+    if input.array.dtype.kind == "b":
+        return as_tensor(input).clone()
+    return Sign.apply(input)
+
+
+class Abs(Elementwise):
+    """y = |x|,   ∂L/∂x = ∂L/∂y · sgn x (0 at 0)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return np.abs(x)
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        return grad * Sign.on(x)
+
+
+class ComplexAbs(Elementwise):
+    """y = |x| of complex x,   ∂L/∂x = ∂L/∂y · x / |x| (0 at 0)."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.abs(x)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Any) -> Any:
+        x, y = self.saved
+        return grad * (x / np.where(y == 0, 1.0, y))
+
+
+def abs(input: Tensor) -> Tensor:
+    """|x|, element by element; its derivative at 0 is 0.
+
+    >>> import metagrad
+    >>> metagrad.abs(metagrad.tensor([-1.5, 2.0]))
+    tensor([1.5000, 2.0000])
+    """
+    if input.array.dtype.kind == "c":
+        return ComplexAbs.apply(input)
+    return Abs.apply(input)
+
+
+absolute = abs
+
+
+class ComplexSign(Function):
+    """s = z / |z|, 0 at 0;   ∂L/∂z = (∂L/∂s − Re(∂L/∂s · s*) s) / |z|."""
+
+    def forward(self, z: Array) -> Array:
+        size = np.abs(z)
+        s = np.where(size == 0, 0, z / np.where(size == 0, 1, size)).astype(z.dtype)
+        self.save(z, s)
+        return s
+
+    def backward(self, grad: Any) -> Any:
+        z, s = self.saved
+        size = np.abs(z)
+        return np.where(size == 0, 0, (grad - np.real(grad * np.conjugate(s)) * s) / np.where(size == 0, 1, size))
+
+
+def sgn(input: Tensor) -> Tensor:
+    """z / |z|, 0 at 0: for real numbers their sign."""
+    return ComplexSign.apply(input) if input.array.dtype.kind == "c" else sign(input)
+
+
+class Copysign(Elementwise):
+    """z = |x| with the sign of y;   ∂L/∂x = ∂L/∂z · z / x (0 at 0),   ∂L/∂y = 0."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        z = np.copysign(x, y)
+        self.turn = np.where(x == 0, 0, z / np.where(x == 0, 1, x)).astype(z.dtype, copy=False)
+        return z
+
+    def backward(self, grad: Any) -> Any:
+        return grad * self.turn, grad * 0
+
+
+def copysign(input: Tensor, other: Any) -> Tensor:
+    """The magnitude of ``input`` with the sign of ``other``, that of −0 and nan included.
+
+    >>> import metagrad
+    >>> metagrad.copysign(metagrad.tensor([1.0, -2.0]), -1)
+    tensor([-1., -2.])
+    """
+    need_tensors("copysign", input=input)
+    return Copysign.apply(*float_operands(input, other))
+
+
+def _heaviside(x: Array, at_zero: Array) -> Array:
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    return np.where(x == 0, at_zero, np.where(x > 0, one, zero))
+
+
+def heaviside(input: Tensor, values: Tensor) -> Tensor:
+    """0 where x < 0, 1 where x > 0, and ``values`` where x = 0."""
+    need_tensors("heaviside", input=input, values=values)
+    if input.dtype != values.dtype:
+        raise RuntimeError(f"heaviside needs two tensors of one dtype, got {input.dtype} and {values.dtype}: use .to()")
+    if input.dtype.is_complex:
+        raise RuntimeError("heaviside is not yet implemented for complex tensors")
+    return applied(_heaviside, unwrap(input), unwrap(values))
+
+
+def signbit(input: Tensor) -> Tensor:
+    """Whether the sign bit is set: for negative numbers and −0."""
+    x = input.array
+    if x.dtype.kind == "c":
+        raise RuntimeError("signbit is not implemented for complex tensors.")
+    return wrap(np.asarray(np.signbit(x) if x.dtype.kind == "f" else x < 0))

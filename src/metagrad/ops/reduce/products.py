@@ -1,0 +1,60 @@
+"""Products of elements: prod, and its gradient where some of them are 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.kernels import reductions
+from metagrad.ops.operands import accepts_axis, dimension
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.reduce.cumulative import Cumprod
+from metagrad.ops.reduce.reduction import accumulated
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["prod"]
+
+
+class Prod(Function):
+    """y = Π x,   ∂L/∂x = ∂L/∂y · the product of the others, which is right also where x is 0."""
+
+    def forward(self, x: Array, axis: int, keepdim: bool) -> Array:
+        self.save(x)
+        self.axis = axis
+        return reductions.prod(x, axis, keepdim).astype(
+            x.dtype, copy=False
+        )  # NumPy multiplies narrow integers in wide ones
+
+    def backward(self, grad: Any) -> Any:
+        (x,) = self.saved
+        axis, n = self.axis, x.shape[self.axis]
+        if n == 0:
+            return np.zeros_like(x)
+        one = np.ones_like(_part(x, axis, 0, 1))
+        before = np.concatenate([one, Cumprod.on(_part(x, axis, 0, n - 1), axis=axis)], axis=axis)
+        after = np.concatenate([one, Cumprod.on(np.flip(_part(x, axis, 1, n), axis), axis=axis)], axis=axis)
+        others = before * np.flip(after, axis)
+        grad = grad.reshape(tuple(1 if d == axis else m for d, m in enumerate(tuple(x.shape))))
+        return grad * conj(others)
+
+
+def _part(x: Any, axis: int, start: int, stop: int) -> Any:
+    return x[(*[slice(None)] * axis, slice(start, stop))]
+
+
+@accepts_axis
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Product over all elements or over one dimension; integers and bools multiply in int64."""
+    x = accumulated(input, dtype)
+    if dim is None:
+        return Prod.apply(x.reshape(-1), axis=0, keepdim=False)
+    if x.array.ndim == 0:
+        dimension(dim, 0)
+        return x.clone()
+    return Prod.apply(x, axis=dimension(dim, x.array.ndim), keepdim=keepdim)

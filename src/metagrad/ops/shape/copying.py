@@ -1,0 +1,51 @@
+"""Copies, and how their elements lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.variable import Array
+from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["clone"]
+
+
+class Clone(Function):
+    """y = x in memory of its own;   ∂L/∂x = ∂L/∂y."""
+
+    def forward(self, x: Array) -> Array:
+        return x.copy(order="C")
+
+    def backward(self, grad: Any) -> Any:
+        return grad
+
+
+def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
+    """A copy in memory of its own; the gradient flows through to the original."""
+    return _ordered(Clone.apply, input, memory_format)
+
+
+def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
+    """The tensor itself if its elements are in order in memory, otherwise a copy that is."""
+    return _ordered(_in_order, input, memory_format)
+
+
+def _in_order(input: Tensor) -> Tensor:
+    flags = getattr(input.array, "flags", None)
+    return input if flags is None or flags.c_contiguous else Clone.apply(input)
+
+
+def _ordered(copy: Callable[[Tensor], Tensor], input: Tensor, wanted: memory_format) -> Tensor:
+    """A copy whose dimensions are in another order in memory."""
+    if not wanted.order:
+        return copy(input)
+    order = wanted.order_of(input.array.ndim)
+    moved = input.permute(order)
+    copied = copy(moved)
+    return input if copied is moved else copied.permute(inverse(order))

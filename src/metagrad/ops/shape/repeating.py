@@ -1,0 +1,85 @@
+"""Tensors repeated: as a whole, or element by element."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Array, unwrap, wrap
+from metagrad.autograd.views import shares_memory
+from metagrad.ops.index.gathering import index_select
+from metagrad.ops.operands import accepts_axis, dimension, given, shape_of
+from metagrad.ops.shape.views import reshape
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["repeat_interleave", "tile"]
+
+
+def repeat(input: Tensor, *sizes: Any, **named: Any) -> Tensor:
+    """The tensor repeated ``sizes[i]`` times along dimension i. A copy.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
+    counts, shape = shape_of(given(sizes, named, "repeats")), tuple(input.array.shape)
+    new = len(counts) - len(shape)
+    if new < 0:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    shape = (1,) * new + shape
+    paired = [n for pair in zip(counts, shape, strict=True) for n in pair]
+    ones = [n for m in shape for n in (1, m)]
+    repeated = input.reshape(ones).expand(paired).reshape([c * n for c, n in zip(counts, shape, strict=True)])
+    return repeated.clone() if shares_memory(repeated.array, input.array) else repeated
+
+
+def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+    """``repeat`` that also takes fewer counts than dimensions."""
+    counts = shape_of(given(dims, named, "dims"))
+    return repeat(input, (1,) * (input.array.ndim - len(counts)) + counts)
+
+
+@accepts_axis
+def repeat_interleave(
+    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each slice of ``dim`` repeated, one number of times or ``repeats[i]``, next to each other; flattened, if dim is None.
+
+    ``repeat_interleave(repeats)``: the number i, ``repeats[i]`` times.
+
+    >>> import metagrad
+    >>> metagrad.repeat_interleave(metagrad.tensor([5, 6]), metagrad.tensor([1, 3]))
+    tensor([5, 6, 6, 6])
+    """
+    if repeats is None:
+        if input.array.ndim != 1:
+            raise RuntimeError(f"repeat_interleave: repeats alone must be a vector, got shape {tuple(input.shape)}")
+        return wrap(_repeated(input.array.size, input.array, output_size))
+    if dim is None:
+        input, dim = reshape(input, input.array.size), 0
+    elif not input.array.ndim:
+        raise IndexError("repeat_interleave: a 0-d tensor has no dimension to repeat along: leave dim away")
+    d = dimension(dim, input.array.ndim)
+    return index_select(input, d, wrap(_repeated(input.array.shape[d], unwrap(repeats), output_size, input.array)))
+
+
+def _repeated(n: int, repeats: Any, output_size: int | None, like: Any = None) -> Array:
+    """The numbers 0 to n − 1, each as often as ``repeats`` says."""
+    times = np.full(1, repeats, np.int64, like=like) if isinstance(repeats, int) else repeats
+    if times.dtype.kind not in "iu":
+        raise RuntimeError(f"repeat_interleave: repeats must be int32 or int64, got {times.dtype}")
+    if times.ndim > 1 or times.size not in (1, n):
+        raise RuntimeError(
+            f"repeat_interleave: repeats must be one number or {n}, one for each slice, got {times.shape}"
+        )
+    if times.size and times.min() < 0:
+        raise RuntimeError("repeat_interleave: repeats must be non-negative")
+    found = np.repeat(np.arange(n, like=times), np.broadcast_to(times.reshape(-1), (n,)))
+    if output_size is not None and output_size != found.size:
+        raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {found.size} but got {output_size}")
+    return found
