@@ -144,7 +144,7 @@ def layer_rungs(rng):
             x.grad = None
 
     return {
-        "plain twin: ordinary ops": lambda: step(plain_layer, padded),
+        "reference implementation: ordinary ops": lambda: step(plain_layer, padded),
         "kernels, on one thread, fresh memory": lambda: step(Layer.apply_many, padded, _fresh_memory, _one_thread),
         "memory that is used again": lambda: step(Layer.apply_many, padded, _one_thread),
         "a thread for each direction": lambda: step(Layer.apply_many, padded),

@@ -147,9 +147,7 @@ from metagrad.ops.create.sampling import *
 from metagrad.ops.create.conversion import *
 from metagrad.compat.tensor_types import *
 from metagrad.compat.switches import *
-from metagrad.ops import out as _out
 
-_out.take_out_everywhere(globals())
 _paths.install(_paths.ModuleFinder())
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.

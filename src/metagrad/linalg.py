@@ -6,7 +6,6 @@
 tensor([1., 1.])
 """
 
-from metagrad.ops import out as _out
 from metagrad.ops.linalg.definite import cholesky, cholesky_ex
 from metagrad.ops.linalg.determinant import det, slogdet
 from metagrad.ops.linalg.eigen import eig, eigh, eigvals, eigvalsh
@@ -31,5 +30,3 @@ __all__ = [
     "pinv", "qr", "slogdet", "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve",
     "vander", "vecdot", "vector_norm",
 ]  # fmt: skip
-
-_out.take_out_everywhere(globals(), "linalg")

@@ -1,6 +1,5 @@
 """``metagrad.special``: functions of mathematical physics and statistics, under the names SciPy and PyTorch give them."""
 
-from metagrad.ops import out as _out
 from metagrad.ops.pointwise.activation import sigmoid as expit
 from metagrad.ops.pointwise.exponential import exp2, expm1, log1p
 from metagrad.ops.pointwise.rounding import round
@@ -16,5 +15,3 @@ from metagrad.ops.special.gamma import lgamma as gammaln
 from metagrad.ops.special.gamma import mvlgamma as multigammaln
 from metagrad.ops.special.logarithms import *
 from metagrad.ops.special.polynomials import *
-
-_out.take_out_everywhere(globals(), "special")

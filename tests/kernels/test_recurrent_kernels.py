@@ -1,4 +1,4 @@
-"""The recurrent kernels against their plain twin, to second order, on threads, and with memory used again."""
+"""The recurrent kernels against their reference implementation, to second order, on threads, and with memory used again."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Attention: the kernel against its plain twin and PyTorch, multi-head attention and the Transformer against PyTorch."""
+"""Attention: the kernel against its reference and PyTorch, multi-head attention and the Transformer against PyTorch."""
 
 import itertools
 
@@ -42,7 +42,7 @@ def close(found, expected, dtype="float32"):
 
 pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")  # PyTorch on its own fast path
 
-# ------------------------------------------------ kernel and plain twin
+# ------------------------------------------------ kernel and reference implementation
 
 
 @pytest.mark.parametrize("block", [1, 20, 64, 1 << 17])

@@ -1,4 +1,4 @@
-"""Convolutions: the kernels against the plain twin, the layers against PyTorch over a sweep of settings, and their errors."""
+"""Convolutions: the kernels against the reference, the layers against PyTorch over a sweep of settings, and their errors."""
 
 import itertools
 import random
@@ -15,7 +15,7 @@ from metagrad.nn import convolution as plain
 from metagrad.nn import functional as F
 from metagrad.nn.functional.conv import Convolve
 
-# ------------------------------------------------ kernel and plain twin
+# ------------------------------------------------ kernel and reference implementation
 
 
 def random_work(seed):

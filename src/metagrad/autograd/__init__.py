@@ -1,9 +1,9 @@
-"""Automatic differentiation: the graph, the sweep over it, and what to do when it goes wrong.
+"""Automatic differentiation: the graph, the backward pass over it, and what to do when it goes wrong.
 
 =================  ====================================================================
 ``variable.py``    what the graph knows of a tensor
 ``function.py``    an op and its gradient; one application of it is a node of the graph
-``engine.py``      the backward sweep
+``engine.py``      the backward pass
 ``reverse.py``     one node's part in it
 ``views.py``       shared memory and in-place writes
 ``mode.py``        ``no_grad`` and its relatives

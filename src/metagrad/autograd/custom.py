@@ -146,7 +146,9 @@ class Custom(Function):
         context = self.context
         recorded = any(isinstance(g, Variable) for g in grads)
         for keeper in context._restore or []:
-            if keeper.output is not None:  # joined to the graph only while the sweep is recorded: no lasting cycle
+            if (
+                keeper.output is not None
+            ):  # joined to the graph only while the backward pass is recorded: no lasting cycle
                 keeper.edge = self._port(keeper.output) if recorded else None
         given = [g if g is None or isinstance(g, Variable) else wrap(g) for g in grads]
         try:

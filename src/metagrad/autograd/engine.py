@@ -1,6 +1,6 @@
-"""The backward sweep: the chain rule, applied to the nodes of a graph in the reverse order of their creation.
+"""The backward pass: the chain rule, applied to the nodes of a graph in the reverse order of their creation.
 
-A node is always younger than the nodes its inputs came from. So when the sweep reaches a node, youngest first, all
+A node is always younger than the nodes its inputs came from. So when the backward pass reaches a node, youngest first, all
 consumers of its result have been visited, and the sum of what they sent is the whole gradient of that result.
 """
 
@@ -37,7 +37,7 @@ def backward(
     """Add the gradient of the sum of ``tensors`` to the ``grad`` of every leaf they were computed from.
 
     grad_tensors: ∂L/∂tensor for each, where a tensor is not a scalar. retain_graph: keep what was saved, for another
-    sweep. create_graph: record the sweep itself, for higher derivatives. inputs: only these leaves.
+    sweep. create_graph: record the backward pass itself, for higher derivatives. inputs: only these leaves.
 
     >>> import metagrad
     >>> x = metagrad.tensor([1.0, 2.0], requires_grad=True)
@@ -133,7 +133,7 @@ def _targets(inputs: Sequence[Any]) -> list[Any]:
 
 
 def _roots(tensors: list[Any], grads: Any, create_graph: bool) -> list[tuple[Any, Any]]:
-    """Where the sweep starts, with the gradient each starting point gets."""
+    """Where the backward pass starts, with the gradient each starting point gets."""
     given = [None] * len(tensors) if grads is None else _listed(grads)
     if len(given) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors but {len(given)} gradients for them; give one for each")
@@ -336,7 +336,7 @@ def _is_all_of(g: Any, owner: Any) -> bool:
 
 
 def _accumulate(leaf: Any, g: Any) -> None:
-    """Add to ``leaf.grad``: in place if the sweep was not recorded, as PyTorch does."""
+    """Add to ``leaf.grad``: in place if the backward pass was not recorded, as PyTorch does."""
     if leaf.grad is None:
         leaf.grad = g if isinstance(g, Variable) else wrap(g)
     elif isinstance(g, Variable) or mode.grad and leaf.grad.requires_grad:

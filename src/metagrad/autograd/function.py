@@ -13,11 +13,11 @@ The contract of an op::
             return grad_y * (1 - y * y)
 
 * ``apply(*inputs, **params)``: inputs are tensors or numbers and get gradients; params are settings and get none.
-* ``backward`` must be plain NumPy (or ``Other.on(...)``, another Function). On an ordinary sweep it runs on arrays;
+* ``backward`` must be plain NumPy (or ``Other.on(...)``, another Function). On an ordinary backward pass it runs on arrays;
   with ``create_graph=True`` the same line runs on tensors, is recorded, and can be differentiated again. For that to
   be right, only inputs and outputs of the op may be saved, or values that do not depend on them smoothly (a mask,
-  an index). A kernel that keeps other intermediate results names a plain ``twin`` instead.
-* A gradient may have the broadcast shape and the promoted dtype: the sweep sums and casts it to the input's own.
+  an index). A kernel that keeps other intermediate results names a ``reference`` implementation instead.
+* A gradient may have the broadcast shape and the promoted dtype: the backward pass sums and casts it to the input's own.
 * A gradient is a fresh array, or the incoming one, or a view of it; never something that was saved.
 * ``self.needs[i]`` says whether input i needs a gradient, where computing it in vain would be expensive.
 
@@ -80,7 +80,7 @@ class Function:
     # Set by classes:
     computes: ClassVar[bool] = True  # whether forward does arithmetic, which may overflow; views do not
     fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
-    twin: ClassVar[Callable[..., Any] | None] = None
+    reference: ClassVar[Callable[..., Any] | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -177,8 +177,8 @@ class Function:
     ) -> None:
         self.edges = edges
         self.order = next_order()
-        if self.twin is not None:
-            self.twin_arguments = inputs, params
+        if self.reference is not None:
+            self.reference_arguments = inputs, params
         if self.saved:
             self.origins = tuple([_origin(a, inputs, outputs) for a in self.saved])
             if packers:
@@ -188,8 +188,8 @@ class Function:
         """Drop what was saved once the gradient has been computed."""
         if self.saved:
             self.saved = FREED
-        if self.twin is not None:
-            self.twin_arguments = FREED
+        if self.reference is not None:
+            self.reference_arguments = FREED
 
     @property
     def op_name(self) -> str:
@@ -311,7 +311,7 @@ def _several(
 def _origin(array: Array, inputs: tuple[Any, ...], outputs: tuple[Variable, ...]) -> tuple[int | None, list[int], int]:
     """Where a saved array came from, (input number | OUTPUT - i | None), and its version counter with its value now.
 
-    The counter tells a later sweep whether the array was overwritten; the place lets a sweep that records itself
+    The counter tells a later backward pass whether the array was overwritten; the place lets a backward pass that records itself
     join the array to the graph again.
     """
     for i, x in enumerate(inputs):

@@ -4,7 +4,7 @@ A whole Jacobian takes two evaluations of the function per input element. A rand
 f: Rⁿ → Rᵐ, a direction v in Rⁿ and a cotangent u in Rᵐ,
 
     uᵀ J v  ≈  uᵀ (f(x + εv) − f(x − εv)) / 2ε        (numerical)
-    uᵀ J v  =  (Jᵀ u) · v                              (what the backward sweep gives)
+    uᵀ J v  =  (Jᵀ u) · v                              (what the backward pass gives)
 
 A wrong entry of J shows in almost every direction. Differences lose half of the digits, so float64 is required.
 """

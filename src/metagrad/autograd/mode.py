@@ -154,7 +154,7 @@ def is_inference_mode_enabled() -> bool:
 
 
 class set_multithreading_enabled:
-    """Kept for programs that set it, at once or for a block: a sweep runs in the thread that asked for it."""
+    """Kept for programs that set it, at once or for a block: a backward pass runs in the thread that asked for it."""
 
     def __init__(self, mode: bool) -> None:
         self.mode = mode

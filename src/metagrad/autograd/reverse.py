@@ -1,4 +1,4 @@
-"""One node's part in the backward sweep: check what it saved, and run its formula on arrays or on tensors."""
+"""One node's part in the backward pass: check what it saved, and run its formula on arrays or on tensors."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def _recorded(node: Function, grads: Any) -> Any:
     """Run the formula on tensors, with what was saved joined to the graph, so that it is itself recorded."""
     tensors = tuple(g if g is None or isinstance(g, Variable) else wrap(g) for g in grads)
     with enable_grad():
-        if node.twin is not None:
-            return _through_twin(node, tensors)
+        if node.reference is not None:
+            return _through_reference(node, tensors)
         arrays = node.saved
         try:
             if node.origins:
@@ -148,13 +148,13 @@ def _alias(edge: Any, array: Any) -> Function:
     return node
 
 
-def _through_twin(node: Function, grads: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Gradients of a fast kernel by way of its plain twin, which can be differentiated any number of times."""
+def _through_reference(node: Function, grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Gradients of a fast kernel by way of its reference implementation, which can be differentiated any number of times."""
     from metagrad.autograd.engine import grad
 
-    inputs, params = node.twin_arguments
+    inputs, params = node.reference_arguments
     joined = [_own_copy(node, i, x) for i, x in enumerate(inputs)]
-    outputs = type(node).twin(*joined, **params)  # type: ignore[misc]
+    outputs = type(node).reference(*joined, **params)  # type: ignore[misc]
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     used = [(o, g) for o, g in zip(outputs, grads, strict=True) if o.requires_grad]
     wanted = [i for i, edge in enumerate(node.edges) if edge is not None]

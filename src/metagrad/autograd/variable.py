@@ -26,7 +26,7 @@ class Variable:
 
     ==================  ==========================================================================================
     ``array``           the numbers; always an array, never a NumPy scalar
-    ``_grad``           the gradient a backward sweep left here, or None
+    ``_grad``           the gradient a backward pass left here, or None
     ``_requires_grad``  leaf: the user asked for a gradient; otherwise: some ancestor's user did
     ``_grad_fn``        the node this is the result of; None for a leaf
     ``_counter``        [number of in-place writes], one list shared by every view of the same memory
@@ -68,7 +68,7 @@ class Variable:
 
     @property
     def grad(self) -> Any:
-        """The gradient a backward sweep left here, or None."""
+        """The gradient a backward pass left here, or None."""
         return self._grad
 
     @grad.setter

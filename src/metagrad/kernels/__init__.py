@@ -1,4 +1,6 @@
-"""Array in, array out: the fast code behind some ops, which knows nothing of autograd. Each has a plain twin elsewhere.
+"""Array in, array out: the fast code behind some ops, which knows nothing of autograd.
+
+Each has a reference implementation elsewhere, in ordinary ops, and a test that holds both equal.
 
 =================  ==============================================================
 ``workspace.py``   memory that is used again

@@ -1,4 +1,4 @@
-"""Twins, for Numba, of the kernels in which NumPy passes over its arrays many times: layer norm, and the gradient of max pooling.
+"""Kernels compiled by Numba, where NumPy would pass over its arrays many times: layer norm, the gradient of max pooling.
 
 NumPy does one operation over a whole array, then the next. A loop that does all of them to one element before it goes on to
 the next reads each number once, and Numba makes machine code of such a loop. It is optional: ``pip install

@@ -1,4 +1,4 @@
-"""Convolution spelled out: the plain twin of ``metagrad.kernels.convolution``.
+"""Convolution spelled out: the reference implementation of ``metagrad.kernels.convolution``.
 
 The three maps come from one sum, T = Σ x[n, c, place of k in window o] · w[m, c, k] · y[n, m, o]: each is the derivative of T with
 respect to one of its three factors. They are written in NumPy's functions, so that they run on tensors (recorded, and

@@ -1,7 +1,7 @@
 """One layer of a recurrent network, all steps and both directions, as one op on the kernels of ``metagrad.kernels``.
 
-Its plain twin is ``recurrence.layer``, built from ordinary ops: what runs here must equal it, and a sweep that is itself
-recorded (second derivatives) goes through it.
+Its reference implementation is ``recurrence.layer``, built from ordinary ops: what runs here must equal it, and a backward
+pass that is itself recorded (second derivatives) goes through it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def make_step(cell: str) -> Any:
 
 
 def plain_layer(x: Tensor, *rest: Any, cell: str, sizes: Sequence[int], directions: int) -> tuple[Tensor, ...]:
-    """The twin: the same arguments and results, in ordinary ops."""
+    """The reference implementation: the same arguments and results, in ordinary ops."""
     states, weights = _sorted_out(rest, cell, directions)
     outputs, last = [], []
     for d in range(directions):
@@ -109,7 +109,7 @@ class Layer(Function):
     """One layer: x (N, I) packed, states (D, B, *), and for each direction W_ih, W_hh, b_ih, b_hh (and W_hr of an LSTM with
     a projection); gives y (N, D·P) and the final states (D, B, *)."""
 
-    twin = staticmethod(plain_layer)
+    reference = staticmethod(plain_layer)
     computes = True
 
     def forward(self, x: Array, *rest: Array, cell: str, sizes: Sequence[int], directions: int) -> tuple[Array, ...]:

@@ -14,6 +14,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import value_for
+from metagrad.ops.out import without_out
 from metagrad.ops.pointwise.chunked import is_large, results_into
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def in_place(
     what is overwritten, so the op is given a copy. node: the class of which ``op`` is one application, if a large result may
     be computed straight into the tensor.
     """
+    op = without_out(op)
 
     @functools.wraps(op, assigned=("__module__",))
     def written(input: Tensor, *args: Any, **kwargs: Any) -> Any:

@@ -23,7 +23,7 @@ Dims = int | Sequence[int] | None
 
 
 class Cast(Function):
-    """y = x in another dtype;   ∂L/∂x = ∂L/∂y, which the sweep casts back."""
+    """y = x in another dtype;   ∂L/∂x = ∂L/∂y, which the backward pass casts back."""
 
     def forward(self, x: Array, dtype: Any) -> Array:
         return (x.real if x.dtype.kind == "c" and dtype.kind not in "cb" else x).astype(dtype)

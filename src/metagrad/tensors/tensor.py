@@ -116,8 +116,8 @@ class Tensor(Methods):
     ) -> None:
         """Add ∂self/∂leaf to the ``grad`` of every leaf this tensor was computed from.
 
-        gradient: ∂L/∂self, needed where self is not a scalar. retain_graph: keep the graph for another sweep.
-        create_graph: record the sweep itself, for higher derivatives. inputs: only these leaves.
+        gradient: ∂L/∂self, needed where self is not a scalar. retain_graph: keep the graph for another backward pass.
+        create_graph: record the backward pass itself, for higher derivatives. inputs: only these leaves.
         """
         engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 

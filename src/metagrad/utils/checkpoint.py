@@ -16,7 +16,7 @@ __all__ = ["checkpoint", "checkpoint_sequential"]
 
 
 class Checkpointed(Function):
-    """Runs a function without a graph; its backward runs it again with one, on the same random numbers, and sweeps that."""
+    """Runs a function without a graph; its backward runs it again with one, on the same random numbers, and differentiates that."""
 
     @staticmethod
     def forward(ctx: Any, function: Any, settings: dict[str, Any], shapes: list[Any], anchor: Any, *args: Any) -> Any:

@@ -57,7 +57,7 @@ class Attention(Function):
     The mask, (N, H, L, S) or what broadcasts to it, is True where attention may go, or a number to add; it gets no gradient.
     """
 
-    twin = staticmethod(plain_attention)
+    reference = staticmethod(plain_attention)
 
     def forward(
         self, q: Array, k: Array, v: Array, mask: Array | None, causal: bool, scale: float, p: float, seed: int

@@ -27,7 +27,7 @@ __all__ = [
 
 
 def _run(name: str, a: Array, b: Array, *rest: Any) -> Array:
-    """One of the three maps: the kernel for NumPy's arrays, the plain twin for others; half precision by way of single."""
+    """One of the three maps: the kernel for NumPy's arrays, the reference for others; half precision by way of single."""
     if not isinstance(a, np.ndarray):
         return getattr(plain, name)(a, b, *rest)
     if a.dtype == np.float16:

@@ -35,7 +35,7 @@ Array = Any
 
 
 def plain_log_partition(e: Tensor, start: Tensor, end: Tensor, between: Tensor, sizes: Sequence[int]) -> Tensor:
-    """ln Z (B) for packed scores e (N, K), by the forward algorithm in ordinary ops: the twin of ``LogPartition``."""
+    """ln Z (B) for packed scores e (N, K), by the forward algorithm in ordinary ops: the reference for ``LogPartition``."""
     first, *others = e.split(list(sizes))
     alpha, ended = start + first, []
     for scores in others:
@@ -53,7 +53,7 @@ class LogPartition(Function):
     Its gradient are expectations: ∂ln Z/∂eₜ(k) = p(yₜ = k), ∂ln Z/∂T(i, j) = Σₜ p(yₜ = i, yₜ₊₁ = j), and so for start and end.
     """
 
-    twin = staticmethod(plain_log_partition)
+    reference = staticmethod(plain_log_partition)
 
     def forward(self, e: Array, start: Array, end: Array, between: Array, sizes: Sequence[int]) -> Array:
         log_z, alpha = kernel.forward(e, start, end, between, sizes)

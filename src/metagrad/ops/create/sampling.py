@@ -177,6 +177,7 @@ def normal(
     device: Any = None,
     pin_memory: bool = False,
     requires_grad: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Normal random numbers with given means and standard deviations: tensors, or two numbers and a size.
 
@@ -203,7 +204,7 @@ def normal(
 
 
 @takes_out
-def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
+def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
     """1 with the probability each element gives (or ``p`` everywhere), else 0. The derivative is 0.
 
     >>> import metagrad
@@ -263,7 +264,12 @@ def binomial(count: Any, prob: Any, generator: Generator | None = None) -> Tenso
 
 @takes_exact_out
 def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Indices drawn with probabilities in proportion to each row of weights (n) or (rows, n): int64."""
     continuous(input.dtype)

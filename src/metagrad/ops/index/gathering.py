@@ -45,7 +45,7 @@ def _grid(i: Array) -> list[Array]:
 
 @accepts_axis
 @takes_exact_out
-def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """y[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
 
     >>> import metagrad
@@ -75,7 +75,14 @@ def check_no_larger(index: Any, than: Any, apart_from: int | None = None) -> Non
 @accepts_axis
 @takes_out
 def scatter(
-    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Any = None,
+    *,
+    value: Any = None,
+    reduce: str | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] = src[i][j]`` for dim 0, and so on; src may be a number."""
     return _scattered(input, dim, index, value if src is None else src, {None: Put, "add": PutAdd}[reduce])
@@ -83,7 +90,7 @@ def scatter(
 
 @accepts_axis
 @takes_out
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated places add up.
 
     >>> import metagrad
@@ -112,7 +119,7 @@ def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, op: type[Functi
 
 @accepts_axis
 @takes_out
-def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy."""
     if index.array.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")

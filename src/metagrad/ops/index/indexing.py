@@ -17,6 +17,7 @@ from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.operands import as_tensor, converted, dimension
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -331,6 +332,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return Slice.apply(input, index=(*[slice(None)] * d, slice(first, first + length)))
 
 
-def narrow_copy(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+@takes_out
+def narrow_copy(input: Tensor, dim: int, start: Any, length: int, *, out: Tensor | None = None) -> Tensor:
     """``narrow`` that copies."""
     return narrow(input, dim, start, length).clone()

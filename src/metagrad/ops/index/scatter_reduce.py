@@ -107,7 +107,14 @@ def _check_reduce(name: str, reduce: str, allowed: tuple[str, ...]) -> None:
 @accepts_axis
 @takes_out
 def scatter_reduce(
-    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    src: Tensor,
+    reduce: str,
+    *,
+    include_self: bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy of ``input`` with src[i][j] combined into copy[index[i][j]][j] for dim 0, and so on.
 
@@ -137,7 +144,14 @@ def scatter_reduce(
 @accepts_axis
 @takes_out
 def index_reduce(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
+    input: Tensor,
+    dim: int,
+    index: Tensor,
+    source: Tensor,
+    reduce: str,
+    *,
+    include_self: bool = True,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with slice i of ``source`` combined into slice ``index[i]`` of ``dim``.
 

@@ -54,7 +54,7 @@ def _embedded(input: Tensor, src: Tensor, view: Tensor, step: Step) -> Tensor:
 
 
 @takes_out
-def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Tensor | None = None) -> Tensor:
     """A copy with ``copy.select(dim, index)`` replaced by ``src``.
 
     >>> import metagrad
@@ -69,7 +69,14 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 @takes_out
 def slice_scatter(
-    input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+    input: Tensor,
+    src: Tensor,
+    dim: int = 0,
+    start: int | None = None,
+    end: int | None = None,
+    step: int = 1,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A copy with the slices ``start:end:step`` of dimension ``dim`` replaced by ``src``."""
     if step <= 0:
@@ -151,7 +158,7 @@ def in_one_dimension(x: Any) -> Any:
 
 @accepts_axis
 @takes_out
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Any, *, out: Tensor | None = None) -> Tensor:
     """A copy with one number in the slices of ``dim`` that a vector of integers names.
 
     >>> import metagrad
@@ -175,7 +182,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 @accepts_axis
 @takes_out
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
 
     >>> import metagrad
@@ -192,7 +199,9 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 @accepts_axis
 @takes_out
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
+def index_add(
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """A copy with alpha times slice i of ``source`` added to slice ``index[i]`` of ``dim``, as often as it is named.
 
     >>> import metagrad

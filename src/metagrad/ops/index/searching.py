@@ -27,6 +27,7 @@ def searchsorted(
     right: bool = False,
     side: str | None = None,
     sorter: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """How many elements of an ascending sequence are smaller than each value: where it would have to be put in.
 
@@ -80,7 +81,9 @@ def _checked_sorter(edges: Any, sorter: Any) -> Any:
 
 
 @takes_out
-def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
+def bucketize(
+    input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Tensor | None = None
+) -> Tensor:
     """The number of the bucket between ascending boundaries that each element, or a number, falls into.
 
     Element x is in bucket i if boundaries[i − 1] < x ≤ boundaries[i]; with ``right``, boundaries[i − 1] ≤ x < boundaries[i].
@@ -95,7 +98,9 @@ def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right:
 
 
 @takes_out
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+def isin(
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False, out: Tensor | None = None
+) -> Tensor:
     """Whether each element is among ``test_elements``; with ``invert``, whether it is not. One of them may be a number.
 
     >>> import metagrad

@@ -39,7 +39,9 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 
 @accepts_axis
 @takes_out
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False) -> Any:
+def sort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False, *, out: Tensor | None = None
+) -> Any:
     """A dimension in order: (values, indices). Equal elements stay in their order whether ``stable`` asks for it or not.
 
     >>> import metagrad
@@ -58,7 +60,7 @@ def _first(input: Tensor) -> Tensor:
 
 
 @takes_out
-def msort(input: Tensor) -> Tensor:
+def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first dimension in order.
 
     >>> import metagrad
@@ -71,7 +73,9 @@ def msort(input: Tensor) -> Tensor:
 
 @accepts_axis
 @takes_out
-def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
+def topk(
+    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Tensor | None = None
+) -> Any:
     """The k largest (or smallest) elements along a dimension, in order: (values, indices).
 
     >>> import metagrad

@@ -24,7 +24,7 @@ __all__ = ["nonzero_static", "take", "take_along_dim", "unravel_index"]
 
 
 @takes_out
-def take(input: Tensor, index: Tensor) -> Tensor:
+def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements with the given numbers, counted in order over all dimensions; the result has the shape of ``index``.
 
     >>> import metagrad
@@ -43,7 +43,7 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 
 @accepts_axis
 @takes_out
-def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """``gather`` that broadcasts ``input`` and ``indices``, for what argmax and argsort return; flattened, if dim is None.
 
     Negative indices count from the end of ``dim``.

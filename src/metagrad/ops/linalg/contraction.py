@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad.autograd.variable import Variable
 from metagrad.ops.linalg.matmul import bmm, dot, mm
 from metagrad.ops.operands import cast_to, dimension, result_type
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.reduce.reduction import sum as total
 from metagrad.ops.shape.views import diagonal, permute, reshape
@@ -219,7 +220,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
     return found if out is None else out.copy_(found)
 
 
-def inner(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Σ of products over the last dimension of both; of a number and anything, their product.
 
     >>> import metagrad
@@ -236,7 +238,8 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-def kron(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Each element of the first times all of the second, as blocks: z[i·q + k, j·r + l] = x[i, j] y[k, l].
 
     >>> import metagrad
@@ -251,7 +254,8 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return reshape(mul(x, y), tuple(a * b for a, b in zip(m, n, strict=True)))
 
 
-def vdot(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Σ x* y of two vectors, x conjugated."""
     return dot(conj(input), other)
 

@@ -21,6 +21,7 @@ from metagrad.ops.linalg.matrices import (
     lower_half,
 )
 from metagrad.ops.linalg.triangular import SolveTriangular
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def factored(name: str, A: Tensor, upper: bool) -> Tensor:
     return Cholesky.apply(A, name=name)
 
 
-def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
+@takes_out
+def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """L, lower triangular with a positive diagonal, with A = L Lᴴ; with ``upper``, Lᴴ.
 
     A (*, n, n), Hermitian, of which only the lower (upper) triangle is read. Raises LinAlgError if A is not
@@ -87,7 +89,10 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return factored("linalg.cholesky", A, upper)
 
 
-def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> results.linalg_cholesky_ex:
+@takes_out
+def cholesky_ex(
+    A: Tensor, *, upper: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
+) -> results.linalg_cholesky_ex:
     """``cholesky`` that does not raise: ``info`` is 0 for each matrix, or the order of its first bad minor (its L is nan)."""
     check_square("linalg.cholesky_ex", A)
     try:
@@ -102,7 +107,8 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return results.linalg_cholesky_ex((where(bad, math.nan, L), wrap(info)))
 
 
-def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
+@takes_out
+def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """X with L Lᴴ X = B for a Cholesky factor L, or Lᴴ L X = B with ``upper``.
 
     B (*, n, k), L (*, n, n); batches broadcast.
@@ -122,7 +128,8 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     return SolveTriangular.apply(second, y, upper=True, unit=False)
 
 
-def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:
+@takes_out
+def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """(L Lᴴ)⁻¹ for a Cholesky factor L (*, n, n), or (Lᴴ L)⁻¹ with ``upper``. LinAlgError if L is singular."""
     check_square("cholesky_inverse", L)
     zero = diagonal(L.array) == 0

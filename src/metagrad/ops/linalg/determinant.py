@@ -13,6 +13,7 @@ from metagrad.base import results
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.singular import SVD
 from metagrad.ops.linalg.solving import Solve
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.selection import where
 
@@ -80,7 +81,8 @@ class SlogDet(Function):
         return np.where(singular, math.nan, inverse)
 
 
-def det(A: Tensor) -> Tensor:
+@takes_out
+def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The determinants (*) of square matrices (*, n, n); 1 for n = 0.
 
     >>> import metagrad
@@ -91,7 +93,8 @@ def det(A: Tensor) -> Tensor:
     return Det.apply(A)
 
 
-def slogdet(A: Tensor) -> results.linalg_slogdet:
+@takes_out
+def slogdet(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.linalg_slogdet:
     """The sign (of absolute value 1, or 0) and ln |det A| of square matrices (*, n, n), without overflow.
 
     >>> import metagrad

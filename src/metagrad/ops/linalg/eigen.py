@@ -19,6 +19,7 @@ from metagrad.ops.linalg.matrices import (
 )
 from metagrad.ops.linalg.singular import decomposed
 from metagrad.ops.linalg.solving import Solve
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -93,7 +94,8 @@ def _triangle(name: str, UPLO: str) -> str:
     return UPLO.upper()
 
 
-def eigh(A: Tensor, UPLO: str = "L") -> results.linalg_eigh:
+@takes_out
+def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, ...] | None = None) -> results.linalg_eigh:
     """Eigenvalues (*, n), real and ascending, and orthonormal eigenvectors (*, n, n), as columns, of Hermitian matrices.
 
     A (*, n, n), of which only the lower (UPLO "L") or upper ("U") triangle is read. The vectors are unique only up to sign
@@ -107,7 +109,8 @@ def eigh(A: Tensor, UPLO: str = "L") -> results.linalg_eigh:
     return results.linalg_eigh(Eigh.apply_many(A, triangle=_triangle("linalg.eigh", UPLO)))
 
 
-def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
+@takes_out
+def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues (*, n) of Hermitian matrices, real and ascending. Their gradient always exists."""
     check_square("linalg.eigvalsh", A)
     triangle = _triangle("linalg.eigvalsh", UPLO)
@@ -116,7 +119,8 @@ def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     return wrap(decomposed("linalg.eigvalsh", np.linalg.eigvalsh, A.array, triangle))
 
 
-def eig(A: Tensor) -> results.linalg_eig:
+@takes_out
+def eig(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.linalg_eig:
     """Eigenvalues (*, n) and eigenvectors (*, n, n), as columns of length 1, of square matrices: always complex.
 
     The order of the eigenvalues is not defined, the vectors are unique only up to phase. Gradients exist where the
@@ -130,7 +134,8 @@ def eig(A: Tensor) -> results.linalg_eig:
     return results.linalg_eig(Eig.apply_many(A))
 
 
-def eigvals(A: Tensor) -> Tensor:
+@takes_out
+def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues (*, n) of square matrices, complex, in no particular order."""
     check_square("linalg.eigvals", A)
     if recording(A):

@@ -11,6 +11,7 @@ from metagrad.autograd.variable import Array, unwrap, wrap
 from metagrad.base import results
 from metagrad.ops.linalg.matrices import H, check, check_square, diagonal, eye
 from metagrad.ops.linalg.triangular import SolveTriangular, substitute
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -119,7 +120,10 @@ class LUFactor(Function):
         return permutation(self.pivots, m, unwrap(f)) @ result
 
 
-def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> results.linalg_lu_factor_ex:
+@takes_out
+def lu_factor_ex(
+    A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
+) -> results.linalg_lu_factor_ex:
     """``lu_factor`` that does not raise: ``info`` is 0 for each matrix, or the place of the first zero on U's diagonal."""
     check("linalg.lu_factor_ex", A)
     found = results.linalg_lu_factor_ex(LUFactor.apply_many(A, pivot=pivot))
@@ -138,7 +142,8 @@ def _check_pivots(name: str, info: Array) -> None:
         )
 
 
-def lu_factor(A: Tensor, *, pivot: bool = True) -> results.linalg_lu_factor:
+@takes_out
+def lu_factor(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> results.linalg_lu_factor:
     """The LU decomposition with partial pivoting in packed form: for ``lu_solve`` and ``lu_unpack``.
 
     A (*, m, n): LU (*, m, n) has U from the diagonal on and L, whose diagonal is 1, below; pivots (*, min(m, n)), int32:
@@ -157,8 +162,14 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> results.linalg_lu_factor:
     return results.linalg_lu_factor((factors, pivots))
 
 
+@takes_out
 def lu_unpack(
-    LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
+    LU_data: Tensor,
+    LU_pivots: Tensor,
+    unpack_data: bool = True,
+    unpack_pivots: bool = True,
+    *,
+    out: tuple[Tensor, ...] | None = None,
 ) -> results.lu_unpack:
     """P, L, U with A = P L U from the packed form of ``lu_factor``. What is not to be unpacked is empty, (0).
 
@@ -178,7 +189,8 @@ def lu_unpack(
     return results.lu_unpack((P, L, U))
 
 
-def lu(A: Tensor, *, pivot: bool = True) -> results.linalg_lu:
+@takes_out
+def lu(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> results.linalg_lu:
     """The LU decomposition A = P L U: P a permutation, L unit lower triangular, U upper triangular.
 
     A (*, m, n): P (*, m, m), L (*, m, k), U (*, k, n), k = min(m, n). With ``pivot=False`` nothing is permuted: P is
@@ -195,7 +207,10 @@ def lu(A: Tensor, *, pivot: bool = True) -> results.linalg_lu:
     return results.linalg_lu(lu_unpack(factors, pivots, unpack_pivots=pivot))
 
 
-def lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False) -> Tensor:
+@takes_out
+def lu_solve(
+    LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False, out: Tensor | None = None
+) -> Tensor:
     """X with A X = B, A given by ``lu_factor``; X A = B if not ``left``, Aᴴ X = B (or X Aᴴ = B) with ``adjoint``.
 
     LU (*, n, n), B (*, n, k) or, if not left, (*, k, n). Batches broadcast.

@@ -11,6 +11,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.base import results
 from metagrad.base.optional import need
 from metagrad.ops.linalg.matrices import check, check_info, check_square
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ def _lapack(step: str, a: Array, hermitian: bool) -> Any:
     return lapack.get_lapack_funcs((kind + step,), (a,))[0]
 
 
-def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> results.linalg_ldl_factor_ex:
+@takes_out
+def ldl_factor_ex(
+    A: Tensor, *, hermitian: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
+) -> results.linalg_ldl_factor_ex:
     """``ldl_factor`` that does not raise: ``info`` is 0 for each matrix, or the place of the first zero on D's diagonal."""
     check_square("linalg.ldl_factor_ex", A)
     a = A.array
@@ -40,7 +44,10 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
     return results.linalg_ldl_factor_ex((wrap(factors), wrap(pivots), wrap(info)))
 
 
-def ldl_factor(A: Tensor, *, hermitian: bool = False) -> results.linalg_ldl_factor:
+@takes_out
+def ldl_factor(
+    A: Tensor, *, hermitian: bool = False, out: tuple[Tensor, ...] | None = None
+) -> results.linalg_ldl_factor:
     """The Bunch-Kaufman decomposition in LAPACK's packed form, for ``ldl_solve``: (LD, pivots), without gradients.
 
     A (*, n, n), Hermitian with ``hermitian`` and else symmetric, of which only the lower triangle is read. LD (*, n, n);
@@ -75,7 +82,8 @@ class LDLSolve(Function):
         return None, None, conj(LDLSolve.on(*self.factors, conj(grad), hermitian=False))
 
 
-def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:
+@takes_out
+def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False, out: Tensor | None = None) -> Tensor:
     """X with A X = B for A given by ``ldl_factor``; differentiable in B. LD (*, n, n), B (*, n, k). Needs SciPy."""
     check_square("linalg.ldl_solve", LD)
     check("linalg.ldl_solve", LD, B)

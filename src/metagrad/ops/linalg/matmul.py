@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Array, Variable
 from metagrad.base.dtypes import bool_
 from metagrad.kernels.matmul import product
 from metagrad.ops.operands import NotAnOperand, result_type
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def _same_dtype(name: str, *tensors: Any) -> None:
         raise RuntimeError(f"{name}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}")
 
 
-def matmul(input: Tensor, other: Any) -> Tensor:
+@takes_out
+def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Matrix product ``input @ other``.
 
     (n) with (n): the inner product. (n, k) with (k, m): the product (n, m). With more dimensions, the leading ones
@@ -115,21 +117,24 @@ def matmul(input: Tensor, other: Any) -> Tensor:
     return z.squeeze(-1) if column else z
 
 
-def mm(input: Tensor, mat2: Tensor) -> Tensor:
+@takes_out
+def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Product of two matrices, (n, k) with (k, m); no broadcasting."""
     if input.array.ndim != 2 or mat2.array.ndim != 2:
         raise RuntimeError(f"mm: expected two matrices, got {input.array.ndim}D and {mat2.array.ndim}D tensors")
     return matmul(input, mat2)
 
 
-def mv(input: Tensor, vec: Tensor) -> Tensor:
+@takes_out
+def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Product of a matrix (n, m) and a vector (m)."""
     if input.array.ndim != 2 or vec.array.ndim != 1:
         raise RuntimeError(f"mv: expected a matrix and a vector, got {input.array.ndim}D and {vec.array.ndim}D tensors")
     return matmul(input, vec)
 
 
-def dot(input: Tensor, tensor: Tensor) -> Tensor:
+@takes_out
+def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner product of two vectors of one length.
 
     >>> import metagrad
@@ -141,14 +146,16 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
     return matmul(input, tensor)
 
 
-def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+@takes_out
+def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Products of two batches of matrices, (b, n, k) with (b, k, m)."""
     if input.array.ndim != 3 or mat2.array.ndim != 3 or input.array.shape[0] != mat2.array.shape[0]:
         raise RuntimeError(f"bmm: expected (b, n, k) and (b, k, m), got {tuple(input.shape)} and {tuple(mat2.shape)}")
     return matmul(input, mat2)
 
 
-def outer(input: Tensor, vec2: Tensor) -> Tensor:
+@takes_out
+def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Outer product of two vectors: z[i, j] = input[i] · vec2[j]."""
     if input.array.ndim != 1 or vec2.array.ndim != 1:
         raise RuntimeError(f"outer: expected two vectors, got {input.array.ndim}D and {vec2.array.ndim}D tensors")
@@ -158,31 +165,46 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 ger = outer
 
 
-def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+@takes_out
+def addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """``beta · input + alpha · mat1 @ mat2``."""
     _same_dtype("addmm", input, mat1, mat2)
     return _weighted(input, mm(mat1, mat2), beta, alpha)
 
 
-def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+@takes_out
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """``beta · input + alpha · batch1 @ batch2`` for batches of matrices."""
     _same_dtype("baddbmm", input, batch1, batch2)
     return _weighted(input, bmm(batch1, batch2), beta, alpha)
 
 
-def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+@takes_out
+def addbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """``beta · input + alpha · Σ batch1[i] @ batch2[i]`` over a batch of matrices."""
     _same_dtype("addbmm", input, batch1, batch2)
     return _weighted(input, bmm(batch1, batch2).sum(0, dtype=batch1.dtype), beta, alpha)
 
 
-def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+@takes_out
+def addmv(
+    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """``beta · input + alpha · mat @ vec``."""
     _same_dtype("addmv", input, mat, vec)
     return _weighted(input, mv(mat, vec), beta, alpha)
 
 
-def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+@takes_out
+def addr(
+    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+) -> Tensor:
     """``beta · input + alpha · outer(vec1, vec2)``; of bools, ``input or vec1 and vec2``."""
     product = outer(vec1, vec2)
     kind = result_type(input, product)

@@ -13,6 +13,7 @@ from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
 from metagrad.ops.linalg.solving import inv_ex
 from metagrad.ops.operands import Dims, accepts_axis, cast_to, dimensions, in_single
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.pointwise.signs import abs
 from metagrad.ops.reduce.extrema import amax, amin
@@ -25,9 +26,16 @@ if TYPE_CHECKING:
 _ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
 
 
+@takes_out
 @accepts_axis
 def matrix_norm(
-    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+    A: Tensor,
+    ord: Any = "fro",
+    dim: Any = (-2, -1),
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """A norm of the matrices in two dimensions.
 
@@ -74,9 +82,18 @@ def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
     return amax(x, dim) if largest else amin(x, dim)
 
 
+@takes_out
 @accepts_axis
 @in_single
-def norm(input: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def norm(
+    input: Tensor,
+    ord: Any = None,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """``vector_norm`` or ``matrix_norm``: a matrix norm if ord is a string, or is given with two dimensions.
 
     Without ord, √Σ |x|² over all elements or over ``dim``. Without dim but with ord, input must have 1 or 2 dimensions.
@@ -98,7 +115,8 @@ def norm(input: Tensor, ord: Any = None, dim: Dims = None, keepdim: bool = False
     return vector_norm(input, ord, dim, keepdim, dtype=dtype)
 
 
-def cond(A: Tensor, p: Any = None) -> Tensor:
+@takes_out
+def cond(A: Tensor, p: Any = None, *, out: Tensor | None = None) -> Tensor:
     """The condition number ‖A‖ₚ ‖A⁻¹‖ₚ: how much relative errors grow in solving with A.
 
     A (*, m, n); p None and 2: the largest singular value over the smallest, −2: the inverse of that; other p of

@@ -11,6 +11,7 @@ from metagrad.ops.linalg.matrices import H, check
 from metagrad.ops.linalg.pseudoinverse import pinv
 from metagrad.ops.linalg.solving import inv
 from metagrad.ops.operands import Dims, accepts_axis, in_single
+from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.flipping import flip
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def inverse(input: Tensor) -> Tensor:
+@takes_out
+def inverse(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """``linalg.inv``: the inverse of square matrices (*, n, n)."""
     return inv(input)
 
@@ -28,17 +30,22 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     return pinv(input, rtol=rcond)
 
 
-def cholesky(input: Tensor, upper: bool = False) -> Tensor:
+@takes_out
+def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """``linalg.cholesky``: L, lower triangular, with A = L Lᴴ; with ``upper``, Lᴴ."""
     return factored("cholesky", input, upper)
 
 
-def qr(input: Tensor, some: bool = True) -> results.qr:
+@takes_out
+def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> results.qr:
     """``linalg.qr``, reduced, or complete if not ``some``."""
     return results.qr(orthogonal.qr(input, "reduced" if some else "complete"))
 
 
-def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> results.svd:
+@takes_out
+def svd(
+    input: Tensor, some: bool = True, compute_uv: bool = True, *, out: tuple[Tensor, ...] | None = None
+) -> results.svd:
     """(U, S, V) with A = U diag(S) Vᴴ: V, not its conjugate transpose, which ``linalg.svd`` gives.
 
     A (*, m, n), k = min(m, n): U (*, m, k), S (*, k), V (*, n, k); U (*, m, m), V (*, n, n) if not ``some``, and both
@@ -52,18 +59,21 @@ def svd(input: Tensor, some: bool = True, compute_uv: bool = True) -> results.sv
     return results.svd((input.new_zeros((*batch, m, m)), singular.svdvals(input), input.new_zeros((*batch, n, n))))
 
 
-def lu(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
+@takes_out
+def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, *, out: Tensor | None = None) -> Any:
     """``linalg.lu_factor``, (LU, pivots), that lets singular matrices pass; with ``get_infos``, (LU, pivots, infos)."""
     found = elimination.lu_factor_ex(A, pivot=pivot)
     return found if get_infos else found[:2]
 
 
-def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
+@takes_out
+def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:
     """``linalg.lu_solve`` with the right side first: X with A X = b, b (*, n, k)."""
     return elimination.lu_solve(LU_data, LU_pivots, b)
 
 
-def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+@takes_out
+def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """``linalg.cross`` along the first dimension of extent 3, unless ``dim`` says which."""
     if dim is None:
         shape = tuple(input.array.shape)
@@ -90,9 +100,18 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     return found if increasing else flip(found, -1)
 
 
+@takes_out
 @accepts_axis
 @in_single
-def norm(input: Tensor, p: Any = "fro", dim: Dims = None, keepdim: bool = False, dtype: Any = None) -> Tensor:
+def norm(
+    input: Tensor,
+    p: Any = "fro",
+    dim: Dims = None,
+    keepdim: bool = False,
+    dtype: Any = None,
+    *,
+    out: Tensor | None = None,
+) -> Tensor:
     """``linalg.vector_norm`` with p a number or "fro" (2), or the sum of a matrix's singular values for p = "nuc".
 
     >>> import metagrad

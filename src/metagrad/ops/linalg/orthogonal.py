@@ -11,6 +11,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.base import results
 from metagrad.ops.linalg.matrices import H, check, eye, lower_half, with_diagonal
 from metagrad.ops.linalg.triangular import SolveTriangular
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -68,7 +69,8 @@ class QR(Function):
         return H(SolveTriangular.on(r, H(total), upper=True, unit=False))
 
 
-def qr(A: Tensor, mode: str = "reduced") -> results.linalg_qr:
+@takes_out
+def qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, ...] | None = None) -> results.linalg_qr:
     """Q, R with A = Q R: Q has orthonormal columns, R is upper triangular.
 
     A (*, m, n), k = min(m, n). mode "reduced": Q (*, m, k), R (*, k, n); "complete": Q (*, m, m), R (*, m, n), which has no
@@ -86,7 +88,8 @@ def qr(A: Tensor, mode: str = "reduced") -> results.linalg_qr:
     return results.linalg_qr(QR.apply_many(A, mode=mode))
 
 
-def geqrf(input: Tensor) -> results.geqrf:
+@takes_out
+def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.geqrf:
     """The QR decomposition as LAPACK leaves it: (a, tau), R in the upper triangle of a, below it the reflections.
 
     Q is the product of 1 − tauᵢ vᵢ vᵢᴴ, vᵢ being column i of a below the diagonal, with 1 on it: ``householder_product``
@@ -120,7 +123,8 @@ def _check_reflections(name: str, A: Tensor, tau: Tensor, tall: bool) -> None:
         )
 
 
-def householder_product(A: Tensor, tau: Tensor) -> Tensor:
+@takes_out
+def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first n columns of H₁ H₂ … H_k, Hᵢ = 1 − tauᵢ vᵢ vᵢᴴ: the Q of a QR decomposition given by ``geqrf``.
 
     A (*, m, n), vᵢ is its column i below the diagonal, with 1 on it; tau (*, k), m ≥ n ≥ k. Result (*, m, n).
@@ -136,7 +140,10 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     return wrap(eye(m, A, n)) - V @ (T @ H(V[..., :n, :]))
 
 
-def ormqr(input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False) -> Tensor:
+@takes_out
+def ormqr(
+    input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """Q C, where Q (*, m, m) is the whole product of reflections given by ``geqrf`` and C is ``other``.
 
     With ``transpose``, Qᴴ C; if not ``left``, C Q or C Qᴴ. input (*, m, j), tau (*, k), other (*, m, n) or (*, n, m).

@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.solving import inv
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def matrix_exp(A: Tensor) -> Tensor:
     return MatrixExp.apply(A)
 
 
-def matrix_power(input: Tensor, n: int) -> Tensor:
+@takes_out
+def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     """The product of n copies of square matrices (*, m, m): by squaring; of −n copies of the inverse if n < 0.
 
     >>> import metagrad
@@ -95,7 +97,8 @@ def matrix_power(input: Tensor, n: int) -> Tensor:
         base = matmul(base, base)
 
 
-def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
+@takes_out
+def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """The product of two or more matrices, in the order of multiplication that takes the fewest steps.
 
     All are matrices, but the first may be a vector, a row, and the last, a column. (Cormen et al., Introduction to
@@ -119,7 +122,8 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
     return product.squeeze(-1) if column else product
 
 
-def chain_matmul(*matrices: Tensor) -> Tensor:
+@takes_out
+def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     """The product of matrices in the cheapest order: ``multi_dot`` of the arguments; one alone is returned as it is."""
     if not matrices:
         raise RuntimeError("chain_matmul: expected one or more matrices")

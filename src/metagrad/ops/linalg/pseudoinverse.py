@@ -16,6 +16,7 @@ from metagrad.ops.linalg.matrices import H, check, check_info, check_square, is_
 from metagrad.ops.linalg.orthogonal import qr
 from metagrad.ops.linalg.singular import decomposed, svdvals
 from metagrad.ops.linalg.triangular import solve_triangular
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -59,7 +60,16 @@ class PseudoInverse(Function):
         return (g @ p - a @ (p @ (g @ p))) @ ph + ph @ (p @ g - (p @ g) @ p @ a) - ph @ grad @ ph
 
 
-def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+@takes_out
+def pinv(
+    A: Tensor,
+    rcond: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The Moore-Penrose pseudoinverse A⁺ (*, n, m) of matrices (*, m, n).
 
     Singular values up to max(atol, rtol · the largest) count as zero; atol is 0 by default, rtol max(m, n) ε, or 0 if atol
@@ -75,7 +85,16 @@ def pinv(A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = N
     return PseudoInverse.apply(A, atol=atol, rtol=rtol if rcond is None else rcond, hermitian=hermitian)
 
 
-def matrix_rank(A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+@takes_out
+def matrix_rank(
+    A: Tensor,
+    tol: Any = None,
+    hermitian: bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+    out: Tensor | None = None,
+) -> Tensor:
     """The number of singular values (of eigenvalues, if hermitian) above max(atol, rtol · the largest): int64, (*).
 
     A (*, m, n). The thresholds are those of ``pinv``; ``tol`` is an older name of atol, which takes rtol's place.

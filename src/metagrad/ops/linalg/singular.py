@@ -18,6 +18,7 @@ from metagrad.ops.linalg.matrices import (
     require_phase_free,
     with_diagonal,
 )
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -85,7 +86,10 @@ class SVD(Function):
         return result
 
 
-def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> results.linalg_svd:
+@takes_out
+def svd(
+    A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: tuple[Tensor, ...] | None = None
+) -> results.linalg_svd:
     """U, S, Vh with A = U diag(S) Vh: U and Vh unitary, S ≥ 0 in descending order, real.
 
     A (*, m, n): U (*, m, m), S (*, k), Vh (*, n, n), k = min(m, n); without ``full_matrices``, U (*, m, k) and
@@ -101,7 +105,8 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: str | None = None) -> 
     return results.linalg_svd(SVD.apply_many(A, full_matrices=full_matrices))
 
 
-def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
+@takes_out
+def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
     """The singular values (*, k) of matrices (*, m, n), in descending order. Their gradient always exists."""
     check("linalg.svdvals", A)
     _check_driver("linalg.svdvals", driver)

@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.base import results
 from metagrad.ops.linalg.elimination import singular_at
 from metagrad.ops.linalg.matrices import H, LinAlgError, check, check_info, check_square, eye, is_vector
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class Solve(Function):
         return -(grad_b @ H(x)) if self.needs[0] else None, grad_b
 
 
-def inv(A: Tensor) -> Tensor:
+@takes_out
+def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse A⁻¹ of square matrices (*, n, n). Raises LinAlgError if one of them is singular.
 
     To multiply by an inverse, ``solve`` is faster and more accurate.
@@ -70,13 +72,15 @@ def inv(A: Tensor) -> Tensor:
     return Inverse.apply(A, name="linalg.inv")
 
 
-def inv_ex(A: Tensor, *, check_errors: bool = False) -> results.linalg_inv_ex:
+@takes_out
+def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, ...] | None = None) -> results.linalg_inv_ex:
     """``inv`` that does not raise: ``info`` is 0 for each matrix, or where elimination met a 0; such inverses are nan."""
     check_square("linalg.inv_ex", A)
     return results.linalg_inv_ex(_despite_singular(lambda a: Inverse.apply(a, name="linalg.inv_ex"), A, check_errors))
 
 
-def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
+@takes_out
+def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """X with A X = B, or X A = B if not ``left``, for square A. Raises LinAlgError if A is singular.
 
     A (*, n, n), B (*, n, k): X (*, n, k); batches broadcast. B may be a vector (n), or vectors of just A's batch (*, n).
@@ -89,7 +93,10 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return _solved("linalg.solve", A, B, left)
 
 
-def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> results.linalg_solve_ex:
+@takes_out
+def solve_ex(
+    A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
+) -> results.linalg_solve_ex:
     """``solve`` that does not raise: ``info`` is 0 for each A, or where elimination met a 0; such solutions are nan."""
     check_square("linalg.solve_ex", A)
     return results.linalg_solve_ex(
@@ -128,7 +135,8 @@ def _despite_singular(function: Any, A: Tensor, check_errors: bool, B: Tensor | 
     return where(wrap(spread), math.nan, result), wrap(info)
 
 
-def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
+@takes_out
+def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     """The inverse of the linear map that A stands for under ``tensordot`` over its last dimensions, all but ``ind``.
 
     A's first ``ind`` extents have the product of the others; the result has the two groups swapped.
@@ -149,7 +157,8 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return inv(flat).reshape(columns + rows)
 
 
-def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
+@takes_out
+def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *, out: Tensor | None = None) -> Tensor:
     """X with ``tensordot(A, X, X.ndim) = B``. dims: dimensions of A to be moved to its end first.
 
     A's first extents are those of B (as a product); the others, of the same product, become those of X.

@@ -10,6 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.base import results
 from metagrad.ops.linalg.matrices import H, check, check_square, eye
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -58,7 +59,10 @@ class SolveTriangular(Function):
         return np.triu(grad_a, k) if self.upper else np.tril(grad_a, -k), grad_b
 
 
-def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
+@takes_out
+def solve_triangular(
+    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False, out: Tensor | None = None
+) -> Tensor:
     """X with A X = B, or X A = B if not ``left``, where A is triangular: only that triangle is read.
 
     A (*, n, n), B (*, n, k), or (*, k, n) if not left; batches broadcast. unitriangular: the diagonal is taken to be 1.
@@ -83,8 +87,15 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     return SolveTriangular.apply(A.mT, B.mT, upper=not upper, unit=unitriangular).mT
 
 
+@takes_out
 def triangular_solve(
-    b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
+    b: Tensor,
+    A: Tensor,
+    upper: bool = True,
+    transpose: bool = False,
+    unitriangular: bool = False,
+    *,
+    out: tuple[Tensor, ...] | None = None,
 ) -> results.triangular_solve:
     """(X with A X = b, a copy of A); with ``transpose``, Aᵀ X = b. The older form of ``linalg.solve_triangular``."""
     check_square("triangular_solve", A)

@@ -10,6 +10,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.ops.linalg.matrices import check
 from metagrad.ops.operands import accepts_axis, cast_to, dimension
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
 from metagrad.ops.reduce.reduction import sum
 from metagrad.ops.shape import views
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
+@takes_out
 @accepts_axis
-def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of 3 elements in dimension ``dim``: zᵢ = xᵢ₊₁ yᵢ₊₂ − xᵢ₊₂ yᵢ₊₁, i counted modulo 3.
 
     The other dimensions, as many in both, broadcast. Complex numbers are not conjugated.
@@ -45,8 +47,9 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     return sub(mul(roll(input, -1, d), roll(other, -2, d)), mul(roll(input, -2, d), roll(other, -1, d)))
 
 
+@takes_out
 @accepts_axis
-def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The inner products Σ xᵢ* yᵢ of vectors in dimension ``dim``; all dimensions broadcast.
 
     >>> import metagrad

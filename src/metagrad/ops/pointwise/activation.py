@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import Array
 from metagrad.kernels.branchless import select
 from metagrad.ops.operands import floating
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.pointwise.selection import where
@@ -62,7 +63,8 @@ class Sigmoid(Elementwise):
         return grad * (y * (1 - y))
 
 
-def sigmoid(input: Tensor) -> Tensor:
+@takes_out
+def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Logistic function 1 / (1 + e⁻ˣ), element by element: between 0 and 1.
 
     >>> import metagrad

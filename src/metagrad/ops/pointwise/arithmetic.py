@@ -1,4 +1,4 @@
-"""Sums, products and powers. All broadcast; the sweep undoes the broadcasting of gradients.
+"""Sums, products and powers. All broadcast; the backward pass undoes the broadcasting of gradients.
 
 In the formulas z is the result and L the loss.
 """
@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Array, Variable, unwrap, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_a_tensor, need_tensors, operands, result_type
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def scaled(other: Any, alpha: Any, name: str, kind: dtypes.dtype) -> Any:
     return mul(converted(other, kind), bool(alpha) if kind is dtypes.bool_ else alpha)
 
 
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+@takes_out
+def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
     """Sum, ``input + alpha · other``, element by element with broadcasting.
 
     input, other: tensors of any shapes that broadcast, or numbers. The dtype follows ``result_type``.
@@ -84,7 +86,8 @@ class Sub(Elementwise):
         return grad, -grad if self.needs[1] else None
 
 
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+@takes_out
+def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
     """Difference, ``input − alpha · other``, element by element with broadcasting.
 
     >>> import metagrad
@@ -119,7 +122,8 @@ class Mul(Elementwise):
         return grad * conj(y) if self.needs[0] else None, grad * conj(x) if self.needs[1] else None
 
 
-def mul(input: Any, other: Any) -> Tensor:
+@takes_out
+def mul(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Product, element by element with broadcasting.
 
     >>> import metagrad
@@ -161,7 +165,8 @@ class Pow(Elementwise):
         return grad_x, grad_y
 
 
-def pow(input: Any, exponent: Any) -> Tensor:
+@takes_out
+def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """Power, ``input ** exponent``, element by element with broadcasting.
 
     Raises if integers are raised to a negative integer power.
@@ -191,7 +196,8 @@ def _integer_power(x: Array, y: Array) -> Array:
     return np.where((y < 0) & (np.abs(x) != 1), 0, z)
 
 
-def square(input: Tensor) -> Tensor:
+@takes_out
+def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x², element by element.
 
     >>> import metagrad
@@ -212,7 +218,8 @@ class Neg(Elementwise):
         return -grad
 
 
-def neg(input: Tensor) -> Tensor:
+@takes_out
+def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """−x, element by element.
 
     >>> import metagrad
@@ -231,7 +238,8 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
-def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+@takes_out
+def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
     """``input + value · tensor1 · tensor2``, element by element with broadcasting."""
     product = mul(tensor1, tensor2)
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
@@ -250,7 +258,8 @@ class Lerp(Elementwise):
         return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
 
 
-def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+@takes_out
+def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
     """The point ``input + weight · (end − input)`` between two tensors of one floating-point dtype."""
     kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
     if len(kinds) > 1 or input.array.dtype.kind not in "fc":
@@ -262,7 +271,8 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
 multiply, subtract, negative = mul, sub, neg  # PyTorch's other names
 
 
-def float_power(input: Any, exponent: Any) -> Tensor:
+@takes_out
+def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power of ``exponent``, in float64 or complex128."""
     need_a_tensor("float_power", input, exponent)
     kind = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.ops.operands import need_a_tensor, operands
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def _shifted(ufunc: Any, input: Any, other: Any) -> Tensor:
     return wrap(np.asarray(ufunc(x, n)))
 
 
-def bitwise_left_shift(input: Any, other: Any) -> Tensor:
+@takes_out
+def bitwise_left_shift(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """x · 2ⁿ by moving the bits n places up.
 
     >>> import metagrad
@@ -35,7 +37,8 @@ def bitwise_left_shift(input: Any, other: Any) -> Tensor:
     return _shifted(np.left_shift, input, other)
 
 
-def bitwise_right_shift(input: Any, other: Any) -> Tensor:
+@takes_out
+def bitwise_right_shift(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """⌊x / 2ⁿ⌋ by moving the bits n places down; the sign stays."""
     return _shifted(np.right_shift, input, other)
 
@@ -49,22 +52,26 @@ def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
     return applied(ufunc, a, b)
 
 
-def bitwise_and(input: Any, other: Any) -> Tensor:
+@takes_out
+def bitwise_and(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Bitwise and; logical and for bools."""
     return _bitwise(np.bitwise_and, input, other)
 
 
-def bitwise_or(input: Any, other: Any) -> Tensor:
+@takes_out
+def bitwise_or(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Bitwise or; logical or for bools."""
     return _bitwise(np.bitwise_or, input, other)
 
 
-def bitwise_xor(input: Any, other: Any) -> Tensor:
+@takes_out
+def bitwise_xor(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Bitwise exclusive or; logical for bools."""
     return _bitwise(np.bitwise_xor, input, other)
 
 
-def bitwise_not(input: Tensor) -> Tensor:
+@takes_out
+def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Bitwise complement; logical not for bools."""
     if input.array.dtype.kind in "fc":
         raise RuntimeError("~ is defined for integer and bool tensors only, got a floating-point one")

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import misfit, quiet
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.ops.operands import as_tensor, need_tensors, operands
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -36,7 +37,8 @@ def applied(ufunc: Any, *arrays: Any) -> Tensor:
         raise misfit(ufunc.__name__, error) from None
 
 
-def eq(input: Any, other: Any) -> Tensor:
+@takes_out
+def eq(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """``input == other``, element by element with broadcasting.
 
     >>> import metagrad
@@ -46,32 +48,38 @@ def eq(input: Any, other: Any) -> Tensor:
     return _compare(np.equal, input, other)
 
 
-def ne(input: Any, other: Any) -> Tensor:
+@takes_out
+def ne(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """``input != other``, element by element with broadcasting."""
     return _compare(np.not_equal, input, other)
 
 
-def lt(input: Any, other: Any) -> Tensor:
+@takes_out
+def lt(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """``input < other``, element by element with broadcasting."""
     return _compare(np.less, input, other)
 
 
-def le(input: Any, other: Any) -> Tensor:
+@takes_out
+def le(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """``input <= other``, element by element with broadcasting."""
     return _compare(np.less_equal, input, other)
 
 
-def gt(input: Any, other: Any) -> Tensor:
+@takes_out
+def gt(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """``input > other``, element by element with broadcasting."""
     return _compare(np.greater, input, other)
 
 
-def ge(input: Any, other: Any) -> Tensor:
+@takes_out
+def ge(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """``input >= other``, element by element with broadcasting."""
     return _compare(np.greater_equal, input, other)
 
 
-def logical_not(input: Any) -> Tensor:
+@takes_out
+def logical_not(input: Any, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is zero or False."""
     return wrap(np.logical_not(as_tensor(input).array))
 
@@ -81,17 +89,20 @@ def _logical(ufunc: Any, x: Any, y: Any) -> Tensor:
     return applied(ufunc, as_tensor(x).array, as_tensor(y).array)
 
 
-def logical_and(input: Any, other: Any) -> Tensor:
+@takes_out
+def logical_and(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Whether both elements are non-zero."""
     return _logical(np.logical_and, input, other)
 
 
-def logical_or(input: Any, other: Any) -> Tensor:
+@takes_out
+def logical_or(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Whether at least one of both elements is non-zero."""
     return _logical(np.logical_or, input, other)
 
 
-def logical_xor(input: Any, other: Any) -> Tensor:
+@takes_out
+def logical_xor(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Whether exactly one of both elements is non-zero."""
     return _logical(np.logical_xor, input, other)
 
@@ -156,11 +167,13 @@ def _infinite(input: Tensor, name: str, sign: float) -> Tensor:
     return wrap(np.asarray(np.equal(input.array, sign * np.inf)))
 
 
-def isposinf(input: Tensor) -> Tensor:
+@takes_out
+def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is +∞."""
     return _infinite(input, "isposinf", 1)
 
 
-def isneginf(input: Tensor) -> Tensor:
+@takes_out
+def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is −∞."""
     return _infinite(input, "isneginf", -1)

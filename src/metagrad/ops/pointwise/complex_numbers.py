@@ -13,7 +13,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.autograd.views import ViewFunction
 from metagrad.ops.operands import as_tensor, floating, need_tensors
-from metagrad.ops.out import takes_exact_out
+from metagrad.ops.out import takes_exact_out, takes_out
 from metagrad.ops.pointwise.arithmetic import Conj
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def conj(input: Tensor) -> Tensor:
     return Conj.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)
 
 
-def conj_physical(input: Tensor) -> Tensor:
+@takes_out
+def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The complex conjugate; a real tensor as it is. Conjugation is never put off here, so ``conj`` does the same."""
     return conj(input)
 
@@ -75,7 +76,7 @@ class Complex(Function):
 
 
 @takes_exact_out
-def complex(real: Tensor, imag: Tensor) -> Tensor:
+def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
     """real + i · imag, of two tensors of the same floating-point dtype.
 
     >>> import metagrad
@@ -114,7 +115,7 @@ class Polar(Function):
 
 
 @takes_exact_out
-def polar(abs: Tensor, angle: Tensor) -> Tensor:
+def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The complex number of this magnitude and angle, abs · cos(angle) + i · abs · sin(angle).
 
     >>> import metagrad
@@ -189,6 +190,7 @@ class RealAngle(Function):
         return np.zeros_like(grad)
 
 
-def angle(input: Tensor) -> Tensor:
+@takes_out
+def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The angle of each number in the complex plane, in radians; of a real number 0 or π."""
     return Angle.apply(input) if input.array.dtype.kind == "c" else RealAngle.apply(floating(input))

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor, need_tensors, operands
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.pointwise.comparison import applied
@@ -79,7 +80,8 @@ class Fmod(Elementwise):
         return grad, -grad * np.trunc(x / y) if self.needs[1] else None
 
 
-def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+@takes_out
+def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
     """Quotient, element by element; integers divide to floats, as in Python.
 
     rounding_mode: None, ``"trunc"`` (towards zero, as in C) or ``"floor"`` (Python's ``//``); then integers stay
@@ -106,7 +108,8 @@ def _refuse_integer_zero(x: Array, y: Array) -> None:
         raise RuntimeError("ZeroDivisionError: integer division by zero")
 
 
-def floor_divide(input: Any, other: Any) -> Tensor:
+@takes_out
+def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Quotient rounded down, Python's ``//``.
 
     >>> import metagrad
@@ -121,7 +124,8 @@ def _check_divisor(x: Any, y: Any) -> None:
         _refuse_integer_zero(getattr(x, "array", x), getattr(y, "array", y))
 
 
-def remainder(input: Any, other: Any) -> Tensor:
+@takes_out
+def remainder(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Python's modulus, element by element: ``x − ⌊x/y⌋ y``, with the sign of the divisor.
 
     >>> import metagrad
@@ -135,7 +139,8 @@ def remainder(input: Any, other: Any) -> Tensor:
     return Remainder.apply(x, y)
 
 
-def fmod(input: Any, other: Any) -> Tensor:
+@takes_out
+def fmod(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """C's fmod, element by element: ``x − trunc(x/y) y``, with the sign of the dividend.
 
     >>> import metagrad
@@ -149,7 +154,8 @@ def fmod(input: Any, other: Any) -> Tensor:
     return Fmod.apply(x, y)
 
 
-def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+@takes_out
+def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
     """``input + value · tensor1 / tensor2``, element by element with broadcasting."""
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
         raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
@@ -168,11 +174,13 @@ def _integers(name: str, ufunc: Any, input: Tensor, other: Tensor) -> Tensor:
     return applied(ufunc, unwrap(x), unwrap(y))
 
 
-def gcd(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The greatest common divisor, at least 0."""
     return _integers("gcd", np.gcd, input, other)
 
 
-def lcm(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The least common multiple, at least 0."""
     return _integers("lcm", np.lcm, input, other)

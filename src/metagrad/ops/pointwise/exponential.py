@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array
 from metagrad.ops.operands import floating, need_tensors, operands
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Elementwise
 
@@ -33,7 +34,8 @@ class Exp(Elementwise):
         return grad * conj(y)
 
 
-def exp(input: Tensor) -> Tensor:
+@takes_out
+def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """eˣ, element by element.
 
     >>> import metagrad
@@ -56,7 +58,8 @@ class Expm1(Elementwise):
         return grad * (conj(y) + 1)
 
 
-def expm1(input: Tensor) -> Tensor:
+@takes_out
+def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """eˣ − 1, exact also for tiny x."""
     return Expm1.apply(floating(input))
 
@@ -73,7 +76,8 @@ class Log(Elementwise):
         return grad / conj(x)
 
 
-def log(input: Tensor) -> Tensor:
+@takes_out
+def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Natural logarithm ln x, element by element; −inf at 0, nan below.
 
     >>> import metagrad
@@ -95,7 +99,8 @@ class Log1p(Elementwise):
         return grad / (1 + conj(x))
 
 
-def log1p(input: Tensor) -> Tensor:
+@takes_out
+def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ln(1 + x), exact also for tiny x."""
     return Log1p.apply(floating(input))
 
@@ -117,12 +122,14 @@ def _logarithm(input: Tensor, ufunc: Any, base: float) -> Tensor:
     return LogBase.apply(floating(input), ufunc=ufunc, base=base)
 
 
-def log2(input: Tensor) -> Tensor:
+@takes_out
+def log2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Logarithm to base 2, element by element."""
     return _logarithm(input, np.log2, 2.0)
 
 
-def log10(input: Tensor) -> Tensor:
+@takes_out
+def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Logarithm to base 10, element by element."""
     return _logarithm(input, np.log10, 10.0)
 
@@ -140,7 +147,8 @@ class Sqrt(Elementwise):
         return grad / (2 * conj(y))
 
 
-def sqrt(input: Tensor) -> Tensor:
+@takes_out
+def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Square root, element by element; nan for negative numbers.
 
     >>> import metagrad
@@ -164,7 +172,8 @@ class Rsqrt(Elementwise):
         return grad * (-0.5 * y * y * y)
 
 
-def rsqrt(input: Tensor) -> Tensor:
+@takes_out
+def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / √x, element by element."""
     return Rsqrt.apply(floating(input))
 
@@ -183,7 +192,8 @@ class Reciprocal(Elementwise):
         return -grad * (y * y)
 
 
-def reciprocal(input: Tensor) -> Tensor:
+@takes_out
+def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 / x, element by element."""
     return Reciprocal.apply(floating(input))
 
@@ -201,7 +211,8 @@ class Exp2(Elementwise):
         return grad * conj(y) * math.log(2)
 
 
-def exp2(input: Tensor) -> Tensor:
+@takes_out
+def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """2ˣ, element by element."""
     return Exp2.apply(floating(input))
 
@@ -226,7 +237,8 @@ class LogAddExp(Elementwise):
         return grad / conj(np.exp(scale * (y - x)) + 1), grad / conj(np.exp(scale * (x - y)) + 1)
 
 
-def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ln(eˣ + eʸ), without overflow.
 
     >>> import metagrad
@@ -237,7 +249,8 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     return LogAddExp.apply(*operands(input, other), base=math.e)
 
 
-def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """log₂(2ˣ + 2ʸ), without overflow."""
     need_tensors("logaddexp2", input=input, other=other)
     return LogAddExp.apply(*operands(input, other), base=2)

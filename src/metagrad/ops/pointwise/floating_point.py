@@ -16,6 +16,7 @@ from metagrad.ops.operands import (
     operands,
     result_type,
 )
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul, pow
 from metagrad.ops.pointwise.chunked import Elementwise
 
@@ -37,14 +38,16 @@ class Frexp(Function):
         return grad * self.scale
 
 
-def frexp(input: Tensor) -> results.frexp:
+@takes_out
+def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.frexp:
     """mantissa and exponent with x = mantissa · 2^exponent, ½ ≤ |mantissa| < 1, the exponent int32."""
     if input.array.dtype.kind != "f":
         raise RuntimeError(f"torch.frexp() only supports floating-point dtypes, got {input.dtype}: use .float() first")
     return results.frexp(Frexp.apply_many(input))
 
 
-def ldexp(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x · 2ʸ, in the dtype that x and y have together; of integers, the default dtype."""
     need_tensors("ldexp", input=input, other=other)
     kind = result_type(as_tensor(input), other)
@@ -63,8 +66,14 @@ class NanToNum(Elementwise):
         return grad * self.finite
 
 
+@takes_out
 def nan_to_num(
-    input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+    input: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """x with ``nan`` (0) for nan, ``posinf`` and ``neginf`` (the largest and smallest number of the dtype) for ±∞."""
     if input.array.dtype.kind not in "fc":
@@ -85,7 +94,8 @@ class Nextafter(Elementwise):
         return grad * self.moved, grad * 0
 
 
-def nextafter(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def nextafter(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The next number that the dtype has after ``input``, in the direction of ``other``."""
     need_tensors("nextafter", input=input, other=other)
     return Nextafter.apply(*operands(input, other))

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array
 from metagrad.ops.operands import floating
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.pointwise.trigonometric import acos, asin, atan, atan2
@@ -83,27 +84,32 @@ class Atanh(Elementwise):
         return grad / conj(1 - x * x)
 
 
-def sinh(input: Tensor) -> Tensor:
+@takes_out
+def sinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sinh x = (eˣ − e⁻ˣ) / 2."""
     return Sinh.apply(floating(input))
 
 
-def cosh(input: Tensor) -> Tensor:
+@takes_out
+def cosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """cosh x = (eˣ + e⁻ˣ) / 2."""
     return Cosh.apply(floating(input))
 
 
-def asinh(input: Tensor) -> Tensor:
+@takes_out
+def asinh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of sinh."""
     return Asinh.apply(floating(input))
 
 
-def acosh(input: Tensor) -> Tensor:
+@takes_out
+def acosh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of cosh; nan below 1."""
     return Acosh.apply(floating(input))
 
 
-def atanh(input: Tensor) -> Tensor:
+@takes_out
+def atanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of tanh; nan outside of [−1, 1]."""
     return Atanh.apply(floating(input))
 
@@ -126,7 +132,8 @@ class Tanh(Elementwise):
         return grad * (1 - y * y)
 
 
-def tanh(input: Tensor) -> Tensor:
+@takes_out
+def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Hyperbolic tangent, (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), element by element: between −1 and 1.
 
     >>> import metagrad

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array
 from metagrad.ops.operands import as_tensor
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise
 
 if TYPE_CHECKING:
@@ -32,29 +33,34 @@ def _step(input: Tensor, ufunc: Any) -> Tensor:
     return Step.apply(input, ufunc=ufunc)
 
 
-def floor(input: Tensor) -> Tensor:
+@takes_out
+def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The largest integer not above x, as a float."""
     return _step(input, np.floor)
 
 
-def ceil(input: Tensor) -> Tensor:
+@takes_out
+def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The smallest integer not below x, as a float."""
     return _step(input, np.ceil)
 
 
-def trunc(input: Tensor) -> Tensor:
+@takes_out
+def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x without its fraction, as a float."""
     return _step(input, np.trunc)
 
 
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:
+@takes_out
+def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
     """x rounded to the nearest multiple of 10⁻ᵈ, d = ``decimals``; halves go to the even neighbour."""
     if decimals:
         return _step(input, lambda x: np.round(x, decimals))
     return _step(input, np.rint)
 
 
-def frac(input: Tensor) -> Tensor:
+@takes_out
+def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The fraction of x, with its sign: x − trunc(x)."""
     return as_tensor(input) - trunc(input)
 

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import Array, Variable, unwrap
 from metagrad.kernels.branchless import select
 from metagrad.ops.operands import as_tensor, need_tensors, operands
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.pointwise.comparison import applied
 
@@ -53,7 +54,8 @@ def _is_number(bound: Any) -> bool:
     return bound is None or (isinstance(bound, (int, float)) and bound == bound)
 
 
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+@takes_out
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
     """x limited to [min, max], numbers or tensors; one of them may be None. nan stays nan.
 
     The gradient passes where ``min ≤ x ≤ max``, bounds included.
@@ -106,14 +108,16 @@ class Extremum(Elementwise):
         return grad * self.share_x, grad * self.share_y
 
 
-def maximum(input: Any, other: Any) -> Tensor:
+@takes_out
+def maximum(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient."""
     if not isinstance(input, Variable) or not isinstance(other, Variable):
         need_tensors("maximum", input=input, other=other)
     return Extremum.apply(*operands(input, other), ufunc=np.maximum, loses=np.less)
 
 
-def minimum(input: Any, other: Any) -> Tensor:
+@takes_out
+def minimum(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient."""
     if not isinstance(input, Variable) or not isinstance(other, Variable):
         need_tensors("minimum", input=input, other=other)
@@ -132,7 +136,8 @@ class Where(Elementwise):
         return None, select(c, grad, 0.0), select(c, 0.0, grad)
 
 
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+@takes_out
+def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
     """``input`` where the condition holds, ``other`` elsewhere, with broadcasting; both may be numbers.
 
     With the condition alone: the indices of its true elements, a tensor per dimension.
@@ -164,14 +169,16 @@ class _Chosen(Elementwise):
         return np.where(self.first, grad, 0.0), np.where(self.first, 0.0, grad)
 
 
-def fmax(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The larger of two elements; where one is nan, the other."""
     need_tensors("fmax", input=input, other=other)
     x, y = operands(input, other)
     return _chosen(x, y, np.fmax, np.greater_equal)
 
 
-def fmin(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The smaller of two elements; where one is nan, the other."""
     need_tensors("fmin", input=input, other=other)
     x, y = operands(input, other)

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array, unwrap, wrap
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.pointwise.comparison import applied
 from metagrad.ops.pointwise.rounding import Step
@@ -27,7 +28,8 @@ class Sign(Step):
         return np.where(np.equal(x, x), ufunc(x), 0)
 
 
-def sign(input: Tensor) -> Tensor:
+@takes_out
+def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """−1, 0 or 1 by the sign of x; 0 for nan."""
     if input.array.dtype.kind == "b":
         return as_tensor(input).clone()
@@ -59,7 +61,8 @@ class ComplexAbs(Elementwise):
         return grad * (x / np.where(y == 0, 1.0, y))
 
 
-def abs(input: Tensor) -> Tensor:
+@takes_out
+def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """|x|, element by element; its derivative at 0 is 0.
 
     >>> import metagrad
@@ -89,7 +92,8 @@ class ComplexSign(Function):
         return np.where(size == 0, 0, (grad - np.real(grad * np.conjugate(s)) * s) / np.where(size == 0, 1, size))
 
 
-def sgn(input: Tensor) -> Tensor:
+@takes_out
+def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """z / |z|, 0 at 0: for real numbers their sign."""
     return ComplexSign.apply(input) if input.array.dtype.kind == "c" else sign(input)
 
@@ -106,7 +110,8 @@ class Copysign(Elementwise):
         return grad * self.turn, grad * 0
 
 
-def copysign(input: Tensor, other: Any) -> Tensor:
+@takes_out
+def copysign(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """The magnitude of ``input`` with the sign of ``other``, that of −0 and nan included.
 
     >>> import metagrad
@@ -122,7 +127,8 @@ def _heaviside(x: Array, at_zero: Array) -> Array:
     return np.where(x == 0, at_zero, np.where(x > 0, one, zero))
 
 
-def heaviside(input: Tensor, values: Tensor) -> Tensor:
+@takes_out
+def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
     """0 where x < 0, 1 where x > 0, and ``values`` where x = 0."""
     need_tensors("heaviside", input=input, values=values)
     if input.dtype != values.dtype:
@@ -132,7 +138,8 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     return applied(_heaviside, unwrap(input), unwrap(values))
 
 
-def signbit(input: Tensor) -> Tensor:
+@takes_out
+def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether the sign bit is set: for negative numbers and −0."""
     x = input.array
     if x.dtype.kind == "c":

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array
 from metagrad.ops.operands import float_operands, floating, need_tensors, operands
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.pointwise.chunked import Elementwise
 
@@ -30,7 +31,8 @@ class Sin(Elementwise):
         return grad * conj(np.cos(x))
 
 
-def sin(input: Tensor) -> Tensor:
+@takes_out
+def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Sine of angles in radians, element by element."""
     return Sin.apply(floating(input))
 
@@ -47,7 +49,8 @@ class Cos(Elementwise):
         return -grad * conj(np.sin(x))
 
 
-def cos(input: Tensor) -> Tensor:
+@takes_out
+def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Cosine of angles in radians, element by element."""
     return Cos.apply(floating(input))
 
@@ -66,17 +69,20 @@ class Tan(Elementwise):
         return grad * (y * y + 1)
 
 
-def tan(input: Tensor) -> Tensor:
+@takes_out
+def tan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Tangent of angles in radians, element by element."""
     return Tan.apply(floating(input))
 
 
-def deg2rad(input: Tensor) -> Tensor:
+@takes_out
+def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Degrees in radians, x π / 180."""
     return mul(floating(input), math.pi / 180)
 
 
-def rad2deg(input: Tensor) -> Tensor:
+@takes_out
+def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Radians in degrees, x 180 / π."""
     return mul(floating(input), 180 / math.pi)
 
@@ -96,7 +102,8 @@ class Sinc(Elementwise):
         return grad * conj(np.where(zero, 0, (angle * np.cos(angle) - np.sin(angle)) / (angle * safe)))
 
 
-def sinc(input: Tensor) -> Tensor:
+@takes_out
+def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sin(πx) / (πx), 1 at 0."""
     return Sinc.apply(floating(input))
 
@@ -114,7 +121,8 @@ class Hypot(Elementwise):
         return grad * (x / z), grad * (y / z)
 
 
-def hypot(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The length of the hypotenuse, √(x² + y²), without overflow on the way."""
     need_tensors("hypot", input=input, other=other)
     return Hypot.apply(*operands(input, other))
@@ -170,22 +178,26 @@ class Atan2(Elementwise):
         return scaled * x, -scaled * y
 
 
-def asin(input: Tensor) -> Tensor:
+@takes_out
+def asin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """arcsin x, in radians between −π/2 and π/2; nan outside of [−1, 1]."""
     return Asin.apply(floating(input))
 
 
-def acos(input: Tensor) -> Tensor:
+@takes_out
+def acos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """arccos x, in radians between 0 and π; nan outside of [−1, 1]."""
     return Acos.apply(floating(input))
 
 
-def atan(input: Tensor) -> Tensor:
+@takes_out
+def atan(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """arctan x, in radians between −π/2 and π/2."""
     return Atan.apply(floating(input))
 
 
-def atan2(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The angle of the point with ordinate ``input`` and abscissa ``other``, in radians between −π and π.
 
     >>> import metagrad

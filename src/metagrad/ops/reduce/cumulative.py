@@ -39,7 +39,7 @@ class Cumsum(Function):
 @accepts_axis
 @takes_out
 @in_single
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = None) -> Tensor:
     """Sums of the first i elements along ``dim``; integers and bools add up in int64.
 
     >>> import metagrad
@@ -94,7 +94,7 @@ class Cumprod(Function):
 
 @accepts_axis
 @takes_out
-def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = None) -> Tensor:
     """Products of the first i elements along ``dim``; integers and bools multiply in int64.
 
     >>> import metagrad
@@ -163,7 +163,7 @@ def _log_add_complex(x: Array, axis: int) -> Array:
 @accepts_axis
 @takes_out
 @in_single
-def logcumsumexp(input: Tensor, dim: int) -> Tensor:
+def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.
 
     >>> import metagrad
@@ -187,7 +187,7 @@ def _cumulative_extreme(results: Any, input: Tensor, dim: int, ufunc: Any) -> An
 
 @accepts_axis
 @takes_out
-def cummax(input: Tensor, dim: int) -> Any:
+def cummax(input: Tensor, dim: int, *, out: Tensor | None = None) -> Any:
     """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
 
     The gradient goes to the element whose index is returned.
@@ -201,6 +201,6 @@ def cummax(input: Tensor, dim: int) -> Any:
 
 @accepts_axis
 @takes_out
-def cummin(input: Tensor, dim: int) -> Any:
+def cummin(input: Tensor, dim: int, *, out: Tensor | None = None) -> Any:
     """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices)."""
     return _cumulative_extreme(results.cummin, input, dim, np.minimum)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.ops.index.indexing import getitem
-from metagrad.ops.operands import accepts_axis, dimension
+from metagrad.ops.operands import accepts_axis, as_tensor, dimension
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import sub
 from metagrad.ops.pointwise.comparison import logical_xor
@@ -28,7 +28,9 @@ def _cut(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
 
 @accepts_axis
 @takes_out
-def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
+def diff(
+    input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None, *, out: Tensor | None = None
+) -> Tensor:
     """y_i = x_{i+1} − x_i along ``dim``, n times over; of bools, whether they differ. prepend, append: joined on first.
 
     >>> import metagrad
@@ -94,7 +96,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
 def _derivative(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     rise = sub(_cut(x, axis, 1, None), _cut(x, axis, None, -1))
     if isinstance(spacing, Variable):
-        run = _along(diff(spacing), axis, x)
+        run = _along(diff(as_tensor(spacing)), axis, x)
         if run.array.shape[axis] != rise.array.shape[axis]:
             raise RuntimeError(
                 f"gradient: expected {rise.array.shape[axis] + 1} coordinates for dimension {axis}, "
@@ -150,7 +152,7 @@ def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
             raise RuntimeError(
                 f"{name}: There must be one `x` value for each sample point: got {samples} for {y.array.shape[axis]}"
             )
-        run = _along(diff(x), axis, y) if x.array.ndim == 1 else diff(x, dim=axis - y.array.ndim)
+        run = _along(diff(as_tensor(x)), axis, y) if x.array.ndim == 1 else diff(as_tensor(x), dim=axis - y.array.ndim)
     return (_cut(y, axis, 1, None) + _cut(y, axis, None, -1)) * run / 2, axis
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.ops.operands import as_tensor, dimension
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.norms import vector_norm
@@ -91,7 +92,8 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     return _lengths(sub(input[i], input[j]), p)
 
 
-def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+@takes_out
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | None = None) -> Tensor:
     """Each slice of ``dim`` with a p-norm above ``maxnorm`` made smaller until it has that norm.
 
     >>> import metagrad

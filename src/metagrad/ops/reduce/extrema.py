@@ -43,7 +43,7 @@ class Shared(Function):
 
 @accepts_axis
 @takes_out
-def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Largest element over ``dim``; the gradient is shared by all places that have it.
 
     >>> import metagrad
@@ -55,14 +55,14 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
 
 @accepts_axis
 @takes_out
-def amin(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Smallest element over ``dim``; the gradient is shared by all places that have it."""
     return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.smallest)
 
 
 @accepts_axis
 @takes_exact_out
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Any:
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: Tensor | None = None) -> Any:
     """The smallest and the largest element over ``dim``, or over all: (min, max).
 
     >>> import metagrad
@@ -140,7 +140,7 @@ def _argmin(a: Array, axis: int) -> Array:
 
 @accepts_axis
 @takes_out
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Tensor | None = None) -> Any:
     """The largest element; with ``dim``, (values, indices) along it; with another tensor, ``maximum`` of both.
 
     Along ``dim`` the gradient goes to the element whose index is returned.
@@ -159,7 +159,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
 
 @accepts_axis
 @takes_out
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Tensor | None = None) -> Any:
     """The smallest element; with ``dim``, (values, indices) along it; with another tensor, ``minimum`` of both."""
     if isinstance(dim, Variable) or other is not None:
         return minimum(input, dim if other is None else other)
@@ -184,7 +184,7 @@ def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Any) -> Tensor
 
 @accepts_axis
 @takes_out
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
 
     >>> import metagrad
@@ -196,6 +196,6 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 @accepts_axis
 @takes_out
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None."""
     return _arg(input, dim, keepdim, np.argmin)

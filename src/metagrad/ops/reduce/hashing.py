@@ -19,7 +19,9 @@ __all__ = ["hash_tensor"]
 
 @accepts_axis
 @takes_out
-def hash_tensor(input: Tensor, dim: Dims = None, *, keepdim: bool = False, mode: int = 0) -> Any:
+def hash_tensor(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, mode: int = 0, out: Tensor | None = None
+) -> Any:
     """The bits of all elements over ``dim`` combined by exclusive or (mode 0, the only one there is), as uint64.
 
     Floats count as float64, integers and bools as int64, so that the hash does not depend on the width.

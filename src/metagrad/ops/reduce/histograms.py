@@ -50,7 +50,7 @@ def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
 
 
 @takes_out
-def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
+def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out: Tensor | None = None) -> Tensor:
     """How many elements fall into each of ``bins`` bins of one width from ``min`` to ``max``, both included.
 
     min = max: the bins go from the smallest element to the largest. Elements outside and nan are not counted.
@@ -77,8 +77,15 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     return wrap(np.bincount(np.minimum(place, bins - 1), minlength=bins).astype(x.dtype))
 
 
+@takes_out
 def histogram(
-    input: Tensor, bins: Any, *, range: Sequence[float] | None = None, weight: Any = None, density: bool = False
+    input: Tensor,
+    bins: Any,
+    *,
+    range: Sequence[float] | None = None,
+    weight: Any = None,
+    density: bool = False,
+    out: Tensor | None = None,
 ) -> Any:
     """How many elements fall between neighbouring edges, the last edge included: (hist, bin_edges).
 
@@ -99,9 +106,16 @@ def histogram(
     return results.histogram((hist, edges[0]))
 
 
+@takes_out
 @quiet
 def histogramdd(
-    input: Tensor, bins: Any, *, range: Sequence[float] | None = None, weight: Any = None, density: bool = False
+    input: Tensor,
+    bins: Any,
+    *,
+    range: Sequence[float] | None = None,
+    weight: Any = None,
+    density: bool = False,
+    out: Tensor | None = None,
 ) -> Any:
     """How many points fall into each cell of a grid: (hist, bin_edges), bin_edges with a vector for each dimension.
 

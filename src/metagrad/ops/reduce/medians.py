@@ -50,7 +50,7 @@ def _median_of_all(input: Tensor, place: Any) -> Tensor:
 
 @accepts_axis
 @takes_out
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Any:
     """The element in the middle, the lower of two; with ``dim``, (values, indices) along it. nan if there is a nan.
 
     The gradient goes to the element chosen; without ``dim``, it is shared by all that equal it.
@@ -66,7 +66,7 @@ def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
 
 @accepts_axis
 @takes_out
-def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Any:
     """``median`` of what is not nan.
 
     >>> import metagrad
@@ -80,7 +80,7 @@ def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
 
 @accepts_axis
 @takes_out
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
+def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Tensor | None = None) -> Any:
     """The k-th smallest element along ``dim``, counted from 1: (values, indices). nan is larger than any number.
 
     >>> import metagrad
@@ -111,7 +111,7 @@ def _place_of_mode(x: Array, axis: int) -> Array:
 
 @accepts_axis
 @takes_out
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Tensor | None = None) -> Any:
     """The most frequent element along ``dim``, the smallest of several, and its last place: (values, indices).
 
     >>> import metagrad

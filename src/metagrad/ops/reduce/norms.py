@@ -11,6 +11,7 @@ from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
 from metagrad.kernels import reductions
 from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, in_single
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.signs import Sign, abs
 from metagrad.ops.reduce.extrema import amax, amin
 from metagrad.ops.reduce.reduction import kept
@@ -48,9 +49,12 @@ class Norm(Function):
         return np.where(zero, 0, grad / y ** (self.p - 1)) * (Sign.on(x) * size ** (self.p - 1))
 
 
+@takes_out
 @accepts_axis
 @in_single
-def vector_norm(x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def vector_norm(
+    x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+) -> Tensor:
     """(Σ |x|ᵖ)^(1/p), p = ord, over all elements or over ``dim``.
 
     ord 0 counts the elements that are not 0; ±inf takes the largest or smallest |x|. The result is real. dtype: what x is

@@ -10,6 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Array
 from metagrad.kernels import reductions
 from metagrad.ops.operands import accepts_axis, dimension
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.cumulative import Cumprod
 from metagrad.ops.reduce.reduction import accumulated
@@ -48,8 +49,11 @@ def _part(x: Any, axis: int, start: int, stop: int) -> Any:
     return x[(*[slice(None)] * axis, slice(start, stop))]
 
 
+@takes_out
 @accepts_axis
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+) -> Tensor:
     """Product over all elements or over one dimension; integers and bools multiply in int64."""
     x = accumulated(input, dtype)
     if dim is None:

@@ -27,7 +27,13 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 @accepts_axis
 @takes_out
 def quantile(
-    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    input: Tensor,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+    out: Tensor | None = None,
 ) -> Tensor:
     """The q-quantile along ``dim``, or of all elements: in order, what stands at q (n − 1), counted from 0.
 
@@ -44,7 +50,13 @@ def quantile(
 @accepts_axis
 @takes_out
 def nanquantile(
-    input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    input: Tensor,
+    q: Any,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+    out: Tensor | None = None,
 ) -> Tensor:
     """``quantile`` of what is not nan.
 

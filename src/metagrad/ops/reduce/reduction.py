@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Array, wrap
 from metagrad.base import dtypes
 from metagrad.kernels import reductions
 from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, in_single, shape_of
+from metagrad.ops.out import takes_out
 from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
@@ -53,9 +54,12 @@ class Sum(Function):
         return spread(grad.reshape(kept(self.shape_in, self.axis)), self.shape_in)
 
 
+@takes_out
 @accepts_axis
 @in_single
-def sum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def sum(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+) -> Tensor:
     """Sum over all elements or over ``dim``; integers and bools add up in int64.
 
     >>> import metagrad
@@ -78,9 +82,12 @@ class Mean(Function):
         return spread((grad / self.count).reshape(kept(self.shape_in, self.axis)), self.shape_in)
 
 
+@takes_out
 @accepts_axis
 @in_single
-def mean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def mean(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+) -> Tensor:
     """Arithmetic mean over all elements or over ``dim``; nan if there are none. Floating-point tensors only.
 
     >>> import metagrad
@@ -133,6 +140,7 @@ class Std(Var):
         return self.spread(np.where(zero, 0, grad / (2 * np.where(zero, 1, y))), x)
 
 
+@takes_out
 @accepts_axis
 @in_single
 def var(
@@ -142,6 +150,7 @@ def var(
     keepdim: bool = False,
     *,
     correction: float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Variance Σ (x − x̄)² / (n − c) over all elements or over ``dim``; c = 1 unless ``correction`` or ``unbiased`` say.
 
@@ -161,6 +170,7 @@ def _measured(op: type[Var], input: Tensor, dim: Any, unbiased: Any, keepdim: bo
     return op.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)
 
 
+@takes_out
 @accepts_axis
 @in_single
 def std(
@@ -170,6 +180,7 @@ def std(
     keepdim: bool = False,
     *,
     correction: float | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Standard deviation, the square root of ``var``; its derivative where it is 0 is 0."""
     return _measured(Std, input, dim, unbiased, keepdim, correction)
@@ -180,14 +191,16 @@ def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Any) -> Tensor:
     return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
 
 
+@takes_out
 @accepts_axis
-def all(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Whether all elements are non-zero."""
     return _logical(input, dim, keepdim, reductions.all)
 
 
+@takes_out
 @accepts_axis
-def any(input: Tensor, dim: Dims = None, keepdim: bool = False) -> Tensor:
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Whether some element is non-zero."""
     return _logical(input, dim, keepdim, reductions.any)
 

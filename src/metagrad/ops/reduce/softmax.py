@@ -11,6 +11,7 @@ from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
 from metagrad.kernels import reductions, rows
 from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, dimension, floating, in_single
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.reduction import kept
 
@@ -121,9 +122,10 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     return LogSoftmax.apply(x, axis=axis)
 
 
+@takes_out
 @accepts_axis
 @in_single
-def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False) -> Tensor:
+def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x over ``dim``, without overflow.
 
     >>> import metagrad

@@ -28,6 +28,7 @@ __all__ = ["corrcoef", "cov", "nanmean", "nansum", "std_mean", "var_mean"]
 # ------------------------------------------------ deviation and mean
 
 
+@takes_out
 @accepts_axis
 @in_single
 def var_mean(
@@ -37,6 +38,7 @@ def var_mean(
     keepdim: bool = False,
     *,
     correction: float | None = None,
+    out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """``var`` and ``mean`` over all elements or over ``dim``.
 
@@ -48,6 +50,7 @@ def var_mean(
     return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
+@takes_out
 @accepts_axis
 @in_single
 def std_mean(
@@ -57,6 +60,7 @@ def std_mean(
     keepdim: bool = False,
     *,
     correction: float | None = None,
+    out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """``std`` and ``mean`` over all elements or over ``dim``."""
     spread = std(input, dim, unbiased, keepdim, correction=correction)
@@ -69,7 +73,9 @@ def std_mean(
 @accepts_axis
 @takes_out
 @in_single
-def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def nansum(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+) -> Tensor:
     """Sum of what is not nan.
 
     >>> import metagrad
@@ -85,7 +91,9 @@ def nansum(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any
 @accepts_axis
 @takes_out
 @in_single
-def nanmean(input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def nanmean(
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+) -> Tensor:
     """Mean of what is not nan; nan if there is nothing. Floating-point tensors only.
 
     >>> import metagrad

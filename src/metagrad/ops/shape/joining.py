@@ -69,7 +69,7 @@ def _sequence(name: str, tensors: Any) -> list[Tensor]:
 
 @accepts_axis
 @takes_out
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along ``dim``; the other extents must agree. Empty 1-D tensors are skipped.
 
     >>> import metagrad
@@ -102,7 +102,7 @@ concat = concatenate = cat
 
 @accepts_axis
 @takes_out
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dimension ``dim``.
 
     >>> import metagrad
@@ -154,7 +154,7 @@ def _checked(tensors: Sequence[Any], name: str) -> list[Any]:
 
 
 @takes_out
-def hstack(tensors: Sequence[Tensor]) -> Tensor:
+def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Side by side: vectors one after the other, others along their second dimension.
 
     >>> import metagrad
@@ -166,7 +166,7 @@ def hstack(tensors: Sequence[Tensor]) -> Tensor:
 
 
 @takes_out
-def vstack(tensors: Sequence[Tensor]) -> Tensor:
+def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """One above the other: vectors are rows, others are joined along their first dimension.
 
     >>> import metagrad
@@ -181,13 +181,13 @@ row_stack = vstack
 
 
 @takes_out
-def dstack(tensors: Sequence[Tensor]) -> Tensor:
+def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """One behind the other, along a third dimension: (m, n) counts as (m, n, 1), (n) as (1, n, 1)."""
     return cat([atleast_3d(x) for x in _checked(tensors, "dstack")], 2)
 
 
 @takes_out
-def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Side by side: vectors are columns, others are joined along their second dimension.
 
     >>> import metagrad

@@ -19,7 +19,7 @@ __all__ = ["tril", "tril_indices", "triu", "triu_indices"]
 
 
 @takes_out
-def tril(input: Tensor, diagonal: int = 0) -> Tensor:
+def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle of matrices, zeros above ``diagonal``.
 
     >>> import metagrad
@@ -31,7 +31,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 @takes_out
-def triu(input: Tensor, diagonal: int = 0) -> Tensor:
+def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The upper triangle of matrices, zeros below ``diagonal``."""
     return _zeroed(np.triu, input, diagonal)
 

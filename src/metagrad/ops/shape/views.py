@@ -50,7 +50,7 @@ class Permute(ViewFunction):
 
 
 class Expand(ViewFunction):
-    """Repeats dimensions of extent 1 without copying; the sweep sums the gradient over the repetitions."""
+    """Repeats dimensions of extent 1 without copying; the backward pass sums the gradient over the repetitions."""
 
     def forward(self, x: Array, shape: tuple[int, ...]) -> Array:
         view = np.broadcast_to(x, shape)

@@ -123,37 +123,49 @@ def _c2r(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: boo
 
 
 @takes_out
-def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+def fft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The transform along one dimension."""
     return _c2c("fft", input, n, dim, norm, False)
 
 
 @takes_out
-def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+def ifft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``fft``."""
     return _c2c("ifft", input, n, dim, norm, True)
 
 
 @takes_out
-def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+def rfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The first half, N/2 + 1 numbers, of the transform of real numbers."""
     return _r2c("rfft", input, n, dim, norm, False)
 
 
 @takes_out
-def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+def irfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``rfft``: n real numbers, by default an even number of them."""
     return _c2r("irfft", input, n, dim, norm, True)
 
 
 @takes_out
-def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+def hfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The transform of numbers of which the first half is given, and the second is its conjugate mirror image: real."""
     return _c2r("hfft", input, n, dim, norm, False)
 
 
 @takes_out
-def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
+def ihfft(
+    input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``hfft``."""
     return _r2c("ihfft", input, n, dim, norm, True)
 
@@ -162,72 +174,96 @@ def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
 
 
 @takes_out
-def fft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+def fft2(
+    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """``fftn`` over the last two dimensions."""
     return _c2c("fft2", input, s, dim, norm, False)
 
 
 @takes_out
-def ifft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+def ifft2(
+    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``fft2``."""
     return _c2c("ifft2", input, s, dim, norm, True)
 
 
 @takes_out
-def rfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+def rfft2(
+    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """``rfftn`` over the last two dimensions."""
     return _r2c("rfft2", input, s, dim, norm, False)
 
 
 @takes_out
-def irfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+def irfft2(
+    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``rfft2``."""
     return _c2r("irfft2", input, s, dim, norm, True)
 
 
 @takes_out
-def hfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+def hfft2(
+    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """``hfftn`` over the last two dimensions."""
     return _c2r("hfft2", input, s, dim, norm, False)
 
 
 @takes_out
-def ihfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+def ihfft2(
+    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``hfft2``."""
     return _r2c("ihfft2", input, s, dim, norm, True)
 
 
 @takes_out
-def fftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+def fftn(
+    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The transform along several dimensions, all if ``dim`` and ``s`` are None."""
     return _c2c("fftn", input, s, dim, norm, False)
 
 
 @takes_out
-def ifftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+def ifftn(
+    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``fftn``."""
     return _c2c("ifftn", input, s, dim, norm, True)
 
 
 @takes_out
-def rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+def rfftn(
+    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The transform of real numbers along several dimensions: the first half along the last of them."""
     return _r2c("rfftn", input, s, dim, norm, False)
 
 
 @takes_out
-def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+def irfftn(
+    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``rfftn``."""
     return _c2r("irfftn", input, s, dim, norm, True)
 
 
 @takes_out
-def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+def hfftn(
+    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The transform along several dimensions of numbers given by half, along the last of them: real."""
     return _c2r("hfftn", input, s, dim, norm, False)
 
 
 @takes_out
-def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
+def ihfftn(
+    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """The inverse of ``hfftn``."""
     return _r2c("ihfftn", input, s, dim, norm, True)

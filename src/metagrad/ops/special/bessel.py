@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array, wrap
 from metagrad.ops.operands import floating
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.pointwise.signs import Sign
 from metagrad.ops.special.scipy_special import values
@@ -75,22 +76,26 @@ class I1e(Elementwise):
         return grad * np.where(small, 0.5, I0e.on(x) - y * (Sign.on(x) + 1 / np.where(small, 1, x)))
 
 
-def i0(input: Tensor) -> Tensor:
+@takes_out
+def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """I₀(x), the modified Bessel function of the first kind of order 0."""
     return I0.apply(floating(input))
 
 
-def i1(input: Tensor) -> Tensor:
+@takes_out
+def i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """I₁(x), the modified Bessel function of the first kind of order 1."""
     return I1.apply(floating(input))
 
 
-def i0e(input: Tensor) -> Tensor:
+@takes_out
+def i0e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """exp(−|x|) I₀(x), which does not overflow."""
     return I0e.apply(floating(input))
 
 
-def i1e(input: Tensor) -> Tensor:
+@takes_out
+def i1e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """exp(−|x|) I₁(x), which does not overflow."""
     return I1e.apply(floating(input))
 
@@ -99,7 +104,8 @@ def _values(name: str, input: Tensor) -> Tensor:
     return wrap(values(name, floating(input).array))
 
 
-def airy_ai(input: Tensor) -> Tensor:
+@takes_out
+def airy_ai(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Ai(x), Airy's function. No derivative."""
     from metagrad.base.optional import need
 
@@ -109,57 +115,68 @@ def airy_ai(input: Tensor) -> Tensor:
     )
 
 
-def bessel_j0(input: Tensor) -> Tensor:
+@takes_out
+def bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """J₀(x), the Bessel function of the first kind of order 0. No derivative."""
     return _values("j0", input)
 
 
-def bessel_j1(input: Tensor) -> Tensor:
+@takes_out
+def bessel_j1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """J₁(x), the Bessel function of the first kind of order 1. No derivative."""
     return _values("j1", input)
 
 
-def bessel_y0(input: Tensor) -> Tensor:
+@takes_out
+def bessel_y0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Y₀(x), the Bessel function of the second kind of order 0. No derivative."""
     return _values("y0", input)
 
 
-def bessel_y1(input: Tensor) -> Tensor:
+@takes_out
+def bessel_y1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Y₁(x), the Bessel function of the second kind of order 1. No derivative."""
     return _values("y1", input)
 
 
-def modified_bessel_i0(input: Tensor) -> Tensor:
+@takes_out
+def modified_bessel_i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """I₀(x) again, under the name it has beside its relatives. No derivative."""
     return _values("i0", input)
 
 
-def modified_bessel_i1(input: Tensor) -> Tensor:
+@takes_out
+def modified_bessel_i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """I₁(x) again, under the name it has beside its relatives. No derivative."""
     return _values("i1", input)
 
 
-def modified_bessel_k0(input: Tensor) -> Tensor:
+@takes_out
+def modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """K₀(x), the modified Bessel function of the second kind of order 0. No derivative."""
     return _values("k0", input)
 
 
-def modified_bessel_k1(input: Tensor) -> Tensor:
+@takes_out
+def modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """K₁(x), the modified Bessel function of the second kind of order 1. No derivative."""
     return _values("k1", input)
 
 
-def scaled_modified_bessel_k0(input: Tensor) -> Tensor:
+@takes_out
+def scaled_modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """eˣ K₀(x). No derivative."""
     return _values("k0e", input)
 
 
-def scaled_modified_bessel_k1(input: Tensor) -> Tensor:
+@takes_out
+def scaled_modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """eˣ K₁(x). No derivative."""
     return _values("k1e", input)
 
 
-def spherical_bessel_j0(input: Tensor) -> Tensor:
+@takes_out
+def spherical_bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """j₀(x) = sin x / x, 1 at 0. No derivative."""
     x = floating(input).array
     outside = (x == 0) | np.isinf(x)

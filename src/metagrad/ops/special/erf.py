@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array
 from metagrad.ops.operands import floating
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.special.scipy_special import values
@@ -96,7 +97,8 @@ class LogNdtr(Elementwise):
         return grad / Erfcx.on(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
 
 
-def erf(input: Tensor) -> Tensor:
+@takes_out
+def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The error function, 2/√π ∫₀ˣ exp(−t²) dt.
 
     >>> import metagrad
@@ -106,31 +108,37 @@ def erf(input: Tensor) -> Tensor:
     return Erf.apply(floating(input))
 
 
-def erfc(input: Tensor) -> Tensor:
+@takes_out
+def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """1 − erf x, exact also where that is tiny."""
     return Erfc.apply(floating(input))
 
 
-def erfinv(input: Tensor) -> Tensor:
+@takes_out
+def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of erf on (−1, 1); ±∞ at ±1, nan outside."""
     return Erfinv.apply(floating(input))
 
 
-def erfcx(input: Tensor) -> Tensor:
+@takes_out
+def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """exp(x²) erfc x, which neither overflows nor underflows for large x."""
     return Erfcx.apply(floating(input))
 
 
-def ndtr(input: Tensor) -> Tensor:
+@takes_out
+def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Φ(x), the distribution function of the standard normal distribution: ½ erfc(−x/√2)."""
     return mul(erfc(mul(floating(input), -math.sqrt(0.5))), 0.5)
 
 
-def ndtri(input: Tensor) -> Tensor:
+@takes_out
+def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse of Φ: the x of which a share ``input`` of a normal distribution is below."""
     return Ndtri.apply(floating(input))
 
 
-def log_ndtr(input: Tensor) -> Tensor:
+@takes_out
+def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ln Φ(x), exact also where Φ(x) would be 0."""
     return LogNdtr.apply(floating(input))

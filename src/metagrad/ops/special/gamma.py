@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array
 from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor, need_tensors
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise
 from metagrad.ops.special.scipy_special import values
 
@@ -57,7 +58,8 @@ def _trigamma(x: Array) -> Array:
     return np.where(mirrored, low, high).astype(x.dtype, copy=False)
 
 
-def lgamma(input: Tensor) -> Tensor:
+@takes_out
+def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ln |Γ(x)|, the logarithm of the gamma function, which continues (n − 1)!.
 
     >>> import metagrad
@@ -67,12 +69,14 @@ def lgamma(input: Tensor) -> Tensor:
     return Lgamma.apply(floating(input))
 
 
-def digamma(input: Tensor) -> Tensor:
+@takes_out
+def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ψ(x), the derivative of ln Γ."""
     return Polygamma.apply(floating(input), n=0)
 
 
-def polygamma(n: Any, input: Any) -> Tensor:
+@takes_out
+def polygamma(n: Any, input: Any, *, out: Tensor | None = None) -> Tensor:
     """ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0."""
     if not isinstance(n, int):  # as a method: x.polygamma(n)
         n, input = input, n
@@ -81,7 +85,8 @@ def polygamma(n: Any, input: Any) -> Tensor:
     return Polygamma.apply(floating(input), n=n)
 
 
-def mvlgamma(input: Tensor, p: int) -> Tensor:
+@takes_out
+def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     """ln Γₚ(x), the multivariate gamma function's logarithm: Σⱼ ln Γ(x − j/2) + p (p − 1) ln π / 4, j = 0 … p − 1."""
     if p < 1:
         raise RuntimeError(f"p has to be greater than or equal to 1, got {p}")
@@ -106,13 +111,15 @@ class Igamma(Elementwise):
         return None, grad * (self.sign * np.exp((a - 1) * np.log(x) - x - Lgamma.on(a)))
 
 
-def igamma(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def igamma(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """P(a, x) = 1/Γ(a) ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt, the regularised lower incomplete gamma function of a = input, x = other."""
     need_tensors("igamma", input=input, other=other)
     return Igamma.apply(*float_operands(input, other), upper=False)
 
 
-def igammac(input: Tensor, other: Tensor) -> Tensor:
+@takes_out
+def igammac(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function of a = input, x = other."""
     need_tensors("igammac", input=input, other=other)
     return Igamma.apply(*float_operands(input, other), upper=True)
@@ -132,7 +139,8 @@ class Zeta(Elementwise):
         return None, grad * (-x * Zeta.on(x + 1, q))
 
 
-def zeta(input: Any, other: Any) -> Tensor:
+@takes_out
+def zeta(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """ζ(x, q) = Σₖ (k + q)⁻ˣ over k = 0, 1, …, the Hurwitz zeta function; Riemann's for q = 1."""
     need_a_tensor("zeta", input, other)
     x, q = float_operands(input, other)

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Array, Variable, wrap
 from metagrad.ops.operands import float_operands, floating, need_a_tensor
+from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Entr(Elementwise):
         return grad * (-np.log(x) - 1)
 
 
-def entr(input: Tensor) -> Tensor:
+@takes_out
+def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """−x ln x, what an outcome of probability x contributes to the entropy; 0 at 0, −∞ below.
 
     >>> import metagrad
@@ -56,7 +58,8 @@ class Logit(Elementwise):
         return np.where(inside, grad / (x * (1 - x)), self.outside)
 
 
-def logit(input: Tensor, eps: float | None = None) -> Tensor:
+@takes_out
+def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
     """ln(x / (1 − x)), the inverse of sigmoid. eps: x is first put into [ε, 1 − ε]; without it, nan outside of [0, 1]."""
     return Logit.apply(floating(input), eps=eps)
 
@@ -95,7 +98,8 @@ def _tensors(name: str, input: Any, other: Any) -> list[Any]:
     return [v if isinstance(v, Variable) else wrap(np.asarray(v, like.array.dtype)) for v in (x, y)]
 
 
-def xlogy(input: Any, other: Any) -> Tensor:
+@takes_out
+def xlogy(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """x ln y, and 0 where x = 0 (unless y is nan): what a cross entropy adds up.
 
     >>> import metagrad
@@ -105,6 +109,7 @@ def xlogy(input: Any, other: Any) -> Tensor:
     return Xlogy.apply(*_tensors("xlogy", input, other))
 
 
-def xlog1py(input: Any, other: Any) -> Tensor:
+@takes_out
+def xlog1py(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     """x ln(1 + y), and 0 where x = 0 (unless y is nan)."""
     return Xlog1py.apply(*_tensors("xlog1py", input, other))

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Array, Variable, wrap
 from metagrad.ops.operands import float_operands, floating, need_a_tensor
+from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -50,7 +51,8 @@ def _shifted(input: Any) -> Any:
     return floating(input) * 2 - 1 if isinstance(input, Variable) else input * 2 - 1
 
 
-def chebyshev_polynomial_t(input: Any, n: Any) -> Tensor:
+@takes_out
+def chebyshev_polynomial_t(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Tₙ(x), of the first kind: T₁ = x, Tₖ₊₁ = 2x Tₖ − Tₖ₋₁.
 
     >>> import metagrad
@@ -60,58 +62,69 @@ def chebyshev_polynomial_t(input: Any, n: Any) -> Tensor:
     return _evaluated(input, n, lambda x: x, _chebyshev)
 
 
-def chebyshev_polynomial_u(input: Any, n: Any) -> Tensor:
+@takes_out
+def chebyshev_polynomial_u(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Uₙ(x), of the second kind: U₁ = 2x, the recurrence as for T."""
     return _evaluated(input, n, lambda x: 2 * x, _chebyshev)
 
 
-def chebyshev_polynomial_v(input: Any, n: Any) -> Tensor:
+@takes_out
+def chebyshev_polynomial_v(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Vₙ(x), of the third kind: V₁ = 2x − 1, the recurrence as for T."""
     return _evaluated(input, n, lambda x: 2 * x - 1, _chebyshev)
 
 
-def chebyshev_polynomial_w(input: Any, n: Any) -> Tensor:
+@takes_out
+def chebyshev_polynomial_w(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Wₙ(x), of the fourth kind: W₁ = 2x + 1, the recurrence as for T."""
     return _evaluated(input, n, lambda x: 2 * x + 1, _chebyshev)
 
 
-def shifted_chebyshev_polynomial_t(input: Any, n: Any) -> Tensor:
+@takes_out
+def shifted_chebyshev_polynomial_t(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Tₙ(2x − 1)."""
     return chebyshev_polynomial_t(_shifted(input), n)
 
 
-def shifted_chebyshev_polynomial_u(input: Any, n: Any) -> Tensor:
+@takes_out
+def shifted_chebyshev_polynomial_u(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Uₙ(2x − 1)."""
     return chebyshev_polynomial_u(_shifted(input), n)
 
 
-def shifted_chebyshev_polynomial_v(input: Any, n: Any) -> Tensor:
+@takes_out
+def shifted_chebyshev_polynomial_v(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Vₙ(2x − 1)."""
     return chebyshev_polynomial_v(_shifted(input), n)
 
 
-def shifted_chebyshev_polynomial_w(input: Any, n: Any) -> Tensor:
+@takes_out
+def shifted_chebyshev_polynomial_w(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Wₙ(2x − 1)."""
     return chebyshev_polynomial_w(_shifted(input), n)
 
 
-def hermite_polynomial_h(input: Any, n: Any) -> Tensor:
+@takes_out
+def hermite_polynomial_h(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Hₙ(x), the physicist's: H₁ = 2x, Hₖ₊₁ = 2x Hₖ − 2k Hₖ₋₁."""
     return _evaluated(input, n, lambda x: 2 * x, lambda k, x, now, before: 2 * x * now - 2 * k * before)
 
 
-def hermite_polynomial_he(input: Any, n: Any) -> Tensor:
+@takes_out
+def hermite_polynomial_he(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Heₙ(x), the probabilist's: He₁ = x, Heₖ₊₁ = x Heₖ − k Heₖ₋₁."""
     return _evaluated(input, n, lambda x: x, lambda k, x, now, before: x * now - k * before)
 
 
-def laguerre_polynomial_l(input: Any, n: Any) -> Tensor:
+@takes_out
+def laguerre_polynomial_l(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Lₙ(x): L₁ = 1 − x, (k + 1) Lₖ₊₁ = (2k + 1 − x) Lₖ − k Lₖ₋₁."""
     return _evaluated(
         input, n, lambda x: 1 - x, lambda k, x, now, before: ((2 * k + 1 - x) * now - k * before) / (k + 1)
     )
 
 
-def legendre_polynomial_p(input: Any, n: Any) -> Tensor:
+@takes_out
+def legendre_polynomial_p(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
     """Pₙ(x): P₁ = x, (k + 1) Pₖ₊₁ = (2k + 1) x Pₖ − k Pₖ₋₁."""
     return _evaluated(input, n, lambda x: x, lambda k, x, now, before: ((2 * k + 1) * x * now - k * before) / (k + 1))

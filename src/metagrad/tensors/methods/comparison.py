@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from metagrad.autograd.variable import Variable
 from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import bitwise, comparison
 from metagrad.ops.shape import properties
+from metagrad.tensors.methods.base import OpMethods
 
 
-class Comparison(Variable):
+class Comparison(OpMethods):
     """Methods that compare, and logic on their results."""
 
     __slots__ = ()

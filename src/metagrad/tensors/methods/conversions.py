@@ -5,14 +5,14 @@ from __future__ import annotations
 import builtins
 from typing import Any
 
-from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.ops import inplace
 from metagrad.ops.create import conversion, like, random_fill, sampling
 from metagrad.ops.pointwise import complex_numbers
+from metagrad.tensors.methods.base import OpMethods
 
 
-class Conversions(Variable):
+class Conversions(OpMethods):
     """Methods that lead to other dtypes, devices and libraries, to new tensors, and to new values."""
 
     __slots__ = ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from metagrad.autograd.variable import Variable
 from metagrad.ops.linalg import definite, determinant, older, orthogonal, powers, triangular
+from metagrad.tensors.methods.base import OpMethods
 
 
-class LinearAlgebra(Variable):
+class LinearAlgebra(OpMethods):
     """Methods that decompose matrices, invert them and solve with them."""
 
     __slots__ = ()

@@ -10,10 +10,11 @@ from metagrad.base.layouts import contiguous_format, layout, memory_format
 from metagrad.base.layouts import strided as strided_layout
 from metagrad.ops.shape import properties
 from metagrad.ops.shape.strided import located
+from metagrad.tensors.methods.base import OpMethods
 from metagrad.tensors.storage import TypedStorage, UntypedStorage
 
 
-class Memory(Variable):
+class Memory(OpMethods):
     """Methods and properties that say how a tensor lies in memory, and where."""
 
     __slots__ = ()

@@ -13,7 +13,9 @@ from metagrad.autograd.variable import Variable
 from metagrad.ops.index import indexing
 from metagrad.ops.linalg import matmul
 from metagrad.ops.operands import NotAnOperand, operands
+from metagrad.ops.out import without_out
 from metagrad.ops.pointwise import arithmetic, bitwise, comparison, division, signs
+from metagrad.tensors.methods.base import OpMethods
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 def operator(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     """An op as an operator: where the other operand is neither tensor nor number, Python asks that operand."""
+    op = without_out(op)
 
     def apply(self: Any, other: Any) -> Any:
         try:
@@ -33,6 +36,7 @@ def operator(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
 def reflected(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     """An op as the operator for a tensor on the right."""
+    op = without_out(op)
 
     def apply(self: Any, other: Any) -> Any:
         try:
@@ -43,7 +47,7 @@ def reflected(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     return apply
 
 
-class Operators(Variable):
+class Operators(OpMethods):
     """The operators."""
 
     __slots__ = ()

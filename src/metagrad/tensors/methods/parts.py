@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from metagrad.autograd.variable import Variable
 from metagrad.ops.index import gathering, indexing, masking, scattering, sorting, taking
 from metagrad.ops.index import scatter_reduce as reducing
 from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import selection
 from metagrad.ops.shape import copying, flipping, repeating, splitting
+from metagrad.tensors.methods.base import OpMethods
 
 
-class Parts(Variable):
+class Parts(OpMethods):
     """Methods that take parts, put parts together, and put elements in order."""
 
     __slots__ = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from metagrad.autograd.variable import Variable
 from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import (
     activation,
@@ -21,9 +20,10 @@ from metagrad.ops.pointwise import (
 )
 from metagrad.ops.special import bessel, gamma, logarithms
 from metagrad.ops.special import erf as errors
+from metagrad.tensors.methods.base import OpMethods
 
 
-class Elementwise(Variable):
+class Elementwise(OpMethods):
     """Methods that work element by element: arithmetic and functions of one number."""
 
     __slots__ = ()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from metagrad.autograd.variable import Variable
 from metagrad.ops.inplace import in_place
 from metagrad.ops.linalg import contraction
 from metagrad.ops.linalg import matmul as products
 from metagrad.ops.signal import spectrograms
+from metagrad.tensors.methods.base import OpMethods
 
 
-class Products(Variable):
+class Products(OpMethods):
     """Methods that multiply matrices."""
 
     __slots__ = ()

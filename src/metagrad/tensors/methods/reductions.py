@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from metagrad.autograd.variable import Variable
 from metagrad.ops.index import searching, sorting
 from metagrad.ops.inplace import in_place
 from metagrad.ops.linalg import older
@@ -20,9 +19,10 @@ from metagrad.ops.reduce import (
     statistics,
 )
 from metagrad.ops.reduce import softmax as softmaxes
+from metagrad.tensors.methods.base import OpMethods
 
 
-class Reductions(Variable):
+class Reductions(OpMethods):
     """Methods that make one number of many: sums, extremes, norms."""
 
     __slots__ = ()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from metagrad.autograd.variable import Variable
 from metagrad.ops.inplace import in_place
 from metagrad.ops.reduce import reduction
 from metagrad.ops.shape import diagonals, properties, resizing, strided, triangular, views
+from metagrad.tensors.methods.base import OpMethods
 
 
-class Shapes(Variable):
+class Shapes(OpMethods):
     """Methods that show the same elements in another shape."""
 
     __slots__ = ()

@@ -1,0 +1,20 @@
+"""What the groups of methods have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metagrad.autograd.variable import Variable
+from metagrad.ops.out import without_out
+
+
+class OpMethods(Variable):
+    """Base of the groups of methods: an op that is named in the class's body becomes a method, without its ``out=``."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name, op in list(vars(cls).items()):
+            if hasattr(op, "without_out"):
+                setattr(cls, name, without_out(op))
