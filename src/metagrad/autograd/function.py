@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from metagrad.autograd.mode import mode
-from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

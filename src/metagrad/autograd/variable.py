@@ -12,13 +12,12 @@ import numpy as np
 
 from metagrad.autograd.mode import mode
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
     from metagrad.autograd.function import Function
     from metagrad.autograd.views import View
     from metagrad.tensors.tensor import Tensor
-
-Array = Any  # a NumPy array, or one that answers NumPy's protocols, such as CuPy's
 
 
 class Variable:

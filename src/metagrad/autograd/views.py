@@ -17,8 +17,9 @@ import numpy as np
 
 from metagrad.autograd.function import Function, next_order
 from metagrad.autograd.mode import enable_grad, mode
-from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

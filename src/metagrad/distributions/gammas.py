@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.ops.create import creation, sampling

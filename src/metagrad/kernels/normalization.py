@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.kernels import compiled
 from metagrad.kernels.rows import by_rows, row_products, row_sums
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.kernels.threads import get_num_threads, run_on_threads
 
 PIECE = (

@@ -9,7 +9,8 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.ops.operands import Dims, axes
+from metagrad.base.typing import Dims
+from metagrad.ops.operands import axes
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce import cumulative, extrema, medians, norms, products, reduction, softmax

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
+from metagrad.base.typing import Array, Dims
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-Number = bool | int | float | complex
-Dims = int | Sequence[int] | None
 
 
 class Cast(Function):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.optimizer import check_betas, check_settings
 from metagrad.tensors.tensor import Tensor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from metagrad.autograd.variable import Array
 from metagrad.autograd.views import bump
+from metagrad.base.typing import Array
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.optimizer import check_settings
 from metagrad.tensors.tensor import Tensor

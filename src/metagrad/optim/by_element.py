@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import bump
+from metagrad.base.typing import Array
 from metagrad.optim.blocks import in_blocks_by_part
 from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.optimizer import Optimizer

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
+from metagrad.base.typing import Array
 from metagrad.optim.optimizer import Optimizer, check_settings
 from metagrad.tensors.tensor import Tensor
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
+from metagrad.base.typing import Array
 from metagrad.optim.blocks import BLOCK, in_blocks
 from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.optimizer import Optimizer, check_settings

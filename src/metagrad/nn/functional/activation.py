@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.kernels.branchless import select
 from metagrad.ops.create.sampling import rand_like
 from metagrad.ops.operands import dimension, floating

@@ -13,7 +13,8 @@ import numpy as np
 
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.kernels import attention as kernel
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.reduce.softmax import softmax

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.kernels import convolution as fast
 from metagrad.kernels.sliding import Windows, sliding
 from metagrad.nn import convolution as plain

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.base.device import move, of_array
+from metagrad.base.typing import Array
 from metagrad.nn.functional.activation import given_back
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.pointwise.chunked import Elementwise

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.nn.functional.interpolate import cubic_weights
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.linalg.matmul import matmul

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.kernels.sliding import Windows, counts, extents, sizes, sliding
 from metagrad.nn.functional.tuples import Setting, each
 

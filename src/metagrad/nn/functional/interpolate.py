@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
 from metagrad.base.device import move, of_array
+from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 

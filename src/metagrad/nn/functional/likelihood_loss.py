@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.typing import Array
 from metagrad.nn.functional.loss import cross_entropy, legacy_reduction, reduced
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.pointwise.selection import where

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.softmax import log_softmax

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.kernels import normalization as kernels
 from metagrad.ops.reduce.norms import vector_norm
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 from metagrad.kernels import pooling as kernel
 from metagrad.kernels.sliding import Windows, counts, extents
 from metagrad.nn.functional.tuples import Setting, each

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import ViewFunction
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
+from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.shape.copying import clone, contiguous
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import get_default_device, move
 from metagrad.base.layouts import check_layout, contiguous_format, inverse
+from metagrad.base.typing import Array
 from metagrad.ops.operands import shape_of
 from metagrad.ops.out import store
 

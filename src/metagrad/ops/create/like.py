@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, memory_format, preserve_format
+from metagrad.base.typing import Array
 from metagrad.ops.create.creation import extents, factory, finished, fitting, kind_or_default, tensor
 from metagrad.ops.operands import shape_of
 from metagrad.ops.shape.strided import extent, strided

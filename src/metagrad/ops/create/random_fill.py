@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import write
 from metagrad.base.device import CPU, move, of_array
+from metagrad.base.typing import Array
 from metagrad.ops.create.random import Generator, numpy_generator
 from metagrad.ops.create.sampling import continuous, normal_array, uniform_array
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 from metagrad.ops.create.creation import factory, kind_or_default
 
 __all__ = ["arange", "linspace", "logspace", "range"]

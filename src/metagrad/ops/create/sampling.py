@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout
+from metagrad.base.typing import Array
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.random import Generator, numpy_generator
 from metagrad.ops.operands import as_tensor, shape_of

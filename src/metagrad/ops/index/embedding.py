@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.ops.index.indexing import add_rows
 
 if TYPE_CHECKING:

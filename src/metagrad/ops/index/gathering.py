@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
 from metagrad.ops.out import takes_exact_out, takes_out

@@ -13,8 +13,9 @@ import numpy as np
 
 from metagrad.autograd.function import Function, misfit
 from metagrad.autograd.mode import mode
-from metagrad.autograd.variable import Array, Variable, unwrap
+from metagrad.autograd.variable import Variable, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
+from metagrad.base.typing import Array
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.operands import as_tensor, converted, dimension
 from metagrad.ops.out import takes_out

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, unwrap, wrap
+from metagrad.autograd.variable import unwrap, wrap
+from metagrad.base.typing import Array
 from metagrad.ops.index.gathering import along, check_no_larger
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.index.scattering import check_source, in_one_dimension, in_slices, vector

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.base import results
+from metagrad.base.typing import Array
 from metagrad.ops.operands import accepts_axis, dimension
 from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.extrema import Along, ordered

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, recording, wrap
+from metagrad.autograd.variable import recording, wrap
 from metagrad.base import results
+from metagrad.base.typing import Array
 from metagrad.ops.linalg.matrices import (
     H,
     check_square,

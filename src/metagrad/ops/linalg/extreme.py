@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, recording, unwrap, wrap
+from metagrad.autograd.variable import recording, unwrap, wrap
+from metagrad.base.typing import Array
 from metagrad.ops.create.sampling import randn
 from metagrad.ops.linalg.definite import cholesky
 from metagrad.ops.linalg.eigen import eigh

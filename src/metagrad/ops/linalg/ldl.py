@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.optional import need
+from metagrad.base.typing import Array
 from metagrad.ops.linalg.matrices import check, check_info, check_square
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj

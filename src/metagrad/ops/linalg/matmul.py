@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Variable
 from metagrad.base.dtypes import bool_
+from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product
 from metagrad.ops.operands import NotAnOperand, result_type
 from metagrad.ops.out import takes_out

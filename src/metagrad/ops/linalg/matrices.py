@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable, unwrap
+from metagrad.autograd.variable import Variable, unwrap
+from metagrad.base.typing import Array
 from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base import results
+from metagrad.base.typing import Dims
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
 from metagrad.ops.linalg.pseudoinverse import pinv
 from metagrad.ops.linalg.solving import inv
-from metagrad.ops.operands import Dims, accepts_axis, in_single
+from metagrad.ops.operands import accepts_axis, in_single
 from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.flipping import flip

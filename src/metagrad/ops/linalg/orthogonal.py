@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.base import results
+from metagrad.base.typing import Array
 from metagrad.ops.linalg.matrices import H, check, eye, lower_half, with_diagonal
 from metagrad.ops.linalg.triangular import SolveTriangular
 from metagrad.ops.out import takes_out

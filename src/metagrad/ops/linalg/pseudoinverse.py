@@ -8,8 +8,9 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
-from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import results
+from metagrad.base.typing import Array
 from metagrad.ops.linalg.eigen import eigvalsh
 from metagrad.ops.linalg.elimination import zero_pivot
 from metagrad.ops.linalg.matrices import H, check, check_info, check_square, is_vector

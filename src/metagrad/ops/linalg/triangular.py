@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
 from metagrad.base import results
+from metagrad.base.typing import Array
 from metagrad.ops.linalg.matrices import H, check, check_square, eye
 from metagrad.ops.out import takes_out
 

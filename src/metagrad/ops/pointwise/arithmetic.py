@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_a_tensor, need_tensors, operands, result_type
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise

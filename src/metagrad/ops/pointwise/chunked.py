@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.kernels.fusion import Formula, NotElementwise, Tape
 from metagrad.kernels.threads import get_num_threads, share_out
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
 from metagrad.autograd.views import ViewFunction
+from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, floating, need_tensors
 from metagrad.ops.out import takes_exact_out, takes_out
 from metagrad.ops.pointwise.arithmetic import Conj

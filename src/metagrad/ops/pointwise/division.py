@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, Variable, unwrap
+from metagrad.autograd.variable import Variable, unwrap
+from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul

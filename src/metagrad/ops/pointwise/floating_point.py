@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, recording
+from metagrad.autograd.variable import recording
 from metagrad.base import dtypes, results
+from metagrad.base.typing import Array
 from metagrad.ops.operands import (
     as_tensor,
     cast_to,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, unwrap, wrap
+from metagrad.autograd.variable import unwrap, wrap
+from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.ops.operands import float_operands, floating, need_tensors, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj, mul

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
+from metagrad.base.typing import Array
 from metagrad.kernels.scans import running_sum
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import accepts_axis, dimension, in_single

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
+from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
 from metagrad.kernels.argextrema import place
-from metagrad.ops.operands import Dims, accepts_axis, axes, dimension, need_tensors
+from metagrad.ops.operands import accepts_axis, axes, dimension, need_tensors
 from metagrad.ops.out import takes_exact_out, takes_out
 from metagrad.ops.pointwise.selection import maximum, minimum
 

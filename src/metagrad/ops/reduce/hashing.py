@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.ops.operands import Dims, accepts_axis
+from metagrad.base.typing import Dims
+from metagrad.ops.operands import accepts_axis
 from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.extrema import nonempty, ordered
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import quiet
-from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
+from metagrad.base.typing import Array
 from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.extrema import ordered
 

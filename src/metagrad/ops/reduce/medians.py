@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
 from metagrad.base import results
+from metagrad.base.typing import Array
 from metagrad.ops.operands import accepts_axis, dimension
 from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.extrema import Shared, chosen_along, nonempty, ordered

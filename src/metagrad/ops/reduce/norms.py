@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
+from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
-from metagrad.ops.operands import Dims, accepts_axis, axes, cast_to, in_single
+from metagrad.ops.operands import accepts_axis, axes, cast_to, in_single
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.signs import Sign, abs
 from metagrad.ops.reduce.extrema import amax, amin

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.kernels import reductions
 from metagrad.ops.operands import accepts_axis, dimension
 from metagrad.ops.out import takes_out

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
 from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
+from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.ops.operands import axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import transpose

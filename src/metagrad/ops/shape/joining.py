@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array
 from metagrad.ops.create.creation import finished
 from metagrad.ops.operands import accepts_axis, as_tensor, cast_to, dimension, result_type
 from metagrad.ops.out import takes_out

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, unwrap, wrap
+from metagrad.autograd.variable import unwrap, wrap
+from metagrad.base.typing import Array
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.flipping import flip
 from metagrad.ops.shape.joining import cat

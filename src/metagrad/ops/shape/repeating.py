@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, unwrap, wrap
+from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
+from metagrad.base.typing import Array
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.operands import accepts_axis, dimension, given, shape_of
 from metagrad.ops.shape.views import reshape

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, Variable
+from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import views_of
+from metagrad.base.typing import Array
 from metagrad.ops.index.indexing import Slice, getitem
 from metagrad.ops.operands import accepts_axis, dimension
 

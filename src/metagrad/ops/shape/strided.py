@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
 from metagrad.autograd.views import ViewFunction
+from metagrad.base.typing import Array
 from metagrad.ops.index.indexing import AddAt, Gather
 from metagrad.ops.operands import dimension as axis_of
 from metagrad.ops.operands import shape_of

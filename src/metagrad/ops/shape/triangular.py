@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 from metagrad.ops.create.creation import factory
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import Where

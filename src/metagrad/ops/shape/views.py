@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
 from metagrad.base.size import Size
-from metagrad.ops.operands import Dims, axes, dimension, dimensions, given, shape_of
+from metagrad.base.typing import Array, Dims
+from metagrad.ops.operands import axes, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
 from metagrad.ops.shape.copying import contiguous
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.ops.index.indexing import Embed
 
 Axes = tuple[int, ...]

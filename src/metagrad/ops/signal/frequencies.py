@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array, Dims
 from metagrad.ops.create.creation import factory, kind_or_default
-from metagrad.ops.operands import Dims, axes
+from metagrad.ops.operands import axes
 from metagrad.ops.shape.flipping import roll
 
 if TYPE_CHECKING:

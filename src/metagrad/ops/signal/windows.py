@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
 from metagrad.base import dtypes
+from metagrad.base.typing import Array
 from metagrad.ops.create.creation import factory, kind_or_default
 
 if TYPE_CHECKING:

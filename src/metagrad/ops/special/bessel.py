@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array, wrap
+from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise

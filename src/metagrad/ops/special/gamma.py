@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Array
+from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor, need_tensors
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Elementwise

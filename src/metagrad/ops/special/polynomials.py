@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import quiet
-from metagrad.autograd.variable import Array, Variable, wrap
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.typing import Array
 from metagrad.ops.operands import float_operands, floating, need_a_tensor
 from metagrad.ops.out import takes_out
 
