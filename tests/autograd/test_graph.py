@@ -175,3 +175,19 @@ def test_the_profiler_by_its_older_name(lib):
     with lib.autograd.profiler.profile() as p, lib.autograd.profiler.record_function("mine"):
         lib.ones(3).exp()
     assert "mine" in p.key_averages().table()
+
+
+@pytest.mark.oracle
+def test_retained_gradients_follow_in_place_writes_and_add_up(torch):
+    kept = []
+    for lib in (torch, metagrad):
+        x = lib.tensor([1.0, 2.0], requires_grad=True)
+        y = x * 2
+        y.retain_grad()
+        y.mul_(3)  # from here on y is the result of another node
+        first = (y * y).sum()
+        first.backward(retain_graph=True)
+        once = y.grad.tolist()
+        first.backward()
+        kept.append((once, y.grad.tolist(), y.retains_grad, x.grad.tolist()))
+    assert kept[1] == kept[0]

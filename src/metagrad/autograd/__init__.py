@@ -1,23 +1,29 @@
 """Automatic differentiation: the graph, the backward pass over it, and what to do when it goes wrong.
 
-=================  ====================================================================
-``variable.py``    what the graph knows of a tensor
-``function.py``    an op and its gradient; one application of it is a node of the graph
-``engine.py``      the backward pass
-``reverse.py``     one node's part in it
-``views.py``       shared memory and in-place writes
-``mode.py``        ``no_grad`` and its relatives
-``custom.py``      functions written for PyTorch's ``autograd.Function``
-``observe.py``     anomaly detection and the table of ops
-``gradcheck.py``   derivatives against finite differences
-``functional.py``  Jacobians, Hessians, and products with them
-``graph.py``       packing what nodes save, hooks on nodes
-=================  ====================================================================
+===================  ==========================================================================
+``variable.py``      what the graph knows of a tensor
+``function.py``      an op and its gradient; one application of it is a node of the graph
+``engine.py``        the backward pass
+``broadcasting.py``  gradients in the shape and dtype of what they belong to
+``mode.py``          ``no_grad`` and its relatives
+``higher_order.py``  one node's part in a backward pass that is itself recorded
+``views.py``         shared memory and in-place writes
+``hooks.py``         functions that gradients pass through
+``node.py``          a node as it is seen from outside
+``graph.py``         ``autograd.graph``: edges, hooks on several gradients
+``packing.py``       packing what nodes save
+``custom.py``        functions written for PyTorch's ``autograd.Function``
+``interface.py``     ``backward`` and ``grad`` with all of PyTorch's arguments
+``observe.py``       anomaly detection and the table of ops
+``gradcheck.py``     derivatives against finite differences
+``functional.py``    Jacobians, Hessians, and products with them
+===================  ==========================================================================
 """
 
-from metagrad.autograd.engine import backward, grad
+from metagrad.autograd import custom
 from metagrad.autograd.function import Function
 from metagrad.autograd.gradcheck import gradcheck, gradgradcheck
+from metagrad.autograd.interface import Variable, backward, grad, set_multithreading_enabled
 from metagrad.autograd.mode import (
     enable_grad,
     inference_mode,
@@ -25,10 +31,8 @@ from metagrad.autograd.mode import (
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
-    set_multithreading_enabled,
 )
 from metagrad.autograd.observe import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
-from metagrad.autograd.variable import Variable
 
 
 def __getattr__(name: str) -> object:

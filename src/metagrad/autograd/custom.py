@@ -10,12 +10,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from metagrad.autograd.function import FREED, Function, Output, next_order, packers
+from metagrad.autograd import function as op
+from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import bump, rewrite_history
-
-_new = object.__new__
 
 
 class Context:
@@ -72,7 +71,7 @@ class _keeper:
         self.counter = tensor._counter if isinstance(tensor, Variable) else [0]
         self.version = self.counter[0]
         self.edge: Any = None
-        self.packer: Any = packers[-1] if packers and isinstance(tensor, Variable) else None
+        self.packer: Any = op.saved_hooks[-1] if op.saved_hooks and isinstance(tensor, Variable) else None
         if self.packer is not None:
             self.content = self.packer.pack_hook(tensor)
             self.tensor, self.array = None, None
@@ -149,7 +148,7 @@ class Custom(Function):
             if (
                 keeper.output is not None
             ):  # joined to the graph only while the backward pass is recorded: no lasting cycle
-                keeper.edge = self._port(keeper.output) if recorded else None
+                keeper.edge = self.output(keeper.output) if recorded else None
         given = [g if g is None or isinstance(g, Variable) else wrap(g) for g in grads]
         try:
             results = self.function.backward(context, *given)
@@ -162,16 +161,6 @@ class Custom(Function):
                 f"{self.op_name}.backward returned {len(results)} gradients, expected {len(self.edges)}: one for each input"
             )
         return tuple([g.array if isinstance(g, Variable) and not recorded else g for g in results[: len(self.edges)]])
-
-    def _port(self, i: int) -> Any:
-        """The graph's name for result i."""
-        if len(self.result_likes) == 1:  # type: ignore[attr-defined]
-            return self
-        port = _new(Output)
-        port.saved, port.needs, port.edges, port.index = (), [True], [self], i
-        port.order = next_order()
-        port.shape, port.dtype = self.result_likes[i]  # type: ignore[attr-defined]
-        return port
 
     def release(self) -> None:
         """Drop what was saved."""
@@ -194,28 +183,31 @@ def apply_static(function: Any, *inputs: Any) -> Any:
         for x in context._dirty:
             bump(x)
         return results
-    node = _new(Custom)
-    node.function, node.context, node.saved = function, context, ()
-    node.needs = list(context.needs_input_grad)
-    node.edges = [(x.grad_fn or x) if need else None for x, need in zip(inputs, node.needs, strict=True)]
-    node.order = next_order()
+    edges = [(x.grad_fn or x) if need else None for x, need in zip(inputs, context.needs_input_grad, strict=True)]
     dirty, fixed = {id(x) for x in context._dirty}, {id(x) for x in context._not_differentiable}
     given = {id(x) for x in inputs}
     # A result that is an input, and was not changed, is another name for it: the graph needs two.
     outputs = [wrap(o.array) if id(o) in given - dirty else o for o in listed]
     tensors = [i for i, o in enumerate(outputs) if isinstance(o, Variable)]
-    node.result_likes = [(outputs[i].array.shape, outputs[i].array.dtype) for i in tensors]  # type: ignore[attr-defined]
+    shapes = [(outputs[i].array.shape, outputs[i].array.dtype) for i in tensors]
+    node = Custom.made(edges, *(shapes[0] if shapes else ((), None)), function=function, context=context)
+    if len(shapes) > 1:
+        node.results = shapes
     context._settle(node, [listed[i] for i in tensors])
-    if len(tensors) == 1:
-        node.shape, node.dtype = node.result_likes[0]  # type: ignore[attr-defined]
     for place, i in enumerate(tensors):
         out = outputs[i]
         if id(listed[i]) in fixed or out.array.dtype.kind not in "fc":
             continue
-        edge = node._port(place)
+        edge = node.output(place)
         if id(listed[i]) in dirty:
             bump(out)
             rewrite_history(out, edge)
         else:
             out._grad_fn, out._requires_grad = edge, True
     return tuple(outputs) if isinstance(results, tuple) else outputs[0]
+
+
+# What this file adds to ``function.py``, which stands below it: how a class with a static ``forward`` is applied, and the names
+# that PyTorch has in a module of that name.
+Function.apply_static = apply_static
+vars(op).update(FunctionCtx=Context, once_differentiable=once_differentiable)

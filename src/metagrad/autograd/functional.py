@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from metagrad.autograd.engine import grad
 from metagrad.autograd.mode import enable_grad
 from metagrad.autograd.variable import Variable
@@ -129,8 +131,6 @@ def jacobian(
     tensor([[2., 0.],
             [0., 4.]])
     """
-    from metagrad.ops.shape.joining import stack
-
     xs = _inputs(inputs, create_graph)
     out, ys = _called(func, xs)
     rows = []
@@ -141,7 +141,7 @@ def jacobian(
         parts = []
         for j, x in enumerate(xs):
             shape = (*y.shape, *x.shape)
-            whole = stack([c[j] for c in columns]).reshape(shape) if columns else x.detach().new_zeros(shape)
+            whole = np.stack([c[j] for c in columns]).reshape(shape) if columns else x.detach().new_zeros(shape)
             parts.append(whole)
         rows.append(_as(inputs, _finished(tuple(parts), create_graph)))
     return _as(out, tuple(rows))

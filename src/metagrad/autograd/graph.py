@@ -1,110 +1,18 @@
-"""What may be done to the graph from outside: packing what nodes save, and hooks on nodes."""
+"""The graph from outside: its edges, hooks on several gradients, and the hooks that pack what nodes save."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
-from metagrad.autograd import function
-from metagrad.autograd.function import AccumulateGrad
-from metagrad.autograd.function import Function as Node
-from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.autograd.node import AccumulateGrad, Node
+from metagrad.autograd.packing import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 
 __all__ = [
     "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "register_multi_grad_hook", "save_on_cpu",
     "saved_tensors_hooks",
 ]  # fmt: skip
-
-_refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
-
-
-class saved_tensors_hooks:
-    """While it is on, what an op saves for its gradient is passed through ``pack``, and through ``unpack`` when it is needed.
-
-    ``pack(tensor)`` may return anything: a file's name, a compressed copy. Source: PyTorch's hooks of the same name.
-
-    >>> import metagrad
-    >>> x = metagrad.tensor([2.0], requires_grad=True)
-    >>> with saved_tensors_hooks(lambda t: t.numpy().tobytes(), lambda b: metagrad.frombuffer(b, dtype=metagrad.float32)):
-    ...     y = x * x
-    >>> y.backward()
-    >>> x.grad
-    tensor([4.])
-    """
-
-    def __init__(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
-        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
-
-    def __enter__(self) -> None:
-        if _refusals:
-            raise RuntimeError(_refusals[-1])
-        function.packers.append(self)
-
-    def __exit__(self, *_: object) -> None:
-        function.packers.remove(self)
-
-    def pack(self, node: Any) -> None:
-        """Replace what a node saved; a tensor it was saved from keeps its place in the graph by the node's edges."""
-        node.saved = tuple([_Packed(self.pack_hook(wrap(a))) if isinstance(a, np.ndarray) else a for a in node.saved])
-        node.unpack = self.unpack_hook
-
-
-class _Packed:
-    """What ``pack`` made of a tensor."""
-
-    def __init__(self, content: Any) -> None:
-        self.content = content
-
-
-@contextmanager
-def unpacked(node: Any) -> Iterator[None]:
-    """The node with what it saved as it was before it was packed."""
-    packed, unpack = node.saved, node.unpack
-    node.saved = tuple([unwrap(unpack(a.content)) if isinstance(a, _Packed) else a for a in packed])
-    node.unpack = None
-    try:
-        yield
-    finally:
-        node.saved, node.unpack = packed, unpack
-
-
-class save_on_cpu(saved_tensors_hooks):
-    """What ops save is kept in the processor's memory, and brought back to its device for the gradient."""
-
-    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
-        super().__init__(lambda t: (t.device, t.cpu()), lambda kept: kept[1].to(kept[0]))
-
-
-@contextmanager
-def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
-    """While it is on, entering ``saved_tensors_hooks`` raises RuntimeError with this message."""
-    if function.packers:
-        raise RuntimeError(error_message)
-    _refusals.append(error_message)
-    try:
-        yield
-    finally:
-        _refusals.pop()
-
-
-def call_node_hooks(hooks: list[Any], replaced: Any, *more: Any) -> Any:
-    """Pass a tuple of gradients through functions of it (and of other tuples), each of which may return another."""
-    if not hooks:
-        return replaced
-    arrays = not any(isinstance(g, Variable) for g in replaced)
-    as_tensors = [tuple([g if g is None or isinstance(g, Variable) else wrap(g) for g in t]) for t in (replaced, *more)]
-    current = as_tensors[0]
-    for hook in list(hooks):
-        answer = hook(current, *as_tensors[1:])
-        if answer is not None:
-            current = answer if isinstance(answer, tuple) else (answer,)
-            if len(current) != len(replaced):
-                raise RuntimeError(f"a node's hook returned {len(current)} gradients, expected {len(replaced)}")
-    return tuple([unwrap(g) for g in current]) if arrays else current
 
 
 class GradientEdge(NamedTuple):

@@ -151,16 +151,3 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether this thread is inside ``inference_mode``."""
     return mode.inference
-
-
-class set_multithreading_enabled:
-    """Kept for programs that set it, at once or for a block: a backward pass runs in the thread that asked for it."""
-
-    def __init__(self, mode: bool) -> None:
-        self.mode = mode
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        pass

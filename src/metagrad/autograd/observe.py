@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from metagrad.autograd import function, reverse
+from metagrad.autograd import engine, function
 from metagrad.autograd.function import Function
 
 
@@ -49,14 +49,14 @@ class detect_anomaly:
 
     def __enter__(self) -> Self:
         function.observers.append(self._after_forward)
-        reverse.observers.append(self._after_backward)
+        engine.observers.append(self._after_backward)
         return self
 
     def __exit__(self, *_: object) -> None:
         function.observers.remove(self._after_forward)
-        reverse.observers.remove(self._after_backward)
+        engine.observers.remove(self._after_backward)
 
-    def _after_forward(self, node: Function, inputs: list[Any], result: Any) -> None:
+    def _after_forward(self, node: Function, inputs: list[Any], result: Any, params: dict[str, Any]) -> None:
         import traceback  # here, for it is slow to import and seldom needed
 
         node.applied_at = "".join(traceback.format_stack(limit=8)[:-2])  # type: ignore[attr-defined]
@@ -133,7 +133,7 @@ class debug_mode:
     def __enter__(self) -> Self:
         self._of_node: dict[int, tuple[Function, _Row]] = {}
         function.observers.append(self._after_forward)
-        reverse.observers.append(self._after_backward)
+        engine.observers.append(self._after_backward)
         self._last = time.perf_counter()
         return self
 
@@ -141,7 +141,7 @@ class debug_mode:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         function.observers.remove(self._after_forward)
-        reverse.observers.remove(self._after_backward)
+        engine.observers.remove(self._after_backward)
         self._of_node.clear()
         if self.show:
             print(self.table())
@@ -151,7 +151,7 @@ class debug_mode:
         elapsed, self._last = (now - self._last) * 1e3, now
         return elapsed
 
-    def _after_forward(self, node: Function, inputs: list[Any], result: Any) -> None:
+    def _after_forward(self, node: Function, inputs: list[Any], result: Any, params: dict[str, Any]) -> None:
         elapsed = self._elapsed()
         results = result if isinstance(result, tuple) else (result,)
         row = _Row(node.op_name, ", ".join(map(_shape, inputs)), ", ".join(map(_shape, results)), elapsed)

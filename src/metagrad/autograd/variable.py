@@ -1,7 +1,7 @@
 """What the graph knows of a tensor: an array, whether it needs a gradient, and the node that made it.
 
 ``metagrad.Tensor`` is this class with the operations bound on top. The engine sits below the operations, so it must
-not import ``Tensor``; ``wrap`` makes one through ``Variable.tensor_class``, which ``tensor.py`` fills in.
+not import ``Tensor``; ``wrap`` makes one through ``Variable.tensor_class``, which ``tensors/tensor.py`` fills in.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
     from metagrad.autograd.function import Function
+    from metagrad.autograd.hooks import LeafHooks
     from metagrad.autograd.views import View
     from metagrad.tensors.tensor import Tensor
 
@@ -37,11 +38,11 @@ class Variable:
     __slots__ = (
         "__dict__",
         "__weakref__",
+        "_counter",
         "_grad",
         "_grad_fn",
         "_hooks",
         "_requires_grad",
-        "_counter",
         "_view",
         "array",
     )
@@ -56,22 +57,18 @@ class Variable:
     _view: View | None
     _hooks: LeafHooks | None
 
-    def __new__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Any:
-        """``autograd.Variable(data)``, as programs had it before tensors and variables became one: the tensor itself."""
-        return data.detach().requires_grad_(requires_grad)
-
     @property
     def _version(self) -> int:
         """How often the memory has been written to in place."""
         return self._counter[0]
 
     @property
-    def grad(self) -> Any:
+    def grad(self) -> Tensor | None:
         """The gradient a backward pass left here, or None."""
         return self._grad
 
     @grad.setter
-    def grad(self, value: Any) -> None:
+    def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Variable):
                 raise TypeError(f"assigned grad expected to be a Tensor or None, got {type(value).__name__}")
@@ -136,40 +133,35 @@ class Variable:
         return dtypes.of(self.array.dtype)
 
 
-class LeafHooks(list[Any]):
-    """Functions that a leaf's gradient passes through, and in ``after`` those called once it has been accumulated."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.after: list[Any] = []
-
-
 _new = object.__new__
 
 
 def as_array(value: Any) -> Array:
     """An op's result as an array: NumPy turns 0-d results into scalars, and this is where that stops."""
-    if value.__class__ is np.ndarray:
-        return value
     return np.asarray(value) if isinstance(value, (np.generic, int, float, complex)) else value
 
 
-def wrap(array: Array, requires_grad: bool = False) -> Tensor:
-    """A new leaf tensor around an array, without copying."""
-    result = _new(Variable.tensor_class)
-    result.array = as_array(array)
-    result._grad = None
-    result._requires_grad = requires_grad
-    result._grad_fn = None
-    result._counter = [0]
-    result._view = None
-    result._hooks = None
-    return cast("Tensor", result)
+def wrap(array: Any, requires_grad: bool = False, kind: type[Any] | None = None) -> Tensor:
+    """A new leaf around an array, without copying: every tensor is made here. kind: Tensor, or a class derived from it."""
+    tensor = _new(kind or Variable.tensor_class)
+    tensor.array = array if array.__class__ is np.ndarray else as_array(array)
+    tensor._grad = None
+    tensor._requires_grad = requires_grad
+    tensor._grad_fn = None
+    tensor._counter = [0]
+    tensor._view = None
+    tensor._hooks = None
+    return cast("Tensor", tensor)
 
 
 def unwrap(value: Any) -> Any:
     """The array under a tensor; anything else as it is."""
     return value.array if isinstance(value, Variable) else value
+
+
+def as_tensor(value: Any) -> Tensor:
+    """A tensor for an array; a tensor as it is."""
+    return cast("Tensor", value) if isinstance(value, Variable) else wrap(value)
 
 
 def recording(*values: Any) -> bool:

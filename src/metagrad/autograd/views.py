@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function, next_order
+from metagrad.autograd.function import Function
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 Step = tuple[type[Function], dict[str, Any]]
-_new = object.__new__
 
 
 class View:
@@ -219,6 +218,9 @@ def _keep_overwritten(node: Function, array: Array) -> None:
 def rewrite_history(target: Any, node: Function) -> None:
     """Make a tensor that was written in place the result of ``node``, and its base the result of the write."""
     view = target._view
+    before = target._grad_fn
+    if before is not None and before.result_hooks is not None and before.result_hooks.hand_over(target):
+        node.hooks_of_result().keep_on(target)
     if view is None:
         target._grad_fn, target._requires_grad = node, True
         return
@@ -228,10 +230,7 @@ def rewrite_history(target: Any, node: Function) -> None:
             "recorded: make the view outside no_grad()"
         )
     base = view.base
-    through = _new(WriteThrough)
-    through.saved, through.path = (), view.path
-    through.edges = [(base._grad_fn or base) if base._requires_grad else None, node]
-    through.needs = [edge is not None for edge in through.edges]
-    through.order, through.shape, through.dtype = next_order(), base.array.shape, base.array.dtype
+    edges = [(base._grad_fn or base) if base._requires_grad else None, node]
+    through = WriteThrough.made(edges, base.array.shape, base.array.dtype, path=view.path)
     base._grad_fn, base._requires_grad = through, True
     target._grad_fn, target._requires_grad, view.seen = node, True, base._counter[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.ops.create.creation import empty
 from metagrad.tensors.tensor import Tensor
 
@@ -24,10 +24,7 @@ class Parameter(Tensor):
 
     def __new__(cls, data: Any = (), requires_grad: bool = True) -> Parameter:
         """A leaf over the memory of ``data``."""
-        self = object.__new__(cls)
-        source = data if isinstance(data, Variable) else Tensor(data)
-        self.array, self.grad, self._hooks, self._view = source.array, None, None, None
-        self._grad_fn, self._counter, self._requires_grad = None, [0], False
+        self: Any = wrap((data if isinstance(data, Variable) else Tensor(data)).array, kind=cls)
         self.requires_grad = requires_grad
         return self
 
@@ -43,10 +40,7 @@ class Buffer(Tensor):
 
     def __new__(cls, data: Any = (), *, persistent: bool = True) -> Buffer:
         """A leaf over the memory of ``data``; a persistent one is part of the ``state_dict``."""
-        self = object.__new__(cls)
-        source = data if isinstance(data, Variable) else Tensor(data)
-        self.array, self.grad, self._hooks, self._view = source.array, None, None, None
-        self._grad_fn, self._counter, self._requires_grad = None, [0], False
+        self: Any = wrap((data if isinstance(data, Variable) else Tensor(data)).array, kind=cls)
         self.persistent = persistent
         return self
 

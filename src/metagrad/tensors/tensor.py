@@ -5,14 +5,13 @@ Each op is written once, as a function; here it becomes the method of the same n
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd import engine
-from metagrad.autograd.function import Handle
-from metagrad.autograd.variable import LeafHooks, Variable, wrap
+from metagrad.autograd.hooks import Handle, LeafHooks
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.size import Size
@@ -51,9 +50,7 @@ class Tensor(Methods):
             source = creation.empty(*data, dtype=dtype, device=device)
         else:
             source = creation.tensor(data, dtype=dtype, device=device)
-        self = object.__new__(cls)
-        self.array, self._grad, self._hooks, self._view = source.array, None, None, None
-        self._grad_fn, self._counter, self._requires_grad = None, [0], False
+        self = wrap(source.array, kind=cls)
         self.requires_grad = requires_grad
         return self
 
@@ -126,12 +123,13 @@ class Tensor(Methods):
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self.grad_fn is not None:
-            self.grad_fn.keeps_grad = weakref.ref(self)
+            self.grad_fn.hooks_of_result().keep_on(self)
 
     @property
     def retains_grad(self) -> bool:
         """Whether ``retain_grad`` was called."""
-        return self.grad_fn is not None and self.grad_fn.keeps_grad is not None
+        hooks = None if self.grad_fn is None else self.grad_fn.result_hooks
+        return hooks is not None and hooks.keeper is not None
 
     @property
     def output_nr(self) -> int:
@@ -143,9 +141,9 @@ class Tensor(Methods):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.grad_fn is not None:
-            return self.grad_fn.register_result_hook(hook)
+            return Handle(self.grad_fn.hooks_of_result().hooks, hook)
         self._hooks = LeafHooks() if self._hooks is None else self._hooks
-        return Handle(self._hooks, hook)
+        return Handle(self._hooks.hooks, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
         """Call ``hook(self)`` after ``backward`` has added to this leaf's ``grad``: an optimizer's step may be taken there."""
@@ -161,9 +159,8 @@ class Tensor(Methods):
         if not (isinstance(cls, type) and issubclass(cls, Variable)):
             raise TypeError(f"as_subclass expects a subclass of Tensor, got {cls!r}")
         same = self.view_as(self)
-        other = object.__new__(cls)
-        for slot in ("array", "_grad", "_grad_fn", "_hooks", "_requires_grad", "_counter", "_view"):
-            setattr(other, slot, getattr(same, slot))
+        other = wrap(same.array, same._requires_grad, cls)
+        other._grad_fn, other._counter, other._view = same._grad_fn, same._counter, same._view
         return other
 
     def detach_(self) -> Tensor:
@@ -236,10 +233,7 @@ class Tensor(Methods):
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support deepcopy: detach() it first"
             )
-        copied = object.__new__(type(self))
-        memo[id(self)] = copied
-        copied.array, copied.grad, copied._hooks, copied._view = self.array.copy(), None, None, None
-        copied._grad_fn, copied._counter, copied._requires_grad = None, [0], self._requires_grad
+        copied = memo[id(self)] = wrap(self.array.copy(), self._requires_grad, type(self))
         if self.grad is not None:
             copied.grad = self.grad.__deepcopy__(memo)
         copied.__dict__.update(self.__dict__)
@@ -287,10 +281,7 @@ class Tensor(Methods):
 
 def _rebuilt(kind: Any, array: Any, requires_grad: bool) -> Tensor:
     """A tensor from its pickle, which is how worker processes pass it on."""
-    tensor = object.__new__(kind)
-    tensor.array, tensor.grad, tensor._hooks, tensor._view = array, None, None, None
-    tensor._grad_fn, tensor._counter, tensor._requires_grad = None, [0], requires_grad
-    return tensor
+    return wrap(array, requires_grad, kind)
 
 
 Variable.tensor_class = Tensor

@@ -1,0 +1,106 @@
+"""``backward``, ``grad`` and ``Variable`` as PyTorch's programs call them: batched gradients, and arguments from older days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd import engine
+from metagrad.autograd.variable import Variable as _Variable
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+Tensors = Any  # a tensor, or a sequence of them
+
+
+def backward(
+    tensors: Tensors,
+    grad_tensors: Tensors = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Tensors = None,
+    inputs: Tensors = None,
+) -> None:
+    """Add the gradient of the sum of ``tensors`` to the ``grad`` of every leaf they were computed from.
+
+    grad_tensors (once ``grad_variables``): ∂L/∂tensor for each, where a tensor is not a scalar. retain_graph: keep what
+    was saved, for another backward pass. create_graph: record this one, for higher derivatives. inputs: only these leaves.
+
+    Raises RuntimeError if a tensor does not require grad, is no scalar and has no gradient given, or if the graph was
+    used before and not kept.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> metagrad.autograd.backward((x * x).sum())
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    engine.backward(
+        tensors, grad_variables if grad_tensors is None else grad_tensors, retain_graph, create_graph, inputs
+    )
+
+
+def grad(
+    outputs: Tensors,
+    inputs: Tensors,
+    grad_outputs: Tensors = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor, ...]:
+    """The gradients of the sum of ``outputs`` with respect to ``inputs``, returned and not accumulated.
+
+    is_grads_batched: ``grad_outputs`` has one vector a row. allow_unused: None for an input that the outputs do not depend
+    on, or with materialize_grads zeros; otherwise that raises RuntimeError. only_inputs: accepted for old programs.
+
+    With ``create_graph=True`` they can be differentiated again:
+
+    >>> import metagrad
+    >>> x = metagrad.tensor(3.0, requires_grad=True)
+    >>> (dy,) = metagrad.autograd.grad(x ** 3, x, create_graph=True)
+    >>> (ddy,) = metagrad.autograd.grad(dy, x)
+    >>> dy.item(), ddy.item()
+    (27.0, 18.0)
+    """
+    if not is_grads_batched:
+        return engine.grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
+    batched = [grad_outputs] if isinstance(grad_outputs, _Variable) else grad_outputs
+    rows: Sequence[Any] = [
+        engine.grad(outputs, inputs, row, True, create_graph, allow_unused, materialize_grads)
+        for row in zip(*batched, strict=True)
+    ]
+    return tuple([np.stack(g) if isinstance(g[0], _Variable) else g[0] for g in zip(*rows, strict=True)])  # type: ignore[misc]
+
+
+class _IsTensor(type):
+    """Tensors are instances of ``Variable``, as in PyTorch since the two became one."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _Variable)
+
+
+class Variable(metaclass=_IsTensor):
+    """``Variable(data, requires_grad)``, as programs had it before tensors and variables became one: the tensor itself."""
+
+    def __new__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Any:
+        """The data as a leaf."""
+        return data.detach().requires_grad_(requires_grad)
+
+
+class set_multithreading_enabled:
+    """Kept for programs that set it, at once or for a block: a backward pass runs in the thread that asked for it."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass

@@ -1,0 +1,91 @@
+"""A node of the graph as it is seen from outside: its name, its neighbours, and the hooks it takes.
+
+The graph itself is made of ``Function`` objects (``function.py``), which derive from ``Node`` and need none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from metagrad.autograd.hooks import Handle, Hook, NodeHooks, ResultHooks
+from metagrad.autograd.variable import Variable
+
+
+class Node:
+    """What programs that walk the graph from ``tensor.grad_fn`` may ask of a node, by PyTorch's names."""
+
+    __slots__ = ("__dict__",)  # hooks go there: seldom used, so kept out of the slots that every node fills
+
+    edges: list[Any]
+    result_hooks: ResultHooks | None = None  # what the result's gradient passes before backward
+    node_hooks: NodeHooks | None = None  # functions called before and after backward
+    unpack: Callable[[Any], Any] | None = None  # gives back what ``saved_tensors_hooks`` packed
+
+    @property
+    def op_name(self) -> str:
+        """The op's name."""
+        return type(self).__name__
+
+    def name(self) -> str:
+        """The name of this node of the graph, as PyTorch shows it."""
+        return f"{self.op_name}Backward0"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes the gradients go to, and to which of their results; ``AccumulateGrad`` stands for a leaf."""
+        return tuple([_seen_from_outside(edge) for edge in self.edges])
+
+    def as_edge(self) -> tuple[Any, int]:
+        """This node as another one's neighbour: the node, and the number of its result."""
+        return self, 0
+
+    def hooks_of_result(self) -> ResultHooks:
+        """What the gradient of this node's result passes; made when it is first asked for."""
+        if self.result_hooks is None:
+            self.result_hooks = ResultHooks()
+        return self.result_hooks
+
+    def _hooks_of_node(self) -> NodeHooks:
+        if self.node_hooks is None:
+            self.node_hooks = NodeHooks()
+        return self.node_hooks
+
+    def register_hook(self, hook: Hook) -> Handle:
+        """Call ``hook(grad_inputs, grad_outputs)`` after backward; the tuple it returns, if any, replaces the first."""
+        return Handle(self._hooks_of_node().after, hook)
+
+    def register_prehook(self, hook: Hook) -> Handle:
+        """Call ``hook(grad_outputs)`` before backward; the tuple it returns, if any, replaces them."""
+        return Handle(self._hooks_of_node().before, hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {hex(id(self))}>"
+
+
+class AccumulateGrad:
+    """Stands in ``next_functions`` for a leaf, whose ``grad`` is where the gradient ends; equal for the same leaf."""
+
+    next_functions = ()
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+
+    def name(self) -> str:
+        """The name PyTorch knows it by."""
+        return "torch::autograd::AccumulateGrad"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, AccumulateGrad) and other.variable is self.variable
+
+    def __hash__(self) -> int:
+        return id(self.variable)
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {hex(id(self.variable))}>"
+
+
+def _seen_from_outside(edge: Any) -> tuple[Any, int]:
+    if isinstance(edge, Node):
+        return edge.as_edge()
+    return (AccumulateGrad(edge) if isinstance(edge, Variable) else edge), 0

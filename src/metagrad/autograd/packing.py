@@ -1,0 +1,83 @@
+"""Packing what nodes save for their gradients: on disk, compressed, on another device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd import function
+from metagrad.autograd.variable import unwrap, wrap
+
+_refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
+
+
+class saved_tensors_hooks:
+    """While it is on, what an op saves for its gradient is passed through ``pack``, and through ``unpack`` when it is needed.
+
+    ``pack(tensor)`` may return anything: a file's name, a compressed copy. Source: PyTorch's hooks of the same name.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([2.0], requires_grad=True)
+    >>> with saved_tensors_hooks(lambda t: t.numpy().tobytes(), lambda b: metagrad.frombuffer(b, dtype=metagrad.float32)):
+    ...     y = x * x
+    >>> y.backward()
+    >>> x.grad
+    tensor([4.])
+    """
+
+    def __init__(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+
+    def __enter__(self) -> None:
+        if _refusals:
+            raise RuntimeError(_refusals[-1])
+        function.saved_hooks.append(self)
+
+    def __exit__(self, *_: object) -> None:
+        function.saved_hooks.remove(self)
+
+    def pack(self, node: Any) -> None:
+        """Replace what a node saved; a tensor it was saved from keeps its place in the graph by the node's edges."""
+        node.saved = tuple([_Packed(self.pack_hook(wrap(a))) if isinstance(a, np.ndarray) else a for a in node.saved])
+        node.unpack = self.unpack_hook
+
+
+class _Packed:
+    """What ``pack`` made of a tensor."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+
+@contextmanager
+def unpacked(node: Any) -> Iterator[None]:
+    """The node with what it saved as it was before it was packed."""
+    packed, unpack = node.saved, node.unpack
+    node.saved = tuple([unwrap(unpack(a.content)) if isinstance(a, _Packed) else a for a in packed])
+    node.unpack = None
+    try:
+        yield
+    finally:
+        node.saved, node.unpack = packed, unpack
+
+
+class save_on_cpu(saved_tensors_hooks):
+    """What ops save is kept in the processor's memory, and brought back to its device for the gradient."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
+        super().__init__(lambda t: (t.device, t.cpu()), lambda kept: kept[1].to(kept[0]))
+
+
+@contextmanager
+def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
+    """While it is on, entering ``saved_tensors_hooks`` raises RuntimeError with this message."""
+    if function.saved_hooks:
+        raise RuntimeError(error_message)
+    _refusals.append(error_message)
+    try:
+        yield
+    finally:
+        _refusals.pop()
