@@ -27,7 +27,6 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "distributions.kl": "distributions.divergence",
     "distributions.normal": "distributions.continuous",
     "functional": "",
-    "functions": "compat.functions",
     "inspection": "utils.summary",
     "jit": "compat.jit",
     "mps": "compat.mps",

@@ -1,4 +1,10 @@
-"""``metagrad.cuda``: GPUs through CuPy, where CuPy and a GPU are there. Written to CuPy's documentation, and unverified."""
+"""``metagrad.cuda``: GPUs through CuPy, where CuPy and a GPU are there. Written to CuPy's documentation, and unverified.
+
+===============  =======================================
+``amp.py``       mixed precision by its older path
+``streams.py``   streams and events
+===============  =======================================
+"""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module

@@ -1,0 +1,132 @@
+"""The plan of the house: imports point down, nothing goes in circles, and tables of contents name what is there."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "metagrad"
+FILES = {
+    ".".join(("metagrad", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+# ------------------------------------------------ imports
+
+
+def imported(name: str, path: Path) -> Iterator[tuple[str, int]]:
+    """The modules of metagrad that a file imports at run time, at the top or inside a function, with the line."""
+
+    def visit(node: ast.AST) -> Iterator[tuple[str, int]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            if isinstance(child, ast.Import):
+                yield from ((a.name, child.lineno) for a in child.names if a.name.split(".")[0] == "metagrad")
+            elif (
+                isinstance(child, ast.ImportFrom)
+                and not child.level
+                and (child.module or "").split(".")[0] == "metagrad"
+            ):
+                for a in child.names:
+                    inner = f"{child.module}.{a.name}"
+                    yield (inner if inner in FILES else str(child.module)), child.lineno
+            yield from visit(child)
+
+    yield from visit(ast.parse(path.read_text()))
+
+
+IMPORTS = {name: list(imported(name, path)) for name, path in FILES.items()}
+
+
+def layers() -> list[list[str]]:
+    """The layers of imports, the highest first, as ``docs/architecture.md`` lists them."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text[text.index("## Layers of imports") :].split("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return [[name.strip("/").removesuffix(".py") for name in re.findall(r"`([^`]+)`", row)] for row in rows]
+
+
+def room(module: str) -> str:
+    """The entry of the package a module belongs to."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def test_every_room_has_its_layer():
+    listed = [name for layer in layers() for name in layer]
+    assert sorted(listed) == sorted(set(listed))
+    assert {room(name) for name in FILES} == set(listed)
+
+
+def test_imports_point_down():
+    height = {name: -i for i, layer in enumerate(layers()) for name in layer}
+    upward = [
+        f"{importer}:{line} imports {target}"
+        for importer, targets in IMPORTS.items()
+        for target, line in targets
+        if height[room(target)] > height[room(importer)]
+    ]
+    assert upward == []
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The groups of nodes that reach each other (Tarjan 1972)."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found = []
+
+    def visit(v: str) -> None:
+        number[v] = low[v] = len(number)
+        stack.append(v)
+        for w in sorted(graph[v]):
+            if w not in number:
+                visit(w)
+                low[v] = min(low[v], low[w])
+            elif w in stack:
+                low[v] = min(low[v], number[w])
+        if low[v] == number[v]:
+            group = [stack.pop()]
+            while group[-1] != v:
+                group.append(stack.pop())
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for v in graph:
+        if v not in number:
+            visit(v)
+    return found
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+
+
+def test_no_imports_go_in_a_circle():
+    graph = {name: {target for target, _ in targets if target in FILES} - {name} for name, targets in IMPORTS.items()}
+    assert circles(graph) == []
+
+
+# ------------------------------------------------ tables of contents
+
+
+FOLDERS = sorted({path.parent for path in FILES.values()} - {PACKAGE})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(PACKAGE)))
+def test_a_folders_table_of_contents_names_what_is_there(folder):
+    contents = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    first_column = [line.split("  ")[0] for line in contents.splitlines() if line.startswith("``")]
+    named = {name for entry in first_column for name in re.findall(r"``(\w+(?:\.\w+|/))``", entry)}
+    files = {path.name for path in folder.glob("*.*") if path.name != "__init__.py" and path.suffix != ".pyc"}
+    folders = {f"{path.name}/" for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert named == files | folders
+
+
+def test_the_package_has_few_entries():
+    assert len([path for path in PACKAGE.iterdir() if not path.name.startswith("__")]) <= 26
