@@ -121,8 +121,7 @@ FOLDERS = sorted({path.parent for path in FILES.values()} - {PACKAGE})
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(PACKAGE)))
 def test_a_folders_table_of_contents_names_what_is_there(folder):
     contents = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
-    first_column = [line.split("  ")[0] for line in contents.splitlines() if line.startswith("``")]
-    named = {name for entry in first_column for name in re.findall(r"``(\w+(?:\.\w+|/))``", entry)}
+    named = set(re.findall(r"^``(\w+(?:\.\w+|/))``  ", contents, re.MULTILINE))
     files = {path.name for path in folder.glob("*.*") if path.name != "__init__.py" and path.suffix != ".pyc"}
     folders = {f"{path.name}/" for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert named == files | folders

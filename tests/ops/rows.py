@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.optional import MissingExtra
+
 SPECIAL = [np.inf, -np.inf, np.nan, 0.0, 1.0, -1.0, 0.5, -2.0, 1e-40, 3e38, -0.0]
 
 
@@ -307,6 +309,8 @@ def outcome(
             leaves = [leaf for leaf in made.leaves if leaf.requires_grad]
             grads = lib.autograd.grad(roots, leaves, cotangents, allow_unused=True)
             return Outcome(found, [gradient(g, leaf) for g, leaf in zip(grads, leaves)])
+    except MissingExtra:
+        raise
     except Exception as raised:
         return Outcome([], [], raised)
 

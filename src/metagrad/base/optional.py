@@ -6,8 +6,12 @@ import importlib
 from typing import Any
 
 
+class MissingExtra(ImportError):
+    """A library that one of metagrad's extras brings is not installed."""
+
+
 def need(name: str, extra: str) -> Any:
-    """The module ``name``; if it is missing, an ImportError that says which extra of metagrad brings it.
+    """The module ``name``; if it is missing, a MissingExtra that says which extra of metagrad brings it.
 
     >>> need("json", extra="tagger").dumps([1])
     '[1]'
@@ -15,6 +19,6 @@ def need(name: str, extra: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise ImportError(
+        raise MissingExtra(
             f'{name} is needed for this and could not be imported ({error}): pip install "metagrad[{extra}]"'
         ) from error

@@ -6,10 +6,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.nn.parameter import Parameter
-from metagrad.utils.hooks import RemovableHandle
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
