@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
+from metagrad.distributions.discrete import one_of
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation, like, sampling
@@ -71,8 +72,6 @@ class ContinuousBernoulli(ExponentialFamily):
         self, probs: Any = None, logits: Any = None, lims: tuple[float, float] = (0.499, 0.501),
         validate_args: bool | None = None,
     ) -> None:  # fmt: skip
-        from metagrad.distributions.discrete import one_of
-
         given = one_of(probs, logits)
         self._from_probs, self._lims = logits is None, lims
         if self._from_probs:

@@ -8,8 +8,9 @@ from typing import Any
 from metagrad.autograd.mode import no_grad
 from metagrad.base.size import Size
 from metagrad.distributions import constraints
+from metagrad.distributions.discrete import Categorical
 from metagrad.distributions.distribution import Distribution
-from metagrad.distributions.transforms import ComposeTransform, Transform, sum_last
+from metagrad.distributions.transform import ComposeTransform, Transform, sum_last
 from metagrad.ops.create import creation
 from metagrad.ops.reduce import softmax as softmaxes
 from metagrad.tensors.tensor import Tensor
@@ -169,8 +170,6 @@ class MixtureSameFamily(Distribution):
     def __init__(
         self, mixture_distribution: Any, component_distribution: Distribution, validate_args: bool | None = None
     ) -> None:
-        from metagrad.distributions.discrete import Categorical
-
         if not isinstance(mixture_distribution, Categorical):
             raise ValueError(
                 " The Mixture distribution needs to be an  instance of torch.distributions.Categorical"

@@ -9,6 +9,7 @@ from metagrad.base.dtypes import finfo
 from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.distributions.gammas import Gamma
 from metagrad.nn.functional.activation import logsigmoid, softplus
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
 from metagrad.ops.create import creation, like, ranges, sampling
@@ -331,8 +332,6 @@ class NegativeBinomial(Binary):
         return self.mean / (-self.logits).sigmoid()
 
     def sample(self, sample_shape: Any = ()) -> Tensor:
-        from metagrad.distributions.gammas import Gamma
-
         rate = Gamma(self.total_count.detach(), (-self.logits.detach()).exp(), validate_args=False)
         return sampling.poisson(rate.sample(sample_shape))
 

@@ -14,7 +14,7 @@ from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.gammas import Beta, Dirichlet, Gamma
 from metagrad.distributions.multivariate import MultivariateNormal
 from metagrad.distributions.onehot import OneHotCategorical
-from metagrad.distributions.transforms import sum_last
+from metagrad.distributions.transform import sum_last
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.special import gamma as gamma_functions
 from metagrad.ops.special import logarithms

@@ -8,7 +8,7 @@ from typing import Any
 from metagrad import linalg
 from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
-from metagrad.distributions.transforms import Transform, sum_last
+from metagrad.distributions.transform import Transform, sum_last
 from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation, ranges
 from metagrad.ops.shape import joining, triangular

@@ -13,6 +13,7 @@ import numpy as np
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import wrap
 from metagrad.ops.create.random import Generator
+from metagrad.ops.create.sampling import randn, randperm
 from metagrad.tensors.tensor import Tensor
 
 _GAINS = {
@@ -169,8 +170,6 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     rows, columns = tensor.shape[0], tensor.numel() // max(tensor.shape[0], 1)
-    from metagrad.ops.create.sampling import randn
-
     flat = randn(max(rows, columns), min(rows, columns), dtype="float64", generator=generator).numpy()
     q, r = np.linalg.qr(flat)
     q = q * np.sign(np.diag(r))
@@ -183,8 +182,6 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """Normal numbers, with a share ``sparsity`` of each column set to zero (Martens 2010)."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    from metagrad.ops.create.sampling import randperm
-
     tensor.normal_(0, std, generator=generator)
     rows, columns = tensor.shape
     for column in range(columns):

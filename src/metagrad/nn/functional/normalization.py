@@ -13,6 +13,7 @@ from metagrad.autograd.mode import no_grad
 from metagrad.base.typing import Array
 from metagrad.kernels import normalization as kernels
 from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.shape.padding import constant_pad_nd
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -202,8 +203,6 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.array.ndim} dimensions)")
     if not input.array.size:
         return input
-    from metagrad.ops.shape.padding import constant_pad_nd
-
     squares = input.square().transpose(1, -1)
     sums = constant_pad_nd(squares, (size // 2, (size - 1) // 2)).unfold(-1, size, 1).mean(-1).transpose(1, -1)
     return input / (sums * alpha + k) ** beta

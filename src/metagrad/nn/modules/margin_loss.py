@@ -7,6 +7,7 @@ from typing import Any
 
 from metagrad.nn import functional as F
 from metagrad.nn.functional.likelihood_loss import LinearCrossEntropyOptions as LinearCrossEntropyOptions
+from metagrad.nn.modules.distance import PairwiseDistance
 from metagrad.nn.modules.loss import _Loss, _WeightedLoss
 from metagrad.tensors.tensor import Tensor
 
@@ -133,8 +134,6 @@ class TripletMarginWithDistanceLoss(_Loss):
             raise ValueError(
                 f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"
             )
-        from metagrad.nn.modules.distance import PairwiseDistance
-
         self.distance_function = distance_function if distance_function is not None else PairwiseDistance()
         self.margin, self.swap = margin, swap
 

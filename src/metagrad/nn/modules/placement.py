@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+from metagrad.ops.create.conversion import target_of
+from metagrad.ops.create.like import empty_like
+
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
@@ -28,8 +31,6 @@ class Placement:
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move to a device, convert floating-point parameters and buffers to a dtype, or both."""
-        from metagrad.ops.create.conversion import target_of
-
         kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
         if kind is not None and kind.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
@@ -37,8 +38,6 @@ class Placement:
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Move to a device without the numbers: memory as it comes, to be filled by ``load_state_dict``."""
-        from metagrad.ops.create.like import empty_like
-
         return self._apply(lambda t: empty_like(t, device=device), recurse)
 
     def type(self, dst_type: Any) -> Self:

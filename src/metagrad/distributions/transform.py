@@ -1,7 +1,6 @@
 """Invertible maps with the logarithm of their derivative's absolute value: what they have in common, and maps made of maps.
 
-A map of one's own is a subclass with ``domain``, ``codomain``, ``_call``, ``_inverse`` and ``log_abs_det_jacobian``. The maps
-of numbers are in ``scalarmaps.py``, those of vectors and matrices in ``vectormaps.py``; all can be had from here.
+A map of one's own is a subclass with ``domain``, ``codomain``, ``_call``, ``_inverse`` and ``log_abs_det_jacobian``.
 """
 
 from __future__ import annotations
@@ -286,13 +285,3 @@ def _swapped(shape: Any, last: Any, other: Any) -> Any:
     if cut < 0 or tuple(shape[cut:]) != tuple(last):
         raise ValueError(f"expected a shape that ends with {tuple(last)}, got {tuple(shape)}")
     return Size((*shape[:cut], *other))
-
-
-def __getattr__(name: str) -> Any:
-    if name.endswith("Transform"):  # the maps themselves, which are built on these
-        from metagrad.distributions import scalarmaps, vectormaps
-
-        for module in (scalarmaps, vectormaps):
-            if hasattr(module, name):
-                return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
