@@ -1,6 +1,10 @@
 """``metagrad.distributions``: random variables, with samples, densities, moments and divergences that have gradients.
 
-==========================  ====================================================================
+==========================  ======================================================================
+``transform.py``            Transform, the base of all maps, and maps made of maps
+``scalarmaps.py``           maps of numbers: exp, sigmoid, affine …
+``vectormaps.py``           maps of vectors and matrices: softmax, Cholesky factors …
+``transforms.py``           all maps, by PyTorch's names
 ``distribution.py``         what all have in common
 ``constraints.py``          where parameters and outcomes may lie
 ``constraint_registry.py``  maps from all real numbers into a constraint
@@ -13,10 +17,8 @@
 ``onehot.py``               OneHotCategorical, Multinomial, the relaxed ones, LogisticNormal
 ``multivariate.py``         MultivariateNormal, LowRankMultivariateNormal
 ``combined.py``             Independent, TransformedDistribution, MixtureSameFamily
-``transforms.py``           the maps TransformedDistribution goes through; of numbers in ``scalarmaps.py``,
-                            of vectors in ``vectormaps.py``
 ``divergence.py``           kl_divergence
-==========================  ====================================================================
+==========================  ======================================================================
 """
 
 from metagrad.distributions import constraints, transforms

@@ -1,16 +1,18 @@
 """``metagrad.nn``: layers with parameters, losses, initialisation.
 
-==================  ====================================================
-``modules/``        the layers
-``functional/``     the same as plain functions
-``recurrence.py``   recurrent layers, step by step
-``convolution.py``  convolution, spelled out
-``init.py``         initial values
-``parameter.py``    Parameter, Buffer
-``parallel.py``     DataParallel
-``attention.py``    the choice of attention's kernel
-``utils/``          padding and packing, gradient clipping
-==================  ====================================================
+======================  ========================================================================
+``modules/``            the layers
+``functional/``         the same as plain functions
+``recurrence.py``       recurrent layers spelled out, step by step: the reference implementation
+``fast_recurrence.py``  one op for a recurrent layer, on the kernels
+``convolution.py``      convolution spelled out: the reference implementation
+``init.py``             initial values
+``parameter.py``        Parameter, Buffer
+``parallel.py``         DataParallel
+``attention.py``        the choice of attention's kernel
+``common_types.py``     names for annotations
+``utils/``              padding and packing, gradient clipping, parametrizations, pruning
+======================  ========================================================================
 """
 
 from metagrad.nn import attention, functional, init, utils

@@ -1,28 +1,30 @@
 """``metagrad.optim``: how parameters follow their gradients.
 
-====================  ====================================================================
-``optimizer.py``      Optimizer, the base: groups, gradients, hooks, and the step
+=====================  =====================================================================
+``optimizer.py``       Optimizer, the base: groups, gradients, and the step
+``state.py``           an optimizer's state as plain numbers and tensors, and back
 ``hooks.py``           functions called around steps, saving and loading
-``by_element.py``     ByElement, the base of those whose step is a formula for each element
-``state.py``          an optimizer's state as plain numbers and tensors, and back again
-``blocks.py``         a formula over arrays, a cache-sized piece at a time, on threads
-``sgd.py``            SGD with momentum
-``asgd.py``           ASGD, with the mean of its path
-``adam.py``           Adam, AdamW
-``adamax.py``         Adamax: the largest gradient in the place of the mean square
-``nadam.py``          NAdam: Adam that looks ahead
-``radam.py``          RAdam: Adam that warms up by itself
-``adagrad.py``        Adagrad
-``adadelta.py``       Adadelta
-``rmsprop.py``        RMSprop
-``rprop.py``          Rprop: signs only, for whole batches
-``adafactor.py``      Adafactor: Adam in little memory
-``muon.py``           Muon: orthogonal steps for matrices
-``lbfgs.py``          LBFGS, and ``line_search.py``, how far it goes
-``averaging.py``      ExponentialAverage: a running average of the weights
-``lr_scheduler/``     schedules for the learning rate
-``swa_utils.py``      averages of models: SWA and EMA
-====================  ====================================================================
+``by_element.py``      ByElement, the base of those whose step is a formula for each element
+``blocks.py``          that formula over arrays, chunk by chunk, on threads
+``differentiable.py``  steps that are part of the graph
+``sgd.py``             SGD with momentum
+``asgd.py``            ASGD, with the mean of its path
+``adam.py``            Adam, AdamW
+``lbfgs.py``           LBFGS
+``line_search.py``     how far LBFGS goes
+``lr_scheduler/``      schedules for the learning rate
+``adamax.py``          Adamax: the largest gradient in the place of the mean square
+``nadam.py``           NAdam: Adam that looks ahead
+``radam.py``           RAdam: Adam that warms up by itself
+``adagrad.py``         Adagrad
+``adadelta.py``        Adadelta
+``rmsprop.py``         RMSprop
+``rprop.py``           Rprop: signs only, for whole batches
+``adafactor.py``       Adafactor: Adam in little memory
+``muon.py``            Muon: orthogonal steps for matrices
+``averaging.py``       ExponentialAverage: a running average of the weights
+``swa_utils.py``       averages of models: SWA and EMA
+=====================  =====================================================================
 """
 
 from metagrad.optim import lr_scheduler, swa_utils

@@ -1,1 +1,10 @@
-"""kernels/recurrent"""
+"""Recurrent layers over whole sequences, forward and backward, array in, array out.
+
+===================  =================================================================
+``steps.py``         the order in which a recurrent layer visits packed steps
+``rnn.py``           the plain recurrent network
+``lstm.py``          the LSTM
+``gru.py``           the GRU
+``one_sequence.py``  a single sequence without a gradient, both directions in one loop
+===================  =================================================================
+"""

@@ -1,25 +1,27 @@
 """``metagrad.nn.functional``: the layers as plain functions, for those who keep the parameters themselves.
 
-==================  ==================================================================
-``activation.py``   relu, leaky_relu, elu, softplus, softmax, log_softmax …
-``gates.py``        gelu, glu, mish, prelu, hardswish and other bends
-``normalization.py``  layer_norm, batch_norm and their relatives
-``dropouts.py``     dropout of channels, alpha_dropout
-``loss.py``         cross entropy, squared error and their relatives
-``attention.py``    scaled dot-product attention
-``bags.py``         embedding_bag, bilinear
-``likelihood.py``   Poisson, Gaussian, ctc_loss
-``margins.py``      ranking, embedding and triplet losses
-``multihead.py``    attention with several heads
-``similarity.py``   cosine_similarity, pairwise_distance
-``conv.py``         convolution and its transpose
-``pooling.py``      maxima, means and norms of windows
-``adaptive.py``     pooling to a given size, at random places, and its reversal
-``padding.py``      pad
-``folding.py``      unfold, fold, pixel_shuffle, channel_shuffle
-``interpolate.py``  images in another size
-``grid.py``         images sampled at given places
-==================  ==================================================================
+==========================  =====================================================================================
+``activation.py``           relu, leaky_relu, gelu, glu, softplus, softmax, log_softmax and the other activations
+``inplace.py``              relu_ and its kind
+``linear.py``               bilinear
+``embedding_bags.py``       embedding_bag
+``attention.py``            scaled dot-product attention
+``multihead_attention.py``  attention with several heads
+``normalization.py``        layer_norm, batch_norm and their relatives
+``dropouts.py``             dropout of elements, of channels, alpha_dropout
+``loss.py``                 cross entropy, squared error and their relatives
+``likelihood_loss.py``      losses of a distribution's likelihood: Poisson, Gaussian, ctc_loss
+``margin_loss.py``          ranking, embedding and triplet losses
+``distance.py``             cosine_similarity, pairwise_distance
+``conv.py``                 convolution and its transpose
+``pooling.py``              maxima, means and norms of windows
+``adaptive_pooling.py``     pooling to a given size, at random positions, and its reversal
+``im2col.py``               unfold, fold: patches of images as columns and back
+``pixelshuffle.py``         pixel_shuffle, channel_shuffle
+``interpolate.py``          images in another size
+``grid_sampling.py``        images sampled at given points
+``tuples.py``               one number for all axes, or one for each
+==========================  =====================================================================================
 
 Functions that are also tensor ops (linear, embedding, dropout, one_hot …) live in ``metagrad.ops``.
 """

@@ -1,31 +1,39 @@
 """Layers, one file per family.
 
-==================  ==========================================================
-``module.py``       Module, the base of all: a tree of layers and parameters
-``state.py``        ``state_dict`` and back
-``hooks.py``        functions called around a module
-``placement.py``    conversions to dtypes and devices
-``container.py``    Sequential, ModuleList, ModuleDict …
-``linear.py``       Linear, Identity
-``lazy.py``         LazyLinear, LazyConv2d …
-``sparse.py``       Embedding
-``rnn.py``          RNN, LSTM, GRU
-``rnn_cells.py``    RNNCell, LSTMCell, GRUCell
-``activation.py``   ReLU, Tanh, Softmax …
-``adaptive.py``     AdaptiveLogSoftmaxWithLoss
-``attention.py``    MultiheadAttention
-``transformer.py``  Transformer, its encoder, decoder and their layers
-``dropout.py``      Dropout
-``sequence_dropout.py``  VariationalDropout
-``characters.py``   CharacterConvolution, CharacterRecurrence
-``flatten.py``      Flatten, Unflatten
-``conv.py``         Conv1d, Conv2d, ConvTranspose2d …
-``pooling.py``      MaxPool2d, AvgPool2d, AdaptiveAvgPool2d …
-``padding.py``      ZeroPad2d, ReflectionPad2d …
-``upsampling.py``   Upsample
-``folding.py``      Fold, Unfold, PixelShuffle …
-``loss.py``         CrossEntropyLoss, MSELoss …
-==================  ==========================================================
+===========================  ========================================================
+``module.py``                Module, the base of all: a tree of layers and parameters
+``state_dict.py``            ``state_dict`` and back
+``hooks.py``                 functions called around a module
+``placement.py``             conversions to dtypes and devices
+``container.py``             Sequential, ModuleList, ModuleDict
+``parameter_containers.py``  ParameterList, ParameterDict
+``linear.py``                Identity, Linear, Bilinear
+``activation.py``            ReLU, Tanh, GELU, Softmax and the other activations
+``sparse.py``                Embedding, EmbeddingBag
+``rnn.py``                   RNN, LSTM, GRU
+``rnn_cells.py``             RNNCell, LSTMCell, GRUCell
+``attention.py``             MultiheadAttention
+``transformer.py``           Transformer, its encoder, decoder and their layers
+``dropout.py``               Dropout, of elements and of channels
+``variational_dropout.py``   VariationalDropout: the same mask at every step
+``batchnorm.py``             BatchNorm, InstanceNorm, SyncBatchNorm
+``normalization.py``         LayerNorm, RMSNorm, GroupNorm, LocalResponseNorm
+``conv.py``                  Conv1d, Conv2d, ConvTranspose2d …
+``pooling.py``               MaxPool2d, AvgPool2d, AdaptiveAvgPool2d …
+``padding.py``               ZeroPad2d, ReflectionPad2d …
+``upsampling.py``            Upsample
+``fold.py``                  Fold, Unfold
+``pixelshuffle.py``          PixelShuffle, ChannelShuffle
+``flatten.py``               Flatten, Unflatten
+``distance.py``              CosineSimilarity, PairwiseDistance
+``loss.py``                  CrossEntropyLoss, MSELoss …
+``margin_loss.py``           ranking, embedding, triplet and likelihood losses
+``adaptive.py``              AdaptiveLogSoftmaxWithLoss
+``crf.py``                   CRF: labels of a sequence chosen together
+``characters.py``            CharacterConvolution, CharacterRecurrence
+``lazy.py``                  LazyLinear, LazyConv2d …
+``utils.py``                 one number for all axes, or one for each
+===========================  ========================================================
 """
 
 

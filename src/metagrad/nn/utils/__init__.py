@@ -1,4 +1,17 @@
-"""``metagrad.nn.utils``: ``rnn`` (padding and packing), gradient clipping, parameters as one vector, parametrizations, pruning."""
+"""``metagrad.nn.utils``: what is done to the sequences, gradients and parameters of a model.
+
+=========================  ==========================================================
+``rnn.py``                 padding and packing sequences of different lengths
+``clip_grad.py``           limiting gradients
+``convert_parameters.py``  all parameters as one vector
+``parametrize.py``         parameters computed from others each time they are read
+``parametrizations.py``    weight_norm, spectral_norm, orthogonal
+``hooked_norms.py``        the forerunners of weight_norm and spectral_norm, as hooks
+``prune.py``               masks that leave only some elements
+``fusion.py``              a layer and the batch norm after it as one
+``stateless.py``           a module called with other parameters
+=========================  ==========================================================
+"""
 
 from typing import Any
 
