@@ -214,3 +214,26 @@ def test_gumbel_softmax_samples():
     np.testing.assert_allclose(hard.mean(0).tolist(), metagrad.softmax(logits[0], 0).tolist(), atol=0.02)
     soft = F.gumbel_softmax(logits, tau=0.5)
     np.testing.assert_allclose(soft.sum(1).tolist(), [1.0] * 4000, rtol=1e-5)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("targets", [[-100, -100, -100], [-100, 1, 2]])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_ignored_targets_have_no_part_in_value_or_gradient(torch, reduction, smoothing, weighted, targets, dtype):
+    scores = [[0.5, 1.0, float("-inf") if smoothing == 0 else 0.0], [0.3, 0.2, 0.1], [1.0, 2.0, 3.0]]
+    found = []
+    for lib in (torch, metagrad):
+        x = lib.tensor(scores, dtype=getattr(lib, dtype), requires_grad=True)
+        weight = lib.tensor([0.5, 1.0, 2.0], dtype=x.dtype) if weighted else None
+        loss = lib.nn.functional.cross_entropy(
+            x, lib.tensor(targets), weight, reduction=reduction, label_smoothing=smoothing
+        )
+        loss.sum().backward()
+        found.append((loss.detach().numpy(), x.grad.numpy()))
+    for ours, theirs in zip(found[1], found[0]):
+        np.testing.assert_allclose(
+            ours, theirs, rtol=1e-3 if dtype == "float16" else 1e-5, atol=1e-3 if dtype == "float16" else 1e-6
+        )

@@ -11,7 +11,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import Array
-from metagrad.nn.functional.loss import cross_entropy, legacy_reduction, reduced
+from metagrad.nn.functional.loss import cross_entropy
+from metagrad.nn.functional.reduction import reduced, takes_legacy_reduction
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.pointwise.selection import where
 
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["ctc_loss", "gaussian_nll_loss", "linear_cross_entropy", "poisson_nll_loss"]
 
 
+@takes_legacy_reduction
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: bool | None = None,
     eps: float = 1e-8, reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """exp(x) − y x for the logarithm x of a rate, or x − y ln(x + ε) for the rate itself; full: plus Stirling's ln y!."""
-    reduction = legacy_reduction(size_average, reduce, reduction)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         large = target > 1

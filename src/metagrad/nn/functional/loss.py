@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.nn.functional.activation import logsigmoid
+from metagrad.nn.functional.reduction import mean_of_counted, reduced, takes_legacy_reduction
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.softmax import log_softmax
 from metagrad.ops.shape.views import broadcast_tensors
@@ -64,33 +66,6 @@ class BinaryCrossEntropy(Function):
         return grad_x, grad * (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) if self.needs[1] else None
 
 
-def reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The mean or sum of the losses, or all of them."""
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    known(reduction)
-    return loss
-
-
-def known(reduction: str) -> str:
-    """The name of a reduction, if it is one."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not a valid value for reduction: use 'mean', 'sum' or 'none'")
-    return reduction
-
-
-def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
-    """The reduction that PyTorch's two old arguments stand for, where they are given."""
-    if size_average is None and reduce is None:
-        return reduction
-    warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=3)
-    if reduce is False:
-        return "none"
-    return "sum" if size_average is False else "mean"
-
-
 def matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Prediction and truth in one shape; a broadcast is allowed, but usually a mistake, and said."""
     if tuple(input.shape) != tuple(target.shape):
@@ -103,6 +78,7 @@ def matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return input, target
 
 
+@takes_legacy_reduction
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -119,14 +95,10 @@ def mse_loss(
     """
     input, target = matched("mse_loss", input, target)
     loss = (input - target).square()
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    if weight is not None:
-        loss = loss * weight
-        if reduction == "mean":
-            return loss.sum() / weight.sum()
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, weight)
 
 
+@takes_legacy_reduction
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -138,14 +110,10 @@ def l1_loss(
     """|x − y|; input and target (*). With ``weight`` (*) the mean is weighted."""
     input, target = matched("l1_loss", input, target)
     loss = (input - target).abs()
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    if weight is not None:
-        loss = loss * weight
-        if reduction == "mean":
-            return loss.sum() / weight.sum()
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, weight)
 
 
+@takes_legacy_reduction
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -160,7 +128,7 @@ def smooth_l1_loss(
     input, target = matched("smooth_l1_loss", input, target)
     d = (input - target).abs()
     loss = d if beta == 0 else where(d < beta, d.square() / (2 * beta), d - beta / 2)
-    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, reduction)
 
 
 def huber_loss(
@@ -172,13 +140,10 @@ def huber_loss(
     input, target = matched("huber_loss", input, target)
     d = (input - target).abs()
     loss: Tensor = where(d < delta, d.square() / 2, delta * (d - delta / 2))
-    if weight is not None:
-        loss = loss * weight
-        if reduction == "mean":
-            return loss.sum() / weight.sum()
-    return reduced(loss, reduction)
+    return reduced(loss, reduction, weight)
 
 
+@takes_legacy_reduction
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -200,9 +165,10 @@ def binary_cross_entropy(
         )
     loss = BinaryCrossEntropy.apply(input, target)
     loss = loss if weight is None else loss * weight
-    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, reduction)
 
 
+@takes_legacy_reduction
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -225,9 +191,10 @@ def binary_cross_entropy_with_logits(
     scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
     loss = (1 - target) * input - scale * logsigmoid(input)
     loss = loss if weight is None else loss * weight
-    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, reduction)
 
 
+@takes_legacy_reduction
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -237,7 +204,6 @@ def kl_div(
     log_target: bool = False,
 ) -> Tensor:
     """y (ln y − x) for log-probabilities x and probabilities y (or their logarithms); "batchmean" divides by the batch."""
-    reduction = legacy_reduction(size_average, reduce, reduction)
     if log_target:
         loss = target.exp() * (target - input)
     else:
@@ -247,6 +213,7 @@ def kl_div(
     return reduced(loss, reduction)
 
 
+@takes_legacy_reduction
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -264,15 +231,23 @@ def nll_loss(
     >>> nll_loss(metagrad.tensor([[-0.5, -1.0], [-2.0, -0.1]]), metagrad.tensor([0, 1]))
     tensor(0.3000)
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
-    rows, classes, kept, shape = _by_row(input, target, ignore_index)
+    rows, classes, counted, shape = _by_row(input, target, ignore_index)
     _check_weight(weight, rows)
-    picked = Pick.apply(rows, classes)
-    per_row = kept if weight is None else kept * weight.array[classes]
-    loss = -picked * rows.new_tensor(per_row)
+    loss = -Pick.apply(rows, classes)
+    loss = loss if weight is None else loss * wrap(weight.array[classes])
+    return _over_targets(loss, classes, counted, weight, shape, reduction)
+
+
+def _over_targets(
+    loss: Tensor, classes: Array, counted: Array, weight: Tensor | None, shape: tuple[int, ...], reduction: str
+) -> Tensor:
+    """The losses of all targets reduced; those of targets that are ignored are 0, whatever the scores are there."""
+    if not counted.all():
+        loss = where(wrap(counted), loss, 0.0)
     if reduction == "mean":
-        return loss.sum() / float(per_row.sum()) if per_row.any() else loss.sum() / loss.new_zeros(())
-    return loss.reshape(shape) if reduction == "none" else reduced(loss, reduction)
+        total = counted.sum() if weight is None else weight.array[classes][counted].sum(dtype=np.float64)
+        return mean_of_counted(loss, float(total), bool(counted.any()))
+    return reduced(loss if reduction == "sum" else loss.reshape(shape), reduction)
 
 
 def _check_weight(weight: Tensor | None, rows: Tensor) -> None:
@@ -288,7 +263,7 @@ def _check_weight(weight: Tensor | None, rows: Tensor) -> None:
 
 
 def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array, tuple[int, ...]]:
-    """Scores as rows (M, C), the class of each, 1 or 0 for whether it counts, and the target's shape. All checked."""
+    """Scores as rows (M, C), the class of each, whether it counts, and the target's shape. All checked."""
     if input.ndim == 0:
         raise ValueError("Expected input with 1 or more dimensions: (C), (N, C) or (N, C, *), got a 0-d tensor")
     shape, class_dim = tuple(input.shape), 0 if input.ndim == 1 else 1
@@ -312,9 +287,10 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
         raise IndexError(
             f"Target {int(classes[outside][0])} is out of bounds: there are {count} classes, from 0 to {count - 1}"
         )
-    return rows, np.where(counted, classes, 0), counted.astype(input.array.dtype), expected
+    return rows, np.where(counted, classes, 0), counted, expected
 
 
+@takes_legacy_reduction
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -334,7 +310,6 @@ def cross_entropy(
     >>> cross_entropy(metagrad.tensor([[0.0, 0.0], [0.0, 100.0]]), metagrad.tensor([0, 1]))
     tensor(0.3466)
     """
-    reduction = legacy_reduction(size_average, reduce, reduction)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
@@ -346,12 +321,9 @@ def cross_entropy(
     loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
         return loss
-    rows, classes, kept, shape = _by_row(log_p, target, ignore_index)
-    uniform = -(rows if weight is None else rows * weight).sum(1) * rows.new_tensor(kept)
-    if reduction == "mean":
-        smooth = uniform.sum() / float((kept if weight is None else kept * weight.array[classes]).sum())
-    else:
-        smooth = uniform.reshape(shape) if reduction == "none" else uniform.sum()
+    rows, classes, counted, shape = _by_row(log_p, target, ignore_index)
+    uniform = -(rows if weight is None else rows * weight).sum(1)
+    smooth = _over_targets(uniform, classes, counted, weight, shape, reduction)
     return (1 - label_smoothing) * loss + smooth * (label_smoothing / rows.shape[1])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.distance import pairwise_distance
-from metagrad.nn.functional.loss import known, legacy_reduction, reduced
+from metagrad.nn.functional.reduction import known, reduced, takes_legacy_reduction
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.pointwise.selection import minimum, where
 
@@ -25,14 +25,16 @@ __all__ = [
 Flag = bool | None
 
 
+@takes_legacy_reduction
 def soft_margin_loss(
     input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Tensor:
     """ln(1 + exp(−y x)), y being 1 or −1."""
     loss = -logsigmoid(target * input)
-    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, reduction)
 
 
+@takes_legacy_reduction
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None, reduce: Flag = None,
     reduction: str = "mean",
@@ -44,9 +46,10 @@ def margin_ranking_loss(
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
     loss = (-target * (input1 - input2) + float(margin)).clamp_min(0)
-    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, reduction)
 
 
+@takes_legacy_reduction
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -59,9 +62,10 @@ def hinge_embedding_loss(
     zero = input.new_zeros(())
     apart = where(target == 1, zero, (margin - input).clamp_min(0))
     loss = apart + where(target == -1, zero, input)
-    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, reduction)
 
 
+@takes_legacy_reduction
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None, reduce: Flag = None,
     reduction: str = "mean",
@@ -81,15 +85,16 @@ def cosine_embedding_loss(
     cosine = products / ((input1.square().sum(-1) + epsilon) * (input2.square().sum(-1) + epsilon)).sqrt()
     zero = cosine * 0
     loss = where(target == 1, 1 - cosine, zero) + where(target == -1, (cosine - margin).clamp_min(0), zero)
-    return reduced(loss, legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss, reduction)
 
 
+@takes_legacy_reduction
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
     size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y; input (N, C) or (C), target (N) or (), weight (C)."""
-    reduction = known(legacy_reduction(size_average, reduce, reduction))
+    reduction = known(reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.array.ndim != 1:
@@ -111,6 +116,7 @@ def multi_margin_loss(
     return reduced(loss if reduction != "none" else loss.reshape(tuple(target.shape)), reduction)
 
 
+@takes_legacy_reduction
 def multilabel_margin_loss(
     input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
 ) -> Tensor:
@@ -118,7 +124,7 @@ def multilabel_margin_loss(
 
     input (N, C) or (C); target of the same shape: classes, up to the first −1.
     """
-    reduction = known(legacy_reduction(size_average, reduce, reduction))
+    reduction = known(reduction)
     if tuple(input.shape) != tuple(target.shape) or input.array.ndim > 2:
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
     if input.array.ndim and not input.array.shape[-1]:
@@ -140,6 +146,7 @@ def multilabel_margin_loss(
     return reduced(loss if input.array.ndim == 2 or reduction != "none" else loss.reshape(()), reduction)
 
 
+@takes_legacy_reduction
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None, reduce: Flag = None,
     reduction: str = "mean",
@@ -147,9 +154,10 @@ def multilabel_soft_margin_loss(
     """The mean over classes of −y ln σ(x) − (1 − y) ln σ(−x)."""
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     loss = loss if weight is None else loss * weight
-    return reduced(loss.sum(-1) / input.array.shape[-1], legacy_reduction(size_average, reduce, reduction))
+    return reduced(loss.sum(-1) / input.array.shape[-1], reduction)
 
 
+@takes_legacy_reduction
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
     swap: bool = False, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
@@ -164,7 +172,6 @@ def triplet_margin_loss(
     def distance(a: Tensor, b: Tensor) -> Tensor:
         return pairwise_distance(a, b, p, eps)
 
-    reduction = legacy_reduction(size_average, reduce, reduction)
     return _triplets(anchor, positive, negative, distance, margin, swap, reduction)
 
 

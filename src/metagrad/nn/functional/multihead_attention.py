@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -29,7 +29,9 @@ def additive(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
     return mask
 
 
-def _check_shapes(query: Any, key: Any, value: Any, padding: Any, mask: Any, heads: int) -> bool:
+def _check_shapes(
+    query: Tensor, key: Tensor, value: Tensor, padding: Tensor | None, mask: Tensor | None, heads: int
+) -> bool:
     """Whether the inputs have a batch dimension; raises if they do not belong together."""
     if query.ndim not in (2, 3):
         raise AssertionError(
@@ -51,20 +53,7 @@ def _check_shapes(query: Any, key: Any, value: Any, padding: Any, mask: Any, hea
     return bool(query.ndim == 3)
 
 
-def _projected(query: Any, key: Any, value: Any, weight: Any, bias: Any) -> tuple[Any, ...]:
-    """Queries, keys and values by one matrix (3E, E) of three; inputs that are one tensor go through it together."""
-    width = query.shape[-1]
-    if key is value and query is key:
-        return tuple(linear(query, weight, bias).unflatten(-1, (3, width)).unbind(-2))
-    if key is value:
-        w_q, w_kv = weight.split([width, 2 * width])
-        b_q, b_kv = (None, None) if bias is None else bias.split([width, 2 * width])
-        return linear(query, w_q, b_q), *linear(key, w_kv, b_kv).unflatten(-1, (2, width)).unbind(-2)
-    biases = (None,) * 3 if bias is None else bias.chunk(3)
-    return tuple(linear(x, w, b) for x, w, b in zip((query, key, value), weight.chunk(3), biases, strict=True))
-
-
-def _expect(x: Any, shape: tuple[int, ...], name: str) -> None:
+def _expect(x: Tensor, shape: tuple[int, ...], name: str) -> None:
     if tuple(x.shape) != shape:
         raise AssertionError(f"expecting {name} of shape {shape}, but got {tuple(x.shape)}")
 
@@ -103,91 +92,143 @@ def multi_head_attention_forward(
     (N·H, L, S), are True where attention may not go, or numbers to add. Raises AssertionError on shapes that do not fit.
     """
     batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
-    given: Any
     if not batched:
-        if key is value:
-            given = (q := query.unsqueeze(1)), q if query is key else (k := key.unsqueeze(1)), q if query is key else k
-        else:
-            given = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
+        query, key, value = _with_batch_of_one(query, key, value)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-    else:
-        given = query, key, value
-    rows, batch, width = given[0].shape
-    keys = given[1].shape[0]
+    rows, batch, width = query.shape
     if width != embed_dim_to_check:
         raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {width}")
     if width % num_heads:
         raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
-    each = width // num_heads
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
     if use_separate_proj_weight:
-        if tuple(given[1].shape[:2]) != tuple(given[2].shape[:2]):
-            raise AssertionError(
-                f"key's sequence and batch dims {tuple(given[1].shape[:2])} do not match value's {tuple(given[2].shape[:2])}"
-            )
-        biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-        weights: Any = q_proj_weight, k_proj_weight, v_proj_weight
-        if any(w is None for w in weights):
-            raise AssertionError("use_separate_proj_weight needs q_proj_weight, k_proj_weight and v_proj_weight")
-        q, k, v = (linear(x, w, b) for x, w, b in zip(given, weights, biases, strict=True))
+        q, k, v = _projected_apart(query, key, value, (q_proj_weight, k_proj_weight, v_proj_weight), in_proj_bias)
     else:
-        if tuple(given[1].shape) != tuple(given[2].shape):
-            raise AssertionError(f"key shape {tuple(key.shape)} does not match value shape {tuple(value.shape)}")
-        if in_proj_weight is None:
-            raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
-        q, k, v = _projected(given[0], given[1], given[2], in_proj_weight, in_proj_bias)
+        q, k, v = _projected(query, key, value, in_proj_weight, in_proj_bias)
 
-    causal = is_causal and key_padding_mask is None and not need_weights and bias_k is None and not add_zero_attn
-    causal = causal and static_k is None and static_v is None
-    mask = None if causal else additive(attn_mask, "attn_mask", query)
-    if mask is not None:
-        if mask.ndim == 2:
-            _expect(mask, (rows, keys), "2D attn_mask")
-            mask = mask.unsqueeze(0)
-        else:
-            _expect(mask, (batch * num_heads, rows, keys), "3D attn_mask")
+    more_keys = bias_k is not None or add_zero_attn or static_k is not None or static_v is not None
+    causal = is_causal and key_padding_mask is None and not need_weights and not more_keys
+    mask = None if causal else _mask_per_head(attn_mask, query, (batch * num_heads, rows, key.shape[0]))
     padding = additive(key_padding_mask, "key_padding_mask", query)
     if bias_k is not None and bias_v is not None:
         if static_k is not None or static_v is not None:
             raise AssertionError("bias cannot be added to static key or value.")
         k, v = cat([k, bias_k.expand(1, batch, width)]), cat([v, bias_v.expand(1, batch, width)])
         mask, padding = _widened(mask), _widened(padding)
-
-    q, k, v = (x.reshape(x.shape[0], batch, num_heads, each).permute(1, 2, 0, 3) for x in (q, k, v))
-    if static_k is not None:
-        _expect(static_k, (batch * num_heads, static_k.shape[1], each), "static_k")
-        k = static_k.reshape(batch, num_heads, -1, each)
-    if static_v is not None:
-        _expect(static_v, (batch * num_heads, static_v.shape[1], each), "static_v")
-        v = static_v.reshape(batch, num_heads, -1, each)
+    q, k, v = (_by_head(x, num_heads) for x in (q, k, v))
+    k = k if static_k is None else _given_by_head("static_k", static_k, k)
+    v = v if static_v is None else _given_by_head("static_v", static_v, v)
     if add_zero_attn:
-        nothing = zeros(batch, num_heads, 1, each, dtype=k.dtype)
+        nothing = k.new_zeros((batch, num_heads, 1, width // num_heads))
         k, v = cat([k, nothing], 2), cat([v, nothing], 2)
         mask, padding = _widened(mask), _widened(padding)
-    if mask is not None:
-        mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.reshape(batch, num_heads, rows, -1)
-    if padding is not None:
-        _expect(padding, (batch, k.shape[2]), "key_padding_mask")
-        padding = padding.reshape(batch, 1, 1, -1)
-        mask = padding if mask is None else mask + padding
+
+    mask = _joined(mask, padding, (batch, num_heads, rows, k.shape[2]))
     p = dropout_p if training else 0.0
-    weights = None
     if need_weights:
-        scores = q * (1 / math.sqrt(each)) @ k.transpose(-2, -1)
-        weights = softmax(scores if mask is None else scores + mask, -1)
-        weights = dropout(weights, p) if p else weights
-        heads = weights @ v
-    else:
-        heads = scaled_dot_product_attention(q, k, v, mask, p, causal)
-    y = linear(heads.permute(2, 0, 1, 3).reshape(rows, batch, width), out_proj_weight, out_proj_bias)
-    if weights is not None:
+        heads, weights = _attention_with_weights(q, k, v, mask, p)
         weights = weights.mean(1) if average_attn_weights else weights
         weights = weights if batched else weights.squeeze(0)
+    else:
+        heads, weights = scaled_dot_product_attention(q, k, v, mask, p, causal), None
+    y = linear(heads.permute(2, 0, 1, 3).reshape(rows, batch, width), out_proj_weight, out_proj_bias)
     return y if batched else y.squeeze(1), weights
 
 
-def _widened(mask: Any) -> Any:
+# ------------------------------------------------ its parts
+
+
+def _with_batch_of_one(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The inputs with a batch dimension; what was one tensor stays one, so that it is projected once."""
+    q = query.unsqueeze(1)
+    k = q if key is query else key.unsqueeze(1)
+    return q, k, k if value is key else value.unsqueeze(1)
+
+
+def _projected(
+    query: Tensor, key: Tensor, value: Tensor, weight: Tensor | None, bias: Tensor | None
+) -> tuple[Tensor, ...]:
+    """Queries, keys and values by one matrix (3E, E) of three; inputs that are one tensor go through it together."""
+    if tuple(key.shape) != tuple(value.shape):
+        raise AssertionError(f"key shape {tuple(key.shape)} does not match value shape {tuple(value.shape)}")
+    if weight is None:
+        raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
+    width = query.shape[-1]
+    if key is value and query is key:
+        return tuple(linear(query, weight, bias).unflatten(-1, (3, width)).unbind(-2))
+    if key is value:
+        w_q, w_kv = weight.split([width, 2 * width])
+        b_q, b_kv = (None, None) if bias is None else bias.split([width, 2 * width])
+        return linear(query, w_q, b_q), *linear(key, w_kv, b_kv).unflatten(-1, (2, width)).unbind(-2)
+    return _each_projected((query, key, value), weight.chunk(3), bias)
+
+
+def _projected_apart(
+    query: Tensor, key: Tensor, value: Tensor, weights: Sequence[Tensor | None], bias: Tensor | None
+) -> tuple[Tensor, ...]:
+    """Queries, keys and values by a matrix of their own, for keys and values of other widths."""
+    if tuple(key.shape[:2]) != tuple(value.shape[:2]):
+        raise AssertionError(
+            f"key's sequence and batch dims {tuple(key.shape[:2])} do not match value's {tuple(value.shape[:2])}"
+        )
+    given = [w for w in weights if w is not None]
+    if len(given) < 3:
+        raise AssertionError("use_separate_proj_weight needs q_proj_weight, k_proj_weight and v_proj_weight")
+    return _each_projected((query, key, value), given, bias)
+
+
+def _each_projected(xs: Sequence[Tensor], weights: Sequence[Tensor], bias: Tensor | None) -> tuple[Tensor, ...]:
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    return tuple([linear(x, w, b) for x, w, b in zip(xs, weights, biases, strict=True)])
+
+
+def _by_head(x: Tensor, heads: int) -> Tensor:
+    """(L, N, E) as (N, H, L, E/H)."""
+    rows, batch, width = x.shape
+    return x.reshape(rows, batch, heads, width // heads).permute(1, 2, 0, 3)
+
+
+def _given_by_head(name: str, x: Tensor, like: Tensor) -> Tensor:
+    """Keys or values that the caller gave for each head, (N·H, S, E/H), as (N, H, S, E/H)."""
+    batch, heads, _, each = like.shape
+    _expect(x, (batch * heads, x.shape[1], each), name)
+    return x.reshape(batch, heads, -1, each)
+
+
+def _mask_per_head(mask: Tensor | None, like: Tensor, shape: tuple[int, int, int]) -> Tensor | None:
+    """The attention mask as numbers to add, for all heads (1, L, S) or for each (N·H, L, S)."""
+    added = additive(mask, "attn_mask", like)
+    if added is None:
+        return None
+    if added.ndim == 2:
+        _expect(added, shape[1:], "2D attn_mask")
+        return added.unsqueeze(0)
+    _expect(added, shape, "3D attn_mask")
+    return added
+
+
+def _joined(mask: Tensor | None, padding: Tensor | None, shape: tuple[int, int, int, int]) -> Tensor | None:
+    """What is added to the scores (N, H, L, S): the attention mask, the mask of padding, both, or nothing."""
+    batch, heads, rows, keys = shape
+    if mask is not None:
+        mask = mask.unsqueeze(0) if mask.shape[0] == 1 else mask.reshape(batch, heads, rows, -1)
+    if padding is None:
+        return mask
+    _expect(padding, (batch, keys), "key_padding_mask")
+    padding = padding.reshape(batch, 1, 1, -1)
+    return padding if mask is None else mask + padding
+
+
+def _attention_with_weights(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float) -> tuple[Tensor, Tensor]:
+    """softmax(q kᵀ / √d + mask) v, and the softmax itself, which the blocked kernel never has as a whole."""
+    scores = q * (1 / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
+    weights = softmax(scores if mask is None else scores + mask, -1)
+    weights = dropout(weights, p) if p else weights
+    return weights @ v, weights
+
+
+def _widened(mask: Tensor | None) -> Tensor | None:
     """A mask for one more key, which everybody sees."""
     if mask is None:
         return None

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from metagrad.nn import functional as F
-from metagrad.nn.functional.loss import legacy_reduction
+from metagrad.nn.functional.reduction import legacy_reduction
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
 from metagrad.tensors.tensor import Tensor
