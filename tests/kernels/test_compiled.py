@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import compiled
+from metagrad.kernels import compiled, tuning
 
 F = metagrad.nn.functional
 RNG = np.random.default_rng(0)
@@ -14,7 +14,7 @@ RNG = np.random.default_rng(0)
 def both(monkeypatch):
     """A function that runs another with NumPy's kernels, then with the compiled ones."""
     pytest.importorskip("numba")
-    monkeypatch.setattr(compiled, "WORTH_COMPILING", 1)
+    monkeypatch.setattr(tuning, "COMPILED_WORTH", 1)
 
     def run(function):
         with monkeypatch.context() as patch:
@@ -80,7 +80,7 @@ def test_the_gradient_of_max_pooling(both, dtype, settings):
 
 def test_other_arrays_are_left_to_numpy(monkeypatch):
     monkeypatch.setattr(compiled, "_compiled", lambda: "compiled")
-    large = compiled.WORTH_COMPILING
+    large = tuning.COMPILED_WORTH
     assert compiled.kernels(np.ones(large, np.float32)) == "compiled"
     assert compiled.kernels(np.ones(large - 1, np.float32)) is None
     assert compiled.kernels(np.ones(large, np.float16)) is None

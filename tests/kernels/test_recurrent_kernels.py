@@ -8,7 +8,7 @@ import pytest
 import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
-from metagrad.kernels import threads, workspace
+from metagrad.kernels import threads, tuning, workspace
 from metagrad.kernels.recurrent import one_sequence
 from metagrad.kernels.recurrent.steps import all_entering, final, visits
 from metagrad.nn import fast_recurrence
@@ -66,8 +66,8 @@ def test_kernel_equals_its_plain_twin(cell, sizes, directions, bias, dtype):
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_batch_dealt_out_to_threads_gives_the_same(cell, sizes, directions, count, monkeypatch):
-    monkeypatch.setattr(fast_recurrence, "WORTH_A_PART", 0)
-    monkeypatch.setattr(fast_recurrence, "WORTH_APART", 0)
+    monkeypatch.setattr(tuning, "RECURRENT_STEP_WORTH_THREADS", 0)
+    monkeypatch.setattr(tuning, "RECURRENT_WORTH_THREADS", 0)
     monkeypatch.setattr(fast_recurrence, "get_num_threads", lambda: count)
     monkeypatch.setattr(fast_recurrence, "can_hold_blas", lambda: True)
     inputs, settings = arguments(cell, SIZES[sizes], directions, True, "float64")

@@ -9,6 +9,7 @@ import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.kernels import attention as kernel
+from metagrad.kernels import tuning
 from metagrad.nn import functional as F
 from metagrad.nn.functional.attention import Attention, plain_attention
 
@@ -48,8 +49,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning
 @pytest.mark.parametrize("block", [1, 20, 64, 1 << 17])
 @pytest.mark.parametrize("together", [False, True])
 def test_the_kernel_equals_the_plain_twin(monkeypatch, block, together):
-    monkeypatch.setattr(kernel, "_BLOCK", block)
-    monkeypatch.setattr(kernel, "_WORTH_THREADS", 0 if together else 1 << 60)
+    monkeypatch.setattr(tuning, "ATTENTION_BLOCK", block)
+    monkeypatch.setattr(tuning, "ATTENTION_WORTH_THREADS", 0 if together else 1 << 60)
     for (n, h), (rows, keys), masked, causal, p in itertools.product(
         [(1, 1), (3, 2), (2, 4)], [(1, 1), (5, 7), (40, 9)], [None, "bool", "float"], [False, True], [0.0, 0.3, 1.0]
     ):

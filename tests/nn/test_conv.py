@@ -10,6 +10,7 @@ import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.kernels import convolution as kernel
+from metagrad.kernels import tuning
 from metagrad.kernels.sliding import sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn import functional as F
@@ -40,9 +41,9 @@ def random_work(seed):
 @pytest.mark.parametrize("tile", [1, 40, 1 << 17])
 @pytest.mark.parametrize("together", [False, True])
 def test_the_kernel_equals_the_plain_twin(monkeypatch, dtype, tile, together):
-    monkeypatch.setattr(kernel, "_TILE", tile)
-    monkeypatch.setattr(kernel, "_BROAD", 4)
-    monkeypatch.setattr(kernel, "_WORTH_THREADS", 0 if together else 1 << 60)
+    monkeypatch.setattr(tuning, "CONVOLUTION_TILE", tile)
+    monkeypatch.setattr(tuning, "CONVOLUTION_BROAD", 4)
+    monkeypatch.setattr(tuning, "CONVOLUTION_WORTH_THREADS", 0 if together else 1 << 60)
     close = {"rtol": 1e-9, "atol": 1e-11} if dtype == "float64" else {"rtol": 1e-4, "atol": 1e-4}
     for seed in range(60):
         x, w, b, windows, groups = random_work(seed)

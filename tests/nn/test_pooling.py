@@ -7,7 +7,7 @@ import pytest
 
 import metagrad
 from metagrad.autograd import gradcheck, gradgradcheck
-from metagrad.kernels import pooling as kernel
+from metagrad.kernels import tuning
 from metagrad.nn import functional as F
 
 EXTENTS = (7, 5, 6)
@@ -178,8 +178,8 @@ def test_blocks_and_threads_change_nothing(monkeypatch, threads):
         return [y.tolist(), places.tolist(), metagrad.autograd.grad(total, x)[0].tolist()]
 
     expected, before = results(), metagrad.get_num_threads()
-    monkeypatch.setattr(kernel, "_BLOCK", 60)
-    monkeypatch.setattr(kernel, "_WORTH_THREADS", 0)
+    monkeypatch.setattr(tuning, "POOLING_BLOCK", 60)
+    monkeypatch.setattr(tuning, "POOLING_WORTH_THREADS", 0)
     metagrad.set_num_threads(threads)
     try:
         assert results() == expected

@@ -10,6 +10,7 @@ from tests.ops.table import ROWS
 from tests.ops.test_table import function_of
 
 import metagrad
+from metagrad.kernels import tuning
 from metagrad.ops.pointwise import chunked
 from metagrad.ops.pointwise.chunked import Elementwise
 
@@ -32,8 +33,8 @@ ELEMENTWISE = [
 @pytest.mark.parametrize(("row", "call"), ELEMENTWISE)
 def test_pieces_give_the_same(row, call, layout, monkeypatch):
     expected = outcome(metagrad, function_of(metagrad, row), call, "float64", layout)
-    monkeypatch.setattr(chunked, "LARGE", 3)
-    monkeypatch.setattr(chunked, "PIECE", 2)
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 3)
+    monkeypatch.setattr(tuning, "POINTWISE_CHUNK", 2)
     found = outcome(metagrad, function_of(metagrad, row), call, "float64", layout)
     assert found.error is expected.error
     for ours, theirs in zip(
@@ -50,7 +51,7 @@ def test_large_arrays_are_cut(monkeypatch):
     y = (x * metagrad.ones(1000)).tanh()
     y.backward(metagrad.ones(1000, 1000))
     assert counts[0] >= 2  # the product, read once
-    assert counts[2] == -(-(10**6) // chunked.PIECE)  # the gradient of tanh
+    assert counts[2] == -(-(10**6) // tuning.POINTWISE_CHUNK)  # the gradient of tanh
     np.testing.assert_allclose(x.grad.numpy(), 1 - np.tanh(1.0) ** 2, rtol=1e-6)
 
 
@@ -63,8 +64,8 @@ IN_PLACE = {
 
 @pytest.mark.parametrize("name", IN_PLACE)
 def test_a_large_result_is_written_where_it_belongs(name, monkeypatch):
-    monkeypatch.setattr(chunked, "LARGE", 3)
-    monkeypatch.setattr(chunked, "PIECE", 2)
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 3)
+    monkeypatch.setattr(tuning, "POINTWISE_CHUNK", 2)
     x = metagrad.tensor([0.1, 0.25, 0.4, 0.5, 0.7, 0.9])
     expected = getattr(x, name.removesuffix("_"))(*IN_PLACE[name])
     array = x.array
@@ -82,14 +83,14 @@ def test_a_large_result_is_written_where_it_belongs(name, monkeypatch):
 def test_a_write_that_reads_what_it_writes(write, monkeypatch):
     x, y = metagrad.tensor([0.1, 0.9, 0.4, 0.5, 0.7, 0.2]), metagrad.tensor([0.1, 0.9, 0.4, 0.5, 0.7, 0.2])
     write(x)
-    monkeypatch.setattr(chunked, "LARGE", 3)
-    monkeypatch.setattr(chunked, "PIECE", 2)
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 3)
+    monkeypatch.setattr(tuning, "POINTWISE_CHUNK", 2)
     write(y)
     np.testing.assert_array_equal(y.numpy(), x.numpy())
 
 
 def test_a_large_write_into_the_graph_is_recorded(monkeypatch):
-    monkeypatch.setattr(chunked, "LARGE", 3)
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 3)
     x = metagrad.tensor([0.1, 0.9, 0.4, 0.5], requires_grad=True)
     y = x * 2
     y.exp_().mul_(x)
@@ -113,8 +114,8 @@ def test_memory_goes_when_its_tensors_go():
 
 
 def test_an_error_in_a_piece_is_raised(monkeypatch):
-    monkeypatch.setattr(chunked, "LARGE", 3)
-    monkeypatch.setattr(chunked, "PIECE", 2)
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 3)
+    monkeypatch.setattr(tuning, "POINTWISE_CHUNK", 2)
 
     class Failing(Elementwise):
         def forward(self, x):

@@ -9,7 +9,8 @@ from tests.standin import Strict
 import metagrad
 from metagrad import optim
 from metagrad.autograd.variable import wrap
-from metagrad.optim.blocks import BLOCK, in_blocks
+from metagrad.kernels.tuning import OPTIMIZER_CHUNK
+from metagrad.optim.blocks import in_blocks
 
 SGD_CASES = [
     ("SGD", {"lr": 0.01, "momentum": m, "dampening": d, "weight_decay": w, "nesterov": n, "maximize": up})
@@ -128,7 +129,7 @@ def stepped(name, settings, arrays, steps=3):
 
 
 @pytest.mark.parametrize(("name", "settings"), ALL_KINDS)
-@pytest.mark.parametrize("size", [BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 3])
+@pytest.mark.parametrize("size", [OPTIMIZER_CHUNK, OPTIMIZER_CHUNK + 1, 2 * OPTIMIZER_CHUNK, 2 * OPTIMIZER_CHUNK + 3])
 def test_a_large_parameter_steps_as_its_pieces_do(name, settings, size):
     values = np.random.default_rng(4).standard_normal(size).astype(np.float32)
     (whole,), _ = stepped(name, settings, [values.copy()], steps=1)
@@ -149,7 +150,7 @@ def test_arrays_that_are_not_contiguous(name, settings, arranged):
 @pytest.mark.parametrize(("name", "settings"), ALL_KINDS)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
 def test_an_array_type_that_is_not_numpys(name, settings, dtype):
-    shapes = [(3, 4), (), (0, 2), (BLOCK + 5,)]
+    shapes = [(3, 4), (), (0, 2), (OPTIMIZER_CHUNK + 5,)]
     values = [np.random.default_rng(6).standard_normal(shape).astype(dtype) for shape in shapes]
     ours, _ = stepped(name, settings, [v.copy() for v in values])
     strict, optimizer = stepped(name, settings, [Strict(v.copy()) for v in values])
@@ -185,9 +186,9 @@ def test_betas_set_in_a_group_do_not_widen_either():
 
 @pytest.mark.parametrize(("kind", "calls"), [(np.array, 3), (np.asfortranarray, 1), (Strict, 1)])
 def test_only_plain_contiguous_arrays_are_cut_into_blocks(kind, calls):
-    sizes, array = [], kind(np.ones((2, BLOCK + 1), np.float32))
+    sizes, array = [], kind(np.ones((2, OPTIMIZER_CHUNK + 1), np.float32))
     in_blocks(lambda a, nothing, setting: sizes.append((a.size, nothing, setting)), (array, None), ("setting",))
-    assert len(sizes) == calls and sum(size for size, *_ in sizes) == 2 * BLOCK + 2
+    assert len(sizes) == calls and sum(size for size, *_ in sizes) == 2 * OPTIMIZER_CHUNK + 2
     assert {row[1:] for row in sizes} == {(None, "setting")}
 
 

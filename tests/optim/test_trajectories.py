@@ -10,7 +10,7 @@ from tests.standin import Strict
 import metagrad
 from metagrad import optim
 from metagrad.autograd.variable import wrap
-from metagrad.optim.blocks import BLOCK
+from metagrad.kernels.tuning import OPTIMIZER_CHUNK
 
 
 def over(name, **options):
@@ -142,7 +142,7 @@ def test_repr_and_signature_equal_pytorch(name, settings):
 def test_a_large_parameter_steps_as_its_pieces_do(name, settings):
     if name == "Adafactor":
         pytest.skip("its step looks at the whole parameter")
-    values = np.random.default_rng(4).standard_normal(5 * BLOCK + 3).astype(np.float32)
+    values = np.random.default_rng(4).standard_normal(5 * OPTIMIZER_CHUNK + 3).astype(np.float32)
     grad = np.random.default_rng(5).standard_normal(values.size).astype(np.float32)
     whole = wrap(values.copy()).requires_grad_()
     pieces = [wrap(part.copy()).requires_grad_() for part in np.split(values, range(50_000, values.size, 50_000))]

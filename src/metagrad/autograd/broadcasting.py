@@ -8,9 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
-from metagrad.kernels import reductions
-
-_MANY = 1 << 14  # elements from which NumPy's sums over the first axis, which add one after the other, lose digits
+from metagrad.kernels import reductions, tuning
 
 
 def fitted(grad: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -48,6 +46,6 @@ def sum_to_shape(x: Any, shape: tuple[int, ...]) -> Any:
         return x.sum(axis=axes, keepdims=True).reshape(shape)
     if x.dtype == np.float16:
         return x.sum(axis=axes, keepdims=True, dtype=np.float32).reshape(shape).astype(np.float16)
-    if x.size >= _MANY:
+    if x.size >= tuning.SUM_LOSES_DIGITS:
         return np.asarray(reductions.sum(x, axes, True)).reshape(shape)
     return np.asarray(x.sum(axis=axes, keepdims=True)).reshape(shape)

@@ -3,6 +3,7 @@
 Each has a reference implementation elsewhere, in ordinary ops, and a test that holds both equal.
 
 ====================  =========================================================================
+``tuning.py``         every threshold and size of a chunk
 ``threads.py``        work on several threads, with BLAS held to one thread each
 ``workspace.py``      memory that is used again
 ``allocation.py``     memory that arrays gave back stays with the process

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import sys
 
-_LARGEST = 32 << 20  # bytes: blocks up to here are kept, the most glibc allows
-_KEPT = 256 << 20  # bytes of free memory at the end of the heap, beyond which it is returned
+from metagrad.kernels import tuning
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 _KNOBS = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
@@ -26,7 +26,9 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (ImportError, OSError, AttributeError):  # another C library
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST)) and bool(mallopt(_TRIM_THRESHOLD, _KEPT))
+    return bool(mallopt(_MMAP_THRESHOLD, tuning.LARGEST_KEPT_BLOCK)) and bool(
+        mallopt(_TRIM_THRESHOLD, tuning.KEPT_HEAP)
+    )
 
 
 keep_freed_memory()

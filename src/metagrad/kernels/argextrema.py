@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.reductions import PART, is_large
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import share_out
-
-Array = Any
-
-COLUMNS = 64  # as many as a few lines of the cache hold
 
 
 def place(function: Callable[..., Array], x: Array, axis: int) -> Array:
@@ -26,16 +24,18 @@ def place(function: Callable[..., Array], x: Array, axis: int) -> Array:
         return _of_columns(function, x.reshape(outer, n, inner)).reshape(shape)
     if outer > 1:
         return _of_rows(function, x.reshape(outer, n)).reshape(shape)
-    rows = n // PART
-    starts = np.arange(rows) * PART
-    best = starts + _of_rows(function, x.reshape(-1)[: rows * PART].reshape(rows, PART))
-    if rows * PART < n:
-        best = np.append(best, rows * PART + function(x.reshape(-1)[rows * PART :]))
+    rows = n // tuning.REDUCTION_CHUNK
+    starts = np.arange(rows) * tuning.REDUCTION_CHUNK
+    best = starts + _of_rows(
+        function, x.reshape(-1)[: rows * tuning.REDUCTION_CHUNK].reshape(rows, tuning.REDUCTION_CHUNK)
+    )
+    if rows * tuning.REDUCTION_CHUNK < n:
+        best = np.append(best, rows * tuning.REDUCTION_CHUNK + function(x.reshape(-1)[rows * tuning.REDUCTION_CHUNK :]))
     return best[function(x.reshape(-1)[best])].reshape(shape)
 
 
 def _of_rows(function: Callable[..., Array], x: Array) -> Array:
-    found, step = np.empty(len(x), np.int64), max(1, PART // x.shape[1])
+    found, step = np.empty(len(x), np.int64), max(1, tuning.REDUCTION_CHUNK // x.shape[1])
 
     def work(share: Iterable[int]) -> None:
         for i in share:
@@ -50,8 +50,8 @@ def _of_columns(function: Callable[..., Array], x: Array) -> Array:
 
     def work(share: Iterable[Any]) -> None:
         for o, i in share:
-            block = np.ascontiguousarray(x[o, :, i : i + COLUMNS].T)
-            found[o, i : i + COLUMNS] = function(block, axis=1)
+            block = np.ascontiguousarray(x[o, :, i : i + tuning.EXTREMUM_COLUMNS].T)
+            found[o, i : i + tuning.EXTREMUM_COLUMNS] = function(block, axis=1)
 
-    share_out(work, [(o, i) for o in range(x.shape[0]) for i in range(0, x.shape[2], COLUMNS)])
+    share_out(work, [(o, i) for o in range(x.shape[0]) for i in range(0, x.shape[2], tuning.EXTREMUM_COLUMNS)])
     return found

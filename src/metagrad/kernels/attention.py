@@ -17,11 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metagrad.kernels.threads import get_num_threads, run_in_turn, run_together
-
-Array = Any
-_BLOCK = 1 << 17  # scores of a block: half a megabyte of float32, and as much again for their gradient
-_WORTH_THREADS = 1 << 20  # multiplications
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.threads import get_num_threads, share_out, threads_worth
 
 
 class Settings(NamedTuple):
@@ -49,12 +47,12 @@ def blocks(shape: tuple[int, ...], causal: bool) -> list[list[Block]]:
     """The blocks of scores (N, H, L, S), those that share keys together: their sums belong to one thread."""
     n, h, rows, keys = shape
     numbers = iter(range(n * h * rows + 1))
-    fit = max(1, _BLOCK // max(1, rows * keys))  # how many heads' scores fit into a block
+    fit = max(1, tuning.ATTENTION_BLOCK // max(1, rows * keys))  # how many heads' scores fit into a block
     if fit >= h:
         step, heads = min(fit // h, max(1, -(-n // max(1, get_num_threads())))), h
     else:
         step, heads = 1, fit
-    height = rows if rows * keys <= _BLOCK else max(16, _BLOCK // max(1, keys))
+    height = rows if rows * keys <= tuning.ATTENTION_BLOCK else max(16, tuning.ATTENTION_BLOCK // max(1, keys))
     groups = []
     for first in range(0, n, step):
         for head in range(0, h, heads):
@@ -95,17 +93,12 @@ def _scores(q: Array, k: Array, b: Block, settings: Settings) -> Array:
 
 def _run(work: Any, groups: list[list[Block]], cost: int) -> None:
     """``work(group)`` for all groups, on all threads if there is enough of it."""
-    threads = min(get_num_threads(), len(groups))
-    if threads < 2 or cost < _WORTH_THREADS:
-        run_in_turn([lambda: [work(group) for group in groups]])
-        return
-    waiting: Iterator[list[Block]] = iter(groups)  # each thread takes the next; next() on a list's iterator is atomic
 
-    def drain() -> None:
-        for group in waiting:
+    def run(share: Iterator[list[Block]]) -> None:
+        for group in share:
             work(group)
 
-    run_together([drain] * threads)
+    share_out(run, groups, threads_worth(cost, tuning.ATTENTION_WORTH_THREADS), blas=True)
 
 
 def forward(q: Array, k: Array, v: Array, settings: Settings) -> tuple[Array, Array]:

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-Array = Any
-
-_WORTH_BITS = 1 << 10  # elements; of fewer, np.where is as fast
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 
 
 def select(c: Any, x: Any, y: Any) -> Any:
     """``np.where(c, x, y)``: x where c, else y."""
-    if c.__class__ is np.ndarray and c.dtype == bool and c.size >= _WORTH_BITS:
+    if c.__class__ is np.ndarray and c.dtype == bool and c.size >= tuning.SELECT_BY_BITS:
         arrays = [a for a in (x, y) if isinstance(a, np.ndarray) and a.ndim]
         if all(a.__class__ is np.ndarray and a.shape == c.shape for a in arrays):
             out = np.empty(c.shape, np.result_type(x, y))

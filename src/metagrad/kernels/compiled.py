@@ -18,14 +18,17 @@ from typing import Any
 
 import numpy as np
 
-Array = Any
-
-WORTH_COMPILING = 1 << 16  # elements
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 
 
 def kernels(like: Any) -> SimpleNamespace | None:
     """The compiled functions, if they are to be had for arrays such as this one."""
-    if like.__class__ is not np.ndarray or like.size < WORTH_COMPILING or like.dtype not in (np.float32, np.float64):
+    if (
+        like.__class__ is not np.ndarray
+        or like.size < tuning.COMPILED_WORTH
+        or like.dtype not in (np.float32, np.float64)
+    ):
         return None
     return _compiled()
 

@@ -32,16 +32,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.sliding import Windows, counts, extents, mirrored, sizes
-from metagrad.kernels.threads import get_num_threads, run_in_turn, run_together
+from metagrad.kernels.threads import deal, run_in_turn, run_together, threads_worth
 from metagrad.kernels.workspace import Workspace
-
-Array = Any
-_TILE = 1 << 18  # numbers in the columns of a tile: a megabyte, which the second-level cache holds, or nearly so
-_MOST_ACROSS = 400  # products, per row, with windows across two rows: from here on they cost more than short copies
-_BROAD = 256  # columns below which a product is too narrow to be fast
-_WORTH_THREADS = 4_000_000  # multiplications that outweigh the handing over to threads
-_BLAS_USES_THREADS = 250_000  # multiplications from which BLAS would start threads of its own
 
 
 class Tile(NamedTuple):
@@ -66,7 +61,7 @@ class Work:
         self.is_wide = (
             wide
             and len(windows) > 1
-            and across <= _MOST_ACROSS
+            and across <= tuning.CONVOLUTION_ACROSS
             and all(w.stride == 1 and w.low >= 0 <= w.high for w in windows)
         )
         self.wide = spread if self.is_wide else self.counts[1:]
@@ -78,13 +73,19 @@ class Work:
         """For each thread, its tiles in order; ``split_images``: whether two threads may work on one image."""
         per_row = self.channels * self.size * self.row
         per_image = per_row * self.height
-        threads = get_num_threads() if self.multiplications > _WORTH_THREADS else 1
+        threads = threads_worth(self.multiplications, tuning.CONVOLUTION_WORTH_THREADS)
         windows = self.height * self.row
         most_images = max(1, -(-self.images // threads))
-        step = min(most_images, max(_TILE // max(1, per_image), -(-_BROAD // max(1, windows)), 1))
+        step = min(
+            most_images,
+            max(tuning.CONVOLUTION_TILE // max(1, per_image), -(-tuning.CONVOLUTION_BROAD // max(1, windows)), 1),
+        )
         rows = self.height
         if step == 1:
-            rows = min(rows, max(_TILE // max(1, per_row), -(-_BROAD // max(1, self.row)), 1))
+            rows = min(
+                rows,
+                max(tuning.CONVOLUTION_TILE // max(1, per_row), -(-tuning.CONVOLUTION_BROAD // max(1, self.row)), 1),
+            )
             if split_images and self.images < threads:
                 rows = min(rows, -(-self.height // threads))
         all_tiles = [
@@ -93,17 +94,17 @@ class Work:
             for r in range(0, self.height, rows)
         ]
         if split_images and self.images < threads:
-            return _dealt(all_tiles, threads)
+            return deal(all_tiles, threads)
         first_images = range(0, self.images, step)
         per_images = len(all_tiles) // len(first_images)
         return [
             [t for n in share for t in all_tiles[n * per_images : (n + 1) * per_images]]
-            for share in _dealt(list(range(len(first_images))), threads)
+            for share in deal(list(range(len(first_images))), threads)
         ]
 
     def run(self, job: Callable[[list[Tile]], Any], shares: list[list[Tile]]) -> list[Any]:
         """The results of a job for each thread's tiles."""
-        if len(shares) == 1 and self.multiplications < _BLAS_USES_THREADS:
+        if len(shares) == 1 and self.multiplications < tuning.BLAS_STARTS_THREADS:
             return [job(shares[0])]
         jobs = [functools.partial(job, share) for share in shares]
         return run_together(jobs) if len(jobs) > 1 else run_in_turn(jobs)
@@ -121,12 +122,6 @@ class Work:
         """Memory as results (M, images, rows, *wide)."""
         shape = (self.filters, images, rows, *self.wide)
         return memory[: math.prod(shape)].reshape(shape)
-
-
-def _dealt(items: list[Any], hands: int) -> list[list[Any]]:
-    """A list in as many runs of about one length, without empty ones."""
-    edges = [len(items) * i // hands for i in range(hands + 1)]
-    return [items[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
 
 
 def _cut(x: Array, windows: Sequence[Windows]) -> tuple[Array, tuple[Windows, ...]]:

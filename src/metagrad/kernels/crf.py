@@ -14,11 +14,10 @@ Legend: N packed rows, B sequences in order of falling length, K labels; e (N, K
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-Array = Any
+from metagrad.base.typing import Array
 
 
 def steps_of(sizes: Sequence[int]) -> list[slice]:

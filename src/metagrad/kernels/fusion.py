@@ -17,9 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metagrad.base.typing import Array
 from metagrad.kernels.branchless import select_into
-
-Array = Any
 
 
 class NotElementwise(Exception):

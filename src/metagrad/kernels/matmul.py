@@ -7,15 +7,11 @@ as there are threads, each done by BLAS on one thread; smaller ones are done on 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads, run_together
-
-Array = Any
-_BLAS_USES_THREADS = 1 << 18  # multiplications above which OpenBLAS would start its threads
-_WORTH_CUTTING = 8_000_000  # multiplications that outweigh the handing over
 
 
 def product(a: Array, b: Array) -> Array:
@@ -27,9 +23,9 @@ def product(a: Array, b: Array) -> Array:
     if a.__class__ is not np.ndarray or b.__class__ is not np.ndarray or a.ndim != 2 or b.ndim != 2:
         return np.matmul(a, b)
     work = a.shape[0] * a.shape[1] * b.shape[1]
-    if work <= _BLAS_USES_THREADS or a.dtype.kind != "f" or get_num_threads() == 1 or not can_hold_blas():
+    if work <= tuning.BLAS_STARTS_THREADS or a.dtype.kind != "f" or get_num_threads() == 1 or not can_hold_blas():
         return np.matmul(a, b)
-    if work < _WORTH_CUTTING:
+    if work < tuning.MATMUL_WORTH_THREADS:
         with blas_on_one_thread():
             return np.matmul(a, b)
     out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))

@@ -11,22 +11,19 @@ Planes (R, *L) are independent, and worked on in blocks that stay in the cache, 
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from metagrad.kernels import compiled
+from metagrad.base.typing import Array
+from metagrad.kernels import compiled, tuning
 from metagrad.kernels.sliding import Uneven, Windows, counts, extents, starts_of
-from metagrad.kernels.threads import get_num_threads, run_together
+from metagrad.kernels.threads import share_out, threads_worth
 from metagrad.kernels.workspace import Workspace
 
-Array = Any
 Axes = Sequence[Windows | Uneven]
-_BLOCK = 1 << 18  # numbers of a block of planes: smaller ones cost more in calls than the cache gives back
-_WORTH_THREADS = 4_000_000  # numbers, each counted once for a pass over it, that outweigh the handing over to threads
 
 
 def _over_planes(job: Callable[[slice], None], planes: int, axes: Axes, like: Array) -> None:
@@ -35,15 +32,14 @@ def _over_planes(job: Callable[[slice], None], planes: int, axes: Axes, like: Ar
         job(slice(None))
         return
     size, passes = math.prod(extents(axes)), sum(w.size for w in axes)
-    step = max(1, _BLOCK // max(1, size))
-    threads = get_num_threads() if planes * size * passes > _WORTH_THREADS else 1
-    edges = [planes * i // threads for i in range(threads + 1)]
+    threads = threads_worth(planes * size * passes, tuning.POOLING_WORTH_THREADS)
+    step = max(1, min(tuning.POOLING_BLOCK // max(1, size), -(-planes // threads)))
 
-    def run(start: int, stop: int) -> None:
-        for a in range(start, stop, step):
-            job(slice(a, min(a + step, stop)))
+    def work(share: Iterator[int]) -> None:
+        for first in share:
+            job(slice(first, min(first + step, planes)))
 
-    run_together([functools.partial(run, a, b) for a, b in zip(edges, edges[1:], strict=False)])
+    share_out(work, range(0, planes, step), threads)
 
 
 def _stages(planes: int, axes: Axes) -> list[tuple[int, ...]]:

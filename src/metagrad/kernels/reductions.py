@@ -15,20 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.threads import get_num_threads, share_out
 
-LARGE = 1 << 18  # elements from which parts pay
-PART = 1 << 16  # elements: a few arrays of so many floats stay in a core's own cache
-TALL = 4096  # rows that are added one after the other: rounding errors grow with their number
-STRIP = 2048  # elements of a row that are folded on their own
-
-Array = Any
 Part = Callable[..., Array]  # part(x, axis, *others): x folded over axis, which keeps extent 1
 
 
 def is_large(x: Any) -> bool:
     """Whether an array is worth cutting."""
-    return x.__class__ is np.ndarray and x.size >= LARGE and x.dtype.itemsize != 2
+    return x.__class__ is np.ndarray and x.size >= tuning.REDUCTION_LARGE and x.dtype.itemsize != 2
 
 
 def fold(x: Array, axis: tuple[int, ...], part: Part, join: Any, *others: Array, once: bool = False) -> Array:
@@ -45,9 +41,9 @@ def fold(x: Array, axis: tuple[int, ...], part: Part, join: Any, *others: Array,
             return fold(x.T, mirrored, part, join, *[a.T for a in others], once=once).T
         return part(x, axis, *others)
     outer, n, inner = box
-    size = max(PART, -(-x.size // get_num_threads())) if once else PART
+    size = max(tuning.REDUCTION_CHUNK, -(-x.size // get_num_threads())) if once else tuning.REDUCTION_CHUNK
     width = min(inner, size)
-    height = min(n, -(-size // width), n if inner == 1 else TALL)
+    height = min(n, -(-size // width), n if inner == 1 else tuning.REDUCTION_ROWS)
     depth = -(-size // (n * inner)) if height == n and width == inner else 1
     whole, beside = x.reshape(box), [a.reshape(outer, 1, inner) for a in others]
     rows = range(0, n, height)
@@ -91,7 +87,7 @@ def dropped(y: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 def _is_rows(x: Array, axis: tuple[int, ...]) -> bool:
     """Whether x is a part whose rows are folded."""
-    return x.size >= PART // 2 and x.ndim == 2 and axis == (1,)
+    return x.size >= tuning.REDUCTION_CHUNK // 2 and x.ndim == 2 and axis == (1,)
 
 
 def _strips_sum(x: Array, y: Array | None) -> Array:
@@ -99,8 +95,8 @@ def _strips_sum(x: Array, y: Array | None) -> Array:
 
     In strips, lest rounding errors grow with the length of a row.
     """
-    n = x.shape[1] // STRIP * STRIP or x.shape[1]
-    strips = x[:, :n].reshape(len(x), -1, min(n, STRIP))
+    n = x.shape[1] // tuning.REDUCTION_STRIP * tuning.REDUCTION_STRIP or x.shape[1]
+    strips = x[:, :n].reshape(len(x), -1, min(n, tuning.REDUCTION_STRIP))
     y_strips = np.ones(strips.shape[2], x.dtype) if y is None else y[:, :n].reshape(strips.shape)
     sums = np.vecdot(strips, y_strips).sum(axis=1, keepdims=True)
     if n == x.shape[1]:
@@ -124,7 +120,7 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
     """Π x: pieces of a row are multiplied with each other first, which the processor does for many elements at once."""
     while _is_rows(x, axis) and x.shape[1] >= 64:
-        count = max(4, x.shape[1] // STRIP)
+        count = max(4, x.shape[1] // tuning.REDUCTION_STRIP)
         n = x.shape[1] // count * count
         columns = np.multiply.reduce(x[:, :n].reshape(len(x), count, -1), axis=1)
         x = columns if n == x.shape[1] else np.concatenate([columns, x[:, n:]], axis=1)

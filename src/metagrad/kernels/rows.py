@@ -1,47 +1,49 @@
-"""Work on the rows of a matrix, in pieces that a core's own cache holds, shared out to the threads."""
+"""Work on the rows of a matrix, in chunks that a core's own cache holds, shared out to the threads."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.threads import get_num_threads, run_on_threads
+from metagrad.kernels import tuning
+from metagrad.kernels.threads import share_out, threads_worth
 
-PIECE = (
-    1 << 19
-)  # elements: smaller ones stay in a nearer cache, but threads lose more by taking turns at the interpreter
-WORTH_THREADS = 1 << 17  # elements
-_LONG_ROW = 4096  # elements up to which BLAS's rounding errors, which grow with their number, are small
+R = TypeVar("R")
 
 
-def by_rows(work: Callable[[slice], Any], rows: int, columns: int) -> list[Any]:
-    """``work(rows)`` for all pieces, each a slice of rows; the results in order."""
-    count = get_num_threads() if rows * columns >= WORTH_THREADS else 1
-    step = max(1, min(PIECE // max(columns, 1), -(-rows // count)))
-    pieces = [slice(start, min(start + step, rows)) for start in range(0, rows, step)]
-    shares = [pieces[len(pieces) * k // count : len(pieces) * (k + 1) // count] for k in range(count)]
-    jobs = [functools.partial(_all, work, share) for share in shares if share]
-    return [result for results in run_on_threads(jobs) for result in results]
+def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
+    """``work(rows)`` for all chunks, each a slice of rows; the results in order."""
+    threads = threads_worth(rows * columns, tuning.ROWS_WORTH_THREADS)
+    step = max(1, min(tuning.ROWS_CHUNK // max(columns, 1), -(-rows // threads)))
+    starts = range(0, rows, step)
+    found: dict[int, R] = {}
 
+    def run(share: Iterator[int]) -> None:
+        for start in share:
+            found[start] = work(slice(start, min(start + step, rows)))
 
-def _all(work: Callable[[slice], Any], share: list[slice]) -> list[Any]:
-    return [work(piece) for piece in share]
+    share_out(run, starts, threads)
+    return [found[start] for start in starts]
 
 
 def row_sums(x: Array) -> Array:
     """Σ of every row, (N, 1): by BLAS's inner product where it is the faster one."""
-    if x.__class__ is np.ndarray and x.dtype.kind == "f" and 2 < x.dtype.itemsize < 16 and x.shape[1] <= _LONG_ROW:
+    if (
+        x.__class__ is np.ndarray
+        and x.dtype.kind == "f"
+        and 2 < x.dtype.itemsize < 16
+        and x.shape[1] <= tuning.ROWS_BY_BLAS
+    ):
         return np.vecdot(x, np.ones(x.shape[1], x.dtype))[:, None]
     return x.sum(axis=1, keepdims=True)
 
 
 def row_products(x: Array, y: Array) -> Array:
     """Σ x y of every row, (N, 1)."""
-    if x.__class__ is np.ndarray and x.shape[1] <= _LONG_ROW:
+    if x.__class__ is np.ndarray and x.shape[1] <= tuning.ROWS_BY_BLAS:
         return np.vecdot(x, y)[:, None]
     return (x * y).sum(axis=1, keepdims=True)
 
@@ -50,7 +52,7 @@ def is_worth_rows(x: Any) -> bool:
     """Whether x is a large array of real rows, one after the other in memory."""
     return (
         x.__class__ is np.ndarray
-        and x.size >= WORTH_THREADS
+        and x.size >= tuning.ROWS_WORTH_THREADS
         and x.ndim > 1
         and x.dtype.kind == "f"
         and x.dtype.itemsize > 2

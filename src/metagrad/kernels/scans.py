@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.reductions import is_large
-from metagrad.kernels.threads import blas_on_one_thread, get_num_threads, share_out
-
-Array = Any
-
-STRIP = 16  # elements
-BOX = 1 << 17  # elements: a few arrays of so many floats stay in a core's own cache, or nearly so
+from metagrad.kernels.threads import get_num_threads, share_out
 
 
 def running_sum(x: Array, axis: int) -> Array:
@@ -30,7 +26,7 @@ def running_sum(x: Array, axis: int) -> Array:
     outer, n, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
     if inner >= 256:
         return _of_columns(x.reshape(outer, n, inner)).reshape(x.shape)
-    if inner == 1 and n >= 4 * STRIP:
+    if inner == 1 and n >= 4 * tuning.SCAN_STRIP:
         y = _of_rows(x.reshape(outer, n))
         if y is not None:
             return y.reshape(x.shape)
@@ -56,23 +52,22 @@ def _of_columns(x: Array) -> Array:
 def _of_rows(x: Array) -> Array | None:
     """None if a sum is infinite or nan: in a product, 0 · ∞ would make all of its strip nan."""
     rows, n = x.shape
-    y, strips = np.empty_like(x), n // STRIP
-    cut, high = strips * STRIP, max(1, BOX // n)
-    ones = np.ones(STRIP, x.dtype)
-    triangle = np.triu(np.ones((STRIP, STRIP), x.dtype))
+    y, strips = np.empty_like(x), n // tuning.SCAN_STRIP
+    cut, high = strips * tuning.SCAN_STRIP, max(1, tuning.SCAN_CHUNK // n)
+    ones = np.ones(tuning.SCAN_STRIP, x.dtype)
+    triangle = np.triu(np.ones((tuning.SCAN_STRIP, tuning.SCAN_STRIP), x.dtype))
     is_finite = []
 
     def run(share: Iterable[slice]) -> None:
         for box in share:
-            terms = x[box, :cut].reshape(-1, STRIP)
+            terms = x[box, :cut].reshape(-1, tuning.SCAN_STRIP)
             ends = np.cumsum((terms @ ones).reshape(-1, strips), axis=1)
             is_finite.append(np.isfinite(ends).all())
             shifted = terms.copy()
-            shifted.reshape(-1, strips, STRIP)[:, 1:, 0] += ends[:, :-1]
+            shifted.reshape(-1, strips, tuning.SCAN_STRIP)[:, 1:, 0] += ends[:, :-1]
             y[box, :cut] = (shifted @ triangle).reshape(-1, cut)
             if cut < n:
                 y[box, cut:] = np.cumsum(x[box, cut:], axis=1) + ends[:, -1:]
 
-    with blas_on_one_thread():
-        share_out(run, [slice(r, r + high) for r in range(0, rows, high)])
+    share_out(run, [slice(r, r + high) for r in range(0, rows, high)], blas=True)
     return y if all(is_finite) else None

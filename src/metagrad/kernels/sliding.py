@@ -7,9 +7,7 @@ Element j of window o is x[o · stride − low + j · dilation], where that lies
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
-
-Array = Any
+from typing import NamedTuple
 
 
 class Windows(NamedTuple):

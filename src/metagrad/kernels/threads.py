@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import itertools
 import os
 import threading
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+T = TypeVar("T")
 
 _NAME = "metagrad-worker"
 _lock = threading.Lock()
@@ -138,10 +141,38 @@ def run_on_threads(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
     return [first, *[future.result() for future in others]]
 
 
-def share_out(work: Callable[[Any], None], cuts: list[Any]) -> None:
-    """``work(some of the cuts)`` on every thread: each takes the next when it is done with one.
+def threads_worth(cost: float, least: float) -> int:
+    """How many threads a piece of work is worth: all, if its cost reaches the threshold, or one."""
+    return get_num_threads() if cost >= least else 1
 
-    A thread that wakes late thus finds less to do, where with equal shares all would wait for it.
+
+def share_out(
+    work: Callable[[Iterator[T]], None], chunks: Sequence[T], threads: int | None = None, blas: bool = False
+) -> None:
+    """The scheduler: ``work(some of the chunks)`` on so many threads, all by default; each takes the next when done with one.
+
+    A thread that wakes late thus finds less to do, where with equal shares all would wait for it. ``work`` gets an iterator,
+    so that it may set up memory of its own before the first chunk. blas: it calls BLAS, which is held to one thread meanwhile.
+
+    >>> found = [0] * 10
+    >>> def squares(share):
+    ...     for i in share:
+    ...         found[i] = i * i
+    >>> share_out(squares, range(10))
+    >>> found
+    [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]
     """
-    taken = iter(cuts)
-    run_on_threads([functools.partial(work, taken)] * min(get_num_threads(), len(cuts)))
+    taken = iter(chunks)  # next() on it is atomic
+    jobs = [functools.partial(work, taken)] * min(threads or get_num_threads(), len(chunks))
+    if not blas:
+        run_on_threads(jobs)
+    elif len(jobs) > 1:
+        run_together(jobs)
+    else:
+        run_in_turn(jobs)
+
+
+def deal(chunks: Sequence[T], threads: int) -> list[list[T]]:
+    """Chunks as equal runs, one for each thread, without empty ones: for sums whose order must be the same every time."""
+    edges = [len(chunks) * i // threads for i in range(threads + 1)]
+    return [list(chunks[a:b]) for a, b in itertools.pairwise(edges) if a < b]

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-Array = Any
-_ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector registers
-_SLAB = 1 << 25  # bytes asked of the system at a time: as much gets large pages, and a few of those cover it
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 
 
 class _Pool:
@@ -41,8 +40,8 @@ class _Pool:
     def _cut(self, size: int) -> Array:
         """A new block, from the slab in use or a new one."""
         if self._used + size > self._slab.size:
-            slab = np.empty(max(size, _SLAB) + _ALIGNMENT, np.uint8)
-            self._slab, self._used = slab[-slab.ctypes.data % _ALIGNMENT :], 0
+            slab = np.empty(max(size, tuning.SLAB) + tuning.ALIGNMENT, np.uint8)
+            self._slab, self._used = slab[-slab.ctypes.data % tuning.ALIGNMENT :], 0
         start, self._used = self._used, self._used + size
         return self._slab[start : start + size]
 

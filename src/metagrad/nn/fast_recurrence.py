@@ -15,6 +15,7 @@ import numpy as np
 
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
+from metagrad.kernels import tuning
 from metagrad.kernels.recurrent import one_sequence
 from metagrad.kernels.recurrent.gru import GRU
 from metagrad.kernels.recurrent.lstm import LSTM
@@ -98,11 +99,7 @@ def parts_worth(cell: str, sizes: Sequence[int], directions: int, w_hh: Array) -
     """
     parts = min(get_num_threads() // directions, sizes[0])
     each_step = sum(sizes) / len(sizes) * w_hh.size
-    return parts if parts > 1 and each_step / parts > WORTH_A_PART and can_hold_blas() else 1
-
-
-WORTH_APART = 20_000_000  # multiplications of a layer that outweigh handing over to a thread and back
-WORTH_A_PART = 300_000  # multiplications of a step
+    return parts if parts > 1 and each_step / parts > tuning.RECURRENT_STEP_WORTH_THREADS and can_hold_blas() else 1
 
 
 class Layer(Function):
@@ -122,7 +119,7 @@ class Layer(Function):
             return cast("tuple[Array, ...]", result)
         self.cell, self.directions = cell, directions
         self.shares = shares(sizes, directions, parts_worth(cell, sizes, directions, weights[0][1]))
-        self.apart = len(x) * sum(w.size for w in weights[0][:2]) > WORTH_APART
+        self.apart = len(x) * sum(w.size for w in weights[0][:2]) > tuning.RECURRENT_WORTH_THREADS
         kernels = [make_kernel(cell, share.sizes, share.direction == 1) for share in self.shares]
         width = states[0].shape[2]
         y = np.empty((len(x), directions * width), x.dtype)  # not the kernels' memory, which will be used again

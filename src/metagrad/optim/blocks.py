@@ -1,24 +1,21 @@
-"""Running an elementwise formula over large arrays a piece at a time, so that its passes stay in the cache, on all threads."""
+"""Running a pointwise formula over large arrays a chunk at a time, so that its passes stay in the cache, on all threads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from metagrad.kernels.threads import get_num_threads, run_on_threads
-
-# A formula passes over its arrays a dozen times. Over whole arrays each pass goes to main memory; a piece of 65,536
-# float32 numbers is 256 KB, and the few pieces of one round stay near the core. Pieces of 16,384 spend more on calls.
-BLOCK = 65_536
+from metagrad.kernels import tuning
+from metagrad.kernels.threads import get_num_threads, share_out
 
 
 def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
-    """``formula(*pieces, *settings)`` for the pieces that cover ``arrays``, all of the first one's shape.
+    """``formula(*chunks, *settings)`` for the chunks that cover ``arrays``, all of the first one's shape.
 
     An array may be None, and stays None. Arrays that cannot be flattened without a copy, and a GPU's, for which a call is
-    the expense, come in one piece. Threads take the pieces by turns, so that all end at about the same time.
+    the expense, come in one chunk.
 
     >>> total, parts = np.zeros(100_000), np.ones(100_000)
     >>> def add(total, part, times):
@@ -27,22 +24,18 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     >>> float(total.min()), float(total.max())
     (2.0, 2.0)
     """
-    size = arrays[0].size
-    if size <= BLOCK or not all(a is None or (isinstance(a, np.ndarray) and a.flags.c_contiguous) for a in arrays):
+    size, chunk = arrays[0].size, tuning.OPTIMIZER_CHUNK
+    if size <= chunk or not all(a is None or (isinstance(a, np.ndarray) and a.flags.c_contiguous) for a in arrays):
         formula(*arrays, *settings)
         return
     flat = [None if a is None else a.reshape(-1) for a in arrays]
-    starts = range(0, size, BLOCK)
+    starts = range(0, size, chunk)
 
-    def share(mine: range) -> None:
-        for start in mine:
-            formula(*[None if a is None else a[start : start + BLOCK] for a in flat], *settings)
+    def work(share: Iterable[int]) -> None:
+        for start in share:
+            formula(*[None if a is None else a[start : start + chunk] for a in flat], *settings)
 
-    threads = min(get_num_threads(), len(starts) // 2)
-    if threads > 1:
-        run_on_threads([lambda mine=starts[i::threads]: share(mine) for i in range(threads)])  # type: ignore[misc]
-    else:
-        share(starts)
+    share_out(work, starts, max(1, min(get_num_threads(), len(starts) // 2)))
 
 
 def in_blocks_by_part(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
-from metagrad.optim.blocks import BLOCK, in_blocks
+from metagrad.kernels.tuning import OPTIMIZER_CHUNK
+from metagrad.optim.blocks import in_blocks
 from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.optimizer import Optimizer, check_settings
 from metagrad.tensors.tensor import Tensor
@@ -86,7 +87,7 @@ class SGD(Optimizer):
             return
         array = param.array
         arrays = array, grad.array, b
-        if array.size <= BLOCK:  # without another call: models have many small parameters
+        if array.size <= OPTIMIZER_CHUNK:  # without another call: models have many small parameters
             sgd_step(*arrays, *settings)
         else:
             in_blocks(sgd_step, arrays, settings)

@@ -11,10 +11,10 @@ contiguous, in the order r, z, n.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import Array
 from metagrad.kernels.recurrent.steps import (
     all_entering,
     entering,
@@ -26,8 +26,6 @@ from metagrad.kernels.recurrent.steps import (
     visits,
 )
 from metagrad.kernels.workspace import Workspace
-
-Array = Any
 
 
 class GRU:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import Array
 from metagrad.kernels.recurrent.steps import (
     all_entering,
     entering,
@@ -29,7 +30,6 @@ from metagrad.kernels.recurrent.steps import (
 )
 from metagrad.kernels.workspace import Workspace
 
-Array = Any
 _ORDER = [3, 0, 1, 2]  # where o, i, f, g stand in PyTorch's i, f, g, o
 _BACK = [1, 2, 3, 0]
 

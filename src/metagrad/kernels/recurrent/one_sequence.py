@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product
-
-Array = Any
 
 
 def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:

@@ -7,14 +7,12 @@ hₜ = tanh aₜ or relu aₜ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import Array
 from metagrad.kernels.recurrent.steps import entering, final, leading, product_with_entering, rows_of, visits
 from metagrad.kernels.workspace import Workspace
-
-Array = Any
 
 
 class RNN:

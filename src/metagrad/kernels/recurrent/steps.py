@@ -13,11 +13,11 @@ sequences that are not running keep the gradient of their final, or for their in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-Array = Any
+from metagrad.base.typing import Array
+
 Visits = list[tuple[int, int, int]]  # (first row, last row + 1, number of sequences) of each step, in order
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.nn.functional.activation import given_back
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.pointwise.chunked import Elementwise
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
 
 _ALPHA = -1.7580993408473766  # −λα of SELU: what it tends to for large negative numbers
-_LARGE = 1 << 19  # elements from which a random bit pattern serves four of them
 
 
 def _check(p: float) -> None:
@@ -43,7 +43,7 @@ class Dropout(Elementwise):
 def _kept(shape: tuple[int, ...], p: float) -> Array:
     """Random bools, False with probability p: of a large array to 16 bits, which come four at a time."""
     size = math.prod(shape)
-    if size < _LARGE or not 0.01 <= p <= 0.99:  # a rare chance needs more bits
+    if size < tuning.DROPOUT_BY_BITS or not 0.01 <= p <= 0.99:  # a rare chance needs more bits
         return np.asarray(numpy_generator().random(shape, np.float32) >= p)
     bits: Any = numpy_generator().bit_generator.random_raw(-(-size // 4))
     return bits.view(np.uint16)[:size].reshape(shape) >= round(p * 2**16)

@@ -19,12 +19,9 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.fusion import Formula, NotElementwise, Tape
 from metagrad.kernels.threads import get_num_threads, share_out
-
-LARGE = 1 << 18  # elements from which pieces pay
-PIECE = 1 << 17  # elements: a few arrays of so many floats stay in a core's own cache, or nearly so
-LONG = 1 << 19  # elements of a piece that is passed over once
 
 _new = object.__new__
 
@@ -47,7 +44,7 @@ class Elementwise(Function):
 
 def is_large(x: Any) -> bool:
     """Whether an array is worth cutting."""
-    return x.__class__ is np.ndarray and x.size >= LARGE
+    return x.__class__ is np.ndarray and x.size >= tuning.POINTWISE_LARGE
 
 
 def _forward_in_pieces(forward: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,7 +100,7 @@ class _Cuts:
                 unit = x.size
             else:
                 return None
-        return cls(shape, unit) if unit <= PIECE else None
+        return cls(shape, unit) if unit <= tuning.POINTWISE_CHUNK else None
 
     def of_whole(self, x: Any) -> bool:
         """Whether x is one of the arrays that are cut."""
@@ -168,7 +165,9 @@ class _Computation:
         rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
         one_pass = len(formula.steps) == 1  # nothing is read twice, so the cache is no help
         pieces = self.cuts.pieces(
-            min(LONG, self.cuts.rows * self.cuts.unit // get_num_threads() + 1) if one_pass else PIECE
+            min(tuning.POINTWISE_CHUNK_READ_ONCE, self.cuts.rows * self.cuts.unit // get_num_threads() + 1)
+            if one_pass
+            else tuning.POINTWISE_CHUNK
         )
         length, row = pieces[0][1], () if self.cuts.unit == 1 else (self.cuts.unit,)
 
