@@ -10,12 +10,11 @@
 ``ldl.py``            A = L D Lᴴ of Hermitian ones
 ``orthogonal.py``     A = Q R, and products of reflections
 ``eigen.py``          eigenvalues and eigenvectors
-``singular.py``       singular values and vectors
+``singular.py``       singular values and vectors, all or the largest
 ``pseudoinverse.py``  rank, pseudoinverse, least squares
 ``norms.py``          norms of matrices, condition numbers
 ``powers.py``         powers, the exponential, long products
 ``vectors.py``        products of vectors, Vandermonde matrices
-``lowrank.py``        a few singular values, by random projection
 ``extreme.py``        a few eigenvalues, by search
 ``older.py``          names from before ``metagrad.linalg``
 ====================  ==============================================================================
@@ -27,11 +26,11 @@ from metagrad.ops.linalg.definite import cholesky_inverse, cholesky_solve
 from metagrad.ops.linalg.determinant import det, logdet, slogdet
 from metagrad.ops.linalg.elimination import lu_unpack
 from metagrad.ops.linalg.extreme import lobpcg
-from metagrad.ops.linalg.lowrank import pca_lowrank, svd_lowrank
 from metagrad.ops.linalg.older import cholesky, cross, inverse, lu, lu_solve, norm, pinverse, qr, svd, vander
 from metagrad.ops.linalg.orthogonal import geqrf, ormqr
 from metagrad.ops.linalg.orthogonal import householder_product as orgqr
 from metagrad.ops.linalg.powers import chain_matmul, matrix_exp, matrix_power
+from metagrad.ops.linalg.singular import pca_lowrank, svd_lowrank
 from metagrad.ops.linalg.triangular import triangular_solve
 
 __all__ = [

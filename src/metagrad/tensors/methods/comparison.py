@@ -8,7 +8,7 @@ from metagrad.ops.shape import properties
 from metagrad.tensors.methods.base import OpMethods
 
 
-class Comparison(OpMethods):
+class ComparisonMethods(OpMethods):
     """Methods that compare, and logic on their results."""
 
     __slots__ = ()
@@ -30,9 +30,6 @@ class Comparison(OpMethods):
     isnan, isinf, isfinite = comparison.isnan, comparison.isinf, comparison.isfinite
     isclose, allclose, equal = comparison.isclose, comparison.allclose, comparison.equal
     is_nonzero = properties.is_nonzero
-    is_floating_point = properties.is_floating_point
-    is_complex = properties.is_complex
-    numel = nelement = properties.numel
 
     # in place: the tensor keeps its dtype, with 1 for true and 0 for false
     eq_ = in_place(comparison.eq, converts=True)

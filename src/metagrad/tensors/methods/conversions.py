@@ -12,7 +12,7 @@ from metagrad.ops.pointwise import complex_numbers
 from metagrad.tensors.methods.base import OpMethods
 
 
-class Conversions(OpMethods):
+class ConversionMethods(OpMethods):
     """Methods that lead to other dtypes, devices and libraries, to new tensors, and to new values."""
 
     __slots__ = ()

@@ -1,20 +1,42 @@
-"""Methods that decompose matrices, invert them and solve with them."""
+"""Methods that multiply matrices, decompose them, invert them and solve with them."""
 
 from __future__ import annotations
 
-from metagrad.ops.linalg import definite, determinant, older, orthogonal, powers, triangular
+from metagrad.ops.inplace import in_place
+from metagrad.ops.linalg import contraction, definite, determinant, matmul, older, orthogonal, powers, triangular
+from metagrad.ops.signal import spectrograms
 from metagrad.tensors.methods.base import OpMethods
 
+products = matmul  # in the class below, matmul is the method
 
-class LinearAlgebra(OpMethods):
-    """Methods that decompose matrices, invert them and solve with them."""
+
+class LinalgMethods(OpMethods):
+    """Methods that multiply matrices, decompose them, invert them and solve with them."""
 
     __slots__ = ()
 
+    # products
+    matmul = products.matmul
+    mm = products.mm
+    mv = products.mv
+    dot = products.dot
+    bmm = products.bmm
+    outer = ger = products.outer
+    addmm = products.addmm
+    baddbmm = products.baddbmm
+    addbmm = products.addbmm
+    addmv = products.addmv
+    addr = products.addr
+    inner = contraction.inner
+    kron = contraction.kron
+    trace = contraction.trace
+    vdot = contraction.vdot
+    cross = older.cross
+
+    # decompositions, inverses, systems of equations
     cholesky = older.cholesky
     cholesky_inverse = definite.cholesky_inverse
     cholesky_solve = definite.cholesky_solve
-    cross = older.cross
     det = determinant.det
     slogdet = determinant.slogdet
     logdet = determinant.logdet
@@ -30,3 +52,14 @@ class LinearAlgebra(OpMethods):
     qr = older.qr
     svd = older.svd
     triangular_solve = triangular.triangular_solve
+
+    # the Fourier transform of each stretch of a signal
+    stft = spectrograms.stft
+    istft = spectrograms.istft
+
+    # in place
+    addmm_ = in_place(products.addmm)
+    baddbmm_ = in_place(products.baddbmm)
+    addbmm_ = in_place(products.addbmm)
+    addmv_ = in_place(products.addmv)
+    addr_ = in_place(products.addr)

@@ -1,4 +1,4 @@
-"""Methods and properties that say how a tensor lies in memory, and where."""
+"""Methods and properties that say how many numbers of which dtype a tensor has, and how they lie in memory, and where."""
 
 from __future__ import annotations
 
@@ -8,16 +8,24 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
 from metagrad.base.layouts import contiguous_format, layout, memory_format
 from metagrad.base.layouts import strided as strided_layout
-from metagrad.ops.shape import properties
+from metagrad.ops.shape import copying, properties
 from metagrad.ops.shape.strided import located
 from metagrad.tensors.methods.base import OpMethods
 from metagrad.tensors.storage import TypedStorage, UntypedStorage
 
 
-class Memory(OpMethods):
-    """Methods and properties that say how a tensor lies in memory, and where."""
+class MemoryMethods(OpMethods):
+    """Methods and properties that say how many numbers of which dtype a tensor has, and how they lie in memory, and where."""
 
     __slots__ = ()
+
+    numel = nelement = properties.numel
+    is_same_size = properties.is_same_size
+    is_floating_point = properties.is_floating_point
+    is_complex = properties.is_complex
+    is_signed = properties.is_signed
+    clone = copying.clone
+    contiguous = copying.contiguous
 
     @property
     def itemsize(self) -> int:

@@ -47,7 +47,7 @@ def reflected(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     return apply
 
 
-class Operators(OpMethods):
+class OperatorMethods(OpMethods):
     """The operators."""
 
     __slots__ = ()

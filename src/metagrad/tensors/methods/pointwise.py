@@ -23,7 +23,7 @@ from metagrad.ops.special import erf as errors
 from metagrad.tensors.methods.base import OpMethods
 
 
-class Elementwise(OpMethods):
+class PointwiseMethods(OpMethods):
     """Methods that work element by element: arithmetic and functions of one number."""
 
     __slots__ = ()

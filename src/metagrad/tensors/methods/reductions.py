@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from metagrad.ops.index import searching, sorting
 from metagrad.ops.inplace import in_place
 from metagrad.ops.linalg import older
 from metagrad.ops.reduce import (
@@ -22,12 +21,13 @@ from metagrad.ops.reduce import softmax as softmaxes
 from metagrad.tensors.methods.base import OpMethods
 
 
-class Reductions(OpMethods):
+class ReductionMethods(OpMethods):
     """Methods that make one number of many: sums, extremes, norms."""
 
     __slots__ = ()
 
     sum = reduction.sum
+    sum_to_size = reduction.sum_to_size
     mean = reduction.mean
     var = reduction.var
     std = reduction.std
@@ -63,11 +63,6 @@ class Reductions(OpMethods):
     histc = histograms.histc
     histogram = histograms.histogram
     hash_tensor = hashing.hash_tensor
-    bucketize = searching.bucketize
-    isin = searching.isin
-    searchsorted = searching.searchsorted
-    msort = sorting.msort
-    unique_consecutive = sorting.unique_consecutive
     dist = distances.dist
     renorm = distances.renorm
     cumsum_ = cumulative.cumsum_

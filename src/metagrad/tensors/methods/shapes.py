@@ -1,17 +1,16 @@
-"""Methods that show the same elements in another shape."""
+"""Methods that show the same elements in another shape, split them, turn them around, or repeat them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from metagrad.ops.inplace import in_place
-from metagrad.ops.reduce import reduction
-from metagrad.ops.shape import diagonals, properties, resizing, strided, triangular, views
+from metagrad.ops.shape import diagonals, flipping, repeating, resizing, splitting, strided, triangular, views
 from metagrad.tensors.methods.base import OpMethods
 
 
-class Shapes(OpMethods):
-    """Methods that show the same elements in another shape."""
+class ShapeMethods(OpMethods):
+    """Methods that show the same elements in another shape, split them, turn them around, or repeat them."""
 
     __slots__ = ()
 
@@ -42,9 +41,22 @@ class Shapes(OpMethods):
     diagflat = diagonals.diagflat
     as_strided = strided.as_strided
     unfold = strided.unfold
-    sum_to_size = reduction.sum_to_size
-    is_same_size = properties.is_same_size
-    is_signed = properties.is_signed
+
+    # split, in another order, repeated
+    split = splitting.split
+    chunk = splitting.chunk
+    unsafe_split, unsafe_chunk = splitting.unsafe_split, splitting.unsafe_chunk
+    split_with_sizes = splitting.split_with_sizes
+    unsafe_split_with_sizes = splitting.unsafe_split_with_sizes
+    tensor_split = splitting.tensor_split
+    hsplit, vsplit, dsplit = splitting.hsplit, splitting.vsplit, splitting.dsplit
+    unbind = splitting.unbind
+    flip = flipping.flip
+    fliplr, flipud, rot90 = flipping.fliplr, flipping.flipud, flipping.rot90
+    roll = flipping.roll
+    repeat = repeating.repeat
+    tile = repeating.tile
+    repeat_interleave = repeating.repeat_interleave
 
     # in place
     tril_, triu_ = in_place(triangular.tril), in_place(triangular.triu)

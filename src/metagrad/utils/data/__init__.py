@@ -1,17 +1,19 @@
 """From samples to batches: a dataset holds them, a sampler says in which order, a loader puts them together.
 
-=================  ===================================================================
-``dataset.py``     what holds the samples, and datasets made from other datasets
-``sampler.py``     in which order they are read
-``distributed.py``  the share of one of several processes
-``collate.py``     how a list of samples becomes one batch
-``fetch.py``       how the samples of a batch are got from a dataset
-``dataloader.py``  all of it together, and its settings
-``iterator.py``    one pass over a loader, in the caller's process or with workers
-``workers.py``     the worker processes, seen from the loader
-``worker.py``      what a worker process does
-``transfer.py``    batches from one process to another, through shared memory
-=================  ===================================================================
+=====================  ===============================================================================
+``dataset.py``         what holds the samples, and datasets made from other datasets
+``sampler.py``         in which order they are read: ``shuffle``, ``sampler``, ``batch_sampler``
+``distributed.py``     the share of one of several processes
+``collate.py``         how a list of samples becomes one batch: ``collate_fn``
+``fetch.py``           how the samples of a batch are got from a dataset; ``drop_last`` of a stream
+``dataloader.py``      all of it together: each option is described there
+``options.py``         what the options may be, and which exclude each other
+``iterator.py``        one pass over a loader, in the caller's process
+``prefetch.py``        one pass with workers ahead of it: ``prefetch_factor``, ``timeout``, ``in_order``
+``workers.py``         the worker processes, seen from the loader: ``num_workers``
+``worker_process.py``  what a worker process does, ``worker_init_fn`` first
+``shared_memory.py``   batches from one process to another
+=====================  ===============================================================================
 """
 
 from metagrad.utils.data.collate import default_collate, default_convert
@@ -35,7 +37,7 @@ from metagrad.utils.data.sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from metagrad.utils.data.worker import WorkerInfo, get_worker_info
+from metagrad.utils.data.worker_process import WorkerInfo, get_worker_info
 
 __all__ = [
     "BatchSampler",

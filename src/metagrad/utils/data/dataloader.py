@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from metagrad.ops.create.random import Generator
 from metagrad.utils.data.collate import default_collate, default_convert
 from metagrad.utils.data.dataset import IterableDataset
-from metagrad.utils.data.iterator import PlainIterator, WorkersIterator
+from metagrad.utils.data.iterator import PlainIterator
+from metagrad.utils.data.options import check_context, check_order, check_workers
+from metagrad.utils.data.prefetch import PrefetchIterator
 from metagrad.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
-from metagrad.utils.data.worker import get_worker_info as get_worker_info
+from metagrad.utils.data.worker_process import get_worker_info as get_worker_info
 
 if TYPE_CHECKING:
     from metagrad.utils.data.workers import Workers
@@ -98,27 +100,12 @@ class DataLoader(Generic[T_co]):
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
-        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
-        _check_context(multiprocessing_context, num_workers)
+        check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        check_context(multiprocessing_context, num_workers)
         self._is_stream = isinstance(dataset, IterableDataset)
-        if self._is_stream:
-            for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
-                if value is not None:
-                    raise ValueError(
-                        f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}: "
-                        "a stream comes in its own order"
-                    )
-        if sampler is not None and shuffle:
-            raise ValueError("sampler option is mutually exclusive with shuffle: give one of the two")
+        check_order(self._is_stream, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
-            if batch_size != 1 or shuffle or sampler is not None or drop_last:
-                raise ValueError(
-                    "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last, got "
-                    f"batch_size={batch_size}, shuffle={shuffle}, sampler={sampler}, drop_last={drop_last}"
-                )
             batch_size = None
-        elif batch_size is None and drop_last:
-            raise ValueError("batch_size=None gives single samples and is mutually exclusive with drop_last")
         if sampler is None:
             if self._is_stream:
                 sampler = _Endless()
@@ -165,7 +152,7 @@ class DataLoader(Generic[T_co]):
     def __iter__(self) -> Iterator[Any]:
         if self.num_workers == 0:
             return PlainIterator(self)
-        batches = WorkersIterator(self, self._workers)
+        batches = PrefetchIterator(self, self._workers)
         if self.persistent_workers:
             self._workers = batches.workers
         return batches
@@ -178,33 +165,3 @@ class DataLoader(Generic[T_co]):
         if self.batch_size is None:
             return n
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
-
-
-def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
-    if num_workers < 0:
-        raise ValueError(f"num_workers option should be non-negative, got {num_workers}; 0 fetches without workers")
-    if timeout < 0:
-        raise ValueError(f"timeout option should be non-negative, got {timeout}")
-    if prefetch_factor is not None and prefetch_factor < 0:
-        raise ValueError(f"prefetch_factor option should be non-negative, got {prefetch_factor}")
-    if num_workers == 0 and prefetch_factor is not None:
-        raise ValueError(f"prefetch_factor={prefetch_factor} needs num_workers > 0: leave it None without workers")
-    if num_workers == 0 and persistent_workers:
-        raise ValueError("persistent_workers option needs num_workers > 0")
-
-
-def _check_context(context: Any, num_workers: int) -> None:
-    if context is None:
-        return
-    if num_workers == 0:
-        raise ValueError(f"multiprocessing_context needs num_workers > 0, but got num_workers={num_workers}")
-    import multiprocessing.context  # a handful of milliseconds that hardly anybody needs
-
-    if isinstance(context, str):
-        if context not in multiprocessing.get_all_start_methods():
-            raise ValueError(
-                "multiprocessing_context option should specify a valid start method in "
-                f"{multiprocessing.get_all_start_methods()}, but got {context!r}"
-            )
-    elif not isinstance(context, multiprocessing.context.BaseContext):
-        raise TypeError(f"multiprocessing_context should be a context or a start method's name, but got {context!r}")

@@ -15,8 +15,8 @@ import weakref
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
-from metagrad.utils.data.transfer import Unpacker
-from metagrad.utils.data.worker import Forget, Pending, Plan, Task, work
+from metagrad.utils.data.shared_memory import Unpacker
+from metagrad.utils.data.worker_process import Forget, Pending, Plan, Task, work
 
 if TYPE_CHECKING:
     from metagrad.utils.data.dataloader import DataLoader

@@ -1,19 +1,18 @@
-"""Methods that take parts, put parts together, and put elements in order."""
+"""Methods that take and replace elements by index or mask, put them in order, and look them up."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from metagrad.ops.index import gathering, indexing, masking, scattering, sorting, taking
+from metagrad.ops.index import gathering, indexing, masking, scattering, searching, sorting, taking
 from metagrad.ops.index import scatter_reduce as reducing
 from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import selection
-from metagrad.ops.shape import copying, flipping, repeating, splitting
 from metagrad.tensors.methods.base import OpMethods
 
 
-class Parts(OpMethods):
-    """Methods that take parts, put parts together, and put elements in order."""
+class IndexingMethods(OpMethods):
+    """Methods that take and replace elements by index or mask, put them in order, and look them up."""
 
     __slots__ = ()
 
@@ -21,21 +20,6 @@ class Parts(OpMethods):
     narrow = indexing.narrow
     index_put = indexing.index_put
     index_put_ = indexing.index_put_
-    split = splitting.split
-    chunk = splitting.chunk
-    unsafe_split, unsafe_chunk = splitting.unsafe_split, splitting.unsafe_chunk
-    split_with_sizes = splitting.split_with_sizes
-    unsafe_split_with_sizes = splitting.unsafe_split_with_sizes
-    tensor_split = splitting.tensor_split
-    hsplit, vsplit, dsplit = splitting.hsplit, splitting.vsplit, splitting.dsplit
-    unbind = splitting.unbind
-    flip = flipping.flip
-    fliplr, flipud, rot90 = flipping.fliplr, flipping.flipud, flipping.rot90
-    roll = flipping.roll
-    repeat = repeating.repeat
-    tile = repeating.tile
-    clone = copying.clone
-    contiguous = copying.contiguous
     gather = gathering.gather
     scatter = gathering.scatter
     scatter_add = gathering.scatter_add
@@ -49,7 +33,6 @@ class Parts(OpMethods):
     narrow_copy = indexing.narrow_copy
     take = taking.take
     take_along_dim = taking.take_along_dim
-    repeat_interleave = repeating.repeat_interleave
     nonzero_static = taking.nonzero_static
     index_add = scattering.index_add
     index_copy = scattering.index_copy
@@ -64,6 +47,11 @@ class Parts(OpMethods):
     argsort = sorting.argsort
     topk = sorting.topk
     unique = sorting.unique
+    msort = sorting.msort
+    unique_consecutive = sorting.unique_consecutive
+    bucketize = searching.bucketize
+    isin = searching.isin
+    searchsorted = searching.searchsorted
 
     def where(self, condition: Any, y: Any) -> Any:
         """This tensor's elements where the condition holds, those of ``y`` elsewhere."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from metagrad.ops.create.random import manual_seed
 from metagrad.utils.data.fetch import Fetcher
-from metagrad.utils.data.transfer import Packed, Packer, Unpacker
+from metagrad.utils.data.shared_memory import Packed, Packer, Unpacker
 
 WATCH = 2.0  # seconds between looks whether the loader's process is still there
 

@@ -1,0 +1,66 @@
+"""What the options of a ``DataLoader`` may be, and which of them exclude each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
+    """Raise ValueError unless these are numbers that workers can have, or say that there are none."""
+    if num_workers < 0:
+        raise ValueError(f"num_workers option should be non-negative, got {num_workers}; 0 fetches without workers")
+    if timeout < 0:
+        raise ValueError(f"timeout option should be non-negative, got {timeout}")
+    if prefetch_factor is not None and prefetch_factor < 0:
+        raise ValueError(f"prefetch_factor option should be non-negative, got {prefetch_factor}")
+    if num_workers == 0 and prefetch_factor is not None:
+        raise ValueError(f"prefetch_factor={prefetch_factor} needs num_workers > 0: leave it None without workers")
+    if num_workers == 0 and persistent_workers:
+        raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def check_context(context: Any, num_workers: int) -> None:
+    """Raise unless this is None, or names or is a way to start worker processes."""
+    if context is None:
+        return
+    if num_workers == 0:
+        raise ValueError(f"multiprocessing_context needs num_workers > 0, but got num_workers={num_workers}")
+    import multiprocessing.context  # a handful of milliseconds that hardly anybody needs
+
+    if isinstance(context, str):
+        if context not in multiprocessing.get_all_start_methods():
+            raise ValueError(
+                "multiprocessing_context option should specify a valid start method in "
+                f"{multiprocessing.get_all_start_methods()}, but got {context!r}"
+            )
+    elif not isinstance(context, multiprocessing.context.BaseContext):
+        raise TypeError(f"multiprocessing_context should be a context or a start method's name, but got {context!r}")
+
+
+def check_order(
+    is_stream: bool,
+    batch_size: int | None,
+    shuffle: bool | None,
+    sampler: Iterable[Any] | None,
+    batch_sampler: Iterable[Any] | None,
+    drop_last: bool,
+) -> None:
+    """Raise ValueError unless the order and the sizes of batches are said in one way only."""
+    if is_stream:
+        for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
+            if value is not None:
+                raise ValueError(
+                    f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}: "
+                    "a stream comes in its own order"
+                )
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle: give one of the two")
+    if batch_sampler is not None:
+        if batch_size != 1 or shuffle or sampler is not None or drop_last:
+            raise ValueError(
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last, got "
+                f"batch_size={batch_size}, shuffle={shuffle}, sampler={sampler}, drop_last={drop_last}"
+            )
+    elif batch_size is None and drop_last:
+        raise ValueError("batch_size=None gives single samples and is mutually exclusive with drop_last")
