@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import importlib
-from typing import Any
+from types import ModuleType
 
 import numpy as np
+
+from metagrad.base.typing import Array, DeviceLike
 
 
 class device:
@@ -24,9 +26,9 @@ class device:
     type: str
     index: int | None
 
-    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+    def __init__(self, type: device | str | int = "cpu", index: int | None = None) -> None:
         if isinstance(type, int):
-            type, index = "cuda", type
+            index, type = type, "cuda"
         name, _, number = str(type).partition(":")
         if name not in ("cpu", "cuda") or (number and not number.isdigit()):
             raise RuntimeError(f'expected a device such as "cpu", "cuda" or "cuda:0", got {type!r}')
@@ -68,13 +70,13 @@ def get_default_device() -> device:
     return _defaults[-1]
 
 
-def set_default_device(device: Any) -> None:
+def set_default_device(device: DeviceLike) -> None:
     """Make a device the place of new tensors; None: the CPU."""
     _defaults[-1] = CPU if device is None else _device(device)
 
 
 @functools.cache
-def cupy() -> Any:
+def cupy() -> ModuleType | None:
     """The CuPy module, or None if it is not installed or finds no GPU."""
     try:
         module = importlib.import_module("cupy")
@@ -83,7 +85,7 @@ def cupy() -> Any:
         return None
 
 
-def require_cupy(wanted: object) -> Any:
+def require_cupy(wanted: object) -> ModuleType:
     """The CuPy module; raises, saying what is missing, if it cannot be used."""
     module = cupy()
     if module is None:
@@ -99,7 +101,7 @@ def require_cupy(wanted: object) -> Any:
     return module
 
 
-def of_array(array: Any) -> device:
+def of_array(array: Array) -> device:
     """The device an array is on."""
     if isinstance(array, np.ndarray):
         return CPU
@@ -107,7 +109,7 @@ def of_array(array: Any) -> device:
     return device("cuda", getattr(where, "id", 0))
 
 
-def move(array: Any, to: device) -> Any:
+def move(array: Array, to: device) -> Array:
     """The array on a device: itself if it is there already."""
     if to.type == "cpu":
         return array if isinstance(array, np.ndarray) else array.get()  # CuPy's way back

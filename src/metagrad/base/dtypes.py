@@ -8,6 +8,7 @@ float64 by accident.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cache
 from typing import Any
 
@@ -187,7 +188,7 @@ def set_default_dtype(d: dtype) -> None:
 
 
 @cache
-def promote_types(type1: Any, type2: Any) -> dtype:
+def promote_types(type1: Hashable, type2: Hashable) -> dtype:
     """The smallest dtype that holds both by PyTorch's rules.
 
     >>> promote_types(int64, float32), promote_types(uint8, int8), promote_types(float64, complex64)
@@ -199,7 +200,7 @@ def promote_types(type1: Any, type2: Any) -> dtype:
     return of(np.promote_types(a.dtype, b.dtype))
 
 
-def of_scalar(value: Any) -> dtype:
+def of_scalar(value: object) -> dtype:
     """The dtype a Python or NumPy number has in arithmetic: its category, at the default width."""
     if isinstance(value, (bool, np.bool_)):
         return bool_
@@ -229,7 +230,7 @@ class finfo:
     1.1920928955078125e-07
     """
 
-    def __init__(self, type: Any = None) -> None:
+    def __init__(self, type: object = None) -> None:
         chosen = get_default_dtype() if type is None else of(type)
         if not (chosen.is_floating_point or chosen.is_complex):
             raise TypeError(f"finfo describes floating-point types; for {chosen} use iinfo")
@@ -254,7 +255,7 @@ class iinfo:
     (-128, 127)
     """
 
-    def __init__(self, type: Any) -> None:
+    def __init__(self, type: object) -> None:
         chosen = of(type)
         if chosen.category != 1:
             raise TypeError(f"iinfo describes integer types; for {chosen} use finfo")

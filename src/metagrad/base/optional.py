@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from types import ModuleType
 
 
 class MissingExtra(ImportError):
     """A library that one of metagrad's extras brings is not installed."""
 
 
-def need(name: str, extra: str) -> Any:
+def need(name: str, extra: str) -> ModuleType:
     """The module ``name``; if it is missing, a MissingExtra that says which extra of metagrad brings it.
 
     >>> need("json", extra="tagger").dumps([1])

@@ -13,6 +13,7 @@ True
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from inspect import get_annotations
 from operator import itemgetter
 from typing import Any, ClassVar
@@ -32,7 +33,7 @@ class Results(tuple[Part, ...]):
             setattr(cls, name, property(itemgetter(place)))
         cls.__match_args__ = cls.__match_args__ + names  # type: ignore[misc]
 
-    def __new__(cls, parts: Any) -> Results:
+    def __new__(cls, parts: Iterable[Part]) -> Results:
         """The parts in their order."""
         made = super().__new__(cls, parts)
         if len(made) != len(cls.__match_args__):

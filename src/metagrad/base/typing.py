@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,3 +19,5 @@ Dims: TypeAlias = int | Sequence[int] | None  # one dimension, several, or all o
 Operand: TypeAlias = "Tensor | bool | int | float | complex"
 DTypeLike: TypeAlias = "dtypes.dtype | None"  # None: the default, or the dtype of what is there
 DeviceLike: TypeAlias = "device | str | int | None"
+Sizes: TypeAlias = int | Sequence[int]  # one extent of a shape, as in f(2, 3), or the whole of it, as in f((2, 3))
+Index: TypeAlias = "int | slice | EllipsisType | Tensor | Array | Sequence[Index] | None"  # what stands in x[…]

@@ -12,6 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Overwrite, check_writable, write
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import value_for
 from metagrad.ops.out import without_out
@@ -51,12 +52,12 @@ def in_place(
     return written
 
 
-def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Tensor:
     """Take the values of ``src``, broadcast to this shape and converted to this dtype."""
     return write(input, Overwrite.apply(input, value_for(input, src)))
 
 
-def fill_(input: Tensor, value: Any) -> Tensor:
+def fill_(input: Tensor, value: Operand) -> Tensor:
     """Set every element to one number, which may be a tensor without dimensions."""
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(
@@ -70,7 +71,7 @@ def zero_(input: Tensor) -> Tensor:
     return copy_(input, 0)
 
 
-def fill_diagonal_(input: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+def fill_diagonal_(input: Tensor, fill_value: Operand, wrap: bool = False) -> Tensor:
     """Set the elements with equal indices to one number. wrap: the diagonal of a tall matrix starts again below."""
     shape = tuple(input.array.shape)
     if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):

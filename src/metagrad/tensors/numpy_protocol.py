@@ -7,13 +7,14 @@ This is what makes a backward formula written in NumPy differentiable: given ten
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.variable import Variable, recording, unwrap, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
+from metagrad.base.typing import Array, DTypeLike, Number, Operand
 from metagrad.ops.create import conversion, like
 from metagrad.ops.linalg import definite, determinant, eigen, matmul, orthogonal, powers, solving
 from metagrad.ops.operands import as_tensor, result_type
@@ -33,11 +34,14 @@ from metagrad.ops.pointwise import (
 from metagrad.ops.reduce import cumulative, extrema, products, reduction
 from metagrad.ops.shape import copying, flipping, joining, triangular, views
 
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
 
 def _on_tensors(op: Callable[..., Any]) -> Callable[..., Any]:
     """An op that takes tensors only, for NumPy, which takes numbers too."""
 
-    def on_tensors(*given: Any) -> Any:
+    def on_tensors(*given: Operand | Array) -> Tensor:
         kind, like = result_type(*given).dtype, next(unwrap(x) for x in given if isinstance(x, Variable))
         return op(*[x if isinstance(x, Variable) else wrap(np.asarray(x, kind, like=like)) for x in given])
 
@@ -98,11 +102,11 @@ _UFUNCS: dict[Any, Callable[..., Any]] = {
 }
 
 
-def _zeros_like(a: Any, dtype: Any = None) -> Any:
+def _zeros_like(a: Tensor, dtype: DTypeLike = None) -> Tensor:
     return like.zeros_like(a, dtype=dtype)
 
 
-def _ones_like(a: Any, dtype: Any = None) -> Any:
+def _ones_like(a: Tensor, dtype: DTypeLike = None) -> Tensor:
     return like.ones_like(a, dtype=dtype)
 
 
@@ -159,14 +163,14 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
 }
 
 
-def _operand(x: Any) -> Any:
+def _operand(x: Any) -> Variable | Number:
     """An operand as an op takes it: NumPy's arrays become tensors, its numbers Python's."""
     if isinstance(x, np.generic):
         return x.item()
     return as_tensor(x) if isinstance(x, np.ndarray) or not isinstance(x, (Variable, int, float, complex)) else x
 
 
-def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``np.ufunc(tensor, …)``: the op of that name, or the ufunc on the arrays if nothing needs a gradient."""
     op = _UFUNCS.get(ufunc)
     if method == "__call__" and op is not None and not kwargs:
@@ -192,7 +196,7 @@ def apply_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[s
     return tuple(map(wrap, result)) if isinstance(result, tuple) else wrap(result)
 
 
-def _into(result: Any, kwargs: dict[str, Any]) -> Any:
+def _into(result: Tensor, kwargs: dict[str, Any]) -> Tensor:
     """A result that is recorded, written into ``out``, or only ``where`` a condition holds."""
     (out,) = kwargs["out"]
     condition = kwargs.get("where")
@@ -203,7 +207,7 @@ def _into(result: Any, kwargs: dict[str, Any]) -> Any:
     return write(out, result if condition is None else selection.where(as_tensor(condition), result, out))
 
 
-def apply_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def apply_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``np.function(tensor, …)``: the op of that name, or the function on the arrays if nothing needs a gradient."""
     op = _FUNCTIONS.get(function)
     if op is not None:

@@ -12,11 +12,15 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.base import dtypes
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
 
 Array = np.ndarray[Any, Any]
 
@@ -79,7 +83,7 @@ def set_printoptions(
     _options.sci_mode = sci_mode
 
 
-def format_tensor(tensor: Any) -> str:
+def format_tensor(tensor: Tensor) -> str:
     """The text for ``repr(tensor)``.
 
     >>> import metagrad
@@ -96,7 +100,7 @@ def format_tensor(tensor: Any) -> str:
     return _annotated(text, _notes(tensor), len(start)) + ")"
 
 
-def format_as(tensor: Any, spec: str) -> str:
+def format_as(tensor: Tensor, spec: str) -> str:
     """The text for ``format(tensor, spec)``: of a tensor of zero dimensions, its number's.
 
     Raises TypeError for the format of a number and a tensor of more dimensions.
@@ -178,7 +182,7 @@ def _laid_out(texts: Array, cut: Sequence[bool], width: int, indent: int) -> str
     return "[" + join.join(parts) + "]"
 
 
-def _notes(tensor: Any) -> list[str]:
+def _notes(tensor: Tensor) -> list[str]:
     """What is said of a tensor beside its numbers: nothing that goes without saying."""
     notes = []
     shape, default = tuple(tensor.array.shape), dtypes.get_default_dtype()

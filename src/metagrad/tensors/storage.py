@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
+from metagrad.base.typing import Array, Number
 
 
 class UntypedStorage:
@@ -20,7 +21,7 @@ class UntypedStorage:
     (24, True)
     """
 
-    def __init__(self, memory: Any) -> None:
+    def __init__(self, memory: Array) -> None:
         self.memory = memory
 
     @property
@@ -64,16 +65,16 @@ class UntypedStorage:
         self.memory[...] = source.memory
         return self
 
-    def fill_(self, value: Any) -> UntypedStorage:
+    def fill_(self, value: Number) -> UntypedStorage:
         """Set every element to one number."""
         self.memory[...] = value
         return self
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> UntypedStorage | Number:
         found = self.memory[index]
         return type(self)(found) if isinstance(index, slice) else found.item()
 
-    def __setitem__(self, index: Any, value: Any) -> None:
+    def __setitem__(self, index: int | slice, value: Number) -> None:
         self.memory[index] = value
 
     def __eq__(self, other: object) -> bool:
@@ -94,7 +95,7 @@ class TypedStorage(UntypedStorage):
     """A block of memory as numbers of one dtype: ``tensor.storage()``."""
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> dtypes.dtype:
         """The dtype of its elements."""
         return dtypes.of(self.memory.dtype)
 

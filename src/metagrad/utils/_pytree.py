@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 __all__ = ["PyTree", "TreeSpec", "tree_flatten", "tree_leaves", "tree_map", "tree_map_only", "tree_unflatten"]
@@ -14,8 +14,8 @@ PyTree = Any
 class TreeSpec(NamedTuple):
     """The shape of a tree: its container's type, what tells its places apart (keys), and the parts' shapes."""
 
-    type: Any
-    context: Any
+    type: Callable[..., Any] | None
+    context: list[Any] | None
     children_specs: list[Any]
 
     @property
@@ -52,7 +52,7 @@ def tree_flatten(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) 
     return [leaf for leaves, _ in below for leaf in leaves], TreeSpec(type(tree), context, [spec for _, spec in below])
 
 
-def tree_unflatten(leaves: Any, treespec: TreeSpec) -> PyTree:
+def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
     """The tree of a shape with these leaves."""
     leaves = list(leaves)
     if len(leaves) != treespec.num_leaves:
@@ -60,7 +60,7 @@ def tree_unflatten(leaves: Any, treespec: TreeSpec) -> PyTree:
     return _filled(iter(leaves), treespec)
 
 
-def _filled(leaves: Any, spec: TreeSpec) -> PyTree:
+def _filled(leaves: Iterator[Any], spec: TreeSpec) -> PyTree:
     if spec.type is None:
         return next(leaves)
     parts = [_filled(leaves, child) for child in spec.children_specs]
@@ -87,6 +87,6 @@ def tree_map(
     return tree_unflatten([func(*each) for each in zip(leaves, *others, strict=True)], spec)
 
 
-def tree_map_only(kind: Any, func: Callable[[Any], Any], tree: PyTree) -> PyTree:
+def tree_map_only(kind: type | tuple[type, ...], func: Callable[[Any], Any], tree: PyTree) -> PyTree:
     """``tree_map`` of the leaves of a type, or of one of several; the others stay."""
     return tree_map(lambda x: func(x) if isinstance(x, kind) else x, tree)

@@ -19,7 +19,9 @@ class Checkpointed(Function):
     """Runs a function without a graph; its backward runs it again with one, on the same random numbers, and differentiates that."""
 
     @staticmethod
-    def forward(ctx: Any, function: Any, settings: dict[str, Any], shapes: list[Any], anchor: Any, *args: Any) -> Any:
+    def forward(
+        ctx: Any, function: Callable[..., Any], settings: dict[str, Any], shapes: list[Any], anchor: Tensor, *args: Any
+    ) -> tuple[Tensor, ...]:
         ctx.function, ctx.settings, ctx.args = function, settings, args
         ctx.state = get_rng_state()
         result = function(*args, **settings)
@@ -27,7 +29,7 @@ class Checkpointed(Function):
         return tuple(_tensors(result))
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         if is_grad_enabled():
             raise RuntimeError("create_graph=True does not reach through checkpoint(): call the function without it")
         args = [a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in ctx.args]
@@ -47,7 +49,7 @@ def checkpoint(
     determinism_check: str = "default",
     debug: bool = False,
     early_stop: bool = True,
-    context_fn: Any = None,
+    context_fn: Callable[[], Any] | None = None,
     **kwargs: Any,
 ) -> Any:
     """``function(*args, **kwargs)``, whose intermediate results are not kept: they are computed again for the gradient.
@@ -64,11 +66,13 @@ def checkpoint(
     if not is_grad_enabled():
         return function(*args, **kwargs)
     shapes: list[Any] = []
-    found: Any = Checkpointed.apply(function, kwargs, shapes, empty(0, requires_grad=True), *args)
+    found: Tensor | tuple[Tensor, ...] = Checkpointed.apply(
+        function, kwargs, shapes, empty(0, requires_grad=True), *args
+    )
     return _with_tensors(shapes[0], iter(found if isinstance(found, tuple) else (found,)))
 
 
-def _tensors(value: Any) -> list[Tensor]:
+def _tensors(value: object) -> list[Tensor]:
     """The tensors in nested tuples, lists and dictionaries."""
     if isinstance(value, Tensor):
         return [value]
@@ -89,9 +93,9 @@ def _with_tensors(value: Any, tensors: Iterator[Any]) -> Any:
 
 
 def checkpoint_sequential(
-    functions: Any, segments: int, input: Any, use_reentrant: bool | None = None, **kwargs: Any
-) -> Any:
-    """A chain of modules in ``segments`` pieces, each of them checkpointed but for the last.
+    functions: Any, segments: int, input: Tensor, use_reentrant: bool | None = None, **kwargs: Any
+) -> Tensor:
+    """A chain of modules in ``segments`` parts, each of them checkpointed but for the last.
 
     >>> import metagrad
     >>> chain = [metagrad.sin, metagrad.cos, metagrad.exp]
@@ -105,8 +109,8 @@ def checkpoint_sequential(
     return _run(chain[size * (segments - 1) :])(input)
 
 
-def _run(chain: Sequence[Callable[..., Any]]) -> Callable[[Any], Any]:
-    def forward(x: Any) -> Any:
+def _run(chain: Sequence[Callable[..., Any]]) -> Callable[[Tensor], Tensor]:
+    def forward(x: Tensor) -> Tensor:
         for function in chain:
             x = function(x)
         return x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metagrad.ops.create.creation import from_dlpack
 
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 __all__ = ["from_dlpack", "to_dlpack"]
 
 
-def to_dlpack(tensor: Tensor) -> Any:
+def to_dlpack(tensor: Tensor) -> object:
     """A capsule over the tensor's memory, which other libraries read once."""
     return tensor.__dlpack__()

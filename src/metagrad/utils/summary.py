@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable
+
+if TYPE_CHECKING:
+    from metagrad.nn.modules.module import Module
+    from metagrad.tensors.tensor import Tensor
+
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -16,7 +21,7 @@ class Row:
 
     def __init__(self, name: str, kind: str, depth: int, parameters: int) -> None:
         self.name, self.kind, self.depth, self.parameters = name, kind, depth, parameters
-        self.shape: Any = None
+        self.shape: list[tuple[int, ...]] | None = None
         self.bytes, self.milliseconds, self.calls = 0, 0.0, 0
 
 
@@ -68,7 +73,7 @@ class Summary:
     __repr__ = __str__
 
 
-def _tensors(output: Any) -> list[Any]:
+def _tensors(output: object) -> list[Any]:
     if isinstance(output, Variable):
         return [output]
     if isinstance(output, dict):
@@ -76,11 +81,11 @@ def _tensors(output: Any) -> list[Any]:
     return [t for item in output for t in _tensors(item)] if isinstance(output, (list, tuple)) else []
 
 
-def _shapes(output: Any) -> str:
+def _shapes(output: list[tuple[int, ...]] | None) -> str:
     return ", ".join(str(list(shape)) for shape in output or [])
 
 
-def summary(model: Any, input: Any, *more: Any, **named: Any) -> Summary:
+def summary(model: Module, input: Tensor, *more: Any, **named: Any) -> Summary:
     """Layers, shapes of their outputs, parameters, memory and time, from one forward pass without gradients.
 
     A parameter is counted where it is registered; one that several layers share counts once in the total.
@@ -95,10 +100,10 @@ def summary(model: Any, input: Any, *more: Any, **named: Any) -> Summary:
     handles: list[Any] = []
     began: list[float] = []
 
-    def before(module: Any, args: Any) -> None:
+    def before(module: Module, args: tuple[Any, ...]) -> None:
         began.append(time.perf_counter())
 
-    def after(module: Any, args: Any, output: Any) -> None:
+    def after(module: Module, args: tuple[Any, ...], output: object) -> None:
         row = rows[id(module)]
         row.milliseconds += (time.perf_counter() - began.pop()) * 1e3
         tensors = _tensors(output)

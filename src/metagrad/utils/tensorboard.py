@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base.optional import need
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["SummaryWriter"]
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 def _plain(value: Any) -> Any:
     """Tensors as arrays, also inside lists and dictionaries."""
-    from metagrad.tensors.tensor import Tensor
-
     if isinstance(value, Tensor):
         return value.detach().cpu().numpy()
     if isinstance(value, dict):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -12,7 +13,8 @@ from metagrad.autograd.views import ViewFunction
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
-from metagrad.base.typing import Array
+from metagrad.base.layouts import memory_format
+from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.shape.copying import clone, contiguous
 
@@ -29,11 +31,11 @@ class Move(Function):
         self.home = of_array(x)
         return move(x, to)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Move.on(grad, to=self.home)
 
 
-def target_of(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any]:
+def target_of(args: tuple[Any, ...], dtype: DTypeLike, device: DeviceLike) -> tuple[Any, Any]:
     """What ``to`` was asked for: its arguments may come as a dtype, a device, both, or another tensor."""
     for a in args:
         if isinstance(a, Variable):
@@ -47,12 +49,12 @@ def target_of(args: tuple[Any, ...], dtype: Any, device: Any) -> tuple[Any, Any]
 
 def to(
     input: Tensor,
-    *args: Any,
-    dtype: Any = None,
-    device: Any = None,
+    *args: Tensor | DTypeLike | DeviceLike | bool,
+    dtype: DTypeLike = None,
+    device: DeviceLike = None,
     non_blocking: bool = False,
     copy: bool = False,
-    memory_format: Any = None,
+    memory_format: memory_format | None = None,
 ) -> Tensor:
     """The tensor in another dtype or on another device; itself, if nothing changes and no copy is asked for.
 
@@ -87,7 +89,11 @@ type_names = {
 _names_of_types = {kind: name for name, kind in type_names.items()}
 
 
-def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+@overload
+def type_(input: Tensor, dtype: None = None, non_blocking: bool = False) -> str: ...
+@overload
+def type_(input: Tensor, dtype: dtypes.dtype | type | str, non_blocking: bool = False) -> Tensor: ...
+def type_(input: Tensor, dtype: object = None, non_blocking: bool = False) -> Tensor | str:
     """The tensor in another dtype, given as such or as ``FloatTensor`` or its name; without one, the name of its own.
 
     >>> import metagrad
@@ -111,7 +117,7 @@ def cpu(input: Tensor) -> Tensor:
     return to(input, "cpu")
 
 
-def cuda(input: Tensor, device: Any = None) -> Tensor:
+def cuda(input: Tensor, device: DeviceLike = None) -> Tensor:
     """The tensor in a GPU's memory; raises, saying what is missing, where there is none."""
     return to(input, "cuda" if device is None else Device(device))
 
@@ -128,7 +134,7 @@ def tolist(input: Tensor) -> Any:
     return input.array.tolist()
 
 
-def numpy(input: Tensor, *, force: bool = False) -> Any:
+def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The NumPy array underneath, sharing memory. Raises if the tensor requires grad, unless ``force`` detaches it."""
     if not force and input.requires_grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
@@ -139,10 +145,10 @@ def numpy(input: Tensor, *, force: bool = False) -> Any:
     return input.array
 
 
-def converter(kind: dtypes.dtype) -> Any:
+def converter(kind: dtypes.dtype) -> Callable[..., Tensor]:
     """The method that converts to one dtype."""
 
-    def convert(input: Tensor, memory_format: Any = None) -> Tensor:
+    def convert(input: Tensor, memory_format: memory_format | None = None) -> Tensor:
         return cast_to(input, kind)
 
     convert.__doc__ = f"The tensor as {kind.name}; itself if it is already."
@@ -155,7 +161,7 @@ class Real(ViewFunction):
     def forward(self, x: Array) -> Array:
         return x.real
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +13,8 @@ from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import get_default_device, move
-from metagrad.base.layouts import check_layout, contiguous_format, inverse
-from metagrad.base.typing import Array
+from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
+from metagrad.base.typing import Array, DeviceLike, DTypeLike, Number, Operand, Sizes
 from metagrad.ops.operands import shape_of
 from metagrad.ops.out import store
 
@@ -27,7 +27,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def finished(array: Array, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def finished(array: Array, dtype: DTypeLike = None, device: DeviceLike = None, requires_grad: bool = False) -> Tensor:
     """A leaf around a new array, in a dtype and on a device."""
     if dtype is not None:
         array = array.astype(dtypes.of(dtype).dtype, copy=False)
@@ -51,10 +51,10 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
     @functools.wraps(function)
     def made(
         *args: Any,
-        out: Any = None,
-        dtype: Any = None,
-        layout: Any = None,
-        device: Any = None,
+        out: Tensor | None = None,
+        dtype: DTypeLike = None,
+        layout: layout | None = None,
+        device: DeviceLike = None,
         pin_memory: bool = False,
         requires_grad: bool = False,
         **kwargs: Any,
@@ -73,7 +73,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
 # ------------------------------------------------ from data
 
 
-def _survey(data: Any, found: set[Any]) -> tuple[int, ...]:
+def _survey(data: object, found: set[Any]) -> tuple[int, ...]:
     """The shape of nested lists, checked: rows of different lengths are an error. ``found``: the kinds of their items."""
     if isinstance(data, (list, tuple)):
         inner = [_survey(d, found) for d in data]
@@ -88,19 +88,19 @@ def _survey(data: Any, found: set[Any]) -> tuple[int, ...]:
     if kind is float or kind is int or kind is bool:
         found.add(kind)
         return ()
-    data = unwrap(data)
-    found.add(getattr(data, "dtype", kind))
-    return tuple(np.shape(data))
+    item = unwrap(data)
+    found.add(getattr(item, "dtype", kind))
+    return tuple(np.shape(item))
 
 
-def _plain(data: Any) -> Any:
+def _plain(data: object) -> object:
     """Nested lists with tensors replaced by their numbers."""
     if isinstance(data, Variable):
         return data.array
     return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
 
 
-def to_array(data: Any, dtype: Any = None) -> Array:
+def to_array(data: object, dtype: DTypeLike = None) -> Array:
     """Data as an array, in the dtype PyTorch would infer: Python ints are int64, floats the default dtype."""
     if isinstance(data, Variable):
         array = data.array
@@ -152,7 +152,12 @@ def _check_range(array: Array, kind: dtypes.dtype) -> None:
 
 
 def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+    data: object,
+    *,
+    dtype: DTypeLike = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A new leaf tensor with a copy of ``data``: a number, nested lists, an array, or a tensor.
 
@@ -175,7 +180,7 @@ def tensor(
     )
 
 
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+def as_tensor(data: object, dtype: DTypeLike = None, device: DeviceLike = None) -> Tensor:
     """``data`` as a tensor, sharing memory where possible: a tensor of this dtype is returned as it is."""
     if isinstance(data, Variable):
         return data.to(dtype=dtype, device=device)  # type: ignore[attr-defined]
@@ -183,8 +188,13 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
 
 
 def asarray(
-    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
-) -> Any:
+    obj: object,
+    *,
+    dtype: DTypeLike = None,
+    device: DeviceLike = None,
+    copy: bool | None = None,
+    requires_grad: bool | None = None,
+) -> Tensor:
     """``obj`` as a tensor. copy: True always copies, False raises where that cannot be avoided, None avoids it if it can.
 
     requires_grad: that of ``obj`` if None; False detaches.
@@ -207,7 +217,7 @@ def asarray(
     return found.detach() if requires_grad is False and found.requires_grad else found
 
 
-def from_numpy(ndarray: Any) -> Tensor:
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor that shares memory with a NumPy array.
 
     >>> import metagrad
@@ -229,7 +239,9 @@ def from_dlpack(ext_tensor: Any) -> Tensor:
     return wrap(np.from_dlpack(ext_tensor))
 
 
-def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+def frombuffer(
+    buffer: Any, *, dtype: DTypeLike, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
     """A vector that shares memory with bytes, from ``offset`` on: ``count`` numbers, or as many as there are.
 
     >>> import metagrad
@@ -253,7 +265,7 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
 # ------------------------------------------------ from nothing
 
 
-def kind_or_default(dtype: Any) -> dtypes.dtype:
+def kind_or_default(dtype: DTypeLike) -> dtypes.dtype:
     """A dtype, or the default one."""
     return dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
 
@@ -271,7 +283,7 @@ def extents(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
     return shape
 
 
-def fitting(value: Any, kind: dtypes.dtype) -> Any:
+def fitting(value: Any, kind: dtypes.dtype) -> Number:
     """A number as one of this dtype; raises if it does not fit. Negative integers wrap around in an unsigned dtype."""
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, complex) and kind.category < 3:
@@ -280,13 +292,13 @@ def fitting(value: Any, kind: dtypes.dtype) -> Any:
         return value
     if not math.isfinite(value):
         raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
-    number = np.asarray(int(value))
+    number: Array = np.asarray(int(value))
     _check_range(number, kind)
     return number.astype(kind.dtype)[()]
 
 
 @factory
-def zeros(*size: Any, dtype: Any = None, **named: Any) -> Array:
+def zeros(*size: Sizes, dtype: DTypeLike = None, **named: Any) -> Array:
     """Zeros, in the default dtype unless told otherwise.
 
     >>> import metagrad
@@ -298,20 +310,22 @@ def zeros(*size: Any, dtype: Any = None, **named: Any) -> Array:
 
 
 @factory
-def ones(*size: Any, dtype: Any = None, **named: Any) -> Array:
+def ones(*size: Sizes, dtype: DTypeLike = None, **named: Any) -> Array:
     """Ones, in the default dtype unless told otherwise."""
     return np.ones(extents(size, named), kind_or_default(dtype).dtype)
 
 
 @factory
-def empty(*size: Any, dtype: Any = None, memory_format: Any = contiguous_format, **named: Any) -> Array:
+def empty(
+    *size: Sizes, dtype: DTypeLike = None, memory_format: memory_format = contiguous_format, **named: Any
+) -> Array:
     """Memory as it was found: to be filled before it is read."""
     shape = extents(size, named)
     return _permuted(shape, memory_format.order_of(len(shape)), kind_or_default(dtype))
 
 
 @factory
-def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None) -> Array:
+def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], *, dtype: DTypeLike = None) -> Array:
     """Unfilled memory in which ``physical_layout`` lists the dimensions from the widest steps to the narrowest.
 
     >>> import metagrad
@@ -329,7 +343,7 @@ def _permuted(shape: tuple[int, ...], order: tuple[int, ...], kind: dtypes.dtype
 
 
 @factory
-def full(size: Any, fill_value: Any, *, dtype: Any = None, **named: Any) -> Array:
+def full(size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **named: Any) -> Array:
     """One number everywhere; its own dtype unless told otherwise."""
     value = fill_value.item() if hasattr(fill_value, "item") else fill_value
     kind = dtypes.of_scalar(value) if dtype is None else dtypes.of(dtype)
@@ -337,7 +351,7 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **named: Any) -> Arra
 
 
 @factory
-def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Array:
+def eye(n: int, m: int | None = None, *, dtype: DTypeLike = None) -> Array:
     """The n × m matrix with ones on the diagonal, zeros elsewhere."""
     if n < 0 or (m is not None and m < 0):
         raise RuntimeError(f"eye: the numbers of rows and columns must not be negative, got {n} and {m}")
@@ -345,7 +359,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None) -> Array:
 
 
 @factory
-def scalar_tensor(s: Any, *, dtype: Any = None) -> Array:
+def scalar_tensor(s: Operand, *, dtype: DTypeLike = None) -> Array:
     """A 0-d tensor in the default dtype."""
     kind = kind_or_default(dtype)
     return np.asarray(fitting(s, kind), kind.dtype)

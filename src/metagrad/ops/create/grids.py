@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.base.typing import Operand
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.shape.joining import stack
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["cartesian_prod", "combinations", "meshgrid"]
 
 
-def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str = "ij") -> tuple[Tensor, ...]:
     """The coordinates of a grid: of vectors of n₁, n₂, … numbers, as many tensors of shape (n₁, n₂, …). Views.
 
     indexing: "ij" as above; "xy" swaps the first two dimensions, as for plotting: (n₂, n₁, …).
@@ -51,7 +53,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
     return tuple(transpose(g, 0, 1) if indexing == "xy" and count > 1 else g for g in grids)
 
 
-def cartesian_prod(*tensors: Any) -> Tensor:
+def cartesian_prod(*tensors: Tensor) -> Tensor:
     """Every choice of one element from each vector, one a row: (n₁ · n₂ · …, number of vectors).
 
     >>> import metagrad

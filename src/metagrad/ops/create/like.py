@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
 from metagrad.base import dtypes
 from metagrad.base.device import of_array
-from metagrad.base.layouts import check_layout, inverse, memory_format, preserve_format
-from metagrad.base.typing import Array
+from metagrad.base.layouts import check_layout, inverse, layout, memory_format, preserve_format
+from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.ops.create.creation import extents, factory, finished, fitting, kind_or_default, tensor
 from metagrad.ops.operands import shape_of
 from metagrad.ops.shape.strided import extent, strided
@@ -20,13 +21,24 @@ if TYPE_CHECKING:
 __all__ = ["empty_like", "empty_strided", "full_like", "ones_like", "zeros_like"]
 
 
+class LikeOptions(TypedDict, total=False):
+    """What may be different from the tensor that a new one is like."""
+
+    dtype: DTypeLike
+    layout: layout | None
+    device: DeviceLike
+    requires_grad: bool
+    pin_memory: bool
+    memory_format: memory_format
+
+
 def _image(
-    make: Any,
+    make: Callable[..., Array],
     input: Tensor,
     *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
+    dtype: DTypeLike = None,
+    layout: layout | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
     memory_format: memory_format = preserve_format,
@@ -42,37 +54,37 @@ def _image(
     return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
 
 
-def zeros_like(input: Tensor, **options: Any) -> Tensor:
+def zeros_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     """Zeros with the shape and dtype of another tensor. Options: dtype, device, requires_grad, memory_format."""
     return _image(np.zeros_like, input, **options)
 
 
-def ones_like(input: Tensor, **options: Any) -> Tensor:
+def ones_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     """Ones with the shape and dtype of another tensor. Options as for ``zeros_like``."""
     return _image(np.ones_like, input, **options)
 
 
-def empty_like(input: Tensor, **options: Any) -> Tensor:
+def empty_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     """Unfilled memory with the shape and dtype of another tensor. Options as for ``zeros_like``."""
     return _image(np.empty_like, input, **options)
 
 
-def full_like(input: Tensor, fill_value: Any, **options: Any) -> Tensor:
+def full_like(input: Tensor, fill_value: Operand, **options: Unpack[LikeOptions]) -> Tensor:
     """One number everywhere, with the shape and dtype of another tensor. Options as for ``zeros_like``."""
 
-    def make(a: Array, dtype: Any, **settings: Any) -> Array:
+    def make(a: Array, dtype: np.dtype[Any], **settings: Any) -> Array:
         return np.full_like(a, fitting(fill_value, dtypes.of(dtype)), dtype=dtype, **settings)
 
     return _image(make, input, **options)
 
 
 def _new(
-    make: Any,
+    make: Callable[..., Array],
     input: Tensor,
     shape: tuple[int, ...],
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
+    dtype: DTypeLike = None,
+    layout: layout | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:
@@ -88,32 +100,38 @@ def _split(options: dict[str, Any]) -> dict[str, Any]:
     return {k: options.pop(k) for k in ("size", "names") if k in options}
 
 
-def new_zeros(input: Tensor, *size: Any, **options: Any) -> Tensor:
+def new_zeros(input: Tensor, *size: Sizes, **options: Any) -> Tensor:
     """Zeros of any shape with this tensor's dtype and device. Options: dtype, device, requires_grad."""
     return _new(np.zeros, input, extents(size, _split(options)), **options)
 
 
-def new_ones(input: Tensor, *size: Any, **options: Any) -> Tensor:
+def new_ones(input: Tensor, *size: Sizes, **options: Any) -> Tensor:
     """Ones of any shape with this tensor's dtype and device. Options as for ``new_zeros``."""
     return _new(np.ones, input, extents(size, _split(options)), **options)
 
 
-def new_empty(input: Tensor, *size: Any, **options: Any) -> Tensor:
+def new_empty(input: Tensor, *size: Sizes, **options: Any) -> Tensor:
     """Unfilled memory of any shape with this tensor's dtype and device. Options as for ``new_zeros``."""
     return _new(np.empty, input, extents(size, _split(options)), **options)
 
 
-def new_full(input: Tensor, size: Any, fill_value: Any, **options: Any) -> Tensor:
+def new_full(input: Tensor, size: Sizes, fill_value: Operand, **options: Any) -> Tensor:
     """One number everywhere, in any shape, with this tensor's dtype and device. Options as for ``new_zeros``."""
 
-    def make(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
+    def make(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
         return np.full(shape, fitting(fill_value, dtypes.of(dtype)), dtype, like=like)
 
     return _new(make, input, extents((size,), _split(options)), **options)
 
 
 def new_tensor(
-    input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **options: Any
+    input: Tensor,
+    data: object,
+    *,
+    dtype: DTypeLike = None,
+    device: DeviceLike = None,
+    requires_grad: bool = False,
+    **options: Any,
 ) -> Tensor:
     """``tensor(data)`` with this tensor's dtype and device."""
     kind = input.dtype if dtype is None else dtype
@@ -128,7 +146,7 @@ def new(input: Tensor, *data: Any) -> Tensor:
     return new_tensor(input, data[0])
 
 
-def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) -> Array:
+def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     if len(shape) != len(strides):
         raise RuntimeError(
             f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(strides)})"
@@ -139,7 +157,7 @@ def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any) 
 
 
 @factory
-def empty_strided(size: Any, stride: Any, *, dtype: Any = None) -> Array:
+def empty_strided(size: Sizes, stride: Sizes, *, dtype: DTypeLike = None) -> Array:
     """Unfilled memory under a shape and strides, which are counted in elements.
 
     >>> import metagrad
@@ -149,7 +167,7 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None) -> Array:
     return _with_strides(extents((size,), {}), shape_of((stride,)), kind_or_default(dtype).dtype)
 
 
-def new_empty_strided(input: Tensor, size: Any, stride: Any, **options: Any) -> Tensor:
+def new_empty_strided(input: Tensor, size: Sizes, stride: Sizes, **options: Any) -> Tensor:
     """Unfilled memory under a shape and strides, with this tensor's dtype and device. Options as for ``new_zeros``."""
     strides = shape_of((stride,))
     return _new(lambda shape, dtype, like: _with_strides(shape, strides, dtype), input, extents((size,), {}), **options)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.variable import wrap
 from metagrad.base.device import device as Device
+from metagrad.base.typing import DeviceLike
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -29,7 +31,7 @@ class Generator:
 
     _numpy: np.random.Generator | None
 
-    def __init__(self, device: Any = "cpu") -> None:
+    def __init__(self, device: Device | str | int = "cpu") -> None:
         self.device = Device(device)
         self.manual_seed(0x5EED)
 
@@ -63,15 +65,13 @@ class Generator:
 
     def get_state(self) -> Tensor:
         """Where the stream stands, as a tensor of bytes: ``set_state`` goes on from there."""
-        from metagrad.autograd.variable import wrap
-
         state: Any = self.numpy.bit_generator.state
         words = np.zeros(_STATE_WORDS + 1, np.uint64)
         words[:4] = state["state"]["state"]
         words[4:] = state["has_uint32"], state["uinteger"], self._seed
         return wrap(words.view(np.uint8))
 
-    def set_state(self, new_state: Any) -> Generator:
+    def set_state(self, new_state: Tensor) -> Generator:
         """Go on from a state that ``get_state`` returned."""
         raw = np.ascontiguousarray(getattr(new_state, "array", new_state))
         if raw.dtype != np.uint8 or raw.size != (_STATE_WORDS + 1) * 8:
@@ -124,13 +124,15 @@ def get_rng_state() -> Tensor:
     return default_generator.get_state()
 
 
-def set_rng_state(new_state: Any) -> None:
+def set_rng_state(new_state: Tensor) -> None:
     """Go on from a state that ``get_rng_state`` returned."""
     default_generator.set_state(new_state)
 
 
 @contextlib.contextmanager
-def fork_rng(devices: Any = None, enabled: bool = True, *, device_type: str = "cuda") -> Iterator[None]:
+def fork_rng(
+    devices: Iterable[DeviceLike] | None = None, enabled: bool = True, *, device_type: str = "cuda"
+) -> Iterator[None]:
     """Whatever is drawn inside leaves the default generator's stream as it was."""
     state = get_rng_state()
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,15 +14,21 @@ from metagrad.base.typing import Array
 from metagrad.ops.create.random import Generator, numpy_generator
 from metagrad.ops.create.sampling import continuous, normal_array, uniform_array
 
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
 __all__: list[str] = []
 
 
-def _fill(input: Any, array: Array) -> Any:
+def _fill(input: Tensor, array: Array) -> Tensor:
     where = of_array(input.array)
     return write(input, wrap(move(np.asarray(array).astype(input.array.dtype, copy=False), where)))
 
 
-def uniform_(input: Any, from_: float = 0, to: float = 1, *, generator: Generator | None = None, **named: float) -> Any:
+def uniform_(
+    input: Tensor, from_: float = 0, to: float = 1, *, generator: Generator | None = None, **named: float
+) -> Tensor:
     """Fill with uniform random numbers in [from, to)."""
     low = named.pop("from", from_)  # PyTorch's name for it is no Python argument
     if named:
@@ -32,14 +38,14 @@ def uniform_(input: Any, from_: float = 0, to: float = 1, *, generator: Generato
     return _fill(input, uniform_array(tuple(input.shape), continuous(input.dtype), generator) * (to - low) + low)
 
 
-def normal_(input: Any, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Any:
+def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
     """Fill with normal random numbers."""
     if std < 0:
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
     return _fill(input, normal_array(tuple(input.shape), continuous(input.dtype), generator) * std + mean)
 
 
-def log_normal_(input: Any, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Any:
+def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor:
     """Fill with numbers whose logarithms are normal, with this mean and standard deviation."""
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
@@ -48,7 +54,7 @@ def log_normal_(input: Any, mean: float = 1, std: float = 2, *, generator: Gener
         return _fill(input, np.exp(logarithms))
 
 
-def cauchy_(input: Any, median: float = 0, sigma: float = 1, *, generator: Generator | None = None) -> Any:
+def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Generator | None = None) -> Tensor:
     """Fill with numbers of the Cauchy distribution: median + sigma · tan(π (u − ½)) of uniform u."""
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
@@ -56,7 +62,7 @@ def cauchy_(input: Any, median: float = 0, sigma: float = 1, *, generator: Gener
     return _fill(input, numpy_generator(generator).standard_cauchy(tuple(input.shape)) * sigma + median)
 
 
-def exponential_(input: Any, lambd: float = 1, *, generator: Generator | None = None) -> Any:
+def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
     """Fill with exponential random numbers of rate ``lambd``."""
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
@@ -64,7 +70,7 @@ def exponential_(input: Any, lambd: float = 1, *, generator: Generator | None = 
     return _fill(input, numpy_generator(generator).exponential(1 / lambd, tuple(input.shape)))
 
 
-def geometric_(input: Any, p: float, *, generator: Generator | None = None) -> Any:
+def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
     """Fill with the number of the first trial to succeed (1, 2, …), where each does with probability ``p``."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
@@ -74,7 +80,7 @@ def geometric_(input: Any, p: float, *, generator: Generator | None = None) -> A
     return _fill(input, np.maximum(np.ceil(trials), 1))
 
 
-def bernoulli_(input: Any, p: Any = 0.5, *, generator: Generator | None = None) -> Any:
+def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator | None = None) -> Tensor:
     """Fill with 1 with probability ``p``, a number or a tensor of them, else 0."""
     chance = np.asarray(move(p.array, CPU) if isinstance(p, Variable) else p)
     if ((chance < 0) | (chance > 1)).any():
@@ -83,8 +89,8 @@ def bernoulli_(input: Any, p: Any = 0.5, *, generator: Generator | None = None) 
 
 
 def random_(
-    input: Any, from_: int = 0, to: int | None = None, *, generator: Generator | None = None, **named: int
-) -> Any:
+    input: Tensor, from_: int = 0, to: int | None = None, *, generator: Generator | None = None, **named: int
+) -> Tensor:
     """Fill with random integers from ``from`` to ``to`` (excluded); up to ``from``, or over the dtype's whole exact range.
 
     ``random_(to)`` starts at 0. Without bounds, integers go from 0 to the dtype's largest, floats to 2 to the power of

@@ -10,13 +10,13 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike, Operand
 from metagrad.ops.create.creation import factory, kind_or_default
 
 __all__ = ["arange", "linspace", "logspace", "range"]
 
 
-def _number(name: str, value: Any) -> Any:
+def _number(name: str, value: Operand) -> Any:
     """A Python number, of one or of a tensor without dimensions."""
     if isinstance(value, Variable):
         if value.array.ndim and name in ("linspace", "logspace"):
@@ -27,7 +27,7 @@ def _number(name: str, value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _check_range(start: Any, end: Any, step: Any) -> None:
+def _check_range(start: float, end: float, step: float) -> None:
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):
@@ -37,7 +37,7 @@ def _check_range(start: Any, end: Any, step: Any) -> None:
 
 
 @factory
-def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Array:
+def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, dtype: DTypeLike = None) -> Array:
     """The numbers from ``start`` to ``end`` (excluded) in steps of ``step``; ``arange(n)`` counts from 0.
 
     int64 if all three are integers, else the default dtype.
@@ -46,51 +46,50 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None)
     >>> metagrad.arange(1, 2, 0.5)
     tensor([1.0000, 1.5000])
     """
-    if end is None:
-        start, end = 0, start
-    start, end, step = (_number("arange", v) for v in (start, end, step))
-    whole = builtins.all(isinstance(v, int) for v in (start, end, step))
+    given = (0, start, step) if end is None else (start, end, step)
+    first, last, by = (_number("arange", v) for v in given)
+    whole = builtins.all(isinstance(v, int) for v in (first, last, by))
     kind = dtypes.int64 if whole and dtype is None else kind_or_default(dtype)
     if kind is dtypes.bool_:
         raise NotImplementedError("arange is not implemented for bool: use an integer dtype")
-    _check_range(start, end, step)
+    _check_range(first, last, by)
     if kind is dtypes.int64:
-        start, end, step = int(start), int(end), int(step)
-        if step == 0:
+        first, last, by = int(first), int(last), int(by)
+        if by == 0:
             raise ValueError("step must be nonzero, and it is less than 1 for a range of integers")
-    count = -((start - end) // step) if kind is dtypes.int64 else math.ceil((end - start) / step)
+    count = -((first - last) // by) if kind is dtypes.int64 else math.ceil((last - first) / by)
     if kind.category == 1:
-        start, step = int(start), int(step)
-    return (np.arange(count) * step + start).astype(kind.dtype)  # each from its index: rounding does not pile up
+        first, by = int(first), int(by)
+    return (np.arange(count) * by + first).astype(kind.dtype)  # each from its index: rounding does not pile up
 
 
 @factory
-def range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None) -> Array:
+def range(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, dtype: DTypeLike = None) -> Array:
     """The numbers from ``start`` to ``end``, which is included, in steps of ``step``. PyTorch's old form of ``arange``."""
     if end is None:
         raise TypeError('range() missing 1 required positional argument: "end"')
-    start, end, step = (_number("range", v) for v in (start, end, step))
-    _check_range(start, end, step)
-    return (np.arange(math.floor((end - start) / step) + 1) * step + start).astype(kind_or_default(dtype).dtype)
+    first, last, by = (_number("range", v) for v in (start, end, step))
+    _check_range(first, last, by)
+    return (np.arange(math.floor((last - first) / by) + 1) * by + first).astype(kind_or_default(dtype).dtype)
 
 
-def _evenly(name: str, start: Any, end: Any, steps: int, dtype: Any) -> tuple[Array, dtypes.dtype]:
+def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLike) -> tuple[Array, dtypes.dtype]:
     """Evenly spaced numbers in double precision, and the dtype they are for."""
-    start, end = _number(name, start), _number(name, end)
+    first, last = _number(name, start), _number(name, end)
     if not isinstance(steps, int):
         raise TypeError(f"{name}: steps must be an int, got {type(steps).__name__}")
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
     kind = kind_or_default(dtype)
-    if dtype is None and isinstance(start + end, complex):
+    if dtype is None and isinstance(first + last, complex):
         kind = kind.to_complex()
     if kind.category == 1:
-        start, end = int(start), int(end)
-    return np.linspace(start, end, steps), kind
+        first, last = int(first), int(last)
+    return np.linspace(first, last, steps), kind
 
 
 @factory
-def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Array:
+def linspace(start: Operand, end: Operand, steps: int, *, dtype: DTypeLike = None) -> Array:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
 
     >>> import metagrad
@@ -102,7 +101,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None) -> Array:
 
 
 @factory
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None) -> Array:
+def logspace(start: Operand, end: Operand, steps: int, base: float = 10.0, *, dtype: DTypeLike = None) -> Array:
     """``steps`` numbers in equal ratios from ``base`` to the power ``start`` to ``base`` to the power ``end``.
 
     >>> import metagrad

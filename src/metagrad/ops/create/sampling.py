@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import of_array
-from metagrad.base.layouts import check_layout
-from metagrad.base.typing import Array
+from metagrad.base.layouts import check_layout, layout, memory_format
+from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.ops.create.creation import extents, factory, finished
+from metagrad.ops.create.like import LikeOptions
 from metagrad.ops.create.random import Generator, numpy_generator
 from metagrad.ops.operands import as_tensor, shape_of
 from metagrad.ops.out import takes_exact_out, takes_out
@@ -49,7 +51,7 @@ def normal_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generato
     return source.standard_normal(shape, dtype=np.float32).astype(kind.dtype)
 
 
-def continuous(dtype: Any) -> dtypes.dtype:
+def continuous(dtype: DTypeLike) -> dtypes.dtype:
     """The dtype of floating-point random numbers, checked; None: the default."""
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
     if kind.category < 2:
@@ -63,20 +65,25 @@ def continuous(dtype: Any) -> dtypes.dtype:
 
 
 @factory
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, **named: Any) -> Array:
+def rand(*size: Sizes, generator: Generator | None = None, dtype: DTypeLike = None, **named: Any) -> Array:
     """Uniform random numbers in [0, 1)."""
     return np.asarray(uniform_array(extents(size, named), continuous(dtype), generator))
 
 
 @factory
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, **named: Any) -> Array:
+def randn(*size: Sizes, generator: Generator | None = None, dtype: DTypeLike = None, **named: Any) -> Array:
     """Standard normal random numbers: mean 0, variance 1."""
     return np.asarray(normal_array(extents(size, named), continuous(dtype), generator))
 
 
 @factory
 def randint(
-    low: int = 0, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None
+    low: int = 0,
+    high: int | Sequence[int] | None = None,
+    size: int | Sequence[int] | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: DTypeLike = None,
 ) -> Array:
     """Random integers from ``low`` to ``high`` (excluded); ``randint(high, size)`` starts at 0.
 
@@ -103,7 +110,7 @@ def _whole(bound: Any) -> int:
 
 
 @factory
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -> Array:
+def randperm(n: int, *, generator: Generator | None = None, dtype: DTypeLike = None) -> Array:
     """The numbers 0 to n − 1 in random order."""
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
@@ -114,16 +121,22 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None) -
 # ------------------------------------------------ in another tensor's image
 
 
+class DrawOptions(LikeOptions, total=False):
+    """What may be different from the tensor that random numbers are like, and where they come from."""
+
+    generator: Generator | None
+
+
 def _drawn_like(
-    draw: Any,
+    draw: Callable[[tuple[int, ...], dtypes.dtype, Generator | None], Array],
     input: Tensor,
     *,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
+    dtype: DTypeLike = None,
+    layout: layout | None = None,
+    device: DeviceLike = None,
     requires_grad: bool = False,
     pin_memory: bool = False,
-    memory_format: Any = None,
+    memory_format: memory_format | None = None,
     generator: Generator | None = None,
 ) -> Tensor:
     check_layout(layout)
@@ -131,17 +144,17 @@ def _drawn_like(
     return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
 
 
-def rand_like(input: Tensor, **options: Any) -> Tensor:
+def rand_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     """Uniform random numbers in [0, 1) with the shape and dtype of another tensor."""
     return _drawn_like(lambda shape, kind, source: uniform_array(shape, continuous(kind), source), input, **options)
 
 
-def randn_like(input: Tensor, **options: Any) -> Tensor:
+def randn_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     """Standard normal random numbers with the shape and dtype of another tensor."""
     return _drawn_like(lambda shape, kind, source: normal_array(shape, continuous(kind), source), input, **options)
 
 
-def randint_like(input: Tensor, low: Any = 0, high: Any = None, **options: Any) -> Tensor:
+def randint_like(input: Tensor, low: int = 0, high: int | None = None, **options: Unpack[DrawOptions]) -> Tensor:
     """Random integers from ``low`` to ``high`` (excluded), or below ``low``, with the shape and dtype of another tensor."""
     if high is None:
         low, high = 0, low
@@ -162,20 +175,20 @@ class Drawn(Function):
         self.count = len(xs)
         return sample
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         return tuple(np.zeros_like(grad) for _ in range(self.count))
 
 
 @takes_out
 def normal(
-    mean: Any = 0.0,
-    std: Any = 1.0,
-    size: Any = None,
+    mean: Operand = 0.0,
+    std: Operand = 1.0,
+    size: Sizes | None = None,
     *,
     generator: Generator | None = None,
-    dtype: Any = None,
-    layout: Any = None,
-    device: Any = None,
+    dtype: DTypeLike = None,
+    layout: layout | None = None,
+    device: DeviceLike = None,
     pin_memory: bool = False,
     requires_grad: bool = False,
     out: Tensor | None = None,
@@ -205,7 +218,9 @@ def normal(
 
 
 @takes_out
-def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None, out: Tensor | None = None) -> Tensor:
+def bernoulli(
+    input: Tensor, p: Tensor | float | None = None, *, generator: Generator | None = None, out: Tensor | None = None
+) -> Tensor:
     """1 with the probability each element gives (or ``p`` everywhere), else 0. The derivative is 0.
 
     >>> import metagrad
@@ -221,12 +236,12 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     return _drawn_from(input, sample=drawn)
 
 
-def _on_cpu(x: Any) -> np.ndarray[Any, Any]:
+def _on_cpu(x: Tensor) -> np.ndarray[Any, Any]:
     """The numbers of a tensor where they are drawn."""
     return x.detach().cpu().array
 
 
-def _drawn_from(*parameters: Any, sample: Any) -> Tensor:
+def _drawn_from(*parameters: Tensor, sample: Array) -> Tensor:
     """A sample in the dtype and on the device of its first parameter, with a place in the graph."""
     array = np.asarray(sample).astype(parameters[0].array.dtype)
     return Drawn.apply(*parameters, sample=finished(array, None, of_array(parameters[0].array)).array)
@@ -246,7 +261,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     return _drawn_from(input, sample=numpy_generator(generator).poisson(rate))
 
 
-def binomial(count: Any, prob: Any, generator: Generator | None = None) -> Tensor:
+def binomial(count: Operand, prob: Operand, generator: Generator | None = None) -> Tensor:
     """How many of ``count`` trials succeed that each succeed with probability ``prob``; the two broadcast.
 
     >>> import metagrad

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Lookup(Function):
         self.tokens, self.padding_idx, self.rows = tokens, padding_idx, w.shape[0]
         return w[tokens]
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, None]:
         return AddRows.on(grad, tokens=self.tokens, rows=self.rows, padding_idx=self.padding_idx), None
 
 
@@ -41,7 +41,7 @@ class AddRows(Function):
             y[padding_idx] = 0
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Lookup.on(grad, self.tokens, padding_idx=self.padding_idx)
 
 
@@ -88,7 +88,7 @@ def embedding(
     return out
 
 
-def _limit_rows(weight: Any, tokens: Array, max_norm: float, norm_type: float) -> None:
+def _limit_rows(weight: Tensor, tokens: Array, max_norm: float, norm_type: float) -> None:
     used = np.unique(tokens)
     rows = weight.array[used]
     norms = (np.abs(rows) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
 from metagrad.ops.out import takes_exact_out, takes_out
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["gather", "index_select", "scatter", "scatter_add"]
 
 
-def along(input: Any, dim: int, index: Any) -> tuple[int, tuple[Array, ...]]:
+def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...]]:
     """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its place in the others."""
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.dtype.kind not in "iu":
@@ -63,7 +63,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     return Gather.apply(input, index=grid)
 
 
-def check_no_larger(index: Any, than: Any, apart_from: int | None = None) -> None:
+def check_no_larger(index: Tensor, than: Tensor, apart_from: int | None = None) -> None:
     for d, (n, m) in enumerate(zip(index.array.shape, than.array.shape, strict=False)):
         if d != apart_from and n > m:
             exception = "" if apart_from is None else f" apart from dimension {apart_from}"
@@ -79,9 +79,9 @@ def scatter(
     input: Tensor,
     dim: int,
     index: Tensor,
-    src: Any = None,
+    src: Operand | None = None,
     *,
-    value: Any = None,
+    value: Operand | None = None,
     reduce: str | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -101,7 +101,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Ten
     return _scattered(input, dim, index, src, PutAdd)
 
 
-def _scattered(input: Tensor, dim: int, index: Tensor, src: Any, op: type[Function]) -> Tensor:
+def _scattered(input: Tensor, dim: int, index: Tensor, src: Operand | None, op: type[Function]) -> Tensor:
     if not index.array.size:
         return input.clone()
     axis, grid = along(input, dim, index)

@@ -15,7 +15,7 @@ from metagrad.autograd.function import Function, misfit
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Index, Operand
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.operands import as_tensor, converted, dimension
 from metagrad.ops.out import takes_out
@@ -31,18 +31,18 @@ __all__ = ["index_put", "index_put_", "narrow", "narrow_copy", "newaxis", "selec
 class Slice(ViewFunction):
     """y = x[index], a view;   ∂L/∂x is zeros with ∂L/∂y at the index."""
 
-    def forward(self, x: Array, index: Any) -> Array:
+    def forward(self, x: Array, index: Index) -> Array:
         self.index, self.shape_in = index, x.shape
         y = x[index]
         return (
             y if isinstance(y, np.ndarray) or hasattr(y, "__array_function__") and y.ndim else x[*as_slices(index, x)]
         )
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Embed.on(grad, shape=self.shape_in, index=self.index)
 
 
-def as_slices(index: Any, x: Array) -> tuple[Any, ...]:
+def as_slices(index: Index, x: Array) -> tuple[Any, ...]:
     """The same index with an Ellipsis at its end, which makes NumPy return a 0-d view and not a scalar."""
     index = index if isinstance(index, tuple) else (index,)
     return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
@@ -51,13 +51,13 @@ def as_slices(index: Any, x: Array) -> tuple[Any, ...]:
 class Embed(Function):
     """y is zeros of a given shape with x at the index: the transpose of ``Slice``;   ∂L/∂x = ∂L/∂y[index]."""
 
-    def forward(self, x: Array, shape: tuple[int, ...], index: Any) -> Array:
+    def forward(self, x: Array, shape: tuple[int, ...], index: Array | tuple[Array, ...]) -> Array:
         self.index = index
         y = np.zeros(shape, x.dtype, like=x)
         y[index] = x
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Slice.on(grad, index=self.index)
 
 
@@ -67,11 +67,11 @@ class Gather(Function):
     distinct: no element is taken twice, so that the gradient can be stored rather than added, which is much faster.
     """
 
-    def forward(self, x: Array, index: Any, distinct: bool = False) -> Array:
+    def forward(self, x: Array, index: Index, distinct: bool = False) -> Array:
         self.index, self.shape_in, self.distinct = index, x.shape, distinct
         return x[index]
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return (Embed if self.distinct else AddAt).on(grad, shape=self.shape_in, index=self.index)
 
 
@@ -92,7 +92,7 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
     y[ordered[starts]] = np.add.reduceat(x[order], starts, axis=0)
 
 
-def _single_axis(index: Any) -> int | None:
+def _single_axis(index: Array | tuple[Array, ...]) -> int | None:
     """The dimension that a vector of integers selects from while all others are taken whole, or None."""
     parts = index if isinstance(index, tuple) else (index,)
     chosen = [i for i, p in enumerate(parts) if not (isinstance(p, slice) and p == slice(None))]
@@ -105,7 +105,7 @@ def _single_axis(index: Any) -> int | None:
 class AddAt(Function):
     """y is zeros of a given shape with x added at the index, repeated places several times; the transpose of ``Gather``."""
 
-    def forward(self, x: Array, shape: tuple[int, ...], index: Any) -> Array:
+    def forward(self, x: Array, shape: tuple[int, ...], index: Array | tuple[Array, ...]) -> Array:
         self.index = index
         y = np.zeros(shape, x.dtype, like=x)
         axis = _single_axis(index)
@@ -116,37 +116,37 @@ class AddAt(Function):
             add_rows(np.moveaxis(y, axis, 0), rows % shape[axis], np.moveaxis(x, axis, 0))
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Gather.on(grad, index=self.index)
 
 
 class Put(Function):
     """y = x with y[index] = v;   ∂L/∂x is ∂L/∂y with zeros at the index,   ∂L/∂v = ∂L/∂y[index]."""
 
-    def forward(self, x: Array, v: Array, index: Any) -> Array:
+    def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         self.index = index
         y = x.copy()
         y[index] = v
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         return Put.on(grad, 0.0, index=self.index), Gather.on(grad, index=self.index)
 
 
 class PutAdd(Function):
     """y = x with v added at the index, repeated places several times;   ∂L/∂x = ∂L/∂y,   ∂L/∂v = ∂L/∂y[index]."""
 
-    def forward(self, x: Array, v: Array, index: Any) -> Array:
+    def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         self.index = index
         y = x.copy()
         np.add.at(y, index, v)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad, Gather.on(grad, index=self.index)
 
 
-def _plain(index: Any) -> tuple[Any, bool]:
+def _plain(index: object) -> tuple[Any, bool]:
     """An index without tensors, and whether it selects a view."""
     if isinstance(index, tuple):
         parts = [_plain(i) for i in index]
@@ -179,12 +179,12 @@ def _plain(index: Any) -> tuple[Any, bool]:
     )
 
 
-def _plain_list(index: list[Any]) -> Any:
+def _plain_list(index: list[Any]) -> Array:
     array = np.asarray([unwrap(i) if isinstance(i, Variable) else i for i in index])
     return array.astype(np.int64) if array.size == 0 else array
 
 
-def _checked(input: Tensor, index: Any) -> tuple[Any, bool]:
+def _checked(input: Tensor, index: Index) -> tuple[Any, bool]:
     index, basic = _plain(index)
     count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
     if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
@@ -220,11 +220,11 @@ def _in_stages(index: Any, ndim: int) -> tuple[Any, Any]:
     return tuple(first), tuple(then)
 
 
-def _is_mask(index: Any) -> bool:
+def _is_mask(index: object) -> bool:
     return isinstance(index, (bool, np.bool_)) or getattr(getattr(index, "dtype", None), "kind", "") == "b"
 
 
-def getitem(input: Tensor, index: Any) -> Tensor:
+def getitem(input: Tensor, index: Index) -> Tensor:
     """``input[index]``: a view for ints, slices, None and Ellipsis; a copy for tensors and lists of ints or bools."""
     index, basic = _checked(input, index)
     if basic:
@@ -233,7 +233,7 @@ def getitem(input: Tensor, index: Any) -> Tensor:
     return Gather.apply(input if first is None else Slice.apply(input, index=first), index=index)
 
 
-def value_for(input: Any, value: Any) -> Any:
+def value_for(input: Tensor, value: Any) -> Any:
     """A value to be stored in ``input``: a number that NumPy will not widen for, or a tensor on the input's device."""
     if isinstance(value, (list, tuple)):
         value = np.asarray([unwrap(v) for v in value])
@@ -248,7 +248,7 @@ def value_for(input: Any, value: Any) -> Any:
     return source.to(input.device)
 
 
-def setitem(input: Any, index: Any, value: Any) -> None:
+def setitem(input: Tensor, index: Index, value: Any) -> None:
     """``input[index] = value``, differentiable in both unless recording is off."""
     index, basic = _checked(input, index)
     source = value_for(input, value)
@@ -277,12 +277,12 @@ def setitem(input: Any, index: Any, value: Any) -> None:
         write(target, Put.apply(target, source, index=index))
 
 
-def index_put_(input: Any, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
+def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
     """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated places count each time."""
     return write(input, index_put(input, indices, values, accumulate))
 
 
-def index_put(input: Tensor, indices: tuple[Any, ...], values: Any, accumulate: bool = False) -> Tensor:
+def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``."""
     source = as_tensor(values)
     if source.dtype != input.dtype:
@@ -312,7 +312,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     return Slice.apply(input, index=(*[slice(None)] * d, int(index)))
 
 
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: Tensor | int, length: int) -> Tensor:
     """``length`` slices of dimension ``dim``, from ``start`` on. A view.
 
     >>> import metagrad
@@ -334,6 +334,6 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 
 
 @takes_out
-def narrow_copy(input: Tensor, dim: int, start: Any, length: int, *, out: Tensor | None = None) -> Tensor:
+def narrow_copy(input: Tensor, dim: int, start: Tensor | int, length: int, *, out: Tensor | None = None) -> Tensor:
     """``narrow`` that copies."""
     return narrow(input, dim, start, length).clone()

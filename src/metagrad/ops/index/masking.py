@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
+from metagrad.base.typing import Operand
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import Put, getitem
 from metagrad.ops.index.scattering import check_same_dtype
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero"]
 
 
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
+def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     """``value`` where the bool mask holds, ``input`` elsewhere; the mask broadcasts.
 
     >>> import metagrad

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number
 from metagrad.ops.index.gathering import along, check_no_larger
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.index.scattering import check_source, in_one_dimension, in_slices, vector
@@ -30,7 +30,7 @@ class PutMultiply(Function):
     ∂L/∂x = ∂L/∂y · y / x and ∂L/∂v = (∂L/∂y · y)[index] / v, where a factor that is 0 is left out rather than divided by.
     """
 
-    def forward(self, x: Array, v: Array, index: Any) -> Array:
+    def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         y = x.copy()
         np.multiply.at(y, index, v)
         self.index = index
@@ -41,7 +41,7 @@ class PutMultiply(Function):
         self.save(x, v, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, v, y = self.saved
         rest = np.where(x == 0, 1, x)
         for_x = grad * conj(PutMultiply.on(rest, v, index=self.index) / rest)
@@ -54,7 +54,7 @@ class PutMultiply(Function):
 class PutExtreme(Function):
     """y = x, then y[index] = the larger (smaller) of y[index] and v;   ∂L/∂y is shared evenly by what equals y."""
 
-    def forward(self, x: Array, v: Array, index: Any, ufunc: Any) -> Array:
+    def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...], ufunc: np.ufunc) -> Array:
         y = x.copy()
         ufunc.at(y, index, v)
         self.index = index
@@ -64,12 +64,12 @@ class PutExtreme(Function):
         self.sharers = np.maximum(self.sharers, 1)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         share = grad / self.sharers
         return share * self.stays, Gather.on(share, index=self.index) * self.comes
 
 
-def _identity(reduce: str, kind: Any) -> Any:
+def _identity(reduce: str, kind: np.dtype[Any]) -> Number:
     """The number that changes no result."""
     if reduce in ("amax", "amin"):
         if kind.kind == "f":
@@ -80,7 +80,7 @@ def _identity(reduce: str, kind: Any) -> Any:
     return 1 if reduce == "prod" else 0
 
 
-def _reduced(input: Tensor, src: Tensor, index: Any, reduce: str, include_self: bool) -> Tensor:
+def _reduced(input: Tensor, src: Tensor, index: Array | tuple[Array, ...], reduce: str, include_self: bool) -> Tensor:
     start = input
     if not include_self:
         start = Put.apply(input, converted(_identity(reduce, input.array.dtype), input.dtype), index=index)

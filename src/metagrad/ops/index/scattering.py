@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
@@ -41,7 +41,7 @@ class Embedded(Function):
         walk(path, y)[...] = v
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         return Embedded.on(grad, 0.0, path=self.path), walk(self.path, grad)
 
 
@@ -153,13 +153,13 @@ def in_slices(axis: int, rows: Array) -> tuple[Any, ...]:
     return (*[slice(None)] * axis, rows)
 
 
-def in_one_dimension(x: Any) -> Any:
+def in_one_dimension(x: Tensor) -> Tensor:
     return x if x.array.ndim else reshape(x, 1)
 
 
 @accepts_axis
 @takes_out
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any, *, out: Tensor | None = None) -> Tensor:
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: Tensor | None = None) -> Tensor:
     """A copy with one number in the slices of ``dim`` that a vector of integers names.
 
     >>> import metagrad
@@ -201,7 +201,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
 @accepts_axis
 @takes_out
 def index_add(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1, out: Tensor | None = None
+    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
     """A copy with alpha times slice i of ``source`` added to slice ``index[i]`` of ``dim``, as often as it is named.
 
@@ -219,7 +219,7 @@ def index_add(
     return reshape(summed, tuple(input.shape))
 
 
-def check_source(name: str, kind: Any, input: Tensor, axis: int, rows: Array, source: Tensor) -> None:
+def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, rows: Array, source: Tensor) -> None:
     """Raise unless ``source`` has the shape of ``input`` but for as many slices as there are indices."""
     shape, given = tuple(input.shape), tuple(source.shape)
     expected = (*shape[:axis], rows.size, *shape[axis + 1 :]) if shape else ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.operands import as_tensor, converted, result_type
 from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.extrema import ordered
@@ -21,12 +22,12 @@ __all__ = ["bucketize", "isin", "searchsorted"]
 @takes_out
 def searchsorted(
     sorted_sequence: Tensor,
-    values: Any,
+    values: Operand,
     *,
     out_int32: bool = False,
     right: bool = False,
     side: str | None = None,
-    sorter: Any = None,
+    sorter: Tensor | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """How many elements of an ascending sequence are smaller than each value: where it would have to be put in.
@@ -56,9 +57,9 @@ def searchsorted(
         )
     if sorter is not None:
         edges = np.take_along_axis(edges, _checked_sorter(edges, sorter), -1)
-    which: Any = "right" if right or side == "right" else "left"
+    which: Literal["left", "right"] = "right" if right or side == "right" else "left"
     if edges.ndim == 1:
-        found: Any = np.searchsorted(edges, wanted, which)
+        found: Array = np.searchsorted(edges, wanted, which)
     else:
         lists = math.prod(edges.shape[:-1])
         rows, queries = edges.reshape(lists, edges.shape[-1]), wanted.reshape(lists, wanted.shape[-1])
@@ -67,7 +68,7 @@ def searchsorted(
     return wrap(np.asarray(found).astype(np.int32 if out_int32 else np.int64))
 
 
-def _checked_sorter(edges: Any, sorter: Any) -> Any:
+def _checked_sorter(edges: Array, sorter: Tensor) -> Array:
     order = sorter.array
     if tuple(order.shape) != tuple(edges.shape):
         raise RuntimeError(
@@ -82,7 +83,7 @@ def _checked_sorter(edges: Any, sorter: Any) -> Any:
 
 @takes_out
 def bucketize(
-    input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Tensor | None = None
+    input: Operand, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Tensor | None = None
 ) -> Tensor:
     """The number of the bucket between ascending boundaries that each element, or a number, falls into.
 
@@ -99,7 +100,12 @@ def bucketize(
 
 @takes_out
 def isin(
-    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False, out: Tensor | None = None
+    elements: Operand,
+    test_elements: Operand,
+    *,
+    assume_unique: bool = False,
+    invert: bool = False,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Whether each element is among ``test_elements``; with ``invert``, whether it is not. One of them may be a number.
 

@@ -42,7 +42,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 @takes_out
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False, *, out: Tensor | None = None
-) -> Any:
+) -> results.sort:
     """A dimension in order: (values, indices). Equal elements stay in their order whether ``stable`` asks for it or not.
 
     >>> import metagrad
@@ -76,7 +76,7 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 @takes_out
 def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Tensor | None = None
-) -> Any:
+) -> results.topk:
     """The k largest (or smallest) elements along a dimension, in order: (values, indices).
 
     >>> import metagrad

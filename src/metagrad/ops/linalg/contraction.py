@@ -25,7 +25,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # ------------------------------------------------ einsum
 
 
-def einsum(equation: Any, *operands: Any) -> Tensor:
+def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     """Σ of products of elements, by a formula of dimensions: "ik,kj->ij" is a product of matrices.
 
     Each operand's dimensions have letters; those with the same letter run together, those that are not in the result are
@@ -127,7 +127,7 @@ def _extents(inputs: Sequence[Sequence[Any]], operands: Sequence[Any]) -> dict[A
     return found
 
 
-def _without_repeats(x: Any, labels: Sequence[Any]) -> tuple[Any, list[Any]]:
+def _without_repeats(x: Tensor, labels: Sequence[Any]) -> tuple[Tensor, list[Any]]:
     """The diagonal of dimensions with the same label."""
     left = list(labels)
     for label in dict.fromkeys(labels):
@@ -139,7 +139,9 @@ def _without_repeats(x: Any, labels: Sequence[Any]) -> tuple[Any, list[Any]]:
     return x, left
 
 
-def _contracted(a: Any, a_labels: list[Any], b: Any, b_labels: list[Any], later: set[Any]) -> tuple[Any, list[Any]]:
+def _contracted(
+    a: Tensor, a_labels: list[Any], b: Tensor, b_labels: list[Any], later: set[Any]
+) -> tuple[Tensor, list[Any]]:
     """The product of two operands, summed over the labels that nobody needs later, as one product of batches of matrices."""
     sizes = {**dict(zip(a_labels, a.array.shape, strict=True))}
     for label, n in zip(b_labels, b.array.shape, strict=True):
@@ -159,7 +161,7 @@ def _contracted(a: Any, a_labels: list[Any], b: Any, b_labels: list[Any], later:
     return reshape(bmm(left, right), tuple(sizes[label] for label in labels)), labels
 
 
-def _reduced(x: Any, labels: list[Any], needed: set[Any], sizes: dict[Any, int]) -> tuple[Any, list[Any]]:
+def _reduced(x: Tensor, labels: list[Any], needed: set[Any], sizes: dict[Any, int]) -> tuple[Tensor, list[Any]]:
     """x summed over labels that only it has, and without those it has with extent 1 where the other has more."""
     gone = tuple(
         d
@@ -169,7 +171,7 @@ def _reduced(x: Any, labels: list[Any], needed: set[Any], sizes: dict[Any, int])
     return (total(x, gone), [label for d, label in enumerate(labels) if d not in gone]) if gone else (x, labels)
 
 
-def _as_matrices(x: Any, labels: list[Any], batch: list[Any], rows: list[Any], columns: list[Any]) -> Any:
+def _as_matrices(x: Tensor, labels: list[Any], batch: list[Any], rows: list[Any], columns: list[Any]) -> Tensor:
     """x as (batch, rows, columns)."""
     x = permute(x, tuple(labels.index(label) for label in (*batch, *rows, *columns)))
     shape = x.array.shape
@@ -180,7 +182,9 @@ def _as_matrices(x: Any, labels: list[Any], batch: list[Any], rows: list[Any], c
 # ------------------------------------------------ what it generalizes
 
 
-def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: Any = None) -> Tensor:
+def tensordot(
+    a: Tensor, b: Tensor, dims: Tensor | int | Sequence[int | Sequence[int]] = 2, out: Tensor | None = None
+) -> Tensor:
     """Σ of products over pairs of dimensions; the result has the other dimensions of a, then those of b.
 
     dims: how many (the last of a with the first of b), or two lists of dimensions.

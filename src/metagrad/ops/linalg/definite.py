@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Cholesky(Function):
         self.save(l)
         return l
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (l,) = self.saved
         p = lower_half(H(l) @ np.tril(grad))
         half = SolveTriangular.on(H(l), (p + H(p)) / 2, upper=True, unit=False)

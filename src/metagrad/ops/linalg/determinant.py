@@ -34,7 +34,7 @@ class Det(Function):
         self.save(a, d)
         return d
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         a, d = self.saved
         if bool((unwrap(d) == 0).any()):
             u, s, vh = SVD.on(a, full_matrices=False)
@@ -43,7 +43,7 @@ class Det(Function):
         return Solve.on(H(a), (grad * conj(d))[..., None, None] * eye(a.shape[-1], a), name="linalg.det")
 
 
-def products_of_the_others(s: Any) -> Any:
+def products_of_the_others(s: Array) -> Array:
     """tᵢ = ∏ⱼ﹤ᵢ sⱼ · ∏ⱼ﹥ᵢ sⱼ along the last dimension, without a division."""
     one = np.ones_like(s[..., :1])
     before: list[Any] = []
@@ -69,7 +69,7 @@ class SlogDet(Function):
         self.save(a, z)
         return z, l
 
-    def backward(self, grad_z: Any, grad_l: Any) -> Any:
+    def backward(self, grad_z: Array | None, grad_l: Array | None) -> Array:
         a, z = self.saved
         c = 0 * z if grad_l is None else grad_l
         if grad_z is not None and unwrap(z).dtype.kind == "c":

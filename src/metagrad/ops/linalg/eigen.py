@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def differences(l: Any) -> Any:
+def differences(l: Array) -> Array:
     """Eᵢⱼ = lⱼ − lᵢ, and 1 on the diagonal."""
     return l[..., None, :] - l[..., :, None] + eye(l.shape[-1], l)
 
@@ -45,9 +45,9 @@ class Eigh(Function):
         self.save(l, v)
         return l, v
 
-    def backward(self, grad_l: Any, grad_v: Any) -> Any:
+    def backward(self, grad_l: Array | None, grad_v: Array | None) -> Array:
         l, v = self.saved
-        if grad_v is None:
+        if grad_v is None and grad_l is not None:
             return (v * grad_l[..., None, :]) @ H(v)
         turn = H(v) @ grad_v
         require_phase_free("linalg.eigh", diagonal(turn))
@@ -71,7 +71,7 @@ class Eig(Function):
         self.save(l, v)
         return l, v
 
-    def backward(self, grad_l: Any, grad_v: Any) -> Any:
+    def backward(self, grad_l: Array | None, grad_v: Array | None) -> Array:
         l, v = self.saved
         if grad_v is None:
             middle = with_diagonal(grad_l)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.linalg.matrices import H, check, check_square, diagonal, eye
 from metagrad.ops.linalg.triangular import SolveTriangular, substitute
 from metagrad.ops.out import takes_out
+from metagrad.ops.shape.triangular import tril, triu
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -96,7 +97,7 @@ class LUFactor(Function):
         self.save(factors)
         return factors, self.pivots, zero_pivot(factors)
 
-    def backward(self, grad: Any, *_: Any) -> Any:
+    def backward(self, grad: Array, *_: Array | None) -> Array:
         (f,) = self.saved
         m, n = f.shape[-2:]
         k = min(m, n)
@@ -180,11 +181,11 @@ def lu_unpack(
         raise RuntimeError(f"lu_unpack: pivots must be int32, as lu_factor returns them, got {LU_pivots.dtype.name}")
     m, n = LU_data.array.shape[-2:]
     k = min(m, n)
-    P: Any = LU_data.new_zeros(0)
+    P = LU_data.new_zeros(0)
     L = U = P
     if unpack_data:
-        L = np.tril(LU_data[..., :k], -1) + wrap(eye(m, LU_data, k))
-        U = np.triu(LU_data[..., :k, :])
+        L = tril(LU_data[..., :k], -1) + wrap(eye(m, LU_data, k))
+        U = triu(LU_data[..., :k, :])
     if unpack_pivots:
         P = wrap(permutation(LU_pivots.array, m, LU_data.array))
     return results.lu_unpack((P, L, U))

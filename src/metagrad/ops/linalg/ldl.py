@@ -77,7 +77,7 @@ class LDLSolve(Function):
             x[index] = _lapack("trs", f, hermitian)(f[index], pivots[index], b[index], lower=1)[0]
         return x
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         if self.hermitian:
             return None, None, LDLSolve.on(*self.factors, grad, hermitian=True)
         return None, None, conj(LDLSolve.on(*self.factors, conj(grad), hermitian=False))

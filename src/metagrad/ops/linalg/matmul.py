@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.dtypes import bool_
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number
 from metagrad.kernels.matmul import product
 from metagrad.ops.operands import NotAnOperand, result_type
 from metagrad.ops.out import takes_out
@@ -29,7 +29,7 @@ class Matmul(Function):
         self.save(x if self.needs[1] else None, y if self.needs[0] else None)
         return product(x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, y = self.saved
         grad_x = grad_y = None
         if self.needs[0]:
@@ -53,7 +53,7 @@ class Linear(Function):
             z += b
         return z.reshape(*x.shape[:-1], w.shape[0]) if x.ndim > 2 else z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         x, w = self.saved
         grad_x = grad_w = grad_b = None
         rows = grad.reshape(_rows(grad))
@@ -66,12 +66,12 @@ class Linear(Function):
         return grad_x, grad_w, grad_b
 
 
-def _rows(x: Any) -> tuple[int, int]:
+def _rows(x: Array) -> tuple[int, int]:
     """The shape of x with its leading dimensions joined: a matrix. (−1 cannot be worked out where x is empty.)"""
     return math.prod(tuple(x.shape)[:-1]), x.shape[-1]
 
 
-def _same_dtype(name: str, *tensors: Any) -> None:
+def _same_dtype(name: str, *tensors: Tensor | None) -> None:
     kinds = {str(x.dtype) for x in tensors if x is not None}
     if len(kinds) > 1:
         raise RuntimeError(f"{name}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}")
@@ -91,7 +91,7 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     if not isinstance(other, Variable) or not isinstance(input, Variable):
         kind = type(other if isinstance(input, Variable) else input).__name__
         raise NotAnOperand(f"matmul(): both operands must be tensors, got {kind}")
-    x: Any = input
+    x: Tensor = input
     y: Any = other
     _same_dtype("matmul", x, y)
     a, b = x.array, y.array
@@ -168,7 +168,7 @@ ger = outer
 
 @takes_out
 def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
     """``beta · input + alpha · mat1 @ mat2``."""
     _same_dtype("addmm", input, mat1, mat2)
@@ -177,7 +177,7 @@ def addmm(
 
 @takes_out
 def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
     """``beta · input + alpha · batch1 @ batch2`` for batches of matrices."""
     _same_dtype("baddbmm", input, batch1, batch2)
@@ -186,7 +186,7 @@ def baddbmm(
 
 @takes_out
 def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
     """``beta · input + alpha · Σ batch1[i] @ batch2[i]`` over a batch of matrices."""
     _same_dtype("addbmm", input, batch1, batch2)
@@ -195,7 +195,7 @@ def addbmm(
 
 @takes_out
 def addmv(
-    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
     """``beta · input + alpha · mat @ vec``."""
     _same_dtype("addmv", input, mat, vec)
@@ -204,7 +204,7 @@ def addmv(
 
 @takes_out
 def addr(
-    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1, out: Tensor | None = None
+    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
     """``beta · input + alpha · outer(vec1, vec2)``; of bools, ``input or vec1 and vec2``."""
     product = outer(vec1, vec2)
@@ -217,7 +217,7 @@ def addr(
     return _weighted(input, product, beta, alpha)
 
 
-def _weighted(input: Any, product: Any, beta: Any, alpha: Any) -> Tensor:
+def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     """``beta · input + alpha · product``, in the shape of the product; with beta 0, nan in the input is ignored.
 
     For integers the factors are cut down to integers.

@@ -5,7 +5,7 @@ The formulas run on arrays and, when a gradient is itself recorded, on tensors. 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -72,33 +72,33 @@ def is_vector(a: Tensor, b: Tensor) -> bool:
 # ------------------------------------------------ formulas
 
 
-def H(x: Any) -> Any:
+def H(x: Array) -> Array:
     """xᴴ, the conjugate transpose."""
     return np.swapaxes(conj(x), -1, -2)
 
 
-def eye(n: int, like: Any, m: int | None = None) -> Array:
+def eye(n: int, like: Array, m: int | None = None) -> Array:
     """The identity matrix, with ones and zeros of the kind ``like`` has."""
     array = unwrap(like)
     return np.eye(n, m, dtype=array.dtype, like=array)
 
 
-def diagonal(x: Any) -> Any:
+def diagonal(x: Array) -> Array:
     """The vector of the diagonal elements."""
     return np.diagonal(x, axis1=-2, axis2=-1)
 
 
-def with_diagonal(d: Any, x: Any = 0) -> Any:
+def with_diagonal(d: Array, x: Array = 0) -> Array:
     """x with its diagonal replaced by the vector d; a diagonal matrix without x."""
     return np.where(eye(d.shape[-1], d) != 0, d[..., None, :], x)
 
 
-def lower_half(x: Any) -> Any:
+def lower_half(x: Array) -> Array:
     """Φ(x): the lower triangle with the diagonal halved, so that Φ(x) + Φ(x)ᴴ = x for Hermitian x."""
     return np.tril(x) - with_diagonal(diagonal(x) / 2)
 
 
-def require_phase_free(name: str, x: Any) -> None:
+def require_phase_free(name: str, x: Array) -> None:
     """Raise if a loss depends on the phase of vectors that are defined only up to a phase eⁱᵠ.
 
     x: the diagonal whose imaginary part is the derivative with respect to the phases.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Dims
+from metagrad.base.typing import Dims, DTypeLike
 from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
 from metagrad.ops.linalg.solving import inv_ex
@@ -31,11 +32,11 @@ _ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
 @accepts_axis
 def matrix_norm(
     A: Tensor,
-    ord: Any = "fro",
-    dim: Any = (-2, -1),
+    ord: float | str = "fro",
+    dim: int | Sequence[int] = (-2, -1),
     keepdim: bool = False,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """A norm of the matrices in two dimensions.
@@ -60,14 +61,15 @@ def matrix_norm(
         raise RuntimeError(f"linalg.matrix_norm: ord must be 'fro', 'nuc', ±1, ±2 or ±inf, got {ord!r}")
     if ord == "fro":
         return vector_norm(A, 2, (row, column), keepdim, dtype=dtype)
+    largest = ord == "nuc" or float(ord) > 0
     x = A if dtype is None else cast_to(A, dtypes.of(dtype))
     if ord in ("nuc", 2, -2):
         values = svdvals(x.movedim((row, column), (-2, -1)))
-        found = sum(values, -1) if ord == "nuc" else _extreme(values, -1, ord > 0)
+        found = sum(values, -1) if ord == "nuc" else _extreme(values, -1, largest)
     else:
         along, across = (row, column) if ord in (1, -1) else (column, row)
         sums = sum(abs(x), along)
-        found = _extreme(sums, across - (along < across), ord > 0)
+        found = _extreme(sums, across - (along < across), largest)
     if keepdim:
         for d in sorted((row, column)):
             found = found.unsqueeze(d)
@@ -88,11 +90,11 @@ def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
 @in_single
 def norm(
     input: Tensor,
-    ord: Any = None,
+    ord: float | str | None = None,
     dim: Dims = None,
     keepdim: bool = False,
     *,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """``vector_norm`` or ``matrix_norm``: a matrix norm if ord is a string, or is given with two dimensions.
@@ -117,7 +119,7 @@ def norm(
 
 
 @takes_out
-def cond(A: Tensor, p: Any = None, *, out: Tensor | None = None) -> Tensor:
+def cond(A: Tensor, p: float | str | None = None, *, out: Tensor | None = None) -> Tensor:
     """The condition number ‖A‖ₚ ‖A⁻¹‖ₚ: how much relative errors grow in solving with A.
 
     A (*, m, n); p None and 2: the largest singular value over the smallest, −2: the inverse of that; other p of

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base import results
-from metagrad.base.typing import Dims
+from metagrad.base.typing import Dims, DTypeLike
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
+from metagrad.ops.linalg.norms import matrix_norm
 from metagrad.ops.linalg.pseudoinverse import pinv
 from metagrad.ops.linalg.solving import inv
 from metagrad.ops.operands import accepts_axis, in_single
@@ -106,10 +107,10 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
 @in_single
 def norm(
     input: Tensor,
-    p: Any = "fro",
+    p: float | str | None = "fro",
     dim: Dims = None,
     keepdim: bool = False,
-    dtype: Any = None,
+    dtype: DTypeLike = None,
     *,
     out: Tensor | None = None,
 ) -> Tensor:
@@ -122,7 +123,5 @@ def norm(
     few = dim is None or isinstance(dim, int) or len(dim) <= 2
     if not isinstance(p, str) or p == "fro" and few:
         return vector_norm(input, 2 if p in (None, "fro") else p, dim, keepdim, dtype=dtype)
-    from metagrad.ops.linalg.norms import matrix_norm
-
     over = tuple(range(input.array.ndim)) if dim is None else dim
     return matrix_norm(input, p, over, keepdim, dtype=dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.linalg.matrices import H, check, eye, lower_half, with_diagonal
 from metagrad.ops.linalg.triangular import SolveTriangular
 from metagrad.ops.out import takes_out
+from metagrad.ops.shape.triangular import tril
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -38,7 +39,7 @@ class QR(Function):
         self.save(q, r)
         return q, r
 
-    def backward(self, grad_q: Any, grad_r: Any) -> Any:
+    def backward(self, grad_q: Array | None, grad_r: Array | None) -> Array:
         q, r = self.saved
         n, k = r.shape[-1], q.shape[-2]
         if self.mode == "r" or self.mode == "complete" and k > n:
@@ -56,9 +57,9 @@ class QR(Function):
         return np.concatenate((self.of_tall(q, r[..., :k], for_q, for_left), q @ for_right), axis=-1)
 
     @staticmethod
-    def of_tall(q: Any, r: Any, grad_q: Any, grad_r: Any) -> Any:
+    def of_tall(q: Array, r: Array, grad_q: Array | None, grad_r: Array | None) -> Array:
         """∂L/∂A for m ≥ n."""
-        m: Any = 0
+        m: Array = 0
         if grad_r is not None:
             m = m + r @ H(np.triu(grad_r))
         if grad_q is not None:
@@ -107,7 +108,7 @@ def _compact(A: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
     T = (1 + D S)⁻¹ D, D = diag(τ), S the part of Vᴴ V above the diagonal (Schreiber & Van Loan 1989).
     """
     k = tau.array.shape[-1]
-    V: Any = np.tril(A[..., :k], -1) + wrap(eye(A.array.shape[-2], A, k))
+    V = tril(A[..., :k], -1) + wrap(eye(A.array.shape[-2], A, k))
     D = with_diagonal(tau)
     return V, SolveTriangular.apply(D @ np.triu(H(V) @ V, 1), D, upper=True, unit=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class MatrixExp(Function):
             z = np.where((halvings > i)[..., None, None], z @ z, z)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (a,) = self.saved
         n, ah = a.shape[-1], H(a)
         above = np.concatenate((ah, grad), axis=-1)

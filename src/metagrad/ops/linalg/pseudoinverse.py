@@ -10,7 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import results
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.linalg.eigen import eigvalsh
 from metagrad.ops.linalg.elimination import zero_pivot
 from metagrad.ops.linalg.matrices import H, check, check_info, check_square, is_vector
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def threshold(a: Array, largest: Array, atol: Any, rtol: Any) -> Array:
+def threshold(a: Array, largest: Array, atol: Operand | None, rtol: Operand | None) -> Array:
     """What counts as zero: max(atol, rtol · largest). rtol is by default max(m, n) ε, or 0 where a positive atol is given."""
-    atol = 0.0 if atol is None else unwrap(atol)
+    absolute = 0.0 if atol is None else unwrap(atol)
     if rtol is None:
-        rtol = np.where(atol > 0, 0.0, max(a.shape[-2:]) * np.finfo(a.dtype).eps)
-    return np.maximum(atol, unwrap(rtol) * largest).astype(largest.dtype)
+        relative = np.where(absolute > 0, 0.0, max(a.shape[-2:]) * np.finfo(a.dtype).eps)
+    else:
+        relative = unwrap(rtol)
+    return np.maximum(absolute, relative * largest).astype(largest.dtype)
 
 
 def largest_of(values: Array) -> Array:
@@ -55,7 +57,7 @@ class PseudoInverse(Function):
         self.save(a, p)
         return p
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         a, p = self.saved
         g, ph = H(grad), H(p)
         return (g @ p - a @ (p @ (g @ p))) @ ph + ph @ (p @ g - (p @ g) @ p @ a) - ph @ grad @ ph
@@ -64,11 +66,11 @@ class PseudoInverse(Function):
 @takes_out
 def pinv(
     A: Tensor,
-    rcond: Any = None,
+    rcond: Operand | None = None,
     hermitian: bool = False,
     *,
-    atol: Any = None,
-    rtol: Any = None,
+    atol: Operand | None = None,
+    rtol: Operand | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """The Moore-Penrose pseudoinverse A⁺ (*, n, m) of matrices (*, m, n).
@@ -89,11 +91,11 @@ def pinv(
 @takes_out
 def matrix_rank(
     A: Tensor,
-    tol: Any = None,
+    tol: Operand | None = None,
     hermitian: bool = False,
     *,
-    atol: Any = None,
-    rtol: Any = None,
+    atol: Operand | None = None,
+    rtol: Operand | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
     """The number of singular values (of eigenvalues, if hermitian) above max(atol, rtol · the largest): int64, (*).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def decomposed(name: str, function: Any, *args: Any, **settings: Any) -> Any:
+def decomposed(name: str, function: Callable[..., Any], *args: Array, **settings: Any) -> Any:
     """One of NumPy's iterative decompositions; LinAlgError where it does not converge."""
     try:
         return function(*args, **settings)
@@ -55,16 +56,16 @@ class SVD(Function):
         self.save(u, s, vh)
         return u, s, vh
 
-    def backward(self, grad_u: Any, grad_s: Any, grad_vh: Any) -> Any:
+    def backward(self, grad_u: Array | None, grad_s: Array | None, grad_vh: Array | None) -> Array:
         u, s, vh = self.saved
         m, n, k = u.shape[-2], vh.shape[-1], s.shape[-1]
         u, vh = u[..., :k], vh[..., :k, :]
-        if grad_u is None and grad_vh is None:
+        if grad_u is None and grad_vh is None and grad_s is not None:
             return (u * grad_s[..., None, :]) @ vh
         row, column = s[..., None, :], s[..., :, None]
-        inner: Any = 0
+        inner: Array = 0
         d = np.zeros_like(s) if grad_s is None else grad_s
-        phases: Any = 0
+        phases: Array = 0
         if grad_u is not None:
             grad_u = grad_u[..., :k]
             turn = H(u) @ grad_u

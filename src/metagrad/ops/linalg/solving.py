@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Inverse(Function):
         self.save(z)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (z,) = self.saved
         return -(H(z) @ grad @ H(z))
 
@@ -52,7 +52,7 @@ class Solve(Function):
         self.save(a, x)
         return x
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         a, x = self.saved
         grad_b = Solve.on(H(a), grad, name="linalg.solve")
         return -(grad_b @ H(x)) if self.needs[0] else None, grad_b
@@ -122,7 +122,9 @@ def _solved(name: str, A: Tensor, B: Tensor, left: bool) -> Tensor:
     return Solve.apply(A.mT, B.mT, name=name).mT
 
 
-def _despite_singular(function: Any, A: Tensor, check_errors: bool, B: Tensor | None = None) -> tuple[Any, Tensor]:
+def _despite_singular(
+    function: Callable[[Tensor], Tensor], A: Tensor, check_errors: bool, B: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """(result, info): where a matrix is singular, the result is nan."""
     try:
         return function(A), wrap(np.zeros(A.array.shape[:-2], np.int32, like=A.array))

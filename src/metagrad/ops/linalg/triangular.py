@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class SolveTriangular(Function):
         self.save(a, x)
         return x
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         a, x = self.saved
         grad_b = SolveTriangular.on(H(a), grad, upper=not self.upper, unit=self.unit)
         if not self.needs[0]:
@@ -105,6 +105,6 @@ def triangular_solve(
     return results.triangular_solve((x, A.expand(*x.shape[:-2], *A.shape[-2:]).clone()))
 
 
-def inverse_of_triangle(a: Any, upper: bool) -> Any:
+def inverse_of_triangle(a: Array, upper: bool) -> Array:
     """A⁻¹ of triangular A."""
     return SolveTriangular.on(a, eye(a.shape[-1], a), upper=upper, unit=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metagrad.autograd.function import Function
 from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
@@ -22,7 +22,7 @@ class Clone(Function):
     def forward(self, x: Array) -> Array:
         return x.copy(order="C")
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Dims
 from metagrad.ops.operands import axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import transpose
@@ -64,7 +64,7 @@ class Flip(Function):
         self.axis = axis
         return np.flip(x, axis).copy()
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return np.flip(grad, self.axis)
 
 
@@ -75,11 +75,11 @@ class Roll(Function):
         self.shifts, self.axis = shifts, axis
         return np.roll(x, shifts if axis is not None else shifts[0], axis)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)
 
 
-def flip(input: Tensor, *args: Any, dims: Any = None, axis: Any = None) -> Tensor:
+def flip(input: Tensor, *args: int | Sequence[int], dims: Dims = None, axis: Dims = None) -> Tensor:
     """The elements in reverse order along ``dims``. A copy.
 
     >>> import metagrad
@@ -91,7 +91,7 @@ def flip(input: Tensor, *args: Any, dims: Any = None, axis: Any = None) -> Tenso
     return Flip.apply(input, axis=axes(order, input.array.ndim) if order else ())
 
 
-def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tensor:
     """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other."""
     by = shape_of((shifts,))
     if not by:

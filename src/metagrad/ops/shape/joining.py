@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.create.creation import finished
 from metagrad.ops.operands import accepts_axis, as_tensor, cast_to, dimension, result_type
 from metagrad.ops.out import takes_out
@@ -35,7 +35,7 @@ class Cat(Function):
         self.axis, self.shapes = axis, [x.shape for x in xs]
         return np.concatenate([x for x in xs if x.shape != (0,)] or xs, axis=axis)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         before, end, parts = (slice(None),) * self.axis, 0, []
         for shape in self.shapes:
             start, end = end, end + (0 if shape == (0,) else shape[self.axis])
@@ -51,7 +51,7 @@ class Stack(Function):
         self.axis, self.count = axis, len(xs)
         return np.stack(xs, axis=axis)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         before = (slice(None),) * self.axis
         return tuple(grad[(*before, i)] for i in range(self.count))
 
@@ -62,7 +62,7 @@ def in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
     return [cast_to(x, kind) for x in tensors]
 
 
-def _sequence(name: str, tensors: Any) -> list[Tensor]:
+def _sequence(name: str, tensors: Sequence[Operand]) -> list[Tensor]:
     if isinstance(tensors, Variable):
         raise TypeError(f"{name}(): expected a tuple or list of tensors, got one tensor: put it into a list")
     return [as_tensor(x) for x in tensors]
@@ -120,14 +120,14 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
     return Stack.apply(*in_one_dtype(given), axis=dimension(dim, given[0].array.ndim + 1))
 
 
-def _each(function: Callable[[Any], Any], tensors: tuple[Any, ...]) -> Any:
+def _each(function: Callable[[Any], Any], tensors: tuple[Any, ...]) -> Tensor | tuple[Tensor, ...]:
     """The function of one tensor; or a tuple, for several tensors or one sequence of them."""
     if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
         return function(tensors[0])
     return tuple(function(x) for x in (tensors[0] if len(tensors) == 1 else tensors))
 
 
-def atleast_1d(*tensors: Any) -> Any:
+def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """0-d tensors as vectors of one element, others as they are; a tuple for several tensors. Views.
 
     >>> import metagrad
@@ -137,12 +137,12 @@ def atleast_1d(*tensors: Any) -> Any:
     return _each(lambda x: x if x.array.ndim else reshape(x, 1), tensors)
 
 
-def atleast_2d(*tensors: Any) -> Any:
+def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """Vectors (n) as rows (1, n), 0-d tensors as (1, 1), others as they are. Views."""
     return _each(lambda x: x if x.array.ndim > 1 else reshape(x, 1, x.array.size), tensors)
 
 
-def atleast_3d(*tensors: Any) -> Any:
+def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """Matrices (m, n) as (m, n, 1), vectors (n) as (1, n, 1), 0-d tensors as (1, 1, 1), others as they are. Views."""
     return _each(lambda x: x if x.array.ndim > 2 else unsqueeze(atleast_2d(x), 2), tensors)
 
@@ -214,11 +214,11 @@ class BlockDiagonal(Function):
             y[block] = x
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         return tuple(grad[block] for block in self.blocks)
 
 
-def block_diag(*tensors: Any) -> Tensor:
+def block_diag(*tensors: Operand) -> Tensor:
     """A matrix with the given ones along its diagonal and zeros elsewhere; vectors count as rows, numbers as (1, 1).
 
     >>> import metagrad

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.flipping import flip
 from metagrad.ops.shape.joining import cat
@@ -26,7 +26,7 @@ Widths = tuple[tuple[int, int], ...]
 class Pad(Function):
     """y = x with v around it, or without its margins where a width is negative;   ∂L/∂x = ∂L/∂y where x stands in it."""
 
-    def forward(self, x: Array, widths: Widths, value: Any) -> Array:
+    def forward(self, x: Array, widths: Widths, value: Number) -> Array:
         self.widths = widths
         kept = tuple(slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(x.shape, widths, strict=True))
         place = tuple(slice(max(0, a), n + a + min(b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
@@ -35,7 +35,7 @@ class Pad(Function):
         y[place] = x[kept]
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Pad.on(grad, widths=tuple((-a, -b) for a, b in self.widths), value=0)
 
 
@@ -57,7 +57,7 @@ def _widths(pad: Sequence[int], input: Tensor) -> Widths:
     return (*[(0, 0)] * (ndim - len(pairs)), *reversed(pairs))
 
 
-def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Any = 0) -> Tensor:
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0) -> Tensor:
     """``pad`` with one number on all sides, of any number of dimensions.
 
     >>> import metagrad

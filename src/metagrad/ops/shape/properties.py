@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
@@ -48,7 +48,7 @@ def is_inference(input: Tensor) -> bool:
     return False
 
 
-def is_tensor(obj: Any) -> bool:
+def is_tensor(obj: object) -> bool:
     """Whether it is a metagrad tensor."""
     return isinstance(obj, Variable)
 

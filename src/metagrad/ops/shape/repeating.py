@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Sizes
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.operands import accepts_axis, dimension, given, shape_of
 from metagrad.ops.shape.views import reshape
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["repeat_interleave", "tile"]
 
 
-def repeat(input: Tensor, *sizes: Any, **named: Any) -> Tensor:
+def repeat(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     """The tensor repeated ``sizes[i]`` times along dimension i. A copy.
 
     >>> import metagrad
@@ -39,7 +39,7 @@ def repeat(input: Tensor, *sizes: Any, **named: Any) -> Tensor:
     return repeated.clone() if shares_memory(repeated.array, input.array) else repeated
 
 
-def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+def tile(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
     """``repeat`` that also takes fewer counts than dimensions."""
     counts = shape_of(given(dims, named, "dims"))
     return repeat(input, (1,) * (input.array.ndim - len(counts)) + counts)
@@ -47,7 +47,7 @@ def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
 
 @accepts_axis
 def repeat_interleave(
-    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+    input: Tensor, repeats: Tensor | int | None = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
     """Each slice of ``dim`` repeated, one number of times or ``repeats[i]``, next to each other; flattened, if dim is None.
 
@@ -69,7 +69,7 @@ def repeat_interleave(
     return index_select(input, d, wrap(_repeated(input.array.shape[d], unwrap(repeats), output_size, input.array)))
 
 
-def _repeated(n: int, repeats: Any, output_size: int | None, like: Any = None) -> Array:
+def _repeated(n: int, repeats: Array | int, output_size: int | None, like: Array = None) -> Array:
     """The numbers 0 to n − 1, each as often as ``repeats`` says."""
     times = np.full(1, repeats, np.int64, like=like) if isinstance(repeats, int) else repeats
     if times.dtype.kind not in "iu":

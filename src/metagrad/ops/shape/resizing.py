@@ -5,16 +5,22 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump, check_history
+from metagrad.base.layouts import memory_format
+from metagrad.base.typing import Sizes
 from metagrad.ops.operands import shape_of
 from metagrad.ops.shape.strided import as_strided, in_order, located, strided
 from metagrad.ops.shape.views import squeeze, t, transpose, unsqueeze
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
 
 __all__ = ["as_strided_", "resize_as_"]
 
@@ -23,7 +29,7 @@ def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
     """``op_`` for an op that returns a view: the tensor itself becomes the view, of its former self if it was none."""
 
     @functools.wraps(op, assigned=("__module__",))
-    def reshaped(input: Any, *args: Any, **kwargs: Any) -> Any:
+    def reshaped(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_history(input)
         if input._requires_grad and input._grad_fn is None:  # a leaf, changed under no_grad, stays one
             input.array = op(input, *args, **kwargs).array
@@ -58,7 +64,7 @@ t_ = reshaped_in_place(t)
 as_strided_ = reshaped_in_place(as_strided)
 
 
-def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
+def resize_(input: Tensor, *sizes: Sizes, memory_format: memory_format | None = None) -> Tensor:
     """Give a tensor another number of elements, in place: those that it had stay first, what is new is not filled.
 
     The memory is kept if it is large enough, and then still shared. Raises if the tensor requires grad.
@@ -89,7 +95,7 @@ def resize_(input: Any, *sizes: Any, memory_format: Any = None) -> Any:
     return input
 
 
-def resize_as_(input: Any, the_template: Any, *, memory_format: Any = None) -> Any:
+def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """``input.resize_`` to the shape of another tensor."""
     return resize_(input, tuple(the_template.shape))
 

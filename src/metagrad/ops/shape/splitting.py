@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
 
 
 @accepts_axis
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
+def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """``dim`` cut into a number of nearly equal pieces, the first ones larger by 1; or cut at a list of places. Views.
 
     Places are those of slices: negative ones count from the end, and [i, j] gives x[:i], x[i:j], x[j:].
@@ -60,7 +60,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple
     return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))
 
 
-def _plain(where: Any) -> Any:
+def _plain(where: Tensor | int | Sequence[int]) -> int | list[int]:
     """Sections or places as an int or a list of ints: they may come in a tensor."""
     if isinstance(where, (str, float)):
         raise TypeError(f"expected a number of sections or a list of places, got {type(where).__name__}: {where!r}")
@@ -74,7 +74,9 @@ def _plain(where: Any) -> Any:
     return where.array.tolist()
 
 
-def _split_along(name: str, input: Tensor, dim: int, least: int, where: Any) -> tuple[Tensor, ...]:
+def _split_along(
+    name: str, input: Tensor, dim: int, least: int, where: Tensor | int | Sequence[int]
+) -> tuple[Tensor, ...]:
     ndim = input.array.ndim
     if ndim < least:
         raise RuntimeError(
@@ -89,7 +91,7 @@ def _split_along(name: str, input: Tensor, dim: int, least: int, where: Any) -> 
     return tensor_split(input, where, dim)
 
 
-def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """Pieces side by side: columns of a matrix, parts of a vector. Equal pieces, or cut at a list of places. Views.
 
     >>> import metagrad
@@ -100,12 +102,12 @@ def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
     return _split_along("hsplit", input, 0 if input.array.ndim == 1 else 1, 1, indices_or_sections)
 
 
-def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """Pieces one above the other, along the first of two or more dimensions. Views."""
     return _split_along("vsplit", input, 0, 2, indices_or_sections)
 
 
-def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """Pieces one behind the other, along the third dimension. Views."""
     return _split_along("dsplit", input, 2, 3, indices_or_sections)
 
@@ -122,7 +124,7 @@ class Split(Function):
         ends = itertools.accumulate(sizes)
         return tuple([x[(*before, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True)])
 
-    def backward(self, *grads: Any) -> Any:
+    def backward(self, *grads: Array) -> Array:
         return np.concatenate(grads, axis=self.axis)
 
 
@@ -134,13 +136,17 @@ class Unbind(Function):
         before = (slice(None),) * axis
         return tuple([x[(*before, i, ...)] for i in range(x.shape[axis])])
 
-    def backward(self, *grads: Any) -> Any:
+    def backward(self, *grads: Array) -> Array:
         return np.stack(grads, axis=self.axis)
 
 
 @accepts_axis
 def split(
-    tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, *, split_size: Any = None
+    tensor: Tensor,
+    split_size_or_sections: int | Sequence[int] = (),
+    dim: int = 0,
+    *,
+    split_size: int | Sequence[int] | None = None,
 ) -> tuple[Tensor, ...]:
     """Pieces of one size (the last may be smaller), or of the sizes in a list, along ``dim``. Views.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -99,8 +99,8 @@ class AsStrided(ViewFunction):
             np.where(wanted >= 0, x.reshape(-1)[wanted], np.zeros((), x.dtype, like=x)) if x.size else x.reshape(shape)
         )
 
-    def backward(self, grad: Any) -> Any:
-        like = getattr(grad, "array", grad)
+    def backward(self, grad: Array) -> Array:
+        like: Array = getattr(grad, "array", grad)
         length = max(extent(*self.there), extent(*self.home))
         memory = AddAt.on(grad, shape=(length,), index=places(*self.there, like))
         own = places(*self.home, like)
@@ -164,7 +164,7 @@ class Unfold(ViewFunction):
         index = np.arange(count, like=x)[:, None] * step + np.arange(size, like=x)
         return np.moveaxis(x[(*[slice(None)] * axis, index)], axis + 1, -1)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         axis, size, step = self.window
         return AddWindows.on(grad, shape=self.shape_in, axis=axis, size=size, step=step)
 
@@ -180,7 +180,7 @@ class AddWindows(Function):
             y[(*[slice(None)] * axis, slice(k, k + reach, step))] += x[..., k]
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         axis, size, step = self.window
         return Unfold.on(grad, axis=axis, size=size, step=step)
 

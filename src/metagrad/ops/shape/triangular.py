@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.base import dtypes
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.ops.create.creation import factory
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import Where
@@ -36,13 +37,15 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
     return _zeroed(np.triu, input, diagonal)
 
 
-def _zeroed(function: Any, input: Tensor, diagonal: int) -> Tensor:
+def _zeroed(function: Callable[[Array, int], Array], input: Tensor, diagonal: int) -> Tensor:
     if input.array.ndim < 2:
         raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions, got {input.array.ndim}")
     return Where.apply(function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal), input, False)
 
 
-def _indices(function: Any, row: int, col: int, offset: int, dtype: Any) -> Array:
+def _indices(
+    function: Callable[[int, int, int], tuple[Array, Array]], row: int, col: int, offset: int, dtype: DTypeLike
+) -> Array:
     if row < 0 or col < 0:
         raise RuntimeError(f"row and col must be non-negative, got {row} and {col}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
@@ -52,7 +55,7 @@ def _indices(function: Any, row: int, col: int, offset: int, dtype: Any) -> Arra
 
 
 @factory
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Array:
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = None) -> Array:
     """The indices of the lower triangle of a row × col matrix, row by row: (2, count), int64.
 
     >>> import metagrad
@@ -64,6 +67,6 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> A
 
 
 @factory
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None) -> Array:
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = None) -> Array:
     """The indices of the upper triangle of a row × col matrix, row by row: (2, count), int64."""
     return _indices(np.triu_indices, row, col, offset, dtype)

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
 from metagrad.base.size import Size
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array, Dims, Sizes
 from metagrad.ops.operands import axes, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
 from metagrad.ops.shape.copying import contiguous
@@ -34,7 +34,7 @@ class Reshape(ViewFunction):
         self.old = x.shape
         return x.reshape(shape)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad.reshape(self.old)
 
 
@@ -45,7 +45,7 @@ class Permute(ViewFunction):
         self.dims = dims
         return np.transpose(x, dims)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         inverse = sorted(range(len(self.dims)), key=self.dims.__getitem__)
         return np.transpose(grad, inverse)
 
@@ -59,7 +59,7 @@ class Expand(ViewFunction):
             view.flags.writeable = True  # NumPy's are read-only even where nothing is repeated
         return view
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad
 
 
@@ -73,7 +73,7 @@ class Diagonal(ViewFunction):
             view.flags.writeable = True  # NumPy hands out diagonals read-only as a precaution
         return view
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         offset, dim1, dim2 = self.place
         return EmbedDiagonal.on(grad, shape=self.shape_in, offset=offset, dim1=dim1, dim2=dim2)
 
@@ -90,7 +90,7 @@ class EmbedDiagonal(Function):
         diagonal[...] = x
         return out
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         offset, dim1, dim2 = self.place
         return Diagonal.on(grad, offset=offset, dim1=dim1, dim2=dim2)
 
@@ -115,7 +115,7 @@ def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     return size
 
 
-def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
+def reshape(input: Tensor, *shape: Sizes, **named: Sizes) -> Tensor:
     """The same elements, in the same order, in another shape; one extent may be −1 and is worked out.
 
     A view where the memory layout allows one, otherwise a copy.
@@ -203,7 +203,7 @@ def ravel(input: Tensor) -> Tensor:
     return reshape(contiguous(input), input.array.size)
 
 
-def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
+def permute(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
     """The dimensions in another order: dimension i of the result is dimension ``dims[i]`` of the input. A view.
 
     >>> import metagrad
@@ -249,7 +249,7 @@ def t(input: Tensor) -> Tensor:
     return Permute.apply(input, dims=tuple(range(input.array.ndim))[::-1])
 
 
-def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Dimensions moved to other places, the rest in their order. A view."""
     ndim = input.array.ndim
     src, dst = axes(source, ndim), axes(destination, ndim)
@@ -301,7 +301,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return Reshape.apply(input, shape=(*shape[:d], 1, *shape[d:]))
 
 
-def expand(input: Tensor, *sizes: Any, **named: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     """Dimensions of extent 1 repeated, without copying: to read, not to write. −1 keeps an extent.
 
     >>> import metagrad
@@ -343,7 +343,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(expand(x, shape) for x in tensors)
 
 
-def broadcast_shapes(*shapes: Any) -> tuple[int, ...]:
+def broadcast_shapes(*shapes: Sizes) -> tuple[int, ...]:
     """The shape that tensors of these shapes broadcast to."""
     try:
         return Size(np.broadcast_shapes(*shapes))

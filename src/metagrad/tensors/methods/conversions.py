@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any
+from typing import TYPE_CHECKING, Self
 
 from metagrad.base import dtypes
 from metagrad.ops import inplace
 from metagrad.ops.create import conversion, like, random_fill, sampling
 from metagrad.ops.pointwise import complex_numbers
 from metagrad.tensors.methods.base import OpMethods
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 
 class ConversionMethods(OpMethods):
@@ -66,12 +69,12 @@ class ConversionMethods(OpMethods):
     map_ = inplace.map_
 
     @property
-    def real(self) -> Any:
+    def real(self) -> Tensor:
         """The real part of each element."""
         return conversion.real(self)  # type: ignore[arg-type]
 
     @property
-    def imag(self) -> Any:
+    def imag(self) -> Tensor:
         """The imaginary part of each element of a complex tensor."""
         return complex_numbers.imag(self)  # type: ignore[arg-type]
 
@@ -89,6 +92,6 @@ class ConversionMethods(OpMethods):
         """Whether the tensor was made in a mode that forbids gradients for good: never."""
         return False
 
-    def share_memory_(self) -> Any:
+    def share_memory_(self) -> Self:
         """The tensor itself: worker processes get copies through shared memory of their own."""
         return self

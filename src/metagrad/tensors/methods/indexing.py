@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from metagrad.base.typing import Operand
 from metagrad.ops.index import gathering, indexing, masking, scattering, searching, sorting, taking
 from metagrad.ops.index import scatter_reduce as reducing
 from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import selection
 from metagrad.tensors.methods.base import OpMethods
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 
 class IndexingMethods(OpMethods):
@@ -53,7 +57,7 @@ class IndexingMethods(OpMethods):
     isin = searching.isin
     searchsorted = searching.searchsorted
 
-    def where(self, condition: Any, y: Any) -> Any:
+    def where(self, condition: Tensor, y: Operand) -> Tensor:
         """This tensor's elements where the condition holds, those of ``y`` elsewhere."""
         return selection.where(condition, self, y)
 

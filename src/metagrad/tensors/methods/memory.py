@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
@@ -41,7 +41,7 @@ class MemoryMethods(OpMethods):
         """Bytes an element takes."""
         return int(self.array.itemsize)
 
-    def stride(self, dim: int | None = None) -> Any:
+    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """How many elements lie between neighbours, in each dimension or in one."""
         steps = tuple(s // self.array.itemsize for s in self.array.strides)
         return steps if dim is None else steps[dim]
@@ -97,7 +97,7 @@ class MemoryMethods(OpMethods):
         """False: metagrad does not pin memory."""
         return False
 
-    def pin_memory(self) -> Any:
+    def pin_memory(self) -> Self:
         """The tensor itself: there is nothing to pin memory for."""
         return self
 

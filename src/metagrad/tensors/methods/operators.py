@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.index import indexing
 from metagrad.ops.linalg import matmul
 from metagrad.ops.operands import NotAnOperand, operands
@@ -25,7 +26,7 @@ def operator(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     """An op as an operator: where the other operand is neither tensor nor number, Python asks that operand."""
     op = without_out(op)
 
-    def apply(self: Any, other: Any) -> Any:
+    def apply(self: Tensor, other: object) -> Tensor:
         try:
             return op(self, other)
         except NotAnOperand:
@@ -38,7 +39,7 @@ def reflected(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     """An op as the operator for a tensor on the right."""
     op = without_out(op)
 
-    def apply(self: Any, other: Any) -> Any:
+    def apply(self: Tensor, other: object) -> Tensor:
         try:
             return op(other, self)
         except NotAnOperand:
@@ -53,13 +54,13 @@ class OperatorMethods(OpMethods):
     __slots__ = ()
     __hash__ = Variable.__hash__
 
-    def __add__(self, other: Any) -> Tensor:
+    def __add__(self, other: Operand | Array) -> Tensor:
         try:
             return arithmetic.Add.apply(*operands(self, other))
         except NotAnOperand:
             return NotImplemented
 
-    def __mul__(self, other: Any) -> Tensor:
+    def __mul__(self, other: Operand | Array) -> Tensor:
         try:
             return arithmetic.Mul.apply(*operands(self, other))
         except NotAnOperand:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from metagrad.ops.inplace import in_place
 from metagrad.ops.shape import diagonals, flipping, repeating, resizing, splitting, strided, triangular, views
 from metagrad.tensors.methods.base import OpMethods
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 
 class ShapeMethods(OpMethods):
@@ -70,23 +73,23 @@ class ShapeMethods(OpMethods):
     set_ = resizing.set_
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Tensor:
         """All dimensions in reverse order. A view."""
         return views.Permute.apply(self, dims=tuple(range(self.array.ndim))[::-1])
 
     @property
-    def mT(self) -> Any:
+    def mT(self) -> Tensor:
         """The last two dimensions swapped. A view."""
         return views.matrices_transposed(self, "mT")  # type: ignore[arg-type]
 
     @property
-    def H(self) -> Any:
+    def H(self) -> Tensor:
         """The conjugate transpose of a matrix."""
         if self.array.ndim not in (0, 2):
             raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self.array.ndim}-D tensor.")
         return views.adjoint(self)  # type: ignore[arg-type]
 
     @property
-    def mH(self) -> Any:
+    def mH(self) -> Tensor:
         """The conjugate transpose of each matrix: the last two dimensions."""
         return views.adjoint(self)  # type: ignore[arg-type]

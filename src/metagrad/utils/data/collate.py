@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, MutableSequence, Sequence
 from typing import Any
 
 import numpy as np
 
+from metagrad.base.dtypes import float64
 from metagrad.ops.create.creation import as_tensor, tensor
 from metagrad.ops.shape.joining import stack
 from metagrad.tensors.tensor import Tensor
@@ -52,7 +53,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, (np.bool_, np.number)):
         return as_tensor(list(batch))
     if isinstance(first, float):
-        return tensor(list(batch), dtype="float64")
+        return tensor(list(batch), dtype=float64)
     if isinstance(first, int):
         return tensor(list(batch))
     if isinstance(first, (str, bytes)):
@@ -68,7 +69,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     raise _unknown(type(first))
 
 
-def default_convert(data: Any) -> Any:
+def default_convert(data: object) -> Any:
     """One sample with its NumPy arrays and numbers as tensors, also inside dicts and sequences; the rest as it is.
 
     This is what a ``DataLoader`` does without batches (``batch_size=None``).
@@ -90,7 +91,7 @@ def default_convert(data: Any) -> Any:
 _ADVICE = "Give a collate_fn that brings them to one size, with metagrad.nn.utils.rnn.pad_sequence for example"
 
 
-def _unknown(found: Any) -> TypeError:
+def _unknown(found: object) -> TypeError:
     return TypeError(
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}. "
         "Give a collate_fn for other samples"
@@ -110,14 +111,14 @@ def _stacked(batch: Sequence[Any]) -> Tensor:
     return stack(batch, 0)
 
 
-def _values(batch: Sequence[Any], key: Any) -> list[Any]:
+def _values(batch: Sequence[Any], key: Hashable) -> list[Any]:
     for i, sample in enumerate(batch):
         if key not in sample:
             raise KeyError(f"default_collate: sample {i} has no key {key!r}, which sample 0 has")
     return [sample[key] for sample in batch]
 
 
-def _mapping_like(like: Any, value: Callable[[Any], Any]) -> Any:
+def _mapping_like(like: Any, value: Callable[[Any], Any]) -> Mapping[Any, Any]:
     """A mapping of the same type and with the same keys, with other values."""
     values = {key: value(key) for key in like}
     try:
@@ -130,7 +131,7 @@ def _mapping_like(like: Any, value: Callable[[Any], Any]) -> Any:
         return values
 
 
-def _sequence_like(like: Any, value: Callable[[int], Any]) -> Any:
+def _sequence_like(like: Any, value: Callable[[int], Any]) -> Sequence[Any]:
     """A sequence of the same type and length with other values; a list for a plain tuple, as in PyTorch."""
     values = [value(i) for i in range(len(like))]
     if isinstance(like, tuple):

@@ -15,6 +15,8 @@ from metagrad.utils.data.sampler import BatchSampler, RandomSampler, Sampler, Se
 from metagrad.utils.data.worker_process import get_worker_info as get_worker_info
 
 if TYPE_CHECKING:
+    from multiprocessing.context import BaseContext
+
     from metagrad.utils.data.workers import Workers
 
 T_co = TypeVar("T_co", covariant=True)
@@ -92,7 +94,7 @@ class DataLoader(Generic[T_co]):
         drop_last: bool = False,
         timeout: float = 0,
         worker_init_fn: Callable[[int], Any] | None = None,
-        multiprocessing_context: Any = None,
+        multiprocessing_context: BaseContext | str | None = None,
         generator: Generator | None = None,
         *,
         prefetch_factor: int | None = None,
@@ -134,7 +136,7 @@ class DataLoader(Generic[T_co]):
         self._workers: Workers | None = None
         self._initialized = True
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if self._initialized and name in _FIXED:
             raise ValueError(
                 f"{name} attribute should not be set after {type(self).__name__} is initialized: make another loader"

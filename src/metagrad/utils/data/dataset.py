@@ -7,8 +7,9 @@ import itertools
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
+from metagrad.base.typing import Index
 from metagrad.ops.create.random import Generator, default_generator
 from metagrad.ops.create.sampling import randperm
 from metagrad.tensors.tensor import Tensor
@@ -61,7 +62,10 @@ class IterableDataset(Dataset[T_co], Iterable[T_co]):
         return ChainDataset([self, other])
 
 
-def items_of(dataset: Any, indices: Sequence[Any]) -> Any:
+Samples: TypeAlias = Dataset[Any] | Sequence[Any]  # what a ``DataLoader`` reads: whatever has ``__getitem__``
+
+
+def items_of(dataset: Samples, indices: Sequence[Any]) -> Sequence[Any]:
     """The samples at several indices: all at once if the dataset can do that, else one after the other."""
     together = getattr(dataset, "__getitems__", None)
     return together(indices) if together else [dataset[i] for i in indices]
@@ -91,7 +95,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
             raise AssertionError(f"Size mismatch between tensors: their first dimensions must be equal, got {counts}")
         self.tensors = tensors
 
-    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+    def __getitem__(self, index: Index) -> tuple[Tensor, ...]:
         return tuple(t[index] for t in self.tensors)
 
     def __len__(self) -> int:
@@ -111,7 +115,7 @@ class StackDataset(Dataset[Any]):
 
     datasets: tuple[Any, ...] | dict[str, Any]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Samples, **kwargs: Samples) -> None:
         if bool(args) == bool(kwargs):
             got = "both" if args else "none"
             raise ValueError(f"StackDataset takes datasets by position (for tuples) or by name (for dicts), got {got}")
@@ -124,10 +128,10 @@ class StackDataset(Dataset[Any]):
     def _columns(self) -> list[Any]:
         return list(self.datasets.values() if isinstance(self.datasets, dict) else self.datasets)
 
-    def _sample(self, parts: tuple[Any, ...]) -> Any:
+    def _sample(self, parts: tuple[Any, ...]) -> tuple[Any, ...] | dict[str, Any]:
         return dict(zip(self.datasets, parts, strict=True)) if isinstance(self.datasets, dict) else parts
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int) -> tuple[Any, ...] | dict[str, Any]:
         return self._sample(tuple(d[index] for d in self._columns()))
 
     def __getitems__(self, indices: Sequence[Any]) -> list[Any]:
@@ -228,7 +232,7 @@ class Subset(Dataset[T_co]):
     dataset: Any
     indices: Sequence[Any]
 
-    def __init__(self, dataset: Any, indices: Sequence[Any]) -> None:
+    def __init__(self, dataset: Samples, indices: Sequence[Any]) -> None:
         kind = type(self)
         if kind.__getitem__ is not Subset.__getitem__ and kind.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
@@ -238,12 +242,12 @@ class Subset(Dataset[T_co]):
         self.dataset = dataset
         self.indices = indices
 
-    def __getitem__(self, idx: Any) -> T_co:
-        place = [self.indices[i] for i in idx] if isinstance(idx, list) else self.indices[idx]
+    def __getitem__(self, idx: int | list[int]) -> T_co:
+        place: Any = [self.indices[i] for i in idx] if isinstance(idx, list) else self.indices[idx]
         sample: T_co = self.dataset[place]
         return sample
 
-    def __getitems__(self, indices: Sequence[Any]) -> Any:
+    def __getitems__(self, indices: Sequence[Any]) -> Sequence[Any]:
         return items_of(self.dataset, [self.indices[i] for i in indices])
 
     def __len__(self) -> int:

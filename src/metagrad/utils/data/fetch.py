@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from metagrad.tensors.tensor import Tensor
 from metagrad.utils.data.collate import default_collate
-from metagrad.utils.data.dataset import IterableDataset, Subset, TensorDataset, items_of
+from metagrad.utils.data.dataset import IterableDataset, Samples, Subset, TensorDataset, items_of
 
 
 class MapFetcher:
     """Reads a dataset by index: a list of indices is a batch, unless ``batched`` is off; then it is one sample's."""
 
-    def __init__(self, dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> None:
+    def __init__(self, dataset: Samples, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> None:
         self.dataset, self.batched, self.collate_fn = dataset, batched, collate_fn
 
     def fetch(self, index: Any) -> Any:
@@ -40,12 +40,14 @@ def rows_of(dataset: Any, indices: list[Any]) -> list[Tensor] | None:
 class StreamFetcher:
     """Reads a stream: of the indices only their number counts. StopIteration at the stream's end."""
 
-    def __init__(self, dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> None:
+    def __init__(
+        self, dataset: IterableDataset[Any], batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool
+    ) -> None:
         self.samples = iter(dataset)
         self.batched, self.collate_fn, self.drop_last = batched, collate_fn, drop_last
         self.ended = False
 
-    def fetch(self, index: Any) -> Any:
+    def fetch(self, index: Sequence[Any]) -> Any:
         """The next batch, or the next sample."""
         if not self.batched:
             return self.collate_fn(self._next())
@@ -72,7 +74,8 @@ class StreamFetcher:
 Fetcher = MapFetcher | StreamFetcher
 
 
-def fetcher_for(dataset: Any, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Fetcher:
+def fetcher_for(dataset: Samples, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Fetcher:
     """The fetcher for this kind of dataset."""
-    kind = StreamFetcher if isinstance(dataset, IterableDataset) else MapFetcher
-    return kind(dataset, batched, collate_fn, drop_last)
+    if isinstance(dataset, IterableDataset):
+        return StreamFetcher(dataset, batched, collate_fn, drop_last)
+    return MapFetcher(dataset, batched, collate_fn, drop_last)

@@ -20,7 +20,7 @@ def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None,
         raise ValueError("persistent_workers option needs num_workers > 0")
 
 
-def check_context(context: Any, num_workers: int) -> None:
+def check_context(context: object, num_workers: int) -> None:
     """Raise unless this is None, or names or is a way to start worker processes."""
     if context is None:
         return

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
 
+from metagrad.base.dtypes import float64
 from metagrad.ops.create.creation import as_tensor
 from metagrad.ops.create.random import Generator, numpy_generator
 from metagrad.ops.create.sampling import multinomial, randint, randperm
@@ -39,7 +40,7 @@ def drawn_seed(generator: Generator | None = None) -> int:
     return int(numpy_generator(generator).integers(2**63 - 1))
 
 
-def _require_count(name: str, value: Any) -> None:
+def _require_count(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
         raise ValueError(f"{name} should be a positive integer value, but got {name}={value!r}")
 
@@ -153,7 +154,7 @@ class WeightedRandomSampler(Sampler[int]):
         _require_count("num_samples", num_samples)
         if not isinstance(replacement, bool):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement!r}")
-        self.weights = as_tensor(weights, dtype="float64")
+        self.weights = as_tensor(weights, dtype=float64)
         if len(self.weights.shape) != 1:
             raise ValueError(
                 f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"

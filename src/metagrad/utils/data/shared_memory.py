@@ -31,7 +31,7 @@ class Packer:
     def __init__(self, prefix: str) -> None:
         self.prefix, self.sent = prefix, 0
 
-    def pack(self, value: Any) -> Packed:
+    def pack(self, value: object) -> Packed:
         """Lay a value out for the receiver. Raises what pickling raises."""
         buffers: list[pickle.PickleBuffer] = []
         data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)

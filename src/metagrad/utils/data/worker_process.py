@@ -7,11 +7,19 @@ import pickle
 import random
 import traceback
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from metagrad.kernels.threads import blas_on_one_thread, set_num_threads
 from metagrad.ops.create.random import manual_seed
 from metagrad.utils.data.fetch import Fetcher
 from metagrad.utils.data.shared_memory import Packed, Packer, Unpacker
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from metagrad.utils.data.dataset import Samples
 
 WATCH = 2.0  # seconds between looks whether the loader's process is still there
 
@@ -26,7 +34,7 @@ class WorkerInfo(NamedTuple):
     id: int
     num_workers: int
     seed: int
-    dataset: Any
+    dataset: Samples
 
 
 _info: WorkerInfo | None = None
@@ -88,11 +96,11 @@ class Pending:
 
     def __init__(self, worker: int) -> None:
         self.worker = worker
-        self.value: Any = None
+        self.value: object = None
         self.error: BaseException | None = None
         self.ended = self.done = False
 
-    def take(self, answer: Any, unpacker: Unpacker) -> None:
+    def take(self, answer: Packed | Failure | Ended, unpacker: Unpacker) -> None:
         """Keep a worker's answer."""
         self.done = True
         if isinstance(answer, Ended):
@@ -126,14 +134,14 @@ class Plan(NamedTuple):
     number: int
     workers: int
     seed: int
-    dataset: Any
+    dataset: Samples
     make_fetcher: Callable[[Any], Fetcher]
     is_stream: bool
     init_fn: Callable[[int], Any] | None
     prefix: str
 
 
-def work(connection: Any, others: list[Any], plan: Plan) -> None:
+def work(connection: Connection, others: list[Any], plan: Plan) -> None:
     """A worker's life: until the loader closes the connection, or is no more.
 
     others: connections of other workers that a forked process has inherited.
@@ -183,10 +191,6 @@ def _answer(plan: Plan, task: Task, fetchers: dict[int, Fetcher], packer: Packer
 
 def _begin(plan: Plan) -> None:
     """Seeds of its own, and one thread: the workers share the cores already."""
-    import numpy as np
-
-    from metagrad.kernels.threads import blas_on_one_thread, set_num_threads
-
     random.seed(plan.seed)
     np.random.seed(plan.seed % 2**32)
     manual_seed(plan.seed)

@@ -12,7 +12,9 @@ import sys
 import time
 import warnings
 import weakref
+from collections.abc import Callable
 from multiprocessing.connection import wait
+from multiprocessing.context import BaseContext
 from typing import TYPE_CHECKING, Any
 
 from metagrad.utils.data.shared_memory import Unpacker
@@ -20,6 +22,7 @@ from metagrad.utils.data.worker_process import Forget, Pending, Plan, Task, work
 
 if TYPE_CHECKING:
     from metagrad.utils.data.dataloader import DataLoader
+    from metagrad.utils.data.fetch import Fetcher
 
 PATIENCE = 5.0  # seconds that workers get to finish the batch they are at
 
@@ -27,7 +30,9 @@ PATIENCE = 5.0  # seconds that workers get to finish the batch they are at
 class Workers:
     """Processes that fetch batches until they are stopped, or until nobody refers to this object any more."""
 
-    def __init__(self, loader: DataLoader[Any], make_fetcher: Any, is_stream: bool, base_seed: int) -> None:
+    def __init__(
+        self, loader: DataLoader[Any], make_fetcher: Callable[[Any], Fetcher], is_stream: bool, base_seed: int
+    ) -> None:
         context = _context(loader.multiprocessing_context)
         prefix = f"metagrad-{os.getpid()}-{secrets.token_hex(4)}-"
         self._pending: dict[int, Pending] = {}
@@ -78,7 +83,7 @@ class Workers:
                 with contextlib.suppress(OSError):
                     connection.send(Forget(passing))
 
-    def ask(self, worker: int, passing: int, index: Any) -> Pending:
+    def ask(self, worker: int, passing: int, index: object) -> Pending:
         """Have a worker fetch a batch."""
         if self.stopped:
             raise RuntimeError("the DataLoader's workers have been stopped: start another pass")
@@ -149,7 +154,7 @@ def _stop(owner: int, connections: list[Any], processes: list[Any], unpackers: l
         process.close()
 
 
-def _context(given: Any) -> Any:
+def _context(given: BaseContext | str | None) -> Any:
     """The way processes start; by default forked on Linux, where everything is inherited and nothing need be pickled."""
     if given is None:
         return multiprocessing.get_context("fork" if sys.platform == "linux" else None)
