@@ -1,1 +1,13 @@
-"""base"""
+"""What everything stands on, and what needs nothing of metagrad but itself.
+
+===============  ============================================
+``dtypes.py``    number types, and the rules for mixing them
+``device.py``    the CPU, or a GPU through CuPy
+``layouts.py``   how elements lie in memory
+``size.py``      ``Size``, the shape of a tensor
+``results.py``   results with several parts, which have names
+``typing.py``    names for the types that annotations use
+``files.py``     files written as a whole or not at all
+``optional.py``  libraries that need not be installed
+===============  ============================================
+"""

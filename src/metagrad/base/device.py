@@ -16,7 +16,7 @@ from metagrad.base.typing import Array, DeviceLike
 
 
 class device:
-    """A place for tensors: ``device("cpu")``, ``device("cuda")``, ``device("cuda:1")``, ``device("cuda", 1)``.
+    """Where tensors are: ``device("cpu")``, ``device("cuda")``, ``device("cuda:1")``, ``device("cuda", 1)``.
 
     >>> device("cuda:1").type, device("cuda:1").index
     ('cuda', 1)
@@ -36,7 +36,7 @@ class device:
         self.index = int(number) if number else index
 
     def __enter__(self) -> device:
-        """``with device("cuda"):`` makes it the place of new tensors, until the end of the block."""
+        """``with device("cuda"):`` makes it the default of new tensors, until the end of the block."""
         _defaults.append(self)
         return self
 
@@ -71,7 +71,7 @@ def get_default_device() -> device:
 
 
 def set_default_device(device: DeviceLike) -> None:
-    """Make a device the place of new tensors; None: the CPU."""
+    """Make a device the default of new tensors; None: the CPU."""
     _defaults[-1] = CPU if device is None else _device(device)
 
 

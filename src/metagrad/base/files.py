@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, parts: Iterable[Any]) -> None:
-    """Write pieces of bytes to a temporary name in the same folder, then rename.
+def write_atomically(path: Path, chunks: Iterable[Any]) -> None:
+    """Write chunks of bytes to a temporary name in the same folder, then rename.
 
     Whoever looks sees the old file or the whole new one. A link is followed; what is there and is not a regular file,
     such as a device, is refused.
@@ -23,8 +23,8 @@ def write_atomically(path: Path, parts: Iterable[Any]) -> None:
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".metagrad-")
     try:
         with os.fdopen(handle, "wb") as file:
-            for part in parts:
-                file.write(part)
+            for chunk in chunks:
+                file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, _mode(target))

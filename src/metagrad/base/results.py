@@ -29,8 +29,8 @@ class Results(tuple[Part, ...]):
 
     def __init_subclass__(cls) -> None:
         names = tuple(get_annotations(cls))
-        for place, name in enumerate(names):
-            setattr(cls, name, property(itemgetter(place)))
+        for i, name in enumerate(names):
+            setattr(cls, name, property(itemgetter(i)))
         cls.__match_args__ = cls.__match_args__ + names  # type: ignore[misc]
 
     def __new__(cls, parts: Iterable[Part]) -> Results:

@@ -1,1 +1,10 @@
-"""tensors"""
+"""The tensor: an array, a node of the graph, and the ops as its methods.
+
+=====================  =================================================
+``tensor.py``          ``Tensor`` itself
+``methods/``           the ops as methods, one file per family
+``printing.py``        how a tensor prints
+``storage.py``         the memory beneath it
+``numpy_protocol.py``  NumPy's functions on tensors: ``np.tanh(tensor)``
+=====================  =================================================
+"""

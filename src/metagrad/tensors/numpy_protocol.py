@@ -225,7 +225,7 @@ def apply_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: 
 
 
 def _unwrapped(value: Any, found: list[Variable]) -> Any:
-    """Nested arguments with arrays in the place of tensors, which are collected."""
+    """Nested arguments with arrays instead of tensors, which are collected."""
     if isinstance(value, Variable):
         found.append(value)
         return value.array

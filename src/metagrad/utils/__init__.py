@@ -1,13 +1,14 @@
 """What stands beside the network.
 
-==================  =====================================================
-``data``            datasets, the order they are read in, and batches
-``checkpoint``      activations computed again instead of kept
-``tensorboard``     ``SummaryWriter``
-``hooks``           what registering a hook returns
-``_pytree``         nested containers as lists of leaves
-``dlpack``          arrays from and to other libraries
-==================  =====================================================
+==================  ======================================================
+``data/``           datasets, the order they are read in, and batches
+``checkpoint.py``   activations computed again instead of kept
+``summary.py``      layers, shapes, parameters, memory and time of a model
+``tensorboard.py``  ``SummaryWriter``
+``hooks.py``        what registering a hook returns
+``_pytree.py``      nested containers as lists of leaves
+``dlpack.py``       arrays from and to other libraries
+==================  ======================================================
 """
 
 __all__ = ["checkpoint", "data", "dlpack", "hooks", "tensorboard"]

@@ -12,7 +12,7 @@ PyTree = Any
 
 
 class TreeSpec(NamedTuple):
-    """The shape of a tree: its container's type, what tells its places apart (keys), and the parts' shapes."""
+    """The shape of a tree: its container's type, its keys, if it has any, and the parts' shapes."""
 
     type: Callable[..., Any] | None
     context: list[Any] | None
@@ -29,7 +29,7 @@ class TreeSpec(NamedTuple):
 
 
 def _parts(tree: PyTree) -> tuple[Any, list[Any]] | None:
-    """What tells a container's places apart and what is in them, or None for a leaf."""
+    """The keys of a container, if it has any, and what is in it, or None for a leaf."""
     if type(tree) in (dict, OrderedDict):
         return list(tree), list(tree.values())
     if type(tree) in (list, tuple) or isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -77,7 +77,7 @@ def tree_leaves(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -
 def tree_map(
     func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
 ) -> PyTree:
-    """The tree with each leaf replaced by ``func`` of it, and of the leaves in its place in ``rests``.
+    """The tree with each leaf replaced by ``func`` of it, and of the leaves at its position in ``rests``.
 
     >>> tree_map(lambda x, y: x + y, {"a": 1, "b": [2]}, {"a": 10, "b": [20]})
     {'a': 11, 'b': [22]}

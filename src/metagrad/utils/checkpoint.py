@@ -81,7 +81,7 @@ def _tensors(value: object) -> list[Tensor]:
 
 
 def _with_tensors(value: Any, tensors: Iterator[Any]) -> Any:
-    """Nested tuples, lists and dictionaries with other tensors in the places of theirs."""
+    """Nested tuples, lists and dictionaries with other tensors instead of theirs."""
     if isinstance(value, Tensor):
         return next(tensors)
     if isinstance(value, dict):

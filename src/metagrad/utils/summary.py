@@ -17,7 +17,7 @@ __all__ = ["Row", "Summary", "summary"]
 
 
 class Row:
-    """One layer: its place and kind, the shape of its output, its own parameters, its output's bytes, its time in ms."""
+    """One layer: its name and kind, the shape of its output, its own parameters, its output's bytes, its time in ms."""
 
     def __init__(self, name: str, kind: str, depth: int, parameters: int) -> None:
         self.name, self.kind, self.depth, self.parameters = name, kind, depth, parameters

@@ -1,4 +1,4 @@
-"""Tensors in another one's image: of its shape and dtype, or of any shape with its dtype and device."""
+"""Tensors like another one: of its shape and dtype, or of any shape with its dtype and device."""
 
 from __future__ import annotations
 

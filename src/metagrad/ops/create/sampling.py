@@ -118,7 +118,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DTypeLike = N
     return numpy_generator(generator).permutation(n).astype(kind.dtype)
 
 
-# ------------------------------------------------ in another tensor's image
+# ------------------------------------------------ like another tensor
 
 
 class DrawOptions(LikeOptions, total=False):
@@ -242,7 +242,7 @@ def _on_cpu(x: Tensor) -> np.ndarray[Any, Any]:
 
 
 def _drawn_from(*parameters: Tensor, sample: Array) -> Tensor:
-    """A sample in the dtype and on the device of its first parameter, with a place in the graph."""
+    """A sample in the dtype and on the device of its first parameter, as a node of the graph."""
     array = np.asarray(sample).astype(parameters[0].array.dtype)
     return Drawn.apply(*parameters, sample=finished(array, None, of_array(parameters[0].array)).array)
 

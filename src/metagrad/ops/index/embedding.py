@@ -1,4 +1,4 @@
-"""Rows of a table by number, and numbers as rows of one 1."""
+"""Embedding: the rows of a table by their numbers; and one-hot vectors, numbers as rows with a single 1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Lookup(Function):
-    """y[i] = w[tokens[i]], rows of a table;   ∂L/∂w adds up the ∂L/∂y of every place a row was used.
+    """y[i] = w[tokens[i]], rows of a table;   ∂L/∂w adds up the ∂L/∂y of every position a row was used at.
 
     w (V, D), tokens (*): y (*, D). The row ``padding_idx`` gets no gradient.
     """

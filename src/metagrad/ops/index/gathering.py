@@ -1,4 +1,4 @@
-"""Elements picked and placed by index tensors or masks: gather, scatter, index_select, masked_fill, embedding, one_hot."""
+"""Elements taken from and put at the indices that a tensor names along a dimension: gather, scatter, index_select."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["gather", "index_select", "scatter", "scatter_add"]
 
 
 def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...]]:
-    """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its place in the others."""
+    """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its position in the others."""
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.dtype.kind not in "iu":
         raise RuntimeError(f"expected an integer index tensor (int64), got {index.dtype}")
@@ -92,7 +92,7 @@ def scatter(
 @accepts_axis
 @takes_out
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated places add up.
+    """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated indices add up.
 
     >>> import metagrad
     >>> metagrad.zeros(3).scatter_add(0, metagrad.tensor([0, 2, 0]), metagrad.tensor([1.0, 2.0, 3.0]))

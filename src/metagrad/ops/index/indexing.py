@@ -62,7 +62,7 @@ class Embed(Function):
 
 
 class Gather(Function):
-    """y = x[index], a copy;   ∂L/∂x adds up the ∂L/∂y of every place an element was taken to.
+    """y = x[index], a copy;   ∂L/∂x adds up the ∂L/∂y of every position an element was taken to.
 
     distinct: no element is taken twice, so that the gradient can be stored rather than added, which is much faster.
     """
@@ -103,7 +103,7 @@ def _single_axis(index: Array | tuple[Array, ...]) -> int | None:
 
 
 class AddAt(Function):
-    """y is zeros of a given shape with x added at the index, repeated places several times; the transpose of ``Gather``."""
+    """y is zeros of a given shape with x added at the index, repeated indices several times; the transpose of ``Gather``."""
 
     def forward(self, x: Array, shape: tuple[int, ...], index: Array | tuple[Array, ...]) -> Array:
         self.index = index
@@ -134,7 +134,7 @@ class Put(Function):
 
 
 class PutAdd(Function):
-    """y = x with v added at the index, repeated places several times;   ∂L/∂x = ∂L/∂y,   ∂L/∂v = ∂L/∂y[index]."""
+    """y = x with v added at the index, repeated indices several times;   ∂L/∂x = ∂L/∂y,   ∂L/∂v = ∂L/∂y[index]."""
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         self.index = index
@@ -278,7 +278,7 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
 
 
 def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
-    """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated places count each time."""
+    """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated indices count each time."""
     return write(input, index_put(input, indices, values, accumulate))
 
 

@@ -1,4 +1,4 @@
-"""Numbers of one tensor combined into another at given places: by sum, product, mean, or the larger or smaller of them."""
+"""Numbers of one tensor combined into another at given indices: by sum, product, mean, or the larger or smaller of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["index_reduce", "scatter_reduce"]
 
 
 class PutMultiply(Function):
-    """y = x, then y[index] *= v, as often as a place is named.
+    """y = x, then y[index] *= v, as often as an index is named.
 
     ∂L/∂x = ∂L/∂y · y / x and ∂L/∂v = (∂L/∂y · y)[index] / v, where a factor that is 0 is left out rather than divided by.
     """
@@ -122,8 +122,8 @@ def scatter_reduce(
     reduce: "sum", "prod", "mean", "amax" or "amin"; include_self: of the number that was there, too.
 
     >>> import metagrad
-    >>> x, places = metagrad.tensor([1.0, 2.0]), metagrad.tensor([0, 0, 1])
-    >>> metagrad.scatter_reduce(x, 0, places, metagrad.tensor([5.0, 3.0, 1.0]), "amax")
+    >>> x, index = metagrad.tensor([1.0, 2.0]), metagrad.tensor([0, 0, 1])
+    >>> metagrad.scatter_reduce(x, 0, index, metagrad.tensor([5.0, 3.0, 1.0]), "amax")
     tensor([5., 2.])
     """
     _check_reduce("scatter_reduce", reduce, ("sum", "prod", "mean", "amax", "amin"))
@@ -138,8 +138,8 @@ def scatter_reduce(
     check_no_larger(index, src)
     flat = in_one_dimension(input)
     part = in_one_dimension(getitem(src, tuple(slice(0, n) for n in index.array.shape)))
-    places = grid if input.array.ndim else (index.array.reshape(-1),)
-    return reshape(_reduced(flat, part, places, reduce, include_self), tuple(input.shape))
+    at = grid if input.array.ndim else (index.array.reshape(-1),)
+    return reshape(_reduced(flat, part, at, reduce, include_self), tuple(input.shape))
 
 
 @accepts_axis

@@ -17,7 +17,7 @@ from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul
-from metagrad.ops.shape.strided import as_strided, extent, located, places
+from metagrad.ops.shape.strided import as_strided, extent, located, positions
 from metagrad.ops.shape.views import Diagonal, diagonal, reshape
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
     """
     ndim = input.array.ndim
     view = diagonal(input, offset, dim1, dim2)
-    place = {"offset": offset, "dim1": dimension(dim1, ndim), "dim2": dimension(dim2, ndim)}
-    return _embedded(input, src, view, (Diagonal, place))
+    at = {"offset": offset, "dim1": dimension(dim1, ndim), "dim2": dimension(dim2, ndim)}
+    return _embedded(input, src, view, (Diagonal, at))
 
 
 def as_strided_scatter(
@@ -114,9 +114,9 @@ def as_strided_scatter(
     home = located(x)[1]
     there = tuple(size), tuple(stride), home[2] if storage_offset is None else int(storage_offset)
     element = np.full(max(extent(*home), extent(*there)), -1, like=x)
-    element[places(*home, x).reshape(-1)] = np.arange(x.size, like=x)
-    index = element[places(*there, x)]
-    shown = index >= 0  # other places in memory are none of this tensor's
+    element[positions(*home, x).reshape(-1)] = np.arange(x.size, like=x)
+    index = element[positions(*there, x)]
+    shown = index >= 0  # other positions in memory are none of this tensor's
     return reshape(Put.apply(reshape(input, x.size), src[as_tensor(shown)], index=index[shown]), tuple(x.shape))
 
 

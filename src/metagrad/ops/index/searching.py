@@ -1,4 +1,4 @@
-"""Places in sorted sequences, and membership: searchsorted, bucketize, isin."""
+"""Positions in sorted sequences, and membership: searchsorted, bucketize, isin."""
 
 from __future__ import annotations
 

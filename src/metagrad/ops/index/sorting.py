@@ -100,7 +100,7 @@ def unique(
     return_counts: bool = False,
     dim: int | None = None,
 ) -> Any:
-    """The different elements in order; also each element's place among them, and how often each occurs, if asked for.
+    """The different elements in order; also each element's index among them, and how often each occurs, if asked for.
 
     dim: different slices of this dimension, in lexicographic order. Every nan is different from every other.
 
@@ -159,10 +159,10 @@ def _runs(rows: Array) -> tuple[Array, Array, Array]:
 
 
 def _unique(
-    input: Tensor, dim: int | None, places: Array, inverse: Array, counts: Array, with_inverse: bool, with_counts: bool
+    input: Tensor, dim: int | None, indices: Array, inverse: Array, counts: Array, with_inverse: bool, with_counts: bool
 ) -> Any:
-    """The elements, or slices of ``dim``, at these places, with what else was asked for."""
-    values = wrap(np.take(input.array.reshape(-1) if dim is None else input.array, places, axis=dim or 0))
+    """The elements, or slices of ``dim``, at these indices, with what else was asked for."""
+    values = wrap(np.take(input.array.reshape(-1) if dim is None else input.array, indices, axis=dim or 0))
     extras = []
     if with_inverse:
         extras.append(wrap(inverse.reshape(input.array.shape) if dim is None else inverse))

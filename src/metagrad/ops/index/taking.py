@@ -1,4 +1,4 @@
-"""Elements by their number: take, take_along_dim, repeat_interleave, and indices turned into other indices."""
+"""Elements by their number: take, take_along_dim, and indices turned into other indices."""
 
 from __future__ import annotations
 

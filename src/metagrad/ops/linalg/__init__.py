@@ -1,23 +1,25 @@
-"""Linear algebra: one file for each family of decompositions.
+"""Linear algebra: products, and one file for each family of decompositions.
 
-====================  ==============================================================================
-``matrices.py``       checks, LinAlgError, small formulas on matrices
+====================  ==========================================================
+``matmul.py``         products of matrices and vectors, linear, addmm …
+``contraction.py``    einsum, tensordot, inner, kron, trace
+``vectors.py``        cross products, inner products, Vandermonde matrices
+``matrices.py``       what the others share: checks, LinAlgError, small formulas
 ``triangular.py``     systems with triangular matrices, by substitution
-``elimination.py``    Gaussian elimination
+``elimination.py``    LU decomposition, by Gaussian elimination
 ``solving.py``        inverses, systems with square matrices
 ``determinant.py``    determinants and their logarithms
-``definite.py``       A = L Lᴴ of positive-definite matrices
-``ldl.py``            A = L D Lᴴ of Hermitian ones
-``orthogonal.py``     A = Q R, and products of reflections
+``definite.py``       Cholesky decomposition of positive-definite matrices
+``ldl.py``            LDL decomposition of Hermitian matrices
+``orthogonal.py``     QR decomposition, and products of reflections
 ``eigen.py``          eigenvalues and eigenvectors
+``extreme.py``        lobpcg: a few eigenvalues, by search
 ``singular.py``       singular values and vectors, all or the largest
 ``pseudoinverse.py``  rank, pseudoinverse, least squares
 ``norms.py``          norms of matrices, condition numbers
 ``powers.py``         powers, the exponential, long products
-``vectors.py``        products of vectors, Vandermonde matrices
-``extreme.py``        a few eigenvalues, by search
 ``older.py``          names from before ``metagrad.linalg``
-====================  ==============================================================================
+====================  ==========================================================
 
 ``metagrad.linalg`` has what belongs there; the names imported here are those of ``metagrad`` itself.
 """

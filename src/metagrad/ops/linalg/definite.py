@@ -136,6 +136,6 @@ def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = Non
     zero = diagonal(L.array) == 0
     if zero.any():
         check_info(
-            "cholesky_inverse", zero.any(axis=-1) * (zero.argmax(axis=-1) + 1), "has 0 at place {} of its diagonal"
+            "cholesky_inverse", zero.any(axis=-1) * (zero.argmax(axis=-1) + 1), "has 0 at position {} of its diagonal"
         )
     return cholesky_solve(wrap(eye(L.array.shape[-1], L)), L, upper)

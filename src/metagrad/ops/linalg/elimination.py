@@ -51,7 +51,7 @@ def eliminate(a: Array, pivot: bool) -> tuple[Array, Array, Array]:
 
 
 def zero_pivot(factors: Array) -> Array:
-    """For each matrix 0, or the first place on the diagonal of U, counted from 1, that is zero."""
+    """For each matrix 0, or the first position on the diagonal of U, counted from 1, that is zero."""
     d = diagonal(factors)
     if not d.shape[-1]:
         return np.zeros(d.shape[:-1], np.int32, like=factors)
@@ -126,7 +126,7 @@ class LUFactor(Function):
 def lu_factor_ex(
     A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_lu_factor_ex:
-    """``lu_factor`` that does not raise: ``info`` is 0 for each matrix, or the place of the first zero on U's diagonal."""
+    """``lu_factor`` that does not raise: ``info`` is 0 for each matrix, or the position of the first zero on U's diagonal."""
     check("linalg.lu_factor_ex", A)
     found = results.linalg_lu_factor_ex(LUFactor.apply_many(A, pivot=pivot))
     if check_errors:
@@ -137,9 +137,9 @@ def lu_factor_ex(
 def _check_pivots(name: str, info: Array) -> None:
     """PyTorch's error here is an ordinary one, for the factors exist; it is solving with them that does not work."""
     if info.any():
-        place = int(info.reshape(info.size)[np.nonzero(info.reshape(info.size))[0][0]])
+        i = int(info.reshape(info.size)[np.nonzero(info.reshape(info.size))[0][0]])
         raise RuntimeError(
-            f"{name}: a matrix is singular: U[{place}, {place}] (counted from 1) is 0, and lu_solve would divide by it; "
+            f"{name}: a matrix is singular: U[{i}, {i}] (counted from 1) is 0, and lu_solve would divide by it; "
             "lu() or lu_factor_ex() give the factors all the same"
         )
 

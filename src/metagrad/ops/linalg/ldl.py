@@ -32,7 +32,7 @@ def _lapack(step: str, a: Array, hermitian: bool) -> Any:
 def ldl_factor_ex(
     A: Tensor, *, hermitian: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_ldl_factor_ex:
-    """``ldl_factor`` that does not raise: ``info`` is 0 for each matrix, or the place of the first zero on D's diagonal."""
+    """``ldl_factor`` that does not raise: ``info`` is 0 for each matrix, or the position of the first zero on D's diagonal."""
     check_square("linalg.ldl_factor_ex", A)
     a = A.array
     factors, pivots = np.zeros_like(a), np.zeros(a.shape[:-1], np.int32)
@@ -41,7 +41,7 @@ def ldl_factor_ex(
         packed, pivots[index], info[index] = _lapack("trf", a, hermitian)(a[index], lower=1)
         factors[index] = np.tril(packed)
     if check_errors:
-        check_info("linalg.ldl_factor_ex", info, "is singular: D has 0 at place {} of its diagonal")
+        check_info("linalg.ldl_factor_ex", info, "is singular: D has 0 at position {} of its diagonal")
     return results.linalg_ldl_factor_ex((wrap(factors), wrap(pivots), wrap(info)))
 
 
@@ -60,7 +60,7 @@ def ldl_factor(
             [0.5000, 2.0000]])
     """
     factors, pivots, info = ldl_factor_ex(A, hermitian=hermitian)
-    check_info("linalg.ldl_factor", info.array, "is singular: D has 0 at place {} of its diagonal")
+    check_info("linalg.ldl_factor", info.array, "is singular: D has 0 at position {} of its diagonal")
     return results.linalg_ldl_factor((factors, pivots))
 
 

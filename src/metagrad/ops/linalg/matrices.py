@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class LinAlgError(RuntimeError):
     """What was asked for does not exist for this matrix: it is singular, not positive-definite, or not finite.
 
-    info: for each matrix of the batch 0, or the place where it failed, counted from 1; None if that is not known.
+    info: for each matrix of the batch 0, or the position where it failed, counted from 1; None if that is not known.
     """
 
     def __init__(self, message: str, info: Array = None) -> None:
@@ -56,12 +56,12 @@ def check_square(name: str, a: Tensor) -> None:
 
 
 def check_info(name: str, info: Array, what: str) -> None:
-    """Raise LinAlgError if some matrix failed; ``what`` says how, with {} for the place."""
+    """Raise LinAlgError if some matrix failed; ``what`` says how, with {} for the position."""
     if info.any():
         index = tuple(int(i[0]) for i in np.nonzero(info.reshape(info.shape or (1,))))
         where = f"matrix {index[0] if len(index) == 1 else index} of the batch" if info.ndim else "the matrix"
-        place = int(info[index] if info.ndim else info)
-        raise LinAlgError(f"{name}: {where} {what.format(place)}", info)
+        position = int(info[index] if info.ndim else info)
+        raise LinAlgError(f"{name}: {where} {what.format(position)}", info)
 
 
 def is_vector(a: Tensor, b: Tensor) -> bool:

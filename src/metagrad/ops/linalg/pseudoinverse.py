@@ -100,7 +100,7 @@ def matrix_rank(
 ) -> Tensor:
     """The number of singular values (of eigenvalues, if hermitian) above max(atol, rtol · the largest): int64, (*).
 
-    A (*, m, n). The thresholds are those of ``pinv``; ``tol`` is an older name of atol, which takes rtol's place.
+    A (*, m, n). The thresholds are those of ``pinv``; ``tol`` is an older name of atol, which stands in for rtol, too.
 
     >>> import metagrad
     >>> metagrad.linalg.matrix_rank(metagrad.tensor([[1.0, 2.0], [2.0, 4.0]]))
@@ -161,7 +161,7 @@ def _of_full_rank(A: Tensor, B: Tensor) -> Tensor:
     tall = A.array.shape[-2] >= A.array.shape[-1]
     Q, R = qr(A if tall else H(A))
     check_info(
-        "linalg.lstsq", zero_pivot(R.array), "has no full rank (place {} of R's diagonal is 0): use driver='gelsd'"
+        "linalg.lstsq", zero_pivot(R.array), "has no full rank (position {} of R's diagonal is 0): use driver='gelsd'"
     )
     if tall:
         return solve_triangular(R, H(Q) @ B, upper=True)

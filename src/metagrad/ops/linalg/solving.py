@@ -20,7 +20,7 @@ from metagrad.ops.pointwise.selection import where
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-_SINGULAR = "is singular: elimination leaves 0 on the diagonal at place {} (counted from 1)"
+_SINGULAR = "is singular: elimination leaves 0 on the diagonal at position {} (counted from 1)"
 
 
 class Inverse(Function):

@@ -1,4 +1,4 @@
-"""Matrices mirrored and turned."""
+"""Elements in another order: reversed, shifted around, or turned by right angles."""
 
 from __future__ import annotations
 

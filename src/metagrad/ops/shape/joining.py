@@ -1,4 +1,4 @@
-"""Putting tensors together and taking them apart."""
+"""Joining tensors: along a dimension that they have, along a new one, and as blocks of a matrix."""
 
 from __future__ import annotations
 

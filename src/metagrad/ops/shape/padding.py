@@ -29,10 +29,10 @@ class Pad(Function):
     def forward(self, x: Array, widths: Widths, value: Number) -> Array:
         self.widths = widths
         kept = tuple(slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(x.shape, widths, strict=True))
-        place = tuple(slice(max(0, a), n + a + min(b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
+        inside = tuple(slice(max(0, a), n + a + min(b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
         y = np.full(shape, value, x.dtype, like=x)
-        y[place] = x[kept]
+        y[inside] = x[kept]
         return y
 
     def backward(self, grad: Array) -> Array:

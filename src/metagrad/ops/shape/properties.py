@@ -1,4 +1,4 @@
-"""What tensors are like, and sums that give one a size it was broadcast from."""
+"""Questions about a tensor: its dtype, its size, its device."""
 
 from __future__ import annotations
 

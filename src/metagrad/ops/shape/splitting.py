@@ -1,4 +1,4 @@
-"""Taking tensors apart by the number of pieces, or by the places to cut: all compositions of ``split`` and slices."""
+"""Splitting tensors along a dimension: by the size of the chunks, by their number, or at given indices."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ __all__ = [
 
 
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Pieces of given sizes, which add up to the extent of ``dim``. Views."""
+    """Chunks of given sizes, which add up to the extent of ``dim``. Views."""
     return split(input, list(split_sizes), dim)
 
 
 @accepts_axis
 def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """``dim`` cut into a number of nearly equal pieces, the first ones larger by 1; or cut at a list of places. Views.
+    """``dim`` cut into a number of nearly equal sections, the first ones larger by 1; or cut at a list of indices. Views.
 
-    Places are those of slices: negative ones count from the end, and [i, j] gives x[:i], x[i:j], x[j:].
+    Indices are those of slices: negative ones count from the end, and [i, j] gives x[:i], x[i:j], x[j:].
 
     >>> import metagrad
     >>> metagrad.tensor_split(metagrad.arange(5), 2)
@@ -51,19 +51,19 @@ def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int
             raise RuntimeError(f"number of sections must be larger than 0, got {where}")
         size, rest = divmod(n, where)
         return split(input, [size + (i < rest) for i in range(where)], d)
-    places = [0, *where, n]
-    sizes = [end - start for start, end in zip(places[:-1], places[1:], strict=True)]
+    cuts = [0, *where, n]
+    sizes = [end - start for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
     if min((*where, *sizes)) >= 0:
         return split(input, sizes, d)
     before = (slice(None),) * d
-    starts, ends = places[:-1], [*where, None]
+    starts, ends = cuts[:-1], [*where, None]
     return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))
 
 
 def _plain(where: Tensor | int | Sequence[int]) -> int | list[int]:
-    """Sections or places as an int or a list of ints: they may come in a tensor."""
+    """Sections or indices as an int or a list of ints: they may come in a tensor."""
     if isinstance(where, (str, float)):
-        raise TypeError(f"expected a number of sections or a list of places, got {type(where).__name__}: {where!r}")
+        raise TypeError(f"expected a number of sections or a list of indices, got {type(where).__name__}: {where!r}")
     if not isinstance(where, Variable):
         return where if isinstance(where, int) else [int(i) for i in where]
     if where.array.ndim > 1 or where.array.dtype != "int64":
@@ -92,7 +92,7 @@ def _split_along(
 
 
 def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
-    """Pieces side by side: columns of a matrix, parts of a vector. Equal pieces, or cut at a list of places. Views.
+    """Sections side by side: columns of a matrix, parts of a vector. Equal sections, or cut at a list of indices. Views.
 
     >>> import metagrad
     >>> metagrad.hsplit(metagrad.arange(4).reshape(2, 2), 2)[0]
@@ -103,19 +103,19 @@ def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> 
 
 
 def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
-    """Pieces one above the other, along the first of two or more dimensions. Views."""
+    """Sections one above the other, along the first of two or more dimensions. Views."""
     return _split_along("vsplit", input, 0, 2, indices_or_sections)
 
 
 def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
-    """Pieces one behind the other, along the third dimension. Views."""
+    """Sections one behind the other, along the third dimension. Views."""
     return _split_along("dsplit", input, 2, 3, indices_or_sections)
 
 
 class Split(Function):
-    """y₁, y₂, … = x cut into pieces along a dimension, as views;   ∂L/∂x is the ∂L/∂yᵢ one after the other.
+    """y₁, y₂, … = x cut into chunks along a dimension, as views;   ∂L/∂x is the ∂L/∂yᵢ one after the other.
 
-    One node for all pieces: were each piece a ``Slice`` of its own, each gradient would be put into zeros as large as x.
+    One node for all chunks: were each chunk a ``Slice`` of its own, each gradient would be put into zeros as large as x.
     """
 
     def forward(self, x: Array, sizes: tuple[int, ...], axis: int) -> tuple[Array, ...]:
@@ -148,7 +148,7 @@ def split(
     *,
     split_size: int | Sequence[int] | None = None,
 ) -> tuple[Tensor, ...]:
-    """Pieces of one size (the last may be smaller), or of the sizes in a list, along ``dim``. Views.
+    """Chunks of one size (the last may be smaller), or of the sizes in a list, along ``dim``. Views.
 
     >>> import metagrad
     >>> metagrad.split(metagrad.arange(5), 2)
@@ -170,13 +170,13 @@ def split(
         if sum(sizes) != n or any(size < 0 for size in sizes):
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
     before, ends = (slice(None),) * d, itertools.accumulate(sizes)
-    places = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
-    return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, places) if sizes else ()
+    indices = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
+    return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, indices) if sizes else ()
 
 
 @accepts_axis
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` pieces of one size (the last may be smaller) along ``dim``. Views."""
+    """At most ``chunks`` chunks of one size (the last may be smaller) along ``dim``. Views."""
     if input.array.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
@@ -193,8 +193,8 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     if not input.array.shape[d]:
         return ()
-    places = [(*[slice(None)] * d, i) for i in range(input.array.shape[d])]
-    return views_of(input, Unbind.apply_many(input, axis=d), Slice, places)
+    indices = [(*[slice(None)] * d, i) for i in range(input.array.shape[d])]
+    return views_of(input, Unbind.apply_many(input, axis=d), Slice, indices)
 
 
 unsafe_split, unsafe_chunk, unsafe_split_with_sizes = split, chunk, split_with_sizes

@@ -68,8 +68,8 @@ def strided(memory: Array, shape: Ints, strides: Ints, offset: int) -> Array:
     return view
 
 
-def places(shape: Ints, strides: Ints, offset: int, like: Array) -> Array:
-    """Where in memory each element of a view is."""
+def positions(shape: Ints, strides: Ints, offset: int, like: Array) -> Array:
+    """The position in memory of each element of a view."""
     found = np.zeros(shape, np.int64, like=like) + offset
     for d, (n, s) in enumerate(zip(shape, strides, strict=True)):
         found = found + (np.arange(n, like=like) * s).reshape((n,) + (1,) * (len(shape) - d - 1))
@@ -81,7 +81,7 @@ def places(shape: Ints, strides: Ints, offset: int, like: Array) -> Array:
 
 class AsStrided(ViewFunction):
     """y[i, j, …] = m[offset + i·s₁ + j·s₂ + …] for the memory m in which x has its elements;   ∂L/∂x: the ∂L/∂y added up
-    by their places in m, then read where x has its elements (shared out equally where x has several in one place).
+    by their positions in m, then read where x has its elements (shared out equally where x has several at one position).
 
     home: the geometry of x. An array laid out otherwise, such as a gradient, is read element by element as if it were so.
     """
@@ -93,8 +93,8 @@ class AsStrided(ViewFunction):
             return strided(memory, shape, strides, offset)
         length = max(extent(*self.there), extent(*home))
         element = np.full(length, -1, like=x)
-        element[places(*home, x).reshape(-1)] = np.arange(x.size, like=x)
-        wanted = element[places(*self.there, x)]
+        element[positions(*home, x).reshape(-1)] = np.arange(x.size, like=x)
+        wanted = element[positions(*self.there, x)]
         return (
             np.where(wanted >= 0, x.reshape(-1)[wanted], np.zeros((), x.dtype, like=x)) if x.size else x.reshape(shape)
         )
@@ -102,8 +102,8 @@ class AsStrided(ViewFunction):
     def backward(self, grad: Array) -> Array:
         like: Array = getattr(grad, "array", grad)
         length = max(extent(*self.there), extent(*self.home))
-        memory = AddAt.on(grad, shape=(length,), index=places(*self.there, like))
-        own = places(*self.home, like)
+        memory = AddAt.on(grad, shape=(length,), index=positions(*self.there, like))
+        own = positions(*self.home, like)
         shares = np.zeros(length, like.real.dtype, like=like)
         np.add.at(shares, own, 1)
         return Gather.on(memory * (1 / np.maximum(shares, 1)), index=own)

@@ -67,14 +67,14 @@ class Diagonal(ViewFunction):
     """The elements with equal indices (up to an offset) in two dimensions."""
 
     def forward(self, x: Array, offset: int, dim1: int, dim2: int) -> Array:
-        self.shape_in, self.place = x.shape, (offset, dim1, dim2)
+        self.shape_in, self.at = x.shape, (offset, dim1, dim2)
         view = np.diagonal(x, offset, dim1, dim2)
         if isinstance(view, np.ndarray) and getattr(x.flags, "writeable", False):
             view.flags.writeable = True  # NumPy hands out diagonals read-only as a precaution
         return view
 
     def backward(self, grad: Array) -> Array:
-        offset, dim1, dim2 = self.place
+        offset, dim1, dim2 = self.at
         return EmbedDiagonal.on(grad, shape=self.shape_in, offset=offset, dim1=dim1, dim2=dim2)
 
 
@@ -82,7 +82,7 @@ class EmbedDiagonal(Function):
     """Zeros of a given shape with the input on a diagonal: the transpose of ``Diagonal``."""
 
     def forward(self, x: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Array:
-        self.place = offset, dim1, dim2
+        self.at = offset, dim1, dim2
         out = np.zeros(shape, x.dtype, like=x)
         diagonal = np.diagonal(out, offset, dim1, dim2)
         if isinstance(diagonal, np.ndarray):
@@ -91,7 +91,7 @@ class EmbedDiagonal(Function):
         return out
 
     def backward(self, grad: Array) -> Array:
-        offset, dim1, dim2 = self.place
+        offset, dim1, dim2 = self.at
         return Diagonal.on(grad, offset=offset, dim1=dim1, dim2=dim2)
 
 
@@ -250,7 +250,7 @@ def t(input: Tensor) -> Tensor:
 
 
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """Dimensions moved to other places, the rest in their order. A view."""
+    """Dimensions moved to other positions, the rest in their order. A view."""
     ndim = input.array.ndim
     src, dst = axes(source, ndim), axes(destination, ndim)
     if len(src) != len(dst):

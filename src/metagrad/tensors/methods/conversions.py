@@ -39,7 +39,7 @@ class ConversionMethods(OpMethods):
     cfloat = conversion.converter(dtypes.complex64)
     cdouble = conversion.converter(dtypes.complex128)
 
-    # new tensors in this one's image
+    # new tensors like this one
     new_zeros = like.new_zeros
     new_ones = like.new_ones
     new_empty = like.new_empty

@@ -29,7 +29,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     ``str``, ``bytes``                    the batch as it is
     dicts                                 a dict: each key's values, collated; the first sample says which keys
     named tuples                          a named tuple: each field's values, collated
-    tuples, lists, other sequences        a list (or the sequence's own type): the values of each place, collated
+    tuples, lists, other sequences        a list (or the sequence's own type): the values at each index, collated
     ====================================  =======================================================================
 
     Errors: TypeError for samples of any other type; RuntimeError if tensors differ in shape or sequences in length.

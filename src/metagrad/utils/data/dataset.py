@@ -180,10 +180,10 @@ class ConcatDataset(Dataset[T_co]):
             raise ValueError(f"absolute value of index should not exceed dataset length: got {idx}, the length is {n}")
         if idx >= n:
             raise IndexError(f"index {idx} is out of range: the datasets hold {n} samples together")
-        place = idx % n
-        which = bisect.bisect_right(self.cumulative_sizes, place)
+        index = idx % n
+        which = bisect.bisect_right(self.cumulative_sizes, index)
         start = self.cumulative_sizes[which - 1] if which else 0
-        sample: T_co = self.datasets[which][place - start]
+        sample: T_co = self.datasets[which][index - start]
         return sample
 
 
@@ -243,8 +243,8 @@ class Subset(Dataset[T_co]):
         self.indices = indices
 
     def __getitem__(self, idx: int | list[int]) -> T_co:
-        place: Any = [self.indices[i] for i in idx] if isinstance(idx, list) else self.indices[idx]
-        sample: T_co = self.dataset[place]
+        index: Any = [self.indices[i] for i in idx] if isinstance(idx, list) else self.indices[idx]
+        sample: T_co = self.dataset[index]
         return sample
 
     def __getitems__(self, indices: Sequence[Any]) -> Sequence[Any]:

@@ -75,7 +75,7 @@ class Unpacker:
             segment.unlink()
         return pickle.loads(owned[0], buffers=owned[1:])
 
-    def sweep(self) -> None:
+    def remove_untaken(self) -> None:
         """Remove what was sent and never taken; the sender has ended."""
         while True:
             try:

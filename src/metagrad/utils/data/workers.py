@@ -150,7 +150,7 @@ def _stop(owner: int, connections: list[Any], processes: list[Any], unpackers: l
                 getattr(process, end)()
                 process.join(PATIENCE)
     for process, unpacker in zip(processes, unpackers, strict=True):
-        unpacker.sweep()
+        unpacker.remove_untaken()
         process.close()
 
 
