@@ -71,13 +71,19 @@ def get_default_device() -> device:
 
 
 def set_default_device(device: DeviceLike) -> None:
-    """Make a device the default of new tensors; None: the CPU."""
+    """Make a device the default of new tensors; None: the CPU.
+
+    >>> set_default_device("cpu")
+    """
     _defaults[-1] = CPU if device is None else _device(device)
 
 
 @functools.cache
 def cupy() -> ModuleType | None:
-    """The CuPy module, or None if it is not installed or finds no GPU."""
+    """The CuPy module, or None if it is not installed or finds no GPU.
+
+    >>> array_library = cupy() or np
+    """
     try:
         module = importlib.import_module("cupy")
         return module if module.cuda.runtime.getDeviceCount() > 0 else None
@@ -86,7 +92,10 @@ def cupy() -> ModuleType | None:
 
 
 def require_cupy(wanted: object) -> ModuleType:
-    """The CuPy module; raises, saying what is missing, if it cannot be used."""
+    """The CuPy module; raises, saying what is missing, if it cannot be used.
+
+    >>> array_library = require_cupy("cuda") if cupy() else np
+    """
     module = cupy()
     if module is None:
         try:
@@ -102,7 +111,11 @@ def require_cupy(wanted: object) -> ModuleType:
 
 
 def of_array(array: Array) -> device:
-    """The device an array is on."""
+    """The device an array is on.
+
+    >>> of_array(np.zeros(2))
+    device(type='cpu')
+    """
     if isinstance(array, np.ndarray):
         return CPU
     where = getattr(array, "device", None)
@@ -110,7 +123,12 @@ def of_array(array: Array) -> device:
 
 
 def move(array: Array, to: device) -> Array:
-    """The array on a device: itself if it is there already."""
+    """The array on a device: itself if it is there already.
+
+    >>> a = np.zeros(2)
+    >>> move(a, CPU) is a
+    True
+    """
     if to.type == "cpu":
         return array if isinstance(array, np.ndarray) else array.get()  # CuPy's way back
     module = require_cupy(to)

@@ -140,7 +140,7 @@ _python_types: dict[Any, dtype] = {bool: bool_, int: int64, float: float32, comp
 def of(kind: Any) -> dtype:
     """The dtype for whatever names one: ``metagrad.float32``, ``np.float32``, ``"float32"``, ``float``.
 
-    Python's ``float`` means the default dtype, as in PyTorch.
+    Python's ``float`` means the default dtype, as in PyTorch. Raises TypeError for anything else.
 
     >>> of("int32"), of(np.float64), of(float)
     (metagrad.int32, metagrad.float64, metagrad.float32)
@@ -167,12 +167,18 @@ _default = float32
 
 
 def get_default_dtype() -> dtype:
-    """The dtype that Python floats become: float32 unless ``set_default_dtype`` said otherwise."""
+    """The dtype that Python floats become: float32 unless ``set_default_dtype`` said otherwise.
+
+    >>> get_default_dtype()
+    metagrad.float32
+    """
     return _default
 
 
 def set_default_dtype(d: dtype) -> None:
     """Make ``d``, a floating-point dtype, the one that Python floats become.
+
+    Raises TypeError for any other dtype.
 
     >>> import metagrad
     >>> metagrad.set_default_dtype(metagrad.float64)
@@ -201,7 +207,13 @@ def promote_types(type1: Hashable, type2: Hashable) -> dtype:
 
 
 def of_scalar(value: object) -> dtype:
-    """The dtype a Python or NumPy number has in arithmetic: its category, at the default width."""
+    """The dtype a Python or NumPy number has in arithmetic: its category, at the default width.
+
+    Raises TypeError for anything else.
+
+    >>> of_scalar(1), of_scalar(np.float64(1)), of_scalar(1j)
+    (metagrad.int64, metagrad.float32, metagrad.complex64)
+    """
     if isinstance(value, (bool, np.bool_)):
         return bool_
     if isinstance(value, (int, np.integer)):

@@ -13,7 +13,13 @@ def write_atomically(path: Path, chunks: Iterable[Any]) -> None:
     """Write chunks of bytes to a temporary name in the same folder, then rename.
 
     Whoever looks sees the old file or the whole new one. A link is followed; what is there and is not a regular file,
-    such as a device, is refused.
+    such as a device, is refused. Raises FileNotFoundError if the folder does not exist, OSError for a folder or a
+    device.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomically(Path(folder, "a"), [b"one ", b"two"])
+    ...     Path(folder, "a").read_bytes()
+    b'one two'
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():

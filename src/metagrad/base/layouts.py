@@ -45,11 +45,20 @@ channels_last_3d = memory_format("channels_last_3d", (0, 2, 3, 4, 1))
 
 
 def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
-    """The permutation that undoes another."""
+    """The permutation that undoes another.
+
+    >>> inverse((2, 0, 1))
+    (1, 2, 0)
+    """
     return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
 def check_layout(wanted: layout | None) -> None:
-    """Raise unless this is the layout that metagrad has."""
+    """Raise unless this is the layout that metagrad has.
+
+    NotImplementedError otherwise.
+
+    >>> check_layout(strided)
+    """
     if wanted not in (None, strided):
         raise NotImplementedError(f"metagrad's tensors are dense: layout can be metagrad.strided, got {wanted}")

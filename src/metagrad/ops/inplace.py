@@ -35,6 +35,11 @@ def in_place(
     converts: a result of another dtype is converted to the tensor's; otherwise it is an error. keeps: the op's gradient needs
     what is overwritten, so the op is given a copy. node: the class of which ``op`` is one application, if a large result may
     be computed straight into the tensor.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1.0, 4.0])
+    >>> x.sqrt_() is x, x
+    (True, tensor([1., 2.]))
     """
     op = without_out(op)
 
@@ -53,12 +58,24 @@ def in_place(
 
 
 def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Tensor:
-    """Take the values of ``src``, broadcast to this shape and converted to this dtype."""
+    """Take the values of ``src``, broadcast to this shape and converted to this dtype.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, dtype=metagrad.int64).copy_(metagrad.tensor([1.9, 2.1]))
+    tensor([1, 2])
+    """
     return write(input, Overwrite.apply(input, value_for(input, src)))
 
 
 def fill_(input: Tensor, value: Operand) -> Tensor:
-    """Set every element to one number, which may be a tensor without dimensions."""
+    """Set every element to one number, which may be a tensor without dimensions.
+
+    Raises RuntimeError for a tensor with dimensions.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2).fill_(5)
+    tensor([5., 5.])
+    """
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(
             f"fill_ expects a number or a 0-dimensional tensor, got shape {tuple(value.shape)}: use copy_"
@@ -67,12 +84,25 @@ def fill_(input: Tensor, value: Operand) -> Tensor:
 
 
 def zero_(input: Tensor) -> Tensor:
-    """Set every element to 0."""
+    """Set every element to 0.
+
+    >>> import metagrad
+    >>> metagrad.ones(2).zero_()
+    tensor([0., 0.])
+    """
     return copy_(input, 0)
 
 
 def fill_diagonal_(input: Tensor, fill_value: Operand, wrap: bool = False) -> Tensor:
-    """Set the elements with equal indices to one number. wrap: the diagonal of a tall matrix starts again below."""
+    """Set the elements with equal indices to one number. wrap: the diagonal of a tall matrix starts again below.
+
+    Raises RuntimeError for vectors, and for three and more dimensions of different extents.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, 3).fill_diagonal_(1)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     shape = tuple(input.array.shape)
     if len(shape) < 2 or (len(shape) > 2 and len(set(shape)) > 1):
         raise RuntimeError(f"fill_diagonal_ needs a matrix, or three and more dimensions of one extent, got {shape}")
@@ -85,12 +115,24 @@ def fill_diagonal_(input: Tensor, fill_value: Operand, wrap: bool = False) -> Te
 
 
 def apply_(input: Tensor, callable: Callable[[Any], Any]) -> Tensor:
-    """Replace every element by what a Python function makes of it: slow, and without a gradient."""
+    """Replace every element by what a Python function makes of it: slow, and without a gradient.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1.0, 2.0]).apply_(lambda x: x * 10)
+    tensor([10., 20.])
+    """
     return map_(input, input, lambda x, _: callable(x))
 
 
 def map_(input: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
-    """Replace every element x by ``callable(x, y)`` for the element y of another tensor: slow, and without a gradient."""
+    """Replace every element x by ``callable(x, y)`` for the element y of another tensor: slow, and without a gradient.
+
+    Raises TypeError if one of the tensors requires grad.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).map_(metagrad.tensor([10, 20]), lambda x, y: x + y)
+    tensor([11, 22])
+    """
     if input.requires_grad or tensor.requires_grad:
         raise TypeError("a Python function has no gradient here: use detach(), then apply_() or map_()")
     others = tensor.expand(tuple(input.shape)).array.reshape(-1).tolist()

@@ -171,7 +171,14 @@ def _operand(x: Any) -> Variable | Number:
 
 
 def apply_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``np.ufunc(tensor, …)``: the op of that name, or the ufunc on the arrays if nothing needs a gradient."""
+    """``np.ufunc(tensor, …)``: the op of that name, or the ufunc on the arrays if nothing needs a gradient.
+
+    Raises TypeError where a gradient is needed and there is no op.
+
+    >>> import metagrad
+    >>> np.exp(metagrad.zeros(2, requires_grad=True))
+    tensor([1., 1.], grad_fn=<ExpBackward0>)
+    """
     op = _UFUNCS.get(ufunc)
     if method == "__call__" and op is not None and not kwargs:
         return op(*[_operand(x) for x in inputs])
@@ -208,7 +215,14 @@ def _into(result: Tensor, kwargs: dict[str, Any]) -> Tensor:
 
 
 def apply_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``np.function(tensor, …)``: the op of that name, or the function on the arrays if nothing needs a gradient."""
+    """``np.function(tensor, …)``: the op of that name, or the function on the arrays if nothing needs a gradient.
+
+    Raises TypeError where a gradient is needed and there is no op.
+
+    >>> import metagrad
+    >>> np.concatenate([metagrad.zeros(1), metagrad.ones(1)])
+    tensor([0., 1.])
+    """
     op = _FUNCTIONS.get(function)
     if op is not None:
         if kwargs.get("dtype") is not None:

@@ -53,7 +53,13 @@ def tree_flatten(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) 
 
 
 def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
-    """The tree of a shape with these leaves."""
+    """The tree of a shape with these leaves.
+
+    Raises ValueError for another number of leaves.
+
+    >>> tree_unflatten([1, 2], tree_flatten({"a": 0, "b": [0]})[1])
+    {'a': 1, 'b': [2]}
+    """
     leaves = list(leaves)
     if len(leaves) != treespec.num_leaves:
         raise ValueError(f"tree_unflatten: got {len(leaves)} leaves for a tree that has {treespec.num_leaves}")
@@ -70,7 +76,11 @@ def _filled(leaves: Iterator[Any], spec: TreeSpec) -> PyTree:
 
 
 def tree_leaves(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> list[Any]:
-    """The leaves, in order."""
+    """The leaves, in order.
+
+    >>> tree_leaves({"a": 1, "b": [2, (3,)]})
+    [1, 2, 3]
+    """
     return tree_flatten(tree, is_leaf)[0]
 
 
@@ -88,5 +98,9 @@ def tree_map(
 
 
 def tree_map_only(kind: type | tuple[type, ...], func: Callable[[Any], Any], tree: PyTree) -> PyTree:
-    """``tree_map`` of the leaves of a type, or of one of several; the others stay."""
+    """``tree_map`` of the leaves of a type, or of one of several; the others stay.
+
+    >>> tree_map_only(int, lambda x: x + 1, ["a", 1, {"b": 2}])
+    ['a', 2, {'b': 3}]
+    """
     return tree_map(lambda x: func(x) if isinstance(x, kind) else x, tree)

@@ -13,5 +13,10 @@ __all__ = ["from_dlpack", "to_dlpack"]
 
 
 def to_dlpack(tensor: Tensor) -> object:
-    """A capsule over the tensor's memory, which other libraries read once."""
+    """A capsule over the tensor's memory, which other libraries read once.
+
+    >>> import metagrad
+    >>> type(to_dlpack(metagrad.zeros(2))).__name__
+    'PyCapsule'
+    """
     return tensor.__dlpack__()

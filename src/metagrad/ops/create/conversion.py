@@ -36,7 +36,12 @@ class Move(Function):
 
 
 def target_of(args: tuple[Any, ...], dtype: DTypeLike, device: DeviceLike) -> tuple[Any, Any]:
-    """What ``to`` was asked for: its arguments may come as a dtype, a device, both, or another tensor."""
+    """What ``to`` was asked for: its arguments may come as a dtype, a device, both, or another tensor.
+
+    >>> import metagrad
+    >>> target_of((metagrad.zeros(2, dtype=metagrad.int8),), None, None)
+    (metagrad.int8, device(type='cpu'))
+    """
     for a in args:
         if isinstance(a, Variable):
             dtype, device = a.dtype, of_array(a.array)
@@ -108,34 +113,70 @@ def type_(input: Tensor, dtype: object = None, non_blocking: bool = False) -> Te
 
 
 def type_as(input: Tensor, other: Tensor) -> Tensor:
-    """The tensor in the dtype of another."""
+    """The tensor in the dtype of another.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).type_as(metagrad.zeros(1))
+    tensor([1., 2.])
+    """
     return cast_to(input, other.dtype)
 
 
 def cpu(input: Tensor) -> Tensor:
-    """The tensor in the CPU's memory."""
+    """The tensor in the CPU's memory.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).cpu().device
+    device(type='cpu')
+    """
     return to(input, "cpu")
 
 
 def cuda(input: Tensor, device: DeviceLike = None) -> Tensor:
-    """The tensor in a GPU's memory; raises, saying what is missing, where there is none."""
+    """The tensor in a GPU's memory; raises, saying what is missing, where there is none.
+
+    Raises RuntimeError without CuPy or without a GPU.
+
+    >>> import metagrad
+    >>> x = metagrad.zeros(2)
+    >>> x = x.cuda() if metagrad.cuda.is_available() else x
+    """
     return to(input, "cuda" if device is None else Device(device))
 
 
 def item(input: Tensor) -> Any:
-    """The only element, as a Python number."""
+    """The only element, as a Python number.
+
+    Raises RuntimeError unless there is exactly one.
+
+    >>> import metagrad
+    >>> metagrad.tensor([2.5]).item()
+    2.5
+    """
     if input.array.size != 1:
         raise RuntimeError(f"a Tensor with {input.array.size} elements cannot be converted to Scalar")
     return input.array.item()
 
 
 def tolist(input: Tensor) -> Any:
-    """Nested lists of Python numbers."""
+    """Nested lists of Python numbers.
+
+    >>> import metagrad
+    >>> metagrad.tensor([[1, 2], [3, 4]]).tolist()
+    [[1, 2], [3, 4]]
+    """
     return input.array.tolist()
 
 
 def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
-    """The NumPy array underneath, sharing memory. Raises if the tensor requires grad, unless ``force`` detaches it."""
+    """The NumPy array underneath, sharing memory. Raises if the tensor requires grad, unless ``force`` detaches it.
+
+    >>> import metagrad
+    >>> x = metagrad.zeros(2)
+    >>> x.numpy()[0] = 1
+    >>> x
+    tensor([1., 0.])
+    """
     if not force and input.requires_grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     if not isinstance(input.array, np.ndarray):
@@ -146,7 +187,12 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
 
 
 def converter(kind: dtypes.dtype) -> Callable[..., Tensor]:
-    """The method that converts to one dtype."""
+    """The method that converts to one dtype.
+
+    >>> import metagrad
+    >>> metagrad.tensor([0.5, 2.9]).long()
+    tensor([0, 2])
+    """
 
     def convert(input: Tensor, memory_format: memory_format | None = None) -> Tensor:
         return cast_to(input, kind)
@@ -166,5 +212,10 @@ class Real(ViewFunction):
 
 
 def real(input: Tensor) -> Tensor:
-    """The real part of each element."""
+    """The real part of each element.
+
+    >>> import metagrad
+    >>> metagrad.real(metagrad.tensor([1 + 2j]))
+    tensor([1.])
+    """
     return Real.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)

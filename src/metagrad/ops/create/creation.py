@@ -28,7 +28,12 @@ __all__ = [
 
 
 def finished(array: Array, dtype: DTypeLike = None, device: DeviceLike = None, requires_grad: bool = False) -> Tensor:
-    """A leaf around a new array, in a dtype and on a device."""
+    """A leaf around a new array, in a dtype and on a device.
+
+    >>> import metagrad
+    >>> finished(np.zeros(2), metagrad.float32)
+    tensor([0., 0.])
+    """
     if dtype is not None:
         array = array.astype(dtypes.of(dtype).dtype, copy=False)
     if device is not None:
@@ -44,8 +49,12 @@ def finished(array: Array, dtype: DTypeLike = None, device: DeviceLike = None, r
 def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
     """A function that makes tensors, of one that makes arrays: it also takes ``out``, ``device``, ``requires_grad``.
 
-    ``layout`` and ``pin_memory`` are accepted: metagrad has one layout, and no memory to pin. With ``out``, its dtype is
-    the default.
+    ``layout`` and ``pin_memory`` are accepted: metagrad has one layout, and no memory to pin. With ``out``, its dtype
+    is the default. What it makes raises RuntimeError if ``dtype`` is not that of ``out``.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, out=metagrad.ones(2, dtype=metagrad.int64))
+    tensor([0, 0])
     """
 
     @functools.wraps(function)
@@ -101,7 +110,13 @@ def _plain(data: object) -> object:
 
 
 def to_array(data: object, dtype: DTypeLike = None) -> Array:
-    """Data as an array, in the dtype PyTorch would infer: Python ints are int64, floats the default dtype."""
+    """Data as an array, in the dtype PyTorch would infer: Python ints are int64, floats the default dtype.
+
+    Raises ValueError for lists of different lengths, RuntimeError or TypeError for what is no number, or does not fit.
+
+    >>> to_array([[1, 2], [3, 4]]).dtype, to_array([0.5]).dtype
+    (dtype('int64'), dtype('float32'))
+    """
     if isinstance(data, Variable):
         array = data.array
     elif isinstance(data, np.ndarray) or (hasattr(data, "__array_function__") and not isinstance(data, np.generic)):
@@ -181,7 +196,13 @@ def tensor(
 
 
 def as_tensor(data: object, dtype: DTypeLike = None, device: DeviceLike = None) -> Tensor:
-    """``data`` as a tensor, sharing memory where possible: a tensor of this dtype is returned as it is."""
+    """``data`` as a tensor, sharing memory where possible: a tensor of this dtype is returned as it is.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1, 2])
+    >>> metagrad.as_tensor(x) is x, metagrad.as_tensor([1, 2], dtype=metagrad.float32)
+    (True, tensor([1., 2.]))
+    """
     if isinstance(data, Variable):
         return data.to(dtype=dtype, device=device)  # type: ignore[attr-defined]
     return finished(to_array(data, dtype), None, device)
@@ -197,7 +218,8 @@ def asarray(
 ) -> Tensor:
     """``obj`` as a tensor. copy: True always copies, False raises where that cannot be avoided, None avoids it if it can.
 
-    requires_grad: that of ``obj`` if None; False detaches.
+    requires_grad: that of ``obj`` if None; False detaches. Raises ValueError for copy=False where memory cannot be
+    shared.
 
     >>> import metagrad
     >>> x = metagrad.tensor([1.0])
@@ -220,6 +242,8 @@ def asarray(
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     """A tensor that shares memory with a NumPy array.
 
+    Raises TypeError for anything else, or a dtype that tensors do not have, ValueError for negative strides.
+
     >>> import metagrad
     >>> a = np.zeros(2)
     >>> metagrad.from_numpy(a)[0] = 1
@@ -235,7 +259,12 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
 
 
 def from_dlpack(ext_tensor: Any) -> Tensor:
-    """A tensor that shares memory with another library's, through the DLPack protocol."""
+    """A tensor that shares memory with another library's, through the DLPack protocol.
+
+    >>> import metagrad
+    >>> metagrad.from_dlpack(np.arange(3))
+    tensor([0, 1, 2])
+    """
     return wrap(np.from_dlpack(ext_tensor))
 
 
@@ -243,6 +272,8 @@ def frombuffer(
     buffer: Any, *, dtype: DTypeLike, count: int = -1, offset: int = 0, requires_grad: bool = False
 ) -> Tensor:
     """A vector that shares memory with bytes, from ``offset`` on: ``count`` numbers, or as many as there are.
+
+    Raises ValueError unless there are bytes enough, and whole numbers of them.
 
     >>> import metagrad
     >>> metagrad.frombuffer(bytearray([1, 0, 2, 0]), dtype=metagrad.int16)
@@ -266,12 +297,22 @@ def frombuffer(
 
 
 def kind_or_default(dtype: DTypeLike) -> dtypes.dtype:
-    """A dtype, or the default one."""
+    """A dtype, or the default one.
+
+    >>> kind_or_default(None), kind_or_default("int8")
+    (metagrad.float32, metagrad.int8)
+    """
     return dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
 
 
 def extents(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
-    """A shape given as ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))``, checked."""
+    """A shape given as ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))``, checked.
+
+    Raises TypeError for other arguments or none, RuntimeError for a negative extent.
+
+    >>> extents((2, 3), {}), extents(((2, 3),), {}), extents((), {"size": (2, 3)})
+    ((2, 3), (2, 3), (2, 3))
+    """
     unknown = set(named) - {"size", "names", "memory_format"}
     if unknown:
         raise TypeError(f"unexpected keyword argument {sorted(unknown)[0]!r}")
@@ -284,7 +325,12 @@ def extents(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
 
 
 def fitting(value: Any, kind: dtypes.dtype) -> Number:
-    """A number as one of this dtype; raises if it does not fit. Negative integers wrap around in an unsigned dtype."""
+    """A number as one of this dtype; raises if it does not fit. Negative integers wrap around in an unsigned dtype.
+
+    >>> import metagrad
+    >>> int(fitting(2.9, metagrad.int64)), int(fitting(-1, metagrad.uint8))
+    (2, 255)
+    """
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, complex) and kind.category < 3:
         raise RuntimeError(f"value cannot be converted to type {kind}: it is complex, {value}")
@@ -311,7 +357,12 @@ def zeros(*size: Sizes, dtype: DTypeLike = None, **named: Any) -> Array:
 
 @factory
 def ones(*size: Sizes, dtype: DTypeLike = None, **named: Any) -> Array:
-    """Ones, in the default dtype unless told otherwise."""
+    """Ones, in the default dtype unless told otherwise.
+
+    >>> import metagrad
+    >>> metagrad.ones(2, dtype=metagrad.int64)
+    tensor([1, 1])
+    """
     return np.ones(extents(size, named), kind_or_default(dtype).dtype)
 
 
@@ -319,7 +370,12 @@ def ones(*size: Sizes, dtype: DTypeLike = None, **named: Any) -> Array:
 def empty(
     *size: Sizes, dtype: DTypeLike = None, memory_format: memory_format = contiguous_format, **named: Any
 ) -> Array:
-    """Memory as it was found: to be filled before it is read."""
+    """Memory as it was found: to be filled before it is read.
+
+    >>> import metagrad
+    >>> metagrad.empty(2, 3).shape
+    metagrad.Size([2, 3])
+    """
     shape = extents(size, named)
     return _permuted(shape, memory_format.order_of(len(shape)), kind_or_default(dtype))
 
@@ -327,6 +383,8 @@ def empty(
 @factory
 def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], *, dtype: DTypeLike = None) -> Array:
     """Unfilled memory in which ``physical_layout`` lists the dimensions from the widest steps to the narrowest.
+
+    Raises RuntimeError unless each dimension is named once.
 
     >>> import metagrad
     >>> metagrad.empty_permuted((2, 3), (1, 0)).stride()
@@ -344,7 +402,12 @@ def _permuted(shape: tuple[int, ...], order: tuple[int, ...], kind: dtypes.dtype
 
 @factory
 def full(size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **named: Any) -> Array:
-    """One number everywhere; its own dtype unless told otherwise."""
+    """One number everywhere; its own dtype unless told otherwise.
+
+    >>> import metagrad
+    >>> metagrad.full((2,), 7), metagrad.full((2,), 7.0)
+    (tensor([7, 7]), tensor([7., 7.]))
+    """
     value = fill_value.item() if hasattr(fill_value, "item") else fill_value
     kind = dtypes.of_scalar(value) if dtype is None else dtypes.of(dtype)
     return np.full(extents((size,), named), fitting(value, kind), kind.dtype)
@@ -352,7 +415,15 @@ def full(size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **named: 
 
 @factory
 def eye(n: int, m: int | None = None, *, dtype: DTypeLike = None) -> Array:
-    """The n × m matrix with ones on the diagonal, zeros elsewhere."""
+    """The n × m matrix with ones on the diagonal, zeros elsewhere.
+
+    Raises RuntimeError for negative numbers of rows and columns.
+
+    >>> import metagrad
+    >>> metagrad.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if n < 0 or (m is not None and m < 0):
         raise RuntimeError(f"eye: the numbers of rows and columns must not be negative, got {n} and {m}")
     return np.eye(n, m, dtype=kind_or_default(dtype).dtype)
@@ -360,6 +431,11 @@ def eye(n: int, m: int | None = None, *, dtype: DTypeLike = None) -> Array:
 
 @factory
 def scalar_tensor(s: Operand, *, dtype: DTypeLike = None) -> Array:
-    """A 0-d tensor in the default dtype."""
+    """A 0-d tensor in the default dtype.
+
+    >>> import metagrad
+    >>> metagrad.scalar_tensor(3)
+    tensor(3.)
+    """
     kind = kind_or_default(dtype)
     return np.asarray(fitting(s, kind), kind.dtype)

@@ -23,7 +23,8 @@ __all__ = ["cartesian_prod", "combinations", "meshgrid"]
 def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str = "ij") -> tuple[Tensor, ...]:
     """The coordinates of a grid: of vectors of n₁, n₂, … numbers, as many tensors of shape (n₁, n₂, …). Views.
 
-    indexing: "ij" as above; "xy" swaps the first two dimensions, as for plotting: (n₂, n₁, …).
+    indexing: "ij" as above; "xy" swaps the first two dimensions, as for plotting: (n₂, n₁, …). Raises RuntimeError for
+    no tensors, for matrices, or if the dtypes differ.
 
     >>> import metagrad
     >>> metagrad.meshgrid(metagrad.tensor([1, 2]), metagrad.tensor([3, 4]), indexing="xy")[0]
@@ -56,6 +57,8 @@ def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str = "ij") -> tup
 def cartesian_prod(*tensors: Tensor) -> Tensor:
     """Every choice of one element from each vector, one a row: (n₁ · n₂ · …, number of vectors).
 
+    Raises RuntimeError unless all are vectors.
+
     >>> import metagrad
     >>> metagrad.cartesian_prod(metagrad.tensor([1, 2]), metagrad.tensor([3, 4]))
     tensor([[1, 3],
@@ -73,6 +76,8 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
 
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """Every choice of ``r`` elements of a vector, in its order, one a row; with_replacement: the same one several times.
+
+    Raises RuntimeError unless it is a vector and r is not negative.
 
     >>> import metagrad
     >>> metagrad.combinations(metagrad.tensor([1, 2, 3]))

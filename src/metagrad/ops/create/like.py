@@ -55,22 +55,42 @@ def _image(
 
 
 def zeros_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
-    """Zeros with the shape and dtype of another tensor. Options: dtype, device, requires_grad, memory_format."""
+    """Zeros with the shape and dtype of another tensor. Options: dtype, device, requires_grad, memory_format.
+
+    >>> import metagrad
+    >>> metagrad.zeros_like(metagrad.tensor([1, 2]), dtype=metagrad.float64)
+    tensor([0., 0.], dtype=metagrad.float64)
+    """
     return _image(np.zeros_like, input, **options)
 
 
 def ones_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
-    """Ones with the shape and dtype of another tensor. Options as for ``zeros_like``."""
+    """Ones with the shape and dtype of another tensor. Options as for ``zeros_like``.
+
+    >>> import metagrad
+    >>> metagrad.ones_like(metagrad.tensor([1, 2]))
+    tensor([1, 1])
+    """
     return _image(np.ones_like, input, **options)
 
 
 def empty_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
-    """Unfilled memory with the shape and dtype of another tensor. Options as for ``zeros_like``."""
+    """Unfilled memory with the shape and dtype of another tensor. Options as for ``zeros_like``.
+
+    >>> import metagrad
+    >>> metagrad.empty_like(metagrad.zeros(2, 3)).shape
+    metagrad.Size([2, 3])
+    """
     return _image(np.empty_like, input, **options)
 
 
 def full_like(input: Tensor, fill_value: Operand, **options: Unpack[LikeOptions]) -> Tensor:
-    """One number everywhere, with the shape and dtype of another tensor. Options as for ``zeros_like``."""
+    """One number everywhere, with the shape and dtype of another tensor. Options as for ``zeros_like``.
+
+    >>> import metagrad
+    >>> metagrad.full_like(metagrad.tensor([1, 2]), 7)
+    tensor([7, 7])
+    """
 
     def make(a: Array, dtype: np.dtype[Any], **settings: Any) -> Array:
         return np.full_like(a, fitting(fill_value, dtypes.of(dtype)), dtype=dtype, **settings)
@@ -101,22 +121,42 @@ def _split(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def new_zeros(input: Tensor, *size: Sizes, **options: Any) -> Tensor:
-    """Zeros of any shape with this tensor's dtype and device. Options: dtype, device, requires_grad."""
+    """Zeros of any shape with this tensor's dtype and device. Options: dtype, device, requires_grad.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).new_zeros(3)
+    tensor([0, 0, 0])
+    """
     return _new(np.zeros, input, extents(size, _split(options)), **options)
 
 
 def new_ones(input: Tensor, *size: Sizes, **options: Any) -> Tensor:
-    """Ones of any shape with this tensor's dtype and device. Options as for ``new_zeros``."""
+    """Ones of any shape with this tensor's dtype and device. Options as for ``new_zeros``.
+
+    >>> import metagrad
+    >>> metagrad.tensor([0.5]).new_ones(1, 2)
+    tensor([[1., 1.]])
+    """
     return _new(np.ones, input, extents(size, _split(options)), **options)
 
 
 def new_empty(input: Tensor, *size: Sizes, **options: Any) -> Tensor:
-    """Unfilled memory of any shape with this tensor's dtype and device. Options as for ``new_zeros``."""
+    """Unfilled memory of any shape with this tensor's dtype and device. Options as for ``new_zeros``.
+
+    >>> import metagrad
+    >>> metagrad.tensor([0.5]).new_empty(2, 3).shape
+    metagrad.Size([2, 3])
+    """
     return _new(np.empty, input, extents(size, _split(options)), **options)
 
 
 def new_full(input: Tensor, size: Sizes, fill_value: Operand, **options: Any) -> Tensor:
-    """One number everywhere, in any shape, with this tensor's dtype and device. Options as for ``new_zeros``."""
+    """One number everywhere, in any shape, with this tensor's dtype and device. Options as for ``new_zeros``.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).new_full((2,), 7)
+    tensor([7, 7])
+    """
 
     def make(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
         return np.full(shape, fitting(fill_value, dtypes.of(dtype)), dtype, like=like)
@@ -133,14 +173,24 @@ def new_tensor(
     requires_grad: bool = False,
     **options: Any,
 ) -> Tensor:
-    """``tensor(data)`` with this tensor's dtype and device."""
+    """``tensor(data)`` with this tensor's dtype and device.
+
+    >>> import metagrad
+    >>> metagrad.tensor([0.5]).new_tensor([1, 2])
+    tensor([1., 2.])
+    """
     kind = input.dtype if dtype is None else dtype
     where = of_array(input.array) if device is None else device
     return tensor(data, dtype=kind, device=where, requires_grad=requires_grad)
 
 
 def new(input: Tensor, *data: Any) -> Tensor:
-    """A tensor of this one's dtype: of a shape, ``new(2, 3)``, unfilled; or of data, ``new([2, 3])``."""
+    """A tensor of this one's dtype: of a shape, ``new(2, 3)``, unfilled; or of data, ``new([2, 3])``.
+
+    >>> import metagrad
+    >>> metagrad.tensor([0.5]).new([1, 2]), metagrad.tensor([0.5]).new(2, 3).shape
+    (tensor([1., 2.]), metagrad.Size([2, 3]))
+    """
     if not data or isinstance(data[0], int) or type(data[0]).__name__ == "Size":
         return new_empty(input, *data or (0,))
     return new_tensor(input, data[0])
@@ -160,6 +210,8 @@ def _with_strides(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dt
 def empty_strided(size: Sizes, stride: Sizes, *, dtype: DTypeLike = None) -> Array:
     """Unfilled memory under a shape and strides, which are counted in elements.
 
+    Raises RuntimeError for another number of strides than of extents, or for negative strides.
+
     >>> import metagrad
     >>> metagrad.empty_strided((2, 3), (1, 2)).stride()
     (1, 2)
@@ -168,6 +220,13 @@ def empty_strided(size: Sizes, stride: Sizes, *, dtype: DTypeLike = None) -> Arr
 
 
 def new_empty_strided(input: Tensor, size: Sizes, stride: Sizes, **options: Any) -> Tensor:
-    """Unfilled memory under a shape and strides, with this tensor's dtype and device. Options as for ``new_zeros``."""
+    """Unfilled memory under a shape and strides, with this tensor's dtype and device. Options as for ``new_zeros``.
+
+    Raises RuntimeError as ``empty_strided`` does.
+
+    >>> import metagrad
+    >>> metagrad.tensor([0.5]).new_empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
     strides = shape_of((stride,))
     return _new(lambda shape, dtype, like: _with_strides(shape, strides, dtype), input, extents((size,), {}), **options)

@@ -92,7 +92,11 @@ default_generator.seed()
 
 
 def numpy_generator(generator: Generator | None = None) -> np.random.Generator:
-    """The NumPy generator under a given one, or under the default."""
+    """The NumPy generator under a given one, or under the default.
+
+    >>> numpy_generator(Generator().manual_seed(0)).random() == numpy_generator(Generator().manual_seed(0)).random()
+    True
+    """
     return (default_generator if generator is None else generator).numpy
 
 
@@ -110,22 +114,48 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Give the default generator an unpredictable seed, and return it."""
+    """Give the default generator an unpredictable seed, and return it.
+
+    >>> import metagrad
+    >>> metagrad.seed() == metagrad.initial_seed()
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The default generator's seed."""
+    """The default generator's seed.
+
+    >>> import metagrad
+    >>> _ = metagrad.manual_seed(3)
+    >>> metagrad.initial_seed()
+    3
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> Tensor:
-    """The default generator's state, as a tensor of bytes."""
+    """The default generator's state, as a tensor of bytes.
+
+    >>> import metagrad
+    >>> metagrad.get_rng_state().dtype
+    metagrad.uint8
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(new_state: Tensor) -> None:
-    """Go on from a state that ``get_rng_state`` returned."""
+    """Go on from a state that ``get_rng_state`` returned.
+
+    Raises RuntimeError for anything else.
+
+    >>> import metagrad
+    >>> state = metagrad.get_rng_state()
+    >>> x = metagrad.rand(2)
+    >>> metagrad.set_rng_state(state)
+    >>> bool((metagrad.rand(2) == x).all())
+    True
+    """
     default_generator.set_state(new_state)
 
 
@@ -133,7 +163,15 @@ def set_rng_state(new_state: Tensor) -> None:
 def fork_rng(
     devices: Iterable[DeviceLike] | None = None, enabled: bool = True, *, device_type: str = "cuda"
 ) -> Iterator[None]:
-    """Whatever is drawn inside leaves the default generator's stream as it was."""
+    """Whatever is drawn inside leaves the default generator's stream as it was.
+
+    >>> import metagrad
+    >>> state = metagrad.get_rng_state()
+    >>> with metagrad.random.fork_rng():
+    ...     x = metagrad.rand(2)
+    >>> bool((metagrad.get_rng_state() == state).all())
+    True
+    """
     state = get_rng_state()
     try:
         yield

@@ -29,7 +29,15 @@ def _fill(input: Tensor, array: Array) -> Tensor:
 def uniform_(
     input: Tensor, from_: float = 0, to: float = 1, *, generator: Generator | None = None, **named: float
 ) -> Tensor:
-    """Fill with uniform random numbers in [from, to)."""
+    """Fill with uniform random numbers in [from, to).
+
+    Raises RuntimeError if from > to, or if the dtype is not floating-point.
+
+    >>> import metagrad
+    >>> x = metagrad.empty(100).uniform_(2, 3)
+    >>> bool(((x >= 2) & (x < 3)).all())
+    True
+    """
     low = named.pop("from", from_)  # PyTorch's name for it is no Python argument
     if named:
         raise TypeError(f"uniform_() got an unexpected keyword argument {next(iter(named))!r}")
@@ -39,14 +47,28 @@ def uniform_(
 
 
 def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
-    """Fill with normal random numbers."""
+    """Fill with normal random numbers.
+
+    Raises RuntimeError for a negative ``std``, or if the dtype is not floating-point.
+
+    >>> import metagrad
+    >>> metagrad.empty(2).normal_(mean=5, std=0)
+    tensor([5., 5.])
+    """
     if std < 0:
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
     return _fill(input, normal_array(tuple(input.shape), continuous(input.dtype), generator) * std + mean)
 
 
 def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor:
-    """Fill with numbers whose logarithms are normal, with this mean and standard deviation."""
+    """Fill with numbers whose logarithms are normal, with this mean and standard deviation.
+
+    Raises RuntimeError unless std > 0, or if the dtype is not floating-point.
+
+    >>> import metagrad
+    >>> bool((metagrad.empty(100).log_normal_() > 0).all())
+    True
+    """
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
     logarithms = normal_array(tuple(input.shape), continuous(input.dtype), generator) * std + mean
@@ -55,7 +77,14 @@ def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Ge
 
 
 def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Generator | None = None) -> Tensor:
-    """Fill with numbers of the Cauchy distribution: median + sigma · tan(π (u − ½)) of uniform u."""
+    """Fill with numbers of the Cauchy distribution: median + sigma · tan(π (u − ½)) of uniform u.
+
+    Raises RuntimeError unless sigma > 0, or if the dtype is not floating-point.
+
+    >>> import metagrad
+    >>> metagrad.empty(3).cauchy_(median=2).shape
+    metagrad.Size([3])
+    """
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     continuous(input.dtype)
@@ -63,7 +92,14 @@ def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Ge
 
 
 def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
-    """Fill with exponential random numbers of rate ``lambd``."""
+    """Fill with exponential random numbers of rate ``lambd``.
+
+    Density λ e^(−λ x), x ≥ 0. Raises RuntimeError unless λ > 0, or if the dtype is not floating-point.
+
+    >>> import metagrad
+    >>> bool((metagrad.empty(100).exponential_(2.0) >= 0).all())
+    True
+    """
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     continuous(input.dtype)
@@ -71,7 +107,14 @@ def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None
 
 
 def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
-    """Fill with the number of the first trial to succeed (1, 2, …), where each does with probability ``p``."""
+    """Fill with the number of the first trial to succeed (1, 2, …), where each does with probability ``p``.
+
+    Raises RuntimeError unless 0 < p < 1, or for bools.
+
+    >>> import metagrad
+    >>> bool((metagrad.empty(100).geometric_(0.5) >= 1).all())
+    True
+    """
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     if input.array.dtype.kind == "b":
@@ -81,7 +124,14 @@ def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -
 
 
 def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator | None = None) -> Tensor:
-    """Fill with 1 with probability ``p``, a number or a tensor of them, else 0."""
+    """Fill with 1 with probability ``p``, a number or a tensor of them, else 0.
+
+    Raises RuntimeError unless 0 ≤ p ≤ 1.
+
+    >>> import metagrad
+    >>> metagrad.empty(2).bernoulli_(1.0)
+    tensor([1., 1.])
+    """
     chance = np.asarray(move(p.array, CPU) if isinstance(p, Variable) else p)
     if ((chance < 0) | (chance > 1)).any():
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
@@ -94,7 +144,11 @@ def random_(
     """Fill with random integers from ``from`` to ``to`` (excluded); up to ``from``, or over the dtype's whole exact range.
 
     ``random_(to)`` starts at 0. Without bounds, integers go from 0 to the dtype's largest, floats to 2 to the power of
-    the bits of their mantissa.
+    the bits of their mantissa. Raises RuntimeError unless from < to, or if the dtype cannot hold the numbers.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2).random_(3, 4)
+    tensor([3., 3.])
     """
     kind = input.array.dtype
     low, given = named.pop("from", from_), to

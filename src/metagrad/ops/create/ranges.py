@@ -40,7 +40,8 @@ def _check_range(start: float, end: float, step: float) -> None:
 def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, dtype: DTypeLike = None) -> Array:
     """The numbers from ``start`` to ``end`` (excluded) in steps of ``step``; ``arange(n)`` counts from 0.
 
-    int64 if all three are integers, else the default dtype.
+    int64 if all three are integers, else the default dtype. Raises RuntimeError for a step of 0, or in the wrong
+    direction.
 
     >>> import metagrad
     >>> metagrad.arange(1, 2, 0.5)
@@ -65,7 +66,14 @@ def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *,
 
 @factory
 def range(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, dtype: DTypeLike = None) -> Array:
-    """The numbers from ``start`` to ``end``, which is included, in steps of ``step``. PyTorch's old form of ``arange``."""
+    """The numbers from ``start`` to ``end``, which is included, in steps of ``step``. PyTorch's old form of ``arange``.
+
+    Raises RuntimeError for a step of 0, or in the wrong direction.
+
+    >>> import metagrad
+    >>> metagrad.range(1, 3)
+    tensor([1., 2., 3.])
+    """
     if end is None:
         raise TypeError('range() missing 1 required positional argument: "end"')
     first, last, by = (_number("range", v) for v in (start, end, step))
@@ -92,6 +100,8 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
 def linspace(start: Operand, end: Operand, steps: int, *, dtype: DTypeLike = None) -> Array:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
 
+    Raises RuntimeError for a negative number of steps.
+
     >>> import metagrad
     >>> metagrad.linspace(0, 1, 3)
     tensor([0.0000, 0.5000, 1.0000])
@@ -103,6 +113,8 @@ def linspace(start: Operand, end: Operand, steps: int, *, dtype: DTypeLike = Non
 @factory
 def logspace(start: Operand, end: Operand, steps: int, base: float = 10.0, *, dtype: DTypeLike = None) -> Array:
     """``steps`` numbers in equal ratios from ``base`` to the power ``start`` to ``base`` to the power ``end``.
+
+    Raises RuntimeError for a negative number of steps.
 
     >>> import metagrad
     >>> metagrad.logspace(0, 2, 3)

@@ -30,7 +30,11 @@ __all__ = [
 
 
 def uniform_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None) -> Array:
-    """Uniform numbers in [0, 1) as an array; complex ones have both parts there."""
+    """Uniform numbers in [0, 1) as an array; complex ones have both parts there.
+
+    >>> uniform_array((2, 3), dtypes.float32).shape
+    (2, 3)
+    """
     source = numpy_generator(generator)
     if kind.is_complex:
         parts = source.random((*shape, 2), dtype=kind.to_real().dtype)
@@ -41,7 +45,11 @@ def uniform_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generat
 
 
 def normal_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None) -> Array:
-    """Standard normal numbers as an array; complex ones have variance 1 in all."""
+    """Standard normal numbers as an array; complex ones have variance 1 in all.
+
+    >>> normal_array((2, 3), dtypes.complex64).dtype
+    dtype('complex64')
+    """
     source = numpy_generator(generator)
     if kind.is_complex:
         parts = source.standard_normal((*shape, 2)) * math.sqrt(0.5)
@@ -52,7 +60,13 @@ def normal_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generato
 
 
 def continuous(dtype: DTypeLike) -> dtypes.dtype:
-    """The dtype of floating-point random numbers, checked; None: the default."""
+    """The dtype of floating-point random numbers, checked; None: the default.
+
+    Raises RuntimeError for integers and bools.
+
+    >>> continuous(None), continuous(dtypes.float16)
+    (metagrad.float32, metagrad.float16)
+    """
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
     if kind.category < 2:
         raise RuntimeError(
@@ -66,13 +80,28 @@ def continuous(dtype: DTypeLike) -> dtypes.dtype:
 
 @factory
 def rand(*size: Sizes, generator: Generator | None = None, dtype: DTypeLike = None, **named: Any) -> Array:
-    """Uniform random numbers in [0, 1)."""
+    """Uniform random numbers in [0, 1).
+
+    Raises RuntimeError for a dtype of integers.
+
+    >>> import metagrad
+    >>> x = metagrad.rand(2, 3)
+    >>> x.shape, bool(((x >= 0) & (x < 1)).all())
+    (metagrad.Size([2, 3]), True)
+    """
     return np.asarray(uniform_array(extents(size, named), continuous(dtype), generator))
 
 
 @factory
 def randn(*size: Sizes, generator: Generator | None = None, dtype: DTypeLike = None, **named: Any) -> Array:
-    """Standard normal random numbers: mean 0, variance 1."""
+    """Standard normal random numbers: mean 0, variance 1.
+
+    Raises RuntimeError for a dtype of integers.
+
+    >>> import metagrad
+    >>> metagrad.randn(2, 3).shape
+    metagrad.Size([2, 3])
+    """
     return np.asarray(normal_array(extents(size, named), continuous(dtype), generator))
 
 
@@ -86,6 +115,8 @@ def randint(
     dtype: DTypeLike = None,
 ) -> Array:
     """Random integers from ``low`` to ``high`` (excluded); ``randint(high, size)`` starts at 0.
+
+    int64 unless told otherwise. Raises RuntimeError unless low < high.
 
     >>> import metagrad
     >>> metagrad.randint(5, (2, 3)).shape
@@ -111,7 +142,14 @@ def _whole(bound: Any) -> int:
 
 @factory
 def randperm(n: int, *, generator: Generator | None = None, dtype: DTypeLike = None) -> Array:
-    """The numbers 0 to n − 1 in random order."""
+    """The numbers 0 to n − 1 in random order.
+
+    int64 unless told otherwise. Raises RuntimeError for a negative n.
+
+    >>> import metagrad
+    >>> metagrad.randperm(5).sort().values
+    tensor([0, 1, 2, 3, 4])
+    """
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
@@ -145,17 +183,32 @@ def _drawn_like(
 
 
 def rand_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
-    """Uniform random numbers in [0, 1) with the shape and dtype of another tensor."""
+    """Uniform random numbers in [0, 1) with the shape and dtype of another tensor.
+
+    >>> import metagrad
+    >>> metagrad.rand_like(metagrad.zeros(2, 3, dtype=metagrad.float64)).dtype
+    metagrad.float64
+    """
     return _drawn_like(lambda shape, kind, source: uniform_array(shape, continuous(kind), source), input, **options)
 
 
 def randn_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
-    """Standard normal random numbers with the shape and dtype of another tensor."""
+    """Standard normal random numbers with the shape and dtype of another tensor.
+
+    >>> import metagrad
+    >>> metagrad.randn_like(metagrad.zeros(2, 3)).shape
+    metagrad.Size([2, 3])
+    """
     return _drawn_like(lambda shape, kind, source: normal_array(shape, continuous(kind), source), input, **options)
 
 
 def randint_like(input: Tensor, low: int = 0, high: int | None = None, **options: Unpack[DrawOptions]) -> Tensor:
-    """Random integers from ``low`` to ``high`` (excluded), or below ``low``, with the shape and dtype of another tensor."""
+    """Random integers from ``low`` to ``high`` (excluded), or below ``low``, with the shape and dtype of another tensor.
+
+    >>> import metagrad
+    >>> metagrad.randint_like(metagrad.zeros(2), 7, 8)
+    tensor([7., 7.])
+    """
     if high is None:
         low, high = 0, low
 
@@ -195,6 +248,8 @@ def normal(
 ) -> Tensor:
     """Normal random numbers with given means and standard deviations: tensors, or two numbers and a size.
 
+    Raises RuntimeError for a negative ``std``, TypeError for two numbers without a size.
+
     >>> import metagrad
     >>> metagrad.normal(metagrad.tensor([1.0, 5.0]), 0.0)
     tensor([1., 5.])
@@ -223,6 +278,8 @@ def bernoulli(
 ) -> Tensor:
     """1 with the probability each element gives (or ``p`` everywhere), else 0. The derivative is 0.
 
+    Raises RuntimeError for a probability outside [0, 1].
+
     >>> import metagrad
     >>> metagrad.bernoulli(metagrad.tensor([0.0, 1.0]))
     tensor([0., 1.])
@@ -250,6 +307,8 @@ def _drawn_from(*parameters: Tensor, sample: Array) -> Tensor:
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """How many events happened where ``input`` are expected: Poisson random numbers. The derivative is 0.
 
+    Raises RuntimeError for a negative number.
+
     >>> import metagrad
     >>> metagrad.poisson(metagrad.zeros(2))
     tensor([0., 0.])
@@ -263,6 +322,8 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
 
 def binomial(count: Operand, prob: Operand, generator: Generator | None = None) -> Tensor:
     """How many of ``count`` trials succeed that each succeed with probability ``prob``; the two broadcast.
+
+    Raises ValueError unless ``count`` is floating-point, RuntimeError if the dtypes differ.
 
     >>> import metagrad
     >>> metagrad.binomial(metagrad.tensor([3.0, 5.0]), metagrad.tensor([0.0, 1.0]))
@@ -287,7 +348,15 @@ def multinomial(
     generator: Generator | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Indices drawn with probabilities in proportion to each row of weights (n) or (rows, n): int64."""
+    """Indices drawn with probabilities in proportion to each row of weights (n) or (rows, n): int64.
+
+    Raises RuntimeError for negative or infinite weights, for rows of zeros, and, without replacement, for fewer
+    positive weights than samples.
+
+    >>> import metagrad
+    >>> metagrad.multinomial(metagrad.tensor([0.0, 1.0, 0.0]), 3, replacement=True)
+    tensor([1, 1, 1])
+    """
     continuous(input.dtype)
     weights = _on_cpu(input).astype(np.float64)
     if weights.ndim not in (1, 2):

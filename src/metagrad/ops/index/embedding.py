@@ -99,6 +99,8 @@ def _limit_rows(weight: Tensor, tokens: Array, max_norm: float, norm_type: float
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Class numbers (*) as rows (*, C) with a 1 at the class, else 0; C is the largest class + 1 if not given.
 
+    Raises RuntimeError unless they are int64, not negative, and smaller than C.
+
     >>> import metagrad
     >>> metagrad.nn.functional.one_hot(metagrad.tensor([0, 2]))
     tensor([[1, 0, 0],

@@ -20,7 +20,14 @@ __all__ = ["gather", "index_select", "scatter", "scatter_add"]
 
 
 def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...]]:
-    """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its position in the others."""
+    """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its position in the others.
+
+    Raises RuntimeError for an index of another number of dimensions, out of bounds, or not of integers.
+
+    >>> import metagrad
+    >>> along(metagrad.zeros(3, 2), 0, metagrad.tensor([[2, 0]]))
+    (0, (array([[2, 0]]), array([[0, 1]])))
+    """
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.dtype.kind not in "iu":
         raise RuntimeError(f"expected an integer index tensor (int64), got {index.dtype}")
@@ -49,6 +56,9 @@ def _grid(i: Array) -> list[Array]:
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """y[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
 
+    input and index have as many dimensions; the result (dtype of input) has the index's shape. Raises RuntimeError for
+    an index that is out of bounds, or larger than input in another dimension.
+
     >>> import metagrad
     >>> metagrad.gather(metagrad.tensor([[1, 2], [3, 4]]), 1, metagrad.tensor([[1], [0]]))
     tensor([[2],
@@ -64,6 +74,11 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 
 
 def check_no_larger(index: Tensor, than: Tensor, apart_from: int | None = None) -> None:
+    """Raise RuntimeError if an index is larger than a tensor in some dimension, ``apart_from`` one.
+
+    >>> import metagrad
+    >>> check_no_larger(metagrad.zeros(9, 2), metagrad.zeros(3, 2), apart_from=0)
+    """
     for d, (n, m) in enumerate(zip(index.array.shape, than.array.shape, strict=False)):
         if d != apart_from and n > m:
             exception = "" if apart_from is None else f" apart from dimension {apart_from}"
@@ -85,7 +100,15 @@ def scatter(
     reduce: str | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """A copy of ``input`` with ``copy[index[i][j]][j] = src[i][j]`` for dim 0, and so on; src may be a number."""
+    """A copy of ``input`` with ``copy[index[i][j]][j] = src[i][j]`` for dim 0, and so on; src may be a number.
+
+    Raises RuntimeError for an index out of bounds or larger than src, and if the dtypes differ.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, 3).scatter(1, metagrad.tensor([[0], [2]]), 1.0)
+    tensor([[1., 0., 0.],
+            [0., 0., 1.]])
+    """
     return _scattered(input, dim, index, value if src is None else src, {None: Put, "add": PutAdd}[reduce])
 
 
@@ -93,6 +116,8 @@ def scatter(
 @takes_out
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated indices add up.
+
+    Raises RuntimeError for an index out of bounds or larger than src, and if the dtypes differ.
 
     >>> import metagrad
     >>> metagrad.zeros(3).scatter_add(0, metagrad.tensor([0, 2, 0]), metagrad.tensor([1.0, 2.0, 3.0]))
@@ -121,7 +146,15 @@ def _scattered(input: Tensor, dim: int, index: Tensor, src: Operand | None, op: 
 @accepts_axis
 @takes_out
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy."""
+    """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.
+
+    (*, n, *) becomes (*, k, *) for k indices. Raises IndexError for one that is out of range.
+
+    >>> import metagrad
+    >>> metagrad.index_select(metagrad.tensor([[1, 2], [3, 4]]), 1, metagrad.tensor([1, 1, 0]))
+    tensor([[2, 2, 1],
+            [4, 4, 3]])
+    """
     if index.array.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     axis = dimension(dim, input.array.ndim)

@@ -43,7 +43,11 @@ class Slice(ViewFunction):
 
 
 def as_slices(index: Index, x: Array) -> tuple[Any, ...]:
-    """The same index with an Ellipsis at its end, which makes NumPy return a 0-d view and not a scalar."""
+    """The same index with an Ellipsis at its end, which makes NumPy return a 0-d view and not a scalar.
+
+    >>> np.arange(3)[as_slices(1, np.arange(3))]
+    array(1)
+    """
     index = index if isinstance(index, tuple) else (index,)
     return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
 
@@ -80,6 +84,13 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
 
     If no row comes twice, storing is enough. Else sorting puts equal rows side by side; ``np.add.reduceat`` then adds each
     run, several times faster than ``np.add.at`` does it one row at a time.
+
+    >>> y = np.zeros((3, 2))
+    >>> add_rows(y, np.array([2, 0, 2]), np.ones((3, 2)))
+    >>> y
+    array([[1., 1.],
+           [0., 0.],
+           [2., 2.]])
     """
     met = np.zeros(len(y), bool, like=y)
     met[rows] = True
@@ -225,7 +236,15 @@ def _is_mask(index: object) -> bool:
 
 
 def getitem(input: Tensor, index: Index) -> Tensor:
-    """``input[index]``: a view for ints, slices, None and Ellipsis; a copy for tensors and lists of ints or bools."""
+    """``input[index]``: a view for ints, slices, None and Ellipsis; a copy for tensors and lists of ints or bools.
+
+    Raises IndexError for too many indices, or for what is no index.
+
+    >>> import metagrad
+    >>> x = metagrad.arange(6).reshape(2, 3)
+    >>> x[1], x[:, 0], x[x > 3]
+    (tensor([3, 4, 5]), tensor([0, 3]), tensor([4, 5]))
+    """
     index, basic = _checked(input, index)
     if basic:
         return Slice.apply(input, index=index)
@@ -234,7 +253,14 @@ def getitem(input: Tensor, index: Index) -> Tensor:
 
 
 def value_for(input: Tensor, value: Any) -> Any:
-    """A value to be stored in ``input``: a number that NumPy will not widen for, or a tensor on the input's device."""
+    """A value to be stored in ``input``: a number that NumPy will not widen for, or a tensor on the input's device.
+
+    Raises RuntimeError for a complex number where the tensor is real.
+
+    >>> import metagrad
+    >>> value_for(metagrad.zeros(2, dtype=metagrad.int8), 3).dtype
+    dtype('int8')
+    """
     if isinstance(value, (list, tuple)):
         value = np.asarray([unwrap(v) for v in value])
     number = isinstance(value, (bool, int, float, complex, np.generic))
@@ -249,7 +275,17 @@ def value_for(input: Tensor, value: Any) -> Any:
 
 
 def setitem(input: Tensor, index: Index, value: Any) -> None:
-    """``input[index] = value``, differentiable in both unless recording is off."""
+    """``input[index] = value``, differentiable in both unless recording is off.
+
+    Raises IndexError for what is no index, RuntimeError for a value that does not broadcast to the part.
+
+    >>> import metagrad
+    >>> x = metagrad.zeros(2, 3)
+    >>> x[:, 1] = metagrad.tensor([5.0, 6.0])
+    >>> x
+    tensor([[0., 5., 0.],
+            [0., 6., 0.]])
+    """
     index, basic = _checked(input, index)
     source = value_for(input, value)
     if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
@@ -278,12 +314,25 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
 
 
 def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
-    """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated indices count each time."""
+    """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated indices count each time.
+
+    >>> import metagrad
+    >>> metagrad.zeros(3).index_put_((metagrad.tensor([0, 0]),), metagrad.tensor([1.0, 2.0]), accumulate=True)
+    tensor([3., 0., 0.])
+    """
     return write(input, index_put(input, indices, values, accumulate))
 
 
 def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
-    """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``."""
+    """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``.
+
+    Raises RuntimeError if the dtypes differ.
+
+    >>> import metagrad
+    >>> metagrad.index_put(metagrad.zeros(2, 2), (metagrad.tensor([0, 1]), metagrad.tensor([1, 0])), metagrad.tensor(5.0))
+    tensor([[0., 5.],
+            [5., 0.]])
+    """
     source = as_tensor(values)
     if source.dtype != input.dtype:
         raise RuntimeError(
@@ -296,6 +345,8 @@ def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumula
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """The slice at ``index`` of dimension ``dim``, without that dimension. A view.
+
+    Raises IndexError for an index out of range.
 
     >>> import metagrad
     >>> metagrad.arange(6).reshape(2, 3).select(1, 0)
@@ -314,6 +365,8 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 
 def narrow(input: Tensor, dim: int, start: Tensor | int, length: int) -> Tensor:
     """``length`` slices of dimension ``dim``, from ``start`` on. A view.
+
+    Raises RuntimeError if that reaches beyond the dimension, IndexError if it starts there.
 
     >>> import metagrad
     >>> metagrad.arange(5).narrow(0, 1, 3)
@@ -335,5 +388,10 @@ def narrow(input: Tensor, dim: int, start: Tensor | int, length: int) -> Tensor:
 
 @takes_out
 def narrow_copy(input: Tensor, dim: int, start: Tensor | int, length: int, *, out: Tensor | None = None) -> Tensor:
-    """``narrow`` that copies."""
+    """``narrow`` that copies.
+
+    >>> import metagrad
+    >>> metagrad.narrow_copy(metagrad.arange(5), 0, 1, 3)
+    tensor([1, 2, 3])
+    """
     return narrow(input, dim, start, length).clone()

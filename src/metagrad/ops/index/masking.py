@@ -27,6 +27,8 @@ __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzer
 def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     """``value`` where the bool mask holds, ``input`` elsewhere; the mask broadcasts.
 
+    Raises RuntimeError unless the mask is bool and the value one number that the dtype can hold.
+
     >>> import metagrad
     >>> metagrad.tensor([1.0, 2.0]).masked_fill(metagrad.tensor([True, False]), 0)
     tensor([0., 2.])
@@ -46,7 +48,15 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
 
 @takes_out
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The elements where the bool mask holds, in order, in one dimension."""
+    """The elements where the bool mask holds, in order, in one dimension.
+
+    Raises RuntimeError unless the mask is bool.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([3, 1, 2])
+    >>> metagrad.masked_select(x, x > 1)
+    tensor([3, 2])
+    """
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}")
     shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))
@@ -69,12 +79,20 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
 
 
 def argwhere(input: Tensor) -> Tensor:
-    """The indices of the elements that are not zero: (count, ndim)."""
+    """The indices of the elements that are not zero: (count, ndim).
+
+    >>> import metagrad
+    >>> metagrad.argwhere(metagrad.tensor([[0, 1], [2, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
     return nonzero(input)
 
 
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy with the elements where the bool mask holds replaced, in order, by the elements of ``source``.
+
+    Raises RuntimeError unless the mask is bool, the dtypes are the same and source has elements enough.
 
     >>> import metagrad
     >>> metagrad.masked_scatter(metagrad.zeros(3), metagrad.tensor([True, False, True]), metagrad.tensor([5.0, 6.0]))

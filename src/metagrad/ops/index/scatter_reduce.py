@@ -119,7 +119,8 @@ def scatter_reduce(
 ) -> Tensor:
     """A copy of ``input`` with src[i][j] combined into copy[index[i][j]][j] for dim 0, and so on.
 
-    reduce: "sum", "prod", "mean", "amax" or "amin"; include_self: of the number that was there, too.
+    reduce: "sum", "prod", "mean", "amax" or "amin"; include_self: of the number that was there, too. Raises
+    RuntimeError for another ``reduce``, for an index out of bounds, and if the dtypes differ.
 
     >>> import metagrad
     >>> x, index = metagrad.tensor([1.0, 2.0]), metagrad.tensor([0, 0, 1])
@@ -156,7 +157,8 @@ def index_reduce(
 ) -> Tensor:
     """A copy with slice i of ``source`` combined into slice ``index[i]`` of ``dim``.
 
-    reduce: "prod", "mean", "amax" or "amin"; include_self: of the slice that was there, too.
+    reduce: "prod", "mean", "amax" or "amin"; include_self: of the slice that was there, too. Raises RuntimeError for
+    another ``reduce``, or if dtypes or shapes do not match, IndexError for an index out of bounds.
 
     >>> import metagrad
     >>> metagrad.index_reduce(metagrad.ones(2), 0, metagrad.tensor([1, 1]), metagrad.tensor([2.0, 3.0]), "prod")

@@ -58,6 +58,8 @@ def _embedded(input: Tensor, src: Tensor, view: Tensor, step: Step) -> Tensor:
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Tensor | None = None) -> Tensor:
     """A copy with ``copy.select(dim, index)`` replaced by ``src``.
 
+    Raises RuntimeError unless src has the shape of that slice.
+
     >>> import metagrad
     >>> metagrad.select_scatter(metagrad.zeros(2, 2), metagrad.ones(2), 0, 1)
     tensor([[0., 0.],
@@ -79,7 +81,14 @@ def slice_scatter(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """A copy with the slices ``start:end:step`` of dimension ``dim`` replaced by ``src``."""
+    """A copy with the slices ``start:end:step`` of dimension ``dim`` replaced by ``src``.
+
+    Raises RuntimeError unless src has the shape of those slices.
+
+    >>> import metagrad
+    >>> metagrad.slice_scatter(metagrad.zeros(4), metagrad.ones(2), start=1, end=3)
+    tensor([0., 1., 1., 0.])
+    """
     if step <= 0:
         raise RuntimeError(f"slice step must be positive, got {step}")
     index = (*[slice(None)] * dimension(dim, input.array.ndim), slice(start, end, step))
@@ -88,6 +97,8 @@ def slice_scatter(
 
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy with the diagonal of two dimensions replaced by ``src``, the shape of which is that of ``diagonal``.
+
+    Raises RuntimeError for any other shape.
 
     >>> import metagrad
     >>> metagrad.diagonal_scatter(metagrad.zeros(2, 2), metagrad.ones(2))
@@ -103,7 +114,15 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ) -> Tensor:
-    """A copy with ``copy.as_strided(size, stride, storage_offset)`` replaced by ``src``."""
+    """A copy with ``copy.as_strided(size, stride, storage_offset)`` replaced by ``src``.
+
+    Raises RuntimeError unless src has the shape ``size``.
+
+    >>> import metagrad
+    >>> metagrad.as_strided_scatter(metagrad.zeros(2, 2), metagrad.ones(2), (2,), (3,))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     view = as_strided(input, size, stride, storage_offset)
     if tuple(src.shape) != tuple(view.shape):
         raise RuntimeError(
@@ -124,7 +143,14 @@ def as_strided_scatter(
 
 
 def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = False) -> tuple[int, Array]:
-    """The dimension, counted from the front, and the indices, checked."""
+    """The dimension, counted from the front, and the indices, checked.
+
+    Raises IndexError for an index out of bounds, or of two or more dimensions.
+
+    >>> import metagrad
+    >>> vector("index_fill", metagrad.zeros(2, 3), -1, metagrad.tensor([2, 0]))
+    (1, array([2, 0]))
+    """
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.ndim > 1:
         raise IndexError(f"{name}(): index is supposed to be a vector, got shape {tuple(i.shape)}")
@@ -143,6 +169,11 @@ def _long(name: str, index: Tensor, kind: type[Exception] = RuntimeError) -> Non
 
 
 def check_same_dtype(name: str, input: Tensor, source: Tensor) -> None:
+    """Raise RuntimeError unless two tensors have the same dtype.
+
+    >>> import metagrad
+    >>> check_same_dtype("put", metagrad.zeros(2), metagrad.ones(3))
+    """
     if source.dtype != input.dtype:
         raise RuntimeError(
             f"{name}(): self and source expected to have the same dtype, got {input.dtype} and {source.dtype}"
@@ -150,10 +181,22 @@ def check_same_dtype(name: str, input: Tensor, source: Tensor) -> None:
 
 
 def in_slices(axis: int, rows: Array) -> tuple[Any, ...]:
+    """The index of the slices ``rows`` of a dimension.
+
+    >>> np.arange(6).reshape(2, 3)[in_slices(1, np.array([2, 0]))]
+    array([[2, 0],
+           [5, 3]])
+    """
     return (*[slice(None)] * axis, rows)
 
 
 def in_one_dimension(x: Tensor) -> Tensor:
+    """A tensor without dimensions as a vector, others as they are.
+
+    >>> import metagrad
+    >>> in_one_dimension(metagrad.tensor(5.0))
+    tensor([5.])
+    """
     return x if x.array.ndim else reshape(x, 1)
 
 
@@ -161,6 +204,8 @@ def in_one_dimension(x: Tensor) -> Tensor:
 @takes_out
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: Tensor | None = None) -> Tensor:
     """A copy with one number in the slices of ``dim`` that a vector of integers names.
+
+    Raises IndexError unless the index is int64 and within bounds, RuntimeError unless ``value`` is one number.
 
     >>> import metagrad
     >>> metagrad.index_fill(metagrad.tensor([1, 2, 3]), 0, metagrad.tensor([0, 2]), 9)
@@ -186,6 +231,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
 
+    Raises RuntimeError if dtypes differ, IndexError if shapes do not match or an index is out of bounds.
+
     >>> import metagrad
     >>> metagrad.index_copy(metagrad.zeros(3), 0, metagrad.tensor([2, 0]), metagrad.tensor([5.0, 6.0]))
     tensor([6., 0., 5.])
@@ -205,6 +252,8 @@ def index_add(
 ) -> Tensor:
     """A copy with alpha times slice i of ``source`` added to slice ``index[i]`` of ``dim``, as often as it is named.
 
+    Raises RuntimeError if dtypes or shapes do not match, or if the index is not of integers within bounds.
+
     >>> import metagrad
     >>> metagrad.index_add(metagrad.zeros(3), 0, metagrad.tensor([2, 2]), metagrad.tensor([5.0, 6.0]))
     tensor([ 0.,  0., 11.])
@@ -220,7 +269,11 @@ def index_add(
 
 
 def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, rows: Array, source: Tensor) -> None:
-    """Raise unless ``source`` has the shape of ``input`` but for as many slices as there are indices."""
+    """Raise unless ``source`` has the shape of ``input`` but for as many slices as there are indices.
+
+    >>> import metagrad
+    >>> check_source("index_add", RuntimeError, metagrad.zeros(3, 2), 0, np.array([2, 0]), metagrad.ones(2, 2))
+    """
     shape, given = tuple(input.shape), tuple(source.shape)
     expected = (*shape[:axis], rows.size, *shape[axis + 1 :]) if shape else ()
     if given != expected or (not shape and rows.size != 1):
@@ -235,6 +288,9 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
 
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with element ``index[i]``, counted in order over all dimensions, replaced by ``source[i]``; accumulate: added.
+
+    Raises IndexError for an index out of range, or for another number of source's elements, RuntimeError if dtypes
+    differ.
 
     >>> import metagrad
     >>> metagrad.put(metagrad.zeros(2, 2), metagrad.tensor([1, 2]), metagrad.tensor([5.0, 6.0]))

@@ -32,8 +32,9 @@ def searchsorted(
 ) -> Tensor:
     """How many elements of an ascending sequence are smaller than each value: where it would have to be put in.
 
-    sorted_sequence (*, N), values (*, M), result (*, M); or sorted_sequence (N), values of any shape or a number. right,
-    or side="right": how many are smaller or equal. sorter: the order of a sequence that is not sorted, from ``argsort``.
+    sorted_sequence (*, N), values (*, M), result (*, M); or sorted_sequence (N), values of any shape or a number.
+    right, or side="right": how many are smaller or equal. sorter: the order of a sequence that is not sorted, from
+    ``argsort``. Raises RuntimeError if the shapes do not match, or if ``side`` and ``right`` contradict each other.
 
     >>> import metagrad
     >>> metagrad.searchsorted(metagrad.tensor([1, 3, 5]), metagrad.tensor([0, 3, 6]))
@@ -87,7 +88,8 @@ def bucketize(
 ) -> Tensor:
     """The number of the bucket between ascending boundaries that each element, or a number, falls into.
 
-    Element x is in bucket i if boundaries[i − 1] < x ≤ boundaries[i]; with ``right``, boundaries[i − 1] ≤ x < boundaries[i].
+    Element x is in bucket i if boundaries[i − 1] < x ≤ boundaries[i]; with ``right``, boundaries[i − 1] ≤ x <
+    boundaries[i]. Raises RuntimeError unless the boundaries are a vector.
 
     >>> import metagrad
     >>> metagrad.bucketize(metagrad.tensor([0, 3, 4]), metagrad.tensor([1, 3, 5]))
@@ -108,6 +110,8 @@ def isin(
     out: Tensor | None = None,
 ) -> Tensor:
     """Whether each element is among ``test_elements``; with ``invert``, whether it is not. One of them may be a number.
+
+    Raises TypeError for two numbers, or for anything that is neither a tensor nor a number.
 
     >>> import metagrad
     >>> metagrad.isin(metagrad.tensor([1, 2, 3]), metagrad.tensor([3, 1]))

@@ -79,6 +79,8 @@ def topk(
 ) -> results.topk:
     """The k largest (or smallest) elements along a dimension, in order: (values, indices).
 
+    input (*, n, *): both (*, k, *), indices int64. Raises RuntimeError unless 0 ≤ k ≤ n.
+
     >>> import metagrad
     >>> metagrad.topk(metagrad.tensor([1.0, 3.0, 2.0]), 2).indices
     tensor([1, 2])
@@ -102,7 +104,8 @@ def unique(
 ) -> Any:
     """The different elements in order; also each element's index among them, and how often each occurs, if asked for.
 
-    dim: different slices of this dimension, in lexicographic order. Every nan is different from every other.
+    dim: different slices of this dimension, in lexicographic order. Every nan is different from every other. Raises
+    RuntimeError if the slices have no elements.
 
     >>> import metagrad
     >>> metagrad.unique(metagrad.tensor([3, 1, 3]), return_inverse=True, return_counts=True)
@@ -125,7 +128,7 @@ def unique_consecutive(
 ) -> Any:
     """Each run of equal neighbours once; also the run each element is in, and how long each is, if asked for.
 
-    dim: runs of equal slices of this dimension.
+    dim: runs of equal slices of this dimension. Raises RuntimeError if the slices have no elements.
 
     >>> import metagrad
     >>> metagrad.unique_consecutive(metagrad.tensor([1, 1, 2, 1]), return_counts=True)

@@ -27,6 +27,8 @@ __all__ = ["nonzero_static", "take", "take_along_dim", "unravel_index"]
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements with the given numbers, counted in order over all dimensions; the result has the shape of ``index``.
 
+    Raises IndexError for a number out of range, RuntimeError unless they are int64.
+
     >>> import metagrad
     >>> metagrad.take(metagrad.tensor([[5, 6], [7, 8]]), metagrad.tensor([3, 0]))
     tensor([8, 5])
@@ -46,7 +48,8 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """``gather`` that broadcasts ``input`` and ``indices``, for what argmax and argsort return; flattened, if dim is None.
 
-    Negative indices count from the end of ``dim``.
+    Negative indices count from the end of ``dim``. Raises RuntimeError unless the indices are int64, with as many
+    dimensions as input.
 
     >>> import metagrad
     >>> x = metagrad.tensor([[3, 1, 2]])
@@ -75,6 +78,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """The indices of the first ``size`` elements that are not zero, (size, ndim); filled up if there are fewer.
 
+    Raises RuntimeError for a negative size.
+
     >>> import metagrad
     >>> metagrad.nonzero_static(metagrad.tensor([0, 5]), size=2)
     tensor([[ 1],
@@ -90,6 +95,8 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
 
 def unravel_index(indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
     """The coordinates, in a tensor of this shape, of elements given by their numbers: one tensor for each dimension.
+
+    Raises TypeError unless the numbers are integers, ValueError for a negative extent.
 
     >>> import metagrad
     >>> metagrad.unravel_index(metagrad.tensor([3, 5]), (2, 3))

@@ -28,9 +28,10 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     """Σ of products of elements, by a formula of dimensions: "ik,kj->ij" is a product of matrices.
 
-    Each operand's dimensions have letters; those with the same letter run together, those that are not in the result are
-    summed over, and "..." stands for the others, which broadcast. Without "->" the result has the letters that occur once, in
-    the order of the alphabet. Also as ``einsum(a, [0, 1], b, [1, 2], [0, 2])``. Operands are taken up from the left.
+    Each operand's dimensions have letters; those with the same letter run together, those that are not in the result
+    are summed over, and "..." stands for the others, which broadcast. Without "->" the result has the letters that
+    occur once, in the order of the alphabet. Also as ``einsum(a, [0, 1], b, [1, 2], [0, 2])``. Operands are taken up
+    from the left. Raises RuntimeError for a formula that does not fit the operands.
 
     >>> import metagrad
     >>> a = metagrad.tensor([[1, 2], [3, 4]])
@@ -187,7 +188,8 @@ def tensordot(
 ) -> Tensor:
     """Σ of products over pairs of dimensions; the result has the other dimensions of a, then those of b.
 
-    dims: how many (the last of a with the first of b), or two lists of dimensions.
+    dims: how many (the last of a with the first of b), or two lists of dimensions. Raises RuntimeError unless the
+    dimensions match.
 
     >>> import metagrad
     >>> metagrad.tensordot(metagrad.ones(2, 3, 4), metagrad.ones(3, 4, 5)).shape
@@ -228,6 +230,8 @@ def tensordot(
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Σ of products over the last dimension of both; of a number and anything, their product.
 
+    Raises RuntimeError unless the last extents match.
+
     >>> import metagrad
     >>> metagrad.inner(metagrad.tensor([[1, 2], [3, 4]]), metagrad.tensor([1, 1]))
     tensor([3, 7])
@@ -260,12 +264,21 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Σ x* y of two vectors, x conjugated."""
+    """Σ x* y of two vectors, x conjugated.
+
+    Raises RuntimeError unless both are vectors of one length.
+
+    >>> import metagrad
+    >>> metagrad.vdot(metagrad.tensor([1j, 2]), metagrad.tensor([1j, 1]))
+    tensor(3.+0.j)
+    """
     return dot(conj(input), other)
 
 
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal.
+
+    (n, m) becomes (). Raises RuntimeError unless it is a matrix.
 
     >>> import metagrad
     >>> metagrad.trace(metagrad.tensor([[1, 2], [3, 4]]))

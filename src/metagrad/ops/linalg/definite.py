@@ -50,7 +50,11 @@ class Cholesky(Function):
 
 
 def first_bad_minor(a: Array) -> Array:
-    """For each matrix 0, or the order of its first leading minor that is not positive-definite: found by bisection."""
+    """For each matrix 0, or the order of its first leading minor that is not positive-definite: found by bisection.
+
+    >>> first_bad_minor(np.array([[4.0, 0.0], [0.0, -1.0]]))
+    array(2, dtype=int32)
+    """
     n = a.shape[-1]
     flat = a.reshape(int(np.prod(a.shape[:-2])), n, n)
     orders = np.zeros(len(flat), np.int32, like=a)
@@ -68,7 +72,15 @@ def first_bad_minor(a: Array) -> Array:
 
 
 def factored(name: str, A: Tensor, upper: bool) -> Tensor:
-    """The factor L, or Lᴴ, computed from one triangle of A."""
+    """The factor L, or Lᴴ, computed from one triangle of A.
+
+    Raises LinAlgError if A is not positive-definite.
+
+    >>> import metagrad
+    >>> factored("cholesky", metagrad.tensor([[4.0, 2.0], [2.0, 5.0]]), upper=True)
+    tensor([[2., 1.],
+            [0., 2.]])
+    """
     check_square(name, A)
     if upper:
         return H(Cholesky.apply(H(A), name=name))
@@ -94,7 +106,12 @@ def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Te
 def cholesky_ex(
     A: Tensor, *, upper: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_cholesky_ex:
-    """``cholesky`` that does not raise: ``info`` is 0 for each matrix, or the order of its first bad minor (its L is nan)."""
+    """``cholesky`` that does not raise: ``info`` is 0 for each matrix, or the order of its first bad minor (its L is nan).
+
+    >>> import metagrad
+    >>> metagrad.linalg.cholesky_ex(metagrad.tensor([[4.0, 0.0], [0.0, -1.0]])).info
+    tensor(2, dtype=metagrad.int32)
+    """
     check_square("linalg.cholesky_ex", A)
     try:
         L = factored("linalg.cholesky_ex", A, upper)
@@ -112,7 +129,7 @@ def cholesky_ex(
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
     """X with L Lᴴ X = B for a Cholesky factor L, or Lᴴ L X = B with ``upper``.
 
-    B (*, n, k), L (*, n, n); batches broadcast.
+    B (*, n, k), L (*, n, n); batches broadcast. Raises RuntimeError unless B has as many rows as L.
 
     >>> import metagrad
     >>> A, B = metagrad.tensor([[4.0, 2.0], [2.0, 5.0]]), metagrad.tensor([[8.0], [12.0]])
@@ -131,7 +148,13 @@ def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False, *, out: Tensor | N
 
 @takes_out
 def cholesky_inverse(L: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """(L Lᴴ)⁻¹ for a Cholesky factor L (*, n, n), or (Lᴴ L)⁻¹ with ``upper``. LinAlgError if L is singular."""
+    """(L Lᴴ)⁻¹ for a Cholesky factor L (*, n, n), or (Lᴴ L)⁻¹ with ``upper``. LinAlgError if L is singular.
+
+    >>> import metagrad
+    >>> metagrad.cholesky_inverse(metagrad.tensor([[2.0, 0.0], [0.0, 1.0]]))
+    tensor([[0.2500, 0.0000],
+            [0.0000, 1.0000]])
+    """
     check_square("cholesky_inverse", L)
     zero = diagonal(L.array) == 0
     if zero.any():

@@ -44,7 +44,11 @@ class Det(Function):
 
 
 def products_of_the_others(s: Array) -> Array:
-    """tᵢ = ∏ⱼ﹤ᵢ sⱼ · ∏ⱼ﹥ᵢ sⱼ along the last dimension, without a division."""
+    """tᵢ = ∏ⱼ﹤ᵢ sⱼ · ∏ⱼ﹥ᵢ sⱼ along the last dimension, without a division.
+
+    >>> products_of_the_others(np.array([2.0, 3.0, 5.0]))
+    array([15., 10.,  6.])
+    """
     one = np.ones_like(s[..., :1])
     before: list[Any] = []
     after: list[Any] = []
@@ -86,6 +90,8 @@ class SlogDet(Function):
 def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The determinants (*) of square matrices (*, n, n); 1 for n = 0.
 
+    Raises RuntimeError unless they are square.
+
     >>> import metagrad
     >>> metagrad.linalg.det(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor(-2.)
@@ -98,6 +104,8 @@ def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 def slogdet(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.linalg_slogdet:
     """The sign (of absolute value 1, or 0) and ln |det A| of square matrices (*, n, n), without overflow.
 
+    Raises RuntimeError unless they are square.
+
     >>> import metagrad
     >>> metagrad.linalg.slogdet(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
     metagrad.return_types.linalg_slogdet(
@@ -109,7 +117,14 @@ def slogdet(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.lina
 
 
 def logdet(input: Tensor) -> Tensor:
-    """ln det A of square matrices (*, n, n): nan where the determinant is negative, −inf where it is 0."""
+    """ln det A of square matrices (*, n, n): nan where the determinant is negative, −inf where it is 0.
+
+    Raises RuntimeError unless they are square.
+
+    >>> import metagrad
+    >>> metagrad.logdet(metagrad.tensor([[2.0, 0.0], [0.0, 3.0]]))
+    tensor(1.7918)
+    """
     check_square("logdet", input)
     sign, log = SlogDet.apply_many(input)
     if sign.array.dtype.kind == "c":

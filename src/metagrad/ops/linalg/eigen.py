@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 
 
 def differences(l: Array) -> Array:
-    """Eᵢⱼ = lⱼ − lᵢ, and 1 on the diagonal."""
+    """Eᵢⱼ = lⱼ − lᵢ, and 1 on the diagonal.
+
+    >>> differences(np.array([1.0, 4.0]))
+    array([[ 1.,  3.],
+           [-3.,  1.]])
+    """
     return l[..., None, :] - l[..., :, None] + eye(l.shape[-1], l)
 
 
@@ -99,8 +104,9 @@ def _triangle(name: str, UPLO: str) -> str:
 def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, ...] | None = None) -> results.linalg_eigh:
     """Eigenvalues (*, n), real and ascending, and orthonormal eigenvectors (*, n, n), as columns, of Hermitian matrices.
 
-    A (*, n, n), of which only the lower (UPLO "L") or upper ("U") triangle is read. The vectors are unique only up to sign
-    (or phase); their gradients are infinite where eigenvalues are equal.
+    A (*, n, n), of which only the lower (UPLO "L") or upper ("U") triangle is read. The vectors are unique only up to
+    sign (or phase); their gradients are infinite where eigenvalues are equal. Raises LinAlgError where it does not
+    converge, RuntimeError for matrices that are not square.
 
     >>> import metagrad
     >>> metagrad.linalg.eigh(metagrad.tensor([[2.0, 1.0], [1.0, 2.0]])).eigenvalues
@@ -112,7 +118,14 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, ...] | None = None) -
 
 @takes_out
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
-    """The eigenvalues (*, n) of Hermitian matrices, real and ascending. Their gradient always exists."""
+    """The eigenvalues (*, n) of Hermitian matrices, real and ascending. Their gradient always exists.
+
+    A (*, n, n), read as by ``eigh``. Raises LinAlgError where it does not converge.
+
+    >>> import metagrad
+    >>> metagrad.linalg.eigvalsh(metagrad.tensor([[2.0, 1.0], [1.0, 2.0]]))
+    tensor([1., 3.])
+    """
     check_square("linalg.eigvalsh", A)
     triangle = _triangle("linalg.eigvalsh", UPLO)
     if recording(A):
@@ -125,7 +138,8 @@ def eig(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.linalg_e
     """Eigenvalues (*, n) and eigenvectors (*, n, n), as columns of length 1, of square matrices: always complex.
 
     The order of the eigenvalues is not defined, the vectors are unique only up to phase. Gradients exist where the
-    eigenvalues are distinct.
+    eigenvalues are distinct. Raises RuntimeError for matrices that are not square or not finite, LinAlgError where it
+    does not converge.
 
     >>> import metagrad
     >>> metagrad.linalg.eig(metagrad.tensor([[0.0, -1.0], [1.0, 0.0]])).eigenvalues
@@ -137,7 +151,14 @@ def eig(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.linalg_e
 
 @takes_out
 def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The eigenvalues (*, n) of square matrices, complex, in no particular order."""
+    """The eigenvalues (*, n) of square matrices, complex, in no particular order.
+
+    A (*, n, n). Raises RuntimeError for matrices that are not square or not finite.
+
+    >>> import metagrad
+    >>> metagrad.linalg.eigvals(metagrad.tensor([[2.0, 0.0], [0.0, 3.0]]))
+    tensor([2.+0.j, 3.+0.j])
+    """
     check_square("linalg.eigvals", A)
     if recording(A):
         return Eig.apply_many(A)[0]

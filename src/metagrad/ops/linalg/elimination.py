@@ -24,6 +24,11 @@ def eliminate(a: Array, pivot: bool) -> tuple[Array, Array, Array]:
 
     By halves (Toledo 1997): eliminate the left columns, do the same to the right ones, eliminate what is left of those.
     Step i swaps row i with row ``pivots[i]``, which has the largest element of column i. A column of zeros stays.
+
+    >>> factors, order, pivots = eliminate(np.array([[[1.0, 2.0], [4.0, 4.0]]]), pivot=True)
+    >>> factors, order
+    (array([[[4.  , 4.  ],
+            [0.25, 1.  ]]]), array([[1, 0]]))
     """
     m, n = a.shape[-2:]
     order = np.broadcast_to(np.arange(m, like=a), a.shape[:-1])
@@ -51,7 +56,11 @@ def eliminate(a: Array, pivot: bool) -> tuple[Array, Array, Array]:
 
 
 def zero_pivot(factors: Array) -> Array:
-    """For each matrix 0, or the first position on the diagonal of U, counted from 1, that is zero."""
+    """For each matrix 0, or the first position on the diagonal of U, counted from 1, that is zero.
+
+    >>> zero_pivot(np.array([[2.0, 1.0], [0.5, 0.0]]))
+    array(2, dtype=int32)
+    """
     d = diagonal(factors)
     if not d.shape[-1]:
         return np.zeros(d.shape[:-1], np.int32, like=factors)
@@ -60,13 +69,22 @@ def zero_pivot(factors: Array) -> Array:
 
 
 def singular_at(a: Array) -> Array:
-    """For each matrix 0, or the first zero pivot of its elimination."""
+    """For each matrix 0, or the first zero pivot of its elimination.
+
+    >>> singular_at(np.array([[1.0, 2.0], [2.0, 4.0]]))
+    array(2, dtype=int32)
+    """
     m, n = a.shape[-2:]
     return zero_pivot(eliminate(a.reshape(-1, m, n) if a.size else a.reshape(0, m, n), True)[0]).reshape(a.shape[:-2])
 
 
 def permutation(pivots: Array, m: int, like: Array) -> Array:
-    """P with A = P (L U): the row swaps of the elimination, as a matrix of ones and zeros."""
+    """P with A = P (L U): the row swaps of the elimination, as a matrix of ones and zeros.
+
+    >>> permutation(np.array([2, 2]), 2, np.zeros(1))
+    array([[0., 1.],
+           [1., 0.]])
+    """
     swaps = pivots.reshape(int(np.prod(pivots.shape[:-1])), pivots.shape[-1])
     order = np.arange(m, like=pivots) + np.zeros((len(swaps), 1), np.int64, like=pivots)
     every = np.arange(len(swaps), like=pivots)
@@ -126,7 +144,12 @@ class LUFactor(Function):
 def lu_factor_ex(
     A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_lu_factor_ex:
-    """``lu_factor`` that does not raise: ``info`` is 0 for each matrix, or the position of the first zero on U's diagonal."""
+    """``lu_factor`` that does not raise: ``info`` is 0 for each matrix, or the position of the first zero on U's diagonal.
+
+    >>> import metagrad
+    >>> metagrad.linalg.lu_factor_ex(metagrad.tensor([[1.0, 2.0], [2.0, 4.0]])).info
+    tensor(2, dtype=metagrad.int32)
+    """
     check("linalg.lu_factor_ex", A)
     found = results.linalg_lu_factor_ex(LUFactor.apply_many(A, pivot=pivot))
     if check_errors:
@@ -175,7 +198,15 @@ def lu_unpack(
 ) -> results.lu_unpack:
     """P, L, U with A = P L U from the packed form of ``lu_factor``. What is not to be unpacked is empty, (0).
 
-    LU (*, m, n): P (*, m, m), L (*, m, k), U (*, k, n), k = min(m, n).
+    LU (*, m, n): P (*, m, m), L (*, m, k), U (*, k, n), k = min(m, n). Raises RuntimeError for pivots that are not
+    int32.
+
+    >>> import metagrad
+    >>> P, L, U = metagrad.lu_unpack(*metagrad.linalg.lu_factor(metagrad.tensor([[1.0, 2.0], [4.0, 4.0]])))
+    >>> L, U
+    (tensor([[1.0000, 0.0000],
+            [0.2500, 1.0000]]), tensor([[4., 4.],
+            [0., 1.]]))
     """
     if LU_pivots.array.dtype != np.int32 and unpack_pivots:
         raise RuntimeError(f"lu_unpack: pivots must be int32, as lu_factor returns them, got {LU_pivots.dtype.name}")
@@ -196,7 +227,8 @@ def lu(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) 
     """The LU decomposition A = P L U: P a permutation, L unit lower triangular, U upper triangular.
 
     A (*, m, n): P (*, m, m), L (*, m, k), U (*, k, n), k = min(m, n). With ``pivot=False`` nothing is permuted: P is
-    empty, (0), and the decomposition may not exist.
+    empty, (0), and the decomposition may not exist. Raises RuntimeError for anything but matrices of floating-point
+    numbers.
 
     >>> import metagrad
     >>> P, L, U = metagrad.linalg.lu(metagrad.tensor([[1.0, 2.0], [4.0, 4.0]]))
@@ -215,7 +247,8 @@ def lu_solve(
 ) -> Tensor:
     """X with A X = B, A given by ``lu_factor``; X A = B if not ``left``, Aᴴ X = B (or X Aᴴ = B) with ``adjoint``.
 
-    LU (*, n, n), B (*, n, k) or, if not left, (*, k, n). Batches broadcast.
+    LU (*, n, n), B (*, n, k) or, if not left, (*, k, n). Batches broadcast. Raises RuntimeError if the shapes do not
+    fit.
 
     >>> import metagrad
     >>> A = metagrad.tensor([[1.0, 2.0], [4.0, 4.0]])

@@ -34,6 +34,10 @@ def search(a: Array, b: Array, x: Array, ik: Array, k: int, steps: int, tol: flo
 
     Each step is best possible in the space spanned by the vectors X, their residuals R = A X − B X Λ, preconditioned, and
     the directions P in which the last step moved them.
+
+    >>> a, one = np.diag(np.arange(9.0)), np.eye(9)
+    >>> search(a, one, np.ones((9, 1)) + one[:, :1], one, k=1, steps=100, tol=1e-6)[0].round(3)
+    array([8.])
     """
     size_a, size_b = np.linalg.norm(a), np.linalg.norm(b)
     x = _orthonormal(x, b)
@@ -85,11 +89,12 @@ def lobpcg(
 ) -> tuple[Tensor, Tensor]:
     """The k largest (by default), or smallest, eigenvalues (*, k) and vectors (*, m, k) of A x = λ B x: (E, X).
 
-    A (*, m, m) symmetric; B (*, m, m) positive-definite, 1 by default. X (*, m, n): where to start, n ≥ k random vectors
-    by default, 3 n ≤ m; iK (*, m, m): a preconditioner, near A⁻¹. The search ends when the residuals are within ``tol``,
-    √ε by default, or after ``niter`` steps, 1000 by default, −1 for no limit. Gradients, if asked for, are those of the
-    whole decomposition. What comes after ``largest`` chooses among PyTorch's variants, and does nothing here.
-    (Knyazev 2001, "Toward the optimal preconditioned eigensolver".)
+    A (*, m, m) symmetric; B (*, m, m) positive-definite, 1 by default. X (*, m, n): where to start, n ≥ k random
+    vectors by default, 3 n ≤ m; iK (*, m, m): a preconditioner, near A⁻¹. The search ends when the residuals are within
+    ``tol``, √ε by default, or after ``niter`` steps, 1000 by default, −1 for no limit. Gradients, if asked for, are
+    those of the whole decomposition. What comes after ``largest`` chooses among PyTorch's variants, and does nothing
+    here. (Knyazev 2001, "Toward the optimal preconditioned eigensolver".) Raises ValueError unless 1 ≤ k ≤ n and 3 n ≤
+    m.
 
     >>> import metagrad
     >>> metagrad.lobpcg(metagrad.eye(9) * metagrad.arange(9), k=2)[0].round()

@@ -32,7 +32,12 @@ def _lapack(step: str, a: Array, hermitian: bool) -> Any:
 def ldl_factor_ex(
     A: Tensor, *, hermitian: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_ldl_factor_ex:
-    """``ldl_factor`` that does not raise: ``info`` is 0 for each matrix, or the position of the first zero on D's diagonal."""
+    """``ldl_factor`` that does not raise: ``info`` is 0 for each matrix, or the position of the first zero on D's diagonal.
+
+    >>> import metagrad
+    >>> metagrad.linalg.ldl_factor_ex(metagrad.zeros(2, 2)).info
+    tensor(1, dtype=metagrad.int32)
+    """
     check_square("linalg.ldl_factor_ex", A)
     a = A.array
     factors, pivots = np.zeros_like(a), np.zeros(a.shape[:-1], np.int32)
@@ -85,7 +90,16 @@ class LDLSolve(Function):
 
 @takes_out
 def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False, out: Tensor | None = None) -> Tensor:
-    """X with A X = B for A given by ``ldl_factor``; differentiable in B. LD (*, n, n), B (*, n, k). Needs SciPy."""
+    """X with A X = B for A given by ``ldl_factor``; differentiable in B. LD (*, n, n), B (*, n, k). Needs SciPy.
+
+    Raises RuntimeError if the shapes do not fit.
+
+    >>> import metagrad
+    >>> A = metagrad.tensor([[4.0, 2.0], [2.0, 3.0]])
+    >>> metagrad.linalg.ldl_solve(*metagrad.linalg.ldl_factor(A), A @ metagrad.tensor([[1.0], [2.0]]))
+    tensor([[1.],
+            [2.]])
+    """
     check_square("linalg.ldl_solve", LD)
     check("linalg.ldl_solve", LD, B)
     if B.array.shape[-2] != LD.array.shape[-1] or pivots.array.shape != LD.array.shape[:-1]:

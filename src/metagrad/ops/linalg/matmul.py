@@ -81,8 +81,9 @@ def _same_dtype(name: str, *tensors: Tensor | None) -> None:
 def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Matrix product ``input @ other``.
 
-    (n) with (n): the inner product. (n, k) with (k, m): the product (n, m). With more dimensions, the leading ones
-    are batches and broadcast: (*, n, k) with (*, k, m). A vector on one side is a row or a column.
+    (n) with (n): the inner product. (n, k) with (k, m): the product (n, m). With more dimensions, the leading ones are
+    batches and broadcast: (*, n, k) with (*, k, m). A vector on one side is a row or a column. Raises RuntimeError
+    unless the dtypes are the same and the extents fit.
 
     >>> import metagrad
     >>> metagrad.matmul(metagrad.tensor([[1.0, 2.0]]), metagrad.tensor([[3.0], [4.0]]))
@@ -120,7 +121,15 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Product of two matrices, (n, k) with (k, m); no broadcasting."""
+    """Product of two matrices, (n, k) with (k, m); no broadcasting.
+
+    Raises RuntimeError for anything else.
+
+    >>> import metagrad
+    >>> metagrad.mm(metagrad.tensor([[1, 2], [3, 4]]), metagrad.tensor([[1, 0], [0, 10]]))
+    tensor([[ 1, 20],
+            [ 3, 40]])
+    """
     if input.array.ndim != 2 or mat2.array.ndim != 2:
         raise RuntimeError(f"mm: expected two matrices, got {input.array.ndim}D and {mat2.array.ndim}D tensors")
     return matmul(input, mat2)
@@ -128,7 +137,14 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Product of a matrix (n, m) and a vector (m)."""
+    """Product of a matrix (n, m) and a vector (m).
+
+    The result is (n). Raises RuntimeError for anything else.
+
+    >>> import metagrad
+    >>> metagrad.mv(metagrad.tensor([[1, 2], [3, 4]]), metagrad.tensor([1, 10]))
+    tensor([21, 43])
+    """
     if input.array.ndim != 2 or vec.array.ndim != 1:
         raise RuntimeError(f"mv: expected a matrix and a vector, got {input.array.ndim}D and {vec.array.ndim}D tensors")
     return matmul(input, vec)
@@ -137,6 +153,8 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
 @takes_out
 def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner product of two vectors of one length.
+
+    Σ xᵢ yᵢ, not conjugated. Raises RuntimeError for anything else.
 
     >>> import metagrad
     >>> metagrad.dot(metagrad.tensor([1, 2]), metagrad.tensor([3, 4]))
@@ -149,7 +167,14 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Products of two batches of matrices, (b, n, k) with (b, k, m)."""
+    """Products of two batches of matrices, (b, n, k) with (b, k, m).
+
+    The result is (b, n, m). Raises RuntimeError for anything else.
+
+    >>> import metagrad
+    >>> metagrad.bmm(metagrad.ones(5, 2, 3), metagrad.ones(5, 3, 4)).shape
+    metagrad.Size([5, 2, 4])
+    """
     if input.array.ndim != 3 or mat2.array.ndim != 3 or input.array.shape[0] != mat2.array.shape[0]:
         raise RuntimeError(f"bmm: expected (b, n, k) and (b, k, m), got {tuple(input.shape)} and {tuple(mat2.shape)}")
     return matmul(input, mat2)
@@ -157,7 +182,15 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Outer product of two vectors: z[i, j] = input[i] · vec2[j]."""
+    """Outer product of two vectors: z[i, j] = input[i] · vec2[j].
+
+    (n) and (m) make (n, m). Raises RuntimeError for anything else.
+
+    >>> import metagrad
+    >>> metagrad.outer(metagrad.tensor([1, 2]), metagrad.tensor([1, 10]))
+    tensor([[ 1, 10],
+            [ 2, 20]])
+    """
     if input.array.ndim != 1 or vec2.array.ndim != 1:
         raise RuntimeError(f"outer: expected two vectors, got {input.array.ndim}D and {vec2.array.ndim}D tensors")
     return mul(input.unsqueeze(1), vec2.unsqueeze(0))
@@ -170,7 +203,15 @@ ger = outer
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``beta · input + alpha · mat1 @ mat2``."""
+    """``beta · input + alpha · mat1 @ mat2``.
+
+    mat1 (n, k), mat2 (k, m); input broadcasts to the result (n, m). Raises RuntimeError unless the dtypes are the same.
+
+    >>> import metagrad
+    >>> metagrad.addmm(metagrad.tensor([1, 2]), metagrad.eye(2).long(), metagrad.eye(2).long(), alpha=10)
+    tensor([[11,  2],
+            [ 1, 12]])
+    """
     _same_dtype("addmm", input, mat1, mat2)
     return _weighted(input, mm(mat1, mat2), beta, alpha)
 
@@ -179,7 +220,14 @@ def addmm(
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``beta · input + alpha · batch1 @ batch2`` for batches of matrices."""
+    """``beta · input + alpha · batch1 @ batch2`` for batches of matrices.
+
+    (b, n, k) and (b, k, m) make (b, n, m). Raises RuntimeError unless the dtypes are the same.
+
+    >>> import metagrad
+    >>> metagrad.baddbmm(metagrad.zeros(2), metagrad.ones(5, 2, 3), metagrad.ones(5, 3, 2)).shape
+    metagrad.Size([5, 2, 2])
+    """
     _same_dtype("baddbmm", input, batch1, batch2)
     return _weighted(input, bmm(batch1, batch2), beta, alpha)
 
@@ -188,7 +236,15 @@ def baddbmm(
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``beta · input + alpha · Σ batch1[i] @ batch2[i]`` over a batch of matrices."""
+    """``beta · input + alpha · Σ batch1[i] @ batch2[i]`` over a batch of matrices.
+
+    (b, n, k) and (b, k, m) make (n, m). Raises RuntimeError unless the dtypes are the same.
+
+    >>> import metagrad
+    >>> metagrad.addbmm(metagrad.zeros(2), metagrad.ones(5, 2, 3), metagrad.ones(5, 3, 2))
+    tensor([[15., 15.],
+            [15., 15.]])
+    """
     _same_dtype("addbmm", input, batch1, batch2)
     return _weighted(input, bmm(batch1, batch2).sum(0, dtype=batch1.dtype), beta, alpha)
 
@@ -197,7 +253,14 @@ def addbmm(
 def addmv(
     input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``beta · input + alpha · mat @ vec``."""
+    """``beta · input + alpha · mat @ vec``.
+
+    mat (n, m), vec (m); input broadcasts to the result (n). Raises RuntimeError unless the dtypes are the same.
+
+    >>> import metagrad
+    >>> metagrad.addmv(metagrad.tensor([1.0, 2.0]), metagrad.ones(2, 3), metagrad.ones(3), beta=10)
+    tensor([13., 23.])
+    """
     _same_dtype("addmv", input, mat, vec)
     return _weighted(input, mv(mat, vec), beta, alpha)
 
@@ -206,7 +269,16 @@ def addmv(
 def addr(
     input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``beta · input + alpha · outer(vec1, vec2)``; of bools, ``input or vec1 and vec2``."""
+    """``beta · input + alpha · outer(vec1, vec2)``; of bools, ``input or vec1 and vec2``.
+
+    vec1 (n), vec2 (m); input broadcasts to the result (n, m). Raises RuntimeError for a fraction as a factor of
+    integers.
+
+    >>> import metagrad
+    >>> metagrad.addr(metagrad.zeros(2, 2), metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 10.0]))
+    tensor([[ 1., 10.],
+            [ 2., 20.]])
+    """
     product = outer(vec1, vec2)
     kind = result_type(input, product)
     for name, factor in (("beta", beta), ("alpha", alpha)):
@@ -234,7 +306,8 @@ def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The affine map ``input @ weightᵀ + bias``.
 
-    input (*, in), weight (out, in) or (in), bias (out) or (): result (*, out) or (*).
+    input (*, in), weight (out, in) or (in), bias (out) or (): result (*, out) or (*). Raises RuntimeError unless the
+    dtypes are the same and the extents fit.
 
     >>> import metagrad
     >>> metagrad.nn.functional.linear(metagrad.tensor([1.0, 2.0]), metagrad.tensor([[3.0, 4.0]]), metagrad.tensor([1.0]))

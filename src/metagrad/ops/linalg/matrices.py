@@ -29,7 +29,11 @@ class LinAlgError(RuntimeError):
 
 
 def check(name: str, *matrices: Tensor, ndim: int = 2, half: bool = False) -> None:
-    """Raise unless these are batches of matrices (or vectors), floating-point and of one dtype."""
+    """Raise unless these are batches of matrices (or vectors), floating-point and of one dtype.
+
+    >>> import metagrad
+    >>> check("svd", metagrad.zeros(5, 2, 3))
+    """
     for a in matrices:
         if not isinstance(a, Variable):
             raise TypeError(f"{name}: expected a tensor, got {type(a).__name__}")
@@ -49,14 +53,23 @@ def check(name: str, *matrices: Tensor, ndim: int = 2, half: bool = False) -> No
 
 
 def check_square(name: str, a: Tensor) -> None:
-    """``check`` for matrices with as many rows as columns."""
+    """``check`` for matrices with as many rows as columns.
+
+    Raises RuntimeError otherwise.
+
+    >>> import metagrad
+    >>> check_square("det", metagrad.zeros(5, 2, 2))
+    """
     check(name, a)
     if a.array.shape[-1] != a.array.shape[-2]:
         raise RuntimeError(f"{name}: expected square matrices (*, n, n), got a tensor of shape {tuple(a.shape)}")
 
 
 def check_info(name: str, info: Array, what: str) -> None:
-    """Raise LinAlgError if some matrix failed; ``what`` says how, with {} for the position."""
+    """Raise LinAlgError if some matrix failed; ``what`` says how, with {} for the position.
+
+    >>> check_info("inv", np.array([0, 0]), "is singular: the pivot at position {} is 0")
+    """
     if info.any():
         index = tuple(int(i[0]) for i in np.nonzero(info.reshape(info.shape or (1,))))
         where = f"matrix {index[0] if len(index) == 1 else index} of the batch" if info.ndim else "the matrix"
@@ -65,7 +78,12 @@ def check_info(name: str, info: Array, what: str) -> None:
 
 
 def is_vector(a: Tensor, b: Tensor) -> bool:
-    """Whether the right side of A x = b is a batch of vectors rather than of matrices: PyTorch's rule."""
+    """Whether the right side of A x = b is a batch of vectors rather than of matrices: PyTorch's rule.
+
+    >>> import metagrad
+    >>> is_vector(metagrad.zeros(2, 2), metagrad.zeros(2)), is_vector(metagrad.zeros(2, 2), metagrad.zeros(2, 1))
+    (True, False)
+    """
     return b.array.ndim == 1 or (b.array.ndim == a.array.ndim - 1 and b.array.shape == a.array.shape[:-1])
 
 
@@ -73,28 +91,51 @@ def is_vector(a: Tensor, b: Tensor) -> bool:
 
 
 def H(x: Array) -> Array:
-    """xᴴ, the conjugate transpose."""
+    """xᴴ, the conjugate transpose.
+
+    >>> H(np.array([[1 + 2j, 3]]))
+    array([[1.-2.j],
+           [3.-0.j]])
+    """
     return np.swapaxes(conj(x), -1, -2)
 
 
 def eye(n: int, like: Array, m: int | None = None) -> Array:
-    """The identity matrix, with ones and zeros of the kind ``like`` has."""
+    """The identity matrix, with ones and zeros of the kind ``like`` has.
+
+    >>> eye(2, np.zeros(1, np.float32)).dtype
+    dtype('float32')
+    """
     array = unwrap(like)
     return np.eye(n, m, dtype=array.dtype, like=array)
 
 
 def diagonal(x: Array) -> Array:
-    """The vector of the diagonal elements."""
+    """The vector of the diagonal elements.
+
+    >>> diagonal(np.array([[1, 2], [3, 4]]))
+    array([1, 4])
+    """
     return np.diagonal(x, axis1=-2, axis2=-1)
 
 
 def with_diagonal(d: Array, x: Array = 0) -> Array:
-    """x with its diagonal replaced by the vector d; a diagonal matrix without x."""
+    """x with its diagonal replaced by the vector d; a diagonal matrix without x.
+
+    >>> with_diagonal(np.array([1, 2]))
+    array([[1, 0],
+           [0, 2]])
+    """
     return np.where(eye(d.shape[-1], d) != 0, d[..., None, :], x)
 
 
 def lower_half(x: Array) -> Array:
-    """Φ(x): the lower triangle with the diagonal halved, so that Φ(x) + Φ(x)ᴴ = x for Hermitian x."""
+    """Φ(x): the lower triangle with the diagonal halved, so that Φ(x) + Φ(x)ᴴ = x for Hermitian x.
+
+    >>> lower_half(np.array([[2.0, 5.0], [5.0, 4.0]]))
+    array([[1., 0.],
+           [5., 2.]])
+    """
     return np.tril(x) - with_diagonal(diagonal(x) / 2)
 
 
@@ -102,6 +143,8 @@ def require_phase_free(name: str, x: Array) -> None:
     """Raise if a loss depends on the phase of vectors that are defined only up to a phase eⁱᵠ.
 
     x: the diagonal whose imaginary part is the derivative with respect to the phases.
+
+    >>> require_phase_free("linalg.eig", np.array([1.0, 2.0]))
     """
     d = unwrap(x)
     if d.dtype.kind == "c" and d.size and bool(np.abs(d.imag).max() > 1e-2):

@@ -48,6 +48,8 @@ def matrix_norm(
     2       the largest singular value   −2      the smallest
     ======  ===========================  ======  =====================================
 
+    Raises RuntimeError for another ord, for other than two dimensions, and for the smallest of no elements.
+
     >>> import metagrad
     >>> metagrad.linalg.matrix_norm(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
     tensor(6.)
@@ -100,6 +102,7 @@ def norm(
     """``vector_norm`` or ``matrix_norm``: a matrix norm if ord is a string, or is given with two dimensions.
 
     Without ord, √Σ |x|² over all elements or over ``dim``. Without dim but with ord, input must have 1 or 2 dimensions.
+    Raises RuntimeError for an input of other dimensions.
 
     >>> import metagrad
     >>> metagrad.linalg.norm(metagrad.tensor([[3.0, 0.0], [0.0, 4.0]]), 2)

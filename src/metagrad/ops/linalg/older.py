@@ -23,24 +23,51 @@ if TYPE_CHECKING:
 
 @takes_out
 def inverse(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """``linalg.inv``: the inverse of square matrices (*, n, n)."""
+    """``linalg.inv``: the inverse of square matrices (*, n, n).
+
+    Raises LinAlgError if one is singular.
+
+    >>> import metagrad
+    >>> metagrad.inverse(metagrad.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
     return inv(input)
 
 
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
-    """``linalg.pinv`` with singular values up to rcond · the largest taken to be 0."""
+    """``linalg.pinv`` with singular values up to rcond · the largest taken to be 0.
+
+    >>> import metagrad
+    >>> metagrad.pinverse(metagrad.tensor([[2.0], [0.0]]))
+    tensor([[0.5000, 0.0000]])
+    """
     return pinv(input, rtol=rcond)
 
 
 @takes_out
 def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """``linalg.cholesky``: L, lower triangular, with A = L Lᴴ; with ``upper``, Lᴴ."""
+    """``linalg.cholesky``: L, lower triangular, with A = L Lᴴ; with ``upper``, Lᴴ.
+
+    Raises LinAlgError if A is not positive-definite.
+
+    >>> import metagrad
+    >>> metagrad.cholesky(metagrad.tensor([[4.0, 2.0], [2.0, 5.0]]), upper=True)
+    tensor([[2., 1.],
+            [0., 2.]])
+    """
     return factored("cholesky", input, upper)
 
 
 @takes_out
 def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> results.qr:
-    """``linalg.qr``, reduced, or complete if not ``some``."""
+    """``linalg.qr``, reduced, or complete if not ``some``.
+
+    >>> import metagrad
+    >>> Q, R = metagrad.qr(metagrad.ones(4, 2))
+    >>> Q.shape, R.shape
+    (metagrad.Size([4, 2]), metagrad.Size([2, 2]))
+    """
     return results.qr(orthogonal.qr(input, "reduced" if some else "complete"))
 
 
@@ -51,7 +78,12 @@ def svd(
     """(U, S, V) with A = U diag(S) Vᴴ: V, not its conjugate transpose, which ``linalg.svd`` gives.
 
     A (*, m, n), k = min(m, n): U (*, m, k), S (*, k), V (*, n, k); U (*, m, m), V (*, n, n) if not ``some``, and both
-    zeros, with no gradient, if not ``compute_uv``.
+    zeros, with no gradient, if not ``compute_uv``. Raises LinAlgError where it does not converge.
+
+    >>> import metagrad
+    >>> U, S, V = metagrad.svd(metagrad.ones(4, 2))
+    >>> U.shape, S.shape, V.shape
+    (metagrad.Size([4, 2]), metagrad.Size([2]), metagrad.Size([2, 2]))
     """
     check("svd", input)
     if compute_uv:
@@ -63,20 +95,41 @@ def svd(
 
 @takes_out
 def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, *, out: Tensor | None = None) -> Any:
-    """``linalg.lu_factor``, (LU, pivots), that lets singular matrices pass; with ``get_infos``, (LU, pivots, infos)."""
+    """``linalg.lu_factor``, (LU, pivots), that lets singular matrices pass; with ``get_infos``, (LU, pivots, infos).
+
+    >>> import metagrad
+    >>> LU, pivots = metagrad.lu(metagrad.tensor([[1.0, 2.0], [4.0, 4.0]]))
+    >>> LU
+    tensor([[4.0000, 4.0000],
+            [0.2500, 1.0000]])
+    """
     found = elimination.lu_factor_ex(A, pivot=pivot)
     return found if get_infos else found[:2]
 
 
 @takes_out
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """``linalg.lu_solve`` with the right side first: X with A X = b, b (*, n, k)."""
+    """``linalg.lu_solve`` with the right side first: X with A X = b, b (*, n, k).
+
+    >>> import metagrad
+    >>> A = metagrad.tensor([[1.0, 2.0], [4.0, 4.0]])
+    >>> metagrad.lu_solve(A @ metagrad.tensor([[1.0], [2.0]]), *metagrad.lu(A))
+    tensor([[1.],
+            [2.]])
+    """
     return elimination.lu_solve(LU_data, LU_pivots, b)
 
 
 @takes_out
 def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
-    """``linalg.cross`` along the first dimension of extent 3, unless ``dim`` says which."""
+    """``linalg.cross`` along the first dimension of extent 3, unless ``dim`` says which.
+
+    Raises RuntimeError if no dimension has extent 3.
+
+    >>> import metagrad
+    >>> metagrad.cross(metagrad.tensor([1, 0, 0]), metagrad.tensor([0, 1, 0]))
+    tensor([0, 0, 1])
+    """
     if dim is None:
         shape = tuple(input.array.shape)
         if 3 not in shape:
@@ -87,6 +140,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor |
 
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """The powers N − 1 to 0 of numbers (n), as a matrix (n, N), or 0 to N − 1 if ``increasing``; N is n by default.
+
+    Raises RuntimeError unless x is a vector and N not negative.
 
     >>> import metagrad
     >>> metagrad.vander(metagrad.tensor([2, 3]), N=3)

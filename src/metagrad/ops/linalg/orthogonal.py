@@ -75,8 +75,8 @@ class QR(Function):
 def qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, ...] | None = None) -> results.linalg_qr:
     """Q, R with A = Q R: Q has orthonormal columns, R is upper triangular.
 
-    A (*, m, n), k = min(m, n). mode "reduced": Q (*, m, k), R (*, k, n); "complete": Q (*, m, m), R (*, m, n), which has no
-    gradient if m > n; "r": R alone, Q is empty and there is no gradient.
+    A (*, m, n), k = min(m, n). mode "reduced": Q (*, m, k), R (*, k, n); "complete": Q (*, m, m), R (*, m, n), which
+    has no gradient if m > n; "r": R alone, Q is empty and there is no gradient. Raises RuntimeError for another mode.
 
     >>> import metagrad
     >>> Q, R = metagrad.linalg.qr(metagrad.tensor([[3.0, 1.0], [4.0, 2.0]]))
@@ -94,8 +94,15 @@ def qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, ...] | None = Non
 def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.geqrf:
     """The QR decomposition as LAPACK leaves it: (a, tau), R in the upper triangle of a, below it the reflections.
 
-    Q is the product of 1 − tauᵢ vᵢ vᵢᴴ, vᵢ being column i of a below the diagonal, with 1 on it: ``householder_product``
-    computes Q, ``ormqr`` multiplies by it. a (*, m, n), tau (*, min(m, n)). No gradient.
+    Q is the product of 1 − tauᵢ vᵢ vᵢᴴ, vᵢ being column i of a below the diagonal, with 1 on it:
+    ``householder_product`` computes Q, ``ormqr`` multiplies by it. a (*, m, n), tau (*, min(m, n)). No gradient. Raises
+    RuntimeError for anything but matrices of floating-point numbers.
+
+    >>> import metagrad
+    >>> a, tau = metagrad.geqrf(metagrad.tensor([[3.0, 1.0], [4.0, 2.0]]))
+    >>> a.triu()
+    tensor([[-5.0000, -2.2000],
+            [ 0.0000,  0.4000]])
     """
     check("geqrf", input)
     transposed, tau = np.linalg.qr(input.array, "raw")
@@ -129,7 +136,8 @@ def _check_reflections(name: str, A: Tensor, tau: Tensor, tall: bool) -> None:
 def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first n columns of H₁ H₂ … H_k, Hᵢ = 1 − tauᵢ vᵢ vᵢᴴ: the Q of a QR decomposition given by ``geqrf``.
 
-    A (*, m, n), vᵢ is its column i below the diagonal, with 1 on it; tau (*, k), m ≥ n ≥ k. Result (*, m, n).
+    A (*, m, n), vᵢ is its column i below the diagonal, with 1 on it; tau (*, k), m ≥ n ≥ k. Result (*, m, n). Raises
+    RuntimeError if the shapes do not fit.
 
     >>> import metagrad
     >>> metagrad.linalg.householder_product(*metagrad.geqrf(metagrad.tensor([[3.0, 1.0], [4.0, 2.0]])))
@@ -149,6 +157,13 @@ def ormqr(
     """Q C, where Q (*, m, m) is the whole product of reflections given by ``geqrf`` and C is ``other``.
 
     With ``transpose``, Qᴴ C; if not ``left``, C Q or C Qᴴ. input (*, m, j), tau (*, k), other (*, m, n) or (*, n, m).
+    Raises RuntimeError if the shapes do not fit.
+
+    >>> import metagrad
+    >>> A = metagrad.tensor([[3.0, 1.0], [4.0, 2.0]])
+    >>> metagrad.ormqr(*metagrad.geqrf(A), A, transpose=True).round(decimals=4).abs()
+    tensor([[5.0000, 2.2000],
+            [0.0000, 0.4000]])
     """
     _check_reflections("ormqr", input, tau, tall=False)
     check("ormqr", input, other)

@@ -62,6 +62,8 @@ class MatrixExp(Function):
 def matrix_exp(A: Tensor) -> Tensor:
     """The exponential e^A = Σ Aᵏ / k! of square matrices (*, n, n).
 
+    Raises RuntimeError unless they are square.
+
     >>> import metagrad
     >>> metagrad.linalg.matrix_exp(metagrad.tensor([[0.0, 1.0], [0.0, 0.0]]))
     tensor([[1., 1.],
@@ -74,6 +76,8 @@ def matrix_exp(A: Tensor) -> Tensor:
 @takes_out
 def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
     """The product of n copies of square matrices (*, m, m): by squaring; of −n copies of the inverse if n < 0.
+
+    Raises RuntimeError unless they are square, LinAlgError for n < 0 if one is singular.
 
     >>> import metagrad
     >>> metagrad.linalg.matrix_power(metagrad.tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
@@ -103,7 +107,8 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
     """The product of two or more matrices, in the order of multiplication that takes the fewest steps.
 
     All are matrices, but the first may be a vector, a row, and the last, a column. (Cormen et al., Introduction to
-    Algorithms, 15.2: the cheapest way for each part of the chain, shorter parts first.)
+    Algorithms, 15.2: the cheapest way for each part of the chain, shorter parts first.) Raises RuntimeError for fewer
+    than two, or if shapes or dtypes do not fit.
 
     >>> import metagrad
     >>> metagrad.linalg.multi_dot([metagrad.ones(2, 9), metagrad.ones(9, 3), metagrad.ones(3)])
@@ -125,7 +130,14 @@ def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor
 
 @takes_out
 def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
-    """The product of matrices in the cheapest order: ``multi_dot`` of the arguments; one alone is returned as it is."""
+    """The product of matrices in the cheapest order: ``multi_dot`` of the arguments; one alone is returned as it is.
+
+    Raises RuntimeError for none, or if shapes or dtypes do not fit.
+
+    >>> import metagrad
+    >>> metagrad.chain_matmul(metagrad.ones(2, 9), metagrad.ones(9, 3), metagrad.ones(3, 1)).shape
+    metagrad.Size([2, 1])
+    """
     if not matrices:
         raise RuntimeError("chain_matmul: expected one or more matrices")
     return matrices[0] if len(matrices) == 1 else _in_cheapest_order("chain_matmul", list(matrices))

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def threshold(a: Array, largest: Array, atol: Operand | None, rtol: Operand | None) -> Array:
-    """What counts as zero: max(atol, rtol · largest). rtol is by default max(m, n) ε, or 0 where a positive atol is given."""
+    """What counts as zero: max(atol, rtol · largest). rtol is by default max(m, n) ε, or 0 where a positive atol is given.
+
+    >>> float(threshold(np.zeros((2, 2)), np.array(10.0), atol=None, rtol=0.5))
+    5.0
+    """
     absolute = 0.0 if atol is None else unwrap(atol)
     if rtol is None:
         relative = np.where(absolute > 0, 0.0, max(a.shape[-2:]) * np.finfo(a.dtype).eps)
@@ -34,7 +38,11 @@ def threshold(a: Array, largest: Array, atol: Operand | None, rtol: Operand | No
 
 
 def largest_of(values: Array) -> Array:
-    """The largest along the last dimension; 0 for no elements."""
+    """The largest along the last dimension; 0 for no elements.
+
+    >>> largest_of(np.array([[3.0, 1.0], [5.0, 2.0]]))
+    array([3., 5.])
+    """
     return values.max(axis=-1) if values.shape[-1] else values.sum(axis=-1)
 
 
@@ -75,9 +83,9 @@ def pinv(
 ) -> Tensor:
     """The Moore-Penrose pseudoinverse A⁺ (*, n, m) of matrices (*, m, n).
 
-    Singular values up to max(atol, rtol · the largest) count as zero; atol is 0 by default, rtol max(m, n) ε, or 0 if atol
-    was given. Both may be tensors, one number for each matrix. hermitian: A is, and only its lower triangle is read.
-    rcond: an older name of rtol.
+    Singular values up to max(atol, rtol · the largest) count as zero; atol is 0 by default, rtol max(m, n) ε, or 0 if
+    atol was given. Both may be tensors, one number for each matrix. hermitian: A is, and only its lower triangle is
+    read. rcond: an older name of rtol. Raises LinAlgError where the singular values do not converge.
 
     >>> import metagrad
     >>> metagrad.linalg.pinv(metagrad.tensor([[2.0, 0.0], [0.0, 0.0]]))
@@ -101,6 +109,7 @@ def matrix_rank(
     """The number of singular values (of eigenvalues, if hermitian) above max(atol, rtol · the largest): int64, (*).
 
     A (*, m, n). The thresholds are those of ``pinv``; ``tol`` is an older name of atol, which stands in for rtol, too.
+    Raises RuntimeError for a complex threshold.
 
     >>> import metagrad
     >>> metagrad.linalg.matrix_rank(metagrad.tensor([[1.0, 2.0], [2.0, 4.0]]))
@@ -126,7 +135,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     "gelsd", "gelss"  also singular_values (*, min(m, n)), and residuals ‖A X − B‖² (*, k) if m > n and A has full rank
     "gels"   for matrices of full rank: by QR, and residuals if m > n; LinAlgError if R has 0 on its diagonal
 
-    What a driver does not compute is empty, (0).
+    What a driver does not compute is empty, (0). Raises RuntimeError for another driver, or if the shapes do not fit.
 
     >>> import metagrad
     >>> A = metagrad.tensor([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])

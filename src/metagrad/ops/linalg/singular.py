@@ -29,7 +29,11 @@ if TYPE_CHECKING:
 
 
 def decomposed(name: str, function: Callable[..., Any], *args: Array, **settings: Any) -> Any:
-    """One of NumPy's iterative decompositions; LinAlgError where it does not converge."""
+    """One of NumPy's iterative decompositions; LinAlgError where it does not converge.
+
+    >>> decomposed("linalg.svd", np.linalg.svd, np.diag([2.0, 1.0]), compute_uv=False)
+    array([2., 1.])
+    """
     try:
         return function(*args, **settings)
     except np.linalg.LinAlgError as error:
@@ -96,9 +100,9 @@ def svd(
 ) -> results.linalg_svd:
     """U, S, Vh with A = U diag(S) Vh: U and Vh unitary, S ≥ 0 in descending order, real.
 
-    A (*, m, n): U (*, m, m), S (*, k), Vh (*, n, n), k = min(m, n); without ``full_matrices``, U (*, m, k) and
-    Vh (*, k, n). The vectors are unique only up to sign (or phase); their gradients are infinite where singular values
-    are equal. driver: only None; it is for GPUs.
+    A (*, m, n): U (*, m, m), S (*, k), Vh (*, n, n), k = min(m, n); without ``full_matrices``, U (*, m, k) and Vh (*,
+    k, n). The vectors are unique only up to sign (or phase); their gradients are infinite where singular values are
+    equal. driver: only None; it is for GPUs. Raises LinAlgError where it does not converge, RuntimeError for a driver.
 
     >>> import metagrad
     >>> metagrad.linalg.svd(metagrad.tensor([[0.0, 2.0], [1.0, 0.0]])).S
@@ -111,7 +115,14 @@ def svd(
 
 @takes_out
 def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
-    """The singular values (*, k) of matrices (*, m, n), in descending order. Their gradient always exists."""
+    """The singular values (*, k) of matrices (*, m, n), in descending order. Their gradient always exists.
+
+    Raises LinAlgError where they do not converge, RuntimeError for a driver.
+
+    >>> import metagrad
+    >>> metagrad.linalg.svdvals(metagrad.tensor([[0.0, 2.0], [1.0, 0.0]]))
+    tensor([2., 1.])
+    """
     check("linalg.svdvals", A)
     _check_driver("linalg.svdvals", driver)
     if recording(A):
@@ -132,7 +143,7 @@ def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor |
 
     A (*, m, n), M broadcasts to it; U (*, m, q), S (*, q), V (*, n, q). niter: how often the subspace is improved by
     multiplying with A Aᴴ. Take q somewhat larger than the rank. (Halko, Martinsson & Tropp 2009, arXiv:0909.4061,
-    algorithms 4.4 and 5.1.)
+    algorithms 4.4 and 5.1.) Raises RuntimeError for anything but matrices of floating-point numbers.
 
     >>> import metagrad
     >>> U, S, V = metagrad.svd_lowrank(metagrad.ones(4, 3), q=2)
@@ -155,8 +166,14 @@ def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor |
 def pca_lowrank(A: Tensor, q: int | None = None, center: bool = True, niter: int = 2) -> results.svd:
     """Principal components of data (*, m, n), m samples of n features: ``svd_lowrank`` of A minus its mean sample.
 
-    V (*, n, q) has the principal directions, S² / (m − 1) the variances along them, A V the coordinates. q is
-    min(6, m, n) by default; ``center=False`` for data that is centred already.
+    V (*, n, q) has the principal directions, S² / (m − 1) the variances along them, A V the coordinates. q is min(6, m,
+    n) by default; ``center=False`` for data that is centred already. Raises ValueError unless 0 ≤ q ≤ min(m, n) and
+    niter ≥ 0.
+
+    >>> import metagrad
+    >>> U, S, V = metagrad.pca_lowrank(metagrad.tensor([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]), q=1)
+    >>> S.round(decimals=4), V.abs().round(decimals=4).flatten()
+    (tensor([2.]), tensor([0.7071, 0.7071]))
     """
     check("pca_lowrank", A)
     m, n = A.array.shape[-2:]

@@ -75,7 +75,12 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, ...] | None = None) -> results.linalg_inv_ex:
-    """``inv`` that does not raise: ``info`` is 0 for each matrix, or where elimination met a 0; such inverses are nan."""
+    """``inv`` that does not raise: ``info`` is 0 for each matrix, or where elimination met a 0; such inverses are nan.
+
+    >>> import metagrad
+    >>> metagrad.linalg.inv_ex(metagrad.tensor([[1.0, 2.0], [2.0, 4.0]])).info
+    tensor(2, dtype=metagrad.int32)
+    """
     check_square("linalg.inv_ex", A)
     return results.linalg_inv_ex(_despite_singular(lambda a: Inverse.apply(a, name="linalg.inv_ex"), A, check_errors))
 
@@ -98,7 +103,12 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
 def solve_ex(
     A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_solve_ex:
-    """``solve`` that does not raise: ``info`` is 0 for each A, or where elimination met a 0; such solutions are nan."""
+    """``solve`` that does not raise: ``info`` is 0 for each A, or where elimination met a 0; such solutions are nan.
+
+    >>> import metagrad
+    >>> metagrad.linalg.solve_ex(metagrad.tensor([[2.0, 0.0], [0.0, 1.0]]), metagrad.tensor([2.0, 3.0])).result
+    tensor([1., 3.])
+    """
     check_square("linalg.solve_ex", A)
     return results.linalg_solve_ex(
         _despite_singular(lambda a: _solved("linalg.solve_ex", a, B, left), A, check_errors, B)
@@ -142,7 +152,8 @@ def _despite_singular(
 def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
     """The inverse of the linear map that A stands for under ``tensordot`` over its last dimensions, all but ``ind``.
 
-    A's first ``ind`` extents have the product of the others; the result has the two groups swapped.
+    A's first ``ind`` extents have the product of the others; the result has the two groups swapped. Raises RuntimeError
+    unless the two products are the same, and ``ind`` positive.
 
     >>> import metagrad
     >>> metagrad.linalg.tensorinv(metagrad.eye(6).reshape(2, 3, 6), ind=2).shape
@@ -164,7 +175,8 @@ def tensorinv(A: Tensor, ind: int = 2, *, out: Tensor | None = None) -> Tensor:
 def tensorsolve(A: Tensor, B: Tensor, dims: Sequence[int] | None = None, *, out: Tensor | None = None) -> Tensor:
     """X with ``tensordot(A, X, X.ndim) = B``. dims: dimensions of A to be moved to its end first.
 
-    A's first extents are those of B (as a product); the others, of the same product, become those of X.
+    A's first extents are those of B (as a product); the others, of the same product, become those of X. Raises
+    RuntimeError unless the extents fit.
 
     >>> import metagrad
     >>> metagrad.linalg.tensorsolve(metagrad.eye(6).reshape(2, 3, 6), metagrad.ones(2, 3))

@@ -24,6 +24,10 @@ def substitute(a: Array, b: Array, upper: bool, unit: bool) -> Array:
 
     Nearly all of the work is in products of matrices. The other triangle of A is not read; a zero on the diagonal gives
     infinities, as a division does.
+
+    >>> substitute(np.array([[2.0, 0.0], [1.0, 1.0]]), np.array([[2.0], [3.0]]), upper=False, unit=False)
+    array([[1.],
+           [2.]])
     """
     n = a.shape[-1]
     if n == 0 or b.size == 0:
@@ -66,7 +70,7 @@ def solve_triangular(
     """X with A X = B, or X A = B if not ``left``, where A is triangular: only that triangle is read.
 
     A (*, n, n), B (*, n, k), or (*, k, n) if not left; batches broadcast. unitriangular: the diagonal is taken to be 1.
-    A zero on the diagonal gives infinities, not an error.
+    A zero on the diagonal gives infinities, not an error. Raises RuntimeError if the shapes do not fit.
 
     >>> import metagrad
     >>> A, B = metagrad.tensor([[2.0, 0.0], [1.0, 1.0]]), metagrad.tensor([[2.0], [3.0]])
@@ -97,7 +101,15 @@ def triangular_solve(
     *,
     out: tuple[Tensor, ...] | None = None,
 ) -> results.triangular_solve:
-    """(X with A X = b, a copy of A); with ``transpose``, Aᵀ X = b. The older form of ``linalg.solve_triangular``."""
+    """(X with A X = b, a copy of A); with ``transpose``, Aᵀ X = b. The older form of ``linalg.solve_triangular``.
+
+    Raises RuntimeError if the shapes do not fit.
+
+    >>> import metagrad
+    >>> metagrad.triangular_solve(metagrad.tensor([[4.0], [1.0]]), metagrad.tensor([[2.0, 2.0], [0.0, 1.0]])).solution
+    tensor([[1.],
+            [1.]])
+    """
     check_square("triangular_solve", A)
     check("triangular_solve", A, b)
     matrix, is_upper = (A.mT, not upper) if transpose else (A, upper)
@@ -106,5 +118,10 @@ def triangular_solve(
 
 
 def inverse_of_triangle(a: Array, upper: bool) -> Array:
-    """A⁻¹ of triangular A."""
+    """A⁻¹ of triangular A.
+
+    >>> inverse_of_triangle(np.array([[2.0, 0.0], [1.0, 1.0]]), upper=False)
+    array([[ 0.5,  0. ],
+           [-0.5,  1. ]])
+    """
     return SolveTriangular.on(a, eye(a.shape[-1], a), upper=upper, unit=False)

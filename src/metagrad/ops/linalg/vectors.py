@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of 3 elements in dimension ``dim``: zᵢ = xᵢ₊₁ yᵢ₊₂ − xᵢ₊₂ yᵢ₊₁, i counted modulo 3.
 
-    The other dimensions, as many in both, broadcast. Complex numbers are not conjugated.
+    The other dimensions, as many in both, broadcast. Complex numbers are not conjugated. Raises RuntimeError unless
+    both have as many dimensions, extent 3 there, and one dtype.
 
     >>> import metagrad
     >>> metagrad.linalg.cross(metagrad.tensor([1.0, 0.0, 0.0]), metagrad.tensor([0.0, 1.0, 0.0]))
@@ -52,6 +53,8 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The inner products Σ xᵢ* yᵢ of vectors in dimension ``dim``; all dimensions broadcast.
 
+    Raises RuntimeError unless both are floating-point or complex, of one dtype.
+
     >>> import metagrad
     >>> metagrad.linalg.vecdot(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), metagrad.tensor([1.0, 1.0]))
     tensor([3., 7.])
@@ -62,6 +65,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) ->
 
 def vander(x: Tensor, N: int | None = None) -> Tensor:
     """The powers 0 to N − 1 of numbers (*, n), as a matrix (*, n, N); N is n by default. Integers become int64.
+
+    Raises RuntimeError for bools and float16, or unless N > 1.
 
     >>> import metagrad
     >>> metagrad.linalg.vander(metagrad.tensor([2.0, 3.0]), N=3)
@@ -78,7 +83,13 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
 
 
 def powers(x: Tensor, count: int) -> Tensor:
-    """xⁱ for i = 0 … count − 1, along a new last dimension."""
+    """xⁱ for i = 0 … count − 1, along a new last dimension.
+
+    >>> import metagrad
+    >>> powers(metagrad.tensor([2, 3]), 3)
+    tensor([[1, 2, 4],
+            [1, 3, 9]])
+    """
     if x.array.dtype.kind in "biu":
         x = cast_to(x, dtypes.int64)
     exponents = np.arange(count, like=x.array).astype(

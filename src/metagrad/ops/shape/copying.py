@@ -27,12 +27,26 @@ class Clone(Function):
 
 
 def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
-    """A copy in memory of its own; the gradient flows through to the original."""
+    """A copy in memory of its own; the gradient flows through to the original.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1.0, 2.0])
+    >>> y = x.clone()
+    >>> y[0] = 5
+    >>> x
+    tensor([1., 2.])
+    """
     return _ordered(Clone.apply, input, memory_format)
 
 
 def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) -> Tensor:
-    """The tensor itself if its elements are in order in memory, otherwise a copy that is."""
+    """The tensor itself if its elements are in order in memory, otherwise a copy that is.
+
+    >>> import metagrad
+    >>> x = metagrad.arange(6).reshape(2, 3).T
+    >>> x.stride(), x.contiguous().stride()
+    ((1, 3), (2, 1))
+    """
     return _ordered(_in_order, input, memory_format)
 
 

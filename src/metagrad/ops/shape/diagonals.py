@@ -18,6 +18,8 @@ __all__ = ["diag", "diag_embed", "diagflat"]
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The last dimension as a diagonal of two new ones, zeros elsewhere: (*, n) becomes (*, n + |offset|, n + |offset|).
 
+    Raises RuntimeError if ``dim1`` and ``dim2`` are the same.
+
     >>> import metagrad
     >>> metagrad.diag_embed(metagrad.tensor([1, 2]))
     tensor([[1, 0],
@@ -38,6 +40,8 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """A vector as the diagonal of a matrix; of a matrix, its diagonal as a vector (a copy).
 
+    Raises RuntimeError for any other number of dimensions.
+
     >>> import metagrad
     >>> metagrad.diag(metagrad.tensor([[1, 2], [3, 4]]))
     tensor([1, 4])
@@ -51,5 +55,11 @@ _of_matrix = diagonal  # diag calls its own argument `diagonal`, as PyTorch does
 
 
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
-    """All elements, in order, as the diagonal of a matrix."""
+    """All elements, in order, as the diagonal of a matrix.
+
+    >>> import metagrad
+    >>> metagrad.diagflat(metagrad.tensor([[1], [2]]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     return diag_embed(ravel(input), offset)

@@ -20,14 +20,30 @@ __all__ = ["flip", "fliplr", "flipud", "roll", "rot90"]
 
 
 def fliplr(input: Tensor) -> Tensor:
-    """Left and right exchanged: the second dimension in reverse order. A copy."""
+    """Left and right exchanged: the second dimension in reverse order. A copy.
+
+    (m, n, *) keeps its shape. Raises RuntimeError for fewer than two dimensions.
+
+    >>> import metagrad
+    >>> metagrad.fliplr(metagrad.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     if input.array.ndim < 2:
         raise RuntimeError(f"fliplr: input must be >= 2-d, got {input.array.ndim}-d")
     return flip(input, 1)
 
 
 def flipud(input: Tensor) -> Tensor:
-    """Top and bottom exchanged: the first dimension in reverse order. A copy."""
+    """Top and bottom exchanged: the first dimension in reverse order. A copy.
+
+    (m, *) keeps its shape. Raises RuntimeError for a tensor without dimensions.
+
+    >>> import metagrad
+    >>> metagrad.flipud(metagrad.tensor([[1, 2], [3, 4]]))
+    tensor([[3, 4],
+            [1, 2]])
+    """
     if input.array.ndim < 1:
         raise RuntimeError("flipud: input must be >= 1-d, got 0-d")
     return flip(input, 0)
@@ -35,6 +51,8 @@ def flipud(input: Tensor) -> Tensor:
 
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """The plane of two dimensions turned by k · 90°, from the first towards the second. A copy.
+
+    Raises RuntimeError unless ``dims`` are two different dimensions.
 
     >>> import metagrad
     >>> metagrad.rot90(metagrad.tensor([[1, 2], [3, 4]]))
@@ -92,7 +110,14 @@ def flip(input: Tensor, *args: int | Sequence[int], dims: Dims = None, axis: Dim
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tensor:
-    """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other."""
+    """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other.
+
+    y[(i + shift) mod n] = x[i]. Raises RuntimeError unless there are as many shifts as dimensions.
+
+    >>> import metagrad
+    >>> metagrad.roll(metagrad.tensor([1, 2, 3, 4]), 1)
+    tensor([4, 1, 2, 3])
+    """
     by = shape_of((shifts,))
     if not by:
         raise RuntimeError("roll: `shifts` required")

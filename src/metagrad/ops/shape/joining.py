@@ -57,7 +57,12 @@ class Stack(Function):
 
 
 def in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
-    """The tensors in the dtype that holds them all."""
+    """The tensors in the dtype that holds them all.
+
+    >>> import metagrad
+    >>> [x.dtype for x in in_one_dtype([metagrad.tensor([1]), metagrad.tensor([0.5])])]
+    [metagrad.float32, metagrad.float32]
+    """
     kind = result_type(*tensors)
     return [cast_to(x, kind) for x in tensors]
 
@@ -72,6 +77,9 @@ def _sequence(name: str, tensors: Sequence[Operand]) -> list[Tensor]:
 @takes_out
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along ``dim``; the other extents must agree. Empty 1-D tensors are skipped.
+
+    The dtype is the one that holds them all. Raises RuntimeError if other extents differ, or for a tensor without
+    dimensions.
 
     >>> import metagrad
     >>> metagrad.cat([metagrad.tensor([1, 2]), metagrad.tensor([3])])
@@ -106,6 +114,8 @@ concat = concatenate = cat
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dimension ``dim``.
 
+    n tensors (*) become (*, n, *). Raises RuntimeError if shapes differ, or for no tensors.
+
     >>> import metagrad
     >>> metagrad.stack([metagrad.tensor([1, 2]), metagrad.tensor([3, 4])], dim=1)
     tensor([[1, 3],
@@ -138,12 +148,22 @@ def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Any:
 
 
 def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Any:
-    """Vectors (n) as rows (1, n), 0-d tensors as (1, 1), others as they are. Views."""
+    """Vectors (n) as rows (1, n), 0-d tensors as (1, 1), others as they are. Views.
+
+    >>> import metagrad
+    >>> metagrad.atleast_2d(metagrad.tensor([1, 2]))
+    tensor([[1, 2]])
+    """
     return _each(lambda x: x if x.array.ndim > 1 else reshape(x, 1, x.array.size), tensors)
 
 
 def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Any:
-    """Matrices (m, n) as (m, n, 1), vectors (n) as (1, n, 1), 0-d tensors as (1, 1, 1), others as they are. Views."""
+    """Matrices (m, n) as (m, n, 1), vectors (n) as (1, n, 1), 0-d tensors as (1, 1, 1), others as they are. Views.
+
+    >>> import metagrad
+    >>> metagrad.atleast_3d(metagrad.zeros(2, 3)).shape, metagrad.atleast_3d(metagrad.zeros(2)).shape
+    (metagrad.Size([2, 3, 1]), metagrad.Size([1, 2, 1]))
+    """
     return _each(lambda x: x if x.array.ndim > 2 else unsqueeze(atleast_2d(x), 2), tensors)
 
 
@@ -158,6 +178,8 @@ def _checked(tensors: Sequence[Any], name: str) -> list[Any]:
 def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Side by side: vectors one after the other, others along their second dimension.
 
+    Raises RuntimeError for no tensors, or if other extents differ.
+
     >>> import metagrad
     >>> metagrad.hstack((metagrad.tensor([1, 2]), metagrad.tensor([3])))
     tensor([1, 2, 3])
@@ -169,6 +191,8 @@ def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
 @takes_out
 def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """One above the other: vectors are rows, others are joined along their first dimension.
+
+    Raises RuntimeError for no tensors, or if other extents differ.
 
     >>> import metagrad
     >>> metagrad.vstack((metagrad.tensor([1, 2]), metagrad.tensor([3, 4])))
@@ -183,13 +207,23 @@ row_stack = vstack
 
 @takes_out
 def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
-    """One behind the other, along a third dimension: (m, n) counts as (m, n, 1), (n) as (1, n, 1)."""
+    """One behind the other, along a third dimension: (m, n) counts as (m, n, 1), (n) as (1, n, 1).
+
+    Raises RuntimeError for no tensors, or if other extents differ.
+
+    >>> import metagrad
+    >>> metagrad.dstack((metagrad.tensor([1, 2]), metagrad.tensor([3, 4])))
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
     return cat([atleast_3d(x) for x in _checked(tensors, "dstack")], 2)
 
 
 @takes_out
 def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Side by side: vectors are columns, others are joined along their second dimension.
+
+    Raises RuntimeError for no tensors, or if other extents differ.
 
     >>> import metagrad
     >>> metagrad.column_stack((metagrad.tensor([1, 2]), metagrad.tensor([3, 4])))
@@ -220,6 +254,8 @@ class BlockDiagonal(Function):
 
 def block_diag(*tensors: Operand) -> Tensor:
     """A matrix with the given ones along its diagonal and zeros elsewhere; vectors count as rows, numbers as (1, 1).
+
+    Raises RuntimeError for three or more dimensions.
 
     >>> import metagrad
     >>> metagrad.block_diag(metagrad.tensor([1, 2]), metagrad.tensor(3))

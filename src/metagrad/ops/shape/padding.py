@@ -60,6 +60,9 @@ def _widths(pad: Sequence[int], input: Tensor) -> Widths:
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0) -> Tensor:
     """``pad`` with one number on all sides, of any number of dimensions.
 
+    Raises RuntimeError if the widths are not pairs, cut off more than there is, or if the number does not fit the
+    dtype.
+
     >>> import metagrad
     >>> metagrad.constant_pad_nd(metagrad.tensor([1, 2]), (1, 2))
     tensor([0, 1, 2, 0, 0])
@@ -107,9 +110,11 @@ def _cut(x: Tensor, d: int, low: int, high: int) -> Tensor:
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """The input with elements in front of and behind its last dimensions; a negative width cuts elements off.
 
-    pad: (in front of the last dimension, behind it, in front of the last but one, …). mode: "constant" (``value``, 0 if None,
-    for any number of dimensions), or, for the last one to three dimensions after a batch's and channels', "reflect" (mirrored
-    at the edge, without the edge), "replicate" (the edge repeated) or "circular" (going on at the other end).
+    pad: (in front of the last dimension, behind it, in front of the last but one, …). mode: "constant" (``value``, 0 if
+    None, for any number of dimensions), or, for the last one to three dimensions after a batch's and channels',
+    "reflect" (mirrored at the edge, without the edge), "replicate" (the edge repeated) or "circular" (going on at the
+    other end). Raises RuntimeError for widths that do not fit the input, NotImplementedError for a mode or a number of
+    dimensions that it does not have.
 
     >>> import metagrad
     >>> x = metagrad.tensor([[1, 2, 3]])

@@ -18,56 +18,113 @@ __all__ = [
 
 
 def is_same_size(input: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape."""
+    """Whether two tensors have the same shape.
+
+    >>> import metagrad
+    >>> metagrad.is_same_size(metagrad.zeros(2, 3), metagrad.zeros(3, 2))
+    False
+    """
     return tuple(input.shape) == tuple(other.shape)
 
 
 def is_signed(input: Tensor) -> bool:
-    """Whether the tensor's dtype holds negative numbers."""
+    """Whether the tensor's dtype holds negative numbers.
+
+    >>> import metagrad
+    >>> metagrad.is_signed(metagrad.tensor([1])), metagrad.is_signed(metagrad.tensor([True]))
+    (True, False)
+    """
     return input.dtype.is_signed
 
 
 def get_device(input: Tensor) -> int:
-    """The number of the GPU a tensor is on; −1 on the CPU."""
+    """The number of the GPU a tensor is on; −1 on the CPU.
+
+    >>> import metagrad
+    >>> metagrad.get_device(metagrad.zeros(2))
+    -1
+    """
     where = of_array(input.array)
     return -1 if where.type == "cpu" else where.index or 0
 
 
 def is_conj(input: Tensor) -> bool:
-    """Whether a conjugation is put off: never, here."""
+    """Whether a conjugation is put off: never, here.
+
+    >>> import metagrad
+    >>> metagrad.is_conj(metagrad.tensor([1j]).conj())
+    False
+    """
     return False
 
 
 def is_neg(input: Tensor) -> bool:
-    """Whether a negation is put off: never, here."""
+    """Whether a negation is put off: never, here.
+
+    >>> import metagrad
+    >>> metagrad.is_neg(-metagrad.ones(2))
+    False
+    """
     return False
 
 
 def is_inference(input: Tensor) -> bool:
-    """Whether the tensor was made in a mode that forbids gradients for good: never, here."""
+    """Whether the tensor was made in a mode that forbids gradients for good: never, here.
+
+    >>> import metagrad
+    >>> metagrad.is_inference(metagrad.ones(2))
+    False
+    """
     return False
 
 
 def is_tensor(obj: object) -> bool:
-    """Whether it is a metagrad tensor."""
+    """Whether it is a metagrad tensor.
+
+    >>> import metagrad
+    >>> metagrad.is_tensor(metagrad.ones(2)), metagrad.is_tensor([1.0, 1.0])
+    (True, False)
+    """
     return isinstance(obj, Variable)
 
 
 def is_floating_point(input: Tensor) -> bool:
-    """Whether its dtype is a real floating-point one."""
+    """Whether its dtype is a real floating-point one.
+
+    >>> import metagrad
+    >>> metagrad.is_floating_point(metagrad.tensor([1.0])), metagrad.is_floating_point(metagrad.tensor([1]))
+    (True, False)
+    """
     return input.dtype.is_floating_point
 
 
 def is_complex(input: Tensor) -> bool:
-    """Whether its dtype is complex."""
+    """Whether its dtype is complex.
+
+    >>> import metagrad
+    >>> metagrad.is_complex(metagrad.tensor([1j]))
+    True
+    """
     return input.dtype.is_complex
 
 
 def is_nonzero(input: Tensor) -> bool:
-    """Whether a tensor of one element is not zero."""
+    """Whether a tensor of one element is not zero.
+
+    Raises RuntimeError for more than one element, or none.
+
+    >>> import metagrad
+    >>> metagrad.is_nonzero(metagrad.tensor([0.0]))
+    False
+    """
     return builtins.bool(input)
 
 
 def numel(input: Tensor) -> int:
-    """The number of elements."""
+    """The number of elements.
+
+    >>> import metagrad
+    >>> metagrad.numel(metagrad.zeros(2, 3))
+    6
+    """
     return int(input.array.size)

@@ -23,6 +23,8 @@ __all__ = ["repeat_interleave", "tile"]
 def repeat(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     """The tensor repeated ``sizes[i]`` times along dimension i. A copy.
 
+    Raises RuntimeError for fewer counts than dimensions.
+
     >>> import metagrad
     >>> metagrad.tensor([1, 2]).repeat(2, 2)
     tensor([[1, 2, 1, 2],
@@ -40,7 +42,13 @@ def repeat(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
 
 
 def tile(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
-    """``repeat`` that also takes fewer counts than dimensions."""
+    """``repeat`` that also takes fewer counts than dimensions.
+
+    >>> import metagrad
+    >>> metagrad.tile(metagrad.tensor([[1], [2]]), 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
     counts = shape_of(given(dims, named, "dims"))
     return repeat(input, (1,) * (input.array.ndim - len(counts)) + counts)
 
@@ -51,7 +59,8 @@ def repeat_interleave(
 ) -> Tensor:
     """Each slice of ``dim`` repeated, one number of times or ``repeats[i]``, next to each other; flattened, if dim is None.
 
-    ``repeat_interleave(repeats)``: the number i, ``repeats[i]`` times.
+    ``repeat_interleave(repeats)``: the number i, ``repeats[i]`` times. Raises RuntimeError unless repeats are one
+    integer or one for each slice, none of them negative.
 
     >>> import metagrad
     >>> metagrad.repeat_interleave(metagrad.tensor([5, 6]), metagrad.tensor([1, 3]))

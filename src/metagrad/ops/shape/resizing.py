@@ -26,7 +26,15 @@ __all__ = ["as_strided_", "resize_as_"]
 
 
 def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
-    """``op_`` for an op that returns a view: the tensor itself becomes the view, of its former self if it was none."""
+    """``op_`` for an op that returns a view: the tensor itself becomes the view, of its former self if it was none.
+
+    Raises RuntimeError where the tensor's history cannot be rewritten, as that of a leaf that requires grad.
+
+    >>> import metagrad
+    >>> x = metagrad.zeros(1, 3)
+    >>> x.squeeze_() is x, x.shape
+    (True, metagrad.Size([3]))
+    """
 
     @functools.wraps(op, assigned=("__module__",))
     def reshaped(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -96,14 +104,21 @@ def resize_(input: Tensor, *sizes: Sizes, memory_format: memory_format | None = 
 
 
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
-    """``input.resize_`` to the shape of another tensor."""
+    """``input.resize_`` to the shape of another tensor.
+
+    >>> import metagrad
+    >>> metagrad.arange(6).resize_as_(metagrad.zeros(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return resize_(input, tuple(the_template.shape))
 
 
 def set_(input: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Any:
     """Let a tensor show other memory, in place: that of another tensor or of a storage. Empty, without arguments.
 
-    With a storage, or with ``size``: its memory from ``storage_offset`` on, under this shape and these strides.
+    With a storage, or with ``size``: its memory from ``storage_offset`` on, under this shape and these strides. Raises
+    RuntimeError if the dtypes differ.
 
     >>> import metagrad
     >>> x, y = metagrad.zeros(2), metagrad.ones(3)

@@ -25,7 +25,14 @@ __all__ = [
 
 
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Chunks of given sizes, which add up to the extent of ``dim``. Views."""
+    """Chunks of given sizes, which add up to the extent of ``dim``. Views.
+
+    Raises RuntimeError unless the sizes add up.
+
+    >>> import metagrad
+    >>> metagrad.split_with_sizes(metagrad.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
     return split(input, list(split_sizes), dim)
 
 
@@ -33,7 +40,8 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
 def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """``dim`` cut into a number of nearly equal sections, the first ones larger by 1; or cut at a list of indices. Views.
 
-    Indices are those of slices: negative ones count from the end, and [i, j] gives x[:i], x[i:j], x[j:].
+    Indices are those of slices: negative ones count from the end, and [i, j] gives x[:i], x[i:j], x[j:]. Raises
+    RuntimeError for a tensor without dimensions, or for less than one section.
 
     >>> import metagrad
     >>> metagrad.tensor_split(metagrad.arange(5), 2)
@@ -94,6 +102,8 @@ def _split_along(
 def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """Sections side by side: columns of a matrix, parts of a vector. Equal sections, or cut at a list of indices. Views.
 
+    Raises RuntimeError for a tensor without dimensions, or if a number of sections does not divide the extent.
+
     >>> import metagrad
     >>> metagrad.hsplit(metagrad.arange(4).reshape(2, 2), 2)[0]
     tensor([[0],
@@ -103,12 +113,26 @@ def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> 
 
 
 def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
-    """Sections one above the other, along the first of two or more dimensions. Views."""
+    """Sections one above the other, along the first of two or more dimensions. Views.
+
+    Raises RuntimeError for fewer than two dimensions, or if a number of sections does not divide the extent.
+
+    >>> import metagrad
+    >>> metagrad.vsplit(metagrad.arange(4).reshape(2, 2), 2)
+    (tensor([[0, 1]]), tensor([[2, 3]]))
+    """
     return _split_along("vsplit", input, 0, 2, indices_or_sections)
 
 
 def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
-    """Sections one behind the other, along the third dimension. Views."""
+    """Sections one behind the other, along the third dimension. Views.
+
+    Raises RuntimeError for fewer than three dimensions, or if a number of sections does not divide the extent.
+
+    >>> import metagrad
+    >>> [x.shape for x in metagrad.dsplit(metagrad.zeros(2, 2, 4), [1])]
+    [metagrad.Size([2, 2, 1]), metagrad.Size([2, 2, 3])]
+    """
     return _split_along("dsplit", input, 2, 3, indices_or_sections)
 
 
@@ -150,6 +174,8 @@ def split(
 ) -> tuple[Tensor, ...]:
     """Chunks of one size (the last may be smaller), or of the sizes in a list, along ``dim``. Views.
 
+    Raises RuntimeError for a tensor without dimensions, or if sizes in a list do not add up.
+
     >>> import metagrad
     >>> metagrad.split(metagrad.arange(5), 2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
@@ -176,7 +202,14 @@ def split(
 
 @accepts_axis
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` chunks of one size (the last may be smaller) along ``dim``. Views."""
+    """At most ``chunks`` chunks of one size (the last may be smaller) along ``dim``. Views.
+
+    Raises RuntimeError for a tensor without dimensions, or for less than one chunk.
+
+    >>> import metagrad
+    >>> metagrad.chunk(metagrad.arange(5), 3)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
     if input.array.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
@@ -187,7 +220,14 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 @accepts_axis
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """All slices along ``dim``, without that dimension. Views."""
+    """All slices along ``dim``, without that dimension. Views.
+
+    Raises IndexError for a tensor without dimensions.
+
+    >>> import metagrad
+    >>> metagrad.unbind(metagrad.tensor([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
     d = dimension(dim, input.array.ndim)
     if input.array.ndim == 0:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")

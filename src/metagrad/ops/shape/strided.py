@@ -28,7 +28,11 @@ Geometry = tuple[Ints, Ints, int]  # shape, strides and offset in memory, counte
 
 
 def in_order(shape: Ints) -> Ints:
-    """The strides of elements that lie in order, without gaps."""
+    """The strides of elements that lie in order, without gaps.
+
+    >>> in_order((2, 3, 4))
+    (12, 4, 1)
+    """
     return tuple(math.prod(max(n, 1) for n in shape[d + 1 :]) for d in range(len(shape)))
 
 
@@ -36,6 +40,10 @@ def located(x: Array) -> tuple[Array, Geometry]:
     """The whole memory that an array shows a part of, as a vector of the array's dtype, and which part it shows.
 
     Where memory cannot be had, on a GPU or with another library's gaps in it, the array's own elements stand for it.
+
+    >>> memory, (shape, strides, offset) = located(np.arange(6).reshape(2, 3)[:, 1:])
+    >>> memory, shape, strides, offset
+    (array([0, 1, 2, 3, 4, 5]), (2, 2), (3, 1), 1)
     """
     owner = x
     while isinstance(getattr(owner, "base", None), np.ndarray):
@@ -54,12 +62,22 @@ def _address(x: Array) -> int:
 
 
 def extent(shape: Ints, strides: Ints, offset: int) -> int:
-    """How many elements of memory a view reaches over."""
+    """How many elements of memory a view reaches over.
+
+    >>> extent((2, 3), (3, 1), 0), extent((2, 3), (1, 1), 5)
+    (6, 9)
+    """
     return offset + 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True)) if math.prod(shape) else 0
 
 
 def strided(memory: Array, shape: Ints, strides: Ints, offset: int) -> Array:
-    """A view of memory. Read-only if elements repeat by a stride of 0, for a write would be ambiguous."""
+    """A view of memory. Read-only if elements repeat by a stride of 0, for a write would be ambiguous.
+
+    >>> strided(np.arange(5), (3, 2), (1, 2), 0)
+    array([[0, 2],
+           [1, 3],
+           [2, 4]])
+    """
     step = memory.itemsize
     start = offset * step if math.prod(shape) else 0
     view = np.ndarray(shape, memory.dtype, buffer=memory, offset=start, strides=[s * step for s in strides])
@@ -69,7 +87,13 @@ def strided(memory: Array, shape: Ints, strides: Ints, offset: int) -> Array:
 
 
 def positions(shape: Ints, strides: Ints, offset: int, like: Array) -> Array:
-    """The position in memory of each element of a view."""
+    """The position in memory of each element of a view.
+
+    >>> positions((3, 2), (1, 2), 0, np.arange(5))
+    array([[0, 2],
+           [1, 3],
+           [2, 4]])
+    """
     found = np.zeros(shape, np.int64, like=like) + offset
     for d, (n, s) in enumerate(zip(shape, strides, strict=True)):
         found = found + (np.arange(n, like=like) * s).reshape((n,) + (1,) * (len(shape) - d - 1))
@@ -188,7 +212,8 @@ class AddWindows(Function):
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Windows of ``size`` elements of a dimension, each ``step`` further than the last, as a new last dimension. A view.
 
-    (*, n, *) becomes (*, (n − size) // step + 1, *, size).
+    (*, n, *) becomes (*, (n − size) // step + 1, *, size). Raises RuntimeError for windows larger than the dimension,
+    or for a step of 0 or less.
 
     >>> import metagrad
     >>> metagrad.arange(5).unfold(0, 3, 2)

@@ -23,6 +23,8 @@ __all__ = ["tril", "tril_indices", "triu", "triu_indices"]
 def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle of matrices, zeros above ``diagonal``.
 
+    (*, m, n) keeps its shape. Raises RuntimeError for fewer than two dimensions.
+
     >>> import metagrad
     >>> metagrad.tril(metagrad.ones(2, 2))
     tensor([[1., 0.],
@@ -33,7 +35,15 @@ def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 
 @takes_out
 def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
-    """The upper triangle of matrices, zeros below ``diagonal``."""
+    """The upper triangle of matrices, zeros below ``diagonal``.
+
+    (*, m, n) keeps its shape. Raises RuntimeError for fewer than two dimensions.
+
+    >>> import metagrad
+    >>> metagrad.triu(metagrad.ones(2, 2), 1)
+    tensor([[0., 1.],
+            [0., 0.]])
+    """
     return _zeroed(np.triu, input, diagonal)
 
 
@@ -58,6 +68,8 @@ def _indices(
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = None) -> Array:
     """The indices of the lower triangle of a row × col matrix, row by row: (2, count), int64.
 
+    Raises RuntimeError for negative numbers of rows and columns, or for another dtype than int32 and int64.
+
     >>> import metagrad
     >>> metagrad.tril_indices(2, 2)
     tensor([[0, 1, 1],
@@ -68,5 +80,13 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = None
 
 @factory
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = None) -> Array:
-    """The indices of the upper triangle of a row × col matrix, row by row: (2, count), int64."""
+    """The indices of the upper triangle of a row × col matrix, row by row: (2, count), int64.
+
+    Raises RuntimeError for negative numbers of rows and columns, or for another dtype than int32 and int64.
+
+    >>> import metagrad
+    >>> metagrad.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
     return _indices(np.triu_indices, row, col, offset, dtype)

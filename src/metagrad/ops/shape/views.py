@@ -118,7 +118,8 @@ def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
 def reshape(input: Tensor, *shape: Sizes, **named: Sizes) -> Tensor:
     """The same elements, in the same order, in another shape; one extent may be −1 and is worked out.
 
-    A view where the memory layout allows one, otherwise a copy.
+    A view where the memory layout allows one, otherwise a copy. Raises RuntimeError if the shape has another number of
+    elements.
 
     >>> import metagrad
     >>> metagrad.arange(6).reshape(2, -1)
@@ -166,17 +167,29 @@ def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:
-    """``input.view`` with the shape of ``other``."""
+    """``input.view`` with the shape of ``other``.
+
+    >>> import metagrad
+    >>> metagrad.arange(6).view_as(metagrad.zeros(2, 3)).shape
+    metagrad.Size([2, 3])
+    """
     return view(input, tuple(other.shape))
 
 
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
-    """``input.reshape`` with the shape of ``other``."""
+    """``input.reshape`` with the shape of ``other``.
+
+    >>> import metagrad
+    >>> metagrad.arange(6).T.reshape_as(metagrad.zeros(3, 2)).shape
+    metagrad.Size([3, 2])
+    """
     return reshape(input, tuple(other.shape))
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions ``start_dim`` to ``end_dim`` joined into one.
+
+    Raises RuntimeError if ``start_dim`` comes after ``end_dim``.
 
     >>> import metagrad
     >>> metagrad.zeros(2, 3, 4).flatten(1).shape
@@ -192,19 +205,33 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """One dimension split into several: the inverse of ``flatten``."""
+    """One dimension split into several: the inverse of ``flatten``.
+
+    (*, n, *) becomes (*, *sizes, *). Raises RuntimeError unless the product of the sizes is n; one may be −1.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, 12).unflatten(1, (3, -1)).shape
+    metagrad.Size([2, 3, 4])
+    """
     shape = tuple(input.array.shape)
     d = dimension(dim, len(shape))
     return reshape(input, (*shape[:d], *_filled_in(tuple(sizes), shape[d]), *shape[d + 1 :]))
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension, next to each other in memory; a view if they are already."""
+    """All elements in one dimension, next to each other in memory; a view if they are already.
+
+    >>> import metagrad
+    >>> metagrad.ravel(metagrad.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     return reshape(contiguous(input), input.array.size)
 
 
 def permute(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
     """The dimensions in another order: dimension i of the result is dimension ``dims[i]`` of the input. A view.
+
+    Raises RuntimeError unless each dimension is named once.
 
     >>> import metagrad
     >>> metagrad.zeros(2, 3, 5).permute(2, 0, 1).shape
@@ -238,19 +265,39 @@ swapdims = transpose
 
 
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
-    """``transpose`` with NumPy's names."""
+    """``transpose`` with NumPy's names.
+
+    >>> import metagrad
+    >>> metagrad.swapaxes(metagrad.zeros(2, 3, 5), 0, 2).shape
+    metagrad.Size([5, 3, 2])
+    """
     return transpose(input, axis0, axis1)
 
 
 def t(input: Tensor) -> Tensor:
-    """The transpose of a matrix; vectors and numbers as they are."""
+    """The transpose of a matrix; vectors and numbers as they are.
+
+    (m, n) becomes (n, m). Raises RuntimeError for three or more dimensions.
+
+    >>> import metagrad
+    >>> metagrad.t(metagrad.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if input.array.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
     return Permute.apply(input, dims=tuple(range(input.array.ndim))[::-1])
 
 
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
-    """Dimensions moved to other positions, the rest in their order. A view."""
+    """Dimensions moved to other positions, the rest in their order. A view.
+
+    Raises RuntimeError unless there are as many destinations as sources.
+
+    >>> import metagrad
+    >>> metagrad.movedim(metagrad.zeros(2, 3, 5), 0, -1).shape
+    metagrad.Size([3, 5, 2])
+    """
     ndim = input.array.ndim
     src, dst = axes(source, ndim), axes(destination, ndim)
     if len(src) != len(dst):
@@ -265,13 +312,28 @@ moveaxis = movedim
 
 
 def adjoint(input: Tensor) -> Tensor:
-    """The last two dimensions swapped, and the conjugate of complex numbers."""
+    """The last two dimensions swapped, and the conjugate of complex numbers.
+
+    (*, m, n) becomes (*, n, m). Raises RuntimeError for a vector.
+
+    >>> import metagrad
+    >>> metagrad.adjoint(metagrad.tensor([[1 + 2j, 3j]]))
+    tensor([[1.-2.j],
+            [0.-3.j]])
+    """
     swapped = matrices_transposed(input, "adjoint()")
     return Conj.apply(swapped) if swapped.array.dtype.kind == "c" else swapped
 
 
 def matrices_transposed(input: Tensor, name: str) -> Tensor:
-    """The last two dimensions swapped; a number as it is. A view."""
+    """The last two dimensions swapped; a number as it is. A view.
+
+    Raises RuntimeError for a vector.
+
+    >>> import metagrad
+    >>> matrices_transposed(metagrad.zeros(5, 2, 3), "mT").shape
+    metagrad.Size([5, 3, 2])
+    """
     if input.array.ndim == 1:
         raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return transpose(input, -2, -1) if input.array.ndim else Permute.apply(input, dims=())
@@ -304,6 +366,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     """Dimensions of extent 1 repeated, without copying: to read, not to write. −1 keeps an extent.
 
+    Raises RuntimeError unless all other extents stay.
+
     >>> import metagrad
     >>> metagrad.tensor([[1], [2]]).expand(-1, 3)
     tensor([[1, 1, 1],
@@ -328,23 +392,49 @@ def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
 
 
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
-    """``input.expand`` to the shape of ``other``."""
+    """``input.expand`` to the shape of ``other``.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).expand_as(metagrad.zeros(2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return expand(input, tuple(other.shape))
 
 
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
-    """``input.expand(size)``."""
+    """``input.expand(size)``.
+
+    >>> import metagrad
+    >>> metagrad.broadcast_to(metagrad.tensor([1, 2]), (2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return expand(input, tuple(size))
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """The tensors expanded to the shape they broadcast to."""
+    """The tensors expanded to the shape they broadcast to.
+
+    Raises RuntimeError if they do not broadcast.
+
+    >>> import metagrad
+    >>> [x.shape for x in metagrad.broadcast_tensors(metagrad.zeros(3, 1), metagrad.zeros(2))]
+    [metagrad.Size([3, 2]), metagrad.Size([3, 2])]
+    """
     shape = broadcast_shapes(*(tuple(x.shape) for x in tensors))
     return tuple(expand(x, shape) for x in tensors)
 
 
 def broadcast_shapes(*shapes: Sizes) -> tuple[int, ...]:
-    """The shape that tensors of these shapes broadcast to."""
+    """The shape that tensors of these shapes broadcast to.
+
+    Raises RuntimeError if they do not broadcast.
+
+    >>> import metagrad
+    >>> metagrad.broadcast_shapes((3, 1), (2,))
+    metagrad.Size([3, 2])
+    """
     try:
         return Size(np.broadcast_shapes(*shapes))
     except ValueError as error:
@@ -353,6 +443,8 @@ def broadcast_shapes(*shapes: Sizes) -> tuple[int, ...]:
 
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two dimensions, as the last dimension. A view.
+
+    (*, m, n) becomes (*, k). Raises RuntimeError if ``dim1`` and ``dim2`` are the same.
 
     >>> import metagrad
     >>> metagrad.arange(4).reshape(2, 2).diagonal()
@@ -366,7 +458,13 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 
 def detach(input: Tensor) -> Tensor:
-    """The same memory, cut off from the graph: it does not require grad, and no gradient flows through it."""
+    """The same memory, cut off from the graph: it does not require grad, and no gradient flows through it.
+
+    >>> import metagrad
+    >>> x = metagrad.ones(2, requires_grad=True)
+    >>> (x * 2).detach().requires_grad
+    False
+    """
     out = wrap(input.array)
     out._counter = input._counter
     return out

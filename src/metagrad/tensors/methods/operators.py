@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def operator(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """An op as an operator: where the other operand is neither tensor nor number, Python asks that operand."""
+    """An op as an operator: where the other operand is neither tensor nor number, Python asks that operand.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]) - 1
+    tensor([0, 1])
+    """
     op = without_out(op)
 
     def apply(self: Tensor, other: object) -> Tensor:
@@ -36,7 +41,12 @@ def operator(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
 
 
 def reflected(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    """An op as the operator for a tensor on the right."""
+    """An op as the operator for a tensor on the right.
+
+    >>> import metagrad
+    >>> 2 ** metagrad.tensor([1, 2])
+    tensor([2, 4])
+    """
     op = without_out(op)
 
     def apply(self: Tensor, other: object) -> Tensor:

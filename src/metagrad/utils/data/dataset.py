@@ -66,7 +66,11 @@ Samples: TypeAlias = Dataset[Any] | Sequence[Any]  # what a ``DataLoader`` reads
 
 
 def items_of(dataset: Samples, indices: Sequence[Any]) -> Sequence[Any]:
-    """The samples at several indices: all at once if the dataset can do that, else one after the other."""
+    """The samples at several indices: all at once if the dataset can do that, else one after the other.
+
+    >>> items_of("abc", [2, 0])
+    ['c', 'a']
+    """
     together = getattr(dataset, "__getitems__", None)
     return together(indices) if together else [dataset[i] for i in indices]
 

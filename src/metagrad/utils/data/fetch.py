@@ -28,6 +28,10 @@ def rows_of(dataset: Any, indices: list[Any]) -> list[Tensor] | None:
     """``default_collate(items_of(dataset, indices))`` in one step per tensor; None if the dataset is not just tensors.
 
     Cutting tensors into samples and stacking them again costs some twenty times as much as taking the rows at once.
+
+    >>> import metagrad
+    >>> rows_of(TensorDataset(metagrad.arange(3) * 10), [2, 0]), rows_of("abc", [2, 0])
+    ([tensor([20,  0])], None)
     """
     while type(dataset) is Subset:
         dataset, indices = dataset.dataset, [dataset.indices[i] for i in indices]
@@ -75,7 +79,11 @@ Fetcher = MapFetcher | StreamFetcher
 
 
 def fetcher_for(dataset: Samples, batched: bool, collate_fn: Callable[[Any], Any], drop_last: bool) -> Fetcher:
-    """The fetcher for this kind of dataset."""
+    """The fetcher for this kind of dataset.
+
+    >>> fetcher_for("abc", batched=True, collate_fn=list, drop_last=False).fetch([2, 0])
+    ['c', 'a']
+    """
     if isinstance(dataset, IterableDataset):
         return StreamFetcher(dataset, batched, collate_fn, drop_last)
     return MapFetcher(dataset, batched, collate_fn, drop_last)

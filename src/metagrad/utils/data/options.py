@@ -7,7 +7,10 @@ from typing import Any
 
 
 def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
-    """Raise ValueError unless these are numbers that workers can have, or say that there are none."""
+    """Raise ValueError unless these are numbers that workers can have, or say that there are none.
+
+    >>> check_workers(num_workers=2, timeout=0, prefetch_factor=None, persistent_workers=True)
+    """
     if num_workers < 0:
         raise ValueError(f"num_workers option should be non-negative, got {num_workers}; 0 fetches without workers")
     if timeout < 0:
@@ -21,7 +24,10 @@ def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None,
 
 
 def check_context(context: object, num_workers: int) -> None:
-    """Raise unless this is None, or names or is a way to start worker processes."""
+    """Raise unless this is None, or names or is a way to start worker processes.
+
+    >>> check_context("spawn", num_workers=2)
+    """
     if context is None:
         return
     if num_workers == 0:
@@ -46,7 +52,10 @@ def check_order(
     batch_sampler: Iterable[Any] | None,
     drop_last: bool,
 ) -> None:
-    """Raise ValueError unless the order and the sizes of batches are said in one way only."""
+    """Raise ValueError unless the order and the sizes of batches are said in one way only.
+
+    >>> check_order(False, batch_size=2, shuffle=True, sampler=None, batch_sampler=None, drop_last=False)
+    """
     if is_stream:
         for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
             if value is not None:

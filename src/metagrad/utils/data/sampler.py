@@ -36,7 +36,11 @@ class Sampler(Generic[T_co]):
 
 
 def drawn_seed(generator: Generator | None = None) -> int:
-    """A seed from a generator's stream, the default one's if None, for a stream of its own."""
+    """A seed from a generator's stream, the default one's if None, for a stream of its own.
+
+    >>> drawn_seed(Generator().manual_seed(0)) == drawn_seed(Generator().manual_seed(0))
+    True
+    """
     return int(numpy_generator(generator).integers(2**63 - 1))
 
 
