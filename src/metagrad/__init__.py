@@ -140,6 +140,7 @@ from metagrad.ops.index.taking import *
 from metagrad.ops.index.scattering import *
 from metagrad.ops.index.scatter_reduce import *
 from metagrad.ops.create.creation import *
+from metagrad.ops.create.shared import *
 from metagrad.ops.create.like import *
 from metagrad.ops.create.ranges import *
 from metagrad.ops.signal.windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window

@@ -32,7 +32,7 @@ from metagrad.ops.pointwise import (
     trigonometric,
 )
 from metagrad.ops.reduce import cumulative, extrema, products, reduction
-from metagrad.ops.shape import copying, flipping, joining, triangular, views
+from metagrad.ops.shape import copying, diagonals, flipping, joining, triangular, views
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -148,7 +148,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.copy: copying.clone,
     np.tril: triangular.tril,
     np.triu: triangular.triu,
-    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: views.diagonal(a, offset, axis1, axis2),
+    np.diagonal: lambda a, offset=0, axis1=0, axis2=1: diagonals.diagonal(a, offset, axis1, axis2),
     np.linalg.inv: solving.inv,
     np.linalg.solve: solving.solve,
     np.linalg.det: determinant.det,

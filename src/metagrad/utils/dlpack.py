@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metagrad.ops.create.creation import from_dlpack
+from metagrad.ops.create.shared import from_dlpack
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

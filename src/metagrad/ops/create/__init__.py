@@ -2,6 +2,7 @@
 
 ==================  ======================================================
 ``creation.py``     tensor, as_tensor, zeros, ones, full, eye …
+``shared.py``       asarray, from_numpy, frombuffer: memory shared with what is there
 ``like.py``         zeros_like, new_zeros …: like another tensor
 ``ranges.py``       arange, linspace, logspace
 ``grids.py``        meshgrid, products and combinations of vectors

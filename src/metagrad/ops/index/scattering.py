@@ -17,8 +17,9 @@ from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul
+from metagrad.ops.shape.diagonals import Diagonal, diagonal
 from metagrad.ops.shape.strided import as_strided, extent, located, positions
-from metagrad.ops.shape.views import Diagonal, diagonal, reshape
+from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

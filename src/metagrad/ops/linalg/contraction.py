@@ -12,7 +12,8 @@ from metagrad.ops.operands import cast_to, dimension, result_type
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.reduce.reduction import sum as total
-from metagrad.ops.shape.views import diagonal, permute, reshape
+from metagrad.ops.shape.diagonals import diagonal
+from metagrad.ops.shape.views import permute, reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -13,7 +13,7 @@ from metagrad.ops.operands import accepts_axis, cast_to, dimension
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
 from metagrad.ops.reduce.reduction import sum
-from metagrad.ops.shape import views
+from metagrad.ops.shape import diagonals
 from metagrad.ops.shape.flipping import roll
 
 if TYPE_CHECKING:
@@ -106,4 +106,4 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     >>> metagrad.linalg.diagonal(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor([1., 4.])
     """
-    return views.diagonal(A, offset, dim1, dim2)
+    return diagonals.diagonal(A, offset, dim1, dim2)

@@ -18,7 +18,7 @@ from metagrad.ops.pointwise.exponential import sqrt
 from metagrad.ops.pointwise.selection import clamp, where
 from metagrad.ops.reduce.reduction import mean, std, var
 from metagrad.ops.reduce.reduction import sum as total
-from metagrad.ops.shape.views import diagonal
+from metagrad.ops.shape.diagonals import diagonal
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

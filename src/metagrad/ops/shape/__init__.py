@@ -10,7 +10,7 @@
 ``repeating.py``   repeat, tile, repeat_interleave
 ``flipping.py``    flip, roll, rot90
 ``padding.py``     elements put around a tensor, or cut off
-``diagonals.py``   vectors as diagonals of matrices
+``diagonals.py``   diagonals of matrices, and vectors as diagonals
 ``triangular.py``  triangles of matrices, and their indices
 ``properties.py``  questions about a tensor: is_complex, numel, is_same_size …
 =================  =====================================================================

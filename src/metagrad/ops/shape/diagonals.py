@@ -1,18 +1,71 @@
-"""Vectors as diagonals of matrices."""
+"""Diagonals: seen as vectors, and vectors as the diagonals of matrices."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.views import ViewFunction
+from metagrad.base.typing import Array
 from metagrad.ops.operands import dimension
 from metagrad.ops.out import takes_out
 from metagrad.ops.shape.copying import clone
-from metagrad.ops.shape.views import EmbedDiagonal, diagonal, ravel
+from metagrad.ops.shape.views import ravel
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["diag", "diag_embed", "diagflat"]
+__all__ = ["diag", "diag_embed", "diagflat", "diagonal"]
+
+
+class Diagonal(ViewFunction):
+    """The elements with equal indices (up to an offset) in two dimensions."""
+
+    def forward(self, x: Array, offset: int, dim1: int, dim2: int) -> Array:
+        self.shape_in, self.at = x.shape, (offset, dim1, dim2)
+        view = np.diagonal(x, offset, dim1, dim2)
+        if isinstance(view, np.ndarray) and getattr(x.flags, "writeable", False):
+            view.flags.writeable = True  # NumPy hands out diagonals read-only as a precaution
+        return view
+
+    def backward(self, grad: Array) -> Array:
+        offset, dim1, dim2 = self.at
+        return EmbedDiagonal.on(grad, shape=self.shape_in, offset=offset, dim1=dim1, dim2=dim2)
+
+
+class EmbedDiagonal(Function):
+    """Zeros of a given shape with the input on a diagonal: the transpose of ``Diagonal``."""
+
+    def forward(self, x: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Array:
+        self.at = offset, dim1, dim2
+        out = np.zeros(shape, x.dtype, like=x)
+        diagonal = np.diagonal(out, offset, dim1, dim2)
+        if isinstance(diagonal, np.ndarray):
+            diagonal.flags.writeable = True
+        diagonal[...] = x
+        return out
+
+    def backward(self, grad: Array) -> Array:
+        offset, dim1, dim2 = self.at
+        return Diagonal.on(grad, offset=offset, dim1=dim1, dim2=dim2)
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """The diagonal of two dimensions, as the last dimension. A view.
+
+    (*, m, n) becomes (*, k). Raises RuntimeError if ``dim1`` and ``dim2`` are the same.
+
+    >>> import metagrad
+    >>> metagrad.arange(4).reshape(2, 2).diagonal()
+    tensor([0, 3])
+    """
+    ndim = input.array.ndim
+    a, b = dimension(dim1, ndim), dimension(dim2, ndim)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return Diagonal.apply(input, offset=offset, dim1=a, dim2=b)
 
 
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:

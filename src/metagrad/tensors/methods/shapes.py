@@ -34,7 +34,7 @@ class ShapeMethods(OpMethods):
     expand = views.expand
     expand_as = views.expand_as
     broadcast_to = views.broadcast_to
-    diagonal = views.diagonal
+    diagonal = diagonals.diagonal
     detach = views.detach
     adjoint = views.adjoint
     tril = triangular.tril

@@ -1,0 +1,102 @@
+"""Tensors that share memory with what is there: arrays, other libraries' tensors, bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metagrad.autograd.variable import unwrap, wrap
+from metagrad.base import dtypes
+from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.ops.create.creation import as_tensor
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["asarray", "from_dlpack", "from_numpy", "frombuffer"]
+
+
+def asarray(
+    obj: object,
+    *,
+    dtype: DTypeLike = None,
+    device: DeviceLike = None,
+    copy: bool | None = None,
+    requires_grad: bool | None = None,
+) -> Tensor:
+    """``obj`` as a tensor. copy: True always copies, False raises where that cannot be avoided, None avoids it if it can.
+
+    requires_grad: that of ``obj`` if None; False detaches. Raises ValueError for copy=False where memory cannot be
+    shared.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1.0])
+    >>> metagrad.asarray(x) is x, metagrad.asarray(x, copy=True) is x
+    (True, False)
+    """
+    found = as_tensor(obj, dtype, device)
+    shared = np.may_share_memory(unwrap(found), unwrap(obj)) if hasattr(unwrap(obj), "__array_function__") else False
+    if copy is False and not shared:
+        raise ValueError(
+            f"asarray(copy=False): memory cannot be shared with {type(obj).__name__} of another dtype or device"
+        )
+    if copy and shared:
+        found = found.clone()
+    if requires_grad:
+        return found.requires_grad_()
+    return found.detach() if requires_grad is False and found.requires_grad else found
+
+
+def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
+    """A tensor that shares memory with a NumPy array.
+
+    Raises TypeError for anything else, or a dtype that tensors do not have, ValueError for negative strides.
+
+    >>> import metagrad
+    >>> a = np.zeros(2)
+    >>> metagrad.from_numpy(a)[0] = 1
+    >>> a
+    array([1., 0.])
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    dtypes.of(ndarray.dtype)
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueError("arrays with negative strides are not supported: copy() the array first")
+    return wrap(ndarray)
+
+
+def from_dlpack(ext_tensor: Any) -> Tensor:
+    """A tensor that shares memory with another library's, through the DLPack protocol.
+
+    >>> import metagrad
+    >>> metagrad.from_dlpack(np.arange(3))
+    tensor([0, 1, 2])
+    """
+    return wrap(np.from_dlpack(ext_tensor))
+
+
+def frombuffer(
+    buffer: Any, *, dtype: DTypeLike, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A vector that shares memory with bytes, from ``offset`` on: ``count`` numbers, or as many as there are.
+
+    Raises ValueError unless there are bytes enough, and whole numbers of them.
+
+    >>> import metagrad
+    >>> metagrad.frombuffer(bytearray([1, 0, 2, 0]), dtype=metagrad.int16)
+    tensor([1, 2], dtype=metagrad.int16)
+    """
+    kind, length = dtypes.of(dtype), memoryview(buffer).nbytes
+    rest = length - offset
+    if not length or not count or not 0 <= offset < length:
+        raise ValueError(f"frombuffer: {length} bytes, count {count} and offset {offset} leave nothing to read")
+    if (count < 0 and rest % kind.itemsize) or count * kind.itemsize > rest:
+        raise ValueError(
+            f"frombuffer: {rest} bytes after offset {offset} are not {'whole' if count < 0 else count} numbers of "
+            f"{kind.itemsize} bytes ({kind})"
+        )
+    out = wrap(np.frombuffer(buffer, kind.dtype, count, offset))
+    out.requires_grad = requires_grad
+    return out
