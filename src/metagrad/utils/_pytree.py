@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from metagrad.autograd.variable import Variable
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["PyTree", "TreeSpec", "tree_flatten", "tree_leaves", "tree_map", "tree_map_only", "tree_unflatten"]
 
@@ -104,3 +109,16 @@ def tree_map_only(kind: type | tuple[type, ...], func: Callable[[Any], Any], tre
     ['a', 2, {'b': 3}]
     """
     return tree_map(lambda x: func(x) if isinstance(x, kind) else x, tree)
+
+
+def tensors_in(value: object) -> list[Tensor]:
+    """The tensors in nested tuples, lists and dictionaries, in order; whatever else is in there is passed over.
+
+    >>> import metagrad
+    >>> tensors_in({"loss": metagrad.tensor(1.0), "parts": [metagrad.tensor(2.0), "text"]})
+    [tensor(1.), tensor(2.)]
+    """
+    if isinstance(value, Variable):
+        return [cast("Tensor", value)]
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
+    return [tensor for part in parts for tensor in tensors_in(part)]

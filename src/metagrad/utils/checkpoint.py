@@ -11,6 +11,7 @@ from metagrad.autograd.mode import enable_grad, is_grad_enabled
 from metagrad.ops.create.creation import empty
 from metagrad.ops.create.random import fork_rng, get_rng_state, set_rng_state
 from metagrad.tensors.tensor import Tensor
+from metagrad.utils._pytree import tensors_in
 
 __all__ = ["checkpoint", "checkpoint_sequential"]
 
@@ -26,7 +27,7 @@ class Checkpointed(Function):
         ctx.state = get_rng_state()
         result = function(*args, **settings)
         shapes.append(result)
-        return tuple(_tensors(result))
+        return tuple(tensors_in(result))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -35,7 +36,7 @@ class Checkpointed(Function):
         args = [a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in ctx.args]
         with enable_grad(), fork_rng():
             set_rng_state(ctx.state)
-            results = _tensors(ctx.function(*args, **ctx.settings))
+            results = tensors_in(ctx.function(*args, **ctx.settings))
         pairs = [(r, g) for r, g in zip(results, grads, strict=True) if r.requires_grad]
         backward([r for r, _ in pairs], [g for _, g in pairs])
         return (None, None, None, None, *(a.grad if isinstance(a, Tensor) else None for a in args))
@@ -70,14 +71,6 @@ def checkpoint(
         function, kwargs, shapes, empty(0, requires_grad=True), *args
     )
     return _with_tensors(shapes[0], iter(found if isinstance(found, tuple) else (found,)))
-
-
-def _tensors(value: object) -> list[Tensor]:
-    """The tensors in nested tuples, lists and dictionaries."""
-    if isinstance(value, Tensor):
-        return [value]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, (tuple, list)) else ()
-    return [tensor for part in parts for tensor in _tensors(part)]
 
 
 def _with_tensors(value: Any, tensors: Iterator[Any]) -> Any:

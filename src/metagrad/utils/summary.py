@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.mode import no_grad
-from metagrad.autograd.variable import Variable
+from metagrad.utils._pytree import tensors_in
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
@@ -73,14 +73,6 @@ class Summary:
     __repr__ = __str__
 
 
-def _tensors(output: object) -> list[Any]:
-    if isinstance(output, Variable):
-        return [output]
-    if isinstance(output, dict):
-        output = list(output.values())
-    return [t for item in output for t in _tensors(item)] if isinstance(output, (list, tuple)) else []
-
-
 def _shapes(output: list[tuple[int, ...]] | None) -> str:
     return ", ".join(str(list(shape)) for shape in output or [])
 
@@ -106,7 +98,7 @@ def summary(model: Module, input: Tensor, *more: Any, **named: Any) -> Summary:
     def after(module: Module, args: tuple[Any, ...], output: object) -> None:
         row = rows[id(module)]
         row.milliseconds += (time.perf_counter() - began.pop()) * 1e3
-        tensors = _tensors(output)
+        tensors = tensors_in(output)
         row.shape = [tuple(t.shape) for t in tensors]
         row.bytes += sum(t.array.nbytes for t in tensors)
         row.calls += 1

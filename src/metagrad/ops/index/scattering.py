@@ -46,12 +46,16 @@ class Embedded(Function):
         return Embedded.on(grad, 0.0, path=self.path), walk(self.path, grad)
 
 
-def _embedded(input: Tensor, src: Tensor, view: Tensor, step: Step) -> Tensor:
+def _check_part(src: Tensor, view: Tensor) -> None:
     if tuple(src.shape) != tuple(view.shape):
         raise RuntimeError(
             "expected src to have a size equal to the slice of self. "
             f"src size = {list(src.shape)}, slice size = {list(view.shape)}"
         )
+
+
+def _embedded(input: Tensor, src: Tensor, view: Tensor, step: Step) -> Tensor:
+    _check_part(src, view)
     return Embedded.apply(input, src, path=(step,))
 
 
@@ -124,12 +128,7 @@ def as_strided_scatter(
     tensor([[1., 0.],
             [0., 1.]])
     """
-    view = as_strided(input, size, stride, storage_offset)
-    if tuple(src.shape) != tuple(view.shape):
-        raise RuntimeError(
-            "expected src to have a size equal to the slice of self. "
-            f"src size = {list(src.shape)}, slice size = {list(view.shape)}"
-        )
+    _check_part(src, as_strided(input, size, stride, storage_offset))
     x = input.array
     home = located(x)[1]
     there = tuple(size), tuple(stride), home[2] if storage_offset is None else int(storage_offset)

@@ -19,6 +19,40 @@ if TYPE_CHECKING:
 __all__ = ["flip", "fliplr", "flipud", "roll", "rot90"]
 
 
+class Flip(Function):
+    """y = x in reverse order along dimensions;   ∂L/∂x = ∂L/∂y reversed."""
+
+    def forward(self, x: Array, axis: tuple[int, ...]) -> Array:
+        self.axis = axis
+        return np.flip(x, axis).copy()
+
+    def backward(self, grad: Array) -> Array:
+        return np.flip(grad, self.axis)
+
+
+class Roll(Function):
+    """y = x shifted along dimensions, what falls off one end coming in at the other;   ∂L/∂x = ∂L/∂y shifted back."""
+
+    def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
+        self.shifts, self.axis = shifts, axis
+        return np.roll(x, shifts if axis is not None else shifts[0], axis)
+
+    def backward(self, grad: Array) -> Array:
+        return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)
+
+
+def flip(input: Tensor, *args: int | Sequence[int], dims: Dims = None, axis: Dims = None) -> Tensor:
+    """The elements in reverse order along ``dims``. A copy.
+
+    >>> import metagrad
+    >>> metagrad.flip(metagrad.tensor([1, 2, 3]), dims=(0,))
+    tensor([3, 2, 1])
+    """
+    named = dims if axis is None else axis
+    order = shape_of(args if named is None else (named,))
+    return Flip.apply(input, axis=axes(order, input.array.ndim) if order else ())
+
+
 def fliplr(input: Tensor) -> Tensor:
     """Left and right exchanged: the second dimension in reverse order. A copy.
 
@@ -73,40 +107,6 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     if turns == 2:
         return flip(input, a, b)
     return transpose(flip(input, b if turns == 1 else a), a, b)
-
-
-class Flip(Function):
-    """y = x in reverse order along dimensions;   ∂L/∂x = ∂L/∂y reversed."""
-
-    def forward(self, x: Array, axis: tuple[int, ...]) -> Array:
-        self.axis = axis
-        return np.flip(x, axis).copy()
-
-    def backward(self, grad: Array) -> Array:
-        return np.flip(grad, self.axis)
-
-
-class Roll(Function):
-    """y = x shifted along dimensions, what falls off one end coming in at the other;   ∂L/∂x = ∂L/∂y shifted back."""
-
-    def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
-        self.shifts, self.axis = shifts, axis
-        return np.roll(x, shifts if axis is not None else shifts[0], axis)
-
-    def backward(self, grad: Array) -> Array:
-        return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)
-
-
-def flip(input: Tensor, *args: int | Sequence[int], dims: Dims = None, axis: Dims = None) -> Tensor:
-    """The elements in reverse order along ``dims``. A copy.
-
-    >>> import metagrad
-    >>> metagrad.flip(metagrad.tensor([1, 2, 3]), dims=(0,))
-    tensor([3, 2, 1])
-    """
-    named = dims if axis is None else axis
-    order = shape_of(args if named is None else (named,))
-    return Flip.apply(input, axis=axes(order, input.array.ndim) if order else ())
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tensor:

@@ -67,10 +67,14 @@ def in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
     return [cast_to(x, kind) for x in tensors]
 
 
-def _sequence(name: str, tensors: Sequence[Operand]) -> list[Tensor]:
+def _sequence(name: str, tensors: Sequence[Operand], empty: type[Exception] = RuntimeError) -> list[Tensor]:
+    """The tensors of a sequence, of which there must be one at the least."""
     if isinstance(tensors, Variable):
         raise TypeError(f"{name}(): expected a tuple or list of tensors, got one tensor: put it into a list")
-    return [as_tensor(x) for x in tensors]
+    given = [as_tensor(x) for x in tensors]
+    if not given:
+        raise empty(f"{name} expects a non-empty TensorList: a list of one tensor or more")
+    return given
 
 
 @accepts_axis
@@ -85,10 +89,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     >>> metagrad.cat([metagrad.tensor([1, 2]), metagrad.tensor([3])])
     tensor([1, 2, 3])
     """
-    given = _sequence("cat", tensors)
-    if not given:
-        raise ValueError("cat: expected a non-empty list of tensors")
-    xs = in_one_dtype(given)
+    xs = in_one_dtype(_sequence("cat", tensors, empty=ValueError))
     if any(x.array.ndim == 0 for x in xs):
         raise RuntimeError("zero-dimensional tensor cannot be concatenated: use stack()")
     used = [x for x in xs if x.array.shape != (0,)] or xs[:1]
@@ -122,8 +123,6 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
             [2, 4]])
     """
     given = _sequence("stack", tensors)
-    if not given:
-        raise RuntimeError("stack: expected a non-empty list of tensors")
     shapes = {tuple(x.array.shape) for x in given}
     if len(shapes) > 1:
         raise RuntimeError(f"stack expects each tensor to be equal size, but got {', '.join(map(str, sorted(shapes)))}")
@@ -167,13 +166,6 @@ def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     return _each(lambda x: x if x.array.ndim > 2 else unsqueeze(atleast_2d(x), 2), tensors)
 
 
-def _checked(tensors: Sequence[Any], name: str) -> list[Any]:
-    given = [as_tensor(x) for x in tensors]
-    if not given:
-        raise RuntimeError(f"{name} expects a non-empty TensorList")
-    return given
-
-
 @takes_out
 def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Side by side: vectors one after the other, others along their second dimension.
@@ -184,7 +176,7 @@ def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.hstack((metagrad.tensor([1, 2]), metagrad.tensor([3])))
     tensor([1, 2, 3])
     """
-    xs = [atleast_1d(x) for x in _checked(tensors, "hstack")]
+    xs = [atleast_1d(x) for x in _sequence("hstack", tensors)]
     return cat(xs, 0 if xs[0].array.ndim == 1 else 1)
 
 
@@ -199,7 +191,7 @@ def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     tensor([[1, 2],
             [3, 4]])
     """
-    return cat([atleast_2d(x) for x in _checked(tensors, "vstack")], 0)
+    return cat([atleast_2d(x) for x in _sequence("vstack", tensors)], 0)
 
 
 row_stack = vstack
@@ -216,7 +208,7 @@ def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     tensor([[[1, 3],
              [2, 4]]])
     """
-    return cat([atleast_3d(x) for x in _checked(tensors, "dstack")], 2)
+    return cat([atleast_3d(x) for x in _sequence("dstack", tensors)], 2)
 
 
 @takes_out
@@ -230,7 +222,7 @@ def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Ten
     tensor([[1, 3],
             [2, 4]])
     """
-    given = _checked(tensors, "column_stack")
+    given = _sequence("column_stack", tensors)
     return hstack([x if x.array.ndim > 1 else reshape(x, x.array.size, 1) for x in given])
 
 

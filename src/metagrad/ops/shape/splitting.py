@@ -24,118 +24,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Chunks of given sizes, which add up to the extent of ``dim``. Views.
-
-    Raises RuntimeError unless the sizes add up.
-
-    >>> import metagrad
-    >>> metagrad.split_with_sizes(metagrad.arange(5), [1, 4])
-    (tensor([0]), tensor([1, 2, 3, 4]))
-    """
-    return split(input, list(split_sizes), dim)
-
-
-@accepts_axis
-def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """``dim`` cut into a number of nearly equal sections, the first ones larger by 1; or cut at a list of indices. Views.
-
-    Indices are those of slices: negative ones count from the end, and [i, j] gives x[:i], x[i:j], x[j:]. Raises
-    RuntimeError for a tensor without dimensions, or for less than one section.
-
-    >>> import metagrad
-    >>> metagrad.tensor_split(metagrad.arange(5), 2)
-    (tensor([0, 1, 2]), tensor([3, 4]))
-    >>> metagrad.tensor_split(metagrad.arange(5), (1, 4))
-    (tensor([0]), tensor([1, 2, 3]), tensor([4]))
-    """
-    if input.array.ndim == 0:
-        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
-    d = dimension(dim, input.array.ndim)
-    n = input.array.shape[d]
-    where = _plain(indices_or_sections)
-    if isinstance(where, int):
-        if where <= 0:
-            raise RuntimeError(f"number of sections must be larger than 0, got {where}")
-        size, rest = divmod(n, where)
-        return split(input, [size + (i < rest) for i in range(where)], d)
-    cuts = [0, *where, n]
-    sizes = [end - start for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
-    if min((*where, *sizes)) >= 0:
-        return split(input, sizes, d)
-    before = (slice(None),) * d
-    starts, ends = cuts[:-1], [*where, None]
-    return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))
-
-
-def _plain(where: Tensor | int | Sequence[int]) -> int | list[int]:
-    """Sections or indices as an int or a list of ints: they may come in a tensor."""
-    if isinstance(where, (str, float)):
-        raise TypeError(f"expected a number of sections or a list of indices, got {type(where).__name__}: {where!r}")
-    if not isinstance(where, Variable):
-        return where if isinstance(where, int) else [int(i) for i in where]
-    if where.array.ndim > 1 or where.array.dtype != "int64":
-        raise RuntimeError(
-            "tensor_split expected tensor_indices_or_sections to have dtype int64 and at most one dimension, got "
-            f"{where.dtype} and {where.array.ndim} dimensions"
-        )
-    return where.array.tolist()
-
-
-def _split_along(
-    name: str, input: Tensor, dim: int, least: int, where: Tensor | int | Sequence[int]
-) -> tuple[Tensor, ...]:
-    ndim = input.array.ndim
-    if ndim < least:
-        raise RuntimeError(
-            f"{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!"
-        )
-    where = _plain(where)
-    if isinstance(where, int) and (where <= 0 or input.array.shape[dim] % where):
-        raise RuntimeError(
-            f"{name} attempted to split along dimension {dim}, but the size of the dimension {input.array.shape[dim]} is "
-            f"not divisible by the split_size {where}!"
-        )
-    return tensor_split(input, where, dim)
-
-
-def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
-    """Sections side by side: columns of a matrix, parts of a vector. Equal sections, or cut at a list of indices. Views.
-
-    Raises RuntimeError for a tensor without dimensions, or if a number of sections does not divide the extent.
-
-    >>> import metagrad
-    >>> metagrad.hsplit(metagrad.arange(4).reshape(2, 2), 2)[0]
-    tensor([[0],
-            [2]])
-    """
-    return _split_along("hsplit", input, 0 if input.array.ndim == 1 else 1, 1, indices_or_sections)
-
-
-def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
-    """Sections one above the other, along the first of two or more dimensions. Views.
-
-    Raises RuntimeError for fewer than two dimensions, or if a number of sections does not divide the extent.
-
-    >>> import metagrad
-    >>> metagrad.vsplit(metagrad.arange(4).reshape(2, 2), 2)
-    (tensor([[0, 1]]), tensor([[2, 3]]))
-    """
-    return _split_along("vsplit", input, 0, 2, indices_or_sections)
-
-
-def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
-    """Sections one behind the other, along the third dimension. Views.
-
-    Raises RuntimeError for fewer than three dimensions, or if a number of sections does not divide the extent.
-
-    >>> import metagrad
-    >>> [x.shape for x in metagrad.dsplit(metagrad.zeros(2, 2, 4), [1])]
-    [metagrad.Size([2, 2, 1]), metagrad.Size([2, 2, 3])]
-    """
-    return _split_along("dsplit", input, 2, 3, indices_or_sections)
-
-
 class Split(Function):
     """y₁, y₂, … = x cut into chunks along a dimension, as views;   ∂L/∂x is the ∂L/∂yᵢ one after the other.
 
@@ -200,6 +88,18 @@ def split(
     return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, indices) if sizes else ()
 
 
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Chunks of given sizes, which add up to the extent of ``dim``. Views.
+
+    Raises RuntimeError unless the sizes add up.
+
+    >>> import metagrad
+    >>> metagrad.split_with_sizes(metagrad.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
+    return split(input, list(split_sizes), dim)
+
+
 @accepts_axis
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` chunks of one size (the last may be smaller) along ``dim``. Views.
@@ -216,6 +116,9 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.array.shape[dimension(dim, input.array.ndim)]
     return split(input, max(1, -(-n // chunks)), dim) if n else split(input, [0] * chunks, dim)
+
+
+unsafe_split, unsafe_chunk, unsafe_split_with_sizes = split, chunk, split_with_sizes
 
 
 @accepts_axis
@@ -237,4 +140,101 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return views_of(input, Unbind.apply_many(input, axis=d), Slice, indices)
 
 
-unsafe_split, unsafe_chunk, unsafe_split_with_sizes = split, chunk, split_with_sizes
+@accepts_axis
+def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """``dim`` cut into a number of nearly equal sections, the first ones larger by 1; or cut at a list of indices. Views.
+
+    Indices are those of slices: negative ones count from the end, and [i, j] gives x[:i], x[i:j], x[j:]. Raises
+    RuntimeError for a tensor without dimensions, or for less than one section.
+
+    >>> import metagrad
+    >>> metagrad.tensor_split(metagrad.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    >>> metagrad.tensor_split(metagrad.arange(5), (1, 4))
+    (tensor([0]), tensor([1, 2, 3]), tensor([4]))
+    """
+    if input.array.ndim == 0:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    d = dimension(dim, input.array.ndim)
+    n = input.array.shape[d]
+    where = _plain(indices_or_sections)
+    if isinstance(where, int):
+        if where <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {where}")
+        size, rest = divmod(n, where)
+        return split(input, [size + (i < rest) for i in range(where)], d)
+    cuts = [0, *where, n]
+    sizes = [end - start for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+    if min((*where, *sizes)) >= 0:
+        return split(input, sizes, d)
+    before = (slice(None),) * d
+    starts, ends = cuts[:-1], [*where, None]
+    return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))
+
+
+def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Sections side by side: columns of a matrix, parts of a vector. Equal sections, or cut at a list of indices. Views.
+
+    Raises RuntimeError for a tensor without dimensions, or if a number of sections does not divide the extent.
+
+    >>> import metagrad
+    >>> metagrad.hsplit(metagrad.arange(4).reshape(2, 2), 2)[0]
+    tensor([[0],
+            [2]])
+    """
+    return _split_along("hsplit", input, 0 if input.array.ndim == 1 else 1, 1, indices_or_sections)
+
+
+def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Sections one above the other, along the first of two or more dimensions. Views.
+
+    Raises RuntimeError for fewer than two dimensions, or if a number of sections does not divide the extent.
+
+    >>> import metagrad
+    >>> metagrad.vsplit(metagrad.arange(4).reshape(2, 2), 2)
+    (tensor([[0, 1]]), tensor([[2, 3]]))
+    """
+    return _split_along("vsplit", input, 0, 2, indices_or_sections)
+
+
+def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
+    """Sections one behind the other, along the third dimension. Views.
+
+    Raises RuntimeError for fewer than three dimensions, or if a number of sections does not divide the extent.
+
+    >>> import metagrad
+    >>> [x.shape for x in metagrad.dsplit(metagrad.zeros(2, 2, 4), [1])]
+    [metagrad.Size([2, 2, 1]), metagrad.Size([2, 2, 3])]
+    """
+    return _split_along("dsplit", input, 2, 3, indices_or_sections)
+
+
+def _split_along(
+    name: str, input: Tensor, dim: int, least: int, where: Tensor | int | Sequence[int]
+) -> tuple[Tensor, ...]:
+    ndim = input.array.ndim
+    if ndim < least:
+        raise RuntimeError(
+            f"{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!"
+        )
+    where = _plain(where)
+    if isinstance(where, int) and (where <= 0 or input.array.shape[dim] % where):
+        raise RuntimeError(
+            f"{name} attempted to split along dimension {dim}, but the size of the dimension {input.array.shape[dim]} is "
+            f"not divisible by the split_size {where}!"
+        )
+    return tensor_split(input, where, dim)
+
+
+def _plain(where: Tensor | int | Sequence[int]) -> int | list[int]:
+    """Sections or indices as an int or a list of ints: they may come in a tensor."""
+    if isinstance(where, (str, float)):
+        raise TypeError(f"expected a number of sections or a list of indices, got {type(where).__name__}: {where!r}")
+    if not isinstance(where, Variable):
+        return where if isinstance(where, int) else [int(i) for i in where]
+    if where.array.ndim > 1 or where.array.dtype != "int64":
+        raise RuntimeError(
+            "tensor_split expected tensor_indices_or_sections to have dtype int64 and at most one dimension, got "
+            f"{where.dtype} and {where.array.ndim} dimensions"
+        )
+    return where.array.tolist()

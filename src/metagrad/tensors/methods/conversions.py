@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import TYPE_CHECKING, Self
 
 from metagrad.base import dtypes
@@ -77,20 +76,6 @@ class ConversionMethods(OpMethods):
     def imag(self) -> Tensor:
         """The imaginary part of each element of a complex tensor."""
         return complex_numbers.imag(self)  # type: ignore[arg-type]
-
-    # ------------------------------------------------ PyTorch's questions about what metagrad never puts off
-
-    def is_conj(self) -> builtins.bool:
-        """Whether a conjugation is put off: never."""
-        return False
-
-    def is_neg(self) -> builtins.bool:
-        """Whether a negation is put off: never."""
-        return False
-
-    def is_inference(self) -> builtins.bool:
-        """Whether the tensor was made in a mode that forbids gradients for good: never."""
-        return False
 
     def share_memory_(self) -> Self:
         """The tensor itself: worker processes get copies through shared memory of their own."""

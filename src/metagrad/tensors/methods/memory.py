@@ -24,6 +24,7 @@ class MemoryMethods(OpMethods):
     is_floating_point = properties.is_floating_point
     is_complex = properties.is_complex
     is_signed = properties.is_signed
+    is_conj, is_neg, is_inference = properties.is_conj, properties.is_neg, properties.is_inference
     clone = copying.clone
     contiguous = copying.contiguous
 

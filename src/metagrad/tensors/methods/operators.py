@@ -48,14 +48,7 @@ def reflected(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     tensor([2, 4])
     """
     op = without_out(op)
-
-    def apply(self: Tensor, other: object) -> Tensor:
-        try:
-            return op(other, self)
-        except NotAnOperand:
-            return NotImplemented
-
-    return apply
+    return operator(lambda self, other: op(other, self))
 
 
 class OperatorMethods(OpMethods):

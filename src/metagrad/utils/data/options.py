@@ -6,6 +6,37 @@ from collections.abc import Iterable
 from typing import Any
 
 
+def check_order(
+    is_stream: bool,
+    batch_size: int | None,
+    shuffle: bool | None,
+    sampler: Iterable[Any] | None,
+    batch_sampler: Iterable[Any] | None,
+    drop_last: bool,
+) -> None:
+    """Raise ValueError unless the order and the sizes of batches are said in one way only.
+
+    >>> check_order(False, batch_size=2, shuffle=True, sampler=None, batch_sampler=None, drop_last=False)
+    """
+    if is_stream:
+        for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
+            if value is not None:
+                raise ValueError(
+                    f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}: "
+                    "a stream comes in its own order"
+                )
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle: give one of the two")
+    if batch_sampler is not None:
+        if batch_size != 1 or shuffle or sampler is not None or drop_last:
+            raise ValueError(
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last, got "
+                f"batch_size={batch_size}, shuffle={shuffle}, sampler={sampler}, drop_last={drop_last}"
+            )
+    elif batch_size is None and drop_last:
+        raise ValueError("batch_size=None gives single samples and is mutually exclusive with drop_last")
+
+
 def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
     """Raise ValueError unless these are numbers that workers can have, or say that there are none.
 
@@ -42,34 +73,3 @@ def check_context(context: object, num_workers: int) -> None:
             )
     elif not isinstance(context, multiprocessing.context.BaseContext):
         raise TypeError(f"multiprocessing_context should be a context or a start method's name, but got {context!r}")
-
-
-def check_order(
-    is_stream: bool,
-    batch_size: int | None,
-    shuffle: bool | None,
-    sampler: Iterable[Any] | None,
-    batch_sampler: Iterable[Any] | None,
-    drop_last: bool,
-) -> None:
-    """Raise ValueError unless the order and the sizes of batches are said in one way only.
-
-    >>> check_order(False, batch_size=2, shuffle=True, sampler=None, batch_sampler=None, drop_last=False)
-    """
-    if is_stream:
-        for name, value in (("shuffle", shuffle or None), ("sampler", sampler), ("batch_sampler", batch_sampler)):
-            if value is not None:
-                raise ValueError(
-                    f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}: "
-                    "a stream comes in its own order"
-                )
-    if sampler is not None and shuffle:
-        raise ValueError("sampler option is mutually exclusive with shuffle: give one of the two")
-    if batch_sampler is not None:
-        if batch_size != 1 or shuffle or sampler is not None or drop_last:
-            raise ValueError(
-                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and drop_last, got "
-                f"batch_size={batch_size}, shuffle={shuffle}, sampler={sampler}, drop_last={drop_last}"
-            )
-    elif batch_size is None and drop_last:
-        raise ValueError("batch_size=None gives single samples and is mutually exclusive with drop_last")
