@@ -19,38 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["gather", "index_select", "scatter", "scatter_add"]
 
 
-def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...]]:
-    """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its position in the others.
-
-    Raises RuntimeError for an index of another number of dimensions, out of bounds, or not of integers.
-
-    >>> import metagrad
-    >>> along(metagrad.zeros(3, 2), 0, metagrad.tensor([[2, 0]]))
-    (0, (array([[2, 0]]), array([[0, 1]])))
-    """
-    axis, i = dimension(dim, input.array.ndim), index.array
-    if i.dtype.kind not in "iu":
-        raise RuntimeError(f"expected an integer index tensor (int64), got {index.dtype}")
-    shape = tuple(input.array.shape)
-    if i.ndim != len(shape) and not (i.ndim <= 1 and len(shape) <= 1):
-        raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as input tensor: {i.ndim} and {len(shape)}"
-        )
-    if i.size and (i.min() < 0 or i.max() >= (shape[axis] if shape else 1)):
-        raise RuntimeError(
-            f"index out of bounds: indices go from {i.min()} to {i.max()}, "
-            f"dimension {axis} has size {shape[axis] if shape else 1}"
-        )
-    grid = list(np.indices(i.shape, sparse=True)) if isinstance(i, np.ndarray) else _grid(i)
-    if i.ndim:
-        grid[axis] = i
-    return axis, tuple(grid)
-
-
-def _grid(i: Array) -> list[Array]:
-    return [np.arange(n, like=i).reshape((1,) * d + (n,) + (1,) * (i.ndim - d - 1)) for d, n in enumerate(i.shape)]
-
-
 @accepts_axis
 @takes_exact_out
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
@@ -73,19 +41,30 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     return Gather.apply(input, index=grid)
 
 
-def check_no_larger(index: Tensor, than: Tensor, apart_from: int | None = None) -> None:
-    """Raise RuntimeError if an index is larger than a tensor in some dimension, ``apart_from`` one.
+@accepts_axis
+@takes_out
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.
+
+    (*, n, *) becomes (*, k, *) for k indices. Raises IndexError for one that is out of range.
 
     >>> import metagrad
-    >>> check_no_larger(metagrad.zeros(9, 2), metagrad.zeros(3, 2), apart_from=0)
+    >>> metagrad.index_select(metagrad.tensor([[1, 2], [3, 4]]), 1, metagrad.tensor([1, 1, 0]))
+    tensor([[2, 2, 1],
+            [4, 4, 3]])
     """
-    for d, (n, m) in enumerate(zip(index.array.shape, than.array.shape, strict=False)):
-        if d != apart_from and n > m:
-            exception = "" if apart_from is None else f" apart from dimension {apart_from}"
-            raise RuntimeError(
-                f"Size does not match at dimension {d}: expected index {list(index.shape)} to be no larger than "
-                f"{list(than.shape)}{exception}"
-            )
+    if index.array.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    axis = dimension(dim, input.array.ndim)
+    rows = index.array.reshape(-1)
+    n = input.array.shape[axis] if input.array.ndim else 1
+    if rows.size and (rows.min() < 0 or rows.max() >= n):
+        raise IndexError(
+            f"index out of range in self: indices go from {rows.min()} to {rows.max()}, dimension {axis} has size {n}"
+        )
+    if not input.array.ndim:
+        return input.clone()
+    return Gather.apply(input, index=(*[slice(None)] * axis, rows))
 
 
 @accepts_axis
@@ -143,27 +122,48 @@ def _scattered(input: Tensor, dim: int, index: Tensor, src: Operand | None, op: 
     return op.apply(input, src, index=grid)
 
 
-@accepts_axis
-@takes_out
-def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.
+def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...]]:
+    """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its position in the others.
 
-    (*, n, *) becomes (*, k, *) for k indices. Raises IndexError for one that is out of range.
+    Raises RuntimeError for an index of another number of dimensions, out of bounds, or not of integers.
 
     >>> import metagrad
-    >>> metagrad.index_select(metagrad.tensor([[1, 2], [3, 4]]), 1, metagrad.tensor([1, 1, 0]))
-    tensor([[2, 2, 1],
-            [4, 4, 3]])
+    >>> along(metagrad.zeros(3, 2), 0, metagrad.tensor([[2, 0]]))
+    (0, (array([[2, 0]]), array([[0, 1]])))
     """
-    if index.array.ndim > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
-    axis = dimension(dim, input.array.ndim)
-    rows = index.array.reshape(-1)
-    n = input.array.shape[axis] if input.array.ndim else 1
-    if rows.size and (rows.min() < 0 or rows.max() >= n):
-        raise IndexError(
-            f"index out of range in self: indices go from {rows.min()} to {rows.max()}, dimension {axis} has size {n}"
+    axis, i = dimension(dim, input.array.ndim), index.array
+    if i.dtype.kind not in "iu":
+        raise RuntimeError(f"expected an integer index tensor (int64), got {index.dtype}")
+    shape = tuple(input.array.shape)
+    if i.ndim != len(shape) and not (i.ndim <= 1 and len(shape) <= 1):
+        raise RuntimeError(
+            f"Index tensor must have the same number of dimensions as input tensor: {i.ndim} and {len(shape)}"
         )
-    if not input.array.ndim:
-        return input.clone()
-    return Gather.apply(input, index=(*[slice(None)] * axis, rows))
+    if i.size and (i.min() < 0 or i.max() >= (shape[axis] if shape else 1)):
+        raise RuntimeError(
+            f"index out of bounds: indices go from {i.min()} to {i.max()}, "
+            f"dimension {axis} has size {shape[axis] if shape else 1}"
+        )
+    grid = list(np.indices(i.shape, sparse=True)) if isinstance(i, np.ndarray) else _grid(i)
+    if i.ndim:
+        grid[axis] = i
+    return axis, tuple(grid)
+
+
+def _grid(i: Array) -> list[Array]:
+    return [np.arange(n, like=i).reshape((1,) * d + (n,) + (1,) * (i.ndim - d - 1)) for d, n in enumerate(i.shape)]
+
+
+def check_no_larger(index: Tensor, than: Tensor, apart_from: int | None = None) -> None:
+    """Raise RuntimeError if an index is larger than a tensor in some dimension, ``apart_from`` one.
+
+    >>> import metagrad
+    >>> check_no_larger(metagrad.zeros(9, 2), metagrad.zeros(3, 2), apart_from=0)
+    """
+    for d, (n, m) in enumerate(zip(index.array.shape, than.array.shape, strict=False)):
+        if d != apart_from and n > m:
+            exception = "" if apart_from is None else f" apart from dimension {apart_from}"
+            raise RuntimeError(
+                f"Size does not match at dimension {d}: expected index {list(index.shape)} to be no larger than "
+                f"{list(than.shape)}{exception}"
+            )

@@ -42,16 +42,6 @@ class Slice(ViewFunction):
         return Embed.on(grad, shape=self.shape_in, index=self.index)
 
 
-def as_slices(index: Index, x: Array) -> tuple[Any, ...]:
-    """The same index with an Ellipsis at its end, which makes NumPy return a 0-d view and not a scalar.
-
-    >>> np.arange(3)[as_slices(1, np.arange(3))]
-    array(1)
-    """
-    index = index if isinstance(index, tuple) else (index,)
-    return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
-
-
 class Embed(Function):
     """y is zeros of a given shape with x at the index: the transpose of ``Slice``;   ∂L/∂x = ∂L/∂y[index]."""
 
@@ -77,40 +67,6 @@ class Gather(Function):
 
     def backward(self, grad: Array) -> Array:
         return (Embed if self.distinct else AddAt).on(grad, shape=self.shape_in, index=self.index)
-
-
-def add_rows(y: Array, rows: Array, x: Array) -> None:
-    """y[rows[i]] = Σ of the x[i] with the same row, for y that is 0 there; rows (n), y (R, *), x (n, *).
-
-    If no row comes twice, storing is enough. Else sorting puts equal rows side by side; ``np.add.reduceat`` then adds each
-    run, several times faster than ``np.add.at`` does it one row at a time.
-
-    >>> y = np.zeros((3, 2))
-    >>> add_rows(y, np.array([2, 0, 2]), np.ones((3, 2)))
-    >>> y
-    array([[1., 1.],
-           [0., 0.],
-           [2., 2.]])
-    """
-    met = np.zeros(len(y), bool, like=y)
-    met[rows] = True
-    if np.count_nonzero(met) == len(rows):
-        y[rows] = x
-        return
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    starts = np.flatnonzero(np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]]))
-    y[ordered[starts]] = np.add.reduceat(x[order], starts, axis=0)
-
-
-def _single_axis(index: Array | tuple[Array, ...]) -> int | None:
-    """The dimension that a vector of integers selects from while all others are taken whole, or None."""
-    parts = index if isinstance(index, tuple) else (index,)
-    chosen = [i for i, p in enumerate(parts) if not (isinstance(p, slice) and p == slice(None))]
-    if len(chosen) != 1 or chosen[0] != len(parts) - 1:
-        return None
-    rows = parts[chosen[0]]
-    return chosen[0] if getattr(rows, "ndim", 0) == 1 and rows.dtype.kind in "iu" else None
 
 
 class AddAt(Function):
@@ -157,84 +113,6 @@ class PutAdd(Function):
         return grad, Gather.on(grad, index=self.index)
 
 
-def _plain(index: object) -> tuple[Any, bool]:
-    """An index without tensors, and whether it selects a view."""
-    if isinstance(index, tuple):
-        parts = [_plain(i) for i in index]
-        return tuple(p for p, _ in parts), all(basic for _, basic in parts)
-    if isinstance(index, Variable):
-        a = index.array
-        if a.dtype.kind not in "iub":
-            raise IndexError(f"tensors used as indices must be integers or bools, got {index.dtype}")
-        if a.dtype == np.uint8:  # PyTorch's masks from before it had bool
-            return a.astype(bool), False
-        if a.dtype.kind == "b":
-            return a, False
-        return (int(a), True) if not a.ndim else (a.astype(np.int64) if a.dtype.kind == "u" else a, False)
-    if isinstance(index, (bool, np.bool_)):
-        return index, False
-    if isinstance(index, slice):
-        if index.step is not None and int(index.step) <= 0:
-            raise ValueError(f"step must be greater than zero, got {index.step}: use flip() to reverse a dimension")
-        return slice(*[i if i is None else int(i) for i in (index.start, index.stop, index.step)]), True
-    if index is None or index is Ellipsis:
-        return index, True
-    if isinstance(index, (list, range)):
-        return _plain_list(list(index)), False
-    if hasattr(index, "__index__") and getattr(index, "ndim", 0) == 0:
-        return int(index), True
-    if isinstance(index, np.ndarray) or hasattr(index, "__array_function__"):
-        return index, False
-    raise IndexError(
-        f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
-    )
-
-
-def _plain_list(index: list[Any]) -> Array:
-    array = np.asarray([unwrap(i) if isinstance(i, Variable) else i for i in index])
-    return array.astype(np.int64) if array.size == 0 else array
-
-
-def _checked(input: Tensor, index: Index) -> tuple[Any, bool]:
-    index, basic = _plain(index)
-    count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
-    if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
-        raise IndexError(f"too many indices for tensor of dimension {input.array.ndim}: {count}")
-    return index, basic
-
-
-def _in_stages(index: Any, ndim: int) -> tuple[Any, Any]:
-    """An index with arrays as a view to take first, or None, and the index of arrays into that view.
-
-    PyTorch counts an int as a view, NumPy as an array without dimensions, which puts the dimensions of ``x[0, :, rows]``
-    into another order. So ints, and what stands beside them, are taken first. And an Ellipsis that stands for no dimension
-    separates nothing.
-    """
-    if not isinstance(index, tuple) or not any(i.__class__ is int or i is Ellipsis for i in index):
-        return None, index
-    taken = [getattr(i, "ndim", 0) if _is_mask(i) else i is not None and i is not Ellipsis for i in index]
-    rest = [slice(None)] * (ndim - sum(taken))
-    first: list[Any] = []
-    then: list[Any] = []
-    for i, count in zip(index, taken, strict=True):
-        if i is Ellipsis:
-            first += rest
-            then += rest
-        elif i.__class__ is int:
-            first.append(i)
-        elif i is None or isinstance(i, slice):
-            first.append(i)
-            then.append(slice(None))
-        else:
-            first += [slice(None)] * count
-            then.append(i)
-    return tuple(first), tuple(then)
-
-
-def _is_mask(index: object) -> bool:
-    return isinstance(index, (bool, np.bool_)) or getattr(getattr(index, "dtype", None), "kind", "") == "b"
-
-
 def getitem(input: Tensor, index: Index) -> Tensor:
     """``input[index]``: a view for ints, slices, None and Ellipsis; a copy for tensors and lists of ints or bools.
 
@@ -250,28 +128,6 @@ def getitem(input: Tensor, index: Index) -> Tensor:
         return Slice.apply(input, index=index)
     first, index = _in_stages(index, input.array.ndim)
     return Gather.apply(input if first is None else Slice.apply(input, index=first), index=index)
-
-
-def value_for(input: Tensor, value: Any) -> Any:
-    """A value to be stored in ``input``: a number that NumPy will not widen for, or a tensor on the input's device.
-
-    Raises RuntimeError for a complex number where the tensor is real.
-
-    >>> import metagrad
-    >>> value_for(metagrad.zeros(2, dtype=metagrad.int8), 3).dtype
-    dtype('int8')
-    """
-    if isinstance(value, (list, tuple)):
-        value = np.asarray([unwrap(v) for v in value])
-    number = isinstance(value, (bool, int, float, complex, np.generic))
-    source = value if number else as_tensor(value)
-    if number:
-        if isinstance(value, (complex, np.complexfloating)) and input.array.dtype.kind != "c":
-            raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
-        return fitting(value, input.dtype) if input.array.dtype.kind in "iu" else converted(unwrap(value), input.dtype)
-    if source.array.dtype.kind == "c" and input.array.dtype.kind != "c":
-        source = source.to(input.dtype)  # the real part, as in PyTorch
-    return source.to(input.device)
 
 
 def setitem(input: Tensor, index: Index, value: Any) -> None:
@@ -313,16 +169,6 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
         write(target, Put.apply(target, source, index=index))
 
 
-def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
-    """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated indices count each time.
-
-    >>> import metagrad
-    >>> metagrad.zeros(3).index_put_((metagrad.tensor([0, 0]),), metagrad.tensor([1.0, 2.0]), accumulate=True)
-    tensor([3., 0., 0.])
-    """
-    return write(input, index_put(input, indices, values, accumulate))
-
-
 def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``.
 
@@ -341,6 +187,16 @@ def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumula
         )
     index, _ = _plain(tuple(indices))
     return (PutAdd if accumulate else Put).apply(input, source, index=index)
+
+
+def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
+    """``input[indices] = values`` in place; with ``accumulate``, ``+=`` where repeated indices count each time.
+
+    >>> import metagrad
+    >>> metagrad.zeros(3).index_put_((metagrad.tensor([0, 0]),), metagrad.tensor([1.0, 2.0]), accumulate=True)
+    tensor([3., 0., 0.])
+    """
+    return write(input, index_put(input, indices, values, accumulate))
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -395,3 +251,147 @@ def narrow_copy(input: Tensor, dim: int, start: Tensor | int, length: int, *, ou
     tensor([1, 2, 3])
     """
     return narrow(input, dim, start, length).clone()
+
+
+def value_for(input: Tensor, value: Any) -> Any:
+    """A value to be stored in ``input``: a number that NumPy will not widen for, or a tensor on the input's device.
+
+    Raises RuntimeError for a complex number where the tensor is real.
+
+    >>> import metagrad
+    >>> value_for(metagrad.zeros(2, dtype=metagrad.int8), 3).dtype
+    dtype('int8')
+    """
+    if isinstance(value, (list, tuple)):
+        value = np.asarray([unwrap(v) for v in value])
+    number = isinstance(value, (bool, int, float, complex, np.generic))
+    source = value if number else as_tensor(value)
+    if number:
+        if isinstance(value, (complex, np.complexfloating)) and input.array.dtype.kind != "c":
+            raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
+        return fitting(value, input.dtype) if input.array.dtype.kind in "iu" else converted(unwrap(value), input.dtype)
+    if source.array.dtype.kind == "c" and input.array.dtype.kind != "c":
+        source = source.to(input.dtype)  # the real part, as in PyTorch
+    return source.to(input.device)
+
+
+def as_slices(index: Index, x: Array) -> tuple[Any, ...]:
+    """The same index with an Ellipsis at its end, which makes NumPy return a 0-d view and not a scalar.
+
+    >>> np.arange(3)[as_slices(1, np.arange(3))]
+    array(1)
+    """
+    index = index if isinstance(index, tuple) else (index,)
+    return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
+
+
+def add_rows(y: Array, rows: Array, x: Array) -> None:
+    """y[rows[i]] = Σ of the x[i] with the same row, for y that is 0 there; rows (n), y (R, *), x (n, *).
+
+    If no row comes twice, storing is enough. Else sorting puts equal rows side by side; ``np.add.reduceat`` then adds each
+    run, several times faster than ``np.add.at`` does it one row at a time.
+
+    >>> y = np.zeros((3, 2))
+    >>> add_rows(y, np.array([2, 0, 2]), np.ones((3, 2)))
+    >>> y
+    array([[1., 1.],
+           [0., 0.],
+           [2., 2.]])
+    """
+    met = np.zeros(len(y), bool, like=y)
+    met[rows] = True
+    if np.count_nonzero(met) == len(rows):
+        y[rows] = x
+        return
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    starts = np.flatnonzero(np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]]))
+    y[ordered[starts]] = np.add.reduceat(x[order], starts, axis=0)
+
+
+def _single_axis(index: Array | tuple[Array, ...]) -> int | None:
+    """The dimension that a vector of integers selects from while all others are taken whole, or None."""
+    parts = index if isinstance(index, tuple) else (index,)
+    chosen = [i for i, p in enumerate(parts) if not (isinstance(p, slice) and p == slice(None))]
+    if len(chosen) != 1 or chosen[0] != len(parts) - 1:
+        return None
+    rows = parts[chosen[0]]
+    return chosen[0] if getattr(rows, "ndim", 0) == 1 and rows.dtype.kind in "iu" else None
+
+
+def _checked(input: Tensor, index: Index) -> tuple[Any, bool]:
+    index, basic = _plain(index)
+    count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
+    if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {input.array.ndim}: {count}")
+    return index, basic
+
+
+def _plain(index: object) -> tuple[Any, bool]:
+    """An index without tensors, and whether it selects a view."""
+    if isinstance(index, tuple):
+        parts = [_plain(i) for i in index]
+        return tuple(p for p, _ in parts), all(basic for _, basic in parts)
+    if isinstance(index, Variable):
+        a = index.array
+        if a.dtype.kind not in "iub":
+            raise IndexError(f"tensors used as indices must be integers or bools, got {index.dtype}")
+        if a.dtype == np.uint8:  # PyTorch's masks from before it had bool
+            return a.astype(bool), False
+        if a.dtype.kind == "b":
+            return a, False
+        return (int(a), True) if not a.ndim else (a.astype(np.int64) if a.dtype.kind == "u" else a, False)
+    if isinstance(index, (bool, np.bool_)):
+        return index, False
+    if isinstance(index, slice):
+        if index.step is not None and int(index.step) <= 0:
+            raise ValueError(f"step must be greater than zero, got {index.step}: use flip() to reverse a dimension")
+        return slice(*[i if i is None else int(i) for i in (index.start, index.stop, index.step)]), True
+    if index is None or index is Ellipsis:
+        return index, True
+    if isinstance(index, (list, range)):
+        return _plain_list(list(index)), False
+    if hasattr(index, "__index__") and getattr(index, "ndim", 0) == 0:
+        return int(index), True
+    if isinstance(index, np.ndarray) or hasattr(index, "__array_function__"):
+        return index, False
+    raise IndexError(
+        f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
+    )
+
+
+def _plain_list(index: list[Any]) -> Array:
+    array = np.asarray([unwrap(i) if isinstance(i, Variable) else i for i in index])
+    return array.astype(np.int64) if array.size == 0 else array
+
+
+def _in_stages(index: Any, ndim: int) -> tuple[Any, Any]:
+    """An index with arrays as a view to take first, or None, and the index of arrays into that view.
+
+    PyTorch counts an int as a view, NumPy as an array without dimensions, which puts the dimensions of ``x[0, :, rows]``
+    into another order. So ints, and what stands beside them, are taken first. And an Ellipsis that stands for no dimension
+    separates nothing.
+    """
+    if not isinstance(index, tuple) or not any(i.__class__ is int or i is Ellipsis for i in index):
+        return None, index
+    taken = [getattr(i, "ndim", 0) if _is_mask(i) else i is not None and i is not Ellipsis for i in index]
+    rest = [slice(None)] * (ndim - sum(taken))
+    first: list[Any] = []
+    then: list[Any] = []
+    for i, count in zip(index, taken, strict=True):
+        if i is Ellipsis:
+            first += rest
+            then += rest
+        elif i.__class__ is int:
+            first.append(i)
+        elif i is None or isinstance(i, slice):
+            first.append(i)
+            then.append(slice(None))
+        else:
+            first += [slice(None)] * count
+            then.append(i)
+    return tuple(first), tuple(then)
+
+
+def _is_mask(index: object) -> bool:
+    return isinstance(index, (bool, np.bool_)) or getattr(getattr(index, "dtype", None), "kind", "") == "b"

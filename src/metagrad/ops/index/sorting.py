@@ -20,24 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["argsort", "msort", "sort", "topk", "unique", "unique_consecutive"]
 
 
-def _order(a: Array, axis: int, descending: bool) -> Array:
-    if not descending:
-        return np.argsort(a, axis=axis, kind="stable")
-    backwards = np.flip(np.argsort(np.flip(a, axis), axis=axis, kind="stable"), axis)
-    return a.shape[axis] - 1 - backwards  # sorting from the end keeps equal elements in their order
-
-
-@accepts_axis
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    """The indices that sort a dimension.
-
-    >>> import metagrad
-    >>> metagrad.argsort(metagrad.tensor([3.0, 1.0, 2.0]))
-    tensor([1, 2, 0])
-    """
-    return sort(input, dim, descending, stable).indices
-
-
 @accepts_axis
 @takes_out
 def sort(
@@ -56,8 +38,15 @@ def sort(
     return results.sort((Along.apply(input, order, axis=axis), wrap(order)))
 
 
-def _first(input: Tensor) -> Tensor:
-    return wrap(np.zeros((), np.int64, like=input.array))
+@accepts_axis
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The indices that sort a dimension.
+
+    >>> import metagrad
+    >>> metagrad.argsort(metagrad.tensor([3.0, 1.0, 2.0]))
+    tensor([1, 2, 0])
+    """
+    return sort(input, dim, descending, stable).indices
 
 
 @takes_out
@@ -93,6 +82,17 @@ def topk(
         return results.topk((input.clone(), _first(input)))
     order = _order(input.array, axis, largest)[(*[slice(None)] * axis, slice(0, k))]
     return results.topk((Along.apply(input, order, axis=axis), wrap(order)))
+
+
+def _order(a: Array, axis: int, descending: bool) -> Array:
+    if not descending:
+        return np.argsort(a, axis=axis, kind="stable")
+    backwards = np.flip(np.argsort(np.flip(a, axis), axis=axis, kind="stable"), axis)
+    return a.shape[axis] - 1 - backwards  # sorting from the end keeps equal elements in their order
+
+
+def _first(input: Tensor) -> Tensor:
+    return wrap(np.zeros((), np.int64, like=input.array))
 
 
 def unique(

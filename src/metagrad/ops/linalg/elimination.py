@@ -55,48 +55,6 @@ def eliminate(a: Array, pivot: bool) -> tuple[Array, Array, Array]:
     return factors, order, np.concatenate((pivots, more + k), axis=1)
 
 
-def zero_pivot(factors: Array) -> Array:
-    """For each matrix 0, or the first position on the diagonal of U, counted from 1, that is zero.
-
-    >>> zero_pivot(np.array([[2.0, 1.0], [0.5, 0.0]]))
-    array(2, dtype=int32)
-    """
-    d = diagonal(factors)
-    if not d.shape[-1]:
-        return np.zeros(d.shape[:-1], np.int32, like=factors)
-    zero = d == 0
-    return np.where(zero.any(axis=-1), np.argmax(zero, axis=-1) + 1, 0).astype(np.int32)
-
-
-def singular_at(a: Array) -> Array:
-    """For each matrix 0, or the first zero pivot of its elimination.
-
-    >>> singular_at(np.array([[1.0, 2.0], [2.0, 4.0]]))
-    array(2, dtype=int32)
-    """
-    m, n = a.shape[-2:]
-    return zero_pivot(eliminate(a.reshape(-1, m, n) if a.size else a.reshape(0, m, n), True)[0]).reshape(a.shape[:-2])
-
-
-def permutation(pivots: Array, m: int, like: Array) -> Array:
-    """P with A = P (L U): the row swaps of the elimination, as a matrix of ones and zeros.
-
-    >>> permutation(np.array([2, 2]), 2, np.zeros(1))
-    array([[0., 1.],
-           [1., 0.]])
-    """
-    swaps = pivots.reshape(int(np.prod(pivots.shape[:-1])), pivots.shape[-1])
-    order = np.arange(m, like=pivots) + np.zeros((len(swaps), 1), np.int64, like=pivots)
-    every = np.arange(len(swaps), like=pivots)
-    for i in range(swaps.shape[1]):
-        j = swaps[:, i] - 1
-        row, other = order[:, i].copy(), order[every, j]
-        order[:, i] = other
-        order[every, j] = row
-    order = order.reshape(*pivots.shape[:-1], m)
-    return (order[..., None, :] == np.arange(m, like=pivots)[:, None]).astype(like.dtype)
-
-
 class LUFactor(Function):
     """P A = L U with L unit lower, U upper triangular, k = min(m, n). With L̄, Ū the gradients of the two,
 
@@ -141,6 +99,45 @@ class LUFactor(Function):
 
 
 @takes_out
+def lu(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> results.linalg_lu:
+    """The LU decomposition A = P L U: P a permutation, L unit lower triangular, U upper triangular.
+
+    A (*, m, n): P (*, m, m), L (*, m, k), U (*, k, n), k = min(m, n). With ``pivot=False`` nothing is permuted: P is
+    empty, (0), and the decomposition may not exist. Raises RuntimeError for anything but matrices of floating-point
+    numbers.
+
+    >>> import metagrad
+    >>> P, L, U = metagrad.linalg.lu(metagrad.tensor([[1.0, 2.0], [4.0, 4.0]]))
+    >>> P @ L @ U
+    tensor([[1., 2.],
+            [4., 4.]])
+    """
+    check("linalg.lu", A)
+    factors, pivots, _ = LUFactor.apply_many(A, pivot=pivot)
+    return results.linalg_lu(lu_unpack(factors, pivots, unpack_pivots=pivot))
+
+
+@takes_out
+def lu_factor(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> results.linalg_lu_factor:
+    """The LU decomposition with partial pivoting in packed form: for ``lu_solve`` and ``lu_unpack``.
+
+    A (*, m, n): LU (*, m, n) has U from the diagonal on and L, whose diagonal is 1, below; pivots (*, min(m, n)), int32:
+    step i swapped rows i and pivots[i], counted from 1. Raises RuntimeError if U has a zero on its diagonal.
+
+    >>> import metagrad
+    >>> metagrad.linalg.lu_factor(metagrad.tensor([[1.0, 2.0], [4.0, 4.0]]))
+    metagrad.return_types.linalg_lu_factor(
+    LU=tensor([[4.0000, 4.0000],
+            [0.2500, 1.0000]]),
+    pivots=tensor([2, 2], dtype=metagrad.int32))
+    """
+    check("linalg.lu_factor", A)
+    factors, pivots, info = LUFactor.apply_many(A, pivot=pivot)
+    _check_pivots("linalg.lu_factor", info.array)
+    return results.linalg_lu_factor((factors, pivots))
+
+
+@takes_out
 def lu_factor_ex(
     A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_lu_factor_ex:
@@ -165,26 +162,6 @@ def _check_pivots(name: str, info: Array) -> None:
             f"{name}: a matrix is singular: U[{i}, {i}] (counted from 1) is 0, and lu_solve would divide by it; "
             "lu() or lu_factor_ex() give the factors all the same"
         )
-
-
-@takes_out
-def lu_factor(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> results.linalg_lu_factor:
-    """The LU decomposition with partial pivoting in packed form: for ``lu_solve`` and ``lu_unpack``.
-
-    A (*, m, n): LU (*, m, n) has U from the diagonal on and L, whose diagonal is 1, below; pivots (*, min(m, n)), int32:
-    step i swapped rows i and pivots[i], counted from 1. Raises RuntimeError if U has a zero on its diagonal.
-
-    >>> import metagrad
-    >>> metagrad.linalg.lu_factor(metagrad.tensor([[1.0, 2.0], [4.0, 4.0]]))
-    metagrad.return_types.linalg_lu_factor(
-    LU=tensor([[4.0000, 4.0000],
-            [0.2500, 1.0000]]),
-    pivots=tensor([2, 2], dtype=metagrad.int32))
-    """
-    check("linalg.lu_factor", A)
-    factors, pivots, info = LUFactor.apply_many(A, pivot=pivot)
-    _check_pivots("linalg.lu_factor", info.array)
-    return results.linalg_lu_factor((factors, pivots))
 
 
 @takes_out
@@ -223,25 +200,6 @@ def lu_unpack(
 
 
 @takes_out
-def lu(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> results.linalg_lu:
-    """The LU decomposition A = P L U: P a permutation, L unit lower triangular, U upper triangular.
-
-    A (*, m, n): P (*, m, m), L (*, m, k), U (*, k, n), k = min(m, n). With ``pivot=False`` nothing is permuted: P is
-    empty, (0), and the decomposition may not exist. Raises RuntimeError for anything but matrices of floating-point
-    numbers.
-
-    >>> import metagrad
-    >>> P, L, U = metagrad.linalg.lu(metagrad.tensor([[1.0, 2.0], [4.0, 4.0]]))
-    >>> P @ L @ U
-    tensor([[1., 2.],
-            [4., 4.]])
-    """
-    check("linalg.lu", A)
-    factors, pivots, _ = LUFactor.apply_many(A, pivot=pivot)
-    return results.linalg_lu(lu_unpack(factors, pivots, unpack_pivots=pivot))
-
-
-@takes_out
 def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False, out: Tensor | None = None
 ) -> Tensor:
@@ -272,3 +230,45 @@ def lu_solve(
         return P @ SolveTriangular.apply(H(LU), y, upper=True, unit=True)
     y = SolveTriangular.apply(LU, P.mT @ B, upper=False, unit=True)
     return SolveTriangular.apply(LU, y, upper=True, unit=False)
+
+
+def permutation(pivots: Array, m: int, like: Array) -> Array:
+    """P with A = P (L U): the row swaps of the elimination, as a matrix of ones and zeros.
+
+    >>> permutation(np.array([2, 2]), 2, np.zeros(1))
+    array([[0., 1.],
+           [1., 0.]])
+    """
+    swaps = pivots.reshape(int(np.prod(pivots.shape[:-1])), pivots.shape[-1])
+    order = np.arange(m, like=pivots) + np.zeros((len(swaps), 1), np.int64, like=pivots)
+    every = np.arange(len(swaps), like=pivots)
+    for i in range(swaps.shape[1]):
+        j = swaps[:, i] - 1
+        row, other = order[:, i].copy(), order[every, j]
+        order[:, i] = other
+        order[every, j] = row
+    order = order.reshape(*pivots.shape[:-1], m)
+    return (order[..., None, :] == np.arange(m, like=pivots)[:, None]).astype(like.dtype)
+
+
+def zero_pivot(factors: Array) -> Array:
+    """For each matrix 0, or the first position on the diagonal of U, counted from 1, that is zero.
+
+    >>> zero_pivot(np.array([[2.0, 1.0], [0.5, 0.0]]))
+    array(2, dtype=int32)
+    """
+    d = diagonal(factors)
+    if not d.shape[-1]:
+        return np.zeros(d.shape[:-1], np.int32, like=factors)
+    zero = d == 0
+    return np.where(zero.any(axis=-1), np.argmax(zero, axis=-1) + 1, 0).astype(np.int32)
+
+
+def singular_at(a: Array) -> Array:
+    """For each matrix 0, or the first zero pivot of its elimination.
+
+    >>> singular_at(np.array([[1.0, 2.0], [2.0, 4.0]]))
+    array(2, dtype=int32)
+    """
+    m, n = a.shape[-2:]
+    return zero_pivot(eliminate(a.reshape(-1, m, n) if a.size else a.reshape(0, m, n), True)[0]).reshape(a.shape[:-2])

@@ -19,13 +19,23 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def _lapack(step: str, a: Array, hermitian: bool) -> Any:
-    """LAPACK's routine for complex Hermitian (he…) or for symmetric matrices (sy…), in the precision of ``a``."""
-    if not isinstance(a, np.ndarray):
-        raise RuntimeError("the LDL decomposition is computed on the CPU only: use .cpu() first")
-    lapack = need("scipy.linalg.lapack", extra="scipy")
-    kind = "he" if hermitian and a.dtype.kind == "c" else "sy"
-    return lapack.get_lapack_funcs((kind + step,), (a,))[0]
+@takes_out
+def ldl_factor(
+    A: Tensor, *, hermitian: bool = False, out: tuple[Tensor, ...] | None = None
+) -> results.linalg_ldl_factor:
+    """The Bunch-Kaufman decomposition in LAPACK's packed form, for ``ldl_solve``: (LD, pivots), without gradients.
+
+    A (*, n, n), Hermitian with ``hermitian`` and else symmetric, of which only the lower triangle is read. LD (*, n, n);
+    pivots (*, n), int32: negative where D has a 2 × 2 block. LinAlgError where D is singular. Needs SciPy.
+
+    >>> import metagrad
+    >>> metagrad.linalg.ldl_factor(metagrad.tensor([[4.0, 2.0], [2.0, 3.0]])).LD
+    tensor([[4.0000, 0.0000],
+            [0.5000, 2.0000]])
+    """
+    factors, pivots, info = ldl_factor_ex(A, hermitian=hermitian)
+    check_info("linalg.ldl_factor", info.array, "is singular: D has 0 at position {} of its diagonal")
+    return results.linalg_ldl_factor((factors, pivots))
 
 
 @takes_out
@@ -48,25 +58,6 @@ def ldl_factor_ex(
     if check_errors:
         check_info("linalg.ldl_factor_ex", info, "is singular: D has 0 at position {} of its diagonal")
     return results.linalg_ldl_factor_ex((wrap(factors), wrap(pivots), wrap(info)))
-
-
-@takes_out
-def ldl_factor(
-    A: Tensor, *, hermitian: bool = False, out: tuple[Tensor, ...] | None = None
-) -> results.linalg_ldl_factor:
-    """The Bunch-Kaufman decomposition in LAPACK's packed form, for ``ldl_solve``: (LD, pivots), without gradients.
-
-    A (*, n, n), Hermitian with ``hermitian`` and else symmetric, of which only the lower triangle is read. LD (*, n, n);
-    pivots (*, n), int32: negative where D has a 2 × 2 block. LinAlgError where D is singular. Needs SciPy.
-
-    >>> import metagrad
-    >>> metagrad.linalg.ldl_factor(metagrad.tensor([[4.0, 2.0], [2.0, 3.0]])).LD
-    tensor([[4.0000, 0.0000],
-            [0.5000, 2.0000]])
-    """
-    factors, pivots, info = ldl_factor_ex(A, hermitian=hermitian)
-    check_info("linalg.ldl_factor", info.array, "is singular: D has 0 at position {} of its diagonal")
-    return results.linalg_ldl_factor((factors, pivots))
 
 
 class LDLSolve(Function):
@@ -109,3 +100,12 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False,
     if pivots.array.dtype.kind not in "iu":
         raise RuntimeError(f"linalg.ldl_solve: pivots must be integers, as ldl_factor returns them, got {pivots.dtype}")
     return LDLSolve.apply(LD.detach(), pivots, B, hermitian=hermitian)
+
+
+def _lapack(step: str, a: Array, hermitian: bool) -> Any:
+    """LAPACK's routine for complex Hermitian (he…) or for symmetric matrices (sy…), in the precision of ``a``."""
+    if not isinstance(a, np.ndarray):
+        raise RuntimeError("the LDL decomposition is computed on the CPU only: use .cpu() first")
+    lapack = need("scipy.linalg.lapack", extra="scipy")
+    kind = "he" if hermitian and a.dtype.kind == "c" else "sy"
+    return lapack.get_lapack_funcs((kind + step,), (a,))[0]

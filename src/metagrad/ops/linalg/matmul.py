@@ -66,17 +66,6 @@ class Linear(Function):
         return grad_x, grad_w, grad_b
 
 
-def _rows(x: Array) -> tuple[int, int]:
-    """The shape of x with its leading dimensions joined: a matrix. (−1 cannot be worked out where x is empty.)"""
-    return math.prod(tuple(x.shape)[:-1]), x.shape[-1]
-
-
-def _same_dtype(name: str, *tensors: Tensor | None) -> None:
-    kinds = {str(x.dtype) for x in tensors if x is not None}
-    if len(kinds) > 1:
-        raise RuntimeError(f"{name}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}")
-
-
 @takes_out
 def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Matrix product ``input @ other``.
@@ -117,6 +106,30 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     if row:
         z = z.squeeze(-2)
     return z.squeeze(-1) if column else z
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The affine map ``input @ weightᵀ + bias``.
+
+    input (*, in), weight (out, in) or (in), bias (out) or (): result (*, out) or (*). Raises RuntimeError unless the
+    dtypes are the same and the extents fit.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.linear(metagrad.tensor([1.0, 2.0]), metagrad.tensor([[3.0, 4.0]]), metagrad.tensor([1.0]))
+    tensor([12.])
+    """
+    _same_dtype("linear", input, weight, bias)
+    if weight.array.ndim == 1:
+        z = matmul(input, weight)
+        return z if bias is None else add(z, bias)
+    if input.array.ndim == 0 or input.array.shape[-1] != weight.array.shape[1]:
+        raise RuntimeError(
+            f"linear: the input's last dimension must be the weight's second: got input {tuple(input.shape)} "
+            f"and weight {tuple(weight.shape)}"
+        )
+    if bias is not None and tuple(bias.shape) not in ((weight.array.shape[0],), ()):
+        raise RuntimeError(f"linear: bias must have shape ({weight.array.shape[0]},), got {tuple(bias.shape)}")
+    return Linear.apply(input, weight, bias)
 
 
 @takes_out
@@ -303,25 +316,12 @@ def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     return add(input if beta == 1 else mul(input, beta), product)
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The affine map ``input @ weightᵀ + bias``.
+def _rows(x: Array) -> tuple[int, int]:
+    """The shape of x with its leading dimensions joined: a matrix. (−1 cannot be worked out where x is empty.)"""
+    return math.prod(tuple(x.shape)[:-1]), x.shape[-1]
 
-    input (*, in), weight (out, in) or (in), bias (out) or (): result (*, out) or (*). Raises RuntimeError unless the
-    dtypes are the same and the extents fit.
 
-    >>> import metagrad
-    >>> metagrad.nn.functional.linear(metagrad.tensor([1.0, 2.0]), metagrad.tensor([[3.0, 4.0]]), metagrad.tensor([1.0]))
-    tensor([12.])
-    """
-    _same_dtype("linear", input, weight, bias)
-    if weight.array.ndim == 1:
-        z = matmul(input, weight)
-        return z if bias is None else add(z, bias)
-    if input.array.ndim == 0 or input.array.shape[-1] != weight.array.shape[1]:
-        raise RuntimeError(
-            f"linear: the input's last dimension must be the weight's second: got input {tuple(input.shape)} "
-            f"and weight {tuple(weight.shape)}"
-        )
-    if bias is not None and tuple(bias.shape) not in ((weight.array.shape[0],), ()):
-        raise RuntimeError(f"linear: bias must have shape ({weight.array.shape[0]},), got {tuple(bias.shape)}")
-    return Linear.apply(input, weight, bias)
+def _same_dtype(name: str, *tensors: Tensor | None) -> None:
+    kinds = {str(x.dtype) for x in tensors if x is not None}
+    if len(kinds) > 1:
+        raise RuntimeError(f"{name}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}")

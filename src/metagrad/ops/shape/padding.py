@@ -39,74 +39,6 @@ class Pad(Function):
         return Pad.on(grad, widths=tuple((-a, -b) for a, b in self.widths), value=0)
 
 
-def _widths(pad: Sequence[int], input: Tensor) -> Widths:
-    """Widths for each dimension, given those for the last ones, the last first."""
-    if len(pad) % 2:
-        raise RuntimeError(
-            f"Padding length must be divisible by 2, got {tuple(pad)}: a pair for each dimension, the last first"
-        )
-    for i, p in enumerate(pad):
-        if isinstance(p, bool) or not hasattr(p, "__index__"):
-            raise TypeError(f"pad(): argument 'pad' must be tuple of ints, but found {type(p).__name__} at pos {i}")
-    ndim = input.array.ndim
-    if len(pad) > 2 * ndim:
-        raise RuntimeError(
-            f"Padding length should be less than or equal to two times the input dimension {ndim}, got {len(pad)}"
-        )
-    pairs = [(int(a), int(b)) for a, b in zip(pad[::2], pad[1::2], strict=True)]
-    return (*[(0, 0)] * (ndim - len(pairs)), *reversed(pairs))
-
-
-def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0) -> Tensor:
-    """``pad`` with one number on all sides, of any number of dimensions.
-
-    Raises RuntimeError if the widths are not pairs, cut off more than there is, or if the number does not fit the
-    dtype.
-
-    >>> import metagrad
-    >>> metagrad.constant_pad_nd(metagrad.tensor([1, 2]), (1, 2))
-    tensor([0, 1, 2, 0, 0])
-    """
-    widths = _widths(pad, input)
-    shape = tuple(n + a + b for n, (a, b) in zip(input.array.shape, widths, strict=True))
-    if any(n + min(a, 0) + min(b, 0) < 0 for n, (a, b) in zip(input.array.shape, widths, strict=True)):
-        raise RuntimeError(
-            f"pad: the input of size {list(input.shape)} padded by {tuple(pad)} would be of size {list(shape)}, which "
-            "must not be negative: the negative widths cut off more than there is"
-        )
-    kind = input.array.dtype
-    number = unwrap(0 if value is None else value)
-    if kind.kind in "iu" and not np.iinfo(kind).min <= number <= np.iinfo(kind).max:
-        raise RuntimeError(f"pad: value {number} cannot be converted to type {input.dtype} without overflow")
-    return Pad.apply(input, widths=widths, value=kind.type(number))
-
-
-def _part(x: Tensor, d: int, start: int, stop: int) -> Tensor:
-    return x[(*[slice(None)] * d, slice(start, stop))]
-
-
-def _edge(x: Tensor, d: int, i: int, count: int) -> Tensor:
-    shape = list(x.shape)
-    shape[d] = count
-    return expand(_part(x, d, i, i + 1), shape)
-
-
-def _pad_along(x: Tensor, d: int, low: int, high: int, mode: str) -> Tensor:
-    """Pad dimension d by widths that are not negative."""
-    n = x.array.shape[d]
-    if mode == "reflect":
-        before, after = flip(_part(x, d, 1, low + 1), dims=(d,)), flip(_part(x, d, n - high - 1, n - 1), dims=(d,))
-    elif mode == "replicate":
-        before, after = _edge(x, d, 0, low), _edge(x, d, n - 1, high)
-    else:
-        return index_select(x, d, wrap(np.arange(-low, n + high) % n).to(x.device)) if low or high else x
-    return cat([*[before] * (low > 0), x, *[after] * (high > 0)], d) if low or high else x
-
-
-def _cut(x: Tensor, d: int, low: int, high: int) -> Tensor:
-    return _part(x, d, max(0, -low), x.array.shape[d] - max(0, -high))
-
-
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """The input with elements in front of and behind its last dimensions; a negative width cuts elements off.
 
@@ -162,3 +94,71 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         else:
             y = _cut(_pad_along(y, d, max(0, low), max(0, high), mode), d, low, high)
     return y.clone() if not any(p > 0 for p in pad) else y
+
+
+def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0) -> Tensor:
+    """``pad`` with one number on all sides, of any number of dimensions.
+
+    Raises RuntimeError if the widths are not pairs, cut off more than there is, or if the number does not fit the
+    dtype.
+
+    >>> import metagrad
+    >>> metagrad.constant_pad_nd(metagrad.tensor([1, 2]), (1, 2))
+    tensor([0, 1, 2, 0, 0])
+    """
+    widths = _widths(pad, input)
+    shape = tuple(n + a + b for n, (a, b) in zip(input.array.shape, widths, strict=True))
+    if any(n + min(a, 0) + min(b, 0) < 0 for n, (a, b) in zip(input.array.shape, widths, strict=True)):
+        raise RuntimeError(
+            f"pad: the input of size {list(input.shape)} padded by {tuple(pad)} would be of size {list(shape)}, which "
+            "must not be negative: the negative widths cut off more than there is"
+        )
+    kind = input.array.dtype
+    number = unwrap(0 if value is None else value)
+    if kind.kind in "iu" and not np.iinfo(kind).min <= number <= np.iinfo(kind).max:
+        raise RuntimeError(f"pad: value {number} cannot be converted to type {input.dtype} without overflow")
+    return Pad.apply(input, widths=widths, value=kind.type(number))
+
+
+def _widths(pad: Sequence[int], input: Tensor) -> Widths:
+    """Widths for each dimension, given those for the last ones, the last first."""
+    if len(pad) % 2:
+        raise RuntimeError(
+            f"Padding length must be divisible by 2, got {tuple(pad)}: a pair for each dimension, the last first"
+        )
+    for i, p in enumerate(pad):
+        if isinstance(p, bool) or not hasattr(p, "__index__"):
+            raise TypeError(f"pad(): argument 'pad' must be tuple of ints, but found {type(p).__name__} at pos {i}")
+    ndim = input.array.ndim
+    if len(pad) > 2 * ndim:
+        raise RuntimeError(
+            f"Padding length should be less than or equal to two times the input dimension {ndim}, got {len(pad)}"
+        )
+    pairs = [(int(a), int(b)) for a, b in zip(pad[::2], pad[1::2], strict=True)]
+    return (*[(0, 0)] * (ndim - len(pairs)), *reversed(pairs))
+
+
+def _pad_along(x: Tensor, d: int, low: int, high: int, mode: str) -> Tensor:
+    """Pad dimension d by widths that are not negative."""
+    n = x.array.shape[d]
+    if mode == "reflect":
+        before, after = flip(_part(x, d, 1, low + 1), dims=(d,)), flip(_part(x, d, n - high - 1, n - 1), dims=(d,))
+    elif mode == "replicate":
+        before, after = _edge(x, d, 0, low), _edge(x, d, n - 1, high)
+    else:
+        return index_select(x, d, wrap(np.arange(-low, n + high) % n).to(x.device)) if low or high else x
+    return cat([*[before] * (low > 0), x, *[after] * (high > 0)], d) if low or high else x
+
+
+def _edge(x: Tensor, d: int, i: int, count: int) -> Tensor:
+    shape = list(x.shape)
+    shape[d] = count
+    return expand(_part(x, d, i, i + 1), shape)
+
+
+def _part(x: Tensor, d: int, start: int, stop: int) -> Tensor:
+    return x[(*[slice(None)] * d, slice(start, stop))]
+
+
+def _cut(x: Tensor, d: int, low: int, high: int) -> Tensor:
+    return _part(x, d, max(0, -low), x.array.shape[d] - max(0, -high))

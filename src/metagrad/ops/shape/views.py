@@ -62,6 +62,20 @@ class Expand(ViewFunction):
         return grad
 
 
+def reshape(input: Tensor, *shape: Sizes, **named: Sizes) -> Tensor:
+    """The same elements, in the same order, in another shape; one extent may be −1 and is worked out.
+
+    A view where the memory layout allows one, otherwise a copy. Raises RuntimeError if the shape has another number of
+    elements.
+
+    >>> import metagrad
+    >>> metagrad.arange(6).reshape(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    return Reshape.apply(input, shape=_filled_in(shape_of(given(shape, named, "shape")), input.array.size))
+
+
 def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     """A shape with its one −1 replaced by what is left for it."""
     if size.count(-1) > 1:
@@ -80,20 +94,6 @@ def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     if math.prod(size) != count:
         raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
     return size
-
-
-def reshape(input: Tensor, *shape: Sizes, **named: Sizes) -> Tensor:
-    """The same elements, in the same order, in another shape; one extent may be −1 and is worked out.
-
-    A view where the memory layout allows one, otherwise a copy. Raises RuntimeError if the shape has another number of
-    elements.
-
-    >>> import metagrad
-    >>> metagrad.arange(6).reshape(2, -1)
-    tensor([[0, 1, 2],
-            [3, 4, 5]])
-    """
-    return Reshape.apply(input, shape=_filled_in(shape_of(given(shape, named, "shape")), input.array.size))
 
 
 def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
@@ -193,6 +193,30 @@ def ravel(input: Tensor) -> Tensor:
     tensor([1, 2, 3, 4])
     """
     return reshape(contiguous(input), input.array.size)
+
+
+def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
+    """Without its dimensions of extent 1, or without those of them that ``dim`` names. A view.
+
+    >>> import metagrad
+    >>> metagrad.zeros(1, 3, 1).squeeze().shape, metagrad.zeros(1, 3, 1).squeeze(0).shape
+    (metagrad.Size([3]), metagrad.Size([3, 1]))
+    """
+    shape = tuple(input.array.shape)
+    drop = () if dim == () else axes(dim, len(shape))
+    return Reshape.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """A dimension of extent 1 inserted before position ``dim``. A view.
+
+    >>> import metagrad
+    >>> metagrad.zeros(2, 3).unsqueeze(-1).shape
+    metagrad.Size([2, 3, 1])
+    """
+    shape = tuple(input.array.shape)
+    d = dimension(dim, len(shape) + 1)
+    return Reshape.apply(input, shape=(*shape[:d], 1, *shape[d:]))
 
 
 def permute(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
@@ -304,30 +328,6 @@ def matrices_transposed(input: Tensor, name: str) -> Tensor:
     if input.array.ndim == 1:
         raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return transpose(input, -2, -1) if input.array.ndim else Permute.apply(input, dims=())
-
-
-def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
-    """Without its dimensions of extent 1, or without those of them that ``dim`` names. A view.
-
-    >>> import metagrad
-    >>> metagrad.zeros(1, 3, 1).squeeze().shape, metagrad.zeros(1, 3, 1).squeeze(0).shape
-    (metagrad.Size([3]), metagrad.Size([3, 1]))
-    """
-    shape = tuple(input.array.shape)
-    drop = () if dim == () else axes(dim, len(shape))
-    return Reshape.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
-
-
-def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """A dimension of extent 1 inserted before position ``dim``. A view.
-
-    >>> import metagrad
-    >>> metagrad.zeros(2, 3).unsqueeze(-1).shape
-    metagrad.Size([2, 3, 1])
-    """
-    shape = tuple(input.array.shape)
-    d = dimension(dim, len(shape) + 1)
-    return Reshape.apply(input, shape=(*shape[:d], 1, *shape[d:]))
 
 
 def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
