@@ -1,4 +1,4 @@
-"""A copy of a tensor with a part replaced, filled or added to: the parts that views, vectors of indices and masks name."""
+"""A copy of a tensor with a part replaced, filled or added to: the parts that views and vectors of indices name."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
         )
 
 
-# ------------------------------------------------ elements by their number, or by a mask
+# ------------------------------------------------ elements by their number
 
 
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
