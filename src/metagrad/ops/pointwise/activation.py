@@ -11,7 +11,7 @@ from metagrad.kernels.branchless import select
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["hardshrink", "prelu", "relu", "sigmoid"]
 
 
-class Relu(Elementwise):
+class Relu(Pointwise):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
 
     def forward(self, x: Array) -> Array:
@@ -49,7 +49,7 @@ def relu(input: Tensor) -> Tensor:
     return Relu.apply(input)
 
 
-class Sigmoid(Elementwise):
+class Sigmoid(Pointwise):
     """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
 
     def forward(self, x: Array) -> Array:

@@ -15,7 +15,7 @@ from metagrad.base import dtypes
 from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_a_tensor, need_tensors, operands, result_type
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -26,7 +26,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Conj(Elementwise):
+class Conj(Pointwise):
     """z = x*,   ∂L/∂x = (∂L/∂z)*."""
 
     def forward(self, x: Array) -> Array:
@@ -43,7 +43,7 @@ def conj(x: Any) -> Any:
     return np.conjugate(x) if getattr(x, "array", x).dtype.kind == "c" else x
 
 
-class Add(Elementwise):
+class Add(Pointwise):
     """z = x + y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = ∂L/∂z."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -77,7 +77,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     return Add.apply(*operands(input, other))
 
 
-class Sub(Elementwise):
+class Sub(Pointwise):
     """z = x − y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -111,7 +111,7 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return sub(other, input, alpha=alpha)
 
 
-class Mul(Elementwise):
+class Mul(Pointwise):
     """z = x · y,   ∂L/∂x = ∂L/∂z · y*,   ∂L/∂y = ∂L/∂z · x*   (* conjugates complex numbers)."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -139,7 +139,7 @@ def y_is_real(y: Any) -> bool:
     return isinstance(y, (int, float)) or getattr(y, "array", y).dtype.kind != "c"
 
 
-class Pow(Elementwise):
+class Pow(Pointwise):
     """z = xʸ,   ∂L/∂x = ∂L/∂z · y xʸ⁻¹ (0 where y = 0),   ∂L/∂y = ∂L/∂z · z ln x (0 where x = 0 and y ≥ 0)."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -209,7 +209,7 @@ def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return mul(x, x)
 
 
-class Neg(Elementwise):
+class Neg(Pointwise):
     """z = −x,   ∂L/∂x = −∂L/∂z."""
 
     def forward(self, x: Array) -> Array:
@@ -246,7 +246,7 @@ def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: T
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
 
 
-class Lerp(Elementwise):
+class Lerp(Pointwise):
     """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
 
     def forward(self, x: Array, y: Array, w: Any) -> Array:

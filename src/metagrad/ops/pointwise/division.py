@@ -11,7 +11,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["addcdiv", "div", "divide", "floor_divide", "fmod", "gcd", "lcm", "remainder", "true_divide"]
 
 
-class Div(Elementwise):
+class Div(Pointwise):
     """z = x / y,   ∂L/∂x = ∂L/∂z / y,   ∂L/∂y = −∂L/∂z · x / y²."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -33,7 +33,7 @@ class Div(Elementwise):
         return grad_x, -grad_x * conj(x / y) if self.needs[1] else None
 
 
-class FloorDivide(Elementwise):
+class FloorDivide(Pointwise):
     """z = ⌊x / y⌋,   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -57,7 +57,7 @@ class TruncDivide(FloorDivide):
         return np.trunc(x / y)
 
 
-class Remainder(Elementwise):
+class Remainder(Pointwise):
     """z = x − ⌊x/y⌋ y, with the sign of y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · ⌊x/y⌋."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -69,7 +69,7 @@ class Remainder(Elementwise):
         return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
 
 
-class Fmod(Elementwise):
+class Fmod(Pointwise):
     """z = x − trunc(x/y) y, with the sign of x;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · trunc(x/y)."""
 
     def forward(self, x: Array, y: Array) -> Array:

@@ -11,7 +11,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.operands import floating, need_tensors, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Exp(Elementwise):
+class Exp(Pointwise):
     """y = eˣ,   ∂L/∂x = ∂L/∂y · y."""
 
     def forward(self, x: Array) -> Array:
@@ -45,7 +45,7 @@ def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Exp.apply(floating(input))
 
 
-class Expm1(Elementwise):
+class Expm1(Pointwise):
     """y = eˣ − 1,   ∂L/∂x = ∂L/∂y · (y + 1)."""
 
     def forward(self, x: Array) -> Array:
@@ -64,7 +64,7 @@ def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Expm1.apply(floating(input))
 
 
-class Log(Elementwise):
+class Log(Pointwise):
     """y = ln x,   ∂L/∂x = ∂L/∂y / x."""
 
     def forward(self, x: Array) -> Array:
@@ -87,7 +87,7 @@ def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Log.apply(floating(input))
 
 
-class Log1p(Elementwise):
+class Log1p(Pointwise):
     """y = ln(1 + x),   ∂L/∂x = ∂L/∂y / (1 + x)."""
 
     def forward(self, x: Array) -> Array:
@@ -105,7 +105,7 @@ def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Log1p.apply(floating(input))
 
 
-class LogBase(Elementwise):
+class LogBase(Pointwise):
     """y = log_b x,   ∂L/∂x = ∂L/∂y / (x ln b)."""
 
     def forward(self, x: Array, ufunc: Any, base: float) -> Array:
@@ -134,7 +134,7 @@ def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _logarithm(input, np.log10, 10.0)
 
 
-class Sqrt(Elementwise):
+class Sqrt(Pointwise):
     """y = √x,   ∂L/∂x = ∂L/∂y / 2y."""
 
     def forward(self, x: Array) -> Array:
@@ -158,7 +158,7 @@ def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Sqrt.apply(floating(input))
 
 
-class Rsqrt(Elementwise):
+class Rsqrt(Pointwise):
     """y = 1 / √x,   ∂L/∂x = −½ ∂L/∂y · y³."""
 
     def forward(self, x: Array) -> Array:
@@ -178,7 +178,7 @@ def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Rsqrt.apply(floating(input))
 
 
-class Reciprocal(Elementwise):
+class Reciprocal(Pointwise):
     """y = 1 / x,   ∂L/∂x = −∂L/∂y · y²."""
 
     def forward(self, x: Array) -> Array:
@@ -198,7 +198,7 @@ def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Reciprocal.apply(floating(input))
 
 
-class Exp2(Elementwise):
+class Exp2(Pointwise):
     """y = 2ˣ,   ∂L/∂x = ∂L/∂y · y ln 2."""
 
     def forward(self, x: Array) -> Array:
@@ -217,7 +217,7 @@ def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Exp2.apply(floating(input))
 
 
-class LogAddExp(Elementwise):
+class LogAddExp(Pointwise):
     """z = log_b(bˣ + bʸ),   ∂L/∂x = ∂L/∂z · bˣ⁻ᶻ,   ∂L/∂y = ∂L/∂z · bʸ⁻ᶻ."""
 
     def forward(self, x: Array, y: Array, base: float) -> Array:

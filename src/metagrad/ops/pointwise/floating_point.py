@@ -19,7 +19,7 @@ from metagrad.ops.operands import (
 )
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul, pow
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -56,7 +56,7 @@ def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return mul(input, pow(2.0, cast_to(as_tensor(other), kind)))
 
 
-class NanToNum(Elementwise):
+class NanToNum(Pointwise):
     """y = x with numbers for nan and ±∞;   ∂L/∂x = ∂L/∂y where x was finite, else 0."""
 
     def forward(self, x: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:
@@ -84,7 +84,7 @@ def nan_to_num(
     return NanToNum.apply(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
-class Nextafter(Elementwise):
+class Nextafter(Pointwise):
     """z = the number after x towards y;   ∂L/∂x = ∂L/∂z, 0 where x = y,   ∂L/∂y = 0."""
 
     def forward(self, x: Array, y: Array) -> Array:

@@ -10,7 +10,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.trigonometric import acos, asin, atan, atan2
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Sinh(Elementwise):
+class Sinh(Pointwise):
     """y = sinh x,   ∂L/∂x = ∂L/∂y · cosh x."""
 
     def forward(self, x: Array) -> Array:
@@ -34,7 +34,7 @@ class Sinh(Elementwise):
         return grad * conj(Cosh.on(x))
 
 
-class Cosh(Elementwise):
+class Cosh(Pointwise):
     """y = cosh x,   ∂L/∂x = ∂L/∂y · sinh x."""
 
     def forward(self, x: Array) -> Array:
@@ -46,7 +46,7 @@ class Cosh(Elementwise):
         return grad * conj(Sinh.on(x))
 
 
-class Asinh(Elementwise):
+class Asinh(Pointwise):
     """y = arsinh x,   ∂L/∂x = ∂L/∂y / √(x² + 1)."""
 
     def forward(self, x: Array) -> Array:
@@ -58,7 +58,7 @@ class Asinh(Elementwise):
         return grad * conj(1 / np.sqrt(x * x + 1))
 
 
-class Acosh(Elementwise):
+class Acosh(Pointwise):
     """y = arcosh x,   ∂L/∂x = ∂L/∂y / √(x² − 1)."""
 
     def forward(self, x: Array) -> Array:
@@ -72,7 +72,7 @@ class Acosh(Elementwise):
         return grad * (1 / np.sqrt(x * x - 1))
 
 
-class Atanh(Elementwise):
+class Atanh(Pointwise):
     """y = artanh x,   ∂L/∂x = ∂L/∂y / (1 − x²)."""
 
     def forward(self, x: Array) -> Array:
@@ -118,7 +118,7 @@ arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2
 arcsinh, arccosh, arctanh = asinh, acosh, atanh
 
 
-class Tanh(Elementwise):
+class Tanh(Pointwise):
     """y = tanh x,   ∂L/∂x = ∂L/∂y · (1 − y²)."""
 
     def forward(self, x: Array) -> Array:

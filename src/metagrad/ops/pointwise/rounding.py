@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["ceil", "fix", "floor", "frac", "round", "trunc"]
 
 
-class Step(Elementwise):
+class Step(Pointwise):
     """A function that is constant between jumps, such as floor;   ∂L/∂x = 0."""
 
     def forward(self, x: Array, ufunc: Any) -> Array:

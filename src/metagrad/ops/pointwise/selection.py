@@ -11,7 +11,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels.branchless import select
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "where"]
 
 
-class Clamp(Elementwise):
+class Clamp(Pointwise):
     """y = x between two bounds, numbers or tensors;   ∂L/∂x = ∂L/∂y where x is within them, bounds included.
 
     A bound that decides gets the gradient instead; of crossed bounds the upper one decides.
@@ -93,7 +93,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
     return clamp(input, max=max)
 
 
-class Extremum(Elementwise):
+class Extremum(Pointwise):
     """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y, all of it at nan."""
 
     def forward(self, x: Array, y: Array, ufunc: Any, loses: Any) -> Array:
@@ -125,7 +125,7 @@ def minimum(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     return Extremum.apply(*operands(input, other), ufunc=np.minimum, loses=np.greater)
 
 
-class Where(Elementwise):
+class Where(Pointwise):
     """z = x where c, else y;   ∂L/∂x = ∂L/∂z where c,   ∂L/∂y = ∂L/∂z where not c, 0 elsewhere."""
 
     def forward(self, c: Array, x: Array, y: Array) -> Array:
@@ -159,7 +159,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor |
     return Where.apply(condition, x, y)
 
 
-class _Chosen(Elementwise):
+class _Chosen(Pointwise):
     """z = the larger (smaller) of x and y, the one that is not nan;   ∂L/∂z goes to the one chosen, to x where equal."""
 
     def forward(self, x: Array, y: Array, ufunc: Any, chooses: Any) -> Array:

@@ -11,7 +11,7 @@ from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 from metagrad.ops.pointwise.rounding import Step
 
@@ -37,7 +37,7 @@ def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Sign.apply(input)
 
 
-class Abs(Elementwise):
+class Abs(Pointwise):
     """y = |x|,   ∂L/∂x = ∂L/∂y · sgn x (0 at 0)."""
 
     def forward(self, x: Array) -> Array:
@@ -49,7 +49,7 @@ class Abs(Elementwise):
         return grad * Sign.on(x)
 
 
-class ComplexAbs(Elementwise):
+class ComplexAbs(Pointwise):
     """y = |x| of complex x,   ∂L/∂x = ∂L/∂y · x / |x| (0 at 0)."""
 
     def forward(self, x: Array) -> Array:
@@ -99,7 +99,7 @@ def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return ComplexSign.apply(input) if input.array.dtype.kind == "c" else sign(input)
 
 
-class Copysign(Elementwise):
+class Copysign(Pointwise):
     """z = |x| with the sign of y;   ∂L/∂x = ∂L/∂z · z / x (0 at 0),   ∂L/∂y = 0."""
 
     def forward(self, x: Array, y: Array) -> Array:

@@ -11,7 +11,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.operands import float_operands, floating, need_tensors, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj, mul
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["acos", "asin", "atan", "atan2", "cos", "deg2rad", "hypot", "rad2deg", "sin", "sinc", "tan"]
 
 
-class Sin(Elementwise):
+class Sin(Pointwise):
     """y = sin x,   ∂L/∂x = ∂L/∂y · cos x."""
 
     def forward(self, x: Array) -> Array:
@@ -37,7 +37,7 @@ def sin(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Sin.apply(floating(input))
 
 
-class Cos(Elementwise):
+class Cos(Pointwise):
     """y = cos x,   ∂L/∂x = −∂L/∂y · sin x."""
 
     def forward(self, x: Array) -> Array:
@@ -55,7 +55,7 @@ def cos(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Cos.apply(floating(input))
 
 
-class Tan(Elementwise):
+class Tan(Pointwise):
     """y = tan x,   ∂L/∂x = ∂L/∂y · (1 + y²)."""
 
     def forward(self, x: Array) -> Array:
@@ -87,7 +87,7 @@ def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return mul(floating(input), 180 / math.pi)
 
 
-class Sinc(Elementwise):
+class Sinc(Pointwise):
     """y = sin(πx) / (πx), 1 at 0;   ∂L/∂x = ∂L/∂y · (cos(πx) − y) / x, 0 at 0."""
 
     def forward(self, x: Array) -> Array:
@@ -108,7 +108,7 @@ def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Sinc.apply(floating(input))
 
 
-class Hypot(Elementwise):
+class Hypot(Pointwise):
     """z = √(x² + y²),   ∂L/∂x = ∂L/∂z · x / z,   ∂L/∂y = ∂L/∂z · y / z."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -128,7 +128,7 @@ def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Hypot.apply(*operands(input, other))
 
 
-class Asin(Elementwise):
+class Asin(Pointwise):
     """y = arcsin x,   ∂L/∂x = ∂L/∂y / √(1 − x²)."""
 
     def forward(self, x: Array) -> Array:
@@ -140,7 +140,7 @@ class Asin(Elementwise):
         return grad * conj(1 / np.sqrt(1 - x * x))
 
 
-class Acos(Elementwise):
+class Acos(Pointwise):
     """y = arccos x,   ∂L/∂x = −∂L/∂y / √(1 − x²)."""
 
     def forward(self, x: Array) -> Array:
@@ -152,7 +152,7 @@ class Acos(Elementwise):
         return -grad * conj(1 / np.sqrt(1 - x * x))
 
 
-class Atan(Elementwise):
+class Atan(Pointwise):
     """y = arctan x,   ∂L/∂x = ∂L/∂y / (1 + x²)."""
 
     def forward(self, x: Array) -> Array:
@@ -164,7 +164,7 @@ class Atan(Elementwise):
         return grad / conj(x * x + 1)
 
 
-class Atan2(Elementwise):
+class Atan2(Pointwise):
     """z, the angle of the point (y, x);   ∂L/∂y = ∂L/∂z · x / (x² + y²),   ∂L/∂x = −∂L/∂z · y / (x² + y²)."""
 
     def forward(self, y: Array, x: Array) -> Array:

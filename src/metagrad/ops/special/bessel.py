@@ -10,7 +10,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.signs import Sign
 from metagrad.ops.special.scipy_special import values
 
@@ -24,7 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class I0(Elementwise):
+class I0(Pointwise):
     """y = I₀(x),   ∂L/∂x = ∂L/∂y · I₁(x)."""
 
     def forward(self, x: Array) -> Array:
@@ -36,7 +36,7 @@ class I0(Elementwise):
         return grad * I1.on(x)
 
 
-class I1(Elementwise):
+class I1(Pointwise):
     """y = I₁(x),   ∂L/∂x = ∂L/∂y · (I₀(x) − y / x), ½ at 0."""
 
     def forward(self, x: Array) -> Array:
@@ -50,7 +50,7 @@ class I1(Elementwise):
         return grad * np.where(small, 0.5, I0.on(x) - y / np.where(small, 1, x))
 
 
-class I0e(Elementwise):
+class I0e(Pointwise):
     """y = exp(−|x|) I₀(x),   ∂L/∂x = ∂L/∂y · (exp(−|x|) I₁(x) − sgn(x) y)."""
 
     def forward(self, x: Array) -> Array:
@@ -63,7 +63,7 @@ class I0e(Elementwise):
         return grad * (I1e.on(x) - Sign.on(x) * y)
 
 
-class I1e(Elementwise):
+class I1e(Pointwise):
     """y = exp(−|x|) I₁(x),   ∂L/∂x = ∂L/∂y · (exp(−|x|) I₀(x) − y (sgn(x) + 1/x)), ½ at 0."""
 
     def forward(self, x: Array) -> Array:

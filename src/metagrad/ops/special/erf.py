@@ -11,7 +11,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ __all__ = ["erf", "erfc", "erfcx", "erfinv", "log_ndtr", "ndtr", "ndtri"]
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-class Erf(Elementwise):
+class Erf(Pointwise):
     """y = erf x,   ∂L/∂x = ∂L/∂y · 2/√π exp(−x²)."""
 
     def forward(self, x: Array) -> Array:
@@ -34,7 +34,7 @@ class Erf(Elementwise):
         return grad * (_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
 
 
-class Erfc(Elementwise):
+class Erfc(Pointwise):
     """y = 1 − erf x,   ∂L/∂x = −∂L/∂y · 2/√π exp(−x²)."""
 
     def forward(self, x: Array) -> Array:
@@ -46,7 +46,7 @@ class Erfc(Elementwise):
         return grad * (-_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
 
 
-class Erfinv(Elementwise):
+class Erfinv(Pointwise):
     """y with erf y = x,   ∂L/∂x = ∂L/∂y · √π/2 exp(y²)."""
 
     def forward(self, x: Array) -> Array:
@@ -59,7 +59,7 @@ class Erfinv(Elementwise):
         return grad * (np.exp(y * y) / _TWO_OVER_ROOT_PI)
 
 
-class Erfcx(Elementwise):
+class Erfcx(Pointwise):
     """y = exp(x²) erfc x,   ∂L/∂x = ∂L/∂y · (2 x y − 2/√π)."""
 
     def forward(self, x: Array) -> Array:
@@ -72,7 +72,7 @@ class Erfcx(Elementwise):
         return grad * (2 * x * y - _TWO_OVER_ROOT_PI)
 
 
-class Ndtri(Elementwise):
+class Ndtri(Pointwise):
     """y with Φ(y) = x,   ∂L/∂x = ∂L/∂y · √(2π) exp(y²/2)."""
 
     def forward(self, x: Array) -> Array:
@@ -85,7 +85,7 @@ class Ndtri(Elementwise):
         return grad * (math.sqrt(2 * math.pi) * np.exp(y * y / 2))
 
 
-class LogNdtr(Elementwise):
+class LogNdtr(Pointwise):
     """y = ln Φ(x),   ∂L/∂x = ∂L/∂y · √(2/π) / erfcx(−x/√2)."""
 
     def forward(self, x: Array) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor, need_tensors
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["digamma", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma", "zeta"]
 
 
-class Lgamma(Elementwise):
+class Lgamma(Pointwise):
     """y = ln |Γ(x)|,   ∂L/∂x = ∂L/∂y · ψ(x)."""
 
     def forward(self, x: Array) -> Array:
@@ -31,7 +31,7 @@ class Lgamma(Elementwise):
         return grad * Polygamma.on(x, n=0)
 
 
-class Polygamma(Elementwise):
+class Polygamma(Pointwise):
     """y = ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function;   ∂L/∂x = ∂L/∂y · ψ⁽ⁿ⁺¹⁾(x)."""
 
     def forward(self, x: Array, n: int) -> Array:
@@ -96,7 +96,7 @@ def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     return lgamma(spread).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
 
 
-class Igamma(Elementwise):
+class Igamma(Pointwise):
     """z = P(a, x), or Q = 1 − P if upper;   ∂P/∂x = exp((a − 1) ln x − x − ln Γ(a)); none for a."""
 
     def forward(self, a: Array, x: Array, upper: bool) -> Array:
@@ -125,7 +125,7 @@ def igammac(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tenso
     return Igamma.apply(*float_operands(input, other), upper=True)
 
 
-class Zeta(Elementwise):
+class Zeta(Pointwise):
     """z = ζ(x, q) = Σₖ (k + q)⁻ˣ,   ∂L/∂q = −∂L/∂z · x ζ(x + 1, q); none for x."""
 
     def forward(self, x: Array, q: Array) -> Array:

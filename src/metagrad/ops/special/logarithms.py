@@ -10,7 +10,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import Array
 from metagrad.ops.operands import float_operands, floating, need_a_tensor
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["entr", "logit", "xlog1py", "xlogy"]
 
 
-class Entr(Elementwise):
+class Entr(Pointwise):
     """y = −x ln x, 0 at 0, −∞ below;   ∂L/∂x = −∂L/∂y · (ln x + 1)."""
 
     def forward(self, x: Array) -> Array:
@@ -42,7 +42,7 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Entr.apply(floating(input))
 
 
-class Logit(Elementwise):
+class Logit(Pointwise):
     """y = ln(x / (1 − x)), x first put into [ε, 1 − ε];   ∂L/∂x = ∂L/∂y / (x (1 − x)) inside of it, else 0."""
 
     def forward(self, x: Array, eps: float | None) -> Array:
@@ -65,7 +65,7 @@ def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None)
     return Logit.apply(floating(input), eps=eps)
 
 
-class Xlogy(Elementwise):
+class Xlogy(Pointwise):
     """z = x ln y, 0 where x = 0 unless y is nan;   ∂L/∂x = ∂L/∂z · ln y (0 where x = 0, y ≤ 0),   ∂L/∂y = ∂L/∂z · x / y."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -78,7 +78,7 @@ class Xlogy(Elementwise):
         return np.where(nothing, 0, grad * np.log(np.where(nothing, 1, y))), grad * x / y
 
 
-class Xlog1py(Elementwise):
+class Xlog1py(Pointwise):
     """z = x ln(1 + y), 0 where x = 0 unless y is nan;   ∂L/∂x = ∂L/∂z · ln(1 + y),   ∂L/∂y = ∂L/∂z · x / (1 + y)."""
 
     def forward(self, x: Array, y: Array) -> Array:
