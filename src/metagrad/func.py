@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from metagrad.autograd import functional
 from metagrad.autograd.engine import grad as _grad
@@ -14,32 +14,38 @@ from metagrad.nn.utils.stateless import functional_call
 from metagrad.ops.create.random import get_rng_state, set_rng_state
 from metagrad.ops.shape.joining import stack
 
+if TYPE_CHECKING:
+    from metagrad.nn.modules.module import Module
+    from metagrad.tensors.tensor import Tensor
+
+
 __all__ = [
     "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
     "vjp", "vmap",
 ]  # fmt: skip
 
 Numbers = int | tuple[int, ...]
+Tree: TypeAlias = Any  # a tensor, or dictionaries, lists and tuples of trees
 
 
-def _split(args: tuple[Any, ...], argnums: Numbers) -> tuple[Any, Callable[..., tuple[Any, ...]]]:
-    """The chosen arguments, and a function that puts others in their place."""
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    for n in places:
+def _split(args: tuple[Tree, ...], argnums: Numbers) -> tuple[Tree, Callable[..., tuple[Tree, ...]]]:
+    """The chosen arguments, and a function that puts others instead."""
+    positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for n in positions:
         if not -len(args) <= n < len(args):
             raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
 
-    def put(*values: Any) -> tuple[Any, ...]:
+    def put(*values: Tree) -> tuple[Tree, ...]:
         whole = list(args)
-        for n, value in zip(places, values, strict=True):
+        for n, value in zip(positions, values, strict=True):
             whole[n] = value
         return tuple(whole)
 
-    chosen = tuple(args[n] for n in places)
+    chosen = tuple(args[n] for n in positions)
     return (chosen[0] if isinstance(argnums, int) else chosen), put
 
 
-def _leaves(tree: Any) -> list[Any]:
+def _leaves(tree: Tree) -> list[Tree]:
     """The tensors in nested dictionaries, lists and tuples."""
     if isinstance(tree, Variable):
         return [tree]
@@ -47,7 +53,7 @@ def _leaves(tree: Any) -> list[Any]:
     return [leaf for part in parts for leaf in _leaves(part)]
 
 
-def _mapped(tree: Any, fn: Callable[[Any], Any]) -> Any:
+def _mapped(tree: Tree, fn: Callable[[Tree], Any]) -> Tree:
     if isinstance(tree, Variable):
         return fn(tree)
     if isinstance(tree, dict):
@@ -55,12 +61,12 @@ def _mapped(tree: Any, fn: Callable[[Any], Any]) -> Any:
     return type(tree)(_mapped(v, fn) for v in tree) if isinstance(tree, (list, tuple)) else tree
 
 
-def grad_and_value(func: Callable[..., Any], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad_and_value(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Tree]:
     """A function that gives the gradient of ``func``, which must return a 0-d tensor, and its value."""
 
     @functools.wraps(func)
     @enable_grad()
-    def gradient(*args: Any, **kwargs: Any) -> Any:
+    def gradient(*args: Tree, **kwargs: object) -> Tree:
         chosen, put = _split(args, argnums)
         outer = any(x.requires_grad for x in _leaves(args))
         own = _mapped(chosen, lambda x: x.view_as(x) if x.requires_grad else x.detach().requires_grad_())
@@ -86,7 +92,7 @@ def grad_and_value(func: Callable[..., Any], argnums: Numbers = 0, has_aux: bool
     return gradient
 
 
-def grad(func: Callable[..., Any], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Any]:
+def grad(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Tree]:
     """A function that gives the gradient of ``func`` by its argument ``argnums``; gradients of gradients are ``grad(grad(f))``.
 
     >>> import metagrad
@@ -96,20 +102,20 @@ def grad(func: Callable[..., Any], argnums: Numbers = 0, has_aux: bool = False) 
     both = grad_and_value(func, argnums, has_aux)
 
     @functools.wraps(func)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
+    def gradient(*args: Tree, **kwargs: object) -> Tree:
         found, value = both(*args, **kwargs)
         return (found, value[1]) if has_aux else found
 
     return gradient
 
 
-def _track(inputs: Any) -> bool:
+def _track(inputs: Tree) -> bool:
     return any(x.requires_grad for x in _leaves(inputs))
 
 
 def jacrev(
-    func: Callable[..., Any], argnums: Numbers = 0, *, has_aux: bool = False, chunk_size: int | None = None
-) -> Callable[..., Any]:
+    func: Callable[..., Tree], argnums: Numbers = 0, *, has_aux: bool = False, chunk_size: int | None = None
+) -> Callable[..., Tree]:
     """A function that gives the Jacobian of ``func`` by its argument ``argnums``; with ``has_aux`` also what is beside the value.
 
     >>> import metagrad
@@ -119,11 +125,11 @@ def jacrev(
     """
 
     @functools.wraps(func)
-    def jacobian(*args: Any, **kwargs: Any) -> Any:
+    def jacobian(*args: Tree, **kwargs: object) -> Tree:
         chosen, put = _split(args, argnums)
-        beside: list[Any] = []
+        beside: list[Tree] = []
 
-        def value_of(*x: Any) -> Any:
+        def value_of(*x: Tree) -> Tree:
             out = func(*put(*x), **kwargs)
             if has_aux:
                 out, aux = out
@@ -137,20 +143,20 @@ def jacrev(
 
 
 def jacfwd(
-    func: Callable[..., Any], argnums: Numbers = 0, has_aux: bool = False, *, randomness: str = "error"
-) -> Callable[..., Any]:
+    func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Callable[..., Tree]:
     """``jacrev``: the same numbers, by the same way."""
     return jacrev(func, argnums, has_aux=has_aux)
 
 
-def hessian(func: Callable[..., Any], argnums: Numbers = 0) -> Callable[..., Any]:
+def hessian(func: Callable[..., Tree], argnums: Numbers = 0) -> Callable[..., Tree]:
     """A function that gives the Hessian of ``func``: the Jacobian of its Jacobian."""
 
     @functools.wraps(func)
-    def second(*args: Any, **kwargs: Any) -> Any:
+    def second(*args: Tree, **kwargs: object) -> Tree:
         chosen, put = _split(args, argnums)
 
-        def slope(*x: Any) -> Any:
+        def slope(*x: Tree) -> Tree:
             x = x if isinstance(argnums, tuple) else x[0]
             whole = put(*(x if isinstance(argnums, tuple) else (x,)))
             return functional.jacobian(lambda *y: func(*_split(whole, argnums)[1](*y), **kwargs), x, create_graph=True)
@@ -160,7 +166,7 @@ def hessian(func: Callable[..., Any], argnums: Numbers = 0) -> Callable[..., Any
     return second
 
 
-def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+def vjp(func: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> tuple[Tree, ...]:
     """``func(*primals)`` and a function from v to vᵀ J, one gradient for each of the primals."""
     with enable_grad():
         own = tuple(
@@ -170,7 +176,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
     value, aux = out if has_aux else (out, None)
     outer = _track(primals)
 
-    def pull(cotangents: Any) -> Any:
+    def pull(cotangents: Tree) -> Tree:
         pairs = [(y, v) for y, v in zip(_leaves(value), _leaves(cotangents), strict=True) if y.requires_grad]
         leaves = _leaves(own)
         found: Any = [None] * len(leaves)
@@ -190,13 +196,13 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple
 
 
 def jvp(
-    func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
-) -> tuple[Any, ...]:
+    func: Callable[..., Tree], primals: Tree, tangents: Tree, *, strict: bool = False, has_aux: bool = False
+) -> tuple[Tree, ...]:
     """``func(*primals)``, and its derivative in the direction of the tangents; with ``has_aux`` also what is beside the value."""
-    beside: list[Any] = []
-    form: list[Any] = []
+    beside: list[Tree] = []
+    form: list[Tree] = []
 
-    def flat(*leaves: Any) -> tuple[Any, ...]:
+    def flat(*leaves: Tree) -> tuple[Tree, ...]:
         given = iter(leaves)
         out = func(*_mapped(tuple(primals), lambda _: next(given)))
         if has_aux:
@@ -216,11 +222,11 @@ def jvp(
     return (*both, beside[-1]) if has_aux else tuple(both)
 
 
-def _next(values: Iterator[Any], _: Any) -> Any:
+def _next(values: Iterator[Tree], _: Tree) -> Tree:
     return next(values)
 
 
-def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+def linearize(func: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable[..., Tree]]:
     """``func(*primals)``, and the linear function that best agrees with it there: tangents to derivatives.
 
     >>> import metagrad
@@ -231,7 +237,7 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
     return func(*primals), lambda *tangents: jvp(func, primals, tangents)[1]
 
 
-def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def stack_module_state(models: Iterable[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The parameters and the buffers of several models of one kind, stacked: with ``vmap`` and ``functional_call`` an ensemble.
 
     >>> from metagrad import nn
@@ -247,7 +253,7 @@ def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             "stack_module_state: Expected all models to be of the same class and in the same train/eval mode."
         )
 
-    def stacked(tables: list[dict[str, Any]]) -> dict[str, Any]:
+    def stacked(tables: list[dict[str, Tensor]]) -> dict[str, Tensor]:
         return {
             name: stack([t[name].detach() for t in tables]).requires_grad_(tables[0][name].requires_grad)
             for name in tables[0]
@@ -257,13 +263,13 @@ def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def vmap(
-    func: Callable[..., Any],
-    in_dims: Any = 0,
-    out_dims: Any = 0,
+    func: Callable[..., Tree],
+    in_dims: Tree = 0,
+    out_dims: Tree = 0,
     randomness: str = "error",
     *,
     chunk_size: int | None = None,
-) -> Callable[..., Any]:
+) -> Callable[..., Tree]:
     """A function that maps ``func`` over a dimension of its arguments, one slice after the other, and stacks the results.
 
     in_dims: the dimension of each argument, None for one that is the same for all; out_dims: where the new dimension of each
@@ -280,7 +286,7 @@ def vmap(
         raise RuntimeError(f"vmap: randomness must be 'error', 'different' or 'same', got {randomness!r}")
 
     @functools.wraps(func)
-    def mapped(*args: Any, **kwargs: Any) -> Any:
+    def mapped(*args: Tree, **kwargs: object) -> Tree:
         dims = tuple(in_dims) if isinstance(in_dims, (tuple, list)) else (in_dims,) * len(args)
         if len(dims) != len(args):
             raise ValueError(f"vmap: in_dims has {len(dims)} entries for {len(args)} arguments")
@@ -298,14 +304,14 @@ def vmap(
     return mapped
 
 
-def _parts(tree: Any, dims: Any) -> list[tuple[Any, Any]]:
+def _parts(tree: Tree, dims: Tree) -> list[tuple[Tree, Any]]:
     """What a container holds, with the mapped dimension of each: one for all, or a container of the same form."""
     keys = tree.keys() if isinstance(tree, dict) else range(len(tree))
     own = isinstance(dims, (dict, list, tuple))
     return [(tree[k], dims[k] if own else dims) for k in keys]
 
 
-def _extents(tree: Any, dim: Any) -> list[int]:
+def _extents(tree: Tree, dim: Tree) -> list[int]:
     """How many slices every tensor in an argument has."""
     if isinstance(tree, (dict, list, tuple)):
         return [n for part, d in _parts(tree, dim) for n in _extents(part, d)]
@@ -318,7 +324,7 @@ def _extents(tree: Any, dim: Any) -> list[int]:
     return [tree.array.shape[dim]]
 
 
-def _slice(tree: Any, dim: Any, i: int) -> Any:
+def _slice(tree: Tree, dim: Tree, i: int) -> Tree:
     """Slice ``i`` of every tensor in an argument."""
     if isinstance(tree, dict):
         return {k: _slice(part, d, i) for k, (part, d) in zip(tree, _parts(tree, dim), strict=True)}
@@ -328,7 +334,7 @@ def _slice(tree: Any, dim: Any, i: int) -> Any:
     return tree if dim is None else tree.select(dim, i)
 
 
-def _stacked(results: list[Any], dims: Any) -> Any:
+def _stacked(results: list[Tree], dims: Tree) -> Tree:
     """Results of one form, each tensor in them stacked along its dimension."""
     first = results[0]
     if dims is None:

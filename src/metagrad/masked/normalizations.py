@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from metagrad.base.typing import DTypeLike
 from metagrad.masked.reductions import kept, norm, of_dtype
 from metagrad.ops.reduce import softmax as softmaxes
 
@@ -12,23 +13,23 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def softmax(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+def softmax(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:
     """eˣ / Σ eˣ along ``dim`` over the elements that the mask lets in, 0 for the others; nan where there are none."""
     return softmaxes.softmax(kept(of_dtype(input, dtype), mask, -math.inf), dim)
 
 
-def log_softmax(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:
     """x − ln Σ eˣ along ``dim`` over the elements that the mask lets in, −∞ for the others."""
     return softmaxes.log_softmax(kept(of_dtype(input, dtype), mask, -math.inf), dim)
 
 
-def softmin(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+def softmin(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:
     """The softmax of −x."""
     return softmaxes.softmax(-kept(of_dtype(input, dtype), mask, math.inf), dim)
 
 
 def normalize(
-    input: Tensor, ord: float, dim: int, *, eps: float = 1e-12, dtype: Any = None, mask: Any = None
+    input: Tensor, ord: float, dim: int, *, eps: float = 1e-12, dtype: DTypeLike = None, mask: Tensor | None = None
 ) -> Tensor:
     """x / max(‖x‖, eps), the norm along ``dim`` that of the elements that the mask lets in; 0 for the others."""
     x = of_dtype(input, dtype)

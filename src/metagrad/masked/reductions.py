@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Dims
+from metagrad.base.typing import Dims, DTypeLike
 from metagrad.ops.operands import axes
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.pointwise.selection import where
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def kept(input: Tensor, mask: Any, otherwise: float) -> Tensor:
+def kept(input: Tensor, mask: Tensor | None, otherwise: float) -> Tensor:
     """The input, with a number where the mask is False; of the shape both broadcast to."""
     if mask is None:
         return input
@@ -33,28 +33,28 @@ def kept(input: Tensor, mask: Any, otherwise: float) -> Tensor:
     return where(mask, input, wrap(np.asarray(otherwise, input.array.dtype)))
 
 
-def lowest(kind: Any) -> float:
+def lowest(kind: np.dtype[Any]) -> float:
     """The least number of a NumPy dtype."""
     if kind.kind == "b":
         return False
     return -math.inf if kind.kind == "f" else np.iinfo(kind).min
 
 
-def highest(kind: Any) -> float:
+def highest(kind: np.dtype[Any]) -> float:
     """The greatest number of a NumPy dtype."""
     if kind.kind == "b":
         return True
     return math.inf if kind.kind == "f" else np.iinfo(kind).max
 
 
-def of_dtype(input: Tensor, dtype: Any, whole: Any = None) -> Tensor:
+def of_dtype(input: Tensor, dtype: DTypeLike, whole: DTypeLike = None) -> Tensor:
     """The input in this dtype, if one is given; without one, integers and bools in ``whole``."""
     if dtype is None and input.array.dtype.kind in "iub":
         dtype = whole
     return input if dtype is None else input.to(dtype)
 
 
-def _counts(input: Tensor, dim: Any, mask: Any, keepdim: bool) -> Tensor:
+def _counts(input: Tensor, dim: Dims, mask: Tensor | None, keepdim: bool) -> Tensor:
     """How many elements the mask lets in, along ``dim``."""
     shape = tuple(input.shape)
     if mask is not None:
@@ -63,12 +63,16 @@ def _counts(input: Tensor, dim: Any, mask: Any, keepdim: bool) -> Tensor:
     return reduction.sum(expand(ones, shape), dim, keepdim)
 
 
-def sum(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+def sum(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
     """Σ of the elements that the mask lets in; integers in int64."""
     return reduction.sum(kept(of_dtype(input, dtype, dtypes.int64), mask, 0), dim, keepdim)
 
 
-def prod(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+def prod(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
     """Π of the elements that the mask lets in; integers in int64."""
     x = kept(of_dtype(input, dtype, dtypes.int64), mask, 1)
     for d in sorted(axes(dim, x.array.ndim), reverse=True):
@@ -77,20 +81,24 @@ def prod(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any =
     return x.reshape(tuple(shape))
 
 
-def amax(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+def amax(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
     """The largest of the elements that the mask lets in."""
     x = of_dtype(input, dtype)
     return extrema.amax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim)
 
 
-def amin(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+def amin(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
     """The smallest of the elements that the mask lets in."""
     x = of_dtype(input, dtype)
     return extrema.amin(kept(x, mask, highest(x.array.dtype)), dim, keepdim)
 
 
 def argmax(
-    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
+    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
 ) -> Tensor:
     """Where the largest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch."""
     x = of_dtype(input, dtype)
@@ -98,26 +106,28 @@ def argmax(
 
 
 def argmin(
-    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
+    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
 ) -> Tensor:
     """Where the smallest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch."""
     x = of_dtype(input, dtype)
     return extrema.argmin(kept(x, mask, highest(x.array.dtype)), dim, keepdim).to(x.dtype)
 
 
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:
     """Running sums of the elements that the mask lets in, in the input's dtype."""
     x = of_dtype(input, dtype)
     return cumulative.cumsum(kept(x, mask, 0), dim, dtype=x.dtype)
 
 
-def cumprod(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
+def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:
     """Running products of the elements that the mask lets in, in the input's dtype."""
     x = of_dtype(input, dtype)
     return cumulative.cumprod(kept(x, mask, 1), dim, dtype=x.dtype)
 
 
-def mean(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+def mean(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
     """Σ x / n over the n elements that the mask lets in."""
     if input.array.dtype.kind in "iub" and dtype is None:
         raise TypeError(f"masked.mean: expected a floating-point or complex input, got {input.dtype}: give a dtype")
@@ -125,7 +135,9 @@ def mean(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any =
     return total / _counts(input, dim, mask, keepdim)
 
 
-def median(input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+def median(
+    input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
     """The middle one, in order, of the elements that the mask lets in; the lower of two."""
     x = of_dtype(input, dtype, dtypes.get_default_dtype())
     if mask is None:
@@ -141,8 +153,8 @@ def norm(
     dim: Dims = None,
     *,
     keepdim: bool = False,
-    dtype: Any = None,
-    mask: Any = None,
+    dtype: DTypeLike = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """(Σ |x|ᵒʳᵈ)^(1/ord) over the elements that the mask lets in."""
     order = 2.0 if ord is None else ord
@@ -152,7 +164,7 @@ def norm(
 
 def var(
     input: Tensor, dim: Dims = None, unbiased: bool | None = None, *, correction: float | None = None,
-    keepdim: bool = False, dtype: Any = None, mask: Any = None,
+    keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Σ |x − mean|² / (n − correction) over the n elements that the mask lets in; correction is 1, or 0 if not unbiased."""
     if unbiased is not None and correction is not None:
@@ -168,14 +180,16 @@ def var(
 
 def std(
     input: Tensor, dim: Dims = None, unbiased: bool | None = None, *, correction: float | None = None,
-    keepdim: bool = False, dtype: Any = None, mask: Any = None,
+    keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """√ of the variance of the elements that the mask lets in."""
     found = var(input, dim, unbiased, correction=correction, keepdim=keepdim, dtype=dtype, mask=mask)
     return found.sqrt()
 
 
-def logsumexp(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
+def logsumexp(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
     """ln Σ eˣ over the elements that the mask lets in; of integers, as an integer of the same dtype, as in PyTorch."""
     x = of_dtype(input, dtype)
     real = x if x.array.dtype.kind in "fc" else x.to(dtypes.get_default_dtype())
@@ -184,7 +198,12 @@ def logsumexp(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: 
 
 
 def logaddexp(
-    input: Tensor, other: Tensor, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None
+    input: Tensor,
+    other: Tensor,
+    *,
+    dtype: DTypeLike = None,
+    input_mask: Tensor | None = None,
+    other_mask: Tensor | None = None,
 ) -> Tensor:
     """ln(eˣ + eʸ), without what the mask of either leaves out."""
     return exponential.logaddexp(

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def store(result: Any, out: Any) -> Any:
+def store(result: Any, out: object) -> Any:
     """Give ``out`` (a tensor, or as many tensors as there are results) the values of ``result``, and its shape.
 
     Raises where the result's dtype has a higher category than that of ``out``, so that its values would not fit.
@@ -37,7 +37,7 @@ def store(result: Any, out: Any) -> Any:
     return out
 
 
-def store_exactly(result: Any, out: Any) -> Any:
+def store_exactly(result: Any, out: object) -> Any:
     """``store`` that does not convert: ``out`` must have the result's dtype."""
     for r, o in zip(result, out, strict=True) if isinstance(out, (tuple, list)) else [(result, out)]:
         if isinstance(o, Variable) and o.dtype is not r.dtype:

@@ -45,12 +45,12 @@ def schedule(
         step -= skip_first
         if step >= 0 and skip_first_wait:
             step += wait
-        cycle, place = divmod(step, wait + warmup + active)
-        if step < 0 or (repeat and cycle >= repeat) or place < wait:
+        cycle, position = divmod(step, wait + warmup + active)
+        if step < 0 or (repeat and cycle >= repeat) or position < wait:
             return ProfilerAction.NONE
-        if place < wait + warmup:
+        if position < wait + warmup:
             return ProfilerAction.WARMUP
-        return ProfilerAction.RECORD_AND_SAVE if place == wait + warmup + active - 1 else ProfilerAction.RECORD
+        return ProfilerAction.RECORD_AND_SAVE if position == wait + warmup + active - 1 else ProfilerAction.RECORD
 
     return action
 
@@ -83,7 +83,7 @@ class profile:
         with_stack: bool = False,
         with_flops: bool = False,
         with_modules: bool = False,
-        **ignored: Any,
+        **ignored: object,
     ) -> None:
         self.schedule, self.on_trace_ready = schedule or _always, on_trace_ready
         self.step_num = 0

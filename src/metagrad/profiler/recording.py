@@ -9,11 +9,18 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from metagrad.autograd import engine as _engine
 from metagrad.autograd import function
 from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+Shapes: TypeAlias = tuple[tuple[int, ...], ...]  # of the inputs
 
 
 class Event:
@@ -21,7 +28,7 @@ class Event:
 
     __slots__ = ("began", "ended", "inside", "memory", "name", "shapes", "thread")
 
-    def __init__(self, name: str, shapes: Any = None) -> None:
+    def __init__(self, name: str, shapes: Shapes | None = None) -> None:
         self.name, self.shapes, self.thread = name, shapes, threading.get_ident()
         self.inside, self.memory, self.ended = 0.0, 0, 0.0
         self.began = time.perf_counter()
@@ -38,7 +45,7 @@ _open = _Open()
 _sinks: list[list[Event]] = []  # where events go: the innermost profiler's list last
 
 
-def begin(name: str, shapes: Any = None) -> Event:
+def begin(name: str, shapes: Shapes | None = None) -> Event:
     """An event that starts now."""
     event = Event(name, shapes)
     _open.events.append(event)
@@ -56,9 +63,9 @@ def end(event: Event, memory: int = 0) -> None:
         sink.append(event)
 
 
-def _fresh_bytes(result: Any) -> int:
+def _fresh_bytes(result: object) -> int:
     """The bytes of the results' arrays, where they own their memory."""
-    arrays: list[Any] = [getattr(r, "array", r) for r in (result if isinstance(result, tuple) else (result,))]
+    arrays: list[Array] = [getattr(r, "array", r) for r in (result if isinstance(result, tuple) else (result,))]
     return sum(a.nbytes for a in arrays if getattr(a, "base", 0) is None)
 
 
@@ -67,7 +74,7 @@ _apply: Any = function.Function.__dict__["apply"]
 _differentiate = engine.differentiate
 
 
-def _timed_apply(cls: Any, *inputs: Any, **params: Any) -> Any:
+def _timed_apply(cls: type[function.Function], /, *inputs: object, **params: object) -> Tensor:
     event = begin(cls.__name__, tuple(tuple(x.shape) for x in inputs if isinstance(x, Variable)))
     result = None
     try:
@@ -77,9 +84,9 @@ def _timed_apply(cls: Any, *inputs: Any, **params: Any) -> Any:
     return result
 
 
-def _timed_differentiate(node: Any, grads: Any, create_graph: bool) -> Any:
+def _timed_differentiate(node: function.Function, grads: Array, create_graph: bool) -> Array:
     event = begin(f"{node.op_name}Backward", (tuple(node.shape),) if hasattr(node, "shape") else ())
-    results: Any = ()
+    results = ()
     try:
         results = _differentiate(node, grads, create_graph)
     finally:

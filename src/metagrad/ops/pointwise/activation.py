@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,7 +32,7 @@ class Relu(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return select(y <= 0, 0.0, grad)  # nan is not, so that it is seen in the gradient too
 
@@ -57,7 +57,7 @@ class Sigmoid(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         y = conj(y)
         return grad * (y * (1 - y))

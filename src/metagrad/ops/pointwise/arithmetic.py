@@ -5,14 +5,14 @@ In the formulas z is the result and L the loss.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_a_tensor, need_tensors, operands, result_type
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -32,15 +32,15 @@ class Conj(Pointwise):
     def forward(self, x: Array) -> Array:
         return np.conjugate(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return np.conjugate(grad)
 
 
-def conj(x: Any) -> Any:
+def conj(x: Array) -> Array:
     """x*, for an array, a tensor or a number; real ones as they are."""
     if isinstance(x, (int, float, complex)):
         return x.conjugate()
-    return np.conjugate(x) if getattr(x, "array", x).dtype.kind == "c" else x
+    return np.conjugate(x) if unwrap(x).dtype.kind == "c" else x
 
 
 class Add(Pointwise):
@@ -49,11 +49,11 @@ class Add(Pointwise):
     def forward(self, x: Array, y: Array) -> Array:
         return np.add(x, y)  # not x + y: the ufunc makes bool + bool a logical or, where Python's scalars add up
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad, grad
 
 
-def scaled(other: Any, alpha: Any, name: str, kind: dtypes.dtype) -> Any:
+def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Operand:
     """``alpha · other`` for a result of dtype ``kind``."""
     if kind.category < 2 and isinstance(alpha, float):
         raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
@@ -63,7 +63,7 @@ def scaled(other: Any, alpha: Any, name: str, kind: dtypes.dtype) -> Any:
 
 
 @takes_out
-def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """Sum, ``input + alpha · other``, element by element with broadcasting.
 
     input, other: tensors of any shapes that broadcast, or numbers. The dtype follows ``result_type``.
@@ -83,12 +83,12 @@ class Sub(Pointwise):
     def forward(self, x: Array, y: Array) -> Array:
         return x - y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
         return grad, -grad if self.needs[1] else None
 
 
 @takes_out
-def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """Difference, ``input − alpha · other``, element by element with broadcasting.
 
     >>> import metagrad
@@ -104,7 +104,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     return Sub.apply(*operands(input, other))
 
 
-def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
+def rsub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
     """Difference the other way round, ``other − alpha · input``."""
     if not isinstance(input, Variable):
         need_tensors("rsub", input=input)
@@ -118,13 +118,13 @@ class Mul(Pointwise):
         self.save(x if self.needs[1] else None, y if self.needs[0] else None)
         return x * y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y = self.saved
         return grad * conj(y) if self.needs[0] else None, grad * conj(x) if self.needs[1] else None
 
 
 @takes_out
-def mul(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Product, element by element with broadcasting.
 
     >>> import metagrad
@@ -134,9 +134,9 @@ def mul(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     return Mul.apply(*operands(input, other))
 
 
-def y_is_real(y: Any) -> bool:
+def y_is_real(y: Array) -> bool:
     """Whether an exponent can be compared with 0."""
-    return isinstance(y, (int, float)) or getattr(y, "array", y).dtype.kind != "c"
+    return isinstance(y, (int, float)) or unwrap(y).dtype.kind != "c"
 
 
 class Pow(Pointwise):
@@ -147,7 +147,7 @@ class Pow(Pointwise):
         self.save(x, y, z)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y, z = self.saved
         grad_x = grad_y = None
         if self.needs[0]:
@@ -167,7 +167,7 @@ class Pow(Pointwise):
 
 
 @takes_out
-def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """Power, ``input ** exponent``, element by element with broadcasting.
 
     Raises if integers are raised to a negative integer power.
@@ -215,7 +215,7 @@ class Neg(Pointwise):
     def forward(self, x: Array) -> Array:
         return -x
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return -grad
 
 
@@ -240,7 +240,9 @@ def positive(input: Tensor) -> Tensor:
 
 
 @takes_out
-def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
+def addcmul(
+    input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
+) -> Tensor:
     """``input + value · tensor1 · tensor2``, element by element with broadcasting."""
     product = mul(tensor1, tensor2)
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
@@ -249,18 +251,18 @@ def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: T
 class Lerp(Pointwise):
     """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
 
-    def forward(self, x: Array, y: Array, w: Any) -> Array:
+    def forward(self, x: Array, y: Array, w: Array) -> Array:
         self.save(x, y, w)
         near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
         return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array, Array | None]:
         x, y, w = self.saved
         return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
 
 
 @takes_out
-def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
+def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
     """The point ``input + weight · (end − input)`` between two tensors of one floating-point dtype."""
     kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
     if len(kinds) > 1 or input.array.dtype.kind not in "fc":
@@ -273,15 +275,15 @@ multiply, subtract, negative = mul, sub, neg  # PyTorch's other names
 
 
 @takes_out
-def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input`` to the power of ``exponent``, in float64 or complex128."""
     need_a_tensor("float_power", input, exponent)
     kind = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64
-    x, y = (cast_to(as_tensor(v), kind) if isinstance(v, Variable) else v for v in (input, exponent))
-    return pow(x if isinstance(x, Variable) else wrap(np.asarray(x, kind.dtype)), y)
+    x = cast_to(as_tensor(input), kind)
+    return pow(x, cast_to(as_tensor(exponent), kind) if isinstance(exponent, Variable) else exponent)
 
 
-def float_power_(input: Tensor, exponent: Any) -> Tensor:
+def float_power_(input: Tensor, exponent: Operand) -> Tensor:
     """In-place form of ``float_power``: for float64 and complex128 tensors, as the result has no other dtype."""
     result = float_power(input, exponent)
     if result.dtype != input.dtype:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import unwrap, wrap
+from metagrad.base.typing import Operand
 from metagrad.ops.operands import need_a_tensor, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.comparison import applied
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor"]
 
 
-def _shifted(ufunc: Any, input: Any, other: Any) -> Tensor:
+def _shifted(ufunc: np.ufunc, input: Operand, other: Operand) -> Tensor:
     need_a_tensor(f"bitwise_{ufunc.__name__}", input, other)
     x, n = (unwrap(v) for v in operands(input, other))
     kind = np.result_type(x, n)
@@ -27,8 +28,8 @@ def _shifted(ufunc: Any, input: Any, other: Any) -> Tensor:
 
 
 @takes_out
-def bitwise_left_shift(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """x · 2ⁿ by moving the bits n places up.
+def bitwise_left_shift(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """x · 2ⁿ by shifting the bits up by n.
 
     >>> import metagrad
     >>> metagrad.bitwise_left_shift(metagrad.tensor([1, 3]), 2)
@@ -38,12 +39,12 @@ def bitwise_left_shift(input: Any, other: Any, *, out: Tensor | None = None) -> 
 
 
 @takes_out
-def bitwise_right_shift(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """⌊x / 2ⁿ⌋ by moving the bits n places down; the sign stays."""
+def bitwise_right_shift(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """⌊x / 2ⁿ⌋ by shifting the bits down by n; the sign stays."""
     return _shifted(np.right_shift, input, other)
 
 
-def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
+def _bitwise(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     need_a_tensor(ufunc.__name__, x, y)
     a, b = operands(x, y)
     a, b = unwrap(a), unwrap(b)
@@ -53,19 +54,19 @@ def _bitwise(ufunc: Any, x: Any, y: Any) -> Tensor:
 
 
 @takes_out
-def bitwise_and(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def bitwise_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bitwise and; logical and for bools."""
     return _bitwise(np.bitwise_and, input, other)
 
 
 @takes_out
-def bitwise_or(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def bitwise_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bitwise or; logical or for bools."""
     return _bitwise(np.bitwise_or, input, other)
 
 
 @takes_out
-def bitwise_xor(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def bitwise_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Bitwise exclusive or; logical for bools."""
     return _bitwise(np.bitwise_xor, input, other)
 

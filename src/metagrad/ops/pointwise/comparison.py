@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import misfit, quiet
 from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
 
@@ -22,14 +24,14 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _compare(ufunc: Any, x: Any, y: Any) -> Tensor:
+def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     if not isinstance(x, Variable):
         need_tensors(ufunc.__name__, input=x)
     a, b = operands(x, y)
     return applied(ufunc, unwrap(a), unwrap(b))
 
 
-def applied(ufunc: Any, *arrays: Any) -> Tensor:
+def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
     """A ufunc's values, without a gradient."""
     try:
         return wrap(ufunc(*arrays))
@@ -38,7 +40,7 @@ def applied(ufunc: Any, *arrays: Any) -> Tensor:
 
 
 @takes_out
-def eq(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def eq(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input == other``, element by element with broadcasting.
 
     >>> import metagrad
@@ -49,60 +51,60 @@ def eq(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
-def ne(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input != other``, element by element with broadcasting."""
     return _compare(np.not_equal, input, other)
 
 
 @takes_out
-def lt(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input < other``, element by element with broadcasting."""
     return _compare(np.less, input, other)
 
 
 @takes_out
-def le(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input <= other``, element by element with broadcasting."""
     return _compare(np.less_equal, input, other)
 
 
 @takes_out
-def gt(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input > other``, element by element with broadcasting."""
     return _compare(np.greater, input, other)
 
 
 @takes_out
-def ge(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input >= other``, element by element with broadcasting."""
     return _compare(np.greater_equal, input, other)
 
 
 @takes_out
-def logical_not(input: Any, *, out: Tensor | None = None) -> Tensor:
+def logical_not(input: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is zero or False."""
     return wrap(np.logical_not(as_tensor(input).array))
 
 
-def _logical(ufunc: Any, x: Any, y: Any) -> Tensor:
+def _logical(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     need_tensors(ufunc.__name__, input=x, other=y)
     return applied(ufunc, as_tensor(x).array, as_tensor(y).array)
 
 
 @takes_out
-def logical_and(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def logical_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether both elements are non-zero."""
     return _logical(np.logical_and, input, other)
 
 
 @takes_out
-def logical_or(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def logical_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether at least one of both elements is non-zero."""
     return _logical(np.logical_or, input, other)
 
 
 @takes_out
-def logical_xor(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def logical_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Whether exactly one of both elements is non-zero."""
     return _logical(np.logical_xor, input, other)
 

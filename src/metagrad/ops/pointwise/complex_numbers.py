@@ -5,7 +5,7 @@ The gradient of a real loss L with respect to z = x + iy is ∂L/∂x + i ∂L/�
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Imag(ViewFunction):
     def forward(self, x: Array) -> Array:
         return x.imag
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad * 1j
 
 
@@ -71,7 +71,7 @@ class Complex(Function):
         z.real, z.imag = x, y
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return np.real(grad), np.imag(grad)
 
 
@@ -87,7 +87,7 @@ def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Complex.apply(real, imag)
 
 
-def _pair(function: str, first: str, x: Any, second: str, y: Any) -> None:
+def _pair(function: str, first: str, x: Tensor, second: str, y: Tensor) -> None:
     """Check the two real tensors that complex numbers are made of."""
     need_tensors(function, **{first: x, second: y})
     if x.array.dtype.kind != "f" or y.array.dtype.kind != "f" or min(x.array.itemsize, y.array.itemsize) < 4:
@@ -108,7 +108,7 @@ class Polar(Function):
         self.save(r, z)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         r, z = self.saved
         along = np.real(grad * np.conjugate(z))
         return along * np.where(r == 0, 0, 1 / np.where(r == 0, 1, r)), np.real(grad * np.conjugate(z * 1j))
@@ -132,7 +132,7 @@ class ViewAsReal(ViewFunction):
     def forward(self, z: Array) -> Array:
         return z[..., None].view(z.real.dtype)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Complex.on(grad[..., 0], grad[..., 1])
 
 
@@ -142,7 +142,7 @@ class ViewAsComplex(ViewFunction):
     def forward(self, x: Array) -> Array:
         return x.view(np.result_type(x.dtype, np.complex64))[..., 0]
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return np.stack([np.real(grad), np.imag(grad)], axis=-1)
 
 
@@ -174,7 +174,7 @@ class Angle(Function):
         self.save(z)
         return np.angle(z)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (z,) = self.saved
         square = np.real(z * np.conjugate(z))
         return np.where(square == 0, 0, grad / np.where(square == 0, 1, square)) * z * 1j
@@ -186,7 +186,7 @@ class RealAngle(Function):
     def forward(self, x: Array) -> Array:
         return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return np.zeros_like(grad)
 
 

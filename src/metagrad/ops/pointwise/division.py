@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
@@ -27,7 +27,7 @@ class Div(Pointwise):
         self.save(x if self.needs[1] else None, y)
         return x / y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y = self.saved
         grad_x = grad / conj(y)
         return grad_x, -grad_x * conj(x / y) if self.needs[1] else None
@@ -43,7 +43,7 @@ class FloorDivide(Pointwise):
             z = np.where(np.equal(y, 0), np.divide(x, y), z)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return np.zeros_like(grad), np.zeros_like(grad)
 
 
@@ -64,7 +64,7 @@ class Remainder(Pointwise):
         self.save(x, y)
         return np.remainder(x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
         x, y = self.saved
         return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
 
@@ -76,13 +76,13 @@ class Fmod(Pointwise):
         self.save(x, y)
         return np.fmod(x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
         x, y = self.saved
         return grad, -grad * np.trunc(x / y) if self.needs[1] else None
 
 
 @takes_out
-def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+def div(input: Operand, other: Operand, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
     """Quotient, element by element; integers divide to floats, as in Python.
 
     rounding_mode: None, ``"trunc"`` (towards zero, as in C) or ``"floor"`` (Python's ``//``); then integers stay
@@ -110,7 +110,7 @@ def _refuse_integer_zero(x: Array, y: Array) -> None:
 
 
 @takes_out
-def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Quotient rounded down, Python's ``//``.
 
     >>> import metagrad
@@ -120,13 +120,13 @@ def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor
     return div(input, other, rounding_mode="floor")
 
 
-def _check_divisor(x: Any, y: Any) -> None:
+def _check_divisor(x: Operand, y: Operand) -> None:
     if isinstance(x, Variable) or isinstance(y, Variable):
-        _refuse_integer_zero(getattr(x, "array", x), getattr(y, "array", y))
+        _refuse_integer_zero(unwrap(x), unwrap(y))
 
 
 @takes_out
-def remainder(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Python's modulus, element by element: ``x − ⌊x/y⌋ y``, with the sign of the divisor.
 
     >>> import metagrad
@@ -141,7 +141,7 @@ def remainder(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
-def fmod(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """C's fmod, element by element: ``x − trunc(x/y) y``, with the sign of the dividend.
 
     >>> import metagrad
@@ -156,7 +156,9 @@ def fmod(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
-def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
+def addcdiv(
+    input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
+) -> Tensor:
     """``input + value · tensor1 / tensor2``, element by element with broadcasting."""
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
         raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
@@ -167,7 +169,7 @@ def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: T
 divide = true_divide = div
 
 
-def _integers(name: str, ufunc: Any, input: Tensor, other: Tensor) -> Tensor:
+def _integers(name: str, ufunc: np.ufunc, input: Tensor, other: Tensor) -> Tensor:
     need_tensors(name, input=input, other=other)
     x, y = operands(input, other)
     if x.array.dtype.kind not in "iu":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Exp(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad * conj(y)
 
@@ -53,7 +53,7 @@ class Expm1(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad * (conj(y) + 1)
 
@@ -71,7 +71,7 @@ class Log(Pointwise):
         self.save(x)
         return np.log(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / conj(x)
 
@@ -94,7 +94,7 @@ class Log1p(Pointwise):
         self.save(x)
         return np.log1p(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / (1 + conj(x))
 
@@ -108,17 +108,17 @@ def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 class LogBase(Pointwise):
     """y = log_b x,   ∂L/∂x = ∂L/∂y / (x ln b)."""
 
-    def forward(self, x: Array, ufunc: Any, base: float) -> Array:
+    def forward(self, x: Array, ufunc: np.ufunc, base: float) -> Array:
         self.save(x)
         self.base = base
         return ufunc(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / (conj(x) * float(np.log(self.base)))
 
 
-def _logarithm(input: Tensor, ufunc: Any, base: float) -> Tensor:
+def _logarithm(input: Tensor, ufunc: np.ufunc, base: float) -> Tensor:
     return LogBase.apply(floating(input), ufunc=ufunc, base=base)
 
 
@@ -142,7 +142,7 @@ class Sqrt(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad / (2 * conj(y))
 
@@ -166,7 +166,7 @@ class Rsqrt(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         y = conj(y)
         return grad * (-0.5 * y * y * y)
@@ -186,7 +186,7 @@ class Reciprocal(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         y = conj(y)
         return -grad * (y * y)
@@ -206,7 +206,7 @@ class Exp2(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad * conj(y) * math.log(2)
 
@@ -224,14 +224,14 @@ class LogAddExp(Pointwise):
         self.save(x, y)
         self.base = base
         if x.dtype.kind == "c":
-            swap: Any = np.less(x.real, y.real)
-            high: Any = np.where(swap, y, x)
-            low: Any = np.where(swap, x, y)
+            swap: Array = np.less(x.real, y.real)
+            high: Array = np.where(swap, y, x)
+            low: Array = np.where(swap, x, y)
             low_is_zero = np.isneginf(low.real)  # and −∞ − (−∞) is nan
             return high + np.where(low_is_zero, 0, np.log1p(np.exp(np.where(low_is_zero, 0, low - high))))
         return (np.logaddexp2 if base == 2 else np.logaddexp)(x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         x, y = self.saved
         scale = math.log(self.base)
         return grad / conj(np.exp(scale * (y - x)) + 1), grad / conj(np.exp(scale * (x - y)) + 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Frexp(Function):
         self.scale = np.ldexp(np.ones_like(x), -e)
         return m, np.asarray(e, np.int32)
 
-    def backward(self, grad: Any, _: Any) -> Any:
+    def backward(self, grad: Array, _: Array) -> Array:
         return grad * self.scale
 
 
@@ -63,7 +63,7 @@ class NanToNum(Pointwise):
         self.finite = np.isfinite(x)
         return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad * self.finite
 
 
@@ -91,7 +91,7 @@ class Nextafter(Pointwise):
         self.moved = np.not_equal(x, y)
         return np.nextafter(x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad * self.moved, grad * 0
 
 

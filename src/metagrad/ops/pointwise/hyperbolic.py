@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.variable import unwrap
 from metagrad.base.typing import Array
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
@@ -29,7 +30,7 @@ class Sinh(Pointwise):
         self.save(x)
         return np.sinh(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * conj(Cosh.on(x))
 
@@ -41,7 +42,7 @@ class Cosh(Pointwise):
         self.save(x)
         return np.cosh(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * conj(Sinh.on(x))
 
@@ -53,7 +54,7 @@ class Asinh(Pointwise):
         self.save(x)
         return np.arcsinh(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * conj(1 / np.sqrt(x * x + 1))
 
@@ -65,9 +66,9 @@ class Acosh(Pointwise):
         self.save(x)
         return np.arccosh(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        if getattr(x, "array", x).dtype.kind == "c":  # the square of a large one would overflow
+        if unwrap(x).dtype.kind == "c":  # the square of a large one would overflow
             return grad * conj(1 / np.sqrt(x + 1) / np.sqrt(x - 1))
         return grad * (1 / np.sqrt(x * x - 1))
 
@@ -79,7 +80,7 @@ class Atanh(Pointwise):
         self.save(x)
         return np.arctanh(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / conj(1 - x * x)
 
@@ -126,7 +127,7 @@ class Tanh(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         y = conj(y)
         return grad * (1 - y * y)

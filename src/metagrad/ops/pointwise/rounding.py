@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,14 +21,14 @@ __all__ = ["ceil", "fix", "floor", "frac", "round", "trunc"]
 class Step(Pointwise):
     """A function that is constant between jumps, such as floor;   ∂L/∂x = 0."""
 
-    def forward(self, x: Array, ufunc: Any) -> Array:
+    def forward(self, x: Array, ufunc: Callable[[Array], Array]) -> Array:
         return ufunc(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return np.zeros_like(grad)
 
 
-def _step(input: Tensor, ufunc: Any) -> Tensor:
+def _step(input: Tensor, ufunc: Callable[[Array], Array]) -> Tensor:
     if input.array.dtype.kind in "iub":
         return as_tensor(input).clone()
     return Step.apply(input, ufunc=ufunc)

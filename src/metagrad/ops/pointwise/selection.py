@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.kernels.branchless import select
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
@@ -26,7 +26,7 @@ class Clamp(Pointwise):
     A bound that decides gets the gradient instead; of crossed bounds the upper one decides.
     """
 
-    def forward(self, x: Array, low: Any, high: Any) -> Array:
+    def forward(self, x: Array, low: Array, high: Array) -> Array:
         both = low is not None and high is not None
         if x.dtype.kind == "f" and _is_number(low) and _is_number(high):  # much faster than np.maximum with a number
             y = np.clip(
@@ -44,19 +44,21 @@ class Clamp(Pointwise):
             self.above = np.greater(x, high) | np.less(high, low) if both else np.greater(x, high)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         grad_low = grad * self.below if self.needs[1] else None
         grad_high = grad * self.above if self.needs[2] else None
         return grad * self.within if self.needs[0] else None, grad_low, grad_high
 
 
-def _is_number(bound: Any) -> bool:
+def _is_number(bound: object) -> bool:
     """Whether a bound is a Python number, or missing; not nan, which np.clip takes for no bound."""
     return bound is None or (isinstance(bound, (int, float)) and bound == bound)
 
 
 @takes_out
-def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+def clamp(
+    input: Tensor, min: Operand | None = None, max: Operand | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """x limited to [min, max], numbers or tensors; one of them may be None. nan stays nan.
 
     The gradient passes where ``min ≤ x ≤ max``, bounds included.
@@ -81,13 +83,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
 clip = clamp
 
 
-def clamp_min(input: Tensor, min: Any) -> Tensor:
+def clamp_min(input: Tensor, min: Operand) -> Tensor:
     """x, at least ``min``."""
     need_tensors("clamp_min", input=input)
     return clamp(input, min=min)
 
 
-def clamp_max(input: Tensor, max: Any) -> Tensor:
+def clamp_max(input: Tensor, max: Operand) -> Tensor:
     """x, at most ``max``."""
     need_tensors("clamp_max", input=input)
     return clamp(input, max=max)
@@ -96,7 +98,7 @@ def clamp_max(input: Tensor, max: Any) -> Tensor:
 class Extremum(Pointwise):
     """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y, all of it at nan."""
 
-    def forward(self, x: Array, y: Array, ufunc: Any, loses: Any) -> Array:
+    def forward(self, x: Array, y: Array, ufunc: np.ufunc, loses: np.ufunc) -> Array:
         z = ufunc(x, y)
         if any(self.needs):
             equal = np.equal(x, y)
@@ -105,12 +107,12 @@ class Extremum(Pointwise):
             )
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad * self.share_x, grad * self.share_y
 
 
 @takes_out
-def maximum(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient."""
     if not isinstance(input, Variable) or not isinstance(other, Variable):
         need_tensors("maximum", input=input, other=other)
@@ -118,7 +120,7 @@ def maximum(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
-def minimum(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient."""
     if not isinstance(input, Variable) or not isinstance(other, Variable):
         need_tensors("minimum", input=input, other=other)
@@ -132,13 +134,19 @@ class Where(Pointwise):
         self.condition = c
         return select(c, x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[None, Array, Array]:
         c = self.condition
         return None, select(c, grad, 0.0), select(c, 0.0, grad)
 
 
 @takes_out
-def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
+def where(
+    condition: Tensor,
+    input: Operand | Variable | None = None,
+    other: Operand | Variable | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Any:
     """``input`` where the condition holds, ``other`` elsewhere, with broadcasting; both may be numbers.
 
     With the condition alone: the indices of its true elements, a tensor per dimension.
@@ -162,11 +170,11 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor |
 class _Chosen(Pointwise):
     """z = the larger (smaller) of x and y, the one that is not nan;   ∂L/∂z goes to the one chosen, to x where equal."""
 
-    def forward(self, x: Array, y: Array, ufunc: Any, chooses: Any) -> Array:
+    def forward(self, x: Array, y: Array, ufunc: np.ufunc, chooses: np.ufunc) -> Array:
         self.first = chooses(x, y) | np.isnan(y)
         return ufunc(x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return np.where(self.first, grad, 0.0), np.where(self.first, 0.0, grad)
 
 
@@ -186,7 +194,7 @@ def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _chosen(x, y, np.fmin, np.less_equal)
 
 
-def _chosen(x: Any, y: Any, ufunc: Any, chooses: Any) -> Tensor:
+def _chosen(x: Tensor, y: Tensor, ufunc: np.ufunc, chooses: np.ufunc) -> Tensor:
     if x.array.dtype.kind not in "f":
         return applied(ufunc, unwrap(x), unwrap(y))
     return _Chosen.apply(x, y, ufunc=ufunc, chooses=chooses)

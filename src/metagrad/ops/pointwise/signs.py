@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -25,7 +26,7 @@ __all__ = ["abs", "absolute", "copysign", "heaviside", "sgn", "sign", "signbit"]
 class Sign(Step):
     """y = −1, 0 or 1 by the sign of x, 0 for nan;   ∂L/∂x = 0."""
 
-    def forward(self, x: Array, ufunc: Any = np.sign) -> Array:
+    def forward(self, x: Array, ufunc: Callable[[Array], Array] = np.sign) -> Array:
         return np.where(np.equal(x, x), ufunc(x), 0)
 
 
@@ -44,7 +45,7 @@ class Abs(Pointwise):
         self.save(x)
         return np.abs(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * Sign.on(x)
 
@@ -57,7 +58,7 @@ class ComplexAbs(Pointwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         return grad * (x / np.where(y == 0, 1.0, y))
 
@@ -87,7 +88,7 @@ class ComplexSign(Function):
         self.save(z, s)
         return s
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         z, s = self.saved
         size = np.abs(z)
         return np.where(size == 0, 0, (grad - np.real(grad * np.conjugate(s)) * s) / np.where(size == 0, 1, size))
@@ -107,12 +108,12 @@ class Copysign(Pointwise):
         self.turn = np.where(x == 0, 0, z / np.where(x == 0, 1, x)).astype(z.dtype, copy=False)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad * self.turn, grad * 0
 
 
 @takes_out
-def copysign(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+def copysign(input: Tensor, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The magnitude of ``input`` with the sign of ``other``, that of −0 and nan included.
 
     >>> import metagrad

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Sin(Pointwise):
         self.save(x)
         return np.sin(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * conj(np.cos(x))
 
@@ -44,7 +44,7 @@ class Cos(Pointwise):
         self.save(x)
         return np.cos(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return -grad * conj(np.sin(x))
 
@@ -63,7 +63,7 @@ class Tan(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         y = conj(y)
         return grad * (y * y + 1)
@@ -94,7 +94,7 @@ class Sinc(Pointwise):
         self.save(x)
         return np.sinc(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         zero = x * x * math.pi == 0  # or so near that the square vanishes
         safe = np.where(zero, 1, x)
@@ -116,7 +116,7 @@ class Hypot(Pointwise):
         self.save(x, y, z)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         x, y, z = self.saved
         return grad * (x / z), grad * (y / z)
 
@@ -135,7 +135,7 @@ class Asin(Pointwise):
         self.save(x)
         return np.arcsin(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * conj(1 / np.sqrt(1 - x * x))
 
@@ -147,7 +147,7 @@ class Acos(Pointwise):
         self.save(x)
         return np.arccos(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return -grad * conj(1 / np.sqrt(1 - x * x))
 
@@ -159,7 +159,7 @@ class Atan(Pointwise):
         self.save(x)
         return np.arctan(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / conj(x * x + 1)
 
@@ -171,7 +171,7 @@ class Atan2(Pointwise):
         self.save(y, x)
         return np.arctan2(y, x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         y, x = self.saved
         square = x * x + y * y
         scaled = np.where(square == 0, 0, grad / square)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -110,6 +110,6 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | N
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0, got {maxnorm}")
     d = dimension(dim, x.array.ndim)
     others = tuple(i for i in range(x.array.ndim) if i != d)
-    norms: Any = vector_norm(x, p, others, keepdim=True)
+    norms = vector_norm(x, p, others, keepdim=True)
     too_long = wrap(np.asarray(norms.array > maxnorm))
     return mul(x, where(too_long, maxnorm / (norms + _TINY), 1.0).to(x.dtype))

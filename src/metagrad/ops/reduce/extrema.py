@@ -1,10 +1,10 @@
-"""The largest and the smallest: max, min, their places, and taking elements along a dimension."""
+"""The largest and the smallest: max, min, their indices, and taking elements along a dimension."""
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from metagrad.ops.pointwise.selection import maximum, minimum
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
+R = TypeVar("R")
+
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 
 class Shared(Function):
-    """y = one of the x over dimensions, such as the largest;   ∂L/∂x = ∂L/∂y shared evenly by the places where x = y.
+    """y = one of the x over dimensions, such as the largest;   ∂L/∂x = ∂L/∂y shared evenly by the elements with x = y.
 
     ``choose(x, axis)`` is y, with extent 1 in the dimensions ``axis``.
     """
@@ -38,14 +40,14 @@ class Shared(Function):
         self.kept = y.shape
         return y if keepdim else y.reshape(tuple(n for d, n in enumerate(x.shape) if d not in axis))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad.reshape(self.kept) * self.share
 
 
 @accepts_axis
 @takes_out
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Largest element over ``dim``; the gradient is shared by all places that have it.
+    """Largest element over ``dim``; the gradient is shared by all elements equal to it.
 
     >>> import metagrad
     >>> metagrad.amax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
@@ -57,13 +59,15 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
 @accepts_axis
 @takes_out
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Smallest element over ``dim``; the gradient is shared by all places that have it."""
+    """Smallest element over ``dim``; the gradient is shared by all elements equal to it."""
     return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.smallest)
 
 
 @accepts_axis
 @takes_exact_out
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: Tensor | None = None) -> Any:
+def aminmax(
+    input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: tuple[Tensor, ...] | None = None
+) -> results.aminmax:
     """The smallest and the largest element over ``dim``, or over all: (min, max).
 
     >>> import metagrad
@@ -74,7 +78,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out
     return results.aminmax((amin(input, d, keepdim), amax(input, d, keepdim)))
 
 
-def ordered(input: Any, name: str, but: str = "c") -> Any:
+def ordered(input: Tensor, name: str, but: str = "c") -> Tensor:
     """The input, if its dtype is one whose numbers have an order."""
     kind = input.array.dtype.kind
     if kind in but:
@@ -99,7 +103,7 @@ class Along(Function):
         self.index, self.axis, self.shape_in = index, axis, x.shape
         return np.take_along_axis(x, index, axis)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, None]:
         return PutAlong.on(grad, index=self.index, axis=self.axis, shape=self.shape_in), None
 
 
@@ -112,21 +116,25 @@ class PutAlong(Function):
         np.put_along_axis(y, index, x, axis)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Along.on(grad, self.index, axis=self.axis)
 
 
 def chosen_along(
-    results: Callable[[Any], Any], input: Tensor, dim: int, keepdim: bool, place: Callable[[Array, int], Array]
-) -> Any:
-    """(values, indices) of one element along a dimension; ``place(array, axis)`` is its index, with extent 1 there.
+    results: Callable[[tuple[Tensor, Tensor]], R],
+    input: Tensor,
+    dim: int,
+    keepdim: bool,
+    index_of: Callable[[Array, int], Array],
+) -> R:
+    """(values, indices) of one element along a dimension; ``index_of(array, axis)`` is its index, with extent 1 there.
 
     The gradient goes to the element whose index is returned.
     """
     axis = nonempty(input, dimension(dim, input.array.ndim))
     if not axis:
         return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
-    index = place(input.array, axis[0])
+    index = index_of(input.array, axis[0])
     values, indices = Along.apply(input, index, axis=axis[0]), wrap(index)
     return results((values, indices) if keepdim else (values.squeeze(axis[0]), indices.squeeze(axis[0])))
 
@@ -139,9 +147,31 @@ def _argmin(a: Array, axis: int) -> Array:
     return place(np.argmin, a, axis)
 
 
+def _extreme(
+    input: Tensor, dim: int | Tensor | None, keepdim: bool, other: Tensor | None, result: Callable[[tuple[Tensor, Tensor]], R],
+    of_all: Callable[[Tensor], Tensor], of_two: Callable[..., Tensor], index: Callable[[Array, int], Array],
+) -> Tensor | R:  # fmt: skip
+    """What ``max`` and ``min`` have in common: which of their three meanings the arguments ask for."""
+    if other is None and isinstance(dim, Variable):
+        other = dim
+    if other is not None:
+        return of_two(input, other)
+    need_tensors(result.__name__, input=input)
+    if dim is None:
+        return of_all(input)
+    return chosen_along(result, ordered(input, result.__name__), cast(int, dim), keepdim, index)
+
+
 @accepts_axis
 @takes_out
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Tensor | None = None) -> Any:
+def max(
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
     """The largest element; with ``dim``, (values, indices) along it; with another tensor, ``maximum`` of both.
 
     Along ``dim`` the gradient goes to the element whose index is returned.
@@ -150,27 +180,24 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
     >>> metagrad.max(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
     tensor([1, 0])
     """
-    if isinstance(dim, Variable) or other is not None:
-        return maximum(input, dim if other is None else other)
-    need_tensors("max", input=input)
-    if dim is None:
-        return amax(input)
-    return chosen_along(results.max, ordered(input, "max"), dim, keepdim, _argmax)
+    return _extreme(input, dim, keepdim, other, results.max, amax, maximum, _argmax)
 
 
 @accepts_axis
 @takes_out
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Tensor | None = None) -> Any:
+def min(
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
     """The smallest element; with ``dim``, (values, indices) along it; with another tensor, ``minimum`` of both."""
-    if isinstance(dim, Variable) or other is not None:
-        return minimum(input, dim if other is None else other)
-    need_tensors("min", input=input)
-    if dim is None:
-        return amin(input)
-    return chosen_along(results.min, ordered(input, "min"), dim, keepdim, _argmin)
+    return _extreme(input, dim, keepdim, other, results.min, amin, minimum, _argmin)
 
 
-def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Any) -> Tensor:
+def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Callable[..., Array]) -> Tensor:
     a = ordered(input, function.__name__, "bc").array
     if dim is None:
         if a.size == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,7 +28,7 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 @takes_out
 def quantile(
     input: Tensor,
-    q: Any,
+    q: float | Tensor,
     dim: int | None = None,
     keepdim: bool = False,
     *,
@@ -51,7 +51,7 @@ def quantile(
 @takes_out
 def nanquantile(
     input: Tensor,
-    q: Any,
+    q: float | Tensor,
     dim: int | None = None,
     keepdim: bool = False,
     *,
@@ -68,7 +68,7 @@ def nanquantile(
 
 
 def _quantile(
-    name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
+    name: str, input: Tensor, q: float | Tensor, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
 ) -> Tensor:
     axis = None if dim is None else dimension(dim, input.array.ndim)
     fractions = _fractions(name, input, q)
@@ -85,7 +85,7 @@ def _quantile(
     return reshape(found, (*fractions.array.shape, *rest))
 
 
-def _fractions(name: str, input: Tensor, q: Any) -> Tensor:
+def _fractions(name: str, input: Tensor, q: float | Tensor) -> Tensor:
     """q as a tensor, checked."""
     if input.dtype not in (dtypes.float32, dtypes.float64):
         raise RuntimeError(f"{name}() input tensor must be either float32 or float64, got {input.dtype}")
@@ -98,10 +98,10 @@ def _fractions(name: str, input: Tensor, q: Any) -> Tensor:
         raise RuntimeError(f"{name}() q must have the dtype of the input, {input.dtype}, got {fractions.dtype}")
     if not np.all((fractions.array >= 0) & (fractions.array <= 1)):
         raise RuntimeError(f"{name}() q must be in the range [0, 1], got {q}")
-    return fractions  # type: ignore[return-value]
+    return fractions
 
 
-def _at_fractions(ascending: Any, q: Any, interpolation: str, ignore_nan: bool) -> Any:
+def _at_fractions(ascending: Tensor, q: Tensor, interpolation: str, ignore_nan: bool) -> Tensor:
     """x (*, n) in order, q (k): (*, k)."""
     nan = np.isnan(ascending.array)
     n = ascending.array.shape[-1]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.operands import accepts_axis, axes, cast_to, in_single, shape_of
 from metagrad.ops.out import takes_out
@@ -27,7 +28,7 @@ def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(1 if d in axis else n for d, n in enumerate(shape))
 
 
-def spread(grad: Any, shape: tuple[int, ...]) -> Any:
+def spread(grad: Array, shape: tuple[int, ...]) -> Array:
     """``np.broadcast_to`` for a gradient with as many dimensions; for a plain array in a tenth of the time."""
     if grad.__class__ is not np.ndarray or not grad.flags.c_contiguous or not grad.size:
         return np.broadcast_to(grad, shape)
@@ -37,7 +38,7 @@ def spread(grad: Any, shape: tuple[int, ...]) -> Any:
     return view
 
 
-def accumulated(input: Tensor, dtype: Any) -> Tensor:
+def accumulated(input: Tensor, dtype: DTypeLike) -> Tensor:
     """The input in the dtype sums are made in: a given one, or int64 for integers."""
     if dtype is not None:
         return cast_to(input, dtypes.of(dtype))
@@ -45,13 +46,13 @@ def accumulated(input: Tensor, dtype: Any) -> Tensor:
 
 
 class Sum(Function):
-    """y = Σ x,   ∂L/∂x = ∂L/∂y at every place that was added."""
+    """y = Σ x,   ∂L/∂x = ∂L/∂y for every element that was added."""
 
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
         return reductions.sum(x, axis, keepdim)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return spread(grad.reshape(kept(self.shape_in, self.axis)), self.shape_in)
 
 
@@ -59,7 +60,7 @@ class Sum(Function):
 @accepts_axis
 @in_single
 def sum(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
     """Sum over all elements or over ``dim``; integers and bools add up in int64.
 
@@ -79,7 +80,7 @@ class Mean(Function):
         y = reductions.sum(x, axis, keepdim)
         return y / self.count if x.size or not axis else y / 0
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return spread((grad / self.count).reshape(kept(self.shape_in, self.axis)), self.shape_in)
 
 
@@ -87,7 +88,7 @@ class Mean(Function):
 @accepts_axis
 @in_single
 def mean(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
     """Arithmetic mean over all elements or over ``dim``; nan if there are none. Floating-point tensors only.
 
@@ -117,11 +118,11 @@ class Var(Function):
         squares = reductions.sum_of_deviations(x, axis, reductions.sum(x, axis, True) / self.count)
         return reductions.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return self.spread(grad, x)
 
-    def spread(self, grad: Any, x: Any) -> Any:
+    def spread(self, grad: Array, x: Array) -> Array:
         """The gradient of x, given that of its variance."""
         d = x - np.sum(x, axis=self.axis, keepdims=True) / self.count
         return grad.reshape(kept(tuple(x.shape), self.axis)) * d * (2 / self.freedom if self.freedom else np.nan)
@@ -135,7 +136,7 @@ class Std(Var):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         zero = y == 0
         return self.spread(np.where(zero, 0, grad / (2 * np.where(zero, 1, y))), x)
@@ -146,7 +147,7 @@ class Std(Var):
 @in_single
 def var(
     input: Tensor,
-    dim: Any = None,
+    dim: Dims = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -162,7 +163,9 @@ def var(
     return _measured(Var, input, dim, unbiased, keepdim, correction)
 
 
-def _measured(op: type[Var], input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Tensor:
+def _measured(
+    op: type[Var], input: Tensor, dim: Dims, unbiased: bool | None, keepdim: bool, correction: float | None
+) -> Tensor:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     c = correction if correction is not None else (1 if unbiased is None else int(unbiased))
@@ -176,7 +179,7 @@ def _measured(op: type[Var], input: Tensor, dim: Any, unbiased: Any, keepdim: bo
 @in_single
 def std(
     input: Tensor,
-    dim: Any = None,
+    dim: Dims = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -187,7 +190,7 @@ def std(
     return _measured(Std, input, dim, unbiased, keepdim, correction)
 
 
-def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Any) -> Tensor:
+def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Callable[..., Array]) -> Tensor:
     found = function(input.array, axes(dim, input.array.ndim), keepdim)
     return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
 
@@ -212,7 +215,7 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     return wrap((input.array != 0).sum(axis=axes(dim, input.array.ndim)))
 
 
-def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """Sums that undo a broadcast: ``input`` as it would come from a tensor of this size, added up over the repetitions.
 
     >>> import metagrad

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
 from metagrad.ops.operands import accepts_axis, axes, cast_to, dimension, floating, in_single
 from metagrad.ops.out import takes_out
@@ -34,7 +34,7 @@ class Softmax(Function):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
             return rows.softmax_backward(grad, y)
@@ -55,7 +55,7 @@ class LogSoftmax(Function):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
             return rows.log_softmax_backward(grad, y)
@@ -74,7 +74,7 @@ class LogSumExp(Function):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         shape = kept(tuple(x.shape), self.axis)
         y = y.reshape(shape)
@@ -85,7 +85,7 @@ def _largest(x: Array, axis: int) -> Array:
     return x.max(axis=axis, keepdims=True) if x.shape[axis] else np.zeros((), x.dtype, like=x)
 
 
-def _prepared(input: Tensor, dim: int | None, dtype: Any) -> tuple[Any, int]:
+def _prepared(input: Tensor, dim: int | None, dtype: DTypeLike) -> tuple[Tensor, int]:
     x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
     if dim is None:  # PyTorch's old rule for callers that do not say
         dim = 0 if x.array.ndim in (0, 1, 3) else 1
@@ -94,7 +94,7 @@ def _prepared(input: Tensor, dim: int | None, dtype: Any) -> tuple[Any, int]:
 
 @accepts_axis
 @in_single
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
 
     >>> import metagrad
@@ -109,7 +109,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 @accepts_axis
 @in_single
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
     """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
 
     >>> import metagrad

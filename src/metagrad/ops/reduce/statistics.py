@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Dims
+from metagrad.base.typing import Dims, DTypeLike
 from metagrad.ops.create.conversion import real
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.operands import accepts_axis, axes, floating, in_single
@@ -34,7 +34,7 @@ __all__ = ["corrcoef", "cov", "nanmean", "nansum", "std_mean", "var_mean"]
 @in_single
 def var_mean(
     input: Tensor,
-    dim: Any = None,
+    dim: Dims = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -56,7 +56,7 @@ def var_mean(
 @in_single
 def std_mean(
     input: Tensor,
-    dim: Any = None,
+    dim: Dims = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -75,7 +75,7 @@ def std_mean(
 @takes_out
 @in_single
 def nansum(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
     """Sum of what is not nan.
 
@@ -93,7 +93,7 @@ def nansum(
 @takes_out
 @in_single
 def nanmean(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
     """Mean of what is not nan; nan if there is nothing. Floating-point tensors only.
 
@@ -110,7 +110,9 @@ def nanmean(
 # ------------------------------------------------ several variables
 
 
-def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
+def cov(
+    input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
+) -> Tensor:
     """Covariances Σ w (xᵢ − x̄ᵢ) (xⱼ − x̄ⱼ)* / (Σ w − c · Σ w a / Σ w) of variables (rows) seen in observations (columns).
 
     input (D, N), or (N) for one variable: result (D, D), or () for one. fweights (N): how often each observation counts, integers;
@@ -143,7 +145,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
     return products if x.array.shape[0] != 1 else products.reshape(())
 
 
-def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
+def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Tensor | None:
     """The weight of each observation, or None."""
     found = None
     for name, given, kinds, kind in (

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.base.typing import Dims
 from metagrad.ops.index.indexing import Embed, getitem
 from metagrad.ops.operands import dimension, floating
 from metagrad.ops.out import takes_out
@@ -41,7 +42,7 @@ def _complex(x: Tensor) -> Tensor:
     return x if x.dtype.is_complex else x.to(x.dtype.to_complex())
 
 
-def _dims(name: str, input: Tensor, s: Any, dim: Any) -> tuple[Axes, list[int | None]]:
+def _dims(name: str, input: Tensor, s: Dims, dim: Dims) -> tuple[Axes, list[int | None]]:
     """The axes, and the extents they are to have, None for those they have."""
     ndim = input.array.ndim
     sizes = None if s is None else [s] if isinstance(s, int) else list(s)
@@ -84,7 +85,7 @@ def _count(x: Tensor, axes: Sequence[int]) -> int:
     return math.prod(x.array.shape[d] for d in axes)
 
 
-def _c2c(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: bool) -> Tensor:
+def _c2c(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | None, back: bool) -> Tensor:
     axes, sizes = _dims(name, input, s, dim)
     x = _resized(name, _complex(_numbers(input, name)), axes, sizes)
     if not axes:
@@ -92,7 +93,7 @@ def _c2c(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: boo
     return Transform.apply(x, axes=axes, back=back, scale=_scale(norm, _count(x, axes), back, name))
 
 
-def _r2c(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: bool) -> Tensor:
+def _r2c(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | None, back: bool) -> Tensor:
     """The half spectrum along the last of the axes, then the whole one along the others; back: conjugated at the end."""
     axes, sizes = _dims(name, input, s, dim)
     if not axes:
@@ -103,7 +104,7 @@ def _r2c(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: boo
     return Transform.apply(half, axes=axes[:-1], back=back, scale=1.0) if axes[1:] else half
 
 
-def _c2r(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: bool) -> Tensor:
+def _c2r(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | None, back: bool) -> Tensor:
     """The whole transform along all axes but the last, then real numbers from the half spectrum along that."""
     axes, sizes = _dims(name, input, s, dim)
     if not axes:
@@ -175,7 +176,7 @@ def ihfft(
 
 @takes_out
 def fft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """``fftn`` over the last two dimensions."""
     return _c2c("fft2", input, s, dim, norm, False)
@@ -183,7 +184,7 @@ def fft2(
 
 @takes_out
 def ifft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The inverse of ``fft2``."""
     return _c2c("ifft2", input, s, dim, norm, True)
@@ -191,7 +192,7 @@ def ifft2(
 
 @takes_out
 def rfft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """``rfftn`` over the last two dimensions."""
     return _r2c("rfft2", input, s, dim, norm, False)
@@ -199,7 +200,7 @@ def rfft2(
 
 @takes_out
 def irfft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The inverse of ``rfft2``."""
     return _c2r("irfft2", input, s, dim, norm, True)
@@ -207,7 +208,7 @@ def irfft2(
 
 @takes_out
 def hfft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """``hfftn`` over the last two dimensions."""
     return _c2r("hfft2", input, s, dim, norm, False)
@@ -215,7 +216,7 @@ def hfft2(
 
 @takes_out
 def ihfft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The inverse of ``hfft2``."""
     return _r2c("ihfft2", input, s, dim, norm, True)
@@ -223,7 +224,7 @@ def ihfft2(
 
 @takes_out
 def fftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The transform along several dimensions, all if ``dim`` and ``s`` are None."""
     return _c2c("fftn", input, s, dim, norm, False)
@@ -231,7 +232,7 @@ def fftn(
 
 @takes_out
 def ifftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The inverse of ``fftn``."""
     return _c2c("ifftn", input, s, dim, norm, True)
@@ -239,7 +240,7 @@ def ifftn(
 
 @takes_out
 def rfftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The transform of real numbers along several dimensions: the first half along the last of them."""
     return _r2c("rfftn", input, s, dim, norm, False)
@@ -247,7 +248,7 @@ def rfftn(
 
 @takes_out
 def irfftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The inverse of ``rfftn``."""
     return _c2r("irfftn", input, s, dim, norm, True)
@@ -255,7 +256,7 @@ def irfftn(
 
 @takes_out
 def hfftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The transform along several dimensions of numbers given by half, along the last of them: real."""
     return _c2r("hfftn", input, s, dim, norm, False)
@@ -263,7 +264,7 @@ def hfftn(
 
 @takes_out
 def ihfftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
     """The inverse of ``hfftn``."""
     return _r2c("ihfftn", input, s, dim, norm, True)

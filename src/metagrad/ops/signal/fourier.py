@@ -6,8 +6,6 @@ transpose of the other's.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from metagrad.autograd.function import Function
@@ -24,7 +22,7 @@ class Transform(Function):
         self.settings = {"axes": axes, "back": not back, "scale": scale}
         return _scaled(np.fft.ifftn(x, axes=axes, norm="forward") if back else np.fft.fftn(x, axes=axes), scale)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Transform.on(grad, **self.settings)
 
 
@@ -35,7 +33,7 @@ class HalfSpectrum(Function):
         self.shape_in, self.axis, self.scale = x.shape, axis, scale
         return _scaled(np.fft.rfft(x, axis=axis), scale)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         half = (*[slice(None)] * self.axis, slice(0, grad.shape[self.axis]))
         whole = Embed.on(grad, shape=self.shape_in, index=half)
         return np.real(Transform.on(whole, axes=(self.axis,), back=True, scale=self.scale))
@@ -55,7 +53,7 @@ class FromHalf(Function):
         self.weights = weights
         return _scaled(np.fft.irfft(x, n, axis=axis, norm="forward"), scale)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return HalfSpectrum.on(grad, axis=self.axis, scale=self.scale) * self.weights
 
 

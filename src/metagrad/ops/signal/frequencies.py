@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.ops.create.creation import factory, kind_or_default
 from metagrad.ops.operands import axes
 from metagrad.ops.shape.flipping import roll
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @factory
-def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Array:
+def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     """The frequencies of ``fft``, in cycles per unit of d, the distance of samples: [0, 1, …, −n/2, …, −1] / (d n).
 
     >>> import metagrad
@@ -27,7 +27,7 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Array:
 
 
 @factory
-def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Array:
+def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     """The frequencies of ``rfft``: [0, 1, …, n/2] / (d n)."""
     return (np.arange(n // 2 + 1) / (n * d)).astype(kind_or_default(dtype).dtype)
 

@@ -1,4 +1,4 @@
-"""Windows: weights that fade a piece of a signal out at its ends, so that its spectrum does not show the cut.
+"""Windows: weights that fade a stretch of a signal out at its ends, so that its spectrum does not show the cut.
 
 Each has M elements w[n]. ``sym``: the window is its own mirror image, as filters want it (N = M − 1); otherwise it is one period
 of a periodic one, as spectra want it (N = M). See Harris, "On the use of windows for harmonic analysis with the discrete
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.base import dtypes
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.ops.create.creation import factory, kind_or_default
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _kind(name: str, M: int, dtype: Any) -> dtypes.dtype:
+def _kind(name: str, M: int, dtype: DTypeLike) -> dtypes.dtype:
     if M < 0:
         raise ValueError(f"{name}: a window has M >= 0 elements, got M = {M}")
     kind = kind_or_default(dtype)
@@ -53,7 +53,7 @@ def _cosines(M: int, sym: bool, a: Iterable[float]) -> Array:
 
 
 @factory
-def general_cosine(M: int, *, a: Iterable[float], sym: bool = True, dtype: Any = None) -> Array:
+def general_cosine(M: int, *, a: Iterable[float], sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = Σᵢ (−1)ⁱ aᵢ cos(2π i n / N)."""
     kind = _kind("general_cosine", M, dtype)
     if not isinstance(a, Iterable):
@@ -65,37 +65,37 @@ def general_cosine(M: int, *, a: Iterable[float], sym: bool = True, dtype: Any =
 
 
 @factory
-def general_hamming(M: int, *, alpha: float = 0.54, sym: bool = True, dtype: Any = None) -> Array:
+def general_hamming(M: int, *, alpha: float = 0.54, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = α − (1 − α) cos(2π n / N)."""
     return _cosines(M, sym, (alpha, 1 - alpha)).astype(_kind("general_hamming", M, dtype).dtype)
 
 
 @factory
-def hamming(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
+def hamming(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = 0.54 − 0.46 cos(2π n / N)."""
     return _cosines(M, sym, (0.54, 0.46)).astype(_kind("hamming", M, dtype).dtype)
 
 
 @factory
-def hann(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
+def hann(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = ½ − ½ cos(2π n / N) = sin²(π n / N)."""
     return _cosines(M, sym, (0.5, 0.5)).astype(_kind("hann", M, dtype).dtype)
 
 
 @factory
-def blackman(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
+def blackman(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = 0.42 − 0.5 cos(2π n / N) + 0.08 cos(4π n / N)."""
     return _cosines(M, sym, (0.42, 0.5, 0.08)).astype(_kind("blackman", M, dtype).dtype)
 
 
 @factory
-def nuttall(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
+def nuttall(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = 0.3635819 − 0.4891775 cos(2π n / N) + 0.1365995 cos(4π n / N) − 0.0106411 cos(6π n / N)."""
     return _cosines(M, sym, (0.3635819, 0.4891775, 0.1365995, 0.0106411)).astype(_kind("nuttall", M, dtype).dtype)
 
 
 @factory
-def bartlett(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
+def bartlett(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = 1 − |2n / N − 1|, a triangle."""
     kind = _kind("bartlett", M, dtype)
     found = np.ones(1) if M == 1 else 1 - np.abs(2 * np.arange(M) / _period(M, sym) - 1)
@@ -103,7 +103,7 @@ def bartlett(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
 
 
 @factory
-def cosine(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
+def cosine(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = sin(π (n + ½) / (N + 1)), half a wave; N + 1 is M if ``sym``."""
     kind = _kind("cosine", M, dtype)
     found = np.ones(1) if M == 1 else np.sin(math.pi * (np.arange(M) + 0.5) / (M if sym else M + 1))
@@ -111,7 +111,9 @@ def cosine(M: int, *, sym: bool = True, dtype: Any = None) -> Array:
 
 
 @factory
-def exponential(M: int, *, center: float | None = None, tau: float = 1.0, sym: bool = True, dtype: Any = None) -> Array:
+def exponential(
+    M: int, *, center: float | None = None, tau: float = 1.0, sym: bool = True, dtype: DTypeLike = None
+) -> Array:
     """w[n] = exp(−|n − c| / τ), falling off from the centre c, by default N / 2, which ``sym`` needs."""
     kind = _kind("exponential", M, dtype)
     if tau <= 0:
@@ -123,7 +125,7 @@ def exponential(M: int, *, center: float | None = None, tau: float = 1.0, sym: b
 
 
 @factory
-def gaussian(M: int, *, std: float = 1.0, sym: bool = True, dtype: Any = None) -> Array:
+def gaussian(M: int, *, std: float = 1.0, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = exp(−½ ((n − N / 2) / std)²)."""
     kind = _kind("gaussian", M, dtype)
     if std <= 0:
@@ -133,7 +135,7 @@ def gaussian(M: int, *, std: float = 1.0, sym: bool = True, dtype: Any = None) -
 
 
 @factory
-def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: Any = None) -> Array:
+def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: DTypeLike = None) -> Array:
     """w[n] = I₀(β √(1 − (2n / N − 1)²)) / I₀(β), I₀ the modified Bessel function."""
     kind = _kind("kaiser", M, dtype)
     if beta < 0:
@@ -145,7 +147,7 @@ def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: Any = None) -
 # The names from before ``metagrad.signal.windows``; by default periodic, as spectra want them.
 
 
-def _window(name: str, length: Any, periodic: bool, options: dict[str, Any], **shape: float) -> Tensor:
+def _window(name: str, length: int, periodic: bool, options: dict[str, Any], **shape: float) -> Tensor:
     if length < 0:
         raise RuntimeError(f"{name}_window requires non-negative window_length, got window_length={length}")
     dtype = options.get("dtype")

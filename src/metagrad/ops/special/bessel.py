@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class I0(Pointwise):
         self.save(x)
         return values("i0", x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * I1.on(x)
 
@@ -44,7 +44,7 @@ class I1(Pointwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         small = ~(x * x > 0)  # 0, or so near that the square vanishes; and nan
         return grad * np.where(small, 0.5, I0.on(x) - y / np.where(small, 1, x))
@@ -58,7 +58,7 @@ class I0e(Pointwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         return grad * (I1e.on(x) - Sign.on(x) * y)
 
@@ -71,7 +71,7 @@ class I1e(Pointwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         small = ~(x * x > 0)  # 0, or so near that the square vanishes; and nan
         return grad * np.where(small, 0.5, I0e.on(x) - y * (Sign.on(x) + 1 / np.where(small, 1, x)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Erf(Pointwise):
         self.save(x)
         return values("erf", x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * (_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
 
@@ -41,7 +41,7 @@ class Erfc(Pointwise):
         self.save(x)
         return values("erfc", x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * (-_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
 
@@ -54,7 +54,7 @@ class Erfinv(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad * (np.exp(y * y) / _TWO_OVER_ROOT_PI)
 
@@ -67,7 +67,7 @@ class Erfcx(Pointwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         return grad * (2 * x * y - _TWO_OVER_ROOT_PI)
 
@@ -80,7 +80,7 @@ class Ndtri(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad * (math.sqrt(2 * math.pi) * np.exp(y * y / 2))
 
@@ -92,7 +92,7 @@ class LogNdtr(Pointwise):
         self.save(x)
         return values("log_ndtr", x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / Erfcx.on(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.base.typing import Array
-from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor, need_tensors
+from metagrad.base.typing import Array, Operand
+from metagrad.ops.operands import as_tensor, float_operands, floating, need_tensors
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.special.logarithms import float_tensors
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Lgamma(Pointwise):
         self.save(x)
         return values("gammaln", x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * Polygamma.on(x, n=0)
 
@@ -45,7 +46,7 @@ class Polygamma(Pointwise):
         sign = -1.0 if n % 2 == 0 else 1.0
         return (sign * math.factorial(n)) * values("zeta", x.dtype.type(n + 1), x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * Polygamma.on(x, n=self.n + 1)
 
@@ -76,7 +77,7 @@ def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
-def polygamma(n: Any, input: Any, *, out: Tensor | None = None) -> Tensor:
+def polygamma(n: int | Tensor, input: Tensor | int, *, out: Tensor | None = None) -> Tensor:
     """ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0."""
     if not isinstance(n, int):  # as a method: x.polygamma(n)
         n, input = input, n
@@ -104,7 +105,7 @@ class Igamma(Pointwise):
         self.sign = -1.0 if upper else 1.0
         return values("gammaincc" if upper else "gammainc", a, x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[None, Array]:
         a, x = self.saved
         if self.needs[0]:
             raise NotImplementedError("the derivative for 'igamma: input' is not implemented")
@@ -132,7 +133,7 @@ class Zeta(Pointwise):
         self.save(x, q)
         return values("zeta", x, q)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[None, Array]:
         x, q = self.saved
         if self.needs[0]:
             raise NotImplementedError("the derivative for 'zeta: self' is not implemented")
@@ -140,9 +141,6 @@ class Zeta(Pointwise):
 
 
 @takes_out
-def zeta(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def zeta(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """ζ(x, q) = Σₖ (k + q)⁻ˣ over k = 0, 1, …, the Hurwitz zeta function; Riemann's for q = 1."""
-    need_a_tensor("zeta", input, other)
-    x, q = float_operands(input, other)
-    like = x if hasattr(x, "array") else q
-    return Zeta.apply(*[v if hasattr(v, "array") else as_tensor(np.asarray(v, like.array.dtype)) for v in (x, q)])
+    return Zeta.apply(*float_tensors("zeta", input, other))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.variable import Variable, wrap
-from metagrad.base.typing import Array
-from metagrad.ops.operands import float_operands, floating, need_a_tensor
+from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array, Operand
+from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -26,7 +26,7 @@ class Entr(Pointwise):
         y = np.where(x == 0, 0, -x * np.log(np.where(x > 0, x, 1)))
         return np.where(x < 0, -np.inf, np.where(np.isnan(x), x, y)).astype(x.dtype, copy=False)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * (-np.log(x) - 1)
 
@@ -53,7 +53,7 @@ class Logit(Pointwise):
         z = x if eps is None else np.clip(x, x.dtype.type(eps), x.dtype.type(1 - eps))
         return np.log(z / (1 - z))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         inside = self.inside
         return np.where(inside, grad / (x * (1 - x)), self.outside)
@@ -72,7 +72,7 @@ class Xlogy(Pointwise):
         self.save(x, y)
         return np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y)).astype(np.result_type(x, y), copy=False)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         x, y = self.saved
         nothing = (x == 0) & (y <= 0)
         return np.where(nothing, 0, grad * np.log(np.where(nothing, 1, y))), grad * x / y
@@ -85,32 +85,32 @@ class Xlog1py(Pointwise):
         self.save(x, y)
         return np.where((x == 0) & ~np.isnan(y), 0, x * np.log1p(y)).astype(np.result_type(x, y), copy=False)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         x, y = self.saved
         nothing = (x == 0) & (y <= -1)
         return np.where(nothing, 0, grad * np.log1p(np.where(nothing, 0, y))), grad * x / (y + 1)
 
 
-def _tensors(name: str, input: Any, other: Any) -> list[Any]:
+def float_tensors(name: str, input: Operand, other: Operand) -> list[Tensor]:
     """Both operands as floating-point tensors of one dtype."""
     need_a_tensor(name, input, other)
     x, y = float_operands(input, other)
-    like = x if isinstance(x, Variable) else y
-    return [v if isinstance(v, Variable) else wrap(np.asarray(v, like.array.dtype)) for v in (x, y)]
+    kind = (x if isinstance(x, Variable) else y).array.dtype
+    return [as_tensor(v if isinstance(v, Variable) else np.asarray(v, kind)) for v in (x, y)]
 
 
 @takes_out
-def xlogy(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """x ln y, and 0 where x = 0 (unless y is nan): what a cross entropy adds up.
 
     >>> import metagrad
     >>> metagrad.xlogy(metagrad.tensor([0.0, 2.0]), metagrad.tensor([0.0, 1.0]))
     tensor([0., 0.])
     """
-    return Xlogy.apply(*_tensors("xlogy", input, other))
+    return Xlogy.apply(*float_tensors("xlogy", input, other))
 
 
 @takes_out
-def xlog1py(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """x ln(1 + y), and 0 where x = 0 (unless y is nan)."""
-    return Xlog1py.apply(*_tensors("xlog1py", input, other))
+    return Xlog1py.apply(*float_tensors("xlog1py", input, other))
