@@ -39,8 +39,8 @@ class Cumsum(Function):
         return np.flip(np.cumsum(np.flip(grad, self.axis), axis=self.axis), self.axis)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 @in_single
 def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Sums of the first i elements along ``dim``; integers and bools add up in int64.
@@ -95,8 +95,8 @@ class Cumprod(Function):
         return sums * conj(np.concatenate([one, y[butlast]], axis=self.axis))
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Products of the first i elements along ``dim``; integers and bools multiply in int64.
 
@@ -163,8 +163,8 @@ def _log_add_complex(x: Array, axis: int) -> Array:
     return np.stack(sums, axis=axis) if sums else x.copy()
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 @in_single
 def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.
@@ -188,8 +188,8 @@ def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Te
     return results((gather(input, axis, index) if x.size else input.clone(), index))
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummax:
     """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
 
@@ -202,8 +202,8 @@ def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) ->
     return _cumulative_extreme(results.cummax, input, dim, np.maximum)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummin:
     """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices)."""
     return _cumulative_extreme(results.cummin, input, dim, np.minimum)

@@ -28,8 +28,8 @@ def _cut(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
     return getitem(x, (*[slice(None)] * axis, slice(start, stop)))
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def diff(
     input: Tensor,
     n: int = 1,

@@ -44,8 +44,8 @@ class Shared(Function):
         return grad.reshape(self.kept) * self.share
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Largest element over ``dim``; the gradient is shared by all elements equal to it.
 
@@ -56,15 +56,15 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
     return Shared.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.largest)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Smallest element over ``dim``; the gradient is shared by all elements equal to it."""
     return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.smallest)
 
 
-@accepts_axis
 @takes_exact_out
+@accepts_axis
 def aminmax(
     input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.aminmax:
@@ -162,8 +162,8 @@ def _extreme(
     return chosen_along(result, ordered(input, result.__name__), cast(int, dim), keepdim, index)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def max(
     input: Tensor,
     dim: int | Tensor | None = None,
@@ -183,8 +183,8 @@ def max(
     return _extreme(input, dim, keepdim, other, results.max, amax, maximum, _argmax)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def min(
     input: Tensor,
     dim: int | Tensor | None = None,
@@ -210,8 +210,8 @@ def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Callable[..., 
     return wrap(reductions.dropped(place(function, a, axis[0]), axis, keepdim))
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
 
@@ -222,8 +222,8 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
     return _arg(input, dim, keepdim, np.argmax)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None."""
     return _arg(input, dim, keepdim, np.argmin)

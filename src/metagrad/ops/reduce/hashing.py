@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["hash_tensor"]
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def hash_tensor(
     input: Tensor, dim: Dims = None, *, keepdim: bool = False, mode: int = 0, out: Tensor | None = None
 ) -> Tensor:

@@ -49,8 +49,8 @@ def _median_of_all(input: Tensor, index: Callable[[Array, int], Array]) -> Tenso
     return Shared.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def median(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | tuple[Tensor, ...] | None = None
 ) -> Any:
@@ -67,8 +67,8 @@ def median(
     return chosen_along(results.median, ordered(input, "median"), dim, keepdim, _index_of_median)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def nanmedian(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | tuple[Tensor, ...] | None = None
 ) -> Any:
@@ -83,8 +83,8 @@ def nanmedian(
     return chosen_along(results.nanmedian, ordered(input, "nanmedian"), dim, keepdim, _index_of_nanmedian)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def kthvalue(
     input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None
 ) -> results.kthvalue:
@@ -116,8 +116,8 @@ def _index_of_mode(x: Array, axis: int) -> Array:
     return np.take_along_axis(order, longest, axis)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None) -> results.mode:
     """The most frequent element along ``dim``, the smallest of several, and its last index: (values, indices).
 

@@ -24,8 +24,8 @@ __all__ = ["nanquantile", "quantile"]
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def quantile(
     input: Tensor,
     q: float | Tensor,
@@ -47,8 +47,8 @@ def quantile(
     return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def nanquantile(
     input: Tensor,
     q: float | Tensor,

@@ -71,8 +71,8 @@ def std_mean(
 # ------------------------------------------------ without nan
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 @in_single
 def nansum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
@@ -89,8 +89,8 @@ def nansum(
     return total(x, dim, keepdim, dtype=dtype)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 @in_single
 def nanmean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
