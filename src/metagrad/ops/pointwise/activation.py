@@ -40,6 +40,8 @@ class Relu(Pointwise):
 def relu(input: Tensor) -> Tensor:
     """Rectified linear unit max(x, 0), element by element; its derivative at 0 is 0.
 
+    Raises RuntimeError for bools.
+
     >>> import metagrad
     >>> metagrad.relu(metagrad.tensor([-1.0, 2.0]))
     tensor([0., 2.])
@@ -75,12 +77,24 @@ def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x where |x| > λ, else 0."""
+    """x where |x| > λ, else 0: small numbers vanish, large ones stay as they are.
+
+    >>> import metagrad
+    >>> metagrad.hardshrink(metagrad.tensor([-1.0, 0.3, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
     return where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where x > 0, else a x, a learned: one number, or one for each channel, dimension 1 (He et al. 2015)."""
+    """x where x > 0, else a x, a learned: one number, or one for each channel, dimension 1 (He et al. 2015).
+
+    Raises RuntimeError if ``weight`` has more than one dimension, or neither one element nor one for each channel.
+
+    >>> import metagrad
+    >>> metagrad.prelu(metagrad.tensor([-2.0, 3.0]), metagrad.tensor([0.25]))
+    tensor([-0.5000,  3.0000])
+    """
     if weight.array.ndim > 1:
         raise RuntimeError(f"prelu: expected weight to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}")
     if weight.array.size != 1:

@@ -1,4 +1,4 @@
-"""Division and what it leaves over."""
+"""Division and what it leaves over. In the formulas z is the result and L the loss."""
 
 from __future__ import annotations
 
@@ -33,6 +33,34 @@ class Div(Pointwise):
         return grad_x, -grad_x * conj(x / y) if self.needs[1] else None
 
 
+@takes_out
+def div(input: Operand, other: Operand, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+    """Quotient, element by element; integers divide to floats, as in Python.
+
+    rounding_mode: None, ``"trunc"`` (towards zero, as in C) or ``"floor"`` (Python's ``//``); then integers stay
+    integers and the gradient is zero.
+
+    Raises RuntimeError for another rounding mode, and for integers divided by 0 with one.
+
+    >>> import metagrad
+    >>> metagrad.div(metagrad.tensor([7, -7]), 2)
+    tensor([ 3.5000, -3.5000])
+    >>> metagrad.div(metagrad.tensor([7, -7]), 2, rounding_mode="floor")
+    tensor([ 3, -4])
+    """
+    if rounding_mode is None:
+        return Div.apply(*float_operands(input, other))
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
+        )
+    x, y = operands(input, other)
+    return FloorDivide.apply(x, y) if rounding_mode == "floor" else TruncDivide.apply(x, y)
+
+
+divide = true_divide = div
+
+
 class FloorDivide(Pointwise):
     """z = ⌊x / y⌋,   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
 
@@ -57,6 +85,24 @@ class TruncDivide(FloorDivide):
         return np.trunc(x / y)
 
 
+def _refuse_integer_zero(x: Array, y: Array) -> None:
+    if np.result_type(x, y).kind in "iub" and np.any(np.equal(y, 0)):
+        raise RuntimeError("ZeroDivisionError: integer division by zero")
+
+
+@takes_out
+def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Quotient rounded down, Python's ``//``.
+
+    Raises RuntimeError if integers are divided by 0.
+
+    >>> import metagrad
+    >>> metagrad.floor_divide(metagrad.tensor([7.0, -7.0]), 2)
+    tensor([ 3., -4.])
+    """
+    return div(input, other, rounding_mode="floor")
+
+
 class Remainder(Pointwise):
     """z = x − ⌊x/y⌋ y, with the sign of y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · ⌊x/y⌋."""
 
@@ -67,6 +113,23 @@ class Remainder(Pointwise):
     def backward(self, grad: Array) -> tuple[Array, Array | None]:
         x, y = self.saved
         return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
+
+
+@takes_out
+def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Python's modulus, element by element: ``x − ⌊x/y⌋ y``, with the sign of the divisor.
+
+    Raises TypeError if neither operand is a tensor, and RuntimeError if integers are divided by 0.
+
+    >>> import metagrad
+    >>> metagrad.remainder(metagrad.tensor([-3.0, 3.0]), 2)
+    tensor([1., 1.])
+    """
+    if not isinstance(input, Variable):
+        need_a_tensor("remainder", input, other)
+    x, y = operands(input, other)
+    _check_divisor(x, y)
+    return Remainder.apply(x, y)
 
 
 class Fmod(Pointwise):
@@ -82,67 +145,10 @@ class Fmod(Pointwise):
 
 
 @takes_out
-def div(input: Operand, other: Operand, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
-    """Quotient, element by element; integers divide to floats, as in Python.
-
-    rounding_mode: None, ``"trunc"`` (towards zero, as in C) or ``"floor"`` (Python's ``//``); then integers stay
-    integers and the gradient is zero.
-
-    >>> import metagrad
-    >>> metagrad.div(metagrad.tensor([7, -7]), 2)
-    tensor([ 3.5000, -3.5000])
-    >>> metagrad.div(metagrad.tensor([7, -7]), 2, rounding_mode="floor")
-    tensor([ 3, -4])
-    """
-    if rounding_mode is None:
-        return Div.apply(*float_operands(input, other))
-    if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
-        )
-    x, y = operands(input, other)
-    return FloorDivide.apply(x, y) if rounding_mode == "floor" else TruncDivide.apply(x, y)
-
-
-def _refuse_integer_zero(x: Array, y: Array) -> None:
-    if np.result_type(x, y).kind in "iub" and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError: integer division by zero")
-
-
-@takes_out
-def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """Quotient rounded down, Python's ``//``.
-
-    >>> import metagrad
-    >>> metagrad.floor_divide(metagrad.tensor([7.0, -7.0]), 2)
-    tensor([ 3., -4.])
-    """
-    return div(input, other, rounding_mode="floor")
-
-
-def _check_divisor(x: Operand, y: Operand) -> None:
-    if isinstance(x, Variable) or isinstance(y, Variable):
-        _refuse_integer_zero(unwrap(x), unwrap(y))
-
-
-@takes_out
-def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """Python's modulus, element by element: ``x − ⌊x/y⌋ y``, with the sign of the divisor.
-
-    >>> import metagrad
-    >>> metagrad.remainder(metagrad.tensor([-3.0, 3.0]), 2)
-    tensor([1., 1.])
-    """
-    if not isinstance(input, Variable):
-        need_a_tensor("remainder", input, other)
-    x, y = operands(input, other)
-    _check_divisor(x, y)
-    return Remainder.apply(x, y)
-
-
-@takes_out
 def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """C's fmod, element by element: ``x − trunc(x/y) y``, with the sign of the dividend.
+
+    Raises TypeError if input is no tensor, and RuntimeError if integers are divided by 0.
 
     >>> import metagrad
     >>> metagrad.fmod(metagrad.tensor([-3.0, 3.0]), 2)
@@ -155,18 +161,53 @@ def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor
     return Fmod.apply(x, y)
 
 
+def _check_divisor(x: Operand, y: Operand) -> None:
+    if isinstance(x, Variable) or isinstance(y, Variable):
+        _refuse_integer_zero(unwrap(x), unwrap(y))
+
+
 @takes_out
 def addcdiv(
     input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
 ) -> Tensor:
-    """``input + value · tensor1 / tensor2``, element by element with broadcasting."""
+    """``input + value · tensor1 / tensor2``, element by element with broadcasting.
+
+    Raises RuntimeError if both tensors are integers.
+
+    >>> import metagrad
+    >>> metagrad.addcdiv(metagrad.tensor([1.0]), metagrad.tensor([1.0]), metagrad.tensor([4.0]), value=2)
+    tensor([1.5000])
+    """
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
         raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
     quotient = div(tensor1, tensor2)
     return add(input, quotient if value == 1 else mul(quotient, value))
 
 
-divide = true_divide = div
+@takes_out
+def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The greatest common divisor, at least 0.
+
+    Raises TypeError if an operand is no tensor, and RuntimeError if they are no integers.
+
+    >>> import metagrad
+    >>> metagrad.gcd(metagrad.tensor([12, 0]), metagrad.tensor([18, 5]))
+    tensor([6, 5])
+    """
+    return _integers("gcd", np.gcd, input, other)
+
+
+@takes_out
+def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The least common multiple, at least 0.
+
+    Raises TypeError if an operand is no tensor, and RuntimeError if they are no integers.
+
+    >>> import metagrad
+    >>> metagrad.lcm(metagrad.tensor([4, 6]), metagrad.tensor([6, 0]))
+    tensor([12,  0])
+    """
+    return _integers("lcm", np.lcm, input, other)
 
 
 def _integers(name: str, ufunc: np.ufunc, input: Tensor, other: Tensor) -> Tensor:
@@ -175,15 +216,3 @@ def _integers(name: str, ufunc: np.ufunc, input: Tensor, other: Tensor) -> Tenso
     if x.array.dtype.kind not in "iu":
         raise RuntimeError(f"{name} is defined for integer tensors only, got {x.dtype}")
     return applied(ufunc, unwrap(x), unwrap(y))
-
-
-@takes_out
-def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The greatest common divisor, at least 0."""
-    return _integers("gcd", np.gcd, input, other)
-
-
-@takes_out
-def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The least common multiple, at least 0."""
-    return _integers("lcm", np.lcm, input, other)

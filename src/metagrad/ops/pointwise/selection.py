@@ -1,4 +1,4 @@
-"""Functions that choose: relu, abs, clamp, maximum, where. In the formulas L is the loss."""
+"""Functions that choose one of two numbers: where, clamp, maximum, fmax. In the formulas L is the loss."""
 
 from __future__ import annotations
 
@@ -18,6 +18,48 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "where"]
+
+
+class Where(Pointwise):
+    """z = x where c, else y;   ∂L/∂x = ∂L/∂z where c,   ∂L/∂y = ∂L/∂z where not c, 0 elsewhere."""
+
+    def forward(self, c: Array, x: Array, y: Array) -> Array:
+        self.condition = c
+        return select(c, x, y)
+
+    def backward(self, grad: Array) -> tuple[None, Array, Array]:
+        c = self.condition
+        return None, select(c, grad, 0.0), select(c, 0.0, grad)
+
+
+@takes_out
+def where(
+    condition: Tensor,
+    input: Operand | Variable | None = None,
+    other: Operand | Variable | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Any:
+    """``input`` where the condition holds, ``other`` elsewhere, with broadcasting; both may be numbers.
+
+    With the condition alone: the indices of its true elements, a tensor per dimension.
+
+    Raises RuntimeError if the condition is neither bool nor uint8.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([-1.0, 2.0])
+    >>> metagrad.where(x > 0, x, 0)
+    tensor([0., 2.])
+    """
+    condition = as_tensor(condition)
+    if input is None:
+        return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
+    if condition.array.dtype.kind not in "bu":
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
+    x, y = operands(input, other)
+    return Where.apply(condition, x, y)
 
 
 class Clamp(Pointwise):
@@ -63,6 +105,8 @@ def clamp(
 
     The gradient passes where ``min ≤ x ≤ max``, bounds included.
 
+    Raises RuntimeError if both bounds are None.
+
     >>> import metagrad
     >>> metagrad.clamp(metagrad.tensor([-2.0, 0.5, 2.0]), -1, 1)
     tensor([-1.0000,  0.5000,  1.0000])
@@ -84,13 +128,27 @@ clip = clamp
 
 
 def clamp_min(input: Tensor, min: Operand) -> Tensor:
-    """x, at least ``min``."""
+    """x, at least ``min``: the larger of both.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.clamp_min(metagrad.tensor([-2.0, 3.0]), 0)
+    tensor([0., 3.])
+    """
     need_tensors("clamp_min", input=input)
     return clamp(input, min=min)
 
 
 def clamp_max(input: Tensor, max: Operand) -> Tensor:
-    """x, at most ``max``."""
+    """x, at most ``max``: the smaller of both.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.clamp_max(metagrad.tensor([-2.0, 3.0]), 0)
+    tensor([-2.,  0.])
+    """
     need_tensors("clamp_max", input=input)
     return clamp(input, max=max)
 
@@ -113,7 +171,14 @@ class Extremum(Pointwise):
 
 @takes_out
 def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient."""
+    """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.maximum(metagrad.tensor([1.0, 5.0]), metagrad.tensor([3.0, 4.0]))
+    tensor([3., 5.])
+    """
     if not isinstance(input, Variable) or not isinstance(other, Variable):
         need_tensors("maximum", input=input, other=other)
     return Extremum.apply(*operands(input, other), ufunc=np.maximum, loses=np.less)
@@ -121,50 +186,17 @@ def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
 
 @takes_out
 def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient."""
+    """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.minimum(metagrad.tensor([1.0, 5.0]), metagrad.tensor([3.0, 4.0]))
+    tensor([1., 4.])
+    """
     if not isinstance(input, Variable) or not isinstance(other, Variable):
         need_tensors("minimum", input=input, other=other)
     return Extremum.apply(*operands(input, other), ufunc=np.minimum, loses=np.greater)
-
-
-class Where(Pointwise):
-    """z = x where c, else y;   ∂L/∂x = ∂L/∂z where c,   ∂L/∂y = ∂L/∂z where not c, 0 elsewhere."""
-
-    def forward(self, c: Array, x: Array, y: Array) -> Array:
-        self.condition = c
-        return select(c, x, y)
-
-    def backward(self, grad: Array) -> tuple[None, Array, Array]:
-        c = self.condition
-        return None, select(c, grad, 0.0), select(c, 0.0, grad)
-
-
-@takes_out
-def where(
-    condition: Tensor,
-    input: Operand | Variable | None = None,
-    other: Operand | Variable | None = None,
-    *,
-    out: Tensor | None = None,
-) -> Any:
-    """``input`` where the condition holds, ``other`` elsewhere, with broadcasting; both may be numbers.
-
-    With the condition alone: the indices of its true elements, a tensor per dimension.
-
-    >>> import metagrad
-    >>> x = metagrad.tensor([-1.0, 2.0])
-    >>> metagrad.where(x > 0, x, 0)
-    tensor([0., 2.])
-    """
-    condition = as_tensor(condition)
-    if input is None:
-        return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
-    if condition.array.dtype.kind not in "bu":
-        raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
-        )
-    x, y = operands(input, other)
-    return Where.apply(condition, x, y)
 
 
 class _Chosen(Pointwise):
@@ -180,7 +212,14 @@ class _Chosen(Pointwise):
 
 @takes_out
 def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The larger of two elements; where one is nan, the other."""
+    """The larger of two elements; where one is nan, the other.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.fmax(metagrad.tensor([1.0, float("nan")]), metagrad.tensor([3.0, 4.0]))
+    tensor([3., 4.])
+    """
     need_tensors("fmax", input=input, other=other)
     x, y = operands(input, other)
     return _chosen(x, y, np.fmax, np.greater_equal)
@@ -188,7 +227,14 @@ def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The smaller of two elements; where one is nan, the other."""
+    """The smaller of two elements; where one is nan, the other.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.fmin(metagrad.tensor([1.0, float("nan")]), metagrad.tensor([3.0, 4.0]))
+    tensor([1., 4.])
+    """
     need_tensors("fmin", input=input, other=other)
     x, y = operands(input, other)
     return _chosen(x, y, np.fmin, np.less_equal)

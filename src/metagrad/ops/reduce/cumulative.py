@@ -52,22 +52,16 @@ def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | No
     return _running(Cumsum, accumulated(input, dtype), dim)
 
 
-def _running(op: type[Function], x: Tensor, dim: int) -> Tensor:
-    d = dimension(dim, x.array.ndim)
-    return op.apply(x, axis=d) if x.array.ndim else x.clone()
+def cumsum_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
+    """In-place form of ``cumsum``, in the tensor's own dtype.
 
+    Raises RuntimeError if ``dtype`` is another.
 
-def _at(x: Array, axis: int, i: int) -> Array:
-    return x[(*[slice(None)] * axis, i)]
-
-
-def _from_the_end(grad: Array, factor: Array, axis: int) -> Array:
-    """sᵢ = gᵢ + fᵢ sᵢ₊₁, from the last to the first: a gradient that is passed on from step to step."""
-    n = grad.shape[axis]
-    sums = [_at(grad, axis, n - 1)]
-    for i in range(n - 2, -1, -1):
-        sums.append(_at(grad, axis, i) + _at(factor, axis, i) * sums[-1])
-    return np.stack(sums[::-1], axis=axis)
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2, 3]).cumsum_(0)
+    tensor([1, 3, 6])
+    """
+    return _written(cumsum, input, dim, dtype)
 
 
 class Cumprod(Function):
@@ -107,6 +101,18 @@ def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | N
     return _running(Cumprod, accumulated(input, dtype), dim)
 
 
+def cumprod_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
+    """In-place form of ``cumprod``, in the tensor's own dtype.
+
+    Raises RuntimeError if ``dtype`` is another.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2, 3]).cumprod_(0)
+    tensor([1, 2, 6])
+    """
+    return _written(cumprod, input, dim, dtype)
+
+
 def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: DTypeLike) -> Tensor:
     """The result of a running op in the tensor itself, which keeps its dtype."""
     if dtype is not None and dtypes.of(dtype) != input.dtype:
@@ -116,14 +122,46 @@ def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: DTypeLik
     return write(input, op(input.clone(), dim, dtype=input.dtype))
 
 
-def cumsum_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
-    """In-place form of ``cumsum``, in the tensor's own dtype."""
-    return _written(cumsum, input, dim, dtype)
+@takes_out
+@accepts_axis
+def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummax:
+    """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
+
+    The gradient goes to the element whose index is returned.
+
+    Raises RuntimeError for complex tensors.
+
+    >>> import metagrad
+    >>> metagrad.cummax(metagrad.tensor([1, 3, 2]), 0).values
+    tensor([1, 3, 3])
+    """
+    return _cumulative_extreme(results.cummax, input, dim, np.maximum)
 
 
-def cumprod_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
-    """In-place form of ``cumprod``, in the tensor's own dtype."""
-    return _written(cumprod, input, dim, dtype)
+@takes_out
+@accepts_axis
+def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummin:
+    """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
+
+    Raises RuntimeError for complex tensors.
+
+    >>> import metagrad
+    >>> metagrad.cummin(metagrad.tensor([3, 1, 2]), 0).indices
+    tensor([0, 1, 1])
+    """
+    return _cumulative_extreme(results.cummin, input, dim, np.minimum)
+
+
+def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Tensor, dim: int, ufunc: np.ufunc) -> R:
+    x = ordered(input, results.__name__).array
+    axis = dimension(dim, x.ndim)
+    if not x.ndim:
+        return results((input.clone(), wrap(np.zeros((), np.int64, like=x))))
+    so_far = ufunc.accumulate(x, axis=axis)
+    position = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+    reached = np.where(np.equal(x, so_far) | np.isnan(x), position, 0)
+    index = wrap(np.maximum.accumulate(reached, axis=axis))
+    return results((gather(input, axis, index) if x.size else input.clone(), index))
 
 
 class LogCumsumExp(Function):
@@ -148,11 +186,6 @@ class LogCumsumExp(Function):
         return sums * _exp_of_difference(x, y)
 
 
-def _exp_of_difference(a: Array, b: Array) -> Array:
-    """The conjugate of e^(a − b), and 0 for equal infinities."""
-    return conj(np.exp(np.where(np.isinf(a), a, a - np.where(np.isinf(a), 0, b))))
-
-
 def _log_add_complex(x: Array, axis: int) -> Array:
     sums = [_at(x, axis, i) for i in range(min(1, x.shape[axis]))]
     for i in range(1, x.shape[axis]):
@@ -163,11 +196,18 @@ def _log_add_complex(x: Array, axis: int) -> Array:
     return np.stack(sums, axis=axis) if sums else x.copy()
 
 
+def _exp_of_difference(a: Array, b: Array) -> Array:
+    """The conjugate of e^(a − b), and 0 for equal infinities."""
+    return conj(np.exp(np.where(np.isinf(a), a, a - np.where(np.isinf(a), 0, b))))
+
+
 @takes_out
 @accepts_axis
 @in_single
 def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.
+
+    Raises RuntimeError for integers and bools.
 
     >>> import metagrad
     >>> metagrad.logcumsumexp(metagrad.tensor([100.0, 100.0]), 0)
@@ -176,34 +216,19 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
     return _running(LogCumsumExp, ordered(input, "logcumsumexp", but="biu"), dim)
 
 
-def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Tensor, dim: int, ufunc: np.ufunc) -> R:
-    x = ordered(input, results.__name__).array
-    axis = dimension(dim, x.ndim)
-    if not x.ndim:
-        return results((input.clone(), wrap(np.zeros((), np.int64, like=x))))
-    so_far = ufunc.accumulate(x, axis=axis)
-    position = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
-    reached = np.where(np.equal(x, so_far) | np.isnan(x), position, 0)
-    index = wrap(np.maximum.accumulate(reached, axis=axis))
-    return results((gather(input, axis, index) if x.size else input.clone(), index))
+def _running(op: type[Function], x: Tensor, dim: int) -> Tensor:
+    d = dimension(dim, x.array.ndim)
+    return op.apply(x, axis=d) if x.array.ndim else x.clone()
 
 
-@takes_out
-@accepts_axis
-def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummax:
-    """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
-
-    The gradient goes to the element whose index is returned.
-
-    >>> import metagrad
-    >>> metagrad.cummax(metagrad.tensor([1, 3, 2]), 0).values
-    tensor([1, 3, 3])
-    """
-    return _cumulative_extreme(results.cummax, input, dim, np.maximum)
+def _from_the_end(grad: Array, factor: Array, axis: int) -> Array:
+    """sᵢ = gᵢ + fᵢ sᵢ₊₁, from the last to the first: a gradient that is passed on from step to step."""
+    n = grad.shape[axis]
+    sums = [_at(grad, axis, n - 1)]
+    for i in range(n - 2, -1, -1):
+        sums.append(_at(grad, axis, i) + _at(factor, axis, i) * sums[-1])
+    return np.stack(sums[::-1], axis=axis)
 
 
-@takes_out
-@accepts_axis
-def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummin:
-    """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices)."""
-    return _cumulative_extreme(results.cummin, input, dim, np.minimum)
+def _at(x: Array, axis: int, i: int) -> Array:
+    return x[(*[slice(None)] * axis, i)]

@@ -41,6 +41,8 @@ def diff(
 ) -> Tensor:
     """y_i = x_{i+1} − x_i along ``dim``, n times over; of bools, whether they differ. prepend, append: joined on first.
 
+    Raises RuntimeError if n is negative, or the tensors have no dimensions or not the same number of them.
+
     >>> import metagrad
     >>> metagrad.diff(metagrad.tensor([1, 4, 9, 16]), n=2)
     tensor([2, 2])
@@ -75,6 +77,8 @@ def gradient(
     Inside, from both neighbours: at steps h₁ to the left and h₂ to the right, the derivative there of the parabola
     through the three points; at the edges from two points, or from three (``edge_order=2``). spacing: the step, the step
     in each dimension, or the coordinates in each dimension, as vectors.
+
+    Raises RuntimeError if a dimension is named twice or is too short, or if spacing or edge_order do not fit.
 
     >>> import metagrad
     >>> metagrad.gradient(metagrad.tensor([1.0, 4.0, 9.0, 16.0]))
@@ -172,6 +176,9 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Operand | None = None, 
 
     x: the coordinates, a vector or of a shape that broadcasts with y; or dx: the step, 1 if neither is given.
 
+    Raises TypeError if x is no tensor or dx is given too, RuntimeError for bools or if x has another length, IndexError
+    if y has no dimensions.
+
     >>> import metagrad
     >>> metagrad.trapezoid(metagrad.tensor([1.0, 3.0, 5.0]), dx=0.5)
     tensor(3.)
@@ -186,6 +193,8 @@ trapz = trapezoid
 @accepts_axis
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Operand | None = None, dim: int = -1) -> Tensor:
     """``trapezoid`` up to each sample but the first.
+
+    Raises what ``trapezoid`` raises.
 
     >>> import metagrad
     >>> metagrad.cumulative_trapezoid(metagrad.tensor([1.0, 3.0, 5.0]))

@@ -1,4 +1,4 @@
-"""The largest and the smallest: max, min, their indices, and taking elements along a dimension."""
+"""The largest and the smallest: max and min, their indices, and the gradient for the elements that were chosen."""
 
 from __future__ import annotations
 
@@ -26,6 +26,114 @@ R = TypeVar("R")
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 
+@takes_out
+@accepts_axis
+def max(
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
+    """The largest element; with ``dim``, (values, indices) along it; with another tensor, ``maximum`` of both.
+
+    Along ``dim`` the gradient goes to the element whose index is returned.
+
+    Raises RuntimeError for complex tensors, and RuntimeError or IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> metagrad.max(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
+    tensor([1, 0])
+    """
+    return _extreme(input, dim, keepdim, other, results.max, amax, maximum, _argmax)
+
+
+@takes_out
+@accepts_axis
+def min(
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
+    """The smallest element; with ``dim``, (values, indices) along it; with another tensor, ``minimum`` of both.
+
+    Raises what ``max`` raises.
+
+    >>> import metagrad
+    >>> metagrad.min(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).values
+    tensor([1., 2.])
+    """
+    return _extreme(input, dim, keepdim, other, results.min, amin, minimum, _argmin)
+
+
+def _extreme(
+    input: Tensor, dim: int | Tensor | None, keepdim: bool, other: Tensor | None, result: Callable[[tuple[Tensor, Tensor]], R],
+    of_all: Callable[[Tensor], Tensor], of_two: Callable[..., Tensor], index: Callable[[Array, int], Array],
+) -> Tensor | R:  # fmt: skip
+    """What ``max`` and ``min`` have in common: which of their three meanings the arguments ask for."""
+    if other is None and isinstance(dim, Variable):
+        other = dim
+    if other is not None:
+        return of_two(input, other)
+    need_tensors(result.__name__, input=input)
+    if dim is None:
+        return of_all(input)
+    return chosen_along(result, ordered(input, result.__name__), cast(int, dim), keepdim, index)
+
+
+def _argmax(a: Array, axis: int) -> Array:
+    return place(np.argmax, a, axis)
+
+
+def _argmin(a: Array, axis: int) -> Array:
+    return place(np.argmin, a, axis)
+
+
+@takes_out
+@accepts_axis
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
+
+    Raises RuntimeError for complex and bool tensors, and IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> metagrad.argmax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    tensor([1, 0])
+    """
+    return _arg(input, dim, keepdim, np.argmax)
+
+
+@takes_out
+@accepts_axis
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None.
+
+    Raises RuntimeError for complex and bool tensors, and IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> metagrad.argmin(metagrad.tensor([3, 1, 1]))
+    tensor(1)
+    """
+    return _arg(input, dim, keepdim, np.argmin)
+
+
+def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Callable[..., Array]) -> Tensor:
+    a = ordered(input, function.__name__, "bc").array
+    if dim is None:
+        if a.size == 0:
+            raise IndexError(f"{function.__name__}() needs at least one element, or a dim to go along")
+        flat = place(function, a.reshape(-1), 0)
+        return wrap(flat.reshape((1,) * a.ndim if keepdim else ()))
+    axis = nonempty(input, dimension(dim, a.ndim))
+    if not axis:
+        return wrap(np.zeros((), np.int64, like=a))
+    return wrap(reductions.dropped(place(function, a, axis[0]), axis, keepdim))
+
+
 class Shared(Function):
     """y = one of the x over dimensions, such as the largest;   ∂L/∂x = ∂L/∂y shared evenly by the elements with x = y.
 
@@ -49,6 +157,8 @@ class Shared(Function):
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Largest element over ``dim``; the gradient is shared by all elements equal to it.
 
+    Raises RuntimeError for complex tensors, and RuntimeError or IndexError if there is nothing to choose from.
+
     >>> import metagrad
     >>> metagrad.amax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
     tensor([5., 7.])
@@ -59,7 +169,14 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
 @takes_out
 @accepts_axis
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Smallest element over ``dim``; the gradient is shared by all elements equal to it."""
+    """Smallest element over ``dim``; the gradient is shared by all elements equal to it.
+
+    Raises RuntimeError for complex tensors, and RuntimeError or IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> metagrad.amin(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    tensor([1., 2.])
+    """
     return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.smallest)
 
 
@@ -70,6 +187,8 @@ def aminmax(
 ) -> results.aminmax:
     """The smallest and the largest element over ``dim``, or over all: (min, max).
 
+    Raises RuntimeError for complex tensors, and RuntimeError or IndexError if there is nothing to choose from.
+
     >>> import metagrad
     >>> metagrad.aminmax(metagrad.tensor([3, 1, 2])).max
     tensor(3)
@@ -78,22 +197,27 @@ def aminmax(
     return results.aminmax((amin(input, d, keepdim), amax(input, d, keepdim)))
 
 
-def ordered(input: Tensor, name: str, but: str = "c") -> Tensor:
-    """The input, if its dtype is one whose numbers have an order."""
-    kind = input.array.dtype.kind
-    if kind in but:
-        raise RuntimeError(f"{name}() is not defined for {input.dtype}: convert the tensor first")
-    return input
+def chosen_along(
+    results: Callable[[tuple[Tensor, Tensor]], R],
+    input: Tensor,
+    dim: int,
+    keepdim: bool,
+    index_of: Callable[[Array, int], Array],
+) -> R:
+    """(values, indices) of one element along a dimension; ``index_of(array, axis)`` is its index, with extent 1 there.
 
+    The gradient goes to the element whose index is returned.
 
-def nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
-    """The dimensions counted from the front, none of which may have extent 0."""
-    axis = axes(dim, input.array.ndim)
-    if builtins.any(input.array.shape[d] == 0 for d in axis):
-        raise (RuntimeError if dim is None else IndexError)(
-            f"cannot choose one of no elements: the tensor has shape {tuple(input.shape)}, dim is {dim}"
-        )
-    return axis
+    >>> import metagrad
+    >>> chosen_along(tuple, metagrad.tensor([3, 5]), 0, False, lambda x, axis: np.zeros_like(x[:1]))
+    (tensor(3), tensor(0))
+    """
+    axis = nonempty(input, dimension(dim, input.array.ndim))
+    if not axis:
+        return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
+    index = index_of(input.array, axis[0])
+    values, indices = Along.apply(input, index, axis=axis[0]), wrap(index)
+    return results((values, indices) if keepdim else (values.squeeze(axis[0]), indices.squeeze(axis[0])))
 
 
 class Along(Function):
@@ -120,110 +244,34 @@ class PutAlong(Function):
         return Along.on(grad, self.index, axis=self.axis)
 
 
-def chosen_along(
-    results: Callable[[tuple[Tensor, Tensor]], R],
-    input: Tensor,
-    dim: int,
-    keepdim: bool,
-    index_of: Callable[[Array, int], Array],
-) -> R:
-    """(values, indices) of one element along a dimension; ``index_of(array, axis)`` is its index, with extent 1 there.
+def ordered(input: Tensor, name: str, but: str = "c") -> Tensor:
+    """The input, if its dtype is one whose numbers have an order; ``but``: the kinds of NumPy dtypes that are refused.
 
-    The gradient goes to the element whose index is returned.
-    """
-    axis = nonempty(input, dimension(dim, input.array.ndim))
-    if not axis:
-        return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
-    index = index_of(input.array, axis[0])
-    values, indices = Along.apply(input, index, axis=axis[0]), wrap(index)
-    return results((values, indices) if keepdim else (values.squeeze(axis[0]), indices.squeeze(axis[0])))
-
-
-def _argmax(a: Array, axis: int) -> Array:
-    return place(np.argmax, a, axis)
-
-
-def _argmin(a: Array, axis: int) -> Array:
-    return place(np.argmin, a, axis)
-
-
-def _extreme(
-    input: Tensor, dim: int | Tensor | None, keepdim: bool, other: Tensor | None, result: Callable[[tuple[Tensor, Tensor]], R],
-    of_all: Callable[[Tensor], Tensor], of_two: Callable[..., Tensor], index: Callable[[Array, int], Array],
-) -> Tensor | R:  # fmt: skip
-    """What ``max`` and ``min`` have in common: which of their three meanings the arguments ask for."""
-    if other is None and isinstance(dim, Variable):
-        other = dim
-    if other is not None:
-        return of_two(input, other)
-    need_tensors(result.__name__, input=input)
-    if dim is None:
-        return of_all(input)
-    return chosen_along(result, ordered(input, result.__name__), cast(int, dim), keepdim, index)
-
-
-@takes_out
-@accepts_axis
-def max(
-    input: Tensor,
-    dim: int | Tensor | None = None,
-    keepdim: bool = False,
-    *,
-    other: Tensor | None = None,
-    out: Tensor | tuple[Tensor, ...] | None = None,
-) -> Any:
-    """The largest element; with ``dim``, (values, indices) along it; with another tensor, ``maximum`` of both.
-
-    Along ``dim`` the gradient goes to the element whose index is returned.
+    Raises RuntimeError if it is not.
 
     >>> import metagrad
-    >>> metagrad.max(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
-    tensor([1, 0])
+    >>> ordered(metagrad.tensor([1j]), "max")
+    Traceback (most recent call last):
+    RuntimeError: max() is not defined for metagrad.complex64: convert the tensor first
     """
-    return _extreme(input, dim, keepdim, other, results.max, amax, maximum, _argmax)
+    kind = input.array.dtype.kind
+    if kind in but:
+        raise RuntimeError(f"{name}() is not defined for {input.dtype}: convert the tensor first")
+    return input
 
 
-@takes_out
-@accepts_axis
-def min(
-    input: Tensor,
-    dim: int | Tensor | None = None,
-    keepdim: bool = False,
-    *,
-    other: Tensor | None = None,
-    out: Tensor | tuple[Tensor, ...] | None = None,
-) -> Any:
-    """The smallest element; with ``dim``, (values, indices) along it; with another tensor, ``minimum`` of both."""
-    return _extreme(input, dim, keepdim, other, results.min, amin, minimum, _argmin)
+def nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
+    """The dimensions of ``dim`` counted from the front, none of which may have extent 0.
 
-
-def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Callable[..., Array]) -> Tensor:
-    a = ordered(input, function.__name__, "bc").array
-    if dim is None:
-        if a.size == 0:
-            raise IndexError(f"{function.__name__}() needs at least one element, or a dim to go along")
-        flat = place(function, a.reshape(-1), 0)
-        return wrap(flat.reshape((1,) * a.ndim if keepdim else ()))
-    axis = nonempty(input, dimension(dim, a.ndim))
-    if not axis:
-        return wrap(np.zeros((), np.int64, like=a))
-    return wrap(reductions.dropped(place(function, a, axis[0]), axis, keepdim))
-
-
-@takes_out
-@accepts_axis
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
+    Raises RuntimeError if one has and ``dim`` is None, else IndexError.
 
     >>> import metagrad
-    >>> metagrad.argmax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
-    tensor([1, 0])
+    >>> nonempty(metagrad.ones(2, 3), -1)
+    (1,)
     """
-    return _arg(input, dim, keepdim, np.argmax)
-
-
-@takes_out
-@accepts_axis
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None."""
-    return _arg(input, dim, keepdim, np.argmin)
+    axis = axes(dim, input.array.ndim)
+    if builtins.any(input.array.shape[d] == 0 for d in axis):
+        raise (RuntimeError if dim is None else IndexError)(
+            f"cannot choose one of no elements: the tensor has shape {tuple(input.shape)}, dim is {dim}"
+        )
+    return axis

@@ -28,6 +28,9 @@ def hash_tensor(
 
     Floats count as float64, integers and bools as int64, so that the hash does not depend on the width.
 
+    Raises RuntimeError for another mode or for complex tensors, and RuntimeError or IndexError if there is nothing to
+    combine.
+
     >>> import metagrad
     >>> metagrad.hash_tensor(metagrad.tensor([1, 2, 4]))
     tensor(7, dtype=metagrad.uint64)

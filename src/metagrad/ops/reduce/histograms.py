@@ -27,6 +27,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     The result has max + 1 elements, or ``minlength`` if that is more; int64 without weights, float32 for weights of
     float32, else float64.
 
+    Raises RuntimeError if input is not such a vector, minlength is negative, or weights have another shape.
+
     >>> import metagrad
     >>> metagrad.bincount(metagrad.tensor([1, 3, 1]))
     tensor([0, 2, 0, 1])
@@ -55,6 +57,8 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
     """How many elements fall into each of ``bins`` bins of one width from ``min`` to ``max``, both included.
 
     min = max: the bins go from the smallest element to the largest. Elements outside and nan are not counted.
+
+    Raises RuntimeError if input is not floating-point, bins is not positive, max < min, or the range is not finite.
 
     >>> import metagrad
     >>> metagrad.histc(metagrad.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3)
@@ -93,6 +97,8 @@ def histogram(
     bins: the edges, an ascending vector; or the number of bins of one width in ``range`` (from the smallest element to the
     largest, if None). weight: what each element counts for. density: such that the integral over the bins is 1.
 
+    Raises RuntimeError if input is not floating-point, weight has another shape, or bins or range do not make edges.
+
     >>> import metagrad
     >>> metagrad.histogram(metagrad.tensor([1.0, 2.0, 1.0]), bins=2, range=(0.0, 3.0)).hist
     tensor([2., 1.])
@@ -122,6 +128,9 @@ def histogramdd(
 
     input (*, D), points in D dimensions; weight (*). bins: in each dimension, edges or a number of bins; or one number.
     range: lowest and highest edge of each dimension, one after the other.
+
+    Raises RuntimeError if input is not floating-point or has fewer than 2 dimensions, if weight has another shape, or
+    if bins or range do not fit the dimensions.
 
     >>> import metagrad
     >>> metagrad.histogramdd(metagrad.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]), bins=[2, 2]).hist

@@ -66,6 +66,9 @@ def vector_norm(
     ord 0 counts the elements that are not 0; ±inf takes the largest or smallest |x|. The result is real. dtype: what x is
     converted to first. The gradient at 0 is 0; largest elements of one size share theirs.
 
+    Raises TypeError if ord is a string, and RuntimeError for integers, for a narrower dtype, and if ord has no value
+    for no elements.
+
     >>> import metagrad
     >>> metagrad.linalg.vector_norm(metagrad.tensor([3.0, -4.0]), 1)
     tensor(7.)

@@ -54,7 +54,12 @@ def _part(x: Array, axis: int, start: int, stop: int) -> Array:
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
-    """Product over all elements or over one dimension; integers and bools multiply in int64."""
+    """Product over all elements or over one dimension; integers and bools multiply in int64.
+
+    >>> import metagrad
+    >>> metagrad.prod(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    tensor([ 2., 12.])
+    """
     x = accumulated(input, dtype)
     if dim is None:
         return Prod.apply(x.reshape(-1), axis=0, keepdim=False)

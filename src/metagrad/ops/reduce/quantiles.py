@@ -40,6 +40,9 @@ def quantile(
     q: a number in [0, 1], or a vector of them in the dtype of the input, which adds a dimension in front. Between two
     elements, interpolation is "linear", "lower", "higher", "midpoint" or "nearest". nan if there is a nan.
 
+    Raises RuntimeError if input is not float32 or float64 or is empty, if q is not in [0, 1] or of another dtype, and
+    for an unknown interpolation.
+
     >>> import metagrad
     >>> metagrad.quantile(metagrad.tensor([1.0, 2.0, 4.0]), metagrad.tensor([0.5, 0.75]))
     tensor([2., 3.])
@@ -58,7 +61,9 @@ def nanquantile(
     interpolation: str = "linear",
     out: Tensor | None = None,
 ) -> Tensor:
-    """``quantile`` of what is not nan.
+    """``quantile`` of what is not nan; nan if there is nothing else.
+
+    Raises what ``quantile`` raises.
 
     >>> import metagrad
     >>> metagrad.nanquantile(metagrad.tensor([1.0, float("nan"), 4.0]), 0.5)

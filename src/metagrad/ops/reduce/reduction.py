@@ -1,4 +1,4 @@
-"""Ops that fold dimensions: sums, means, variances, products. ``dim=None`` folds all; ``keepdim`` leaves extent 1."""
+"""Reductions: sums, means, variances, all and any. ``dim=None`` reduces all dimensions; ``keepdim`` leaves extent 1."""
 
 from __future__ import annotations
 
@@ -21,28 +21,6 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = ["all", "any", "count_nonzero", "mean", "std", "sum", "var"]
-
-
-def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape after folding ``axis`` with keepdim."""
-    return tuple(1 if d in axis else n for d, n in enumerate(shape))
-
-
-def spread(grad: Array, shape: tuple[int, ...]) -> Array:
-    """``np.broadcast_to`` for a gradient with as many dimensions; for a plain array in a tenth of the time."""
-    if grad.__class__ is not np.ndarray or not grad.flags.c_contiguous or not grad.size:
-        return np.broadcast_to(grad, shape)
-    strides = tuple([step if n == m else 0 for n, m, step in zip(grad.shape, shape, grad.strides, strict=True)])
-    view: Array = np.ndarray(shape, grad.dtype, grad, 0, strides)
-    view.flags.writeable = False
-    return view
-
-
-def accumulated(input: Tensor, dtype: DTypeLike) -> Tensor:
-    """The input in the dtype sums are made in: a given one, or int64 for integers."""
-    if dtype is not None:
-        return cast_to(input, dtypes.of(dtype))
-    return cast_to(input, dtypes.int64) if input.array.dtype.kind in "biu" else input
 
 
 class Sum(Function):
@@ -71,6 +49,18 @@ def sum(
     return Sum.apply(accumulated(input, dtype), axis=axes(dim, input.array.ndim), keepdim=keepdim)
 
 
+def accumulated(input: Tensor, dtype: DTypeLike) -> Tensor:
+    """The input in the dtype that sums are made in: a given one, or int64 for integers and bools.
+
+    >>> import metagrad
+    >>> accumulated(metagrad.tensor([True, False]), None)
+    tensor([1, 0])
+    """
+    if dtype is not None:
+        return cast_to(input, dtypes.of(dtype))
+    return cast_to(input, dtypes.int64) if input.array.dtype.kind in "biu" else input
+
+
 class Mean(Function):
     """y = Σ x / n,   ∂L/∂x = ∂L/∂y / n."""
 
@@ -90,7 +80,9 @@ class Mean(Function):
 def mean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
-    """Arithmetic mean over all elements or over ``dim``; nan if there are none. Floating-point tensors only.
+    """Arithmetic mean Σ x / n over all elements or over ``dim``; nan if there are none.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
 
     >>> import metagrad
     >>> metagrad.mean(metagrad.tensor([1.0, 2.0, 6.0]))
@@ -128,6 +120,29 @@ class Var(Function):
         return grad.reshape(kept(tuple(x.shape), self.axis)) * d * (2 / self.freedom if self.freedom else np.nan)
 
 
+@takes_out
+@accepts_axis
+@in_single
+def var(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Variance Σ (x − x̄)² / (n − c) over all elements or over ``dim``; c = 1 unless ``correction`` or ``unbiased`` say.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
+
+    >>> import metagrad
+    >>> metagrad.var(metagrad.tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    """
+    return _measured(Var, input, dim, unbiased, keepdim, correction)
+
+
 class Std(Var):
     """y = √(Σ (x − x̄)² / (n − c)),   ∂L/∂x = ∂L/∂y · (x − x̄) / (n − c) / y, and 0 where y = 0."""
 
@@ -145,7 +160,7 @@ class Std(Var):
 @takes_out
 @accepts_axis
 @in_single
-def var(
+def std(
     input: Tensor,
     dim: Dims = None,
     unbiased: bool | None = None,
@@ -154,13 +169,15 @@ def var(
     correction: float | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Variance Σ (x − x̄)² / (n − c) over all elements or over ``dim``; c = 1 unless ``correction`` or ``unbiased`` say.
+    """Standard deviation √(Σ (x − x̄)² / (n − c)), the square root of ``var``; its derivative where it is 0 is 0.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
 
     >>> import metagrad
-    >>> metagrad.var(metagrad.tensor([1.0, 2.0, 3.0]))
-    tensor(1.)
+    >>> metagrad.std(metagrad.tensor([1.0, 2.0, 3.0])), metagrad.std(metagrad.tensor([1.0, 3.0]), correction=0)
+    (tensor(1.), tensor(1.))
     """
-    return _measured(Var, input, dim, unbiased, keepdim, correction)
+    return _measured(Std, input, dim, unbiased, keepdim, correction)
 
 
 def _measured(
@@ -174,20 +191,51 @@ def _measured(
     return op.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)
 
 
+def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape after reduction over ``axis`` with keepdim: 1 in those dimensions.
+
+    >>> kept((2, 3), (1,))
+    (2, 1)
+    """
+    return tuple(1 if d in axis else n for d, n in enumerate(shape))
+
+
+def spread(grad: Array, shape: tuple[int, ...]) -> Array:
+    """``np.broadcast_to`` for a gradient with as many dimensions; for a plain array in a tenth of the time.
+
+    >>> spread(np.ones((2, 1)), (2, 3)).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    if grad.__class__ is not np.ndarray or not grad.flags.c_contiguous or not grad.size:
+        return np.broadcast_to(grad, shape)
+    strides = tuple([step if n == m else 0 for n, m, step in zip(grad.shape, shape, grad.strides, strict=True)])
+    view: Array = np.ndarray(shape, grad.dtype, grad, 0, strides)
+    view.flags.writeable = False
+    return view
+
+
 @takes_out
 @accepts_axis
-@in_single
-def std(
-    input: Tensor,
-    dim: Dims = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Standard deviation, the square root of ``var``; its derivative where it is 0 is 0."""
-    return _measured(Std, input, dim, unbiased, keepdim, correction)
+def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Whether all elements, or all along ``dim``, are non-zero; uint8 for uint8.
+
+    >>> import metagrad
+    >>> metagrad.all(metagrad.tensor([[1, 2], [0, 3]]), dim=1)
+    tensor([ True, False])
+    """
+    return _logical(input, dim, keepdim, reductions.all)
+
+
+@takes_out
+@accepts_axis
+def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Whether some element, or some along ``dim``, is non-zero; uint8 for uint8.
+
+    >>> import metagrad
+    >>> metagrad.any(metagrad.tensor([[1, 2], [0, 0]]), dim=1)
+    tensor([ True, False])
+    """
+    return _logical(input, dim, keepdim, reductions.any)
 
 
 def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Callable[..., Array]) -> Tensor:
@@ -195,28 +243,21 @@ def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Callable[..., Ar
     return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
 
 
-@takes_out
-@accepts_axis
-def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Whether all elements are non-zero."""
-    return _logical(input, dim, keepdim, reductions.all)
-
-
-@takes_out
-@accepts_axis
-def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Whether some element is non-zero."""
-    return _logical(input, dim, keepdim, reductions.any)
-
-
 @accepts_axis
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
-    """The number of elements that are not zero."""
+    """The number of elements, or of elements along ``dim``, that are not zero, as int64.
+
+    >>> import metagrad
+    >>> metagrad.count_nonzero(metagrad.tensor([[1, 2], [0, 3]]), dim=0)
+    tensor([1, 2])
+    """
     return wrap((input.array != 0).sum(axis=axes(dim, input.array.ndim)))
 
 
 def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """Sums that undo a broadcast: ``input`` as it would come from a tensor of this size, added up over the repetitions.
+
+    Raises TypeError without a size, and RuntimeError if ``input`` is no broadcast of that size.
 
     >>> import metagrad
     >>> metagrad.ones(2, 3).sum_to_size(1, 3)

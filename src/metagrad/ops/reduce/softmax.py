@@ -41,6 +41,21 @@ class Softmax(Function):
         return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
 
 
+@accepts_axis
+@in_single
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
+    """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
+
+    >>> import metagrad
+    >>> metagrad.softmax(metagrad.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    x, axis = _prepared(input, dim, dtype)
+    if not x.array.ndim:
+        return softmax(x.unsqueeze(0), 0).squeeze(0)
+    return Softmax.apply(x, axis=axis)
+
+
 class LogSoftmax(Function):
     """yᵢ = xᵢ − ln Σⱼ e^xⱼ,   ∂L/∂x = ∂L/∂y − e^y · Σⱼ ∂L/∂yⱼ."""
 
@@ -62,6 +77,32 @@ class LogSoftmax(Function):
         return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 
+@accepts_axis
+@in_single
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
+    """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
+
+    >>> import metagrad
+    >>> metagrad.log_softmax(metagrad.tensor([0.0, 1000.0]), dim=0)
+    tensor([-1000.,     0.])
+    """
+    x, axis = _prepared(input, dim, dtype)
+    if not x.array.ndim:
+        return log_softmax(x.unsqueeze(0), 0).squeeze(0)
+    return LogSoftmax.apply(x, axis=axis)
+
+
+def _prepared(input: Tensor, dim: int | None, dtype: DTypeLike) -> tuple[Tensor, int]:
+    x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
+    if dim is None:  # PyTorch's old rule for callers that do not say
+        dim = 0 if x.array.ndim in (0, 1, 3) else 1
+    return x, dimension(dim, x.array.ndim)
+
+
+def _largest(x: Array, axis: int) -> Array:
+    return x.max(axis=axis, keepdims=True) if x.shape[axis] else np.zeros((), x.dtype, like=x)
+
+
 class LogSumExp(Function):
     """y = ln Σ e^x,   ∂L/∂x = ∂L/∂y · e^(x − y), conjugated."""
 
@@ -79,47 +120,6 @@ class LogSumExp(Function):
         shape = kept(tuple(x.shape), self.axis)
         y = y.reshape(shape)
         return grad.reshape(shape) * conj(np.exp(x - np.where(np.isfinite(y), y, 0)))
-
-
-def _largest(x: Array, axis: int) -> Array:
-    return x.max(axis=axis, keepdims=True) if x.shape[axis] else np.zeros((), x.dtype, like=x)
-
-
-def _prepared(input: Tensor, dim: int | None, dtype: DTypeLike) -> tuple[Tensor, int]:
-    x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
-    if dim is None:  # PyTorch's old rule for callers that do not say
-        dim = 0 if x.array.ndim in (0, 1, 3) else 1
-    return x, dimension(dim, x.array.ndim)
-
-
-@accepts_axis
-@in_single
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
-    """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
-
-    >>> import metagrad
-    >>> metagrad.softmax(metagrad.tensor([0.0, 0.0]), dim=0)
-    tensor([0.5000, 0.5000])
-    """
-    x, axis = _prepared(input, dim, dtype)
-    if not x.array.ndim:
-        return softmax(x.unsqueeze(0), 0).squeeze(0)
-    return Softmax.apply(x, axis=axis)
-
-
-@accepts_axis
-@in_single
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
-    """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
-
-    >>> import metagrad
-    >>> metagrad.log_softmax(metagrad.tensor([0.0, 1000.0]), dim=0)
-    tensor([-1000.,     0.])
-    """
-    x, axis = _prepared(input, dim, dtype)
-    if not x.array.ndim:
-        return log_softmax(x.unsqueeze(0), 0).squeeze(0)
-    return LogSoftmax.apply(x, axis=axis)
 
 
 @takes_out

@@ -43,6 +43,8 @@ def var_mean(
 ) -> tuple[Tensor, Tensor]:
     """``var`` and ``mean`` over all elements or over ``dim``.
 
+    Raises RuntimeError if the dtype is not floating-point or complex.
+
     >>> import metagrad
     >>> metagrad.var_mean(metagrad.tensor([1.0, 2.0, 6.0]))
     (tensor(7.), tensor(3.))
@@ -63,7 +65,14 @@ def std_mean(
     correction: float | None = None,
     out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """``std`` and ``mean`` over all elements or over ``dim``."""
+    """``std`` and ``mean`` over all elements or over ``dim``.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
+
+    >>> import metagrad
+    >>> metagrad.std_mean(metagrad.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
     spread = std(input, dim, unbiased, keepdim, correction=correction)
     return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
@@ -77,7 +86,9 @@ def std_mean(
 def nansum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
-    """Sum of what is not nan.
+    """Sum of what is not nan, over all elements or over ``dim``.
+
+    Raises RuntimeError for complex tensors.
 
     >>> import metagrad
     >>> metagrad.nansum(metagrad.tensor([1.0, float("nan"), 2.0]))
@@ -95,7 +106,9 @@ def nansum(
 def nanmean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
-    """Mean of what is not nan; nan if there is nothing. Floating-point tensors only.
+    """Mean of what is not nan, over all elements or over ``dim``; nan if there is nothing else.
+
+    Raises RuntimeError if the dtype is not floating-point.
 
     >>> import metagrad
     >>> metagrad.nanmean(metagrad.tensor([1.0, float("nan"), 2.0]))
@@ -117,6 +130,8 @@ def cov(
 
     input (D, N), or (N) for one variable: result (D, D), or () for one. fweights (N): how often each observation counts, integers;
     aweights (N): what it weighs, floats. w is their product; c is the correction.
+
+    Raises RuntimeError for more than 2 dimensions, for bools, and for weights that do not fit or sum to 0.
 
     >>> import metagrad
     >>> metagrad.cov(metagrad.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
@@ -173,6 +188,8 @@ def corrcoef(input: Tensor) -> Tensor:
     """Correlations: covariances of variables divided by their standard deviations, within [−1, 1].
 
     input (D, N), or (N) for one variable: result (D, D).
+
+    Raises RuntimeError for more than 2 dimensions.
 
     >>> import metagrad
     >>> metagrad.corrcoef(metagrad.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))

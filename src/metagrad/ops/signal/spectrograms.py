@@ -53,6 +53,9 @@ def stft(
     n_fft / 4. window (win_length): ones. center: the signal is padded at both ends (``pad_mode``) so that frame t is about
     element t · hop_length. normalized: by 1/√n_fft.
 
+    Raises RuntimeError if input is not such a signal, if an extent does not fit, or if the choice between real and
+    complex, or one side and two, is left open or impossible.
+
     >>> import metagrad
     >>> metagrad.stft(metagrad.ones(8), 4, window=metagrad.ones(4), return_complex=True).shape
     metagrad.Size([3, 9])
@@ -97,6 +100,15 @@ def istft(
 
     input (F, T) or (B, F, T), complex; the other arguments as for ``stft``. length: of the result, cut or filled with zeros.
     (Griffin & Lim 1984.)
+
+    Raises RuntimeError if input is not such a spectrum, if an extent does not fit, and if some elements lie under no
+    window.
+
+    >>> import metagrad
+    >>> x, window = metagrad.arange(8.0), metagrad.ones(4)
+    >>> spectrum = metagrad.stft(x, 4, window=window, return_complex=True)
+    >>> metagrad.istft(spectrum, 4, window=window).round()
+    tensor([0., 1., 2., 3., 4., 5., 6., 7.])
     """
     if not input.dtype.is_complex:
         raise RuntimeError(

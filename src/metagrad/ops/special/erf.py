@@ -34,6 +34,17 @@ class Erf(Pointwise):
         return grad * (_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
 
 
+@takes_out
+def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The error function, 2/√π ∫₀ˣ exp(−t²) dt.
+
+    >>> import metagrad
+    >>> metagrad.erf(metagrad.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8427])
+    """
+    return Erf.apply(floating(input))
+
+
 class Erfc(Pointwise):
     """y = 1 − erf x,   ∂L/∂x = −∂L/∂y · 2/√π exp(−x²)."""
 
@@ -44,6 +55,19 @@ class Erfc(Pointwise):
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * (-_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
+
+
+@takes_out
+def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """1 − erf x, exact also where that is tiny.
+
+    >>> import metagrad
+    >>> metagrad.erfc(metagrad.tensor([0.0, 1.0]))
+    tensor([1.0000, 0.1573])
+    >>> metagrad.erfc(metagrad.tensor(5.0)) > 0, 1 - metagrad.erf(metagrad.tensor(5.0))
+    (tensor(True), tensor(0.))
+    """
+    return Erfc.apply(floating(input))
 
 
 class Erfinv(Pointwise):
@@ -59,6 +83,17 @@ class Erfinv(Pointwise):
         return grad * (np.exp(y * y) / _TWO_OVER_ROOT_PI)
 
 
+@takes_out
+def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of erf on (−1, 1); ±∞ at ±1, nan outside.
+
+    >>> import metagrad
+    >>> metagrad.erfinv(metagrad.tensor([0.0, 0.5, 1.0]))
+    tensor([0.0000, 0.4769,    inf])
+    """
+    return Erfinv.apply(floating(input))
+
+
 class Erfcx(Pointwise):
     """y = exp(x²) erfc x,   ∂L/∂x = ∂L/∂y · (2 x y − 2/√π)."""
 
@@ -70,6 +105,28 @@ class Erfcx(Pointwise):
     def backward(self, grad: Array) -> Array:
         x, y = self.saved
         return grad * (2 * x * y - _TWO_OVER_ROOT_PI)
+
+
+@takes_out
+def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(x²) erfc x, which neither overflows nor underflows for large x.
+
+    >>> import metagrad
+    >>> metagrad.special.erfcx(metagrad.tensor([0.0, 1000.0]))
+    tensor([1.0000e+00, 5.6419e-04])
+    """
+    return Erfcx.apply(floating(input))
+
+
+@takes_out
+def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Φ(x), the distribution function of the standard normal distribution: ½ erfc(−x/√2).
+
+    >>> import metagrad
+    >>> metagrad.special.ndtr(metagrad.tensor([0.0, 1.96]))
+    tensor([0.5000, 0.9750])
+    """
+    return mul(erfc(mul(floating(input), -math.sqrt(0.5))), 0.5)
 
 
 class Ndtri(Pointwise):
@@ -85,6 +142,17 @@ class Ndtri(Pointwise):
         return grad * (math.sqrt(2 * math.pi) * np.exp(y * y / 2))
 
 
+@takes_out
+def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The inverse of Φ: the x of which a share ``input`` of a normal distribution is below.
+
+    >>> import metagrad
+    >>> metagrad.special.ndtri(metagrad.tensor([0.5, 0.975]))
+    tensor([0.0000, 1.9600])
+    """
+    return Ndtri.apply(floating(input))
+
+
 class LogNdtr(Pointwise):
     """y = ln Φ(x),   ∂L/∂x = ∂L/∂y · √(2/π) / erfcx(−x/√2)."""
 
@@ -98,47 +166,11 @@ class LogNdtr(Pointwise):
 
 
 @takes_out
-def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The error function, 2/√π ∫₀ˣ exp(−t²) dt.
+def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """ln Φ(x), exact also where Φ(x) would be 0.
 
     >>> import metagrad
-    >>> metagrad.erf(metagrad.tensor([0.0, 1.0]))
-    tensor([0.0000, 0.8427])
+    >>> metagrad.special.log_ndtr(metagrad.tensor([0.0, -20.0]))
+    tensor([  -0.6931, -203.9172])
     """
-    return Erf.apply(floating(input))
-
-
-@takes_out
-def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """1 − erf x, exact also where that is tiny."""
-    return Erfc.apply(floating(input))
-
-
-@takes_out
-def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The inverse of erf on (−1, 1); ±∞ at ±1, nan outside."""
-    return Erfinv.apply(floating(input))
-
-
-@takes_out
-def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """exp(x²) erfc x, which neither overflows nor underflows for large x."""
-    return Erfcx.apply(floating(input))
-
-
-@takes_out
-def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Φ(x), the distribution function of the standard normal distribution: ½ erfc(−x/√2)."""
-    return mul(erfc(mul(floating(input), -math.sqrt(0.5))), 0.5)
-
-
-@takes_out
-def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The inverse of Φ: the x of which a share ``input`` of a normal distribution is below."""
-    return Ndtri.apply(floating(input))
-
-
-@takes_out
-def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """ln Φ(x), exact also where Φ(x) would be 0."""
     return LogNdtr.apply(floating(input))

@@ -32,6 +32,17 @@ class Lgamma(Pointwise):
         return grad * Polygamma.on(x, n=0)
 
 
+@takes_out
+def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """ln |Γ(x)|, the logarithm of the gamma function, which continues (n − 1)!.
+
+    >>> import metagrad
+    >>> metagrad.lgamma(metagrad.tensor([1.0, 4.0]))
+    tensor([0.0000, 1.7918])
+    """
+    return Lgamma.apply(floating(input))
+
+
 class Polygamma(Pointwise):
     """y = ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function;   ∂L/∂x = ∂L/∂y · ψ⁽ⁿ⁺¹⁾(x)."""
 
@@ -60,25 +71,26 @@ def _trigamma(x: Array) -> Array:
 
 
 @takes_out
-def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """ln |Γ(x)|, the logarithm of the gamma function, which continues (n − 1)!.
+def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """ψ(x) = Γ′(x) / Γ(x), the derivative of ln Γ.
 
     >>> import metagrad
-    >>> metagrad.lgamma(metagrad.tensor([1.0, 4.0]))
-    tensor([0.0000, 1.7918])
+    >>> metagrad.digamma(metagrad.tensor([1.0, 2.0]))
+    tensor([-0.5772,  0.4228])
     """
-    return Lgamma.apply(floating(input))
-
-
-@takes_out
-def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """ψ(x), the derivative of ln Γ."""
     return Polygamma.apply(floating(input), n=0)
 
 
 @takes_out
 def polygamma(n: int | Tensor, input: Tensor | int, *, out: Tensor | None = None) -> Tensor:
-    """ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0."""
+    """ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0.
+
+    Raises RuntimeError if n is negative.
+
+    >>> import metagrad
+    >>> metagrad.polygamma(1, metagrad.tensor([1.0, 2.0]))
+    tensor([1.6449, 0.6449])
+    """
     if not isinstance(n, int):  # as a method: x.polygamma(n)
         n, input = input, n
     if n < 0:
@@ -88,7 +100,14 @@ def polygamma(n: int | Tensor, input: Tensor | int, *, out: Tensor | None = None
 
 @takes_out
 def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
-    """ln Γₚ(x), the multivariate gamma function's logarithm: Σⱼ ln Γ(x − j/2) + p (p − 1) ln π / 4, j = 0 … p − 1."""
+    """ln Γₚ(x), the multivariate gamma function's logarithm: Σⱼ ln Γ(x − j/2) + p (p − 1) ln π / 4, j = 0 … p − 1.
+
+    Raises RuntimeError if p < 1.
+
+    >>> import metagrad
+    >>> metagrad.mvlgamma(metagrad.tensor([2.0, 3.0]), 2)
+    tensor([0.4516, 1.5502])
+    """
     if p < 1:
         raise RuntimeError(f"p has to be greater than or equal to 1, got {p}")
     x = floating(input)
@@ -114,14 +133,28 @@ class Igamma(Pointwise):
 
 @takes_out
 def igamma(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """P(a, x) = 1/Γ(a) ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt, the regularised lower incomplete gamma function of a = input, x = other."""
+    """P(a, x) = 1/Γ(a) ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt, the regularised lower incomplete gamma function of a = input, x = other.
+
+    Raises TypeError if one is no tensor; the backward pass raises NotImplementedError if a needs a gradient.
+
+    >>> import metagrad
+    >>> metagrad.special.gammainc(metagrad.tensor([1.0]), metagrad.tensor([1.0]))
+    tensor([0.6321])
+    """
     need_tensors("igamma", input=input, other=other)
     return Igamma.apply(*float_operands(input, other), upper=False)
 
 
 @takes_out
 def igammac(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function of a = input, x = other."""
+    """Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function of a = input, x = other.
+
+    Raises TypeError if one is no tensor; the backward pass raises NotImplementedError if a needs a gradient.
+
+    >>> import metagrad
+    >>> metagrad.special.gammaincc(metagrad.tensor([1.0]), metagrad.tensor([1.0]))
+    tensor([0.3679])
+    """
     need_tensors("igammac", input=input, other=other)
     return Igamma.apply(*float_operands(input, other), upper=True)
 
@@ -142,5 +175,12 @@ class Zeta(Pointwise):
 
 @takes_out
 def zeta(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """ζ(x, q) = Σₖ (k + q)⁻ˣ over k = 0, 1, …, the Hurwitz zeta function; Riemann's for q = 1."""
+    """ζ(x, q) = Σₖ (k + q)⁻ˣ over k = 0, 1, …, the Hurwitz zeta function; Riemann's for q = 1.
+
+    Raises TypeError if neither is a tensor; the backward pass raises NotImplementedError if x needs a gradient.
+
+    >>> import metagrad
+    >>> metagrad.special.zeta(metagrad.tensor([2.0]), 1), metagrad.pi**2 / 6
+    (tensor([1.6449]), 1.6449340668482264)
+    """
     return Zeta.apply(*float_tensors("zeta", input, other))

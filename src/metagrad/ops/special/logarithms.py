@@ -61,7 +61,14 @@ class Logit(Pointwise):
 
 @takes_out
 def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
-    """ln(x / (1 − x)), the inverse of sigmoid. eps: x is first put into [ε, 1 − ε]; without it, nan outside of [0, 1]."""
+    """ln(x / (1 − x)), the inverse of sigmoid. eps: x is first put into [ε, 1 − ε]; without it, nan outside of [0, 1].
+
+    >>> import metagrad
+    >>> metagrad.logit(metagrad.tensor([0.5, 0.9]))
+    tensor([0.0000, 2.1972])
+    >>> metagrad.logit(metagrad.tensor([1.0]), eps=1e-3)
+    tensor([6.9068])
+    """
     return Logit.apply(floating(input), eps=eps)
 
 
@@ -78,6 +85,19 @@ class Xlogy(Pointwise):
         return np.where(nothing, 0, grad * np.log(np.where(nothing, 1, y))), grad * x / y
 
 
+@takes_out
+def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """x ln y, and 0 where x = 0 (unless y is nan): what a cross entropy adds up.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.xlogy(metagrad.tensor([0.0, 2.0]), metagrad.tensor([0.0, 1.0]))
+    tensor([0., 0.])
+    """
+    return Xlogy.apply(*float_tensors("xlogy", input, other))
+
+
 class Xlog1py(Pointwise):
     """z = x ln(1 + y), 0 where x = 0 unless y is nan;   ∂L/∂x = ∂L/∂z · ln(1 + y),   ∂L/∂y = ∂L/∂z · x / (1 + y)."""
 
@@ -91,26 +111,29 @@ class Xlog1py(Pointwise):
         return np.where(nothing, 0, grad * np.log1p(np.where(nothing, 0, y))), grad * x / (y + 1)
 
 
+@takes_out
+def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """x ln(1 + y), and 0 where x = 0 (unless y is nan).
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.xlog1py(metagrad.tensor([0.0, 2.0]), metagrad.tensor([-1.0, 1.0]))
+    tensor([0.0000, 1.3863])
+    """
+    return Xlog1py.apply(*float_tensors("xlog1py", input, other))
+
+
 def float_tensors(name: str, input: Operand, other: Operand) -> list[Tensor]:
-    """Both operands as floating-point tensors of one dtype."""
+    """Both operands as floating-point tensors of one dtype, where one may be a number.
+
+    Raises TypeError if neither is a tensor; ``name`` is the function that the message names.
+
+    >>> import metagrad
+    >>> float_tensors("xlogy", 2, metagrad.tensor([1.0]))
+    [tensor(2.), tensor([1.])]
+    """
     need_a_tensor(name, input, other)
     x, y = float_operands(input, other)
     kind = (x if isinstance(x, Variable) else y).array.dtype
     return [as_tensor(v if isinstance(v, Variable) else np.asarray(v, kind)) for v in (x, y)]
-
-
-@takes_out
-def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """x ln y, and 0 where x = 0 (unless y is nan): what a cross entropy adds up.
-
-    >>> import metagrad
-    >>> metagrad.xlogy(metagrad.tensor([0.0, 2.0]), metagrad.tensor([0.0, 1.0]))
-    tensor([0., 0.])
-    """
-    return Xlogy.apply(*float_tensors("xlogy", input, other))
-
-
-@takes_out
-def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
-    """x ln(1 + y), and 0 where x = 0 (unless y is nan)."""
-    return Xlog1py.apply(*float_tensors("xlog1py", input, other))

@@ -22,7 +22,13 @@ def _function(name: str) -> Callable[..., Array]:
 
 
 def values(name: str, *arguments: Array) -> Array:
-    """``scipy.special.name`` of arrays and numbers, in the dtype of the arrays; float16 by way of float32."""
+    """``scipy.special.name`` of arrays and numbers, in the dtype of the arrays; float16 by way of float32.
+
+    Raises an ImportError that names the extra where SciPy is not installed.
+
+    >>> values("gamma", np.float64(5)).item()
+    24.0
+    """
     function = _function(name)
     kinds = [a.dtype for a in arguments if isinstance(a, (np.ndarray, np.generic))]
     kind = np.result_type(*kinds) if kinds else np.dtype(np.float64)
