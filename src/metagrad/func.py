@@ -62,7 +62,14 @@ def _mapped(tree: Tree, fn: Callable[[Tree], Any]) -> Tree:
 
 
 def grad_and_value(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Tree]:
-    """A function that gives the gradient of ``func``, which must return a 0-d tensor, and its value."""
+    """A function that gives the gradient of ``func``, which must return a 0-d tensor, and its value.
+
+    Raises RuntimeError, when called, if the value is no 0-d tensor or argnums are out of range.
+
+    >>> import metagrad
+    >>> metagrad.func.grad_and_value(lambda x: x**2)(metagrad.tensor(3.0))
+    (tensor(6.), tensor(9.))
+    """
 
     @functools.wraps(func)
     @enable_grad()
@@ -94,6 +101,8 @@ def grad_and_value(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: boo
 
 def grad(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Tree]:
     """A function that gives the gradient of ``func`` by its argument ``argnums``; gradients of gradients are ``grad(grad(f))``.
+
+    Raises RuntimeError, when called, if the value is no 0-d tensor or argnums are out of range.
 
     >>> import metagrad
     >>> metagrad.func.grad(metagrad.func.grad(lambda x: x ** 3))(metagrad.tensor(2.0))
@@ -145,12 +154,24 @@ def jacrev(
 def jacfwd(
     func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False, *, randomness: str = "error"
 ) -> Callable[..., Tree]:
-    """``jacrev``: the same numbers, by the same way."""
+    """``jacrev`` under the name of another way to compute it: the same numbers, here by the same way.
+
+    >>> import metagrad
+    >>> metagrad.func.jacfwd(lambda x: x**2)(metagrad.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     return jacrev(func, argnums, has_aux=has_aux)
 
 
 def hessian(func: Callable[..., Tree], argnums: Numbers = 0) -> Callable[..., Tree]:
-    """A function that gives the Hessian of ``func``: the Jacobian of its Jacobian."""
+    """A function that gives the Hessian ∂²f / ∂xᵢ ∂xⱼ of ``func``: the Jacobian of its Jacobian.
+
+    >>> import metagrad
+    >>> metagrad.func.hessian(lambda x: (x**3).sum())(metagrad.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
 
     @functools.wraps(func)
     def second(*args: Tree, **kwargs: object) -> Tree:
@@ -167,7 +188,15 @@ def hessian(func: Callable[..., Tree], argnums: Numbers = 0) -> Callable[..., Tr
 
 
 def vjp(func: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> tuple[Tree, ...]:
-    """``func(*primals)`` and a function from v to vᵀ J, one gradient for each of the primals."""
+    """``func(*primals)`` and a function from v to vᵀ J, one gradient for each of the primals.
+
+    has_aux: ``func`` returns a pair, and what is beside the value is returned as it is.
+
+    >>> import metagrad
+    >>> value, pull = metagrad.func.vjp(lambda x: x**2, metagrad.tensor([1.0, 2.0]))
+    >>> pull(metagrad.tensor([1.0, 10.0]))
+    (tensor([ 2., 40.]),)
+    """
     with enable_grad():
         own = tuple(
             _mapped(p, lambda x: x.view_as(x) if x.requires_grad else x.detach().requires_grad_()) for p in primals
@@ -198,7 +227,14 @@ def vjp(func: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> tup
 def jvp(
     func: Callable[..., Tree], primals: Tree, tangents: Tree, *, strict: bool = False, has_aux: bool = False
 ) -> tuple[Tree, ...]:
-    """``func(*primals)``, and its derivative in the direction of the tangents; with ``has_aux`` also what is beside the value."""
+    """``func(*primals)``, and J v, its derivative in the direction v of the tangents.
+
+    has_aux: ``func`` returns a pair, and what is beside the value is returned as it is.
+
+    >>> import metagrad
+    >>> metagrad.func.jvp(lambda x: x**2, (metagrad.tensor([1.0, 2.0]),), (metagrad.tensor([1.0, 10.0]),))
+    (tensor([1., 4.]), tensor([ 2., 40.]))
+    """
     beside: list[Tree] = []
     form: list[Tree] = []
 
@@ -240,6 +276,8 @@ def linearize(func: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable
 def stack_module_state(models: Iterable[Module]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The parameters and the buffers of several models of one kind, stacked: with ``vmap`` and ``functional_call`` an ensemble.
 
+    Raises RuntimeError for no model, and for models of several classes or modes.
+
     >>> from metagrad import nn
     >>> parameters, buffers = stack_module_state([nn.Linear(3, 2) for _ in range(5)])
     >>> parameters["weight"].shape
@@ -276,6 +314,8 @@ def vmap(
     result is. What PyTorch computes for all slices at once is computed here slice by slice: the same numbers, no faster than a
     loop. randomness="same": every slice draws the same random numbers. ``chunk_size`` is accepted.
     An argument may be a dict, list or tuple of tensors.
+
+    Raises RuntimeError for another randomness, and ValueError, when called, if in_dims do not fit the arguments.
 
     >>> import metagrad
     >>> metagrad.func.vmap(metagrad.dot)(metagrad.ones(3, 2), metagrad.ones(3, 2))

@@ -169,7 +169,16 @@ class profile:
 def tensorboard_trace_handler(
     dir_name: str, worker_name: str | None = None, use_gzip: bool = False
 ) -> Callable[[profile], None]:
-    """For ``on_trace_ready``: writes each trace into a folder, under a name that tells the worker and the step."""
+    """For ``on_trace_ready``: writes each trace into a folder, which it makes, under a name that tells the worker and the step.
+
+    >>> import metagrad
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with profile(on_trace_ready=tensorboard_trace_handler(folder, "worker")):
+    ...         y = metagrad.ones(3).exp()
+    ...     os.listdir(folder)
+    ['worker.0.pt.trace.json']
+    """
 
     def handler(p: profile) -> None:
         folder = Path(dir_name)

@@ -46,14 +46,26 @@ _sinks: list[list[Event]] = []  # where events go: the innermost profiler's list
 
 
 def begin(name: str, shapes: Shapes | None = None) -> Event:
-    """An event that starts now."""
+    """An event that starts now, inside of those that have begun in this thread.
+
+    >>> event = begin("loading")
+    >>> end(event)
+    >>> event.ended >= event.began
+    True
+    """
     event = Event(name, shapes)
     _open.events.append(event)
     return event
 
 
 def end(event: Event, memory: int = 0) -> None:
-    """The event is over."""
+    """The event is over; ``memory`` is what it allocated, in bytes.
+
+    >>> event = begin("loading")
+    >>> end(event, memory=64)
+    >>> event.memory
+    64
+    """
     event.ended = time.perf_counter()
     event.memory = memory
     _open.events.remove(event)
@@ -95,7 +107,15 @@ def _timed_differentiate(node: function.Function, grads: Array, create_graph: bo
 
 
 def start(sink: list[Event]) -> None:
-    """Put every event from here on into this list, too."""
+    """Put every event from here on into this list, too.
+
+    >>> events = []
+    >>> start(events)
+    >>> end(begin("loading"))
+    >>> stop(events)
+    >>> [event.name for event in events]
+    ['loading']
+    """
     if not _sinks:
         function.Function.apply = classmethod(_timed_apply)  # type: ignore[assignment, method-assign]
         engine.differentiate = _timed_differentiate
@@ -103,7 +123,15 @@ def start(sink: list[Event]) -> None:
 
 
 def stop(sink: list[Event]) -> None:
-    """Put no more events into this list."""
+    """Put no more events into this list.
+
+    >>> events = []
+    >>> start(events)
+    >>> stop(events)
+    >>> end(begin("loading"))
+    >>> events
+    []
+    """
     _sinks[:] = [s for s in _sinks if s is not sink]
     if not _sinks:
         function.Function.apply = _apply  # type: ignore[method-assign]

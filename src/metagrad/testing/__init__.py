@@ -44,6 +44,8 @@ def assert_close(
 
     Sequences and mappings are compared item by item. Tolerances follow from the dtype (float32: 1.3e-6 and 1e-5).
 
+    Raises ValueError if only one of rtol and atol is given, and TypeError if a tensor is compared with something else.
+
     >>> import metagrad
     >>> assert_close(metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 2.0 + 1e-7]))
     """
@@ -126,7 +128,12 @@ def make_tensor(
     exclude_zero: bool = False,
     memory_format: object = None,
 ) -> Tensor:
-    """Random numbers in [low, high): by default [-9, 9), of unsigned dtypes and uint8 [0, 10), of bool [0, 2)."""
+    """Random numbers in [low, high): by default [-9, 9), of unsigned dtypes and uint8 [0, 10), of bool [0, 2).
+
+    >>> import metagrad
+    >>> metagrad.testing.make_tensor(2, 3, dtype=metagrad.int8, low=0, high=2).shape
+    metagrad.Size([2, 3])
+    """
     extents = shape_of(shape)
     kind = dtypes.of(dtype).dtype
     default = {"b": (0, 2), "u": (0, 10), "i": (-9, 10)}.get(kind.kind, (-9, 9))
