@@ -61,6 +61,22 @@ def _mapped(tree: Tree, fn: Callable[[Tree], Any]) -> Tree:
     return type(tree)(_mapped(v, fn) for v in tree) if isinstance(tree, (list, tuple)) else tree
 
 
+def _as_input(x: Tensor) -> Tensor:
+    """A tensor to differentiate with respect to: a view of one that is part of a graph, else a leaf of its own."""
+    return x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+
+
+def _with_gradients(inputs: Tree, found: Iterable[Tensor | None]) -> Tree:
+    """The gradients in the form of the inputs, zeros for those that have none."""
+    grads = iter(found)
+
+    def gradient_of(x: Tensor) -> Tensor:
+        grad = next(grads)
+        return x.detach().new_zeros(tuple(x.shape)) if grad is None else grad
+
+    return _mapped(inputs, gradient_of)
+
+
 def grad_and_value(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Tree]:
     """A function that gives the gradient of ``func``, which must return a 0-d tensor, and its value.
 
@@ -76,7 +92,7 @@ def grad_and_value(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: boo
     def gradient(*args: Tree, **kwargs: object) -> Tree:
         chosen, put = _split(args, argnums)
         outer = any(x.requires_grad for x in _leaves(args))
-        own = _mapped(chosen, lambda x: x.view_as(x) if x.requires_grad else x.detach().requires_grad_())
+        own = _mapped(chosen, _as_input)
         out = func(*put(*([own] if isinstance(argnums, int) else own)), **kwargs)
         value, aux = out if has_aux else (out, None)
         if not isinstance(value, Variable) or value.array.ndim:
@@ -89,10 +105,7 @@ def grad_and_value(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: boo
             if value._requires_grad
             else [None] * len(leaves)
         )
-        grads = iter(
-            [x.detach().new_zeros(tuple(x.shape)) if g is None else g for x, g in zip(leaves, found, strict=True)]
-        )
-        result = _mapped(own, lambda _: next(grads))
+        result = _with_gradients(own, found)
         value = value if outer else value.detach()  # type: ignore[attr-defined]
         return result, ((value, _mapped(aux, lambda x: x.detach())) if has_aux else value)
 
@@ -198,9 +211,7 @@ def vjp(func: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> tup
     (tensor([ 2., 40.]),)
     """
     with enable_grad():
-        own = tuple(
-            _mapped(p, lambda x: x.view_as(x) if x.requires_grad else x.detach().requires_grad_()) for p in primals
-        )
+        own = tuple(_mapped(p, _as_input) for p in primals)
         out = func(*own)
     value, aux = out if has_aux else (out, None)
     outer = _track(primals)
@@ -214,10 +225,7 @@ def vjp(func: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> tup
                 [y for y, _ in pairs], leaves, [v for _, v in pairs], create_graph=outer or _track(cotangents),
                 retain_graph=True, allow_unused=True,
             )  # fmt: skip
-        grads = iter(
-            [x.detach().new_zeros(tuple(x.shape)) if g is None else g for x, g in zip(leaves, found, strict=True)]
-        )
-        result = _mapped(own, lambda _: next(grads))
+        result = _with_gradients(own, found)
         return result if len(primals) > 1 else (result[0],)
 
     result = value if outer else _mapped(value, lambda x: x.detach())

@@ -179,9 +179,7 @@ def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
     >>> metagrad.maximum(metagrad.tensor([1.0, 5.0]), metagrad.tensor([3.0, 4.0]))
     tensor([3., 5.])
     """
-    if not isinstance(input, Variable) or not isinstance(other, Variable):
-        need_tensors("maximum", input=input, other=other)
-    return Extremum.apply(*operands(input, other), ufunc=np.maximum, loses=np.less)
+    return _extremum(input, other, np.maximum, np.less)
 
 
 @takes_out
@@ -194,9 +192,13 @@ def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
     >>> metagrad.minimum(metagrad.tensor([1.0, 5.0]), metagrad.tensor([3.0, 4.0]))
     tensor([1., 4.])
     """
-    if not isinstance(input, Variable) or not isinstance(other, Variable):
-        need_tensors("minimum", input=input, other=other)
-    return Extremum.apply(*operands(input, other), ufunc=np.minimum, loses=np.greater)
+    return _extremum(input, other, np.minimum, np.greater)
+
+
+def _extremum(x: Operand, y: Operand, ufunc: np.ufunc, loses: np.ufunc) -> Tensor:
+    if not isinstance(x, Variable) or not isinstance(y, Variable):
+        need_tensors(ufunc.__name__, input=x, other=y)
+    return Extremum.apply(*operands(x, y), ufunc=ufunc, loses=loses)
 
 
 class _Chosen(Pointwise):
@@ -220,9 +222,7 @@ def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.fmax(metagrad.tensor([1.0, float("nan")]), metagrad.tensor([3.0, 4.0]))
     tensor([3., 4.])
     """
-    need_tensors("fmax", input=input, other=other)
-    x, y = operands(input, other)
-    return _chosen(x, y, np.fmax, np.greater_equal)
+    return _chosen(input, other, np.fmax, np.greater_equal)
 
 
 @takes_out
@@ -235,12 +235,12 @@ def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.fmin(metagrad.tensor([1.0, float("nan")]), metagrad.tensor([3.0, 4.0]))
     tensor([1., 4.])
     """
-    need_tensors("fmin", input=input, other=other)
-    x, y = operands(input, other)
-    return _chosen(x, y, np.fmin, np.less_equal)
+    return _chosen(input, other, np.fmin, np.less_equal)
 
 
 def _chosen(x: Tensor, y: Tensor, ufunc: np.ufunc, chooses: np.ufunc) -> Tensor:
+    need_tensors(ufunc.__name__, input=x, other=y)
+    x, y = operands(x, y)
     if x.array.dtype.kind not in "f":
         return applied(ufunc, unwrap(x), unwrap(y))
     return _Chosen.apply(x, y, ufunc=ufunc, chooses=chooses)

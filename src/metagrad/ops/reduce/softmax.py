@@ -50,10 +50,7 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> metagrad.softmax(metagrad.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    x, axis = _prepared(input, dim, dtype)
-    if not x.array.ndim:
-        return softmax(x.unsqueeze(0), 0).squeeze(0)
-    return Softmax.apply(x, axis=axis)
+    return _normalized(Softmax, input, dim, dtype)
 
 
 class LogSoftmax(Function):
@@ -86,17 +83,16 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     >>> metagrad.log_softmax(metagrad.tensor([0.0, 1000.0]), dim=0)
     tensor([-1000.,     0.])
     """
-    x, axis = _prepared(input, dim, dtype)
-    if not x.array.ndim:
-        return log_softmax(x.unsqueeze(0), 0).squeeze(0)
-    return LogSoftmax.apply(x, axis=axis)
+    return _normalized(LogSoftmax, input, dim, dtype)
 
 
-def _prepared(input: Tensor, dim: int | None, dtype: DTypeLike) -> tuple[Tensor, int]:
+def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DTypeLike) -> Tensor:
     x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
+    ndim = x.array.ndim
     if dim is None:  # PyTorch's old rule for callers that do not say
-        dim = 0 if x.array.ndim in (0, 1, 3) else 1
-    return x, dimension(dim, x.array.ndim)
+        dim = 0 if ndim in (0, 1, 3) else 1
+    axis = dimension(dim, ndim)
+    return op.apply(x, axis=axis) if ndim else op.apply(x.unsqueeze(0), axis=0).squeeze(0)
 
 
 def _largest(x: Array, axis: int) -> Array:
