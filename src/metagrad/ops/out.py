@@ -32,7 +32,8 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
     """Serve the ``out=`` that a function declares, so that its body need not: it only ever sees None.
 
     What is written into ``out`` is not recorded: PyTorch's rule, and its error. exactly: ``out`` must have the result's
-    dtype; otherwise the result is converted, if its dtype's category is not above that of ``out``.
+    dtype; otherwise the result is converted, if its dtype's category is not above that of ``out``. The function so made
+    raises RuntimeError if an argument or ``out`` requires grad, and what ``store`` raises.
 
     >>> import metagrad
     >>> y = metagrad.empty(0, dtype=metagrad.float64)
@@ -123,7 +124,7 @@ def without_out(function: Callable[..., R]) -> Callable[..., R]:
 
 
 def as_method(function: Callable[..., R]) -> Callable[..., R]:
-    """A function that takes ``out=`` as a method of its first argument, which takes none.
+    """A function that takes ``out=`` as a method of its first argument, which takes none: it raises TypeError.
 
     >>> import metagrad
     >>> metagrad.ones(2).exp(out=metagrad.empty(2))

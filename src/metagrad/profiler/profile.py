@@ -35,6 +35,8 @@ def schedule(
 ) -> Callable[[int], ProfilerAction]:
     """Which steps to record: after ``skip_first`` steps, in each cycle wait, warm up, then record ``active`` steps.
 
+    Raises ValueError if ``active`` is below 1, or another number negative.
+
     >>> [schedule(wait=1, warmup=1, active=2, repeat=1)(step).name for step in range(5)]
     ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
     """

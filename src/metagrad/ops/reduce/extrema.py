@@ -206,7 +206,7 @@ def chosen_along(
 ) -> R:
     """(values, indices) of one element along a dimension; ``index_of(array, axis)`` is its index, with extent 1 there.
 
-    The gradient goes to the element whose index is returned.
+    The gradient goes to the element whose index is returned. Raises IndexError if there is nothing to choose from.
 
     >>> import metagrad
     >>> chosen_along(tuple, metagrad.tensor([3, 5]), 0, False, lambda x, axis: np.zeros_like(x[:1]))
