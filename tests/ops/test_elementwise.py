@@ -1,4 +1,4 @@
-"""Elementwise ops cut into pieces give what they give in one piece."""
+"""Pointwise ops cut into pieces give what they give in one piece."""
 
 import gc
 import weakref
@@ -12,12 +12,12 @@ from tests.ops.test_table import function_of
 import metagrad
 from metagrad.kernels import tuning
 from metagrad.ops.pointwise import chunked
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 
 def elementwise_names():
-    """The public functions that apply an ``Elementwise`` op, by the name of the op."""
-    return {op.__name__.lower() for op in Elementwise.__subclasses__()}
+    """The public functions that apply a ``Pointwise`` op, by the name of the op."""
+    return {op.__name__.lower() for op in Pointwise.__subclasses__()}
 
 
 CALLS = [(row, i, call) for row in ROWS for i, call in enumerate(row.calls)]
@@ -117,7 +117,7 @@ def test_an_error_in_a_piece_is_raised(monkeypatch):
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 3)
     monkeypatch.setattr(tuning, "POINTWISE_CHUNK", 2)
 
-    class Failing(Elementwise):
+    class Failing(Pointwise):
         def forward(self, x):
             if np.max(x) > 5:
                 raise FloatingPointError("here")

@@ -129,9 +129,9 @@ def test_no_op_is_left_out():
                         record_gradients(out, made.leaves)
     finally:
         observers.pop()
-    # Move is to another device: in test_standin.py; Elementwise is a base; FromWinners belongs to a gradient of pooling;
+    # Move is to another device: in test_standin.py; Pointwise is a base; FromWinners belongs to a gradient of pooling;
     # Ctc is in test_layers.py, Attention in test_attention.py.
-    apart = {"Move", "Elementwise", "FromWinners", "Ctc", "Attention"}
+    apart = {"Move", "Pointwise", "FromWinners", "Ctc", "Attention"}
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
 
 

@@ -3,6 +3,11 @@
 ``mask``: bools that broadcast with the input; None leaves nothing out. ``dim``: a dimension, several, or None for all. Where
 nothing is left, a sum is 0, a product 1, a maximum −∞, a mean nan.
 
+=====================  ==============================================
+``reductions.py``      sums, extremes, moments and norms
+``normalizations.py``  softmax and its relatives, vectors of length 1
+=====================  ==============================================
+
 >>> import metagrad
 >>> x, mask = metagrad.tensor([1.0, 2.0, 3.0]), metagrad.tensor([True, False, True])
 >>> metagrad.masked.mean(x, mask=mask)

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Dims
+from metagrad.base.typing import Dims, DTypeLike
 from metagrad.ops.operands import axes
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.pointwise.selection import where
@@ -20,8 +20,15 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-def kept(input: Tensor, mask: Any, otherwise: float) -> Tensor:
-    """The input, with a number where the mask is False; of the shape both broadcast to."""
+def kept(input: Tensor, mask: Tensor | None, otherwise: float) -> Tensor:
+    """The input, with a number where the mask is False; of the shape that both broadcast to.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> kept(metagrad.ones(2), metagrad.tensor([True, False]), 0)
+    tensor([1., 0.])
+    """
     if mask is None:
         return input
     if mask.dtype is not dtypes.bool_:
@@ -33,28 +40,41 @@ def kept(input: Tensor, mask: Any, otherwise: float) -> Tensor:
     return where(mask, input, wrap(np.asarray(otherwise, input.array.dtype)))
 
 
-def lowest(kind: Any) -> float:
-    """The least number of a NumPy dtype."""
+def lowest(kind: np.dtype[Any]) -> float:
+    """The least number of a NumPy dtype: −∞, the most negative integer, or False.
+
+    >>> lowest(np.dtype(np.float32)), lowest(np.dtype(np.int8))
+    (-inf, -128)
+    """
     if kind.kind == "b":
         return False
     return -math.inf if kind.kind == "f" else np.iinfo(kind).min
 
 
-def highest(kind: Any) -> float:
-    """The greatest number of a NumPy dtype."""
+def highest(kind: np.dtype[Any]) -> float:
+    """The greatest number of a NumPy dtype: ∞, the greatest integer, or True.
+
+    >>> highest(np.dtype(np.float32)), highest(np.dtype(np.int8))
+    (inf, 127)
+    """
     if kind.kind == "b":
         return True
     return math.inf if kind.kind == "f" else np.iinfo(kind).max
 
 
-def of_dtype(input: Tensor, dtype: Any, whole: Any = None) -> Tensor:
-    """The input in this dtype, if one is given; without one, integers and bools in ``whole``."""
+def of_dtype(input: Tensor, dtype: DTypeLike, whole: DTypeLike = None) -> Tensor:
+    """The input in this dtype, if one is given; without one, integers and bools in ``whole``.
+
+    >>> import metagrad
+    >>> of_dtype(metagrad.tensor([1]), None, metagrad.float64)
+    tensor([1.], dtype=metagrad.float64)
+    """
     if dtype is None and input.array.dtype.kind in "iub":
         dtype = whole
     return input if dtype is None else input.to(dtype)
 
 
-def _counts(input: Tensor, dim: Any, mask: Any, keepdim: bool) -> Tensor:
+def _counts(input: Tensor, dim: Dims, mask: Tensor | None, keepdim: bool) -> Tensor:
     """How many elements the mask lets in, along ``dim``."""
     shape = tuple(input.shape)
     if mask is not None:
@@ -63,13 +83,33 @@ def _counts(input: Tensor, dim: Any, mask: Any, keepdim: bool) -> Tensor:
     return reduction.sum(expand(ones, shape), dim, keepdim)
 
 
-def sum(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
-    """Σ of the elements that the mask lets in; integers in int64."""
+def sum(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
+    """Σ x over the elements that the mask lets in; integers in int64.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.sum(x, mask=mask)
+    tensor(5.)
+    """
     return reduction.sum(kept(of_dtype(input, dtype, dtypes.int64), mask, 0), dim, keepdim)
 
 
-def prod(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
-    """Π of the elements that the mask lets in; integers in int64."""
+def prod(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
+    """Π x over the elements that the mask lets in; integers in int64.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.prod(x, mask=mask)
+    tensor(6.)
+    """
     x = kept(of_dtype(input, dtype, dtypes.int64), mask, 1)
     for d in sorted(axes(dim, x.array.ndim), reverse=True):
         x = products.prod(x, d, keepdim=True)
@@ -77,56 +117,128 @@ def prod(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any =
     return x.reshape(tuple(shape))
 
 
-def amax(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
-    """The largest of the elements that the mask lets in."""
+def amax(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
+    """The largest of the elements that the mask lets in; −∞ if there are none.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.amax(x, mask=mask)
+    tensor(3.)
+    """
     x = of_dtype(input, dtype)
     return extrema.amax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim)
 
 
-def amin(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
-    """The smallest of the elements that the mask lets in."""
+def amin(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
+    """The smallest of the elements that the mask lets in; ∞ if there are none.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.amin(x, mask=mask)
+    tensor(2.)
+    """
     x = of_dtype(input, dtype)
     return extrema.amin(kept(x, mask, highest(x.array.dtype)), dim, keepdim)
 
 
 def argmax(
-    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
+    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
 ) -> Tensor:
-    """Where the largest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch."""
+    """Where the largest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.argmax(x, mask=mask)
+    tensor(0.)
+    """
     x = of_dtype(input, dtype)
     return extrema.argmax(kept(x, mask, lowest(x.array.dtype)), dim, keepdim).to(x.dtype)
 
 
 def argmin(
-    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
+    input: Tensor, dim: int | None = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
 ) -> Tensor:
-    """Where the smallest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch."""
+    """Where the smallest of the elements that the mask lets in is; a number of the input's dtype, as in PyTorch.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.argmin(x, mask=mask)
+    tensor(2.)
+    """
     x = of_dtype(input, dtype)
     return extrema.argmin(kept(x, mask, highest(x.array.dtype)), dim, keepdim).to(x.dtype)
 
 
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
-    """Running sums of the elements that the mask lets in, in the input's dtype."""
+def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:
+    """Running sums of the elements that the mask lets in, in the input's dtype.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.cumsum(x, 0, mask=mask)
+    tensor([3., 3., 5.])
+    """
     x = of_dtype(input, dtype)
     return cumulative.cumsum(kept(x, mask, 0), dim, dtype=x.dtype)
 
 
-def cumprod(input: Tensor, dim: int, *, dtype: Any = None, mask: Any = None) -> Tensor:
-    """Running products of the elements that the mask lets in, in the input's dtype."""
+def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, mask: Tensor | None = None) -> Tensor:
+    """Running products of the elements that the mask lets in, in the input's dtype.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.cumprod(x, 0, mask=mask)
+    tensor([3., 3., 6.])
+    """
     x = of_dtype(input, dtype)
     return cumulative.cumprod(kept(x, mask, 1), dim, dtype=x.dtype)
 
 
-def mean(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
-    """Σ x / n over the n elements that the mask lets in."""
+def mean(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
+    """Σ x / n over the n elements that the mask lets in.
+
+    Raises TypeError for integers without a dtype.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.mean(x, mask=mask)
+    tensor(2.5000)
+    """
     if input.array.dtype.kind in "iub" and dtype is None:
         raise TypeError(f"masked.mean: expected a floating-point or complex input, got {input.dtype}: give a dtype")
     total = sum(input, dim, keepdim=keepdim, dtype=dtype, mask=mask)
     return total / _counts(input, dim, mask, keepdim)
 
 
-def median(input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
-    """The middle one, in order, of the elements that the mask lets in; the lower of two."""
+def median(
+    input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
+    """The middle one, in order, of the elements that the mask lets in; the lower of two.
+
+    Raises ValueError if the input holds nan, and what ``sum`` raises.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.median(x, mask=mask)
+    tensor(2.)
+    """
     x = of_dtype(input, dtype, dtypes.get_default_dtype())
     if mask is None:
         return medians.median(x, dim, keepdim).values
@@ -141,10 +253,18 @@ def norm(
     dim: Dims = None,
     *,
     keepdim: bool = False,
-    dtype: Any = None,
-    mask: Any = None,
+    dtype: DTypeLike = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
-    """(Σ |x|ᵒʳᵈ)^(1/ord) over the elements that the mask lets in."""
+    """(Σ |x|ᵒʳᵈ)^(1/ord) over the elements that the mask lets in.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.norm(x, 1, mask=mask)
+    tensor(5.)
+    """
     order = 2.0 if ord is None else ord
     x = kept(of_dtype(input, dtype), mask, 0 if order >= 0 else math.inf)
     return norms.vector_norm(x, order, dim, keepdim)
@@ -152,9 +272,17 @@ def norm(
 
 def var(
     input: Tensor, dim: Dims = None, unbiased: bool | None = None, *, correction: float | None = None,
-    keepdim: bool = False, dtype: Any = None, mask: Any = None,
+    keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Σ |x − mean|² / (n − correction) over the n elements that the mask lets in; correction is 1, or 0 if not unbiased."""
+    """Σ |x − mean|² / (n − correction) over the n elements that the mask lets in; correction is 1, or 0 if not unbiased.
+
+    Raises RuntimeError if both unbiased and correction are given.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.var(x, mask=mask)
+    tensor(0.5000)
+    """
     if unbiased is not None and correction is not None:
         raise RuntimeError("Only one of unbiased and correction may be given")
     take_off = correction if correction is not None else float(unbiased is None or bool(unbiased))
@@ -168,15 +296,33 @@ def var(
 
 def std(
     input: Tensor, dim: Dims = None, unbiased: bool | None = None, *, correction: float | None = None,
-    keepdim: bool = False, dtype: Any = None, mask: Any = None,
+    keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """√ of the variance of the elements that the mask lets in."""
+    """√ of ``var``, of the elements that the mask lets in.
+
+    Raises RuntimeError if both unbiased and correction are given.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.std(x, mask=mask)
+    tensor(0.7071)
+    """
     found = var(input, dim, unbiased, correction=correction, keepdim=keepdim, dtype=dtype, mask=mask)
     return found.sqrt()
 
 
-def logsumexp(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None) -> Tensor:
-    """ln Σ eˣ over the elements that the mask lets in; of integers, as an integer of the same dtype, as in PyTorch."""
+def logsumexp(
+    input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: DTypeLike = None, mask: Tensor | None = None
+) -> Tensor:
+    """ln Σ eˣ over the elements that the mask lets in; of integers, as an integer of the same dtype, as in PyTorch.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.logsumexp(x, mask=mask)
+    tensor(3.3133)
+    """
     x = of_dtype(input, dtype)
     real = x if x.array.dtype.kind in "fc" else x.to(dtypes.get_default_dtype())
     found = softmax.logsumexp(kept(real, mask, -math.inf), axes(dim, x.array.ndim), keepdim)
@@ -184,9 +330,22 @@ def logsumexp(input: Tensor, dim: Dims = None, *, keepdim: bool = False, dtype: 
 
 
 def logaddexp(
-    input: Tensor, other: Tensor, *, dtype: Any = None, input_mask: Any = None, other_mask: Any = None
+    input: Tensor,
+    other: Tensor,
+    *,
+    dtype: DTypeLike = None,
+    input_mask: Tensor | None = None,
+    other_mask: Tensor | None = None,
 ) -> Tensor:
-    """ln(eˣ + eʸ), without what the mask of either leaves out."""
+    """ln(eˣ + eʸ), without what the mask of either leaves out.
+
+    Raises TypeError if the mask is not bool, and IndexError if it has more dimensions than the input.
+
+    >>> import metagrad
+    >>> x, mask = metagrad.tensor([3.0, 1.0, 2.0]), metagrad.tensor([True, False, True])
+    >>> metagrad.masked.logaddexp(x, x, input_mask=mask)
+    tensor([3.6931, 1.0000, 2.6931])
+    """
     return exponential.logaddexp(
         kept(of_dtype(input, dtype), input_mask, -math.inf), kept(of_dtype(other, dtype), other_mask, -math.inf)
     )

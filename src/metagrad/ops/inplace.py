@@ -15,7 +15,7 @@ from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import value_for
-from metagrad.ops.out import without_out
+from metagrad.ops.out import no_out, signature_without_out, without_out
 from metagrad.ops.pointwise.chunked import is_large, results_into
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def in_place(
 
     @functools.wraps(op, assigned=("__module__",))
     def written(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if kwargs and "out" in kwargs:
+            raise no_out(written.__name__)
         if node is not None and is_large(input.array) and not _is_recorded(input, args):
             check_writable(input)
             with results_into(node, input.array):
@@ -52,6 +54,7 @@ def in_place(
         result = op(input.clone() if keeps else input, *args, **kwargs)
         return write(input, result.to(input.dtype) if converts else result)
 
+    written.__signature__ = signature_without_out(op)  # type: ignore[attr-defined]
     written.__name__ = written.__qualname__ = f"{op.__name__}_"
     written.__doc__ = f"In-place form of ``{op.__name__}``: the tensor itself takes the result, and is returned."
     return written

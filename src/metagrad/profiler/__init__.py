@@ -1,4 +1,4 @@
-"""``metagrad.profiler``: where the time goes, op by op.
+"""The profiler: where the time goes, op by op.
 
 ===============  ==================================================================
 ``recording.py``  the clock around every op and every gradient, while it is on

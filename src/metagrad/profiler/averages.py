@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from metagrad.profiler.recording import Event
+from metagrad.profiler.recording import Event, Shapes
 
 
 class EventAverage:
     """All calls of one name. Times are in microseconds; ``self`` times leave out what was spent in events inside."""
 
-    def __init__(self, key: str, input_shapes: Any = None) -> None:
+    def __init__(self, key: str, input_shapes: Shapes | None = None) -> None:
         self.key, self.input_shapes = key, input_shapes
         self.count, self.cpu_time_total, self.self_cpu_time_total, self.cpu_memory_usage = 0, 0.0, 0.0, 0
 
@@ -33,7 +32,7 @@ class EventAverages:
     """What ``profile.key_averages()`` returns: a sequence of averages, with a table."""
 
     def __init__(self, events: Iterable[Event], by_shape: bool = False) -> None:
-        found: dict[Any, EventAverage] = {}
+        found: dict[tuple[str, Shapes | None], EventAverage] = {}
         for event in events:
             key = (event.name, event.shapes if by_shape else None)
             if key not in found:

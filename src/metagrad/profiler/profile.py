@@ -35,6 +35,8 @@ def schedule(
 ) -> Callable[[int], ProfilerAction]:
     """Which steps to record: after ``skip_first`` steps, in each cycle wait, warm up, then record ``active`` steps.
 
+    Raises ValueError if ``active`` is below 1, or another number negative.
+
     >>> [schedule(wait=1, warmup=1, active=2, repeat=1)(step).name for step in range(5)]
     ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
     """
@@ -45,12 +47,12 @@ def schedule(
         step -= skip_first
         if step >= 0 and skip_first_wait:
             step += wait
-        cycle, place = divmod(step, wait + warmup + active)
-        if step < 0 or (repeat and cycle >= repeat) or place < wait:
+        cycle, position = divmod(step, wait + warmup + active)
+        if step < 0 or (repeat and cycle >= repeat) or position < wait:
             return ProfilerAction.NONE
-        if place < wait + warmup:
+        if position < wait + warmup:
             return ProfilerAction.WARMUP
-        return ProfilerAction.RECORD_AND_SAVE if place == wait + warmup + active - 1 else ProfilerAction.RECORD
+        return ProfilerAction.RECORD_AND_SAVE if position == wait + warmup + active - 1 else ProfilerAction.RECORD
 
     return action
 
@@ -83,7 +85,7 @@ class profile:
         with_stack: bool = False,
         with_flops: bool = False,
         with_modules: bool = False,
-        **ignored: Any,
+        **ignored: object,
     ) -> None:
         self.schedule, self.on_trace_ready = schedule or _always, on_trace_ready
         self.step_num = 0
@@ -169,7 +171,16 @@ class profile:
 def tensorboard_trace_handler(
     dir_name: str, worker_name: str | None = None, use_gzip: bool = False
 ) -> Callable[[profile], None]:
-    """For ``on_trace_ready``: writes each trace into a folder, under a name that tells the worker and the step."""
+    """For ``on_trace_ready``: writes each trace into a folder, which it makes, under a name that tells the worker and the step.
+
+    >>> import metagrad
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with profile(on_trace_ready=tensorboard_trace_handler(folder, "worker")):
+    ...         y = metagrad.ones(3).exp()
+    ...     os.listdir(folder)
+    ['worker.0.pt.trace.json']
+    """
 
     def handler(p: profile) -> None:
         folder = Path(dir_name)

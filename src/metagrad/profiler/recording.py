@@ -9,11 +9,18 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from metagrad.autograd import engine as _engine
 from metagrad.autograd import function
 from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+Shapes: TypeAlias = tuple[tuple[int, ...], ...]  # of the inputs
 
 
 class Event:
@@ -21,7 +28,7 @@ class Event:
 
     __slots__ = ("began", "ended", "inside", "memory", "name", "shapes", "thread")
 
-    def __init__(self, name: str, shapes: Any = None) -> None:
+    def __init__(self, name: str, shapes: Shapes | None = None) -> None:
         self.name, self.shapes, self.thread = name, shapes, threading.get_ident()
         self.inside, self.memory, self.ended = 0.0, 0, 0.0
         self.began = time.perf_counter()
@@ -38,15 +45,27 @@ _open = _Open()
 _sinks: list[list[Event]] = []  # where events go: the innermost profiler's list last
 
 
-def begin(name: str, shapes: Any = None) -> Event:
-    """An event that starts now."""
+def begin(name: str, shapes: Shapes | None = None) -> Event:
+    """An event that starts now, inside of those that have begun in this thread.
+
+    >>> event = begin("loading")
+    >>> end(event)
+    >>> event.ended >= event.began
+    True
+    """
     event = Event(name, shapes)
     _open.events.append(event)
     return event
 
 
 def end(event: Event, memory: int = 0) -> None:
-    """The event is over."""
+    """The event is over; ``memory`` is what it allocated, in bytes.
+
+    >>> event = begin("loading")
+    >>> end(event, memory=64)
+    >>> event.memory
+    64
+    """
     event.ended = time.perf_counter()
     event.memory = memory
     _open.events.remove(event)
@@ -56,9 +75,9 @@ def end(event: Event, memory: int = 0) -> None:
         sink.append(event)
 
 
-def _fresh_bytes(result: Any) -> int:
+def _fresh_bytes(result: object) -> int:
     """The bytes of the results' arrays, where they own their memory."""
-    arrays: list[Any] = [getattr(r, "array", r) for r in (result if isinstance(result, tuple) else (result,))]
+    arrays: list[Array] = [getattr(r, "array", r) for r in (result if isinstance(result, tuple) else (result,))]
     return sum(a.nbytes for a in arrays if getattr(a, "base", 0) is None)
 
 
@@ -67,7 +86,7 @@ _apply: Any = function.Function.__dict__["apply"]
 _differentiate = engine.differentiate
 
 
-def _timed_apply(cls: Any, *inputs: Any, **params: Any) -> Any:
+def _timed_apply(cls: type[function.Function], /, *inputs: object, **params: object) -> Tensor:
     event = begin(cls.__name__, tuple(tuple(x.shape) for x in inputs if isinstance(x, Variable)))
     result = None
     try:
@@ -77,9 +96,9 @@ def _timed_apply(cls: Any, *inputs: Any, **params: Any) -> Any:
     return result
 
 
-def _timed_differentiate(node: Any, grads: Any, create_graph: bool) -> Any:
+def _timed_differentiate(node: function.Function, grads: Array, create_graph: bool) -> Array:
     event = begin(f"{node.op_name}Backward", (tuple(node.shape),) if hasattr(node, "shape") else ())
-    results: Any = ()
+    results = ()
     try:
         results = _differentiate(node, grads, create_graph)
     finally:
@@ -88,7 +107,15 @@ def _timed_differentiate(node: Any, grads: Any, create_graph: bool) -> Any:
 
 
 def start(sink: list[Event]) -> None:
-    """Put every event from here on into this list, too."""
+    """Put every event from here on into this list, too.
+
+    >>> events = []
+    >>> start(events)
+    >>> end(begin("loading"))
+    >>> stop(events)
+    >>> [event.name for event in events]
+    ['loading']
+    """
     if not _sinks:
         function.Function.apply = classmethod(_timed_apply)  # type: ignore[assignment, method-assign]
         engine.differentiate = _timed_differentiate
@@ -96,7 +123,15 @@ def start(sink: list[Event]) -> None:
 
 
 def stop(sink: list[Event]) -> None:
-    """Put no more events into this list."""
+    """Put no more events into this list.
+
+    >>> events = []
+    >>> start(events)
+    >>> stop(events)
+    >>> end(begin("loading"))
+    >>> events
+    []
+    """
     _sinks[:] = [s for s in _sinks if s is not sink]
     if not _sinks:
         function.Function.apply = _apply  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
 """Signal processing: window functions.
 
 ==============  ===========================================================
-``windows.py``  weights that fade a piece of a signal out at its ends
+``windows.py``  weights that fade a stretch of a signal out at its ends
 ==============  ===========================================================
 """
 

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from metagrad.base import dtypes
+from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.ops.create.creation import tensor
 from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.operands import shape_of
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["assert_close", "make_tensor"]
@@ -25,8 +27,8 @@ def _tolerances(*arrays: np.ndarray[Any, Any]) -> tuple[float, float]:
 
 
 def assert_close(
-    actual: Any,
-    expected: Any,
+    actual: object,
+    expected: object,
     *,
     allow_subclasses: bool = True,
     rtol: float | None = None,
@@ -42,6 +44,8 @@ def assert_close(
 
     Sequences and mappings are compared item by item. Tolerances follow from the dtype (float32: 1.3e-6 and 1e-5).
 
+    Raises ValueError if only one of rtol and atol is given, and TypeError if a tensor is compared with something else.
+
     >>> import metagrad
     >>> assert_close(metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 2.0 + 1e-7]))
     """
@@ -56,7 +60,15 @@ def assert_close(
 
 
 def _compare(
-    a: Any, b: Any, rtol: Any, atol: Any, nan: bool, device: bool, dtype: bool, stride: bool, where: str
+    a: object,
+    b: object,
+    rtol: float | None,
+    atol: float | None,
+    nan: bool,
+    device: bool,
+    dtype: bool,
+    stride: bool,
+    where: str,
 ) -> None:
     settings = rtol, atol, nan, device, dtype, stride
     if isinstance(a, Mapping) and isinstance(b, Mapping):
@@ -65,8 +77,7 @@ def _compare(
         for key in a:
             _compare(a[key], b[key], *settings, f"{where}[{key!r}]")
         return
-    sequences = isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str)
-    if sequences:
+    if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
         if len(a) != len(b):
             raise AssertionError(f"the lengths of the sequences differ{where}: {len(a)} and {len(b)}")
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
@@ -91,7 +102,7 @@ def _compare(
     _close(x, y, rtol, atol, nan, where)
 
 
-def _close(x: Any, y: Any, rtol: float | None, atol: float | None, nan: bool, where: str) -> None:
+def _close(x: Array, y: Array, rtol: float | None, atol: float | None, nan: bool, where: str) -> None:
     if rtol is None or atol is None:
         rtol, atol = _tolerances(x, y)
     good = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=nan)
@@ -107,18 +118,23 @@ def _close(x: Any, y: Any, rtol: float | None, atol: float | None, nan: bool, wh
 
 
 def make_tensor(
-    *shape: Any,
-    dtype: Any,
-    device: Any = "cpu",
+    *shape: int | Sequence[int],
+    dtype: DTypeLike,
+    device: DeviceLike = "cpu",
     low: float | None = None,
     high: float | None = None,
     requires_grad: bool = False,
     noncontiguous: bool = False,
     exclude_zero: bool = False,
-    memory_format: Any = None,
+    memory_format: object = None,
 ) -> Tensor:
-    """Random numbers in [low, high): by default [-9, 9), of unsigned dtypes and uint8 [0, 10), of bool [0, 2)."""
-    extents = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    """Random numbers in [low, high): by default [-9, 9), of unsigned dtypes and uint8 [0, 10), of bool [0, 2).
+
+    >>> import metagrad
+    >>> metagrad.testing.make_tensor(2, 3, dtype=metagrad.int8, low=0, high=2).shape
+    metagrad.Size([2, 3])
+    """
+    extents = shape_of(shape)
     kind = dtypes.of(dtype).dtype
     default = {"b": (0, 2), "u": (0, 10), "i": (-9, 10)}.get(kind.kind, (-9, 9))
     low, high = (default[0] if low is None else low), (default[1] if high is None else high)

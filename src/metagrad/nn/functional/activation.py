@@ -12,7 +12,7 @@ from metagrad.kernels.branchless import select
 from metagrad.ops.create.sampling import rand_like
 from metagrad.ops.operands import dimension, floating
 from metagrad.ops.pointwise import activation
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.hyperbolic import Tanh
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce import softmax as softmaxes
@@ -28,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class LogSigmoid(Elementwise):
+class LogSigmoid(Pointwise):
     """y = ln σ(x) = min(x, 0) − ln(1 + e^−|x|),   ∂L/∂x = ∂L/∂y · (1 − e^y)."""
 
     def forward(self, x: Array) -> Array:
@@ -41,7 +41,7 @@ class LogSigmoid(Elementwise):
         return -grad * np.expm1(y)
 
 
-class Hardtanh(Elementwise):
+class Hardtanh(Pointwise):
     """y = x limited to [low, high],   ∂L/∂x = ∂L/∂y strictly between them, else 0."""
 
     def forward(self, x: Array, low: float, high: float) -> Array:
@@ -52,7 +52,7 @@ class Hardtanh(Elementwise):
         return grad * self.inside
 
 
-class Elu(Elementwise):
+class Elu(Pointwise):
     """y = x where x > 0, else α (eˣ − 1);   ∂L/∂x = ∂L/∂y where x > 0, else ∂L/∂y · α eˣ."""
 
     def forward(self, x: Array, alpha: float) -> Array:
@@ -183,7 +183,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 _ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
 
 
-class Gelu(Elementwise):
+class Gelu(Pointwise):
     """y = x Φ(x), Φ the normal distribution's;   ∂L/∂x = ∂L/∂y · (Φ(x) + x exp(−x²/2) / √(2π))."""
 
     def forward(self, x: Array) -> Array:
@@ -195,7 +195,7 @@ class Gelu(Elementwise):
         return grad * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
 
 
-class GeluTanh(Elementwise):
+class GeluTanh(Pointwise):
     """y = ½ x (1 + tanh u), u = √(2/π) (x + 0.044715 x³);   ∂L/∂x = ∂L/∂y · ½ (1 + t + x (1 − t²) u′), t = tanh u."""
 
     def forward(self, x: Array) -> Array:
@@ -208,7 +208,7 @@ class GeluTanh(Elementwise):
         return grad * (0.5 * (1 + t + x * (1 - t * t) * (_ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x))))
 
 
-class Hardswish(Elementwise):
+class Hardswish(Pointwise):
     """y = x · min(max(x + 3, 0), 6) / 6;   ∂L/∂x = ∂L/∂y · (0 up to −3, x/3 + ½ between, 1 from 3)."""
 
     def forward(self, x: Array) -> Array:
@@ -220,7 +220,7 @@ class Hardswish(Elementwise):
         return np.where(x <= -3, 0 * grad, np.where(x < 3, grad * (x / 3 + 0.5), grad))
 
 
-class Mish(Elementwise):
+class Mish(Pointwise):
     """y = x t, t = tanh(ln(1 + eˣ));   ∂L/∂x = ∂L/∂y · (t + x (1 − t²) σ(x))."""
 
     def forward(self, x: Array) -> Array:

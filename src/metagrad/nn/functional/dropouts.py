@@ -14,7 +14,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.nn.functional.activation import given_back
 from metagrad.ops.create.random import numpy_generator
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -29,7 +29,7 @@ def _check(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-class Dropout(Elementwise):
+class Dropout(Pointwise):
     """y = x · m / (1 − p), m random zeros (with chance p) and ones;   ∂L/∂x = ∂L/∂y · m / (1 − p)."""
 
     def forward(self, x: Array, kept: Array, scale: float) -> Array:

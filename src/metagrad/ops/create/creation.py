@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,10 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
             raise RuntimeError(f"dtype {dtypes.of(dtype)} does not match dtype of out parameter ({out.dtype})")
         return store(wrap(function(*args, dtype=out.dtype, **kwargs)), out)
 
+    added = [p for p in inspect.signature(made, follow_wrapped=False).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    own = inspect.signature(function)
+    both = {p.name: p for p in [*own.parameters.values(), *added]}  # dtype is declared by either
+    made.__signature__ = own.replace(parameters=sorted(both.values(), key=lambda p: p.kind))  # type: ignore[attr-defined]
     return made
 
 

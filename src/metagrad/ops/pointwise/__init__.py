@@ -1,1 +1,19 @@
-"""ops/pointwise"""
+"""Functions of each element by itself, of one tensor or of several that broadcast.
+
+======================  ==================================================================
+``arithmetic.py``       sums, differences, products, powers; and lerp, between two numbers
+``division.py``         quotients, remainders, common divisors
+``exponential.py``      exponentials, logarithms and roots
+``trigonometric.py``    sine and its relatives, their inverses, and angles
+``hyperbolic.py``       tanh, sinh, cosh, and their inverses
+``activation.py``       relu, sigmoid, hardshrink, prelu
+``selection.py``        what chooses: where, clamp, maximum, fmax
+``signs.py``            abs, sign, copysign, heaviside
+``rounding.py``         floor, ceil, round, trunc: constant between jumps
+``comparison.py``       == and <, isclose, logic, isnan
+``bitwise.py``          and, or, xor and shifts of the bits of integers
+``floating_point.py``   mantissas and exponents, neighbours, numbers for nan
+``complex_numbers.py``  parts and angles of complex numbers
+``chunked.py``          large arrays chunk by chunk, on all threads
+======================  ==================================================================
+"""

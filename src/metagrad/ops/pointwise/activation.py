@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from metagrad.kernels.branchless import select
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["hardshrink", "prelu", "relu", "sigmoid"]
 
 
-class Relu(Elementwise):
+class Relu(Pointwise):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
 
     def forward(self, x: Array) -> Array:
@@ -32,13 +32,15 @@ class Relu(Elementwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return select(y <= 0, 0.0, grad)  # nan is not, so that it is seen in the gradient too
 
 
 def relu(input: Tensor) -> Tensor:
     """Rectified linear unit max(x, 0), element by element; its derivative at 0 is 0.
+
+    Raises RuntimeError for bools.
 
     >>> import metagrad
     >>> metagrad.relu(metagrad.tensor([-1.0, 2.0]))
@@ -49,7 +51,7 @@ def relu(input: Tensor) -> Tensor:
     return Relu.apply(input)
 
 
-class Sigmoid(Elementwise):
+class Sigmoid(Pointwise):
     """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
 
     def forward(self, x: Array) -> Array:
@@ -57,7 +59,7 @@ class Sigmoid(Elementwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         y = conj(y)
         return grad * (y * (1 - y))
@@ -75,12 +77,24 @@ def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x where |x| > λ, else 0."""
+    """x where |x| > λ, else 0: small numbers vanish, large ones stay as they are.
+
+    >>> import metagrad
+    >>> metagrad.hardshrink(metagrad.tensor([-1.0, 0.3, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
     return where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where x > 0, else a x, a learned: one number, or one for each channel, dimension 1 (He et al. 2015)."""
+    """x where x > 0, else a x, a learned: one number, or one for each channel, dimension 1 (He et al. 2015).
+
+    Raises RuntimeError if ``weight`` has more than one dimension, or neither one element nor one for each channel.
+
+    >>> import metagrad
+    >>> metagrad.prelu(metagrad.tensor([-2.0, 3.0]), metagrad.tensor([0.25]))
+    tensor([-0.5000,  3.0000])
+    """
     if weight.array.ndim > 1:
         raise RuntimeError(f"prelu: expected weight to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}")
     if weight.array.size != 1:

@@ -5,17 +5,17 @@ In the formulas z is the result and L the loss.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_a_tensor, need_tensors, operands, result_type
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -26,47 +26,23 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Conj(Elementwise):
-    """z = x*,   ∂L/∂x = (∂L/∂z)*."""
-
-    def forward(self, x: Array) -> Array:
-        return np.conjugate(x)
-
-    def backward(self, grad: Any) -> Any:
-        return np.conjugate(grad)
-
-
-def conj(x: Any) -> Any:
-    """x*, for an array, a tensor or a number; real ones as they are."""
-    if isinstance(x, (int, float, complex)):
-        return x.conjugate()
-    return np.conjugate(x) if getattr(x, "array", x).dtype.kind == "c" else x
-
-
-class Add(Elementwise):
+class Add(Pointwise):
     """z = x + y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = ∂L/∂z."""
 
     def forward(self, x: Array, y: Array) -> Array:
         return np.add(x, y)  # not x + y: the ufunc makes bool + bool a logical or, where Python's scalars add up
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad, grad
 
 
-def scaled(other: Any, alpha: Any, name: str, kind: dtypes.dtype) -> Any:
-    """``alpha · other`` for a result of dtype ``kind``."""
-    if kind.category < 2 and isinstance(alpha, float):
-        raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
-    if not isinstance(other, (Variable, np.ndarray)):
-        return other * alpha
-    return mul(converted(other, kind), bool(alpha) if kind is dtypes.bool_ else alpha)
-
-
 @takes_out
-def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """Sum, ``input + alpha · other``, element by element with broadcasting.
 
     input, other: tensors of any shapes that broadcast, or numbers. The dtype follows ``result_type``.
+
+    Raises RuntimeError if ``alpha`` is a float and the operands are integers.
 
     >>> import metagrad
     >>> metagrad.add(metagrad.tensor([1.0, 2.0]), 10, alpha=2)
@@ -77,19 +53,38 @@ def add(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     return Add.apply(*operands(input, other))
 
 
-class Sub(Elementwise):
+def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Operand:
+    """``alpha · other`` for a result of dtype ``kind``.
+
+    Raises RuntimeError if ``alpha`` is a float and ``kind`` an integer dtype; ``name`` is the function that the message
+    names.
+
+    >>> import metagrad
+    >>> scaled(metagrad.tensor([1, 2]), 3, "add", metagrad.int64)
+    tensor([3, 6])
+    """
+    if kind.category < 2 and isinstance(alpha, float):
+        raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
+    if not isinstance(other, (Variable, np.ndarray)):
+        return other * alpha
+    return mul(converted(other, kind), bool(alpha) if kind is dtypes.bool_ else alpha)
+
+
+class Sub(Pointwise):
     """z = x − y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z."""
 
     def forward(self, x: Array, y: Array) -> Array:
         return x - y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
         return grad, -grad if self.needs[1] else None
 
 
 @takes_out
-def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) -> Tensor:
+def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """Difference, ``input − alpha · other``, element by element with broadcasting.
+
+    Raises RuntimeError for bools, and if ``alpha`` is a float and the operands are integers.
 
     >>> import metagrad
     >>> metagrad.sub(metagrad.tensor([1, 2]), metagrad.tensor([[1], [2]]))
@@ -104,27 +99,34 @@ def sub(input: Any, other: Any, *, alpha: Any = 1, out: Tensor | None = None) ->
     return Sub.apply(*operands(input, other))
 
 
-def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
-    """Difference the other way round, ``other − alpha · input``."""
+def rsub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
+    """Difference the other way round, ``other − alpha · input``, element by element with broadcasting.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.rsub(metagrad.tensor([1.0, 2.0]), 10)
+    tensor([9., 8.])
+    """
     if not isinstance(input, Variable):
         need_tensors("rsub", input=input)
     return sub(other, input, alpha=alpha)
 
 
-class Mul(Elementwise):
+class Mul(Pointwise):
     """z = x · y,   ∂L/∂x = ∂L/∂z · y*,   ∂L/∂y = ∂L/∂z · x*   (* conjugates complex numbers)."""
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x if self.needs[1] else None, y if self.needs[0] else None)
         return x * y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y = self.saved
         return grad * conj(y) if self.needs[0] else None, grad * conj(x) if self.needs[1] else None
 
 
 @takes_out
-def mul(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Product, element by element with broadcasting.
 
     >>> import metagrad
@@ -134,12 +136,50 @@ def mul(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     return Mul.apply(*operands(input, other))
 
 
-def y_is_real(y: Any) -> bool:
-    """Whether an exponent can be compared with 0."""
-    return isinstance(y, (int, float)) or getattr(y, "array", y).dtype.kind != "c"
+class Neg(Pointwise):
+    """z = −x,   ∂L/∂x = −∂L/∂z."""
+
+    def forward(self, x: Array) -> Array:
+        return -x
+
+    def backward(self, grad: Array) -> Array:
+        return -grad
 
 
-class Pow(Elementwise):
+@takes_out
+def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """−x, element by element.
+
+    Raises RuntimeError for bools.
+
+    >>> import metagrad
+    >>> metagrad.neg(metagrad.tensor([1.0, -2.0]))
+    tensor([-1.,  2.])
+    """
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("negation of a bool tensor is not defined: use ~ (logical_not)")
+    return Neg.apply(input)
+
+
+def positive(input: Tensor) -> Tensor:
+    """The tensor itself, not a copy: what ``+x`` gives.
+
+    Raises RuntimeError for bools.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([-1.0])
+    >>> metagrad.positive(x) is x
+    True
+    """
+    if input.array.dtype.kind == "b":
+        raise RuntimeError("the `+` operator is not defined for bool tensors: convert with .int() first")
+    return input
+
+
+multiply, subtract, negative = mul, sub, neg  # PyTorch's other names
+
+
+class Pow(Pointwise):
     """z = xʸ,   ∂L/∂x = ∂L/∂z · y xʸ⁻¹ (0 where y = 0),   ∂L/∂y = ∂L/∂z · z ln x (0 where x = 0 and y ≥ 0)."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -147,7 +187,7 @@ class Pow(Elementwise):
         self.save(x, y, z)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y, z = self.saved
         grad_x = grad_y = None
         if self.needs[0]:
@@ -166,11 +206,21 @@ class Pow(Elementwise):
         return grad_x, grad_y
 
 
+def y_is_real(y: Array) -> bool:
+    """Whether an exponent can be compared with 0.
+
+    >>> y_is_real(2), y_is_real(np.ones(1, complex))
+    (True, False)
+    """
+    return isinstance(y, (int, float)) or unwrap(y).dtype.kind != "c"
+
+
 @takes_out
-def pow(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
+def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """Power, ``input ** exponent``, element by element with broadcasting.
 
-    Raises if integers are raised to a negative integer power.
+    Raises RuntimeError if integers are raised to a negative integer power, and TypeError if neither operand is a
+    tensor.
 
     >>> import metagrad
     >>> metagrad.pow(metagrad.tensor([1.0, 2.0, 3.0]), 2)
@@ -209,80 +259,31 @@ def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return mul(x, x)
 
 
-class Neg(Elementwise):
-    """z = −x,   ∂L/∂x = −∂L/∂z."""
-
-    def forward(self, x: Array) -> Array:
-        return -x
-
-    def backward(self, grad: Any) -> Any:
-        return -grad
-
-
 @takes_out
-def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """−x, element by element.
+def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``input ** exponent`` computed in float64, or in complex128 if an operand is complex, whatever the dtypes are.
+
+    Raises TypeError if neither operand is a tensor.
 
     >>> import metagrad
-    >>> metagrad.neg(metagrad.tensor([1.0, -2.0]))
-    tensor([-1.,  2.])
+    >>> metagrad.float_power(metagrad.tensor([4, 16]), -0.5)
+    tensor([0.5000, 0.2500], dtype=metagrad.float64)
     """
-    if input.array.dtype.kind == "b":
-        raise RuntimeError("negation of a bool tensor is not defined: use ~ (logical_not)")
-    return Neg.apply(input)
-
-
-def positive(input: Tensor) -> Tensor:
-    """The tensor itself."""
-    if input.array.dtype.kind == "b":
-        raise RuntimeError("the `+` operator is not defined for bool tensors: convert with .int() first")
-    return input
-
-
-@takes_out
-def addcmul(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
-    """``input + value · tensor1 · tensor2``, element by element with broadcasting."""
-    product = mul(tensor1, tensor2)
-    return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
-
-
-class Lerp(Elementwise):
-    """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
-
-    def forward(self, x: Array, y: Array, w: Any) -> Array:
-        self.save(x, y, w)
-        near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
-        return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
-
-    def backward(self, grad: Any) -> Any:
-        x, y, w = self.saved
-        return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
-
-
-@takes_out
-def lerp(input: Tensor, end: Tensor, weight: Any, *, out: Tensor | None = None) -> Tensor:
-    """The point ``input + weight · (end − input)`` between two tensors of one floating-point dtype."""
-    kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
-    if len(kinds) > 1 or input.array.dtype.kind not in "fc":
-        found = ", ".join(sorted(kind.name for kind in kinds))
-        raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
-    return Lerp.apply(input, end, weight)
-
-
-multiply, subtract, negative = mul, sub, neg  # PyTorch's other names
-
-
-@takes_out
-def float_power(input: Any, exponent: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input`` to the power of ``exponent``, in float64 or complex128."""
     need_a_tensor("float_power", input, exponent)
     kind = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64
-    x, y = (cast_to(as_tensor(v), kind) if isinstance(v, Variable) else v for v in (input, exponent))
-    return pow(x if isinstance(x, Variable) else wrap(np.asarray(x, kind.dtype)), y)
+    x = cast_to(as_tensor(input), kind)
+    return pow(x, cast_to(as_tensor(exponent), kind) if isinstance(exponent, Variable) else exponent)
 
 
-def float_power_(input: Tensor, exponent: Any) -> Tensor:
-    """In-place form of ``float_power``: for float64 and complex128 tensors, as the result has no other dtype."""
+def float_power_(input: Tensor, exponent: Operand) -> Tensor:
+    """In-place form of ``float_power``: for float64 and complex128 tensors, as the result has no other dtype.
+
+    Raises RuntimeError if the tensor has another dtype than the result.
+
+    >>> import metagrad
+    >>> metagrad.tensor([4.0], dtype=metagrad.float64).float_power_(0.5)
+    tensor([2.], dtype=metagrad.float64)
+    """
     result = float_power(input, exponent)
     if result.dtype != input.dtype:
         raise RuntimeError(
@@ -291,3 +292,70 @@ def float_power_(input: Tensor, exponent: Any) -> Tensor:
         )
     written: Tensor = write(input, result)
     return written
+
+
+@takes_out
+def addcmul(
+    input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
+) -> Tensor:
+    """``input + value · tensor1 · tensor2``, element by element with broadcasting.
+
+    Raises RuntimeError if ``value`` is a float and the tensors are integers.
+
+    >>> import metagrad
+    >>> metagrad.addcmul(metagrad.tensor([1.0]), metagrad.tensor([2.0]), metagrad.tensor([3.0]), value=0.5)
+    tensor([4.])
+    """
+    product = mul(tensor1, tensor2)
+    return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
+
+
+class Lerp(Pointwise):
+    """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
+
+    def forward(self, x: Array, y: Array, w: Array) -> Array:
+        self.save(x, y, w)
+        near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
+        return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
+
+    def backward(self, grad: Array) -> tuple[Array, Array, Array | None]:
+        x, y, w = self.saved
+        return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
+
+
+@takes_out
+def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The point ``input + weight · (end − input)`` between two tensors: at weight 0 the first, at 1 the second.
+
+    Raises RuntimeError if they are not floating-point tensors of one dtype.
+
+    >>> import metagrad
+    >>> metagrad.lerp(metagrad.tensor([0.0, 10.0]), metagrad.tensor([10.0, 20.0]), 0.25)
+    tensor([ 2.5000, 12.5000])
+    """
+    kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
+    if len(kinds) > 1 or input.array.dtype.kind not in "fc":
+        found = ", ".join(sorted(kind.name for kind in kinds))
+        raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
+    return Lerp.apply(input, end, weight)
+
+
+class Conj(Pointwise):
+    """z = x*,   ∂L/∂x = (∂L/∂z)*."""
+
+    def forward(self, x: Array) -> Array:
+        return np.conjugate(x)
+
+    def backward(self, grad: Array) -> Array:
+        return np.conjugate(grad)
+
+
+def conj(x: Array) -> Array:
+    """x*, for an array, a tensor or a number, as backward formulas need it; real ones as they are.
+
+    >>> conj(2 + 1j)
+    (2-1j)
+    """
+    if isinstance(x, (int, float, complex)):
+        return x.conjugate()
+    return np.conjugate(x) if unwrap(x).dtype.kind == "c" else x

@@ -26,7 +26,7 @@ from metagrad.kernels.threads import get_num_threads, share_out
 _new = object.__new__
 
 
-class Elementwise(Function):
+class Pointwise(Function):
     """Base of ops whose results, and whatever they keep for the gradient, have the shape the inputs broadcast to.
 
     Each element of a result must depend on the elements at the same place alone.

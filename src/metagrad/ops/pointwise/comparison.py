@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import misfit, quiet
 from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
 
@@ -22,24 +24,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _compare(ufunc: Any, x: Any, y: Any) -> Tensor:
-    if not isinstance(x, Variable):
-        need_tensors(ufunc.__name__, input=x)
-    a, b = operands(x, y)
-    return applied(ufunc, unwrap(a), unwrap(b))
-
-
-def applied(ufunc: Any, *arrays: Any) -> Tensor:
-    """A ufunc's values, without a gradient."""
-    try:
-        return wrap(ufunc(*arrays))
-    except ValueError as error:
-        raise misfit(ufunc.__name__, error) from None
-
-
 @takes_out
-def eq(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def eq(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input == other``, element by element with broadcasting.
+
+    Raises TypeError if input is no tensor.
 
     >>> import metagrad
     >>> metagrad.eq(metagrad.tensor([1, 2]), 2)
@@ -49,82 +38,104 @@ def eq(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
-def ne(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input != other``, element by element with broadcasting."""
+def ne(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``input != other``, element by element with broadcasting.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.ne(metagrad.tensor([1, 2]), 2)
+    tensor([ True, False])
+    """
     return _compare(np.not_equal, input, other)
 
 
 @takes_out
-def lt(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input < other``, element by element with broadcasting."""
+def lt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``input < other``, element by element with broadcasting.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.lt(metagrad.tensor([1, 2, 3]), 2)
+    tensor([ True, False, False])
+    """
     return _compare(np.less, input, other)
 
 
 @takes_out
-def le(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input <= other``, element by element with broadcasting."""
+def le(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``input <= other``, element by element with broadcasting.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.le(metagrad.tensor([1, 2, 3]), 2)
+    tensor([ True,  True, False])
+    """
     return _compare(np.less_equal, input, other)
 
 
 @takes_out
-def gt(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input > other``, element by element with broadcasting."""
+def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``input > other``, element by element with broadcasting; False where one is nan.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.gt(metagrad.tensor([1.0, 3.0, float("nan")]), 2)
+    tensor([False,  True, False])
+    """
     return _compare(np.greater, input, other)
 
 
 @takes_out
-def ge(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """``input >= other``, element by element with broadcasting."""
+def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``input >= other``, element by element with broadcasting.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.ge(metagrad.tensor([1, 2, 3]), 2)
+    tensor([False,  True,  True])
+    """
     return _compare(np.greater_equal, input, other)
 
 
-@takes_out
-def logical_not(input: Any, *, out: Tensor | None = None) -> Tensor:
-    """Whether each element is zero or False."""
-    return wrap(np.logical_not(as_tensor(input).array))
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 
 
-def _logical(ufunc: Any, x: Any, y: Any) -> Tensor:
-    need_tensors(ufunc.__name__, input=x, other=y)
-    return applied(ufunc, as_tensor(x).array, as_tensor(y).array)
+def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
+    if not isinstance(x, Variable):
+        need_tensors(ufunc.__name__, input=x)
+    a, b = operands(x, y)
+    return applied(ufunc, unwrap(a), unwrap(b))
 
 
-@takes_out
-def logical_and(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """Whether both elements are non-zero."""
-    return _logical(np.logical_and, input, other)
+def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
+    """A ufunc's values as a tensor, without a gradient.
 
+    Raises RuntimeError if the arrays do not broadcast.
 
-@takes_out
-def logical_or(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """Whether at least one of both elements is non-zero."""
-    return _logical(np.logical_or, input, other)
-
-
-@takes_out
-def logical_xor(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """Whether exactly one of both elements is non-zero."""
-    return _logical(np.logical_xor, input, other)
-
-
-def isnan(input: Tensor) -> Tensor:
-    """Whether each element is not a number."""
-    return wrap(np.isnan(input.array))
-
-
-def isinf(input: Tensor) -> Tensor:
-    """Whether each element is infinite."""
-    return wrap(np.isinf(input.array))
-
-
-def isfinite(input: Tensor) -> Tensor:
-    """Whether each element is neither infinite nor nan."""
-    return wrap(np.isfinite(input.array))
+    >>> applied(np.add, np.ones(2), 1)
+    tensor([2., 2.], dtype=metagrad.float64)
+    """
+    try:
+        return wrap(ufunc(*arrays))
+    except ValueError as error:
+        raise misfit(ufunc.__name__, error) from None
 
 
 @quiet
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
-    """Whether ``|input − other| ≤ atol + rtol · |other|``, element by element."""
+    """Whether ``|input − other| ≤ atol + rtol · |other|``, element by element.
+
+    Raises TypeError if an operand is no tensor, and RuntimeError if their dtypes differ or a tolerance is negative.
+
+    >>> import metagrad
+    >>> metagrad.isclose(metagrad.tensor([1.0, 1.0]), metagrad.tensor([1.001, 1.1]), rtol=0.01)
+    tensor([ True, False])
+    """
     need_tensors("isclose", input=input, other=other)
     if input.dtype != other.dtype:
         raise RuntimeError(
@@ -140,6 +151,8 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether ``|input − other| ≤ atol + rtol · |other|`` everywhere.
 
+    Raises TypeError if an operand is no tensor, and RuntimeError if their dtypes differ or a tolerance is negative.
+
     >>> import metagrad
     >>> metagrad.allclose(metagrad.tensor([1.0]), metagrad.tensor([1.0 + 1e-7]))
     True
@@ -148,17 +161,128 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape and the same elements."""
+    """Whether two tensors have the same shape and the same elements: one bool, where ``eq`` gives one for each.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1, 2])
+    >>> metagrad.equal(x, x.clone()), metagrad.equal(x, x[:1])
+    (True, False)
+    """
     need_tensors("equal", input=input, other=other)
     return tuple(input.shape) == tuple(other.shape) and builtins.bool(np.all(np.equal(input.array, other.array)))
 
 
-greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
+@takes_out
+def logical_and(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether both elements are non-zero, with broadcasting.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.logical_and(metagrad.tensor([0, 1, 2]), metagrad.tensor([1, 0, 3]))
+    tensor([False, False,  True])
+    """
+    return _logical(np.logical_and, input, other)
 
 
-def isreal(input: Tensor) -> Tensor:
-    """Whether each element has no imaginary part."""
-    return wrap(np.asarray(np.isreal(input.array)))
+@takes_out
+def logical_or(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether at least one of both elements is non-zero, with broadcasting.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.logical_or(metagrad.tensor([0, 1, 0]), metagrad.tensor([1, 0, 0]))
+    tensor([ True,  True, False])
+    """
+    return _logical(np.logical_or, input, other)
+
+
+@takes_out
+def logical_xor(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether exactly one of both elements is non-zero, with broadcasting.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.logical_xor(metagrad.tensor([0, 1, 2]), metagrad.tensor([1, 0, 3]))
+    tensor([ True,  True, False])
+    """
+    return _logical(np.logical_xor, input, other)
+
+
+@takes_out
+def logical_not(input: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Whether each element is zero or False.
+
+    >>> import metagrad
+    >>> metagrad.logical_not(metagrad.tensor([0.0, 0.5]))
+    tensor([ True, False])
+    """
+    return wrap(np.logical_not(as_tensor(input).array))
+
+
+def _logical(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
+    need_tensors(ufunc.__name__, input=x, other=y)
+    return applied(ufunc, as_tensor(x).array, as_tensor(y).array)
+
+
+def isnan(input: Tensor) -> Tensor:
+    """Whether each element is not a number: the only ones that do not equal themselves.
+
+    >>> import metagrad
+    >>> metagrad.isnan(metagrad.tensor([1.0, float("nan")]))
+    tensor([False,  True])
+    """
+    return wrap(np.isnan(input.array))
+
+
+def isinf(input: Tensor) -> Tensor:
+    """Whether each element is +∞ or −∞, or has a part that is.
+
+    >>> import metagrad
+    >>> metagrad.isinf(metagrad.tensor([1.0, float("-inf")]))
+    tensor([False,  True])
+    """
+    return wrap(np.isinf(input.array))
+
+
+def isfinite(input: Tensor) -> Tensor:
+    """Whether each element is neither infinite nor nan.
+
+    >>> import metagrad
+    >>> metagrad.isfinite(metagrad.tensor([1.0, float("inf"), float("nan")]))
+    tensor([ True, False, False])
+    """
+    return wrap(np.isfinite(input.array))
+
+
+@takes_out
+def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether each element is +∞.
+
+    Raises RuntimeError for complex tensors.
+
+    >>> import metagrad
+    >>> metagrad.isposinf(metagrad.tensor([float("inf"), float("-inf")]))
+    tensor([ True, False])
+    """
+    return _infinite(input, "isposinf", 1)
+
+
+@takes_out
+def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether each element is −∞.
+
+    Raises RuntimeError for complex tensors.
+
+    >>> import metagrad
+    >>> metagrad.isneginf(metagrad.tensor([float("inf"), float("-inf")]))
+    tensor([False,  True])
+    """
+    return _infinite(input, "isneginf", -1)
 
 
 def _infinite(input: Tensor, name: str, sign: float) -> Tensor:
@@ -167,13 +291,11 @@ def _infinite(input: Tensor, name: str, sign: float) -> Tensor:
     return wrap(np.asarray(np.equal(input.array, sign * np.inf)))
 
 
-@takes_out
-def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Whether each element is +∞."""
-    return _infinite(input, "isposinf", 1)
+def isreal(input: Tensor) -> Tensor:
+    """Whether each element has no imaginary part, or one that is 0.
 
-
-@takes_out
-def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Whether each element is −∞."""
-    return _infinite(input, "isneginf", -1)
+    >>> import metagrad
+    >>> metagrad.isreal(metagrad.tensor([1 + 0j, 1 + 2j]))
+    tensor([ True, False])
+    """
+    return wrap(np.asarray(np.isreal(input.array)))

@@ -5,7 +5,7 @@ The gradient of a real loss L with respect to z = x + iy is ∂L/∂x + i ∂L/�
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,44 +25,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Imag(ViewFunction):
-    """y = Im x, the same memory;   ∂L/∂x = i ∂L/∂y."""
-
-    def forward(self, x: Array) -> Array:
-        return x.imag
-
-    def backward(self, grad: Any) -> Any:
-        return grad * 1j
-
-
-def imag(input: Tensor) -> Tensor:
-    """The imaginary part of each element of a complex tensor."""
-    if input.array.dtype.kind != "c":
-        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return Imag.apply(input)
-
-
-def conj(input: Tensor) -> Tensor:
-    """The complex conjugate; a real tensor as it is."""
-    return Conj.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)
-
-
-@takes_out
-def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The complex conjugate; a real tensor as it is. Conjugation is never put off here, so ``conj`` does the same."""
-    return conj(input)
-
-
-def resolve_conj(input: Tensor) -> Tensor:
-    """The tensor itself: conjugation is never put off here."""
-    return as_tensor(input)
-
-
-def resolve_neg(input: Tensor) -> Tensor:
-    """The tensor itself: negation is never put off here."""
-    return as_tensor(input)
-
-
 class Complex(Function):
     """z = x + iy,   ∂L/∂x = Re ∂L/∂z,   ∂L/∂y = Im ∂L/∂z."""
 
@@ -71,7 +33,7 @@ class Complex(Function):
         z.real, z.imag = x, y
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return np.real(grad), np.imag(grad)
 
 
@@ -79,24 +41,14 @@ class Complex(Function):
 def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
     """real + i · imag, of two tensors of the same floating-point dtype.
 
+    Raises TypeError if one is no tensor, and RuntimeError if they are not float32 or float64, both the same.
+
     >>> import metagrad
     >>> metagrad.complex(metagrad.tensor([1.0]), metagrad.tensor([2.0]))
     tensor([1.+2.j])
     """
     _pair("complex", "real", real, "imag", imag)
     return Complex.apply(real, imag)
-
-
-def _pair(function: str, first: str, x: Any, second: str, y: Any) -> None:
-    """Check the two real tensors that complex numbers are made of."""
-    need_tensors(function, **{first: x, second: y})
-    if x.array.dtype.kind != "f" or y.array.dtype.kind != "f" or min(x.array.itemsize, y.array.itemsize) < 4:
-        raise RuntimeError(
-            f"{function}: expected both inputs to be Float or Double tensors but got {x.dtype} and {y.dtype}: "
-            "convert them with .float()"
-        )
-    if x.dtype != y.dtype:
-        raise RuntimeError(f"{function} needs two tensors of one dtype, got {x.dtype} and {y.dtype}: use .to()")
 
 
 class Polar(Function):
@@ -108,7 +60,7 @@ class Polar(Function):
         self.save(r, z)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         r, z = self.saved
         along = np.real(grad * np.conjugate(z))
         return along * np.where(r == 0, 0, 1 / np.where(r == 0, 1, r)), np.real(grad * np.conjugate(z * 1j))
@@ -118,6 +70,8 @@ class Polar(Function):
 def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The complex number of this magnitude and angle, abs · cos(angle) + i · abs · sin(angle).
 
+    Raises TypeError if one is no tensor, and RuntimeError if they are not float32 or float64, both the same.
+
     >>> import metagrad
     >>> metagrad.polar(metagrad.tensor([2.0]), metagrad.tensor([0.0]))
     tensor([2.+0.j])
@@ -126,45 +80,40 @@ def polar(abs: Tensor, angle: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Polar.apply(abs, angle)
 
 
-class ViewAsReal(ViewFunction):
-    """Pairs (Re z, Im z) in a new last dimension, the same memory;   ∂L/∂z = ∂L/∂x + i ∂L/∂y."""
+def _pair(function: str, first: str, x: Tensor, second: str, y: Tensor) -> None:
+    """Check the two real tensors that complex numbers are made of."""
+    need_tensors(function, **{first: x, second: y})
+    if x.array.dtype.kind != "f" or y.array.dtype.kind != "f" or min(x.array.itemsize, y.array.itemsize) < 4:
+        raise RuntimeError(
+            f"{function}: expected both inputs to be Float or Double tensors but got {x.dtype} and {y.dtype}: "
+            "convert them with .float()"
+        )
+    if x.dtype != y.dtype:
+        raise RuntimeError(f"{function} needs two tensors of one dtype, got {x.dtype} and {y.dtype}: use .to()")
 
-    def forward(self, z: Array) -> Array:
-        return z[..., None].view(z.real.dtype)
 
-    def backward(self, grad: Any) -> Any:
-        return Complex.on(grad[..., 0], grad[..., 1])
-
-
-class ViewAsComplex(ViewFunction):
-    """z = x + iy of pairs (x, y) in the last dimension, the same memory."""
+class Imag(ViewFunction):
+    """y = Im x, the same memory;   ∂L/∂x = i ∂L/∂y."""
 
     def forward(self, x: Array) -> Array:
-        return x.view(np.result_type(x.dtype, np.complex64))[..., 0]
+        return x.imag
 
-    def backward(self, grad: Any) -> Any:
-        return np.stack([np.real(grad), np.imag(grad)], axis=-1)
+    def backward(self, grad: Array) -> Array:
+        return grad * 1j
 
 
-def view_as_real(input: Tensor) -> Tensor:
-    """A complex tensor (*) as pairs of real and imaginary parts (*, 2); a view."""
+def imag(input: Tensor) -> Tensor:
+    """The imaginary part of each element of a complex tensor: a view, so that writing to it changes the tensor.
+
+    Raises RuntimeError for a real tensor.
+
+    >>> import metagrad
+    >>> metagrad.imag(metagrad.tensor([1 + 2j]))
+    tensor([2.])
+    """
     if input.array.dtype.kind != "c":
-        raise RuntimeError("view_as_real is only supported for complex tensors")
-    return ViewAsReal.apply(input)
-
-
-def view_as_complex(input: Tensor) -> Tensor:
-    """Pairs of real and imaginary parts (*, 2) as complex numbers (*); a view."""
-    x = input.array
-    if x.dtype.kind != "f" or x.itemsize < 4:
-        raise RuntimeError(
-            f"view_as_complex is for tensors of float32 or float64, got one of {input.dtype}: use .float()"
-        )
-    if x.ndim == 0 or x.shape[-1] != 2:
-        raise RuntimeError("Tensor must have a last dimension of size 2")
-    if x.strides[-1] != x.itemsize:
-        raise RuntimeError("Tensor must have a last dimension with stride 1: call .contiguous() first")
-    return ViewAsComplex.apply(input)
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return Imag.apply(input)
 
 
 class Angle(Function):
@@ -174,7 +123,7 @@ class Angle(Function):
         self.save(z)
         return np.angle(z)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (z,) = self.saved
         square = np.real(z * np.conjugate(z))
         return np.where(square == 0, 0, grad / np.where(square == 0, 1, square)) * z * 1j
@@ -186,11 +135,112 @@ class RealAngle(Function):
     def forward(self, x: Array) -> Array:
         return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return np.zeros_like(grad)
 
 
 @takes_out
 def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The angle of each number in the complex plane, in radians; of a real number 0 or π."""
+    """The angle of each number in the complex plane, in radians; of a real number 0 or π.
+
+    >>> import metagrad
+    >>> metagrad.angle(metagrad.tensor([1j, -1 + 0j]))
+    tensor([1.5708, 3.1416])
+    """
     return Angle.apply(input) if input.array.dtype.kind == "c" else RealAngle.apply(floating(input))
+
+
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate x − iy of x + iy; a real tensor as it is.
+
+    >>> import metagrad
+    >>> metagrad.conj(metagrad.tensor([1 + 2j]))
+    tensor([1.-2.j])
+    """
+    return Conj.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)
+
+
+@takes_out
+def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """The complex conjugate; a real tensor as it is. Conjugation is never put off here, so ``conj`` does the same.
+
+    >>> import metagrad
+    >>> metagrad.conj_physical(metagrad.tensor([1 + 2j]))
+    tensor([1.-2.j])
+    """
+    return conj(input)
+
+
+def resolve_conj(input: Tensor) -> Tensor:
+    """The tensor itself: conjugation is never put off here.
+
+    >>> import metagrad
+    >>> metagrad.resolve_conj(metagrad.tensor([1 + 2j]).conj())
+    tensor([1.-2.j])
+    """
+    return as_tensor(input)
+
+
+def resolve_neg(input: Tensor) -> Tensor:
+    """The tensor itself: negation is never put off here.
+
+    >>> import metagrad
+    >>> metagrad.resolve_neg(metagrad.tensor([1.0]))
+    tensor([1.])
+    """
+    return as_tensor(input)
+
+
+class ViewAsReal(ViewFunction):
+    """Pairs (Re z, Im z) in a new last dimension, the same memory;   ∂L/∂z = ∂L/∂x + i ∂L/∂y."""
+
+    def forward(self, z: Array) -> Array:
+        return z[..., None].view(z.real.dtype)
+
+    def backward(self, grad: Array) -> Array:
+        return Complex.on(grad[..., 0], grad[..., 1])
+
+
+def view_as_real(input: Tensor) -> Tensor:
+    """A complex tensor (*) as pairs of real and imaginary parts (*, 2); a view.
+
+    Raises RuntimeError for a real tensor.
+
+    >>> import metagrad
+    >>> metagrad.view_as_real(metagrad.tensor([1 + 2j]))
+    tensor([[1., 2.]])
+    """
+    if input.array.dtype.kind != "c":
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return ViewAsReal.apply(input)
+
+
+class ViewAsComplex(ViewFunction):
+    """z = x + iy of pairs (x, y) in the last dimension, the same memory."""
+
+    def forward(self, x: Array) -> Array:
+        return x.view(np.result_type(x.dtype, np.complex64))[..., 0]
+
+    def backward(self, grad: Array) -> Array:
+        return np.stack([np.real(grad), np.imag(grad)], axis=-1)
+
+
+def view_as_complex(input: Tensor) -> Tensor:
+    """Pairs of real and imaginary parts (*, 2) as complex numbers (*); a view.
+
+    Raises RuntimeError if the tensor is not float32 or float64, or its last dimension is not 2 neighbours in memory.
+
+    >>> import metagrad
+    >>> metagrad.view_as_complex(metagrad.tensor([[1.0, 2.0]]))
+    tensor([1.+2.j])
+    """
+    x = input.array
+    if x.dtype.kind != "f" or x.itemsize < 4:
+        raise RuntimeError(
+            f"view_as_complex is for tensors of float32 or float64, got one of {input.dtype}: use .float()"
+        )
+    if x.ndim == 0 or x.shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    if x.strides[-1] != x.itemsize:
+        raise RuntimeError("Tensor must have a last dimension with stride 1: call .contiguous() first")
+    return ViewAsComplex.apply(input)

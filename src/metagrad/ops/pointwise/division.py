@@ -1,17 +1,17 @@
-"""Division and what it leaves over."""
+"""Division and what it leaves over. In the formulas z is the result and L the loss."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
@@ -20,73 +20,27 @@ if TYPE_CHECKING:
 __all__ = ["addcdiv", "div", "divide", "floor_divide", "fmod", "gcd", "lcm", "remainder", "true_divide"]
 
 
-class Div(Elementwise):
+class Div(Pointwise):
     """z = x / y,   ∂L/∂x = ∂L/∂z / y,   ∂L/∂y = −∂L/∂z · x / y²."""
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x if self.needs[1] else None, y)
         return x / y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y = self.saved
         grad_x = grad / conj(y)
         return grad_x, -grad_x * conj(x / y) if self.needs[1] else None
 
 
-class FloorDivide(Elementwise):
-    """z = ⌊x / y⌋,   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
-
-    def forward(self, x: Array, y: Array) -> Array:
-        _refuse_integer_zero(x, y)
-        z = np.floor_divide(x, y)
-        if z.dtype.kind == "f":  # NumPy gives nan for x // 0, PyTorch what the division gives
-            z = np.where(np.equal(y, 0), np.divide(x, y), z)
-        return z
-
-    def backward(self, grad: Any) -> Any:
-        return np.zeros_like(grad), np.zeros_like(grad)
-
-
-class TruncDivide(FloorDivide):
-    """z = trunc(x / y),   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
-
-    def forward(self, x: Array, y: Array) -> Array:
-        _refuse_integer_zero(x, y)
-        if np.result_type(x, y).kind in "iub":
-            return np.where((x < 0) != (y < 0), -(abs(x) // abs(y)), abs(x) // abs(y)).astype(np.result_type(x, y))
-        return np.trunc(x / y)
-
-
-class Remainder(Elementwise):
-    """z = x − ⌊x/y⌋ y, with the sign of y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · ⌊x/y⌋."""
-
-    def forward(self, x: Array, y: Array) -> Array:
-        self.save(x, y)
-        return np.remainder(x, y)
-
-    def backward(self, grad: Any) -> Any:
-        x, y = self.saved
-        return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
-
-
-class Fmod(Elementwise):
-    """z = x − trunc(x/y) y, with the sign of x;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · trunc(x/y)."""
-
-    def forward(self, x: Array, y: Array) -> Array:
-        self.save(x, y)
-        return np.fmod(x, y)
-
-    def backward(self, grad: Any) -> Any:
-        x, y = self.saved
-        return grad, -grad * np.trunc(x / y) if self.needs[1] else None
-
-
 @takes_out
-def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
+def div(input: Operand, other: Operand, *, rounding_mode: str | None = None, out: Tensor | None = None) -> Tensor:
     """Quotient, element by element; integers divide to floats, as in Python.
 
     rounding_mode: None, ``"trunc"`` (towards zero, as in C) or ``"floor"`` (Python's ``//``); then integers stay
     integers and the gradient is zero.
+
+    Raises RuntimeError for another rounding mode, and for integers divided by 0 with one.
 
     >>> import metagrad
     >>> metagrad.div(metagrad.tensor([7, -7]), 2)
@@ -104,14 +58,43 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None, out: Tensor
     return FloorDivide.apply(x, y) if rounding_mode == "floor" else TruncDivide.apply(x, y)
 
 
+divide = true_divide = div
+
+
+class FloorDivide(Pointwise):
+    """z = ⌊x / y⌋,   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        _refuse_integer_zero(x, y)
+        z = np.floor_divide(x, y)
+        if z.dtype.kind == "f":  # NumPy gives nan for x // 0, PyTorch what the division gives
+            z = np.where(np.equal(y, 0), np.divide(x, y), z)
+        return z
+
+    def backward(self, grad: Array) -> tuple[Array, Array]:
+        return np.zeros_like(grad), np.zeros_like(grad)
+
+
+class TruncDivide(FloorDivide):
+    """z = trunc(x / y),   constant between its jumps: ∂L/∂x = ∂L/∂y = 0."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        _refuse_integer_zero(x, y)
+        if np.result_type(x, y).kind in "iub":
+            return np.where((x < 0) != (y < 0), -(abs(x) // abs(y)), abs(x) // abs(y)).astype(np.result_type(x, y))
+        return np.trunc(x / y)
+
+
 def _refuse_integer_zero(x: Array, y: Array) -> None:
     if np.result_type(x, y).kind in "iub" and np.any(np.equal(y, 0)):
         raise RuntimeError("ZeroDivisionError: integer division by zero")
 
 
 @takes_out
-def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def floor_divide(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Quotient rounded down, Python's ``//``.
+
+    Raises RuntimeError if integers are divided by 0.
 
     >>> import metagrad
     >>> metagrad.floor_divide(metagrad.tensor([7.0, -7.0]), 2)
@@ -120,14 +103,23 @@ def floor_divide(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor
     return div(input, other, rounding_mode="floor")
 
 
-def _check_divisor(x: Any, y: Any) -> None:
-    if isinstance(x, Variable) or isinstance(y, Variable):
-        _refuse_integer_zero(getattr(x, "array", x), getattr(y, "array", y))
+class Remainder(Pointwise):
+    """z = x − ⌊x/y⌋ y, with the sign of y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · ⌊x/y⌋."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        return np.remainder(x, y)
+
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        x, y = self.saved
+        return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
 
 
 @takes_out
-def remainder(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """Python's modulus, element by element: ``x − ⌊x/y⌋ y``, with the sign of the divisor.
+
+    Raises TypeError if neither operand is a tensor, and RuntimeError if integers are divided by 0.
 
     >>> import metagrad
     >>> metagrad.remainder(metagrad.tensor([-3.0, 3.0]), 2)
@@ -140,9 +132,23 @@ def remainder(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     return Remainder.apply(x, y)
 
 
+class Fmod(Pointwise):
+    """z = x − trunc(x/y) y, with the sign of x;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · trunc(x/y)."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        return np.fmod(x, y)
+
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        x, y = self.saved
+        return grad, -grad * np.trunc(x / y) if self.needs[1] else None
+
+
 @takes_out
-def fmod(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
+def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """C's fmod, element by element: ``x − trunc(x/y) y``, with the sign of the dividend.
+
+    Raises TypeError if input is no tensor, and RuntimeError if integers are divided by 0.
 
     >>> import metagrad
     >>> metagrad.fmod(metagrad.tensor([-3.0, 3.0]), 2)
@@ -155,33 +161,58 @@ def fmod(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
     return Fmod.apply(x, y)
 
 
+def _check_divisor(x: Operand, y: Operand) -> None:
+    if isinstance(x, Variable) or isinstance(y, Variable):
+        _refuse_integer_zero(unwrap(x), unwrap(y))
+
+
 @takes_out
-def addcdiv(input: Tensor, tensor1: Any, tensor2: Any, *, value: Any = 1, out: Tensor | None = None) -> Tensor:
-    """``input + value · tensor1 / tensor2``, element by element with broadcasting."""
+def addcdiv(
+    input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
+) -> Tensor:
+    """``input + value · tensor1 / tensor2``, element by element with broadcasting.
+
+    Raises RuntimeError if both tensors are integers.
+
+    >>> import metagrad
+    >>> metagrad.addcdiv(metagrad.tensor([1.0]), metagrad.tensor([1.0]), metagrad.tensor([4.0]), value=2)
+    tensor([1.5000])
+    """
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
         raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
     quotient = div(tensor1, tensor2)
     return add(input, quotient if value == 1 else mul(quotient, value))
 
 
-divide = true_divide = div
-
-
-def _integers(name: str, ufunc: Any, input: Tensor, other: Tensor) -> Tensor:
-    need_tensors(name, input=input, other=other)
-    x, y = operands(input, other)
-    if x.array.dtype.kind not in "iu":
-        raise RuntimeError(f"{name} is defined for integer tensors only, got {x.dtype}")
-    return applied(ufunc, unwrap(x), unwrap(y))
-
-
 @takes_out
 def gcd(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The greatest common divisor, at least 0."""
+    """The greatest common divisor, at least 0.
+
+    Raises TypeError if an operand is no tensor, and RuntimeError if they are no integers.
+
+    >>> import metagrad
+    >>> metagrad.gcd(metagrad.tensor([12, 0]), metagrad.tensor([18, 5]))
+    tensor([6, 5])
+    """
     return _integers("gcd", np.gcd, input, other)
 
 
 @takes_out
 def lcm(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The least common multiple, at least 0."""
+    """The least common multiple, at least 0.
+
+    Raises TypeError if an operand is no tensor, and RuntimeError if they are no integers.
+
+    >>> import metagrad
+    >>> metagrad.lcm(metagrad.tensor([4, 6]), metagrad.tensor([6, 0]))
+    tensor([12,  0])
+    """
     return _integers("lcm", np.lcm, input, other)
+
+
+def _integers(name: str, ufunc: np.ufunc, input: Tensor, other: Tensor) -> Tensor:
+    need_tensors(name, input=input, other=other)
+    x, y = operands(input, other)
+    if x.array.dtype.kind not in "iu":
+        raise RuntimeError(f"{name} is defined for integer tensors only, got {x.dtype}")
+    return applied(ufunc, unwrap(x), unwrap(y))

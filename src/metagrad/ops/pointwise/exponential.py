@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.operands import floating, need_tensors, operands
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -21,7 +21,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Exp(Elementwise):
+class Exp(Pointwise):
     """y = eˣ,   ∂L/∂x = ∂L/∂y · y."""
 
     def forward(self, x: Array) -> Array:
@@ -29,7 +29,7 @@ class Exp(Elementwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad * conj(y)
 
@@ -45,7 +45,7 @@ def exp(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Exp.apply(floating(input))
 
 
-class Expm1(Elementwise):
+class Expm1(Pointwise):
     """y = eˣ − 1,   ∂L/∂x = ∂L/∂y · (y + 1)."""
 
     def forward(self, x: Array) -> Array:
@@ -53,25 +53,56 @@ class Expm1(Elementwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad * (conj(y) + 1)
 
 
 @takes_out
 def expm1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """eˣ − 1, exact also for tiny x."""
+    """eˣ − 1, exact also for tiny x, where eˣ rounds to 1.
+
+    >>> import metagrad
+    >>> metagrad.expm1(metagrad.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.7183])
+    >>> metagrad.expm1(metagrad.tensor(1e-10)).item() > 0, (metagrad.exp(metagrad.tensor(1e-10)) - 1).item()
+    (True, 0.0)
+    """
     return Expm1.apply(floating(input))
 
 
-class Log(Elementwise):
+class Exp2(Pointwise):
+    """y = 2ˣ,   ∂L/∂x = ∂L/∂y · y ln 2."""
+
+    def forward(self, x: Array) -> Array:
+        y = np.exp2(x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        (y,) = self.saved
+        return grad * conj(y) * math.log(2)
+
+
+@takes_out
+def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """2ˣ, element by element.
+
+    >>> import metagrad
+    >>> metagrad.exp2(metagrad.tensor([0.0, 3.0, -1.0]))
+    tensor([1.0000, 8.0000, 0.5000])
+    """
+    return Exp2.apply(floating(input))
+
+
+class Log(Pointwise):
     """y = ln x,   ∂L/∂x = ∂L/∂y / x."""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
         return np.log(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / conj(x)
 
@@ -87,54 +118,117 @@ def log(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Log.apply(floating(input))
 
 
-class Log1p(Elementwise):
+class Log1p(Pointwise):
     """y = ln(1 + x),   ∂L/∂x = ∂L/∂y / (1 + x)."""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
         return np.log1p(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / (1 + conj(x))
 
 
 @takes_out
 def log1p(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """ln(1 + x), exact also for tiny x."""
+    """ln(1 + x), exact also for tiny x, where 1 + x rounds to 1.
+
+    >>> import metagrad
+    >>> metagrad.log1p(metagrad.tensor(1e-10)).item() > 0, metagrad.log(1 + metagrad.tensor(1e-10)).item()
+    (True, 0.0)
+    """
     return Log1p.apply(floating(input))
 
 
-class LogBase(Elementwise):
+class LogBase(Pointwise):
     """y = log_b x,   ∂L/∂x = ∂L/∂y / (x ln b)."""
 
-    def forward(self, x: Array, ufunc: Any, base: float) -> Array:
+    def forward(self, x: Array, ufunc: np.ufunc, base: float) -> Array:
         self.save(x)
         self.base = base
         return ufunc(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad / (conj(x) * float(np.log(self.base)))
 
 
-def _logarithm(input: Tensor, ufunc: Any, base: float) -> Tensor:
+def _logarithm(input: Tensor, ufunc: np.ufunc, base: float) -> Tensor:
     return LogBase.apply(floating(input), ufunc=ufunc, base=base)
 
 
 @takes_out
 def log2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Logarithm to base 2, element by element."""
+    """Logarithm to base 2, element by element: the y with 2ʸ = x.
+
+    >>> import metagrad
+    >>> metagrad.log2(metagrad.tensor([1.0, 8.0]))
+    tensor([0., 3.])
+    """
     return _logarithm(input, np.log2, 2.0)
 
 
 @takes_out
 def log10(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Logarithm to base 10, element by element."""
+    """Logarithm to base 10, element by element: the y with 10ʸ = x.
+
+    >>> import metagrad
+    >>> metagrad.log10(metagrad.tensor([1.0, 2.0]))
+    tensor([0.0000, 0.3010])
+    """
     return _logarithm(input, np.log10, 10.0)
 
 
-class Sqrt(Elementwise):
+class LogAddExp(Pointwise):
+    """z = log_b(bˣ + bʸ),   ∂L/∂x = ∂L/∂z · bˣ⁻ᶻ,   ∂L/∂y = ∂L/∂z · bʸ⁻ᶻ."""
+
+    def forward(self, x: Array, y: Array, base: float) -> Array:
+        self.save(x, y)
+        self.base = base
+        if x.dtype.kind == "c":
+            swap: Array = np.less(x.real, y.real)
+            high: Array = np.where(swap, y, x)
+            low: Array = np.where(swap, x, y)
+            low_is_zero = np.isneginf(low.real)  # and −∞ − (−∞) is nan
+            return high + np.where(low_is_zero, 0, np.log1p(np.exp(np.where(low_is_zero, 0, low - high))))
+        return (np.logaddexp2 if base == 2 else np.logaddexp)(x, y)
+
+    def backward(self, grad: Array) -> tuple[Array, Array]:
+        x, y = self.saved
+        scale = math.log(self.base)
+        return grad / conj(np.exp(scale * (y - x)) + 1), grad / conj(np.exp(scale * (x - y)) + 1)
+
+
+@takes_out
+def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """ln(eˣ + eʸ), without overflow.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.logaddexp(metagrad.tensor(1000.0), metagrad.tensor(1000.0))
+    tensor(1000.6932)
+    """
+    need_tensors("logaddexp", input=input, other=other)
+    return LogAddExp.apply(*operands(input, other), base=math.e)
+
+
+@takes_out
+def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """log₂(2ˣ + 2ʸ), without overflow.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.logaddexp2(metagrad.tensor([1000.0]), metagrad.tensor([1000.0]))
+    tensor([1001.])
+    """
+    need_tensors("logaddexp2", input=input, other=other)
+    return LogAddExp.apply(*operands(input, other), base=2)
+
+
+class Sqrt(Pointwise):
     """y = √x,   ∂L/∂x = ∂L/∂y / 2y."""
 
     def forward(self, x: Array) -> Array:
@@ -142,7 +236,7 @@ class Sqrt(Elementwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return grad / (2 * conj(y))
 
@@ -158,7 +252,7 @@ def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Sqrt.apply(floating(input))
 
 
-class Rsqrt(Elementwise):
+class Rsqrt(Pointwise):
     """y = 1 / √x,   ∂L/∂x = −½ ∂L/∂y · y³."""
 
     def forward(self, x: Array) -> Array:
@@ -166,7 +260,7 @@ class Rsqrt(Elementwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         y = conj(y)
         return grad * (-0.5 * y * y * y)
@@ -174,11 +268,16 @@ class Rsqrt(Elementwise):
 
 @takes_out
 def rsqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """1 / √x, element by element."""
+    """1 / √x, element by element; ∞ at 0, nan below.
+
+    >>> import metagrad
+    >>> metagrad.rsqrt(metagrad.tensor([4.0, 0.0]))
+    tensor([0.5000,    inf])
+    """
     return Rsqrt.apply(floating(input))
 
 
-class Reciprocal(Elementwise):
+class Reciprocal(Pointwise):
     """y = 1 / x,   ∂L/∂x = −∂L/∂y · y²."""
 
     def forward(self, x: Array) -> Array:
@@ -186,7 +285,7 @@ class Reciprocal(Elementwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         y = conj(y)
         return -grad * (y * y)
@@ -194,63 +293,10 @@ class Reciprocal(Elementwise):
 
 @takes_out
 def reciprocal(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """1 / x, element by element."""
-    return Reciprocal.apply(floating(input))
-
-
-class Exp2(Elementwise):
-    """y = 2ˣ,   ∂L/∂x = ∂L/∂y · y ln 2."""
-
-    def forward(self, x: Array) -> Array:
-        y = np.exp2(x)
-        self.save(y)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        (y,) = self.saved
-        return grad * conj(y) * math.log(2)
-
-
-@takes_out
-def exp2(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """2ˣ, element by element."""
-    return Exp2.apply(floating(input))
-
-
-class LogAddExp(Elementwise):
-    """z = log_b(bˣ + bʸ),   ∂L/∂x = ∂L/∂z · bˣ⁻ᶻ,   ∂L/∂y = ∂L/∂z · bʸ⁻ᶻ."""
-
-    def forward(self, x: Array, y: Array, base: float) -> Array:
-        self.save(x, y)
-        self.base = base
-        if x.dtype.kind == "c":
-            swap: Any = np.less(x.real, y.real)
-            high: Any = np.where(swap, y, x)
-            low: Any = np.where(swap, x, y)
-            low_is_zero = np.isneginf(low.real)  # and −∞ − (−∞) is nan
-            return high + np.where(low_is_zero, 0, np.log1p(np.exp(np.where(low_is_zero, 0, low - high))))
-        return (np.logaddexp2 if base == 2 else np.logaddexp)(x, y)
-
-    def backward(self, grad: Any) -> Any:
-        x, y = self.saved
-        scale = math.log(self.base)
-        return grad / conj(np.exp(scale * (y - x)) + 1), grad / conj(np.exp(scale * (x - y)) + 1)
-
-
-@takes_out
-def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """ln(eˣ + eʸ), without overflow.
+    """1 / x, element by element; of integers, in the default dtype.
 
     >>> import metagrad
-    >>> metagrad.logaddexp(metagrad.tensor(1000.0), metagrad.tensor(1000.0))
-    tensor(1000.6932)
+    >>> metagrad.reciprocal(metagrad.tensor([4.0, 0.0]))
+    tensor([0.2500,    inf])
     """
-    need_tensors("logaddexp", input=input, other=other)
-    return LogAddExp.apply(*operands(input, other), base=math.e)
-
-
-@takes_out
-def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """log₂(2ˣ + 2ʸ), without overflow."""
-    need_tensors("logaddexp2", input=input, other=other)
-    return LogAddExp.apply(*operands(input, other), base=2)
+    return Reciprocal.apply(floating(input))

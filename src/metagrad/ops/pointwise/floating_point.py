@@ -1,8 +1,8 @@
-"""Functions of how numbers are made: signs, exponents, neighbours; and sums and extremes with a twist."""
+"""How floating-point numbers are made: mantissas and exponents, the next number, and numbers in the stead of nan."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from metagrad.ops.operands import (
 )
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul, pow
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -27,43 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["frexp", "ldexp", "nan_to_num", "nextafter"]
 
 
-class Frexp(Function):
-    """m, e with x = m 2ᵉ and ½ ≤ |m| < 1;   ∂L/∂x = ∂L/∂m / 2ᵉ."""
-
-    def forward(self, x: Array) -> tuple[Array, Array]:
-        m, e = np.frexp(x)
-        self.scale = np.ldexp(np.ones_like(x), -e)
-        return m, np.asarray(e, np.int32)
-
-    def backward(self, grad: Any, _: Any) -> Any:
-        return grad * self.scale
-
-
-@takes_out
-def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.frexp:
-    """mantissa and exponent with x = mantissa · 2^exponent, ½ ≤ |mantissa| < 1, the exponent int32."""
-    if input.array.dtype.kind != "f":
-        raise RuntimeError(f"torch.frexp() only supports floating-point dtypes, got {input.dtype}: use .float() first")
-    return results.frexp(Frexp.apply_many(input))
-
-
-@takes_out
-def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """x · 2ʸ, in the dtype that x and y have together; of integers, the default dtype."""
-    need_tensors("ldexp", input=input, other=other)
-    kind = result_type(as_tensor(input), other)
-    kind = kind if kind.is_floating_point or kind.is_complex else dtypes.get_default_dtype()
-    return mul(input, pow(2.0, cast_to(as_tensor(other), kind)))
-
-
-class NanToNum(Elementwise):
+class NanToNum(Pointwise):
     """y = x with numbers for nan and ±∞;   ∂L/∂x = ∂L/∂y where x was finite, else 0."""
 
     def forward(self, x: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:
         self.finite = np.isfinite(x)
         return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad * self.finite
 
 
@@ -76,7 +47,14 @@ def nan_to_num(
     *,
     out: Tensor | None = None,
 ) -> Tensor:
-    """x with ``nan`` (0) for nan, ``posinf`` and ``neginf`` (the largest and smallest number of the dtype) for ±∞."""
+    """x with ``nan`` (0) for nan, ``posinf`` and ``neginf`` (the largest and smallest number of the dtype) for ±∞.
+
+    Raises RuntimeError for a complex tensor that requires grad.
+
+    >>> import metagrad
+    >>> metagrad.nan_to_num(metagrad.tensor([1.0, float("nan"), float("inf")]), posinf=9.0)
+    tensor([1., 0., 9.])
+    """
     if input.array.dtype.kind not in "fc":
         return as_tensor(input).clone()
     if input.array.dtype.kind == "c" and input.requires_grad and recording():
@@ -84,19 +62,71 @@ def nan_to_num(
     return NanToNum.apply(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
-class Nextafter(Elementwise):
+class Nextafter(Pointwise):
     """z = the number after x towards y;   ∂L/∂x = ∂L/∂z, 0 where x = y,   ∂L/∂y = 0."""
 
     def forward(self, x: Array, y: Array) -> Array:
         self.moved = np.not_equal(x, y)
         return np.nextafter(x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad * self.moved, grad * 0
 
 
 @takes_out
 def nextafter(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The next number that the dtype has after ``input``, in the direction of ``other``."""
+    """The next number that the dtype has after ``input``, in the direction of ``other``.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.nextafter(metagrad.tensor(1.0), metagrad.tensor(2.0)) - 1 == metagrad.finfo(metagrad.float32).eps
+    tensor(True)
+    """
     need_tensors("nextafter", input=input, other=other)
     return Nextafter.apply(*operands(input, other))
+
+
+class Frexp(Function):
+    """m, e with x = m 2ᵉ and ½ ≤ |m| < 1;   ∂L/∂x = ∂L/∂m / 2ᵉ."""
+
+    def forward(self, x: Array) -> tuple[Array, Array]:
+        m, e = np.frexp(x)
+        self.scale = np.ldexp(np.ones_like(x), -e)
+        return m, np.asarray(e, np.int32)
+
+    def backward(self, grad: Array, _: Array) -> Array:
+        return grad * self.scale
+
+
+@takes_out
+def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.frexp:
+    """The mantissa m and the exponent e with x = m · 2ᵉ, ½ ≤ |m| < 1, the exponent int32.
+
+    Raises RuntimeError if the dtype is not floating-point.
+
+    >>> import metagrad
+    >>> metagrad.frexp(metagrad.tensor([6.0]))
+    metagrad.return_types.frexp(
+    mantissa=tensor([0.7500]),
+    exponent=tensor([3], dtype=metagrad.int32))
+    """
+    if input.array.dtype.kind != "f":
+        raise RuntimeError(f"torch.frexp() only supports floating-point dtypes, got {input.dtype}: use .float() first")
+    return results.frexp(Frexp.apply_many(input))
+
+
+@takes_out
+def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """x · 2ʸ, in the dtype that x and y have together; of integers, the default dtype.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.ldexp(metagrad.tensor([0.75]), metagrad.tensor([3]))
+    tensor([6.])
+    """
+    need_tensors("ldexp", input=input, other=other)
+    kind = result_type(as_tensor(input), other)
+    kind = kind if kind.is_floating_point or kind.is_complex else dtypes.get_default_dtype()
+    return mul(input, pow(2.0, cast_to(as_tensor(other), kind)))

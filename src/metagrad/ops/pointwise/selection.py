@@ -1,4 +1,4 @@
-"""Functions that choose: relu, abs, clamp, maximum, where. In the formulas L is the loss."""
+"""Functions that choose one of two numbers: where, clamp, maximum, fmax. In the formulas L is the loss."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.kernels.branchless import select
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
@@ -20,13 +20,55 @@ if TYPE_CHECKING:
 __all__ = ["clamp", "clamp_max", "clamp_min", "clip", "fmax", "fmin", "maximum", "minimum", "where"]
 
 
-class Clamp(Elementwise):
+class Where(Pointwise):
+    """z = x where c, else y;   ∂L/∂x = ∂L/∂z where c,   ∂L/∂y = ∂L/∂z where not c, 0 elsewhere."""
+
+    def forward(self, c: Array, x: Array, y: Array) -> Array:
+        self.condition = c
+        return select(c, x, y)
+
+    def backward(self, grad: Array) -> tuple[None, Array, Array]:
+        c = self.condition
+        return None, select(c, grad, 0.0), select(c, 0.0, grad)
+
+
+@takes_out
+def where(
+    condition: Tensor,
+    input: Operand | Variable | None = None,
+    other: Operand | Variable | None = None,
+    *,
+    out: Tensor | None = None,
+) -> Any:
+    """``input`` where the condition holds, ``other`` elsewhere, with broadcasting; both may be numbers.
+
+    With the condition alone: the indices of its true elements, a tensor per dimension.
+
+    Raises RuntimeError if the condition is neither bool nor uint8.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([-1.0, 2.0])
+    >>> metagrad.where(x > 0, x, 0)
+    tensor([0., 2.])
+    """
+    condition = as_tensor(condition)
+    if input is None:
+        return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
+    if condition.array.dtype.kind not in "bu":
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
+        )
+    x, y = operands(input, other)
+    return Where.apply(condition, x, y)
+
+
+class Clamp(Pointwise):
     """y = x between two bounds, numbers or tensors;   ∂L/∂x = ∂L/∂y where x is within them, bounds included.
 
     A bound that decides gets the gradient instead; of crossed bounds the upper one decides.
     """
 
-    def forward(self, x: Array, low: Any, high: Any) -> Array:
+    def forward(self, x: Array, low: Array, high: Array) -> Array:
         both = low is not None and high is not None
         if x.dtype.kind == "f" and _is_number(low) and _is_number(high):  # much faster than np.maximum with a number
             y = np.clip(
@@ -44,22 +86,26 @@ class Clamp(Elementwise):
             self.above = np.greater(x, high) | np.less(high, low) if both else np.greater(x, high)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         grad_low = grad * self.below if self.needs[1] else None
         grad_high = grad * self.above if self.needs[2] else None
         return grad * self.within if self.needs[0] else None, grad_low, grad_high
 
 
-def _is_number(bound: Any) -> bool:
+def _is_number(bound: object) -> bool:
     """Whether a bound is a Python number, or missing; not nan, which np.clip takes for no bound."""
     return bound is None or (isinstance(bound, (int, float)) and bound == bound)
 
 
 @takes_out
-def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None = None) -> Tensor:
+def clamp(
+    input: Tensor, min: Operand | None = None, max: Operand | None = None, *, out: Tensor | None = None
+) -> Tensor:
     """x limited to [min, max], numbers or tensors; one of them may be None. nan stays nan.
 
     The gradient passes where ``min ≤ x ≤ max``, bounds included.
+
+    Raises RuntimeError if both bounds are None.
 
     >>> import metagrad
     >>> metagrad.clamp(metagrad.tensor([-2.0, 0.5, 2.0]), -1, 1)
@@ -81,22 +127,36 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: Tensor | None
 clip = clamp
 
 
-def clamp_min(input: Tensor, min: Any) -> Tensor:
-    """x, at least ``min``."""
+def clamp_min(input: Tensor, min: Operand) -> Tensor:
+    """x, at least ``min``: the larger of both.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.clamp_min(metagrad.tensor([-2.0, 3.0]), 0)
+    tensor([0., 3.])
+    """
     need_tensors("clamp_min", input=input)
     return clamp(input, min=min)
 
 
-def clamp_max(input: Tensor, max: Any) -> Tensor:
-    """x, at most ``max``."""
+def clamp_max(input: Tensor, max: Operand) -> Tensor:
+    """x, at most ``max``: the smaller of both.
+
+    Raises TypeError if input is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.clamp_max(metagrad.tensor([-2.0, 3.0]), 0)
+    tensor([-2.,  0.])
+    """
     need_tensors("clamp_max", input=input)
     return clamp(input, max=max)
 
 
-class Extremum(Elementwise):
+class Extremum(Pointwise):
     """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y, all of it at nan."""
 
-    def forward(self, x: Array, y: Array, ufunc: Any, loses: Any) -> Array:
+    def forward(self, x: Array, y: Array, ufunc: np.ufunc, loses: np.ufunc) -> Array:
         z = ufunc(x, y)
         if any(self.needs):
             equal = np.equal(x, y)
@@ -105,88 +165,82 @@ class Extremum(Elementwise):
             )
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad * self.share_x, grad * self.share_y
 
 
 @takes_out
-def maximum(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient."""
-    if not isinstance(input, Variable) or not isinstance(other, Variable):
-        need_tensors("maximum", input=input, other=other)
-    return Extremum.apply(*operands(input, other), ufunc=np.maximum, loses=np.less)
+def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient.
 
-
-@takes_out
-def minimum(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient."""
-    if not isinstance(input, Variable) or not isinstance(other, Variable):
-        need_tensors("minimum", input=input, other=other)
-    return Extremum.apply(*operands(input, other), ufunc=np.minimum, loses=np.greater)
-
-
-class Where(Elementwise):
-    """z = x where c, else y;   ∂L/∂x = ∂L/∂z where c,   ∂L/∂y = ∂L/∂z where not c, 0 elsewhere."""
-
-    def forward(self, c: Array, x: Array, y: Array) -> Array:
-        self.condition = c
-        return select(c, x, y)
-
-    def backward(self, grad: Any) -> Any:
-        c = self.condition
-        return None, select(c, grad, 0.0), select(c, 0.0, grad)
-
-
-@takes_out
-def where(condition: Any, input: Any = None, other: Any = None, *, out: Tensor | None = None) -> Any:
-    """``input`` where the condition holds, ``other`` elsewhere, with broadcasting; both may be numbers.
-
-    With the condition alone: the indices of its true elements, a tensor per dimension.
+    Raises TypeError if an operand is no tensor.
 
     >>> import metagrad
-    >>> x = metagrad.tensor([-1.0, 2.0])
-    >>> metagrad.where(x > 0, x, 0)
-    tensor([0., 2.])
+    >>> metagrad.maximum(metagrad.tensor([1.0, 5.0]), metagrad.tensor([3.0, 4.0]))
+    tensor([3., 5.])
     """
-    condition = as_tensor(condition)
-    if input is None:
-        return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
-    if condition.array.dtype.kind not in "bu":
-        raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
-        )
-    x, y = operands(input, other)
-    return Where.apply(condition, x, y)
+    return _extremum(input, other, np.maximum, np.less)
 
 
-class _Chosen(Elementwise):
+@takes_out
+def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The smaller of two elements; nan if one is. Where they are equal, each gets half the gradient.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.minimum(metagrad.tensor([1.0, 5.0]), metagrad.tensor([3.0, 4.0]))
+    tensor([1., 4.])
+    """
+    return _extremum(input, other, np.minimum, np.greater)
+
+
+def _extremum(x: Operand, y: Operand, ufunc: np.ufunc, loses: np.ufunc) -> Tensor:
+    if not isinstance(x, Variable) or not isinstance(y, Variable):
+        need_tensors(ufunc.__name__, input=x, other=y)
+    return Extremum.apply(*operands(x, y), ufunc=ufunc, loses=loses)
+
+
+class _Chosen(Pointwise):
     """z = the larger (smaller) of x and y, the one that is not nan;   ∂L/∂z goes to the one chosen, to x where equal."""
 
-    def forward(self, x: Array, y: Array, ufunc: Any, chooses: Any) -> Array:
+    def forward(self, x: Array, y: Array, ufunc: np.ufunc, chooses: np.ufunc) -> Array:
         self.first = chooses(x, y) | np.isnan(y)
         return ufunc(x, y)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return np.where(self.first, grad, 0.0), np.where(self.first, 0.0, grad)
 
 
 @takes_out
 def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The larger of two elements; where one is nan, the other."""
-    need_tensors("fmax", input=input, other=other)
-    x, y = operands(input, other)
-    return _chosen(x, y, np.fmax, np.greater_equal)
+    """The larger of two elements; where one is nan, the other.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.fmax(metagrad.tensor([1.0, float("nan")]), metagrad.tensor([3.0, 4.0]))
+    tensor([3., 4.])
+    """
+    return _chosen(input, other, np.fmax, np.greater_equal)
 
 
 @takes_out
 def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The smaller of two elements; where one is nan, the other."""
-    need_tensors("fmin", input=input, other=other)
-    x, y = operands(input, other)
-    return _chosen(x, y, np.fmin, np.less_equal)
+    """The smaller of two elements; where one is nan, the other.
+
+    Raises TypeError if an operand is no tensor.
+
+    >>> import metagrad
+    >>> metagrad.fmin(metagrad.tensor([1.0, float("nan")]), metagrad.tensor([3.0, 4.0]))
+    tensor([1., 4.])
+    """
+    return _chosen(input, other, np.fmin, np.less_equal)
 
 
-def _chosen(x: Any, y: Any, ufunc: Any, chooses: Any) -> Tensor:
+def _chosen(x: Tensor, y: Tensor, ufunc: np.ufunc, chooses: np.ufunc) -> Tensor:
+    need_tensors(ufunc.__name__, input=x, other=y)
+    x, y = operands(x, y)
     if x.array.dtype.kind not in "f":
         return applied(ufunc, unwrap(x), unwrap(y))
     return _Chosen.apply(x, y, ufunc=ufunc, chooses=chooses)

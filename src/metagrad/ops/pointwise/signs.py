@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 from metagrad.ops.pointwise.rounding import Step
 
@@ -22,34 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["abs", "absolute", "copysign", "heaviside", "sgn", "sign", "signbit"]
 
 
-class Sign(Step):
-    """y = −1, 0 or 1 by the sign of x, 0 for nan;   ∂L/∂x = 0."""
-
-    def forward(self, x: Array, ufunc: Any = np.sign) -> Array:
-        return np.where(np.equal(x, x), ufunc(x), 0)
-
-
-@takes_out
-def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """−1, 0 or 1 by the sign of x; 0 for nan."""
-    if input.array.dtype.kind == "b":
-        return as_tensor(input).clone()
-    return Sign.apply(input)
-
-
-class Abs(Elementwise):
+class Abs(Pointwise):
     """y = |x|,   ∂L/∂x = ∂L/∂y · sgn x (0 at 0)."""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
         return np.abs(x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * Sign.on(x)
 
 
-class ComplexAbs(Elementwise):
+class ComplexAbs(Pointwise):
     """y = |x| of complex x,   ∂L/∂x = ∂L/∂y · x / |x| (0 at 0)."""
 
     def forward(self, x: Array) -> Array:
@@ -57,7 +43,7 @@ class ComplexAbs(Elementwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         return grad * (x / np.where(y == 0, 1.0, y))
 
@@ -78,6 +64,26 @@ def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 absolute = abs
 
 
+class Sign(Step):
+    """y = −1, 0 or 1 by the sign of x, 0 for nan;   ∂L/∂x = 0."""
+
+    def forward(self, x: Array, ufunc: Callable[[Array], Array] = np.sign) -> Array:
+        return np.where(np.equal(x, x), ufunc(x), 0)
+
+
+@takes_out
+def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """−1, 0 or 1 by the sign of x, in the dtype of x; 0 for nan.
+
+    >>> import metagrad
+    >>> metagrad.sign(metagrad.tensor([-3.0, 0.0, 0.5]))
+    tensor([-1.,  0.,  1.])
+    """
+    if input.array.dtype.kind == "b":
+        return as_tensor(input).clone()
+    return Sign.apply(input)
+
+
 class ComplexSign(Function):
     """s = z / |z|, 0 at 0;   ∂L/∂z = (∂L/∂s − Re(∂L/∂s · s*) s) / |z|."""
 
@@ -87,7 +93,7 @@ class ComplexSign(Function):
         self.save(z, s)
         return s
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         z, s = self.saved
         size = np.abs(z)
         return np.where(size == 0, 0, (grad - np.real(grad * np.conjugate(s)) * s) / np.where(size == 0, 1, size))
@@ -95,11 +101,16 @@ class ComplexSign(Function):
 
 @takes_out
 def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """z / |z|, 0 at 0: for real numbers their sign."""
+    """z / |z|, 0 at 0, a number on the unit circle: for real numbers their sign.
+
+    >>> import metagrad
+    >>> metagrad.sgn(metagrad.tensor([3 + 4j, 0]))
+    tensor([0.6000+0.8000j, 0.0000+0.0000j])
+    """
     return ComplexSign.apply(input) if input.array.dtype.kind == "c" else sign(input)
 
 
-class Copysign(Elementwise):
+class Copysign(Pointwise):
     """z = |x| with the sign of y;   ∂L/∂x = ∂L/∂z · z / x (0 at 0),   ∂L/∂y = 0."""
 
     def forward(self, x: Array, y: Array) -> Array:
@@ -107,13 +118,15 @@ class Copysign(Elementwise):
         self.turn = np.where(x == 0, 0, z / np.where(x == 0, 1, x)).astype(z.dtype, copy=False)
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad * self.turn, grad * 0
 
 
 @takes_out
-def copysign(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
+def copysign(input: Tensor, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The magnitude of ``input`` with the sign of ``other``, that of −0 and nan included.
+
+    Raises TypeError if input is no tensor.
 
     >>> import metagrad
     >>> metagrad.copysign(metagrad.tensor([1.0, -2.0]), -1)
@@ -123,14 +136,32 @@ def copysign(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     return Copysign.apply(*float_operands(input, other))
 
 
-def _heaviside(x: Array, at_zero: Array) -> Array:
-    one, zero = x.dtype.type(1), x.dtype.type(0)
-    return np.where(x == 0, at_zero, np.where(x > 0, one, zero))
+@takes_out
+def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Whether the sign bit is set: for negative numbers and −0.
+
+    Raises RuntimeError for complex tensors.
+
+    >>> import metagrad
+    >>> metagrad.signbit(metagrad.tensor([-1.0, -0.0, 0.0]))
+    tensor([ True,  True, False])
+    """
+    x = input.array
+    if x.dtype.kind == "c":
+        raise RuntimeError("signbit is not implemented for complex tensors.")
+    return wrap(np.asarray(np.signbit(x) if x.dtype.kind == "f" else x < 0))
 
 
 @takes_out
 def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """0 where x < 0, 1 where x > 0, and ``values`` where x = 0."""
+    """0 where x < 0, 1 where x > 0, and ``values`` where x = 0.
+
+    Raises TypeError if one is no tensor, and RuntimeError if their dtypes differ or are complex.
+
+    >>> import metagrad
+    >>> metagrad.heaviside(metagrad.tensor([-1.0, 0.0, 2.0]), metagrad.tensor([0.5]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     need_tensors("heaviside", input=input, values=values)
     if input.dtype != values.dtype:
         raise RuntimeError(f"heaviside needs two tensors of one dtype, got {input.dtype} and {values.dtype}: use .to()")
@@ -139,10 +170,6 @@ def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Te
     return applied(_heaviside, unwrap(input), unwrap(values))
 
 
-@takes_out
-def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Whether the sign bit is set: for negative numbers and −0."""
-    x = input.array
-    if x.dtype.kind == "c":
-        raise RuntimeError("signbit is not implemented for complex tensors.")
-    return wrap(np.asarray(np.signbit(x) if x.dtype.kind == "f" else x < 0))
+def _heaviside(x: Array, at_zero: Array) -> Array:
+    one, zero = x.dtype.type(1), x.dtype.type(0)
+    return np.where(x == 0, at_zero, np.where(x > 0, one, zero))

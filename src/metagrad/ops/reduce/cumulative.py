@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.scans import running_sum
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import accepts_axis, dimension, in_single
@@ -23,6 +23,8 @@ from metagrad.ops.reduce.reduction import accumulated
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
+R = TypeVar("R")
+
 __all__ = ["cummax", "cummin", "cumprod", "cumsum", "logcumsumexp"]
 
 
@@ -33,14 +35,14 @@ class Cumsum(Function):
         self.axis = axis
         return running_sum(x, axis)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return np.flip(np.cumsum(np.flip(grad, self.axis), axis=self.axis), self.axis)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 @in_single
-def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = None) -> Tensor:
+def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Sums of the first i elements along ``dim``; integers and bools add up in int64.
 
     >>> import metagrad
@@ -50,22 +52,16 @@ def cumsum(input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = N
     return _running(Cumsum, accumulated(input, dtype), dim)
 
 
-def _running(op: type[Function], x: Any, dim: int) -> Tensor:
-    d = dimension(dim, x.array.ndim)
-    return op.apply(x, axis=d) if x.array.ndim else x.clone()
+def cumsum_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
+    """In-place form of ``cumsum``, in the tensor's own dtype.
 
+    Raises RuntimeError if ``dtype`` is another.
 
-def _at(x: Any, axis: int, i: int) -> Any:
-    return x[(*[slice(None)] * axis, i)]
-
-
-def _from_the_end(grad: Any, factor: Any, axis: int) -> Any:
-    """sᵢ = gᵢ + fᵢ sᵢ₊₁, from the last to the first: a gradient that is passed on from step to step."""
-    n = grad.shape[axis]
-    sums = [_at(grad, axis, n - 1)]
-    for i in range(n - 2, -1, -1):
-        sums.append(_at(grad, axis, i) + _at(factor, axis, i) * sums[-1])
-    return np.stack(sums[::-1], axis=axis)
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2, 3]).cumsum_(0)
+    tensor([1, 3, 6])
+    """
+    return _written(cumsum, input, dim, dtype)
 
 
 class Cumprod(Function):
@@ -81,7 +77,7 @@ class Cumprod(Function):
         self.has_zeros = self.needs[0] and not np.all(x)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         if not self.has_zeros:
             return np.flip(np.cumsum(np.flip(grad * conj(y), self.axis), axis=self.axis), self.axis) / conj(x)
@@ -93,9 +89,9 @@ class Cumprod(Function):
         return sums * conj(np.concatenate([one, y[butlast]], axis=self.axis))
 
 
-@accepts_axis
 @takes_out
-def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = None) -> Tensor:
+@accepts_axis
+def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Products of the first i elements along ``dim``; integers and bools multiply in int64.
 
     >>> import metagrad
@@ -105,7 +101,19 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: Tensor | None = 
     return _running(Cumprod, accumulated(input, dtype), dim)
 
 
-def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: Any) -> Tensor:
+def cumprod_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
+    """In-place form of ``cumprod``, in the tensor's own dtype.
+
+    Raises RuntimeError if ``dtype`` is another.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2, 3]).cumprod_(0)
+    tensor([1, 2, 6])
+    """
+    return _written(cumprod, input, dim, dtype)
+
+
+def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: DTypeLike) -> Tensor:
     """The result of a running op in the tensor itself, which keeps its dtype."""
     if dtype is not None and dtypes.of(dtype) != input.dtype:
         raise RuntimeError(
@@ -114,14 +122,46 @@ def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: Any) -> 
     return write(input, op(input.clone(), dim, dtype=input.dtype))
 
 
-def cumsum_(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """In-place form of ``cumsum``, in the tensor's own dtype."""
-    return _written(cumsum, input, dim, dtype)
+@takes_out
+@accepts_axis
+def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummax:
+    """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
+
+    The gradient goes to the element whose index is returned.
+
+    Raises RuntimeError for complex tensors.
+
+    >>> import metagrad
+    >>> metagrad.cummax(metagrad.tensor([1, 3, 2]), 0).values
+    tensor([1, 3, 3])
+    """
+    return _cumulative_extreme(results.cummax, input, dim, np.maximum)
 
 
-def cumprod_(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
-    """In-place form of ``cumprod``, in the tensor's own dtype."""
-    return _written(cumprod, input, dim, dtype)
+@takes_out
+@accepts_axis
+def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummin:
+    """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
+
+    Raises RuntimeError for complex tensors.
+
+    >>> import metagrad
+    >>> metagrad.cummin(metagrad.tensor([3, 1, 2]), 0).indices
+    tensor([0, 1, 1])
+    """
+    return _cumulative_extreme(results.cummin, input, dim, np.minimum)
+
+
+def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Tensor, dim: int, ufunc: np.ufunc) -> R:
+    x = ordered(input, results.__name__).array
+    axis = dimension(dim, x.ndim)
+    if not x.ndim:
+        return results((input.clone(), wrap(np.zeros((), np.int64, like=x))))
+    so_far = ufunc.accumulate(x, axis=axis)
+    position = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+    reached = np.where(np.equal(x, so_far) | np.isnan(x), position, 0)
+    index = wrap(np.maximum.accumulate(reached, axis=axis))
+    return results((gather(input, axis, index) if x.size else input.clone(), index))
 
 
 class LogCumsumExp(Function):
@@ -136,7 +176,7 @@ class LogCumsumExp(Function):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         axis = self.axis
         if not grad.shape[axis]:
@@ -144,11 +184,6 @@ class LogCumsumExp(Function):
         here, after = (*[slice(None)] * axis, slice(0, -1)), (*[slice(None)] * axis, slice(1, None))
         sums = _from_the_end(grad, _exp_of_difference(y[here], y[after]), axis)
         return sums * _exp_of_difference(x, y)
-
-
-def _exp_of_difference(a: Any, b: Any) -> Any:
-    """The conjugate of e^(a − b), and 0 for equal infinities."""
-    return conj(np.exp(np.where(np.isinf(a), a, a - np.where(np.isinf(a), 0, b))))
 
 
 def _log_add_complex(x: Array, axis: int) -> Array:
@@ -161,11 +196,18 @@ def _log_add_complex(x: Array, axis: int) -> Array:
     return np.stack(sums, axis=axis) if sums else x.copy()
 
 
-@accepts_axis
+def _exp_of_difference(a: Array, b: Array) -> Array:
+    """The conjugate of e^(a − b), and 0 for equal infinities."""
+    return conj(np.exp(np.where(np.isinf(a), a, a - np.where(np.isinf(a), 0, b))))
+
+
 @takes_out
+@accepts_axis
 @in_single
 def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.
+
+    Raises RuntimeError for integers and bools.
 
     >>> import metagrad
     >>> metagrad.logcumsumexp(metagrad.tensor([100.0, 100.0]), 0)
@@ -174,34 +216,19 @@ def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tenso
     return _running(LogCumsumExp, ordered(input, "logcumsumexp", but="biu"), dim)
 
 
-def _cumulative_extreme(results: Any, input: Tensor, dim: int, ufunc: Any) -> Any:
-    x = ordered(input, results.__name__).array
-    axis = dimension(dim, x.ndim)
-    if not x.ndim:
-        return results((input.clone(), wrap(np.zeros((), np.int64, like=x))))
-    so_far = ufunc.accumulate(x, axis=axis)
-    place = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
-    reached = np.where(np.equal(x, so_far) | np.isnan(x), place, 0)
-    index = wrap(np.maximum.accumulate(reached, axis=axis))
-    return results((gather(input, axis, index) if x.size else input.clone(), index))
+def _running(op: type[Function], x: Tensor, dim: int) -> Tensor:
+    d = dimension(dim, x.array.ndim)
+    return op.apply(x, axis=d) if x.array.ndim else x.clone()
 
 
-@accepts_axis
-@takes_out
-def cummax(input: Tensor, dim: int, *, out: Tensor | None = None) -> Any:
-    """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
-
-    The gradient goes to the element whose index is returned.
-
-    >>> import metagrad
-    >>> metagrad.cummax(metagrad.tensor([1, 3, 2]), 0).values
-    tensor([1, 3, 3])
-    """
-    return _cumulative_extreme(results.cummax, input, dim, np.maximum)
+def _from_the_end(grad: Array, factor: Array, axis: int) -> Array:
+    """sᵢ = gᵢ + fᵢ sᵢ₊₁, from the last to the first: a gradient that is passed on from step to step."""
+    n = grad.shape[axis]
+    sums = [_at(grad, axis, n - 1)]
+    for i in range(n - 2, -1, -1):
+        sums.append(_at(grad, axis, i) + _at(factor, axis, i) * sums[-1])
+    return np.stack(sums[::-1], axis=axis)
 
 
-@accepts_axis
-@takes_out
-def cummin(input: Tensor, dim: int, *, out: Tensor | None = None) -> Any:
-    """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices)."""
-    return _cumulative_extreme(results.cummin, input, dim, np.minimum)
+def _at(x: Array, axis: int, i: int) -> Array:
+    return x[(*[slice(None)] * axis, i)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
+from metagrad.base.typing import Dims, Number, Operand
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.operands import accepts_axis, as_tensor, dimension
 from metagrad.ops.out import takes_out
@@ -22,16 +24,24 @@ if TYPE_CHECKING:
 __all__ = ["cumulative_trapezoid", "diff", "gradient", "trapezoid", "trapz"]
 
 
-def _cut(x: Any, axis: int, start: int | None, stop: int | None) -> Any:
+def _cut(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
     return getitem(x, (*[slice(None)] * axis, slice(start, stop)))
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def diff(
-    input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None, *, out: Tensor | None = None
+    input: Tensor,
+    n: int = 1,
+    dim: int = -1,
+    prepend: Tensor | None = None,
+    append: Tensor | None = None,
+    *,
+    out: Tensor | None = None,
 ) -> Tensor:
     """y_i = x_{i+1} − x_i along ``dim``, n times over; of bools, whether they differ. prepend, append: joined on first.
+
+    Raises RuntimeError if n is negative, or the tensors have no dimensions or not the same number of them.
 
     >>> import metagrad
     >>> metagrad.diff(metagrad.tensor([1, 4, 9, 16]), n=2)
@@ -59,12 +69,16 @@ def diff(
 
 
 @accepts_axis
-def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
+def gradient(
+    input: Tensor, *, spacing: Operand | Sequence[Operand] | None = 1, dim: Dims = None, edge_order: int = 1
+) -> tuple[Tensor, ...]:
     """Estimates of the derivatives of a sampled function, one tensor for each dimension of ``dim`` (all, if None).
 
     Inside, from both neighbours: at steps h₁ to the left and h₂ to the right, the derivative there of the parabola
     through the three points; at the edges from two points, or from three (``edge_order=2``). spacing: the step, the step
     in each dimension, or the coordinates in each dimension, as vectors.
+
+    Raises RuntimeError if a dimension is named twice or is too short, or if spacing or edge_order do not fit.
 
     >>> import metagrad
     >>> metagrad.gradient(metagrad.tensor([1.0, 4.0, 9.0, 16.0]))
@@ -77,7 +91,7 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     if isinstance(spacing, Variable):
         raise TypeError("gradient: spacing must be a number or a sequence of numbers or of tensors, got one tensor")
     spacing = 1 if spacing is None else spacing
-    steps = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
+    steps: list[Operand] = list(spacing) if isinstance(spacing, (list, tuple)) else [cast(Number, spacing)] * len(dims)
     if len(steps) != len(dims):
         raise RuntimeError(
             f"gradient: expected one spacing for each of the {len(dims)} dimensions, or a single number, got {len(steps)}"
@@ -93,8 +107,10 @@ def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: in
     return tuple(_derivative(input, d, step, edge_order) for d, step in zip(dims, steps, strict=True))
 
 
-def _derivative(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
+def _derivative(x: Tensor, axis: int, spacing: Operand, edge_order: int) -> Tensor:
     rise = sub(_cut(x, axis, 1, None), _cut(x, axis, None, -1))
+    run: Any = spacing
+    share: Any = 0.5
     if isinstance(spacing, Variable):
         run = _along(diff(as_tensor(spacing)), axis, x)
         if run.array.shape[axis] != rise.array.shape[axis]:
@@ -104,8 +120,6 @@ def _derivative(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
             )
         before, after = _cut(run, axis, None, -1), _cut(run, axis, 1, None)
         share = before / (before + after)  # the slope on the side of the shorter step counts for more
-    else:
-        run, share = spacing, 0.5
     slope = rise / run
     left, right = _cut(slope, axis, None, -1), _cut(slope, axis, 1, None)
     if isinstance(spacing, Variable):
@@ -125,15 +139,15 @@ def _derivative(x: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     return cat([first, inner, last], axis)
 
 
-def _along(vector: Any, axis: int, x: Any) -> Any:
-    """A vector with its dimension at the place of ``axis`` of x."""
+def _along(vector: Tensor, axis: int, x: Tensor) -> Tensor:
+    """A vector as a tensor that broadcasts with x, its elements along ``axis``."""
     return reshape(vector, (1,) * axis + (-1,) + (1,) * (x.array.ndim - 1 - axis))
 
 
 # ------------------------------------------------ integrals
 
 
-def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
+def _areas(name: str, y: Tensor, x: Tensor | None, dx: Operand | None, dim: int) -> tuple[Tensor, int]:
     """The areas of the trapezoids between neighbours."""
     if x is not None and not isinstance(x, Variable):
         raise TypeError(f"{name}(): x must be a tensor of coordinates, got {type(x).__name__}: give a step as dx=")
@@ -145,7 +159,7 @@ def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
         raise IndexError(f"{name}: Dimension specified as {dim} but tensor has no dimensions")
     axis = dimension(dim, y.array.ndim)
     if x is None:
-        run: Any = 1.0 if dx is None else dx
+        run: Operand = 1.0 if dx is None else dx
     else:
         samples = x.array.shape[0 if x.array.ndim == 1 else axis - y.array.ndim] if x.array.ndim else 0
         if x.array.ndim == 1 and samples != y.array.shape[axis]:
@@ -157,10 +171,13 @@ def _areas(name: str, y: Tensor, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
 
 
 @accepts_axis
-def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Operand | None = None, dim: int = -1) -> Tensor:
     """The integral of a sampled function along ``dim`` by the trapezoidal rule, Σ (x_{i+1} − x_i) (y_i + y_{i+1}) / 2.
 
     x: the coordinates, a vector or of a shape that broadcasts with y; or dx: the step, 1 if neither is given.
+
+    Raises TypeError if x is no tensor or dx is given too, RuntimeError for bools or if x has another length, IndexError
+    if y has no dimensions.
 
     >>> import metagrad
     >>> metagrad.trapezoid(metagrad.tensor([1.0, 3.0, 5.0]), dx=0.5)
@@ -174,8 +191,10 @@ trapz = trapezoid
 
 
 @accepts_axis
-def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Operand | None = None, dim: int = -1) -> Tensor:
     """``trapezoid`` up to each sample but the first.
+
+    Raises what ``trapezoid`` raises.
 
     >>> import metagrad
     >>> metagrad.cumulative_trapezoid(metagrad.tensor([1.0, 3.0, 5.0]))

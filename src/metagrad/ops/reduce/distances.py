@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -54,6 +54,9 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
     Where two points are the same the gradient is 0. compute_mode is accepted; distances are never taken from products,
     which lose digits where points are near each other.
 
+    Raises RuntimeError if the points are not rows of floating-point matrices with the same number of columns, or p is
+    negative, and ValueError for an unknown compute_mode.
+
     >>> import metagrad
     >>> metagrad.cdist(metagrad.tensor([[0.0, 0.0], [3.0, 4.0]]), metagrad.tensor([[0.0, 0.0]]))
     tensor([[0.],
@@ -78,6 +81,8 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The distances of all pairs of rows i < j of an (N, M) matrix, N (N − 1) / 2 of them, row by row.
 
+    Raises RuntimeError if input is not a floating-point matrix, or p is negative.
+
     >>> import metagrad
     >>> metagrad.pdist(metagrad.tensor([[0.0], [1.0], [3.0]]))
     tensor([1., 3., 2.])
@@ -96,6 +101,8 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | None = None) -> Tensor:
     """Each slice of ``dim`` with a p-norm above ``maxnorm`` made smaller until it has that norm.
 
+    Raises RuntimeError if p is not positive, maxnorm is negative, or there are fewer than 2 dimensions.
+
     >>> import metagrad
     >>> metagrad.renorm(metagrad.tensor([[3.0, 4.0], [0.3, 0.4]]), 2, 0, 1.0)
     tensor([[0.6000, 0.8000],
@@ -110,6 +117,6 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | N
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0, got {maxnorm}")
     d = dimension(dim, x.array.ndim)
     others = tuple(i for i in range(x.array.ndim) if i != d)
-    norms: Any = vector_norm(x, p, others, keepdim=True)
+    norms = vector_norm(x, p, others, keepdim=True)
     too_long = wrap(np.asarray(norms.array > maxnorm))
     return mul(x, where(too_long, maxnorm / (norms + _TINY), 1.0).to(x.dtype))

@@ -1,10 +1,10 @@
-"""The largest and the smallest: max, min, their places, and taking elements along a dimension."""
+"""The largest and the smallest: max and min, their indices, and the gradient for the elements that were chosen."""
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -21,114 +21,68 @@ from metagrad.ops.pointwise.selection import maximum, minimum
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
+R = TypeVar("R")
+
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 
-class Shared(Function):
-    """y = one of the x over dimensions, such as the largest;   ∂L/∂x = ∂L/∂y shared evenly by the places where x = y.
-
-    ``choose(x, axis)`` is y, with extent 1 in the dimensions ``axis``.
-    """
-
-    def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool, choose: Callable[..., Array]) -> Array:
-        y = choose(x, axis)
-        if self.needs[0]:
-            chosen = np.equal(x, y) | np.isnan(x) & np.isnan(y)
-            self.share = (chosen / chosen.sum(axis=axis, keepdims=True)).astype(y.dtype)
-        self.kept = y.shape
-        return y if keepdim else y.reshape(tuple(n for d, n in enumerate(x.shape) if d not in axis))
-
-    def backward(self, grad: Any) -> Any:
-        return grad.reshape(self.kept) * self.share
-
-
-@accepts_axis
 @takes_out
-def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Largest element over ``dim``; the gradient is shared by all places that have it.
-
-    >>> import metagrad
-    >>> metagrad.amax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
-    tensor([5., 7.])
-    """
-    return Shared.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.largest)
-
-
 @accepts_axis
-@takes_out
-def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Smallest element over ``dim``; the gradient is shared by all places that have it."""
-    return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.smallest)
-
-
-@accepts_axis
-@takes_exact_out
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: Tensor | None = None) -> Any:
-    """The smallest and the largest element over ``dim``, or over all: (min, max).
-
-    >>> import metagrad
-    >>> metagrad.aminmax(metagrad.tensor([3, 1, 2])).max
-    tensor(3)
-    """
-    d = None if dim is None else dimension(dim, input.array.ndim)
-    return results.aminmax((amin(input, d, keepdim), amax(input, d, keepdim)))
-
-
-def ordered(input: Any, name: str, but: str = "c") -> Any:
-    """The input, if its dtype is one whose numbers have an order."""
-    kind = input.array.dtype.kind
-    if kind in but:
-        raise RuntimeError(f"{name}() is not defined for {input.dtype}: convert the tensor first")
-    return input
-
-
-def nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
-    """The dimensions counted from the front, none of which may have extent 0."""
-    axis = axes(dim, input.array.ndim)
-    if builtins.any(input.array.shape[d] == 0 for d in axis):
-        raise (RuntimeError if dim is None else IndexError)(
-            f"cannot choose one of no elements: the tensor has shape {tuple(input.shape)}, dim is {dim}"
-        )
-    return axis
-
-
-class Along(Function):
-    """y = x taken at an index along one dimension, the gradient put back there: max and min with indices, median."""
-
-    def forward(self, x: Array, index: Array, axis: int) -> Array:
-        self.index, self.axis, self.shape_in = index, axis, x.shape
-        return np.take_along_axis(x, index, axis)
-
-    def backward(self, grad: Any) -> Any:
-        return PutAlong.on(grad, index=self.index, axis=self.axis, shape=self.shape_in), None
-
-
-class PutAlong(Function):
-    """The transpose of ``Along``: zeros with x at an index along one dimension."""
-
-    def forward(self, x: Array, index: Array, axis: int, shape: tuple[int, ...]) -> Array:
-        self.index, self.axis = index, axis
-        y = np.zeros(shape, x.dtype, like=x)
-        np.put_along_axis(y, index, x, axis)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        return Along.on(grad, self.index, axis=self.axis)
-
-
-def chosen_along(
-    results: Callable[[Any], Any], input: Tensor, dim: int, keepdim: bool, place: Callable[[Array, int], Array]
+def max(
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Tensor | tuple[Tensor, ...] | None = None,
 ) -> Any:
-    """(values, indices) of one element along a dimension; ``place(array, axis)`` is its index, with extent 1 there.
+    """The largest element; with ``dim``, (values, indices) along it; with another tensor, ``maximum`` of both.
 
-    The gradient goes to the element whose index is returned.
+    Along ``dim`` the gradient goes to the element whose index is returned.
+
+    Raises RuntimeError for complex tensors, and RuntimeError or IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> metagrad.max(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
+    tensor([1, 0])
     """
-    axis = nonempty(input, dimension(dim, input.array.ndim))
-    if not axis:
-        return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
-    index = place(input.array, axis[0])
-    values, indices = Along.apply(input, index, axis=axis[0]), wrap(index)
-    return results((values, indices) if keepdim else (values.squeeze(axis[0]), indices.squeeze(axis[0])))
+    return _extreme(input, dim, keepdim, other, results.max, amax, maximum, _argmax)
+
+
+@takes_out
+@accepts_axis
+def min(
+    input: Tensor,
+    dim: int | Tensor | None = None,
+    keepdim: bool = False,
+    *,
+    other: Tensor | None = None,
+    out: Tensor | tuple[Tensor, ...] | None = None,
+) -> Any:
+    """The smallest element; with ``dim``, (values, indices) along it; with another tensor, ``minimum`` of both.
+
+    Raises what ``max`` raises.
+
+    >>> import metagrad
+    >>> metagrad.min(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).values
+    tensor([1., 2.])
+    """
+    return _extreme(input, dim, keepdim, other, results.min, amin, minimum, _argmin)
+
+
+def _extreme(
+    input: Tensor, dim: int | Tensor | None, keepdim: bool, other: Tensor | None, result: Callable[[tuple[Tensor, Tensor]], R],
+    of_all: Callable[[Tensor], Tensor], of_two: Callable[..., Tensor], index: Callable[[Array, int], Array],
+) -> Tensor | R:  # fmt: skip
+    """What ``max`` and ``min`` have in common: which of their three meanings the arguments ask for."""
+    if other is None and isinstance(dim, Variable):
+        other = dim
+    if other is not None:
+        return of_two(input, other)
+    need_tensors(result.__name__, input=input)
+    if dim is None:
+        return of_all(input)
+    return chosen_along(result, ordered(input, result.__name__), cast(int, dim), keepdim, index)
 
 
 def _argmax(a: Array, axis: int) -> Array:
@@ -139,38 +93,35 @@ def _argmin(a: Array, axis: int) -> Array:
     return place(np.argmin, a, axis)
 
 
-@accepts_axis
 @takes_out
-def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Tensor | None = None) -> Any:
-    """The largest element; with ``dim``, (values, indices) along it; with another tensor, ``maximum`` of both.
+@accepts_axis
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
 
-    Along ``dim`` the gradient goes to the element whose index is returned.
+    Raises RuntimeError for complex and bool tensors, and IndexError if there is nothing to choose from.
 
     >>> import metagrad
-    >>> metagrad.max(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1).indices
+    >>> metagrad.argmax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
     tensor([1, 0])
     """
-    if isinstance(dim, Variable) or other is not None:
-        return maximum(input, dim if other is None else other)
-    need_tensors("max", input=input)
-    if dim is None:
-        return amax(input)
-    return chosen_along(results.max, ordered(input, "max"), dim, keepdim, _argmax)
+    return _arg(input, dim, keepdim, np.argmax)
 
 
-@accepts_axis
 @takes_out
-def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: Tensor | None = None) -> Any:
-    """The smallest element; with ``dim``, (values, indices) along it; with another tensor, ``minimum`` of both."""
-    if isinstance(dim, Variable) or other is not None:
-        return minimum(input, dim if other is None else other)
-    need_tensors("min", input=input)
-    if dim is None:
-        return amin(input)
-    return chosen_along(results.min, ordered(input, "min"), dim, keepdim, _argmin)
+@accepts_axis
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None.
+
+    Raises RuntimeError for complex and bool tensors, and IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> metagrad.argmin(metagrad.tensor([3, 1, 1]))
+    tensor(1)
+    """
+    return _arg(input, dim, keepdim, np.argmin)
 
 
-def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Any) -> Tensor:
+def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Callable[..., Array]) -> Tensor:
     a = ordered(input, function.__name__, "bc").array
     if dim is None:
         if a.size == 0:
@@ -183,20 +134,144 @@ def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Any) -> Tensor
     return wrap(reductions.dropped(place(function, a, axis[0]), axis, keepdim))
 
 
-@accepts_axis
+class Shared(Function):
+    """y = one of the x over dimensions, such as the largest;   ∂L/∂x = ∂L/∂y shared evenly by the elements with x = y.
+
+    ``choose(x, axis)`` is y, with extent 1 in the dimensions ``axis``.
+    """
+
+    def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool, choose: Callable[..., Array]) -> Array:
+        y = choose(x, axis)
+        if self.needs[0]:
+            chosen = np.equal(x, y) | np.isnan(x) & np.isnan(y)
+            self.share = (chosen / chosen.sum(axis=axis, keepdims=True)).astype(y.dtype)
+        self.kept = y.shape
+        return y if keepdim else y.reshape(tuple(n for d, n in enumerate(x.shape) if d not in axis))
+
+    def backward(self, grad: Array) -> Array:
+        return grad.reshape(self.kept) * self.share
+
+
 @takes_out
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
+@accepts_axis
+def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Largest element over ``dim``; the gradient is shared by all elements equal to it.
+
+    Raises RuntimeError for complex tensors, and RuntimeError or IndexError if there is nothing to choose from.
 
     >>> import metagrad
-    >>> metagrad.argmax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
-    tensor([1, 0])
+    >>> metagrad.amax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    tensor([5., 7.])
     """
-    return _arg(input, dim, keepdim, np.argmax)
+    return Shared.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.largest)
 
 
-@accepts_axis
 @takes_out
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None."""
-    return _arg(input, dim, keepdim, np.argmin)
+@accepts_axis
+def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
+    """Smallest element over ``dim``; the gradient is shared by all elements equal to it.
+
+    Raises RuntimeError for complex tensors, and RuntimeError or IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> metagrad.amin(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
+    tensor([1., 2.])
+    """
+    return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.smallest)
+
+
+@takes_exact_out
+@accepts_axis
+def aminmax(
+    input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: tuple[Tensor, ...] | None = None
+) -> results.aminmax:
+    """The smallest and the largest element over ``dim``, or over all: (min, max).
+
+    Raises RuntimeError for complex tensors, and RuntimeError or IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> metagrad.aminmax(metagrad.tensor([3, 1, 2])).max
+    tensor(3)
+    """
+    d = None if dim is None else dimension(dim, input.array.ndim)
+    return results.aminmax((amin(input, d, keepdim), amax(input, d, keepdim)))
+
+
+def chosen_along(
+    results: Callable[[tuple[Tensor, Tensor]], R],
+    input: Tensor,
+    dim: int,
+    keepdim: bool,
+    index_of: Callable[[Array, int], Array],
+) -> R:
+    """(values, indices) of one element along a dimension; ``index_of(array, axis)`` is its index, with extent 1 there.
+
+    The gradient goes to the element whose index is returned. Raises IndexError if there is nothing to choose from.
+
+    >>> import metagrad
+    >>> chosen_along(tuple, metagrad.tensor([3, 5]), 0, False, lambda x, axis: np.zeros_like(x[:1]))
+    (tensor(3), tensor(0))
+    """
+    axis = nonempty(input, dimension(dim, input.array.ndim))
+    if not axis:
+        return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
+    index = index_of(input.array, axis[0])
+    values, indices = Along.apply(input, index, axis=axis[0]), wrap(index)
+    return results((values, indices) if keepdim else (values.squeeze(axis[0]), indices.squeeze(axis[0])))
+
+
+class Along(Function):
+    """y = x taken at an index along one dimension, the gradient put back there: max and min with indices, median."""
+
+    def forward(self, x: Array, index: Array, axis: int) -> Array:
+        self.index, self.axis, self.shape_in = index, axis, x.shape
+        return np.take_along_axis(x, index, axis)
+
+    def backward(self, grad: Array) -> tuple[Array, None]:
+        return PutAlong.on(grad, index=self.index, axis=self.axis, shape=self.shape_in), None
+
+
+class PutAlong(Function):
+    """The transpose of ``Along``: zeros with x at an index along one dimension."""
+
+    def forward(self, x: Array, index: Array, axis: int, shape: tuple[int, ...]) -> Array:
+        self.index, self.axis = index, axis
+        y = np.zeros(shape, x.dtype, like=x)
+        np.put_along_axis(y, index, x, axis)
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        return Along.on(grad, self.index, axis=self.axis)
+
+
+def ordered(input: Tensor, name: str, but: str = "c") -> Tensor:
+    """The input, if its dtype is one whose numbers have an order; ``but``: the kinds of NumPy dtypes that are refused.
+
+    Raises RuntimeError if it is not.
+
+    >>> import metagrad
+    >>> ordered(metagrad.tensor([1j]), "max")
+    Traceback (most recent call last):
+    RuntimeError: max() is not defined for metagrad.complex64: convert the tensor first
+    """
+    kind = input.array.dtype.kind
+    if kind in but:
+        raise RuntimeError(f"{name}() is not defined for {input.dtype}: convert the tensor first")
+    return input
+
+
+def nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
+    """The dimensions of ``dim`` counted from the front, none of which may have extent 0.
+
+    Raises RuntimeError if one has and ``dim`` is None, else IndexError.
+
+    >>> import metagrad
+    >>> nonempty(metagrad.ones(2, 3), -1)
+    (1,)
+    """
+    axis = axes(dim, input.array.ndim)
+    if builtins.any(input.array.shape[d] == 0 for d in axis):
+        raise (RuntimeError if dim is None else IndexError)(
+            f"cannot choose one of no elements: the tensor has shape {tuple(input.shape)}, dim is {dim}"
+        )
+    return axis

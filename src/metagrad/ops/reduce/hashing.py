@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.base.typing import Dims
+from metagrad.base.typing import Array, Dims
 from metagrad.ops.operands import accepts_axis
 from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.extrema import nonempty, ordered
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["hash_tensor"]
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def hash_tensor(
     input: Tensor, dim: Dims = None, *, keepdim: bool = False, mode: int = 0, out: Tensor | None = None
-) -> Any:
+) -> Tensor:
     """The bits of all elements over ``dim`` combined by exclusive or (mode 0, the only one there is), as uint64.
 
     Floats count as float64, integers and bools as int64, so that the hash does not depend on the width.
+
+    Raises RuntimeError for another mode or for complex tensors, and RuntimeError or IndexError if there is nothing to
+    combine.
 
     >>> import metagrad
     >>> metagrad.hash_tensor(metagrad.tensor([1, 2, 4]))
@@ -35,6 +39,5 @@ def hash_tensor(
         raise RuntimeError(f"Unknown hash_tensor mode: {mode}: only 0 is defined")
     x = ordered(input, "hash_tensor").array
     bits = np.ascontiguousarray(x.astype(np.float64 if x.dtype.kind == "f" else np.int64)).view(np.uint64)
-    kept: Any = keepdim
-    folded = np.bitwise_xor.reduce(bits.reshape(x.shape), axis=nonempty(input, dim), keepdims=kept)
-    return wrap(folded)
+    combine: Callable[..., Array] = np.bitwise_xor.reduce
+    return wrap(combine(bits.reshape(x.shape), axis=nonempty(input, dim), keepdims=keepdim))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["bincount", "histc", "histogram", "histogramdd"]
 
 
-def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2, … occurs in a vector of non-negative integers, or the sum of the weights there.
 
     The result has max + 1 elements, or ``minlength`` if that is more; int64 without weights, float32 for weights of
     float32, else float64.
+
+    Raises RuntimeError if input is not such a vector, minlength is negative, or weights have another shape.
 
     >>> import metagrad
     >>> metagrad.bincount(metagrad.tensor([1, 3, 1]))
@@ -56,6 +58,8 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
 
     min = max: the bins go from the smallest element to the largest. Elements outside and nan are not counted.
 
+    Raises RuntimeError if input is not floating-point, bins is not positive, max < min, or the range is not finite.
+
     >>> import metagrad
     >>> metagrad.histc(metagrad.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3)
     tensor([0., 2., 1., 0.])
@@ -74,24 +78,26 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
         raise RuntimeError(f"histc: range of [{low}, {high}] is not finite: give min and max")
     inside = x[(x >= low) & (x <= high)]
     scalar = x.dtype.type
-    place = ((inside - scalar(low)) * scalar(bins) / scalar(high - low)).astype(np.int64)
-    return wrap(np.bincount(np.minimum(place, bins - 1), minlength=bins).astype(x.dtype))
+    cell = ((inside - scalar(low)) * scalar(bins) / scalar(high - low)).astype(np.int64)
+    return wrap(np.bincount(np.minimum(cell, bins - 1), minlength=bins).astype(x.dtype))
 
 
 @takes_out
 def histogram(
     input: Tensor,
-    bins: Any,
+    bins: Tensor | int,
     *,
     range: Sequence[float] | None = None,
-    weight: Any = None,
+    weight: Tensor | None = None,
     density: bool = False,
-    out: Tensor | None = None,
-) -> Any:
+    out: tuple[Tensor, ...] | None = None,
+) -> results.histogram:
     """How many elements fall between neighbouring edges, the last edge included: (hist, bin_edges).
 
     bins: the edges, an ascending vector; or the number of bins of one width in ``range`` (from the smallest element to the
     largest, if None). weight: what each element counts for. density: such that the integral over the bins is 1.
+
+    Raises RuntimeError if input is not floating-point, weight has another shape, or bins or range do not make edges.
 
     >>> import metagrad
     >>> metagrad.histogram(metagrad.tensor([1.0, 2.0, 1.0]), bins=2, range=(0.0, 3.0)).hist
@@ -111,17 +117,20 @@ def histogram(
 @quiet
 def histogramdd(
     input: Tensor,
-    bins: Any,
+    bins: int | Sequence[Tensor | int],
     *,
     range: Sequence[float] | None = None,
-    weight: Any = None,
+    weight: Tensor | None = None,
     density: bool = False,
-    out: Tensor | None = None,
-) -> Any:
+    out: tuple[Tensor, ...] | None = None,
+) -> results.histogramdd:
     """How many points fall into each cell of a grid: (hist, bin_edges), bin_edges with a vector for each dimension.
 
     input (*, D), points in D dimensions; weight (*). bins: in each dimension, edges or a number of bins; or one number.
     range: lowest and highest edge of each dimension, one after the other.
+
+    Raises RuntimeError if input is not floating-point or has fewer than 2 dimensions, if weight has another shape, or
+    if bins or range do not fit the dimensions.
 
     >>> import metagrad
     >>> metagrad.histogramdd(metagrad.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]), bins=[2, 2]).hist
@@ -146,11 +155,7 @@ def histogramdd(
         )
     edges = [_edges(x[:, d], b, None if range is None else range[2 * d : 2 * d + 2], d) for d, b in enumerate(given)]
     sizes = tuple(len(e) - 1 for e in edges)
-    cell, inside = np.zeros(len(x), np.int64, like=x), np.ones(len(x), bool, like=x)
-    for d, e in enumerate(edges):
-        inside &= (x[:, d] >= e[0]) & (x[:, d] <= e[-1])
-        place = np.minimum(np.searchsorted(e, x[:, d], side="right") - 1, sizes[d] - 1)
-        cell = cell * sizes[d] + np.maximum(place, 0)
+    cell, inside = _cells(x, edges)
     counted = None if weight is None else weight.array.reshape(-1)[inside]
     hist = np.bincount(cell[inside], counted, minlength=int(np.prod(sizes))).reshape(sizes).astype(x.dtype)
     if density:
@@ -160,7 +165,17 @@ def histogramdd(
     return results.histogramdd((wrap(hist), tuple(wrap(e) for e in edges)))
 
 
-def _edges(x: Array, bins: Any, range: Sequence[float] | None, d: int) -> Array:
+def _cells(x: Array, edges: list[Array]) -> tuple[Array, Array]:
+    """The number of the cell that each point is in, counted row by row, and whether it is inside of the grid at all."""
+    cell, inside = np.zeros(len(x), np.int64, like=x), np.ones(len(x), bool, like=x)
+    for d, e in enumerate(edges):
+        inside &= (x[:, d] >= e[0]) & (x[:, d] <= e[-1])
+        bin = np.clip(np.searchsorted(e, x[:, d], side="right") - 1, 0, len(e) - 2)
+        cell = cell * (len(e) - 1) + bin
+    return cell, inside
+
+
+def _edges(x: Array, bins: Tensor | int, range: Sequence[float] | None, d: int) -> Array:
     """The edges in one dimension: as given, or so many bins of one width."""
     if isinstance(bins, Variable):
         edges = bins.array
@@ -171,13 +186,11 @@ def _edges(x: Array, bins: Any, range: Sequence[float] | None, d: int) -> Array:
                 f"histogramdd: input and bins should have the same dtype, got {x.dtype} and, for dimension {d}, "
                 f"{edges.dtype}"
             )
-        bins = edges.size - 1
-    else:
-        edges = None
-    if bins <= 0:
-        raise RuntimeError(f"histogram: bins must be > 0, got {bins} for dimension {d}")
-    if edges is not None:
-        return edges.copy()
+    count = bins.array.size - 1 if isinstance(bins, Variable) else bins
+    if count <= 0:
+        raise RuntimeError(f"histogram: bins must be > 0, got {count} for dimension {d}")
+    if isinstance(bins, Variable):
+        return bins.array.copy()
     low, high = (float(r) for r in range) if range is not None else (0.0, 1.0)
     if range is None and x.size:
         low, high = float(x.min()), float(x.max())
@@ -187,6 +200,6 @@ def _edges(x: Array, bins: Any, range: Sequence[float] | None, d: int) -> Array:
         raise RuntimeError(f"histogramdd: min should not exceed max, got min {low} max {high} for dimension {d}")
     if low == high:
         low, high = low - 0.5, high + 0.5
-    edges = low + (high - low) * (np.arange(bins + 1, like=x) / bins)
+    edges = low + (high - low) * (np.arange(count + 1, like=x) / count)
     edges[-1:] = high
     return edges.astype(x.dtype)

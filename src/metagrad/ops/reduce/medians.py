@@ -1,7 +1,8 @@
-"""Elements by their rank or by how often they occur: median, kthvalue, mode. Their places are found by sorting."""
+"""Elements by their rank or by how often they occur: median, kthvalue, mode. They are found by sorting."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,70 +19,75 @@ if TYPE_CHECKING:
 __all__ = ["kthvalue", "median", "mode", "nanmedian"]
 
 
-def _ranked(x: Array, rank: Any, axis: int) -> Array:
-    """The place along ``axis`` of the element with a rank, a number or one for each line; nan ranks last."""
-    order = np.argsort(x, axis=axis, kind="stable")
-    ranks = np.broadcast_to(rank, tuple(1 if d == axis else n for d, n in enumerate(x.shape)))
-    return np.take_along_axis(order, ranks, axis)
-
-
-def _place_of_median(x: Array, axis: int) -> Array:
-    """The place of the lower median, or of the first nan."""
-    nan = np.isnan(x)
-    middle = _ranked(x, np.full((), (x.shape[axis] - 1) // 2, like=x).astype(np.int64), axis)
-    return np.where(np.any(nan, axis=axis, keepdims=True), np.argmax(nan, axis=axis, keepdims=True), middle)
-
-
-def _place_of_nanmedian(x: Array, axis: int) -> Array:
-    """The place of the lower median of what is not nan."""
-    count = np.sum(~np.isnan(x), axis=axis, keepdims=True)
-    return _ranked(x, np.maximum(count - 1, 0) // 2, axis)
-
-
-def _median_of_all(input: Tensor, place: Any) -> Tensor:
-    def choose(x: Array, axis: tuple[int, ...]) -> Array:
-        if x.size:
-            return np.take_along_axis(x, place(x, 0), 0)
-        nothing = np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-        return np.full((1,), nothing, x.dtype, like=x)
-
-    return Shared.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)
-
-
-@accepts_axis
 @takes_out
-def median(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Any:
+@accepts_axis
+def median(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | tuple[Tensor, ...] | None = None
+) -> Any:
     """The element in the middle, the lower of two; with ``dim``, (values, indices) along it. nan if there is a nan.
 
     The gradient goes to the element chosen; without ``dim``, it is shared by all that equal it.
+
+    Raises RuntimeError for complex tensors, and IndexError if there is nothing along ``dim``.
 
     >>> import metagrad
     >>> metagrad.median(metagrad.tensor([4.0, 1.0, 3.0, 2.0]))
     tensor(2.)
     """
     if dim is None:
-        return _median_of_all(ordered(input, "median"), _place_of_median)
-    return chosen_along(results.median, ordered(input, "median"), dim, keepdim, _place_of_median)
+        return _median_of_all(ordered(input, "median"), _index_of_median)
+    return chosen_along(results.median, ordered(input, "median"), dim, keepdim, _index_of_median)
 
 
-@accepts_axis
+def _median_of_all(input: Tensor, index: Callable[[Array, int], Array]) -> Tensor:
+    def choose(x: Array, axis: tuple[int, ...]) -> Array:
+        if x.size:
+            return np.take_along_axis(x, index(x, 0), 0)
+        nothing = np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+        return np.full((1,), nothing, x.dtype, like=x)
+
+    return Shared.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)
+
+
+def _index_of_median(x: Array, axis: int) -> Array:
+    """The index of the lower median, or of the first nan."""
+    nan = np.isnan(x)
+    middle = _ranked(x, np.full((), (x.shape[axis] - 1) // 2, like=x).astype(np.int64), axis)
+    return np.where(np.any(nan, axis=axis, keepdims=True), np.argmax(nan, axis=axis, keepdims=True), middle)
+
+
 @takes_out
-def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Any:
-    """``median`` of what is not nan.
+@accepts_axis
+def nanmedian(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | tuple[Tensor, ...] | None = None
+) -> Any:
+    """``median`` of what is not nan; nan if there is nothing else.
+
+    Raises RuntimeError for complex tensors, and IndexError if there is nothing along ``dim``.
 
     >>> import metagrad
     >>> metagrad.nanmedian(metagrad.tensor([4.0, float("nan"), 3.0, 2.0]))
     tensor(3.)
     """
     if dim is None:
-        return _median_of_all(ordered(input, "nanmedian"), _place_of_nanmedian)
-    return chosen_along(results.nanmedian, ordered(input, "nanmedian"), dim, keepdim, _place_of_nanmedian)
+        return _median_of_all(ordered(input, "nanmedian"), _index_of_nanmedian)
+    return chosen_along(results.nanmedian, ordered(input, "nanmedian"), dim, keepdim, _index_of_nanmedian)
 
 
-@accepts_axis
+def _index_of_nanmedian(x: Array, axis: int) -> Array:
+    """The index of the lower median of what is not nan."""
+    count = np.sum(~np.isnan(x), axis=axis, keepdims=True)
+    return _ranked(x, np.maximum(count - 1, 0) // 2, axis)
+
+
 @takes_out
-def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: Tensor | None = None) -> Any:
+@accepts_axis
+def kthvalue(
+    input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None
+) -> results.kthvalue:
     """The k-th smallest element along ``dim``, counted from 1: (values, indices). nan is larger than any number.
+
+    Raises RuntimeError for complex tensors, and if k is not between 1 and the extent.
 
     >>> import metagrad
     >>> metagrad.kthvalue(metagrad.tensor([4.0, 1.0, 3.0]), 2).values
@@ -92,30 +98,39 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out
     if not 1 <= k <= n:
         raise RuntimeError(f"kthvalue(): selected number k out of range: k={k}, dimension {dim} has size {n}")
 
-    def place(x: Array, axis: int) -> Array:
+    def index(x: Array, axis: int) -> Array:
         return _ranked(x, np.full((), k - 1, like=x).astype(np.int64), axis)
 
-    return chosen_along(results.kthvalue, input, dim, keepdim, place)
+    return chosen_along(results.kthvalue, input, dim, keepdim, index)
 
 
-def _place_of_mode(x: Array, axis: int) -> Array:
-    """The last place of the most frequent element: sorted, it is the end of the longest run of equal ones."""
+def _ranked(x: Array, rank: Array, axis: int) -> Array:
+    """The index along ``axis`` of the element with a rank, a number or one for each line; nan ranks last."""
     order = np.argsort(x, axis=axis, kind="stable")
-    ascending = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
-    place = np.arange(x.shape[axis], like=x)
-    new = np.concatenate([np.ones_like(ascending[..., :1], bool), ascending[..., 1:] != ascending[..., :-1]], axis=-1)
-    length = place - np.maximum.accumulate(np.where(new, place, 0), axis=-1)
-    longest = np.moveaxis(np.argmax(length, axis=-1, keepdims=True), -1, axis)
-    return np.take_along_axis(order, longest, axis)
+    ranks = np.broadcast_to(rank, tuple(1 if d == axis else n for d, n in enumerate(x.shape)))
+    return np.take_along_axis(order, ranks, axis)
 
 
-@accepts_axis
 @takes_out
-def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: Tensor | None = None) -> Any:
-    """The most frequent element along ``dim``, the smallest of several, and its last place: (values, indices).
+@accepts_axis
+def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None) -> results.mode:
+    """The most frequent element along ``dim``, the smallest of several, and its last index: (values, indices).
+
+    Raises RuntimeError for complex tensors, and IndexError if there is nothing along ``dim``.
 
     >>> import metagrad
     >>> metagrad.mode(metagrad.tensor([2, 1, 2, 3])).values
     tensor(2)
     """
-    return chosen_along(results.mode, ordered(input, "mode"), dim, keepdim, _place_of_mode)
+    return chosen_along(results.mode, ordered(input, "mode"), dim, keepdim, _index_of_mode)
+
+
+def _index_of_mode(x: Array, axis: int) -> Array:
+    """The last index of the most frequent element: sorted, it is the end of the longest run of equal ones."""
+    order = np.argsort(x, axis=axis, kind="stable")
+    ascending = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
+    position = np.arange(x.shape[axis], like=x)
+    new = np.concatenate([np.ones_like(ascending[..., :1], bool), ascending[..., 1:] != ascending[..., :-1]], axis=-1)
+    length = position - np.maximum.accumulate(np.where(new, position, 0), axis=-1)
+    longest = np.moveaxis(np.argmax(length, axis=-1, keepdims=True), -1, axis)
+    return np.take_along_axis(order, longest, axis)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.operands import accepts_axis, axes, cast_to, in_single
 from metagrad.ops.out import takes_out
@@ -34,7 +34,7 @@ class Norm(Function):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         if self.p == 0:
             return np.zeros_like(x)
@@ -53,12 +53,21 @@ class Norm(Function):
 @accepts_axis
 @in_single
 def vector_norm(
-    x: Tensor, ord: Any = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    x: Tensor,
+    ord: float | str = 2,
+    dim: Dims = None,
+    keepdim: bool = False,
+    *,
+    dtype: DTypeLike = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """(Σ |x|ᵖ)^(1/p), p = ord, over all elements or over ``dim``.
 
     ord 0 counts the elements that are not 0; ±inf takes the largest or smallest |x|. The result is real. dtype: what x is
     converted to first. The gradient at 0 is 0; largest elements of one size share theirs.
+
+    Raises TypeError if ord is a string, and RuntimeError for integers, for a narrower dtype, and if ord has no value
+    for no elements.
 
     >>> import metagrad
     >>> metagrad.linalg.vector_norm(metagrad.tensor([3.0, -4.0]), 1)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.operands import accepts_axis, dimension
 from metagrad.ops.out import takes_out
@@ -32,7 +32,7 @@ class Prod(Function):
             x.dtype, copy=False
         )  # NumPy multiplies narrow integers in wide ones
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         axis, n = self.axis, x.shape[self.axis]
         if n == 0:
@@ -45,16 +45,21 @@ class Prod(Function):
         return grad * conj(others)
 
 
-def _part(x: Any, axis: int, start: int, stop: int) -> Any:
+def _part(x: Array, axis: int, start: int, stop: int) -> Array:
     return x[(*[slice(None)] * axis, slice(start, stop))]
 
 
 @takes_out
 @accepts_axis
 def prod(
-    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
-    """Product over all elements or over one dimension; integers and bools multiply in int64."""
+    """Product over all elements or over one dimension; integers and bools multiply in int64.
+
+    >>> import metagrad
+    >>> metagrad.prod(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
+    tensor([ 2., 12.])
+    """
     x = accumulated(input, dtype)
     if dim is None:
         return Prod.apply(x.reshape(-1), axis=0, keepdim=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +24,11 @@ __all__ = ["nanquantile", "quantile"]
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def quantile(
     input: Tensor,
-    q: Any,
+    q: float | Tensor,
     dim: int | None = None,
     keepdim: bool = False,
     *,
@@ -40,6 +40,9 @@ def quantile(
     q: a number in [0, 1], or a vector of them in the dtype of the input, which adds a dimension in front. Between two
     elements, interpolation is "linear", "lower", "higher", "midpoint" or "nearest". nan if there is a nan.
 
+    Raises RuntimeError if input is not float32 or float64 or is empty, if q is not in [0, 1] or of another dtype, and
+    for an unknown interpolation.
+
     >>> import metagrad
     >>> metagrad.quantile(metagrad.tensor([1.0, 2.0, 4.0]), metagrad.tensor([0.5, 0.75]))
     tensor([2., 3.])
@@ -47,18 +50,20 @@ def quantile(
     return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 def nanquantile(
     input: Tensor,
-    q: Any,
+    q: float | Tensor,
     dim: int | None = None,
     keepdim: bool = False,
     *,
     interpolation: str = "linear",
     out: Tensor | None = None,
 ) -> Tensor:
-    """``quantile`` of what is not nan.
+    """``quantile`` of what is not nan; nan if there is nothing else.
+
+    Raises what ``quantile`` raises.
 
     >>> import metagrad
     >>> metagrad.nanquantile(metagrad.tensor([1.0, float("nan"), 4.0]), 0.5)
@@ -68,7 +73,7 @@ def nanquantile(
 
 
 def _quantile(
-    name: str, input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
+    name: str, input: Tensor, q: float | Tensor, dim: int | None, keepdim: bool, interpolation: str, ignore_nan: bool
 ) -> Tensor:
     axis = None if dim is None else dimension(dim, input.array.ndim)
     fractions = _fractions(name, input, q)
@@ -85,7 +90,7 @@ def _quantile(
     return reshape(found, (*fractions.array.shape, *rest))
 
 
-def _fractions(name: str, input: Tensor, q: Any) -> Tensor:
+def _fractions(name: str, input: Tensor, q: float | Tensor) -> Tensor:
     """q as a tensor, checked."""
     if input.dtype not in (dtypes.float32, dtypes.float64):
         raise RuntimeError(f"{name}() input tensor must be either float32 or float64, got {input.dtype}")
@@ -98,10 +103,10 @@ def _fractions(name: str, input: Tensor, q: Any) -> Tensor:
         raise RuntimeError(f"{name}() q must have the dtype of the input, {input.dtype}, got {fractions.dtype}")
     if not np.all((fractions.array >= 0) & (fractions.array <= 1)):
         raise RuntimeError(f"{name}() q must be in the range [0, 1], got {q}")
-    return fractions  # type: ignore[return-value]
+    return fractions
 
 
-def _at_fractions(ascending: Any, q: Any, interpolation: str, ignore_nan: bool) -> Any:
+def _at_fractions(ascending: Tensor, q: Tensor, interpolation: str, ignore_nan: bool) -> Tensor:
     """x (*, n) in order, q (k): (*, k)."""
     nan = np.isnan(ascending.array)
     n = ascending.array.shape[-1]

@@ -1,16 +1,17 @@
-"""Ops that fold dimensions: sums, means, variances, products. ``dim=None`` folds all; ``keepdim`` leaves extent 1."""
+"""Reductions: sums, means, variances, all and any. ``dim=None`` reduces all dimensions; ``keepdim`` leaves extent 1."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.operands import accepts_axis, axes, cast_to, in_single, shape_of
 from metagrad.ops.out import takes_out
@@ -22,36 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["all", "any", "count_nonzero", "mean", "std", "sum", "var"]
 
 
-def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape after folding ``axis`` with keepdim."""
-    return tuple(1 if d in axis else n for d, n in enumerate(shape))
-
-
-def spread(grad: Any, shape: tuple[int, ...]) -> Any:
-    """``np.broadcast_to`` for a gradient with as many dimensions; for a plain array in a tenth of the time."""
-    if grad.__class__ is not np.ndarray or not grad.flags.c_contiguous or not grad.size:
-        return np.broadcast_to(grad, shape)
-    strides = tuple([step if n == m else 0 for n, m, step in zip(grad.shape, shape, grad.strides, strict=True)])
-    view: Array = np.ndarray(shape, grad.dtype, grad, 0, strides)
-    view.flags.writeable = False
-    return view
-
-
-def accumulated(input: Tensor, dtype: Any) -> Tensor:
-    """The input in the dtype sums are made in: a given one, or int64 for integers."""
-    if dtype is not None:
-        return cast_to(input, dtypes.of(dtype))
-    return cast_to(input, dtypes.int64) if input.array.dtype.kind in "biu" else input
-
-
 class Sum(Function):
-    """y = Σ x,   ∂L/∂x = ∂L/∂y at every place that was added."""
+    """y = Σ x,   ∂L/∂x = ∂L/∂y for every element that was added."""
 
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
         return reductions.sum(x, axis, keepdim)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return spread(grad.reshape(kept(self.shape_in, self.axis)), self.shape_in)
 
 
@@ -59,7 +38,7 @@ class Sum(Function):
 @accepts_axis
 @in_single
 def sum(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
     """Sum over all elements or over ``dim``; integers and bools add up in int64.
 
@@ -68,6 +47,18 @@ def sum(
     tensor([3., 7.])
     """
     return Sum.apply(accumulated(input, dtype), axis=axes(dim, input.array.ndim), keepdim=keepdim)
+
+
+def accumulated(input: Tensor, dtype: DTypeLike) -> Tensor:
+    """The input in the dtype that sums are made in: a given one, or int64 for integers and bools.
+
+    >>> import metagrad
+    >>> accumulated(metagrad.tensor([True, False]), None)
+    tensor([1, 0])
+    """
+    if dtype is not None:
+        return cast_to(input, dtypes.of(dtype))
+    return cast_to(input, dtypes.int64) if input.array.dtype.kind in "biu" else input
 
 
 class Mean(Function):
@@ -79,7 +70,7 @@ class Mean(Function):
         y = reductions.sum(x, axis, keepdim)
         return y / self.count if x.size or not axis else y / 0
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return spread((grad / self.count).reshape(kept(self.shape_in, self.axis)), self.shape_in)
 
 
@@ -87,9 +78,11 @@ class Mean(Function):
 @accepts_axis
 @in_single
 def mean(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
-    """Arithmetic mean over all elements or over ``dim``; nan if there are none. Floating-point tensors only.
+    """Arithmetic mean Σ x / n over all elements or over ``dim``; nan if there are none.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
 
     >>> import metagrad
     >>> metagrad.mean(metagrad.tensor([1.0, 2.0, 6.0]))
@@ -117,14 +110,37 @@ class Var(Function):
         squares = reductions.sum_of_deviations(x, axis, reductions.sum(x, axis, True) / self.count)
         return reductions.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return self.spread(grad, x)
 
-    def spread(self, grad: Any, x: Any) -> Any:
+    def spread(self, grad: Array, x: Array) -> Array:
         """The gradient of x, given that of its variance."""
         d = x - np.sum(x, axis=self.axis, keepdims=True) / self.count
         return grad.reshape(kept(tuple(x.shape), self.axis)) * d * (2 / self.freedom if self.freedom else np.nan)
+
+
+@takes_out
+@accepts_axis
+@in_single
+def var(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Variance Σ (x − x̄)² / (n − c) over all elements or over ``dim``; c = 1 unless ``correction`` or ``unbiased`` say.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
+
+    >>> import metagrad
+    >>> metagrad.var(metagrad.tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    """
+    return _measured(Var, input, dim, unbiased, keepdim, correction)
 
 
 class Std(Var):
@@ -135,7 +151,7 @@ class Std(Var):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         zero = y == 0
         return self.spread(np.where(zero, 0, grad / (2 * np.where(zero, 1, y))), x)
@@ -144,25 +160,29 @@ class Std(Var):
 @takes_out
 @accepts_axis
 @in_single
-def var(
+def std(
     input: Tensor,
-    dim: Any = None,
+    dim: Dims = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
     correction: float | None = None,
     out: Tensor | None = None,
 ) -> Tensor:
-    """Variance Σ (x − x̄)² / (n − c) over all elements or over ``dim``; c = 1 unless ``correction`` or ``unbiased`` say.
+    """Standard deviation √(Σ (x − x̄)² / (n − c)), the square root of ``var``; its derivative where it is 0 is 0.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
 
     >>> import metagrad
-    >>> metagrad.var(metagrad.tensor([1.0, 2.0, 3.0]))
-    tensor(1.)
+    >>> metagrad.std(metagrad.tensor([1.0, 2.0, 3.0])), metagrad.std(metagrad.tensor([1.0, 3.0]), correction=0)
+    (tensor(1.), tensor(1.))
     """
-    return _measured(Var, input, dim, unbiased, keepdim, correction)
+    return _measured(Std, input, dim, unbiased, keepdim, correction)
 
 
-def _measured(op: type[Var], input: Tensor, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Tensor:
+def _measured(
+    op: type[Var], input: Tensor, dim: Dims, unbiased: bool | None, keepdim: bool, correction: float | None
+) -> Tensor:
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     c = correction if correction is not None else (1 if unbiased is None else int(unbiased))
@@ -171,49 +191,73 @@ def _measured(op: type[Var], input: Tensor, dim: Any, unbiased: Any, keepdim: bo
     return op.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)
 
 
-@takes_out
-@accepts_axis
-@in_single
-def std(
-    input: Tensor,
-    dim: Any = None,
-    unbiased: bool | None = None,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-    out: Tensor | None = None,
-) -> Tensor:
-    """Standard deviation, the square root of ``var``; its derivative where it is 0 is 0."""
-    return _measured(Std, input, dim, unbiased, keepdim, correction)
+def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape after reduction over ``axis`` with keepdim: 1 in those dimensions.
+
+    >>> kept((2, 3), (1,))
+    (2, 1)
+    """
+    return tuple(1 if d in axis else n for d, n in enumerate(shape))
 
 
-def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Any) -> Tensor:
-    found = function(input.array, axes(dim, input.array.ndim), keepdim)
-    return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
+def spread(grad: Array, shape: tuple[int, ...]) -> Array:
+    """``np.broadcast_to`` for a gradient with as many dimensions; for a plain array in a tenth of the time.
+
+    >>> spread(np.ones((2, 1)), (2, 3)).tolist()
+    [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    if grad.__class__ is not np.ndarray or not grad.flags.c_contiguous or not grad.size:
+        return np.broadcast_to(grad, shape)
+    strides = tuple([step if n == m else 0 for n, m, step in zip(grad.shape, shape, grad.strides, strict=True)])
+    view: Array = np.ndarray(shape, grad.dtype, grad, 0, strides)
+    view.flags.writeable = False
+    return view
 
 
 @takes_out
 @accepts_axis
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Whether all elements are non-zero."""
+    """Whether all elements, or all along ``dim``, are non-zero; uint8 for uint8.
+
+    >>> import metagrad
+    >>> metagrad.all(metagrad.tensor([[1, 2], [0, 3]]), dim=1)
+    tensor([ True, False])
+    """
     return _logical(input, dim, keepdim, reductions.all)
 
 
 @takes_out
 @accepts_axis
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
-    """Whether some element is non-zero."""
+    """Whether some element, or some along ``dim``, is non-zero; uint8 for uint8.
+
+    >>> import metagrad
+    >>> metagrad.any(metagrad.tensor([[1, 2], [0, 0]]), dim=1)
+    tensor([ True, False])
+    """
     return _logical(input, dim, keepdim, reductions.any)
+
+
+def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Callable[..., Array]) -> Tensor:
+    found = function(input.array, axes(dim, input.array.ndim), keepdim)
+    return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
 
 
 @accepts_axis
 def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
-    """The number of elements that are not zero."""
+    """The number of elements, or of elements along ``dim``, that are not zero, as int64.
+
+    >>> import metagrad
+    >>> metagrad.count_nonzero(metagrad.tensor([[1, 2], [0, 3]]), dim=0)
+    tensor([1, 2])
+    """
     return wrap((input.array != 0).sum(axis=axes(dim, input.array.ndim)))
 
 
-def sum_to_size(input: Tensor, *size: Any) -> Tensor:
+def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     """Sums that undo a broadcast: ``input`` as it would come from a tensor of this size, added up over the repetitions.
+
+    Raises TypeError without a size, and RuntimeError if ``input`` is no broadcast of that size.
 
     >>> import metagrad
     >>> metagrad.ones(2, 3).sum_to_size(1, 3)

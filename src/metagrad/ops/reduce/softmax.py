@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
 from metagrad.ops.operands import accepts_axis, axes, cast_to, dimension, floating, in_single
 from metagrad.ops.out import takes_out
@@ -34,11 +34,23 @@ class Softmax(Function):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
             return rows.softmax_backward(grad, y)
         return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
+
+
+@accepts_axis
+@in_single
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
+    """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
+
+    >>> import metagrad
+    >>> metagrad.softmax(metagrad.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    return _normalized(Softmax, input, dim, dtype)
 
 
 class LogSoftmax(Function):
@@ -55,11 +67,36 @@ class LogSoftmax(Function):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
             return rows.log_softmax_backward(grad, y)
         return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
+
+
+@accepts_axis
+@in_single
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
+    """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
+
+    >>> import metagrad
+    >>> metagrad.log_softmax(metagrad.tensor([0.0, 1000.0]), dim=0)
+    tensor([-1000.,     0.])
+    """
+    return _normalized(LogSoftmax, input, dim, dtype)
+
+
+def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DTypeLike) -> Tensor:
+    x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
+    ndim = x.array.ndim
+    if dim is None:  # PyTorch's old rule for callers that do not say
+        dim = 0 if ndim in (0, 1, 3) else 1
+    axis = dimension(dim, ndim)
+    return op.apply(x, axis=axis) if ndim else op.apply(x.unsqueeze(0), axis=0).squeeze(0)
+
+
+def _largest(x: Array, axis: int) -> Array:
+    return x.max(axis=axis, keepdims=True) if x.shape[axis] else np.zeros((), x.dtype, like=x)
 
 
 class LogSumExp(Function):
@@ -74,52 +111,11 @@ class LogSumExp(Function):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         shape = kept(tuple(x.shape), self.axis)
         y = y.reshape(shape)
         return grad.reshape(shape) * conj(np.exp(x - np.where(np.isfinite(y), y, 0)))
-
-
-def _largest(x: Array, axis: int) -> Array:
-    return x.max(axis=axis, keepdims=True) if x.shape[axis] else np.zeros((), x.dtype, like=x)
-
-
-def _prepared(input: Tensor, dim: int | None, dtype: Any) -> tuple[Any, int]:
-    x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
-    if dim is None:  # PyTorch's old rule for callers that do not say
-        dim = 0 if x.array.ndim in (0, 1, 3) else 1
-    return x, dimension(dim, x.array.ndim)
-
-
-@accepts_axis
-@in_single
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
-
-    >>> import metagrad
-    >>> metagrad.softmax(metagrad.tensor([0.0, 0.0]), dim=0)
-    tensor([0.5000, 0.5000])
-    """
-    x, axis = _prepared(input, dim, dtype)
-    if not x.array.ndim:
-        return softmax(x.unsqueeze(0), 0).squeeze(0)
-    return Softmax.apply(x, axis=axis)
-
-
-@accepts_axis
-@in_single
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
-    """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
-
-    >>> import metagrad
-    >>> metagrad.log_softmax(metagrad.tensor([0.0, 1000.0]), dim=0)
-    tensor([-1000.,     0.])
-    """
-    x, axis = _prepared(input, dim, dtype)
-    if not x.array.ndim:
-        return log_softmax(x.unsqueeze(0), 0).squeeze(0)
-    return LogSoftmax.apply(x, axis=axis)
 
 
 @takes_out

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Dims
+from metagrad.base.typing import Dims, DTypeLike
 from metagrad.ops.create.conversion import real
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.operands import accepts_axis, axes, floating, in_single
@@ -34,7 +34,7 @@ __all__ = ["corrcoef", "cov", "nanmean", "nansum", "std_mean", "var_mean"]
 @in_single
 def var_mean(
     input: Tensor,
-    dim: Any = None,
+    dim: Dims = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -42,6 +42,8 @@ def var_mean(
     out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """``var`` and ``mean`` over all elements or over ``dim``.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
 
     >>> import metagrad
     >>> metagrad.var_mean(metagrad.tensor([1.0, 2.0, 6.0]))
@@ -56,14 +58,21 @@ def var_mean(
 @in_single
 def std_mean(
     input: Tensor,
-    dim: Any = None,
+    dim: Dims = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
     correction: float | None = None,
     out: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """``std`` and ``mean`` over all elements or over ``dim``."""
+    """``std`` and ``mean`` over all elements or over ``dim``.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
+
+    >>> import metagrad
+    >>> metagrad.std_mean(metagrad.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
     spread = std(input, dim, unbiased, keepdim, correction=correction)
     return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
@@ -71,13 +80,15 @@ def std_mean(
 # ------------------------------------------------ without nan
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 @in_single
 def nansum(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
-    """Sum of what is not nan.
+    """Sum of what is not nan, over all elements or over ``dim``.
+
+    Raises RuntimeError for complex tensors.
 
     >>> import metagrad
     >>> metagrad.nansum(metagrad.tensor([1.0, float("nan"), 2.0]))
@@ -89,13 +100,15 @@ def nansum(
     return total(x, dim, keepdim, dtype=dtype)
 
 
-@accepts_axis
 @takes_out
+@accepts_axis
 @in_single
 def nanmean(
-    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None, out: Tensor | None = None
+    input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
-    """Mean of what is not nan; nan if there is nothing. Floating-point tensors only.
+    """Mean of what is not nan, over all elements or over ``dim``; nan if there is nothing else.
+
+    Raises RuntimeError if the dtype is not floating-point.
 
     >>> import metagrad
     >>> metagrad.nanmean(metagrad.tensor([1.0, float("nan"), 2.0]))
@@ -110,11 +123,15 @@ def nanmean(
 # ------------------------------------------------ several variables
 
 
-def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
+def cov(
+    input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
+) -> Tensor:
     """Covariances Σ w (xᵢ − x̄ᵢ) (xⱼ − x̄ⱼ)* / (Σ w − c · Σ w a / Σ w) of variables (rows) seen in observations (columns).
 
     input (D, N), or (N) for one variable: result (D, D), or () for one. fweights (N): how often each observation counts, integers;
     aweights (N): what it weighs, floats. w is their product; c is the correction.
+
+    Raises RuntimeError for more than 2 dimensions, for bools, and for weights that do not fit or sum to 0.
 
     >>> import metagrad
     >>> metagrad.cov(metagrad.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
@@ -143,7 +160,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: A
     return products if x.array.shape[0] != 1 else products.reshape(())
 
 
-def _weights(fweights: Any, aweights: Any, x: Any) -> Any:
+def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Tensor | None:
     """The weight of each observation, or None."""
     found = None
     for name, given, kinds, kind in (
@@ -171,6 +188,8 @@ def corrcoef(input: Tensor) -> Tensor:
     """Correlations: covariances of variables divided by their standard deviations, within [−1, 1].
 
     input (D, N), or (N) for one variable: result (D, D).
+
+    Raises RuntimeError for more than 2 dimensions.
 
     >>> import metagrad
     >>> metagrad.corrcoef(metagrad.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))

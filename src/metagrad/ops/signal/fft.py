@@ -1,123 +1,19 @@
-"""The transforms: their arguments, and the ops of ``metagrad.ops.signal.fourier`` that do the work."""
+"""Fourier transforms by name: which of the three of ``fourier.py``, in which direction, over which dimensions.
+
+In all of them ``norm`` says what the scale s is, for N elements: "backward" (or None) 1 on the way there and 1/N on the way back,
+"ortho" 1/√N on both, "forward" 1/N on the way there and 1 on the way back.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from metagrad.ops.index.indexing import Embed, getitem
-from metagrad.ops.operands import dimension, floating
+from metagrad.base.typing import Dims
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.arithmetic import Conj
-from metagrad.ops.signal.fourier import Axes, FromHalf, HalfSpectrum, Transform
+from metagrad.ops.signal.fourier import complex_to_complex, complex_to_real, real_to_complex
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
-
-# ------------------------------------------------ arguments
-
-
-def _scale(norm: str | None, count: int, back: bool, name: str) -> float:
-    if norm not in (None, "backward", "ortho", "forward"):
-        raise RuntimeError(f"fft.{name}: norm must be 'forward', 'backward' or 'ortho', got {norm!r}")
-    if norm == "ortho":
-        return 1 / math.sqrt(count)
-    return 1 / count if (norm == "forward") != back else 1.0
-
-
-def _numbers(input: Tensor, name: str, real: bool = False) -> Tensor:
-    """The input as floating-point or complex numbers; real: complex ones are an error."""
-    if input.array.dtype == np.float16:
-        raise RuntimeError(f"fft.{name}: unsupported dtype float16: convert the tensor with .float() first")
-    if real and input.dtype.is_complex:
-        raise RuntimeError(f"fft.{name} expects a real input tensor, but got {input.dtype}")
-    return floating(input)
-
-
-def _complex(x: Tensor) -> Tensor:
-    return x if x.dtype.is_complex else x.to(x.dtype.to_complex())
-
-
-def _dims(name: str, input: Tensor, s: Any, dim: Any) -> tuple[Axes, list[int | None]]:
-    """The axes, and the extents they are to have, None for those they have."""
-    ndim = input.array.ndim
-    sizes = None if s is None else [s] if isinstance(s, int) else list(s)
-    if dim is None:
-        if sizes is not None and len(sizes) > ndim:
-            raise RuntimeError(
-                f"fft.{name}: got shape with {len(sizes)} values but input tensor only has {ndim} dimensions"
-            )
-        given = tuple(range(0 if sizes is None else ndim - len(sizes), ndim))
-    else:
-        given = tuple(dimension(d, ndim) for d in ([dim] if isinstance(dim, int) else dim))
-        if len(set(given)) != len(given):
-            raise RuntimeError(f"fft.{name}: FFT dims must be unique, got {dim}")
-    if sizes is None:
-        return given, [None] * len(given)
-    if len(sizes) != len(given):
-        raise RuntimeError(
-            f"fft.{name}: when given, dim and shape arguments must have the same length, got {dim} and {s}"
-        )
-    return given, [None if n == -1 else n for n in sizes]
-
-
-def _resized(name: str, x: Tensor, axes: Sequence[int], sizes: Sequence[int | None]) -> Tensor:
-    """Each axis cut, or filled up with zeros, to its extent."""
-    for d, n in zip(axes, sizes, strict=True):
-        old = x.array.shape[d]
-        new = old if n is None else n
-        if new < 1:
-            raise RuntimeError(f"fft.{name}: invalid number of data points ({new}) specified")
-        before = (slice(None),) * d
-        if new < old:
-            x = getitem(x, (*before, slice(0, new)))
-        elif new > old:
-            shape = (*x.array.shape[:d], new, *x.array.shape[d + 1 :])
-            x = Embed.apply(x, shape=shape, index=(*before, slice(0, old)))
-    return x
-
-
-def _count(x: Tensor, axes: Sequence[int]) -> int:
-    return math.prod(x.array.shape[d] for d in axes)
-
-
-def _c2c(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: bool) -> Tensor:
-    axes, sizes = _dims(name, input, s, dim)
-    x = _resized(name, _complex(_numbers(input, name)), axes, sizes)
-    if not axes:
-        return x.clone()
-    return Transform.apply(x, axes=axes, back=back, scale=_scale(norm, _count(x, axes), back, name))
-
-
-def _r2c(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: bool) -> Tensor:
-    """The half spectrum along the last of the axes, then the whole one along the others; back: conjugated at the end."""
-    axes, sizes = _dims(name, input, s, dim)
-    if not axes:
-        raise RuntimeError(f"fft.{name} must transform at least one axis")
-    x = _resized(name, _numbers(input, name, real=True), axes, sizes)
-    half = HalfSpectrum.apply(x, axis=axes[-1], scale=_scale(norm, _count(x, axes), back, name))
-    half = Conj.apply(half) if back else half
-    return Transform.apply(half, axes=axes[:-1], back=back, scale=1.0) if axes[1:] else half
-
-
-def _c2r(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: bool) -> Tensor:
-    """The whole transform along all axes but the last, then real numbers from the half spectrum along that."""
-    axes, sizes = _dims(name, input, s, dim)
-    if not axes:
-        raise RuntimeError(f"fft.{name} must transform at least one axis")
-    last = axes[-1]
-    n = 2 * (input.array.shape[last] - 1) if sizes[-1] is None else sizes[-1]
-    if n < 1:
-        raise RuntimeError(f"fft.{name}: invalid number of data points ({n}) specified")
-    x = _resized(name, _complex(_numbers(input, name)), axes, [*sizes[:-1], n // 2 + 1])
-    if axes[1:]:
-        x = Transform.apply(x, axes=axes[:-1], back=back, scale=1.0)
-    scale = _scale(norm, _count(x, axes[:-1]) * n, back, name)
-    return FromHalf.apply(x if back else Conj.apply(x), n=n, axis=last, scale=scale)
-
 
 # ------------------------------------------------ one dimension
 
@@ -126,48 +22,90 @@ def _c2r(name: str, input: Tensor, s: Any, dim: Any, norm: str | None, back: boo
 def fft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The transform along one dimension."""
-    return _c2c("fft", input, n, dim, norm, False)
+    """Xₖ = s Σₙ xₙ exp(−2πi kn/N) along one dimension, cut or filled with zeros to n elements first; s by ``norm``.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.fft(metagrad.tensor([1.0, 0.0, -1.0, 0.0]))
+    tensor([0.+0.j, 2.+0.j, 0.+0.j, 2.+0.j])
+    """
+    return complex_to_complex("fft", input, n, dim, norm, False)
 
 
 @takes_out
 def ifft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``fft``."""
-    return _c2c("ifft", input, n, dim, norm, True)
+    """xₙ = s Σₖ Xₖ exp(2πi kn/N) along one dimension, the inverse of ``fft``.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.ifft(metagrad.fft.fft(metagrad.tensor([1.0, 2.0])))
+    tensor([1.+0.j, 2.+0.j])
+    """
+    return complex_to_complex("ifft", input, n, dim, norm, True)
 
 
 @takes_out
 def rfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The first half, N/2 + 1 numbers, of the transform of real numbers."""
-    return _r2c("rfft", input, n, dim, norm, False)
+    """The first half, N/2 + 1 numbers, of the transform of N real numbers: the others are their conjugates.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm, and for complex input.
+
+    >>> import metagrad
+    >>> metagrad.fft.rfft(metagrad.tensor([1.0, 0.0, -1.0, 0.0]))
+    tensor([0.+0.j, 2.+0.j, 0.+0.j])
+    """
+    return real_to_complex("rfft", input, n, dim, norm, False)
 
 
 @takes_out
 def irfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``rfft``: n real numbers, by default an even number of them."""
-    return _c2r("irfft", input, n, dim, norm, True)
+    """The inverse of ``rfft``: n real numbers, by default an even number of them, 2 (K − 1) from K.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.irfft(metagrad.fft.rfft(metagrad.tensor([1.0, 2.0, 3.0])), n=3).round()
+    tensor([1., 2., 3.])
+    """
+    return complex_to_real("irfft", input, n, dim, norm, True)
 
 
 @takes_out
 def hfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The transform of numbers of which the first half is given, and the second is its conjugate mirror image: real."""
-    return _c2r("hfft", input, n, dim, norm, False)
+    """The transform of numbers of which the first half is given, and the second is its conjugate mirror image: real.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.hfft(metagrad.tensor([1 + 0j, 2j, 1 + 0j]))
+    tensor([ 2.,  4.,  2., -4.])
+    """
+    return complex_to_real("hfft", input, n, dim, norm, False)
 
 
 @takes_out
 def ihfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``hfft``."""
-    return _r2c("ihfft", input, n, dim, norm, True)
+    """The inverse of ``hfft``.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm, and for complex input.
+
+    >>> import metagrad
+    >>> metagrad.fft.ihfft(metagrad.tensor([2.0, 4.0, 2.0, -4.0])).imag.abs()
+    tensor([0., 2., 0.])
+    """
+    return real_to_complex("ihfft", input, n, dim, norm, True)
 
 
 # ------------------------------------------------ two, and any number
@@ -175,95 +113,188 @@ def ihfft(
 
 @takes_out
 def fft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """``fftn`` over the last two dimensions."""
-    return _c2c("fft2", input, s, dim, norm, False)
+    """``fftn`` over the last two dimensions: (*, H, W) to (*, H, W), complex.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.fft2(metagrad.ones(2, 2))
+    tensor([[4.+0.j, 0.+0.j],
+            [0.+0.j, 0.+0.j]])
+    """
+    return complex_to_complex("fft2", input, s, dim, norm, False)
 
 
 @takes_out
 def ifft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``fft2``."""
-    return _c2c("ifft2", input, s, dim, norm, True)
+    """The inverse of ``fft2``.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.ifft2(metagrad.fft.fft2(metagrad.ones(2, 2))).real
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    return complex_to_complex("ifft2", input, s, dim, norm, True)
 
 
 @takes_out
 def rfft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """``rfftn`` over the last two dimensions."""
-    return _r2c("rfft2", input, s, dim, norm, False)
+    """``rfftn`` over the last two dimensions: (*, H, W) to (*, H, W/2 + 1).
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm, and for complex input.
+
+    >>> import metagrad
+    >>> metagrad.fft.rfft2(metagrad.ones(4, 4)).shape
+    metagrad.Size([4, 3])
+    """
+    return real_to_complex("rfft2", input, s, dim, norm, False)
 
 
 @takes_out
 def irfft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``rfft2``."""
-    return _c2r("irfft2", input, s, dim, norm, True)
+    """The inverse of ``rfft2``: (*, H, W/2 + 1) to (*, H, W).
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.irfft2(metagrad.fft.rfft2(metagrad.ones(2, 2)))
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    return complex_to_real("irfft2", input, s, dim, norm, True)
 
 
 @takes_out
 def hfft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """``hfftn`` over the last two dimensions."""
-    return _c2r("hfft2", input, s, dim, norm, False)
+    """``hfftn`` over the last two dimensions: (*, H, W/2 + 1) to (*, H, W), real.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.hfft2(metagrad.ones(2, 2))
+    tensor([[4., 0.],
+            [0., 0.]])
+    """
+    return complex_to_real("hfft2", input, s, dim, norm, False)
 
 
 @takes_out
 def ihfft2(
-    input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``hfft2``."""
-    return _r2c("ihfft2", input, s, dim, norm, True)
+    """The inverse of ``hfft2``.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm, and for complex input.
+
+    >>> import metagrad
+    >>> metagrad.fft.ihfft2(metagrad.fft.hfft2(metagrad.ones(2, 2))).real
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    return real_to_complex("ihfft2", input, s, dim, norm, True)
 
 
 @takes_out
 def fftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The transform along several dimensions, all if ``dim`` and ``s`` are None."""
-    return _c2c("fftn", input, s, dim, norm, False)
+    """The transform along each of several dimensions, all if ``dim`` and ``s`` are None; s are their extents.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.fftn(metagrad.ones(2, 2, 2)).abs().max()
+    tensor(8.)
+    """
+    return complex_to_complex("fftn", input, s, dim, norm, False)
 
 
 @takes_out
 def ifftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``fftn``."""
-    return _c2c("ifftn", input, s, dim, norm, True)
+    """The inverse of ``fftn``.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm.
+
+    >>> import metagrad
+    >>> metagrad.fft.ifftn(metagrad.fft.fftn(metagrad.tensor([1.0, 2.0]))).real
+    tensor([1., 2.])
+    """
+    return complex_to_complex("ifftn", input, s, dim, norm, True)
 
 
 @takes_out
 def rfftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The transform of real numbers along several dimensions: the first half along the last of them."""
-    return _r2c("rfftn", input, s, dim, norm, False)
+    """The transform of real numbers along several dimensions: the first half along the last of them.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm, for complex input, and for no
+    dimension.
+
+    >>> import metagrad
+    >>> metagrad.fft.rfftn(metagrad.ones(2, 4, 4)).shape
+    metagrad.Size([2, 4, 3])
+    """
+    return real_to_complex("rfftn", input, s, dim, norm, False)
 
 
 @takes_out
 def irfftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``rfftn``."""
-    return _c2r("irfftn", input, s, dim, norm, True)
+    """The inverse of ``rfftn``; s are the extents of the result.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm, and for no dimension.
+
+    >>> import metagrad
+    >>> metagrad.fft.irfftn(metagrad.fft.rfftn(metagrad.ones(2, 3)), s=(2, 3)).round()
+    tensor([[1., 1., 1.],
+            [1., 1., 1.]])
+    """
+    return complex_to_real("irfftn", input, s, dim, norm, True)
 
 
 @takes_out
 def hfftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The transform along several dimensions of numbers given by half, along the last of them: real."""
-    return _c2r("hfftn", input, s, dim, norm, False)
+    """The transform along several dimensions of numbers given by half, along the last of them: real.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm, and for no dimension.
+
+    >>> import metagrad
+    >>> metagrad.fft.hfftn(metagrad.ones(2, 3)).shape
+    metagrad.Size([2, 4])
+    """
+    return complex_to_real("hfftn", input, s, dim, norm, False)
 
 
 @takes_out
 def ihfftn(
-    input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None, *, out: Tensor | None = None
+    input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
-    """The inverse of ``hfftn``."""
-    return _r2c("ihfftn", input, s, dim, norm, True)
+    """The inverse of ``hfftn``.
+
+    Raises RuntimeError for float16, for an extent below 1, and for another norm, for complex input, and for no
+    dimension.
+
+    >>> import metagrad
+    >>> metagrad.fft.ihfftn(metagrad.fft.hfftn(metagrad.ones(2, 3))).real
+    tensor([[1., 1., 1.],
+            [1., 1., 1.]])
+    """
+    return real_to_complex("ihfftn", input, s, dim, norm, True)

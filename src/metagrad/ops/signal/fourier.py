@@ -1,4 +1,4 @@
-"""Three Fourier transforms: complex to complex, real to half a spectrum, half a spectrum to real.
+"""Three Fourier transforms: complex to complex, real to half a spectrum, half a spectrum to real; and their arguments.
 
 The gradient of a transform is the transform in the other direction with the same scale, for the matrix of one is the conjugate
 transpose of the other's.
@@ -6,13 +6,20 @@ transpose of the other's.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.base.typing import Array
-from metagrad.ops.index.indexing import Embed
+from metagrad.base.typing import Array, Dims
+from metagrad.ops.index.indexing import Embed, getitem
+from metagrad.ops.operands import dimension, floating
+from metagrad.ops.pointwise.arithmetic import Conj
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 Axes = tuple[int, ...]
 
@@ -24,7 +31,7 @@ class Transform(Function):
         self.settings = {"axes": axes, "back": not back, "scale": scale}
         return _scaled(np.fft.ifftn(x, axes=axes, norm="forward") if back else np.fft.fftn(x, axes=axes), scale)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Transform.on(grad, **self.settings)
 
 
@@ -35,7 +42,7 @@ class HalfSpectrum(Function):
         self.shape_in, self.axis, self.scale = x.shape, axis, scale
         return _scaled(np.fft.rfft(x, axis=axis), scale)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         half = (*[slice(None)] * self.axis, slice(0, grad.shape[self.axis]))
         whole = Embed.on(grad, shape=self.shape_in, index=half)
         return np.real(Transform.on(whole, axes=(self.axis,), back=True, scale=self.scale))
@@ -55,7 +62,7 @@ class FromHalf(Function):
         self.weights = weights
         return _scaled(np.fft.irfft(x, n, axis=axis, norm="forward"), scale)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return HalfSpectrum.on(grad, axis=self.axis, scale=self.scale) * self.weights
 
 
@@ -63,3 +70,125 @@ def _scaled(x: Array, scale: float) -> Array:
     if scale != 1:
         x *= scale
     return x
+
+
+# ------------------------------------------------ arguments
+
+
+def _scale(norm: str | None, count: int, back: bool, name: str) -> float:
+    if norm not in (None, "backward", "ortho", "forward"):
+        raise RuntimeError(f"fft.{name}: norm must be 'forward', 'backward' or 'ortho', got {norm!r}")
+    if norm == "ortho":
+        return 1 / math.sqrt(count)
+    return 1 / count if (norm == "forward") != back else 1.0
+
+
+def _numbers(input: Tensor, name: str, real: bool = False) -> Tensor:
+    """The input as floating-point or complex numbers; real: complex ones are an error."""
+    if input.array.dtype == np.float16:
+        raise RuntimeError(f"fft.{name}: unsupported dtype float16: convert the tensor with .float() first")
+    if real and input.dtype.is_complex:
+        raise RuntimeError(f"fft.{name} expects a real input tensor, but got {input.dtype}")
+    return floating(input)
+
+
+def _complex(x: Tensor) -> Tensor:
+    return x if x.dtype.is_complex else x.to(x.dtype.to_complex())
+
+
+def _dims(name: str, input: Tensor, s: Dims, dim: Dims) -> tuple[Axes, list[int | None]]:
+    """The axes, and the extents they are to have, None for those they have."""
+    ndim = input.array.ndim
+    sizes = None if s is None else [s] if isinstance(s, int) else list(s)
+    if dim is None:
+        if sizes is not None and len(sizes) > ndim:
+            raise RuntimeError(
+                f"fft.{name}: got shape with {len(sizes)} values but input tensor only has {ndim} dimensions"
+            )
+        given = tuple(range(0 if sizes is None else ndim - len(sizes), ndim))
+    else:
+        given = tuple(dimension(d, ndim) for d in ([dim] if isinstance(dim, int) else dim))
+        if len(set(given)) != len(given):
+            raise RuntimeError(f"fft.{name}: FFT dims must be unique, got {dim}")
+    if sizes is None:
+        return given, [None] * len(given)
+    if len(sizes) != len(given):
+        raise RuntimeError(
+            f"fft.{name}: when given, dim and shape arguments must have the same length, got {dim} and {s}"
+        )
+    return given, [None if n == -1 else n for n in sizes]
+
+
+def _resized(name: str, x: Tensor, axes: Sequence[int], sizes: Sequence[int | None]) -> Tensor:
+    """Each axis cut, or filled up with zeros, to its extent."""
+    for d, n in zip(axes, sizes, strict=True):
+        old = x.array.shape[d]
+        new = old if n is None else n
+        if new < 1:
+            raise RuntimeError(f"fft.{name}: invalid number of data points ({new}) specified")
+        before = (slice(None),) * d
+        if new < old:
+            x = getitem(x, (*before, slice(0, new)))
+        elif new > old:
+            shape = (*x.array.shape[:d], new, *x.array.shape[d + 1 :])
+            x = Embed.apply(x, shape=shape, index=(*before, slice(0, old)))
+    return x
+
+
+def _count(x: Tensor, axes: Sequence[int]) -> int:
+    return math.prod(x.array.shape[d] for d in axes)
+
+
+def complex_to_complex(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | None, back: bool) -> Tensor:
+    """The transform along the axes, each cut or filled up to its extent first; back: the inverse.
+
+    >>> import metagrad
+    >>> complex_to_complex("fft", metagrad.ones(2), None, -1, None, False)
+    tensor([2.+0.j, 0.+0.j])
+    """
+    axes, sizes = _dims(name, input, s, dim)
+    x = _resized(name, _complex(_numbers(input, name)), axes, sizes)
+    if not axes:
+        return x.clone()
+    return Transform.apply(x, axes=axes, back=back, scale=_scale(norm, _count(x, axes), back, name))
+
+
+def real_to_complex(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | None, back: bool) -> Tensor:
+    """The half spectrum along the last of the axes, then the whole one along the others; back: conjugated at the end.
+
+    Raises RuntimeError if there is no axis, or the input is complex.
+
+    >>> import metagrad
+    >>> real_to_complex("rfft", metagrad.ones(4), None, -1, None, False)
+    tensor([4.+0.j, 0.+0.j, 0.+0.j])
+    """
+    axes, sizes = _dims(name, input, s, dim)
+    if not axes:
+        raise RuntimeError(f"fft.{name} must transform at least one axis")
+    x = _resized(name, _numbers(input, name, real=True), axes, sizes)
+    half = HalfSpectrum.apply(x, axis=axes[-1], scale=_scale(norm, _count(x, axes), back, name))
+    half = Conj.apply(half) if back else half
+    return Transform.apply(half, axes=axes[:-1], back=back, scale=1.0) if axes[1:] else half
+
+
+def complex_to_real(name: str, input: Tensor, s: Dims, dim: Dims, norm: str | None, back: bool) -> Tensor:
+    """The whole transform along all axes but the last, then real numbers from the half spectrum along that.
+
+    Raises RuntimeError if there is no axis, or the extent of the last would be below 1.
+
+    >>> import metagrad
+    >>> complex_to_real("irfft", metagrad.ones(3), None, -1, None, True)
+    tensor([1., 0., 0., 0.])
+    """
+    axes, sizes = _dims(name, input, s, dim)
+    if not axes:
+        raise RuntimeError(f"fft.{name} must transform at least one axis")
+    last = axes[-1]
+    n = 2 * (input.array.shape[last] - 1) if sizes[-1] is None else sizes[-1]
+    if n < 1:
+        raise RuntimeError(f"fft.{name}: invalid number of data points ({n}) specified")
+    x = _resized(name, _complex(_numbers(input, name)), axes, [*sizes[:-1], n // 2 + 1])
+    if axes[1:]:
+        x = Transform.apply(x, axes=axes[:-1], back=back, scale=1.0)
+    scale = _scale(norm, _count(x, axes[:-1]) * n, back, name)
+    return FromHalf.apply(x if back else Conj.apply(x), n=n, axis=last, scale=scale)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.ops.create.creation import factory, kind_or_default
 from metagrad.ops.operands import axes
 from metagrad.ops.shape.flipping import roll
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @factory
-def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Array:
+def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     """The frequencies of ``fft``, in cycles per unit of d, the distance of samples: [0, 1, …, −n/2, …, −1] / (d n).
 
     >>> import metagrad
@@ -27,8 +27,13 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Array:
 
 
 @factory
-def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None) -> Array:
-    """The frequencies of ``rfft``: [0, 1, …, n/2] / (d n)."""
+def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
+    """The frequencies of ``rfft``: [0, 1, …, n/2] / (d n).
+
+    >>> import metagrad
+    >>> metagrad.fft.rfftfreq(4)
+    tensor([0.0000, 0.2500, 0.5000])
+    """
     return (np.arange(n // 2 + 1) / (n * d)).astype(kind_or_default(dtype).dtype)
 
 
@@ -44,6 +49,11 @@ def fftshift(input: Tensor, dim: Dims = None) -> Tensor:
 
 
 def ifftshift(input: Tensor, dim: Dims = None) -> Tensor:
-    """What undoes ``fftshift``."""
+    """Dimensions turned back by half their extent: what undoes ``fftshift``.
+
+    >>> import metagrad
+    >>> metagrad.fft.ifftshift(metagrad.fft.fftshift(metagrad.arange(5)))
+    tensor([0, 1, 2, 3, 4])
+    """
     dims = axes(dim, input.array.ndim)
     return roll(input, tuple((input.array.shape[d] + 1) // 2 for d in dims), dims)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["istft", "stft"]
 
 
-def _window(name: str, window: Any, win_length: int, n_fft: int, like: Any) -> Any:
+def _window(name: str, window: Tensor | None, win_length: int, n_fft: int, like: Tensor) -> Tensor:
     """The window, in the middle of n_fft elements, zeros around it."""
     if not 0 < win_length <= n_fft:
         raise RuntimeError(
@@ -43,7 +43,7 @@ def _window(name: str, window: Any, win_length: int, n_fft: int, like: Any) -> A
 
 
 def stft(
-    input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Any = None,
+    input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Tensor | None = None,
     center: bool = True, pad_mode: str = "reflect", normalized: bool = False, onesided: bool | None = None,
     return_complex: bool | None = None, align_to_window: bool | None = None,
 ) -> Tensor:  # fmt: skip
@@ -52,6 +52,9 @@ def stft(
     input (L) or (B, L); result (F, T) or (B, F, T), F = n_fft/2 + 1 if ``onesided`` (for real numbers), else n_fft. hop_length:
     n_fft / 4. window (win_length): ones. center: the signal is padded at both ends (``pad_mode``) so that frame t is about
     element t · hop_length. normalized: by 1/√n_fft.
+
+    Raises RuntimeError if input is not such a signal, if an extent does not fit, or if the choice between real and
+    complex, or one side and two, is left open or impossible.
 
     >>> import metagrad
     >>> metagrad.stft(metagrad.ones(8), 4, window=metagrad.ones(4), return_complex=True).shape
@@ -89,7 +92,7 @@ def stft(
 
 
 def istft(
-    input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Any = None,
+    input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Tensor | None = None,
     center: bool = True, normalized: bool = False, onesided: bool | None = None, length: int | None = None,
     return_complex: bool = False,
 ) -> Tensor:  # fmt: skip
@@ -97,6 +100,15 @@ def istft(
 
     input (F, T) or (B, F, T), complex; the other arguments as for ``stft``. length: of the result, cut or filled with zeros.
     (Griffin & Lim 1984.)
+
+    Raises RuntimeError if input is not such a spectrum, if an extent does not fit, and if some elements lie under no
+    window.
+
+    >>> import metagrad
+    >>> x, window = metagrad.arange(8.0), metagrad.ones(4)
+    >>> spectrum = metagrad.stft(x, 4, window=window, return_complex=True)
+    >>> metagrad.istft(spectrum, 4, window=window).round()
+    tensor([0., 1., 2., 3., 4., 5., 6., 7.])
     """
     if not input.dtype.is_complex:
         raise RuntimeError(

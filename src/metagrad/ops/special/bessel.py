@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.signs import Sign
 from metagrad.ops.special.scipy_special import values
 
@@ -24,19 +24,30 @@ __all__ = [
 ]  # fmt: skip
 
 
-class I0(Elementwise):
+class I0(Pointwise):
     """y = I₀(x),   ∂L/∂x = ∂L/∂y · I₁(x)."""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
         return values("i0", x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * I1.on(x)
 
 
-class I1(Elementwise):
+@takes_out
+def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """I₀(x), the modified Bessel function of the first kind of order 0.
+
+    >>> import metagrad
+    >>> metagrad.special.i0(metagrad.tensor([0.0, 1.0]))
+    tensor([1.0000, 1.2661])
+    """
+    return I0.apply(floating(input))
+
+
+class I1(Pointwise):
     """y = I₁(x),   ∂L/∂x = ∂L/∂y · (I₀(x) − y / x), ½ at 0."""
 
     def forward(self, x: Array) -> Array:
@@ -44,13 +55,24 @@ class I1(Elementwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         small = ~(x * x > 0)  # 0, or so near that the square vanishes; and nan
         return grad * np.where(small, 0.5, I0.on(x) - y / np.where(small, 1, x))
 
 
-class I0e(Elementwise):
+@takes_out
+def i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """I₁(x), the modified Bessel function of the first kind of order 1.
+
+    >>> import metagrad
+    >>> metagrad.special.i1(metagrad.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.5652])
+    """
+    return I1.apply(floating(input))
+
+
+class I0e(Pointwise):
     """y = exp(−|x|) I₀(x),   ∂L/∂x = ∂L/∂y · (exp(−|x|) I₁(x) − sgn(x) y)."""
 
     def forward(self, x: Array) -> Array:
@@ -58,12 +80,23 @@ class I0e(Elementwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         return grad * (I1e.on(x) - Sign.on(x) * y)
 
 
-class I1e(Elementwise):
+@takes_out
+def i0e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """exp(−|x|) I₀(x), which does not overflow.
+
+    >>> import metagrad
+    >>> metagrad.special.i0e(metagrad.tensor([0.0, 1000.0]))
+    tensor([1.0000, 0.0126])
+    """
+    return I0e.apply(floating(input))
+
+
+class I1e(Pointwise):
     """y = exp(−|x|) I₁(x),   ∂L/∂x = ∂L/∂y · (exp(−|x|) I₀(x) − y (sgn(x) + 1/x)), ½ at 0."""
 
     def forward(self, x: Array) -> Array:
@@ -71,43 +104,158 @@ class I1e(Elementwise):
         self.save(x, y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         x, y = self.saved
         small = ~(x * x > 0)  # 0, or so near that the square vanishes; and nan
         return grad * np.where(small, 0.5, I0e.on(x) - y * (Sign.on(x) + 1 / np.where(small, 1, x)))
 
 
 @takes_out
-def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """I₀(x), the modified Bessel function of the first kind of order 0."""
-    return I0.apply(floating(input))
-
-
-@takes_out
-def i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """I₁(x), the modified Bessel function of the first kind of order 1."""
-    return I1.apply(floating(input))
-
-
-@takes_out
-def i0e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """exp(−|x|) I₀(x), which does not overflow."""
-    return I0e.apply(floating(input))
-
-
-@takes_out
 def i1e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """exp(−|x|) I₁(x), which does not overflow."""
+    """exp(−|x|) I₁(x), which does not overflow.
+
+    >>> import metagrad
+    >>> metagrad.special.i1e(metagrad.tensor([0.0, 1000.0]))
+    tensor([0.0000, 0.0126])
+    """
     return I1e.apply(floating(input))
 
 
-def _values(name: str, input: Tensor) -> Tensor:
-    return wrap(values(name, floating(input).array))
+@takes_out
+def bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """J₀(x), the Bessel function of the first kind of order 0. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.bessel_j0(metagrad.tensor([0.0, 2.4048])).abs() > 1e-4
+    tensor([ True, False])
+    """
+    return _values("j0", input)
+
+
+@takes_out
+def bessel_j1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """J₁(x), the Bessel function of the first kind of order 1. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.bessel_j1(metagrad.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.4401])
+    """
+    return _values("j1", input)
+
+
+@takes_out
+def bessel_y0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Y₀(x), the Bessel function of the second kind of order 0. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.bessel_y0(metagrad.tensor([0.0, 1.0]))
+    tensor([  -inf, 0.0883])
+    """
+    return _values("y0", input)
+
+
+@takes_out
+def bessel_y1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """Y₁(x), the Bessel function of the second kind of order 1. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.bessel_y1(metagrad.tensor([0.0, 1.0]))
+    tensor([   -inf, -0.7812])
+    """
+    return _values("y1", input)
+
+
+@takes_out
+def modified_bessel_i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """I₀(x) again, under the name it has beside its relatives. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.modified_bessel_i0(metagrad.tensor([0.0, 1.0]))
+    tensor([1.0000, 1.2661])
+    """
+    return _values("i0", input)
+
+
+@takes_out
+def modified_bessel_i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """I₁(x) again, under the name it has beside its relatives. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.modified_bessel_i1(metagrad.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.5652])
+    """
+    return _values("i1", input)
+
+
+@takes_out
+def modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """K₀(x), the modified Bessel function of the second kind of order 0. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.modified_bessel_k0(metagrad.tensor([0.0, 1.0]))
+    tensor([   inf, 0.4210])
+    """
+    return _values("k0", input)
+
+
+@takes_out
+def modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """K₁(x), the modified Bessel function of the second kind of order 1. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.modified_bessel_k1(metagrad.tensor([0.0, 1.0]))
+    tensor([   inf, 0.6019])
+    """
+    return _values("k1", input)
+
+
+@takes_out
+def scaled_modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """eˣ K₀(x), which does not underflow. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.scaled_modified_bessel_k0(metagrad.tensor([1.0, 1000.0]))
+    tensor([1.1445, 0.0396])
+    """
+    return _values("k0e", input)
+
+
+@takes_out
+def scaled_modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """eˣ K₁(x), which does not underflow. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.scaled_modified_bessel_k1(metagrad.tensor([1.0, 1000.0]))
+    tensor([1.6362, 0.0396])
+    """
+    return _values("k1e", input)
+
+
+@takes_out
+def spherical_bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """j₀(x) = sin x / x, 1 at 0. No derivative.
+
+    >>> import metagrad
+    >>> metagrad.special.spherical_bessel_j0(metagrad.tensor([0.0, 1.0]))
+    tensor([1.0000, 0.8415])
+    """
+    x = floating(input).array
+    outside = (x == 0) | np.isinf(x)
+    safe = np.where(outside, 1, x)
+    y = np.where(outside, x == 0, np.sin(safe) / safe)
+    return wrap(np.asarray(y).astype(x.dtype, copy=False))
 
 
 @takes_out
 def airy_ai(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Ai(x), Airy's function. No derivative."""
+    """Ai(x), Airy's function, a solution of y″ = x y. No derivative.
+
+    Raises an ImportError that names the extra where SciPy is not installed, as the other Bessel functions do.
+
+    >>> import metagrad
+    >>> metagrad.special.airy_ai(metagrad.tensor([0.0, 1.0]))
+    tensor([0.3550, 0.1353])
+    """
     from metagrad.base.optional import need
 
     x = floating(input).array
@@ -116,71 +264,5 @@ def airy_ai(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     )
 
 
-@takes_out
-def bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """J₀(x), the Bessel function of the first kind of order 0. No derivative."""
-    return _values("j0", input)
-
-
-@takes_out
-def bessel_j1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """J₁(x), the Bessel function of the first kind of order 1. No derivative."""
-    return _values("j1", input)
-
-
-@takes_out
-def bessel_y0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Y₀(x), the Bessel function of the second kind of order 0. No derivative."""
-    return _values("y0", input)
-
-
-@takes_out
-def bessel_y1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Y₁(x), the Bessel function of the second kind of order 1. No derivative."""
-    return _values("y1", input)
-
-
-@takes_out
-def modified_bessel_i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """I₀(x) again, under the name it has beside its relatives. No derivative."""
-    return _values("i0", input)
-
-
-@takes_out
-def modified_bessel_i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """I₁(x) again, under the name it has beside its relatives. No derivative."""
-    return _values("i1", input)
-
-
-@takes_out
-def modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """K₀(x), the modified Bessel function of the second kind of order 0. No derivative."""
-    return _values("k0", input)
-
-
-@takes_out
-def modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """K₁(x), the modified Bessel function of the second kind of order 1. No derivative."""
-    return _values("k1", input)
-
-
-@takes_out
-def scaled_modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """eˣ K₀(x). No derivative."""
-    return _values("k0e", input)
-
-
-@takes_out
-def scaled_modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """eˣ K₁(x). No derivative."""
-    return _values("k1e", input)
-
-
-@takes_out
-def spherical_bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """j₀(x) = sin x / x, 1 at 0. No derivative."""
-    x = floating(input).array
-    outside = (x == 0) | np.isinf(x)
-    safe = np.where(outside, 1, x)
-    y = np.where(outside, x == 0, np.sin(safe) / safe)
-    return wrap(np.asarray(y).astype(x.dtype, copy=False))
+def _values(name: str, input: Tensor) -> Tensor:
+    return wrap(values(name, floating(input).array))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:
@@ -22,79 +22,16 @@ __all__ = ["erf", "erfc", "erfcx", "erfinv", "log_ndtr", "ndtr", "ndtri"]
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 
-class Erf(Elementwise):
+class Erf(Pointwise):
     """y = erf x,   ∂L/∂x = ∂L/∂y · 2/√π exp(−x²)."""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
         return values("erf", x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * (_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
-
-
-class Erfc(Elementwise):
-    """y = 1 − erf x,   ∂L/∂x = −∂L/∂y · 2/√π exp(−x²)."""
-
-    def forward(self, x: Array) -> Array:
-        self.save(x)
-        return values("erfc", x)
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        return grad * (-_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
-
-
-class Erfinv(Elementwise):
-    """y with erf y = x,   ∂L/∂x = ∂L/∂y · √π/2 exp(y²)."""
-
-    def forward(self, x: Array) -> Array:
-        y = values("erfinv", x)
-        self.save(y)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        (y,) = self.saved
-        return grad * (np.exp(y * y) / _TWO_OVER_ROOT_PI)
-
-
-class Erfcx(Elementwise):
-    """y = exp(x²) erfc x,   ∂L/∂x = ∂L/∂y · (2 x y − 2/√π)."""
-
-    def forward(self, x: Array) -> Array:
-        y = values("erfcx", x)
-        self.save(x, y)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        x, y = self.saved
-        return grad * (2 * x * y - _TWO_OVER_ROOT_PI)
-
-
-class Ndtri(Elementwise):
-    """y with Φ(y) = x,   ∂L/∂x = ∂L/∂y · √(2π) exp(y²/2)."""
-
-    def forward(self, x: Array) -> Array:
-        y = values("ndtri", x)
-        self.save(y)
-        return y
-
-    def backward(self, grad: Any) -> Any:
-        (y,) = self.saved
-        return grad * (math.sqrt(2 * math.pi) * np.exp(y * y / 2))
-
-
-class LogNdtr(Elementwise):
-    """y = ln Φ(x),   ∂L/∂x = ∂L/∂y · √(2/π) / erfcx(−x/√2)."""
-
-    def forward(self, x: Array) -> Array:
-        self.save(x)
-        return values("log_ndtr", x)
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        return grad / Erfcx.on(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
 
 
 @takes_out
@@ -108,37 +45,132 @@ def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Erf.apply(floating(input))
 
 
+class Erfc(Pointwise):
+    """y = 1 − erf x,   ∂L/∂x = −∂L/∂y · 2/√π exp(−x²)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return values("erfc", x)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        return grad * (-_TWO_OVER_ROOT_PI * np.exp(-(x * x)))
+
+
 @takes_out
 def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """1 − erf x, exact also where that is tiny."""
+    """1 − erf x, exact also where that is tiny.
+
+    >>> import metagrad
+    >>> metagrad.erfc(metagrad.tensor([0.0, 1.0]))
+    tensor([1.0000, 0.1573])
+    >>> metagrad.erfc(metagrad.tensor(5.0)) > 0, 1 - metagrad.erf(metagrad.tensor(5.0))
+    (tensor(True), tensor(0.))
+    """
     return Erfc.apply(floating(input))
+
+
+class Erfinv(Pointwise):
+    """y with erf y = x,   ∂L/∂x = ∂L/∂y · √π/2 exp(y²)."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("erfinv", x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        (y,) = self.saved
+        return grad * (np.exp(y * y) / _TWO_OVER_ROOT_PI)
 
 
 @takes_out
 def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The inverse of erf on (−1, 1); ±∞ at ±1, nan outside."""
+    """The inverse of erf on (−1, 1); ±∞ at ±1, nan outside.
+
+    >>> import metagrad
+    >>> metagrad.erfinv(metagrad.tensor([0.0, 0.5, 1.0]))
+    tensor([0.0000, 0.4769,    inf])
+    """
     return Erfinv.apply(floating(input))
+
+
+class Erfcx(Pointwise):
+    """y = exp(x²) erfc x,   ∂L/∂x = ∂L/∂y · (2 x y − 2/√π)."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("erfcx", x)
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        x, y = self.saved
+        return grad * (2 * x * y - _TWO_OVER_ROOT_PI)
 
 
 @takes_out
 def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """exp(x²) erfc x, which neither overflows nor underflows for large x."""
+    """exp(x²) erfc x, which neither overflows nor underflows for large x.
+
+    >>> import metagrad
+    >>> metagrad.special.erfcx(metagrad.tensor([0.0, 1000.0]))
+    tensor([1.0000e+00, 5.6419e-04])
+    """
     return Erfcx.apply(floating(input))
 
 
 @takes_out
 def ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Φ(x), the distribution function of the standard normal distribution: ½ erfc(−x/√2)."""
+    """Φ(x), the distribution function of the standard normal distribution: ½ erfc(−x/√2).
+
+    >>> import metagrad
+    >>> metagrad.special.ndtr(metagrad.tensor([0.0, 1.96]))
+    tensor([0.5000, 0.9750])
+    """
     return mul(erfc(mul(floating(input), -math.sqrt(0.5))), 0.5)
+
+
+class Ndtri(Pointwise):
+    """y with Φ(y) = x,   ∂L/∂x = ∂L/∂y · √(2π) exp(y²/2)."""
+
+    def forward(self, x: Array) -> Array:
+        y = values("ndtri", x)
+        self.save(y)
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        (y,) = self.saved
+        return grad * (math.sqrt(2 * math.pi) * np.exp(y * y / 2))
 
 
 @takes_out
 def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The inverse of Φ: the x of which a share ``input`` of a normal distribution is below."""
+    """The inverse of Φ: the x of which a share ``input`` of a normal distribution is below.
+
+    >>> import metagrad
+    >>> metagrad.special.ndtri(metagrad.tensor([0.5, 0.975]))
+    tensor([0.0000, 1.9600])
+    """
     return Ndtri.apply(floating(input))
+
+
+class LogNdtr(Pointwise):
+    """y = ln Φ(x),   ∂L/∂x = ∂L/∂y · √(2/π) / erfcx(−x/√2)."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return values("log_ndtr", x)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        return grad / Erfcx.on(x * -math.sqrt(0.5)) * math.sqrt(2 / math.pi)
 
 
 @takes_out
 def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """ln Φ(x), exact also where Φ(x) would be 0."""
+    """ln Φ(x), exact also where Φ(x) would be 0.
+
+    >>> import metagrad
+    >>> metagrad.special.log_ndtr(metagrad.tensor([0.0, -20.0]))
+    tensor([  -0.6931, -203.9172])
+    """
     return LogNdtr.apply(floating(input))

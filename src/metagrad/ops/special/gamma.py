@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.base.typing import Array
-from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor, need_tensors
+from metagrad.base.typing import Array, Operand
+from metagrad.ops.operands import as_tensor, float_operands, floating, need_tensors
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.special.logarithms import float_tensors
 from metagrad.ops.special.scipy_special import values
 
 if TYPE_CHECKING:
@@ -19,43 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["digamma", "igamma", "igammac", "lgamma", "mvlgamma", "polygamma", "zeta"]
 
 
-class Lgamma(Elementwise):
+class Lgamma(Pointwise):
     """y = ln |Γ(x)|,   ∂L/∂x = ∂L/∂y · ψ(x)."""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
         return values("gammaln", x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * Polygamma.on(x, n=0)
-
-
-class Polygamma(Elementwise):
-    """y = ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function;   ∂L/∂x = ∂L/∂y · ψ⁽ⁿ⁺¹⁾(x)."""
-
-    def forward(self, x: Array, n: int) -> Array:
-        self.save(x)
-        self.n = n
-        if n == 0:
-            at_zero = np.copysign(np.inf, -x).astype(x.dtype, copy=False)
-            return np.where(x == 0, at_zero, values("psi", x)).astype(x.dtype, copy=False)
-        if n == 1:  # ψ⁽¹⁾(x) = ζ(2, x) for x > 0; by reflection below
-            return _trigamma(x)
-        sign = -1.0 if n % 2 == 0 else 1.0
-        return (sign * math.factorial(n)) * values("zeta", x.dtype.type(n + 1), x)
-
-    def backward(self, grad: Any) -> Any:
-        (x,) = self.saved
-        return grad * Polygamma.on(x, n=self.n + 1)
-
-
-def _trigamma(x: Array) -> Array:
-    """ψ⁽¹⁾(x), for x < ½ by the reflection ψ⁽¹⁾(x) + ψ⁽¹⁾(1 − x) = π² / sin²(πx)."""
-    mirrored = x < 0.5
-    high = values("zeta", x.dtype.type(2), np.where(mirrored, 1 - x, x))
-    low = (math.pi / np.sin(math.pi * np.where(mirrored, x, 0.5))) ** 2 - high
-    return np.where(mirrored, low, high).astype(x.dtype, copy=False)
 
 
 @takes_out
@@ -69,15 +43,54 @@ def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Lgamma.apply(floating(input))
 
 
+class Polygamma(Pointwise):
+    """y = ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function;   ∂L/∂x = ∂L/∂y · ψ⁽ⁿ⁺¹⁾(x)."""
+
+    def forward(self, x: Array, n: int) -> Array:
+        self.save(x)
+        self.n = n
+        if n == 0:
+            at_zero = np.copysign(np.inf, -x).astype(x.dtype, copy=False)
+            return np.where(x == 0, at_zero, values("psi", x)).astype(x.dtype, copy=False)
+        if n == 1:  # ψ⁽¹⁾(x) = ζ(2, x) for x > 0; by reflection below
+            return _trigamma(x)
+        sign = -1.0 if n % 2 == 0 else 1.0
+        return (sign * math.factorial(n)) * values("zeta", x.dtype.type(n + 1), x)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        return grad * Polygamma.on(x, n=self.n + 1)
+
+
+def _trigamma(x: Array) -> Array:
+    """ψ⁽¹⁾(x), for x < ½ by the reflection ψ⁽¹⁾(x) + ψ⁽¹⁾(1 − x) = π² / sin²(πx)."""
+    mirrored = x < 0.5
+    high = values("zeta", x.dtype.type(2), np.where(mirrored, 1 - x, x))
+    low = (math.pi / np.sin(math.pi * np.where(mirrored, x, 0.5))) ** 2 - high
+    return np.where(mirrored, low, high).astype(x.dtype, copy=False)
+
+
 @takes_out
 def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """ψ(x), the derivative of ln Γ."""
+    """ψ(x) = Γ′(x) / Γ(x), the derivative of ln Γ.
+
+    >>> import metagrad
+    >>> metagrad.digamma(metagrad.tensor([1.0, 2.0]))
+    tensor([-0.5772,  0.4228])
+    """
     return Polygamma.apply(floating(input), n=0)
 
 
 @takes_out
-def polygamma(n: Any, input: Any, *, out: Tensor | None = None) -> Tensor:
-    """ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0."""
+def polygamma(n: int | Tensor, input: Tensor | int, *, out: Tensor | None = None) -> Tensor:
+    """ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0.
+
+    Raises RuntimeError if n is negative.
+
+    >>> import metagrad
+    >>> metagrad.polygamma(1, metagrad.tensor([1.0, 2.0]))
+    tensor([1.6449, 0.6449])
+    """
     if not isinstance(n, int):  # as a method: x.polygamma(n)
         n, input = input, n
     if n < 0:
@@ -87,7 +100,14 @@ def polygamma(n: Any, input: Any, *, out: Tensor | None = None) -> Tensor:
 
 @takes_out
 def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
-    """ln Γₚ(x), the multivariate gamma function's logarithm: Σⱼ ln Γ(x − j/2) + p (p − 1) ln π / 4, j = 0 … p − 1."""
+    """ln Γₚ(x), the multivariate gamma function's logarithm: Σⱼ ln Γ(x − j/2) + p (p − 1) ln π / 4, j = 0 … p − 1.
+
+    Raises RuntimeError if p < 1.
+
+    >>> import metagrad
+    >>> metagrad.mvlgamma(metagrad.tensor([2.0, 3.0]), 2)
+    tensor([0.4516, 1.5502])
+    """
     if p < 1:
         raise RuntimeError(f"p has to be greater than or equal to 1, got {p}")
     x = floating(input)
@@ -96,7 +116,7 @@ def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
     return lgamma(spread).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
 
 
-class Igamma(Elementwise):
+class Igamma(Pointwise):
     """z = P(a, x), or Q = 1 − P if upper;   ∂P/∂x = exp((a − 1) ln x − x − ln Γ(a)); none for a."""
 
     def forward(self, a: Array, x: Array, upper: bool) -> Array:
@@ -104,7 +124,7 @@ class Igamma(Elementwise):
         self.sign = -1.0 if upper else 1.0
         return values("gammaincc" if upper else "gammainc", a, x)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[None, Array]:
         a, x = self.saved
         if self.needs[0]:
             raise NotImplementedError("the derivative for 'igamma: input' is not implemented")
@@ -113,26 +133,40 @@ class Igamma(Elementwise):
 
 @takes_out
 def igamma(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """P(a, x) = 1/Γ(a) ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt, the regularised lower incomplete gamma function of a = input, x = other."""
+    """P(a, x) = 1/Γ(a) ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt, the regularised lower incomplete gamma function of a = input, x = other.
+
+    Raises TypeError if one is no tensor; the backward pass raises NotImplementedError if a needs a gradient.
+
+    >>> import metagrad
+    >>> metagrad.special.gammainc(metagrad.tensor([1.0]), metagrad.tensor([1.0]))
+    tensor([0.6321])
+    """
     need_tensors("igamma", input=input, other=other)
     return Igamma.apply(*float_operands(input, other), upper=False)
 
 
 @takes_out
 def igammac(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function of a = input, x = other."""
+    """Q(a, x) = 1 − P(a, x), the regularised upper incomplete gamma function of a = input, x = other.
+
+    Raises TypeError if one is no tensor; the backward pass raises NotImplementedError if a needs a gradient.
+
+    >>> import metagrad
+    >>> metagrad.special.gammaincc(metagrad.tensor([1.0]), metagrad.tensor([1.0]))
+    tensor([0.3679])
+    """
     need_tensors("igammac", input=input, other=other)
     return Igamma.apply(*float_operands(input, other), upper=True)
 
 
-class Zeta(Elementwise):
+class Zeta(Pointwise):
     """z = ζ(x, q) = Σₖ (k + q)⁻ˣ,   ∂L/∂q = −∂L/∂z · x ζ(x + 1, q); none for x."""
 
     def forward(self, x: Array, q: Array) -> Array:
         self.save(x, q)
         return values("zeta", x, q)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[None, Array]:
         x, q = self.saved
         if self.needs[0]:
             raise NotImplementedError("the derivative for 'zeta: self' is not implemented")
@@ -140,9 +174,13 @@ class Zeta(Elementwise):
 
 
 @takes_out
-def zeta(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """ζ(x, q) = Σₖ (k + q)⁻ˣ over k = 0, 1, …, the Hurwitz zeta function; Riemann's for q = 1."""
-    need_a_tensor("zeta", input, other)
-    x, q = float_operands(input, other)
-    like = x if hasattr(x, "array") else q
-    return Zeta.apply(*[v if hasattr(v, "array") else as_tensor(np.asarray(v, like.array.dtype)) for v in (x, q)])
+def zeta(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """ζ(x, q) = Σₖ (k + q)⁻ˣ over k = 0, 1, …, the Hurwitz zeta function; Riemann's for q = 1.
+
+    Raises TypeError if neither is a tensor; the backward pass raises NotImplementedError if x needs a gradient.
+
+    >>> import metagrad
+    >>> metagrad.special.zeta(metagrad.tensor([2.0]), 1), metagrad.pi**2 / 6
+    (tensor([1.6449]), 1.6449340668482264)
+    """
+    return Zeta.apply(*float_tensors("zeta", input, other))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.variable import Variable, wrap
-from metagrad.base.typing import Array
-from metagrad.ops.operands import float_operands, floating, need_a_tensor
+from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array, Operand
+from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.chunked import Elementwise
+from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["entr", "logit", "xlog1py", "xlogy"]
 
 
-class Entr(Elementwise):
+class Entr(Pointwise):
     """y = −x ln x, 0 at 0, −∞ below;   ∂L/∂x = −∂L/∂y · (ln x + 1)."""
 
     def forward(self, x: Array) -> Array:
@@ -26,7 +26,7 @@ class Entr(Elementwise):
         y = np.where(x == 0, 0, -x * np.log(np.where(x > 0, x, 1)))
         return np.where(x < 0, -np.inf, np.where(np.isnan(x), x, y)).astype(x.dtype, copy=False)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * (-np.log(x) - 1)
 
@@ -42,7 +42,7 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Entr.apply(floating(input))
 
 
-class Logit(Elementwise):
+class Logit(Pointwise):
     """y = ln(x / (1 − x)), x first put into [ε, 1 − ε];   ∂L/∂x = ∂L/∂y / (x (1 − x)) inside of it, else 0."""
 
     def forward(self, x: Array, eps: float | None) -> Array:
@@ -53,7 +53,7 @@ class Logit(Elementwise):
         z = x if eps is None else np.clip(x, x.dtype.type(eps), x.dtype.type(1 - eps))
         return np.log(z / (1 - z))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         inside = self.inside
         return np.where(inside, grad / (x * (1 - x)), self.outside)
@@ -61,56 +61,79 @@ class Logit(Elementwise):
 
 @takes_out
 def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None) -> Tensor:
-    """ln(x / (1 − x)), the inverse of sigmoid. eps: x is first put into [ε, 1 − ε]; without it, nan outside of [0, 1]."""
+    """ln(x / (1 − x)), the inverse of sigmoid. eps: x is first put into [ε, 1 − ε]; without it, nan outside of [0, 1].
+
+    >>> import metagrad
+    >>> metagrad.logit(metagrad.tensor([0.5, 0.9]))
+    tensor([0.0000, 2.1972])
+    >>> metagrad.logit(metagrad.tensor([1.0]), eps=1e-3)
+    tensor([6.9068])
+    """
     return Logit.apply(floating(input), eps=eps)
 
 
-class Xlogy(Elementwise):
+class Xlogy(Pointwise):
     """z = x ln y, 0 where x = 0 unless y is nan;   ∂L/∂x = ∂L/∂z · ln y (0 where x = 0, y ≤ 0),   ∂L/∂y = ∂L/∂z · x / y."""
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x, y)
         return np.where((x == 0) & ~np.isnan(y), 0, x * np.log(y)).astype(np.result_type(x, y), copy=False)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         x, y = self.saved
         nothing = (x == 0) & (y <= 0)
         return np.where(nothing, 0, grad * np.log(np.where(nothing, 1, y))), grad * x / y
 
 
-class Xlog1py(Elementwise):
+@takes_out
+def xlogy(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """x ln y, and 0 where x = 0 (unless y is nan): what a cross entropy adds up.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.xlogy(metagrad.tensor([0.0, 2.0]), metagrad.tensor([0.0, 1.0]))
+    tensor([0., 0.])
+    """
+    return Xlogy.apply(*float_tensors("xlogy", input, other))
+
+
+class Xlog1py(Pointwise):
     """z = x ln(1 + y), 0 where x = 0 unless y is nan;   ∂L/∂x = ∂L/∂z · ln(1 + y),   ∂L/∂y = ∂L/∂z · x / (1 + y)."""
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x, y)
         return np.where((x == 0) & ~np.isnan(y), 0, x * np.log1p(y)).astype(np.result_type(x, y), copy=False)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array]:
         x, y = self.saved
         nothing = (x == 0) & (y <= -1)
         return np.where(nothing, 0, grad * np.log1p(np.where(nothing, 0, y))), grad * x / (y + 1)
 
 
-def _tensors(name: str, input: Any, other: Any) -> list[Any]:
-    """Both operands as floating-point tensors of one dtype."""
-    need_a_tensor(name, input, other)
-    x, y = float_operands(input, other)
-    like = x if isinstance(x, Variable) else y
-    return [v if isinstance(v, Variable) else wrap(np.asarray(v, like.array.dtype)) for v in (x, y)]
-
-
 @takes_out
-def xlogy(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """x ln y, and 0 where x = 0 (unless y is nan): what a cross entropy adds up.
+def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
+    """x ln(1 + y), and 0 where x = 0 (unless y is nan).
+
+    Raises TypeError if neither operand is a tensor.
 
     >>> import metagrad
-    >>> metagrad.xlogy(metagrad.tensor([0.0, 2.0]), metagrad.tensor([0.0, 1.0]))
-    tensor([0., 0.])
+    >>> metagrad.special.xlog1py(metagrad.tensor([0.0, 2.0]), metagrad.tensor([-1.0, 1.0]))
+    tensor([0.0000, 1.3863])
     """
-    return Xlogy.apply(*_tensors("xlogy", input, other))
+    return Xlog1py.apply(*float_tensors("xlog1py", input, other))
 
 
-@takes_out
-def xlog1py(input: Any, other: Any, *, out: Tensor | None = None) -> Tensor:
-    """x ln(1 + y), and 0 where x = 0 (unless y is nan)."""
-    return Xlog1py.apply(*_tensors("xlog1py", input, other))
+def float_tensors(name: str, input: Operand, other: Operand) -> list[Tensor]:
+    """Both operands as floating-point tensors of one dtype, where one may be a number.
+
+    Raises TypeError if neither is a tensor; ``name`` is the function that the message names.
+
+    >>> import metagrad
+    >>> float_tensors("xlogy", 2, metagrad.tensor([1.0]))
+    [tensor(2.), tensor([1.])]
+    """
+    need_a_tensor(name, input, other)
+    x, y = float_operands(input, other)
+    kind = (x if isinstance(x, Variable) else y).array.dtype
+    return [as_tensor(v if isinstance(v, Variable) else np.asarray(v, kind)) for v in (x, y)]

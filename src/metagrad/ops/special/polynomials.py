@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.operands import float_operands, floating, need_a_tensor
 from metagrad.ops.out import takes_out
 
@@ -27,7 +27,7 @@ Next = Callable[[int, Array, Array, Array], Array]  # (k, x, p of degree k, p of
 
 
 @quiet
-def _evaluated(input: Any, n: Any, first: Callable[[Array], Array], following: Next) -> Tensor:
+def _evaluated(input: Operand, n: Operand, first: Callable[[Array], Array], following: Next) -> Tensor:
     """pₙ(x) with p₀ = 1 and p₁ = ``first``; 0 for negative n."""
     need_a_tensor("a polynomial of degree n", input, n)
     x, degree = float_operands(input, n)
@@ -48,13 +48,15 @@ def _chebyshev(k: int, x: Array, now: Array, before: Array) -> Array:
     return 2 * x * now - before
 
 
-def _shifted(input: Any) -> Any:
+def _shifted(input: Operand) -> Operand:
     return floating(input) * 2 - 1 if isinstance(input, Variable) else input * 2 - 1
 
 
 @takes_out
-def chebyshev_polynomial_t(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
+def chebyshev_polynomial_t(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
     """Tₙ(x), of the first kind: T₁ = x, Tₖ₊₁ = 2x Tₖ − Tₖ₋₁.
+
+    Raises TypeError if neither operand is a tensor.
 
     >>> import metagrad
     >>> metagrad.special.chebyshev_polynomial_t(metagrad.tensor([0.5]), 2)
@@ -64,68 +66,145 @@ def chebyshev_polynomial_t(input: Any, n: Any, *, out: Tensor | None = None) -> 
 
 
 @takes_out
-def chebyshev_polynomial_u(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Uₙ(x), of the second kind: U₁ = 2x, the recurrence as for T."""
+def chebyshev_polynomial_u(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Uₙ(x), of the second kind: U₁ = 2x, the recurrence as for T.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.chebyshev_polynomial_u(metagrad.tensor([0.5, 1.0]), 2)
+    tensor([0., 3.])
+    """
     return _evaluated(input, n, lambda x: 2 * x, _chebyshev)
 
 
 @takes_out
-def chebyshev_polynomial_v(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Vₙ(x), of the third kind: V₁ = 2x − 1, the recurrence as for T."""
+def chebyshev_polynomial_v(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Vₙ(x), of the third kind: V₁ = 2x − 1, the recurrence as for T.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.chebyshev_polynomial_v(metagrad.tensor([0.5, 1.0]), 2)
+    tensor([-1.,  1.])
+    """
     return _evaluated(input, n, lambda x: 2 * x - 1, _chebyshev)
 
 
 @takes_out
-def chebyshev_polynomial_w(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Wₙ(x), of the fourth kind: W₁ = 2x + 1, the recurrence as for T."""
+def chebyshev_polynomial_w(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Wₙ(x), of the fourth kind: W₁ = 2x + 1, the recurrence as for T.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.chebyshev_polynomial_w(metagrad.tensor([0.5, 1.0]), 2)
+    tensor([1., 5.])
+    """
     return _evaluated(input, n, lambda x: 2 * x + 1, _chebyshev)
 
 
 @takes_out
-def shifted_chebyshev_polynomial_t(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Tₙ(2x − 1)."""
+def shifted_chebyshev_polynomial_t(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Tₙ(2x − 1).
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.shifted_chebyshev_polynomial_t(metagrad.tensor([0.75]), 2)
+    tensor([-0.5000])
+    """
     return chebyshev_polynomial_t(_shifted(input), n)
 
 
 @takes_out
-def shifted_chebyshev_polynomial_u(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Uₙ(2x − 1)."""
+def shifted_chebyshev_polynomial_u(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Uₙ(2x − 1).
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.shifted_chebyshev_polynomial_u(metagrad.tensor([0.75]), 2)
+    tensor([0.])
+    """
     return chebyshev_polynomial_u(_shifted(input), n)
 
 
 @takes_out
-def shifted_chebyshev_polynomial_v(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Vₙ(2x − 1)."""
+def shifted_chebyshev_polynomial_v(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Vₙ(2x − 1).
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.shifted_chebyshev_polynomial_v(metagrad.tensor([0.75]), 2)
+    tensor([-1.])
+    """
     return chebyshev_polynomial_v(_shifted(input), n)
 
 
 @takes_out
-def shifted_chebyshev_polynomial_w(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Wₙ(2x − 1)."""
+def shifted_chebyshev_polynomial_w(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Wₙ(2x − 1).
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.shifted_chebyshev_polynomial_w(metagrad.tensor([0.75]), 2)
+    tensor([1.])
+    """
     return chebyshev_polynomial_w(_shifted(input), n)
 
 
 @takes_out
-def hermite_polynomial_h(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Hₙ(x), the physicist's: H₁ = 2x, Hₖ₊₁ = 2x Hₖ − 2k Hₖ₋₁."""
+def hermite_polynomial_h(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Hₙ(x), the physicist's: H₁ = 2x, Hₖ₊₁ = 2x Hₖ − 2k Hₖ₋₁.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.hermite_polynomial_h(metagrad.tensor([1.0]), metagrad.tensor([0, 1, 2, 3]))
+    tensor([ 1.,  2.,  2., -4.])
+    """
     return _evaluated(input, n, lambda x: 2 * x, lambda k, x, now, before: 2 * x * now - 2 * k * before)
 
 
 @takes_out
-def hermite_polynomial_he(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Heₙ(x), the probabilist's: He₁ = x, Heₖ₊₁ = x Heₖ − k Heₖ₋₁."""
+def hermite_polynomial_he(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Heₙ(x), the probabilist's: He₁ = x, Heₖ₊₁ = x Heₖ − k Heₖ₋₁.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.hermite_polynomial_he(metagrad.tensor([2.0]), metagrad.tensor([0, 1, 2, 3]))
+    tensor([1., 2., 3., 2.])
+    """
     return _evaluated(input, n, lambda x: x, lambda k, x, now, before: x * now - k * before)
 
 
 @takes_out
-def laguerre_polynomial_l(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Lₙ(x): L₁ = 1 − x, (k + 1) Lₖ₊₁ = (2k + 1 − x) Lₖ − k Lₖ₋₁."""
+def laguerre_polynomial_l(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Lₙ(x): L₁ = 1 − x, (k + 1) Lₖ₊₁ = (2k + 1 − x) Lₖ − k Lₖ₋₁.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.laguerre_polynomial_l(metagrad.tensor([1.0]), metagrad.tensor([0, 1, 2]))
+    tensor([ 1.0000,  0.0000, -0.5000])
+    """
     return _evaluated(
         input, n, lambda x: 1 - x, lambda k, x, now, before: ((2 * k + 1 - x) * now - k * before) / (k + 1)
     )
 
 
 @takes_out
-def legendre_polynomial_p(input: Any, n: Any, *, out: Tensor | None = None) -> Tensor:
-    """Pₙ(x): P₁ = x, (k + 1) Pₖ₊₁ = (2k + 1) x Pₖ − k Pₖ₋₁."""
+def legendre_polynomial_p(input: Operand, n: Operand, *, out: Tensor | None = None) -> Tensor:
+    """Pₙ(x): P₁ = x, (k + 1) Pₖ₊₁ = (2k + 1) x Pₖ − k Pₖ₋₁.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.special.legendre_polynomial_p(metagrad.tensor([0.5]), metagrad.tensor([0, 1, 2]))
+    tensor([ 1.0000,  0.5000, -0.1250])
+    """
     return _evaluated(input, n, lambda x: x, lambda k, x, now, before: ((2 * k + 1) * x * now - k * before) / (k + 1))

@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from metagrad.base.optional import need
+from metagrad.base.typing import Array
 
 IN_PYTHON = {"erf": math.erf, "erfc": math.erfc}  # slow, but what GELU needs is there without SciPy
 
 
-def _function(name: str) -> Any:
+def _function(name: str) -> Callable[..., Array]:
     if name in IN_PYTHON and importlib.util.find_spec("scipy") is None:
         each = np.frompyfunc(IN_PYTHON[name], 1, 1)
         return lambda x: np.asarray(each(x)).astype(np.float64)
     return getattr(need("scipy.special", extra="scipy"), name)
 
 
-def values(name: str, *arguments: Any) -> Any:
-    """``scipy.special.name`` of arrays and numbers, in the dtype of the arrays; float16 by way of float32."""
+def values(name: str, *arguments: Array) -> Array:
+    """``scipy.special.name`` of arrays and numbers, in the dtype of the arrays; float16 by way of float32.
+
+    Raises an ImportError that names the extra where SciPy is not installed.
+
+    >>> values("gamma", np.float64(5)).item()
+    24.0
+    """
     function = _function(name)
     kinds = [a.dtype for a in arguments if isinstance(a, (np.ndarray, np.generic))]
     kind = np.result_type(*kinds) if kinds else np.dtype(np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops.out import without_out
+from metagrad.ops.out import as_method
 
 
 class OpMethods(Variable):
@@ -17,4 +17,4 @@ class OpMethods(Variable):
         super().__init_subclass__(**kwargs)
         for name, op in list(vars(cls).items()):
             if hasattr(op, "without_out"):
-                setattr(cls, name, without_out(op))
+                setattr(cls, name, as_method(op))

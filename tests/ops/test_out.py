@@ -1,0 +1,163 @@
+"""``out=``: which functions take it, what it must be, and what becomes of names that nobody knows."""
+
+import inspect
+import operator
+import re
+
+import numpy as np
+import pytest
+
+import metagrad
+
+MODULES = ("linalg", "fft", "special")
+FACTORIES = {
+    "arange", "empty", "eye", "full", "linspace", "logspace", "ones", "rand", "randint", "randn", "randperm", "range", "zeros",
+}  # fmt: skip
+ELSEWHERE = {"hspmm", "sspaddmm"}  # of sparse matrices, which metagrad has not
+
+
+def public_functions():
+    yield from ((name, getattr(metagrad, name)) for name in dir(metagrad) if not name.startswith("_"))
+    for module in MODULES:
+        place = getattr(metagrad, module)
+        yield from ((f"{module}.{name}", getattr(place, name)) for name in dir(place) if not name.startswith("_"))
+
+
+TAKERS = {
+    name: f for name, f in public_functions() if inspect.isfunction(f) and "out" in inspect.signature(f).parameters
+}
+METHODS = {
+    name: f
+    for name, f in inspect.getmembers(metagrad.Tensor, inspect.isfunction)
+    if not name.startswith("_") and name not in FACTORIES and getattr(f, "__module__", "").startswith("metagrad.")
+}
+
+
+@pytest.mark.oracle
+def test_signatures_show_out_wherever_pytorch_documents_it(torch):
+    documented = set()
+    for prefix in ("", *MODULES):
+        place = getattr(torch, prefix) if prefix else torch
+        for name in dir(place):
+            first = str(getattr(getattr(place, name), "__doc__", "")).strip().split("\n")[0]
+            if callable(getattr(place, name)) and re.search(rf"\b{re.escape(name)}\(.*\bout=None", first):
+                documented.add(f"{prefix}.{name}".lstrip("."))
+    assert len(documented) > 250
+    assert {n for n in documented if not n.rpartition(".")[2].startswith("_")} - ELSEWHERE - set(TAKERS) == set()
+
+
+def test_some_functions_take_it():
+    assert len(TAKERS) > 280 and {"tanh", "max", "zeros", "linalg.inv", "fft.rfft", "special.i0e"} <= set(TAKERS)
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_methods_take_no_out(name):
+    assert "out" not in inspect.signature(METHODS[name]).parameters
+
+
+@pytest.mark.parametrize("name", sorted({n for n in METHODS if n in TAKERS or n.removesuffix("_") in TAKERS}))
+def test_a_method_refuses_out(name):
+    x = metagrad.ones(2, 2)
+    with pytest.raises(TypeError, match=rf"\b{METHODS[name].__name__}\(\) got an unexpected keyword argument 'out'"):
+        getattr(x, name)(out=metagrad.empty(0))
+    assert x.tolist() == [[1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("name", sorted(set(TAKERS) - FACTORIES))
+def test_an_unknown_name_is_refused_by_the_functions_name(name):
+    with pytest.raises(TypeError, match=rf"{TAKERS[name].__name__}\(\) .*(unexpected keyword|missing)"):
+        TAKERS[name](metagrad.ones(2, 2), colour="red")
+
+
+@pytest.mark.parametrize("name", ["tanh", "add", "sum", "max", "cumsum", "linalg.inv", "fft.fft", "special.i0e"])
+def test_an_unknown_name_beside_all_that_is_needed(name):
+    needed = {"add": (1,), "cumsum": (0,)}.get(name, ())
+    with pytest.raises(TypeError, match=r"\w+\(\) got an unexpected keyword argument 'colour'"):
+        operator.attrgetter(name)(metagrad)(metagrad.eye(2), *needed, colour="red")
+
+
+CALLS = {
+    "tanh": (), "add": (1.5,), "sum": (), "mean": (), "cumsum": (0,), "logsumexp": (0,), "quantile": (0.5,),
+    "exp": (), "clamp": (0.0, 1.0), "special.i0e": (), "var": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_out_gets_shape_values_and_identity(name):
+    function, x = operator.attrgetter(name)(metagrad), metagrad.tensor([[0.5, 2.0], [1.0, -1.0]])
+    for out in (metagrad.empty(0), metagrad.empty(2, 2), metagrad.empty(3, dtype=metagrad.float64)):
+        kind, version = out.dtype, out._version
+        assert function(x, *CALLS[name], out=out) is out
+        assert out.dtype is kind and out._version > version
+        expected = function(x, *CALLS[name])
+        np.testing.assert_array_equal(out.numpy(), expected.numpy().astype(out.numpy().dtype))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_out_of_a_lower_dtype_is_refused(name):
+    function, x = operator.attrgetter(name)(metagrad), metagrad.tensor([[0.5, 2.0], [1.0, -1.0]])
+    for kind in (metagrad.int64, metagrad.bool):
+        out = metagrad.zeros(2, 2, dtype=kind)
+        with pytest.raises(RuntimeError, match="can't be cast"):
+            function(x, *CALLS[name], out=out)
+        assert not out.any()
+    with pytest.raises(TypeError, match="expected a tensor, got ndarray"):
+        function(x, *CALLS[name], out=np.zeros((2, 2)))
+
+
+def test_out_of_another_dtype_where_nothing_is_converted():
+    real, imag = metagrad.ones(2), metagrad.zeros(2)
+    with pytest.raises(RuntimeError, match="out= to have dtype metagrad.complex64, but got metagrad.complex128"):
+        metagrad.complex(real, imag, out=metagrad.empty(2, dtype=metagrad.complex128))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_written_into_out_is_not_recorded(name):
+    function, x = operator.attrgetter(name)(metagrad), metagrad.tensor([[0.5, 2.0], [1.0, 1.5]], requires_grad=True)
+    with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
+        function(x, *CALLS[name], out=metagrad.empty(0))
+    with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
+        function(x.detach(), *CALLS[name], out=metagrad.empty(0, requires_grad=True))
+    with metagrad.no_grad():
+        assert not function(x, *CALLS[name], out=metagrad.empty(0)).requires_grad
+
+
+SEVERAL = {
+    "max": (0,), "min": (0,), "median": (0,), "nanmedian": (0,), "mode": (0,), "kthvalue": (1, 0), "cummax": (0,),
+    "cummin": (0,), "sort": (0,), "topk": (1, 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_values_and_indices(name):
+    function, x = getattr(metagrad, name), metagrad.tensor([[1.0, 3.0], [2.0, 0.0]])
+    expected = function(x, *SEVERAL[name])
+    values, indices = metagrad.empty(0), metagrad.empty(0, dtype=metagrad.int64)
+    found = function(x, *SEVERAL[name], out=(values, indices))
+    assert type(found) is type(expected) and found.values is values and found.indices is indices
+    assert values.tolist() == expected.values.tolist() and indices.tolist() == expected.indices.tolist()
+    with pytest.raises(RuntimeError, match="out= to have dtype metagrad.int64, but got metagrad.float32"):
+        function(x, *SEVERAL[name], out=(metagrad.empty(0), metagrad.empty(0)))
+    for wrong in (values, (values,), (values, indices, indices)):
+        with pytest.raises(TypeError, match="a tuple of 2 tensors"):
+            function(x, *SEVERAL[name], out=wrong)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", SEVERAL)
+def test_indices_of_another_dtype_are_refused_as_in_pytorch(torch, name):
+    with pytest.raises(RuntimeError):
+        getattr(torch, name)(torch.ones(2, 2), *SEVERAL[name], out=(torch.empty(0), torch.empty(0)))
+
+
+NEEDS = {"kthvalue": {"k": 1}, "topk": {"k": 1}, "quantile": {"q": 0.5}, "nanquantile": {"q": 0.5}}
+
+
+@pytest.mark.parametrize(
+    "name", ["amax", "cumsum", "max", "median", "quantile", "nansum", "kthvalue", "diff", "sum", "all"]
+)
+def test_methods_and_functions_know_numpys_axis(name):
+    x, more = metagrad.tensor([[1.0, 3.0], [2.0, 0.0]]), NEEDS.get(name, {})
+    for function in (getattr(metagrad, name), getattr(metagrad.Tensor, name)):
+        by_axis, by_dim = function(x, axis=1, **more), function(x, dim=1, **more)
+        assert repr(by_axis) == repr(by_dim)
