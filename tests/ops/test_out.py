@@ -154,7 +154,22 @@ NEEDS = {"kthvalue": {"k": 1}, "topk": {"k": 1}, "quantile": {"q": 0.5}, "nanqua
 
 
 @pytest.mark.parametrize(
-    "name", ["amax", "cumsum", "max", "median", "quantile", "nansum", "kthvalue", "diff", "sum", "all"]
+    "name",
+    [
+        "all",
+        "amax",
+        "cumsum",
+        "diff",
+        "kthvalue",
+        "max",
+        "median",
+        "nansum",
+        "quantile",
+        "softmax",
+        "sort",
+        "sum",
+        "topk",
+    ],
 )
 def test_methods_and_functions_know_numpys_axis(name):
     x, more = metagrad.tensor([[1.0, 3.0], [2.0, 0.0]]), NEEDS.get(name, {})
