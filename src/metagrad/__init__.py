@@ -88,6 +88,7 @@ from metagrad.version import __version__
 # The families of ops: each one's __all__ says what it has for the public.
 from metagrad.ops.pointwise.arithmetic import *
 from metagrad.ops.pointwise.division import *
+from metagrad.ops.pointwise.compound import *
 from metagrad.ops.pointwise.exponential import *
 from metagrad.ops.pointwise.trigonometric import *
 from metagrad.ops.pointwise.hyperbolic import *
@@ -104,6 +105,7 @@ from metagrad.ops.special.logarithms import logit, xlogy
 from metagrad.ops.pointwise.selection import *
 from metagrad.ops.pointwise.comparison import *
 from metagrad.ops.reduce.reduction import *
+from metagrad.ops.reduce.variance import *
 from metagrad.ops.reduce.products import *
 from metagrad.ops.reduce.extrema import *
 from metagrad.ops.reduce.cumulative import *
@@ -118,6 +120,7 @@ from metagrad.ops.reduce.softmax import *
 from metagrad.ops.index.sorting import *
 from metagrad.ops.index.searching import *
 from metagrad.ops.linalg.matmul import *
+from metagrad.ops.linalg.addmm import *
 from metagrad.ops.linalg.contraction import *
 from metagrad.ops.linalg import *
 from metagrad.ops.signal.spectrograms import *

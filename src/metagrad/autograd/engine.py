@@ -249,7 +249,7 @@ def _targets(inputs: Any) -> list[Edge]:
 
 def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Edge, Gradient]]:
     """Where the pass starts, with the gradient each starting point gets."""
-    xs = _listed(tensors)
+    xs = [tensors] if isinstance(tensors, Variable) else list(tensors)
     given = [None] * len(xs) if gradients is None else _listed(gradients)
     if len(given) != len(xs):
         raise RuntimeError(f"got {len(xs)} tensors but {len(given)} gradients for them; give one for each")

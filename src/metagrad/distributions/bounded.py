@@ -16,7 +16,7 @@ from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation, like, sampling
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.pointwise import exponential, selection, trigonometric
-from metagrad.special import i0e, i1e
+from metagrad.ops.special.bessel import i0e, i1e
 from metagrad.tensors.tensor import Tensor
 
 

@@ -9,17 +9,16 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
-from metagrad.base.dtypes import bool_
-from metagrad.base.typing import Array, Number
+from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product
-from metagrad.ops.operands import NotAnOperand, result_type
+from metagrad.ops.operands import NotAnOperand
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "dot", "ger", "matmul", "mm", "mv", "outer"]
+__all__ = ["bmm", "dot", "ger", "matmul", "mm", "mv", "outer"]
 
 
 class Matmul(Function):
@@ -210,110 +209,6 @@ def outer(input: Tensor, vec2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 ger = outer
-
-
-@takes_out
-def addmm(
-    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
-) -> Tensor:
-    """``beta · input + alpha · mat1 @ mat2``.
-
-    mat1 (n, k), mat2 (k, m); input broadcasts to the result (n, m). Raises RuntimeError unless the dtypes are the same.
-
-    >>> import metagrad
-    >>> metagrad.addmm(metagrad.tensor([1, 2]), metagrad.eye(2).long(), metagrad.eye(2).long(), alpha=10)
-    tensor([[11,  2],
-            [ 1, 12]])
-    """
-    _same_dtype("addmm", input, mat1, mat2)
-    return _weighted(input, mm(mat1, mat2), beta, alpha)
-
-
-@takes_out
-def baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
-) -> Tensor:
-    """``beta · input + alpha · batch1 @ batch2`` for batches of matrices.
-
-    (b, n, k) and (b, k, m) make (b, n, m). Raises RuntimeError unless the dtypes are the same.
-
-    >>> import metagrad
-    >>> metagrad.baddbmm(metagrad.zeros(2), metagrad.ones(5, 2, 3), metagrad.ones(5, 3, 2)).shape
-    metagrad.Size([5, 2, 2])
-    """
-    _same_dtype("baddbmm", input, batch1, batch2)
-    return _weighted(input, bmm(batch1, batch2), beta, alpha)
-
-
-@takes_out
-def addbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
-) -> Tensor:
-    """``beta · input + alpha · Σ batch1[i] @ batch2[i]`` over a batch of matrices.
-
-    (b, n, k) and (b, k, m) make (n, m). Raises RuntimeError unless the dtypes are the same.
-
-    >>> import metagrad
-    >>> metagrad.addbmm(metagrad.zeros(2), metagrad.ones(5, 2, 3), metagrad.ones(5, 3, 2))
-    tensor([[15., 15.],
-            [15., 15.]])
-    """
-    _same_dtype("addbmm", input, batch1, batch2)
-    return _weighted(input, bmm(batch1, batch2).sum(0, dtype=batch1.dtype), beta, alpha)
-
-
-@takes_out
-def addmv(
-    input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
-) -> Tensor:
-    """``beta · input + alpha · mat @ vec``.
-
-    mat (n, m), vec (m); input broadcasts to the result (n). Raises RuntimeError unless the dtypes are the same.
-
-    >>> import metagrad
-    >>> metagrad.addmv(metagrad.tensor([1.0, 2.0]), metagrad.ones(2, 3), metagrad.ones(3), beta=10)
-    tensor([13., 23.])
-    """
-    _same_dtype("addmv", input, mat, vec)
-    return _weighted(input, mv(mat, vec), beta, alpha)
-
-
-@takes_out
-def addr(
-    input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
-) -> Tensor:
-    """``beta · input + alpha · outer(vec1, vec2)``; of bools, ``input or vec1 and vec2``.
-
-    vec1 (n), vec2 (m); input broadcasts to the result (n, m). Raises RuntimeError for a fraction as a factor of
-    integers.
-
-    >>> import metagrad
-    >>> metagrad.addr(metagrad.zeros(2, 2), metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 10.0]))
-    tensor([[ 1., 10.],
-            [ 2., 20.]])
-    """
-    product = outer(vec1, vec2)
-    kind = result_type(input, product)
-    for name, factor in (("beta", beta), ("alpha", alpha)):
-        if kind.category < 2 and isinstance(factor, float):
-            raise RuntimeError(f"addr: for integer operands {name} must be an integer, got {factor}")
-    if kind is bool_:
-        beta, alpha = bool(beta), bool(alpha)
-    return _weighted(input, product, beta, alpha)
-
-
-def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
-    """``beta · input + alpha · product``, in the shape of the product; with beta 0, nan in the input is ignored.
-
-    For integers the factors are cut down to integers.
-    """
-    input = input.expand(tuple(product.shape))
-    if product.array.dtype.kind in "iu" and input.array.dtype.kind in "iu":
-        beta, alpha = int(beta), int(alpha)
-    product = product if alpha == 1 else mul(product, alpha)
-    if beta == 0:
-        return product
-    return add(input if beta == 1 else mul(input, beta), product)
 
 
 def _rows(x: Array) -> tuple[int, int]:

@@ -10,20 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap, wrap
-from metagrad.autograd.views import write
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
-from metagrad.ops.operands import as_tensor, cast_to, converted, need_a_tensor, need_tensors, operands, result_type
+from metagrad.ops.operands import as_tensor, converted, need_a_tensor, need_tensors, operands, result_type
 from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = [
-    "add", "addcmul", "float_power", "lerp", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "square",
-    "sub", "subtract",
-]  # fmt: skip
+__all__ = ["add", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub", "square", "sub", "subtract"]
 
 
 class Add(Pointwise):
@@ -257,87 +253,6 @@ def square(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     x = converted(input, dtypes.int64) if input.array.dtype.kind == "b" else input
     return mul(x, x)
-
-
-@takes_out
-def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
-    """``input ** exponent`` computed in float64, or in complex128 if an operand is complex, whatever the dtypes are.
-
-    Raises TypeError if neither operand is a tensor.
-
-    >>> import metagrad
-    >>> metagrad.float_power(metagrad.tensor([4, 16]), -0.5)
-    tensor([0.5000, 0.2500], dtype=metagrad.float64)
-    """
-    need_a_tensor("float_power", input, exponent)
-    kind = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64
-    x = cast_to(as_tensor(input), kind)
-    return pow(x, cast_to(as_tensor(exponent), kind) if isinstance(exponent, Variable) else exponent)
-
-
-def float_power_(input: Tensor, exponent: Operand) -> Tensor:
-    """In-place form of ``float_power``: for float64 and complex128 tensors, as the result has no other dtype.
-
-    Raises RuntimeError if the tensor has another dtype than the result.
-
-    >>> import metagrad
-    >>> metagrad.tensor([4.0], dtype=metagrad.float64).float_power_(0.5)
-    tensor([2.], dtype=metagrad.float64)
-    """
-    result = float_power(input, exponent)
-    if result.dtype != input.dtype:
-        raise RuntimeError(
-            f"float_power_: the tensor's dtype is {input.dtype}, the result's {result.dtype}: use float_power, "
-            "which makes a tensor of its own"
-        )
-    written: Tensor = write(input, result)
-    return written
-
-
-@takes_out
-def addcmul(
-    input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
-) -> Tensor:
-    """``input + value · tensor1 · tensor2``, element by element with broadcasting.
-
-    Raises RuntimeError if ``value`` is a float and the tensors are integers.
-
-    >>> import metagrad
-    >>> metagrad.addcmul(metagrad.tensor([1.0]), metagrad.tensor([2.0]), metagrad.tensor([3.0]), value=0.5)
-    tensor([4.])
-    """
-    product = mul(tensor1, tensor2)
-    return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
-
-
-class Lerp(Pointwise):
-    """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
-
-    def forward(self, x: Array, y: Array, w: Array) -> Array:
-        self.save(x, y, w)
-        near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
-        return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
-
-    def backward(self, grad: Array) -> tuple[Array, Array, Array | None]:
-        x, y, w = self.saved
-        return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
-
-
-@takes_out
-def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
-    """The point ``input + weight · (end − input)`` between two tensors: at weight 0 the first, at 1 the second.
-
-    Raises RuntimeError if they are not floating-point tensors of one dtype.
-
-    >>> import metagrad
-    >>> metagrad.lerp(metagrad.tensor([0.0, 10.0]), metagrad.tensor([10.0, 20.0]), 0.25)
-    tensor([ 2.5000, 12.5000])
-    """
-    kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
-    if len(kinds) > 1 or input.array.dtype.kind not in "fc":
-        found = ", ".join(sorted(kind.name for kind in kinds))
-        raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
-    return Lerp.apply(input, end, weight)
 
 
 class Conj(Pointwise):

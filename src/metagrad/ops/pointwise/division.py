@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
-from metagrad.base.typing import Array, Number, Operand
-from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor, need_tensors, operands
+from metagrad.base.typing import Array, Operand
+from metagrad.ops.operands import float_operands, need_a_tensor, need_tensors, operands
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.arithmetic import add, conj, mul
+from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["addcdiv", "div", "divide", "floor_divide", "fmod", "gcd", "lcm", "remainder", "true_divide"]
+__all__ = ["div", "divide", "floor_divide", "fmod", "gcd", "lcm", "remainder", "true_divide"]
 
 
 class Div(Pointwise):
@@ -164,24 +164,6 @@ def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor
 def _check_divisor(x: Operand, y: Operand) -> None:
     if isinstance(x, Variable) or isinstance(y, Variable):
         _refuse_integer_zero(unwrap(x), unwrap(y))
-
-
-@takes_out
-def addcdiv(
-    input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
-) -> Tensor:
-    """``input + value · tensor1 / tensor2``, element by element with broadcasting.
-
-    Raises RuntimeError if both tensors are integers.
-
-    >>> import metagrad
-    >>> metagrad.addcdiv(metagrad.tensor([1.0]), metagrad.tensor([1.0]), metagrad.tensor([4.0]), value=2)
-    tensor([1.5000])
-    """
-    if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
-        raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
-    quotient = div(tensor1, tensor2)
-    return add(input, quotient if value == 1 else mul(quotient, value))
 
 
 @takes_out

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import recording
+from metagrad.autograd.variable import Variable, recording
+from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.ops.operands import (
     as_tensor,
     cast_to,
+    need_a_tensor,
     need_tensors,
     operands,
     result_type,
@@ -24,7 +26,7 @@ from metagrad.ops.pointwise.chunked import Pointwise
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["frexp", "ldexp", "nan_to_num", "nextafter"]
+__all__ = ["float_power", "frexp", "ldexp", "nan_to_num", "nextafter"]
 
 
 class NanToNum(Pointwise):
@@ -130,3 +132,38 @@ def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     kind = result_type(as_tensor(input), other)
     kind = kind if kind.is_floating_point or kind.is_complex else dtypes.get_default_dtype()
     return mul(input, pow(2.0, cast_to(as_tensor(other), kind)))
+
+
+@takes_out
+def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
+    """``input ** exponent`` computed in float64, or in complex128 if an operand is complex, whatever the dtypes are.
+
+    Raises TypeError if neither operand is a tensor.
+
+    >>> import metagrad
+    >>> metagrad.float_power(metagrad.tensor([4, 16]), -0.5)
+    tensor([0.5000, 0.2500], dtype=metagrad.float64)
+    """
+    need_a_tensor("float_power", input, exponent)
+    kind = dtypes.complex128 if result_type(input, exponent).is_complex else dtypes.float64
+    x = cast_to(as_tensor(input), kind)
+    return pow(x, cast_to(as_tensor(exponent), kind) if isinstance(exponent, Variable) else exponent)
+
+
+def float_power_(input: Tensor, exponent: Operand) -> Tensor:
+    """In-place form of ``float_power``: for float64 and complex128 tensors, as the result has no other dtype.
+
+    Raises RuntimeError if the tensor has another dtype than the result.
+
+    >>> import metagrad
+    >>> metagrad.tensor([4.0], dtype=metagrad.float64).float_power_(0.5)
+    tensor([2.], dtype=metagrad.float64)
+    """
+    result = float_power(input, exponent)
+    if result.dtype != input.dtype:
+        raise RuntimeError(
+            f"float_power_: the tensor's dtype is {input.dtype}, the result's {result.dtype}: use float_power, "
+            "which makes a tensor of its own"
+        )
+    written: Tensor = write(input, result)
+    return written

@@ -10,7 +10,6 @@ from metagrad.autograd.variable import unwrap
 from metagrad.base.typing import Array
 from metagrad.ops.operands import floating
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
@@ -29,8 +28,7 @@ class Tanh(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (y,) = self.saved
-        y = conj(y)
-        return grad * (1 - y * y)
+        return grad * (1 - y * y).conj()
 
 
 @takes_out
@@ -53,7 +51,7 @@ class Sinh(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return grad * conj(Cosh.on(x))
+        return grad * Cosh.on(x).conj()
 
 
 @takes_out
@@ -76,7 +74,7 @@ class Cosh(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return grad * conj(Sinh.on(x))
+        return grad * Sinh.on(x).conj()
 
 
 @takes_out
@@ -99,7 +97,7 @@ class Asinh(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return grad * conj(1 / np.sqrt(x * x + 1))
+        return grad * (1 / np.sqrt(x * x + 1)).conj()
 
 
 @takes_out
@@ -123,7 +121,7 @@ class Acosh(Pointwise):
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         if unwrap(x).dtype.kind == "c":  # the square of a large one would overflow
-            return grad * conj(1 / np.sqrt(x + 1) / np.sqrt(x - 1))
+            return grad * (1 / np.sqrt(x + 1) / np.sqrt(x - 1)).conj()
         return grad * (1 / np.sqrt(x * x - 1))
 
 
@@ -147,7 +145,7 @@ class Atanh(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return grad / conj(1 - x * x)
+        return grad / (1 - x * x).conj()
 
 
 @takes_out

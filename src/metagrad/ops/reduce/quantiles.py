@@ -12,7 +12,7 @@ from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.sorting import sort
 from metagrad.ops.operands import accepts_axis, as_tensor, cast_to, dimension
 from metagrad.ops.out import takes_out
-from metagrad.ops.pointwise.arithmetic import lerp
+from metagrad.ops.pointwise.compound import lerp
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.views import movedim, reshape
 

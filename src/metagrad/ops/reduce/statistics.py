@@ -16,8 +16,9 @@ from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.exponential import sqrt
 from metagrad.ops.pointwise.selection import clamp, where
-from metagrad.ops.reduce.reduction import mean, std, var
+from metagrad.ops.reduce.reduction import mean
 from metagrad.ops.reduce.reduction import sum as total
+from metagrad.ops.reduce.variance import std, var
 from metagrad.ops.shape.diagonals import diagonal
 
 if TYPE_CHECKING:

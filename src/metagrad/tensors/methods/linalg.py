@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from metagrad.ops.inplace import in_place
+from metagrad.ops.linalg import addmm as addmms
 from metagrad.ops.linalg import contraction, definite, determinant, matmul, older, orthogonal, powers, triangular
 from metagrad.ops.signal import spectrograms
 from metagrad.tensors.methods.base import OpMethods
@@ -22,11 +23,11 @@ class LinalgMethods(OpMethods):
     dot = products.dot
     bmm = products.bmm
     outer = ger = products.outer
-    addmm = products.addmm
-    baddbmm = products.baddbmm
-    addbmm = products.addbmm
-    addmv = products.addmv
-    addr = products.addr
+    addmm = addmms.addmm
+    baddbmm = addmms.baddbmm
+    addbmm = addmms.addbmm
+    addmv = addmms.addmv
+    addr = addmms.addr
     inner = contraction.inner
     kron = contraction.kron
     trace = contraction.trace
@@ -58,8 +59,8 @@ class LinalgMethods(OpMethods):
     istft = spectrograms.istft
 
     # in place
-    addmm_ = in_place(products.addmm)
-    baddbmm_ = in_place(products.baddbmm)
-    addbmm_ = in_place(products.addbmm)
-    addmv_ = in_place(products.addmv)
-    addr_ = in_place(products.addr)
+    addmm_ = in_place(addmms.addmm)
+    baddbmm_ = in_place(addmms.baddbmm)
+    addbmm_ = in_place(addmms.addbmm)
+    addmv_ = in_place(addmms.addmv)
+    addr_ = in_place(addmms.addr)

@@ -9,6 +9,7 @@ from metagrad.ops.pointwise import (
     bitwise,
     comparison,
     complex_numbers,
+    compound,
     division,
     exponential,
     floating_point,
@@ -40,9 +41,9 @@ class PointwiseMethods(OpMethods):
     neg = negative = arithmetic.neg
     positive = arithmetic.positive
     square = arithmetic.square
-    addcmul = arithmetic.addcmul
-    addcdiv = division.addcdiv
-    lerp = arithmetic.lerp
+    addcmul = compound.addcmul
+    addcdiv = compound.addcdiv
+    lerp = compound.lerp
     maximum = selection.maximum
     minimum = selection.minimum
 
@@ -86,7 +87,7 @@ class PointwiseMethods(OpMethods):
     copysign = signs.copysign
     deg2rad = trigonometric.deg2rad
     exp2 = exponential.exp2
-    float_power = arithmetic.float_power
+    float_power = floating_point.float_power
     fmax = selection.fmax
     fmin = selection.fmin
     frexp = floating_point.frexp
@@ -136,9 +137,9 @@ class PointwiseMethods(OpMethods):
     pow_ = in_place(arithmetic.pow, node=arithmetic.Pow)
     neg_ = negative_ = in_place(arithmetic.neg, node=arithmetic.Neg)
     square_ = in_place(arithmetic.square)
-    addcmul_ = in_place(arithmetic.addcmul)
-    addcdiv_ = in_place(division.addcdiv)
-    lerp_ = in_place(arithmetic.lerp, node=arithmetic.Lerp)
+    addcmul_ = in_place(compound.addcmul)
+    addcdiv_ = in_place(compound.addcdiv)
+    lerp_ = in_place(compound.lerp, node=compound.Lerp)
     exp_ = in_place(exponential.exp, node=exponential.Exp)
     log_ = in_place(exponential.log, node=exponential.Log)
     sqrt_ = in_place(exponential.sqrt, node=exponential.Sqrt)
@@ -176,7 +177,7 @@ class PointwiseMethods(OpMethods):
     copysign_ = in_place(signs.copysign)
     deg2rad_ = in_place(trigonometric.deg2rad)
     exp2_ = in_place(exponential.exp2)
-    float_power_ = arithmetic.float_power_
+    float_power_ = floating_point.float_power_
     gcd_ = in_place(division.gcd)
     heaviside_ = in_place(signs.heaviside)
     hypot_ = in_place(trigonometric.hypot)

@@ -16,6 +16,7 @@ from metagrad.ops.reduce import (
     quantiles,
     reduction,
     statistics,
+    variance,
 )
 from metagrad.ops.reduce import softmax as softmaxes
 from metagrad.tensors.methods.base import OpMethods
@@ -29,8 +30,8 @@ class ReductionMethods(OpMethods):
     sum = reduction.sum
     sum_to_size = reduction.sum_to_size
     mean = reduction.mean
-    var = reduction.var
-    std = reduction.std
+    var = variance.var
+    std = variance.std
     prod = products.prod
     amax = extrema.amax
     amin = extrema.amin

@@ -1,0 +1,85 @@
+"""Several operations in one call: addcmul, addcdiv, lerp. In the formulas L is the loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array, Number, Operand
+from metagrad.ops.operands import as_tensor, result_type
+from metagrad.ops.out import takes_out
+from metagrad.ops.pointwise.arithmetic import add, conj, mul, scaled
+from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.division import div
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["addcdiv", "addcmul", "lerp"]
+
+
+@takes_out
+def addcmul(
+    input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
+) -> Tensor:
+    """``input + value · tensor1 · tensor2``, element by element with broadcasting.
+
+    Raises RuntimeError if ``value`` is a float and the tensors are integers.
+
+    >>> import metagrad
+    >>> metagrad.addcmul(metagrad.tensor([1.0]), metagrad.tensor([2.0]), metagrad.tensor([3.0]), value=0.5)
+    tensor([4.])
+    """
+    product = mul(tensor1, tensor2)
+    return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
+
+
+class Lerp(Pointwise):
+    """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
+
+    def forward(self, x: Array, y: Array, w: Array) -> Array:
+        self.save(x, y, w)
+        near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
+        return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
+
+    def backward(self, grad: Array) -> tuple[Array, Array, Array | None]:
+        x, y, w = self.saved
+        return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
+
+
+@takes_out
+def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
+    """The point ``input + weight · (end − input)`` between two tensors: at weight 0 the first, at 1 the second.
+
+    Raises RuntimeError if they are not floating-point tensors of one dtype.
+
+    >>> import metagrad
+    >>> metagrad.lerp(metagrad.tensor([0.0, 10.0]), metagrad.tensor([10.0, 20.0]), 0.25)
+    tensor([ 2.5000, 12.5000])
+    """
+    kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
+    if len(kinds) > 1 or input.array.dtype.kind not in "fc":
+        found = ", ".join(sorted(kind.name for kind in kinds))
+        raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
+    return Lerp.apply(input, end, weight)
+
+
+@takes_out
+def addcdiv(
+    input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
+) -> Tensor:
+    """``input + value · tensor1 / tensor2``, element by element with broadcasting.
+
+    Raises RuntimeError if both tensors are integers.
+
+    >>> import metagrad
+    >>> metagrad.addcdiv(metagrad.tensor([1.0]), metagrad.tensor([1.0]), metagrad.tensor([4.0]), value=2)
+    tensor([1.5000])
+    """
+    if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
+        raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
+    quotient = div(tensor1, tensor2)
+    return add(input, quotient if value == 1 else mul(quotient, value))

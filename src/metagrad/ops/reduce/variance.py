@@ -1,0 +1,114 @@
+"""Variances and standard deviations, in one pass over deviations from the mean."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.base.typing import Array, Dims
+from metagrad.kernels import reductions
+from metagrad.ops.operands import accepts_axis, axes, in_single
+from metagrad.ops.out import takes_out
+from metagrad.ops.reduce.reduction import kept
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+__all__ = ["std", "var"]
+
+
+class Var(Function):
+    """y = Σ (x − x̄)² / (n − c),   ∂L/∂x = ∂L/∂y · 2 (x − x̄) / (n − c), c the correction."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> Array:
+        self.save(x)
+        self.axis = axis
+        n = math.prod([x.shape[d] for d in axis])
+        self.freedom = max(0.0, n - correction)
+        self.count = x.real.dtype.type(n)
+        squares = reductions.sum_of_deviations(x, axis, reductions.sum(x, axis, True) / self.count)
+        return reductions.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        return self.spread(grad, x)
+
+    def spread(self, grad: Array, x: Array) -> Array:
+        """The gradient of x, given that of its variance."""
+        d = x - np.sum(x, axis=self.axis, keepdims=True) / self.count
+        return grad.reshape(kept(tuple(x.shape), self.axis)) * d * (2 / self.freedom if self.freedom else np.nan)
+
+
+@takes_out
+@accepts_axis
+@in_single
+def var(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Variance Σ (x − x̄)² / (n − c) over all elements or over ``dim``; c = 1 unless ``correction`` or ``unbiased`` say.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
+
+    >>> import metagrad
+    >>> metagrad.var(metagrad.tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    """
+    return _measured(Var, input, dim, unbiased, keepdim, correction)
+
+
+class Std(Var):
+    """y = √(Σ (x − x̄)² / (n − c)),   ∂L/∂x = ∂L/∂y · (x − x̄) / (n − c) / y, and 0 where y = 0."""
+
+    def forward(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> Array:
+        y = np.sqrt(super().forward(x, axis, correction, keepdim))
+        self.save(x, y)
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        x, y = self.saved
+        zero = y == 0
+        return self.spread(np.where(zero, 0, grad / (2 * np.where(zero, 1, y))), x)
+
+
+@takes_out
+@accepts_axis
+@in_single
+def std(
+    input: Tensor,
+    dim: Dims = None,
+    unbiased: bool | None = None,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """Standard deviation √(Σ (x − x̄)² / (n − c)), the square root of ``var``; its derivative where it is 0 is 0.
+
+    Raises RuntimeError if the dtype is not floating-point or complex.
+
+    >>> import metagrad
+    >>> metagrad.std(metagrad.tensor([1.0, 2.0, 3.0])), metagrad.std(metagrad.tensor([1.0, 3.0]), correction=0)
+    (tensor(1.), tensor(1.))
+    """
+    return _measured(Std, input, dim, unbiased, keepdim, correction)
+
+
+def _measured(
+    op: type[Var], input: Tensor, dim: Dims, unbiased: bool | None, keepdim: bool, correction: float | None
+) -> Tensor:
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    c = correction if correction is not None else (1 if unbiased is None else int(unbiased))
+    if input.array.dtype.kind not in "fc":
+        raise RuntimeError(f"std and var only support floating point and complex dtypes, got {input.dtype}")
+    return op.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)
