@@ -238,7 +238,7 @@ def apply_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: 
     return wrap(result) if isinstance(result, np.ndarray) else result
 
 
-def _unwrapped(value: Any, found: list[Variable]) -> Any:
+def _unwrapped(value: object, found: list[Variable]) -> Any:
     """Nested arguments with arrays instead of tensors, which are collected."""
     if isinstance(value, Variable):
         found.append(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from metagrad.autograd.engine import backward
@@ -73,7 +73,7 @@ def checkpoint(
     return _with_tensors(shapes[0], iter(found if isinstance(found, tuple) else (found,)))
 
 
-def _with_tensors(value: Any, tensors: Iterator[Any]) -> Any:
+def _with_tensors(value: object, tensors: Iterator[Any]) -> Any:
     """Nested tuples, lists and dictionaries with other tensors instead of theirs."""
     if isinstance(value, Tensor):
         return next(tensors)
@@ -86,7 +86,11 @@ def _with_tensors(value: Any, tensors: Iterator[Any]) -> Any:
 
 
 def checkpoint_sequential(
-    functions: Any, segments: int, input: Tensor, use_reentrant: bool | None = None, **kwargs: Any
+    functions: Iterable[Callable[..., Any]],
+    segments: int,
+    input: Tensor,
+    use_reentrant: bool | None = None,
+    **kwargs: Any,
 ) -> Tensor:
     """A chain of modules in ``segments`` parts, each of them checkpointed but for the last.
 

@@ -77,7 +77,7 @@ def _shapes(output: list[tuple[int, ...]] | None) -> str:
     return ", ".join(str(list(shape)) for shape in output or [])
 
 
-def summary(model: Module, input: Tensor, *more: Any, **named: Any) -> Summary:
+def summary(model: Module, input: Tensor, *more: object, **named: object) -> Summary:
     """Layers, shapes of their outputs, parameters, memory and time, from one forward pass without gradients.
 
     A parameter is counted where it is registered; one that several layers share counts once in the total.

@@ -10,10 +10,10 @@ from metagrad.tensors.tensor import Tensor
 __all__ = ["SummaryWriter"]
 
 if TYPE_CHECKING:
-    SummaryWriter: Any
+    SummaryWriter: type[Any]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """Tensors as arrays, also inside lists and dictionaries."""
     if isinstance(value, Tensor):
         return value.detach().cpu().numpy()
@@ -30,7 +30,7 @@ def _writer() -> type:
     class SummaryWriter(base):  # type: ignore[misc, valid-type]
         """tensorboardX's writer: each ``add_…`` takes tensors where it takes arrays."""
 
-        def __getattribute__(self, name: str) -> Any:
+        def __getattribute__(self, name: str) -> object:
             found = super().__getattribute__(name)
             if not name.startswith("add_") or name == "add_graph":
                 return found
@@ -43,7 +43,7 @@ def _writer() -> type:
     return SummaryWriter
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> type:
     if name == "SummaryWriter":
         globals()[name] = _writer()
         return globals()[name]

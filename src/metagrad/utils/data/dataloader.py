@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from metagrad.ops.create.random import Generator
 from metagrad.utils.data.collate import default_collate, default_convert
@@ -161,8 +161,7 @@ class DataLoader(Generic[T_co]):
 
     def __len__(self) -> int:
         if not self._is_stream:
-            indices: Any = self._index_sampler
-            return len(indices)
+            return len(cast(Sized, self._index_sampler))
         n = self._reported_length = len(self.dataset)
         if self.batch_size is None:
             return n

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterator, Sized
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from metagrad.utils.data.dataset import IterableDataset
 from metagrad.utils.data.fetch import fetcher_for
@@ -24,7 +24,7 @@ class LoaderIterator(Iterator[Any]):
         self._dataset = loader.dataset
         self._is_stream = isinstance(loader.dataset, IterableDataset)
         self._reported_length = loader._reported_length
-        self._index_sampler: Any = loader._index_sampler
+        self._index_sampler = loader._index_sampler
         self._indices = iter(self._index_sampler)
         # drawn without workers too, so that the random numbers after it do not depend on num_workers
         self._base_seed = drawn_seed(loader.generator)
@@ -37,7 +37,7 @@ class LoaderIterator(Iterator[Any]):
         return self
 
     def __len__(self) -> int:
-        return len(self._index_sampler)
+        return len(cast(Sized, self._index_sampler))
 
     def __next__(self) -> Any:
         batch = self._next_batch()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from metagrad.base.dtypes import float64
 from metagrad.ops.create.creation import as_tensor
@@ -189,7 +189,7 @@ class BatchSampler(Sampler[list[int]]):
         _require_count("batch_size", batch_size)
         if not isinstance(drop_last, bool):
             raise ValueError(f"drop_last should be a boolean value, but got drop_last={drop_last!r}")
-        self.sampler: Any = sampler
+        self.sampler = sampler
         self.batch_size = batch_size
         self.drop_last = drop_last
 
@@ -200,5 +200,5 @@ class BatchSampler(Sampler[list[int]]):
                 yield batch
 
     def __len__(self) -> int:
-        full, rest = divmod(len(self.sampler), self.batch_size)
+        full, rest = divmod(len(cast(Sized, self.sampler)), self.batch_size)
         return full + (rest > 0 and not self.drop_last)

@@ -56,7 +56,7 @@ class Unpacker:
     def __init__(self, prefix: str) -> None:
         self.prefix, self.taken = prefix, 0
 
-    def unpack(self, packed: Packed) -> Any:
+    def unpack(self, packed: Packed) -> object:
         """The value, in memory of its own; its segment is gone."""
         parts = packed.parts
         if packed.segment is None:
