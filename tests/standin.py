@@ -120,9 +120,7 @@ def _method(name):
     return method
 
 
-METHODS = (
-    "all any argmax argmin astype conj copy cumsum item max mean min nonzero prod ravel reshape sort sum tolist tobytes view"
-)
+METHODS = "all any argmax argmin astype conj copy cumsum item max mean min nonzero prod ravel reshape sort sum tolist tobytes view"
 for _name in METHODS.split():
     setattr(Strict, _name, _method(_name))
 

@@ -1,7 +1,10 @@
 """The plan of the house: imports point down, nothing goes in circles, and tables of contents name what is there."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "metagrad"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 FILES = {
     ".".join(("metagrad", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -129,3 +133,44 @@ def test_a_folders_table_of_contents_names_what_is_there(folder):
 
 def test_the_package_has_few_entries():
     assert len([path for path in PACKAGE.iterdir() if not path.name.startswith("__")]) <= 26
+
+
+# ------------------------------------------------ the core
+
+
+def core(page: str) -> list[str]:
+    """The files that a page names as the core, in reading order."""
+    part = (ROOT / page).read_text().split("<!-- core -->")[1].split("<!-- /core -->")[0]
+    return re.findall(r"^\d+\. `([\w/]+\.py)`", part, re.MULTILINE)
+
+
+def test_the_core_is_read_in_an_afternoon():
+    files = core("docs/architecture.md")
+    assert core("README.md") == files
+    lines = [len((PACKAGE / name).read_text().splitlines()) for name in files]
+    assert len(files) <= 18 and sum(lines) <= 2800
+
+
+TRACED = """
+import os, sys, metagrad
+x = metagrad.ones(3, requires_grad=True)
+def run():
+    metagrad.tanh(x).sum().backward()
+run()  # what is made on first use has been made
+x.grad, seen, home = None, set(), os.path.dirname(metagrad.__file__)
+def called(frame, event, argument):
+    if event == "call" and frame.f_code.co_filename.startswith(home):
+        seen.add((frame.f_code.co_filename, frame.f_code.co_name, frame.f_code.co_firstlineno))
+sys.setprofile(called)
+run()
+sys.setprofile(None)
+print(len(seen), len({file for file, *_ in seen}))
+"""
+
+
+def test_a_gradient_passes_through_few_hands():
+    printed = subprocess.run(
+        [sys.executable, "-c", TRACED], check=True, capture_output=True, text=True, env=ENVIRONMENT
+    )
+    functions, files = map(int, printed.stdout.split())
+    assert functions <= 40 and files <= 8

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
-from metagrad.ops.operands import axes
+from metagrad.ops.arguments import axes
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce import cumulative, extrema, medians, norms, products, reduction, softmax

@@ -1,16 +1,17 @@
 """Every op: its forward and its gradient, side by side, one folder per family.
 
-===============  ============================================================================
-``pointwise/``   element by element: arithmetic, functions of one number, comparisons
-``reduce/``      one number of many: sums, extremes, statistics, softmax; running sums
-``shape/``       other shapes of the same elements; joined, split, repeated, padded
-``index/``       elements by index or mask: taken, replaced, added to, sorted, looked up
-``create/``      new tensors: from data, from nothing, at random; other dtypes and devices
-``linalg/``      products of matrices, decompositions, systems of equations
-``signal/``      Fourier transforms, windows, spectrograms
-``special/``     the error function, gamma and Bessel functions, and the like
-``operands.py``  what all of them share: one dtype, dimensions from either end, NumPy's names
-``out.py``       ``out=``: a result written into a tensor that is there already
-``inplace.py``   the in-place form of an op
-===============  ============================================================================
+================  =============================================================================
+``operands.py``   operands of one dtype: promotion
+``arguments.py``  dimensions, NumPy's names, ``out=``: what a public op does with its arguments
+``out.py``        a result written into a tensor that is there
+``pointwise/``    element by element: arithmetic, functions of one number, comparisons
+``reduce/``       one number of many: sums, extremes, statistics, softmax; running sums
+``shape/``        other shapes of the same elements; joined, split, repeated, padded
+``index/``        elements by index or mask: taken, replaced, added to, sorted, looked up
+``create/``       new tensors: from data, from nothing, at random; other dtypes and devices
+``linalg/``       products of matrices, decompositions, systems of equations
+``signal/``       Fourier transforms, windows, spectrograms
+``special/``      the error function, gamma and Bessel functions, and the like
+``inplace.py``    the in-place form of an op
+================  =============================================================================
 """

@@ -13,9 +13,9 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import no_out, signature_without_out, without_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import value_for
-from metagrad.ops.out import no_out, signature_without_out, without_out
 from metagrad.ops.pointwise.chunked import is_large, results_into
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
-"""What every family of ops shares: operands of one dtype, dimensions counted from either end, NumPy's names."""
+"""Operands of one dtype, by PyTorch's rules of promotion; what is an operand, and what is none."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -169,88 +169,3 @@ def float_operands(x: Any, y: Any) -> tuple[Any, Any]:
         default = dtypes.get_default_dtype()
         return converted(x, default), converted(y, default)
     return x, y
-
-
-def floating(x: Any) -> Any:
-    """The operand of a function with real values: integers and bools become the default dtype."""
-    if isinstance(x, Variable):
-        return x if x.array.dtype.kind in "fc" else cast_to(x, dtypes.get_default_dtype())
-    return floating(as_tensor(x))
-
-
-def dimension(dim: int, ndim: int) -> int:
-    """``dim`` counted from the front; PyTorch lets a 0-d tensor be addressed as if it had one dimension."""
-    if dim.__class__ is not int:
-        dim = _as_int(dim)
-    limit = max(ndim, 1)
-    if not -limit <= dim < limit:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})")
-    return dim + limit if dim < 0 else dim
-
-
-def _as_int(dim: Any) -> int:
-    try:
-        return dim.__index__()
-    except AttributeError:
-        raise TypeError(f"a dimension must be an int, got {type(dim).__name__}: {dim!r}") from None
-
-
-def dimensions(dim: Dims, ndim: int) -> tuple[int, ...]:
-    """A tuple of distinct dimensions counted from the front; None or () means all of them."""
-    if dim is None:
-        return tuple(range(ndim))
-    if isinstance(dim, Iterable):
-        found = tuple(dimension(d, ndim) for d in dim)
-        if len(set(found)) != len(found):
-            repeated = next(d for d in found if found.count(d) > 1)
-            raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims {tuple(dim)}")
-        return found or tuple(range(ndim))
-    return (dimension(dim, ndim),)
-
-
-def axes(dim: Dims, ndim: int) -> tuple[int, ...]:
-    """``dimensions`` for NumPy: a 0-d array has no axis 0."""
-    return dimensions(dim, ndim) if ndim else dimensions(dim, ndim)[:0]
-
-
-def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
-    """A shape given as ``f(2, 3)`` or as ``f((2, 3))``."""
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = tuple(size[0])
-    return tuple([n if n.__class__ is int else _as_int(n) for n in size])
-
-
-def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any, ...]:
-    """The arguments of a function that takes ``f(2, 3)``, ``f((2, 3))`` or, by its name, ``f(name=(2, 3))``."""
-    if not named:
-        return args
-    if args or set(named) != {name}:
-        raise TypeError(f"expected either ints or {name}=, got {len(args)} arguments and {sorted(named)}")
-    return (named[name],)
-
-
-_numpy_names = {"axis": "dim", "keepdims": "keepdim"}
-
-
-def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function with ``dim`` and ``keepdim`` also be called with NumPy's ``axis`` and ``keepdims``."""
-
-    @functools.wraps(function)
-    def with_numpy_names(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            kwargs = {_numpy_names.get(name, name): value for name, value in kwargs.items()}
-        try:
-            return function(*args, **kwargs)
-        except AttributeError as error:
-            raise not_a_tensor(function, error) from None
-
-    return cast("Callable[P, R]", with_numpy_names)
-
-
-def not_a_tensor(function: Callable[..., Any], error: AttributeError) -> Exception:
-    """What to raise for an error in a function: if it is that some argument has no array, that it is no tensor."""
-    if error.name != "array" or isinstance(error.obj, Variable):
-        return error
-    return TypeError(
-        f"{function.__name__}() expected a tensor, got {type(error.obj).__name__} {error.obj!r:.60}: make one with tensor()"
-    )

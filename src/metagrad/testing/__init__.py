@@ -10,9 +10,9 @@ import numpy as np
 
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
+from metagrad.ops.arguments import shape_of
 from metagrad.ops.create.creation import tensor
 from metagrad.ops.create.random import numpy_generator
-from metagrad.ops.operands import shape_of
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["assert_close", "make_tensor"]

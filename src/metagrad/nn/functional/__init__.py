@@ -1,6 +1,7 @@
 """``metagrad.nn.functional``: the layers as plain functions, for those who keep the parameters themselves.
 
 ==========================  =====================================================================================
+``reduction.py``            how the losses of all elements become one number
 ``activation.py``           relu, leaky_relu, gelu, glu, softplus, softmax, log_softmax and the other activations
 ``inplace.py``              relu_ and its kind
 ``linear.py``               bilinear

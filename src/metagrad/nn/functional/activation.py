@@ -9,8 +9,8 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.branchless import select
+from metagrad.ops.arguments import dimension, floating
 from metagrad.ops.create.sampling import rand_like
-from metagrad.ops.operands import dimension, floating
 from metagrad.ops.pointwise import activation
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.hyperbolic import Tanh

@@ -16,7 +16,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.device import get_default_device, move
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Number, Operand, Sizes
-from metagrad.ops.operands import shape_of
+from metagrad.ops.arguments import shape_of
 from metagrad.ops.out import store
 
 if TYPE_CHECKING:

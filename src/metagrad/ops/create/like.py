@@ -11,8 +11,8 @@ from metagrad.base import dtypes
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, layout, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
+from metagrad.ops.arguments import shape_of
 from metagrad.ops.create.creation import extents, factory, finished, fitting, kind_or_default, tensor
-from metagrad.ops.operands import shape_of
 from metagrad.ops.shape.strided import extent, strided
 
 if TYPE_CHECKING:

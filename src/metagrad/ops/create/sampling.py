@@ -14,11 +14,11 @@ from metagrad.base import dtypes
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, layout, memory_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
+from metagrad.ops.arguments import shape_of, takes_exact_out, takes_out
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.like import LikeOptions
 from metagrad.ops.create.random import Generator, numpy_generator
-from metagrad.ops.operands import as_tensor, shape_of
-from metagrad.ops.out import takes_exact_out, takes_out
+from metagrad.ops.operands import as_tensor
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

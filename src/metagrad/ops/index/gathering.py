@@ -9,9 +9,9 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
-from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
-from metagrad.ops.out import takes_exact_out, takes_out
+from metagrad.ops.operands import as_tensor, converted
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

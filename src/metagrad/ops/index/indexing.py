@@ -16,9 +16,9 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
 from metagrad.base.typing import Array, Index, Operand
+from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.create.creation import fitting
-from metagrad.ops.operands import as_tensor, converted, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import as_tensor, converted
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

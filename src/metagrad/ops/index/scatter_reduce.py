@@ -9,11 +9,11 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
+from metagrad.ops.arguments import accepts_axis, takes_out
 from metagrad.ops.index.gathering import along, check_no_larger
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.index.scattering import check_source, in_one_dimension, in_slices, vector
-from metagrad.ops.operands import accepts_axis, converted
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import converted
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.division import div
 from metagrad.ops.shape.views import reshape

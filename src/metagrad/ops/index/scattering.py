@@ -12,10 +12,10 @@ from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
-from metagrad.ops.operands import accepts_axis, as_tensor, converted, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.shape.diagonals import Diagonal, diagonal
 from metagrad.ops.shape.strided import as_strided, extent, located, positions

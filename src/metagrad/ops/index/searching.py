@@ -9,8 +9,8 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, converted, result_type
-from metagrad.ops.out import takes_out
 from metagrad.ops.reduce.extrema import ordered
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.operands import accepts_axis, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.reduce.extrema import Along, ordered
 
 if TYPE_CHECKING:

@@ -10,11 +10,10 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
+from metagrad.ops.arguments import accepts_axis, dimension, shape_of, takes_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.index.masking import nonzero
-from metagrad.ops.operands import accepts_axis, dimension, shape_of
-from metagrad.ops.out import takes_out
 from metagrad.ops.shape.views import broadcast_shapes, expand, reshape
 
 if TYPE_CHECKING:

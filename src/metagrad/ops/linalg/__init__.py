@@ -1,7 +1,8 @@
 """Linear algebra: products, and one file for each family of decompositions.
 
 ====================  ==========================================================
-``matmul.py``         products of matrices and vectors, linear, addmm …
+``matmul.py``         products of matrices and vectors, linear
+``addmm.py``          products added to something
 ``contraction.py``    einsum, tensordot, inner, kron, trace
 ``vectors.py``        cross products, inner products, Vandermonde matrices
 ``matrices.py``       what the others share: checks, LinAlgError, small formulas

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matmul import _same_dtype, bmm, mm, mv, outer
 from metagrad.ops.operands import result_type
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, mul
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.variable import Variable
+from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.linalg.matmul import bmm, dot, mm
-from metagrad.ops.operands import cast_to, dimension, result_type
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import cast_to, result_type
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.reduce.reduction import sum as total
 from metagrad.ops.shape.diagonals import diagonal

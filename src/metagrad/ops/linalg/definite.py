@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matrices import (
     H,
     LinAlgError,
@@ -22,7 +23,6 @@ from metagrad.ops.linalg.matrices import (
     lower_half,
 )
 from metagrad.ops.linalg.triangular import SolveTriangular
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, unwrap
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.singular import SVD
 from metagrad.ops.linalg.solving import Solve
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.selection import where
 

@@ -10,6 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import recording, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matrices import (
     H,
     check_square,
@@ -20,7 +21,6 @@ from metagrad.ops.linalg.matrices import (
 )
 from metagrad.ops.linalg.singular import decomposed
 from metagrad.ops.linalg.solving import Solve
-from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -11,8 +11,8 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.optional import need
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matrices import check, check_info, check_square
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:

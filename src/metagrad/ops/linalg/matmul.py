@@ -11,8 +11,8 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import NotAnOperand
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
+from metagrad.ops.arguments import accepts_axis, dimensions, takes_out
 from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
 from metagrad.ops.linalg.solving import inv_ex
-from metagrad.ops.operands import accepts_axis, cast_to, dimensions, in_single
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.pointwise.signs import abs
 from metagrad.ops.reduce.extrema import amax, amin

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from metagrad.base import results
 from metagrad.base.typing import Dims, DTypeLike
+from metagrad.ops.arguments import accepts_axis, takes_out
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
 from metagrad.ops.linalg.norms import matrix_norm
 from metagrad.ops.linalg.pseudoinverse import pinv
 from metagrad.ops.linalg.solving import inv
-from metagrad.ops.operands import accepts_axis, in_single
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.flipping import flip
 

@@ -10,9 +10,9 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matrices import H, check, eye, lower_half, with_diagonal
 from metagrad.ops.linalg.triangular import SolveTriangular
-from metagrad.ops.out import takes_out
 from metagrad.ops.shape.triangular import tril
 
 if TYPE_CHECKING:

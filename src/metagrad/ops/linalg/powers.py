@@ -11,10 +11,10 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.solving import inv
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.eigen import eigvalsh
 from metagrad.ops.linalg.elimination import zero_pivot
 from metagrad.ops.linalg.matrices import H, check, check_info, check_square, is_vector
 from metagrad.ops.linalg.orthogonal import qr
 from metagrad.ops.linalg.singular import decomposed, svdvals
 from metagrad.ops.linalg.triangular import solve_triangular
-from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import recording, unwrap, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.create.sampling import randn
 from metagrad.ops.linalg.matrices import (
     H,
@@ -22,7 +23,6 @@ from metagrad.ops.linalg.matrices import (
     with_diagonal,
 )
 from metagrad.ops.linalg.orthogonal import qr
-from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

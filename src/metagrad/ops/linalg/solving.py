@@ -12,9 +12,9 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.elimination import singular_at
 from metagrad.ops.linalg.matrices import H, LinAlgError, check, check_info, check_square, eye, is_vector
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matrices import H, check, check_square, eye
-from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -8,9 +8,9 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.linalg.matrices import check
-from metagrad.ops.operands import accepts_axis, cast_to, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import cast_to
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
 from metagrad.ops.reduce.reduction import sum
 from metagrad.ops.shape import diagonals

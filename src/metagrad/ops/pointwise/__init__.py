@@ -1,7 +1,8 @@
 """Functions of each element by itself, of one tensor or of several that broadcast.
 
-======================  ==================================================================
-``arithmetic.py``       sums, differences, products, powers; and lerp, between two numbers
+======================  ====================================================
+``arithmetic.py``       sums, products, powers
+``compound.py``         addcmul, addcdiv, lerp
 ``division.py``         quotients, remainders, common divisors
 ``exponential.py``      exponentials, logarithms and roots
 ``trigonometric.py``    sine and its relatives, their inverses, and angles
@@ -15,5 +16,5 @@
 ``floating_point.py``   mantissas and exponents, neighbours, numbers for nan
 ``complex_numbers.py``  parts and angles of complex numbers
 ``chunked.py``          large arrays chunk by chunk, on all threads
-======================  ==================================================================
+======================  ====================================================
 """

@@ -8,8 +8,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.branchless import select
-from metagrad.ops.operands import floating
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where

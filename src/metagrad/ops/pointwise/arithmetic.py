@@ -12,8 +12,8 @@ import numpy as np
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, converted, need_a_tensor, need_tensors, operands, result_type
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:

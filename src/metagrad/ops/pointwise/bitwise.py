@@ -8,8 +8,8 @@ import numpy as np
 
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import need_a_tensor, operands
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.comparison import applied
 
 if TYPE_CHECKING:

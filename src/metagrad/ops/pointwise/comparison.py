@@ -11,8 +11,8 @@ import numpy as np
 from metagrad.autograd.function import misfit, quiet
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, need_tensors, operands
-from metagrad.ops.out import takes_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -12,8 +12,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
-from metagrad.ops.operands import as_tensor, floating, need_tensors
-from metagrad.ops.out import takes_exact_out, takes_out
+from metagrad.ops.arguments import floating, takes_exact_out, takes_out
+from metagrad.ops.operands import as_tensor, need_tensors
 from metagrad.ops.pointwise.arithmetic import Conj
 
 if TYPE_CHECKING:

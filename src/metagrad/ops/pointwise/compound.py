@@ -8,8 +8,8 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, result_type
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import add, conj, mul, scaled
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.division import div

@@ -8,8 +8,8 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import float_operands, need_a_tensor, need_tensors, operands
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied

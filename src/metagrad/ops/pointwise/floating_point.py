@@ -11,6 +11,7 @@ from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import (
     as_tensor,
     cast_to,
@@ -19,7 +20,6 @@ from metagrad.ops.operands import (
     operands,
     result_type,
 )
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.arithmetic import mul, pow
 from metagrad.ops.pointwise.chunked import Pointwise
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.branchless import select
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, need_tensors, operands
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 

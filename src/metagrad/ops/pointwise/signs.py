@@ -10,8 +10,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 from metagrad.ops.pointwise.rounding import Step

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.ops.operands import float_operands, floating, need_tensors, operands
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.operands import float_operands, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
 

@@ -1,7 +1,8 @@
 """Ops that reduce dimensions: many elements in, one number (or one for each step) out.
 
 ==================  =======================================================
-``reduction.py``    sum, mean, var, std, all, any
+``reduction.py``    sum, mean, all, any
+``variance.py``     var, std
 ``products.py``     prod, with a gradient that is right at 0
 ``extrema.py``      max, min, argmax, amax: the largest and the smallest
 ``medians.py``      median, kthvalue, mode: by rank, or by how often

@@ -13,9 +13,9 @@ from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.scans import running_sum
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.index.gathering import gather
-from metagrad.ops.operands import accepts_axis, dimension, in_single
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.extrema import ordered
 from metagrad.ops.reduce.reduction import accumulated

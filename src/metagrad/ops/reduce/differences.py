@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, Number, Operand
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.index.indexing import getitem
-from metagrad.ops.operands import accepts_axis, as_tensor, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import as_tensor
 from metagrad.ops.pointwise.arithmetic import sub
 from metagrad.ops.pointwise.comparison import logical_xor
 from metagrad.ops.reduce.cumulative import cumsum

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.ops.operands import as_tensor, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import dimension, takes_out
+from metagrad.ops.operands import as_tensor
 from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.norms import vector_norm

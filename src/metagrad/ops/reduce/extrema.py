@@ -14,8 +14,8 @@ from metagrad.base import results
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
 from metagrad.kernels.argextrema import place
-from metagrad.ops.operands import accepts_axis, axes, dimension, need_tensors
-from metagrad.ops.out import takes_exact_out, takes_out
+from metagrad.ops.arguments import accepts_axis, axes, dimension, takes_exact_out, takes_out
+from metagrad.ops.operands import need_tensors
 from metagrad.ops.pointwise.selection import maximum, minimum
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array, Dims
-from metagrad.ops.operands import accepts_axis
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import accepts_axis, takes_out
 from metagrad.ops.reduce.extrema import nonempty, ordered
 
 if TYPE_CHECKING:

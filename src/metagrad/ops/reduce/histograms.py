@@ -12,7 +12,7 @@ from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.reduce.extrema import ordered
 
 if TYPE_CHECKING:

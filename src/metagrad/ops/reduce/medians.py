@@ -9,8 +9,7 @@ import numpy as np
 
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.operands import accepts_axis, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.reduce.extrema import Shared, chosen_along, nonempty, ordered
 
 if TYPE_CHECKING:

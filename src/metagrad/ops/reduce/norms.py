@@ -10,8 +10,8 @@ from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
-from metagrad.ops.operands import accepts_axis, axes, cast_to, in_single
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import accepts_axis, axes, takes_out
+from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.signs import Sign, abs
 from metagrad.ops.reduce.extrema import amax, amin
 from metagrad.ops.reduce.reduction import kept

@@ -9,8 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import reductions
-from metagrad.ops.operands import accepts_axis, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.cumulative import Cumprod
 from metagrad.ops.reduce.reduction import accumulated

@@ -8,10 +8,10 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.sorting import sort
-from metagrad.ops.operands import accepts_axis, as_tensor, cast_to, dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.pointwise.compound import lerp
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.views import movedim, reshape

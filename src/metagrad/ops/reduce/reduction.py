@@ -13,8 +13,8 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, tuning
-from metagrad.ops.operands import accepts_axis, axes, cast_to, in_single, shape_of
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import accepts_axis, axes, shape_of, takes_out
+from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
-from metagrad.ops.operands import accepts_axis, axes, cast_to, dimension, floating, in_single
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import accepts_axis, axes, dimension, floating, takes_out
+from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.reduction import kept
 

@@ -9,10 +9,10 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
+from metagrad.ops.arguments import accepts_axis, axes, floating, takes_out
 from metagrad.ops.create.conversion import real
 from metagrad.ops.linalg.matmul import matmul
-from metagrad.ops.operands import accepts_axis, axes, floating, in_single
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.exponential import sqrt
 from metagrad.ops.pointwise.selection import clamp, where

@@ -10,8 +10,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
-from metagrad.ops.operands import accepts_axis, axes, in_single
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import accepts_axis, axes, takes_out
+from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.reduction import kept
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
-from metagrad.ops.operands import dimension
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import ravel
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array, Dims
-from metagrad.ops.operands import axes, dimension, shape_of
+from metagrad.ops.arguments import axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import transpose
 

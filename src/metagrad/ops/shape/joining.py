@@ -11,9 +11,9 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.create.creation import finished
-from metagrad.ops.operands import accepts_axis, as_tensor, cast_to, dimension, result_type
-from metagrad.ops.out import takes_out
+from metagrad.ops.operands import as_tensor, cast_to, result_type
 from metagrad.ops.shape.views import reshape, unsqueeze
 
 if TYPE_CHECKING:

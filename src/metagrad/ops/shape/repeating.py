@@ -9,8 +9,8 @@ import numpy as np
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
 from metagrad.base.typing import Array, Sizes
+from metagrad.ops.arguments import accepts_axis, dimension, given, shape_of
 from metagrad.ops.index.gathering import index_select
-from metagrad.ops.operands import accepts_axis, dimension, given, shape_of
 from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump, check_history
 from metagrad.base.layouts import memory_format
 from metagrad.base.typing import Sizes
-from metagrad.ops.operands import shape_of
+from metagrad.ops.arguments import shape_of
 from metagrad.ops.shape.strided import as_strided, in_order, located, strided
 from metagrad.ops.shape.views import squeeze, t, transpose, unsqueeze
 

@@ -12,8 +12,8 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import views_of
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import accepts_axis, dimension
 from metagrad.ops.index.indexing import Slice, getitem
-from metagrad.ops.operands import accepts_axis, dimension
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

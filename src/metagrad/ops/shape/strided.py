@@ -11,9 +11,9 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import dimension as axis_of
+from metagrad.ops.arguments import shape_of
 from metagrad.ops.index.indexing import AddAt, Gather
-from metagrad.ops.operands import dimension as axis_of
-from metagrad.ops.operands import shape_of
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -9,8 +9,8 @@ import numpy as np
 
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.create.creation import factory
-from metagrad.ops.out import takes_out
 from metagrad.ops.pointwise.selection import Where
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
 from metagrad.base.size import Size
 from metagrad.base.typing import Array, Dims, Sizes
-from metagrad.ops.operands import axes, dimension, dimensions, given, shape_of
+from metagrad.ops.arguments import axes, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
 from metagrad.ops.shape.copying import contiguous
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.base.typing import Dims
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.signal.fourier import complex_to_complex, complex_to_real, real_to_complex
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array, Dims
+from metagrad.ops.arguments import dimension, floating
 from metagrad.ops.index.indexing import Embed, getitem
-from metagrad.ops.operands import dimension, floating
 from metagrad.ops.pointwise.arithmetic import Conj
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array, Dims, DTypeLike
+from metagrad.ops.arguments import axes
 from metagrad.ops.create.creation import factory, kind_or_default
-from metagrad.ops.operands import axes
 from metagrad.ops.shape.flipping import roll
 
 if TYPE_CHECKING:

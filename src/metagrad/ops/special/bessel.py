@@ -8,8 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
-from metagrad.ops.operands import floating
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.signs import Sign
 from metagrad.ops.special.scipy_special import values

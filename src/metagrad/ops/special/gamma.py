@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.operands import as_tensor, float_operands, floating, need_tensors
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.special.logarithms import float_tensors
 from metagrad.ops.special.scipy_special import values

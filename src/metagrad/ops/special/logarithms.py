@@ -8,8 +8,8 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.operands import as_tensor, float_operands, floating, need_a_tensor
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:

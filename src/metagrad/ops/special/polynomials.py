@@ -10,8 +10,8 @@ import numpy as np
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.operands import float_operands, floating, need_a_tensor
-from metagrad.ops.out import takes_out
+from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.operands import float_operands, need_a_tensor
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops.out import as_method
+from metagrad.ops.arguments import as_method
 
 
 class OpMethods(Variable):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
+from metagrad.ops.arguments import without_out
 from metagrad.ops.index import indexing
 from metagrad.ops.linalg import matmul
 from metagrad.ops.operands import NotAnOperand, operands
-from metagrad.ops.out import without_out
 from metagrad.ops.pointwise import arithmetic, bitwise, comparison, division, signs
 from metagrad.tensors.methods.base import OpMethods
 

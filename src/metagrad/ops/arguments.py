@@ -1,0 +1,204 @@
+"""What a public op does with its arguments: real numbers, dimensions from either end, NumPy's names, ``out=``."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from metagrad.autograd.mode import mode
+from metagrad.autograd.variable import Variable, recording
+from metagrad.base import dtypes
+from metagrad.base.typing import Dims, Operand
+from metagrad.ops.operands import as_tensor, cast_to
+from metagrad.ops.out import store
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def floating(x: Operand) -> Tensor:
+    """The operand of a function with real values: integers and bools become the default dtype."""
+    if isinstance(x, Variable):
+        return x if x.array.dtype.kind in "fc" else cast_to(x, dtypes.get_default_dtype())
+    return floating(as_tensor(x))
+
+
+def dimension(dim: int, ndim: int) -> int:
+    """``dim`` counted from the front; PyTorch lets a 0-d tensor be addressed as if it had one dimension."""
+    if dim.__class__ is not int:
+        dim = _as_int(dim)
+    limit = max(ndim, 1)
+    if not -limit <= dim < limit:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})")
+    return dim + limit if dim < 0 else dim
+
+
+def _as_int(dim: Any) -> int:
+    try:
+        return dim.__index__()
+    except AttributeError:
+        raise TypeError(f"a dimension must be an int, got {type(dim).__name__}: {dim!r}") from None
+
+
+def dimensions(dim: Dims, ndim: int) -> tuple[int, ...]:
+    """A tuple of distinct dimensions counted from the front; None or () means all of them."""
+    if dim is None:
+        return tuple(range(ndim))
+    if isinstance(dim, Iterable):
+        found = tuple(dimension(d, ndim) for d in dim)
+        if len(set(found)) != len(found):
+            repeated = next(d for d in found if found.count(d) > 1)
+            raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims {tuple(dim)}")
+        return found or tuple(range(ndim))
+    return (dimension(dim, ndim),)
+
+
+def axes(dim: Dims, ndim: int) -> tuple[int, ...]:
+    """``dimensions`` for NumPy: a 0-d array has no axis 0."""
+    return dimensions(dim, ndim) if ndim else dimensions(dim, ndim)[:0]
+
+
+def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
+    """A shape given as ``f(2, 3)`` or as ``f((2, 3))``."""
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = tuple(size[0])
+    return tuple([n if n.__class__ is int else _as_int(n) for n in size])
+
+
+def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any, ...]:
+    """The arguments of a function that takes ``f(2, 3)``, ``f((2, 3))`` or, by its name, ``f(name=(2, 3))``."""
+    if not named:
+        return args
+    if args or set(named) != {name}:
+        raise TypeError(f"expected either ints or {name}=, got {len(args)} arguments and {sorted(named)}")
+    return (named[name],)
+
+
+_numpy_names = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function with ``dim`` and ``keepdim`` also be called with NumPy's ``axis`` and ``keepdims``."""
+
+    @functools.wraps(function)
+    def with_numpy_names(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            kwargs = {_numpy_names.get(name, name): value for name, value in kwargs.items()}
+        try:
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            raise not_a_tensor(function, error) from None
+
+    return cast("Callable[P, R]", with_numpy_names)
+
+
+def not_a_tensor(function: Callable[..., Any], error: AttributeError) -> Exception:
+    """What to raise for an error in a function: if it is that some argument has no array, that it is no tensor."""
+    if error.name != "array" or isinstance(error.obj, Variable):
+        return error
+    return TypeError(
+        f"{function.__name__}() expected a tensor, got {type(error.obj).__name__} {error.obj!r:.60}: make one with tensor()"
+    )
+
+
+def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]:
+    """Serve the ``out=`` that a function declares, so that its body need not: it only ever sees None.
+
+    What is written into ``out`` is not recorded: PyTorch's rule, and its error. exactly: ``out`` must have the result's
+    dtype; otherwise the result is converted, if its dtype's category is not above that of ``out``. The function so made
+    raises RuntimeError if an argument or ``out`` requires grad, and what ``store`` raises.
+
+    >>> import metagrad
+    >>> y = metagrad.empty(0, dtype=metagrad.float64)
+    >>> metagrad.add(metagrad.ones(2), 1, out=y)
+    tensor([2., 2.], dtype=metagrad.float64)
+    """
+
+    @functools.wraps(function)
+    def with_out(*args: Any, out: object = None, **kwargs: Any) -> Any:
+        if out is None:
+            try:
+                return function(*args, **kwargs)
+            except AttributeError as error:
+                raise not_a_tensor(function, error) from None
+        given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
+        tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]
+        if mode.grad and recording(*tensors):
+            raise RuntimeError(
+                f"{function.__name__}(): functions with out=... arguments don't support automatic differentiation, but "
+                "one of the arguments requires grad: leave out= away, or detach() it"
+            )
+        return store(function(*args, **kwargs), out, exactly)
+
+    with_out.without_out = function  # type: ignore[attr-defined]
+    return cast("Callable[P, R]", with_out)
+
+
+def takes_exact_out(function: Callable[P, R]) -> Callable[P, R]:
+    """``takes_out`` for a function that writes no other dtype than its result's.
+
+    >>> import metagrad
+    >>> metagrad.complex(metagrad.ones(1), metagrad.ones(1), out=metagrad.empty(1, dtype=metagrad.complex128))
+    Traceback (most recent call last):
+    RuntimeError: expected out= to have dtype metagrad.complex64, but got metagrad.complex128: make it of that dtype
+    """
+    return takes_out(function, exactly=True)
+
+
+def without_out(function: Callable[..., R]) -> Callable[..., R]:
+    """The function as it is below ``takes_out``: what operators call, for theirs is no ``out=``.
+
+    >>> import metagrad
+    >>> without_out(metagrad.exp)(metagrad.zeros(1))
+    tensor([1.])
+    """
+    below: Callable[..., R] = getattr(function, "without_out", function)
+    return below if getattr(function, "__wrapped__", None) is below else function
+
+
+def as_method(function: Callable[..., R]) -> Callable[..., R]:
+    """A function that takes ``out=`` as a method of its first argument, which takes none: it raises TypeError.
+
+    >>> import metagrad
+    >>> metagrad.ones(2).exp(out=metagrad.empty(2))
+    Traceback (most recent call last):
+    TypeError: exp() got an unexpected keyword argument 'out': as a method it takes none, use metagrad.exp(x, out=...)
+    """
+    bare = without_out(function)
+
+    @functools.wraps(bare)
+    def method(*args: Any, **kwargs: Any) -> R:
+        if kwargs and "out" in kwargs:
+            raise no_out(bare.__name__)
+        return bare(*args, **kwargs)
+
+    method.__signature__ = signature_without_out(bare)  # type: ignore[attr-defined]
+    return method
+
+
+def signature_without_out(function: Callable[..., Any]) -> inspect.Signature:
+    """What a method shows that takes all that a function takes, but for its ``out=``.
+
+    >>> import metagrad
+    >>> list(signature_without_out(metagrad.sum).parameters)
+    ['input', 'dim', 'keepdim', 'dtype']
+    """
+    declared = inspect.signature(function)
+    return declared.replace(parameters=[p for p in declared.parameters.values() if p.name != "out"])
+
+
+def no_out(name: str) -> TypeError:
+    """What to raise where a method was given ``out=``.
+
+    >>> no_out("exp_").args[0]
+    "exp_() got an unexpected keyword argument 'out': as a method it takes none, use metagrad.exp(x, out=...)"
+    """
+    function = name.removesuffix("_")
+    return TypeError(
+        f"{name}() got an unexpected keyword argument 'out': as a method it takes none, use metagrad.{function}(x, out=...)"
+    )
