@@ -1,6 +1,8 @@
 """Losses against PyTorch in value and gradient, to second order by finite differences, and their errors."""
 
+import inspect
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -237,3 +239,45 @@ def test_ignored_targets_have_no_part_in_value_or_gradient(torch, reduction, smo
         np.testing.assert_allclose(
             ours, theirs, rtol=1e-3 if dtype == "float16" else 1e-5, atol=1e-3 if dtype == "float16" else 1e-6
         )
+
+
+# ------------------------------------------------ size_average and reduce, as old programs give them
+
+
+@pytest.mark.parametrize("size_average", [None, True, False])
+@pytest.mark.parametrize("reduce", [None, True, False])
+def test_the_old_arguments_choose_the_reduction(size_average, reduce):
+    x, y = metagrad.tensor([1.0, 2.0]), metagrad.tensor([0.0, 4.0])
+    expected = [1.0, 4.0] if reduce is False else 5.0 if size_average is False else 2.5
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        by_name = F.mse_loss(x, y, size_average=size_average, reduce=reduce)
+        by_position = F.mse_loss(x, y, size_average, reduce)
+    assert by_name.tolist() == by_position.tolist() == expected
+    old = size_average is not None or reduce is not None
+    assert [str(w.filename) for w in caught] == ([__file__] * 2 if old else [])
+
+
+def test_arguments_after_the_old_ones_may_be_given_by_position():
+    scores, classes = metagrad.tensor([[0.0, 1.0], [2.0, 0.0]]), metagrad.tensor([1, 0])
+    given = F.nll_loss(scores, classes, None, None, 0, None, "sum")
+    assert given.tolist() == F.nll_loss(scores, classes, ignore_index=0, reduction="sum").tolist() == -1.0
+    with pytest.raises(TypeError, match="multiple values for argument 'reduction'"):
+        F.nll_loss(scores, classes, None, None, 0, None, "sum", reduction="sum")
+    with pytest.raises(TypeError, match="at most 4 arguments from size_average on, but 5 were given"):
+        F.nll_loss(scores, classes, None, None, 0, None, "sum", 0)
+
+
+def test_a_broadcast_target_is_said_where_the_loss_is_called():
+    for loss in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss):
+        with pytest.warns(UserWarning, match="different to the input size") as caught:
+            loss(metagrad.zeros(2), metagrad.zeros(2, 2))
+        assert caught[0].filename == __file__
+
+
+@pytest.mark.oracle
+def test_signatures_are_pytorchs(torch):
+    for name in [n for n in dir(F) if n.endswith("_loss") or n in ("cross_entropy", "binary_cross_entropy", "kl_div")]:
+        theirs = getattr(torch.nn.functional, name, None)
+        if callable(theirs) and callable(getattr(F, name)):
+            assert list(inspect.signature(getattr(F, name)).parameters) == list(inspect.signature(theirs).parameters)

@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import Array
 from metagrad.nn.functional.loss import cross_entropy
-from metagrad.nn.functional.reduction import reduced, takes_legacy_reduction
+from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.pointwise.selection import where
 
@@ -22,10 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["ctc_loss", "gaussian_nll_loss", "linear_cross_entropy", "poisson_nll_loss"]
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "eps", "reduce", "reduction")
 def poisson_nll_loss(
-    input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, size_average: bool | None = None,
-    eps: float = 1e-8, reduce: bool | None = None, reduction: str = "mean",
+    input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
     """exp(x) − y x for the logarithm x of a rate, or x − y ln(x + ε) for the rate itself; full: plus Stirling's ln y!."""
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
@@ -56,8 +55,7 @@ def gaussian_nll_loss(
             raise ValueError(
                 f"var is of incorrect size: expected {shape}, {shape[:-1]}, or {shape} with 1 in one place, got {given}"
             )
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not valid: use 'mean', 'sum' or 'none'")
+    known(reduction)
     if bool((var.array < 0).any()):
         raise ValueError("var has negative entry/entries")
     held = where(

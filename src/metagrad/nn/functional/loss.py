@@ -1,11 +1,10 @@
 """Loss functions: how far a prediction is from the truth, as one number to make small.
 
-``reduction`` is "mean", "sum", or "none" for the loss of every element.
+``reduction`` is "mean", "sum", or "none" for the loss of every element; ``reduction.py`` does it.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +13,15 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.nn.functional.activation import logsigmoid
-from metagrad.nn.functional.reduction import mean_of_counted, reduced, takes_legacy_reduction
+from metagrad.nn.functional.reduction import (
+    accepts_legacy_reduction,
+    matched,
+    mean_of_counted,
+    reduced,
+    weighted,
+)
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.softmax import log_softmax
-from metagrad.ops.shape.views import broadcast_tensors
 from metagrad.ops.special.logarithms import xlogy
 
 if TYPE_CHECKING:
@@ -66,27 +70,8 @@ class BinaryCrossEntropy(Function):
         return grad_x, grad * (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) if self.needs[1] else None
 
 
-def matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Prediction and truth in one shape; a broadcast is allowed, but usually a mistake, and said."""
-    if tuple(input.shape) != tuple(target.shape):
-        warnings.warn(
-            f"{name}: using a target size ({tuple(target.shape)}) that is different to the input size "
-            f"({tuple(input.shape)}). This will likely lead to incorrect results due to broadcasting.",
-            stacklevel=3,
-        )
-        input, target = broadcast_tensors(input, target)
-    return input, target
-
-
-@takes_legacy_reduction
-def mse_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:
+@accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
+def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """(x − y)²; input and target (*). With ``weight`` (*) the mean is weighted.
 
     >>> import metagrad
@@ -98,30 +83,16 @@ def mse_loss(
     return reduced(loss, reduction, weight)
 
 
-@takes_legacy_reduction
-def l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    weight: Tensor | None = None,
-) -> Tensor:
+@accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
+def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """|x − y|; input and target (*). With ``weight`` (*) the mean is weighted."""
     input, target = matched("l1_loss", input, target)
     loss = (input - target).abs()
     return reduced(loss, reduction, weight)
 
 
-@takes_legacy_reduction
-def smooth_l1_loss(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    beta: float = 1.0,
-) -> Tensor:
+@accepts_legacy_reduction("size_average", "reduce", "reduction", "beta")
+def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015)."""
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
@@ -137,20 +108,15 @@ def huber_loss(
     """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964)."""
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
-    input, target = matched("huber_loss", input, target)
+    input, target = matched("huber_loss", input, target, stacklevel=3)
     d = (input - target).abs()
     loss: Tensor = where(d < delta, d.square() / 2, delta * (d - delta / 2))
     return reduced(loss, reduction, weight)
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
 def binary_cross_entropy(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
     """−y ln x − (1 − y) ln(1 − x) for probabilities x; input and target (*) in [0, 1]. Logarithms are held above −100."""
     if tuple(input.shape) != tuple(target.shape):
@@ -164,17 +130,15 @@ def binary_cross_entropy(
             "all elements of input should be between 0 and 1: put a sigmoid before it, or use ..._with_logits"
         )
     loss = BinaryCrossEntropy.apply(input, target)
-    loss = loss if weight is None else loss * weight
-    return reduced(loss, reduction)
+    return reduced(weighted(loss, weight), reduction)
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "reduce", "reduction", "pos_weight")
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
+    *,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -190,19 +154,11 @@ def binary_cross_entropy_with_logits(
         raise ValueError(f"Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})")
     scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
     loss = (1 - target) * input - scale * logsigmoid(input)
-    loss = loss if weight is None else loss * weight
-    return reduced(loss, reduction)
+    return reduced(weighted(loss, weight), reduction)
 
 
-@takes_legacy_reduction
-def kl_div(
-    input: Tensor,
-    target: Tensor,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-    log_target: bool = False,
-) -> Tensor:
+@accepts_legacy_reduction("size_average", "reduce", "reduction", "log_target")
+def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """y (ln y − x) for log-probabilities x and probabilities y (or their logarithms); "batchmean" divides by the batch."""
     if log_target:
         loss = target.exp() * (target - input)
@@ -213,15 +169,9 @@ def kl_div(
     return reduced(loss, reduction)
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction")
 def nll_loss(
-    input: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    size_average: bool | None = None,
-    ignore_index: int = -100,
-    reduce: bool | None = None,
-    reduction: str = "mean",
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
     """l = −w_c x_c, c the target's class; the mean is Σ l / Σ w_c over the targets that are not ignored.
 
@@ -290,14 +240,13 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
     return rows, np.where(counted, classes, 0), counted, expected
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
 def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: bool | None = None,
+    *,
     ignore_index: int = -100,
-    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.distance import pairwise_distance
-from metagrad.nn.functional.reduction import known, reduced, takes_legacy_reduction
+from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced, weighted
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.pointwise.selection import minimum, where
 
@@ -22,22 +22,17 @@ __all__ = [
     "multilabel_soft_margin_loss", "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip
 
-Flag = bool | None
 
-
-@takes_legacy_reduction
-def soft_margin_loss(
-    input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
-) -> Tensor:
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
+def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """ln(1 + exp(−y x)), y being 1 or −1."""
     loss = -logsigmoid(target * input)
     return reduced(loss, reduction)
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
 def margin_ranking_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None, reduce: Flag = None,
-    reduction: str = "mean",
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
     """max(0, −y (x₁ − x₂) + margin): y is 1 where x₁ should be the larger, −1 where x₂ should."""
     if not input1.array.ndim == input2.array.ndim == target.array.ndim:
@@ -49,15 +44,8 @@ def margin_ranking_loss(
     return reduced(loss, reduction)
 
 
-@takes_legacy_reduction
-def hinge_embedding_loss(
-    input: Tensor,
-    target: Tensor,
-    margin: float = 1.0,
-    size_average: Flag = None,
-    reduce: Flag = None,
-    reduction: str = "mean",
-) -> Tensor:
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """x where y is 1, max(0, margin − x) where y is −1: for distances x of what is alike, or not."""
     zero = input.new_zeros(())
     apart = where(target == 1, zero, (margin - input).clamp_min(0))
@@ -65,10 +53,9 @@ def hinge_embedding_loss(
     return reduced(loss, reduction)
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
 def cosine_embedding_loss(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Flag = None, reduce: Flag = None,
-    reduction: str = "mean",
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
     """1 − cos(x₁, x₂) where y is 1, max(0, cos(x₁, x₂) − margin) where y is −1; x (N, D), y (N), or x (D), y ()."""
     if input1.array.ndim not in (1, 2) or target.array.ndim != input1.array.ndim - 1:
@@ -88,13 +75,12 @@ def cosine_embedding_loss(
     return reduced(loss, reduction)
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
 def multi_margin_loss(
-    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
-    size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
+    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
     """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y; input (N, C) or (C), target (N) or (), weight (C)."""
-    reduction = known(reduction)
+    known(reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.array.ndim != 1:
@@ -116,15 +102,13 @@ def multi_margin_loss(
     return reduced(loss if reduction != "none" else loss.reshape(tuple(target.shape)), reduction)
 
 
-@takes_legacy_reduction
-def multilabel_margin_loss(
-    input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
-) -> Tensor:
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
+def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 − (x_j − xᵢ)) / C over the classes j of the target and those i that are not in it.
 
     input (N, C) or (C); target of the same shape: classes, up to the first −1.
     """
-    reduction = known(reduction)
+    known(reduction)
     if tuple(input.shape) != tuple(target.shape) or input.array.ndim > 2:
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
     if input.array.ndim and not input.array.shape[-1]:
@@ -146,21 +130,19 @@ def multilabel_margin_loss(
     return reduced(loss if input.array.ndim == 2 or reduction != "none" else loss.reshape(()), reduction)
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
 def multilabel_soft_margin_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: Flag = None, reduce: Flag = None,
-    reduction: str = "mean",
+    input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
     """The mean over classes of −y ln σ(x) − (1 − y) ln σ(−x)."""
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
-    loss = loss if weight is None else loss * weight
-    return reduced(loss.sum(-1) / input.array.shape[-1], reduction)
+    return reduced(weighted(loss, weight).sum(-1) / input.array.shape[-1], reduction)
 
 
-@takes_legacy_reduction
+@accepts_legacy_reduction("size_average", "reduce", "reduction")
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,
-    swap: bool = False, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean",
+    swap: bool = False, *, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference, all (N, D) or (D) (Balntas et al. 2016).
 

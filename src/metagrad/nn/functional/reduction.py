@@ -1,12 +1,18 @@
-"""What the losses have in common: how the losses of all elements become one number, and the arguments that older programs give."""
+"""From the losses of the elements to one number; and PyTorch's two old arguments that say how.
+
+``reduction`` is "mean", "sum", or "none" for the loss of every element.
+"""
 
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+
+from metagrad.ops.shape.views import broadcast_tensors
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -16,20 +22,25 @@ R = TypeVar("R")
 
 
 def reduced(loss: Tensor, reduction: str, weight: Tensor | None = None) -> Tensor:
-    """The losses, each times its weight: their mean Σ w l / Σ w, their sum, or all of them ("none").
+    """The mean Σ l / n or the sum of the losses, or all of them; with weights w those of w l, the mean being Σ w l / Σ w.
 
     Raises ValueError for another reduction.
+
+    >>> import metagrad
+    >>> loss, weight = metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 3.0])
+    >>> reduced(loss, "mean"), reduced(loss, "mean", weight), reduced(loss, "sum", weight)
+    (tensor(1.5000), tensor(1.7500), tensor(7.))
     """
-    if weight is not None:
-        loss = loss * weight
-        if reduction == "mean":
-            return loss.sum() / weight.sum()
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
     known(reduction)
-    return loss
+    loss = weighted(loss, weight)
+    if reduction == "mean":
+        return loss.mean() if weight is None else loss.sum() / weight.sum()
+    return loss.sum() if reduction == "sum" else loss
+
+
+def weighted(loss: Tensor, weight: Tensor | None) -> Tensor:
+    """Every loss times its weight, where there is one."""
+    return loss if weight is None else loss * weight
 
 
 def mean_of_counted(loss: Tensor, total: float, any_counts: bool) -> Tensor:
@@ -42,35 +53,80 @@ def mean_of_counted(loss: Tensor, total: float, any_counts: bool) -> Tensor:
 
 
 def known(reduction: str) -> str:
-    """The name of a reduction. Raises ValueError if it is none."""
+    """The name of a reduction, if it is one. Raises ValueError otherwise."""
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction: use 'mean', 'sum' or 'none'")
     return reduction
 
 
-def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str, stacklevel: int = 3) -> str:
+def matched(name: str, input: Tensor, target: Tensor, stacklevel: int = 4) -> tuple[Tensor, Tensor]:
+    """Prediction and truth in one shape; a broadcast is allowed, but usually a mistake, and said.
+
+    The warning names the line that called the loss: four levels up, as one is ``accepts_legacy_reduction``'s.
+    """
+    if tuple(input.shape) != tuple(target.shape):
+        warnings.warn(
+            f"{name}: using a target size ({tuple(target.shape)}) that is different to the input size "
+            f"({tuple(input.shape)}). This will likely lead to incorrect results due to broadcasting.",
+            stacklevel=stacklevel,
+        )
+        input, target = broadcast_tensors(input, target)
+    return input, target
+
+
+# ------------------------------------------------ size_average and reduce, for old programs
+
+
+def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
     """The reduction that PyTorch's two old arguments stand for, where they are given."""
     if size_average is None and reduce is None:
         return reduction
-    warnings.warn(
-        "size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=stacklevel
-    )
+    warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=3)
     if reduce is False:
         return "none"
     return "sum" if size_average is False else "mean"
 
 
-def takes_legacy_reduction(loss: Callable[P, R]) -> Callable[P, R]:
-    """Serve the ``size_average`` and ``reduce`` that a loss declares for old programs: its body sees ``reduction`` alone."""
-    names = loss.__code__.co_varnames[: loss.__code__.co_argcount + loss.__code__.co_kwonlyargcount]
+def accepts_legacy_reduction(*order: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a loss be called as PyTorch has it, with ``size_average`` and ``reduce``, of which its body need not know.
 
-    @functools.wraps(loss)
-    def with_reduction(*args: Any, **kwargs: Any) -> Any:
-        given = dict(zip(names, args, strict=False)) | kwargs
-        if given.get("size_average") is None and given.get("reduce") is None:
+    order: the names, those two among them, of what may be given by position after the loss's own positional parameters.
+    """
+
+    def decorate(loss: Callable[P, R]) -> Callable[P, R]:
+        own = inspect.signature(loss)
+        count = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in own.parameters.values())
+
+        @functools.wraps(loss)
+        def with_legacy(*args: Any, **kwargs: Any) -> Any:
+            if len(args) > count:
+                args, kwargs = args[:count], kwargs | _named(loss.__name__, order, args[count:], kwargs)
+            if "size_average" in kwargs or "reduce" in kwargs:
+                old = kwargs.pop("size_average", None), kwargs.pop("reduce", None)
+                kwargs["reduction"] = legacy_reduction(*old, kwargs.get("reduction", "mean"))
             return loss(*args, **kwargs)
-        old = given.pop("size_average", None), given.pop("reduce", None)
-        given["reduction"] = legacy_reduction(*old, given.get("reduction", "mean"))
-        return cast(Any, loss)(**given)
 
-    return cast("Callable[P, R]", with_reduction)
+        with_legacy.__signature__ = _with_legacy(own, order)  # type: ignore[attr-defined]
+        return cast("Callable[P, R]", with_legacy)
+
+    return decorate
+
+
+def _named(loss: str, order: tuple[str, ...], values: tuple[Any, ...], kwargs: Iterable[str]) -> dict[str, Any]:
+    """What was given by position, under its names."""
+    if len(values) > len(order):
+        raise TypeError(
+            f"{loss}() takes at most {len(order)} arguments from {order[0]} on, but {len(values)} were given"
+        )
+    found = dict(zip(order, values, strict=False))
+    if twice := found.keys() & set(kwargs):
+        raise TypeError(f"{loss}() got multiple values for argument {sorted(twice)[0]!r}")
+    return found
+
+
+def _with_legacy(own: inspect.Signature, order: tuple[str, ...]) -> inspect.Signature:
+    """The signature as PyTorch has it."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    old = {name: inspect.Parameter(name, kind, default=None, annotation="bool | None") for name in order}
+    positional = [p for p in own.parameters.values() if p.kind is kind]
+    return own.replace(parameters=[*positional, *(own.parameters.get(n, old[n]).replace(kind=kind) for n in order)])

@@ -1,4 +1,4 @@
-"""_Loss functions as modules; the formulas are in ``metagrad.nn.functional``."""
+"""Loss functions as modules; the formulas are in ``metagrad.nn.functional``."""
 
 from __future__ import annotations
 
