@@ -89,7 +89,8 @@ def multi_head_attention_forward(
 
     query (L, N, E), key (S, N, Ek), value (S, N, Ev), or all without N; result (L, N, E) and, if wanted, the weights
     (N, L, S), or (N, H, L, S) if not averaged over the heads. key_padding_mask (N, S) and attn_mask, (L, S) or
-    (N·H, L, S), are True where attention may not go, or numbers to add. Raises AssertionError on shapes that do not fit.
+    (N·H, L, S), are True where attention may not go, or numbers to add. Raises AssertionError on
+    shapes that do not fit, and RuntimeError for ``is_causal`` without the mask that it is a hint for.
     """
     batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:

@@ -61,7 +61,7 @@ class MultiheadAttention(Module):
         self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
         self._qkv_same_embed_dim = self.kdim == embed_dim and self.vdim == embed_dim
         self.head_dim, self.add_zero_attn = embed_dim // num_heads, add_zero_attn
-        at = {"device": device, "dtype": dtype}
+        at: dict[str, Any] = {"device": device, "dtype": dtype}
         shapes: dict[str, tuple[int, ...] | None] = {
             "in_proj_weight": (3 * embed_dim, embed_dim) if self._qkv_same_embed_dim else None,
             "q_proj_weight": None if self._qkv_same_embed_dim else (embed_dim, embed_dim),

@@ -9,10 +9,11 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import functional as F
 from metagrad.nn import init
 from metagrad.nn.modules.attention import MultiheadAttention
@@ -30,6 +31,8 @@ __all__ = [
 ]  # fmt: skip
 
 Activation = str | Callable[[Tensor], Tensor]
+Masks = tuple[Tensor | None, Tensor | None, bool]  # of attention, of padding, whether the first is the causal one
+Step = Callable[[Module, Tensor, bool], Tensor]
 
 
 def _activation(given: Activation) -> Callable[[Tensor], Tensor]:
@@ -40,7 +43,7 @@ def _activation(given: Activation) -> Callable[[Tensor], Tensor]:
     return getattr(F, given)
 
 
-def _causal_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
+def _causal_mask(size: int, device: DeviceLike = None, dtype: DTypeLike = None) -> Tensor:
     return triu(full((size, size), -math.inf, device=device, dtype=dtype), diagonal=1)
 
 
@@ -55,25 +58,19 @@ def _is_causal(mask: Tensor | None, is_causal: bool | None, size: int) -> bool:
     return bool((m == (above if m.dtype.kind == "b" else np.where(above, -np.inf, 0))).all())
 
 
-def _clones(layer: Module, count: int) -> ModuleList:
-    return ModuleList([copy.deepcopy(layer) for _ in range(count)])
+def _batch_first(layer: Module) -> bool:
+    return bool(getattr(getattr(layer, "self_attn", None), "batch_first", False))
 
 
 class _Layer(Module):
-    """What encoder and decoder layers share: their attentions, one after the other, then a feed-forward network.
+    """What encoder and decoder layers share: parts, each with a norm and a dropout of its own, and how they are added up."""
 
-    Each of these parts has a norm and a dropout of its own, ``norm1``, ``dropout1`` and so on, by PyTorch's names.
-    """
-
-    attentions: ClassVar[tuple[str, ...]]
+    attentions: tuple[str, ...] = ("self_attn",)
     self_attn: MultiheadAttention
-    multihead_attn: MultiheadAttention
     norm1: LayerNorm
     norm2: LayerNorm
-    norm3: LayerNorm
     dropout1: Dropout
     dropout2: Dropout
-    dropout3: Dropout
 
     def __init__(
         self,
@@ -86,32 +83,37 @@ class _Layer(Module):
         batch_first: bool = False,
         norm_first: bool = False,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         at: dict[str, Any] = {"device": device, "dtype": dtype}
         for name in self.attentions:
-            attention = MultiheadAttention(d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, **at)
-            setattr(self, name, attention)
+            attention = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **at)
+            self.add_module(name, attention)
         self.linear1 = Linear(d_model, dim_feedforward, bias=bias, **at)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias=bias, **at)
         self.norm_first = norm_first
         parts = range(1, len(self.attentions) + 2)
         for i in parts:
-            setattr(self, f"norm{i}", LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at))
+            self.add_module(f"norm{i}", LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **at))
         for i in parts:
-            setattr(self, f"dropout{i}", Dropout(dropout))
+            self.add_module(f"dropout{i}", Dropout(dropout))
         self.activation = _activation(activation)
 
-    def _attended(
-        self, attention: MultiheadAttention, x: Tensor, memory: Tensor, masks: tuple[Any, Any, bool]
-    ) -> Tensor:
+    def _added(self, x: Tensor, part: Callable[[Tensor], Tensor], norm: LayerNorm, dropout: Dropout) -> Tensor:
+        """LayerNorm(x + f(x)), or with ``norm_first`` x + f(LayerNorm(x)), f a part and the dropout after it."""
+        return x + dropout(part(norm(x))) if self.norm_first else norm(x + dropout(part(x)))
+
+    def _attended(self, attention: MultiheadAttention, x: Tensor, memory: Tensor, masks: Masks) -> Tensor:
         mask, padding, causal = masks
         return attention(
             x, memory, memory, attn_mask=mask, key_padding_mask=padding, is_causal=causal, need_weights=False
         )[0]
+
+    def _self_attended(self, x: Tensor, masks: Masks) -> Tensor:
+        return self._added(x, lambda x: self._attended(self.self_attn, x, x, masks), self.norm1, self.dropout1)
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
@@ -128,8 +130,6 @@ class TransformerEncoderLayer(_Layer):
     metagrad.Size([5, 2, 8])
     """
 
-    attentions = ("self_attn",)
-
     def forward(
         self,
         src: Tensor,
@@ -138,13 +138,8 @@ class TransformerEncoderLayer(_Layer):
         is_causal: bool = False,
     ) -> Tensor:
         """The layer's output, of src's shape."""
-        masks, x = (src_mask, src_key_padding_mask, is_causal), src
-        if self.norm_first:
-            inside = self.norm1(x)
-            x = x + self.dropout1(self._attended(self.self_attn, inside, inside, masks))
-            return x + self.dropout2(self._feed_forward(self.norm2(x)))
-        x = self.norm1(x + self.dropout1(self._attended(self.self_attn, x, x, masks)))
-        return self.norm2(x + self.dropout2(self._feed_forward(x)))
+        x = self._self_attended(src, (src_mask, src_key_padding_mask, is_causal))
+        return self._added(x, self._feed_forward, self.norm2, self.dropout2)
 
 
 class TransformerDecoderLayer(_Layer):
@@ -154,6 +149,9 @@ class TransformerDecoderLayer(_Layer):
     """
 
     attentions = ("self_attn", "multihead_attn")
+    multihead_attn: MultiheadAttention
+    norm3: LayerNorm
+    dropout3: Dropout
 
     def forward(
         self,
@@ -167,20 +165,29 @@ class TransformerDecoderLayer(_Layer):
         memory_is_causal: bool = False,
     ) -> Tensor:
         """The layer's output, of tgt's shape."""
-        own = tgt_mask, tgt_key_padding_mask, tgt_is_causal
         cross = memory_mask, memory_key_padding_mask, memory_is_causal
-        x = tgt
-        if self.norm_first:
-            inside = self.norm1(x)
-            x = x + self.dropout1(self._attended(self.self_attn, inside, inside, own))
-            x = x + self.dropout2(self._attended(self.multihead_attn, self.norm2(x), memory, cross))
-            return x + self.dropout3(self._feed_forward(self.norm3(x)))
-        x = self.norm1(x + self.dropout1(self._attended(self.self_attn, x, x, own)))
-        x = self.norm2(x + self.dropout2(self._attended(self.multihead_attn, x, memory, cross)))
-        return self.norm3(x + self.dropout3(self._feed_forward(x)))
+        x = self._self_attended(tgt, (tgt_mask, tgt_key_padding_mask, tgt_is_causal))
+        x = self._added(x, lambda x: self._attended(self.multihead_attn, x, memory, cross), self.norm2, self.dropout2)
+        return self._added(x, self._feed_forward, self.norm3, self.dropout3)
 
 
-class TransformerEncoder(Module):
+class _Stack(Module):
+    """Copies of a layer, one after the other, and a final norm if one is given."""
+
+    def __init__(self, layer: Module, num_layers: int, norm: Module | None) -> None:
+        super().__init__()
+        self.layers = ModuleList([copy.deepcopy(layer) for _ in range(num_layers)])
+        self.num_layers, self.norm = num_layers, norm
+
+    def _through(self, x: Tensor, mask: Tensor | None, is_causal: bool | None, step: Step) -> Tensor:
+        """x through all layers, each called by ``step(layer, x, is_causal)``."""
+        for layer in self.layers:
+            rows = x.shape[1] if x.ndim == 3 and _batch_first(layer) else x.shape[0]
+            x = step(layer, x, _is_causal(mask, is_causal, rows))
+        return x if self.norm is None else self.norm(x)
+
+
+class TransformerEncoder(_Stack):
     """Copies of an encoder layer, one after the other, and a final norm if one is given.
 
     enable_nested_tensor and mask_check are accepted, and change nothing.
@@ -194,9 +201,7 @@ class TransformerEncoder(Module):
         enable_nested_tensor: bool = True,
         mask_check: bool = True,
     ) -> None:
-        super().__init__()
-        self.layers = _clones(encoder_layer, num_layers)
-        self.num_layers, self.norm = num_layers, norm
+        super().__init__(encoder_layer, num_layers, norm)
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
 
     def forward(
@@ -207,24 +212,16 @@ class TransformerEncoder(Module):
         is_causal: bool | None = None,
     ) -> Tensor:
         """The stack's output, of src's shape. is_causal=None: found out from the mask."""
-        x = src
-        for layer in self.layers:
-            rows = x.shape[1] if x.ndim == 3 and _batch_first(layer) else x.shape[0]
-            x = layer(x, mask, src_key_padding_mask, _is_causal(mask, is_causal, rows))
-        return x if self.norm is None else self.norm(x)
+        return self._through(
+            src, mask, is_causal, lambda layer, x, causal: layer(x, mask, src_key_padding_mask, causal)
+        )
 
 
-def _batch_first(layer: Any) -> bool:
-    return bool(getattr(getattr(layer, "self_attn", None), "batch_first", False))
-
-
-class TransformerDecoder(Module):
+class TransformerDecoder(_Stack):
     """Copies of a decoder layer, one after the other, and a final norm if one is given."""
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
-        super().__init__()
-        self.layers = _clones(decoder_layer, num_layers)
-        self.num_layers, self.norm = num_layers, norm
+        super().__init__(decoder_layer, num_layers, norm)
 
     def forward(
         self,
@@ -238,15 +235,14 @@ class TransformerDecoder(Module):
         memory_is_causal: bool = False,
     ) -> Tensor:
         """The stack's output, of tgt's shape. tgt_is_causal=None: found out from tgt_mask."""
-        x = tgt
-        for layer in self.layers:
-            rows = x.shape[1] if x.ndim == 3 and _batch_first(layer) else x.shape[0]
-            causal = _is_causal(tgt_mask, tgt_is_causal, rows)
-            x = layer(
+
+        def step(layer: Module, x: Tensor, causal: bool) -> Tensor:
+            return layer(
                 x, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
                 memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=causal, memory_is_causal=memory_is_causal,
             )  # fmt: skip
-        return x if self.norm is None else self.norm(x)
+
+        return self._through(tgt, tgt_mask, tgt_is_causal, step)
 
 
 class Transformer(Module):
@@ -276,11 +272,11 @@ class Transformer(Module):
         batch_first: bool = False,
         norm_first: bool = False,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
-        at = {"device": device, "dtype": dtype}
+        at: dict[str, Any] = {"device": device, "dtype": dtype}
         settings = d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias
         if custom_encoder is not None:
             self.encoder = custom_encoder
@@ -304,7 +300,7 @@ class Transformer(Module):
                 init.xavier_uniform_(p)
 
     @staticmethod
-    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+    def generate_square_subsequent_mask(sz: int, device: DeviceLike = None, dtype: DTypeLike = None) -> Tensor:
         """A mask (sz, sz) to add: −∞ above the diagonal, 0 elsewhere, so that nobody sees what comes later."""
         return _causal_mask(sz, device, dtype)
 
