@@ -22,7 +22,7 @@ _GAINS = {
 }  # fmt: skip
 
 
-def calculate_gain(nonlinearity: str, param: Any = None) -> float:
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor that keeps the variance of activations through a nonlinearity.
 
     >>> round(calculate_gain("relu"), 4)

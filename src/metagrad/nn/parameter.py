@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.ops.create.creation import empty
 from metagrad.tensors.tensor import Tensor
 
@@ -22,7 +24,7 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __new__(cls, data: Any = (), requires_grad: bool = True) -> Parameter:
+    def __new__(cls, data: Tensor | Sequence[float] = (), requires_grad: bool = True) -> Parameter:
         """A leaf over the memory of ``data``."""
         self: Any = wrap((data if isinstance(data, Variable) else Tensor(data)).array, kind=cls)
         self.requires_grad = requires_grad
@@ -38,7 +40,7 @@ class Buffer(Tensor):
     __slots__ = ("persistent",)
     persistent: bool
 
-    def __new__(cls, data: Any = (), *, persistent: bool = True) -> Buffer:
+    def __new__(cls, data: Tensor | Sequence[float] = (), *, persistent: bool = True) -> Buffer:
         """A leaf over the memory of ``data``; a persistent one is part of the ``state_dict``."""
         self: Any = wrap((data if isinstance(data, Variable) else Tensor(data)).array, kind=cls)
         self.persistent = persistent
@@ -50,12 +52,14 @@ class UninitializedParameter(Parameter):
 
     __slots__ = ()
 
-    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> UninitializedParameter:
+    def __new__(
+        cls, requires_grad: bool = True, device: DeviceLike = None, dtype: DTypeLike = None
+    ) -> UninitializedParameter:
         """A place for a parameter of this dtype."""
         self: Any = super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
         return self
 
-    def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
+    def materialize(self, shape: Sequence[int], device: DeviceLike = None, dtype: DTypeLike = None) -> None:
         """Take memory for this shape, of arbitrary content."""
         made = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
         self.__class__ = Parameter  # type: ignore[assignment]
@@ -65,6 +69,6 @@ class UninitializedParameter(Parameter):
         return "<UninitializedParameter>"
 
 
-def is_lazy(param: Any) -> bool:
+def is_lazy(param: object) -> bool:
     """Whether a parameter has no shape yet."""
     return isinstance(param, UninitializedParameter)

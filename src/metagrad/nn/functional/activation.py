@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.branchless import select
 from metagrad.ops.arguments import dimension, floating
 from metagrad.ops.create.sampling import rand_like
@@ -36,7 +36,7 @@ class LogSigmoid(Pointwise):
         self.save(y)
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return -grad * np.expm1(y)
 
@@ -48,7 +48,7 @@ class Hardtanh(Pointwise):
         self.inside = (x > low) & (x < high)
         return np.clip(x, low, high)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad * self.inside
 
 
@@ -60,7 +60,7 @@ class Elu(Pointwise):
         self.alpha = alpha
         return select(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return select(x > 0, grad, grad * (self.alpha * np.exp(np.minimum(x, 0))))
 
@@ -136,7 +136,7 @@ def softsign(input: Tensor) -> Tensor:
     return input / (1 + input.abs())
 
 
-def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """softmax(−x)."""
     return softmax(-input, dim, dtype=dtype)
 
@@ -155,14 +155,14 @@ def _dim(name: str, dim: int | None, axis: int | None, input: Tensor) -> int:
 
 
 def softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None, *, axis: int | None = None
 ) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along a dimension."""
     return softmaxes.softmax(input, _dim("softmax", dim, axis, input), dtype=dtype)
 
 
 def log_softmax(
-    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None, *, axis: int | None = None
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None, *, axis: int | None = None
 ) -> Tensor:
     """xᵢ − ln Σⱼ e^xⱼ along a dimension."""
     return softmaxes.log_softmax(input, _dim("log_softmax", dim, axis, input), dtype=dtype)
@@ -190,7 +190,7 @@ class Gelu(Pointwise):
         self.save(x)
         return x * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return grad * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
 
@@ -202,7 +202,7 @@ class GeluTanh(Pointwise):
         self.save(x)
         return 0.5 * x * (1 + Tanh.on(_ROOT_2_OVER_PI * (x + 0.044715 * x * x * x)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         t = Tanh.on(_ROOT_2_OVER_PI * (x + 0.044715 * x * x * x))
         return grad * (0.5 * (1 + t + x * (1 - t * t) * (_ROOT_2_OVER_PI * (1 + 3 * 0.044715 * x * x))))
@@ -215,7 +215,7 @@ class Hardswish(Pointwise):
         self.save(x)
         return x * np.clip(x + 3, 0, 6) / 6
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         return np.where(x <= -3, 0 * grad, np.where(x < 3, grad * (x / 3 + 0.5), grad))
 
@@ -227,7 +227,7 @@ class Mish(Pointwise):
         self.save(x)
         return x * Tanh.on(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         t = Tanh.on(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
         return grad * (t + x * (1 - t * t) * (0.5 + 0.5 * Tanh.on(0.5 * x)))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.kernels.sliding import Uneven, evenly
 from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
-from metagrad.nn.functional.tuples import Setting, each
+from metagrad.nn.functional.tuples import OutputSize, Ratio, Setting, each
 from metagrad.ops.create.sampling import rand
 from metagrad.ops.index.gathering import gather, scatter
 from metagrad.ops.reduce.reduction import mean
@@ -26,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _windows(function: str, input: Tensor, output_size: Any, axes: int) -> tuple[Any, ...]:
+def _windows(function: str, input: Tensor, output_size: OutputSize, axes: int) -> tuple[Any, ...]:
     """Windows that cover the last axes; an output size of None keeps the extent."""
     if axes > 1 and input.array.ndim <= axes and isinstance(output_size, (tuple, list)):
         raise ValueError(
@@ -47,7 +49,7 @@ def _windows(function: str, input: Tensor, output_size: Any, axes: int) -> tuple
     return tuple(evenly(n, o) for n, o in zip(extents, wanted, strict=True))
 
 
-def _adaptive_avg(axes: int, input: Tensor, output_size: Any) -> Tensor:
+def _adaptive_avg(axes: int, input: Tensor, output_size: OutputSize) -> Tensor:
     function = f"adaptive_avg_pool{axes}d"
     windows = _windows(function, input, output_size, axes)
     if input.array.dtype.kind not in "f":
@@ -58,14 +60,16 @@ def _adaptive_avg(axes: int, input: Tensor, output_size: Any) -> Tensor:
     return mean_over(input, windows, [np.asarray(n, np.int64) for n in lengths])
 
 
-def _adaptive_max(axes: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
+def _adaptive_max(
+    axes: int, input: Tensor, output_size: OutputSize, return_indices: bool
+) -> Tensor | tuple[Tensor, Tensor]:
     function = f"adaptive_max_pool{axes}d"
     if input.array.dtype.kind not in "f":
         raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
     return pooled_max(function, input, _windows(function, input, output_size, axes), return_indices)
 
 
-def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
+def adaptive_avg_pool1d(input: Tensor, output_size: OutputSize) -> Tensor:
     """Means of as many windows as are wanted: window o goes from ⌊o·L/O⌋ to ⌈(o + 1)·L/O⌉.
 
     input (N, C, L) or (C, L): result (N, C, O) or (C, O), O = output_size.
@@ -78,17 +82,19 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     return _adaptive_avg(1, input, output_size)
 
 
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
     """``adaptive_avg_pool1d`` over two axes; None in output_size keeps that axis."""
     return _adaptive_avg(2, input, output_size)
 
 
-def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
+def adaptive_avg_pool3d(input: Tensor, output_size: OutputSize) -> Tensor:
     """``adaptive_avg_pool1d`` over three axes; None in output_size keeps that axis."""
     return _adaptive_avg(3, input, output_size)
 
 
-def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+def adaptive_max_pool1d(
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
     """The largest of each of as many windows as are wanted, those of ``adaptive_avg_pool1d``.
 
     >>> import metagrad
@@ -99,38 +105,42 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = 
     return _adaptive_max(1, input, output_size, return_indices)
 
 
-def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+def adaptive_max_pool2d(
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
     """``adaptive_max_pool1d`` over two axes; None in output_size keeps that axis."""
     return _adaptive_max(2, input, output_size, return_indices)
 
 
-def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+def adaptive_max_pool3d(
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
     """``adaptive_max_pool1d`` over three axes; None in output_size keeps that axis."""
     return _adaptive_max(3, input, output_size, return_indices)
 
 
 def adaptive_max_pool1d_with_indices(
-    input: Tensor, output_size: Any, return_indices: bool = False
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
 ) -> tuple[Tensor, Tensor]:
     """``adaptive_max_pool1d``, and where each maximum was found."""
     return cast("tuple[Tensor, Tensor]", _adaptive_max(1, input, output_size, True))
 
 
 def adaptive_max_pool2d_with_indices(
-    input: Tensor, output_size: Any, return_indices: bool = False
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
 ) -> tuple[Tensor, Tensor]:
     """``adaptive_max_pool2d``, and where each maximum was found."""
     return cast("tuple[Tensor, Tensor]", _adaptive_max(2, input, output_size, True))
 
 
 def adaptive_max_pool3d_with_indices(
-    input: Tensor, output_size: Any, return_indices: bool = False
+    input: Tensor, output_size: OutputSize, return_indices: bool = False
 ) -> tuple[Tensor, Tensor]:
     """``adaptive_max_pool3d``, and where each maximum was found."""
     return cast("tuple[Tensor, Tensor]", _adaptive_max(3, input, output_size, True))
 
 
-def _random_starts(samples: Any, extent: int, count: int, size: int) -> Any:
+def _random_starts(samples: Array, extent: int, count: int, size: int) -> Array:
     """Where windows begin along an axis, for each sample u in [0, 1): ⌊(o + u)·α⌋ − ⌊u·α⌋, and the last at the end."""
     starts = np.full((*samples.shape, count), extent - size, np.int64)
     if count > 1:
@@ -142,8 +152,14 @@ def _random_starts(samples: Any, extent: int, count: int, size: int) -> Any:
 
 
 def _fractional_max(
-    axes: int, input: Tensor, kernel_size: Any, output_size: Any, output_ratio: Any, samples: Any, return_indices: bool
-) -> Any:
+    axes: int,
+    input: Tensor,
+    kernel_size: Setting,
+    output_size: OutputSize,
+    output_ratio: Ratio,
+    samples: Tensor | None,
+    return_indices: bool,
+) -> Tensor | tuple[Tensor, Tensor]:
     function = f"fractional_max_pool{axes}d"
     if output_size is None and output_ratio is None:
         raise ValueError(f"{function} requires specifying either an output_size or an output_ratio")
@@ -183,9 +199,9 @@ def _fractional_max(
 
 
 def fractional_max_pool2d(
-    input: Tensor, kernel_size: Setting, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+    input: Tensor, kernel_size: Setting, output_size: OutputSize = None, output_ratio: Ratio = None, return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Any:  # fmt: skip
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """The largest of windows that begin at random places, 1 to 2 steps apart for a result more than half as large (Graham 2014).
 
     input (N, C, H, W) or (C, H, W); either output_size, or output_ratio of the input's extents.
@@ -198,15 +214,15 @@ def fractional_max_pool2d(
 
 
 def fractional_max_pool3d(
-    input: Tensor, kernel_size: Setting, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+    input: Tensor, kernel_size: Setting, output_size: OutputSize = None, output_ratio: Ratio = None, return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Any:  # fmt: skip
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """``fractional_max_pool2d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
     return _fractional_max(3, input, kernel_size, output_size, output_ratio, _random_samples, return_indices)
 
 
 def fractional_max_pool2d_with_indices(
-    input: Tensor, kernel_size: Setting, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+    input: Tensor, kernel_size: Setting, output_size: OutputSize = None, output_ratio: Ratio = None, return_indices: bool = False,
     _random_samples: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """``fractional_max_pool2d``, and where each maximum was found."""
@@ -215,7 +231,7 @@ def fractional_max_pool2d_with_indices(
 
 
 def fractional_max_pool3d_with_indices(
-    input: Tensor, kernel_size: Setting, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+    input: Tensor, kernel_size: Setting, output_size: OutputSize = None, output_ratio: Ratio = None, return_indices: bool = False,
     _random_samples: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """``fractional_max_pool3d``, and where each maximum was found."""
@@ -224,7 +240,12 @@ def fractional_max_pool3d_with_indices(
 
 
 def _unpooled_size(
-    function: str, extents: tuple[int, ...], size: Any, stride: Any, padding: Any, given: Any
+    function: str,
+    extents: tuple[int, ...],
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    given: Sequence[int] | None,
 ) -> tuple[int, ...]:
     usual = tuple((n - 1) * s - 2 * p + k for n, s, p, k in zip(extents, stride, padding, size, strict=True))
     if given is None:
@@ -244,7 +265,13 @@ def _unpooled_size(
 
 
 def _max_unpool(
-    axes: int, input: Tensor, indices: Tensor, size: Any, stride: Any, padding: Any, output_size: Any
+    axes: int,
+    input: Tensor,
+    indices: Tensor,
+    size: Setting,
+    stride: Setting | None,
+    padding: Setting,
+    output_size: Sequence[int] | None,
 ) -> Tensor:
     function = f"max_unpool{axes}d"
     size = each(size, axes, function, "kernel_size")
@@ -275,9 +302,9 @@ def max_unpool1d(
     input: Tensor,
     indices: Tensor,
     kernel_size: Setting,
-    stride: Any = None,
+    stride: Setting | None = None,
     padding: Setting = 0,
-    output_size: Any = None,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Maxima put back where ``max_pool1d`` found them, zeros elsewhere.
 
@@ -295,9 +322,9 @@ def max_unpool2d(
     input: Tensor,
     indices: Tensor,
     kernel_size: Setting,
-    stride: Any = None,
+    stride: Setting | None = None,
     padding: Setting = 0,
-    output_size: Any = None,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Maxima put back where ``max_pool2d`` found them, zeros elsewhere."""
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
@@ -307,9 +334,9 @@ def max_unpool3d(
     input: Tensor,
     indices: Tensor,
     kernel_size: Setting,
-    stride: Any = None,
+    stride: Setting | None = None,
     padding: Setting = 0,
-    output_size: Any = None,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Maxima put back where ``max_pool3d`` found them, zeros elsewhere."""
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

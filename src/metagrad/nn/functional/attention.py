@@ -14,7 +14,7 @@ import numpy as np
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import wrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.reduce.softmax import softmax
@@ -24,7 +24,15 @@ __all__ = ["scaled_dot_product_attention"]
 
 
 def plain_attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Any = None, *, causal: bool, scale: float, p: float, seed: int = 0
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    *,
+    causal: bool,
+    scale: float,
+    p: float,
+    seed: int = 0,
 ) -> Tensor:
     """softmax(q kᵀ · scale + mask) v, with the rows that may look nowhere 0. The whole L x S matrix is made."""
     scores = query @ key.transpose(-2, -1) * scale
@@ -41,7 +49,7 @@ def plain_attention(
     return weights @ value
 
 
-def dropout_scales(shape: tuple[int, ...], causal: bool, p: float, seed: int, dtype: Any) -> Array:
+def dropout_scales(shape: tuple[int, ...], causal: bool, p: float, seed: int, dtype: DTypeLike) -> Array:
     """The factors that the kernel draws block by block, as one array."""
     whole = np.zeros((1,) * (4 - len(shape)) + shape, dtype)
     settings = kernel.Settings(1.0, dropout=p, seed=seed)
@@ -76,7 +84,7 @@ class Attention(Function):
             self.kept: Any = settings, totals
         return y
 
-    def backward(self, grad: Array) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         settings, totals = self.kept
         q, k, v, y = self.saved
         return *kernel.backward(q, k, v, y, totals, grad, settings), None
@@ -87,7 +95,7 @@ class Attention(Function):
         self.kept = FREED
 
 
-def _check(query: Any, key: Any, value: Any, mask: Any, is_causal: bool) -> None:
+def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool) -> None:
     for name, x in (("query", query), ("key", key), ("value", value)):
         if x.ndim < 2:
             raise RuntimeError(f"scaled_dot_product_attention: {name} must be at least 2 dimensional, got {x.ndim}")
@@ -111,7 +119,7 @@ def _check(query: Any, key: Any, value: Any, mask: Any, is_causal: bool) -> None
             )
 
 
-def _four(x: Any, lead: tuple[int, ...]) -> Any:
+def _four(x: Tensor, lead: tuple[int, ...]) -> Tensor:
     """x (*, L, E) with its leading dimensions broadcast to ``lead``, and those as (N, H)."""
     if tuple(x.shape[:-2]) != lead:
         x = x.expand(*lead, *x.shape[-2:])
@@ -171,7 +179,7 @@ def scaled_dot_product_attention(
     return y if len(lead) == 2 else y.reshape(*lead, *y.shape[-2:])
 
 
-def _shared_heads(query: Any, x: Any) -> Any:
+def _shared_heads(query: Tensor, x: Tensor) -> Tensor:
     """Keys or values with each head repeated for the queries' heads it serves."""
     if query.ndim < 3 or x.ndim < 3 or query.shape[-3] % x.shape[-3]:
         raise RuntimeError(

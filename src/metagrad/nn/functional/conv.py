@@ -44,7 +44,7 @@ class Convolve(Function):
         self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
         return _run("convolve", x, w, b, windows, groups)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         x, w = self.saved
         return (
             InputGradient.on(grad, conj(w), **self.setting) if self.needs[0] else None,
@@ -61,7 +61,7 @@ class InputGradient(Function):
         self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
         return _run("input_gradient", g, w, windows, groups)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         g, w = self.saved
         return (
             Convolve.on(grad, conj(w), None, **self.setting) if self.needs[0] else None,
@@ -77,7 +77,7 @@ class WeightGradient(Function):
         self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
         return _run("weight_gradient", x, g, windows, groups)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, g = self.saved
         return (
             InputGradient.on(conj(g), grad, **self.setting) if self.needs[0] else None,
@@ -129,7 +129,9 @@ def _check_extents(function: str, x: Tensor, axes: int) -> None:
         )
 
 
-def _paddings(function: str, padding: Any, stride: Any, dilation: Any, kernel: Any) -> list[tuple[int, int]]:
+def _paddings(
+    function: str, padding: str | Setting, stride: tuple[int, ...], dilation: tuple[int, ...], kernel: tuple[int, ...]
+) -> list[tuple[int, int]]:
     """Padding in front of and behind each axis."""
     if isinstance(padding, str):
         if padding == "valid":
@@ -147,7 +149,14 @@ def _paddings(function: str, padding: Any, stride: Any, dilation: Any, kernel: A
 
 
 def _conv(
-    axes: int, input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    axes: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Setting,
+    padding: str | Setting,
+    dilation: Setting,
+    groups: int,
 ) -> Tensor:
     function = f"conv{axes}d"
     stride = each(stride, axes, function, "stride")
@@ -183,9 +192,14 @@ def _conv(
 
 
 def conv1d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Any = 0, dilation: Setting = 1,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Setting = 1,
+    padding: str | Setting = 0,
+    dilation: Setting = 1,
     groups: int = 1,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """Filters slid along one axis: y[n, m, o] = b[m] + Σ_c Σ_k w[m, c, k] · x[n, c, o·stride − padding + k·dilation].
 
     input (N, C, L) or (C, L), weight (M, C/groups, K), bias (M): result (N, M, O) or (M, O), with
@@ -201,9 +215,14 @@ def conv1d(
 
 
 def conv2d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Any = 0, dilation: Setting = 1,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Setting = 1,
+    padding: str | Setting = 0,
+    dilation: Setting = 1,
     groups: int = 1,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """``conv1d`` over two axes: input (N, C, H, W) or (C, H, W), weight (M, C/groups, KH, KW) (LeCun et al. 1989).
 
     >>> import metagrad
@@ -215,9 +234,14 @@ def conv2d(
 
 
 def conv3d(
-    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Any = 0, dilation: Setting = 1,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Setting = 1,
+    padding: str | Setting = 0,
+    dilation: Setting = 1,
     groups: int = 1,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """``conv1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W), weight (M, C/groups, KD, KH, KW)."""
     return _conv(3, input, weight, bias, stride, padding, dilation, groups)
 
@@ -228,9 +252,16 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
 
 
 def _conv_transpose(
-    axes: int, input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, output_padding: Any, groups: int,
-    dilation: Any,
-) -> Tensor:  # fmt: skip
+    axes: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Setting,
+    padding: Setting,
+    output_padding: Setting,
+    groups: int,
+    dilation: Setting,
+) -> Tensor:
     function = f"conv_transpose{axes}d"
     stride = each(stride, axes, function, "stride")
     dilation = each(dilation, axes, function, "dilation")

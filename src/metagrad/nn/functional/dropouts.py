@@ -36,7 +36,7 @@ class Dropout(Pointwise):
         self.kept, self.scale = kept, scale
         return (x * kept * scale).astype(x.dtype, copy=False)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return grad * self.kept * self.scale, None
 
 
@@ -65,7 +65,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     return input.copy_(out) if inplace else out
 
 
-def _as_numbers(input: Tensor, kept: Array) -> Any:
+def _as_numbers(input: Tensor, kept: Array) -> Array:
     """Bools as numbers of the input's dtype on its device."""
     return wrap(kept.astype(input.array.dtype)).to(input.device)
 

@@ -68,7 +68,7 @@ def embedding_bag(
     return total / wrap(counts[:, None]).to(total.dtype)
 
 
-def _bags(input: Any, offsets: Any, include_last: bool) -> tuple[Any, Any, int]:
+def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[Any, Any, int]:
     """The rows that are named, the bag each is in, and how many bags there are."""
     a = input.array
     if a.dtype.kind not in "iu":

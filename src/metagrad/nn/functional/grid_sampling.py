@@ -6,7 +6,7 @@ import itertools
 import math
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -60,8 +60,8 @@ def _placed(x: Tensor, n: int, padding_mode: str, align: bool) -> Tensor:
 
 def _picked(flat: Tensor, places: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
     """The elements (N, C, P) of flat (N, C, H·W) at whole places (N, P) along each axis, 0 outside."""
-    index: Any = 0
-    inside: Any = True
+    index: Array = 0
+    inside: Array = True
     for x, n in zip(places, extents, strict=True):
         a: Array = x.array
         inside = inside & (a >= 0) & (a <= n - 1)
@@ -75,7 +75,7 @@ def _picked(flat: Tensor, places: Sequence[Tensor], extents: Sequence[int]) -> T
 def _bicubic(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int], padding_mode: str, align: bool) -> Tensor:
     whole = [floor(x.detach()) for x in at]
     weights = [cubic_weights(x - x0) for x, x0 in zip(at, whole, strict=True)]
-    total: Any = 0
+    total: Array = 0
     for taps in itertools.product(range(4), repeat=len(at)):
         places = [_placed(x0 + (t - 1), n, padding_mode, align) for x0, t, n in zip(whole, taps, extents, strict=True)]
         weight = math.prod(w[t] for w, t in zip(weights, taps, strict=True))
@@ -93,9 +93,9 @@ def _nearest(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tens
 
 def _linear(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
     whole = [floor(x.detach()) for x in at]
-    total: Any = 0
+    total: Array = 0
     for corner in itertools.product((0, 1), repeat=len(at)):
-        weight: Any = 1
+        weight: Array = 1
         for x, x0, c in zip(at, whole, corner, strict=True):
             weight = weight * (x - x0 if c else x0 + 1 - x)
         places = [x0 + c for x0, c in zip(whole, corner, strict=True)]

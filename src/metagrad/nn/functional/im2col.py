@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["fold", "unfold"]
 
 
-def _parts(windows: Sequence[Windows]) -> Any:
+def _parts(windows: Sequence[Windows]) -> Array:
     """For each element k of a window: k, the windows that have it inside, and where those elements are."""
     for k in np.ndindex(*sizes(windows)):
         both = [w.part(j) for j, w in zip(k, windows, strict=True)]
@@ -37,7 +37,7 @@ class Unfold(Function):
             y[:, :, *k, *results] = x[:, :, *elements]
         return y.reshape((x.shape[0], x.shape[1] * math.prod(size), math.prod(count)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Fold.on(grad, windows=self.windows)
 
 
@@ -54,12 +54,12 @@ class Fold(Function):
             x[:, :, *elements] += y[:, :, *k, *results]
         return x
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Unfold.on(grad, windows=self.windows)
 
 
 def _windows(
-    function: str, shape: Sequence[int], size: Any, dilation: Any, padding: Any, stride: Any
+    function: str, shape: Sequence[int], size: Setting, dilation: Setting, padding: Setting, stride: Setting
 ) -> tuple[Windows, ...]:
     settings = {"kernel_size": size, "dilation": dilation, "padding": padding, "stride": stride}
     given = {name: each(value, 2, function, name) for name, value in settings.items()}

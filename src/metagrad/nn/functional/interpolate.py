@@ -11,9 +11,10 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.device import move, of_array
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.matmul import product
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from metagrad.nn.functional.tuples import Ratio
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -30,7 +31,7 @@ class Taps(NamedTuple):
     index: Array
     weights: Array
 
-    def matrix(self, dtype: Any) -> Array:
+    def matrix(self, dtype: DTypeLike) -> Array:
         """The same as a matrix (O, L)."""
         found = np.zeros((self.index.shape[1], self.extent), dtype)
         for i, w in zip(self.index, self.weights, strict=True):
@@ -70,7 +71,7 @@ class Resample(Function):
         ]
         return sum(terms[1:], start=terms[0])
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Unsample.on(grad, taps=self.taps, axis=self.axis)
 
 
@@ -90,43 +91,43 @@ class Unsample(Function):
                 x[(*before, int(i[start]))] += weighted[(*before, slice(int(start), int(stop)))].sum(axis)
         return x
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Resample.on(grad, taps=self.taps, axis=self.axis)
 
 
 # ------------------------------------------------ where results come from, and their weights
 
 
-def _step(n: int, o: int, scale: float | None, align: bool, real: Any) -> Any:
+def _step(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
     """The distance between the places in the input that results come from."""
     if align:
         return real((n - 1) / (o - 1)) if o > 1 else real(0)
     return real(1 / scale) if scale else real(n) / real(o)
 
 
-def _centres(n: int, o: int, scale: float | None, align: bool, real: Any) -> Array:
+def _centres(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
     """Those places: the corners' centres on each other if aligned, else the corners."""
     step, at = _step(n, o, scale, align, real), np.arange(o, dtype=real)
     return step * at if align else step * (at + real(0.5)) - real(0.5)
 
 
-def _below(n: int, o: int, scale: float | None, align: bool, real: Any, shift: float = 0.0) -> Taps:
+def _below(n: int, o: int, scale: float | None, align: bool, real: Array, shift: float = 0.0) -> Taps:
     """The element whose place is nearest below; ``shift`` 0.5: that of the pixel the result's centre falls into."""
     step = _step(n, o, scale, False, np.float32)
     index = np.floor((np.arange(o, dtype=np.float32) + np.float32(shift)) * step).astype(np.int64)
     return Taps(n, np.minimum(index, n - 1)[None], np.ones((1, o), real))
 
 
-def _nearest(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+def _nearest(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
     """The element below; where the extent stays or doubles, each element once or twice, whatever the factor."""
     return _below(n, o, None if o in (n, 2 * n) else scale, align, real)
 
 
-def _exact(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+def _exact(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
     return _below(n, o, scale, align, real, 0.5)
 
 
-def _linear(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+def _linear(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
     """The two elements on either side, by their distance."""
     if n == o:
         return Taps(n, np.arange(n)[None], np.ones((1, n), real))
@@ -136,19 +137,19 @@ def _linear(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps
     return Taps(n, np.stack([low, np.minimum(low + 1, n - 1)]), np.stack([1 - right, right]))
 
 
-def cubic_weights(t: Any, a: float = -0.75) -> list[Any]:
+def cubic_weights(t: Array, a: float = -0.75) -> list[Any]:
     """Weights of the four elements around a place at distance t in [0, 1] from the second (Keys 1981)."""
 
-    def near(x: Any) -> Any:
+    def near(x: Array) -> Array:
         return ((a + 2) * x - (a + 3)) * x * x + 1
 
-    def far(x: Any) -> Any:
+    def far(x: Array) -> Array:
         return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
 
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
-def _cubic(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+def _cubic(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
     """Four elements, those beyond the edge being the edge's."""
     place = _centres(n, o, scale, align, real)
     low = np.minimum(np.floor(place).astype(np.int64), n - 1)
@@ -173,7 +174,7 @@ def _lanczos(x: Array) -> Array:
 def _filtered(shape: Callable[[Array], Array], radius: float) -> Callable[..., Taps]:
     """Weights of a filter that is widened, where the result is smaller, until it leaves nothing out: no aliasing."""
 
-    def taps(n: int, o: int, scale: float | None, align: bool, real: Any) -> Taps:
+    def taps(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
         step = _step(n, o, scale, align, real)
         widened = max(step, real(1))
         centre = step * (np.arange(o, dtype=real) + real(0.5))
@@ -197,14 +198,19 @@ _AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}
 _AREA: dict[int, Callable[[Any, Any], Any]] = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
 
-def _sizes(extents: Sequence[int], size: Any, scale: Any, recompute: Any) -> tuple[list[int], list[float | None]]:
+def _sizes(
+    extents: Sequence[int],
+    size: int | Sequence[int] | None,
+    scale: Ratio,
+    recompute: bool | None,
+) -> tuple[list[int], list[float | None]]:
     """The extents of the result, and the factors that places are computed with (none: the ratio of the extents)."""
     if size is None and scale is None:
         raise ValueError("interpolate: either size or scale_factor should be defined")
     if size is not None and scale is not None:
         raise ValueError("interpolate: only one of size or scale_factor should be defined")
     given, name = (size, "size") if size is not None else (scale, "scale_factor")
-    each = list(given) if isinstance(given, (tuple, list)) else [given] * len(extents)
+    each: list[Any] = list(given) if isinstance(given, (tuple, list)) else [given] * len(extents)
     if len(each) != len(extents):
         raise ValueError(
             f"interpolate: Input and {name} must have the same number of spatial dimensions, but got input with spatial "
@@ -223,9 +229,14 @@ def _sizes(extents: Sequence[int], size: Any, scale: Any, recompute: Any) -> tup
 
 
 def interpolate(
-    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
-    recompute_scale_factor: bool | None = None, antialias: bool = False,
-) -> Tensor:  # fmt: skip
+    input: Tensor,
+    size: int | Sequence[int] | None = None,
+    scale_factor: Ratio = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Tensor:
     """The input made larger or smaller: (N, C, *L) to (N, C, *size), or L·scale_factor rounded down.
 
     mode: "nearest" or "nearest-exact"; "linear", "bilinear" or "trilinear" for 3-D, 4-D or 5-D input; "bicubic" for 4-D
@@ -280,17 +291,21 @@ def interpolate(
 
 
 def upsample(
-    input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
+    input: Tensor,
+    size: int | Sequence[int] | None = None,
+    scale_factor: Ratio = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
 ) -> Tensor:
     """``interpolate``, under its old name."""
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+def upsample_nearest(input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Ratio = None) -> Tensor:
     """``interpolate`` to the nearest, under its old name."""
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
-def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
+def upsample_bilinear(input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Ratio = None) -> Tensor:
     """``interpolate`` in mode "bilinear" with aligned corners, under its old name."""
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

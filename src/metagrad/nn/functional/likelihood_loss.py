@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.nn.functional.loss import cross_entropy
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced
 from metagrad.ops.linalg.matmul import linear
@@ -37,7 +38,7 @@ def poisson_nll_loss(
 
 
 def gaussian_nll_loss(
-    input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
+    input: Tensor, target: Tensor, var: Tensor | float, full: bool = False, eps: float = 1e-6, reduction: str = "mean"
 ) -> Tensor:
     """½ (ln v + (x − y)² / v), v = max(var, ε); full: plus ½ ln 2π (Nix & Weigend 1994).
 
@@ -74,13 +75,13 @@ class LinearCrossEntropyOptions:
     batch_chunk_size: int | None = None
     chunking_method: str | None = "auto"
     acc_policy: str = "auto"
-    acc_dtype: Any = None
+    acc_dtype: DTypeLike = None
 
 
 def linear_cross_entropy(
     input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Tensor | None = None,
     weight: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = None, label_smoothing: float = 0.0,
-    options: Any = None,
+    options: LinearCrossEntropyOptions | None = None,
 ) -> Tensor:  # fmt: skip
     """``cross_entropy`` of ``linear(input, linear_weight, linear_bias)``.
 
@@ -141,7 +142,7 @@ class Ctc(Function):
         self.hidden = zero_infinity & np.isinf(loss)
         return np.where(self.hidden, 0, loss)
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         if not isinstance(grad, np.ndarray):
             raise NotImplementedError("ctc_loss has no second derivative")
         q, extended, skips, said, inside, alpha, loss, steps, lengths = self.work
@@ -181,7 +182,7 @@ def _moved(before: Array, skips: Array) -> Array:
     return np.logaddexp(np.logaddexp(before, one), np.where(skips, two, -np.inf))
 
 
-def _lengths(name: str, given: Any, n: int) -> Array:
+def _lengths(name: str, given: Tensor | Sequence[int], n: int) -> Array:
     found = np.atleast_1d(np.asarray(given.array if isinstance(given, Variable) else given))
     if found.shape != (n,):
         raise RuntimeError(f"{name} must be of size batch_size = {n}, got shape {tuple(found.shape)}")
@@ -191,9 +192,14 @@ def _lengths(name: str, given: Any, n: int) -> Array:
 
 
 def ctc_loss(
-    log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0, reduction: Any = "mean",
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor | Sequence[int],
+    target_lengths: Tensor | Sequence[int],
+    blank: int = 0,
+    reduction: str | int = "mean",
     zero_infinity: bool = False,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """−ln of the probability that a network says the target, its labels stretched and blanks between them (Graves et al. 2006).
 
     log_probs (T, N, C), or (T, C), from ``log_softmax``; targets (N, S), or all one after the other (Σ target_lengths);

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Pick(Function):
         self.classes, self.shape_in = classes, x.shape
         return x[np.arange(len(classes), like=x), classes]
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, None]:
         return PutBack.on(grad, self.classes, shape=self.shape_in), None
 
 
@@ -53,7 +53,7 @@ class PutBack(Function):
         y[np.arange(len(classes), like=x), classes] = x
         return y
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, None]:
         return Pick.on(grad, self.classes), None
 
 
@@ -64,7 +64,7 @@ class BinaryCrossEntropy(Function):
         self.save(x, y)
         return -(y * np.maximum(np.log(x), -100) + (1 - y) * np.maximum(np.log1p(-x), -100))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
         x, y = self.saved
         grad_x = grad * (x - y) / np.maximum(x * (1 - x), 1e-12)
         return grad_x, grad * (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) if self.needs[1] else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.distance import pairwise_distance
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced, weighted
@@ -123,7 +124,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
         raise RuntimeError(f"multilabel_margin_loss: target out of range: there are {count} classes, got {named.max()}")
     own = np.zeros((*named.shape, count), bool, like=named)
     np.put_along_axis(own, np.where(wanted, named, 0)[..., None], wanted[..., None], -1)
-    others: Any = ~own.any(1)
+    others: Array = ~own.any(1)
     apart = 1 - gather(rows, 1, wrap(np.where(wanted, named, 0))).unsqueeze(2) + rows.unsqueeze(1)
     counted = wrap(wanted[:, :, None] & others[:, None, :])
     loss = where(counted, apart.clamp_min(0), 0.0).sum((1, 2)) / count
@@ -168,8 +169,14 @@ def triplet_margin_with_distance_loss(
 
 
 def _triplets(
-    anchor: Any, positive: Any, negative: Any, distance: Any, margin: float, swap: bool, reduction: str
-) -> Any:
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    distance: Callable[[Tensor, Tensor], Tensor],
+    margin: float,
+    swap: bool,
+    reduction: str,
+) -> Tensor:
     if not anchor.array.ndim == positive.array.ndim == negative.array.ndim:
         raise RuntimeError(
             "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Dims
 from metagrad.kernels import normalization as kernels
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.padding import constant_pad_nd
@@ -29,13 +29,13 @@ class Standardize(Function):
         self.save(x)
         return self.formula(x)[0]
 
-    def formula(self, x: Any) -> tuple[Any, Any]:
+    def formula(self, x: Array) -> tuple[Any, Any]:
         """y and r."""
         d = x - x.mean(axis=self.axis, keepdims=True)
         r = ((d * d).mean(axis=self.axis, keepdims=True) + self.eps) ** -0.5
         return d * r, r
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         (x,) = self.saved
         y, r = self.formula(x)
         centred = grad - grad.mean(axis=self.axis, keepdims=True)
@@ -54,7 +54,7 @@ class LayerNorm(Function):
         z, self.normal, self.scale = kernels.layer_norm(x, w, b, eps, keep=any(self.needs))
         return z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Any:
         x, w = self.saved
         if isinstance(grad, np.ndarray):
             return kernels.layer_norm_backward(grad, w, self.normal, self.scale, self.needs)
@@ -66,7 +66,9 @@ class LayerNorm(Function):
         return grad_x, (grad * y).sum(axis=0) if self.needs[1] else None, grad.sum(axis=0) if self.needs[2] else None
 
 
-def _trailing(name: str, input: Tensor, normalized_shape: Any, **parameters: Tensor | None) -> tuple[int, ...]:
+def _trailing(
+    name: str, input: Tensor, normalized_shape: int | Sequence[int], **parameters: Tensor | None
+) -> tuple[int, ...]:
     """The shape that the input must end with, and the parameters must have."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape:
@@ -208,13 +210,13 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     return input / (sums * alpha + k) ** beta
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
+def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """x / max(‖x‖ₚ, ε), the norm along ``dim``.
 
     >>> import metagrad
     >>> metagrad.nn.functional.normalize(metagrad.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    norm: Any = vector_norm(input, p, dim, keepdim=True)
+    norm: Tensor = vector_norm(input, p, dim, keepdim=True)
     found: Tensor = input / norm.clamp_min(eps)
     return found if out is None else out.copy_(found)

@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Operand
 from metagrad.kernels import pooling as kernel
 from metagrad.kernels.sliding import Windows, counts, extents
 from metagrad.nn.functional.tuples import Setting, each
@@ -47,7 +47,7 @@ class MaxPool(Function):
             return y.reshape(shape)
         return y.reshape(shape), kernel.positions(self.winners, axes).reshape(shape)
 
-    def backward(self, grad: Any, *_: Any) -> Any:
+    def backward(self, grad: Array, *_: Array) -> Array:
         return ToWinners.on(grad, winners=self.winners, axes=self.axes)
 
 
@@ -59,7 +59,7 @@ class ToWinners(Function):
         x = kernel.to_winners(_planes(g, axes), winners, axes)
         return x.reshape((*g.shape[: g.ndim - len(axes)], *extents(axes)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return FromWinners.on(grad, winners=self.winners, axes=self.axes)
 
 
@@ -71,7 +71,7 @@ class FromWinners(Function):
         y = kernel.from_winners(_planes(x, axes), winners, axes)
         return y.reshape((*x.shape[: x.ndim - len(axes)], *counts(axes)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return ToWinners.on(grad, winners=self.winners, axes=self.axes)
 
 
@@ -82,7 +82,7 @@ class SumPool(Function):
         self.axes = axes
         return kernel.sum_pool(_planes(x, axes), axes).reshape((*x.shape[: x.ndim - len(axes)], *counts(axes)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return Spread.on(grad, axes=self.axes)
 
 
@@ -93,7 +93,7 @@ class Spread(Function):
         self.axes = axes
         return kernel.spread(_planes(g, axes), axes).reshape((*g.shape[: g.ndim - len(axes)], *extents(axes)))
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         return SumPool.on(grad, axes=self.axes)
 
 
@@ -108,7 +108,14 @@ def check_input(function: str, input: Tensor, axes: int) -> None:
 
 
 def windows_of(
-    function: str, input: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, axes: int
+    function: str,
+    input: Tensor,
+    size: Setting,
+    stride: Setting | None,
+    padding: Setting,
+    dilation: Setting,
+    ceil_mode: bool,
+    axes: int,
 ) -> tuple[Windows, ...]:
     """The windows over the last axes; ``ceil_mode``: also those that begin inside and end outside."""
     check_input(function, input, axes)
@@ -150,17 +157,24 @@ def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -
 
 
 def _max_pool(
-    axes: int, input: Tensor, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, return_indices: bool
-) -> Any:
+    axes: int,
+    input: Tensor,
+    size: Setting,
+    stride: Setting | None,
+    padding: Setting,
+    dilation: Setting,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Tensor | tuple[Tensor, Tensor]:
     function = f"max_pool{axes}d"
     windows = windows_of(function, input, size, stride, padding, dilation, ceil_mode, axes)
     return pooled_max(function, input, windows, return_indices)
 
 
 def max_pool1d(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """The largest of each window: y[n, c, o] = max_k x[n, c, o·stride − padding + k·dilation], padding never being it.
 
     input (N, C, L) or (C, L). ceil_mode: also windows that begin inside and end outside. return_indices: also where each
@@ -177,9 +191,9 @@ def max_pool1d(
 
 
 def max_pool2d(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """``max_pool1d`` over two axes: input (N, C, H, W) or (C, H, W); indices count row by row, i·W + j."""
     return _max_pool(
         2, input, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode, return_indices=return_indices
@@ -187,9 +201,9 @@ def max_pool2d(
 
 
 def max_pool3d(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,
-) -> Any:  # fmt: skip
+) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
     """``max_pool1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
     return _max_pool(
         3, input, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode, return_indices=return_indices
@@ -197,7 +211,7 @@ def max_pool3d(
 
 
 def max_pool1d_with_indices(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """``max_pool1d``, and where each maximum was found."""
@@ -205,7 +219,7 @@ def max_pool1d_with_indices(
 
 
 def max_pool2d_with_indices(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """``max_pool2d``, and where each maximum was found."""
@@ -213,50 +227,63 @@ def max_pool2d_with_indices(
 
 
 def max_pool3d_with_indices(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, dilation: Setting = 1,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """``max_pool3d``, and where each maximum was found."""
     return cast("tuple[Tensor, Tensor]", max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True))
 
 
-def mean_over(input: Tensor, axes: Axes, divisor: Any) -> Tensor:
+def mean_over(input: Tensor, axes: Axes, divisor: int | list[Array]) -> Tensor:
     """Sums of windows, divided by a number or by the size each window has along each axis."""
     kind = input.dtype
     if kind.dtype.kind not in "fi" or kind.dtype.kind == "i" and kind is not dtypes.int64:
         raise RuntimeError(f'"avg_pool" not implemented for {kind}: convert the tensor with .float() first')
     x = cast_to(input, dtypes.float32) if kind is dtypes.float16 else input
     total = SumPool.apply(x, axes=axes)
-    if isinstance(divisor, list):
-        sizes = np.ones((), np.int64)
-        for along in divisor:
-            sizes = sizes[..., None] * np.asarray(along)
-        divisor = wrap(sizes.astype(x.array.dtype)).to(input.device) if sizes.size else 1
-        if sizes.size and (sizes == sizes.flat[0]).all():
-            divisor = int(sizes.flat[0])
-    mean = total.div(divisor, rounding_mode="trunc") if kind is dtypes.int64 else total / divisor
+    by = _combined(divisor, x) if isinstance(divisor, list) else divisor
+    mean = total.div(by, rounding_mode="trunc") if kind is dtypes.int64 else total / by
     return cast("Tensor", cast_to(mean, kind))
 
 
+def _combined(sizes: list[Array], like: Tensor) -> Operand:
+    """The sizes along each axis multiplied, one for each window; a single number if they are all the same."""
+    product = np.ones((), np.int64)
+    for along in sizes:
+        product = product[..., None] * np.asarray(along)
+    if not product.size:
+        return 1
+    if (product == product.flat[0]).all():
+        return int(product.flat[0])
+    return wrap(product.astype(like.array.dtype)).to(like.device)
+
+
 def _avg_pool(
-    axes: int, input: Tensor, size: Any, stride: Any, padding: Any, ceil_mode: bool, count_pad: bool, divisor: Any
+    axes: int,
+    input: Tensor,
+    size: Setting,
+    stride: Setting | None,
+    padding: Setting,
+    ceil_mode: bool,
+    count_pad: bool,
+    divisor: int | None,
 ) -> Tensor:
     windows = windows_of(f"avg_pool{axes}d", input, size, stride, padding, 1, ceil_mode, axes)
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")
-    if divisor is None:
-        divisor = []
-        for w in windows:
-            starts = np.arange(w.count) * w.stride - w.low
-            if count_pad:
-                divisor.append(np.minimum(starts + w.size, w.extent + w.high) - starts)
-            else:
-                divisor.append(np.minimum(starts + w.size, w.extent) - np.maximum(starts, 0))
-    return mean_over(input, windows, divisor)
+    return mean_over(input, windows, [_sizes(w, count_pad) for w in windows] if divisor is None else divisor)
+
+
+def _sizes(windows: Windows, count_pad: bool) -> Array:
+    """How many elements each window along an axis has, with those of the padding or without."""
+    starts = np.arange(windows.count) * windows.stride - windows.low
+    if count_pad:
+        return np.minimum(starts + windows.size, windows.extent + windows.high) - starts
+    return np.minimum(starts + windows.size, windows.extent) - np.maximum(starts, 0)
 
 
 def avg_pool1d(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, ceil_mode: bool = False,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:  # fmt: skip
     """The mean of each window: y[n, c, o] = 1/K · Σ_k x[n, c, o·stride − padding + k].
@@ -272,7 +299,7 @@ def avg_pool1d(
 
 
 def avg_pool2d(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, ceil_mode: bool = False,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
     """``avg_pool1d`` over two axes: input (N, C, H, W) or (C, H, W). divisor_override: divide the sums by this instead."""
@@ -280,21 +307,23 @@ def avg_pool2d(
 
 
 def avg_pool3d(
-    input: Tensor, kernel_size: Setting, stride: Any = None, padding: Setting = 0, ceil_mode: bool = False,
+    input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
     """``avg_pool1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-def _lp_pool(axes: int, input: Tensor, norm_type: float, size: Any, stride: Any, ceil_mode: bool) -> Tensor:
+def _lp_pool(
+    axes: int, input: Tensor, norm_type: float, size: Setting, stride: Setting | None, ceil_mode: bool
+) -> Tensor:
     mean = _avg_pool(axes, input**norm_type, size, stride, 0, ceil_mode, True, None)
     count = math.prod(each(size, axes, f"lp_pool{axes}d", "kernel_size"))
     return (sign(mean) * relu(absolute(mean)) * count) ** (1.0 / norm_type)
 
 
 def lp_pool1d(
-    input: Tensor, norm_type: float, kernel_size: Setting, stride: Any = None, ceil_mode: bool = False
+    input: Tensor, norm_type: float, kernel_size: Setting, stride: Setting | None = None, ceil_mode: bool = False
 ) -> Tensor:
     """The p-norm of each window, (Σ xᵖ)^(1/p) with p = norm_type; input (N, C, L) or (C, L).
 
@@ -307,14 +336,14 @@ def lp_pool1d(
 
 
 def lp_pool2d(
-    input: Tensor, norm_type: float, kernel_size: Setting, stride: Any = None, ceil_mode: bool = False
+    input: Tensor, norm_type: float, kernel_size: Setting, stride: Setting | None = None, ceil_mode: bool = False
 ) -> Tensor:
     """``lp_pool1d`` over two axes: input (N, C, H, W) or (C, H, W)."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(
-    input: Tensor, norm_type: float, kernel_size: Setting, stride: Any = None, ceil_mode: bool = False
+    input: Tensor, norm_type: float, kernel_size: Setting, stride: Setting | None = None, ceil_mode: bool = False
 ) -> Tensor:
     """``lp_pool1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 Setting = int | Sequence[int]
+Ratio = float | Sequence[float] | None
+OutputSize = int | Sequence[int | None] | None  # None: as in the input
 
 
-def each(value: Any, count: int, function: str, name: str) -> tuple[int, ...]:
+def each(value: object, count: int, function: str, name: str) -> tuple[int, ...]:
     """A setting as a tuple of ``count`` integers."""
     if isinstance(value, bool) or hasattr(value, "__index__"):
         return (int(value),) * count

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import functional as F
 from metagrad.nn.modules.attention import MultiheadAttention as MultiheadAttention  # PyTorch has it here
 from metagrad.nn.modules.module import Module
@@ -204,7 +204,7 @@ class LogSoftmax(_AlongDim):
 class Softmin(_AlongDim):
     """softmax(−x) along ``dim``."""
 
-    def forward(self, input: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """Probabilities, the largest for the smallest."""
         return F.softmin(input, self.dim)
 
@@ -346,7 +346,9 @@ class Threshold(Module):
 class PReLU(Module):
     """x where x > 0, else a x, a learned: ``weight`` (num_parameters), one number or one for each channel (He et al. 2015)."""
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: DeviceLike = None, dtype: DTypeLike = None
+    ) -> None:
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import init
 from metagrad.nn.functional.multihead_attention import multi_head_attention_forward
 from metagrad.nn.modules.linear import Linear
@@ -47,8 +48,8 @@ class MultiheadAttention(Module):
         kdim: int | None = None,
         vdim: int | None = None,
         batch_first: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         if embed_dim <= 0 or num_heads <= 0:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self, cast
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from metagrad.nn.modules.module import Module, indented
 from metagrad.nn.modules.parameter_containers import ParameterDict, ParameterList, position
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
@@ -29,29 +32,29 @@ class _Numbered(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._listed())
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
-            chosen = list(self._modules.items())[index]
+            chosen: Any = list(self._modules.items())[index]
             return (
                 type(self)(OrderedDict(chosen)) if isinstance(self, Sequential) else type(self)([m for _, m in chosen])  # type: ignore[call-arg]
             )
         return self._listed()[position(index, len(self))]
 
-    def __setitem__(self, index: Any, module: Module) -> None:
+    def __setitem__(self, index: int | slice, module: Module) -> None:
         name = list(self._modules)[position(index, len(self))]
         setattr(self, name, module)
 
-    def __delitem__(self, index: Any) -> None:
+    def __delitem__(self, index: int | slice) -> None:
         modules = self._listed()
         del modules[index if isinstance(index, slice) else position(index, len(self))]
         self._renumber(modules)
 
-    def __add__(self, other: Any) -> Sequential:
+    def __add__(self, other: object) -> Sequential:
         if not isinstance(other, Sequential):
             return NotImplemented
         return Sequential(*self, *other)
 
-    def __mul__(self, times: Any) -> Sequential:
+    def __mul__(self, times: int) -> Sequential:
         """The modules again and again, the same ones."""
         if not isinstance(times, int):
             return NotImplemented
@@ -81,7 +84,7 @@ class _Numbered(Module):
         self._renumber(modules)
         return self
 
-    def pop(self, index: Any = -1) -> Module:
+    def pop(self, index: int | slice = -1) -> Module:
         """Take a module out."""
         module = self[index]
         del self[index]
@@ -100,16 +103,15 @@ class Sequential(_Numbered):
     )
     """
 
-    def __init__(self, *args: Any) -> None:
+    def __init__(self, *args: Module | OrderedDict[str, Module]) -> None:
         super().__init__()
-        if len(args) == 1 and isinstance(args[0], OrderedDict):
-            for name, module in args[0].items():
-                self.add_module(name, module)
-        else:
-            for i, module in enumerate(args):
-                self.add_module(str(i), module)
+        named: Mapping[str, Any] = (
+            args[0] if len(args) == 1 and isinstance(args[0], OrderedDict) else {str(i): m for i, m in enumerate(args)}
+        )
+        for name, module in named.items():
+            self.add_module(name, module)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         """The input, through every module in turn."""
         for module in self._modules.values():
             input = module(input)  # type: ignore[misc]
@@ -151,7 +153,7 @@ class ModuleDict(Module):
     ['a']
     """
 
-    def __init__(self, modules: Any = None) -> None:
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
         super().__init__()
         if modules is not None:
             self.update(modules)
@@ -182,19 +184,19 @@ class ModuleDict(Module):
         """Take a module out."""
         return cast(Module, self._modules.pop(key))
 
-    def keys(self) -> Any:
+    def keys(self) -> KeysView[str]:
         """The names."""
         return self._modules.keys()
 
-    def items(self) -> Any:
+    def items(self) -> ItemsView[str, Module | None]:
         """The names with their modules."""
         return self._modules.items()
 
-    def values(self) -> Any:
+    def values(self) -> ValuesView[Module | None]:
         """The modules."""
         return self._modules.values()
 
-    def update(self, modules: Any) -> None:
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add modules from a mapping or from pairs."""
         for key, module in modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules:
             self[key] = module

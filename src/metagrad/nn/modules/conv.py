@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import functional as F
 from metagrad.nn import init
+from metagrad.nn.functional.tuples import Setting
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.ops.create.creation import empty
@@ -31,8 +33,8 @@ class _ConvNd(Module):
     bias: Parameter | None
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-        transposed: bool, output_padding: Any, groups: int, bias: bool, padding_mode: str, device: Any, dtype: Any,
+        self, in_channels: int, out_channels: int, kernel_size: Setting, stride: Setting, padding: str | Setting, dilation: Setting,
+        transposed: bool, output_padding: Setting, groups: int, bias: bool, padding_mode: str, device: DeviceLike, dtype: DTypeLike,
     ) -> None:  # fmt: skip
         super().__init__()
         if groups <= 0:
@@ -91,9 +93,19 @@ class _Conv(_ConvNd):
     """A convolution: padded first, if by other than zeros."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-        groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
-    ) -> None:  # fmt: skip
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Setting,
+        stride: Setting = 1,
+        padding: str | Setting = 0,
+        dilation: Setting = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
+    ) -> None:
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, False, 0, groups, bias, padding_mode, device,
             dtype,
@@ -156,9 +168,9 @@ class _ConvTranspose(_ConvNd):
     """A transposed convolution, whose result may be asked to have one of the sizes that would have the input's."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-        output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros",
-        device: Any = None, dtype: Any = None,
+        self, in_channels: int, out_channels: int, kernel_size: Setting, stride: Setting = 1, padding: Setting = 0,
+        output_padding: Setting = 0, groups: int = 1, bias: bool = True, dilation: Setting = 1, padding_mode: str = "zeros",
+        device: DeviceLike = None, dtype: DTypeLike = None,
     ) -> None:  # fmt: skip
         if padding_mode != "zeros":
             raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}, got {padding_mode!r}')

@@ -12,6 +12,7 @@ import numpy as np
 
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.variable import wrap
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.kernels import crf as kernel
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
@@ -62,7 +63,7 @@ class LogPartition(Function):
         self.alpha: Any = alpha
         return log_z
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
         e, _, end, between, log_z = self.saved
         sizes, alpha = self.sizes, self.alpha
         beta = kernel.backward(e, end, between, sizes)
@@ -98,7 +99,9 @@ class CRF(Module):
     (metagrad.Size([2, 4]), metagrad.Size([2, 4, 3]))
     """
 
-    def __init__(self, labels: int, batch_first: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, labels: int, batch_first: bool = True, device: DeviceLike = None, dtype: DTypeLike = None
+    ) -> None:
         super().__init__()
         if labels < 1:
             raise ValueError(f"CRF: expected at least one label, got {labels}")
@@ -119,7 +122,7 @@ class CRF(Module):
 
     # ------------------------------------------------ input of either kind
 
-    def _packed(self, scores: Any, lengths: Any) -> PackedSequence:
+    def _packed(self, scores: Tensor | PackedSequence, lengths: Tensor | Sequence[int] | None) -> PackedSequence:
         """Scores (N, K), checked."""
         if isinstance(scores, PackedSequence):
             if lengths is not None:
@@ -135,7 +138,7 @@ class CRF(Module):
             )
         return packed
 
-    def _pack(self, padded: Tensor, lengths: Any) -> PackedSequence:
+    def _pack(self, padded: Tensor, lengths: Tensor | Sequence[int] | None) -> PackedSequence:
         batch, steps = padded.shape[: 2 if self.batch_first else None][:2]
         if not self.batch_first:
             batch, steps = steps, batch
@@ -159,7 +162,7 @@ class CRF(Module):
         run: Any = LogPartition.apply if isinstance(packed.data.array, np.ndarray) else plain_log_partition
         return cast("Tensor", run(packed.data, self.start, self.end, self.between, sizes=sizes))
 
-    def _score(self, packed: PackedSequence, y: Any) -> Tensor:
+    def _score(self, packed: PackedSequence, y: Tensor) -> Tensor:
         """s(y) (B) for labels y (N), in the order of packing."""
         sizes = packed.batch_sizes.array
         step, sequence = packed_places(sizes)
@@ -173,12 +176,18 @@ class CRF(Module):
         table = Put.apply(room, terms + extra, index=(sequence, step))
         return table.sum(1) + self.end[wrap(y[last])]
 
-    def log_partition(self, scores: Any, lengths: Any = None) -> Tensor:
+    def log_partition(self, scores: Tensor | PackedSequence, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
         """ln Z (B): the log of the summed exp s(y) of all paths."""
         packed = self._packed(scores, lengths)
         return _in_order(self._log_z(packed), packed)
 
-    def forward(self, scores: Any, labels: Any, lengths: Any = None, reduction: str = "mean") -> Tensor:
+    def forward(
+        self,
+        scores: Tensor | PackedSequence,
+        labels: Any,
+        lengths: Tensor | Sequence[int] | None = None,
+        reduction: str = "mean",
+    ) -> Tensor:
         """−ln p(labels | scores)."""
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"{reduction} is not a valid value for reduction: expected mean, sum or none")
@@ -199,7 +208,7 @@ class CRF(Module):
     def _weights(self) -> tuple[Array, Array, Array]:
         return self.start.array, self.end.array, self.between.array
 
-    def marginals(self, scores: Any, lengths: Any = None) -> Any:
+    def marginals(self, scores: Tensor | PackedSequence, lengths: Tensor | Sequence[int] | None = None) -> Any:
         """p(yₜ = k) for every step and label, in the form of the scores; not differentiable. 0 beyond a sequence's end."""
         packed = self._packed(scores, lengths)
         e, sizes, (start, end, between) = packed.data.array, packed.batch_sizes.tolist(), self._weights()
@@ -207,14 +216,16 @@ class CRF(Module):
         found = kernel.marginals(log_z, alpha, kernel.backward(e, end, between, sizes), sizes)
         return self._returned(wrap(found), packed, scores, 0.0)
 
-    def decode(self, scores: Any, lengths: Any = None) -> Any:
+    def decode(self, scores: Tensor | PackedSequence, lengths: Tensor | Sequence[int] | None = None) -> Any:
         """The labels of the best path of each sequence (Viterbi 1967), in the form of the scores; −1 beyond its end."""
         packed = self._packed(scores, lengths)
         start, end, between = self._weights()
         _, y = kernel.best_paths(packed.data.array, start, end, between, packed.batch_sizes.tolist())
         return self._returned(wrap(y), packed, scores, -1)
 
-    def decode_n_best(self, scores: Any, n: int, lengths: Any = None) -> tuple[Tensor, Any]:
+    def decode_n_best(
+        self, scores: Tensor | PackedSequence, n: int, lengths: Tensor | Sequence[int] | None = None
+    ) -> tuple[Tensor, Any]:
         """The n best paths of each sequence: ln p(y | e) (B, n), falling, and their labels, (B, T, n) or packed (N, n).
 
         Where there are fewer than n paths, ln p is −inf and the labels mean nothing.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from metagrad.nn import functional as F
+from metagrad.nn.functional.tuples import Setting
 from metagrad.nn.modules.module import Module
 from metagrad.tensors.tensor import Tensor
 
@@ -19,7 +18,7 @@ class Unfold(Module):
     metagrad.Size([1, 12, 12])
     """
 
-    def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
+    def __init__(self, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0, stride: Setting = 1) -> None:
         super().__init__()
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
 
@@ -36,7 +35,12 @@ class Fold(Module):
     """Columns put back as patches, added where they overlap: (N, C·KH·KW, P) to (N, C, *output_size)."""
 
     def __init__(
-        self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+        self,
+        output_size: Setting,
+        kernel_size: Setting,
+        dilation: Setting = 1,
+        padding: Setting = 0,
+        stride: Setting = 1,
     ) -> None:
         super().__init__()
         self.output_size, self.kernel_size = output_size, kernel_size

@@ -10,6 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
@@ -104,7 +105,7 @@ class _Boundary(Function):
         self.seen = seen
         return tuple(x.view() if hasattr(x, "view") else x for x in xs)
 
-    def backward(self, *grads: Any) -> Any:
+    def backward(self, *grads: Any) -> Array:
         return self.seen(grads)
 
 

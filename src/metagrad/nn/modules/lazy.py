@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from metagrad.base import dtypes
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn.modules import batchnorm, conv
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
@@ -61,7 +62,9 @@ class LazyLinear(LazyModuleMixin, Linear):
 
     cls_to_become = Linear
 
-    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, out_features: int, bias: bool = True, device: DeviceLike = None, dtype: DTypeLike = None
+    ) -> None:
         super().__init__(0, 0, False)
         self.out_features = out_features
         self.weight = UninitializedParameter(device=device, dtype=dtype)
@@ -95,9 +98,15 @@ class _LazyConv(LazyModuleMixin, Module):
     bias: Any
 
     def __init__(
-        self, out_channels: int, kernel_size: Any, *args: Any, bias: bool = True, device: Any = None, dtype: Any = None,
+        self,
+        out_channels: int,
+        kernel_size: Any,
+        *args: Any,
+        bias: bool = True,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
         **kwargs: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         layer: Any = super()
         layer.__init__(0, 0, kernel_size, *args, bias=False, **kwargs)
         self.out_channels, self.in_channels = out_channels, 0
@@ -172,7 +181,7 @@ class _LazyNorm(LazyModuleMixin, Module):
 
     def __init__(
         self, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True, track_running_stats: bool = True,
-        device: Any = None, dtype: Any = None, *, bias: bool = True,
+        device: DeviceLike = None, dtype: DTypeLike = None, *, bias: bool = True,
     ) -> None:  # fmt: skip
         layer: Any = super()
         layer.__init__(0, eps, momentum, False, False, device, dtype)

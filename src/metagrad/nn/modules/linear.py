@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import functional as F
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
@@ -40,7 +41,7 @@ class Linear(Module):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self, in_features: int, out_features: int, bias: bool = True, device: DeviceLike = None, dtype: DTypeLike = None
     ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
@@ -85,8 +86,8 @@ class Bilinear(Module):
         in2_features: int,
         out_features: int,
         bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         if in1_features <= 0:

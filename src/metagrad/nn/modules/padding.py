@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from metagrad.nn import functional as F
+from metagrad.nn.functional.tuples import Setting
 from metagrad.nn.modules.module import Module
 from metagrad.tensors.tensor import Tensor
 
@@ -21,9 +22,11 @@ class _Pad(Module):
     axes: ClassVar[int]
     mode: ClassVar[str]
 
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: Setting) -> None:
         super().__init__()
-        self.padding = tuple(padding) if isinstance(padding, (tuple, list)) else (padding,) * (2 * self.axes)
+        self.padding: tuple[Any, ...] = (
+            tuple(padding) if isinstance(padding, (tuple, list)) else (padding,) * (2 * self.axes)
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         """The padded input."""
@@ -40,7 +43,7 @@ class _ConstantPadNd(_Pad):
     mode = "constant"
     value: float
 
-    def __init__(self, padding: Any, value: float) -> None:
+    def __init__(self, padding: Setting, value: float) -> None:
         super().__init__(padding)
         self.value = value
 
@@ -79,7 +82,7 @@ class ConstantPad3d(_ConstantPadNd):
 class ZeroPad1d(ConstantPad1d):
     """Zeros on both sides of the last axis."""
 
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: Setting) -> None:
         super().__init__(padding, 0.0)
 
     extra_repr = _Pad.extra_repr
@@ -88,7 +91,7 @@ class ZeroPad1d(ConstantPad1d):
 class ZeroPad2d(ConstantPad2d):
     """Zeros around the last two axes: (left, right, top, bottom)."""
 
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: Setting) -> None:
         super().__init__(padding, 0.0)
 
     extra_repr = _Pad.extra_repr
@@ -97,7 +100,7 @@ class ZeroPad2d(ConstantPad2d):
 class ZeroPad3d(ConstantPad3d):
     """Zeros around the last three axes: (left, right, top, bottom, front, back)."""
 
-    def __init__(self, padding: Any) -> None:
+    def __init__(self, padding: Setting) -> None:
         super().__init__(padding, 0.0)
 
     extra_repr = _Pad.extra_repr

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
+from metagrad.base.typing import DeviceLike
 from metagrad.ops.create.conversion import target_of
 from metagrad.ops.create.like import empty_like
 
@@ -36,7 +37,7 @@ class Placement:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
         return self._apply(lambda t: t.to(where, kind if t.dtype.category >= 2 else None))
 
-    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+    def to_empty(self, *, device: DeviceLike, recurse: bool = True) -> Self:
         """Move to a device without the numbers: memory as it comes, to be filled by ``load_state_dict``."""
         return self._apply(lambda t: empty_like(t, device=device), recurse)
 
@@ -60,7 +61,7 @@ class Placement:
         """Move to the CPU's memory."""
         return self._apply(lambda t: t.cpu())
 
-    def cuda(self, device: Any = None) -> Self:
+    def cuda(self, device: DeviceLike = None) -> Self:
         """Move to a GPU's memory; raises, saying what is missing, where there is none."""
         return self._apply(lambda t: t.cuda(device))
 

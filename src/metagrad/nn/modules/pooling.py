@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from metagrad.nn import functional as F
+from metagrad.nn.functional.tuples import OutputSize, Ratio, Setting
 from metagrad.nn.modules.module import Module
 from metagrad.tensors.tensor import Tensor
 
@@ -36,15 +37,20 @@ class _MaxPool(_Pool):
     _settings = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
+        self,
+        kernel_size: Setting,
+        stride: Setting | None = None,
+        padding: Setting = 0,
+        dilation: Setting = 1,
+        return_indices: bool = False,
         ceil_mode: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.dilation = padding, dilation
         self.return_indices, self.ceil_mode = return_indices, ceil_mode
 
-    def forward(self, input: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """The largest of each window, and where they were found if ``return_indices``."""
         pool = type(self).pool
         return pool(
@@ -78,13 +84,13 @@ class MaxPool3d(_MaxPool):
 class _MaxUnpool(_Pool):
     _settings = ("kernel_size", "stride", "padding")
 
-    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+    def __init__(self, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0) -> None:
         super().__init__()
         self.kernel_size = _tuple(kernel_size, self.axes)
         self.stride = self.kernel_size if stride is None else _tuple(stride, self.axes)
         self.padding = _tuple(padding, self.axes)
 
-    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+    def forward(self, input: Tensor, indices: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """The maxima put back where they were found, zeros elsewhere."""
         pool = type(self).pool
         return pool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
@@ -122,9 +128,9 @@ class AvgPool1d(_Pool):
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
+        kernel_size: Setting,
+        stride: Setting | None = None,
+        padding: Setting = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
@@ -142,9 +148,14 @@ class _AvgPool(_Pool):
     _settings = ("kernel_size", "stride", "padding")
 
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+        self,
+        kernel_size: Setting,
+        stride: Setting | None = None,
+        padding: Setting = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
         divisor_override: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
@@ -179,7 +190,9 @@ class AvgPool3d(_AvgPool):
 class _LPPool(_Pool):
     _settings = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
-    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+    def __init__(
+        self, norm_type: float, kernel_size: Setting, stride: Setting | None = None, ceil_mode: bool = False
+    ) -> None:
         super().__init__()
         self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
 
@@ -210,7 +223,7 @@ class LPPool3d(_LPPool):
 class _AdaptiveAvgPool(_Pool):
     _settings = ("output_size",)
 
-    def __init__(self, output_size: Any) -> None:
+    def __init__(self, output_size: OutputSize) -> None:
         super().__init__()
         self.output_size = output_size
 
@@ -246,11 +259,11 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
 class _AdaptiveMaxPool(_Pool):
     _settings = ("output_size",)
 
-    def __init__(self, output_size: Any, return_indices: bool = False) -> None:
+    def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size, self.return_indices = output_size, return_indices
 
-    def forward(self, input: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """Maxima, as many as are wanted."""
         pool = type(self).pool
         return pool(input, self.output_size, self.return_indices)
@@ -276,7 +289,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
 
 class _FractionalMaxPool(_Pool):
     def __init__(
-        self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+        self, kernel_size: Setting, output_size: OutputSize = None, output_ratio: Ratio = None, return_indices: bool = False,
         _random_samples: Tensor | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -293,7 +306,7 @@ class _FractionalMaxPool(_Pool):
         if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
             raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
-    def forward(self, input: Tensor) -> Any:
+    def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         """The largest of windows at random places."""
         pool = type(self).pool
         return pool(

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import init
 from metagrad.nn.fast_recurrence import Layer, plain_layer
 from metagrad.nn.functional.dropouts import dropout
@@ -51,8 +52,8 @@ class RNNBase(Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         proj_size: int = 0,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         if isinstance(dropout, bool) or not isinstance(dropout, numbers.Number) or not 0 <= dropout <= 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.autograd.mode import no_grad
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import init
 from metagrad.nn.functional.embedding_bags import embedding_bag
 from metagrad.nn.modules.module import Module
@@ -39,8 +40,8 @@ class Embedding(Module):
         sparse: bool = False,
         _weight: Tensor | None = None,
         _freeze: bool = False,
-        device: Any = None,
-        dtype: Any = None,
+        device: DeviceLike = None,
+        dtype: DTypeLike = None,
     ) -> None:
         super().__init__()
         if padding_idx is not None:
@@ -106,7 +107,7 @@ class EmbeddingBag(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None, norm_type: float = 2.0,
         scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, _weight: Tensor | None = None,
-        include_last_offset: bool = False, padding_idx: int | None = None, device: Any = None, dtype: Any = None,
+        include_last_offset: bool = False, padding_idx: int | None = None, device: DeviceLike = None, dtype: DTypeLike = None,
     ) -> None:  # fmt: skip
         super().__init__()
         if padding_idx is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from metagrad.nn import functional as F
+from metagrad.nn.functional.tuples import Ratio, Setting
 from metagrad.nn.modules.module import Module
 from metagrad.tensors.tensor import Tensor
 
@@ -20,16 +19,16 @@ class Upsample(Module):
     """
 
     def __init__(
-        self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
+        self, size: Setting | None = None, scale_factor: Ratio = None, mode: str = "nearest", align_corners: bool | None = None,
         recompute_scale_factor: bool | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.name = type(self).__name__
         self.size = size
         if isinstance(scale_factor, (tuple, list)):
-            self.scale_factor: Any = tuple(float(s) for s in scale_factor)
+            self.scale_factor: float | tuple[float, ...] | None = tuple(float(s) for s in scale_factor)
         else:
-            self.scale_factor = float(scale_factor) if scale_factor else None
+            self.scale_factor = float(scale_factor) if scale_factor else None  # type: ignore[arg-type]
         self.mode, self.align_corners, self.recompute_scale_factor = mode, align_corners, recompute_scale_factor
 
     def forward(self, input: Tensor) -> Tensor:
@@ -47,12 +46,12 @@ class Upsample(Module):
 class UpsamplingNearest2d(Upsample):
     """``Upsample`` of (N, C, H, W) to the nearest."""
 
-    def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
+    def __init__(self, size: Setting | None = None, scale_factor: Ratio = None) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
     """``Upsample`` of (N, C, H, W) in mode "bilinear" with aligned corners."""
 
-    def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
+    def __init__(self, size: Setting | None = None, scale_factor: Ratio = None) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move
+from metagrad.base.typing import Array
 from metagrad.nn.modules.module import Module
 from metagrad.nn.utils.rnn import PackedSequence, packed_places
 from metagrad.ops.create.random import numpy_generator
@@ -37,11 +36,11 @@ class VariationalDropout(Module):
             raise ValueError(f"dropout probability has to be at least 0 and below 1, but got {p}")
         self.p, self.batch_first = p, batch_first
 
-    def _mask(self, sequences: int, features: int, like: Tensor) -> Any:
+    def _mask(self, sequences: int, features: int, like: Tensor) -> Array:
         kept = numpy_generator().random((sequences, features), np.float32) >= self.p
         return move(kept.astype(like.array.dtype) / np.asarray(1 - self.p, like.array.dtype), like.device)
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor | PackedSequence) -> Tensor | PackedSequence:
         """The input with random features of each sequence zero while training, itself otherwise."""
         if not self.training or not self.p:
             return input

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.tensors.tensor import Tensor
 
 
-def _grads(parameters: Any) -> list[Any]:
+def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
     given = [parameters] if isinstance(parameters, Variable) else parameters
     return [p.grad for p in given if p.grad is not None]
 
@@ -43,7 +43,9 @@ def get_total_norm(
 
 
 @no_grad()
-def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, foreach: bool | None = None) -> None:
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
     """Scale all gradients by max_norm / total_norm, if that is below 1."""
     scale = np.minimum(float(max_norm) / (total_norm.array + 1e-6), 1)
     for g in _grads(parameters):
@@ -52,7 +54,7 @@ def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Tensor, 
 
 
 def clip_grad_norm_(
-    parameters: Any,
+    parameters: Tensor | Iterable[Tensor],
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
@@ -73,7 +75,7 @@ def clip_grad_norm_(
 
 
 @no_grad()
-def clip_grad_value_(parameters: Any, clip_value: float, foreach: bool | None = None) -> None:
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Limit every element of every gradient, in place, to ±clip_value."""
     limit = float(clip_value)
     for g in _grads(parameters):

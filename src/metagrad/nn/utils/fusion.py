@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING
 
 from metagrad.nn.parameter import Parameter
+
+if TYPE_CHECKING:
+    from metagrad.nn.modules.module import Module
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"]
 
 
-def _fused(layer: Any, bn: Any, transpose: bool) -> Any:
+def _fused(layer: Module, bn: Module, transpose: bool) -> Module:
     """w' = s w and b' = s (b − μ) + β, s = γ / √(σ² + ε)."""
     if layer.training or bn.training:
         raise AssertionError("Fusion only for eval: call .eval() on both layers first")
@@ -21,12 +25,12 @@ def _fused(layer: Any, bn: Any, transpose: bool) -> Any:
     return made
 
 
-def fuse_conv_bn_eval(conv: Any, bn: Any, transpose: bool = False) -> Any:
+def fuse_conv_bn_eval(conv: Module, bn: Module, transpose: bool = False) -> Module:
     """A convolution that does what ``conv`` and then ``bn`` do, both in evaluation."""
     return _fused(conv, bn, transpose)
 
 
-def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
+def fuse_linear_bn_eval(linear: Module, bn: Module) -> Module:
     """A linear layer that does what ``linear`` and then ``bn`` do, both in evaluation."""
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise AssertionError("To fuse, linear.out_features == bn.num_features or bn.num_features == 1")
@@ -34,7 +38,14 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
 
 
 def fuse_conv_bn_weights(
-    conv_w: Any, conv_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float, bn_w: Any, bn_b: Any, transpose: bool = False
+    conv_w: Tensor,
+    conv_b: Tensor | None,
+    bn_rm: Tensor,
+    bn_rv: Tensor,
+    bn_eps: float,
+    bn_w: Tensor,
+    bn_b: Tensor | None,
+    transpose: bool = False,
 ) -> tuple[Parameter, Parameter]:
     """The weight and the bias of such a convolution, from the parameters and statistics of the two."""
     scale = (bn_rv + bn_eps).rsqrt() if bn_w is None else (bn_rv + bn_eps).rsqrt() * bn_w
@@ -46,7 +57,13 @@ def fuse_conv_bn_weights(
 
 
 def fuse_linear_bn_weights(
-    linear_w: Any, linear_b: Any, bn_rm: Any, bn_rv: Any, bn_eps: float, bn_w: Any, bn_b: Any
+    linear_w: Tensor,
+    linear_b: Tensor | None,
+    bn_rm: Tensor,
+    bn_rv: Tensor,
+    bn_eps: float,
+    bn_w: Tensor,
+    bn_b: Tensor | None,
 ) -> tuple[Parameter, Parameter]:
     """The same of a linear layer."""
     return fuse_conv_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)

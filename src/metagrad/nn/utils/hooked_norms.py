@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.mode import no_grad
 from metagrad.nn.functional.normalization import normalize
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.utils.parametrizations import norm_except
+
+if TYPE_CHECKING:
+    from metagrad.nn.modules.module import Module
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = ["remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weight_norm"]
 
@@ -15,24 +19,26 @@ __all__ = ["remove_spectral_norm", "remove_weight_norm", "spectral_norm", "weigh
 class _Hook:
     """Computes ``module.name`` before a call; what it is computed from are parameters and buffers of the module."""
 
+    parts: tuple[str, ...]  # what their names end with
+
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def __call__(self, module: Any, _: Any) -> None:
+    def __call__(self, module: Module, _: object) -> None:
         setattr(module, self.name, self.weight(module))
 
-    def weight(self, module: Any) -> Any:
+    def weight(self, module: Module) -> Tensor:
         """The weight."""
         raise NotImplementedError
 
-    def put(self, module: Any) -> None:
+    def put(self, module: Module) -> None:
         """Take the parameter out, and compute it from now on."""
-        weight = module._parameters.pop(self.name)
+        weight: Any = module._parameters.pop(self.name)
         self.spread(module, weight)
         setattr(module, self.name, self.weight(module))
         module.register_forward_pre_hook(self)
 
-    def spread(self, module: Any, weight: Any) -> None:
+    def spread(self, module: Module, weight: Tensor) -> None:
         """Register what the weight is computed from."""
         raise NotImplementedError
 
@@ -42,11 +48,11 @@ class _WeightNorm(_Hook):
         super().__init__(name)
         self.dim = -1 if dim is None else dim
 
-    def spread(self, module: Any, weight: Any) -> None:
+    def spread(self, module: Module, weight: Tensor) -> None:
         module.register_parameter(self.name + "_g", Parameter(norm_except(weight, self.dim).detach()))
         module.register_parameter(self.name + "_v", Parameter(weight.detach()))
 
-    def weight(self, module: Any) -> Any:
+    def weight(self, module: Module) -> Tensor:
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
         return v * (g / norm_except(v, self.dim))
 
@@ -60,14 +66,14 @@ class _SpectralNorm(_Hook):
         super().__init__(name)
         self.steps, self.dim, self.eps = steps, dim, eps
 
-    def spread(self, module: Any, weight: Any) -> None:
+    def spread(self, module: Module, weight: Tensor) -> None:
         matrix = weight.detach().movedim(self.dim, 0).flatten(1)
         module.register_parameter(self.name + "_orig", Parameter(weight.detach()))
         for suffix, extent in zip(("_u", "_v"), matrix.shape, strict=True):
             drawn = normalize(matrix.new_empty(extent).normal_(0, 1), dim=0, eps=self.eps)
             module.register_buffer(self.name + suffix, drawn)
 
-    def weight(self, module: Any) -> Any:
+    def weight(self, module: Module) -> Tensor:
         weight = getattr(module, self.name + "_orig")
         u, v = getattr(module, self.name + "_u"), getattr(module, self.name + "_v")
         matrix = weight.movedim(self.dim, 0).flatten(1)
@@ -81,19 +87,19 @@ class _SpectralNorm(_Hook):
     parts = ("_orig", "_u", "_v")
 
 
-def _hooks(module: Any) -> list[tuple[Any, Any]]:
+def _hooks(module: Module) -> list[tuple[Any, Any]]:
     """The hooks that are called before the module, each with its key."""
     return [(key, hook) for key, (hook, _) in module.__dict__.get("_forward_pre_hooks", {}).items()]
 
 
-def _check_new(module: Any, name: str, kind: type[_Hook]) -> None:
+def _check_new(module: Module, name: str, kind: type[_Hook]) -> None:
     if any(isinstance(hook, kind) and hook.name == name for _, hook in _hooks(module)):
         raise RuntimeError(f"Cannot register two such hooks on the same parameter {name}")
     if not isinstance(module._parameters.get(name), Parameter):
         raise AttributeError(f"{type(module).__name__} has no parameter {name!r}")
 
 
-def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
+def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """w = g v / ‖v‖, g and v being parameters ``name_g`` and ``name_v`` (Salimans & Kingma 2016).
 
     >>> from metagrad import nn
@@ -106,8 +112,8 @@ def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
 
 
 def spectral_norm(
-    module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
-) -> Any:
+    module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
+) -> Module:
     """w / σ(W), W being the parameter ``name_orig``; ``name_u`` and ``name_v`` are buffers (Miyato et al. 2018)."""
     _check_new(module, name, _SpectralNorm)
     if dim is None:
@@ -116,7 +122,7 @@ def spectral_norm(
     return module
 
 
-def _removed(module: Any, name: str, kind: Any, called: str) -> Any:
+def _removed(module: Module, name: str, kind: type[_Hook], called: str) -> Module:
     for key, hook in _hooks(module):
         if isinstance(hook, kind) and hook.name == name:
             training, module.training = module.training, False
@@ -132,11 +138,11 @@ def _removed(module: Any, name: str, kind: Any, called: str) -> Any:
     raise ValueError(f"{called} of '{name}' not found in {module}")
 
 
-def remove_weight_norm(module: Any, name: str = "weight") -> Any:
+def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight that ``weight_norm`` computes a parameter again."""
     return _removed(module, name, _WeightNorm, "weight_norm")
 
 
-def remove_spectral_norm(module: Any, name: str = "weight") -> Any:
+def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight that ``spectral_norm`` computes a parameter again."""
     return _removed(module, name, _SpectralNorm, "spectral_norm")

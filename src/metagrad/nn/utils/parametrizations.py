@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from metagrad.autograd.mode import no_grad
 from metagrad.nn.functional.normalization import normalize
 from metagrad.nn.modules.module import Module
@@ -19,7 +17,7 @@ from metagrad.tensors.tensor import Tensor
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
-def norm_except(v: Tensor, dim: int | None) -> Any:
+def norm_except(v: Tensor, dim: int | None) -> Tensor:
     """The norm over all dimensions but one (or over all, for None or −1), kept as dimensions of 1."""
     if dim is None or dim == -1:
         return vector_norm(v)
@@ -40,7 +38,7 @@ class _WeightNorm(Module):
         return norm_except(weight, self.dim), weight
 
 
-def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
+def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """w = g v / ‖v‖: a weight's length and direction as parameters of their own (Salimans & Kingma 2016).
 
     g is ``parametrizations.weight.original0``, v ``original1``; the norm is over all dimensions but ``dim``.
@@ -75,14 +73,14 @@ class _SpectralNorm(Module):
                 self.register_buffer("_v", normalize(v, dim=0, eps=eps))
                 self._iterate(matrix, 15)
 
-    _u: Any
-    _v: Any
+    _u: Tensor
+    _v: Tensor
 
-    def _matrix(self, weight: Tensor) -> Any:
+    def _matrix(self, weight: Tensor) -> Tensor:
         return weight.movedim(self.dim, 0).flatten(1)
 
     @no_grad()
-    def _iterate(self, matrix: Any, steps: int) -> None:
+    def _iterate(self, matrix: Tensor, steps: int) -> None:
         for _ in range(steps):
             self._u = normalize(matrix @ self._v, dim=0, eps=self.eps)
             self._v = normalize(matrix.t() @ self._u, dim=0, eps=self.eps)
@@ -100,8 +98,8 @@ class _SpectralNorm(Module):
 
 
 def spectral_norm(
-    module: Any, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
-) -> Any:
+    module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
+) -> Module:
     """w / σ(W): a weight whose largest singular value is 1 (Miyato et al. 2018). dim: that of the outputs."""
     weight = _weight(module, name)
     if dim is None:
@@ -109,7 +107,7 @@ def spectral_norm(
     return parametrize.register_parametrization(module, name, _SpectralNorm(weight, n_power_iterations, dim, eps))
 
 
-def _weight(module: Any, name: str) -> Any:
+def _weight(module: Module, name: str) -> Tensor:
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
         raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
@@ -120,7 +118,7 @@ class _Orthogonal(Module):
     """Q of a square or tall matrix X: e^A or the Cayley map (1 + A/2)(1 − A/2)⁻¹ of a skew A, or a product of reflections;
     times ``base``, an orthogonal matrix that makes X = 0 the weight there was."""
 
-    base: Any
+    base: Tensor
 
     def __init__(self, weight: Tensor, orthogonal_map: str, use_trivialization: bool) -> None:
         super().__init__()
@@ -133,7 +131,7 @@ class _Orthogonal(Module):
     def forward(self, X: Tensor) -> Tensor:
         rows, columns = X.shape[-2:]
         transposed = rows < columns
-        x: Any = X.mT if transposed else X
+        x: Tensor = X.mT if transposed else X
         n, k = max(rows, columns), min(rows, columns)
         if self.orthogonal_map == "householder":
             a = x.tril(diagonal=-1)
@@ -172,7 +170,7 @@ class _Orthogonal(Module):
                 f"It is not possible to assign to the {self.orthogonal_map} parametrizations when use_trivialization=False."
             )
         transposed = Q.shape[-2] < Q.shape[-1]
-        q: Any = Q.mT if transposed else Q
+        q: Tensor = Q.mT if transposed else Q
         full, r = qr(q, mode="complete")
         k = q.shape[-1]
         signs = r.diagonal(dim1=-2, dim2=-1).sgn()
@@ -185,8 +183,8 @@ class _Orthogonal(Module):
 
 
 def orthogonal(
-    module: Any, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
-) -> Any:
+    module: Module, name: str = "weight", orthogonal_map: str | None = None, *, use_trivialization: bool = True
+) -> Module:
     """A weight that stays orthogonal: QᵀQ = 1 if it is tall, QQᵀ = 1 if it is wide.
 
     orthogonal_map: "matrix_exp", "cayley" or "householder"; by default the first for square matrices, else the last.

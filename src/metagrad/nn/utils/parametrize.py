@@ -45,13 +45,13 @@ class ParametrizationList(ModuleList):
     one takes the tensor as it is.
     """
 
-    def __init__(self, modules: Sequence[Module], original: Any, unsafe: bool = False) -> None:
+    def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
         if not modules:
             raise ValueError("ParametrizationList requires one or more modules.")
         super().__init__(modules)
         self.unsafe = unsafe
         shape, dtype = original.shape, original.dtype
-        new: Any = original
+        new: Tensor | Sequence[Tensor] = original
         with no_grad():
             for module in reversed(list(modules)):
                 if hasattr(module, "right_inverse"):
@@ -99,7 +99,7 @@ class ParametrizationList(ModuleList):
     @no_grad()
     def right_inverse(self, value: Tensor) -> None:
         """Set the originals so that the parametrized tensor becomes ``value``."""
-        new: Any = value
+        new: Tensor = value
         for module in reversed(list(self)):
             if not hasattr(module, "right_inverse"):
                 raise RuntimeError(
@@ -109,7 +109,7 @@ class ParametrizationList(ModuleList):
         for original, part in zip(self._originals(), [new] if self.is_tensor else new, strict=True):
             original.data = part.detach().data
 
-    def forward(self) -> Any:
+    def forward(self) -> Tensor:
         """The parametrized tensor."""
         first, *others = list(self)
         x = first(*self._originals())
@@ -133,7 +133,7 @@ def _property(name: str) -> property:
     return property(read, write)
 
 
-def _own_class(module: Any) -> None:
+def _own_class(module: Module) -> None:
     """Give a module a class of its own, on which properties can be put."""
     base = module.__class__
 
@@ -162,7 +162,7 @@ def _own_class(module: Any) -> None:
     Module.__setattr__(module, "parametrizations", ModuleDict())
 
 
-def _copy_class(source: Any, replica: Any) -> None:
+def _copy_class(source: Module, replica: Module) -> None:
     made = type(source)
     replica.__class__ = type(made.__name__, made.__bases__, dict(made.__dict__))
 
@@ -175,7 +175,9 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     return len(found) > 0 if tensor_name is None else tensor_name in found
 
 
-def register_parametrization(module: Any, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Any:
+def register_parametrization(
+    module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
+) -> Module:
     """From now on ``module.tensor_name`` is ``parametrization(original)``; with several, each gets what the last one made.
 
     >>> import metagrad
@@ -202,7 +204,7 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Mod
             present.append(parametrization)
             with no_grad():
                 inner = ModuleList(list(present)[:-1])
-                new: Any = value
+                new: Tensor = value
                 for each in reversed(list(inner)):
                     if hasattr(each, "right_inverse"):
                         new = each.right_inverse(new)
@@ -226,7 +228,7 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Mod
     return module
 
 
-def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: bool = True) -> Any:
+def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
     """Make a tensor an ordinary parameter again, with its present value, or with the original's if so wished."""
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
@@ -262,7 +264,9 @@ def type_before_parametrizations(module: Module) -> type:
     return type(module).__bases__[0] if getattr(type(module), "_parametrized", False) else type(module)
 
 
-def transfer_parametrizations_and_params(from_module: Any, to_module: Any, tensor_name: str | None = None) -> Any:
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
     """Put one module's parametrizations, and the values of their tensors, on another."""
     import copy
 

@@ -7,13 +7,16 @@ buffer ``NAME_mask``, and a hook puts their product under the old name before ea
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from metagrad.ops.create.sampling import randperm
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import Tensor
+
+if TYPE_CHECKING:
+    from metagrad.nn.modules.module import Module
 
 __all__ = [
     "BasePruningMethod", "CustomFromMask", "Identity", "L1Unstructured", "LnStructured", "PruningContainer",
@@ -22,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _count(amount: Any, size: int) -> int:
+def _count(amount: float, size: int) -> int:
     """How many to remove: a number of them, or a share of all."""
     if isinstance(amount, bool) or not isinstance(amount, (int, float)):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
@@ -44,27 +47,29 @@ class BasePruningMethod:
     _tensor_name: str
     dim: int
 
-    def __call__(self, module: Any, inputs: Any) -> None:
+    def __call__(self, module: Module, inputs: object) -> None:
         """Before forward: the masked parameter under its old name."""
         setattr(module, self._tensor_name, self.apply_mask(module))
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The new mask, 1 where t stays."""
         raise NotImplementedError(f"{type(self).__name__} has no compute_mask")
 
-    def apply_mask(self, module: Any) -> Any:
+    def apply_mask(self, module: Module) -> Tensor:
         """The parameter times its mask."""
         return getattr(module, self._tensor_name + "_mask") * getattr(module, self._tensor_name + "_orig")
 
     @classmethod
-    def apply(cls, module: Any, name: str, *args: Any, importance_scores: Any = None, **kwargs: Any) -> Any:
+    def apply(
+        cls, module: Module, name: str, *args: Any, importance_scores: Tensor | None = None, **kwargs: Any
+    ) -> BasePruningMethod:
         """Prune a module's parameter by this rule, in addition to what was pruned before."""
         hooks = module.__dict__.get("_forward_pre_hooks", {})
         old = next(
             ((k, h[0]) for k, h in hooks.items() if isinstance(h[0], BasePruningMethod) and h[0]._tensor_name == name),
             None,
         )
-        method: Any = cls(*args, **kwargs)
+        method: BasePruningMethod = cls(*args, **kwargs)
         method._tensor_name = name
         if not hasattr(module, name):
             raise AttributeError(f"{type(module).__name__} has no parameter {name} to prune")
@@ -95,17 +100,17 @@ class BasePruningMethod:
         module.register_forward_pre_hook(container)
         return container
 
-    def prune(self, t: Tensor, default_mask: Any = None, importance_scores: Any = None) -> Any:
+    def prune(self, t: Tensor, default_mask: Tensor | None = None, importance_scores: Tensor | None = None) -> Tensor:
         """A pruned copy of a tensor."""
         scores = t if importance_scores is None else importance_scores
         mask = t.detach().new_ones(tuple(t.shape)) if default_mask is None else default_mask
         return t * self.compute_mask(scores.detach(), mask)
 
-    def remove(self, module: Any) -> None:
+    def remove(self, module: Module) -> None:
         """Make the masked parameter an ordinary one."""
         name = self._tensor_name
         value = self.apply_mask(module).detach()
-        original = module._parameters[name + "_orig"]
+        original = getattr(module, name + "_orig")
         original.data = value.data
         delattr(module, name + "_orig")
         delattr(module, name + "_mask")
@@ -123,7 +128,7 @@ class PruningContainer(BasePruningMethod):
                 self._tensor_name = method._tensor_name
             self.add_pruning_method(method)
 
-    def add_pruning_method(self, method: Any) -> None:
+    def add_pruning_method(self, method: BasePruningMethod) -> None:
         """One more rule."""
         if not isinstance(method, BasePruningMethod):
             raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
@@ -136,18 +141,18 @@ class PruningContainer(BasePruningMethod):
     def __len__(self) -> int:
         return len(self._pruning_methods)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[BasePruningMethod]:
         return iter(self._pruning_methods)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> BasePruningMethod:
         return self._pruning_methods[index]
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The last rule's mask, among what is left."""
         method, mask = self._pruning_methods[-1], default_mask.clone()
         if method.PRUNING_TYPE == "structured":
             others = tuple(d for d in range(t.ndim) if d != method.dim % t.ndim)
-            left: Any = mask.sum(others) != 0
+            left: Tensor = mask.sum(others) != 0
             places: Any = (slice(None),) * (method.dim % t.ndim) + (left,)
         else:
             places = mask == 1 if method.PRUNING_TYPE == "unstructured" else (slice(None),) * t.ndim
@@ -158,7 +163,7 @@ class PruningContainer(BasePruningMethod):
 class Identity(BasePruningMethod):
     """Removes nothing."""
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The mask as it is."""
         return default_mask
 
@@ -166,15 +171,15 @@ class Identity(BasePruningMethod):
 class RandomUnstructured(BasePruningMethod):
     """Removes elements at random."""
 
-    def __init__(self, amount: Any) -> None:
+    def __init__(self, amount: float) -> None:
         _count(amount, 1 << 62)
         self.amount = amount
 
-    def chosen(self, t: Any, count: int) -> Any:
+    def chosen(self, t: Tensor, count: int) -> Tensor:
         """The numbers of the elements to remove."""
         return randperm(t.numel())[:count]
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The mask without the chosen elements."""
         count, mask = _count(self.amount, t.numel()), default_mask.clone()
         if count:
@@ -187,7 +192,7 @@ class RandomUnstructured(BasePruningMethod):
 class L1Unstructured(RandomUnstructured):
     """Removes the elements of the smallest absolute value."""
 
-    def chosen(self, t: Any, count: int) -> Any:
+    def chosen(self, t: Tensor, count: int) -> Tensor:
         """The numbers of the smallest."""
         return t.abs().reshape(-1).argsort(stable=True)[:count]
 
@@ -197,15 +202,15 @@ class RandomStructured(BasePruningMethod):
 
     PRUNING_TYPE = "structured"
 
-    def __init__(self, amount: Any, dim: int = -1) -> None:
+    def __init__(self, amount: float, dim: int = -1) -> None:
         _count(amount, 1 << 62)
         self.amount, self.dim = amount, dim
 
-    def chosen(self, t: Any, count: int) -> Any:
+    def chosen(self, t: Tensor, count: int) -> Tensor:
         """The numbers of the channels to remove."""
         return randperm(t.shape[self.dim])[:count]
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The mask without the chosen channels."""
         if t.ndim <= 1:
             raise ValueError("Structured pruning can only be applied to multidimensional tensors.")
@@ -220,14 +225,14 @@ class RandomStructured(BasePruningMethod):
 class LnStructured(RandomStructured):
     """Removes the channels of the smallest n-norm."""
 
-    def __init__(self, amount: Any, n: Any, dim: int = -1) -> None:
+    def __init__(self, amount: float, n: float | str, dim: int = -1) -> None:
         super().__init__(amount, dim)
         self.n = n
 
-    def chosen(self, t: Any, count: int) -> Any:
+    def chosen(self, t: Tensor, count: int) -> Tensor:
         """The numbers of the smallest channels."""
         order = 2 if self.n == "fro" else float(self.n)
-        norms: Any = vector_norm(t, order, tuple(d for d in range(t.ndim) if d != self.dim % t.ndim))
+        norms: Tensor = vector_norm(t, order, tuple(d for d in range(t.ndim) if d != self.dim % t.ndim))
         return norms.argsort(stable=True)[:count]
 
 
@@ -236,28 +241,28 @@ class CustomFromMask(BasePruningMethod):
 
     PRUNING_TYPE = "global"
 
-    def __init__(self, mask: Any) -> None:
+    def __init__(self, mask: Tensor) -> None:
         self.mask = mask
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Any:
+    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The two masks' product."""
         mask = self.mask if tuple(self.mask.shape) == tuple(default_mask.shape) else self.mask.reshape(-1)
         return default_mask * mask.to(default_mask.dtype)
 
 
-def identity(module: Any, name: str) -> Any:
+def identity(module: Module, name: str) -> Module:
     """Prepare a parameter for pruning, and remove nothing."""
     Identity.apply(module, name)
     return module
 
 
-def random_unstructured(module: Any, name: str, amount: Any) -> Any:
+def random_unstructured(module: Module, name: str, amount: float) -> Module:
     """Remove elements at random: a number of them, or a share."""
     RandomUnstructured.apply(module, name, amount)
     return module
 
 
-def l1_unstructured(module: Any, name: str, amount: Any, importance_scores: Any = None) -> Any:
+def l1_unstructured(module: Module, name: str, amount: float, importance_scores: Tensor | None = None) -> Module:
     """Remove the elements of the smallest absolute value (or score).
 
     >>> from metagrad import nn
@@ -269,28 +274,30 @@ def l1_unstructured(module: Any, name: str, amount: Any, importance_scores: Any 
     return module
 
 
-def random_structured(module: Any, name: str, amount: Any, dim: int) -> Any:
+def random_structured(module: Module, name: str, amount: float, dim: int) -> Module:
     """Remove channels along ``dim`` at random."""
     RandomStructured.apply(module, name, amount, dim)
     return module
 
 
-def ln_structured(module: Any, name: str, amount: Any, n: Any, dim: int, importance_scores: Any = None) -> Any:
+def ln_structured(
+    module: Module, name: str, amount: float, n: float, dim: int, importance_scores: Tensor | None = None
+) -> Module:
     """Remove the channels along ``dim`` of the smallest n-norm."""
     LnStructured.apply(module, name, amount, n, dim, importance_scores=importance_scores)
     return module
 
 
-def custom_from_mask(module: Any, name: str, mask: Tensor) -> Any:
+def custom_from_mask(module: Module, name: str, mask: Tensor) -> Module:
     """Remove what the mask says: 1 stays."""
     CustomFromMask.apply(module, name, mask)
     return module
 
 
 def global_unstructured(
-    parameters: Iterable[tuple[Any, str]],
-    pruning_method: Callable[..., Any],
-    importance_scores: Any = None,
+    parameters: Iterable[tuple[Module, str]],
+    pruning_method: Callable[..., BasePruningMethod],
+    importance_scores: Mapping[tuple[Module, str], Tensor] | None = None,
     **kwargs: Any,
 ) -> None:
     """Prune several modules' parameters, (module, name) pairs, as if they were one vector."""
@@ -311,14 +318,14 @@ def global_unstructured(
         start += size
 
 
-def _hook_of(module: Any, name: str | None) -> Any:
+def _hook_of(module: Module, name: str | None) -> tuple[object, BasePruningMethod] | None:
     for key, (hook, _) in module.__dict__.get("_forward_pre_hooks", {}).items():
         if isinstance(hook, BasePruningMethod) and name in (None, hook._tensor_name):
             return key, hook
     return None
 
 
-def remove(module: Any, name: str) -> Any:
+def remove(module: Module, name: str) -> Module:
     """Make a pruned parameter an ordinary one, with its zeros."""
     found = _hook_of(module, name)
     if found is None:
@@ -328,6 +335,6 @@ def remove(module: Any, name: str) -> Any:
     return module
 
 
-def is_pruned(module: Any) -> bool:
+def is_pruned(module: Module) -> bool:
     """Whether the module or one below it is pruned."""
     return any(_hook_of(each, None) is not None for each in module.modules())

@@ -15,6 +15,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move
+from metagrad.base.typing import DeviceLike
 from metagrad.ops.create.creation import full
 from metagrad.ops.index.indexing import Gather, Put
 from metagrad.ops.shape.joining import Cat, stack
@@ -70,7 +71,7 @@ class PackedSequence(_Packed):
         """The same with the data in the CPU's memory."""
         return self.to("cpu")
 
-    def cuda(self, device: Any = None) -> PackedSequence:
+    def cuda(self, device: DeviceLike = None) -> PackedSequence:
         """The same with the data in a GPU's memory."""
         return self.to("cuda" if device is None else device)
 
@@ -91,7 +92,7 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
 
 
 def pack_padded_sequence(
-    input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+    input: Tensor, lengths: Tensor | Sequence[int], batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
     """Pack a padded batch: keep the first ``lengths[b]`` steps of sequence b.
 
@@ -141,7 +142,7 @@ def pack_padded_sequence(
     return PackedSequence(data, wrap(sizes), order, None)
 
 
-def _near(index: np.ndarray[Any, Any], x: Tensor) -> Any:
+def _near(index: np.ndarray[Any, Any], x: Tensor) -> Tensor:
     """An index made on the CPU, where x is."""
     return move(index, x.device)
 
@@ -230,7 +231,9 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
-def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = False) -> list[Tensor]:
+def unpad_sequence(
+    padded_sequences: Tensor, lengths: Tensor | Sequence[int], batch_first: bool = False
+) -> list[Tensor]:
     """The sequences of a padded batch, each in its own length."""
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
     counts = lengths.tolist() if isinstance(lengths, Tensor) else list(lengths)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metagrad.nn.modules.module import Module
 
 __all__ = ["functional_call"]
 
 
 def functional_call(
-    module: Any,
+    module: Module,
     parameter_and_buffer_dicts: Any,
     args: Any = None,
     kwargs: dict[str, Any] | None = None,
@@ -43,22 +46,22 @@ def functional_call(
                 f"{sorted(twice)} appeared in multiple dictionaries; behavior of functional call is ambiguous"
             )
         given.update(each)
-    places = {}
+    slots_of: dict[str, tuple[dict[str, Any], str]] = {}
     for prefix, owner in module.named_modules(remove_duplicate=False):
         for slots in (owner._parameters, owner._buffers):
             for name in slots:
-                places[f"{prefix}.{name}" if prefix else name] = slots, name
-    unexpected, missing = [n for n in given if n not in places], [n for n in places if n not in given]
+                slots_of[f"{prefix}.{name}" if prefix else name] = slots, name
+    unexpected, missing = [n for n in given if n not in slots_of], [n for n in slots_of if n not in given]
     if unexpected or (strict and missing):
         raise (RuntimeError if strict else KeyError)(
             f"unexpected names {unexpected}, missing names {missing if strict else []}"
         )
-    chosen = [(*places[name], value) for name, value in given.items()]
+    chosen = [(*slots_of[name], value) for name, value in given.items()]
     if tie_weights:
-        by_tensor = {id(places[name][0][places[name][1]]): value for name, value in given.items()}
+        by_tensor = {id(slots_of[name][0][slots_of[name][1]]): value for name, value in given.items()}
         chosen += [
             (slots, name, by_tensor[id(slots[name])])
-            for full, (slots, name) in places.items()
+            for full, (slots, name) in slots_of.items()
             if full not in given and slots[name] is not None and id(slots[name]) in by_tensor
         ]
     before = [(slots, name, slots[name]) for slots, name, _ in chosen]
