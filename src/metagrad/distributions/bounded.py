@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class VonMises(Distribution):
     support = constraints.real
     _shown = ("loc", "concentration")
 
-    def __init__(self, loc: Any, concentration: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, loc: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
         self.loc, self.concentration = parameters(loc, concentration)
         super().__init__(self.loc.shape, (), validate_args)
 
@@ -45,7 +45,7 @@ class VonMises(Distribution):
         """The circular variance, 1 - I₁ / I₀."""
         return 1 - i1e(self.concentration) / i0e(self.concentration)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             shape = self._extended(sample_shape)
             loc, spread = (p.detach().expand(shape).double().cpu().numpy() for p in (self.loc, self.concentration))
@@ -53,7 +53,7 @@ class VonMises(Distribution):
             drawn = (angles + math.pi) % (2 * math.pi) - math.pi
             return creation.as_tensor(np.asarray(drawn), dtype=self.loc.dtype, device=self.loc.device)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         k = self.concentration
         return k * (trigonometric.cos(self._checked(value) - self.loc) - 1) - math.log(2 * math.pi) - i0e(k).log()
 
@@ -69,7 +69,7 @@ class ContinuousBernoulli(ExponentialFamily):
     support = constraints.unit_interval
 
     def __init__(
-        self, probs: Any = None, logits: Any = None, lims: tuple[float, float] = (0.499, 0.501),
+        self, probs: Tensor | float | None = None, logits: Tensor | float | None = None, lims: tuple[float, float] = (0.499, 0.501),
         validate_args: bool | None = None,
     ) -> None:  # fmt: skip
         given = one_of(probs, logits)
@@ -128,20 +128,20 @@ class ContinuousBernoulli(ExponentialFamily):
         exact = p * (p - 1) / (1 - 2 * p) ** 2 + 1 / (exponential.log1p(-p) - p.log()) ** 2
         return selection.where(near, 1 / 12 - (1 / 15 - 128 / 945 * x) * x, exact)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.icdf(sampling.rand(self._extended(sample_shape), dtype=self._param.dtype))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self._param.dtype)
         return value * self.logits - softplus(self.logits) + self._log_constant()
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         near, p = self._middle()
         value = self._checked(value)
         exact = (p**value * (1 - p) ** (1 - value) + p - 1) / (2 * p - 1)
         return selection.where(near, value, exact).clamp(0.0, 1.0)
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         near, p = self._middle()
         exact = (exponential.log1p(-p + value * (2 * p - 1)) - exponential.log1p(-p)) / (
             p.log() - exponential.log1p(-p)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from metagrad.autograd.mode import no_grad
 from metagrad.base.size import Size
 from metagrad.distributions import constraints
+from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.discrete import Categorical
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.transform import ComposeTransform, Transform, sum_last
@@ -38,7 +39,7 @@ class Independent(Distribution):
         cut = len(batch) - reinterpreted_batch_ndims
         super().__init__(batch[:cut], (*batch[cut:], *event), validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Independent:
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Independent:
         taken = self.event_shape[: self.reinterpreted_batch_ndims]
         base = self.base_dist.expand((*batch_shape, *taken))
         return Independent(base, self.reinterpreted_batch_ndims, self._validate_args)
@@ -49,7 +50,7 @@ class Independent(Distribution):
         return self.base_dist.has_rsample
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """The base's, taken together."""
         return constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims)
 
@@ -65,13 +66,13 @@ class Independent(Distribution):
     def mode(self) -> Tensor:
         return self.base_dist.mode
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.base_dist.rsample(sample_shape)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.base_dist.sample(sample_shape)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         return sum_last(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
 
     def entropy(self) -> Tensor:
@@ -115,7 +116,7 @@ class TransformedDistribution(Distribution):
         cut = len(result) - events
         super().__init__(result[:cut], result[cut:], validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Self:
         made = super().expand(batch_shape)
         shape = ComposeTransform(self.transforms).inverse_shape((*batch_shape, *self.event_shape))
         made.base_dist = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
@@ -127,7 +128,7 @@ class TransformedDistribution(Distribution):
         return self.base_dist.has_rsample
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """Where the last map leads."""
         if not self.transforms:
             return self.base_dist.support
@@ -135,14 +136,14 @@ class TransformedDistribution(Distribution):
         extra = len(self.event_shape) - last.event_dim
         return constraints.independent(last, extra) if extra > 0 else last
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return ComposeTransform(self.transforms)(self.base_dist.rsample(sample_shape))
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             return ComposeTransform(self.transforms)(self.base_dist.sample(sample_shape))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         y, total, events = self._checked(value), creation.zeros(()), len(self.event_shape)
         for step in reversed(self.transforms):
             x = step.inv(y)
@@ -156,11 +157,11 @@ class TransformedDistribution(Distribution):
         sign = ComposeTransform(self.transforms).sign
         return sign * (probability - 0.5) + 0.5
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         x = ComposeTransform(self.transforms).inv(self._checked(value))
         return self._risen(self.base_dist.cdf(x))
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return ComposeTransform(self.transforms)(self.base_dist.icdf(self._risen(value)))
 
 
@@ -168,7 +169,10 @@ class MixtureSameFamily(Distribution):
     """One of K components of a batch, chosen by a ``Categorical``: p(x) = Σ wₖ pₖ(x)."""
 
     def __init__(
-        self, mixture_distribution: Any, component_distribution: Distribution, validate_args: bool | None = None
+        self,
+        mixture_distribution: Distribution,
+        component_distribution: Distribution,
+        validate_args: bool | None = None,
     ) -> None:
         if not isinstance(mixture_distribution, Categorical):
             raise ValueError(
@@ -183,14 +187,14 @@ class MixtureSameFamily(Distribution):
         self.mixture_distribution, self.component_distribution = mixture_distribution, component_distribution
         super().__init__(found[:-1], component_distribution.event_shape, validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> MixtureSameFamily:
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> MixtureSameFamily:
         count = self.mixture_distribution._num_events
         return MixtureSameFamily(
             self.mixture_distribution.expand(batch_shape), self.component_distribution.expand((*batch_shape, count))
         )
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """The components'."""
         return self.component_distribution.support
 
@@ -212,7 +216,7 @@ class MixtureSameFamily(Distribution):
         within = (w * self.component_distribution.variance).sum(self._k)
         return within + (w * (means - self.mean.unsqueeze(self._k)) ** 2).sum(self._k)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             values = self.component_distribution.sample(sample_shape)
             chosen = self.mixture_distribution.sample(sample_shape)

@@ -12,6 +12,8 @@ from metagrad.distributions import constraints as C
 from metagrad.distributions import scalarmaps as S
 from metagrad.distributions import transforms as T
 from metagrad.distributions import vectormaps as V
+from metagrad.distributions.constraints import Constraint
+from metagrad.distributions.transform import Transform
 
 __all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
 
@@ -26,9 +28,11 @@ class ConstraintRegistry:
     """
 
     def __init__(self) -> None:
-        self._makers: dict[type, Callable[[Any], T.Transform]] = {}
+        self._makers: dict[type, Callable[[Any], Transform]] = {}
 
-    def register(self, constraint: Any, factory: Any = None) -> Any:
+    def register(
+        self, constraint: Constraint | type[Constraint], factory: Callable[[Any], Transform] | None = None
+    ) -> Any:
         """Use ``factory`` for constraints of this kind; a decorator if it is left out."""
         if factory is None:
             return lambda factory: self.register(constraint, factory)
@@ -38,19 +42,19 @@ class ConstraintRegistry:
         self._makers[kind] = factory
         return factory
 
-    def of_independent(self, constraint: Any) -> T.Transform:
+    def of_independent(self, constraint: C.IndependentConstraint) -> Transform:
         """The map of the constraint within, its last dimensions taken together."""
         return T.IndependentTransform(self(constraint.base_constraint), constraint.reinterpreted_batch_ndims)
 
-    def of_cat(self, constraint: Any) -> T.Transform:
+    def of_cat(self, constraint: C.cat) -> Transform:
         """Each piece's map."""
         return V.CatTransform([self(c) for c in constraint.cseq], constraint.dim, constraint.lengths)
 
-    def of_stack(self, constraint: Any) -> T.Transform:
+    def of_stack(self, constraint: C.stack) -> Transform:
         """Each slice's map."""
         return V.StackTransform([self(c) for c in constraint.cseq], constraint.dim)
 
-    def __call__(self, constraint: C.Constraint) -> T.Transform:
+    def __call__(self, constraint: C.Constraint) -> Transform:
         for kind in type(constraint).__mro__:
             if kind in self._makers and (kind is type(constraint) or kind in _INHERITED):
                 return self._makers[kind](constraint)
@@ -63,7 +67,7 @@ biject_to, transform_to = ConstraintRegistry(), ConstraintRegistry()
 both = (biject_to, transform_to)
 
 
-def _above(constraint: Any) -> T.Transform:
+def _above(constraint: C.GreaterThan) -> Transform:
     bound = constraint.lower_bound
     return (
         S.ExpTransform()
@@ -72,11 +76,11 @@ def _above(constraint: Any) -> T.Transform:
     )
 
 
-def _below(constraint: Any) -> T.Transform:
+def _below(constraint: C.LessThan) -> Transform:
     return T.ComposeTransform([S.ExpTransform(), S.AffineTransform(constraint.upper_bound, -1)])
 
 
-def _between(constraint: Any) -> T.Transform:
+def _between(constraint: C.Interval) -> Transform:
     low, high = constraint.lower_bound, constraint.upper_bound
     if isinstance(low, float) and isinstance(high, float) and (low, high) == (0.0, 1.0):
         return S.SigmoidTransform()

@@ -6,13 +6,16 @@ A constraint on vectors or matrices looks at the last ``event_dim`` dimensions, 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metagrad import linalg
 from metagrad.base.dtypes import bool_, finfo
 from metagrad.ops.create import creation
 from metagrad.ops.pointwise import comparison
 from metagrad.ops.shape import joining
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property", "greater_than", "greater_than_eq",
@@ -37,7 +40,7 @@ class Constraint:
     event_dim = 0
     _bounds: tuple[str, ...] = ()
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         """Whether each value is in the set."""
         raise NotImplementedError(f"{type(self).__name__} cannot be checked")
 
@@ -55,7 +58,7 @@ class Dependent(Constraint):
     def __call__(self, *, is_discrete: bool = False, event_dim: int = 0) -> Dependent:
         return Dependent(is_discrete=is_discrete, event_dim=event_dim)
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         """It cannot be checked: ValueError."""
         raise ValueError("Cannot determine validity of dependent constraint")
 
@@ -69,11 +72,11 @@ class dependent_property(property, Dependent):
         property.__init__(self, function)
         Dependent.__init__(self, is_discrete=is_discrete, event_dim=event_dim)
 
-    def __call__(self, function: Any = None, **options: Any) -> Any:
+    def __call__(self, function: Any = None, **options: Any) -> dependent_property:
         return dependent_property(function, is_discrete=self.is_discrete, event_dim=self.event_dim)
 
 
-def is_dependent(constraint: Any) -> bool:
+def is_dependent(constraint: Constraint) -> bool:
     """Whether a constraint depends on other values."""
     return isinstance(constraint, Dependent)
 
@@ -83,7 +86,7 @@ class Boolean(Constraint):
 
     is_discrete = True
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return (value == 0) | (value == 1)
 
 
@@ -92,7 +95,7 @@ class OneHot(Constraint):
 
     is_discrete, event_dim = True, 1
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return ((value == 0) | (value == 1)).all(-1) & (value.sum(-1) == 1)
 
 
@@ -102,10 +105,10 @@ class IntegerInterval(Constraint):
     is_discrete = True
     _bounds = ("lower_bound", "upper_bound")
 
-    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
+    def __init__(self, lower_bound: Tensor | float, upper_bound: Tensor | float) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
@@ -115,17 +118,17 @@ class IntegerGreaterThanEq(Constraint):
     is_discrete = True
     _bounds = ("lower_bound",)
 
-    def __init__(self, lower_bound: Any) -> None:
+    def __init__(self, lower_bound: Tensor | float) -> None:
         self.lower_bound = lower_bound
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return (value % 1 == 0) & (value >= self.lower_bound)
 
 
 class Real(Constraint):
     """Every number but nan."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return value == value
 
 
@@ -134,17 +137,17 @@ class GreaterThan(Constraint):
 
     _bounds = ("lower_bound",)
 
-    def __init__(self, lower_bound: Any) -> None:
+    def __init__(self, lower_bound: Tensor | float) -> None:
         self.lower_bound = lower_bound
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return value > self.lower_bound
 
 
 class GreaterThanEq(GreaterThan):
     """x >= ``lower_bound``."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return value >= self.lower_bound
 
 
@@ -153,10 +156,10 @@ class LessThan(Constraint):
 
     _bounds = ("upper_bound",)
 
-    def __init__(self, upper_bound: Any) -> None:
+    def __init__(self, upper_bound: Tensor | float) -> None:
         self.upper_bound = upper_bound
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return value < self.upper_bound
 
 
@@ -165,17 +168,17 @@ class Interval(Constraint):
 
     _bounds = ("lower_bound", "upper_bound")
 
-    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
+    def __init__(self, lower_bound: Tensor | float, upper_bound: Tensor | float) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
 class HalfOpenInterval(Interval):
     """``lower_bound`` <= x < ``upper_bound``."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return (self.lower_bound <= value) & (value < self.upper_bound)
 
 
@@ -184,7 +187,7 @@ class Simplex(Constraint):
 
     event_dim = 1
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return (value >= 0).all(-1) & ((value.sum(-1) - 1).abs() < 1e-6)
 
 
@@ -193,10 +196,10 @@ class Multinomial(Constraint):
 
     is_discrete, event_dim = True, 1
 
-    def __init__(self, upper_bound: Any) -> None:
+    def __init__(self, upper_bound: Tensor | float) -> None:
         self.upper_bound = upper_bound
 
-    def check(self, x: Any) -> Any:
+    def check(self, x: Tensor) -> Tensor:
         return (x >= 0).all(-1) & (x.sum(-1) <= self.upper_bound)
 
 
@@ -205,7 +208,7 @@ class Square(Constraint):
 
     event_dim = 2
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         same = value.shape[-2] == value.shape[-1]
         return creation.full(value.shape[:-2], same, dtype=bool_, device=value.device)
 
@@ -213,21 +216,21 @@ class Square(Constraint):
 class LowerTriangular(Square):
     """Nothing but zeros above the diagonal."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return (value.tril() == value).flatten(-2).all(-1)
 
 
 class LowerCholesky(LowerTriangular):
     """Lower triangular, with a positive diagonal."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return super().check(value) & (value.diagonal(dim1=-2, dim2=-1) > 0).all(-1)
 
 
 class CorrCholesky(LowerCholesky):
     """The same, with rows of length one."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         tolerance = finfo(value.dtype).eps * value.shape[-1] * 10
         return super().check(value) & ((linalg.norm(value, dim=-1) - 1).abs() <= tolerance).all(-1)
 
@@ -235,14 +238,14 @@ class CorrCholesky(LowerCholesky):
 class Symmetric(Square):
     """Equal to their transpose."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         return super().check(value) & comparison.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
 
 
 class PositiveSemidefinite(Symmetric):
     """Symmetric, without negative eigenvalues."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         symmetric = super().check(value)
         return symmetric & (linalg.eigvalsh(value) >= 0).all(-1) if bool(symmetric.all()) else symmetric
 
@@ -250,7 +253,7 @@ class PositiveSemidefinite(Symmetric):
 class PositiveDefinite(Symmetric):
     """Symmetric, with positive eigenvalues only."""
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         symmetric = super().check(value)
         return symmetric & (linalg.cholesky_ex(value).info == 0) if bool(symmetric.all()) else symmetric
 
@@ -263,7 +266,7 @@ class IndependentConstraint(Constraint):
         self.is_discrete = base_constraint.is_discrete
         self.event_dim = base_constraint.event_dim + reinterpreted_batch_ndims
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         held = self.base_constraint.check(value)
         if held.dim() < self.reinterpreted_batch_ndims:
             raise ValueError(
@@ -285,7 +288,7 @@ class cat(Constraint):
         self.is_discrete = any(c.is_discrete for c in self.cseq)
         self.event_dim = max(c.event_dim for c in self.cseq)
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         pieces = value.split(self.lengths, self.dim)
         return joining.cat([c.check(v) for c, v in zip(self.cseq, pieces, strict=True)], self.dim)
 
@@ -298,7 +301,7 @@ class stack(Constraint):
         self.is_discrete = any(c.is_discrete for c in self.cseq)
         self.event_dim = max(c.event_dim for c in self.cseq) + (self.dim < 0)
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: Tensor) -> Tensor:
         slices = value.unbind(self.dim)
         return joining.stack([c.check(v) for c, v in zip(self.cseq, slices, strict=True)], self.dim)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
+from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.distributions.scalarmaps import AbsTransform, ExpTransform
 from metagrad.ops.create import like, sampling
@@ -25,17 +26,17 @@ class LocationScale(Distribution):
     support = constraints.real
     _shown: tuple[str, ...] = ("loc", "scale")
 
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
         self.loc, self.scale = parameters(loc, scale)
         super().__init__(self.loc.shape, (), validate_args)
 
-    def _standard(self, shape: Any) -> Tensor:
+    def _standard(self, shape: Sequence[int]) -> Tensor:
         raise NotImplementedError
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.loc + self.scale * self._standard(self._extended(sample_shape)).to(self.loc.dtype)
 
-    def _z(self, value: Any) -> Tensor:
+    def _z(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
         return (value - self.loc) / self.scale
@@ -63,16 +64,16 @@ class Normal(LocationScale, ExponentialFamily):
     def variance(self) -> Tensor:
         return self.scale**2
 
-    def _standard(self, shape: Any) -> Tensor:
+    def _standard(self, shape: Sequence[int]) -> Tensor:
         return sampling.randn(shape)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         return -(self._z(value) ** 2) / 2 - self.scale.log() - math.log(math.sqrt(2 * math.pi))
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return 0.5 * (1 + error_functions.erf(self._z(value) / math.sqrt(2)))
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return self.loc + self.scale * error_functions.erfinv(2 * value - 1) * math.sqrt(2)
 
     def entropy(self) -> Tensor:
@@ -92,18 +93,18 @@ class Laplace(LocationScale):
     def variance(self) -> Tensor:
         return 2 * self.scale**2
 
-    def _standard(self, shape: Any) -> Tensor:
+    def _standard(self, shape: Sequence[int]) -> Tensor:
         u = sampling.rand(shape) - 0.5
         return -u.sign() * exponential.log1p(-2 * u.abs())
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         return -exponential.log(2 * self.scale) - self._z(value).abs()
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         z = self._z(value)
         return 0.5 - 0.5 * z.sign() * exponential.expm1(-z.abs())
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         u = value - 0.5
         return self.loc - self.scale * u.sign() * exponential.log1p(-2 * u.abs())
 
@@ -126,16 +127,16 @@ class Cauchy(LocationScale):
     def mode(self) -> Tensor:
         return self.loc
 
-    def _standard(self, shape: Any) -> Tensor:
+    def _standard(self, shape: Sequence[int]) -> Tensor:
         return trigonometric.tan(math.pi * (sampling.rand(shape) - 0.5))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         return -math.log(math.pi) - self.scale.log() - exponential.log1p(self._z(value) ** 2)
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return trigonometric.atan(self._z(value)) / math.pi + 0.5
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return trigonometric.tan(math.pi * (value - 0.5)) * self.scale + self.loc
 
     def entropy(self) -> Tensor:
@@ -157,17 +158,17 @@ class Gumbel(LocationScale):
     def variance(self) -> Tensor:
         return (math.pi / math.sqrt(6) * self.scale) ** 2
 
-    def _standard(self, shape: Any) -> Tensor:
+    def _standard(self, shape: Sequence[int]) -> Tensor:
         return -exponential.log(-exponential.log(sampling.rand(shape).clamp(1e-30, 1 - 1e-7)))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         z = self._z(value)
         return -z - exponential.exp(-z) - self.scale.log()
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return exponential.exp(-exponential.exp(-self._z(value)))
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return self.loc - self.scale * exponential.log(-exponential.log(value))
 
     def entropy(self) -> Tensor:
@@ -180,7 +181,7 @@ class LogNormal(TransformedDistribution):
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.positive
 
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
         super().__init__(Normal(loc, scale, validate_args), ExpTransform(), validate_args)
 
     @property
@@ -217,7 +218,7 @@ class HalfNormal(TransformedDistribution):
     support = constraints.nonnegative
     _base: type[LocationScale] = Normal
 
-    def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, scale: Tensor | float, validate_args: bool | None = None) -> None:
         super().__init__(self._base(0.0, scale, False), AbsTransform(), validate_args)
         if self._validate_args:
             self._check_parameter("scale")
@@ -239,14 +240,14 @@ class HalfNormal(TransformedDistribution):
     def variance(self) -> Tensor:
         return self.scale**2 * (1 - 2 / math.pi)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
         return (self.base_dist.log_prob(value) + math.log(2)).masked_fill(value < 0, -math.inf)
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return 2 * self.base_dist.cdf(self._checked(value)) - 1
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return self.base_dist.icdf((value + 1) / 2)
 
     def entropy(self) -> Tensor:
@@ -274,7 +275,7 @@ class Uniform(Distribution):
     arg_constraints = {"low": constraints.real, "high": constraints.real}
     _shown: tuple[str, ...] = ("low", "high")
 
-    def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, low: Tensor | float, high: Tensor | float, validate_args: bool | None = None) -> None:
         self.low, self.high = parameters(low, high)
         super().__init__(self.low.shape, (), validate_args)
         if self._validate_args and not bool((self.low < self.high).all()):
@@ -284,7 +285,7 @@ class Uniform(Distribution):
             )
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """From low to high."""
         return constraints.interval(self.low, self.high)
 
@@ -296,18 +297,18 @@ class Uniform(Distribution):
     def variance(self) -> Tensor:
         return (self.high - self.low) ** 2 / 12
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.low + sampling.rand(self._extended(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
         inside = (self.low <= value) & (self.high > value)
         return exponential.log(inside.to(self.low.dtype)) - exponential.log(self.high - self.low)
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return value * (self.high - self.low) + self.low
 
     def entropy(self) -> Tensor:
@@ -322,7 +323,7 @@ class Exponential(ExponentialFamily):
     support = constraints.nonnegative
     _shown: tuple[str, ...] = ("rate",)
 
-    def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, rate: Tensor | float, validate_args: bool | None = None) -> None:
         (self.rate,) = parameters(rate)
         super().__init__(self.rate.shape, (), validate_args)
 
@@ -340,16 +341,16 @@ class Exponential(ExponentialFamily):
     def variance(self) -> Tensor:
         return self.rate**-2
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return -exponential.log1p(-sampling.rand(self._extended(sample_shape), dtype=self.rate.dtype)) / self.rate
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         return self.rate.log() - self.rate * self._checked(value)
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return 1 - exponential.exp(-self.rate * value)
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         return -exponential.log1p(-value) / self.rate
 
     def entropy(self) -> Tensor:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from metagrad.base.dtypes import finfo
 from metagrad.base.size import Size
 from metagrad.distributions import constraints
+from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.distributions.gammas import Gamma
 from metagrad.nn.functional.activation import logsigmoid, softplus
@@ -20,11 +21,11 @@ from metagrad.ops.special import logarithms
 from metagrad.tensors.tensor import Tensor
 
 
-def one_of(probs: Any, logits: Any) -> Tensor:
+def one_of(probs: Tensor | float | None, logits: Tensor | float | None) -> Tensor:
     """The one of the two that was given, as a tensor."""
     if (probs is None) == (logits is None):
         raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-    return parameters(probs if logits is None else logits)[0]
+    return parameters(logits if probs is None else probs)[0]  # type: ignore[arg-type]
 
 
 class Binary(Distribution):
@@ -32,7 +33,12 @@ class Binary(Distribution):
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
 
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+    def __init__(
+        self,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
         self._param = one_of(probs, logits)
         self._from_probs = logits is None
         super().__init__(self._param.shape, (), validate_args)
@@ -60,7 +66,7 @@ class Binary(Distribution):
     def _shown(self) -> tuple[str, ...]:  # type: ignore[override]
         return ("probs" if self._from_probs else "logits",)
 
-    def _expanded(self, sample_shape: Any) -> Tensor:
+    def _expanded(self, sample_shape: Sequence[int]) -> Tensor:
         return self.probs.detach().expand(self._extended(sample_shape))
 
 
@@ -87,10 +93,10 @@ class Bernoulli(Binary, ExponentialFamily):
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return sampling.bernoulli(self._expanded(sample_shape))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         logits, value = views.broadcast_tensors(self.logits, self._checked(value, self._param.dtype))
         return -binary_cross_entropy_with_logits(logits, value, reduction="none")
 
@@ -119,12 +125,12 @@ class Geometric(Binary):
     def variance(self) -> Tensor:
         return (1 / self.probs - 1) / self.probs
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         p = self._expanded(sample_shape)
         u = sampling.rand(p.shape, dtype=p.dtype).clamp(min=finfo(p.dtype).tiny)
         return (u.log() / (-p).log1p()).floor()
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
         p = self.probs.masked_fill((self.probs == 1) & (value == 0), 0)
         return value * (-p).log1p() + self.probs.log()
@@ -137,7 +143,11 @@ class Binomial(Binary):
     """How many of ``total_count`` trials succeed."""
 
     def __init__(
-        self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        total_count: Tensor | float = 1,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         super().__init__(probs, logits, validate_args)
         count, self._param = views.broadcast_tensors(creation.as_tensor(total_count), self._param)
@@ -147,7 +157,7 @@ class Binomial(Binary):
     has_enumerate_support = True
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """0 to ``total_count``."""
         return constraints.integer_interval(0, self.total_count)
 
@@ -174,11 +184,11 @@ class Binomial(Binary):
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         p = self._expanded(sample_shape)
         return sampling.binomial(self.total_count.expand(p.shape), p)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         n, logits = self.total_count, self.logits
         value = self._checked(value, logits.dtype)
         choices = (
@@ -198,7 +208,12 @@ class Categorical(Distribution):
     has_enumerate_support = True
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
 
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+    def __init__(
+        self,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
         given = one_of(probs, logits)
         if given.dim() < 1:
             raise ValueError(f"`{'logits' if probs is None else 'probs'}` parameter must be at least one-dimensional.")
@@ -232,7 +247,7 @@ class Categorical(Distribution):
         return self._param.shape
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """The numbers of the classes."""
         return constraints.integer_interval(0, self._num_events - 1)
 
@@ -250,7 +265,7 @@ class Categorical(Distribution):
     def mode(self) -> Tensor:
         return self.probs.argmax(-1)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         probs, count = self.probs.detach().reshape(-1, self._num_events), Size(sample_shape).numel()
         drawn = sampling.multinomial(probs, count, replacement=True).transpose(0, 1)
         return drawn.reshape((*sample_shape, *self.batch_shape))
@@ -277,7 +292,7 @@ class Poisson(ExponentialFamily):
     support = constraints.nonnegative_integer
     _shown: tuple[str, ...] = ("rate",)
 
-    def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, rate: Tensor | float, validate_args: bool | None = None) -> None:
         (self.rate,) = parameters(rate)
         super().__init__(self.rate.shape, (), validate_args)
 
@@ -291,10 +306,10 @@ class Poisson(ExponentialFamily):
     def mode(self) -> Tensor:
         return self.rate.floor()
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return sampling.poisson(self.rate.detach().expand(self._extended(sample_shape)))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self.rate.dtype)
         return logarithms.xlogy(value, self.rate) - self.rate - gamma_functions.lgamma(value + 1)
 
@@ -310,7 +325,11 @@ class NegativeBinomial(Binary):
     support = constraints.nonnegative_integer
 
     def __init__(
-        self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        total_count: Tensor | float,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         super().__init__(probs, logits, validate_args)
         count, self._param = views.broadcast_tensors(creation.as_tensor(total_count), self._param)
@@ -331,11 +350,11 @@ class NegativeBinomial(Binary):
     def variance(self) -> Tensor:
         return self.mean / (-self.logits).sigmoid()
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         rate = Gamma(self.total_count.detach(), (-self.logits.detach()).exp(), validate_args=False)
         return sampling.poisson(rate.sample(sample_shape))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         n, logits, lgamma = self.total_count, self.logits, gamma_functions.lgamma
         value = self._checked(value, logits.dtype)
         norm = (-lgamma(n + value) + lgamma(1 + value) + lgamma(n)).masked_fill(n + value == 0, 0.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
 
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import get_default_dtype
 from metagrad.base.size import Size
+from metagrad.base.typing import DTypeLike
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
 from metagrad.ops.create import creation
@@ -31,10 +33,12 @@ class Distribution:
     has_rsample = False
     has_enumerate_support = False
     arg_constraints: ClassVar[dict[str, Constraint]] = {}
-    support: Any = constraints.dependent
+    support: Any = constraints.dependent  # a Constraint; a property where it depends on the parameters
     _checks: ClassVar[bool] = True
 
-    def __init__(self, batch_shape: Any = (), event_shape: Any = (), validate_args: bool | None = None) -> None:
+    def __init__(
+        self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
+    ) -> None:
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
         self._validate_args = Distribution._checks if validate_args is None else bool(validate_args)
         if self._validate_args:
@@ -51,7 +55,7 @@ class Distribution:
                 f"to satisfy the constraint {constraint!r}, but found invalid values:\n{value}"
             )
 
-    def _validate_sample(self, value: Any) -> None:
+    def _validate_sample(self, value: Tensor | float) -> None:
         """Raise a ValueError unless the value has the shape of a sample and lies in the support."""
         if not isinstance(value, Tensor):
             raise ValueError("The value argument to log_prob must be a Tensor")
@@ -70,7 +74,7 @@ class Distribution:
                 f"({support!r}) of the distribution {self!r}, but found invalid values:\n{value}"
             )
 
-    def _checked(self, value: Any, dtype: Any = None) -> Tensor:
+    def _checked(self, value: Tensor | float, dtype: DTypeLike = None) -> Tensor:
         """The value as a tensor, validated if it is to be."""
         if self._validate_args:
             self._validate_sample(value)
@@ -83,7 +87,7 @@ class Distribution:
             raise ValueError(f"expected True or False, got {value!r}")
         Distribution._checks = value
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Self:
         """The same distribution with its batch broadcast to a larger shape; memory is shared.
 
         >>> from metagrad.distributions import Normal
@@ -130,11 +134,11 @@ class Distribution:
         """The variance's square root."""
         return self.variance.sqrt()
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """A sample that is a differentiable function of the parameters."""
         raise NotImplementedError(f"{type(self).__name__} has no differentiable samples: use sample() and log_prob()")
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """A sample, without a gradient."""
         with no_grad():
             return self.rsample(sample_shape)
@@ -143,15 +147,15 @@ class Distribution:
         """``sample((n,))``, by its older name."""
         return self.sample((n,))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         """The logarithm of the density, or of the probability, at a value."""
         raise NotImplementedError(f"{type(self).__name__} has no log_prob")
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         """The probability of an outcome no greater than value."""
         raise NotImplementedError(f"{type(self).__name__} has no cdf")
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         """The value that ``cdf`` maps to this probability."""
         raise NotImplementedError(f"{type(self).__name__} has no icdf")
 
@@ -167,7 +171,7 @@ class Distribution:
         """e to the entropy."""
         return self.entropy().exp()
 
-    def _extended(self, sample_shape: Any) -> Size:
+    def _extended(self, sample_shape: Sequence[int]) -> Size:
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
     def __repr__(self) -> str:
@@ -184,7 +188,7 @@ class ExponentialFamily(Distribution):
     """Distributions whose density is exp(θ(parameters) · t(x) - A(θ)) h(x); a name that programs ask for."""
 
 
-def parameters(*values: Any) -> tuple[Tensor, ...]:
+def parameters(*values: Tensor | float) -> tuple[Tensor, ...]:
     """Numbers and tensors as tensors of one shape and dtype."""
     known = [v for v in values if isinstance(v, Tensor)]
     kind = known[0].dtype if known else get_default_dtype()

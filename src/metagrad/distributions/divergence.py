@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metagrad import linalg
-from metagrad.distributions.combined import Independent
+from metagrad.distributions.combined import Independent, TransformedDistribution
 from metagrad.distributions.continuous import Exponential, HalfNormal, Laplace, LogNormal, Normal, Uniform
 from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, Poisson
 from metagrad.distributions.distribution import Distribution
@@ -49,7 +49,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
 
 @register_kl(LogNormal, LogNormal)
 @register_kl(HalfNormal, HalfNormal)
-def _of_bases(p: Any, q: Any) -> Tensor:
+def _of_bases(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
     return kl_divergence(p.base_dist, q.base_dist)
 
 

@@ -11,7 +11,7 @@ this is -Σₙ rₙ (log x - ψ(a + n + 1)). Source: Figurnov, Mohamed and Mnih 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class StandardGamma(Function):
         self.save(a, x)
         return x
 
-    def backward(self, grad: Any) -> Any:
+    def backward(self, grad: Array) -> Array:
         if isinstance(grad, Variable):
             raise RuntimeError("the gradient of a gamma sample cannot be differentiated again")
         a, x = self.saved
@@ -63,7 +63,7 @@ def gamma_slope(a: Array, x: Array) -> Array:
     return total.astype(a.dtype)
 
 
-def standard_gamma(concentration: Tensor, shape: Any) -> Tensor:
+def standard_gamma(concentration: Tensor, shape: Sequence[int]) -> Tensor:
     """Gamma variables of rate 1, with gradients for their shape parameter."""
     return StandardGamma.apply(concentration.expand(shape))
 
@@ -76,7 +76,7 @@ class Gamma(ExponentialFamily):
     support = constraints.nonnegative
     _shown: tuple[str, ...] = ("concentration", "rate")
 
-    def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, concentration: Tensor | float, rate: Tensor | float, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = parameters(concentration, rate)
         super().__init__(self.concentration.shape, (), validate_args)
 
@@ -92,10 +92,10 @@ class Gamma(ExponentialFamily):
     def variance(self) -> Tensor:
         return self.concentration / self.rate**2
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return standard_gamma(self.concentration, self._extended(sample_shape)) / self.rate
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self.rate.dtype)
         a, b = self.concentration, self.rate
         return logarithms.xlogy(a, b) + logarithms.xlogy(a - 1, value) - b * value - gamma_functions.lgamma(a)
@@ -104,7 +104,7 @@ class Gamma(ExponentialFamily):
         a = self.concentration
         return a - self.rate.log() + gamma_functions.lgamma(a) + (1 - a) * gamma_functions.digamma(a)
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return gamma_functions.igamma(self.concentration, self.rate * self._checked(value))
 
 
@@ -114,7 +114,7 @@ class Chi2(Gamma):
     arg_constraints = {"df": constraints.positive}
     _shown: tuple[str, ...] = ("df",)
 
-    def __init__(self, df: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, df: Tensor | float, validate_args: bool | None = None) -> None:
         super().__init__(0.5 * parameters(df)[0], 0.5, validate_args)
 
     @property
@@ -154,7 +154,7 @@ class Dirichlet(ExponentialFamily):
         corner = embedding.one_hot(less.argmax(-1), self.concentration.shape[-1]).to(mode.dtype)
         return selection.where((self.concentration < 1).all(-1, keepdim=True), corner, mode)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn = standard_gamma(self.concentration, self._extended(sample_shape))
         return drawn / drawn.sum(-1, keepdim=True)
 
@@ -182,7 +182,9 @@ class Beta(ExponentialFamily):
     support = constraints.unit_interval
     _shown: tuple[str, ...] = ("concentration1", "concentration0")
 
-    def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
+    def __init__(
+        self, concentration1: Tensor | float, concentration0: Tensor | float, validate_args: bool | None = None
+    ) -> None:
         both = parameters(concentration1, concentration0)
         self._dirichlet = Dirichlet(joining.stack(both, -1), False)
         super().__init__(both[0].shape, (), validate_args)
@@ -210,10 +212,10 @@ class Beta(ExponentialFamily):
     def mode(self) -> Tensor:
         return self._dirichlet.mode[..., 0]
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self._dirichlet.rsample(sample_shape)[..., 0]
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self._dirichlet.concentration.dtype)
         return self._dirichlet.log_prob(joining.stack([value, 1 - value], -1))
 
@@ -229,7 +231,13 @@ class StudentT(Distribution):
     support = constraints.real
     _shown: tuple[str, ...] = ("df", "loc", "scale")
 
-    def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None) -> None:
+    def __init__(
+        self,
+        df: Tensor | float,
+        loc: Tensor | float = 0.0,
+        scale: Tensor | float = 1.0,
+        validate_args: bool | None = None,
+    ) -> None:
         self.df, self.loc, self.scale = parameters(df, loc, scale)
         super().__init__(self.df.shape, (), validate_args)
 
@@ -247,7 +255,7 @@ class StudentT(Distribution):
     def mode(self) -> Tensor:
         return self.loc
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended(sample_shape)
         chi2 = 2 * standard_gamma(self.df / 2, shape)
         normal = sampling.randn(shape, dtype=self.df.dtype)
@@ -258,7 +266,7 @@ class StudentT(Distribution):
         log_beta = lgamma(0.5 * n) + math.lgamma(0.5) - lgamma(0.5 * (n + 1))
         return self.scale.log() + 0.5 * (n + 1) * (digamma(0.5 * (n + 1)) - digamma(0.5 * n)) + 0.5 * n.log() + log_beta
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         n, z = self.df, (self._checked(value) - self.loc) / self.scale
         norm = (
             self.scale.log()
@@ -278,7 +286,7 @@ class FisherSnedecor(Distribution):
     support = constraints.positive
     _shown: tuple[str, ...] = ("df1", "df2")
 
-    def __init__(self, df1: Any, df2: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, df1: Tensor | float, df2: Tensor | float, validate_args: bool | None = None) -> None:
         self.df1, self.df2 = parameters(df1, df2)
         super().__init__(self.df1.shape, (), validate_args)
 
@@ -297,12 +305,12 @@ class FisherSnedecor(Distribution):
         spread = 2 * n**2 * (m + n - 2) / (m * (n - 2) ** 2 * (n - 4))
         return spread.masked_fill(n <= 4, math.nan)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended(sample_shape)
         above = 2 * standard_gamma(self.df1 / 2, shape) / self.df1
         return above / (2 * standard_gamma(self.df2 / 2, shape) / self.df2)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value, a, b, lgamma = self._checked(value), self.df1 / 2, self.df2 / 2, gamma_functions.lgamma
         ratio = self.df1 / self.df2
         shape = lgamma(a + b) - lgamma(a) - lgamma(b)
@@ -317,7 +325,7 @@ class InverseGamma(Distribution):
     support = constraints.positive
     _shown: tuple[str, ...] = ("concentration", "rate")
 
-    def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, concentration: Tensor | float, rate: Tensor | float, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = parameters(concentration, rate)
         super().__init__(self.concentration.shape, (), validate_args)
 
@@ -334,10 +342,10 @@ class InverseGamma(Distribution):
         a = self.concentration
         return (self.rate**2 / ((a - 1) ** 2 * (a - 2))).masked_fill(a <= 2, math.inf)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.rate / standard_gamma(self.concentration, self._extended(sample_shape))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         a, b, value = self.concentration, self.rate, self._checked(value)
         return logarithms.xlogy(a, b) - (a + 1) * value.log() - b / value - gamma_functions.lgamma(a)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
+from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.continuous import Exponential, Uniform
 from metagrad.distributions.distribution import Distribution, parameters
 from metagrad.distributions.scalarmaps import AffineTransform, ExpTransform, PowerTransform
@@ -26,13 +27,13 @@ class Weibull(TransformedDistribution):
     support = constraints.positive
     _shown = ("scale", "concentration")
 
-    def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, scale: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
         self.scale, self.concentration = parameters(scale, concentration)
         base = Exponential(like.ones_like(self.scale), validate_args=False)
         maps = [PowerTransform(self.concentration.reciprocal()), AffineTransform(0.0, self.scale)]
         super().__init__(base, maps, validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Weibull:
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Weibull:
         return Weibull(self.scale.expand(batch_shape), self.concentration.expand(batch_shape), self._validate_args)
 
     def _moment(self, k: int) -> Tensor:
@@ -61,16 +62,16 @@ class Pareto(TransformedDistribution):
     arg_constraints = {"scale": constraints.positive, "alpha": constraints.positive}
     _shown = ("scale", "alpha")
 
-    def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, scale: Tensor | float, alpha: Tensor | float, validate_args: bool | None = None) -> None:
         self.scale, self.alpha = parameters(scale, alpha)
         maps = [ExpTransform(), AffineTransform(0.0, self.scale)]
         super().__init__(Exponential(self.alpha, validate_args), maps, validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Pareto:
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Pareto:
         return Pareto(self.scale.expand(batch_shape), self.alpha.expand(batch_shape), self._validate_args)
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """From ``scale`` on."""
         return constraints.greater_than_eq(self.scale)
 
@@ -98,7 +99,9 @@ class Kumaraswamy(TransformedDistribution):
     support = constraints.unit_interval
     _shown = ("concentration1", "concentration0")
 
-    def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
+    def __init__(
+        self, concentration1: Tensor | float, concentration0: Tensor | float, validate_args: bool | None = None
+    ) -> None:
         self.concentration1, self.concentration0 = parameters(concentration1, concentration0)
         zero = like.zeros_like(self.concentration0)
         base = Uniform(zero, zero + (1 - finfo(zero.dtype).eps), validate_args=False)
@@ -106,12 +109,12 @@ class Kumaraswamy(TransformedDistribution):
         maps = [flip, PowerTransform(1 / self.concentration0), flip, PowerTransform(1 / self.concentration1)]
         super().__init__(base, maps, validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Kumaraswamy:
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Kumaraswamy:
         return Kumaraswamy(
             self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape), self._validate_args
         )
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         a, b, x = self.concentration1, self.concentration0, self._checked(value)
         return a.log() + b.log() + (a - 1) * x.log() + (b - 1) * exponential.log1p(-(x**a))
 
@@ -146,12 +149,18 @@ class GeneralizedPareto(Distribution):
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive, "concentration": constraints.real}
     _shown: tuple[str, ...] = ("loc", "scale", "concentration")
 
-    def __init__(self, loc: Any, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
+    def __init__(
+        self,
+        loc: Tensor | float,
+        scale: Tensor | float,
+        concentration: Tensor | float,
+        validate_args: bool | None = None,
+    ) -> None:
         self.loc, self.scale, self.concentration = parameters(loc, scale, concentration)
         super().__init__(self.loc.shape, (), validate_args)
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """From ``loc`` on; for a negative concentration as far as loc - scale / k."""
         end = self.loc - self.scale / self.concentration
         return constraints.interval(self.loc, end.masked_fill(self.concentration >= 0, math.inf))
@@ -161,22 +170,22 @@ class GeneralizedPareto(Distribution):
         zero = comparison.isclose(self.concentration, like.zeros_like(self.concentration))
         return zero, self.concentration.masked_fill(zero, 1.0)
 
-    def _log_survival(self, value: Any) -> Tensor:
+    def _log_survival(self, value: Tensor) -> Tensor:
         z, (zero, k) = (self._checked(value) - self.loc) / self.scale, self._shape()
         return selection.where(zero, -z, -exponential.log1p(k * z) / k)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.icdf(sampling.rand(self._extended(sample_shape), dtype=self.loc.dtype))
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         zero, k = self._shape()
         survival = self._log_survival(value)
         return selection.where(zero, survival, (1 + k) * survival) - self.scale.log()
 
-    def cdf(self, value: Any) -> Tensor:
+    def cdf(self, value: Tensor) -> Tensor:
         return -exponential.expm1(self._log_survival(value))
 
-    def icdf(self, value: Any) -> Tensor:
+    def icdf(self, value: Tensor) -> Tensor:
         zero, k = self._shape()
         rest = exponential.log1p(-value)
         return self.loc + self.scale * selection.where(zero, -rest, exponential.expm1(-k * rest) / k)

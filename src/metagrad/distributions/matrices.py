@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from metagrad import linalg
 from metagrad.base.dtypes import finfo
@@ -36,7 +36,7 @@ class Wishart(ExponentialFamily):
 
     def __init__(
         self,
-        df: Any,
+        df: Tensor | float,
         covariance_matrix: Tensor | None = None,
         precision_matrix: Tensor | None = None,
         scale_tril: Tensor | None = None,
@@ -95,7 +95,7 @@ class Wishart(ExponentialFamily):
         """n / 2, (n - 1) / 2, …, (n - p + 1) / 2."""
         return (self.df.unsqueeze(-1) - ranges.arange(self.event_shape[0], dtype=self.df.dtype)) / 2
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended(sample_shape)
         diagonal = (2 * standard_gamma(self._steps(), shape[:-1])).sqrt()
         factor = sampling.randn(shape, dtype=self.df.dtype).tril(-1) + diagonal.diag_embed()
@@ -126,14 +126,14 @@ class LKJCholesky(Distribution):
     support = constraints.corr_cholesky
     _shown: tuple[str, ...] = ("concentration",)
 
-    def __init__(self, dim: int, concentration: Any = 1.0, validate_args: bool | None = None) -> None:
+    def __init__(self, dim: int, concentration: Tensor | float = 1.0, validate_args: bool | None = None) -> None:
         if dim < 2:
             raise ValueError(f"Expected dim to be an integer greater than or equal to 2. Found dim={dim}.")
         self.dim = dim
         (self.concentration,) = parameters(concentration)
         super().__init__(self.concentration.shape, (dim, dim), validate_args)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         kind, shape = self.concentration.dtype, self._extended(sample_shape)
         row = ranges.arange(self.dim, dtype=kind).clamp(min=1)  # the first has no length
         outer = self.concentration.detach().unsqueeze(-1) + 0.5 * (self.dim - 1 - row)

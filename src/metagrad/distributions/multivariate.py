@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from metagrad import linalg
 from metagrad.distributions import constraints
@@ -80,7 +80,7 @@ class MultivariateNormal(Distribution):
     def variance(self) -> Tensor:
         return (self.scale_tril**2).sum(-1)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         noise = sampling.randn(self._extended(sample_shape), dtype=self.loc.dtype)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
@@ -155,7 +155,7 @@ class LowRankMultivariateNormal(Distribution):
         one = creation.eye(scaled.shape[-2], dtype=scaled.dtype, device=scaled.device)
         return scaled, linalg.cholesky(one + scaled @ self.cov_factor)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape, kind = self._extended(sample_shape), self.loc.dtype
         few = sampling.randn((*shape[:-1], self.cov_factor.shape[-1]), dtype=kind)
         own = sampling.randn(shape, dtype=kind)

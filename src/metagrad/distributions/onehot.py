@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from metagrad.autograd.mode import no_grad
@@ -10,6 +11,7 @@ from metagrad.base.dtypes import finfo
 from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
+from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.continuous import Normal
 from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical
 from metagrad.distributions.distribution import Distribution
@@ -29,7 +31,12 @@ class _OfClasses(Distribution):
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
 
-    def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+    def __init__(
+        self,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
         self._categorical = Categorical(probs, logits, validate_args)
         super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args)
 
@@ -74,7 +81,7 @@ class OneHotCategorical(_OfClasses):
     def _one_hot(self, classes: Tensor) -> Tensor:
         return embedding.one_hot(classes, self._categorical._num_events).to(self.probs.dtype)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self._one_hot(self._categorical.sample(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -94,7 +101,7 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
 
     has_rsample = True
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         return self.sample(sample_shape) + (self.probs - self.probs.detach())
 
 
@@ -102,7 +109,11 @@ class Multinomial(_OfClasses):
     """How often each class comes in ``total_count`` draws."""
 
     def __init__(
-        self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        total_count: int = 1,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         if not isinstance(total_count, int):
             raise NotImplementedError("inhomogeneous total_count is not supported")
@@ -110,7 +121,7 @@ class Multinomial(_OfClasses):
         super().__init__(probs, logits, validate_args)
 
     @property
-    def support(self) -> Any:
+    def support(self) -> Constraint:
         """Counts that sum to ``total_count``."""
         return constraints.multinomial(self.total_count)
 
@@ -122,11 +133,11 @@ class Multinomial(_OfClasses):
     def variance(self) -> Tensor:
         return self.total_count * self.probs * (1 - self.probs)
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn = self._categorical.sample((self.total_count, *sample_shape))
         return embedding.one_hot(drawn, self._categorical._num_events).sum(0).to(self.probs.dtype)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self.logits.dtype)
         logits, value = views.broadcast_tensors(self.logits, value)
         logits = logits.masked_fill((value == 0) & (logits == -math.inf), 0)
@@ -141,7 +152,7 @@ class Multinomial(_OfClasses):
         return n * self._categorical.entropy() - gamma_functions.lgamma(n + 1) + terms
 
 
-def _uniform(shape: Any, like: Tensor) -> Tensor:
+def _uniform(shape: Sequence[int], like: Tensor) -> Tensor:
     eps = finfo(like.dtype).eps
     return sampling.rand(shape, dtype=like.dtype, device=like.device).clamp(eps, 1 - eps)
 
@@ -153,20 +164,24 @@ class LogitRelaxedBernoulli(Bernoulli):
     support: Any = constraints.real
 
     def __init__(
-        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        temperature: Tensor | float,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         self.temperature = creation.as_tensor(temperature)
         super().__init__(probs, logits, validate_args)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         u = _uniform(self._extended(sample_shape), self._param)
         return (u.log() - (-u).log1p() + self.logits) / self.temperature
 
-    def sample(self, sample_shape: Any = ()) -> Tensor:
+    def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             return self.rsample(sample_shape)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         apart = self.logits - self._checked(value) * self.temperature
         return self.temperature.log() + apart - 2 * softplus(apart)
 
@@ -178,7 +193,11 @@ class RelaxedBernoulli(TransformedDistribution):
     support = constraints.unit_interval
 
     def __init__(
-        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        temperature: Tensor | float,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         super().__init__(LogitRelaxedBernoulli(temperature, probs, logits), SigmoidTransform(), validate_args)
 
@@ -205,16 +224,20 @@ class ExpRelaxedCategorical(_OfClasses):
     support = constraints.real_vector
 
     def __init__(
-        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        temperature: Tensor | float,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         self.temperature = creation.as_tensor(temperature)
         super().__init__(probs, logits, validate_args)
 
-    def rsample(self, sample_shape: Any = ()) -> Tensor:
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         gumbel = -(-_uniform(self._extended(sample_shape), self.logits).log()).log()
         return softmaxes.log_softmax((self.logits + gumbel) / self.temperature, -1)
 
-    def log_prob(self, value: Any) -> Tensor:
+    def log_prob(self, value: Tensor) -> Tensor:
         k = self._categorical._num_events
         logits, value = views.broadcast_tensors(self.logits, self._checked(value))
         scale = self.temperature.log() * (k - 1) + math.lgamma(k)
@@ -228,7 +251,11 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     support = constraints.simplex
 
     def __init__(
-        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+        self,
+        temperature: Tensor | float,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
     ) -> None:
         super().__init__(ExpRelaxedCategorical(temperature, probs, logits), ExpTransform(), validate_args)
 
@@ -254,7 +281,7 @@ class LogisticNormal(TransformedDistribution):
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.simplex
 
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
         base = Normal(loc, scale, validate_args)
         if not base.batch_shape:
             base = base.expand([1])

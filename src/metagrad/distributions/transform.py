@@ -42,10 +42,11 @@ class Transform:
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
             raise ValueError(f"cache_size must be 0 or 1, got {cache_size}")
-        self._cache_size, self._last = cache_size, (None, None)
+        self._cache_size = cache_size
+        self._last: tuple[Any, Any] = None, None  # x and y
 
     @property
-    def sign(self) -> Any:
+    def sign(self) -> Tensor | int:
         """Whether the map rises (1) or falls (-1)."""
         raise NotImplementedError(f"{type(self).__name__} neither rises nor falls everywhere")
 
@@ -54,20 +55,20 @@ class Transform:
         """How many dimensions one value has."""
         return self.domain.event_dim
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has no forward map")
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} has no inverse")
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Tensor) -> Tensor:
         if not getattr(self, "_cache_size", 0):
             return self._call(x)
         if x is not self._last[0]:
             self._last = x, self._call(x)
         return self._last[1]
 
-    def _back(self, y: Any) -> Any:
+    def _back(self, y: Tensor) -> Tensor:
         if not getattr(self, "_cache_size", 0):
             return self._inverse(y)
         if y is not self._last[1]:
@@ -91,13 +92,13 @@ class Transform:
         made._cache_size, made._last = cache_size, (None, None)
         return made
 
-    def forward_shape(self, shape: Any) -> Any:
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """The shape of y for an x of this shape."""
-        return shape
+        return tuple(shape)
 
-    def inverse_shape(self, shape: Any) -> Any:
+    def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """The shape of x for a y of this shape."""
-        return shape
+        return tuple(shape)
 
     def _settings(self) -> dict[str, Any]:
         """What one map of this class has and another may not."""
@@ -121,26 +122,26 @@ class _Inverse(Transform):
         self.domain, self.codomain, self.bijective = transform.codomain, transform.domain, transform.bijective
 
     @property
-    def sign(self) -> Any:
+    def sign(self) -> Tensor | int:
         return self._inv.sign
 
     @property
     def inv(self) -> Transform:
         return self._inv
 
-    def __call__(self, y: Any) -> Any:
+    def __call__(self, y: Tensor) -> Tensor:
         return self._inv._back(y)
 
-    def _back(self, y: Any) -> Any:
+    def _back(self, y: Tensor) -> Tensor:
         return self._inv(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return -self._inv.log_abs_det_jacobian(y, x)
 
-    def forward_shape(self, shape: Any) -> Any:
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return self._inv.inverse_shape(shape)
 
-    def inverse_shape(self, shape: Any) -> Any:
+    def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return self._inv.forward_shape(shape)
 
     def __eq__(self, other: object) -> bool:
@@ -171,18 +172,18 @@ class ComposeTransform(Transform):
         self.codomain = out if gives == out.event_dim else constraints.independent(out, gives - out.event_dim)
 
     @property
-    def sign(self) -> Any:
+    def sign(self) -> Tensor | int:
         product: Any = 1
         for part in self.parts:
             product = product * part.sign
         return product
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         for part in self.parts:
             x = part(x)
         return x
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         for part in reversed(self.parts):
             y = part.inv(y)
         return y
@@ -199,15 +200,15 @@ class ComposeTransform(Transform):
             x = y
         return total
 
-    def forward_shape(self, shape: Any) -> Any:
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         for part in self.parts:
             shape = part.forward_shape(shape)
-        return shape
+        return tuple(shape)
 
-    def inverse_shape(self, shape: Any) -> Any:
+    def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         for part in reversed(self.parts):
             shape = part.inverse_shape(shape)
-        return shape
+        return tuple(shape)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ComposeTransform) and self.parts == other.parts
@@ -232,22 +233,22 @@ class IndependentTransform(Transform):
         self.codomain = constraints.independent(base_transform.codomain, reinterpreted_batch_ndims)
 
     @property
-    def sign(self) -> Any:
+    def sign(self) -> Tensor | int:
         return self.base_transform.sign
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         return self.base_transform(x)
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         return self.base_transform.inv(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return sum_last(self.base_transform.log_abs_det_jacobian(x, y), self.reinterpreted_batch_ndims)
 
-    def forward_shape(self, shape: Any) -> Any:
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return self.base_transform.forward_shape(shape)
 
-    def inverse_shape(self, shape: Any) -> Any:
+    def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return self.base_transform.inverse_shape(shape)
 
 
@@ -256,7 +257,7 @@ class ReshapeTransform(Transform):
 
     bijective = True
 
-    def __init__(self, in_shape: Any, out_shape: Any, cache_size: int = 0) -> None:
+    def __init__(self, in_shape: Sequence[int], out_shape: Sequence[int], cache_size: int = 0) -> None:
         super().__init__(cache_size)
         self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
         if self.in_shape.numel() != self.out_shape.numel():
@@ -264,23 +265,23 @@ class ReshapeTransform(Transform):
         self.domain = constraints.independent(constraints.real, len(self.in_shape))
         self.codomain = constraints.independent(constraints.real, len(self.out_shape))
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         return x.reshape(self.forward_shape(x.shape))
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         return y.reshape(self.inverse_shape(y.shape))
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return x.new_zeros(x.shape[: x.dim() - len(self.in_shape)])
 
-    def forward_shape(self, shape: Any) -> Any:
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return _swapped(shape, self.in_shape, self.out_shape)
 
-    def inverse_shape(self, shape: Any) -> Any:
+    def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return _swapped(shape, self.out_shape, self.in_shape)
 
 
-def _swapped(shape: Any, last: Any, other: Any) -> Any:
+def _swapped(shape: Sequence[int], last: Sequence[int], other: Sequence[int]) -> tuple[int, ...]:
     cut = len(shape) - len(last)
     if cut < 0 or tuple(shape[cut:]) != tuple(last):
         raise ValueError(f"expected a shape that ends with {tuple(last)}, got {tuple(shape)}")

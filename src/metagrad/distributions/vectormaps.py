@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from metagrad import linalg
 from metagrad.base.dtypes import finfo
@@ -21,10 +20,10 @@ class SoftmaxTransform(Transform):
 
     domain, codomain = constraints.real_vector, constraints.simplex
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         return x.softmax(-1)
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         return y.log()
 
 
@@ -36,15 +35,15 @@ class StickBreakingTransform(Transform):
 
     domain, codomain, bijective = constraints.real_vector, constraints.simplex, True
 
-    def _left(self, x: Any) -> Any:
+    def _left(self, x: Tensor) -> Tensor:
         """K, K - 1, …, 1, as logarithms."""
         return ranges.arange(x.shape[-1], 0, -1, dtype=x.dtype, device=x.device).log()
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         z = (x - self._left(x)).sigmoid()
         return pad(z, [0, 1], value=1) * pad((1 - z).cumprod(-1), [1, 0], value=1)
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         rest = (1 - y[..., :-1].cumsum(-1)).clamp(min=finfo(y.dtype).tiny)
         return y[..., :-1].log() - rest.log() + self._left(y[..., :-1])
 
@@ -52,10 +51,10 @@ class StickBreakingTransform(Transform):
         shifted = x - self._left(x)
         return (y[..., :-1].log() - softplus(shifted)).sum(-1)
 
-    def forward_shape(self, shape: Any) -> Any:
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return (*shape[:-1], shape[-1] + 1)
 
-    def inverse_shape(self, shape: Any) -> Any:
+    def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return (*shape[:-1], shape[-1] - 1)
 
 
@@ -64,10 +63,10 @@ class LowerCholeskyTransform(Transform):
 
     domain, codomain = constraints.independent(constraints.real, 2), constraints.lower_cholesky
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         return x.tril(-1) + x.diagonal(dim1=-2, dim2=-1).exp().diag_embed()
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         return y.tril(-1) + y.diagonal(dim1=-2, dim2=-1).log().diag_embed()
 
 
@@ -76,11 +75,11 @@ class PositiveDefiniteTransform(Transform):
 
     domain, codomain = constraints.independent(constraints.real, 2), constraints.positive_definite
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         lower = LowerCholeskyTransform()(x)
         return lower @ lower.mT
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         return LowerCholeskyTransform().inv(linalg.cholesky(y))
 
 
@@ -93,14 +92,14 @@ class CorrCholeskyTransform(Transform):
 
     domain, codomain, bijective = constraints.real_vector, constraints.corr_cholesky, True
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         eps = finfo(x.dtype).eps
         r = _in_triangle(x.tanh().clamp(-1 + eps, 1 - eps))
         left = (1 - r**2).sqrt().cumprod(-1)
         r = r + creation.eye(r.shape[-1], dtype=r.dtype, device=r.device)
         return r * pad(left[..., :-1], [1, 0], value=1)
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         left = (1 - (y * y).cumsum(-1)).clamp(min=finfo(y.dtype).eps)
         r = _from_triangle(y) / _from_triangle(pad(left[..., :-1], [1, 0], value=1)).sqrt()
         return (r.log1p() - (-r).log1p()) / 2
@@ -110,13 +109,13 @@ class CorrCholeskyTransform(Transform):
         scale = 0.5 * _from_triangle(left, -2).log().sum(-1)
         return scale - 2 * (x + softplus(-2 * x) - creation.tensor(2.0, dtype=x.dtype).log()).sum(-1)
 
-    def forward_shape(self, shape: Any) -> Any:
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         n = round((0.25 + 2 * shape[-1]) ** 0.5 + 0.5)
         if n * (n - 1) // 2 != shape[-1]:
             raise ValueError(f"expected n(n-1)/2 numbers in the last dimension, got {shape[-1]}")
         return (*shape[:-1], n, n)
 
-    def inverse_shape(self, shape: Any) -> Any:
+    def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return (*shape[:-2], shape[-1] * (shape[-1] - 1) // 2)
 
 
@@ -149,10 +148,10 @@ class CatTransform(Transform):
     def _pieces(self, x: Tensor) -> list[Tensor]:
         return list(x.split(self.lengths, self.dim))
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         return joining.cat([t(part) for t, part in zip(self.transforms, self._pieces(x), strict=True)], self.dim)
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         return joining.cat([t.inv(part) for t, part in zip(self.transforms, self._pieces(y), strict=True)], self.dim)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
@@ -172,10 +171,10 @@ class StackTransform(Transform):
         self.domain = constraints.stack([t.domain for t in self.transforms], dim)
         self.codomain = constraints.stack([t.codomain for t in self.transforms], dim)
 
-    def _call(self, x: Any) -> Any:
+    def _call(self, x: Tensor) -> Tensor:
         return joining.stack([t(s) for t, s in zip(self.transforms, x.unbind(self.dim), strict=True)], self.dim)
 
-    def _inverse(self, y: Any) -> Any:
+    def _inverse(self, y: Tensor) -> Tensor:
         return joining.stack([t.inv(s) for t, s in zip(self.transforms, y.unbind(self.dim), strict=True)], self.dim)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
