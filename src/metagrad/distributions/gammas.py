@@ -68,17 +68,22 @@ def standard_gamma(concentration: Tensor, shape: Sequence[int]) -> Tensor:
     return StandardGamma.apply(concentration.expand(shape))
 
 
-class Gamma(ExponentialFamily):
-    """log p(x) = a log b + (a - 1) log x - b x - log Γ(a), a the concentration, b the rate."""
+class _WithShapeAndRate(Distribution):
+    """Distributions of a gamma variable with shape a, the concentration, and rate b."""
 
     has_rsample = True
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
-    support = constraints.nonnegative
     _shown: tuple[str, ...] = ("concentration", "rate")
 
     def __init__(self, concentration: Tensor | float, rate: Tensor | float, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = parameters(concentration, rate)
         super().__init__(self.concentration.shape, (), validate_args)
+
+
+class Gamma(_WithShapeAndRate, ExponentialFamily):
+    """log p(x) = a log b + (a - 1) log x - b x - log Γ(a), a the concentration, b the rate."""
+
+    support = constraints.nonnegative
 
     @property
     def mean(self) -> Tensor:
@@ -317,17 +322,10 @@ class FisherSnedecor(Distribution):
         return shape + a * ratio.log() + (a - 1) * value.log() - (a + b) * exponential.log1p(ratio * value)
 
 
-class InverseGamma(Distribution):
+class InverseGamma(_WithShapeAndRate):
     """One over a gamma variable: log p(x) = a log b - (a + 1) log x - b / x - log Γ(a)."""
 
-    has_rsample = True
-    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.positive
-    _shown: tuple[str, ...] = ("concentration", "rate")
-
-    def __init__(self, concentration: Tensor | float, rate: Tensor | float, validate_args: bool | None = None) -> None:
-        self.concentration, self.rate = parameters(concentration, rate)
-        super().__init__(self.concentration.shape, (), validate_args)
 
     @property
     def mean(self) -> Tensor:

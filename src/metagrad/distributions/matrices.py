@@ -10,6 +10,7 @@ from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.distributions.gammas import Beta, standard_gamma
+from metagrad.distributions.multivariate import WithCovariance, given_matrix, lower_factor
 from metagrad.ops.create import ranges, sampling
 from metagrad.ops.linalg import definite
 from metagrad.ops.shape import views
@@ -17,7 +18,7 @@ from metagrad.ops.special import gamma as gamma_functions
 from metagrad.tensors.tensor import Tensor
 
 
-class Wishart(ExponentialFamily):
+class Wishart(WithCovariance, ExponentialFamily):
     """Σ of ``df`` squares x xᵀ of normal vectors of covariance V = L Lᵀ, (p, p); ``df`` may be any number above p - 1.
 
     log p(X) = ½ (n - p - 1) log |X| - ½ tr(V⁻¹ X) - n (½ p log 2 + Σ log Lᵢᵢ) - log Γₚ(n / 2), n = df.
@@ -42,32 +43,15 @@ class Wishart(ExponentialFamily):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = [m for m in (covariance_matrix, precision_matrix, scale_tril) if m is not None]
-        if len(given) != 1:
-            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        if given[0].dim() < 2:
+        if given_matrix(covariance_matrix, precision_matrix, scale_tril).dim() < 2:
             raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
-        lower = given[0]
-        if covariance_matrix is not None:
-            lower = linalg.cholesky(covariance_matrix)
-        elif precision_matrix is not None:
-            lower = linalg.cholesky(linalg.inv(precision_matrix))
+        lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
         (own,) = parameters(df)
         batch, p = views.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
         self.df, self.scale_tril = own.to(lower.dtype).expand(batch), lower.expand((*batch, p, p))
         if bool((self.df <= p - 1).any()):
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
         super().__init__(batch, (p, p), validate_args)
-
-    @property
-    def covariance_matrix(self) -> Tensor:
-        """V."""
-        return self.scale_tril @ self.scale_tril.mT
-
-    @property
-    def precision_matrix(self) -> Tensor:
-        """V⁻¹."""
-        return definite.cholesky_inverse(self.scale_tril)
 
     @property
     def _matrix_df(self) -> Tensor:

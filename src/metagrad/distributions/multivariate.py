@@ -14,7 +14,39 @@ from metagrad.ops.shape import views
 from metagrad.tensors.tensor import Tensor
 
 
-class MultivariateNormal(Distribution):
+class WithCovariance(Distribution):
+    """Distributions of a positive definite matrix L Lᵀ, of which L, ``scale_tril``, is kept."""
+
+    scale_tril: Tensor
+
+    @property
+    def covariance_matrix(self) -> Tensor:
+        """L Lᵀ."""
+        return self.scale_tril @ self.scale_tril.mT
+
+    @property
+    def precision_matrix(self) -> Tensor:
+        """The covariance's inverse."""
+        return definite.cholesky_inverse(self.scale_tril)
+
+
+def given_matrix(covariance: Tensor | None, precision: Tensor | None, factor: Tensor | None) -> Tensor:
+    """The one of the three that is there. Raises ValueError if it is none, or several."""
+    given = [m for m in (covariance, precision, factor) if m is not None]
+    if len(given) != 1:
+        raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
+    return given[0]
+
+
+def lower_factor(covariance: Tensor | None, precision: Tensor | None, factor: Tensor | None) -> Tensor:
+    """L, from the one of the three that is there: L Lᵀ, its inverse, or L itself."""
+    matrix = given_matrix(covariance, precision, factor)
+    if covariance is not None:
+        return linalg.cholesky(covariance)
+    return matrix if precision is None else linalg.cholesky(linalg.inv(precision))
+
+
+class MultivariateNormal(WithCovariance):
     """log p(x) = -½ |L⁻¹ (x - loc)|² - Σ log Lᵢᵢ - ½ d log 2π, where L Lᵀ is the covariance.
 
     One of ``covariance_matrix``, ``precision_matrix`` (its inverse) and ``scale_tril`` (L) is given.
@@ -38,37 +70,20 @@ class MultivariateNormal(Distribution):
         scale_tril: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        given = [m for m in (covariance_matrix, precision_matrix, scale_tril) if m is not None]
-        if len(given) != 1:
-            raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
-        if loc.dim() < 1 or given[0].dim() < 2:
+        given = given_matrix(covariance_matrix, precision_matrix, scale_tril)
+        if loc.dim() < 1 or given.dim() < 2:
             raise ValueError("loc must be a vector and the matrix must have two dimensions, with batches before them")
         if validate_args is not False and scale_tril is None:
             name = "covariance_matrix" if covariance_matrix is not None else "precision_matrix"
-            if not bool(constraints.positive_definite.check(given[0]).all()):
+            if not bool(constraints.positive_definite.check(given).all()):
                 raise ValueError(
-                    f"Expected parameter {name} (Tensor of shape {tuple(given[0].shape)}) of distribution MultivariateNormal "
-                    f"to satisfy the constraint PositiveDefinite(), but found invalid values:\n{given[0]}"
+                    f"Expected parameter {name} (Tensor of shape {tuple(given.shape)}) of distribution MultivariateNormal "
+                    f"to satisfy the constraint PositiveDefinite(), but found invalid values:\n{given}"
                 )
-        if scale_tril is not None:
-            lower = scale_tril
-        elif covariance_matrix is not None:
-            lower = linalg.cholesky(covariance_matrix)
-        else:
-            lower = linalg.cholesky(linalg.inv(given[0]))
+        lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
         batch = views.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])
         self.loc, self.scale_tril = loc.expand((*batch, -1)), lower.expand((*batch, -1, -1))
         super().__init__(batch, loc.shape[-1:], validate_args)
-
-    @property
-    def covariance_matrix(self) -> Tensor:
-        """L Lᵀ."""
-        return self.scale_tril @ self.scale_tril.mT
-
-    @property
-    def precision_matrix(self) -> Tensor:
-        """The covariance's inverse."""
-        return definite.cholesky_inverse(self.scale_tril)
 
     @property
     def mean(self) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import finfo
@@ -16,6 +16,7 @@ from metagrad.distributions.continuous import Normal
 from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.scalarmaps import ExpTransform, SigmoidTransform
+from metagrad.distributions.transform import Transform
 from metagrad.distributions.vectormaps import StickBreakingTransform
 from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation, sampling
@@ -186,11 +187,11 @@ class LogitRelaxedBernoulli(Bernoulli):
         return self.temperature.log() + apart - 2 * softplus(apart)
 
 
-class RelaxedBernoulli(TransformedDistribution):
-    """A number between 0 and 1, near the ends for a low temperature, with gradients. Source: Maddison et al. 2017."""
+class _Relaxed(TransformedDistribution):
+    """A distribution over corners, relaxed to what lies between them: a map of a distribution with a temperature."""
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
-    support = constraints.unit_interval
+    _before_map: ClassVar[Callable[..., Distribution]]
+    _map: ClassVar[Callable[[], Transform]]
 
     def __init__(
         self,
@@ -199,22 +200,31 @@ class RelaxedBernoulli(TransformedDistribution):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        super().__init__(LogitRelaxedBernoulli(temperature, probs, logits), SigmoidTransform(), validate_args)
+        kind = type(self)
+        super().__init__(kind._before_map(temperature, probs, logits), kind._map(), validate_args)
 
     @property
     def temperature(self) -> Tensor:
-        """How far from 0 and 1 the outcomes are."""
+        """How far from the corners the outcomes are."""
         return self.base_dist.temperature  # type: ignore[attr-defined]
 
     @property
     def probs(self) -> Tensor:
-        """The probability of being nearer to 1."""
+        """The probability of being nearest to each corner; of being nearer to 1, where the corners are 0 and 1."""
         return self.base_dist.probs  # type: ignore[attr-defined]
 
     @property
     def logits(self) -> Tensor:
-        """log p / (1 - p)."""
+        """Their logarithms; log p / (1 - p) where the corners are 0 and 1."""
         return self.base_dist.logits  # type: ignore[attr-defined]
+
+
+class RelaxedBernoulli(_Relaxed):
+    """A number between 0 and 1, near the ends for a low temperature, with gradients. Source: Maddison et al. 2017."""
+
+    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.unit_interval
+    _before_map, _map = LogitRelaxedBernoulli, SigmoidTransform
 
 
 class ExpRelaxedCategorical(_OfClasses):
@@ -244,35 +254,12 @@ class ExpRelaxedCategorical(_OfClasses):
         return softmaxes.log_softmax(logits - value * self.temperature, -1).sum(-1) + scale
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(_Relaxed):
     """A point of the simplex, near its corners for a low temperature, with gradients. Source: Jang et al. 2017."""
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.simplex
-
-    def __init__(
-        self,
-        temperature: Tensor | float,
-        probs: Tensor | float | None = None,
-        logits: Tensor | float | None = None,
-        validate_args: bool | None = None,
-    ) -> None:
-        super().__init__(ExpRelaxedCategorical(temperature, probs, logits), ExpTransform(), validate_args)
-
-    @property
-    def temperature(self) -> Tensor:
-        """How far from the corners the outcomes are."""
-        return self.base_dist.temperature  # type: ignore[attr-defined]
-
-    @property
-    def probs(self) -> Tensor:
-        """The probability of being nearest to each corner."""
-        return self.base_dist.probs  # type: ignore[attr-defined]
-
-    @property
-    def logits(self) -> Tensor:
-        """Their logarithms."""
-        return self.base_dist.logits  # type: ignore[attr-defined]
+    _before_map, _map = ExpRelaxedCategorical, ExpTransform
 
 
 class LogisticNormal(TransformedDistribution):

@@ -81,7 +81,7 @@ def given_back(input: Tensor, output: Tensor, inplace: bool) -> Tensor:
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(x, 0)."""
+    """max(x, 0): ``metagrad.relu``, in the input's memory if ``inplace``."""
     return given_back(input, activation.relu(input), inplace)
 
 

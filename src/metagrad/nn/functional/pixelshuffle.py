@@ -11,6 +11,17 @@ if TYPE_CHECKING:
 __all__ = ["channel_shuffle", "pixel_shuffle", "pixel_unshuffle"]
 
 
+def _checked(function: str, input: Tensor, factor: int, name: str) -> tuple[int, ...]:
+    """The input's shape, (*, C, H, W). Raises RuntimeError if it has fewer dimensions, or the factor is not positive."""
+    if input.ndim < 3:
+        raise RuntimeError(
+            f"{function} expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        )
+    if factor <= 0:
+        raise RuntimeError(f"{function} expects a positive {name}, but got {factor}")
+    return tuple(input.shape)
+
+
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """r² channels become the pixels of an r × r square (Shi et al. 2016): (*, C·r², H, W) to (*, C, H·r, W·r).
 
@@ -19,13 +30,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     tensor([[[0, 1],
              [2, 3]]])
     """
-    shape, r = tuple(input.shape), upscale_factor
-    if len(shape) < 3:
-        raise RuntimeError(
-            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
-        )
-    if r <= 0:
-        raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
+    shape, r = _checked("pixel_shuffle", input, upscale_factor, "upscale_factor"), upscale_factor
     *lead, channels, height, width = shape
     if channels % (r * r):
         raise RuntimeError(
@@ -45,13 +50,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     >>> metagrad.nn.functional.pixel_unshuffle(metagrad.arange(4).reshape(1, 2, 2), 2).flatten()
     tensor([0, 1, 2, 3])
     """
-    shape, r = tuple(input.shape), downscale_factor
-    if len(shape) < 3:
-        raise RuntimeError(
-            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {len(shape)} dimension(s)"
-        )
-    if r <= 0:
-        raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+    shape, r = _checked("pixel_unshuffle", input, downscale_factor, "downscale_factor"), downscale_factor
     *lead, channels, height, width = shape
     if height % r or width % r:
         raise RuntimeError(
