@@ -61,7 +61,8 @@ class VonMises(Distribution):
 class ContinuousBernoulli(ExponentialFamily):
     """p(x) ∝ probsˣ (1 - probs)^(1 - x) for x between 0 and 1. Source: Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845.
 
-    Near probs = ½, within ``lims``, the normalizing constant is taken from its Taylor series.
+    Near probs = ½, within ``lims``, the normalizing constant is taken from its Taylor series. Raises ValueError for
+    probabilities outside [0, 1].
     """
 
     has_rsample = True

@@ -20,6 +20,8 @@ from metagrad.tensors.tensor import Tensor
 class Independent(Distribution):
     """The last dimensions of a batch as one event: their log probabilities are added.
 
+    Raises ValueError for more dimensions than the batch has.
+
     >>> import metagrad
     >>> from metagrad.distributions import Normal
     >>> Independent(Normal(metagrad.zeros(5, 3), 1.0), 1).log_prob(metagrad.zeros(5, 3)).shape
@@ -84,6 +86,8 @@ class Independent(Distribution):
 
 class TransformedDistribution(Distribution):
     """y = f(x), x from a base distribution: log p(y) = log p(x) - log |dy/dx|.
+
+    Raises ValueError if the base has fewer dimensions than the maps need.
 
     >>> import metagrad
     >>> from metagrad.distributions import ExpTransform, Normal
@@ -166,7 +170,10 @@ class TransformedDistribution(Distribution):
 
 
 class MixtureSameFamily(Distribution):
-    """One of K components of a batch, chosen by a ``Categorical``: p(x) = Σ wₖ pₖ(x)."""
+    """One of K components of a batch, chosen by a ``Categorical``: p(x) = Σ wₖ pₖ(x).
+
+    Raises ValueError unless the mixture is a ``Categorical`` of as many classes as there are components.
+    """
 
     def __init__(
         self,

@@ -33,7 +33,10 @@ class ConstraintRegistry:
     def register(
         self, constraint: Constraint | type[Constraint], factory: Callable[[Any], Transform] | None = None
     ) -> Any:
-        """Use ``factory`` for constraints of this kind; a decorator if it is left out."""
+        """Use ``factory`` for constraints of this kind; a decorator if it is left out.
+
+        Raises TypeError for what is no constraint.
+        """
         if factory is None:
             return lambda factory: self.register(constraint, factory)
         kind = type(constraint) if isinstance(constraint, C.Constraint) else constraint

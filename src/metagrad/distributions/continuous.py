@@ -269,7 +269,7 @@ class HalfCauchy(HalfNormal):
 
 
 class Uniform(Distribution):
-    """p(x) = 1 / (high - low) in [low, high), and 0 elsewhere."""
+    """p(x) = 1 / (high - low) in [low, high), and 0 elsewhere. Raises ValueError unless low is below high."""
 
     has_rsample = True
     arg_constraints = {"low": constraints.real, "high": constraints.real}

@@ -22,7 +22,7 @@ from metagrad.tensors.tensor import Tensor
 
 
 def one_of(probs: Tensor | float | None, logits: Tensor | float | None) -> Tensor:
-    """The one of the two that was given, as a tensor."""
+    """The one of the two that was given, as a tensor. Raises ValueError if both are given, or none."""
     if (probs is None) == (logits is None):
         raise ValueError("Either `probs` or `logits` must be specified, but not both.")
     return parameters(logits if probs is None else probs)[0]  # type: ignore[arg-type]
@@ -199,6 +199,8 @@ class Binomial(Binary):
 
 class Categorical(Distribution):
     """One of K classes, with probabilities in proportion to ``probs``, or to e to the ``logits``, in the last dimension.
+
+    Raises ValueError for a parameter without dimensions.
 
     >>> import metagrad
     >>> Categorical(probs=metagrad.tensor([1.0, 3.0])).probs

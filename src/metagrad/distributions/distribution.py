@@ -82,7 +82,10 @@ class Distribution:
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
-        """Whether distributions made from here on check what they are given, unless they are told."""
+        """Whether distributions made from here on check what they are given, unless they are told.
+
+        Raises ValueError for anything but True and False.
+        """
         if value not in (True, False):
             raise ValueError(f"expected True or False, got {value!r}")
         Distribution._checks = value

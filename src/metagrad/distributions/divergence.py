@@ -34,7 +34,7 @@ def register_kl(type_p: type, type_q: type) -> Callable[[Callable[[Any, Any], Te
 
 
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
-    """KL(p ‖ q), for each of a batch.
+    """KL(p ‖ q), for each of a batch. Raises NotImplementedError where no formula is known.
 
     >>> from metagrad.distributions import Normal
     >>> kl_divergence(Normal(1.0, 1.0), Normal(0.0, 1.0))

@@ -129,7 +129,10 @@ class Chi2(Gamma):
 
 
 class Dirichlet(ExponentialFamily):
-    """log p(x) = Σ (aᵢ - 1) log xᵢ + log Γ(Σ aᵢ) - Σ log Γ(aᵢ), for x that sum to one."""
+    """log p(x) = Σ (aᵢ - 1) log xᵢ + log Γ(Σ aᵢ) - Σ log Γ(aᵢ), for x that sum to one.
+
+    Raises ValueError for a concentration without dimensions.
+    """
 
     has_rsample = True
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}

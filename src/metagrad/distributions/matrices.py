@@ -23,6 +23,8 @@ class Wishart(WithCovariance, ExponentialFamily):
 
     log p(X) = ½ (n - p - 1) log |X| - ½ tr(V⁻¹ X) - n (½ p log 2 + Σ log Lᵢᵢ) - log Γₚ(n / 2), n = df.
     Samples: Bartlett's decomposition, L A Aᵀ Lᵀ with chi variables on A's diagonal and normal ones below.
+
+    Raises ValueError unless one matrix is given, and df is above p - 1.
     """
 
     has_rsample = True
@@ -104,6 +106,8 @@ class LKJCholesky(Distribution):
     """The Cholesky factor of a random correlation matrix, whose density is in proportion to its determinant^(concentration - 1).
 
     Samples: the onion method, row by row. Source: Lewandowski, Kurowicka and Joe 2009.
+
+    Raises ValueError for a dim below 2.
     """
 
     arg_constraints = {"concentration": constraints.positive}

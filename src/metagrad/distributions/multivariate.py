@@ -49,7 +49,8 @@ def lower_factor(covariance: Tensor | None, precision: Tensor | None, factor: Te
 class MultivariateNormal(WithCovariance):
     """log p(x) = -½ |L⁻¹ (x - loc)|² - Σ log Lᵢᵢ - ½ d log 2π, where L Lᵀ is the covariance.
 
-    One of ``covariance_matrix``, ``precision_matrix`` (its inverse) and ``scale_tril`` (L) is given.
+    One of ``covariance_matrix``, ``precision_matrix`` (its inverse) and ``scale_tril`` (L) is given. Raises ValueError
+    for another number of matrices, shapes that do not fit, or a matrix that is not positive definite.
     """
 
     has_rsample = True
@@ -115,6 +116,8 @@ class LowRankMultivariateNormal(Distribution):
     """A normal vector of covariance W Wᵀ + diag(d): W, (n, r), with few columns, so that only r x r matrices are solved.
 
     Source: the Woodbury identity and the matrix determinant lemma.
+
+    Raises ValueError for shapes that do not fit.
     """
 
     has_rsample = True

@@ -26,7 +26,7 @@ class Transform:
     """y = f(x): called, it maps x to y; ``inv`` is the map back.
 
     ``sign`` is 1 where f rises and -1 where it falls. With ``cache_size=1`` the last pair (x, y) is remembered, so that
-    going back gives the very x, without a loss of digits.
+    going back gives the very x, without a loss of digits. Raises ValueError for another cache_size than 0 and 1.
 
     >>> import metagrad
     >>> from metagrad.distributions import AffineTransform
@@ -253,7 +253,7 @@ class IndependentTransform(Transform):
 
 
 class ReshapeTransform(Transform):
-    """The last dimensions in another shape."""
+    """The last dimensions in another shape. Raises ValueError for shapes of different size."""
 
     bijective = True
 

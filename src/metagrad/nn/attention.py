@@ -22,7 +22,7 @@ class SDPBackend(enum.IntEnum):
 
 @contextmanager
 def sdpa_kernel(backends: SDPBackend | Sequence[SDPBackend], set_priority: bool = False) -> Iterator[None]:
-    """Accept a kernel, or several, for the calls inside.
+    """Accept a kernel, or several, for the calls inside. Raises AssertionError for what is no SDPBackend.
 
     >>> with sdpa_kernel([SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]):
     ...     pass

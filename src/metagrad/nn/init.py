@@ -25,6 +25,8 @@ _GAINS = {
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor that keeps the variance of activations through a nonlinearity.
 
+    Raises ValueError for an unknown nonlinearity, or a slope that is no number.
+
     >>> round(calculate_gain("relu"), 4)
     1.4142
     """
@@ -87,7 +89,7 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 @no_grad()
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix."""
+    """The identity matrix. Raises ValueError unless the tensor is a matrix."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     return tensor.copy_(wrap(np.eye(*tensor.shape)))
@@ -95,7 +97,10 @@ def eye_(tensor: Tensor) -> Tensor:
 
 @no_grad()
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Convolution weights (out, in / groups, *) that pass their input through."""
+    """Convolution weights (out, in / groups, *) that pass their input through.
+
+    Raises ValueError for another number of dimensions than 3 to 5, or channels that ``groups`` does not divide.
+    """
     if tensor.ndim not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
     out, per_group = tensor.shape[0], tensor.shape[1]
@@ -166,7 +171,10 @@ def kaiming_normal_(
 
 @no_grad()
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
-    """A (semi-)orthogonal matrix over the first and all other dimensions (Saxe et al. 2013)."""
+    """A (semi-)orthogonal matrix over the first and all other dimensions (Saxe et al. 2013).
+
+    Raises ValueError for a tensor of less than two dimensions.
+    """
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     rows, columns = tensor.shape[0], tensor.numel() // max(tensor.shape[0], 1)
@@ -179,7 +187,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 
 @no_grad()
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
-    """Normal numbers, with a share ``sparsity`` of each column set to zero (Martens 2010)."""
+    """Normal numbers, with a share ``sparsity`` of each column set to zero (Martens 2010).
+
+    Raises ValueError unless the tensor is a matrix.
+    """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     tensor.normal_(0, std, generator=generator)

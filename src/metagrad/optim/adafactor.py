@@ -57,7 +57,10 @@ class Adafactor(Optimizer):
         )  # fmt: skip
 
     def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        """One parameter's step. State: step t, 0-d float32; row_var and col_var, or of a vector variance."""
+        """One parameter's step. State: step t, 0-d float32; row_var and col_var, or of a vector variance.
+
+        Raises RuntimeError for complex parameters.
+        """
         p, g = param.array, -grad.array if group["maximize"] else grad.array
         if p.dtype.kind == "c":
             raise RuntimeError("Adafactor does not support complex parameters")

@@ -19,7 +19,8 @@ class ExponentialAverage:
     """A running average of parameters: a ← a + (1 − d) (p − a) after each step (Polyak and Juditsky 1992, in its exponential form).
 
     The average of the last steps lies nearer to a minimum than any of them, which jump about it. Early on, the decay d is
-    (1 + n)/(10 + n) after n updates if that is less, so that the first values do not linger.
+    (1 + n)/(10 + n) after n updates if that is less, so that the first values do not linger. Raises ValueError for a
+    decay outside [0, 1).
 
     >>> import metagrad
     >>> p = metagrad.nn.Parameter(metagrad.zeros(1))

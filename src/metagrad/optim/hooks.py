@@ -24,7 +24,10 @@ def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHand
 
 
 def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
-    """``step`` with the optimizer's hooks before and after it. As in PyTorch, hooks see the optimizer in args[0] too."""
+    """``step`` with the optimizer's hooks before and after it. As in PyTorch, hooks see the optimizer in args[0] too.
+
+    Raises RuntimeError if a hook returns something else than None or new arguments.
+    """
 
     @functools.wraps(step)
     def with_hooks(*args: Any, **kwargs: Any) -> Any:

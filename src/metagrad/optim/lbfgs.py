@@ -63,7 +63,7 @@ class LBFGS(Optimizer):
             )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Up to ``max_iter`` iterations; returns the loss before the first one."""
+        """Up to ``max_iter`` iterations; returns the loss before the first one. Raises TypeError without a closure."""
         if closure is None:
             raise TypeError("LBFGS needs step(closure): it evaluates the loss several times")
         with no_grad(), np.errstate(all="ignore"):

@@ -67,7 +67,10 @@ class Muon(Optimizer):
                     raise ValueError(f"Muon only supports 2D parameters, but one has shape {tuple(p.shape)}")
 
     def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        """One parameter's step. State: momentum_buffer b, like the parameter."""
+        """One parameter's step. State: momentum_buffer b, like the parameter.
+
+        Raises RuntimeError for complex parameters.
+        """
         p, g = param.array, grad.array
         if p.dtype.kind == "c":
             raise RuntimeError("Muon does not support complex parameters")

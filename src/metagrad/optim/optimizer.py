@@ -40,6 +40,8 @@ class Optimizer(Hooks):
     ``like_param``      of a subclass: entries of the state that have the parameter's shape
     ==================  ==========================================================================================
 
+    Raises TypeError for a single tensor, and ValueError without parameters.
+
     >>> import metagrad
     >>> class Signs(Optimizer):
     ...     def update(self, param, grad, group):

@@ -91,7 +91,11 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x limited to [min_val, max_val]; for integers the limits are cut down to integers."""
+    """x limited to [min_val, max_val]; for integers the limits are cut down to integers.
+
+    Raises ValueError if min_val exceeds max_val, and RuntimeError for bool tensors, and unsigned ones with a negative
+    limit.
+    """
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}")
     kind = input.array.dtype.kind
@@ -238,6 +242,8 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
     approximate: "tanh" for ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which needs no error function.
 
+    Raises RuntimeError for another ``approximate``.
+
     >>> import metagrad
     >>> metagrad.nn.functional.gelu(metagrad.tensor([-1.0, 0.0, 1.0]), approximate="tanh")
     tensor([-0.1588,  0.0000,  0.8412])
@@ -248,7 +254,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """max(0, x) + min(0, α (exp(x/α) − 1)) (Barron 2017)."""
+    """max(0, x) + min(0, α (exp(x/α) − 1)) (Barron 2017). Raises RuntimeError if α is 0."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     low = alpha * (where(input > 0, 0.0, input) / alpha).expm1()
@@ -271,7 +277,10 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x brought nearer to 0 by λ: x − λ where x > λ, x + λ where x < −λ, else 0."""
+    """x brought nearer to 0 by λ: x − λ where x > λ, x + λ where x < −λ, else 0.
+
+    Raises RuntimeError for a negative λ.
+    """
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
     return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
@@ -290,7 +299,10 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:
-    """x where x > 0, else a x: a drawn anew for every element while training, else its mean (Xu et al. 2015)."""
+    """x where x > 0, else a x: a drawn anew for every element while training, else its mean (Xu et al. 2015).
+
+    Raises RuntimeError if lower exceeds upper.
+    """
     if lower > upper:
         raise RuntimeError(
             f"rrelu: lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
@@ -302,7 +314,10 @@ def rrelu(
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """a σ(b), a and b the two halves of the input along ``dim`` (Dauphin et al. 2017)."""
+    """a σ(b), a and b the two halves of the input along ``dim`` (Dauphin et al. 2017).
+
+    Raises RuntimeError if there is no dimension, or its extent is odd.
+    """
     if not input.array.ndim:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     d = dimension(dim, input.array.ndim)

@@ -144,7 +144,7 @@ def scaled_dot_product_attention(
     query (*, L, E), key (*, S, E), value (*, S, V), result (*, L, V); the leading dimensions broadcast. attn_mask broadcasts
     to (*, L, S): True where attention may go, or numbers to add to the scores. is_causal: query i sees the keys up to i.
     A query that sees no key gets 0. enable_gqa: fewer heads (the third dimension from the end) of keys and values than
-    of queries, each for several of them.
+    of queries, each for several of them. Raises RuntimeError for a dropout_p outside [0, 1].
 
     >>> import metagrad
     >>> x = metagrad.eye(2)

@@ -15,7 +15,7 @@ __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``; x₁ and x₂ broadcast.
+    """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``; x₁ and x₂ broadcast. Raises RuntimeError for integers.
 
     >>> import metagrad
     >>> metagrad.cosine_similarity(metagrad.tensor([1.0, 0.0]), metagrad.tensor([1.0, 1.0]), dim=0)

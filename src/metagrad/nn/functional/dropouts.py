@@ -87,7 +87,10 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """While training, zero whole channels of (N, C, L) or (C, L), scale the others by 1/(1 − p) (Tompson et al. 2015)."""
+    """While training, zero whole channels of (N, C, L) or (C, L), scale the others by 1/(1 − p) (Tompson et al. 2015).
+
+    Raises RuntimeError for another number of dimensions.
+    """
     if input.array.ndim not in (2, 3):
         raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.array.ndim}D input")
     return _of_channels("dropout1d", input, 1, p, training, inplace)
@@ -125,7 +128,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """``alpha_dropout`` of whole channels, (N, C, *)."""
+    """``alpha_dropout`` of whole channels, (N, C, *). Raises RuntimeError for fewer than two dimensions."""
     _check(p)
     if input.array.ndim < 2 and training:
         raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")

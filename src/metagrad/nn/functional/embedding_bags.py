@@ -27,7 +27,8 @@ def embedding_bag(
 
     input (B, N), bags of N; or (N) with offsets (B), where each bag begins (and, if ``include_last_offset``, where the last one
     ends). weight (V, D); result (B, D). per_sample_weights, of the input's shape: for mode "sum". What is padding_idx is left
-    out. An empty bag is 0.
+    out. An empty bag is 0. Raises ValueError for an unknown mode or weights of another shape, NotImplementedError for
+    weights outside "sum", and AssertionError for a padding_idx that names no row.
 
     >>> import metagrad
     >>> table = metagrad.tensor([[1.0], [2.0], [4.0]])

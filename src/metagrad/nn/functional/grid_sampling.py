@@ -110,7 +110,8 @@ def grid_sample(
 
     Or input (N, C, D, H, W), grid (N, OD, OH, OW, 3). mode: "bilinear" (in 3-D trilinear), "nearest", "bicubic" (2-D only).
     padding_mode: outside are "zeros", the "border", or the "reflection" at it. align_corners: −1 and 1 are the centres of the
-    outer pixels, rather than their edges. Differentiable in both.
+    outer pixels, rather than their edges. Differentiable in both. Raises ValueError for an unknown mode, and
+    RuntimeError for sizes or dtypes that do not belong together.
 
     >>> import metagrad
     >>> x, grid = metagrad.tensor([[[[0.0, 4.0]]]]), metagrad.tensor([[[[0.0, 0.0]]]])
@@ -164,7 +165,8 @@ def grid_sample(
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The places θ (x, y, 1)ᵀ of all pixels, for ``grid_sample``: theta (N, 2, 3), size (N, C, H, W), result (N, H, W, 2).
 
-    Or theta (N, 3, 4), size (N, C, D, H, W), result (N, D, H, W, 3).
+    Or theta (N, 3, 4), size (N, C, D, H, W), result (N, D, H, W, 3). Raises ValueError or RuntimeError for a theta that
+    does not fit the size, and NotImplementedError for another number of axes.
 
     >>> import metagrad
     >>> metagrad.nn.functional.affine_grid(metagrad.eye(2, 3).unsqueeze(0), (1, 1, 1, 2), align_corners=True)

@@ -79,6 +79,7 @@ def unfold(
     """Every patch that a window sees as a column: what turns a convolution into a product of matrices.
 
     input (N, C, H, W) or (C, H, W): result (N, C·KH·KW, P) or (C·KH·KW, P), P the number of places of the window.
+    Raises RuntimeError for an input of other dimensions, or too small for the window.
 
     >>> import metagrad
     >>> metagrad.nn.functional.unfold(metagrad.arange(6.0).reshape(1, 2, 3), 2)
@@ -109,7 +110,8 @@ def fold(
 ) -> Tensor:  # fmt: skip
     """The transpose of ``unfold``: columns put back as patches of an image, added where they overlap.
 
-    input (N, C·KH·KW, P) or (C·KH·KW, P): result (N, C, *output_size) or (C, *output_size).
+    input (N, C·KH·KW, P) or (C·KH·KW, P): result (N, C, *output_size) or (C, *output_size). Raises RuntimeError for an
+    input whose dimensions or extents are not those of ``unfold``.
 
     >>> import metagrad
     >>> metagrad.nn.functional.fold(metagrad.ones(1, 4, 2), (2, 3), 2)

@@ -242,7 +242,8 @@ def interpolate(
     mode: "nearest" or "nearest-exact"; "linear", "bilinear" or "trilinear" for 3-D, 4-D or 5-D input; "bicubic" for 4-D
     (Keys 1981); "area", means. align_corners: the centres of the corner pixels stay on each other, rather than the corners.
     recompute_scale_factor: use the ratio of the extents, not the given factor. antialias: filters wide enough that nothing
-    is left out ("bilinear", "bicubic", "lanczos").
+    is left out ("bilinear", "bicubic", "lanczos"). Raises NotImplementedError for a mode or number of axes that is not
+    among these, ValueError for settings that exclude each other, and RuntimeError for empty inputs and integers.
 
     >>> import metagrad
     >>> metagrad.nn.functional.interpolate(metagrad.tensor([[[0.0, 4.0]]]), size=4, mode="linear")

@@ -43,6 +43,8 @@ def gaussian_nll_loss(
     """½ (ln v + (x − y)² / v), v = max(var, ε); full: plus ½ ln 2π (Nix & Weigend 1994).
 
     var: a number, of the input's shape, the same with extent 1 in one dimension, or without the last.
+
+    Raises ValueError for a negative variance, or one of another shape.
     """
     if not isinstance(var, Variable):
         if var < 0:
@@ -85,7 +87,8 @@ def linear_cross_entropy(
 ) -> Tensor:  # fmt: skip
     """``cross_entropy`` of ``linear(input, linear_weight, linear_bias)``.
 
-    input (N, in) or (in); linear_weight (C, *, in), linear_bias (C, *); target as for ``cross_entropy``.
+    input (N, in) or (in); linear_weight (C, *, in), linear_bias (C, *); target as for ``cross_entropy``. Raises
+    RuntimeError for shapes that do not belong together, or an ignore_index with probabilities.
     """
     if linear_weight.array.ndim > 2 and input.array.ndim == 1:
         raise RuntimeError(
@@ -204,7 +207,8 @@ def ctc_loss(
 
     log_probs (T, N, C), or (T, C), from ``log_softmax``; targets (N, S), or all one after the other (Σ target_lengths);
     input_lengths and target_lengths (N). "mean": each loss divided by its target's length first. zero_infinity: 0 for a target
-    that is too long for its input. The gradient is right for what was given to the ``log_softmax``. No second derivatives.
+    that is too long for its input. The gradient is right for what was given to the ``log_softmax``. No second
+    derivatives. Raises RuntimeError for integers, a blank that is no label, or lengths that do not fit.
     """
     if isinstance(reduction, int):
         reduction = ("none", "mean", "sum")[reduction]

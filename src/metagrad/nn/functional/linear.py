@@ -14,7 +14,10 @@ __all__ = ["bilinear"]
 
 
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y_o = x₁ᵀ W_o x₂ + b_o: input1 (*, I), input2 (*, J), weight (O, I, J), bias (O), result (*, O)."""
+    """y_o = x₁ᵀ W_o x₂ + b_o: input1 (*, I), input2 (*, J), weight (O, I, J), bias (O), result (*, O).
+
+    Raises RuntimeError for shapes that do not belong together.
+    """
     if input1.array.ndim != input2.array.ndim or tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
         raise RuntimeError(
             f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}"

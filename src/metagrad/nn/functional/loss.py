@@ -93,7 +93,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: T
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "beta")
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015)."""
+    """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015). Raises RuntimeError for a negative β."""
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = matched("smooth_l1_loss", input, target)
@@ -105,7 +105,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964)."""
+    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964). Raises RuntimeError unless δ is positive."""
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     input, target = matched("huber_loss", input, target, stacklevel=3)
@@ -118,7 +118,10 @@ def huber_loss(
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
-    """−y ln x − (1 − y) ln(1 − x) for probabilities x; input and target (*) in [0, 1]. Logarithms are held above −100."""
+    """−y ln x − (1 − y) ln(1 − x) for probabilities x; input and target (*) in [0, 1]. Logarithms are held above −100.
+
+    Raises ValueError for different shapes, and RuntimeError for an x outside [0, 1].
+    """
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
             f"Using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}) is "
@@ -144,7 +147,8 @@ def binary_cross_entropy_with_logits(
 ) -> Tensor:
     """−p y ln σ(x) − (1 − y) ln(1 − σ(x)) for scores x; p ``pos_weight`` weighs the positive class.
 
-    As 1 − σ(x) = σ(−x) and ln σ(−x) = ln σ(x) − x, this is (1 − y) x − (1 + (p − 1) y) ln σ(x), which does not overflow.
+    As 1 − σ(x) = σ(−x) and ln σ(−x) = ln σ(x) − x, this is (1 − y) x − (1 + (p − 1) y) ln σ(x), which does not
+    overflow. Raises ValueError for different shapes.
 
     >>> import metagrad
     >>> binary_cross_entropy_with_logits(metagrad.tensor([0.0, 1000.0]), metagrad.tensor([1.0, 1.0]))
@@ -175,7 +179,9 @@ def nll_loss(
 ) -> Tensor:
     """l = −w_c x_c, c the target's class; the mean is Σ l / Σ w_c over the targets that are not ignored.
 
-    input (N, C, *), or (C), log-probabilities; target (N, *), or (), classes in [0, C), int64; weight (C).
+    input (N, C, *), or (C), log-probabilities; target (N, *), or (), classes in [0, C), int64; weight (C). Raises
+    ValueError or RuntimeError for shapes or dtypes that do not belong together, and IndexError for a class out of
+    range.
 
     >>> import metagrad
     >>> nll_loss(metagrad.tensor([[-0.5, -1.0], [-2.0, -0.1]]), metagrad.tensor([0, 1]))
@@ -253,7 +259,9 @@ def cross_entropy(
     """−ln softmax(x)_c, c the target's class: ``nll_loss`` of ``log_softmax``.
 
     input (N, C, *), or (C), scores. target: classes (N, *), int64, or probabilities of the input's shape. weight (C).
-    label_smoothing ε: the truth is mixed with the uniform distribution, (1 − ε) y + ε/C (Szegedy et al. 2016).
+    label_smoothing ε: the truth is mixed with the uniform distribution, (1 − ε) y + ε/C (Szegedy et al. 2016). Raises
+    RuntimeError for a label_smoothing outside [0, 1], or an ignore_index with probabilities, and the errors of
+    ``nll_loss``.
 
     >>> import metagrad
     >>> cross_entropy(metagrad.tensor([[0.0, 0.0], [0.0, 100.0]]), metagrad.tensor([0, 1]))

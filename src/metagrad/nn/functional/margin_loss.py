@@ -35,7 +35,10 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
-    """max(0, −y (x₁ − x₂) + margin): y is 1 where x₁ should be the larger, −1 where x₂ should."""
+    """max(0, −y (x₁ − x₂) + margin): y is 1 where x₁ should be the larger, −1 where x₂ should.
+
+    Raises RuntimeError for different numbers of dimensions.
+    """
     if not input1.array.ndim == input2.array.ndim == target.array.ndim:
         raise RuntimeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
@@ -58,7 +61,10 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, 
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
-    """1 − cos(x₁, x₂) where y is 1, max(0, cos(x₁, x₂) − margin) where y is −1; x (N, D), y (N), or x (D), y ()."""
+    """1 − cos(x₁, x₂) where y is 1, max(0, cos(x₁, x₂) − margin) where y is −1; x (N, D), y (N), or x (D), y ().
+
+    Raises RuntimeError for other shapes.
+    """
     if input1.array.ndim not in (1, 2) or target.array.ndim != input1.array.ndim - 1:
         raise RuntimeError(
             f"cosine_embedding_loss: expected inputs (N, D) with targets (N), or (D) with (), got {list(input1.shape)}, "
@@ -80,7 +86,10 @@ def cosine_embedding_loss(
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
-    """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y; input (N, C) or (C), target (N) or (), weight (C)."""
+    """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y; input (N, C) or (C), target (N) or (), weight (C).
+
+    Raises ValueError for another p than 1 or 2, and RuntimeError for targets that do not fit.
+    """
     known(reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
@@ -107,7 +116,8 @@ def multi_margin_loss(
 def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 − (x_j − xᵢ)) / C over the classes j of the target and those i that are not in it.
 
-    input (N, C) or (C); target of the same shape: classes, up to the first −1.
+    input (N, C) or (C); target of the same shape: classes, up to the first −1. Raises RuntimeError for targets that do
+    not fit.
     """
     known(reduction)
     if tuple(input.shape) != tuple(target.shape) or input.array.ndim > 2:
@@ -148,6 +158,8 @@ def triplet_margin_loss(
     """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference, all (N, D) or (D) (Balntas et al. 2016).
 
     swap: d(p, n) in the place of d(a, n) where it is smaller.
+
+    Raises ValueError unless the margin is positive.
     """
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
@@ -162,7 +174,10 @@ def triplet_margin_with_distance_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: Callable[[Any, Any], Any] | None = None,
     margin: float = 1.0, swap: bool = False, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """``triplet_margin_loss`` with a distance of one's own, ``pairwise_distance`` if None."""
+    """``triplet_margin_loss`` with a distance of one's own, ``pairwise_distance`` if None.
+
+    Raises ValueError unless the margin is positive.
+    """
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
     return _triplets(anchor, positive, negative, distance_function or pairwise_distance, margin, swap, reduction)

@@ -93,7 +93,8 @@ def layer_norm(
 ) -> Tensor:  # fmt: skip
     """w (x − μ) / √(σ² + ε) + b, μ and σ² over the last dimensions, of shape ``normalized_shape`` (Ba et al. 2016).
 
-    input (*, normalized_shape), weight and bias (normalized_shape).
+    input (*, normalized_shape), weight and bias (normalized_shape). Raises RuntimeError for integers, or an input that
+    does not end with normalized_shape.
 
     >>> import metagrad
     >>> metagrad.nn.functional.layer_norm(metagrad.tensor([[1.0, 3.0]]), (2,))
@@ -111,7 +112,10 @@ def layer_norm(
 def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
-    """w x / √(mean(x²) + ε), the mean over the last dimensions (Zhang & Sennrich 2019). eps: the dtype's, if None."""
+    """w x / √(mean(x²) + ε), the mean over the last dimensions (Zhang & Sennrich 2019). eps: the dtype's, if None.
+
+    Raises RuntimeError for an input that does not end with normalized_shape.
+    """
     shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
     dims = tuple(range(-len(shape), 0))
     epsilon = float(np.finfo(input.array.dtype).eps) if eps is None else eps
@@ -141,7 +145,8 @@ def batch_norm(
     """w (x − μ) / √(σ² + ε) + b for each channel, dimension 1 (Ioffe & Szegedy 2015).
 
     While training μ and σ² are those of the batch, and the running ones move towards them (σ² unbiased) by ``momentum``;
-    otherwise they are the running ones.
+    otherwise they are the running ones. Raises ValueError for an input without channels, or with a single number in
+    each while training, and RuntimeError without running values when not training.
     """
     if input.array.ndim < 2:
         if not input.array.size:
@@ -169,7 +174,10 @@ def instance_norm(
     input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
     bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor:  # fmt: skip
-    """w (x − μ) / √(σ² + ε) + b for each channel of each element of the batch (Ulyanov et al. 2017)."""
+    """w (x − μ) / √(σ² + ε) + b for each channel of each element of the batch (Ulyanov et al. 2017).
+
+    Raises ValueError for a single number in each channel.
+    """
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     axes = tuple(range(2, input.array.ndim))
@@ -185,7 +193,10 @@ def instance_norm(
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all places (Wu & He 2018). input (N, C, *)."""
+    """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all places (Wu & He 2018). input (N, C, *).
+
+    Raises RuntimeError unless num_groups divides the channels.
+    """
     if input.array.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.array.ndim}")
     channels = input.array.shape[1]
@@ -200,7 +211,10 @@ def group_norm(
 
 
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
-    """x / (k + α/n Σ x²)^β, the sum over the n = ``size`` channels around each (Krizhevsky et al. 2012)."""
+    """x / (k + α/n Σ x²)^β, the sum over the n = ``size`` channels around each (Krizhevsky et al. 2012).
+
+    Raises ValueError for fewer than three dimensions.
+    """
     if input.array.ndim < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.array.ndim} dimensions)")
     if not input.array.size:

@@ -25,6 +25,8 @@ def _checked(function: str, input: Tensor, factor: int, name: str) -> tuple[int,
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """r² channels become the pixels of an r × r square (Shi et al. 2016): (*, C·r², H, W) to (*, C, H·r, W·r).
 
+    Raises RuntimeError for fewer than three dimensions, or channels that r² does not divide.
+
     >>> import metagrad
     >>> metagrad.nn.functional.pixel_shuffle(metagrad.arange(4).reshape(4, 1, 1), 2)
     tensor([[[0, 1],
@@ -46,6 +48,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """The reverse of ``pixel_shuffle``: (*, C, H·r, W·r) to (*, C·r², H, W).
 
+    Raises RuntimeError for fewer than three dimensions, or a height or width that r does not divide.
+
     >>> import metagrad
     >>> metagrad.nn.functional.pixel_unshuffle(metagrad.arange(4).reshape(1, 2, 2), 2).flatten()
     tensor([0, 1, 2, 3])
@@ -65,6 +69,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels dealt out anew, the first of each group first (Zhang et al. 2018): (N, G·C, *) with its G and C swapped.
+
+    Raises RuntimeError for fewer than three dimensions, or channels that ``groups`` does not divide.
 
     >>> import metagrad
     >>> metagrad.nn.functional.channel_shuffle(metagrad.arange(4).reshape(1, 4, 1), 2).flatten()

@@ -117,7 +117,10 @@ def windows_of(
     ceil_mode: bool,
     axes: int,
 ) -> tuple[Windows, ...]:
-    """The windows over the last axes; ``ceil_mode``: also those that begin inside and end outside."""
+    """The windows over the last axes; ``ceil_mode``: also those that begin inside and end outside.
+
+    Raises RuntimeError for settings out of range, or an input too small for a window.
+    """
     check_input(function, input, axes)
     size = each(size, axes, function, "kernel_size")
     stride = size if stride is None or stride == () or stride == [] else each(stride, axes, function, "stride")
@@ -150,7 +153,10 @@ def windows_of(
 
 
 def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -> Any:
-    """The largest of each window, and where they were found if asked."""
+    """The largest of each window, and where they were found if asked.
+
+    Raises RuntimeError for dtypes that have no order.
+    """
     if input.array.dtype.kind not in "fiu":
         raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
     return MaxPool.apply(input, axes=axes, places=return_indices)
@@ -235,7 +241,10 @@ def max_pool3d_with_indices(
 
 
 def mean_over(input: Tensor, axes: Axes, divisor: int | list[Array]) -> Tensor:
-    """Sums of windows, divided by a number or by the size each window has along each axis."""
+    """Sums of windows, divided by a number or by the size each window has along each axis.
+
+    Raises RuntimeError for integers other than int64.
+    """
     kind = input.dtype
     if kind.dtype.kind not in "fi" or kind.dtype.kind == "i" and kind is not dtypes.int64:
         raise RuntimeError(f'"avg_pool" not implemented for {kind}: convert the tensor with .float() first')

@@ -14,7 +14,10 @@ OutputSize = int | Sequence[int | None] | None  # None: as in the input
 
 
 def each(value: object, count: int, function: str, name: str) -> tuple[int, ...]:
-    """A setting as a tuple of ``count`` integers."""
+    """A setting as a tuple of ``count`` integers.
+
+    Raises TypeError for what are no integers, and RuntimeError for another number of them.
+    """
     if isinstance(value, bool) or hasattr(value, "__index__"):
         return (int(value),) * count
     if not isinstance(value, (tuple, list)) or not all(hasattr(v, "__index__") for v in value):
@@ -27,7 +30,10 @@ def each(value: object, count: int, function: str, name: str) -> tuple[int, ...]
 
 
 def batched(input: Tensor, axes: int, function: str, *, leading: int = 1) -> tuple[Tensor, bool]:
-    """The input with a batch dimension in front, and whether it had one; ``leading``: dimensions after the batch's."""
+    """The input with a batch dimension in front, and whether it had one; ``leading``: dimensions after the batch's.
+
+    Raises RuntimeError for another number of dimensions.
+    """
     ndim = input.array.ndim
     if ndim not in (axes + leading, axes + leading + 1):
         raise RuntimeError(

@@ -68,7 +68,7 @@ class ReLU(_InPlace):
 
 
 class Hardtanh(_Elementwise):
-    """x limited to [min_val, max_val]."""
+    """x limited to [min_val, max_val]. Raises AssertionError unless min_val is less than max_val."""
 
     _settings: tuple[str, ...] = ("min_val", "max_val")
 
@@ -386,7 +386,10 @@ class Softmax2d(Module):
     """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Probabilities of the channels at every place."""
+        """Probabilities of the channels at every place.
+
+        Raises ValueError unless the input is (N, C, H, W) or (C, H, W).
+        """
         if input.array.ndim not in (3, 4):
             raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.array.ndim}D instead")
         return F.softmax(input, -3)

@@ -29,7 +29,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     the head is computed: log p(class) = log p(cluster) + log p(class in its cluster).
 
     input (N, in_features), target (N) → (output (N), the log-probabilities of the targets; loss (), minus their mean);
-    or (in_features) and ().
+    or (in_features) and (). Raises ValueError unless the cutoffs rise from 1 or more to less than n_classes.
 
     >>> import metagrad
     >>> from metagrad import nn
@@ -85,7 +85,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             yield self.shortlist_size + i, self.cutoffs[i], self.cutoffs[i + 1], layers
 
     def forward(self, input: Tensor, target: Tensor) -> _ASMoutput:
-        """The log-probabilities of the targets, and the loss; only the clusters that have targets are computed."""
+        """The log-probabilities of the targets, and the loss; only the clusters that have targets are computed.
+
+        Raises RuntimeError for shapes that do not belong together, or a target that is no class.
+        """
         if target.ndim > 1 or input.ndim != target.ndim + 1 or target.ndim and input.shape[0] != target.shape[0]:
             raise RuntimeError(
                 "Input and target should have the same size in the batch dimension: expected input (N, in_features) and "

@@ -27,7 +27,8 @@ class MultiheadAttention(Module):
     of the query's shape, and the attention weights (N, L, S) averaged over the heads, or None with ``need_weights=False``,
     which is the fast way. key_padding_mask (N, S) and attn_mask, (L, S) or (N·H, L, S), are True where attention may not go,
     or numbers to add. Parameters: ``in_proj_weight`` (3E, E), or ``q_proj_weight``, ``k_proj_weight`` and ``v_proj_weight``
-    where the widths differ; ``in_proj_bias`` (3E); ``bias_k``, ``bias_v`` (1, 1, E); ``out_proj``.
+    where the widths differ; ``in_proj_bias`` (3E); ``bias_k``, ``bias_v`` (1, 1, E); ``out_proj``. Raises ValueError
+    unless both widths are positive, and AssertionError unless num_heads divides embed_dim.
 
     >>> import metagrad
     >>> from metagrad import nn

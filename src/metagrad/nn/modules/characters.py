@@ -37,6 +37,7 @@ class CharacterConvolution(Module):
 
     y = maxᵢ relu(W [eᵢ₋ₕ … eᵢ₊ₕ] + b), h = (width − 1)/2, with eᵢ the embedding of letter i, and zero beyond the word.
     Letters (U, L) integers below V, 0 after a word's end; result (U, C). How far a word is padded changes nothing.
+    Raises ValueError unless the width is odd and positive.
 
     >>> import metagrad
     >>> from metagrad import nn
@@ -77,7 +78,8 @@ def _pad(a: Any, width: int) -> Any:
 class CharacterRecurrence(Module):
     """The last states of an LSTM (or GRU) that reads the word's letters in both directions (Ling et al. 2015).
 
-    Letters (U, L) integers below V, 0 after a word's end; result (U, C), half of it from each direction.
+    Letters (U, L) integers below V, 0 after a word's end; result (U, C), half of it from each direction. Raises
+    ValueError for an unknown cell, or an odd number of features.
 
     >>> import metagrad
     >>> from metagrad import nn

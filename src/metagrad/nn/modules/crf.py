@@ -88,7 +88,7 @@ class CRF(Module):
 
     Scores come padded, (B, T, K) with ``lengths`` (B) (or (T, B, K) with ``batch_first=False``), or as a PackedSequence;
     labels (B, T), or packed alike. Called with both it returns the loss −ln p(y | e): summed over sequences and divided by
-    the number of steps ("mean"), or "sum", or for each sequence ("none").
+    the number of steps ("mean"), or "sum", or for each sequence ("none"). Raises ValueError if there is no label.
 
     >>> import metagrad
     >>> from metagrad import nn
@@ -188,7 +188,11 @@ class CRF(Module):
         lengths: Tensor | Sequence[int] | None = None,
         reduction: str = "mean",
     ) -> Tensor:
-        """−ln p(labels | scores)."""
+        """−ln p(labels | scores).
+
+        Raises ValueError for an unknown reduction or labels that are not one integer a step, and IndexError for a label
+        out of range.
+        """
         if reduction not in ("mean", "sum", "none"):
             raise ValueError(f"{reduction} is not a valid value for reduction: expected mean, sum or none")
         packed = self._packed(scores, lengths)
@@ -228,7 +232,8 @@ class CRF(Module):
     ) -> tuple[Tensor, Any]:
         """The n best paths of each sequence: ln p(y | e) (B, n), falling, and their labels, (B, T, n) or packed (N, n).
 
-        Where there are fewer than n paths, ln p is −inf and the labels mean nothing.
+        Where there are fewer than n paths, ln p is −inf and the labels mean nothing. Raises ValueError for an n below
+        1.
         """
         if n < 1:
             raise ValueError(f"CRF: expected n of at least 1, got {n}")

@@ -58,7 +58,7 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input: Tensor) -> Tensor:
-        """x Wᵀ + b."""
+        """x Wᵀ + b. Raises RuntimeError unless the last dimension is in_features."""
         if not input.array.ndim or input.array.shape[-1] != self.in_features:
             raise RuntimeError(
                 f"Linear(in_features={self.in_features}) got input of shape {tuple(input.shape)}: its last dimension "
@@ -75,7 +75,8 @@ class Bilinear(Module):
     """y_o = x₁ᵀ W_o x₂ + b_o.
 
     x₁ (*, in1_features), x₂ (*, in2_features), W ``weight`` (out_features, in1_features, in2_features), ``bias``
-    (out_features), y (*, out_features). Both start uniform in ±1/√in1_features.
+    (out_features), y (*, out_features). Both start uniform in ±1/√in1_features. Raises ValueError unless in1_features
+    is positive.
     """
 
     bias: Parameter | None

@@ -75,7 +75,7 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2)."""
+    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2). Raises TypeError if delta is no number."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -193,7 +193,8 @@ class CrossEntropyLoss(_WeightedLoss):
 class LinearCrossEntropyLoss(_WeightedLoss):
     """The cross entropy of a linear layer's scores: for x (N, in) and classes (N, *out_features), or probabilities (N, C, *).
 
-    The layer is ``linear``, whose weight (C · Π out_features, in) is one matrix.
+    The layer is ``linear``, whose weight (C · Π out_features, in) is one matrix. Raises RuntimeError for a weight of
+    another shape than (num_classes), or a label_smoothing outside [0, 1].
     """
 
     def __init__(

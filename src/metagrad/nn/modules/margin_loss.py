@@ -67,7 +67,10 @@ class CosineEmbeddingLoss(_WithMargin):
 
 
 class MultiMarginLoss(_WeightedLoss):
-    """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y."""
+    """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y.
+
+    Raises ValueError for another p than 1 or 2, or a weight that is no vector.
+    """
 
     def __init__(
         self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, size_average: bool | None = None,
@@ -104,7 +107,7 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 
 
 class TripletMarginLoss(_Loss):
-    """max(0, d(a, p) − d(a, n) + margin) (Balntas et al. 2016)."""
+    """max(0, d(a, p) − d(a, n) + margin) (Balntas et al. 2016). Raises ValueError unless the margin is positive."""
 
     def __init__(
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, size_average: bool | None = None,
@@ -123,7 +126,7 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """``TripletMarginLoss`` with a distance of one's own."""
+    """``TripletMarginLoss`` with a distance of one's own. Raises ValueError unless the margin is positive."""
 
     def __init__(
         self, *, distance_function: Callable[[Any, Any], Any] | None = None, margin: float = 1.0, swap: bool = False,

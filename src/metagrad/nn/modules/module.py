@@ -138,7 +138,10 @@ class Module(Hooked, Placement, StateKeeper):
             raise KeyError(f"attribute '{name}' already exists")
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Add a parameter, or None to keep the name for one."""
+        """Add a parameter, or None to keep the name for one.
+
+        Raises TypeError for what is no Parameter, and ValueError for one with a history.
+        """
         self._check_name(name, "parameter", self.__dict__.get("_parameters", {}))
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
@@ -152,7 +155,10 @@ class Module(Hooked, Placement, StateKeeper):
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that is state but not learned; a persistent one is part of the ``state_dict``."""
+        """Add a tensor that is state but not learned; a persistent one is part of the ``state_dict``.
+
+        Raises TypeError for what is no tensor.
+        """
         self._check_name(name, "buffer", self.__dict__.get("_buffers", {}))
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
@@ -166,7 +172,7 @@ class Module(Hooked, Placement, StateKeeper):
         )(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """Add a child module under a name."""
+        """Add a child module under a name. Raises TypeError for what is no module."""
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{type(module).__name__} is not a Module subclass")
         self._check_name(name, "module", self.__dict__.get("_modules", {}))
@@ -245,7 +251,10 @@ class Module(Hooked, Placement, StateKeeper):
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Put a module in the place with a dotted name; ``strict`` wants one to be there already."""
+        """Put a module in the place with a dotted name; ``strict`` wants one to be there already.
+
+        Raises ValueError without a name, or for what is no module.
+        """
         if not target:
             raise ValueError("Cannot set the submodule without a target name!")
         if not isinstance(module, Module):
@@ -281,7 +290,10 @@ class Module(Hooked, Placement, StateKeeper):
     # ------------------------------------------------ modes, gradients
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode (dropout active, …) for the whole tree, or evaluation mode."""
+        """Training mode (dropout active, …) for the whole tree, or evaluation mode.
+
+        Raises ValueError unless the mode is a bool.
+        """
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         for module in self.modules():

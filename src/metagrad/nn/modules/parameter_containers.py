@@ -177,7 +177,10 @@ class ParameterDict(Module):
         return ParameterDict(OrderedDict.fromkeys(keys, default))
 
     def update(self, parameters: Any) -> None:
-        """Add parameters, or put others in their place: from a mapping, or from pairs of a name and a parameter."""
+        """Add parameters, or put others in their place: from a mapping, or from pairs of a name and a parameter.
+
+        Raises TypeError for anything else.
+        """
         if not isinstance(parameters, Iterable):
             raise TypeError(f"expected a mapping or pairs of a name and a value, got {type(parameters).__name__}")
         pairs = parameters.items() if hasattr(parameters, "items") else parameters

@@ -31,7 +31,10 @@ class Placement:
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move to a device, convert floating-point parameters and buffers to a dtype, or both."""
+        """Move to a device, convert floating-point parameters and buffers to a dtype, or both.
+
+        Raises TypeError for a dtype that is not floating-point or complex.
+        """
         kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
         if kind is not None and kind.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")

@@ -38,7 +38,8 @@ class RNNBase(Module):
 
     Layer l in one direction has ``weight_ih_l{l}`` (G·H, I or D·P), ``weight_hh_l{l}`` (G·H, P), ``bias_ih_l{l}`` and
     ``bias_hh_l{l}`` (G·H), ``weight_hr_l{l}`` (P, H) with a projection, G gates in one matrix; the backward direction's
-    end in ``_reverse``. All start uniform in ±1/√H.
+    end in ``_reverse``. All start uniform in ±1/√H. Raises TypeError or ValueError for a setting of the wrong type or
+    out of range.
     """
 
     def __init__(
@@ -231,7 +232,7 @@ class RNN(RNNBase):
     bidirectional=False)``. Input (T, B, I), or (B, T, I) with batch_first, or one sequence (T, I), or a
     PackedSequence; h_0 (L·D, B, H), zeros if not given. Returns the output (T, B, D·H) of the last layer, and h_n
     (L·D, B, H). With ``bidirectional`` every layer reads its input in both directions, and both outputs feed the next;
-    ``dropout`` acts between layers.
+    ``dropout`` acts between layers. Raises ValueError for another nonlinearity than "tanh" and "relu", or a proj_size.
 
     >>> import metagrad
     >>> from metagrad import nn
@@ -281,7 +282,7 @@ class LSTM(RNNBase):
         super().__init__("LSTM", *args, **kwargs)
 
     def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Any, tuple[Tensor, Tensor]]:
-        """(output, (h_n, c_n))."""
+        """(output, (h_n, c_n)). Raises RuntimeError for an initial state that is no pair."""
         if hx is not None and (isinstance(hx, Tensor) or len(hx) != 2):
             raise RuntimeError("LSTM: expected the initial state as a pair (h_0, c_0)")
         output, (h, c) = self._run(input, hx)
@@ -294,6 +295,7 @@ class GRU(RNNBase):
     r, z = σ(W_i xₜ + b_i + W_h hₜ₋₁ + b_h);   n = tanh(W_in xₜ + b_in + r (W_hn hₜ₋₁ + b_hn));
     hₜ = (1 − z) n + z hₜ₋₁. The gates stand in the order r, z, n in each matrix. ``GRU(input_size, hidden_size,
     num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)``. Input and results as for ``RNN``.
+    Raises ValueError for a proj_size.
 
     >>> import metagrad
     >>> from metagrad import nn

@@ -101,7 +101,7 @@ class RNNCell(RNNCellBase):
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        """h'."""
+        """h'. Raises RuntimeError for an unknown nonlinearity."""
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
         step = recurrence.rnn_step(self.nonlinearity, self.weight_hh, self.bias_hh)

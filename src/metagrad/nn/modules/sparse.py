@@ -30,7 +30,8 @@ class Embedding(Module):
     """y = W[x]: a learned vector for every token.
 
     x (*) integers in [0, num_embeddings), W ``weight`` (num_embeddings, embedding_dim), y (*, embedding_dim). W starts
-    standard normal; the row ``padding_idx`` starts at zero and gets no gradient.
+    standard normal; the row ``padding_idx`` starts at zero and gets no gradient. Raises AssertionError for a
+    ``_weight`` of another shape, or a padding_idx that names no row.
 
     >>> import metagrad
     >>> from metagrad import nn
@@ -69,7 +70,10 @@ class Embedding(Module):
     def from_pretrained(
         cls, embeddings: Tensor, freeze: bool = True, padding_idx: int | None = None, **settings: Any
     ) -> Embedding:
-        """A table of given vectors (num_embeddings, embedding_dim), not learned unless ``freeze=False``."""
+        """A table of given vectors (num_embeddings, embedding_dim), not learned unless ``freeze=False``.
+
+        Raises AssertionError unless the vectors are a matrix.
+        """
         if embeddings.ndim != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         rows, features = embeddings.shape
@@ -105,7 +109,8 @@ class Embedding(Module):
 class EmbeddingBag(Module):
     """The sum, mean or maximum of the rows of ``weight`` (num_embeddings, embedding_dim) that each bag names.
 
-    Initial values are normal, and 0 for padding_idx. Shapes are at ``metagrad.nn.functional.embedding_bag``.
+    Initial values are normal, and 0 for padding_idx. Shapes are at ``metagrad.nn.functional.embedding_bag``. Raises
+    AssertionError for a ``_weight`` of another shape, or a padding_idx that names no row.
     """
 
     def __init__(
@@ -128,7 +133,10 @@ class EmbeddingBag(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Tensor, freeze: bool = True, **settings: Any) -> EmbeddingBag:
-        """A table of given vectors (num_embeddings, embedding_dim), not learned unless ``freeze=False``."""
+        """A table of given vectors (num_embeddings, embedding_dim), not learned unless ``freeze=False``.
+
+        Raises AssertionError unless the vectors are a matrix.
+        """
         if embeddings.ndim != 2:
             raise AssertionError("Embeddings parameter is expected to be 2-dimensional")
         rows, features = embeddings.shape

@@ -214,11 +214,14 @@ class StateKeeper:
         """Add to a state of an older version what it lacks; nothing, unless a layer's layout has changed."""
 
     def get_extra_state(self) -> Any:
-        """What a subclass wants in the ``state_dict`` beside tensors, under the key ``_extra_state``."""
+        """What a subclass wants in the ``state_dict`` beside tensors, under the key ``_extra_state``.
+
+        Raises RuntimeError unless overridden.
+        """
         raise RuntimeError("a module that has extra state overrides get_extra_state and set_extra_state")
 
     def set_extra_state(self, state: Any) -> None:
-        """Take back what ``get_extra_state`` gave."""
+        """Take back what ``get_extra_state`` gave. Raises RuntimeError unless overridden."""
         raise RuntimeError("a module that has extra state overrides get_extra_state and set_extra_state")
 
     # ------------------------------------------------ hooks

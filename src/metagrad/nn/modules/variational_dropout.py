@@ -22,6 +22,7 @@ class VariationalDropout(Module):
     next, so a recurrent network cannot average the noise away (Gal and Ghahramani 2016).
 
     Input (B, T, F), or (T, B, F) with ``batch_first=False``, or a PackedSequence; the output is of the same kind.
+    Raises ValueError for a p outside [0, 1).
 
     >>> import metagrad
     >>> from metagrad import nn
@@ -41,7 +42,10 @@ class VariationalDropout(Module):
         return move(kept.astype(like.array.dtype) / np.asarray(1 - self.p, like.array.dtype), like.device)
 
     def forward(self, input: Tensor | PackedSequence) -> Tensor | PackedSequence:
-        """The input with random features of each sequence zero while training, itself otherwise."""
+        """The input with random features of each sequence zero while training, itself otherwise.
+
+        Raises ValueError for an input that is neither packed nor 3-D.
+        """
         if not self.training or not self.p:
             return input
         if isinstance(input, PackedSequence):

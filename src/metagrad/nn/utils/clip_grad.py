@@ -22,7 +22,10 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
 def get_total_norm(
     tensors: Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
 ) -> Tensor:
-    """The norm of all elements of all tensors as one vector: (Σ |x|^p)^(1/p), or max |x| for p = inf."""
+    """The norm of all elements of all tensors as one vector: (Σ |x|^p)^(1/p), or max |x| for p = inf.
+
+    Raises RuntimeError for a norm that is not finite, if asked.
+    """
     p, arrays = float(norm_type), [t.array for t in ([tensors] if isinstance(tensors, Variable) else tensors)]
     if not arrays:
         return wrap(np.zeros((), np.float32))

@@ -14,7 +14,10 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Give the parameters the values of a vector that ``parameters_to_vector`` made."""
+    """Give the parameters the values of a vector that ``parameters_to_vector`` made.
+
+    Raises TypeError if it is no tensor.
+    """
     if not isinstance(vec, Tensor):
         raise TypeError(f"expected a tensor, but got: {type(vec).__name__}")
     start = 0

@@ -31,7 +31,10 @@ def fuse_conv_bn_eval(conv: Module, bn: Module, transpose: bool = False) -> Modu
 
 
 def fuse_linear_bn_eval(linear: Module, bn: Module) -> Module:
-    """A linear layer that does what ``linear`` and then ``bn`` do, both in evaluation."""
+    """A linear layer that does what ``linear`` and then ``bn`` do, both in evaluation.
+
+    Raises AssertionError for different numbers of features.
+    """
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise AssertionError("To fuse, linear.out_features == bn.num_features or bn.num_features == 1")
     return _fused(linear, bn, False)

@@ -188,6 +188,8 @@ def orthogonal(
     """A weight that stays orthogonal: QᵀQ = 1 if it is tall, QQᵀ = 1 if it is wide.
 
     orthogonal_map: "matrix_exp", "cayley" or "householder"; by default the first for square matrices, else the last.
+
+    Raises ValueError for a weight that is no matrix, or an unknown map.
     """
     weight = _weight(module, name)
     if weight.ndim < 2:

@@ -42,7 +42,8 @@ class ParametrizationList(ModuleList):
     """The parametrizations of one tensor, applied one after the other to ``original`` (or ``original0``, ``original1`` …).
 
     The originals are what ``right_inverse`` makes of the tensor, from the last parametrization to the first; a module without
-    one takes the tensor as it is.
+    one takes the tensor as it is. Raises ValueError without modules, or if what they give does not have the tensor's
+    shape and dtype.
     """
 
     def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
@@ -98,7 +99,10 @@ class ParametrizationList(ModuleList):
 
     @no_grad()
     def right_inverse(self, value: Tensor) -> None:
-        """Set the originals so that the parametrized tensor becomes ``value``."""
+        """Set the originals so that the parametrized tensor becomes ``value``.
+
+        Raises RuntimeError if a parametrization has none.
+        """
         new: Tensor = value
         for module in reversed(list(self)):
             if not hasattr(module, "right_inverse"):
@@ -180,6 +184,8 @@ def register_parametrization(
 ) -> Module:
     """From now on ``module.tensor_name`` is ``parametrization(original)``; with several, each gets what the last one made.
 
+    Raises ValueError for an unknown name, or another shape or dtype unless ``unsafe``.
+
     >>> import metagrad
     >>> from metagrad import nn
     >>> class Symmetric(nn.Module):
@@ -229,7 +235,10 @@ def register_parametrization(
 
 
 def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized: bool = True) -> Module:
-    """Make a tensor an ordinary parameter again, with its present value, or with the original's if so wished."""
+    """Make a tensor an ordinary parameter again, with its present value, or with the original's if so wished.
+
+    Raises ValueError where there are none, or if several originals would be left.
+    """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
     held = module.parametrizations[tensor_name]

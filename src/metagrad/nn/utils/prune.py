@@ -63,7 +63,10 @@ class BasePruningMethod:
     def apply(
         cls, module: Module, name: str, *args: Any, importance_scores: Tensor | None = None, **kwargs: Any
     ) -> BasePruningMethod:
-        """Prune a module's parameter by this rule, in addition to what was pruned before."""
+        """Prune a module's parameter by this rule, in addition to what was pruned before.
+
+        Raises AssertionError for scores of another shape.
+        """
         hooks = module.__dict__.get("_forward_pre_hooks", {})
         old = next(
             ((k, h[0]) for k, h in hooks.items() if isinstance(h[0], BasePruningMethod) and h[0]._tensor_name == name),
@@ -129,7 +132,7 @@ class PruningContainer(BasePruningMethod):
             self.add_pruning_method(method)
 
     def add_pruning_method(self, method: BasePruningMethod) -> None:
-        """One more rule."""
+        """One more rule. Raises TypeError for what is no method, and ValueError for one of another tensor."""
         if not isinstance(method, BasePruningMethod):
             raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
         if method._tensor_name != self._tensor_name:
@@ -211,7 +214,10 @@ class RandomStructured(BasePruningMethod):
         return randperm(t.shape[self.dim])[:count]
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
-        """The mask without the chosen channels."""
+        """The mask without the chosen channels.
+
+        Raises ValueError for a vector, and IndexError for a dimension that is not there.
+        """
         if t.ndim <= 1:
             raise ValueError("Structured pruning can only be applied to multidimensional tensors.")
         if not -t.ndim <= self.dim < t.ndim:
@@ -300,7 +306,10 @@ def global_unstructured(
     importance_scores: Mapping[tuple[Module, str], Tensor] | None = None,
     **kwargs: Any,
 ) -> None:
-    """Prune several modules' parameters, (module, name) pairs, as if they were one vector."""
+    """Prune several modules' parameters, (module, name) pairs, as if they were one vector.
+
+    Raises TypeError for a method that removes whole channels.
+    """
     pairs = list(parameters)
     if getattr(pruning_method, "PRUNING_TYPE", None) != "unstructured":
         raise TypeError('Only "unstructured" PRUNING_TYPE supported for the `pruning_method`.')
@@ -326,7 +335,7 @@ def _hook_of(module: Module, name: str | None) -> tuple[object, BasePruningMetho
 
 
 def remove(module: Module, name: str) -> Module:
-    """Make a pruned parameter an ordinary one, with its zeros."""
+    """Make a pruned parameter an ordinary one, with its zeros. Raises ValueError if it was not pruned."""
     found = _hook_of(module, name)
     if found is None:
         raise ValueError(f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed")

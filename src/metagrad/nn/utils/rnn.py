@@ -98,6 +98,7 @@ def pack_padded_sequence(
 
     input (T, B, *), or (B, T, *) with batch_first; lengths (B), int64, each at least 1 and at most T. With
     enforce_sorted they must fall; otherwise the sequences are sorted here, and put back by ``pad_packed_sequence``.
+    Raises RuntimeError for lengths that do not fit the input, or do not fall while ``enforce_sorted``.
 
     >>> import metagrad
     >>> packed = pack_padded_sequence(metagrad.tensor([[1, 2, 3], [4, 5, 0]]), [3, 2], batch_first=True)
@@ -166,6 +167,8 @@ def pad_packed_sequence(
 
     padding_value: what stands after a sequence's end. total_length: T, if longer than the longest sequence.
 
+    Raises ValueError for a total_length below the longest sequence's.
+
     >>> import metagrad
     >>> packed = pack_sequence([metagrad.tensor([1, 2, 3]), metagrad.tensor([4])])
     >>> pad_packed_sequence(packed, batch_first=True)
@@ -197,6 +200,9 @@ def pad_sequence(
     sequences: Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
 ) -> Tensor:
     """Tensors of different lengths (Lᵢ, *) in one batch (T, B, *), or (B, T, *) with batch_first, T the longest.
+
+    Raises RuntimeError without sequences, for an unknown padding_side, or shapes that differ beyond the first
+    dimension.
 
     >>> import metagrad
     >>> pad_sequence([metagrad.tensor([1, 2]), metagrad.tensor([3])], batch_first=True)

@@ -24,6 +24,9 @@ def functional_call(
 
     tie_weights: a parameter shared by two names is replaced under both. strict: every name must be given, and no other.
 
+    Raises ValueError for a name given twice, KeyError (RuntimeError if ``strict``) for one that the module does not
+    have.
+
     >>> import metagrad
     >>> from metagrad import nn
     >>> layer = nn.Linear(2, 1)

@@ -138,7 +138,7 @@ class OneCycleLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Rates:
-        """The curve's place; sets the momentum on the way."""
+        """The curve's place; sets the momentum on the way. Raises ValueError after the last step."""
         self._warn_unless_stepping()
         if self.last_epoch > self.total_steps:
             raise ValueError(

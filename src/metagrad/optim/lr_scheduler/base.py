@@ -154,7 +154,10 @@ def set_rate(group: dict[str, Any], rate: Any) -> None:
 
 
 def for_each_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
-    """One value for every group, from a list of them or from one for all."""
+    """One value for every group, from a list of them or from one for all.
+
+    Raises ValueError for a list of another length.
+    """
     count = len(optimizer.param_groups)
     if not isinstance(value, (list, tuple)):
         return [value] * count

@@ -49,7 +49,10 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
 
     def step(self, epoch: float | None = None) -> None:
-        """Go to the next epoch, or to ``epoch``, which may be a fraction: ``epoch + batch / batches``."""
+        """Go to the next epoch, or to ``epoch``, which may be a fraction: ``epoch + batch / batches``.
+
+        Raises ValueError for a negative epoch.
+        """
         if epoch is None and self.last_epoch >= 0:
             epoch = self.last_epoch + 1
             self.T_cur += 1
