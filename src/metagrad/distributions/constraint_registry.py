@@ -50,7 +50,7 @@ class ConstraintRegistry:
         return T.IndependentTransform(self(constraint.base_constraint), constraint.reinterpreted_batch_ndims)
 
     def of_cat(self, constraint: C.cat) -> Transform:
-        """Each piece's map."""
+        """Each part's map."""
         return V.CatTransform([self(c) for c in constraint.cseq], constraint.dim, constraint.lengths)
 
     def of_stack(self, constraint: C.stack) -> Transform:

@@ -289,8 +289,8 @@ class cat(Constraint):
         self.event_dim = max(c.event_dim for c in self.cseq)
 
     def check(self, value: Tensor) -> Tensor:
-        pieces = value.split(self.lengths, self.dim)
-        return joining.cat([c.check(v) for c, v in zip(self.cseq, pieces, strict=True)], self.dim)
+        parts = value.split(self.lengths, self.dim)
+        return joining.cat([c.check(v) for c, v in zip(self.cseq, parts, strict=True)], self.dim)
 
 
 class stack(Constraint):

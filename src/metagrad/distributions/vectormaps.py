@@ -1,4 +1,4 @@
-"""Maps of vectors and matrices: onto the simplex, into lower triangular and positive definite matrices; pieces side by side."""
+"""Maps of vectors and matrices: onto the simplex, into lower triangular and positive definite matrices; parts side by side."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class CorrCholeskyTransform(Transform):
 
 
 def _in_triangle(x: Tensor) -> Tensor:
-    """Numbers, row by row, in the places below the diagonal."""
+    """Numbers, row by row, in the positions below the diagonal."""
     n = CorrCholeskyTransform().forward_shape(x.shape)[-1]
     rows, columns = triangular.tril_indices(n, n, -1)
     return x.new_zeros((*x.shape[:-1], n, n)).index_put((..., rows, columns), x)
@@ -133,7 +133,7 @@ def _from_triangle(matrix: Tensor, diagonal: int = -1) -> Tensor:
 
 
 class CatTransform(Transform):
-    """Pieces along ``dim``, of these ``lengths``, each with a map of its own."""
+    """Parts along ``dim``, of these ``lengths``, each with a map of its own."""
 
     def __init__(
         self, tseq: Sequence[Transform], dim: int = 0, lengths: Sequence[int] | None = None, cache_size: int = 0
@@ -145,17 +145,17 @@ class CatTransform(Transform):
         self.domain = constraints.cat([t.domain for t in self.transforms], dim, self.lengths)
         self.codomain = constraints.cat([t.codomain for t in self.transforms], dim, self.lengths)
 
-    def _pieces(self, x: Tensor) -> list[Tensor]:
+    def _split(self, x: Tensor) -> list[Tensor]:
         return list(x.split(self.lengths, self.dim))
 
     def _call(self, x: Tensor) -> Tensor:
-        return joining.cat([t(part) for t, part in zip(self.transforms, self._pieces(x), strict=True)], self.dim)
+        return joining.cat([t(part) for t, part in zip(self.transforms, self._split(x), strict=True)], self.dim)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return joining.cat([t.inv(part) for t, part in zip(self.transforms, self._pieces(y), strict=True)], self.dim)
+        return joining.cat([t.inv(part) for t, part in zip(self.transforms, self._split(y), strict=True)], self.dim)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        parts = zip(self.transforms, self._pieces(x), self._pieces(y), strict=True)
+        parts = zip(self.transforms, self._split(x), self._split(y), strict=True)
         slopes = [sum_last(t.log_abs_det_jacobian(a, b), self.event_dim - t.event_dim) for t, a, b in parts]
         dim = self.dim - x.dim() if self.dim >= 0 else self.dim
         return joining.cat(slopes, dim + self.event_dim) if dim + self.event_dim < 0 else sum(slopes[1:], slopes[0])

@@ -55,7 +55,7 @@ class UninitializedParameter(Parameter):
     def __new__(
         cls, requires_grad: bool = True, device: DeviceLike = None, dtype: DTypeLike = None
     ) -> UninitializedParameter:
-        """A place for a parameter of this dtype."""
+        """A parameter of this dtype whose shape is yet to come."""
         self: Any = super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
         return self
 

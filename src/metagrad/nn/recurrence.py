@@ -24,7 +24,7 @@ Step = Callable[["Tensor", State], State]
 
 
 def rnn_step(nonlinearity: str, w_hh: Tensor, b_hh: Tensor | None) -> Step:
-    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in the place of tanh (Elman 1990)."""
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu instead of tanh (Elman 1990)."""
 
     def step(gates_x: Tensor, state: State) -> State:
         (h,) = state

@@ -13,7 +13,7 @@
 ``lbfgs.py``           LBFGS
 ``line_search.py``     how far LBFGS goes
 ``lr_scheduler/``      schedules for the learning rate
-``adamax.py``          Adamax: the largest gradient in the place of the mean square
+``adamax.py``          Adamax: the largest gradient instead of the mean square
 ``nadam.py``           NAdam: Adam that looks ahead
 ``radam.py``           RAdam: Adam that warms up by itself
 ``adagrad.py``         Adagrad

@@ -1,4 +1,4 @@
-"""Adamax: Adam with the largest gradient of late in the place of the mean square."""
+"""Adamax: Adam with the largest gradient of late instead of the mean square."""
 
 from __future__ import annotations
 

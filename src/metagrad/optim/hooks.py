@@ -63,7 +63,7 @@ class Hooks:
     _stepped: bool | None
 
     def _without_hooks(self) -> None:
-        """Places for hooks, where there are none."""
+        """Dictionaries for hooks, where there are none."""
         for name in Hooks.__annotations__:
             if name.endswith("_hooks"):
                 self.__dict__.setdefault(name, OrderedDict())

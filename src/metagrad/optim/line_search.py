@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Point(NamedTuple):
-    """A place along the line: how far t, the loss f there, its gradient, and its slope f' along the line."""
+    """A point on the line: how far t, the loss f there, its gradient, and its slope f' along the line."""
 
     t: float
     loss: float

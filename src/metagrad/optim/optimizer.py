@@ -162,7 +162,7 @@ class Optimizer(Hooks):
     # ------------------------------------------------ saving
 
     def state_dict(self) -> dict[str, Any]:
-        """``{"state": {number: ...}, "param_groups": [...]}``, with numbers in the place of parameters.
+        """``{"state": {number: ...}, "param_groups": [...]}``, with numbers instead of parameters.
 
         >>> import metagrad
         >>> from metagrad import optim

@@ -15,7 +15,7 @@ from metagrad.tensors.tensor import Tensor
 class RMSprop(ByElement):
     """s ← α s + (1 − α) g²;   d = g / (√s + ε), or with momentum  b ← μ b + g / (√s + ε) and d = b;   p ← p − η d.
 
-    ``centered`` keeps the mean of the gradient as well, a ← α a + (1 − α) g, and has √(s − a²) in the place of √s.
+    ``centered`` keeps the mean of the gradient as well, a ← α a + (1 − α) g, and has √(s − a²) instead of √s.
     lr η, alpha α, eps ε, momentum μ and weight_decay λ ≥ 0, which adds λ p to g; ``maximize`` follows −∂L/∂p. ValueError
     otherwise. Tieleman and Hinton 2012; centered: Graves 2013.
 

@@ -205,7 +205,7 @@ class SWALR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Rates:
-        """The place on the way, from the present rate and the place before it."""
+        """How far on the way, from the present rate and how far it was before."""
         self._warn_unless_stepping()
         step = max(1, self._step_count - 1) if self.anneal_epochs == 0 else self._step_count - 1
         before, now = (self._share(n) for n in (step - 1, step))

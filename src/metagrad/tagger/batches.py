@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.nn.utils.rnn import PackedSequence, batch_sizes_of, packed_places
+from metagrad.nn.utils.rnn import PackedSequence, batch_sizes_of, packed_positions
 from metagrad.ops.create.random import numpy_generator
 from metagrad.tagger.vocabulary import IDENTITIES, UNKNOWN, Lexicon
 from metagrad.tensors.tensor import Tensor
@@ -113,7 +113,7 @@ def collate(data: Encoded, places: Sequence[int], word_dropout: float = 0.0, let
     places = sorted(places, key=lambda i: -len(data.rows[i]))
     lengths = np.array([len(data.rows[i]) for i in places], np.int64)
     sizes = batch_sizes_of(lengths)
-    step, sequence = packed_places(sizes)
+    step, sequence = packed_positions(sizes)
     flat = (np.cumsum(lengths) - lengths)[sequence] + step  # where a packed row stands, sentence after sentence
     rows = np.concatenate([data.rows[i] for i in places])[flat]
     tags = np.concatenate([data.tags[i] for i in places])[flat]

@@ -1,4 +1,4 @@
-"""Pooling to a given size, at random places, and its reversal."""
+"""Pooling to a given size, at random positions, and its reversal."""
 
 from __future__ import annotations
 
@@ -179,20 +179,20 @@ def _fractional_max(
         samples = rand(*lead, axes, dtype=input.dtype, device=input.device)
     drawn = samples.detach().cpu().numpy()[: lead[0], : lead[1]]
     order = range(axes) if axes == 3 else reversed(range(axes))  # which sample is for which axis, as in PyTorch
-    place: Any = np.zeros((*lead, 1, 1), np.int64)  # (N, C, windows so far, elements of a window so far)
+    index: Any = np.zeros((*lead, 1, 1), np.int64)  # (N, C, windows so far, elements of a window so far)
     for n, o, k, i in zip(extents, count, size, order, strict=True):
         starts = _random_starts(drawn[..., i], n, o, k)
         along = starts[..., :, None] + np.arange(k)
-        place = (place[..., :, None, :, None] * n + along[..., None, :, None, :]).reshape(
-            (*lead, place.shape[-2] * o, place.shape[-1] * k)
+        index = (index[..., :, None, :, None] * n + along[..., None, :, None, :]).reshape(
+            (*lead, index.shape[-2] * o, index.shape[-1] * k)
         )
     values = gather(
-        x.detach().flatten(2), 2, wrap(place.reshape((*lead, place.shape[-2] * place.shape[-1]))).to(input.device)
+        x.detach().flatten(2), 2, wrap(index.reshape((*lead, index.shape[-2] * index.shape[-1]))).to(input.device)
     )
-    backwards = values.array.reshape(place.shape)[..., ::-1]
+    backwards = values.array.reshape(index.shape)[..., ::-1]
     last_nan = backwards.shape[-1] - 1 - np.argmax(np.isnan(backwards), -1)
     best = np.where(np.isnan(backwards).any(-1), last_nan, np.argmax(backwards[..., ::-1], -1))
-    found = wrap(np.take_along_axis(place, best[..., None], -1)[..., 0]).to(input.device)
+    found = wrap(np.take_along_axis(index, best[..., None], -1)[..., 0]).to(input.device)
     y = gather(x.flatten(2), 2, found)
     shape = (*lead, *count) if x is input else (lead[1], *count)
     return (y.reshape(shape), found.reshape(shape)) if return_indices else y.reshape(shape)
@@ -202,7 +202,7 @@ def fractional_max_pool2d(
     input: Tensor, kernel_size: Setting, output_size: OutputSize = None, output_ratio: Ratio = None, return_indices: bool = False,
     _random_samples: Tensor | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
-    """The largest of windows that begin at random places, 1 to 2 steps apart for a result more than half as large (Graham 2014).
+    """The largest of windows that begin at random positions, 1 to 2 steps apart for a result more than half as large (Graham 2014).
 
     input (N, C, H, W) or (C, H, W); either output_size, or output_ratio of the input's extents.
 
@@ -287,11 +287,11 @@ def _max_unpool(
         )
     lead = tuple(input.shape)[:-axes]
     extents = _unpooled_size(function, tuple(input.shape)[-axes:], size, stride, padding, output_size)
-    room, places = math.prod(extents), indices.array
-    if places.size and (places.min() < 0 or places.max() >= room):
+    room, positions = math.prod(extents), indices.array
+    if positions.size and (positions.min() < 0 or positions.max() >= room):
         raise RuntimeError(
-            f"{function}: Found an invalid max index: {places.max() if places.max() >= room else places.min()} (output has "
-            f"{room} places in each plane, {extents})"
+            f"{function}: Found an invalid max index: {positions.max() if positions.max() >= room else positions.min()} "
+            f"(output has {room} positions in each plane, {extents})"
         )
     zeros = input.new_zeros((*lead, room))
     flat = (*lead, math.prod(input.shape[-axes:]))

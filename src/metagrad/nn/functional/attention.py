@@ -55,8 +55,8 @@ def dropout_scales(shape: tuple[int, ...], causal: bool, p: float, seed: int, dt
     settings = kernel.Settings(1.0, dropout=p, seed=seed)
     for group in kernel.blocks(whole.shape, causal):
         for b in group:
-            place = whole[b.n, b.h, b.rows, b.keys]
-            place[...] = kernel.kept(b, place.shape, settings, dtype)
+            part = whole[b.n, b.h, b.rows, b.keys]
+            part[...] = kernel.kept(b, part.shape, settings, dtype)
     return whole.reshape(shape)
 
 

@@ -37,7 +37,7 @@ def _run(name: str, a: Array, b: Array, *rest: Any) -> Array:
 
 
 class Convolve(Function):
-    """y[n, m, o] = Σ_c Σ_k w[m, c, k] · x[n, c, place of k in window o] + b[m]."""
+    """y[n, m, o] = Σ_c Σ_k w[m, c, k] · x[n, c, position of k in window o] + b[m]."""
 
     def forward(self, x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
         self.save(x if self.needs[1] else None, w if self.needs[0] else None)
@@ -54,7 +54,7 @@ class Convolve(Function):
 
 
 class InputGradient(Function):
-    """x[n, c, i] = Σ w[m, c, k] · g[n, m, o] over all m and all (k, o) with place i: the transposed convolution of g."""
+    """x[n, c, i] = Σ w[m, c, k] · g[n, m, o] over all m and all (k, o) with position i: the transposed convolution of g."""
 
     def forward(self, g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:
         self.save(g if self.needs[1] else None, w if self.needs[0] else None)
@@ -70,7 +70,7 @@ class InputGradient(Function):
 
 
 class WeightGradient(Function):
-    """w[m, c, k] = Σ x[n, c, place of k in window o] · g[n, m, o] over all n and o."""
+    """w[m, c, k] = Σ x[n, c, position of k in window o] · g[n, m, o] over all n and o."""
 
     def forward(self, x: Array, g: Array, windows: Sequence[Windows], groups: int) -> Array:
         self.save(x if self.needs[1] else None, g if self.needs[0] else None)

@@ -1,4 +1,4 @@
-"""Images sampled at given places, and the places of an affine map (Jaderberg et al. 2015)."""
+"""Images sampled at given positions, and the positions of an affine map (Jaderberg et al. 2015)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CHANGED = (
 
 
 def _pixels(g: Tensor, n: int, align: bool) -> Tensor:
-    """Places in [−1, 1] as places in pixels: the ends are the centres of the outer pixels if aligned, else their edges."""
+    """Positions in [−1, 1] as positions in pixels: the ends are the centres of the outer pixels if aligned, else their edges."""
     return (g + 1) / 2 * (n - 1) if align else ((g + 1) * n - 1) / 2
 
 
@@ -58,11 +58,11 @@ def _placed(x: Tensor, n: int, padding_mode: str, align: bool) -> Tensor:
     return _reflected(x, n, align) if padding_mode == "reflection" else x
 
 
-def _picked(flat: Tensor, places: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
-    """The elements (N, C, P) of flat (N, C, H·W) at whole places (N, P) along each axis, 0 outside."""
+def _picked(flat: Tensor, positions: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
+    """The elements (N, C, P) of flat (N, C, H·W) at whole positions (N, P) along each axis, 0 outside."""
     index: Array = 0
     inside: Array = True
-    for x, n in zip(places, extents, strict=True):
+    for x, n in zip(positions, extents, strict=True):
         a: Array = x.array
         inside = inside & (a >= 0) & (a <= n - 1)
         index = index * n + np.clip(np.where(np.isfinite(a), a, 0), 0, n - 1).astype(np.int64)
@@ -77,16 +77,18 @@ def _bicubic(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int], padding
     weights = [cubic_weights(x - x0) for x, x0 in zip(at, whole, strict=True)]
     total: Array = 0
     for taps in itertools.product(range(4), repeat=len(at)):
-        places = [_placed(x0 + (t - 1), n, padding_mode, align) for x0, t, n in zip(whole, taps, extents, strict=True)]
+        positions = [
+            _placed(x0 + (t - 1), n, padding_mode, align) for x0, t, n in zip(whole, taps, extents, strict=True)
+        ]
         weight = math.prod(w[t] for w, t in zip(weights, taps, strict=True))
-        total = total + _picked(flat, places, extents) * weight.unsqueeze(1)
+        total = total + _picked(flat, positions, extents) * weight.unsqueeze(1)
     return total
 
 
 def _nearest(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tensor:
     y = _picked(flat, [round(x) for x in at], extents)
     nothing = wrap(np.zeros((), bool)).to(flat.device)
-    for x in at:  # the places have a gradient, and it is 0
+    for x in at:  # the positions have a gradient, and it is 0
         y = y + where(nothing, x, 0.0).unsqueeze(1)
     return y
 
@@ -98,15 +100,15 @@ def _linear(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tenso
         weight: Array = 1
         for x, x0, c in zip(at, whole, corner, strict=True):
             weight = weight * (x - x0 if c else x0 + 1 - x)
-        places = [x0 + c for x0, c in zip(whole, corner, strict=True)]
-        total = total + _picked(flat, places, extents) * weight.unsqueeze(1)
+        positions = [x0 + c for x0, c in zip(whole, corner, strict=True)]
+        total = total + _picked(flat, positions, extents) * weight.unsqueeze(1)
     return total
 
 
 def grid_sample(
     input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
 ) -> Tensor:
-    """The input at places of a grid: input (N, C, H, W), grid (N, OH, OW, 2) of (x, y) in [−1, 1], result (N, C, OH, OW).
+    """The input at positions of a grid: input (N, C, H, W), grid (N, OH, OW, 2) of (x, y) in [−1, 1], result (N, C, OH, OW).
 
     Or input (N, C, D, H, W), grid (N, OD, OH, OW, 3). mode: "bilinear" (in 3-D trilinear), "nearest", "bicubic" (2-D only).
     padding_mode: outside are "zeros", the "border", or the "reflection" at it. align_corners: −1 and 1 are the centres of the
@@ -151,8 +153,8 @@ def grid_sample(
             f"grid_sample: expected input to have non-empty spatial dimensions, but it has sizes {list(input.shape)}"
         )
     count = math.prod(shape[1:-1])
-    places = grid.reshape((shape[0], count, axes))
-    at = [_pixels(places[:, :, axes - 1 - d], n, align) for d, n in enumerate(extents)]
+    positions = grid.reshape((shape[0], count, axes))
+    at = [_pixels(positions[:, :, axes - 1 - d], n, align) for d, n in enumerate(extents)]
     flat = input.reshape((*input.shape[:2], math.prod(extents)))
     if mode == "bicubic":
         y = _bicubic(flat, at, extents, padding_mode, align)
@@ -163,7 +165,7 @@ def grid_sample(
 
 
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
-    """The places θ (x, y, 1)ᵀ of all pixels, for ``grid_sample``: theta (N, 2, 3), size (N, C, H, W), result (N, H, W, 2).
+    """The positions θ (x, y, 1)ᵀ of all pixels, for ``grid_sample``: theta (N, 2, 3), size (N, C, H, W), result (N, H, W, 2).
 
     Or theta (N, 3, 4), size (N, C, D, H, W), result (N, D, H, W, 3). Raises ValueError or RuntimeError for a theta that
     does not fit the size, and NotImplementedError for another number of axes.

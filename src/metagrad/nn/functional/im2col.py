@@ -27,7 +27,7 @@ def _parts(windows: Sequence[Windows]) -> Array:
 
 
 class Unfold(Function):
-    """y[n, (c, k), o] = x[n, c, place of k in window o], 0 in the padding;   ∂L/∂x adds up the ∂L/∂y of every copy."""
+    """y[n, (c, k), o] = x[n, c, position of k in window o], 0 in the padding;   ∂L/∂x adds up the ∂L/∂y of every copy."""
 
     def forward(self, x: Array, windows: Sequence[Windows]) -> Array:
         self.windows = windows
@@ -42,7 +42,7 @@ class Unfold(Function):
 
 
 class Fold(Function):
-    """x[n, c, i] = Σ y[n, (c, k), o] over all k and o with place i: the transpose of ``Unfold``."""
+    """x[n, c, i] = Σ y[n, (c, k), o] over all k and o with position i: the transpose of ``Unfold``."""
 
     def forward(self, y: Array, windows: Sequence[Windows]) -> Array:
         self.windows = windows
@@ -78,7 +78,7 @@ def unfold(
 ) -> Tensor:
     """Every patch that a window sees as a column: what turns a convolution into a product of matrices.
 
-    input (N, C, H, W) or (C, H, W): result (N, C·KH·KW, P) or (C·KH·KW, P), P the number of places of the window.
+    input (N, C, H, W) or (C, H, W): result (N, C·KH·KW, P) or (C·KH·KW, P), P the number of positions of the window.
     Raises RuntimeError for an input of other dimensions, or too small for the window.
 
     >>> import metagrad
@@ -97,7 +97,7 @@ def unfold(
     windows = _windows("unfold", shape[-2:], kernel_size, dilation, padding, stride)
     if min(counts(windows)) < 1:
         raise RuntimeError(
-            f"unfold: Given input with spatial size {shape[-2:]}, the kernel {sizes(windows)} has {counts(windows)} places: "
+            f"unfold: Given input with spatial size {shape[-2:]}, the kernel {sizes(windows)} has {counts(windows)} positions: "
             "there must be at least one"
         )
     y = Unfold.apply(input if len(shape) == 4 else input.unsqueeze(0), windows=windows)

@@ -99,20 +99,20 @@ class Unsample(Function):
 
 
 def _step(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
-    """The distance between the places in the input that results come from."""
+    """The distance between the positions in the input that results come from."""
     if align:
         return real((n - 1) / (o - 1)) if o > 1 else real(0)
     return real(1 / scale) if scale else real(n) / real(o)
 
 
 def _centres(n: int, o: int, scale: float | None, align: bool, real: Array) -> Array:
-    """Those places: the corners' centres on each other if aligned, else the corners."""
+    """Those positions: the corners' centres on each other if aligned, else the corners."""
     step, at = _step(n, o, scale, align, real), np.arange(o, dtype=real)
     return step * at if align else step * (at + real(0.5)) - real(0.5)
 
 
 def _below(n: int, o: int, scale: float | None, align: bool, real: Array, shift: float = 0.0) -> Taps:
-    """The element whose place is nearest below; ``shift`` 0.5: that of the pixel the result's centre falls into."""
+    """The element whose position is nearest below; ``shift`` 0.5: that of the pixel the result's centre falls into."""
     step = _step(n, o, scale, False, np.float32)
     index = np.floor((np.arange(o, dtype=np.float32) + np.float32(shift)) * step).astype(np.int64)
     return Taps(n, np.minimum(index, n - 1)[None], np.ones((1, o), real))
@@ -131,14 +131,14 @@ def _linear(n: int, o: int, scale: float | None, align: bool, real: Array) -> Ta
     """The two elements on either side, by their distance."""
     if n == o:
         return Taps(n, np.arange(n)[None], np.ones((1, n), real))
-    place = np.maximum(_centres(n, o, scale, align, real), 0)
-    low = np.minimum(place.astype(np.int64), n - 1)
-    right = np.clip(place - low.astype(real), 0, 1)
+    position = np.maximum(_centres(n, o, scale, align, real), 0)
+    low = np.minimum(position.astype(np.int64), n - 1)
+    right = np.clip(position - low.astype(real), 0, 1)
     return Taps(n, np.stack([low, np.minimum(low + 1, n - 1)]), np.stack([1 - right, right]))
 
 
 def cubic_weights(t: Array, a: float = -0.75) -> list[Any]:
-    """Weights of the four elements around a place at distance t in [0, 1] from the second (Keys 1981)."""
+    """Weights of the four elements around a position at distance t in [0, 1] from the second (Keys 1981)."""
 
     def near(x: Array) -> Array:
         return ((a + 2) * x - (a + 3)) * x * x + 1
@@ -151,9 +151,9 @@ def cubic_weights(t: Array, a: float = -0.75) -> list[Any]:
 
 def _cubic(n: int, o: int, scale: float | None, align: bool, real: Array) -> Taps:
     """Four elements, those beyond the edge being the edge's."""
-    place = _centres(n, o, scale, align, real)
-    low = np.minimum(np.floor(place).astype(np.int64), n - 1)
-    weights = cubic_weights(np.clip(place - low.astype(real), 0, 1))
+    position = _centres(n, o, scale, align, real)
+    low = np.minimum(np.floor(position).astype(np.int64), n - 1)
+    weights = cubic_weights(np.clip(position - low.astype(real), 0, 1))
     return Taps(n, np.clip(np.stack([low - 1, low, low + 1, low + 2]), 0, n - 1), np.stack(weights).astype(real))
 
 
@@ -204,7 +204,7 @@ def _sizes(
     scale: Ratio,
     recompute: bool | None,
 ) -> tuple[list[int], list[float | None]]:
-    """The extents of the result, and the factors that places are computed with (none: the ratio of the extents)."""
+    """The extents of the result, and the factors that positions are computed with (none: the ratio of the extents)."""
     if size is None and scale is None:
         raise ValueError("interpolate: either size or scale_factor should be defined")
     if size is not None and scale is not None:

@@ -56,7 +56,7 @@ def gaussian_nll_loss(
             var = var.unsqueeze(-1)
         elif len(given) != len(shape) or [g for n, g in zip(shape, given, strict=True) if n != g] != [1]:
             raise ValueError(
-                f"var is of incorrect size: expected {shape}, {shape[:-1]}, or {shape} with 1 in one place, got {given}"
+                f"var is of incorrect size: expected {shape}, {shape[:-1]}, or {shape} with 1 in one dimension, got {given}"
             )
     known(reduction)
     if bool((var.array < 0).any()):
@@ -71,7 +71,7 @@ def gaussian_nll_loss(
 
 @dataclass
 class LinearCrossEntropyOptions:
-    """How PyTorch cuts ``linear_cross_entropy`` into pieces; accepted, and without effect on the result."""
+    """How PyTorch cuts ``linear_cross_entropy`` into chunks; accepted, and without effect on the result."""
 
     allow_retain_graph: bool = False
     batch_chunk_size: int | None = None
@@ -161,9 +161,9 @@ class Ctc(Function):
             beta = np.where(inside & (t < steps)[:, None], beta, -np.inf)
             both[t] = alpha[t] + beta
         sums = np.zeros(q.shape, q.dtype)
-        place = (np.arange(t_max)[:, None, None], np.arange(n)[None, :, None], extended[None])
+        at = (np.arange(t_max)[:, None, None], np.arange(n)[None, :, None], extended[None])
         largest = np.where(np.isfinite(loss), -loss, 0)
-        np.add.at(sums, place, np.exp(both - said - largest[None, :, None]))  # relative to e^−l, so that none vanishes
+        np.add.at(sums, at, np.exp(both - said - largest[None, :, None]))  # relative to e^−l, so that none vanishes
         counted = (np.arange(t_max)[:, None] < steps)[..., None]
         found = np.where(counted, np.exp(q) - sums, 0) * grad[None, :, None]
         return np.where(self.hidden[None, :, None], 0, found).astype(q.dtype, copy=False), None, None, None

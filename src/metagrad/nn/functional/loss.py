@@ -228,7 +228,7 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
         error = ValueError if target.ndim and input.ndim > 1 and target.shape[0] != shape[0] else RuntimeError
         raise error(
             f"Expected target size {list(expected)}, got {list(target.shape)}: scores {shape} have their classes in "
-            f"dimension {class_dim}, and the target holds a class for each of the other places"
+            f"dimension {class_dim}, and the target holds a class for each of the other positions"
         )
     if target.array.dtype.kind not in "iu":
         raise RuntimeError(

@@ -157,7 +157,7 @@ def triplet_margin_loss(
 ) -> Tensor:  # fmt: skip
     """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference, all (N, D) or (D) (Balntas et al. 2016).
 
-    swap: d(p, n) in the place of d(a, n) where it is smaller.
+    swap: d(p, n) instead of d(a, n) where it is smaller.
 
     Raises ValueError unless the margin is positive.
     """

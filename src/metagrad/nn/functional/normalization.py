@@ -193,7 +193,7 @@ def instance_norm(
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all places (Wu & He 2018). input (N, C, *).
+    """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all positions (Wu & He 2018). input (N, C, *).
 
     Raises RuntimeError unless num_groups divides the channels.
     """

@@ -40,10 +40,10 @@ def _planes(x: Array, axes: Axes) -> Array:
 class MaxPool(Function):
     """y = the largest element of each window;   ∂L/∂x adds up the ∂L/∂y of the windows in which an element is the largest."""
 
-    def forward(self, x: Array, axes: Axes, places: bool) -> Any:
+    def forward(self, x: Array, axes: Axes, positions: bool) -> Any:
         y, self.winners = kernel.max_pool(_planes(x, axes), axes)
         self.axes, shape = axes, (*x.shape[: x.ndim - len(axes)], *counts(axes))
-        if not places:
+        if not positions:
             return y.reshape(shape)
         return y.reshape(shape), kernel.positions(self.winners, axes).reshape(shape)
 
@@ -52,7 +52,7 @@ class MaxPool(Function):
 
 
 class ToWinners(Function):
-    """x = zeros, with each g added at the place its window's largest element had;   ∂L/∂g = ∂L/∂x there."""
+    """x = zeros, with each g added at the position its window's largest element had;   ∂L/∂g = ∂L/∂x there."""
 
     def forward(self, g: Array, winners: list[Array], axes: Axes) -> Array:
         self.winners, self.axes = winners, axes
@@ -64,7 +64,7 @@ class ToWinners(Function):
 
 
 class FromWinners(Function):
-    """y = the element at the place of each window's largest: the transpose of ``ToWinners``."""
+    """y = the element at the position of each window's largest: the transpose of ``ToWinners``."""
 
     def forward(self, x: Array, winners: list[Array], axes: Axes) -> Array:
         self.winners, self.axes = winners, axes
@@ -159,7 +159,7 @@ def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -
     """
     if input.array.dtype.kind not in "fiu":
         raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
-    return MaxPool.apply(input, axes=axes, places=return_indices)
+    return MaxPool.apply(input, axes=axes, positions=return_indices)
 
 
 def _max_pool(

@@ -386,7 +386,7 @@ class Softmax2d(Module):
     """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Probabilities of the channels at every place.
+        """Probabilities of the channels at every position.
 
         Raises ValueError unless the input is (N, C, H, W) or (C, H, W).
         """

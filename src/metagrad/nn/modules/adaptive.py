@@ -80,7 +80,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                 layer.reset_parameters()
 
     def _clusters(self) -> Any:
-        """(place in the head, first class, last class + 1, layers) of each cluster."""
+        """(position in the head, first class, last class + 1, layers) of each cluster."""
         for i, layers in enumerate(self.tail):
             yield self.shortlist_size + i, self.cutoffs[i], self.cutoffs[i + 1], layers
 
@@ -102,10 +102,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             )
         in_head = wanted.clone()
         rows, found = [], []
-        for place, low, high, layers in self._clusters():
+        for position, low, high, layers in self._clusters():
             row = ((wanted >= low) & (wanted < high)).nonzero().squeeze(1)
             if row.numel():
-                in_head[row] = place
+                in_head[row] = position
                 log = F.log_softmax(layers(x.index_select(0, row)), 1)
                 rows.append(row)
                 found.append(log.gather(1, (wanted[row] - low).unsqueeze(1)).squeeze(1))
@@ -119,8 +119,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         head = F.log_softmax(self.head(input), 1)
         out = empty((*head.shape[:1], self.n_classes), dtype=head.dtype, device=head.device)
         out[:, : self.shortlist_size] = head[:, : self.shortlist_size]
-        for place, low, high, layers in self._clusters():
-            out[:, low:high] = F.log_softmax(layers(input), 1) + head[:, place : place + 1]
+        for position, low, high, layers in self._clusters():
+            out[:, low:high] = F.log_softmax(layers(input), 1) + head[:, position : position + 1]
         return out
 
     def predict(self, input: Tensor) -> Tensor:

@@ -58,12 +58,12 @@ class CharacterConvolution(Module):
         a = _checked(letters)
         half = self.width // 2
         wide = np.pad(a, ((0, 0), (half, half))) if isinstance(a, np.ndarray) else _pad(a, half)
-        word, place = np.nonzero(a)  # only windows around a letter are looked at
-        windows = np.stack([wide[word, place + k] for k in range(self.width)], 1)
+        word, letter = np.nonzero(a)  # only windows around a letter are looked at
+        windows = np.stack([wide[word, letter + k] for k in range(self.width)], 1)
         found = self.patterns(self.embedding(wrap(windows)).flatten(1)).relu()
         # relu is never below 0, so zeros may stand beyond the end.
         room = zeros((*a.shape, self.features), dtype=found.dtype, device=found.device)
-        return Put.apply(room, found, index=(word, place)).amax(1)
+        return Put.apply(room, found, index=(word, letter)).amax(1)
 
     def extra_repr(self) -> str:
         """The settings, as they are printed."""

@@ -20,7 +20,7 @@ from metagrad.nn.parameter import Parameter
 from metagrad.nn.utils.rnn import (
     PackedSequence,
     pack_padded_sequence,
-    packed_places,
+    packed_positions,
     pad_packed_sequence,
     reordered,
 )
@@ -165,7 +165,7 @@ class CRF(Module):
     def _score(self, packed: PackedSequence, y: Tensor) -> Tensor:
         """s(y) (B) for labels y (N), in the order of packing."""
         sizes = packed.batch_sizes.array
-        step, sequence = packed_places(sizes)
+        step, sequence = packed_positions(sizes)
         starts = np.cumsum(sizes) - sizes
         later = np.arange(int(sizes[0]), len(step))
         before = starts[step[later] - 1] + sequence[later]

@@ -111,12 +111,12 @@ class _Boundary(Function):
 
 def _passed_through(values: tuple[Any, ...], seen: Any) -> tuple[Any, ...]:
     """The values with their tensors that require grad behind one boundary."""
-    places = [i for i, v in enumerate(values) if isinstance(v, Variable) and v.requires_grad]
-    if not places:
+    positions = [i for i, v in enumerate(values) if isinstance(v, Variable) and v.requires_grad]
+    if not positions:
         return values
-    inside = _Boundary.apply_many(*[values[i] for i in places], seen=seen)
+    inside = _Boundary.apply_many(*[values[i] for i in positions], seen=seen)
     result = list(values)
-    for i, x in zip(places, inside, strict=True):
+    for i, x in zip(positions, inside, strict=True):
         result[i] = x
     return tuple(result)
 

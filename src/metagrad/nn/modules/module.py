@@ -251,7 +251,7 @@ class Module(Hooked, Placement, StateKeeper):
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
-        """Put a module in the place with a dotted name; ``strict`` wants one to be there already.
+        """Put a module where a dotted name says; ``strict`` wants one to be there already.
 
         Raises ValueError without a name, or for what is no module.
         """

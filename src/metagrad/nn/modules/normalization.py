@@ -95,7 +95,7 @@ class RMSNorm(Module):
 
 
 class GroupNorm(_Affine):
-    """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all places (Wu & He 2018).
+    """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all positions (Wu & He 2018).
 
     Raises ValueError unless num_groups divides num_channels.
     """

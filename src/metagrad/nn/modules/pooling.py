@@ -307,7 +307,7 @@ class _FractionalMaxPool(_Pool):
             raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
     def forward(self, input: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """The largest of windows at random places."""
+        """The largest of windows at random positions."""
         pool = type(self).pool
         return pool(
             input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
@@ -315,12 +315,12 @@ class _FractionalMaxPool(_Pool):
 
 
 class FractionalMaxPool2d(_FractionalMaxPool):
-    """The largest of windows at random places (Graham 2014): ``functional.fractional_max_pool2d``."""
+    """The largest of windows at random positions (Graham 2014): ``functional.fractional_max_pool2d``."""
 
     axes, pool = 2, staticmethod(F.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPool):
-    """The largest of windows at random places (Graham 2014): ``functional.fractional_max_pool3d``."""
+    """The largest of windows at random positions (Graham 2014): ``functional.fractional_max_pool3d``."""
 
     axes, pool = 3, staticmethod(F.fractional_max_pool3d)

@@ -160,21 +160,21 @@ class StateKeeper:
         state: OrderedDict[str, Any] = OrderedDict(state_dict)  # hooks may change it
         versions = getattr(state_dict, "_metadata", None) or {}
         report = Report()
-        places = list(_places(self, ""))
-        for module, prefix in places:
+        modules = list(_modules_with_keys(self, ""))
+        for module, prefix in modules:
             local = _local_metadata(versions, prefix, assign)
             for hook, with_module in _hooks(module, "_load_state_dict_pre_hooks"):
                 given = (state, prefix, local, True, report.missing, report.unexpected, report.errors)
                 hook(module, *given) if with_module else hook(*given)
             if not _loads_itself(module):
                 module._complete_state(state, prefix, local.get("version"))
-        keys_of = _by_module(state, {prefix for _, prefix in places})
-        for module, prefix in places:
+        keys_of = _by_module(state, {prefix for _, prefix in modules})
+        for module, prefix in modules:
             if not _loads_itself(module):
                 check_own(module, state, prefix, keys_of.get(prefix, ()), report)
-        forgiving = any(_hooks(module, "_load_state_dict_post_hooks") for module, _ in places)
+        forgiving = any(_hooks(module, "_load_state_dict_post_hooks") for module, _ in modules)
         report.refuse(self, strict and not forgiving)
-        for module, prefix in places:
+        for module, prefix in modules:
             if _loads_itself(module):
                 found = Report()
                 local = _local_metadata(versions, prefix, assign)
@@ -185,7 +185,7 @@ class StateKeeper:
             else:
                 copy_own(module, state, prefix, assign)
         keys = _IncompatibleKeys(report.missing, report.unexpected)
-        for module, _ in reversed(places):
+        for module, _ in reversed(modules):
             for hook in _hooks(module, "_load_state_dict_post_hooks"):
                 if hook(module, keys) is not None:
                     raise AssertionError(
@@ -258,12 +258,12 @@ def _hooks(module: Module, kind: str) -> list[Any]:
     return list(module.__dict__.get(kind, {}).values())
 
 
-def _places(module: Any, prefix: str) -> Any:
+def _modules_with_keys(module: Any, prefix: str) -> Any:
     """All modules of a tree, a shared one as often as it is there, with the prefixes of their keys."""
     yield module, prefix
     for name, child in module._modules.items():
         if child is not None:
-            yield from _places(child, f"{prefix}{name}.")
+            yield from _modules_with_keys(child, f"{prefix}{name}.")
 
 
 def _by_module(state: Mapping[str, Any], prefixes: set[str]) -> dict[str, list[str]]:

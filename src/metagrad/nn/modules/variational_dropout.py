@@ -8,7 +8,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.device import move
 from metagrad.base.typing import Array
 from metagrad.nn.modules.module import Module
-from metagrad.nn.utils.rnn import PackedSequence, packed_places
+from metagrad.nn.utils.rnn import PackedSequence, packed_positions
 from metagrad.ops.create.random import numpy_generator
 from metagrad.tensors.tensor import Tensor
 
@@ -49,7 +49,7 @@ class VariationalDropout(Module):
         if not self.training or not self.p:
             return input
         if isinstance(input, PackedSequence):
-            _, sequence = packed_places(input.batch_sizes.array)
+            _, sequence = packed_positions(input.batch_sizes.array)
             mask = self._mask(int(input.batch_sizes.array[0]), input.data.shape[1], input.data)
             return PackedSequence(input.data * wrap(mask[sequence]), *input[1:])
         if input.ndim != 3:

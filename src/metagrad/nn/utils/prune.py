@@ -156,10 +156,10 @@ class PruningContainer(BasePruningMethod):
         if method.PRUNING_TYPE == "structured":
             others = tuple(d for d in range(t.ndim) if d != method.dim % t.ndim)
             left: Tensor = mask.sum(others) != 0
-            places: Any = (slice(None),) * (method.dim % t.ndim) + (left,)
+            positions: Any = (slice(None),) * (method.dim % t.ndim) + (left,)
         else:
-            places = mask == 1 if method.PRUNING_TYPE == "unstructured" else (slice(None),) * t.ndim
-        mask[places] = method.compute_mask(t[places], default_mask[places]).to(mask.dtype)
+            positions = mask == 1 if method.PRUNING_TYPE == "unstructured" else (slice(None),) * t.ndim
+        mask[positions] = method.compute_mask(t[positions], default_mask[positions]).to(mask.dtype)
         return mask
 
 

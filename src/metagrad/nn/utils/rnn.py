@@ -82,7 +82,7 @@ class PackedSequence(_Packed):
 
 
 def reordered(x: Tensor, dim: int, permutation: Tensor) -> Tensor:
-    """x with the places of one dimension in another order."""
+    """x with the positions of one dimension in another order."""
     return Gather.apply(x, index=(*[slice(None)] * dim, permutation.array), distinct=True)
 
 
@@ -138,7 +138,7 @@ def pack_padded_sequence(
         order = wrap(_near(by_length, input))
         input = reordered(input, batch_dim, order)
     sizes = batch_sizes_of(counts)
-    t, b = (_near(i, input) for i in packed_places(sizes))
+    t, b = (_near(i, input) for i in packed_positions(sizes))
     data = Gather.apply(input, index=(b, t) if batch_first else (t, b), distinct=True)
     return PackedSequence(data, wrap(sizes), order, None)
 
@@ -153,7 +153,7 @@ def batch_sizes_of(lengths: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return (lengths[None, :] > np.arange(lengths.max())[:, None]).sum(axis=1)
 
 
-def packed_places(batch_sizes: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def packed_positions(batch_sizes: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Time and sequence number of every packed row."""
     t = np.repeat(np.arange(len(batch_sizes)), batch_sizes)
     b = np.arange(len(t)) - np.repeat(np.cumsum(batch_sizes) - batch_sizes, batch_sizes)
@@ -184,7 +184,7 @@ def pad_packed_sequence(
                 f"total_length={total_length} and max sequence length being {steps}"
             )
         steps = total_length
-    t, b = (_near(i, sequence.data) for i in packed_places(sizes))
+    t, b = (_near(i, sequence.data) for i in packed_positions(sizes))
     features = tuple(sequence.data.shape[1:])
     shape = (batch, steps, *features) if batch_first else (steps, batch, *features)
     empty = full(shape, padding_value, dtype=sequence.data.dtype, device=sequence.data.device)

@@ -1,4 +1,4 @@
-"""Calling a module with other tensors in the place of its parameters and buffers."""
+"""Calling a module with other tensors instead of its parameters and buffers."""
 
 from __future__ import annotations
 

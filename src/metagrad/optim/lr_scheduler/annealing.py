@@ -35,7 +35,7 @@ class CosineAnnealingLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Rates:
-        """The cosine's place, as a change of the present rate, so that schedules can be chained."""
+        """A point of the cosine, as a change of the present rate, so that schedules can be chained."""
         self._warn_unless_stepping()
         t, T, low = self.last_epoch, self.T_max, self.eta_min
         if self._is_initial:
@@ -138,7 +138,7 @@ class OneCycleLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Rates:
-        """The curve's place; sets the momentum on the way. Raises ValueError after the last step."""
+        """A point of the curve; sets the momentum on the way. Raises ValueError after the last step."""
         self._warn_unless_stepping()
         if self.last_epoch > self.total_steps:
             raise ValueError(

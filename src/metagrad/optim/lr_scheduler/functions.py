@@ -13,7 +13,7 @@ from metagrad.optim.optimizer import Optimizer
 class _ByFunction(LRScheduler):
     """A schedule with a function of the epoch for each group.
 
-    The state has None in the place of functions, which only the program knows; of callable objects it has the attributes.
+    The state has None instead of functions, which only the program knows; of callable objects it has the attributes.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> Rates:
-        """The cosine's place."""
+        """A point of the cosine."""
         self._warn_unless_stepping()
         height = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
         return [self.eta_min + (base - self.eta_min) * height for base in self.base_lrs]
@@ -150,7 +150,7 @@ class CyclicLR(LRScheduler):
         return float({"triangular": 1.0, "triangular2": 0.5 ** (x - 1), "exp_range": self.gamma**x}[self.mode])
 
     def get_lr(self) -> Rates:
-        """The triangle's place; sets the momentum on the way."""
+        """A point of the triangle; sets the momentum on the way."""
         self._warn_unless_stepping()
         cycle = math.floor(1 + self.last_epoch / self.total_size)
         x = 1.0 + self.last_epoch / self.total_size - cycle
