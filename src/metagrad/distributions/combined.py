@@ -173,6 +173,12 @@ class MixtureSameFamily(Distribution):
     """One of K components of a batch, chosen by a ``Categorical``: p(x) = Σ wₖ pₖ(x).
 
     Raises ValueError unless the mixture is a ``Categorical`` of as many classes as there are components.
+
+    >>> import metagrad
+    >>> from metagrad.distributions import Categorical, Normal
+    >>> two = Normal(metagrad.tensor([-1.0, 1.0]), 0.5)
+    >>> MixtureSameFamily(Categorical(metagrad.tensor([0.25, 0.75])), two).mean
+    tensor(0.5000)
     """
 
     def __init__(

@@ -81,7 +81,12 @@ class Normal(LocationScale, ExponentialFamily):
 
 
 class Laplace(LocationScale):
-    """log p(x) = -|x - loc| / scale - log 2 scale."""
+    """log p(x) = -|x - loc| / scale - log 2 scale.
+
+    >>> import metagrad
+    >>> Laplace(0.0, 1.0).log_prob(metagrad.tensor([0.0, 1.0]))
+    tensor([-0.6931, -1.6931])
+    """
 
     @property
     def mean(self) -> Tensor:
@@ -176,7 +181,12 @@ class Gumbel(LocationScale):
 
 
 class LogNormal(TransformedDistribution):
-    """e to a normal variable."""
+    """e to a normal variable.
+
+    >>> import metagrad
+    >>> LogNormal(0.0, 1.0).log_prob(metagrad.tensor(1.0))
+    tensor(-0.9189)
+    """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.positive
@@ -269,7 +279,12 @@ class HalfCauchy(HalfNormal):
 
 
 class Uniform(Distribution):
-    """p(x) = 1 / (high - low) in [low, high), and 0 elsewhere. Raises ValueError unless low is below high."""
+    """p(x) = 1 / (high - low) in [low, high), and 0 elsewhere. Raises ValueError unless low is below high.
+
+    >>> import metagrad
+    >>> Uniform(0.0, 4.0).log_prob(metagrad.tensor(1.0)).exp()
+    tensor(0.2500)
+    """
 
     has_rsample = True
     arg_constraints = {"low": constraints.real, "high": constraints.real}
@@ -316,7 +331,12 @@ class Uniform(Distribution):
 
 
 class Exponential(ExponentialFamily):
-    """log p(x) = log rate - rate · x, for x >= 0."""
+    """log p(x) = log rate - rate · x, for x >= 0.
+
+    >>> import metagrad
+    >>> Exponential(2.0).mean, Exponential(2.0).cdf(metagrad.tensor(1.0))
+    (tensor(0.5000), tensor(0.8647))
+    """
 
     has_rsample = True
     arg_constraints = {"rate": constraints.positive}

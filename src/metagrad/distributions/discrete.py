@@ -109,7 +109,11 @@ class Bernoulli(Binary, ExponentialFamily):
 
 
 class Geometric(Binary):
-    """How many failures come before the first success: p(k) = (1 - p)ᵏ p."""
+    """How many failures come before the first success: p(k) = (1 - p)ᵏ p.
+
+    >>> Geometric(probs=0.25).mean
+    tensor(3.)
+    """
 
     support = constraints.nonnegative_integer
 
@@ -140,7 +144,12 @@ class Geometric(Binary):
 
 
 class Binomial(Binary):
-    """How many of ``total_count`` trials succeed."""
+    """How many of ``total_count`` trials succeed.
+
+    >>> import metagrad
+    >>> Binomial(2, probs=0.5).log_prob(metagrad.tensor([0.0, 1.0, 2.0])).exp()
+    tensor([0.2500, 0.5000, 0.2500])
+    """
 
     def __init__(
         self,
@@ -288,7 +297,12 @@ class Categorical(Distribution):
 
 
 class Poisson(ExponentialFamily):
-    """p(k) = rateᵏ e^(-rate) / k!."""
+    """p(k) = rateᵏ e^(-rate) / k!.
+
+    >>> import metagrad
+    >>> Poisson(3.0).log_prob(metagrad.tensor(0.0))
+    tensor(-3.)
+    """
 
     arg_constraints = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer

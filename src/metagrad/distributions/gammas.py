@@ -81,7 +81,11 @@ class _WithShapeAndRate(Distribution):
 
 
 class Gamma(_WithShapeAndRate, ExponentialFamily):
-    """log p(x) = a log b + (a - 1) log x - b x - log Γ(a), a the concentration, b the rate."""
+    """log p(x) = a log b + (a - 1) log x - b x - log Γ(a), a the concentration, b the rate.
+
+    >>> Gamma(2.0, 4.0).mean, Gamma(2.0, 4.0).variance
+    (tensor(0.5000), tensor(0.1250))
+    """
 
     support = constraints.nonnegative
 
@@ -132,6 +136,10 @@ class Dirichlet(ExponentialFamily):
     """log p(x) = Σ (aᵢ - 1) log xᵢ + log Γ(Σ aᵢ) - Σ log Γ(aᵢ), for x that sum to one.
 
     Raises ValueError for a concentration without dimensions.
+
+    >>> import metagrad
+    >>> Dirichlet(metagrad.tensor([1.0, 2.0, 1.0])).mean
+    tensor([0.2500, 0.5000, 0.2500])
     """
 
     has_rsample = True
@@ -183,7 +191,12 @@ class Dirichlet(ExponentialFamily):
 
 
 class Beta(ExponentialFamily):
-    """log p(x) = (a - 1) log x + (b - 1) log (1 - x) + log Γ(a + b) - log Γ(a) - log Γ(b)."""
+    """log p(x) = (a - 1) log x + (b - 1) log (1 - x) + log Γ(a + b) - log Γ(a) - log Γ(b).
+
+    >>> import metagrad
+    >>> Beta(2.0, 1.0).log_prob(metagrad.tensor(0.5)).exp()
+    tensor(1.)
+    """
 
     has_rsample = True
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
@@ -232,7 +245,11 @@ class Beta(ExponentialFamily):
 
 
 class StudentT(Distribution):
-    """log p(x) = -½ (n + 1) log(1 + z²/n) - log scale - ½ log nπ - log Γ(n/2) + log Γ((n+1)/2), z = (x - loc) / scale."""
+    """log p(x) = -½ (n + 1) log(1 + z²/n) - log scale - ½ log nπ - log Γ(n/2) + log Γ((n+1)/2), z = (x - loc) / scale.
+
+    >>> StudentT(4.0).variance
+    tensor(2.)
+    """
 
     has_rsample = True
     arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}

@@ -21,7 +21,12 @@ _EULER = 0.5772156649015329
 
 
 class Weibull(TransformedDistribution):
-    """scale · e^(1 / concentration), e exponential:   P(x) = 1 - exp(-(x / scale)^concentration)."""
+    """scale · e^(1 / concentration), e exponential:   P(x) = 1 - exp(-(x / scale)^concentration).
+
+    >>> import metagrad
+    >>> Weibull(1.0, 1.0).log_prob(metagrad.tensor(2.0))  # that of Exponential(1)
+    tensor(-2.)
+    """
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
     support = constraints.positive

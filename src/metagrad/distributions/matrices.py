@@ -108,6 +108,10 @@ class LKJCholesky(Distribution):
     Samples: the onion method, row by row. Source: Lewandowski, Kurowicka and Joe 2009.
 
     Raises ValueError for a dim below 2.
+
+    >>> L = LKJCholesky(3).sample()
+    >>> bool(((L @ L.mT).diagonal() - 1).abs().max() < 1e-6)
+    True
     """
 
     arg_constraints = {"concentration": constraints.positive}

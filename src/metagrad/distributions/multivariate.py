@@ -51,6 +51,10 @@ class MultivariateNormal(WithCovariance):
 
     One of ``covariance_matrix``, ``precision_matrix`` (its inverse) and ``scale_tril`` (L) is given. Raises ValueError
     for another number of matrices, shapes that do not fit, or a matrix that is not positive definite.
+
+    >>> import metagrad
+    >>> MultivariateNormal(metagrad.zeros(2), metagrad.eye(2)).log_prob(metagrad.zeros(2))
+    tensor(-1.8379)
     """
 
     has_rsample = True

@@ -62,7 +62,12 @@ class _OfClasses(Distribution):
 
 
 class OneHotCategorical(_OfClasses):
-    """A categorical variable as a vector that is one at the class and zero elsewhere."""
+    """A categorical variable as a vector that is one at the class and zero elsewhere.
+
+    >>> import metagrad
+    >>> OneHotCategorical(metagrad.tensor([0.0, 1.0])).sample()
+    tensor([0., 1.])
+    """
 
     has_enumerate_support = True
     support = constraints.one_hot
@@ -107,7 +112,12 @@ class OneHotCategoricalStraightThrough(OneHotCategorical):
 
 
 class Multinomial(_OfClasses):
-    """How often each class comes in ``total_count`` draws."""
+    """How often each class comes in ``total_count`` draws.
+
+    >>> import metagrad
+    >>> Multinomial(4, metagrad.tensor([0.5, 0.5])).log_prob(metagrad.tensor([2.0, 2.0])).exp()
+    tensor(0.3750)
+    """
 
     def __init__(
         self,
@@ -220,7 +230,11 @@ class _Relaxed(TransformedDistribution):
 
 
 class RelaxedBernoulli(_Relaxed):
-    """A number between 0 and 1, near the ends for a low temperature, with gradients. Source: Maddison et al. 2017."""
+    """A number between 0 and 1, near the ends for a low temperature, with gradients. Source: Maddison et al. 2017.
+
+    >>> bool(0 < RelaxedBernoulli(0.1, probs=0.5).sample() < 1)
+    True
+    """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.unit_interval

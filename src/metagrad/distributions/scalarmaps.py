@@ -24,7 +24,12 @@ class _Rising(Transform):
 
 
 class AffineTransform(Transform):
-    """y = loc + scale · x."""
+    """y = loc + scale · x.
+
+    >>> import metagrad
+    >>> AffineTransform(1.0, 2.0).log_abs_det_jacobian(metagrad.zeros(2), metagrad.ones(2))
+    tensor([0.6931, 0.6931])
+    """
 
     bijective = True
 
@@ -102,7 +107,12 @@ class PowerTransform(_Rising):
 
 
 class SigmoidTransform(_Rising):
-    """y = σ(x)."""
+    """y = σ(x).
+
+    >>> import metagrad
+    >>> SigmoidTransform()(metagrad.tensor([0.0, 100.0])), SigmoidTransform().inv(metagrad.tensor(0.5))
+    (tensor([0.5000, 1.0000]), tensor(0.))
+    """
 
     codomain = constraints.unit_interval
 
@@ -135,7 +145,12 @@ class SoftplusTransform(_Rising):
 
 
 class TanhTransform(_Rising):
-    """y = tanh x."""
+    """y = tanh x.
+
+    >>> import metagrad
+    >>> TanhTransform().inv(TanhTransform()(metagrad.tensor(0.5)))
+    tensor(0.5000)
+    """
 
     codomain = constraints.interval(-1.0, 1.0)
 

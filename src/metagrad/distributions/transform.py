@@ -154,7 +154,13 @@ class _Inverse(Transform):
 
 
 class ComposeTransform(Transform):
-    """One map after the other."""
+    """One map after the other.
+
+    >>> import metagrad
+    >>> from metagrad.distributions import AffineTransform, ExpTransform
+    >>> ComposeTransform([AffineTransform(0.0, 2.0), ExpTransform()])(metagrad.tensor(1.0))
+    tensor(7.3891)
+    """
 
     def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
         super().__init__(cache_size)

@@ -31,6 +31,10 @@ class StickBreakingTransform(Transform):
     """K numbers to K + 1 that sum to one: each takes a share of what the ones before it have left.
 
     zᵢ = σ(xᵢ - log(K - i)),   yᵢ = zᵢ Πⱼ₍ⱼ₍ᵢ₎₎ (1 - zⱼ).
+
+    >>> import metagrad
+    >>> StickBreakingTransform()(metagrad.zeros(2))
+    tensor([0.3333, 0.3333, 0.3333])
     """
 
     domain, codomain, bijective = constraints.real_vector, constraints.simplex, True
@@ -88,6 +92,12 @@ class CorrCholeskyTransform(Transform):
 
     tanh makes them canonical partial correlations rᵢⱼ; row i is rᵢⱼ √Πₖ₍ₖ₍ⱼ₎₎ (1 - rᵢₖ²), and the diagonal completes its
     length to one. Source: Lewandowski, Kurowicka and Joe 2009.
+
+    >>> import metagrad
+    >>> L = CorrCholeskyTransform()(metagrad.tensor([0.5]))
+    >>> L @ L.mT
+    tensor([[1.0000, 0.4621],
+            [0.4621, 1.0000]])
     """
 
     domain, codomain, bijective = constraints.real_vector, constraints.corr_cholesky, True

@@ -42,7 +42,12 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 @no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Uniform numbers in [a, b)."""
+    """Uniform numbers in [a, b).
+
+    >>> import metagrad
+    >>> metagrad.nn.init.uniform_(metagrad.empty(1000), 2.0, 3.0).mean().round(decimals=1)
+    tensor(2.5000)
+    """
     return tensor.uniform_(a, b, generator=generator)
 
 
@@ -73,7 +78,12 @@ def trunc_normal_(
 
 @no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """One number everywhere."""
+    """One number everywhere.
+
+    >>> import metagrad
+    >>> metagrad.nn.init.constant_(metagrad.empty(2), 0.5)
+    tensor([0.5000, 0.5000])
+    """
     return tensor.fill_(val)
 
 
@@ -89,7 +99,13 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 @no_grad()
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix. Raises ValueError unless the tensor is a matrix."""
+    """The identity matrix. Raises ValueError unless the tensor is a matrix.
+
+    >>> import metagrad
+    >>> metagrad.nn.init.eye_(metagrad.empty(2, 2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     return tensor.copy_(wrap(np.eye(*tensor.shape)))
@@ -126,7 +142,13 @@ _calculate_fan_in_and_fan_out = _fans
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Uniform in ±gain √(6 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    """Uniform in ±gain √(6 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+
+    >>> import metagrad
+    >>> bound = metagrad.nn.init.xavier_uniform_(metagrad.empty(100, 200)).abs().max()
+    >>> bool(bound <= (6 / 300) ** 0.5)
+    True
+    """
     bound = gain * math.sqrt(6 / sum(_fans(tensor)))
     return uniform_(tensor, -bound, bound, generator)
 
@@ -163,7 +185,13 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal with standard deviation gain / √fan (He et al. 2015)."""
+    """Normal with standard deviation gain / √fan (He et al. 2015).
+
+    >>> import metagrad
+    >>> w = metagrad.nn.init.kaiming_normal_(metagrad.empty(500, 400), nonlinearity="relu")
+    >>> w.std().round(decimals=2)  # √2 / √400
+    tensor(0.0700)
+    """
     if 0 in tensor.shape:
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
@@ -174,6 +202,11 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     """A (semi-)orthogonal matrix over the first and all other dimensions (Saxe et al. 2013).
 
     Raises ValueError for a tensor of less than two dimensions.
+
+    >>> import metagrad
+    >>> w = metagrad.nn.init.orthogonal_(metagrad.empty(2, 3))
+    >>> metagrad.allclose(w @ w.T, metagrad.eye(2), atol=1e-6)
+    True
     """
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
@@ -190,6 +223,10 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """Normal numbers, with a share ``sparsity`` of each column set to zero (Martens 2010).
 
     Raises ValueError unless the tensor is a matrix.
+
+    >>> import metagrad
+    >>> int((metagrad.nn.init.sparse_(metagrad.empty(10, 4), sparsity=0.3) == 0).sum())
+    12
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")

@@ -35,7 +35,14 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A tensor that a Module registers as a buffer when it is assigned as an attribute: state that is not learned."""
+    """A tensor that a Module registers as a buffer when it is assigned as an attribute: state that is not learned.
+
+    >>> import metagrad
+    >>> module = metagrad.nn.Module()
+    >>> module.mean = Buffer(metagrad.zeros(1))
+    >>> list(module.state_dict())
+    ['mean']
+    """
 
     __slots__ = ("persistent",)
     persistent: bool
@@ -70,5 +77,10 @@ class UninitializedParameter(Parameter):
 
 
 def is_lazy(param: object) -> bool:
-    """Whether a parameter has no shape yet."""
+    """Whether a parameter has no shape yet.
+
+    >>> import metagrad
+    >>> is_lazy(metagrad.nn.LazyLinear(2).weight)
+    True
+    """
     return isinstance(param, UninitializedParameter)

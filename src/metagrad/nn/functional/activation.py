@@ -95,6 +95,10 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
     Raises ValueError if min_val exceeds max_val, and RuntimeError for bool tensors, and unsigned ones with a negative
     limit.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.hardtanh(metagrad.tensor([-3.0, 0.5, 3.0]))
+    tensor([-1.0000,  0.5000,  1.0000])
     """
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}")
@@ -109,12 +113,22 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """x where x > 0, else negative_slope · x (Maas et al. 2013)."""
+    """x where x > 0, else negative_slope · x (Maas et al. 2013).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.leaky_relu(metagrad.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1000,  2.0000])
+    """
     return given_back(input, where(input > 0, input, input * negative_slope), inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x where x > 0, else α (eˣ − 1) (Clevert et al. 2016)."""
+    """x where x > 0, else α (eˣ − 1) (Clevert et al. 2016).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.elu(metagrad.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
     return given_back(input, Elu.apply(input, alpha=alpha), inplace)
 
 
@@ -124,12 +138,22 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x σ(x) (Elfwing et al. 2018)."""
+    """x σ(x) (Elfwing et al. 2018).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.silu(metagrad.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.2689,  0.0000,  0.7311])
+    """
     return given_back(input, input * input.sigmoid(), inplace)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """ln(1 + e^βx) / β, and x itself where βx > threshold."""
+    """ln(1 + e^βx) / β, and x itself where βx > threshold.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.softplus(metagrad.tensor([-1.0, 0.0, 30.0]))
+    tensor([ 0.3133,  0.6931, 30.0000])
+    """
     scaled = input * beta
     result: Tensor = where(scaled > threshold, input, -logsigmoid(-scaled) / beta)
     return result
@@ -161,20 +185,35 @@ def _dim(name: str, dim: int | None, axis: int | None, input: Tensor) -> int:
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None, *, axis: int | None = None
 ) -> Tensor:
-    """e^xᵢ / Σⱼ e^xⱼ along a dimension."""
+    """e^xᵢ / Σⱼ e^xⱼ along a dimension.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.softmax(metagrad.tensor([0.0, 1.0]), dim=0)
+    tensor([0.2689, 0.7311])
+    """
     return softmaxes.softmax(input, _dim("softmax", dim, axis, input), dtype=dtype)
 
 
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None, *, axis: int | None = None
 ) -> Tensor:
-    """xᵢ − ln Σⱼ e^xⱼ along a dimension."""
+    """xᵢ − ln Σⱼ e^xⱼ along a dimension.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.log_softmax(metagrad.tensor([0.0, 0.0]), dim=0)
+    tensor([-0.6931, -0.6931])
+    """
     return softmaxes.log_softmax(input, _dim("log_softmax", dim, axis, input), dtype=dtype)
 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """A sample of one-hot vectors, relaxed so that it has a gradient; ``hard`` rounds it, and keeps that gradient
-    (Jang et al. 2017)."""
+    (Jang et al. 2017).
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.gumbel_softmax(metagrad.zeros(3), hard=True).sum()
+    tensor(1.)
+    """
     noise = -(-rand_like(logits).clamp(1e-38).log()).log()
     soft = softmaxes.softmax((logits + noise) / tau, dim)
     if not hard:
@@ -262,7 +301,12 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """min(max(x + 3, 0), 6) / 6."""
+    """min(max(x + 3, 0), 6) / 6.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.hardsigmoid(metagrad.tensor([-4.0, 0.0, 4.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     return given_back(input, hardtanh(input + 3, 0.0, 6.0) / 6, inplace)
 
 
@@ -280,6 +324,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x brought nearer to 0 by λ: x − λ where x > λ, x + λ where x < −λ, else 0.
 
     Raises RuntimeError for a negative λ.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.softshrink(metagrad.tensor([-2.0, 0.3, 2.0]))
+    tensor([-1.5000,  0.0000,  1.5000])
     """
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
@@ -292,7 +340,12 @@ def tanhshrink(input: Tensor) -> Tensor:
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """x where x > threshold, else value."""
+    """x where x > threshold, else value.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.threshold(metagrad.tensor([1.0, 3.0]), 2.0, -1.0)
+    tensor([-1.,  3.])
+    """
     return given_back(input, where(input <= threshold, input.new_tensor(value), input), inplace)
 
 
@@ -317,6 +370,10 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a σ(b), a and b the two halves of the input along ``dim`` (Dauphin et al. 2017).
 
     Raises RuntimeError if there is no dimension, or its extent is odd.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.glu(metagrad.tensor([2.0, 3.0, 0.0, 100.0]))
+    tensor([1., 3.])
     """
     if not input.array.ndim:
         raise RuntimeError("glu does not support 0-dimensional tensors")

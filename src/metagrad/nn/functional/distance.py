@@ -32,6 +32,11 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
 
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
-    """‖x₁ − x₂ + ε‖ₚ along the last dimension."""
+    """‖x₁ − x₂ + ε‖ₚ along the last dimension.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.pairwise_distance(metagrad.tensor([[0.0, 0.0]]), metagrad.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
     found: Tensor = vector_norm(x1 - x2 + eps, p, -1, keepdim)
     return found

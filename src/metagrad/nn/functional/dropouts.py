@@ -97,7 +97,13 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """While training, zero whole channels of (N, C, H, W) or (N, C, L), scale the others by 1/(1 − p)."""
+    """While training, zero whole channels of (N, C, H, W) or (N, C, L), scale the others by 1/(1 − p).
+
+    >>> import metagrad
+    >>> y = metagrad.nn.functional.dropout2d(metagrad.ones(4, 8, 3, 3))
+    >>> [n in (0, 18) for n in y.sum((2, 3)).flatten().tolist()].count(False)
+    0
+    """
     _check(p)
     if input.array.ndim == 3:  # PyTorch takes it for a batch
         return _of_channels("dropout2d", input, 1, p, training, inplace)
@@ -123,7 +129,14 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inpl
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """While training, set elements to SELU's limit −λα and move and scale all, so that mean 0 and variance 1 stay
-    (Klambauer et al. 2017)."""
+    (Klambauer et al. 2017).
+
+    >>> import metagrad
+    >>> x = metagrad.randn(100_000)
+    >>> y = metagrad.nn.functional.alpha_dropout(x, 0.3, training=True)
+    >>> bool(y.mean().abs() < 0.02), bool((y.std() - 1).abs() < 0.02)
+    (True, True)
+    """
     return _alpha(input, tuple(input.shape), p, training, inplace)
 
 

@@ -27,7 +27,12 @@ __all__ = ["ctc_loss", "gaussian_nll_loss", "linear_cross_entropy", "poisson_nll
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
-    """exp(x) − y x for the logarithm x of a rate, or x − y ln(x + ε) for the rate itself; full: plus Stirling's ln y!."""
+    """exp(x) − y x for the logarithm x of a rate, or x − y ln(x + ε) for the rate itself; full: plus Stirling's ln y!.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.poisson_nll_loss(metagrad.tensor([0.0]), metagrad.tensor([2.0]))
+    tensor(1.)
+    """
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         large = target > 1
@@ -45,6 +50,10 @@ def gaussian_nll_loss(
     var: a number, of the input's shape, the same with extent 1 in one dimension, or without the last.
 
     Raises ValueError for a negative variance, or one of another shape.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.gaussian_nll_loss(metagrad.tensor([1.0]), metagrad.tensor([3.0]), metagrad.tensor([4.0]))
+    tensor(1.1931)
     """
     if not isinstance(var, Variable):
         if var < 0:
@@ -209,6 +218,11 @@ def ctc_loss(
     input_lengths and target_lengths (N). "mean": each loss divided by its target's length first. zero_infinity: 0 for a target
     that is too long for its input. The gradient is right for what was given to the ``log_softmax``. No second
     derivatives. Raises RuntimeError for integers, a blank that is no label, or lengths that do not fit.
+
+    >>> import metagrad
+    >>> q = metagrad.tensor([[[0.5, 0.5]], [[0.5, 0.5]]]).log()  # two steps; a blank and a label
+    >>> metagrad.nn.functional.ctc_loss(q, metagrad.tensor([[1]]), [2], [1]).exp()  # 1 / ¾: three ways of four
+    tensor(1.3333)
     """
     if isinstance(reduction, int):
         reduction = ("none", "mean", "sum")[reduction]

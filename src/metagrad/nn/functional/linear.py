@@ -17,6 +17,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     """y_o = x₁ᵀ W_o x₂ + b_o: input1 (*, I), input2 (*, J), weight (O, I, J), bias (O), result (*, O).
 
     Raises RuntimeError for shapes that do not belong together.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.bilinear(metagrad.ones(1, 2), metagrad.ones(1, 3), metagrad.ones(4, 2, 3))
+    tensor([[6., 6., 6., 6.]])
     """
     if input1.array.ndim != input2.array.ndim or tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
         raise RuntimeError(

@@ -85,7 +85,12 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """|x − y|; input and target (*). With ``weight`` (*) the mean is weighted."""
+    """|x − y|; input and target (*). With ``weight`` (*) the mean is weighted.
+
+    >>> import metagrad
+    >>> l1_loss(metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 4.0]), reduction="none")
+    tensor([0., 2.])
+    """
     input, target = matched("l1_loss", input, target)
     loss = (input - target).abs()
     return reduced(loss, reduction, weight)
@@ -93,7 +98,12 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: T
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "beta")
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015). Raises RuntimeError for a negative β."""
+    """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015). Raises RuntimeError for a negative β.
+
+    >>> import metagrad
+    >>> smooth_l1_loss(metagrad.tensor([0.5, 3.0]), metagrad.zeros(2), reduction="none")
+    tensor([0.1250, 2.5000])
+    """
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = matched("smooth_l1_loss", input, target)
@@ -105,7 +115,12 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964). Raises RuntimeError unless δ is positive."""
+    """d² / 2 where d = |x − y| < δ, else δ (d − δ/2) (Huber 1964). Raises RuntimeError unless δ is positive.
+
+    >>> import metagrad
+    >>> huber_loss(metagrad.tensor([0.5, 3.0]), metagrad.zeros(2), reduction="none", delta=2.0)
+    tensor([0.1250, 4.0000])
+    """
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     input, target = matched("huber_loss", input, target, stacklevel=3)
@@ -121,6 +136,10 @@ def binary_cross_entropy(
     """−y ln x − (1 − y) ln(1 − x) for probabilities x; input and target (*) in [0, 1]. Logarithms are held above −100.
 
     Raises ValueError for different shapes, and RuntimeError for an x outside [0, 1].
+
+    >>> import metagrad
+    >>> binary_cross_entropy(metagrad.tensor([0.9, 0.5]), metagrad.tensor([1.0, 0.0]), reduction="none")
+    tensor([0.1054, 0.6931])
     """
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
@@ -163,7 +182,13 @@ def binary_cross_entropy_with_logits(
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "log_target")
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """y (ln y − x) for log-probabilities x and probabilities y (or their logarithms); "batchmean" divides by the batch."""
+    """y (ln y − x) for log-probabilities x and probabilities y (or their logarithms); "batchmean" divides by the batch.
+
+    >>> import metagrad
+    >>> p, q = metagrad.tensor([[0.5, 0.5]]), metagrad.tensor([[0.9, 0.1]])
+    >>> kl_div(q.log(), p, reduction="batchmean")  # KL(p ‖ q)
+    tensor(0.5108)
+    """
     if log_target:
         loss = target.exp() * (target - input)
     else:

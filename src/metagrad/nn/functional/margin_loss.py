@@ -38,6 +38,11 @@ def margin_ranking_loss(
     """max(0, −y (x₁ − x₂) + margin): y is 1 where x₁ should be the larger, −1 where x₂ should.
 
     Raises RuntimeError for different numbers of dimensions.
+
+    >>> import metagrad
+    >>> x1, x2 = metagrad.tensor([2.0, 2.0]), metagrad.tensor([0.0, 1.5])
+    >>> margin_ranking_loss(x1, x2, metagrad.ones(2), margin=1.0, reduction="none")
+    tensor([0.0000, 0.5000])
     """
     if not input1.array.ndim == input2.array.ndim == target.array.ndim:
         raise RuntimeError(
@@ -50,7 +55,12 @@ def margin_ranking_loss(
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
-    """x where y is 1, max(0, margin − x) where y is −1: for distances x of what is alike, or not."""
+    """x where y is 1, max(0, margin − x) where y is −1: for distances x of what is alike, or not.
+
+    >>> import metagrad
+    >>> hinge_embedding_loss(metagrad.tensor([0.2, 0.2]), metagrad.tensor([1.0, -1.0]), reduction="none")
+    tensor([0.2000, 0.8000])
+    """
     zero = input.new_zeros(())
     apart = where(target == 1, zero, (margin - input).clamp_min(0))
     loss = apart + where(target == -1, zero, input)
@@ -64,6 +74,11 @@ def cosine_embedding_loss(
     """1 − cos(x₁, x₂) where y is 1, max(0, cos(x₁, x₂) − margin) where y is −1; x (N, D), y (N), or x (D), y ().
 
     Raises RuntimeError for other shapes.
+
+    >>> import metagrad
+    >>> x1, x2 = metagrad.tensor([[1.0, 0.0]]), metagrad.tensor([[0.0, 1.0]])
+    >>> cosine_embedding_loss(x1, x2, metagrad.tensor([1.0]))
+    tensor(1.)
     """
     if input1.array.ndim not in (1, 2) or target.array.ndim != input1.array.ndim - 1:
         raise RuntimeError(
@@ -89,6 +104,10 @@ def multi_margin_loss(
     """Σᵢ max(0, margin − x_y + xᵢ)ᵖ / C over the classes i ≠ y; input (N, C) or (C), target (N) or (), weight (C).
 
     Raises ValueError for another p than 1 or 2, and RuntimeError for targets that do not fit.
+
+    >>> import metagrad
+    >>> multi_margin_loss(metagrad.tensor([[0.5, 1.0, 0.0]]), metagrad.tensor([1]))
+    tensor(0.1667)
     """
     known(reduction)
     if p not in (1, 2):
@@ -160,6 +179,11 @@ def triplet_margin_loss(
     swap: d(p, n) instead of d(a, n) where it is smaller.
 
     Raises ValueError unless the margin is positive.
+
+    >>> import metagrad
+    >>> a, p, n = metagrad.tensor([[0.0]]), metagrad.tensor([[1.0]]), metagrad.tensor([[1.5]])
+    >>> triplet_margin_loss(a, p, n)
+    tensor(0.5000)
     """
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")

@@ -115,6 +115,10 @@ def rms_norm(
     """w x / √(mean(x²) + ε), the mean over the last dimensions (Zhang & Sennrich 2019). eps: the dtype's, if None.
 
     Raises RuntimeError for an input that does not end with normalized_shape.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.rms_norm(metagrad.tensor([[3.0, 4.0]]), (2,))
+    tensor([[0.8485, 1.1314]])
     """
     shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
     dims = tuple(range(-len(shape), 0))
@@ -147,6 +151,12 @@ def batch_norm(
     While training μ and σ² are those of the batch, and the running ones move towards them (σ² unbiased) by ``momentum``;
     otherwise they are the running ones. Raises ValueError for an input without channels, or with a single number in
     each while training, and RuntimeError without running values when not training.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([[1.0, 10.0], [3.0, 30.0]])
+    >>> metagrad.nn.functional.batch_norm(x, None, None, training=True)
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
     """
     if input.array.ndim < 2:
         if not input.array.size:
@@ -196,6 +206,10 @@ def group_norm(
     """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all positions (Wu & He 2018). input (N, C, *).
 
     Raises RuntimeError unless num_groups divides the channels.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.group_norm(metagrad.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
     """
     if input.array.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.array.ndim}")

@@ -200,7 +200,13 @@ def max_pool2d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,
 ) -> Tensor | tuple[Tensor, Tensor]:  # fmt: skip
-    """``max_pool1d`` over two axes: input (N, C, H, W) or (C, H, W); indices count row by row, i·W + j."""
+    """``max_pool1d`` over two axes: input (N, C, H, W) or (C, H, W); indices count row by row, i·W + j.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.max_pool2d(metagrad.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
     return _max_pool(
         2, input, kernel_size, stride, padding, dilation, ceil_mode=ceil_mode, return_indices=return_indices
     )
@@ -311,7 +317,13 @@ def avg_pool2d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Tensor:  # fmt: skip
-    """``avg_pool1d`` over two axes: input (N, C, H, W) or (C, H, W). divisor_override: divide the sums by this instead."""
+    """``avg_pool1d`` over two axes: input (N, C, H, W) or (C, H, W). divisor_override: divide the sums by this instead.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.avg_pool2d(metagrad.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
+    """
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 

@@ -17,6 +17,9 @@ def each(value: object, count: int, function: str, name: str) -> tuple[int, ...]
     """A setting as a tuple of ``count`` integers.
 
     Raises TypeError for what are no integers, and RuntimeError for another number of them.
+
+    >>> each(3, 2, "conv2d", "stride"), each((1, 2), 2, "conv2d", "stride")
+    ((3, 3), (1, 2))
     """
     if isinstance(value, bool) or hasattr(value, "__index__"):
         return (int(value),) * count

@@ -186,7 +186,12 @@ class _AlongDim(_Elementwise):
 
 
 class Softmax(_AlongDim):
-    """e^xᵢ / Σⱼ e^xⱼ along ``dim``."""
+    """e^xᵢ / Σⱼ e^xⱼ along ``dim``.
+
+    >>> import metagrad
+    >>> metagrad.nn.Softmax(dim=-1)(metagrad.zeros(1, 4))
+    tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Probabilities."""
@@ -242,7 +247,12 @@ class GELU(Module):
 
 
 class GLU(Module):
-    """a σ(b), a and b the halves of the input along ``dim`` (Dauphin et al. 2017)."""
+    """a σ(b), a and b the halves of the input along ``dim`` (Dauphin et al. 2017).
+
+    >>> import metagrad
+    >>> metagrad.nn.GLU()(metagrad.ones(2, 6)).shape
+    metagrad.Size([2, 3])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -344,7 +354,12 @@ class Threshold(Module):
 
 
 class PReLU(Module):
-    """x where x > 0, else a x, a learned: ``weight`` (num_parameters), one number or one for each channel (He et al. 2015)."""
+    """x where x > 0, else a x, a learned: ``weight`` (num_parameters), one number or one for each channel (He et al. 2015).
+
+    >>> import metagrad
+    >>> metagrad.nn.PReLU()(metagrad.tensor([-4.0, 2.0])).tolist()
+    [-1.0, 2.0]
+    """
 
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: DeviceLike = None, dtype: DTypeLike = None

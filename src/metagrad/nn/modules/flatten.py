@@ -32,7 +32,12 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """One dimension split into several."""
+    """One dimension split into several.
+
+    >>> import metagrad
+    >>> metagrad.nn.Unflatten(1, (2, 3))(metagrad.zeros(5, 6)).shape
+    metagrad.Size([5, 2, 3])
+    """
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()

@@ -18,7 +18,12 @@ __all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Module):
-    """y = x, whatever arguments it is made with."""
+    """y = x, whatever arguments it is made with.
+
+    >>> import metagrad
+    >>> metagrad.nn.Identity()(metagrad.tensor([1.0]))
+    tensor([1.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -77,6 +82,10 @@ class Bilinear(Module):
     x₁ (*, in1_features), x₂ (*, in2_features), W ``weight`` (out_features, in1_features, in2_features), ``bias``
     (out_features), y (*, out_features). Both start uniform in ±1/√in1_features. Raises ValueError unless in1_features
     is positive.
+
+    >>> import metagrad
+    >>> metagrad.nn.Bilinear(2, 3, 4)(metagrad.zeros(5, 2), metagrad.zeros(5, 3)).shape
+    metagrad.Size([5, 4])
     """
 
     bias: Parameter | None

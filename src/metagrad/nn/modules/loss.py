@@ -45,7 +45,12 @@ class _WeightedLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """(x − y)²."""
+    """(x − y)².
+
+    >>> import metagrad
+    >>> metagrad.nn.MSELoss()(metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The squared error."""
@@ -115,7 +120,12 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Binary cross entropy of σ(x), for scores x; ``pos_weight`` weighs the positive class."""
+    """Binary cross entropy of σ(x), for scores x; ``pos_weight`` weighs the positive class.
+
+    >>> import metagrad
+    >>> metagrad.nn.BCEWithLogitsLoss(pos_weight=metagrad.tensor(3.0))(metagrad.zeros(2), metagrad.tensor([1.0, 0.0]))
+    tensor(1.3863)
+    """
 
     weight: Tensor | None
     pos_weight: Tensor | None
@@ -168,7 +178,13 @@ class NLLLoss2d(NLLLoss):
 
 
 class CrossEntropyLoss(_WeightedLoss):
-    """−ln softmax(x)_c, c the target's class, for scores x (N, C, *) and classes (N, *) or probabilities (N, C, *)."""
+    """−ln softmax(x)_c, c the target's class, for scores x (N, C, *) and classes (N, *) or probabilities (N, C, *).
+
+    >>> import metagrad
+    >>> loss = metagrad.nn.CrossEntropyLoss()
+    >>> loss(metagrad.tensor([[0.0, 0.0], [0.0, 100.0]]), metagrad.tensor([0, 1]))
+    tensor(0.3466)
+    """
 
     def __init__(
         self,

@@ -65,7 +65,12 @@ class LayerNorm(_Affine):
 
 
 class RMSNorm(Module):
-    """w x / √(mean(x²) + ε), the mean over the last dimensions (Zhang & Sennrich 2019)."""
+    """w x / √(mean(x²) + ε), the mean over the last dimensions (Zhang & Sennrich 2019).
+
+    >>> import metagrad
+    >>> metagrad.nn.RMSNorm(2)(metagrad.tensor([[3.0, 4.0]])).detach()
+    tensor([[0.8485, 1.1314]])
+    """
 
     weight: Parameter | None
 
@@ -98,6 +103,10 @@ class GroupNorm(_Affine):
     """w (x − μ) / √(σ² + ε) + b, μ and σ² over groups of channels and all positions (Wu & He 2018).
 
     Raises ValueError unless num_groups divides num_channels.
+
+    >>> import metagrad
+    >>> metagrad.nn.GroupNorm(2, 6)(metagrad.zeros(4, 6, 8, 8)).shape
+    metagrad.Size([4, 6, 8, 8])
     """
 
     def __init__(

@@ -89,7 +89,13 @@ class ZeroPad1d(ConstantPad1d):
 
 
 class ZeroPad2d(ConstantPad2d):
-    """Zeros around the last two axes: (left, right, top, bottom)."""
+    """Zeros around the last two axes: (left, right, top, bottom).
+
+    >>> import metagrad
+    >>> metagrad.nn.ZeroPad2d((1, 0, 0, 1))(metagrad.tensor([[[1, 2]]]))
+    tensor([[[0, 1, 2],
+             [0, 0, 0]]])
+    """
 
     def __init__(self, padding: Setting) -> None:
         super().__init__(padding, 0.0)

@@ -15,7 +15,12 @@ __all__ = ["ChannelShuffle", "PixelShuffle", "PixelUnshuffle"]
 
 
 class PixelShuffle(Module):
-    """r² channels become the pixels of an r × r square (Shi et al. 2016): (*, C·r², H, W) to (*, C, H·r, W·r)."""
+    """r² channels become the pixels of an r × r square (Shi et al. 2016): (*, C·r², H, W) to (*, C, H·r, W·r).
+
+    >>> import metagrad
+    >>> metagrad.nn.PixelShuffle(2)(metagrad.zeros(1, 12, 4, 4)).shape
+    metagrad.Size([1, 3, 8, 8])
+    """
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()

@@ -176,7 +176,12 @@ class _AvgPool(_Pool):
 
 
 class AvgPool2d(_AvgPool):
-    """The mean of each window over two axes, (N, C, H, W) to (N, C, OH, OW): ``functional.avg_pool2d``."""
+    """The mean of each window over two axes, (N, C, H, W) to (N, C, OH, OW): ``functional.avg_pool2d``.
+
+    >>> import metagrad
+    >>> metagrad.nn.AvgPool2d(2)(metagrad.zeros(1, 3, 8, 8)).shape
+    metagrad.Size([1, 3, 4, 4])
+    """
 
     pool = staticmethod(F.avg_pool2d)
 

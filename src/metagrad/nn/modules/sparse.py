@@ -111,6 +111,12 @@ class EmbeddingBag(Module):
 
     Initial values are normal, and 0 for padding_idx. Shapes are at ``metagrad.nn.functional.embedding_bag``. Raises
     AssertionError for a ``_weight`` of another shape, or a padding_idx that names no row.
+
+    >>> import metagrad
+    >>> bags = metagrad.nn.EmbeddingBag.from_pretrained(metagrad.tensor([[1.0], [2.0], [4.0]]), mode="sum")
+    >>> bags(metagrad.tensor([0, 1, 2]), metagrad.tensor([0, 2]))  # rows 0 and 1, then row 2
+    tensor([[3.],
+            [4.]])
     """
 
     def __init__(

@@ -146,6 +146,11 @@ class TransformerDecoderLayer(_Layer):
     """Self-attention, attention to the encoder's output ``memory``, then a network for each position by itself.
 
     tgt (T, N, E), memory (S, N, E), with N first if ``batch_first``, or without N.
+
+    >>> import metagrad
+    >>> layer = metagrad.nn.TransformerDecoderLayer(8, nhead=2, dim_feedforward=16)
+    >>> layer(metagrad.zeros(3, 2, 8), metagrad.zeros(5, 2, 8)).shape
+    metagrad.Size([3, 2, 8])
     """
 
     attentions = ("self_attn", "multihead_attn")
@@ -191,6 +196,11 @@ class TransformerEncoder(_Stack):
     """Copies of an encoder layer, one after the other, and a final norm if one is given.
 
     enable_nested_tensor and mask_check are accepted, and change nothing.
+
+    >>> import metagrad
+    >>> layer = metagrad.nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16)
+    >>> metagrad.nn.TransformerEncoder(layer, num_layers=3)(metagrad.zeros(5, 2, 8)).shape
+    metagrad.Size([5, 2, 8])
     """
 
     def __init__(

@@ -25,6 +25,10 @@ def get_total_norm(
     """The norm of all elements of all tensors as one vector: (Σ |x|^p)^(1/p), or max |x| for p = inf.
 
     Raises RuntimeError for a norm that is not finite, if asked.
+
+    >>> import metagrad
+    >>> get_total_norm([metagrad.tensor([3.0]), metagrad.tensor([4.0])])
+    tensor(5.)
     """
     p, arrays = float(norm_type), [t.array for t in ([tensors] if isinstance(tensors, Variable) else tensors)]
     if not arrays:
@@ -79,7 +83,15 @@ def clip_grad_norm_(
 
 @no_grad()
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Limit every element of every gradient, in place, to ±clip_value."""
+    """Limit every element of every gradient, in place, to ±clip_value.
+
+    >>> import metagrad
+    >>> w = metagrad.zeros(2, requires_grad=True)
+    >>> (w * metagrad.tensor([3.0, -0.5])).sum().backward()
+    >>> metagrad.nn.utils.clip_grad_value_([w], 1.0)
+    >>> w.grad
+    tensor([ 1.0000, -0.5000])
+    """
     limit = float(clip_value)
     for g in _grads(parameters):
         np.clip(g.array, -limit, limit, out=g.array)

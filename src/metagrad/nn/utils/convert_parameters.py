@@ -9,7 +9,13 @@ from metagrad.tensors.tensor import Tensor
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """The elements of all parameters, one after the other."""
+    """The elements of all parameters, one after the other.
+
+    >>> import metagrad
+    >>> layer = metagrad.nn.Linear(3, 2)
+    >>> parameters_to_vector(layer.parameters()).shape
+    metagrad.Size([8])
+    """
     return cat([p.reshape(-1) for p in parameters])
 
 

@@ -190,6 +190,11 @@ def orthogonal(
     orthogonal_map: "matrix_exp", "cayley" or "householder"; by default the first for square matrices, else the last.
 
     Raises ValueError for a weight that is no matrix, or an unknown map.
+
+    >>> import metagrad
+    >>> layer = metagrad.nn.utils.parametrizations.orthogonal(metagrad.nn.Linear(3, 3))
+    >>> metagrad.allclose(layer.weight @ layer.weight.T, metagrad.eye(3), atol=1e-5)
+    True
     """
     weight = _weight(module, name)
     if weight.ndim < 2:

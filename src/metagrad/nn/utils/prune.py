@@ -263,7 +263,13 @@ def identity(module: Module, name: str) -> Module:
 
 
 def random_unstructured(module: Module, name: str, amount: float) -> Module:
-    """Remove elements at random: a number of them, or a share."""
+    """Remove elements at random: a number of them, or a share.
+
+    >>> import metagrad
+    >>> layer = random_unstructured(metagrad.nn.Linear(4, 5), "weight", amount=0.5)
+    >>> int((layer.weight == 0).sum())
+    10
+    """
     RandomUnstructured.apply(module, name, amount)
     return module
 
@@ -335,7 +341,13 @@ def _hook_of(module: Module, name: str | None) -> tuple[object, BasePruningMetho
 
 
 def remove(module: Module, name: str) -> Module:
-    """Make a pruned parameter an ordinary one, with its zeros. Raises ValueError if it was not pruned."""
+    """Make a pruned parameter an ordinary one, with its zeros. Raises ValueError if it was not pruned.
+
+    >>> import metagrad
+    >>> layer = random_unstructured(metagrad.nn.Linear(4, 5), "weight", amount=0.5)
+    >>> [name for name, _ in remove(layer, "weight").named_parameters()]
+    ['bias', 'weight']
+    """
     found = _hook_of(module, name)
     if found is None:
         raise ValueError(f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed")

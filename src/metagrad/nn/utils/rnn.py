@@ -87,7 +87,12 @@ def reordered(x: Tensor, dim: int, permutation: Tensor) -> Tensor:
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
-    """The permutation that undoes one."""
+    """The permutation that undoes one.
+
+    >>> import metagrad
+    >>> invert_permutation(metagrad.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
     return None if permutation is None else wrap(np.argsort(permutation.array, kind="stable"))
 
 
@@ -232,7 +237,13 @@ def pad_sequence(
 
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
-    """Pack a list of tensors (Lᵢ, *); with enforce_sorted their lengths must fall."""
+    """Pack a list of tensors (Lᵢ, *); with enforce_sorted their lengths must fall.
+
+    >>> import metagrad
+    >>> packed = pack_sequence([metagrad.tensor([1, 2, 3]), metagrad.tensor([4, 5])])
+    >>> packed.data, packed.batch_sizes
+    (tensor([1, 4, 2, 5, 3]), tensor([2, 2, 1]))
+    """
     lengths = [s.shape[0] for s in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
