@@ -267,6 +267,7 @@ class IndependentConstraint(Constraint):
         self.event_dim = base_constraint.event_dim + reinterpreted_batch_ndims
 
     def check(self, value: Tensor) -> Tensor:
+        """Whether all numbers of an event satisfy it. Raises ValueError for a value with too few dimensions."""
         held = self.base_constraint.check(value)
         if held.dim() < self.reinterpreted_batch_ndims:
             raise ValueError(

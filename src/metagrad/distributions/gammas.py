@@ -40,6 +40,7 @@ class StandardGamma(Function):
         return x
 
     def backward(self, grad: Array) -> Array:
+        """dx/da · ∂L/∂x. Raises RuntimeError for a second derivative."""
         if isinstance(grad, Variable):
             raise RuntimeError("the gradient of a gamma sample cannot be differentiated again")
         a, x = self.saved

@@ -120,6 +120,7 @@ class CorrCholeskyTransform(Transform):
         return scale - 2 * (x + softplus(-2 * x) - creation.tensor(2.0, dtype=x.dtype).log()).sum(-1)
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """(*, n, n) for (*, n(n-1)/2). Raises ValueError for another number of them."""
         n = round((0.25 + 2 * shape[-1]) ** 0.5 + 0.5)
         if n * (n - 1) // 2 != shape[-1]:
             raise ValueError(f"expected n(n-1)/2 numbers in the last dimension, got {shape[-1]}")

@@ -19,7 +19,10 @@ __all__ = ["multi_head_attention_forward"]
 
 
 def additive(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
-    """A mask that is True where attention may not go as numbers to add: −∞ there, 0 elsewhere."""
+    """A mask that is True where attention may not go as numbers to add: −∞ there, 0 elsewhere.
+
+    Raises AssertionError for a mask of integers.
+    """
     if mask is None:
         return None
     if mask.array.dtype.kind == "b":

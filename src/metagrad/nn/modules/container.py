@@ -40,7 +40,7 @@ class _Numbered(Module):
             )
         return self._listed()[position(index, len(self))]
 
-    def __setitem__(self, index: int | slice, module: Module) -> None:
+    def __setitem__(self, index: int, module: Module) -> None:
         name = list(self._modules)[position(index, len(self))]
         setattr(self, name, module)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
@@ -14,7 +14,12 @@ from metagrad.tensors.tensor import Tensor
 __all__ = ["ParameterDict", "ParameterList"]
 
 
-def position(index: Any, length: int) -> int:
+def position(index: SupportsIndex, length: int) -> int:
+    """An index counted from the front. Raises IndexError if it is out of range.
+
+    >>> position(-1, 3)
+    2
+    """
     i = operator.index(index)
     if not -length <= i < length:
         raise IndexError(f"index {i} is out of range: there are {length} modules")
