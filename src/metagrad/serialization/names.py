@@ -304,6 +304,8 @@ _FUNCTIONS: dict[str, Maker] = {
     "numpy._core.multiarray.scalar": _numpy_scalar,
     "numpy.core.multiarray.scalar": _numpy_scalar,
 }
+# As protocol 2 has it, which Python 2 can read.
+_OLD_NAMES = {"builtins.xrange": "builtins.range", "builtins.long": "builtins.int", "builtins.unicode": "builtins.str"}
 _OLD_MODULES = {"__builtin__": "builtins", "torch.tensor": "torch._tensor"}
 
 
@@ -313,7 +315,8 @@ def meaning(module: str, name: str) -> object:
     >>> meaning("collections", "OrderedDict"), meaning("torch", "float16"), meaning("os", "system")
     (<class 'collections.OrderedDict'>, metagrad.float16, None)
     """
-    path = f"{_OLD_MODULES.get(module, module)}.{name}".replace("builtins.xrange", "builtins.range")
+    path = f"{_OLD_MODULES.get(module, module)}.{name}"
+    path = _OLD_NAMES.get(path, path)
     if path in _CLASSES:
         return _CLASSES[path]
     if path in _FUNCTIONS:

@@ -1,7 +1,7 @@
 """The number types of PyTorch's files, and what becomes of their numbers here.
 
 A dtype's name says how the numbers of a storage are stored. Most are NumPy's. The narrow floating-point types that NumPy does not
-have are widened to float32, which holds each of their values exactly; ``stored`` and ``widened`` are the whole of that.
+have are widened to float32, which holds each of their values exactly; ``stored`` and ``widen`` are the whole of that.
 
 ===================  ======================  ================================================
 name                 sign exponent mantissa  the rest
@@ -43,6 +43,7 @@ _EIGHT_BITS = {  # bits of the exponent and of the mantissa, bias
     "float8_e5m2fnuz": (5, 2, 16),
     "float8_e8m0fnu": (8, 0, 127),
 }
+_CHUNK = 1 << 16
 NARROW = ("bfloat16", *_EIGHT_BITS)
 
 
@@ -51,19 +52,23 @@ def stored(name: str) -> np.dtype[np.generic]:
     return np.dtype("u2" if name == "bfloat16" else "u1" if name in _EIGHT_BITS else name)
 
 
-def widened(bits: Array, name: str) -> Array:
-    """Numbers of one of the narrow types as float32.
+def widen(bits: Array, name: str, out: Array) -> None:
+    """Write numbers of one of the narrow types as float32.
 
-    >>> widened(np.array([0x3FC0, 0xC000], np.uint16), "bfloat16").tolist()
+    >>> out = np.empty(2, np.float32)
+    >>> widen(np.array([0x3FC0, 0xC000], np.uint16), "bfloat16", out)
+    >>> out.tolist()
     [1.5, -2.0]
-    >>> widened(np.array([0x38, 0xB9, 0x7E], np.uint8), "float8_e4m3fn").tolist()
-    [1.0, -1.125, 448.0]
+    >>> widen(np.array([0xB9, 0x7E], np.uint8), "float8_e4m3fn", out)
+    >>> out.tolist()
+    [-1.125, 448.0]
     """
-    if name in _EIGHT_BITS:
-        return _values(name)[bits]
-    wide = bits.astype(np.uint32)
-    wide <<= 16
-    return wide.view(np.float32)
+    if name == "bfloat16":
+        np.left_shift(bits, 16, out=out.view(np.uint32), dtype=np.uint32)
+        return
+    values = _values(name)
+    for i in range(0, len(bits), _CHUNK):  # for as indices the bytes take eight times their memory
+        out[i : i + _CHUNK] = values[bits[i : i + _CHUNK]]
 
 
 @cache

@@ -12,7 +12,7 @@ from metagrad.base.device import CPU, move
 from metagrad.base.device import device as Device
 from metagrad.base.typing import Array
 from metagrad.serialization.errors import CheckpointError
-from metagrad.serialization.number_types import NARROW, stored, widened
+from metagrad.serialization.number_types import NARROW, stored, widen
 from metagrad.tensors.storage import TypedStorage
 from metagrad.tensors.tensor import Tensor
 
@@ -101,7 +101,7 @@ class StoredNumbers(TypedStorage):
         if name not in NARROW:
             return bits
         wide = self._as[name] = np.empty(len(bits), np.float32)
-        self.when_read(lambda: wide.__setitem__(slice(None), widened(bits, name)))
+        self.when_read(lambda: widen(bits, name, wide))
         return wide
 
     def tensor(
