@@ -149,7 +149,10 @@ def fragment(source):
             b"h" + source.randbytes(1),
         )
     )
-    return source.choice((number, value, act, value + act, value + number + act, b"(" + value * 2 + b"t" + act))
+    state = b"}X\x04\0\0\0nameX\x01\0\0\0xsb"
+    return source.choice(
+        (number, value, act, value + act, value + number + act, b"(" + value * 2 + b"t" + act, value + state)
+    )
 
 
 def changed_pickle(source, data):
@@ -157,7 +160,7 @@ def changed_pickle(source, data):
     if source.random() < 0.4:
         return changed_bytes(source, data)
     if source.random() < 0.2:
-        return b"\x80\x02" + b"".join(fragment(source) for _ in range(source.randrange(1, 60))) + b"."
+        return b"\x80\x02" + b"".join(fragment(source) for _ in range(source.choice((1, 2, 3, 5, 60)))) + b"."
     data = bytearray(data)
     for _ in range(source.choice((1, 1, 2, 5))):
         at = source.randrange(len(data))

@@ -287,9 +287,9 @@ SHARES = 4
 
 
 def test_damaged_files():
-    """4,000 files here; METAGRAD_MUTATIONS=20000 in the environment makes it so many."""
+    """20,000 of them; METAGRAD_MUTATIONS in the environment is another number."""
     pytest.importorskip("resource")
-    count = int(os.environ.get("METAGRAD_MUTATIONS", "4000"))
+    count = int(os.environ.get("METAGRAD_MUTATIONS", "20000"))
     command = [sys.executable, str(HERE / "mutations.py"), str(-(-count // SHARES))]
     shares = [
         subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
