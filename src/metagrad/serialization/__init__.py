@@ -1,1 +1,29 @@
-"""serialization"""
+"""Tensors on disk: ``metagrad.save`` and ``load``, PyTorch's ``.pt`` files, and safetensors files.
+
+===================  =========================================================================
+``checkpoint.py``    ``save`` and ``load``
+``writing.py``       ``.pt`` files, which ``torch.load`` opens
+``reading.py``       the two formats of ``.pt`` files
+``unpickling.py``    their pickles, without running anything that stands in them
+``names.py``         what the names in a pickle stand for
+``safe_names.py``    names that the program adds
+``limits.py``        how much memory and depth a file may ask for
+``whole.py``         whole objects of files that are trusted
+``storages.py``      tensors as stretches of storages
+``number_types.py``  how numbers are stored, and which are widened
+``locations.py``     ``map_location``
+``errors.py``        CheckpointError
+``safetensors.py``   safetensors files
+===================  =========================================================================
+"""
+
+from metagrad.serialization.checkpoint import get_unsafe_globals_in_checkpoint, load, save
+from metagrad.serialization.errors import CheckpointError
+from metagrad.serialization.locations import MAP_LOCATION
+from metagrad.serialization.safe_names import (
+    add_safe_globals,
+    clear_safe_globals,
+    get_safe_globals,
+    safe_globals,
+)
+from metagrad.serialization.safetensors import SafetensorsError, load_file, read_metadata, save_file

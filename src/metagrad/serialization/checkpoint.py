@@ -1,44 +1,47 @@
-"""``metagrad.save`` and ``metagrad.load``: state dicts on disk, in PyTorch's format or as safetensors.
-
-==================  =========================================================================
-``storages.py``     how PyTorch's files name number types, and tensors as views of storages
-``writing.py``      a ``.pt`` file that ``torch.load`` opens
-``reading.py``      ``.pt`` files, without running anything that stands in them
-==================  =========================================================================
-"""
+"""``metagrad.save`` and ``metagrad.load``."""
 
 from __future__ import annotations
 
+import functools
 import io
 import os
-from collections.abc import Mapping
+import pickle
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from types import ModuleType
+from typing import IO, Any, TypeAlias
 
-from metagrad.autograd.variable import Variable
-from metagrad.base.files import write_atomically
-from metagrad.serialization.reading import CheckpointError, looks_like_torch, read
-from metagrad.serialization.safetensors import load as load_safetensors
-from metagrad.serialization.safetensors import save as save_safetensors
-from metagrad.serialization.writing import as_bytes
+from metagrad.base.device import device as Device
+from metagrad.base.files import replacing
+from metagrad.serialization import safetensors
+from metagrad.serialization.errors import CheckpointError
+from metagrad.serialization.locations import MAP_LOCATION, Locations, PlaceError
+from metagrad.serialization.reading import looks_like_torch, read, read_plainly
+from metagrad.serialization.safe_names import unknown_names
+from metagrad.serialization.whole import unpickled
+from metagrad.serialization.writing import write_legacy, write_zip
+from metagrad.tensors.tensor import Tensor
 
-__all__ = ["CheckpointError", "load", "save"]
+__all__ = ["CheckpointError", "get_unsafe_globals_in_checkpoint", "load", "save"]
 
-File = str | os.PathLike[str] | IO[bytes]
+File: TypeAlias = str | os.PathLike[str] | IO[bytes]
 
 
 def save(
-    obj: Any,
+    obj: object,
     f: File,
-    pickle_module: Any = None,
+    pickle_module: ModuleType | None = None,
     pickle_protocol: int = 2,
     _use_new_zipfile_serialization: bool = True,
 ) -> None:
-    """Write tensors in plain containers (dicts, lists, tuples, numbers, strings) to a file that ``torch.load`` opens too.
+    """Write an object to a file that ``torch.load`` opens, too, if it is tensors in plain containers.
 
     f: a path, or a binary file open for writing. A path is written atomically. If its name ends in ``.safetensors`` and obj
-    is a dict of tensors, the file is in that format. Tensors that share memory share it again after ``load``. Raises
-    TypeError for other objects, such as a whole Module: save its ``state_dict()``. The pickle arguments are unused.
+    is a dict of tensors, the file is in that format. Tensors that share memory share it again after ``load``. Other objects,
+    such as whole modules and NumPy arrays, are pickled: ``load`` makes them with ``weights_only=False`` only. Of a model, its
+    ``state_dict()`` is what lasts: a whole module's file needs the same classes at the same places. Raises what pickle raises
+    for what it cannot write.
 
     >>> import metagrad, tempfile
     >>> model = metagrad.nn.Linear(2, 1)
@@ -48,37 +51,67 @@ def save(
     >>> found["epoch"], found["model"]["weight"].equal(model.weight)
     (3, True)
     """
+    write: functools.partial[None]
+    if _use_new_zipfile_serialization:
+        write = functools.partial(write_zip, folder="archive", pickle_module=pickle_module, protocol=pickle_protocol)
+    else:
+        write = functools.partial(write_legacy, pickle_module=pickle_module, protocol=pickle_protocol)
     if isinstance(f, (str, os.PathLike)):
         path = Path(f)
         if path.suffix == ".safetensors":
-            if not isinstance(obj, Mapping) or not all(isinstance(v, Variable) for v in obj.values()):
-                raise TypeError(
-                    "a .safetensors file holds a dict of tensors, such as a state_dict; for anything nested give the file "
-                    "another ending, such as .pt"
-                )
-            write_atomically(path, [save_safetensors(obj)])
-        else:
-            write_atomically(path, [as_bytes(obj, path.stem or "archive")])
+            _save_safetensors(obj, path)
+            return
+        if _use_new_zipfile_serialization:
+            write.keywords["folder"] = path.stem or "archive"
+        with replacing(path) as file:
+            write(obj, file)
         return
     if not hasattr(f, "write"):
         raise TypeError(f"save expects a path or a binary file open for writing, got {type(f).__name__}")
-    f.write(as_bytes(obj, "archive"))
+    write(obj, f if isinstance(f, (io.BytesIO, io.BufferedWriter, io.BufferedRandom)) else _Unsearchable(f))
+
+
+class _Unsearchable(io.RawIOBase):
+    """A file that is written from beginning to end: of compressed ones and sockets no more may be asked."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return self.file.write(data)
+
+
+def _save_safetensors(obj: object, path: Path) -> None:
+    if not isinstance(obj, Mapping) or not all(isinstance(v, Tensor) for v in obj.values()):
+        raise TypeError(
+            "a .safetensors file holds a dict of tensors, such as a state_dict; for anything nested give the file "
+            "another ending, such as .pt"
+        )
+    safetensors.save_file(obj, path)
 
 
 def load(
     f: File,
-    map_location: Any = None,
-    pickle_module: Any = None,
+    map_location: MAP_LOCATION = None,
+    pickle_module: ModuleType | None = None,
     *,
-    weights_only: bool = True,
+    weights_only: bool | None = True,
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
-    """What ``save``, or PyTorch's ``torch.save`` of a state dict, wrote; also the tensors of a safetensors file.
+    """What ``save``, or PyTorch's ``torch.save``, wrote; also the tensors of a safetensors file.
 
-    f: a path, or a binary file open for reading. map_location: a device for the tensors (a function or a dict means the CPU,
-    where all tensors are made first). Only tensors and plain containers are ever made, whatever ``weights_only`` says: a
-    file that asks for anything else, or is damaged, raises CheckpointError.
+    f: a path, or a binary file open for reading. map_location: the device for all tensors; or a dict from the devices that the
+    file names to others; or a function of a storage and the file's device for it, which returns the storage to use or None.
+    Without it a tensor is where the file says if there is such a device, or else on the CPU.
+
+    Tensors and plain containers are all that is ever made, and nothing in the file is run: one that asks for anything else, or is
+    damaged, raises CheckpointError. ``weights_only=False`` makes whatever the file asks for, as pickle does, whole modules of
+    PyTorch's included: do that only with files from people whose programs you would run. mmap is accepted: files are read
+    at once. Further arguments are the unpickler's; ``encoding`` is that of the strings of Python 2.
 
     >>> import io, metagrad
     >>> file = io.BytesIO()
@@ -87,27 +120,69 @@ def load(
     >>> metagrad.load(file)
     [tensor([1., 1.]), 'text']
     """
+    weights_only = True if weights_only is None else weights_only
+    if weights_only and pickle_module not in (None, pickle):
+        raise RuntimeError(
+            f"{pickle_module!r} may run any code while it reads: if you trust the file, say weights_only=False as well"
+        )
+    locations = Locations(map_location)
+    reader: Any = functools.partial(read_plainly, **pickle_load_args)
+    if not weights_only:
+        reader = functools.partial(unpickled, pickle_module=pickle_module, **{"encoding": "utf-8", **pickle_load_args})
+    with _opened(f) as (name, file):
+        try:
+            if looks_like_torch(_head(file)):
+                return read(file, locations, reader, trusted=not weights_only)
+            return _load_safetensors(file, locations)
+        except PlaceError as error:
+            raise error.__cause__ or error from None
+        except CheckpointError as error:
+            raise CheckpointError(f"{name}: {error}") from error.__cause__
+        except safetensors.SafetensorsError as error:
+            raise CheckpointError(f"{name}: {error}") from error
+
+
+def get_unsafe_globals_in_checkpoint(f: File) -> list[str]:
+    """The names in a file for which ``load`` refuses it, unless ``add_safe_globals`` is given them; nothing is made of it.
+
+    >>> import fractions, io, metagrad
+    >>> file = io.BytesIO()
+    >>> metagrad.save([metagrad.ones(2), fractions.Fraction(1, 2)], file)
+    >>> _ = file.seek(0)
+    >>> get_unsafe_globals_in_checkpoint(file)
+    ['fractions.Fraction']
+    """
+    with _opened(f) as (_, file):
+        if file.read(4) != b"PK\x03\x04":
+            raise ValueError("expected a file that metagrad.save or torch.save has written as a zip archive")
+        file.seek(-4, io.SEEK_CUR)
+        return read(file, Locations(None), lambda contents, *_: unknown_names(contents))
+
+
+def _head(file: IO[bytes]) -> bytes:
+    begin = file.tell()
+    head = file.read(300)
+    file.seek(begin)
+    if head[257:262] == b"ustar":
+        raise CheckpointError("a tar archive, as PyTorch made before 2018: load and save it once with PyTorch")
+    return head
+
+
+def _load_safetensors(file: IO[bytes], locations: Locations) -> dict[str, Tensor]:
+    found = safetensors.load(file.read())
+    place = locations.map_location
+    return {name: tensor.to(place) for name, tensor in found.items()} if isinstance(place, Device) else found
+
+
+@contextmanager
+def _opened(f: File) -> Iterator[tuple[str, IO[bytes]]]:
+    """The file's name, and the file."""
     if isinstance(f, (str, os.PathLike)):
-        name, data = os.fspath(f), Path(f).read_bytes()
+        with open(f, "rb") as file:
+            yield os.fspath(f), file
+    elif isinstance(f, (io.BytesIO, io.BufferedReader, io.BufferedRandom)) and f.seekable():
+        yield str(getattr(f, "name", "the file")), f
     elif hasattr(f, "read"):
-        name, data = str(getattr(f, "name", "the file")), f.read()
+        yield str(getattr(f, "name", "the file")), io.BytesIO(f.read())
     else:
         raise TypeError(f"load expects a path or a binary file open for reading, got {type(f).__name__}")
-    try:
-        found = read(io.BytesIO(data)) if looks_like_torch(data) else load_safetensors(data)
-    except ValueError as error:
-        raise CheckpointError(f"{name}: {error}") from error
-    device = map_location if isinstance(map_location, str) or hasattr(map_location, "type") else None
-    return found if device is None or str(device).startswith("cpu") else _moved(found, device)
-
-
-def _moved(value: Any, device: Any) -> Any:
-    if isinstance(value, Variable):
-        return value.to(device)  # type: ignore[attr-defined]
-    if isinstance(value, dict):
-        for key in value:
-            value[key] = _moved(value[key], device)
-        return value
-    if isinstance(value, (list, tuple)):
-        return type(value)(_moved(v, device) for v in value)
-    return value

@@ -1,235 +1,226 @@
-"""PyTorch's files, read without running anything that stands in them.
+"""PyTorch's two file formats: where in a file the pickle is and where the numbers are.
 
-Such a file describes its contents with a pickle, and a pickle may name any function of any module to be called. Here the
-names that state dicts need are answered with functions of this file, which make tensors and plain containers; every other
-name is refused before it is looked up.
+Since version 1.6 a file is a zip archive, not compressed: ``data.pkl``, the pickle, ``data/0``, ``data/1`` and so on, the bytes of
+each storage, and ``byteorder``. Before that it was five pickles after each other, a magic number, a version, the machine's byte
+order, the contents and the storages' keys, and then each storage's length and bytes.
 """
 
 from __future__ import annotations
 
-import codecs
 import io
-import pickle
 import struct
 import zipfile
-from collections import OrderedDict, defaultdict
 from collections.abc import Callable
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import wrap
-from metagrad.base import dtypes
-from metagrad.base.device import device as Device
-from metagrad.base.size import Size
-from metagrad.nn.parameter import Parameter
-from metagrad.serialization.storages import STORAGES
+from metagrad.serialization.errors import CheckpointError
+from metagrad.serialization.limits import Budget
+from metagrad.serialization.locations import Locations
+from metagrad.serialization.names import StorageType
+from metagrad.serialization.number_types import stored
+from metagrad.serialization.storages import StoredNumbers
+from metagrad.serialization.unpickling import StorageOf, Unpickler
 
-_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_ZIP = b"PK\x03\x04"
+
+# What reads a pickle: ``unpickling.Unpickler(...).load``, or for trusted files ``whole.unpickled``.
+Read = Callable[[IO[bytes], Budget, StorageOf], object]
 
 
-class CheckpointError(ValueError):
-    """A file that is damaged, of another kind, or asks for more than tensors and plain containers."""
+def read_plainly(file: IO[bytes], budget: Budget, storage_of: StorageOf, encoding: str = "utf-8") -> object:
+    """Tensors and plain containers, running nothing."""
+    return Unpickler(file, budget, storage_of, encoding).load()
 
 
-def looks_like_torch(data: bytes) -> bool:
-    """Whether these bytes begin as PyTorch's files do: a zip archive, or a pickle."""
-    return data[:4] == b"PK\x03\x04" or (
-        data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04") and data[2:3] == b"\x8a"
+def looks_like_torch(head: bytes) -> bool:
+    """Whether a file that begins like this is one of PyTorch's: a zip archive, or a pickle."""
+    return head[:4] == _ZIP or (
+        head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05") and head[2:3] in (b"\x8a", b"\x95")
     )
 
 
-class _StorageType:
-    """What a file calls the class of a storage."""
+def read(file: IO[bytes], locations: Locations, read_pickle: Read = read_plainly, trusted: bool = False) -> Any:
+    """The object in a file of ``torch.save``, of either format; the file is read from where it stands.
 
-    def __init__(self, name: str) -> None:
-        self.code = STORAGES.get(name, "u1")
-
-
-def _tensor(
-    storage: Any, offset: int, size: Any, stride: Any, requires_grad: bool = False, hooks: Any = None, *_: Any
-) -> Any:
-    """``torch._utils._rebuild_tensor_v2``: a view of a storage."""
-    return _viewed(storage, offset, size, stride, requires_grad)
-
-
-def _tensor_of_dtype(
-    storage: Any, offset: int, size: Any, stride: Any, requires_grad: bool, hooks: Any, dtype: Any, *_: Any
-) -> Any:
-    """``torch._utils._rebuild_tensor_v3``: the same, the storage being bytes of a dtype given here."""
-    return _viewed(storage.view(dtype.dtype), offset, size, stride, requires_grad)
+    trusted: the file may ask for as much memory as it wants.
+    """
+    begin = file.tell()
+    size = file.seek(0, io.SEEK_END) - begin
+    file.seek(begin)
+    budget = Budget(size, limited=not trusted)
+    head = file.read(4)
+    file.seek(begin)
+    return (_read_zip if head == _ZIP else _read_legacy)(file, budget, locations, read_pickle)
 
 
-def _viewed(storage: Any, offset: int, size: Any, stride: Any, requires_grad: bool) -> Any:
-    if not isinstance(storage, np.ndarray):
-        raise CheckpointError("damaged: a tensor refers to something that is no storage")
-    size, stride = tuple(size), tuple(stride)
-    counts = (offset, *size, *stride)
-    if len(size) != len(stride) or not all(type(n) is int and n >= 0 for n in counts):
-        raise CheckpointError(f"damaged: a tensor of size {size}, strides {stride} and offset {offset!r}")
-    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
-    if 0 not in size and last >= len(storage):
-        raise CheckpointError(f"damaged: a tensor reaches to element {last} of a storage of {len(storage)}")
-    steps = tuple(step * storage.itemsize for step in stride)
-    # The strides were checked above: no element is outside of the storage.
-    array = (
-        np.lib.stride_tricks.as_strided(storage[offset:], size, steps)
-        if 0 not in size
-        else np.empty(size, storage.dtype)
-    )
-    return wrap(array, bool(requires_grad))
+class _Storages:
+    """The storages that a file's persistent ids refer to, each of them made once."""
+
+    def __init__(self, budget: Budget, locations: Locations, fill: Callable[[str, StoredNumbers], None] | None) -> None:
+        self.budget, self.locations, self.fill = budget, locations, fill
+        self.by_key: dict[str, StoredNumbers] = {}
+
+    def __call__(self, pid: object) -> StoredNumbers:
+        """The storage of a persistent id: ("storage", type, key, location, number of elements)."""
+        match pid:
+            case ("storage", StorageType(name=name), str(key), str(tag), int(count)):
+                pass
+            case ("storage", StorageType(name=name), str(key), str(tag), int(count), None):
+                pass
+            case ("storage", _, _, _, _, tuple()):
+                raise CheckpointError("a file of a very old version of PyTorch, with views of storages: save it anew")
+            case _:
+                raise CheckpointError("damaged: a reference to something that is no storage")
+        found = self.by_key.get(key)
+        if found is None:
+            return self._made(name, key, tag, count)
+        if (found.name, len(found)) != (name, count):
+            raise CheckpointError(f"damaged: storage {key[:20]!r} is described in two ways")
+        return found
+
+    def _made(self, name: str, key: str, tag: str, count: int) -> StoredNumbers:
+        if not 0 <= count <= self.budget.left:
+            raise CheckpointError(f"damaged: a storage of {count} elements in a file of {self.budget.size} bytes")
+        self.budget.spend(1000 + count * stored(name).itemsize)
+        storage = self.by_key[key] = StoredNumbers(name, count)
+        if self.fill is not None:
+            self.fill(key, storage)
+        self.locations.place(storage, tag)
+        return storage
 
 
-def _parameter(data: Any, requires_grad: bool = True, hooks: Any = None) -> Parameter:
-    return Parameter(data, bool(requires_grad))
+def _filled(file: IO[bytes], storage: StoredNumbers) -> None:
+    """Read a storage's bytes."""
+    memory = storage.memory.view(np.uint8)
+    got = 0
+    while got < len(memory):
+        part = file.read(min(len(memory) - got, 1 << 20))
+        if not part:
+            raise CheckpointError(f"truncated: got {got} bytes of a storage, expected {len(memory)}")
+        memory[got : got + len(part)] = np.frombuffer(part, np.uint8)
+        got += len(part)
 
 
-def _encoded(text: str, encoding: str) -> bytes:
-    """How a pickle of protocol 2 writes bytes."""
-    return codecs.encode(text, encoding) if encoding in ("latin1", "latin-1") else _refuse("_codecs.encode", encoding)
+# ------------------------------------------------ zip
 
 
-def _refuse(name: str, *_: Any) -> Any:
-    raise CheckpointError(
-        f"this file refers to {name}, and metagrad makes nothing but tensors and plain containers from a file: save the "
-        "state_dict() instead of the object"
-    )
+def _read_zip(file: IO[bytes], budget: Budget, locations: Locations, read_pickle: Read) -> object:
+    archive = _Archive(file, budget)
+    if archive.has("constants.pkl"):
+        raise CheckpointError("a TorchScript archive, which holds code: save the state_dict() instead")
+    order = archive.read("byteorder").strip() if archive.has("byteorder") else b"little"
+    if order not in (b"little", b"big"):
+        raise CheckpointError(f"damaged: the byte order {order[:20]!r}")
+    swap = (order == b"little") != np.little_endian
+
+    def fill(key: str, storage: StoredNumbers) -> None:
+        archive.fill(f"data/{key}", storage)
+        storage.finish(swap)
+
+    return read_pickle(io.BytesIO(archive.read("data.pkl")), budget, _Storages(budget, locations, fill))
 
 
-_NAMES: dict[tuple[str, str], Any] = {
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch._utils", "_rebuild_tensor"): _tensor,
-    ("torch._utils", "_rebuild_tensor_v3"): _tensor_of_dtype,
-    ("torch._utils", "_rebuild_parameter"): _parameter,
-    ("torch.nn.parameter", "Parameter"): _parameter,
-    ("torch", "Size"): Size,
-    ("torch", "device"): Device,
-    ("collections", "OrderedDict"): OrderedDict,
-    ("collections", "defaultdict"): defaultdict,
-    ("builtins", "dict"): dict,
-    ("builtins", "list"): list,
-    ("builtins", "tuple"): tuple,
-    ("builtins", "set"): set,
-    ("builtins", "frozenset"): frozenset,
-    ("builtins", "complex"): complex,
-    ("builtins", "bytearray"): bytearray,
-    ("builtins", "int"): int,
-    ("builtins", "float"): float,
-    ("_codecs", "encode"): _encoded,
-}
+class _Archive:
+    """A zip archive in which a record's bytes are what its checksum says."""
+
+    def __init__(self, file: IO[bytes], budget: Budget) -> None:
+        self.budget = budget
+        budget.spend(16 * directory_size(file))  # what zipfile makes of it
+        self.zip = _sound(zipfile.ZipFile, file)
+        entries = self.zip.infolist()
+        if all(entry.CRC == 0 for entry in entries):  # PyTorch may be told to leave checksums out
+            for entry in entries:
+                entry.CRC = None
+        self.names = {entry.filename: entry for entry in entries}
+        self.folder = next((n.removesuffix("data.pkl") for n in self.names if n.endswith("/data.pkl")), None)
+        if self.folder is None:
+            raise CheckpointError("a zip archive, but not one of torch.save: there is no data.pkl in it")
+
+    def has(self, name: str) -> bool:
+        """Whether there is a record of this name."""
+        return f"{self.folder}{name}" in self.names
+
+    def read(self, name: str) -> bytes:
+        """A record's bytes."""
+        entry = self._entry(name)
+        self.budget.spend(2 * entry.file_size)
+        return _sound(self.zip.read, entry)
+
+    def fill(self, name: str, storage: StoredNumbers) -> None:
+        """Read a record, which must be as long as the storage, into its memory."""
+        entry = self._entry(name)
+        if entry.file_size != storage.nbytes():
+            raise CheckpointError(f"damaged: a storage of {storage.nbytes()} bytes has {entry.file_size} in the file")
+        _sound(self._fill, entry, storage)
+
+    def _fill(self, entry: zipfile.ZipInfo, storage: StoredNumbers) -> None:
+        with self.zip.open(entry) as record:
+            _filled(record, storage)
+            record.read(1)  # at its end the checksum is compared
+
+    def _entry(self, name: str) -> zipfile.ZipInfo:
+        entry = self.names.get(f"{self.folder}{name}")
+        if entry is None:
+            raise CheckpointError(f"damaged: there is no {name[:30]} in the archive")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise CheckpointError(f"{name[:30]} is compressed in a way that torch.save does not use")
+        return entry
 
 
-class _Unpickler(pickle.Unpickler):
-    """Answers names from the table above and from the names of number types, and nothing else."""
-
-    def __init__(self, file: Any, storage_of: Callable[..., Any]) -> None:
-        super().__init__(file, encoding="utf-8")
-        self.storage_of = storage_of
-
-    def find_class(self, module: str, name: str) -> Any:
-        module = {"__builtin__": "builtins"}.get(module, module)
-        if (module, name) in _NAMES:
-            return _NAMES[module, name]
-        if module in ("torch", "torch.storage", "torch.cuda") and (name in STORAGES or name == "UntypedStorage"):
-            return _StorageType(name)
-        if module == "torch" and isinstance(
-            getattr(dtypes, f"{name}_" if name == "bool" else name, None), dtypes.dtype
-        ):
-            return getattr(dtypes, f"{name}_" if name == "bool" else name)
-        return _refuse(f"{module}.{name}")
-
-    def persistent_load(self, pid: Any) -> Any:
-        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or not isinstance(pid[1], _StorageType):
-            raise CheckpointError("damaged: a reference to something that is no storage")
-        return self.storage_of(*pid[1:])
-
-
-def _unpickled(file: Any, storage_of: Callable[..., Any]) -> Any:
+def _sound(act: Callable[..., Any], *arguments: Any) -> Any:
+    """``act(*arguments)``; whatever ``zipfile`` does not like in a file is damage."""
     try:
-        return _Unpickler(file, storage_of).load()
+        return act(*arguments)
     except CheckpointError:
         raise
-    except Exception as error:  # a damaged pickle fails in as many ways as there are opcodes
-        raise CheckpointError(f"damaged, or not a file of torch.save: {type(error).__name__}: {error}") from error
+    except Exception as error:  # BadZipFile, but also what struct, zlib and seek raise on numbers out of range
+        raise CheckpointError(f"damaged: {type(error).__name__}: {error}") from error
 
 
-def _numbers(data: bytes, code: str, count: int, swapped: bool) -> Any:
-    """``count`` elements, which the data must be exactly."""
-    stored = np.dtype("u2" if code == "bf16" else code)
-    if type(count) is not int or len(data) != count * stored.itemsize:
-        raise CheckpointError(f"damaged: a storage of {count} elements in {len(data)} bytes")
-    array = np.frombuffer(bytearray(data), stored)
-    if swapped:
-        array = array.byteswap()
-    if code == "bf16":  # the upper half of a float32
-        array = (array.astype(np.uint32) << 16).view(np.float32)
-    return array
+def directory_size(file: IO[bytes]) -> int:
+    """Bytes of the directory at the end of a zip archive, as its last record says; at most the file's size."""
+    begin = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 65_600))
+    tail = file.read()
+    file.seek(begin)
+    last = tail.rfind(b"PK\x05\x06")
+    if last < 0 or len(tail) < last + 22:
+        return 0
+    found = struct.unpack("<I", tail[last + 12 : last + 16])[0]
+    wide = tail.rfind(b"PK\x06\x06", 0, last)  # of archives with larger numbers
+    if wide >= 0 and len(tail) >= wide + 48:
+        found = max(found if found < 2**32 - 1 else 0, struct.unpack("<Q", tail[wide + 40 : wide + 48])[0])
+    return min(found, size)
 
 
-def read(file: Any) -> Any:
-    """The object in a file of ``torch.save``, of either format."""
-    start = file.read(4)
-    file.seek(0)
-    return _read_zip(file) if start == b"PK\x03\x04" else _read_legacy(file)
+# ------------------------------------------------ before 1.6
 
 
-def _read_zip(file: Any) -> Any:
-    try:
-        archive = zipfile.ZipFile(file)
-        names = archive.namelist()
-        folder = next((name[: -len("data.pkl")] for name in names if name.endswith("/data.pkl")), None)
-        if folder is None:
-            raise CheckpointError("a zip archive, but not one of torch.save: there is no data.pkl in it")
-        if f"{folder}constants.pkl" in names:
-            raise CheckpointError("a TorchScript archive, which holds code: save the state_dict() instead")
-        broken = archive.testzip()
-        if broken is not None:
-            raise CheckpointError(f"damaged: {broken} does not have the checksum it should have")
-        order = archive.read(f"{folder}byteorder").strip() if f"{folder}byteorder" in names else b"little"
-        storages: dict[str, Any] = {}
-
-        def storage_of(kind: _StorageType, key: str, location: str, count: int, *_: Any) -> Any:
-            if key not in storages:
-                storages[key] = _numbers(archive.read(f"{folder}data/{key}"), kind.code, count, order != _native())
-            return storages[key]
-
-        return _unpickled(io.BytesIO(archive.read(f"{folder}data.pkl")), storage_of)
-    except (zipfile.BadZipFile, KeyError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise CheckpointError(f"damaged: {error}") from error
-
-
-def _native() -> bytes:
-    return b"little" if np.little_endian else b"big"
-
-
-def _read_legacy(file: Any) -> Any:
-    """PyTorch before 1.6: five pickles after each other, then each storage's bytes."""
-
-    def none(*_: Any) -> Any:
+def _read_legacy(file: IO[bytes], budget: Budget, locations: Locations, read_pickle: Read) -> object:
+    def none(pid: object) -> StoredNumbers:
         raise CheckpointError("damaged: a storage before the contents")
 
-    magic, _, system = (_unpickled(file, none) for _ in range(3))
-    if magic != _LEGACY_MAGIC:
+    def plain() -> object:
+        return read_plainly(file, budget, none)
+
+    magic, _, system = plain(), plain(), plain()
+    if magic != LEGACY_MAGIC:
         raise CheckpointError("a pickle, but not one of torch.save; metagrad loads no other")
     little = not isinstance(system, dict) or bool(system.get("little_endian", True))
-    storages: dict[str, Any] = {}
-    codes: dict[str, str] = {}
-
-    def storage_of(kind: _StorageType, key: str, location: str, count: int, view: Any = None) -> Any:
-        if view is not None:
-            raise CheckpointError("a file of a very old version of PyTorch, with views of storages: save it anew")
-        if type(count) is not int or not 0 <= count <= len(file.getbuffer()):
-            raise CheckpointError(f"damaged: a storage of {count!r} elements")
-        if key not in storages:
-            codes[key] = kind.code
-            storages[key] = np.empty(count, "f4" if kind.code == "bf16" else kind.code)
-        return storages[key]
-
-    found = _unpickled(file, storage_of)
-    for key in _unpickled(file, none):
-        count, stored = (
-            struct.unpack("<q", file.read(8) or b"\0" * 8)[0],
-            np.dtype("u2" if codes.get(key) == "bf16" else codes[key]),
-        )
-        storages[key][:] = _numbers(file.read(count * stored.itemsize), codes[key], count, little != np.little_endian)
+    storages = _Storages(budget, locations, None)
+    found = read_pickle(file, budget, storages)
+    keys = plain()
+    if not isinstance(keys, list) or sorted(map(str, keys)) != sorted(storages.by_key):
+        raise CheckpointError("damaged: the storages in the file are not those that its tensors lie in")
+    for key in keys:
+        storage = storages.by_key[key]
+        count = int.from_bytes(file.read(8), "little", signed=True)
+        if count * storage.element_size() != storage.nbytes():
+            raise CheckpointError(f"damaged: a storage of {len(storage)} elements has {count} in the file")
+        _filled(file, storage)
+        storage.finish(little != np.little_endian)
     return found

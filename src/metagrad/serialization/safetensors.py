@@ -27,6 +27,8 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import CPU, move
 from metagrad.base.files import write_atomically
+from metagrad.serialization.limits import FREE, TIMES
+from metagrad.serialization.number_types import stored, widen
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -38,9 +40,12 @@ _NUMPY_CODES = {
     "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8",
 }  # fmt: skip
 _NAMES = {code: name for name, code in _NUMPY_CODES.items()}
-_STORED = {name: np.dtype(f"<{code}") for name, code in _NUMPY_CODES.items()} | {"BF16": np.dtype("<u2")}
+_WIDENED = {"BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}  # to float32
+_STORED = {name: np.dtype(f"<{code}") for name, code in _NUMPY_CODES.items()}
+_STORED |= {name: stored(dtype).newbyteorder("<") for name, dtype in _WIDENED.items()}
 
 _LONGEST_HEADER = 100_000_000  # bytes; the reference implementation reads no longer ones
+_COSTS = {b"{": 200, b"[": 64, b",": 40, b'"': 12}  # bytes of memory that JSON takes, for each of these signs
 _MOST_DIMENSIONS = 64  # NumPy's limit
 _MOST_BYTES = 2**63 - 1  # of an array; NumPy counts an extent of 0 as 1 here
 
@@ -180,9 +185,13 @@ def _read_header(file: io.BufferedIOBase, size: int) -> tuple[dict[str, Any], in
     if size < 8 or length > min(size - 8, _LONGEST_HEADER) or head[8:9] != b"{":
         raise SafetensorsError(_misfit(head, size, length))
     file.seek(8)
+    text = file.read(length)
+    if sum(cost * text.count(sign) for sign, cost in _COSTS.items()) > TIMES * size + FREE:
+        raise SafetensorsError(
+            "its header would take far more memory than the file: it is damaged, or made to fill the memory"
+        )
     try:
-        text = file.read(length).decode("utf-8")
-        header: dict[str, Any] = json.loads(text, object_pairs_hook=_without_duplicates)
+        header: dict[str, Any] = json.loads(text.decode("utf-8"), object_pairs_hook=_without_duplicates)
     except SafetensorsError:
         raise
     except (ValueError, RecursionError) as error:
@@ -257,18 +266,18 @@ def _read_tensors(file: io.BufferedIOBase) -> dict[str, Tensor]:
             )
         if place.dtype == "BOOL" and (most := array.view(np.uint8).max(initial=0)) > 1:
             raise SafetensorsError(f"tensor {shown(name)}: expected bytes 0 and 1 as BOOL, got {most}: it is damaged")
-        if place.dtype == "BF16":  # the upper half of a float32
-            array = array.astype(np.uint32)
-            array <<= 16
-            array = array.view(np.float32)
-        tensors[name] = wrap(array.astype(array.dtype.newbyteorder("="), copy=False))
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        if place.dtype in _WIDENED:
+            bits, array = array.reshape(-1), np.empty(place.shape, np.float32)
+            widen(bits, _WIDENED[place.dtype], array.reshape(-1))
+        tensors[name] = wrap(array)
     return tensors
 
 
 def load(data: bytes | bytearray | memoryview) -> dict[str, Tensor]:
     """The tensors in the bytes of a safetensors file, in the header's order, sharing no memory with the bytes.
 
-    BF16, for which NumPy has no dtype, becomes float32 of the same value. SafetensorsError says what is damaged.
+    BF16 and F8, for which NumPy has no dtypes, become float32 of the same values. SafetensorsError says what is damaged.
 
     >>> import metagrad
     >>> load(save({"a": metagrad.tensor([1, 2]), "b": metagrad.tensor(0.5)}))

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
+from metagrad.autograd.variable import wrap
 from metagrad.base.device import CPU, move
-
-Array = Any
-
-# The class PyTorch names for the storage of each number type.
-STORAGES = {
-    "FloatStorage": "f4", "DoubleStorage": "f8", "HalfStorage": "f2", "BFloat16Storage": "bf16", "LongStorage": "i8",
-    "IntStorage": "i4", "ShortStorage": "i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "b1",
-    "ComplexFloatStorage": "c8", "ComplexDoubleStorage": "c16",
-}  # fmt: skip
-NAMES = {code: name for name, code in STORAGES.items()}
-# Number types without a storage class of their own are stretches of bytes, with the dtype said beside them.
-UNTYPED = {"u2": "uint16", "u4": "uint32", "u8": "uint64"}
+from metagrad.base.device import device as Device
+from metagrad.base.typing import Array
+from metagrad.serialization.errors import CheckpointError
+from metagrad.serialization.number_types import NARROW, stored, widen
+from metagrad.tensors.storage import TypedStorage
+from metagrad.tensors.tensor import Tensor
 
 
 class Place(NamedTuple):
@@ -50,3 +46,100 @@ def place_of(array: Array) -> Place:
         (array.__array_interface__["data"][0] - root.__array_interface__["data"][0]) // itemsize if array.size else 0
     )
     return Place(memory, offset, tuple(array.shape), tuple(step // itemsize for step in array.strides))
+
+
+class StoredNumbers(TypedStorage):
+    """A storage of a file.
+
+    The older format says what a file's tensors are before it gives the numbers. So what is computed from the numbers, the
+    widening of narrow ones, is put off until they are here.
+    """
+
+    def __init__(self, name: str, count: int) -> None:
+        super().__init__(np.empty(count, stored(name)))
+        self.name = name
+        self.location = Device("cpu")  # where the tensors are to be
+        self.is_read = False
+        self._waiting: list[Callable[[], None]] = []
+        self._as: dict[str, Array] = {}
+
+    def clone(self) -> TypedStorage:
+        """A copy."""
+        return TypedStorage(self.memory.copy())
+
+    def when_read(self, act: Callable[[], None]) -> None:
+        """Call ``act()`` as soon as the numbers are here: now, or from ``finish``."""
+        if self.is_read:
+            act()
+        else:
+            self._waiting.append(act)
+
+    def finish(self, swap: bool) -> None:
+        """The memory has the file's bytes now. swap: it was written by a machine of the other byte order."""
+        if swap:
+            self.memory.byteswap(inplace=True)
+        if self.name == "bool":  # NumPy counts on bytes 0 and 1
+            np.not_equal(self.memory.view(np.uint8), 0, out=self.memory)
+        self.is_read = True
+        for act in self._waiting:
+            act()
+        self._waiting.clear()
+
+    def widens(self, name: str) -> bool:
+        """Whether ``numbers(name)`` is going to take memory."""
+        return name in NARROW and name not in self._as
+
+    def numbers(self, name: str) -> Array:
+        """The memory as numbers of a dtype; widened ones are a copy, which all tensors of this storage share."""
+        if name in self._as:
+            return self._as[name]
+        if name != self.name and self.name != "uint8":
+            raise CheckpointError(f"damaged: a storage of {self.name} used as one of {name}")
+        if self.memory.nbytes % stored(name).itemsize:
+            raise CheckpointError(f"damaged: a storage of {self.memory.nbytes} bytes holds no {name}")
+        bits = self.memory.view(stored(name))
+        if name not in NARROW:
+            return bits
+        wide = self._as[name] = np.empty(len(bits), np.float32)
+        self.when_read(lambda: widen(bits, name, wide))
+        return wide
+
+    def tensor(
+        self,
+        name: str,
+        offset: int,
+        size: tuple[int, ...],
+        stride: tuple[int, ...],
+        conjugate: bool = False,
+        negative: bool = False,
+    ) -> Tensor:
+        """The tensor with this place in the storage. conjugate, negative: its values are those of the memory, changed so."""
+        array = _view(self.numbers(name), offset, size, stride)
+        if conjugate or negative:  # PyTorch notes both and leaves the memory as it is; here a tensor has its values
+            memory, array = array, np.empty(size, array.dtype)
+            self.when_read(lambda: _changed(memory, conjugate, negative, array))
+        tensor = wrap(array)
+        if self.location != CPU:
+            self.when_read(lambda: setattr(tensor, "array", move(array, self.location)))
+        return tensor
+
+
+def _changed(memory: Array, conjugate: bool, negative: bool, out: Array) -> None:
+    if conjugate:
+        np.conjugate(memory, out=out)
+    if negative:
+        np.negative(out if conjugate else memory, out=out)
+
+
+def _view(numbers: Array, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> Array:
+    """The elements from ``offset`` on, ``stride`` apart. Raises CheckpointError where that leaves the memory."""
+    counts = (offset, *size, *stride)
+    if len(size) != len(stride) or len(size) > 64 or not all(type(n) is int and 0 <= n < 2**62 for n in counts):
+        raise CheckpointError(f"damaged: a tensor of size {size}, strides {stride} and offset {offset!r}")
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if 0 in size:
+        return np.empty(size, numbers.dtype)
+    if last >= len(numbers):
+        raise CheckpointError(f"damaged: a tensor reaches to element {last} of a storage of {len(numbers)}")
+    steps = tuple(step * numbers.itemsize for step in stride)
+    return np.ndarray(size, numbers.dtype, numbers, offset * numbers.itemsize, steps)

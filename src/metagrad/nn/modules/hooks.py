@@ -29,6 +29,14 @@ class Hooked:
         self.__dict__["_hooked"] = True
         return RemovableHandle(self.__dict__.setdefault(kind, OrderedDict()), hook, prepend)
 
+    def __setstate__(self: Any, state: dict[str, Any]) -> None:
+        """Take back what pickle kept of a module; of one of PyTorch's, too, which keeps its hooks in another way."""
+        if "_backward_hooks" not in state or "_hooked" in state:
+            self.__dict__.update(state)
+            return
+        self.__dict__.update({name: value for name, value in state.items() if name not in _PYTORCHS})
+        _register_pytorchs(self, {name: state[name] for name in _PYTORCHS if state.get(name)})
+
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
@@ -64,6 +72,33 @@ class Hooked:
                 if always and id(hook) not in called:
                     hook(self, args, kwargs, None) if with_kwargs else hook(self, args, None)
             raise
+
+
+# What PyTorch's modules keep of their hooks, in every module.
+_PYTORCHS = (
+    "_backward_pre_hooks", "_backward_hooks", "_is_full_backward_hook", "_forward_hooks", "_forward_hooks_with_kwargs",
+    "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
+    "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
+)  # fmt: skip
+
+
+def _register_pytorchs(module: Any, kept: dict[str, Any]) -> None:
+    """Register the hooks that a module of PyTorch's came with: a dictionary for each kind, and dictionaries of settings."""
+    of_states = [name for name in kept if "state_dict" in name]
+    if of_states:
+        raise RuntimeError(
+            f"{type(module).__name__} came with {of_states[0]}, which are not taken over: save its state_dict()"
+        )
+    with_kwargs = kept.get("_forward_pre_hooks_with_kwargs", {})
+    for key, hook in kept.get("_forward_pre_hooks", {}).items():
+        module.register_forward_pre_hook(hook, with_kwargs=key in with_kwargs)
+    with_kwargs, always = kept.get("_forward_hooks_with_kwargs", {}), kept.get("_forward_hooks_always_called", {})
+    for key, hook in kept.get("_forward_hooks", {}).items():
+        module.register_forward_hook(hook, with_kwargs=key in with_kwargs, always_call=key in always)
+    for hook in kept.get("_backward_pre_hooks", {}).values():
+        module.register_full_backward_pre_hook(hook)
+    for hook in kept.get("_backward_hooks", {}).values():
+        module.register_full_backward_hook(hook)
 
 
 def _hooks(module: Module, kind: str) -> list[Any]:

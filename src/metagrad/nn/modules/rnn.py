@@ -96,6 +96,12 @@ class RNNBase(Module):
                     self.register_parameter(name, Parameter(empty(shape, device=device, dtype=dtype)))
         self.reset_parameters()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take back what pickle kept of a layer; PyTorch's layers call the names of their parameters ``_all_weights``."""
+        super().__setstate__(state)
+        if "_names" not in state:
+            self._names = state["_all_weights"]
+
     def reset_parameters(self) -> None:
         """Draw new initial values."""
         bound = 1 / math.sqrt(self.hidden_size)

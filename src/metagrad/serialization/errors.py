@@ -1,0 +1,12 @@
+"""The one kind of error that files in PyTorch's format raise."""
+
+from __future__ import annotations
+
+import pickle
+
+
+class CheckpointError(ValueError, RuntimeError, pickle.UnpicklingError):
+    """A file that is damaged, of another kind, or asks for more than it may.
+
+    PyTorch raises RuntimeError for some of these and UnpicklingError for others; it is both, so programs catch it.
+    """
