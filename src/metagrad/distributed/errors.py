@@ -1,0 +1,27 @@
+"""What can go wrong between ranks."""
+
+from __future__ import annotations
+
+
+class DistError(RuntimeError):
+    """Something went wrong between the ranks of a program."""
+
+
+class DistBackendError(DistError):
+    """A collective failed."""
+
+
+class DistNetworkError(DistError):
+    """The ranks could not find each other."""
+
+
+class CollectiveMismatch(DistBackendError):
+    """The ranks of a group did not make the same call: other functions, shapes or dtypes, or another order."""
+
+
+class CollectiveTimeout(DistBackendError):
+    """A rank did not arrive in time; the message says which."""
+
+
+class RankFailed(DistBackendError):
+    """Another rank raised an error, so what this one waits for will never happen."""
