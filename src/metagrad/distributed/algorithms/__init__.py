@@ -1,0 +1,5 @@
+"""What ranks do together that is more than one collective: ``join.py``."""
+
+from metagrad.distributed.algorithms.join import Join, Joinable, JoinHook
+
+__all__ = ["Join", "Joinable", "JoinHook"]
