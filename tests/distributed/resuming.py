@@ -1,7 +1,7 @@
 """A training that goes on from its last checkpoint: `resuming.py CHECKPOINT RESULT STEPS [TROUBLE STEP]`.
 
-TROUBLE befalls the last rank at a step, unless the run began from a checkpoint: kill, raise, absent. The batch of all ranks together
-is the same whatever their number. The dropout is drawn by each rank's own generator, whose state is kept.
+TROUBLE befalls the last rank at a step, unless the run began from a checkpoint: kill, raise, absent. The batch of all ranks
+together is the same whatever their number. The dropout is drawn by each rank's own generator, whose state is kept.
 """
 
 import os

@@ -1,6 +1,7 @@
 """Every collective, against PyTorch's gloo and against what it should be."""
 
 import socket
+import sys
 import warnings
 
 import numpy as np
@@ -263,6 +264,21 @@ def test_one_rank_needs_nothing_else():
         assert x.tolist() == [1.0, 1.0] and dist.get_rank() == 0
     finally:
         dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("backend", [None, "gloo", "nccl"])
+def test_a_program_that_nobody_launched_is_a_group_of_one(backend, monkeypatch):
+    monkeypatch.setattr("metagrad.distributed.world.is_mpi_available", lambda: False)
+    for given in ({}, {"rank": 0, "world_size": 1}):
+        dist.init_process_group(backend, **given)
+        assert (dist.get_rank(), dist.get_world_size(), dist.get_backend()) == (0, 1, "threads")
+        dist.destroy_process_group()
+
+
+def test_several_ranks_without_mpi4py_name_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    with pytest.raises(ImportError, match=r"metagrad\[mpi\]"):
+        dist.init_process_group("gloo", rank=0, world_size=2)
 
 
 def test_programs_of_one_process_import_it_all(monkeypatch):

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from metagrad.distributed import threads
 from metagrad.distributed.communicator import Communicator
+from metagrad.distributed.launch.mpiexec import place_of
 from metagrad.distributed.work import Courier, Work
 
 default_pg_timeout = timedelta(minutes=30)
@@ -207,7 +208,8 @@ def init_process_group(
 ) -> None:
     """Find the other ranks, and make the group of all.
 
-    backend: ``"mpi"``, or ``"threads"`` inside ``run_threads``; by default whichever of them this is. ``"gloo"`` and
+    backend: ``"mpi"``, or ``"threads"`` inside ``run_threads``; by default whichever of them this is, and a group of one rank where
+    nobody started several. ``"gloo"`` and
     ``"nccl"``, which metagrad does not have, mean the same default. timeout: a timedelta or seconds, how long a collective
     waits for a rank; 30 minutes by default. world_size, rank: checked against what the backend says; by default the
     environment's WORLD_SIZE and RANK are, where they are set. The others are accepted for PyTorch's sake.
@@ -219,7 +221,7 @@ def init_process_group(
     limit = seconds(timeout)
     kind = _chosen(backend, world_size)
     if kind == "threads":
-        communicator = _thread_communicator(rank, world_size, init_method or group_name)
+        communicator = _thread_communicator(rank, world_size, init_method or group_name, kind != backend)
     else:
         from metagrad.distributed import mpi
 
@@ -244,8 +246,9 @@ def _chosen(backend: str | None, world_size: int) -> str:
         raise ValueError(f"unknown backend {backend!r}: expected one of {', '.join(BACKENDS)}")
     if threads.seat.table is not None:
         return "threads"
-    alone = _number("WORLD_SIZE", world_size) == 1 and not is_mpi_available()
-    return "threads" if alone else "mpi"
+    place = place_of(os.environ)
+    ranks = world_size if world_size >= 0 else 1 if place is None else place.size
+    return "threads" if ranks == 1 and not is_mpi_available() else "mpi"
 
 
 def _number(variable: str, given: int) -> int:
@@ -259,7 +262,7 @@ def _number(variable: str, given: int) -> int:
         raise ValueError(f"the environment variable {variable} must be a number, got {text!r}") from None
 
 
-def _thread_communicator(rank: int, world_size: int, name: str) -> Communicator:
+def _thread_communicator(rank: int, world_size: int, name: str, chosen: bool) -> Communicator:
     if threads.seat.table is not None:
         table = threads.seat.table
         if rank not in (-1, threads.seat.rank) or world_size not in (-1, table.size):
@@ -268,6 +271,8 @@ def _thread_communicator(rank: int, world_size: int, name: str) -> Communicator:
             )
         return threads.ThreadCommunicator(table, threads.seat.rank)
     rank, world_size = _number("RANK", rank), _number("WORLD_SIZE", world_size)
+    if chosen and rank == world_size == -1:
+        rank, world_size = 0, 1
     if not 0 <= rank < world_size:
         raise ValueError(
             'the backend "threads" needs to know which rank this thread is: start the program with '
