@@ -1,18 +1,21 @@
 """``metagrad tag train --ranks 4``: the training loop on several ranks, each with its share of every batch.
 
-All ranks draw the same batches from one generator, and what is random within a batch from generators of their own. A batch's
-loss is a mean over words: a rank with n of its N words on P ranks weighs its own mean by n P / N, and the average of the ranks'
-gradients is then the whole batch's.
+Each rank reads a batch of its own in each step, so P ranks make one step of P batches, and 1/P of the steps; the learning rate and
+the decay of the averaged weights follow (``scaled``). All ranks draw the same batches from one generator, and what is random
+within a batch from generators of their own. A batch's loss is a mean over words: a rank with n of its N words weighs its own
+mean by n P / N, and the average of the ranks' gradients is then the whole batch's.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +39,7 @@ def run(options: argparse.Namespace, train: Callable[[argparse.Namespace], int])
     if place is None or place.size != options.ranks:
         return launcher.launch("metagrad", sys.argv[1:], options.ranks, module=True)
     dist.init_process_group()
+    options.scaled = lambda recipe: scaled(recipe, options.ranks)
     options.trainer_type, options.is_first = RanksTrainer, dist.get_rank() == 0
     options.progress = lambda steps, count, title: steps  # bars of several ranks cannot share a line
     if options.is_first:
@@ -47,6 +51,23 @@ def run(options: argparse.Namespace, train: Callable[[argparse.Namespace], int])
             return train(options)
         finally:
             sys.stdout = earlier
+
+
+def scaled(recipe: Recipe, ranks: int) -> Recipe:
+    """The recipe for steps of ``ranks`` batches: as many sentences an epoch, the averages over as many sentences.
+
+    The learning rate is P times as large for gradient descent (Goyal et al. 2017), √P times for Adam, whose steps do not grow with
+    the gradient (Krizhevsky 2014, Malladi et al. 2022).
+
+    >>> found = scaled(Recipe(optimizer="adam", batch_size=16, averaging=0.5, steps=600), 4)
+    >>> found.batch_size, found.learning_rate, found.averaging, found.steps
+    (64, 0.004, 0.0625, 150)
+    """
+    factor = math.sqrt(ranks) if recipe.optimizer.startswith("adam") else ranks
+    return replace(
+        recipe, batch_size=recipe.batch_size * ranks, lr=recipe.learning_rate * factor,
+        averaging=recipe.averaging**ranks, steps=math.ceil(recipe.steps / ranks),
+    )  # fmt: skip
 
 
 def _divert(options: argparse.Namespace, folder: Path) -> None:

@@ -38,7 +38,7 @@ Flag = argparse.BooleanOptionalAction
 def add_to(commands: Any) -> None:
     """Add the command to a parser."""
     train = commands.add_parser("train", help="train a tagger and report on it", formatter_class=Help)
-    train.set_defaults(run=run, trainer_type=Trainer, is_first=True, progress=progress)
+    train.set_defaults(run=run, trainer_type=Trainer, is_first=True, progress=progress, scaled=lambda recipe: recipe)
     train.add_argument(
         "--ranks", type=int, default=1, help="processes that share the batches, with MPI between them (metagrad launch)"
     )
@@ -128,6 +128,8 @@ def run(options: argparse.Namespace) -> int:
             )
         chosen, preset, corpus_name, dev, about = own, options.preset, options.corpus, options.dev, {}
     settings, recipe = settings_and_recipe(preset, chosen)
+    if not resumed and "batch_size" not in own:
+        recipe = options.scaled(recipe)
 
     corpus, notice = find_corpus(corpus_name, options)
     print(notice)
