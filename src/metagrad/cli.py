@@ -60,11 +60,12 @@ def run_program(options: argparse.Namespace) -> int:
 
 def launch_program(options: argparse.Namespace) -> int:
     """``metagrad launch``: as the launcher, or as one of the ranks that somebody else has started."""
-    from metagrad.distributed.launch import launcher, mpiexec, start
+    from metagrad.compat import start_rank
+    from metagrad.distributed.launch import launcher, mpiexec
 
     place = mpiexec.place_of(os.environ)
     if place is not None and options.ranks in (None, place.size):
-        return start.run(options.program, options.arguments, options.module, place)
+        return start_rank.run(options.program, options.arguments, options.module, place)
     if options.ranks is None:
         raise ValueError("say how many ranks: `metagrad launch -n 4 program.py`")
     return launcher.launch(

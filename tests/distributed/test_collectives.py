@@ -287,3 +287,38 @@ def test_programs_of_one_process_import_it_all(monkeypatch):
     for name in ("distributed", "nn.parallel", "utils.data.distributed"):
         importlib.import_module(f"metagrad.{name}")
     assert dist.is_available() and not dist.is_initialized() and not dist.is_nccl_available()
+
+
+# ------------------------------------------------ objects as bytes
+
+
+def test_objects_travel_and_come_back():
+    from metagrad.distributed.encoding import decode, encode
+
+    x = mg.arange(6.0).reshape(2, 3).t()
+    values = {
+        "x": x, 3: (1, [2.5, float("inf"), -0.0, 1e-320]), None: {"nested": {"set": {1, 2}, "bytes": b"\n\x00"}},
+        (1, 2): 2**80, "complex": complex("nan+1j"), "empty": [mg.zeros(0, 3, dtype=mg.float16), {}, ()],
+    }  # fmt: skip
+    found = decode(encode(values))
+    assert found["x"].equal(x) and str(found) == str(values)
+    assert found["empty"][0].dtype == mg.float16 and tuple(found["empty"][0].shape) == (0, 3)
+    found["x"] += 1  # writable
+
+
+def test_bytes_of_strangers_are_refused():
+    from metagrad.distributed.encoding import decode, encode
+
+    whole = encode([mg.ones(3), "text"])
+    for bad in (
+        whole[:-1], whole[5:], np.zeros(0, np.uint8), encode(1)[:0],
+        *(np.frombuffer(b, np.uint8) for b in (
+            b'["tensor", "object", [1]]\n12345678', b'["tensor", "float32", [-1]]\n', b'["os.system", ["ls"]]\n', b'["float"]\n',
+            b'["bytes", "x"]\n', b'[]\n', b'["tensor", "float32", [99999999999]]\n1234',
+        )),
+    ):  # fmt: skip
+        with pytest.raises(ValueError):
+            decode(bad)
+    for value in (object(), print, [lambda: None], {"a": type}):
+        with pytest.raises(TypeError, match="travel between ranks"):
+            encode(value)

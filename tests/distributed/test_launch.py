@@ -27,7 +27,7 @@ def launch(*arguments, **more):
 def ranks_left():
     """Processes of ranks whose launcher is gone."""
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.split("\n") if str(starting.HERE) in line and "launch.start" in line]
+    return [line for line in listed.split("\n") if str(starting.HERE) in line and "start_rank" in line]
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_the_environment_and_the_output(program):
 
 def test_under_a_clusters_own_mpiexec(program):
     path = program(
-        "from metagrad import distributed as d\nd.init_process_group()\nprint('rank', d.get_rank(), d.get_world_size())"
+        "from metagrad import distributed as d\nd.init_process_group()\nprint(f'rank {d.get_rank()} {d.get_world_size()}\\n', end='')"
     )
     line = [*mpiexec.command(mpiexec.find(), 2), sys.executable, "-m", "metagrad", "launch", str(path)]
     done = subprocess.run(line, env=starting.environment(), capture_output=True, text=True, timeout=60, check=False)

@@ -4,9 +4,9 @@ import subprocess
 import sys
 
 import numpy as np
+from tests.distributed import starting
 
 import metagrad as mg
-from tests.distributed import starting
 
 WORDS = {"the": "D", "a": "D", "dog": "N", "cat": "N", "sees": "V", "hears": "V", "red": "A", "small": "A"}
 

@@ -5,6 +5,7 @@
 ``collectives.py``    all_reduce, broadcast, all_gather …, on tensors
 ``messages.py``       send, recv
 ``objects.py``        collectives of Python objects
+``encoding.py``       objects as bytes, without pickle
 ``reduction.py``      ReduceOp: what is done with the values of the ranks
 ``communicator.py``   what a backend is: a dozen operations on arrays
 ``threads.py``        the backend whose ranks are threads of one process
@@ -13,7 +14,6 @@
 ``work.py``           collectives under way
 ``errors.py``         what can go wrong
 ``nn/``               collectives that gradients flow through
-``checkpoint.py``     one file for all ranks
 ``algorithms/``       uneven numbers of batches: Join
 ``launch/``           ``metagrad launch``: start the ranks, and end them all when one dies
 ====================  ==============================================================================

@@ -19,9 +19,8 @@ import numpy as np
 
 from metagrad.base.optional import need
 from metagrad.distributed.communicator import Array, Communicator
-from metagrad.distributed.errors import CollectiveMismatch, CollectiveTimeout, DistNetworkError
+from metagrad.distributed.errors import CollectiveMismatch, CollectiveTimeout, DistNetworkError, mismatch
 from metagrad.distributed.reduction import ReduceOp, combine_into
-from metagrad.distributed.threads import mismatch
 
 _GRACE = 2.0  # seconds that ranks have to answer the roll
 _HEADER = 128  # bytes before each message: what the sender calls it

@@ -1,35 +1,22 @@
 """Collectives of Python objects: tensors in plain containers, numbers, strings.
 
-Objects travel as ``metagrad.save`` writes them, and are read as ``metagrad.load`` reads files: nothing that arrives is run, whoever
-sent it. So other objects than tensors and plain containers raise TypeError at the sender.
+They travel as ``encoding.py`` has it: nothing that arrives is run, and other objects than tensors and plain containers raise
+TypeError at the sender.
 """
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 
 from metagrad.distributed.collectives import root_of
 from metagrad.distributed.communicator import Communicator
+from metagrad.distributed.encoding import decode, encode
 from metagrad.distributed.messages import _other
 from metagrad.distributed.world import resolve
-from metagrad.serialization.checkpoint import load, save
 
 Array = Any
-
-
-def encode(value: Any) -> Array:
-    """An object as bytes."""
-    file = io.BytesIO()
-    save(value, file)
-    return np.frombuffer(file.getvalue(), np.uint8)
-
-
-def decode(array: Array) -> Any:
-    """The object that bytes stand for."""
-    return load(io.BytesIO(array.tobytes()))
 
 
 def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.distributed.communicator import Array, Communicator
-from metagrad.distributed.errors import CollectiveMismatch, CollectiveTimeout, DistNetworkError, RankFailed
+from metagrad.distributed.errors import CollectiveMismatch, CollectiveTimeout, DistNetworkError, RankFailed, mismatch
 from metagrad.distributed.reduction import ReduceOp, combine
 
 
@@ -184,15 +184,6 @@ class ThreadCommunicator(Communicator):
         """See Communicator."""
 
 
-def mismatch(calls: Sequence[str], names: Sequence[int]) -> str:
-    """The message for ranks that made different calls."""
-    said: dict[str, list[int]] = {}
-    for name, call in zip(names, calls, strict=True):
-        said.setdefault(call, []).append(name)
-    each = "; ".join(f"rank {', '.join(map(str, who))} called {call}" for call, who in said.items())
-    return f"the ranks of a group must make the same calls in the same order, but {each}"
-
-
 # ------------------------------------------------ how the threads find each other
 
 
@@ -204,6 +195,7 @@ class Seat(threading.local):
 
 
 seat = Seat()
+at_end: list[Callable[[], None]] = []  # called by a thread of ``run_threads`` when its program is over
 _tables: dict[tuple[str, int], tuple[Table, set[int]]] = {}
 _lock = threading.Lock()
 
@@ -235,8 +227,6 @@ def run_threads(function: Callable[..., Any], ranks: int, args: Sequence[Any] = 
     errors: list[BaseException] = []
 
     def life(rank: int) -> None:
-        from metagrad.distributed import world
-
         seat.table, seat.rank = table, rank
         try:
             results[rank] = function(rank, *args)
@@ -244,7 +234,8 @@ def run_threads(function: Callable[..., Any], ranks: int, args: Sequence[Any] = 
             errors.append(error)
             table.fail(f"rank {rank} raised {type(error).__name__}: {error}")
         finally:
-            world.forget()
+            for clean_up in at_end:
+                clean_up()
 
     threads = [threading.Thread(target=life, args=(rank,), name=f"rank {rank}") for rank in range(ranks)]
     for thread in threads:

@@ -138,6 +138,9 @@ def forget() -> None:
     _of_thread.world = None
 
 
+threads.at_end.append(forget)
+
+
 class _Groups(type):
     @property
     def WORLD(cls) -> ProcessGroup | None:

@@ -1,4 +1,9 @@
-"""What ranks do together that is more than one collective: ``join.py``."""
+"""What ranks do together that is more than one collective.
+
+===========  =========================================
+``join.py``  ranks with different numbers of batches
+===========  =========================================
+"""
 
 from metagrad.distributed.algorithms.join import Join, Joinable, JoinHook
 

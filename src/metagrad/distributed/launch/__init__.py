@@ -1,8 +1,8 @@
-"""``metagrad launch``: a program on several ranks.
+"""``metagrad launch``: a program on several ranks. Each rank begins with ``metagrad/compat/start_rank.py``.
 
 ====================  ==================================================================================
 ``launcher.py``       starts mpiexec, shows what the ranks print, ends them all when one dies
-``start.py``          the first lines of each rank: its environment, its errors
+``parent.py``         a process that ends with the one that started it
 ``lines.py``          what the ranks tell the launcher between the lines of their output
 ``mpiexec.py``        where the MPI library's own starter is, and what it wants to be told
 ====================  ==================================================================================

@@ -2,7 +2,7 @@
 
 MPI's starter ends the other ranks when one dies. The launcher counts the seconds until it has, and then ends them itself: the
 starter, and the processes whose numbers the ranks of this machine have told. If the launcher is killed, the system ends
-the starter, and that the ranks (``start.die_with_parent``).
+the starter, and that the ranks (``parent.die_with_parent``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import IO
 
 from metagrad.distributed.launch import mpiexec
 from metagrad.distributed.launch.lines import Notice, parse
-from metagrad.distributed.launch.start import LAUNCHED, die_with_parent
+from metagrad.distributed.launch.parent import LAUNCHED, START, die_with_parent
 from metagrad.kernels.threads import available_cores
 
 _ASKED, _FORCED = 4.0, 7.0  # seconds after a death at which the starter is asked to end, and made to
@@ -112,7 +112,7 @@ def launch(
         raise FileNotFoundError(f"there is no file {program!r} to run; `-m {program}` runs a module")
     found = starter or mpiexec.find()
     line = [
-        *mpiexec.command(found, ranks, shlex.split(more)), sys.executable, "-m", "metagrad.distributed.launch.start",
+        *mpiexec.command(found, ranks, shlex.split(more)), sys.executable, "-m", START,
         *(["-m"] if module else []), program, *arguments,
     ]  # fmt: skip
     return _Run(line, environment(ranks)).wait()
@@ -200,6 +200,6 @@ def _is_ours(process: int) -> bool:
     """Whether a process is a rank, and not another that has got its number since."""
     try:
         with open(f"/proc/{process}/cmdline", "rb") as file:
-            return b"metagrad.distributed.launch.start" in file.read()
+            return START.encode() in file.read()
     except OSError:
         return False

@@ -1,4 +1,9 @@
-"""Collectives that gradients flow through: ``functional.py``."""
+"""Collectives that gradients flow through.
+
+=================  ==========================
+``functional.py``  sums over ranks, as an op
+=================  ==========================
+"""
 
 from metagrad.distributed.nn.functional import all_reduce
 

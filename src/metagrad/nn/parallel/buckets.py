@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from metagrad import distributed as dist
-from metagrad.autograd.function import AccumulateGrad
+from metagrad.autograd.node import AccumulateGrad
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.distributed.work import Work
 from metagrad.nn.parameter import Parameter

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 
+from metagrad.compat import alias
 from metagrad.distributed.launch import lines
 from metagrad.distributed.launch.mpiexec import Place, place_of
+from metagrad.distributed.launch.parent import LAUNCHED, die_with_parent
+from metagrad.kernels import threads
 
 _BEFORE = ("metagrad.compat.alias", "runpy")  # what a traceback goes through before it comes to the program
-LAUNCHED = "METAGRAD_LAUNCHED"  # in the environment: a launcher reads the output
-
-
-def die_with_parent() -> None:
-    """Let the system end this process when the one that started it ends, however that happens; on Linux."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def set_environment(place: Place) -> None:
@@ -33,8 +26,6 @@ def set_environment(place: Place) -> None:
     )  # fmt: skip
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", "29500")
-    from metagrad.kernels import threads
-
     share = max(1, threads.available_cores() // place.local_size)
     threads.set_num_threads(min(share, int(os.environ.get("OMP_NUM_THREADS", share))))
 
@@ -59,8 +50,6 @@ def run(program: str, arguments: Sequence[str], module: bool, place: Place) -> i
 
 
 def _run(program: str, arguments: Sequence[str], module: bool, rank: int, launched: bool) -> int:
-    from metagrad.compat import alias
-
     try:
         alias.run(program, arguments, module=module)
     except SystemExit as end:
