@@ -71,11 +71,12 @@ def test_the_environment_and_the_output(program):
 
 def test_under_a_clusters_own_mpiexec(program):
     path = program(
-        "from metagrad import distributed as d\nd.init_process_group()\nprint(f'rank {d.get_rank()} {d.get_world_size()}\\n', end='')"
+        "import os\nfrom metagrad import distributed as d\nd.init_process_group()\n"
+        "os.write(1, f'rank {d.get_rank()} of {d.get_world_size()}\\n'.encode())\n"
     )
     line = [*mpiexec.command(mpiexec.find(), 2), sys.executable, "-m", "metagrad", "launch", str(path)]
     done = subprocess.run(line, env=starting.environment(), capture_output=True, text=True, timeout=60, check=False)
-    assert sorted(done.stdout.splitlines()) == ["rank 0 2", "rank 1 2"], done.stderr
+    assert sorted(done.stdout.splitlines()) == ["rank 0 of 2", "rank 1 of 2"], done.stderr
 
 
 def test_the_first_failure_is_shown_last(program):
