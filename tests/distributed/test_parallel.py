@@ -179,6 +179,18 @@ def test_a_second_backward_pass_says_what_it_needs():
     assert on(2, program) == [6.0, 6.0]
 
 
+def test_evaluating_between_forward_and_backward_changes_nothing():
+    def program(rank):
+        model = DDP(linear(1.0))
+        out = model(mg.ones(1, 2) * (rank + 1))
+        with mg.no_grad():
+            model(mg.ones(1, 2))
+        out.sum().backward()
+        return model.module.weight.grad.tolist()
+
+    assert on(2, program) == [[[1.5, 1.5]]] * 2
+
+
 def test_buffers_are_rank_0s():
     def program(rank):
         model = DDP(nn.Sequential(nn.BatchNorm1d(2)))

@@ -88,7 +88,7 @@ class DistributedDataParallel(Module, Joinable):
         outputs = self.module(*inputs, **kwargs)
         if syncs and self.find_unused_parameters:
             self.reducer.look_for_unused(outputs)
-        if not syncs:
+        if mode.grad and not syncs:  # inside no_sync(); a forward pass without gradients changes nothing
             self.reducer.active = False
         return outputs
 
