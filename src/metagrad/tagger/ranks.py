@@ -3,7 +3,7 @@
 Each rank reads a batch of its own in each step, so P ranks make one step of P batches, and 1/P of the steps; the learning rate and
 the decay of the averaged weights follow (``scaled``). All ranks draw the same batches from one generator, and what is random
 within a batch from generators of their own. A batch's loss is a mean over words: a rank with n of its N words weighs its own
-mean by n P / N, and the average of the ranks' gradients is then the whole batch's.
+mean by n / N, and the sum of the ranks' gradients is then the whole batch's.
 """
 
 from __future__ import annotations
@@ -85,16 +85,18 @@ class RanksTrainer(Trainer):
         super().__init__(network, recipe)
         self.rank, self.ranks = dist.get_rank(), dist.get_world_size()
         self.reducers = [Reducer(dict(m.named_parameters()), None, 25 * MiB, False) for m in network.members]
-        self.part = 1.0  # how much of the batch is this rank's, times the ranks
+        for reducer in self.reducers:
+            reducer.divisor = 1.0  # a sum: what the loss is multiplied with makes it a mean
+        self.part = 1.0  # how much of the batch is this rank's
 
     def share(self, train: Encoded, places: Sequence[int]) -> Sequence[int]:
         """This rank's sentences of a batch; all of them where there are fewer than ranks."""
-        self.part = 1.0
+        self.part = 1 / self.ranks
         if len(places) < self.ranks:
             return places
         own = places[self.rank :: self.ranks]
         words, whole = (sum(len(train.rows[i]) for i in which) for which in (own, places))
-        self.part = words * self.ranks / whole
+        self.part = words / whole
         return own
 
     def backward(self, loss: Tensor, member: int) -> None:

@@ -152,7 +152,8 @@ class Reducer:
             self.works.append((bucket, work))
 
     def _average(self, bucket: Bucket) -> None:
-        bucket.flat.array /= bucket.flat.array.dtype.type(self.divisor)
+        if self.divisor != 1:
+            bucket.flat.array /= bucket.flat.array.dtype.type(self.divisor)
 
     def _wait(self) -> None:
         for bucket, work in self.works:
