@@ -136,19 +136,23 @@ def curves(models, options):
     for name, model in models.items():
         for algorithm in [*ALGORITHMS, "none (stragglers alone)"]:
             if algorithm in ALGORITHMS:
-                times = [mean_step(n, model, algorithm, link, uneven) for n in RANKS]
+                times = [mean_step(n, model, algorithm, link, uneven, times=max(5, 400 // n)) for n in RANKS]
             else:
-                times = [mean_step(n, model, "tree", Link(0, 0), uneven) for n in RANKS]
+                times = [mean_step(n, model, "tree", Link(0, 0), uneven, times=max(5, 400 // n)) for n in RANKS]
             found[name, algorithm] = model.seconds / np.array(times)
             print(
                 f"| {name} | {algorithm} |" + "".join(f" {100 * e:.0f} |" for e in found[name, algorithm][1:]),
                 flush=True,
             )
     if options.plot:
-        draw(found, options.plot)
+        titles = {
+            n: f"{n}: {sum(m.buckets) / 4e6:.1f} million parameters, {1e3 * m.seconds:.0f} ms"
+            for n, m in models.items()
+        }
+        draw(found, titles, options.plot)
 
 
-def draw(found, path):
+def draw(found, titles, path):
     """Efficiency against the number of ranks, a panel for each model."""
     import matplotlib
 
@@ -162,7 +166,8 @@ def draw(found, path):
             if model == name:
                 style = "-o" if algorithm in ALGORITHMS else "--"
                 panel.plot(RANKS, 100 * efficiency, style, markersize=4, label=algorithm)
-        panel.set(xscale="log", xlabel="ranks", title=name, ylim=(0, 105))
+        panel.set_xscale("log", base=2)
+        panel.set(xlabel="ranks", title=titles[name], ylim=(0, 105))
         panel.set_xticks(RANKS[::2], [f"{n:,}" for n in RANKS[::2]])
         panel.grid(alpha=0.3)
     np.atleast_1d(panels)[0].set_ylabel("efficiency, %: a rank's own part / the step")
