@@ -5,12 +5,14 @@ import argparse
 from benchmarks import (
     convolution,
     elementwise,
+    failures,
     ladder,
     optimizers,
     overhead,
     programs,
     recurrent,
     reductions,
+    scale,
     tagger,
     transformer,
 )
@@ -30,6 +32,12 @@ def main():
     programs.add_to(names.add_parser("programs", help="training steps of whole programs"))
     tagger.add_to(
         names.add_parser("tagger", help="what each part of the tagger is worth; how fast it tags; under load")
+    )
+    failures.add_to(
+        names.add_parser("failures", help="ranks that die: how soon all have ended, and how the run goes on")
+    )
+    scale.add_to(
+        names.add_parser("scale", help="α and β of the collectives here; the step on up to 4,096 ranks, simulated")
     )
     options = parser.parse_args()
     options.run(options)

@@ -1,6 +1,6 @@
 """The ``metagrad`` command. ``metagrad tag train | evaluate | predict | serve`` is the part-of-speech tagger.
 
-``metagrad run program.py`` runs a program written for PyTorch.
+``metagrad run program.py`` runs a program written for PyTorch, and ``metagrad launch -n 4 program.py`` runs it on four ranks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="metagrad", description="A deep-learning framework you can read.")
     parser.add_argument("--version", action="version", version=f"metagrad {__version__}")
-    subjects = parser.add_subparsers(dest="subject", required=True, metavar="tag | run")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="tag | run | launch")
     tag = subjects.add_parser("tag", help="train, evaluate and use a part-of-speech tagger")
     commands.add_to(tag.add_subparsers(dest="command", required=True, metavar="train | evaluate | predict | serve"))
     program = subjects.add_parser("run", help="run a program written for PyTorch, with metagrad in its place")
@@ -29,6 +29,16 @@ def build_parser() -> argparse.ArgumentParser:
     program.add_argument("program", help="a file, or with -m the name of a module")
     program.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program finds in sys.argv")
     program.set_defaults(run=run_program)
+    launch = subjects.add_parser("launch", help="run a program on several ranks, with MPI between them")
+    launch.set_defaults(run=launch_program)
+    launch.add_argument("-n", "--ranks", type=int, help="how many; under a cluster's mpiexec or srun, those it started")
+    launch.add_argument(
+        "--mpiexec", help="what starts the ranks; without it the one of this Python's environment, or the PATH"
+    )
+    launch.add_argument("--mpi-options", default="", help='more for mpiexec, such as "--hostfile hosts"')
+    launch.add_argument("-m", dest="module", action="store_true", help="the program is a module")
+    launch.add_argument("program", help="a file, or with -m the name of a module")
+    launch.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program finds in sys.argv")
     return parser
 
 
@@ -46,6 +56,21 @@ def run_program(options: argparse.Namespace) -> int:
         traceback.print_exc()
         return 1
     return 0
+
+
+def launch_program(options: argparse.Namespace) -> int:
+    """``metagrad launch``: as the launcher, or as one of the ranks that somebody else has started."""
+    from metagrad.compat import start_rank
+    from metagrad.distributed.launch import launcher, mpiexec
+
+    place = mpiexec.place_of(os.environ)
+    if place is not None and options.ranks in (None, place.size):
+        return start_rank.run(options.program, options.arguments, options.module, place)
+    if options.ranks is None:
+        raise ValueError("say how many ranks: `metagrad launch -n 4 program.py`")
+    return launcher.launch(
+        options.program, options.arguments, options.ranks, options.module, options.mpiexec, options.mpi_options
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@
 ``jit.py``               ``jit.script``, ``jit.trace``
 ``mps.py``               Apple's GPUs
 ``multiprocessing.py``   processes that pass tensors on
+``start_rank.py``        the first lines of each rank of ``metagrad launch``
 ``switches.py``          determinism and precision
 ``tensor_types.py``      ``FloatTensor`` and its kind
 ``types.py``             names for annotations

@@ -23,6 +23,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "checkpoints": "serialization.checkpoint",
     "compiler": "compat.compiler",
     "cuda": "compat.cuda",
+    "distributed.checkpoint": "serialization.ranks",
     "distributions.categorical": "distributions.discrete",
     "distributions.kl": "distributions.divergence",
     "distributions.normal": "distributions.continuous",

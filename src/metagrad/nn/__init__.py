@@ -8,7 +8,7 @@
 ``convolution.py``      convolution spelled out: the reference implementation
 ``init.py``             initial values
 ``parameter.py``        Parameter, Buffer
-``parallel.py``         DataParallel
+``parallel/``            DataParallel, DistributedDataParallel
 ``attention.py``        the choice of attention's kernel
 ``common_types.py``     names for annotations
 ``utils/``              padding and packing, gradient clipping, parametrizations, pruning

@@ -13,6 +13,7 @@
 ``batches.py``       packed arrays
 ``model.py``         the network
 ``training.py``      the training loop
+``ranks.py``         the training loop on several ranks
 ``presets.py``       article, fast, best
 ``learning.py``      from sentences to a trained model
 ``checkpoints.py``   an unfinished training as a file

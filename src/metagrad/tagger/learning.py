@@ -47,6 +47,7 @@ def learn(
     resume: bool = False,
     keep: Callable[[Model, Trainer], None] = lambda model, trainer: None,
     vectors: Path | None = None,
+    trainer_type: type[Trainer] = Trainer,
 ) -> tuple[Model, Trainer]:
     """Train a model. With ``checkpoint`` the training is written there after every epoch, and ``resume`` goes on from it.
 
@@ -59,11 +60,11 @@ def learn(
             found.append("the sentences are others")
         if found:
             raise ValueError(f"{checkpoint} belongs to another training: {'; '.join(found)}")
-        trainer = Trainer(model.network, recipe)
+        trainer = trainer_type(model.network, recipe)
         checkpoints.resume(checkpoint, trainer, numbers)
     else:
         model = new_model(parts, settings, recipe, about, vectors)
-        trainer = Trainer(model.network, recipe)
+        trainer = trainer_type(model.network, recipe)
 
     def after_epoch() -> None:
         if checkpoint is not None:

@@ -126,11 +126,11 @@ class Trainer:
         """One step downhill, each member from its own batch; returns the loss, the mean over words and members."""
         self.optimizer.zero_grad()
         value = 0.0
-        for member, batch in zip(self.network.members, batches, strict=True):
+        for number, (member, batch) in enumerate(zip(self.network.members, batches, strict=True)):
             loss, extra = member.losses(batch, self.recipe.label_smoothing)
             value += float(loss.item()) / len(batches)
             whole = loss if extra is None else loss + self.recipe.frequency_weight * extra
-            whole.backward()
+            self.backward(whole, number)
         for parameters in self.members:
             nn.utils.clip_grad_norm_(parameters, self.recipe.max_norm)
         self.optimizer.step()
@@ -138,23 +138,43 @@ class Trainer:
             self.average.update()
         return value
 
+    # On several ranks these do more: see ``ranks.py``.
+
+    def share(self, train: Encoded, places: Sequence[int]) -> Sequence[int]:
+        """The sentences of a batch that are this process's."""
+        return places
+
+    def backward(self, loss: Tensor, member: int) -> None:
+        """The gradients of a member's loss."""
+        loss.backward()
+
+    def begin(self, number: int) -> None:
+        """Called when the batches of an epoch are drawn."""
+
+    def over_ranks(self, *sums: float) -> list[float]:
+        """Sums over all processes."""
+        return list(sums)
+
     def _epoch(self, train: Encoded, dev: Encoded, number: int, progress: Progress) -> Epoch:
         started, recipe = time.perf_counter(), self.recipe
         self.network.train()
         total = words = rate = 0.0
         chunks = shuffled(train, recipe.batch_size)
+        self.begin(number)
         for i, places in enumerate(progress(chunks, len(chunks), f"epoch {number}")):
             done = (number - 1 + i / len(chunks)) / self._epochs(train)
             rate = recipe.learning_rate * SCHEDULES[recipe.schedule](done)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
-            batches = [collate(train, places, recipe.word_dropout, recipe.letter_dropout) for _ in self.members]
+            own = self.share(train, places)
+            batches = [collate(train, own, recipe.word_dropout, recipe.letter_dropout) for _ in self.members]
             size = len(batches[0].tags)
             total, words = total + self.step(batches) * size, words + size
             if not math.isfinite(total):
                 raise FloatingPointError(
                     f"the loss became {total} in epoch {number}: lower the learning rate (it is {recipe.learning_rate})"
                 )
+        total, words = self.over_ranks(total, words)
         loss, accuracy = self.evaluate(dev) if len(dev) else (math.nan, math.nan)
         return Epoch(number, total / max(words, 1), loss, accuracy, rate, time.perf_counter() - started)
 

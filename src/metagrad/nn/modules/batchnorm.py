@@ -97,14 +97,19 @@ class _BatchNorm(_NormBase):
     ) -> None:  # fmt: skip
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The normalized input."""
-        self._check(input)
+    def _count_batch(self) -> float:
+        """Count a batch, while training; the part of its statistics in the running averages."""
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:
                 momentum = 1.0 / float(self.num_batches_tracked.item())
+        return momentum
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The normalized input."""
+        self._check(input)
+        momentum = self._count_batch()
         of_batch = self.training or self.running_mean is None and self.running_var is None
         tracked = not self.training or self.track_running_stats
         return F.batch_norm(
@@ -138,7 +143,7 @@ class BatchNorm3d(_BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch norm of (N, C, …) over all processes of a group; metagrad has one process, so it is batch norm of any shape."""
+    """Batch norm of (N, C, …) over the batches of all ranks of a group; without a group of ranks, of this process's batch."""
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
@@ -151,6 +156,22 @@ class SyncBatchNorm(_BatchNorm):
     def _check(self, input: Tensor) -> None:
         if input.array.ndim < 2:
             raise ValueError(f"expected at least 2D input (got {input.array.ndim}D input)")
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input, normalized with the statistics of all ranks while training."""
+        from metagrad import distributed as dist
+
+        of_batch = self.training or self.running_mean is None and self.running_var is None
+        if not of_batch or not dist.is_initialized() or dist.get_world_size(self.process_group) <= 1:
+            return super().forward(input)
+        from metagrad.nn.parallel.batch_norm import synchronized_batch_norm
+
+        self._check(input)
+        tracked = self.training and self.track_running_stats
+        return synchronized_batch_norm(
+            input, self.weight, self.bias, self.running_mean if tracked else None, self.running_var if tracked else None,
+            self.eps, self._count_batch(), self.process_group,
+        )  # fmt: skip
 
     @classmethod
     def convert_sync_batchnorm(cls, module: Module, process_group: object = None) -> Module:

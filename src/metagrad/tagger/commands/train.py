@@ -38,7 +38,10 @@ Flag = argparse.BooleanOptionalAction
 def add_to(commands: Any) -> None:
     """Add the command to a parser."""
     train = commands.add_parser("train", help="train a tagger and report on it", formatter_class=Help)
-    train.set_defaults(run=run)
+    train.set_defaults(run=run, trainer_type=Trainer, is_first=True, progress=progress, scaled=lambda recipe: recipe)
+    train.add_argument(
+        "--ranks", type=int, default=1, help="processes that share the batches, with MPI between them (metagrad launch)"
+    )
     train.add_argument("--preset", choices=PRESETS, default="fast", help="network and training as a whole")
     train.add_argument("--corpus", help=f"{CORPUS_HELP}; without it the treebank if it can be had, else the sample")
     add_file_options(train)
@@ -101,6 +104,10 @@ def progress(steps: Iterable[Any], count: int, title: str) -> Iterator[Any]:
 
 def run(options: argparse.Namespace) -> int:
     """Train, write the model and the report, and say what to do next."""
+    if options.ranks > 1 and options.trainer_type is Trainer:
+        from metagrad.tagger import ranks
+
+        return ranks.run(options, run)
     require(["tqdm", "matplotlib"], "tagger")
     folder_exists("--output", options.output)
     writer = tensorboard(options.tensorboard)
@@ -121,6 +128,8 @@ def run(options: argparse.Namespace) -> int:
             )
         chosen, preset, corpus_name, dev, about = own, options.preset, options.corpus, options.dev, {}
     settings, recipe = settings_and_recipe(preset, chosen)
+    if not resumed and "batch_size" not in own:
+        recipe = options.scaled(recipe)
 
     corpus, notice = find_corpus(corpus_name, options)
     print(notice)
@@ -135,14 +144,17 @@ def run(options: argparse.Namespace) -> int:
         }  # fmt: skip
 
     model, trainer = learn(
-        parts, settings, recipe, about, progress=progress, report=shown(writer, not resumed, settings, len(parts.train)),
+        parts, settings, recipe, about, progress=options.progress, report=shown(writer, not resumed, settings, len(parts.train)),
         checkpoint=checkpoint, resume=resumed, keep=keeping(options.output), vectors=options.vectors,
+        trainer_type=options.trainer_type,
     )  # fmt: skip
     if trainer.best is None:
         print("Stopped before the first epoch was over: nothing to keep.", file=sys.stderr)
         return 130
     if trainer.interrupted:
         print("Stopped; keeping what was best so far. The same command with --resume goes on.")
+    if not options.is_first:  # the others have what rank 0 has
+        return 0
     model.about["finished"] = not trainer.interrupted
     model.save(options.output)
     if not trainer.interrupted:

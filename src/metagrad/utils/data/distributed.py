@@ -14,7 +14,7 @@ class DistributedSampler(Sampler[int]):
 
     The order follows from seed and epoch: call ``set_epoch(epoch)`` before each pass for another one. All shares are of
     one length: the first indices come again at the end, or with drop_last the last ones are left out. Raises ValueError
-    unless 0 ≤ rank < num_replicas, and if one of the two is missing: metagrad cannot ask a process group.
+    unless 0 ≤ rank < num_replicas, and if one of the two is missing and there is no process group to ask.
 
     >>> [list(DistributedSampler(range(5), num_replicas=2, rank=rank, shuffle=False)) for rank in (0, 1)]
     [[0, 2, 4], [1, 3, 0]]
@@ -30,9 +30,15 @@ class DistributedSampler(Sampler[int]):
         drop_last: bool = False,
     ) -> None:
         if num_replicas is None or rank is None:
-            raise ValueError(
-                f"give num_replicas, the number of processes, and rank, this one's number: got {num_replicas} and {rank}"
-            )
+            from metagrad import distributed as dist
+
+            if not dist.is_initialized():
+                raise ValueError(
+                    f"give num_replicas, the number of ranks, and rank, this one's number (got {num_replicas} and {rank}), "
+                    "or call metagrad.distributed.init_process_group() first"
+                )
+            num_replicas = dist.get_world_size() if num_replicas is None else num_replicas
+            rank = dist.get_rank() if rank is None else rank
         if not 0 <= rank < num_replicas:
             raise ValueError(f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
         self.dataset, self.num_replicas, self.rank = dataset, num_replicas, rank
