@@ -12,6 +12,7 @@
 ``storages.py``      tensors as stretches of storages
 ``number_types.py``  how numbers are stored, and which are widened
 ``locations.py``     ``map_location``
+``ranks.py``         checkpoints of several processes, written by one
 ``errors.py``        CheckpointError
 ``safetensors.py``   safetensors files
 ===================  =========================================================================
