@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.device import move, of_array
@@ -222,6 +223,7 @@ def _sizes(extents: Sequence[int], size: Any, scale: Any, recompute: Any) -> tup
     return sizes, [None] * len(each) if recompute else [float(s) for s in each]
 
 
+@composite
 def interpolate(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None, antialias: bool = False,

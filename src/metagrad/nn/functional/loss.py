@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
@@ -213,6 +214,7 @@ def kl_div(
     return reduced(loss, reduction)
 
 
+@composite
 @takes_legacy_reduction
 def nll_loss(
     input: Tensor,
@@ -290,6 +292,7 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
     return rows, np.where(counted, classes, 0), counted, expected
 
 
+@composite
 @takes_legacy_reduction
 def cross_entropy(
     input: Tensor,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
@@ -238,6 +239,7 @@ def mean_over(input: Tensor, axes: Axes, divisor: Any) -> Tensor:
     return cast("Tensor", cast_to(mean, kind))
 
 
+@composite
 def _avg_pool(
     axes: int, input: Tensor, size: Any, stride: Any, padding: Any, ceil_mode: bool, count_pad: bool, divisor: Any
 ) -> Tensor:
