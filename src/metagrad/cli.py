@@ -1,4 +1,4 @@
-"""The ``metagrad`` command. ``metagrad tag train | evaluate | predict | serve`` is the part-of-speech tagger.
+"""The ``metagrad`` command. ``metagrad tag train | evaluate | predict | export | serve`` is the part-of-speech tagger.
 
 ``metagrad run program.py`` runs a program written for PyTorch, and ``metagrad launch -n 4 program.py`` runs it on four ranks.
 """
@@ -21,7 +21,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"metagrad {__version__}")
     subjects = parser.add_subparsers(dest="subject", required=True, metavar="tag | run | launch")
     tag = subjects.add_parser("tag", help="train, evaluate and use a part-of-speech tagger")
-    commands.add_to(tag.add_subparsers(dest="command", required=True, metavar="train | evaluate | predict | serve"))
+    commands.add_to(
+        tag.add_subparsers(dest="command", required=True, metavar="train | evaluate | predict | export | serve")
+    )
     program = subjects.add_parser("run", help="run a program written for PyTorch, with metagrad in its place")
     program.add_argument(
         "-m", dest="module", action="store_true", help="the program is a module, found as `python -m` does"

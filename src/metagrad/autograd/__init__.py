@@ -14,6 +14,7 @@
 ``packing.py``       packing what nodes save
 ``custom.py``        functions written for PyTorch's ``autograd.Function``
 ``interface.py``     ``backward`` and ``grad`` with all of PyTorch's arguments
+``composites.py``    functions that are one operator elsewhere
 ``observe.py``       anomaly detection and the table of ops
 ``gradcheck.py``     derivatives against finite differences
 ``functional.py``    Jacobians, Hessians, and products with them

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from metagrad.autograd import function as op
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.variable import Variable, wrap
@@ -168,6 +169,7 @@ class Custom(Function):
             self.context._restore, self.saved = [], FREED
 
 
+@composite
 def apply_static(function: Any, *inputs: Any) -> Any:
     """``function.apply(*inputs)`` for a class with static methods."""
     context = Context()

@@ -6,6 +6,7 @@ not import ``Tensor``; ``wrap`` makes one through ``Variable.tensor_class``, whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
@@ -136,15 +137,20 @@ class Variable:
 _new = object.__new__
 
 
+lifters: list[Callable[[Array], Array]] = []  # while a model is traced: what makes a new tensor's array a traced one
+
+
 def as_array(value: Any) -> Array:
     """An op's result as an array: NumPy turns 0-d results into scalars, and this is where that stops."""
-    return np.asarray(value) if isinstance(value, (np.generic, int, float, complex)) else value
+    if isinstance(value, (np.generic, int, float, complex)):
+        value = np.asarray(value)
+    return lifters[-1](value) if lifters and value.__class__ is np.ndarray else value
 
 
 def wrap(array: Any, requires_grad: bool = False, kind: type[Any] | None = None) -> Tensor:
     """A new leaf around an array, without copying: every tensor is made here. kind: Tensor, or a class derived from it."""
     tensor = _new(kind or Variable.tensor_class)
-    tensor.array = array if array.__class__ is np.ndarray else as_array(array)
+    tensor.array = array if array.__class__ is np.ndarray and not lifters else as_array(array)
     tensor._grad = None
     tensor._requires_grad = requires_grad
     tensor._grad_fn = None

@@ -116,9 +116,9 @@ def of_array(array: Array) -> device:
     >>> of_array(np.zeros(2))
     device(type='cpu')
     """
-    if isinstance(array, np.ndarray):
-        return CPU
     where = getattr(array, "device", None)
+    if isinstance(array, np.ndarray) or where == "cpu":  # the array API's name for it
+        return CPU
     return device("cuda", getattr(where, "id", 0))
 
 
@@ -130,7 +130,7 @@ def move(array: Array, to: device) -> Array:
     True
     """
     if to.type == "cpu":
-        return array if isinstance(array, np.ndarray) else array.get()  # CuPy's way back
+        return array if of_array(array) == CPU else array.get()  # CuPy's way back
     module = require_cupy(to)
     with module.cuda.Device(to.index or 0):
         return module.asarray(array)

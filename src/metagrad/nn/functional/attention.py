@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import wrap
@@ -129,6 +130,7 @@ def _four(x: Tensor, lead: tuple[int, ...]) -> Tensor:
     return x.reshape(math.prod(lead[:-1]), lead[-1], *tail) if lead else x.unsqueeze(0).unsqueeze(0)
 
 
+@composite
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.device import move, of_array
@@ -228,6 +229,7 @@ def _sizes(
     return sizes, [None] * len(each) if recompute else [float(s) for s in each]
 
 
+@composite
 def interpolate(
     input: Tensor,
     size: int | Sequence[int] | None = None,

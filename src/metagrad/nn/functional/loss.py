@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
@@ -198,6 +199,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     return reduced(loss, reduction)
 
 
+@composite
 @accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction")
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
@@ -271,6 +273,7 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
     return rows, np.where(counted, classes, 0), counted, expected
 
 
+@composite
 @accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
 def cross_entropy(
     input: Tensor,

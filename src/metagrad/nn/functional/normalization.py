@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.base.typing import Array, Dims
@@ -87,6 +88,7 @@ def _trailing(
     return shape
 
 
+@composite
 def layer_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
     eps: float = 1e-5, cudnn_enable: bool = True,
@@ -109,6 +111,7 @@ def layer_norm(
     return LayerNorm.apply(rows, w, b, eps=eps).reshape(tuple(input.shape))
 
 
+@composite
 def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
@@ -142,6 +145,7 @@ def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:
             running.copy_(running * (1 - momentum) + value.detach() * momentum)
 
 
+@composite
 def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
@@ -180,6 +184,7 @@ def batch_norm(
     return _affine(Standardize.apply(input, axis=axes, eps=eps) if count else input * 1, weight, bias)
 
 
+@composite
 def instance_norm(
     input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
     bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
@@ -200,6 +205,7 @@ def instance_norm(
     return _affine(Standardize.apply(input, axis=axes, eps=eps), weight, bias)
 
 
+@composite
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
@@ -273,6 +274,7 @@ def _combined(sizes: list[Array], like: Tensor) -> Operand:
     return wrap(product.astype(like.array.dtype)).to(like.device)
 
 
+@composite
 def _avg_pool(
     axes: int,
     input: Tensor,

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
@@ -212,6 +213,7 @@ class CRF(Module):
     def _weights(self) -> tuple[Array, Array, Array]:
         return self.start.array, self.end.array, self.between.array
 
+    @composite
     def marginals(self, scores: Tensor | PackedSequence, lengths: Tensor | Sequence[int] | None = None) -> Any:
         """p(yₜ = k) for every step and label, in the form of the scores; not differentiable. 0 beyond a sequence's end."""
         packed = self._packed(scores, lengths)
@@ -220,6 +222,7 @@ class CRF(Module):
         found = kernel.marginals(log_z, alpha, kernel.backward(e, end, between, sizes), sizes)
         return self._returned(wrap(found), packed, scores, 0.0)
 
+    @composite
     def decode(self, scores: Tensor | PackedSequence, lengths: Tensor | Sequence[int] | None = None) -> Any:
         """The labels of the best path of each sequence (Viterbi 1967), in the form of the scores; −1 beyond its end."""
         packed = self._packed(scores, lengths)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import init
 from metagrad.nn.fast_recurrence import Layer, plain_layer
@@ -198,6 +199,7 @@ class RNNBase(Module):
             final = tuple(reordered(s, 1, packed.unsorted_indices) for s in final)
         return PackedSequence(output, *packed[1:]), final
 
+    @composite
     def _run(self, x: Any, given: State | None) -> tuple[Any, State]:
         """Any input the layers accept: packed, batched, or a single sequence (T, I)."""
         if isinstance(x, PackedSequence):

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metagrad.autograd.composites import composite
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move
 from metagrad.base.typing import DeviceLike
@@ -96,6 +97,7 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     return None if permutation is None else wrap(np.argsort(permutation.array, kind="stable"))
 
 
+@composite
 def pack_padded_sequence(
     input: Tensor, lengths: Tensor | Sequence[int], batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -165,6 +167,7 @@ def packed_positions(batch_sizes: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any,
     return t, b
 
 
+@composite
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Tensor]:

@@ -179,11 +179,9 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """
     if not force and input.requires_grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    if not isinstance(input.array, np.ndarray):
-        if not force:
-            raise TypeError(f"can't convert a tensor on {of_array(input.array)} to NumPy: use .cpu() first")
-        return move(input.array, CPU)
-    return input.array
+    if of_array(input.array) != CPU and not force:
+        raise TypeError(f"can't convert a tensor on {of_array(input.array)} to NumPy: use .cpu() first")
+    return np.asarray(move(input.array, CPU))
 
 
 def converter(kind: dtypes.dtype) -> Callable[..., Tensor]:

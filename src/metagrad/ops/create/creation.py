@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, lifters, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import get_default_device, move
@@ -317,7 +317,8 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], *, dtype
 
 
 def _permuted(shape: tuple[int, ...], order: tuple[int, ...], kind: dtypes.dtype) -> Array:
-    return np.empty([shape[d] for d in order], kind.dtype).transpose(inverse(order))
+    make = np.zeros if lifters else np.empty  # what a model's trace keeps must not be what memory happened to hold
+    return make([shape[d] for d in order], kind.dtype).transpose(inverse(order))
 
 
 @factory

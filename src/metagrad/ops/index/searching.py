@@ -66,7 +66,7 @@ def searchsorted(
         rows, queries = edges.reshape(lists, edges.shape[-1]), wanted.reshape(lists, wanted.shape[-1])
         each = [np.searchsorted(row, query, which) for row, query in zip(rows, queries, strict=True)]
         found = np.stack(each).reshape(wanted.shape) if each else np.zeros(wanted.shape, np.int64, like=wanted)
-    return wrap(np.asarray(found).astype(np.int32 if out_int32 else np.int64))
+    return wrap(found.astype(np.int32 if out_int32 else np.int64))
 
 
 def _checked_sorter(edges: Array, sorter: Tensor) -> Array:

@@ -30,7 +30,7 @@ def values(name: str, *arguments: Array) -> Array:
     24.0
     """
     function = _function(name)
-    kinds = [a.dtype for a in arguments if isinstance(a, (np.ndarray, np.generic))]
+    kinds = [a.dtype for a in arguments if hasattr(a, "dtype")]
     kind = np.result_type(*kinds) if kinds else np.dtype(np.float64)
     if kind == np.float16:
         arguments = tuple([a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in arguments])
