@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx")
+pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
 
 # Cases with NumPy's dtypes that do not pass, by operator, and why.
 LACKING = {

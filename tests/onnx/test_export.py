@@ -11,8 +11,8 @@ import metagrad
 from metagrad import nn
 from metagrad.onnx import ExportError
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
+pytest.importorskip("onnxruntime", reason="needs the extra onnx, and onnxruntime")
 
 
 def line_of(function, text):

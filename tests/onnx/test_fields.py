@@ -7,8 +7,8 @@ import metagrad
 from metagrad import nn
 from metagrad.nn.utils.rnn import pack_padded_sequence
 
-pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
+pytest.importorskip("onnxruntime", reason="needs the extra onnx, and onnxruntime")
 
 
 class Field(nn.Module):

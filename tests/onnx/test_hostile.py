@@ -12,7 +12,7 @@ import metagrad
 from metagrad import nn
 from metagrad.onnx import LoadError
 
-onnx = pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
 helper, TensorProto, numpy_helper = onnx.helper, onnx.TensorProto, onnx.numpy_helper
 ROOT = Path(__file__).parents[2]
 

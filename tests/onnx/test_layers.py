@@ -8,8 +8,8 @@ import metagrad
 from metagrad import nn
 from metagrad.nn.utils.rnn import pack_padded_sequence
 
-onnx = pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
+pytest.importorskip("onnxruntime", reason="needs the extra onnx, and onnxruntime")
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ import metagrad
 from metagrad import nn
 from metagrad.nn import functional as F
 
-onnx = pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
 helper, TensorProto = onnx.helper, onnx.TensorProto
 
 

@@ -12,8 +12,8 @@ from tests.onnx.running import exported
 import metagrad
 from metagrad import nn
 
-pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
+pytest.importorskip("onnxruntime", reason="needs the extra onnx, and onnxruntime")
 
 FOLDER = Path(__file__).parents[2] / "examples" / "pytorch"
 

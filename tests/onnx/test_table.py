@@ -8,8 +8,8 @@ from tests.onnx.sweeping import ROWS, WRITES, dtype_of, outcome
 
 import metagrad
 
-pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
+pytest.importorskip("onnxruntime", reason="needs the extra onnx, and onnxruntime")
 
 PAGE = Path(__file__).parents[2] / "docs" / "onnx.md"
 

@@ -13,8 +13,8 @@ from metagrad.cli import main
 from metagrad.tagger import Tagger
 from metagrad.tagger.commands.export import arrays, export
 
-pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx", reason="needs the extra onnx, and onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime", reason="needs the extra onnx, and onnxruntime")
 
 WORDS = {
     "DT": ["the", "a", "The"],

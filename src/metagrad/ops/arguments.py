@@ -177,8 +177,24 @@ def as_method(function: Callable[..., R]) -> Callable[..., R]:
             raise no_out(bare.__name__)
         return bare(*args, **kwargs)
 
-    method.__signature__ = signature_without_out(bare)  # type: ignore[attr-defined]
+    vars(method)["__wrapped__"] = WithoutOut(bare)
     return method
+
+
+class WithoutOut:
+    """A function as its method shows it; the signature is made when somebody asks, for there are hundreds.
+
+    >>> import inspect, metagrad
+    >>> list(inspect.signature(metagrad.Tensor.sum).parameters)
+    ['input', 'dim', 'keepdim', 'dtype']
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.__wrapped__ = function
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return signature_without_out(self.__wrapped__)
 
 
 def signature_without_out(function: Callable[..., Any]) -> inspect.Signature:

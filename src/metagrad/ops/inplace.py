@@ -13,7 +13,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import no_out, signature_without_out, without_out
+from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import value_for
 from metagrad.ops.pointwise.chunked import is_large, results_into
@@ -54,7 +54,7 @@ def in_place(
         result = op(input.clone() if keeps else input, *args, **kwargs)
         return write(input, result.to(input.dtype) if converts else result)
 
-    written.__signature__ = signature_without_out(op)  # type: ignore[attr-defined]
+    vars(written)["__wrapped__"] = WithoutOut(op)
     written.__name__ = written.__qualname__ = f"{op.__name__}_"
     written.__doc__ = f"In-place form of ``{op.__name__}``: the tensor itself takes the result, and is returned."
     return written
