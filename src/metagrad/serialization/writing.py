@@ -27,6 +27,7 @@ from metagrad.tensors.storage import UntypedStorage
 from metagrad.tensors.tensor import Tensor
 
 _ALIGNED = 64  # storages begin at multiples of this many bytes, so that a file may be mapped into memory
+_PLAIN = frozenset({int, str, tuple, bool, OrderedDict, dict, list, float, type(None)})
 _PLAIN_TENSORS = (Tensor, Parameter, Buffer)
 
 
@@ -76,7 +77,9 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
 
     def save(self, obj: object, save_persistent_id: bool = True) -> None:
         """Write one object, as part of the whole."""
-        if type(obj) is _Global:
+        if type(obj) in _PLAIN:  # most objects
+            super().save(obj, save_persistent_id)  # type: ignore[misc]
+        elif type(obj) is _Global:
             self._save_name(obj)
         elif self.memo.get(id(obj)) is not None or type(obj) is _Storage:
             super().save(obj, save_persistent_id)  # type: ignore[misc]
