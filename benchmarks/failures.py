@@ -28,7 +28,10 @@ def launch(ranks, *arguments):
     """(exit status, seconds)"""
     begun = time.monotonic()
     line = [sys.executable, "-m", "metagrad", "launch", "-n", str(ranks), str(PROGRAM), *map(str, arguments)]
-    done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    environment = {**os.environ, "TIMEOUT": "3"}
+    done = subprocess.run(
+        line, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+    )
     return done.returncode, time.monotonic() - begun
 
 

@@ -31,7 +31,7 @@ def trouble(kind):
         time.sleep(1000)
 
 
-def train(path, steps, kind="", at=-1, dropout=0.2, timeout=3):
+def train(path, steps, kind="", at=-1, dropout=0.2, timeout=60):
     dist.init_process_group(timeout=timeout)
     rank, ranks = dist.get_rank(), dist.get_world_size()
     random = np.random.default_rng(0)
@@ -69,6 +69,8 @@ def train(path, steps, kind="", at=-1, dropout=0.2, timeout=3):
 
 if __name__ == "__main__":
     path, result, steps, *rest = sys.argv[1:]
-    found = train(path, int(steps), *(rest[:1]), *map(int, rest[1:2]), dropout=float(os.environ.get("DROPOUT", "0.2")))
+    waits_in_vain = rest[:1] == ["absent"] and not os.path.exists(path)
+    limit = int(os.environ.get("TIMEOUT", "8")) if waits_in_vain else 60
+    found = train(path, int(steps), *(rest[:1]), *map(int, rest[1:2]), timeout=limit)
     if dist.get_rank() == 0:
         np.savez(result, **found)
