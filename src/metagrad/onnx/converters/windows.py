@@ -191,22 +191,22 @@ def average_pool(
 
 
 @function("MaxPool")
-def max_pool(g: Any, step: Any, x: Any, axes: Any, places: bool) -> Any:
+def max_pool(g: Any, step: Any, x: Any, axes: Any, positions: bool) -> Any:
     last = list(range(-len(axes), 0))
-    if all(v.count == 1 for v in axes) and (_uneven(axes) or _global(axes)) and not places:
+    if all(v.count == 1 for v in axes) and (_uneven(axes) or _global(axes)) and not positions:
         return g.reduce("ReduceMax", g.tensor(x), last, True)
     if _uneven(axes):
-        if places:
-            raise g.refusal("the places of the largest of windows of different sizes")
+        if positions:
+            raise g.refusal("the positions of the largest of windows of different sizes")
         return _by_parts(g, x, axes, "ReduceMax")
     kind = step.outputs[0].dtype
     name, added = _with_batch(g, x, len(axes))
     wide = kind if kind.kind == "f" else np.dtype(np.float64)
     settings = {**_settings(g, axes), "dilations": [v.dilation for v in axes]}
-    found = g.op("MaxPool", g.cast(name, wide, kind), outputs=2 if places else 1, **settings)
-    results = found if places else [found]
+    found = g.op("MaxPool", g.cast(name, wide, kind), outputs=2 if positions else 1, **settings)
+    results = found if positions else [found]
     results[0] = g.cast(results[0], kind, wide)
-    if places:
+    if positions:
         plane: Any = 1
         for v in axes:
             plane = v.extent * plane
