@@ -9,7 +9,7 @@ from typing import Any
 
 from metagrad.base.optional import need
 from metagrad.tagger.commands.options import MODEL, Help
-from metagrad.tagger.tagging import Model
+from metagrad.tagger.trained import Model
 
 
 def add_to(commands: Any) -> None:
@@ -31,6 +31,8 @@ def run(options: argparse.Namespace) -> int:
     for name in ("max_bytes", "max_words"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(options, name)}")
+    if not 0 <= options.port < 65536:
+        raise ValueError(f"--port must be between 0 and 65535, got {options.port}")
     app = make_app(Model.load(options.model), Limits(bytes=options.max_bytes, words=options.max_words))
     config = uvicorn.Config(app, host=options.host, port=options.port, log_level="warning", access_log=False)
     server = uvicorn.Server(config)

@@ -24,7 +24,7 @@ import numpy as np
 
 from metagrad.base.optional import need
 from metagrad.tagger.serve.batching import Batcher, Overloaded
-from metagrad.tagger.tagging import Model
+from metagrad.tagger.trained import Model
 
 SHORT = 4000  # bytes
 EXPECTED = 'expected {"text": "..."} or {"sentences": [["...", "..."], ...]}'
@@ -145,7 +145,7 @@ def sentences_of(body: bytes, model: Model, limit: Limits) -> list[list[str]]:
         if not isinstance(text, str):
             raise BadRequest(400, f'"text" is to be a string, got {type(text).__name__}')
         check_unicode(text)
-        sentences = list(model.tokenize([text]))
+        sentences = [[word.form for word in words] for words in model.sentences(text)]
     else:
         sentences = content["sentences"]
         is_list = isinstance(sentences, list) and all(isinstance(words, list) for words in sentences)
