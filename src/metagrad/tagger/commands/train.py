@@ -165,11 +165,12 @@ def run(options: argparse.Namespace) -> int:
     if trainer.interrupted:
         print("Stopped; keeping what was best so far. The same command with --resume goes on.")
     model.about["finished"] = not trainer.interrupted
+    what, sentences = judged(parts)
+    model.about["example"] = example(sentences)
     model.save(options.output)
     if not trainer.interrupted:
         checkpoint.unlink(missing_ok=True)
 
-    what, sentences = judged(parts)
     scores, _ = evaluate(model, sentences)
     print(f"\nEpoch {trainer.best.number}. Accuracy on the {len(sentences):,} {what}:")
     print(summary(scores))
