@@ -306,6 +306,7 @@ def test_it_is_warm_before_it_says_that_it_serves(path, monkeypatch, capsys):
     from metagrad.tagger.serve import app, server
 
     told = []
+    monkeypatch.setattr("metagrad.tagger.commands.serve.threadpool_limits", lambda count: None)
     monkeypatch.setattr(app, "warm", lambda model: told.append("warm"))
     monkeypatch.setattr("builtins.print", lambda *a, **k: told.append(a[0]))
     make = server.make_server

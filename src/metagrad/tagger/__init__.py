@@ -21,6 +21,7 @@
 ``vectors.py``       word vectors learned elsewhere
 ``commands/``        ``metagrad tag train | evaluate | predict | serve``
 ``serve/``           tagging over HTTP
+``spans.py``         names and chunks as tags of words, and their scores
 ``metrics.py``       accuracy, precision, recall, confusion
 ``calibration.py``   whether the probabilities can be believed
 ``comparison.py``    two models compared

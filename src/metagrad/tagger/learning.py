@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from metagrad.tagger.calibration import find_temperature
 from metagrad.tagger.corpora import Sentence
 from metagrad.tagger.metrics import Scores, score
 from metagrad.tagger.model import Settings
+from metagrad.tagger.spans import score_spans
 from metagrad.tagger.splits import Split
 from metagrad.tagger.text.tokenizer import Tokenizer
 from metagrad.tagger.trained import Model
@@ -105,4 +107,8 @@ def evaluate(model: Model, sentences: list[Sentence]) -> tuple[Scores, list[list
     found = model.scored([[word for word, _ in sentence] for sentence in sentences], traces=True)
     tags = [[model.tags[k] for k in row.tolist()] for row, _ in found]
     sure = [p[np.arange(len(row)), row] for row, p in found]
-    return score(sentences, tags, model.lexicon.knows, np.concatenate(sure) if sure else None), tags
+    scores = score(sentences, tags, model.lexicon.knows, np.concatenate(sure) if sure else None)
+    if model.transitions is not None:
+        spans = score_spans([[tag for _, tag in sentence] for sentence in sentences], tags)
+        scores = replace(scores, spans=tuple(spans))
+    return scores, tags

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.tagger.calibration import Bin, bins, calibration_error
+from metagrad.tagger.spans import SpanScore
 
 Array = np.ndarray[Any, Any]
 TRACE = "-NONE-"  # the treebank's tag for a place where a word was moved from: not a word that anybody wrote
@@ -69,6 +70,7 @@ class Scores:
     tags: list[TagScore]
     pairs: dict[tuple[str, str], int]  # (actual, predicted): how often, the right ones included
     bins: tuple[Bin, ...] = ()  # the words by the probability of their tag
+    spans: tuple[SpanScore, ...] = ()  # of all spans and of each type, where the tags are of spans
 
     @property
     def calibration_error(self) -> float | None:
@@ -101,6 +103,7 @@ class Scores:
                 }
                 for t in self.tags
             },
+            **({"spans": {s.type: s.as_dict() for s in self.spans}} if self.spans else {}),
             "confusions": [{"actual": a, "predicted": p, "count": n} for a, p, n in self.confusions(50)],
         }  # fmt: skip
 

@@ -15,6 +15,7 @@ from metagrad.base.files import write_atomically
 from metagrad.base.optional import need
 from metagrad.tagger.calibration import BINS
 from metagrad.tagger.metrics import Scores
+from metagrad.tagger.spans import SpanScore
 from metagrad.tagger.training import Epoch
 
 STYLE = """
@@ -42,10 +43,17 @@ def accuracies(scores: Scores) -> list[tuple[str, Any]]:
 
 def summary(scores: Scores) -> str:
     """The accuracies, one to a line, and how well the probabilities are calibrated."""
-    lines = [f"  {name:<24} {share}" for name, share in accuracies(scores)]
+    lines = [f"  {'spans: ' + s.type:<24} {span_text(s)}" for s in scores.spans]
+    lines += [f"  {name:<24} {share}" for name, share in accuracies(scores)]
     if scores.calibration_error is not None:
         lines.append(f"  {'calibration error':<24} {scores.calibration_error:.4f}")
     return "\n".join(lines)
+
+
+def span_text(s: SpanScore) -> str:
+    """A score of spans on one line."""
+    counts = f"({s.right:,} right, {s.found:,} found, {s.actual:,} there)"
+    return f"F1 {s.f1:.4f}  precision {s.precision:.4f}  recall {s.recall:.4f}  {counts}"
 
 
 def write_report(
@@ -79,6 +87,9 @@ def as_html(
     """The whole page."""
     parts = [f"<h1>{html.escape(title)}</h1>", f"<h2>Accuracy on {scores.sentences:,} sentences</h2>"]
     parts.append(table(["", "accuracy"], [[name, str(share)] for name, share in accuracies(scores)]))
+    if scores.spans:
+        rows = [[s.type, *(f"{x:.4f}" for x in (s.precision, s.recall, s.f1)), f"{s.actual:,}"] for s in scores.spans]
+        parts += ["<h2>Spans</h2>", table(["type", "precision", "recall", "F1", "spans"], rows)]
     if history:
         parts += ["<h2>Training</h2>", picture(draw_curves(history), "Loss, accuracy and learning rate by epoch")]
     rows = [[t.tag, *(f"{x:.4f}" for x in (t.precision, t.recall, t.f1)), f"{t.actual:,}"] for t in scores.tags]

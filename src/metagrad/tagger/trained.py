@@ -16,6 +16,7 @@ from metagrad.serialization.safetensors import load_file, read_metadata, save_fi
 from metagrad.tagger.batches import by_length, encode
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import Network, Settings
+from metagrad.tagger.spans import allowed_transitions, best_legal
 from metagrad.tagger.text.forms import as_known
 from metagrad.tagger.text.tokenizer import WEIGHTS, Tokenizer, Word
 from metagrad.tagger.vocabulary import Lexicon, Vocabulary
@@ -66,6 +67,8 @@ class Model:
         self.network, self.settings, self.lexicon, self.tags, self.about = network, settings, lexicon, list(tags), about
         self.tokenizer = Tokenizer()
         self.temperature = 1.0
+        scheme = self.about.get("scheme")
+        self.transitions = None if scheme is None else allowed_transitions(self.tags, scheme)
 
     @classmethod
     def new(
@@ -150,7 +153,13 @@ class Model:
             kept = slice(w.start - w.first, w.end - w.first)
             parts[w.sentence].append((tags[kept], p[kept]))
         nothing = np.zeros(0, np.int64), np.zeros((0, len(self.tags)), np.float32)
-        return [joined(own) if own else nothing for own in parts]
+        return [self._legal(*joined(own)) if own else nothing for own in parts]
+
+    def _legal(self, tags: Array, p: Array) -> tuple[Array, Array]:
+        """The same, or for spans the best tags of those that may follow one another."""
+        if self.transitions is None:
+            return tags, p
+        return best_legal(np.log(np.maximum(p.astype(np.float64), 1e-30)), self.transitions), p
 
     def _scored(self, sentences: Sequence[Sequence[str]], traces: bool) -> list[tuple[Array, Array]]:
         """``scored`` for sentences that are short enough, and not empty."""

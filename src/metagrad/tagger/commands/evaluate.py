@@ -18,6 +18,7 @@ from metagrad.tagger.corpora import Corpus, Sentence, default_corpus, load_corpu
 from metagrad.tagger.learning import evaluate
 from metagrad.tagger.metrics import Scores
 from metagrad.tagger.report import summary, write_report
+from metagrad.tagger.spans import converted
 from metagrad.tagger.trained import Model
 
 NAMED = ("treebank", "sample")
@@ -102,6 +103,8 @@ def run(options: argparse.Namespace) -> int:
     other = None if options.against is None else Model.load(options.against)
     corpus = chosen_corpus(model, options)
     part, sentences = chosen_part(corpus, model, options)
+    if "scheme" in model.about:
+        sentences = converted(sentences, model.about["scheme"])
     if not sentences:
         raise ValueError(f"there are no sentences in the part {part!r} of {corpus.name}: choose another --part")
     if warned := warning(corpus, sentences, model, options):

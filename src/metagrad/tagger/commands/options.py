@@ -6,6 +6,7 @@ import argparse
 import importlib.util
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from metagrad.tagger.corpora import FORMATS, Corpus, load_corpus
@@ -37,11 +38,11 @@ def add_file_options(parser: argparse.ArgumentParser, column: str) -> None:
     )
 
 
-def load(name: str, options: argparse.Namespace, prefer: str | None = None) -> Corpus:
+def load(name: str, options: argparse.Namespace, prefer: str | Sequence[str] | None = None) -> Corpus:
     """The corpus of this name or path, read as the options say; ``prefer`` is the column of its tags if they do not say."""
     return load_corpus(
         name, format=options.format, separator=options.separator, columns=options.columns, tag_column=options.tag_column,
-        prefer=prefer,
+        prefer=prefer or (),
     )  # fmt: skip
 
 

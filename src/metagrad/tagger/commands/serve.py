@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from metagrad.base.optional import need
 from metagrad.tagger.commands.options import MODEL, Help
 from metagrad.tagger.trained import Model
@@ -35,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if not 0 <= options.port < 65536:
         raise ValueError(f"--port must be between 0 and 65535, got {options.port}")
     model = Model.load(options.model)
+    threadpool_limits(1)  # products so small are no faster on several, and far slower where others want the cores
     warm(model)
     app = make_app(model, Limits(bytes=options.max_bytes, words=options.max_words), options.model.name)
     server = make_server(app, options.host, options.port)

@@ -6,7 +6,7 @@ import argparse
 import math
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,12 @@ from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import CELLS, LETTERS
 from metagrad.tagger.presets import PRESETS, settings_and_recipe
 from metagrad.tagger.report import summary, write_report
+from metagrad.tagger.spans import SCHEMES, converted, scheme_of
 from metagrad.tagger.splits import Split, hold_out, split
 from metagrad.tagger.trained import Model
 from metagrad.tagger.training import OPTIMIZERS, SCHEDULES, Epoch, Trainer
 
+SPAN_COLUMNS = ("NER", "CHUNK")
 Flag = argparse.BooleanOptionalAction
 
 
@@ -52,6 +54,13 @@ def add_to(commands: Any) -> None:
         "--test", help="what to report on: a share of the sentences, which are then not learned from, or a corpus; 0 for nothing; "
         "without it what the corpus's protocol says or a fifth, or nothing if --dev is a corpus",
     )  # fmt: skip
+    train.add_argument(
+        "--task", choices=("tags", "spans"), default="tags",
+        help="a tag for each word, or spans of words such as names and chunks: tags in BIO, BIOES or IOB1, scored span by span",
+    )  # fmt: skip
+    train.add_argument(
+        "--scheme", choices=SCHEMES, help="of spans, in the model and its answers; by default the corpus's own"
+    )
     train.add_argument("--output", type=Path, default=Path(MODEL), help="where to write the model")
     train.add_argument("--report", type=Path, default=Path(REPORT), help="the folder to write the report into")
     train.add_argument("--resume", action="store_true", help="go on with the interrupted training of --output")
@@ -140,10 +149,17 @@ def run(options: argparse.Namespace) -> int:
         )
     settings, recipe = settings_and_recipe(preset, chosen)
 
-    corpus, notice = find_corpus(corpus_name, options, about.get("tag_column"))
+    spans = options.task == "spans" or "scheme" in about
+    if spans and "crf" not in own and not resumed:
+        settings = replace(settings, crf=settings.members == 1)
+    corpus, notice = find_corpus(corpus_name, options, about.get("tag_column") or (SPAN_COLUMNS if spans else None))
     print(notice)
     dev = str(PRESETS[preset].get("dev", 0) if dev is None else dev)
     parts = divide(corpus, dev, test, options)
+    if spans:
+        scheme = options.scheme or about.get("scheme") or scheme_of([[tag for _, tag in s] for s in parts.train])
+        parts = Split(*(converted(part, scheme) for part in (parts.train, parts.dev, parts.test, parts.calibration)))
+        print(f"Spans in the scheme {scheme}.")
     print(what_is_held_out(parts))
     if "epochs" in own and PRESETS[preset].get("steps") and not recipe.steps:
         print(f"{recipe.epochs} epochs, however few steps they are: without --epochs there would be {PRESETS[preset]['steps']} "
@@ -152,7 +168,8 @@ def run(options: argparse.Namespace) -> int:
         about = {
             "corpus": corpus.name, "path": corpus_name or corpus.name, "sentences": len(corpus.sentences),
             "preset": preset, "options": own, "dev": dev, "test": test, "finished": False, "tag_column": corpus.column,
-            "format": corpus.format, "columns": options.columns, "separator": options.separator, **recipe.as_dict(),
+            "format": corpus.format, "columns": options.columns, "separator": options.separator,
+            **({"scheme": scheme} if spans else {}), **recipe.as_dict(),
         }  # fmt: skip
 
     model, trainer = learn(
@@ -186,7 +203,9 @@ def run(options: argparse.Namespace) -> int:
     return 130 if trainer.interrupted else 0
 
 
-def find_corpus(name: str | None, options: argparse.Namespace, prefer: str | None) -> tuple[Corpus, str]:
+def find_corpus(
+    name: str | None, options: argparse.Namespace, prefer: str | Sequence[str] | None
+) -> tuple[Corpus, str]:
     """The corpus named, or the one used by default; and a sentence about it."""
     if name is None:
         return default_corpus()

@@ -25,7 +25,7 @@ class Wanted(NamedTuple):
     separator: str | None = None
     columns: Sequence[str] | None = None
     tag_column: str | None = None
-    prefer: str | None = None
+    prefer: Sequence[str] = ()
 
 
 class Read(NamedTuple):
@@ -43,7 +43,7 @@ def load_corpus(
     separator: str | None = None,
     columns: str | Sequence[str] | None = None,
     tag_column: str | None = None,
-    prefer: str | None = None,
+    prefer: str | Sequence[str] = (),
 ) -> Corpus:
     """The corpus called ``"treebank"`` or ``"sample"``, or the tagged sentences of a file, a folder, or a pattern's files.
 
@@ -51,7 +51,7 @@ def load_corpus(
     (``.conllu``) or its first lines tell which, unless ``format`` does. ``separator`` is what stands between word and tag in
     ``"word_TAG"`` (by default ``_`` or ``/``, whichever the file has). ``columns``, such as ``"word,_,tag"``, say what the
     columns of a file are, one word a line. ``tag_column`` is the column of the tags, in formats whose columns have names: in
-    CoNLL-U by default XPOS if every word has one, else UPOS. ``prefer`` is a column to use if there is one of that name.
+    CoNLL-U by default XPOS if every word has one, else UPOS. ``prefer``: columns, of which the first that is there is used then.
 
     Raises ValueError for a malformed file, naming the line; FileNotFoundError; and for the treebank, CorpusUnavailable
     if it is neither here nor to be fetched, and ImportError if NLTK is not installed.
@@ -78,6 +78,7 @@ def load_corpus(
         )
     if isinstance(columns, str):
         columns = columns.split(",")
+    prefer = [prefer] if isinstance(prefer, str) else prefer
     wanted = Wanted(format, separator, columns, tag_column, prefer)
     contents = [(file, read_lines(unpacked(file.read_bytes(), str(file)), str(file))) for file in found]
     kind, read = read_files(contents, wanted)
@@ -168,8 +169,7 @@ def read_conllu(contents: Sequence[tuple[Path, list[Line]]], wanted: Wanted) -> 
         for sentence in conllu.read_documents((line.text + "\n" for line in lines), str(file))
     ]  # fmt: skip
     name = str(contents[0][0])
-    if asked is None and wanted.prefer in conllu.COLUMNS:
-        asked = wanted.prefer
+    asked = asked or first_of(wanted.prefer, conllu.COLUMNS)
     column, remark = conllu.choose_column(sentences, asked, name)
     word = wanted.columns[0].upper() if wanted.columns else "FORM"
     return Read(conllu.tagged_sentences(sentences, column, word), column, remark)
@@ -188,10 +188,15 @@ def read_one(lines: Sequence[Line], name: str, kind: str, wanted: Wanted) -> Rea
     if kind == "table":
         return Read(list(tables.rows(lines, name, wanted.tag_column)) if lines else [])
     layout = columns.own_layout(wanted.columns or ()) if kind == "columns" else columns.LAYOUTS[kind]
-    asked = wanted.tag_column or (wanted.prefer if wanted.prefer in layout.names else None)
+    asked = wanted.tag_column or first_of(wanted.prefer, layout.names)
     column = layout.column(asked, name)
     named = None if kind == "two-column" else column
     return Read(list(columns.table(lines, name, layout, column, more=kind == "conll2009")), named)
+
+
+def first_of(wanted: Sequence[str], known: Sequence[str]) -> str | None:
+    """The first of the columns wanted that is there."""
+    return next((column for column in wanted if column in known), None)
 
 
 def refuse(given: dict[str, object], what: str) -> None:

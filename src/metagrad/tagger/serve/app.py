@@ -232,7 +232,8 @@ def answers(model: Model, sentences: Sequence[Sequence[Any]], alternatives: int)
     """For each sentence its words, with tags, probabilities, places, and the next most probable tags."""
     scored = model.scored([[form_of(word) for word in words] for words in sentences])
     return [
-        sentence_answer(model.tags, words, *found, alternatives) for words, found in zip(sentences, scored, strict=True)
+        sentence_answer(model.tags, words, tags, p, alternatives)
+        for words, (tags, p) in zip(sentences, scored, strict=True)
     ]
 
 
