@@ -24,6 +24,8 @@
 ``spans.py``         names and chunks as tags of words, and their scores
 ``metrics.py``       accuracy, precision, recall, confusion
 ``calibration.py``   whether the probabilities can be believed
+``curve.py``         a learning curve: what more sentences would bring
+``display.py``       tagged sentences in notebooks
 ``comparison.py``    two models compared
 ``report.py``        the report: HTML and JSON
 ``data/``            the sample

@@ -78,6 +78,11 @@ class Scores:
         return calibration_error(self.bins) if self.bins else None
 
     @property
+    def main(self) -> float:
+        """The one number to go by: F1 of the spans where there are any, else the accuracy."""
+        return self.spans[0].f1 if self.spans else self.overall.value or 0.0
+
+    @property
     def has_traces(self) -> bool:
         """Whether there were traces to tell apart."""
         return self.overall.total != self.without_traces.total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any, cast
 import numpy as np
 
 from metagrad.tagger.corpora import Corpus, load_corpus
-from metagrad.tagger.learning import learn
+from metagrad.tagger.display import TaggedSentence, TaggedText, text_of
+from metagrad.tagger.learning import evaluate, learn
+from metagrad.tagger.metrics import Scores
 from metagrad.tagger.presets import settings_and_recipe
 from metagrad.tagger.splits import Split, hold_out
 from metagrad.tagger.trained import Array, Model, ModelFileError, Tagged
@@ -76,11 +79,11 @@ class Tagger:
             return [[word.form for word in words] for words in self.model.sentences(sentence)]
         return [_words(sentence)]
 
-    def annotate(self, sentence: str | Sequence[str]) -> list[list[Tagged]]:
+    def annotate(self, sentence: str | Sequence[str]) -> TaggedText:
         """The sentences of a text, each word with its tag, probability and place (``text[w.start:w.end]``)."""
         if isinstance(sentence, str):
-            return list(self.model.tag_text(self.model.sentences(sentence)))
-        return list(self.model.tag_all([_words(sentence)]))
+            return text_of(self.model.tag_text(self.model.sentences(sentence)))
+        return text_of(self.model.tag_all([_words(sentence)]))
 
     def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, str]]:
         """The words of a text, or of one sentence given as words, with their tags."""
@@ -155,6 +158,22 @@ class Tagger:
             raise ValueError("expected words to score on, got none")
         return right / total
 
+    def report(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Scores:
+        """All that is counted about the tags of these sentences: accuracies, each tag's precision and recall, calibration."""
+        return evaluate(self.model, [list(sentence) for sentence in X] if y is None else _paired(X, y))[0]
+
+    def to_frame(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Any:
+        """``report`` as a pandas DataFrame: for each tag (or type of span) precision, recall, F1, and how often it occurs."""
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            raise ImportError("pandas is needed for to_frame and is not installed: pip install pandas") from error
+        scores = self.report(X, y)
+        rows = [(s.type, s.precision, s.recall, s.f1, s.actual) for s in scores.spans]
+        rows = rows or [(t.tag, t.precision, t.recall, t.f1, t.actual) for t in scores.tags]
+        frame = pandas.DataFrame(rows, columns=["tag", "precision", "recall", "f1", "actual"])
+        return frame.set_index("tag")
+
     @property
     def classes_(self) -> list[str]:
         """The tags it knows."""
@@ -181,6 +200,15 @@ class Tagger:
     def __sklearn_is_fitted__(self) -> bool:
         """For scikit-learn's ``check_is_fitted``."""
         return self._model is not None
+
+    def _repr_html_(self) -> str:
+        """For notebooks: what it is, and its tags in their colours."""
+        if self._model is None:
+            return f"<code>{html.escape(repr(self))}</code> (not trained)"
+        tags = TaggedSentence(Tagged(tag, tag, 1.0) for tag in self.model.tags)
+        corpus = self.model.about.get("corpus")
+        where = f", trained on {html.escape(str(corpus))}" if corpus else ""
+        return f"<code>{html.escape(repr(self))}</code>: {html.escape(self.model.settings.summary)}{where}{tags._repr_html_()}"
 
     def __repr__(self) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())

@@ -25,6 +25,7 @@ from metagrad.tagger.commands.options import (
     writable,
 )
 from metagrad.tagger.corpora import Corpus, Sentence, default_corpus, text_of
+from metagrad.tagger.curve import as_text, learning_curve
 from metagrad.tagger.learning import evaluate, learn
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import CELLS, LETTERS
@@ -65,6 +66,11 @@ def add_to(commands: Any) -> None:
     train.add_argument("--report", type=Path, default=Path(REPORT), help="the folder to write the report into")
     train.add_argument("--resume", action="store_true", help="go on with the interrupted training of --output")
     train.add_argument("--vectors", type=Path, help="word vectors to begin with: a text file of word2vec's or GloVe's")
+    train.add_argument(
+        "--learning-curve",
+        action="store_true",
+        help="train on parts of the sentences too, and say what more of them would bring",
+    )
     train.add_argument("--tensorboard", type=Path, help="a folder to log to for TensorBoard")
     own = train.add_argument_group("in place of the preset's own")
 
@@ -197,6 +203,9 @@ def run(options: argparse.Namespace) -> int:
     if writer is not None:
         writer.add_scalar("test/accuracy", scores.overall.value or 0.0, trainer.best.number)
         writer.close()
+    if options.learning_curve and not trainer.interrupted:
+        print("\nLearning curve:", flush=True)
+        print(as_text(learning_curve(parts, settings, recipe, about, scores.main)))
     model_option = "" if str(options.output) == MODEL else f" --model {shlex.quote(str(options.output))}"
     print(f"\nModel: {options.output}\nReport: {written_report}")
     print(f"\nTry it:\n  metagrad tag predict{model_option} {shlex.quote(example(sentences))}")
