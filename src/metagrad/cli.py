@@ -77,15 +77,16 @@ def launch_program(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 0 for success, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
-    from metagrad.tagger.corpora import CorpusUnavailable
-
-    options = build_parser().parse_args(arguments)
     try:
+        options = build_parser().parse_args(arguments)
         return int(options.run(options))
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, ValueError, ImportError, FloatingPointError, CorpusUnavailable) as error:
+    except MemoryError as error:
+        print(f"metagrad: there is not enough memory for this: {error}", file=sys.stderr)
+        return 1
+    except (OSError, ValueError, ImportError, FloatingPointError, OverflowError) as error:
         print(f"metagrad: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -153,3 +153,35 @@ def test_padded_batches_learn_too_and_read_the_same_where_nothing_is_filled_up()
     packed = Tagger.train(SENTENCES, **SMALL)  # every sentence has three words
     for a, b in zip(tagger.probabilities(["a", "dog"]), packed.probabilities(["a", "dog"])):
         assert a[0] == b[0] and a[1] == pytest.approx(b[1], abs=1e-3)
+
+
+def test_notebooks_show_sentences_and_the_tagger_itself(tagger):
+    shown = tagger.annotate("The dog <barks>.")._repr_html_()
+    assert "&lt;" in shown and "<barks>" not in shown and shown.count("<small>") == len(tagger.tag("The dog <barks>."))
+    assert tagger.annotate(["the", "dog"])[0]._repr_html_().count("background") == 2
+    assert all(tag in tagger._repr_html_() for tag in tagger.classes_) and "not trained" in Tagger()._repr_html_()
+
+
+def test_a_report_as_a_frame(tagger):
+    scores = tagger.report(SENTENCES)
+    assert scores.overall.value == 1.0 and 0 <= scores.calibration_error <= 1
+    pytest.importorskip("pandas")
+    frame = tagger.to_frame([[w for w, _ in s] for s in SENTENCES], [[t for _, t in s] for s in SENTENCES])
+    assert sorted(frame.index) == ["DT", "NN", "VBZ"] and list(frame.columns) == ["precision", "recall", "f1", "actual"]
+    assert frame.loc["NN", "f1"] == 1.0 and frame["actual"].sum() == 48
+
+
+def test_a_learning_curve_says_what_more_sentences_bring(tmp_path, capsys):
+    from metagrad import cli
+    from metagrad.tagger.curve import Point, forecast
+
+    points = [Point(n, 1 - 3 * n**-0.5) for n in (100, 200, 400, 800)]
+    assert forecast(points).score == pytest.approx(1 - 3 * 1600**-0.5, abs=1e-5)
+    assert forecast([Point(100, 0.9), Point(200, 0.8)]).score == pytest.approx(
+        0.8
+    )  # no gain is promised where there was none
+    files = ["--output", str(tmp_path / "m"), "--report", str(tmp_path / "r")]
+    small = ["--hidden", "8", "--embedding", "8", "--epochs", "1"]
+    assert cli.main(["tag", "train", "--corpus", "sample", *small, *files, "--learning-curve"]) == 0
+    found = capsys.readouterr().out.split("Learning curve:")[1].splitlines()
+    assert [line.split()[0] for line in found[1:6]] == ["43", "86", "171", "342", "684"] and "expected" in found[5]

@@ -1,5 +1,8 @@
 """Corpora: what each kind of file reads as, what is refused and how, and the treebank without and with a network."""
 
+import bz2
+import gzip
+import lzma
 import types
 
 import pytest
@@ -78,9 +81,38 @@ READS = [
     ("a_DT b_NN", {}, [[("a", "DT"), ("b", "NN")]]),
     ("1/2\tCD\nNew York\tNNP\n#\t#\n", {}, [[("1/2", "CD"), ("New York", "NNP"), ("#", "#")]]),
     ("# #\n5 CD\n# SYM\n", {}, [[("#", "#"), ("5", "CD"), ("#", "SYM")]]),
-    (MULTIWORD, {}, [[("do", "VBP"), ("n't", "RB"), ("New York", "PROPN")]]),
+    (MULTIWORD, {}, [[("do", "AUX"), ("n't", "PART"), ("New York", "PROPN")]]),  # one word has no XPOS: never mixed
     (MULTIWORD, {"columns": ("FORM", "UPOS")}, [[("do", "AUX"), ("n't", "PART"), ("New York", "PROPN")]]),
     (MULTIWORD, {"columns": ("LEMMA", "DEPREL")}, [[("lemma", "dep")] * 3]),
+    (MULTIWORD, {"prefer": "UPOS"}, [[("do", "AUX"), ("n't", "PART"), ("New York", "PROPN")]]),
+    (conllu((1, "a", "X", "NN")), {"tag_column": "FEATS"}, [[("a", "_")]]),  # a value like others
+    (conllu((1, "a", "X", "NN")), {"tag_column": "upos"}, [[("a", "X")]]),
+    ("a\tDT\tx\nb\tNN\ty\n", {}, [[("a", "DT"), ("b", "NN")]]),  # TreeTagger
+    ("<text id='1'>\n<s>\na\tDT\tx\n</s>\n<s>\nb\tNN\ty\n</s>\n</text>", {}, [[("a", "DT")], [("b", "NN")]]),
+    ("He PRP B-NP\nran VBD B-VP\n\nOh UH O\n", {}, [[("He", "PRP"), ("ran", "VBD")], [("Oh", "UH")]]),  # CoNLL-2000
+    ("He PRP B-NP\nran VBD B-VP\n", {"tag_column": "chunk"}, [[("He", "B-NP"), ("ran", "B-VP")]]),
+    ("-DOCSTART- -X- -X- O\n\nEU NNP B-NP B-ORG\n", {"tag_column": "NER"}, [[("EU", "B-ORG")]]),  # CoNLL-2003
+    ("1\tGo\tgo\tgo\tVB\tVBP\t_\t_\t0\t0\tROOT\tROOT\t_\t_\n", {}, [[("Go", "VB")]]),  # CoNLL-2009
+    ("1\tGo\tgo\tgo\tVB\tVBP\t_\t_\t0\t0\tROOT\tROOT\t_\t_\n", {"tag_column": "PPOS"}, [[("Go", "VBP")]]),
+    ("Go x VB\n\na y DT\n", {"columns": "word,_,tag"}, [[("Go", "VB")], [("a", "DT")]]),
+    (
+        "( (S (NP (DT the) (NN dog)) (VP (VBZ barks)) (. .)))\n((X (UH Oh)))",
+        {},
+        [[("the", "DT"), ("dog", "NN"), ("barks", "VBZ"), (".", ".")], [("Oh", "UH")]],
+    ),
+    (
+        "[ Dogs/NNS ]\nbark/VBP ./.\n\n[ 1\\/2/CD ]\n\nis/VBZ|NN\n=====\nOh/UH",
+        {},
+        [[("Dogs", "NNS"), ("bark", "VBP"), (".", ".")], [("1/2", "CD"), ("is", "VBZ")], [("Oh", "UH")]],
+    ),
+    ('sentence,word,tag\n1,Dogs,NNS\n1,bark,VBP\n2,",",","\n', {}, [[("Dogs", "NNS"), ("bark", "VBP")], [(",", ",")]]),
+    ("form\tupos\txpos\nGo\tVERB\tVB\n\na\tDET\tDT\n", {"tag_column": "xpos"}, [[("Go", "VB")], [("a", "DT")]]),
+    (
+        '{"words": ["Go"], "tags": ["VB"]}\n{"tokens": [{"word": "a", "tag": "DT"}]}\n',
+        {},
+        [[("Go", "VB")], [("a", "DT")]],
+    ),
+    ("Dogs NNS\rbark VBP\r\rOh UH", {}, [[("Dogs", "NNS"), ("bark", "VBP")], [("Oh", "UH")]]),  # CR alone
     (conllu((1, "_", "X", "SYM"), (2, "#", "SYM", "#")), {}, [[("_", "SYM"), ("#", "#")]]),
     (conllu(("0.1", "was", "X", "VBD")) + "\n" + conllu((1, "a")), {}, [[("a", "X")]]),
 ]
@@ -100,15 +132,29 @@ BAD = [
     ("a DT\nb\n", {"format": "two-column"}, 2, "'b'", "two columns"),
     ("a DT\nb NN\nc NN x\n", {}, 3, "'c NN x'", "two columns"),
     ("a\tDT\nb\t\n", {}, 2, r"'b\\t'", "two columns"),
-    ("a\tDT\tx\nb\tNN\tx\n", {}, 1, r"'a\\tDT\\tx'", "two columns"),
+    ("a\tDT\tx\nb\tNN\tx\n", {"format": "two-column"}, 1, r"'a\\tDT\\tx'", "two columns"),
+    ("a\tDT\tx\nb\tNN\nc\tNN\tz\n", {"format": "treetagger"}, 2, r"'b\\tNN'", "the 3 columns WORD TAG LEMMA"),
+    ("a x DT\nb NN\n", {"columns": "word,_,tag"}, 2, "'b NN'", "the 3 columns WORD _ TAG"),
+    ("(S (NN a)\n", {}, 1, "'(S (NN a)'", "1 more closing"),
+    ("(S (NN a))\n)\n", {}, 2, "')'", "as many opening as closing"),
+    ("[ a/DT ]\nb c/NN\n", {"format": "penn-pos"}, 2, "'b'", "a word, '/' and its tag"),
+    ("word,tag\na\n", {}, 2, "'a'", "the 2 columns word, tag"),
+    ('{"words": ["a"], "tags": []}', {}, 1, "'{", "as many tags as words"),
+    ('{"words": [', {}, 1, "'{", "as many tags as words"),
     ("a DT\n# late comment here\n", {"format": "two-column"}, 2, "'# late comment here'", "two columns"),
     (conllu((1, "a"), (3, "b")), {}, 2, r"'3\\tb", "word number 2"),
     (conllu((1, "a"), (1, "b")), {}, 2, r"'1\\tb", "an empty line before"),
     (conllu((2, "a")), {}, 1, r"'2\\ta", "word number 1"),
     (conllu((1, "a"), ("x", "b")), {}, 2, r"'x\\tb", "word number 2"),
-    (conllu((1, "a", "_", "_")), {}, 1, r"'1\\ta", "a tag in column XPOS"),
+    (conllu((1, "a", "_", "_")), {}, 1, r"'1\\ta", "a tag in column UPOS"),
+    (
+        conllu((1, "a", "X", "NN"), (2, "b", "X", "_")),
+        {"tag_column": "XPOS"},
+        2,
+        r"'2\\tb",
+        "which 1 words do not have",
+    ),
     (conllu((1, "a", "_", "NN")), {"columns": ("FORM", "UPOS")}, 1, r"'1\\ta", "a tag in column UPOS"),
-    (conllu((1, "a", "X", "NN")), {"columns": ("FORM", "FEATS")}, 1, r"'1\\ta", "a tag in column FEATS"),
     (conllu((1, "", "NN", "NN")), {}, 1, r"'1\\t\\t", "a word in column FORM"),
     (conllu((1, "a")) + "2\tb\tNN\n", {}, 2, r"'2\\tb\\tNN'", "10 tab-separated columns"),
     ("a_DT b_NN", {"format": "conllu"}, 1, "'a_DT b_NN'", "10 tab-separated columns"),
@@ -135,8 +181,9 @@ def test_a_very_long_line_is_shortened_in_the_message(tmp_path):
 @pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n\n", "\ufeff"])
 @pytest.mark.parametrize("format", [None, *corpora.FORMATS])
 def test_a_file_without_sentences_is_refused(tmp_path, text, format):
+    columns = "word,tag" if format == "columns" else None
     with pytest.raises(ValueError, match="expected tagged sentences, got a file without any"):
-        load_corpus(write(tmp_path, "a", text), format=format)
+        load_corpus(write(tmp_path, "a", text), format=format, columns=columns)
 
 
 def test_the_name_of_a_conllu_file_decides_before_its_looks(tmp_path):
@@ -147,10 +194,13 @@ def test_the_name_of_a_conllu_file_decides_before_its_looks(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"format": "xml"}, "one of word_TAG, two-column, conllu, got 'xml'"),
+        ({"format": "xml"}, "one of word_TAG, two-column, .*conllu, .*got 'xml'"),
         ({"separator": ""}, "got an empty one"),
-        ({"columns": ("FORM", "XPOS")}, "columns has no meaning for .* read as 'word_TAG'"),
+        ({"format": "word_TAG", "columns": ("FORM", "XPOS")}, "columns has no meaning for .* read as 'word_TAG'"),
         ({"format": "two-column", "separator": "_"}, "separator has no meaning for .* read as 'two-column'"),
+        ({"tag_column": "UPOS"}, "tag_column has no meaning for .* read as 'word_TAG'"),
+        ({"format": "columns"}, "expected columns such as word,_,tag"),
+        ({"columns": "tag,_"}, "expected columns such as word,_,tag: one called word"),
         ({"format": "conllu", "columns": ("FORM", "POS")}, "one of ID, FORM, .*, got 'POS'"),
     ],
 )
@@ -169,8 +219,65 @@ def test_settings_of_files_are_refused_for_named_corpora(name, option):
 def test_a_path_that_is_no_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"'treebank', 'sample' or the path .*, and found nothing there"):
         load_corpus(tmp_path / "nowhere")
-    with pytest.raises(FileNotFoundError, match="and found a folder"):
+    with pytest.raises(FileNotFoundError, match="and found a folder without any"):
         load_corpus(tmp_path)
+
+
+XPOS_IN_PART = conllu((1, "a", "DET", "DT"), (2, "b", "NOUN", "_"))
+
+
+def test_the_column_is_decided_once_for_the_corpus_and_said(tmp_path):
+    whole = load_corpus(write(tmp_path, "whole.conllu", conllu((1, "a", "DET", "DT"))))
+    assert (whole.column, whole.remark, whole.tags) == ("XPOS", "", ["DT"])
+    part = load_corpus(write(tmp_path, "part.conllu", XPOS_IN_PART))
+    assert (part.column, part.tags) == ("UPOS", ["DET", "NOUN"])
+    assert "1 of 2 words have no XPOS" in part.notice and "column UPOS" in part.notice
+    none = load_corpus(write(tmp_path, "none.conllu", conllu((1, "a", "DET", "_"))))
+    assert (none.column, none.remark, none.tags) == ("UPOS", "", ["DET"])
+    (tmp_path / "folder").mkdir()
+    write(tmp_path / "folder", "1.conllu", conllu((1, "a", "DET", "DT")))
+    write(tmp_path / "folder", "2.conllu", XPOS_IN_PART)
+    assert load_corpus(tmp_path / "folder").tags == ["DET", "NOUN"]  # one decision for all files
+    assert load_corpus(tmp_path / "whole.conllu", prefer="UPOS").tags == ["DET"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_packed_files_folders_and_patterns(tmp_path, pack):
+    text = SAME["underscores"][1].encode()
+    assert load_corpus(write(tmp_path, "a.pos.gz", pack(text))).sentences == DOGS
+    with pytest.raises(ValueError, match="expected a packed file that is whole"):
+        load_corpus(write(tmp_path, "broken", pack(text)[:-9]))
+    (tmp_path / "f" / "g").mkdir(parents=True)
+    write(tmp_path / "f", "README.txt", "read me")
+    write(tmp_path / "f", "1.pos", pack(text))
+    write(tmp_path / "f" / "g", "2.pos", text)
+    write(tmp_path / "f", ".hidden", "x")
+    assert load_corpus(tmp_path / "f").sentences == DOGS * 2
+    assert load_corpus(tmp_path / "f" / "*.pos").sentences == DOGS
+    assert "the 2 files of" in load_corpus(tmp_path / "f").source
+    write(tmp_path / "f", "3.conllu", conllu((1, "a", "X", "Y")))
+    with pytest.raises(ValueError, match="expected files of one format, got .*3.conllu"):
+        load_corpus(tmp_path / "f")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04...", "a ZIP archive: unpack it"), (b"%PDF-1.4", "a PDF"), ("a_b".encode("utf-16"), "UTF-16 text"),
+        (b"\x00\x01\x02", "binary data"),
+    ],
+)  # fmt: skip
+def test_what_is_no_text_is_named(tmp_path, content, message):
+    with pytest.raises(ValueError, match=message):
+        load_corpus(write(tmp_path, "a", content))
+
+
+def test_how_a_treebanks_words_were_written(tmp_path):
+    text = "# newpar\n" + conllu(("1-2", "don't"), (1, "do"), (2, "n't"), (3, "."), ("3.1", "go"), (4, "b c"))
+    text = text.replace("don't\tlemma\tX\t_\t_\t0\tdep\t_\t_", "don't\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No")
+    (sentence,) = load_corpus(write(tmp_path, "a.conllu", text)).sentences
+    assert sentence.tokens == [("don't", False, ("do", "n't")), (".", True, (".",)), ("b c", True, ("b c",))]
+    assert sentence.text == "don't. b c" and sentence.begins_paragraph
 
 
 def test_a_file_called_treebank_is_a_file(tmp_path, monkeypatch):

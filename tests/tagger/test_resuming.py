@@ -14,7 +14,7 @@ from metagrad.tagger.corpora import load_corpus
 from metagrad.tagger.learning import learn
 from metagrad.tagger.model import Settings
 from metagrad.tagger.splits import Split, split
-from metagrad.tagger.tagging import Model, ModelFileError
+from metagrad.tagger.trained import Model, ModelFileError
 from metagrad.tagger.training import Recipe
 
 FULL = Settings(
@@ -115,7 +115,7 @@ def test_a_finished_model_stays_until_another_is_finished(tmp_path, capsys):
     patch = pytest.MonkeyPatch()
     patch.setattr(command, "progress", progress)
     try:
-        assert cli.main([*common, "--epochs", "2", "--seed", "1"]) == 0
+        assert cli.main([*common, "--epochs", "2", "--seed", "1"]) == 130
     finally:
         patch.undo()
     assert "--resume" in capsys.readouterr().out

@@ -1,8 +1,11 @@
 """The service: answers, limits, batches, and the page in a browser where there is one."""
 
 import asyncio
+import contextlib
 import json
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
@@ -200,9 +203,128 @@ def browser(tmp_path):
 WORDS = "[...document.querySelectorAll('.word b')].map(b => b.textContent).join(' ')"
 
 
+# ------------------------------------------------ clients that leave, and the end
+
+
+def connect(address):
+    host, port = address.removeprefix("http://").strip("/").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def post(body, length=None):
+    return b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (length or len(body)) + body
+
+
+@contextlib.contextmanager
+def served(path, *options):
+    """(the address, the process) of a service of its own."""
+    command = [sys.executable, "-m", "metagrad", "tag", "serve", "--model", str(path), "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield server.stdout.readline().split(" at ")[1].split()[0], server
+        finally:
+            server.kill()
+            server.communicate()
+
+
+LONG = json.dumps({"sentences": [["the", "dog", "barks"] * 10] * 300}).encode()  # 9,000 words
+
+
+def test_requests_whose_clients_have_left_are_not_worked_on(path):
+    with served(path) as (address, _):
+        for _ in range(200):
+            with connect(address) as connection:
+                connection.sendall(post(LONG))
+        started = time.monotonic()
+        status, _ = ask(address, {"text": "The dog barks."})
+        assert status == 200
+        waited = time.monotonic() - started
+        status, answer = ask(address, None, "health")
+        assert json.loads(answer)["batches"] < 100, waited
+
+
+def test_half_sent_requests_do_not_keep_others_from_an_answer(path, monkeypatch):
+    with served(path) as (address, _), contextlib.ExitStack() as stack:
+        for _ in range(300):
+            stack.enter_context(connect(address)).sendall(b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-")
+        assert ask(address, {"text": "The dog barks."})[0] == 200
+
+
+def test_half_sent_headers_time_out(monkeypatch):
+    from metagrad.tagger.serve import server
+
+    monkeypatch.setattr(server, "HEADERS_WITHIN", 0.2)
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def story():
+        import uvicorn
+
+        uvicorn_server = uvicorn.Server(
+            uvicorn.Config(app, port=0, lifespan="off", log_level="error", http=server.protocol())
+        )
+        task = asyncio.create_task(uvicorn_server.serve())
+        while not uvicorn_server.started:
+            await asyncio.sleep(0.01)
+        port = uvicorn_server.servers[0].sockets[0].getsockname()[1]
+        for before in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(before + b"GET / HTTP/1.1\r\nHos")
+            found = await asyncio.wait_for(reader.read(), 10)  # until it is closed from there
+            assert (b" 200 " in found) == bool(before)
+            writer.close()
+        uvicorn_server.should_exit = True
+        await task
+
+    asyncio.run(story())
+
+
+def test_told_to_end_it_delivers_what_is_finished_and_ends(path):
+    with served(path) as (address, server), contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(address)) for _ in range(30)]
+        for connection in connections:
+            connection.sendall(post(LONG))
+        first = connections[0].recv(100)
+        started = time.monotonic()
+        server.terminate()
+        answers = [first, *(connection.recv(100) for connection in connections[1:])]
+        server.wait(20)
+        assert all(b" 200 " in answer or b" 503 " in answer for answer in answers) and b" 200 " in first
+        assert server.returncode in (0, -signal.SIGTERM), time.monotonic() - started
+
+
+def test_places_in_the_text(address):
+    text = "The \u201cdog\u201d barks.  A cat\u2026"
+    sentences = json.loads(ask(address, {"text": text})[1])["sentences"]
+    assert len(sentences) == 2 and all(text[w["start"] : w["end"]] == w["word"] for s in sentences for w in s)
+
+
+def test_it_is_warm_before_it_says_that_it_serves(path, monkeypatch, capsys):
+    from metagrad import cli
+    from metagrad.tagger.serve import app, server
+
+    told = []
+    monkeypatch.setattr("metagrad.tagger.commands.serve.threadpool_limits", lambda count: None)
+    monkeypatch.setattr(app, "warm", lambda model: told.append("warm"))
+    monkeypatch.setattr("builtins.print", lambda *a, **k: told.append(a[0]))
+    make = server.make_server
+
+    def never_run(*arguments):
+        made = make(*arguments)
+        monkeypatch.setattr(made, "run", lambda sockets: [s.close() for s in sockets])
+        return made
+
+    monkeypatch.setattr(server, "make_server", never_run)
+    assert cli.main(["tag", "serve", "--model", str(path), "--port", "0"]) == 0
+    assert told[0] == "warm" and told[1].startswith("Serving ")
+
+
 def test_the_page_in_a_browser(address, browser):
     browser.send("Page.navigate", url=address)
     browser.wait(WORDS, "Time flies like an arrow .")  # its example, tagged at once
+    assert browser.value("document.getElementById('model').textContent") == "m.st"
     browser.value("text.focus(); text.select()")
     browser.send("Input.insertText", text="the cat barks")  # as if typed
     browser.wait(WORDS, "the cat barks")
@@ -222,6 +344,6 @@ def test_the_page_in_a_browser(address, browser):
     browser.value("text.focus(); text.select()")
     browser.send("Input.insertText", text="x" * 6000)
     browser.wait(
-        "status.textContent.length > 0 && document.querySelectorAll('.word').length > 0", True
-    )  # the limit, in words
+        "status.textContent.length > 0 && document.querySelectorAll('.word').length === 0", True
+    )  # the limit, in words, and no old answer under it
     assert "5,000" in browser.value("document.getElementById('status').textContent")

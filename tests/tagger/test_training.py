@@ -14,7 +14,7 @@ from metagrad.tagger.learning import evaluate, learn, new_model
 from metagrad.tagger.metrics import score
 from metagrad.tagger.model import Network, Settings
 from metagrad.tagger.splits import Split, split
-from metagrad.tagger.tagging import Model, ModelFileError
+from metagrad.tagger.trained import Model, ModelFileError
 from metagrad.tagger.training import Recipe, Trainer, predict
 from metagrad.tagger.vocabulary import UNKNOWN, Lexicon, Vocabulary, shape
 

@@ -6,9 +6,9 @@
 [('a', 'DT'), ('dog', 'NN')]
 
 ===================  =========================================================
-``corpora/``         tagged sentences: the treebank, files, the sample
+``corpora/``         tagged sentences: the treebank, and files of any format
+``text/``            raw text into sentences and words
 ``splits.py``        training, held-out and test part
-``tokenize.py``      raw text into sentences and words
 ``vocabulary.py``    numbers for words and for how they are spelled
 ``batches.py``       packed arrays
 ``model.py``         the network
@@ -17,14 +17,19 @@
 ``presets.py``       article, fast, best
 ``learning.py``      from sentences to a trained model
 ``checkpoints.py``   an unfinished training as a file
-``tagging.py``       a trained tagger, its file, and tagging with it
+``trained.py``       a trained tagger, its file, and tagging streams with it
+``tagging.py``       ``Tagger``: all of it from Python
 ``vectors.py``       word vectors learned elsewhere
-``conllu.py``        CoNLL-U with all that belongs to it
-``serve/``           tagging over HTTP
 ``commands/``        ``metagrad tag train | evaluate | predict | serve``
+``serve/``           tagging over HTTP
+``spans.py``         names and chunks as tags of words, and their scores
 ``metrics.py``       accuracy, precision, recall, confusion
+``calibration.py``   whether the probabilities can be believed
+``curve.py``         a learning curve: what more sentences would bring
+``display.py``       tagged sentences in notebooks
 ``comparison.py``    two models compared
 ``report.py``        the report: HTML and JSON
+``data/``            the sample
 ===================  =========================================================
 """
 

@@ -18,6 +18,7 @@ from metagrad.ops.create.random import numpy_generator
 from metagrad.tagger.vocabulary import IDENTITIES, UNKNOWN, Lexicon
 from metagrad.tensors.tensor import Tensor
 
+MOST = 8192  # words in a batch that is tagged
 NO_TAG = -100  # for a tag that did not occur in training; what cross_entropy leaves out
 
 Array = np.ndarray[Any, Any]
@@ -134,10 +135,15 @@ def collate(data: Encoded, places: Sequence[int], word_dropout: float = 0.0, let
 
 
 def by_length(data: Encoded, size: int) -> Iterator[Batch]:
-    """All sentences, from short to long: for evaluation."""
-    order = sorted(range(len(data)), key=lambda i: len(data.rows[i]))
-    for start in range(0, len(order), size):
-        yield collate(data, order[start : start + size])
+    """All sentences that have words, from short to long, up to ``size`` of them and MOST words together: for evaluation."""
+    order = sorted((i for i in range(len(data)) if len(data.rows[i])), key=lambda i: len(data.rows[i]))
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while end < min(start + size, len(order)) and len(data.rows[order[end]]) * (end + 1 - start) <= MOST:
+            end += 1
+        yield collate(data, order[start:end])
+        start = end
 
 
 def shuffled(data: Encoded, size: int) -> list[list[int]]:

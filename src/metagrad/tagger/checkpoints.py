@@ -15,7 +15,8 @@ from typing import Any
 from metagrad.serialization.safetensors import load_file, read_metadata, save_file
 from metagrad.tagger.model import Settings
 from metagrad.tagger.splits import Split
-from metagrad.tagger.tagging import TRAINING, Model, ModelFileError
+from metagrad.tagger.text.tokenizer import WEIGHTS
+from metagrad.tagger.trained import TRAINING, Model, ModelFileError
 from metagrad.tagger.training import Recipe, Trainer
 
 
@@ -26,14 +27,17 @@ def checkpoint_of(output: Path) -> Path:
 
 def fingerprint(parts: Split) -> str:
     """A number that differs for other sentences to learn from or to choose by."""
-    return hashlib.sha256(json.dumps([parts.train, parts.dev]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([parts.train, parts.dev, parts.calibration]).encode()).hexdigest()
 
 
 def save_checkpoint(path: Path, model: Model, trainer: Trainer, parts: Split) -> None:
     """Write down the training after its last finished epoch."""
     arrays, numbers = trainer.state()
     training = {"recipe": asdict(trainer.recipe), "data": fingerprint(parts), **numbers}
-    tensors = {**trainer.kept, **{TRAINING + name: a for name, a in arrays.items() if not name.startswith("kept/")}}
+    tensors = {
+        **model.arrays(trainer.kept),
+        **{TRAINING + name: a for name, a in arrays.items() if not name.startswith("kept/")},
+    }
     save_file(tensors, path, {**model.description(), "training": json.dumps(training)})
 
 
@@ -51,7 +55,7 @@ def resume(path: Path, trainer: Trainer, numbers: dict[str, Any]) -> None:
     """Bring a new trainer to where the checkpoint was written."""
     tensors = load_file(path)
     arrays = {name.removeprefix(TRAINING): t for name, t in tensors.items() if name.startswith(TRAINING)}
-    arrays |= {f"kept/{name}": t for name, t in tensors.items() if not name.startswith(TRAINING)}
+    arrays |= {f"kept/{name}": t for name, t in tensors.items() if not name.startswith(TRAINING) and name != WEIGHTS}
     trainer.resume(arrays, numbers)
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from metagrad.ops.create import random
 from metagrad.tagger import checkpoints
 from metagrad.tagger.batches import encode
+from metagrad.tagger.calibration import find_temperature
 from metagrad.tagger.corpora import Sentence
 from metagrad.tagger.metrics import Scores, score
 from metagrad.tagger.model import Settings
+from metagrad.tagger.spans import score_spans
 from metagrad.tagger.splits import Split
-from metagrad.tagger.tagging import Model
-from metagrad.tagger.training import Epoch, Progress, Recipe, Trainer, predict
+from metagrad.tagger.text.tokenizer import Tokenizer
+from metagrad.tagger.trained import Model
+from metagrad.tagger.training import Epoch, Progress, Recipe, Trainer
 from metagrad.tagger.vectors import put_in, read_vectors, with_words
 from metagrad.tagger.vocabulary import Lexicon
 
@@ -28,10 +34,12 @@ def new_model(
     tags = sorted({tag for sentence in parts.train for _, tag in sentence})
     lexicon = Lexicon.of(words, settings.descriptions)
     if vectors is None:
-        return Model.new(settings, lexicon, tags, about)
-    found = read_vectors(vectors)
-    model = Model.new(settings, with_words(lexicon, found), tags, about)
-    put_in(model.network, model.lexicon, found)
+        model = Model.new(settings, lexicon, tags, about)
+    else:
+        found = read_vectors(vectors)
+        model = Model.new(settings, with_words(lexicon, found), tags, about)
+        put_in(model.network, model.lexicon, found)
+    model.tokenizer = Tokenizer.of(parts.train)
     return model
 
 
@@ -75,11 +83,33 @@ def learn(
     trainer.fit(train, dev, progress, report, after_epoch)
     if trainer.best is not None:
         model.about["epoch"] = trainer.best.number
+        calibrate(model, parts.calibration or parts.dev)
     return model, trainer
+
+
+def calibrate(model: Model, sentences: list[Sentence]) -> None:
+    """Set the temperature by sentences the network has not learned from."""
+    model.temperature = 1.0
+    numbers = {tag: k for k, tag in enumerate(model.tags)}
+    rows, tags = [], []
+    for sentence, (_, p) in zip(
+        sentences, model.scored([[w for w, _ in s] for s in sentences], traces=True), strict=True
+    ):
+        known = [t for t, (_, tag) in enumerate(sentence) if tag in numbers]
+        rows.append(p[known])
+        tags += [numbers[sentence[t][1]] for t in known]
+    if tags:
+        with np.errstate(divide="ignore"):
+            model.temperature = find_temperature(np.log(np.concatenate(rows)), np.array(tags))
 
 
 def evaluate(model: Model, sentences: list[Sentence]) -> tuple[Scores, list[list[str]]]:
     """Tag sentences whose tags are known; the counts, and the tags found. Unlike in tagging text, a trace may be found."""
-    found, _ = predict(model.network, encode(sentences, model.lexicon, model.tags))
-    tags = [[model.tags[k] for k in row] for row in found]
-    return score(sentences, tags, model.lexicon.knows), tags
+    found = model.scored([[word for word, _ in sentence] for sentence in sentences], traces=True)
+    tags = [[model.tags[k] for k in row.tolist()] for row, _ in found]
+    sure = [p[np.arange(len(row)), row] for row, p in found]
+    scores = score(sentences, tags, model.lexicon.knows, np.concatenate(sure) if sure else None)
+    if model.transitions is not None:
+        spans = score_spans([[tag for _, tag in sentence] for sentence in sentences], tags)
+        scores = replace(scores, spans=tuple(spans))
+    return scores, tags

@@ -7,6 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from metagrad.tagger.calibration import Bin, bins, calibration_error
+from metagrad.tagger.spans import SpanScore
+
+Array = np.ndarray[Any, Any]
 TRACE = "-NONE-"  # the treebank's tag for a place where a word was moved from: not a word that anybody wrote
 
 
@@ -63,6 +69,23 @@ class Scores:
     whole_sentences: Share
     tags: list[TagScore]
     pairs: dict[tuple[str, str], int]  # (actual, predicted): how often, the right ones included
+    bins: tuple[Bin, ...] = ()  # the words by the probability of their tag
+    spans: tuple[SpanScore, ...] = ()  # of all spans and of each type, where the tags are of spans
+
+    @property
+    def calibration_error(self) -> float | None:
+        """How far the probabilities are from the shares of right tags; None where there are no probabilities."""
+        return calibration_error(self.bins) if self.bins else None
+
+    @property
+    def main(self) -> float:
+        """The one number to go by: F1 of the spans where there are any, else the accuracy."""
+        return self.spans[0].f1 if self.spans else self.overall.value or 0.0
+
+    @property
+    def has_traces(self) -> bool:
+        """Whether there were traces to tell apart."""
+        return self.overall.total != self.without_traces.total
 
     def confusions(self, count: int = 15) -> list[tuple[str, str, int]]:
         """The most frequent mistakes: (actual, predicted, how often)."""
@@ -77,6 +100,7 @@ class Scores:
         }  # fmt: skip
         return {
             "sentences": self.sentences,
+            "calibration": {"error": self.calibration_error, "bins": [b._asdict() for b in self.bins]},
             "accuracy": {k: {"value": s.value, "right": s.right, "total": s.total} for k, s in shares.items()},
             "tags": {
                 t.tag: {
@@ -84,14 +108,18 @@ class Scores:
                 }
                 for t in self.tags
             },
+            **({"spans": {s.type: s.as_dict() for s in self.spans}} if self.spans else {}),
             "confusions": [{"actual": a, "predicted": p, "count": n} for a, p, n in self.confusions(50)],
         }  # fmt: skip
 
 
 def score(
-    sentences: Iterable[Sequence[tuple[str, str]]], predicted: Iterable[Sequence[str]], knows: Callable[[str], bool]
-) -> Scores:
+    sentences: Iterable[Sequence[tuple[str, str]]], predicted: Iterable[Sequence[str]], knows: Callable[[str], bool],
+    sure: Array | None = None,
+) -> Scores:  # fmt: skip
     """Compare predicted tags with the true ones. Known words are those of the training part; traces count for neither.
+
+    ``sure``: the probabilities of the predicted tags, all words in a row, for the error of calibration.
 
     >>> s = score([[("dogs", "NNS"), ("bark", "VBP")]], [["NNS", "NN"]], {"dogs"}.__contains__)
     >>> s.overall.value, s.known.value, s.unknown.value, s.confusions()
@@ -101,11 +129,13 @@ def score(
     counted: Counter[str] = Counter()
     right: Counter[str] = Counter()
     count = 0
+    hits: list[bool] = []
     for sentence, tags in zip(sentences, predicted, strict=True):
         count += 1
         whole = True
         for (word, actual), found in zip(sentence, tags, strict=True):
             pairs[actual, found] += 1
+            hits.append(actual == found)
             groups = ["all"]
             if actual != TRACE:
                 groups += ["without traces", "known" if knows(word) else "unknown"]
@@ -133,4 +163,5 @@ def score(
         shares["sentences"],
         [TagScore(t, pairs[t, t], found_counts[t], actual_counts[t]) for t in tags_seen],
         dict(pairs),
+        () if sure is None else tuple(bins(np.asarray(sure), np.array(hits, bool))),
     )

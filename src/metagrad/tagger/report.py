@@ -13,7 +13,9 @@ from typing import Any
 
 from metagrad.base.files import write_atomically
 from metagrad.base.optional import need
+from metagrad.tagger.calibration import BINS
 from metagrad.tagger.metrics import Scores
+from metagrad.tagger.spans import SpanScore
 from metagrad.tagger.training import Epoch
 
 STYLE = """
@@ -21,15 +23,18 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .8rem; text-align: right }
 td:first-child, th:first-child { text-align: left } tr:nth-child(even) { background: #f4f6f8 }
 th { border-bottom: 2px solid #999 } img { max-width: 100% } pre { overflow-x: auto; background: #f4f6f8; padding: 1rem }
-mark { background: #ffd9a8 }
+h1, pre, td { overflow-wrap: anywhere } pre { white-space: pre-wrap } .wide { overflow-x: auto }
+.matrix { font-size: .7rem } .matrix td { padding: 0; min-width: 1rem; height: 1rem; border: 1px solid #eee }
+.matrix th { padding: 0 .3rem; border: 0 } .matrix th span { writing-mode: vertical-rl }
 """
 
 
 def accuracies(scores: Scores) -> list[tuple[str, Any]]:
     """The accuracies with their names."""
+    traces = [("without traces (-NONE-)", scores.without_traces)] if scores.has_traces else []
     return [
         ("all tokens", scores.overall),
-        ("without traces (-NONE-)", scores.without_traces),
+        *traces,
         ("known words", scores.known),
         ("unknown words", scores.unknown),
         ("whole sentences", scores.whole_sentences),
@@ -37,8 +42,18 @@ def accuracies(scores: Scores) -> list[tuple[str, Any]]:
 
 
 def summary(scores: Scores) -> str:
-    """The accuracies, one to a line."""
-    return "\n".join(f"  {name:<24} {share}" for name, share in accuracies(scores))
+    """The accuracies, one to a line, and how well the probabilities are calibrated."""
+    lines = [f"  {'spans: ' + s.type:<24} {span_text(s)}" for s in scores.spans]
+    lines += [f"  {name:<24} {share}" for name, share in accuracies(scores)]
+    if scores.calibration_error is not None:
+        lines.append(f"  {'calibration error':<24} {scores.calibration_error:.4f}")
+    return "\n".join(lines)
+
+
+def span_text(s: SpanScore) -> str:
+    """A score of spans on one line."""
+    counts = f"({s.right:,} right, {s.found:,} found, {s.actual:,} there)"
+    return f"F1 {s.f1:.4f}  precision {s.precision:.4f}  recall {s.recall:.4f}  {counts}"
 
 
 def write_report(
@@ -72,11 +87,19 @@ def as_html(
     """The whole page."""
     parts = [f"<h1>{html.escape(title)}</h1>", f"<h2>Accuracy on {scores.sentences:,} sentences</h2>"]
     parts.append(table(["", "accuracy"], [[name, str(share)] for name, share in accuracies(scores)]))
+    if scores.spans:
+        rows = [[s.type, *(f"{x:.4f}" for x in (s.precision, s.recall, s.f1)), f"{s.actual:,}"] for s in scores.spans]
+        parts += ["<h2>Spans</h2>", table(["type", "precision", "recall", "F1", "spans"], rows)]
     if history:
         parts += ["<h2>Training</h2>", picture(draw_curves(history), "Loss, accuracy and learning rate by epoch")]
     rows = [[t.tag, *(f"{x:.4f}" for x in (t.precision, t.recall, t.f1)), f"{t.actual:,}"] for t in scores.tags]
     parts += ["<h2>Tags</h2>", table(["tag", "precision", "recall", "F1", "words"], rows)]
-    parts += ["<h2>What is confused with what</h2>", picture(draw_confusion(scores), "Actual by predicted tags")]
+    if scores.bins:
+        parts += [
+            f"<h2>Calibration</h2><p>Expected calibration error {scores.calibration_error:.4f}.</p>",
+            picture(draw_calibration(scores), "Share of right tags by their probability"),
+        ]
+    parts += ["<h2>What is confused with what</h2>", confusion_matrix(scores)]
     confused = [[a, p, f"{n:,}"] for a, p, n in scores.confusions()]
     parts.append(table(["actual", "predicted", "times"], confused))
     if compared:
@@ -141,22 +164,37 @@ def draw_curves(history: Sequence[Epoch]) -> bytes:
     return _png(figure)
 
 
-def draw_confusion(scores: Scores) -> bytes:
-    """A matrix of actual by predicted tags; each row sums to 1, and the colour of a cell is its share of the row."""
-    tags = [t.tag for t in scores.tags]
-    numbers = {tag: i for i, tag in enumerate(tags)}
-    import numpy as np
-
-    counts = np.zeros((len(tags), len(tags)))
-    for (actual, found), n in scores.pairs.items():
-        counts[numbers[actual], numbers[found]] = n
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = max(4.0, 0.22 * len(tags) + 1.5)
-    figure, axes = _figure(side, side)
-    image = axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)  # the root makes rare mistakes visible
-    axes.set(xlabel="predicted", ylabel="actual")
-    axes.set_xticks(range(len(tags)), tags, rotation=90, fontsize=7)
-    axes.set_yticks(range(len(tags)), tags, fontsize=7)
-    bar = figure.colorbar(image, ax=axes, shrink=0.6, label="share of the actual tag")
-    bar.set_ticks([0, 0.1**0.5, 0.5**0.5, 1], labels=["0", "0.1", "0.5", "1"])
+def draw_calibration(scores: Scores) -> bytes:
+    """The share of right tags by their probability, and how many words have it; right probabilities lie on the diagonal."""
+    figure, (left, right) = _figure(9, 3.6, 2)
+    left.plot([0, 1], [0, 1], color="0.7", linestyle="--")
+    left.plot([b.confidence for b in scores.bins], [b.accuracy for b in scores.bins], marker="o")
+    left.set(xlabel="probability", ylabel="share of right tags", xlim=(0, 1), ylim=(0, 1))
+    right.bar([b.low for b in scores.bins], [b.words for b in scores.bins], width=1 / BINS, align="edge")
+    right.set(xlabel="probability", ylabel="words", xlim=(0, 1), yscale="log")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
     return _png(figure)
+
+
+def confusion_matrix(scores: Scores, most: int = 60) -> str:
+    """Actual by predicted tags as a table, whose letters are the page's own: the darker a cell, the larger its share."""
+    tags = [t.tag for t in scores.tags][:most]
+    totals = {t.tag: t.actual for t in scores.tags}
+    head = "".join(f"<th><span>{html.escape(tag)}</span></th>" for tag in tags)
+    rows = []
+    for actual in tags:
+        cells = "".join(cell(actual, found, scores.pairs.get((actual, found), 0), totals[actual]) for found in tags)
+        rows.append(f"<tr><th>{html.escape(actual)}</th>{cells}</tr>")
+    return (
+        f"<div class=wide><table class=matrix><tr><th>actual \\ predicted</th>{head}</tr>{''.join(rows)}</table></div>"
+    )
+
+
+def cell(actual: str, found: str, count: int, total: int) -> str:
+    """A cell of the matrix; the root of the share makes rare mistakes visible."""
+    if not count:
+        return "<td></td>"
+    shade = (count / max(total, 1)) ** 0.5
+    title = html.escape(f"{actual} found as {found}: {count:,} of {total:,}", quote=True)
+    return f'<td style="background:rgba(31,119,180,{shade:.2f})" title="{title}"></td>'

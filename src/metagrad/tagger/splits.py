@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from metagrad.tagger.corpora import Corpus, Sentence
+
+LEAST = 200  # sentences to learn from, for some to be held out for calibration
 
 
 @dataclass(frozen=True)
 class Split:
-    """The sentences for training, those held out of training, and those for the test; none is in two parts."""
+    """The sentences for training, those held out of training, and those for the test; none is in two parts.
+
+    ``calibration``: sentences held out to learn how sure the tagger may be, where nothing else is held out.
+    """
 
     train: list[Sentence]
     dev: list[Sentence]
     test: list[Sentence]
+    calibration: list[Sentence] = field(default_factory=list)
 
 
 def split(corpus: Corpus, *, dev: float = 0.1, test: float = 0.2, seed: int = 0) -> Split:
@@ -53,6 +59,23 @@ def split(corpus: Corpus, *, dev: float = 0.1, test: float = 0.2, seed: int = 0)
         [corpus.sentences[i] for i in sorted(part)] for part in (learned, held_out, for_test)
     )
     return Split(train_part, dev_part, test_part)
+
+
+def hold_out(parts: Split) -> Split:
+    """A fortieth of the training sentences, from everywhere, held out for calibration: 10 to 100, if there are 200 or more.
+
+    With a held-out part for the epochs, that one serves, and nothing more is held out.
+
+    >>> parts = hold_out(Split([[(str(n), "CD")] for n in range(400)], [], []))
+    >>> len(parts.train), len(parts.calibration)
+    (390, 10)
+    """
+    count = len(parts.train)
+    if parts.dev or count < LEAST:
+        return parts
+    chosen = set(cut(shuffled(count, 1), min(100, max(10, count // 40)) / count)[0])
+    learned, held = ([s for i, s in enumerate(parts.train) if (i in chosen) == is_held] for is_held in (False, True))
+    return replace(parts, train=learned, calibration=held)
 
 
 def shuffled(count: int, seed: int) -> list[int]:

@@ -1,152 +1,25 @@
-"""A trained tagger: its network, vocabularies and settings together, as one file, and tagging with it."""
+"""``Tagger``: training and tagging in a few lines of Python, with scikit-learn's conventions."""
 
 from __future__ import annotations
 
+import html
 import importlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from metagrad.autograd.mode import no_grad
-from metagrad.autograd.variable import wrap
-from metagrad.serialization.safetensors import load_file, read_metadata, save_file
-from metagrad.tagger.batches import by_length, encode
-from metagrad.tagger.metrics import TRACE
-from metagrad.tagger.model import Network, Settings
-from metagrad.tagger.tokenize import tokenize_raw
-from metagrad.tagger.vocabulary import Lexicon, Vocabulary
+from metagrad.tagger.corpora import Corpus, load_corpus
+from metagrad.tagger.display import TaggedSentence, TaggedText, text_of
+from metagrad.tagger.learning import evaluate, learn
+from metagrad.tagger.metrics import Scores
+from metagrad.tagger.presets import settings_and_recipe
+from metagrad.tagger.splits import Split, hold_out
+from metagrad.tagger.trained import Array, Model, ModelFileError, Tagged
+from metagrad.tagger.training import Epoch
 
-FORMAT = "metagrad tagger"
-VERSION = 2
-AT_ONCE = 512  # sentences held while tagging a stream
-TOGETHER = 64  # sentences in a batch
-TRAINING = "training/"  # begins the names of what a checkpoint has beside the model
-
-Array = np.ndarray[Any, Any]
-
-
-class ModelFileError(ValueError):
-    """A file that is not a tagger this version can use."""
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """A word, its tag, and that tag's probability given the whole sentence."""
-
-    word: str
-    tag: str
-    probability: float
-
-
-class Model:
-    """What a trained tagger consists of, its file, and tagging streams with it; ``Tagger`` is the same for everyday use."""
-
-    def __init__(
-        self, network: Network, settings: Settings, lexicon: Lexicon, tags: Sequence[str], about: dict[str, Any]
-    ) -> None:
-        self.network, self.settings, self.lexicon, self.tags, self.about = network, settings, lexicon, list(tags), about
-
-    @classmethod
-    def new(
-        cls, settings: Settings, lexicon: Lexicon, tags: Sequence[str], about: dict[str, Any] | None = None
-    ) -> Model:
-        """An untrained one; ``about`` is kept in its file and says where it came from."""
-        network = Network(settings, lexicon.sizes, len(lexicon.alphabet), len(tags))
-        return cls(network, settings, lexicon, tags, about or {})
-
-    # ------------------------------------------------ the file
-
-    def description(self) -> dict[str, str]:
-        """A file's metadata: everything but the weights."""
-        description = {
-            "settings": self.settings.as_dict(),
-            "vocabularies": {name: v.entries for name, v in self.lexicon.vocabularies.items()},
-            "alphabet": self.lexicon.alphabet.entries,
-            "tags": self.tags,
-            "about": self.about,
-        }
-        return {"format": FORMAT, "version": str(VERSION), "tagger": json.dumps(description, ensure_ascii=False)}
-
-    def save(self, path: Path, weights: Mapping[str, Any] | None = None) -> None:
-        """Write one safetensors file: the weights (or the ones given), and everything else as JSON in its metadata."""
-        save_file(self.network.state_dict() if weights is None else weights, path, self.description())
-
-    @classmethod
-    def load(cls, path: Path) -> Model:
-        """Read what ``save`` wrote; ModelFileError if it is something else, or damaged, or of another version."""
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"there is no model file {path}: make one with `metagrad tag train --output {path}`"
-            )
-        metadata = read_metadata(path)
-        if metadata.get("format") != FORMAT:
-            raise ModelFileError(
-                f"{path} is a safetensors file, but not a metagrad tagger: its metadata have "
-                f"format={metadata.get('format')!r}, expected {FORMAT!r}"
-            )
-        if metadata.get("version") != str(VERSION):
-            raise ModelFileError(
-                f"{path} has tagger format version {metadata.get('version')!r}, this metagrad reads version "
-                f"{VERSION}: update metagrad, or train the model again"
-            )
-        try:
-            description = json.loads(metadata["tagger"])
-            words = {name: Vocabulary(entries) for name, entries in description["vocabularies"].items()}
-            lexicon = Lexicon(words, Vocabulary(description["alphabet"]))
-            model = cls.new(Settings(**description["settings"]), lexicon, description["tags"], description["about"])
-            weights = {name: t for name, t in load_file(path).items() if not name.startswith(TRAINING)}
-            model.network.load_state_dict(weights)
-        except (KeyError, TypeError, AttributeError, RuntimeError, json.JSONDecodeError) as error:
-            raise ModelFileError(
-                f"{path} is damaged: its settings and its weights do not fit together ({error})"
-            ) from error
-        model.network.eval()
-        return model
-
-    # ------------------------------------------------ tagging
-
-    def tokenize(self, text: str | Iterable[str]) -> Iterator[list[str]]:
-        """Raw text as sentences of words, with brackets and quotation marks as the training corpus writes them."""
-        knows = self.lexicon.knows
-        plain_quotes = knows('"') and not knows("``")
-        for words in tokenize_raw(text, convert_parentheses=knows("-LRB-")):
-            yield ['"' if plain_quotes and word in ("``", "''") else word for word in words]
-
-    @no_grad()
-    def scored(self, sentences: Sequence[Sequence[str]]) -> list[tuple[Array, Array]]:
-        """For each sentence its tags' numbers (T), and the probability of every tag for every word (T, K)."""
-        self.network.eval()
-        labels = len(self.tags)
-        results: list[tuple[Array, Array]] = [(np.zeros(0, np.int64), np.zeros((0, labels), np.float32))] * len(
-            sentences
-        )
-        filled = [i for i, words in enumerate(sentences) if len(words)]
-        encoded = encode([[(word, "") for word in sentences[i]] for i in filled], self.lexicon, self.tags)
-        impossible = np.array([tag == TRACE for tag in self.tags])  # nobody writes a trace
-        for batch in by_length(encoded, TOGETHER):
-            scores = self.network(batch).array
-            if not impossible.all():
-                scores = np.where(impossible, -np.inf, scores).astype(scores.dtype)
-            possible = wrap(scores)
-            probabilities = np.exp(self.network.log_probabilities(possible, batch).array)
-            best = self.network.best(possible, batch)
-            for (place, tags), (_, p) in zip(batch.sentences(best), batch.sentences(probabilities), strict=True):
-                results[filled[place]] = tags, p
-        return results
-
-    def tag_all(self, sentences: Iterable[Sequence[str]], at_once: int = AT_ONCE) -> Iterator[list[Tagged]]:
-        """Tag sentences as they come, holding no more than ``at_once`` of them."""
-        source = iter(sentences)
-        names = self.tags
-        while some := list(islice(source, at_once)):
-            for words, (tags, p) in zip(some, self.scored(some), strict=True):
-                sure = p[np.arange(len(tags)), tags].tolist()
-                yield [Tagged(w, names[k], q) for w, k, q in zip(words, tags.tolist(), sure, strict=True)]
+__all__ = ["Model", "ModelFileError", "Tagged", "Tagger"]
 
 
 class Tagger:
@@ -155,8 +28,8 @@ class Tagger:
     ``Tagger.load(path)`` reads a trained one; ``Tagger.train(sentences)`` trains one on lists of (word, tag), and
     ``Tagger(preset, **options).fit(X, y)`` on lists of words and lists of their tags. Options are those of ``Settings`` and
     ``Recipe``, put in the place of the preset's (see ``metagrad.tagger.presets``); ``dev``, a share of the sentences to choose
-    the epoch by; ``vectors``, a file of word vectors to begin with. A sentence may be given as text, which is
-    then cut into words (and sentences), or as a list of words.
+    the epoch by; ``vectors``, a file of word vectors to begin with; ``verbose=True`` prints the epochs. A sentence may be given as
+    text, which is then cut into words (and sentences), or as a list of words.
 
     >>> from metagrad.tagger import Tagger
     >>> sentences = [[("the", "DT"), ("dog", "NN")], [("a", "DT"), ("cat", "NN")]] * 8
@@ -174,15 +47,18 @@ class Tagger:
     # ------------------------------------------------ trained, read, written
 
     @classmethod
-    def train(cls, sentences: Iterable[Sequence[tuple[str, str]]], preset: str = "fast", **options: Any) -> Tagger:
-        """A tagger trained on sentences of (word, tag); the options are those of the class."""
-        return cls(preset, **options).fit(list(sentences))
+    def train(
+        cls, sentences: Iterable[Sequence[tuple[str, str]]] | Corpus | str | Path, preset: str = "fast", **options: Any
+    ) -> Tagger:
+        """A tagger trained on sentences of (word, tag), on a corpus or on a file of it; the options are those of the class."""
+        return cls(preset, **options).fit(sentences if isinstance(sentences, (Corpus, str, Path)) else list(sentences))
 
     @classmethod
     def load(cls, path: str | Path) -> Tagger:
         """The tagger in a file that ``save`` or ``metagrad tag train`` wrote."""
-        tagger = cls()
-        tagger._model = Model.load(Path(path))
+        model = Model.load(Path(path))
+        tagger = cls(model.about.get("preset", "fast"), **model.about.get("options", {}))
+        tagger._model = model
         return tagger
 
     def save(self, path: str | Path) -> None:
@@ -200,12 +76,14 @@ class Tagger:
 
     def _sentences(self, sentence: str | Sequence[str]) -> list[list[str]]:
         if isinstance(sentence, str):
-            return list(self.model.tokenize([sentence]))
-        words = list(sentence)
-        wrong = [word for word in words if not isinstance(word, str)]
-        if wrong:
-            raise TypeError(f"expected text or a list of words, got a list with a {type(wrong[0]).__name__}")
-        return [words]
+            return [[word.form for word in words] for words in self.model.sentences(sentence)]
+        return [_words(sentence)]
+
+    def annotate(self, sentence: str | Sequence[str]) -> TaggedText:
+        """The sentences of a text, each word with its tag, probability and place (``text[w.start:w.end]``)."""
+        if isinstance(sentence, str):
+            return text_of(self.model.tag_text(self.model.sentences(sentence)))
+        return text_of(self.model.tag_all([_words(sentence)]))
 
     def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, str]]:
         """The words of a text, or of one sentence given as words, with their tags."""
@@ -230,28 +108,37 @@ class Tagger:
         flat = [words for parts in given for words in parts]
         found = iter(self.model.scored(flat))
         return [
-            [(word, k, p) for words in parts for word, k, p in zip(words, *_listed(next(found)), strict=True)]
+            [(word, k, p) for words in parts for word, k, p in zip(words, *_both(next(found)), strict=True)]
             for parts in given
         ]
 
     # ------------------------------------------------ scikit-learn's conventions
 
-    def fit(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Tagger:
-        """Train on sentences of words X and their tags y, or on sentences of (word, tag) if there is no y; returns itself."""
-        from metagrad.tagger.learning import learn
-        from metagrad.tagger.presets import settings_and_recipe
-        from metagrad.tagger.splits import Split
+    def fit(self, X: Iterable[Any] | Corpus | str | Path, y: Iterable[Sequence[str]] | None = None) -> Tagger:
+        """Train on sentences of words X and their tags y, or on sentences of (word, tag), a corpus or its file if there is no y.
 
-        sentences = [list(sentence) for sentence in X] if y is None else _paired(X, y)
+        Returns itself. Raises TypeError for what are no words and tags, ValueError for empty ones.
+        """
+        corpus = load_corpus(X) if isinstance(X, (str, Path)) else X if isinstance(X, Corpus) else None
+        if corpus is not None:
+            sentences: list[Any] = corpus.sentences
+        else:
+            sentences = (
+                [_listed(sentence) for sentence in cast(Iterable[Any], X)]
+                if y is None
+                else _paired(cast(Iterable[Any], X), y)
+            )
         _check(sentences)
         options = dict(self.options)
-        dev, vectors = options.pop("dev", 0.0), options.pop("vectors", None)
+        dev, vectors, verbose = options.pop("dev", 0.0), options.pop("vectors", None), options.pop("verbose", False)
         held_out = round(len(sentences) * dev)
         settings, recipe = settings_and_recipe(self.preset, options)
-        parts = Split(sentences[: len(sentences) - held_out], sentences[len(sentences) - held_out :], [])
+        parts = hold_out(Split(sentences[: len(sentences) - held_out], sentences[len(sentences) - held_out :], []))
+        about = {"preset": self.preset, "options": _plain(self.options), "tag_column": corpus and corpus.column}
         self._model, _ = learn(
-            parts, settings, recipe, {"preset": self.preset}, vectors=None if vectors is None else Path(vectors)
-        )
+            parts, settings, recipe, about, vectors=None if vectors is None else Path(vectors),
+            report=_print if verbose else _silent,
+        )  # fmt: skip
         return self
 
     def predict(self, X: Iterable[str | Sequence[str]]) -> list[list[str]]:
@@ -270,6 +157,22 @@ class Tagger:
         if not total:
             raise ValueError("expected words to score on, got none")
         return right / total
+
+    def report(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Scores:
+        """All that is counted about the tags of these sentences: accuracies, each tag's precision and recall, calibration."""
+        return evaluate(self.model, [list(sentence) for sentence in X] if y is None else _paired(X, y))[0]
+
+    def to_frame(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Any:
+        """``report`` as a pandas DataFrame: for each tag (or type of span) precision, recall, F1, and how often it occurs."""
+        try:
+            pandas = importlib.import_module("pandas")
+        except ImportError as error:
+            raise ImportError("pandas is needed for to_frame and is not installed: pip install pandas") from error
+        scores = self.report(X, y)
+        rows = [(s.type, s.precision, s.recall, s.f1, s.actual) for s in scores.spans]
+        rows = rows or [(t.tag, t.precision, t.recall, t.f1, t.actual) for t in scores.tags]
+        frame = pandas.DataFrame(rows, columns=["tag", "precision", "recall", "f1", "actual"])
+        return frame.set_index("tag")
 
     @property
     def classes_(self) -> list[str]:
@@ -298,9 +201,46 @@ class Tagger:
         """For scikit-learn's ``check_is_fitted``."""
         return self._model is not None
 
+    def _repr_html_(self) -> str:
+        """For notebooks: what it is, and its tags in their colours."""
+        if self._model is None:
+            return f"<code>{html.escape(repr(self))}</code> (not trained)"
+        tags = TaggedSentence(Tagged(tag, tag, 1.0) for tag in self.model.tags)
+        corpus = self.model.about.get("corpus")
+        where = f", trained on {html.escape(str(corpus))}" if corpus else ""
+        return f"<code>{html.escape(repr(self))}</code>: {html.escape(self.model.settings.summary)}{where}{tags._repr_html_()}"
+
     def __repr__(self) -> str:
         options = "".join(f", {name}={value!r}" for name, value in self.options.items())
         return f"Tagger({self.preset!r}{options})"
+
+
+def _words(sentence: Sequence[str]) -> list[str]:
+    """A sentence as a list of words; TypeError if it is none."""
+    words = list(sentence)
+    wrong = [word for word in words if not isinstance(word, str)]
+    if wrong:
+        raise TypeError(f"expected text or a list of words, got a list with a {type(wrong[0]).__name__}")
+    return words
+
+
+def _listed(sentence: Any) -> Any:
+    """A sentence that can be gone over again; one that knows more than its words stays what it is."""
+    return sentence if isinstance(sentence, list) else list(sentence)
+
+
+def _plain(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as JSON can hold them."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+
+
+def _silent(epoch: Epoch, is_kept: bool) -> None:
+    """Say nothing."""
+
+
+def _print(epoch: Epoch, is_kept: bool) -> None:
+    """Print an epoch."""
+    print(epoch.line(is_kept), flush=True)
 
 
 def _paired(X: Iterable[Any], y: Iterable[Sequence[str]]) -> list[Any]:
@@ -322,10 +262,12 @@ def _check(sentences: Sequence[Sequence[Any]]) -> None:
         for pair in sentence:
             if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
                 raise TypeError(f"sentence {number}: expected (word, tag), two strings, got {pair!r}")
+            if not pair[0].strip() or not pair[1].strip():
+                raise ValueError(f"sentence {number}: expected a word and a tag, got {pair!r}, one of them empty")
     if not any(sentences):
         raise ValueError("expected sentences to learn from, got none with a word")
 
 
-def _listed(found: tuple[Array, Array]) -> tuple[list[int], Array]:
+def _both(found: tuple[Array, Array]) -> tuple[list[int], Array]:
     tags, probabilities = found
     return tags.tolist(), probabilities

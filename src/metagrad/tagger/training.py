@@ -75,6 +75,8 @@ class Recipe:
         for name, least in (("batch_size", 1), ("epochs", 1), ("steps", 0), ("patience", 0), ("frequency_weight", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 <= self.seed < 2**63:
+            raise ValueError(f"the seed must be at least 0 and below 2**63, got {self.seed}")
         if self.lr is not None and not self.lr > 0:
             raise ValueError(f"the learning rate must be positive, got {self.lr}")
         for name in ("word_dropout", "letter_dropout", "averaging", "label_smoothing"):
@@ -101,6 +103,14 @@ class Epoch:
     dev_accuracy: float
     rate: float
     seconds: float
+
+    def line(self, is_kept: bool = False) -> str:
+        """The epoch on one line."""
+        watched = ""
+        if not math.isnan(self.dev_accuracy):
+            star = " *" if is_kept else "  "
+            watched = f"   held out: loss {self.dev_loss:.4f}, accuracy {self.dev_accuracy:.4f}{star}"
+        return f"epoch {self.number:>3}   loss {self.train_loss:.4f}{watched}   {self.seconds:.1f} s"
 
 
 class Trainer:

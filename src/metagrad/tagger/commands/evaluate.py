@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from metagrad.tagger.commands.options import CORPUS_HELP, MODEL, Help, add_file_options, load, require
+from metagrad.tagger.commands.train import divide
 from metagrad.tagger.comparison import Comparison, by_tag, compare
-from metagrad.tagger.corpora import Corpus, Sentence
+from metagrad.tagger.corpora import Corpus, Sentence, default_corpus, load_corpus
 from metagrad.tagger.learning import evaluate
 from metagrad.tagger.metrics import Scores
 from metagrad.tagger.report import summary, write_report
-from metagrad.tagger.splits import split
-from metagrad.tagger.tagging import Model
+from metagrad.tagger.spans import converted
+from metagrad.tagger.trained import Model
 
+NAMED = ("treebank", "sample")
 AROUND = 5  # words shown on each side of an error
 
 
@@ -27,7 +32,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--model", type=Path, default=Path(MODEL))
     parser.add_argument("--against", type=Path, help="another model, to compare with on the same sentences")
     parser.add_argument("--corpus", help=f"{CORPUS_HELP}; without it what the model was trained on")
-    add_file_options(parser)
+    add_file_options(parser, "by default the one the model was trained on")
     parser.add_argument(
         "--part", choices=("train", "dev", "test", "all"),
         help="which part; by default the test part of the corpus the model was trained on, all of another one",
@@ -37,31 +42,77 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def chosen_part(corpus: Corpus, name: str | None, model: Model) -> tuple[str, list[Sentence]]:
+def chosen_corpus(model: Model, options: argparse.Namespace) -> Corpus:
+    """The corpus named, or the one the model was trained on; read as the model's was where the options do not say."""
+    about = model.about
+    name = options.corpus or about.get("path")
+    if name is None:
+        print("The model does not say what it was trained on, perhaps on some of these sentences too.", file=sys.stderr)
+        return default_corpus()[0]
+    if options.corpus is None:
+        for option in ("format", "columns", "separator"):
+            if name not in NAMED and getattr(options, option) is None:
+                setattr(options, option, about.get(option))
+    return load(name, options, model.column)
+
+
+def chosen_part(corpus: Corpus, model: Model, options: argparse.Namespace) -> tuple[str, list[Sentence]]:
     """The sentences to evaluate on, and which part of the corpus they are."""
     about = model.about
     trained_on_it = about.get("corpus") == corpus.name and about.get("sentences") == len(corpus.sentences)
-    part = name or ("test" if trained_on_it else "all")
+    part = options.part or ("test" if trained_on_it else "all")
     if part == "all":
         return part, corpus.sentences
-    try:
-        share = float(about.get("dev", 0.1))
-    except ValueError:
-        share = 0.0  # it was watched by another corpus
-    return part, getattr(split(corpus, dev=share), part)
+    parts = divide(corpus, str(about.get("dev", 0.1)), about.get("test"), options)
+    chosen: list[Sentence] = getattr(parts, part)
+    return part, chosen
+
+
+def unknown_tags(sentences: Sequence[Sentence], model: Model) -> Counter[str]:
+    """The true tags that the model does not have, and how many words have them."""
+    return Counter(tag for sentence in sentences for _, tag in sentence if tag not in model.tags)
+
+
+def warning(corpus: Corpus, sentences: Sequence[Sentence], model: Model, options: argparse.Namespace) -> str:
+    """What to say of true tags that the model does not know, and of a column that has those it knows; nothing if it knows all."""
+    unknown = unknown_tags(sentences, model)
+    words = sum(map(len, sentences))
+    if not unknown:
+        return ""
+    listed = ", ".join(f"{tag} ({n:,})" for tag, n in unknown.most_common(8)) + (", …" if len(unknown) > 8 else "")
+    text = f"{unknown.total():,} of {words:,} words have tags that the model does not know, and so cannot be right: {listed}."
+    better = better_column(corpus, unknown.total() / max(words, 1), model, options)
+    return text + (f" Its tags are those of the column {better}: use --tag-column {better}." if better else "")
+
+
+def better_column(corpus: Corpus, share: float, model: Model, options: argparse.Namespace) -> str | None:
+    """The column of a CoNLL-U file with far fewer tags that the model does not know."""
+    if corpus.format != "conllu":
+        return None
+    for column in ("UPOS", "XPOS"):
+        with suppress(ValueError):
+            other = load_corpus(options.corpus or model.about["path"], format="conllu", tag_column=column)
+            if column != corpus.column and unknown_tags(other.sentences, model).total() / other.words < share / 2:
+                return column
+    return None
 
 
 def run(options: argparse.Namespace) -> int:
     """Print, and if asked write, a report on a trained tagger."""
     model = Model.load(options.model)
     other = None if options.against is None else Model.load(options.against)
-    corpus = load(options.corpus or model.about["path"], options)
-    part, sentences = chosen_part(corpus, options.part, model)
+    corpus = chosen_corpus(model, options)
+    part, sentences = chosen_part(corpus, model, options)
+    if "scheme" in model.about:
+        sentences = converted(sentences, model.about["scheme"])
     if not sentences:
         raise ValueError(f"there are no sentences in the part {part!r} of {corpus.name}: choose another --part")
+    if warned := warning(corpus, sentences, model, options):
+        print(f"Warning: {warned}", file=sys.stderr)
     scores, found = evaluate(model, sentences)
     details: dict[str, Any] = {
         "corpus": corpus.name, "part": part, "model": str(options.model), "settings": model.settings.as_dict(),
+        "column": corpus.column, "unknown_tags": dict(unknown_tags(sentences, model)),
     }  # fmt: skip
     comparison = other_scores = None
     if other is not None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from metagrad.tagger.corpora import CONLLU_COLUMNS, FORMATS, Corpus, load_corpus
+from metagrad.tagger.corpora import FORMATS, Corpus, load_corpus
 
 MODEL = "tagger-model.safetensors"
 REPORT = "tagger-report"
 CORPUS_HELP = (
-    "treebank (NLTK's sample), sample (comes with metagrad), or a file: CoNLL-U, word_TAG lines, or two columns"
+    "treebank (NLTK's sample), sample (comes with metagrad), or a file, a folder or a pattern of files, also .gz, .bz2 and .xz: "
+    "CoNLL-U, CoNLL-2000, 2003 and 2009, word_TAG lines, columns, TreeTagger, Penn Treebank, CSV or TSV with a header, JSON lines"
 )
 
 
@@ -24,22 +28,22 @@ class Help(argparse.ArgumentDefaultsHelpFormatter):
         return super()._get_help_string(action)
 
 
-def add_file_options(parser: argparse.ArgumentParser) -> None:
-    """How a corpus file is to be read."""
+def add_file_options(parser: argparse.ArgumentParser, column: str) -> None:
+    """How a corpus file is to be read; ``column`` says which column of tags it is by default."""
     parser.add_argument("--format", choices=FORMATS, help="of a corpus file, where its first lines do not tell")
     parser.add_argument("--separator", help="between word and tag in word_TAG text: _ or / if not given")
-    add_tag_column(parser, "of a CoNLL-U file; by default XPOS, or UPOS where that is empty")
+    parser.add_argument("--columns", help="what the columns of a file are, a word a line: for example word,_,tag")
+    parser.add_argument(
+        "--tag-column", metavar="NAME", help=f"the column of the tags, such as UPOS, NER or tag; {column}"
+    )
 
 
-def add_tag_column(parser: argparse.ArgumentParser, help: str) -> None:
-    """Which column of CoNLL-U has the tags."""
-    parser.add_argument("--tag-column", choices=CONLLU_COLUMNS, type=str.upper, help=help)
-
-
-def load(name: str, options: argparse.Namespace) -> Corpus:
-    """The corpus of this name or path, read as the options say."""
-    columns = None if options.tag_column is None else ("FORM", options.tag_column)
-    return load_corpus(name, format=options.format, separator=options.separator, columns=columns)
+def load(name: str, options: argparse.Namespace, prefer: str | Sequence[str] | None = None) -> Corpus:
+    """The corpus of this name or path, read as the options say; ``prefer`` is the column of its tags if they do not say."""
+    return load_corpus(
+        name, format=options.format, separator=options.separator, columns=options.columns, tag_column=options.tag_column,
+        prefer=prefer or (),
+    )  # fmt: skip
 
 
 def require(modules: list[str], extra: str) -> None:
@@ -51,9 +55,28 @@ def require(modules: list[str], extra: str) -> None:
         )
 
 
-def folder_exists(option: str, path: Path) -> None:
-    """A ValueError if a file could not be written there because its folder does not exist."""
-    if path.is_dir():
-        raise ValueError(f"{option} {path} is a folder: expected the name of a file")
-    if not path.parent.is_dir():
-        raise ValueError(f"{option} {path}: the folder {path.parent} does not exist")
+def writable(option: str, path: Path, is_folder: bool = False) -> None:
+    """A ValueError now, and not after an hour's training, if what an option names cannot be written."""
+    if path.exists() and path.is_dir() != is_folder:
+        kind = ("a file", "a folder") if is_folder else ("a folder", "a file")
+        raise ValueError(f"{option} {path} is {kind[0]}: expected the name of {kind[1]}")
+    folder = path if is_folder else path.parent
+    if not is_folder and not folder.is_dir():
+        raise ValueError(f"{option} {path}: the folder {folder} does not exist")
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ValueError(f"{option} {path} cannot be written: {error.strerror or error}") from None
+
+
+def remove_leftovers(folder: Path, age: float = 600) -> None:
+    """Remove the unfinished files that a killed process has left in a folder, not those another may be writing now."""
+    for path in folder.glob(".metagrad-*"):
+        try:
+            if path.is_file() and time.time() - path.stat().st_mtime > age:
+                path.unlink()
+        except OSError:
+            continue  # another has removed it, or it is not ours

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
-from metagrad.base.optional import need
-from metagrad.tagger.commands.options import MODEL, Help, add_tag_column
-from metagrad.tagger.tagging import AT_ONCE, Model, Tagged
-from metagrad.tagger.tokenize import read_chunks, tokenize_split
+from metagrad.tagger.commands.options import MODEL, Help
+from metagrad.tagger.corpora import CONLLU_COLUMNS
+from metagrad.tagger.corpora.conllu import read_documents
+from metagrad.tagger.text.streams import read_chunks, tokenize_split, without_mark
+from metagrad.tagger.trained import AT_ONCE, Model, Tagged
 
 Item = TypeVar("Item")
 
@@ -39,7 +40,10 @@ def add_to(commands: Any) -> None:
         "--conllu", action="store_true",
         help="the text is CoNLL-U, and so is the answer: all of it as it was, but for the column of the tags",
     )  # fmt: skip
-    add_tag_column(tag, "of CoNLL-U, for the tags; by default the one the model was trained on, else XPOS")
+    tag.add_argument(
+        "--tag-column", choices=CONLLU_COLUMNS, type=str.upper,
+        help="of CoNLL-U, for the tags; by default the one the model was trained on",
+    )  # fmt: skip
     tag.add_argument("--json", action="store_true", help="one JSON object a sentence, with probabilities")
 
 
@@ -51,56 +55,54 @@ def given(options: argparse.Namespace) -> Iterator[Iterable[str]]:
             raise ValueError("give either text or --file, not both")
         yield [text + "\n\n" for text in options.text]
     elif options.file is None or str(options.file) == "-":
+        if sys.stdin is None:
+            raise ValueError("standard input is closed: give a text or --file")
         yield read_chunks(sys.stdin.buffer, "standard input")
     else:
         with open(options.file, "rb") as file:
             yield read_chunks(file, str(options.file))
 
 
-def import_nltk_alone() -> None:
-    """Import NLTK without SciPy and scikit-learn, which it takes up if they are installed: tokenizing does not need them, and
-    they would be most of the time a short text takes. Only this command, whose process does nothing else, does so."""
-    heavy = [name for name in ("scipy", "sklearn") if name not in sys.modules]
-    if "nltk" in sys.modules:
-        return
-    sys.modules.update(dict.fromkeys(heavy))  # type: ignore[arg-type]
-    try:
-        need("nltk.tokenize", "tagger")
-    finally:
-        for name in heavy:
-            sys.modules.pop(name, None)
-
-
 def run(options: argparse.Namespace) -> int:
     """Tag text as it comes, and print it."""
     if options.conllu and options.json:
         raise ValueError("--conllu answers in CoNLL-U: leave out --json")
-    if not options.split and not options.conllu:
-        import_nltk_alone()
+    if sys.stdout is None:
+        raise ValueError("standard output is closed: there is nowhere to write to")
     model = Model.load(options.model)
     with given(options) as text:
         if options.conllu:
             return run_conllu(text, model, options)
         if options.lines or not options.text and options.file is None and sys.stdin.isatty():
-            text = (line.rstrip("\n") + "\n\n" for line in text)  # an empty line ends a sentence at once
-        sentences = tokenize_split(text) if options.split else model.tokenize(text)
-        for some in at_hand(sentences):
-            for tagged in model.tag_all(some):
-                print_tagged(tagged, options.json, sys.stdout)
-            sys.stdout.flush()
+            text = (line.rstrip("\r\n") + "\n\n" for line in text)  # an empty line ends a sentence at once
+        if options.split:
+            answers = (
+                tagged
+                for some in at_hand(tokenize_split(without_mark(text)))
+                for tagged in flushed(model.tag_all(some))
+            )
+        else:
+            answers = (tagged for some in at_hand(model.sentences(text)) for tagged in flushed(model.tag_text(some)))
+        for tagged in answers:
+            print_tagged(tagged, options.json, sys.stdout)
     return 0
 
 
-def run_conllu(text: Iterable[str], model: Model, options: argparse.Namespace) -> int:
-    """Fill in a column of CoNLL-U."""
-    from metagrad.tagger.conllu import read_documents
+def flushed(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items; when they are over, what was printed is written."""
+    yield from items
+    sys.stdout.flush()
 
-    column = options.tag_column or model.about.get("tag_column") or "XPOS"
+
+def run_conllu(text: Iterable[str], model: Model, options: argparse.Namespace) -> int:
+    """Fill in a column of CoNLL-U, and leave every other byte as it is."""
+    column = options.tag_column or model.column
+    out = sys.stdout.buffer
     for some in at_hand(read_documents(text, str(options.file or "standard input"))):
         found = model.tag_all([sentence.words for sentence in some])
         for sentence, tagged in zip(some, found, strict=True):
-            sys.stdout.write(sentence.with_tags([t.tag for t in tagged], column))
-        sys.stdout.flush()
+            out.write(sentence.with_tags([t.tag for t in tagged], column).encode())
+        out.flush()
     return 0
 
 
@@ -151,7 +153,6 @@ def at_hand(items: Iterable[Item], most: int = AT_ONCE) -> Iterator[Sequence[Ite
 def print_tagged(tagged: list[Tagged], as_json: bool, out: TextIO) -> None:
     """One line for a sentence."""
     if as_json:
-        tokens = [{"word": t.word, "tag": t.tag, "probability": round(t.probability, 6)} for t in tagged]
-        print(json.dumps({"tokens": tokens}, ensure_ascii=False), file=out)
+        print(json.dumps({"tokens": [t.as_dict() for t in tagged]}, ensure_ascii=False), file=out)
     else:
         print(" ".join(f"{t.word}/{t.tag}" for t in tagged), file=out)

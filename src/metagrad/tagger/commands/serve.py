@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from metagrad.base.optional import need
 from metagrad.tagger.commands.options import MODEL, Help
-from metagrad.tagger.tagging import Model
+from metagrad.tagger.trained import Model
 
 
 def add_to(commands: Any) -> None:
@@ -25,18 +27,23 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    uvicorn = need("uvicorn", "serve")
-    from metagrad.tagger.serve.app import Limits, make_app
+    need("uvicorn", "serve")
+    from metagrad.tagger.serve.app import Limits, make_app, warm
+    from metagrad.tagger.serve.server import make_server
 
     for name in ("max_bytes", "max_words"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name.replace('_', '-')} must be at least 1, got {getattr(options, name)}")
-    app = make_app(Model.load(options.model), Limits(bytes=options.max_bytes, words=options.max_words))
-    config = uvicorn.Config(app, host=options.host, port=options.port, log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
+    if not 0 <= options.port < 65536:
+        raise ValueError(f"--port must be between 0 and 65535, got {options.port}")
+    model = Model.load(options.model)
+    threadpool_limits(1)  # products so small are no faster on several, and far slower where others want the cores
+    warm(model)
+    app = make_app(model, Limits(bytes=options.max_bytes, words=options.max_words), options.model.name)
+    server = make_server(app, options.host, options.port)
     sys.setswitchinterval(0.0005)  # the thread that answers is not to wait 5 ms for the one that tags, at every turn
-    listening = config.bind_socket()
-    listening.listen(config.backlog)  # so that nobody who reads the next line comes too early
+    listening = server.config.bind_socket()
+    listening.listen(server.config.backlog)  # so that nobody who reads the next line comes too early
     host, port = listening.getsockname()[:2]
     print(f"Serving {options.model} at http://{host}:{port}/ ; Ctrl-C stops.", flush=True)
     server.run(sockets=[listening])

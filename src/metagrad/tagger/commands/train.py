@@ -6,7 +6,7 @@ import argparse
 import math
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,24 @@ from metagrad.tagger.commands.options import (
     REPORT,
     Help,
     add_file_options,
-    folder_exists,
     load,
+    remove_leftovers,
     require,
+    writable,
 )
-from metagrad.tagger.corpora import Corpus, default_corpus
+from metagrad.tagger.corpora import Corpus, Sentence, default_corpus, text_of
+from metagrad.tagger.curve import as_text, learning_curve
 from metagrad.tagger.learning import evaluate, learn
+from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import CELLS, LETTERS
 from metagrad.tagger.presets import PRESETS, settings_and_recipe
 from metagrad.tagger.report import summary, write_report
-from metagrad.tagger.splits import Split, split
-from metagrad.tagger.tagging import Model
+from metagrad.tagger.spans import SCHEMES, converted, scheme_of
+from metagrad.tagger.splits import Split, hold_out, split
+from metagrad.tagger.trained import Model
 from metagrad.tagger.training import OPTIMIZERS, SCHEDULES, Epoch, Trainer
 
+SPAN_COLUMNS = ("NER", "CHUNK")
 Flag = argparse.BooleanOptionalAction
 
 
@@ -44,15 +49,31 @@ def add_to(commands: Any) -> None:
     )
     train.add_argument("--preset", choices=PRESETS, default="fast", help="network and training as a whole")
     train.add_argument("--corpus", help=f"{CORPUS_HELP}; without it the treebank if it can be had, else the sample")
-    add_file_options(train)
+    add_file_options(train, "in CoNLL-U by default XPOS if every word has one, else UPOS")
     train.add_argument(
         "--dev", help="what to watch the training by: a share of the training sentences, which are then not learned from, "
         "or a corpus; 0 for nothing",
     )  # fmt: skip
+    train.add_argument(
+        "--test", help="what to report on: a share of the sentences, which are then not learned from, or a corpus; 0 for nothing; "
+        "without it what the corpus's protocol says or a fifth, or nothing if --dev is a corpus",
+    )  # fmt: skip
+    train.add_argument(
+        "--task", choices=("tags", "spans"), default="tags",
+        help="a tag for each word, or spans of words such as names and chunks: tags in BIO, BIOES or IOB1, scored span by span",
+    )  # fmt: skip
+    train.add_argument(
+        "--scheme", choices=SCHEMES, help="of spans, in the model and its answers; by default the corpus's own"
+    )
     train.add_argument("--output", type=Path, default=Path(MODEL), help="where to write the model")
     train.add_argument("--report", type=Path, default=Path(REPORT), help="the folder to write the report into")
     train.add_argument("--resume", action="store_true", help="go on with the interrupted training of --output")
     train.add_argument("--vectors", type=Path, help="word vectors to begin with: a text file of word2vec's or GloVe's")
+    train.add_argument(
+        "--learning-curve",
+        action="store_true",
+        help="train on parts of the sentences too, and say what more of them would bring",
+    )
     train.add_argument("--tensorboard", type=Path, help="a folder to log to for TensorBoard")
     own = train.add_argument_group("in place of the preset's own")
 
@@ -96,7 +117,9 @@ OWN = (
 
 
 def progress(steps: Iterable[Any], count: int, title: str) -> Iterator[Any]:
-    """A tqdm bar on standard error that goes away when it is full."""
+    """A tqdm bar on standard error that goes away when it is full; none where nobody watches it."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return iter(steps)
     return iter(
         need("tqdm", "tagger").tqdm(steps, total=count, desc=title, leave=False, unit="batch", dynamic_ncols=True)
     )
@@ -109,7 +132,9 @@ def run(options: argparse.Namespace) -> int:
 
         return ranks.run(options, run)
     require(["tqdm", "matplotlib"], "tagger")
-    folder_exists("--output", options.output)
+    writable("--output", options.output)
+    writable("--report", options.report, is_folder=True)
+    remove_leftovers(options.output.parent)
     writer = tensorboard(options.tensorboard)
     checkpoint = checkpoints.checkpoint_of(options.output)
     resumed = options.resume and checkpoint.is_file()
@@ -119,6 +144,7 @@ def run(options: argparse.Namespace) -> int:
         written, recipe, _ = checkpoints.read_checkpoint(checkpoint)
         chosen, about = {**asdict(written.settings), **asdict(recipe), **own}, written.about
         preset, corpus_name, dev = about["preset"], options.corpus or about["path"], options.dev or about["dev"]
+        test = options.test or about.get("test")
     else:
         if options.resume:
             print(f"There is no {checkpoint} to go on from: beginning anew.")
@@ -126,21 +152,39 @@ def run(options: argparse.Namespace) -> int:
             print(
                 f"Note: {checkpoint}, of a training that was not finished, will be replaced; --resume goes on with it."
             )
-        chosen, preset, corpus_name, dev, about = own, options.preset, options.corpus, options.dev, {}
+        chosen, preset, corpus_name, dev, test, about = (
+            own,
+            options.preset,
+            options.corpus,
+            options.dev,
+            options.test,
+            {},
+        )
     settings, recipe = settings_and_recipe(preset, chosen)
     if not resumed and "batch_size" not in own:
         recipe = options.scaled(recipe)
 
-    corpus, notice = find_corpus(corpus_name, options)
+    spans = options.task == "spans" or "scheme" in about
+    if spans and "crf" not in own and not resumed:
+        settings = replace(settings, crf=settings.members == 1)
+    corpus, notice = find_corpus(corpus_name, options, about.get("tag_column") or (SPAN_COLUMNS if spans else None))
     print(notice)
     dev = str(PRESETS[preset].get("dev", 0) if dev is None else dev)
-    parts = divide(corpus, dev, options)
-    print(f"{len(parts.train):,} sentences to train, {len(parts.dev):,} held out to watch it by, "
-          f"{len(parts.test):,} to test.")  # fmt: skip
+    parts = divide(corpus, dev, test, options)
+    if spans:
+        scheme = options.scheme or about.get("scheme") or scheme_of([[tag for _, tag in s] for s in parts.train])
+        parts = Split(*(converted(part, scheme) for part in (parts.train, parts.dev, parts.test, parts.calibration)))
+        print(f"Spans in the scheme {scheme}.")
+    print(what_is_held_out(parts))
+    if "epochs" in own and PRESETS[preset].get("steps") and not recipe.steps:
+        print(f"{recipe.epochs} epochs, however few steps they are: without --epochs there would be {PRESETS[preset]['steps']} "
+              "steps or more.")  # fmt: skip
     if not about:
         about = {
             "corpus": corpus.name, "path": corpus_name or corpus.name, "sentences": len(corpus.sentences),
-            "preset": preset, "dev": dev, "finished": False, "tag_column": options.tag_column, **recipe.as_dict(),
+            "preset": preset, "options": own, "dev": dev, "test": test, "finished": False, "tag_column": corpus.column,
+            "format": corpus.format, "columns": options.columns, "separator": options.separator,
+            **({"scheme": scheme} if spans else {}), **recipe.as_dict(),
         }  # fmt: skip
 
     model, trainer = learn(
@@ -156,12 +200,14 @@ def run(options: argparse.Namespace) -> int:
     if not options.is_first:  # the others have what rank 0 has
         return 0
     model.about["finished"] = not trainer.interrupted
+    what, sentences = judged(parts)
+    model.about["example"] = example(sentences)
     model.save(options.output)
     if not trainer.interrupted:
         checkpoint.unlink(missing_ok=True)
 
-    scores, _ = evaluate(model, parts.test)
-    print(f"\nEpoch {trainer.best.number}. Accuracy on the {len(parts.test):,} test sentences:")
+    scores, _ = evaluate(model, sentences)
+    print(f"\nEpoch {trainer.best.number}. Accuracy on the {len(sentences):,} {what}:")
     print(summary(scores))
     title = f"Part-of-speech tagger, trained on {corpus.source}"
     details = {"corpus": corpus.name, "settings": settings.as_dict(), "training": model.about}
@@ -169,27 +215,71 @@ def run(options: argparse.Namespace) -> int:
     if writer is not None:
         writer.add_scalar("test/accuracy", scores.overall.value or 0.0, trainer.best.number)
         writer.close()
+    if options.learning_curve and not trainer.interrupted:
+        print("\nLearning curve:", flush=True)
+        print(as_text(learning_curve(parts, settings, recipe, about, scores.main)))
     model_option = "" if str(options.output) == MODEL else f" --model {shlex.quote(str(options.output))}"
     print(f"\nModel: {options.output}\nReport: {written_report}")
-    print(f'\nTry it:\n  metagrad tag predict{model_option} "Time flies like an arrow."')
-    return 0
+    print(f"\nTry it:\n  metagrad tag predict{model_option} {shlex.quote(example(sentences))}")
+    return 130 if trainer.interrupted else 0
 
 
-def find_corpus(name: str | None, options: argparse.Namespace) -> tuple[Corpus, str]:
+def find_corpus(
+    name: str | None, options: argparse.Namespace, prefer: str | Sequence[str] | None
+) -> tuple[Corpus, str]:
     """The corpus named, or the one used by default; and a sentence about it."""
     if name is None:
         return default_corpus()
-    corpus = load(name, options)
-    return corpus, f"Using {corpus.source} ({len(corpus.sentences)} sentences)."
+    corpus = load(name, options, prefer)
+    return corpus, corpus.notice
 
 
-def divide(corpus: Corpus, dev: str, options: argparse.Namespace) -> Split:
-    """The parts, with ``dev`` a share of the sentences to learn from, or another corpus."""
+def what_is_held_out(parts: Split) -> str:
+    """How many sentences each part has."""
+    calibration = f"{len(parts.calibration):,} held out to learn how sure it may be, " if parts.calibration else ""
+    return (f"{len(parts.train):,} sentences to train, {len(parts.dev):,} held out to watch it by, {calibration}"
+            f"{len(parts.test):,} to test.")  # fmt: skip
+
+
+def judged(parts: Split) -> tuple[str, list[Sentence]]:
+    """The sentences to report on, and what they are."""
+    if parts.test:
+        return "test sentences", parts.test
+    if parts.dev:
+        return "sentences it was watched by (there is no test part)", parts.dev
+    return "sentences it was trained on (there is no test part)", parts.train
+
+
+def example(sentences: list[Sentence]) -> str:
+    """A sentence of the corpus to try the tagger on: a short one, in its own language."""
+    words = [[pair for pair in s if pair[1] != TRACE] for s in sentences[:1000]]
+    chosen = next((i for i, s in enumerate(words) if 4 <= len(s) <= 12), 0)
+    same = len(words[chosen]) == len(sentences[chosen])
+    return text_of(sentences[chosen] if same else words[chosen])
+
+
+def divide(corpus: Corpus, dev: str, test: str | None, options: argparse.Namespace) -> Split:
+    """The parts; ``dev`` and ``test`` are shares of the sentences, or other corpora: then all of this one is learned from."""
+    dev_share, test_share = share_of(dev), None if test is None else share_of(test)
+    other = test is not None and test_share is None
+    if other or dev_share is None and test is None:
+        corpus, test_share = replace(corpus, training=None), 0.0  # all of it is to be learned from
+    elif test_share is not None:
+        corpus = replace(corpus, training=None)
+    parts = split(corpus, dev=dev_share or 0.0, test=0.2 if test_share is None else test_share)
+    if dev_share is None:
+        parts = replace(parts, dev=load(dev, options, corpus.column).sentences)
+    if other:
+        parts = replace(parts, test=load(str(test), options, corpus.column).sentences)
+    return hold_out(parts)
+
+
+def share_of(text: str) -> float | None:
+    """The share that is meant, or None if it is the name of a corpus."""
     try:
-        share = float(dev)
+        return float(text)
     except ValueError:
-        return replace(split(corpus, dev=0), dev=load(dev, options).sentences)
-    return split(corpus, dev=share)
+        return None
 
 
 def keeping(output: Path) -> Callable[[Model, Trainer], None]:
@@ -213,12 +303,7 @@ def shown(writer: Any, is_new: bool, settings: Any, sentences: int) -> Callable[
     print(f"{'Training' if is_new else 'Going on with the training of'} {settings.summary} ...")
 
     def show(epoch: Epoch, is_kept: bool) -> None:
-        watched = ""
-        if not math.isnan(epoch.dev_accuracy):
-            watched = (
-                f"   held out: loss {epoch.dev_loss:.4f}, accuracy {epoch.dev_accuracy:.4f}{' *' if is_kept else '  '}"
-            )
-        print(f"epoch {epoch.number:>3}   loss {epoch.train_loss:.4f}{watched}   {epoch.seconds:.1f} s", flush=True)
+        print(epoch.line(is_kept), flush=True)
         if writer is not None:
             values = {
                 "train/loss": epoch.train_loss, "train/rate": epoch.rate, "train/seconds": epoch.seconds,

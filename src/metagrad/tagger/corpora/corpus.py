@@ -1,11 +1,44 @@
-"""What a corpus is: named, tagged sentences, and where they come from."""
+"""What a corpus is: named, tagged sentences, where they come from, and how their words were written."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Sentence = list[tuple[str, str]]
 """The words of one sentence, each with its tag."""
+
+
+class Token(NamedTuple):
+    """A stretch of text: its form, whether a space follows, and the words it stands for (``du`` for ``de`` and ``le``)."""
+
+    form: str
+    space_after: bool
+    words: tuple[str, ...]
+
+
+class Written(Sentence):
+    """A sentence that knows how it was written: its tokens with the spaces between them, and whether it begins a paragraph.
+
+    >>> sentence = Written([("Go", "VB"), (".", ".")], [Token("Go", False, ("Go",)), Token(".", True, (".",))], False)
+    >>> sentence == [("Go", "VB"), (".", ".")], sentence.text
+    (True, 'Go.')
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]], tokens: list[Token], begins_paragraph: bool) -> None:
+        super().__init__(pairs)
+        self.tokens, self.begins_paragraph = tokens, begins_paragraph
+
+    @property
+    def text(self) -> str:
+        """The sentence as it was written."""
+        return "".join(token.form + " " * token.space_after for token in self.tokens).rstrip()
+
+
+def text_of(sentence: Sentence) -> str:
+    """The text of a sentence: as it was written if that is known, else its words with spaces between them."""
+    return sentence.text if isinstance(sentence, Written) else " ".join(word for word, _ in sentence)
 
 
 @dataclass(frozen=True)
@@ -13,7 +46,8 @@ class Corpus:
     """Tagged sentences with their name, source and licence.
 
     ``training`` is how many sentences, counted from the first, are for training by a published protocol; ``None`` if
-    there is no such protocol.
+    there is no such protocol. ``format`` is what the file was read as, ``column`` the column its tags are from, if its
+    columns have names, and ``remark`` what a reader of the tags should know about that choice.
 
     >>> corpus = Corpus("pets", [[("Cats", "NNS"), ("sleep", "VBP")], [("Dogs", "NNS")]], "made up", "CC0")
     >>> len(corpus.sentences), corpus.words, corpus.tags
@@ -25,6 +59,9 @@ class Corpus:
     source: str
     licence: str
     training: int | None = None
+    format: str | None = None
+    column: str | None = None
+    remark: str = ""
 
     @property
     def words(self) -> int:
@@ -35,3 +72,15 @@ class Corpus:
     def tags(self) -> list[str]:
         """The different tags, sorted."""
         return sorted({tag for sentence in self.sentences for _, tag in sentence})
+
+    @property
+    def notice(self) -> str:
+        """A sentence that says what is used, how it was read, and which tags it has.
+
+        >>> Corpus("a.conllu", [[("Go", "VERB")]], "the file a.conllu", "CC0", format="conllu", column="UPOS").notice
+        'Using the file a.conllu (1 sentence), read as conllu, tags from the column UPOS.'
+        """
+        count = f"{len(self.sentences)} sentence{'s' * (len(self.sentences) != 1)}"
+        how = f", read as {self.format}" if self.format else ""
+        which = f", tags from the column {self.column}" if self.column else ""
+        return f"Using {self.source} ({count}){how}{which}.{' ' * bool(self.remark)}{self.remark}"

@@ -18,7 +18,7 @@ PATIENCE = 9.0  # seconds until a download is given up, which leaves one of ten 
 ADVICE = f"run  python -c \"import nltk; nltk.download('{NAME}')\"  where there is a connection"
 
 
-class CorpusUnavailable(RuntimeError):
+class CorpusUnavailable(OSError):
     """A corpus that is not on this machine, is damaged here, or could not be fetched."""
 
 

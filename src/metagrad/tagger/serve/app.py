@@ -2,7 +2,7 @@
 
 ============  ===================================================================================================
 ``POST /tag``  ``{"text": "raw text"}``, or ``{"sentences": [["split", "words"], …]}``; answers ``{"sentences": [[{"word",
-               "tag", "probability", "alternatives": [{"tag", "probability"}, …]}, …], …]}``
+               "tag", "probability", "start", "end", "alternatives": [{"tag", "probability"}, …]}, …], …]}``
 ``GET /health`` ``{"status": "ok", …}``
 ``GET /``      a page to try it on
 ============  ===================================================================================================
@@ -13,19 +13,24 @@ Whatever is wrong with a request is answered by a status of 400 to 499 and ``{"e
 from __future__ import annotations
 
 import asyncio
+import html
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from metagrad.base.optional import need
 from metagrad.tagger.serve.batching import Batcher, Overloaded
-from metagrad.tagger.tagging import Model
+from metagrad.tagger.text.tokenizer import Word
+from metagrad.tagger.trained import Model
 
+Answer = TypeVar("Answer")
+
+EXAMPLE = "Time flies like an arrow."
 SHORT = 4000  # bytes
 EXPECTED = 'expected {"text": "..."} or {"sentences": [["...", "..."], ...]}'
 
@@ -41,6 +46,10 @@ class Limits:
     alternatives: int = 5
 
 
+class ClientLeft(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class BadRequest(Exception):
     """What is wrong with a request, and the status that says so."""
 
@@ -49,8 +58,8 @@ class BadRequest(Exception):
         self.status = status
 
 
-def make_app(model: Model, limits: Limits | None = None) -> Any:
-    """The service, as a Starlette application."""
+def make_app(model: Model, limits: Limits | None = None, name: str = "") -> Any:
+    """The service, as a Starlette application; ``name`` is what the page calls the model."""
     need("starlette", "serve")
     from starlette.applications import Starlette
     from starlette.exceptions import HTTPException
@@ -60,7 +69,11 @@ def make_app(model: Model, limits: Limits | None = None) -> Any:
 
     limit = limits or Limits()
     page = files("metagrad.tagger.serve").joinpath("page.html").read_text(encoding="utf-8")
+    page = page.replace("MODEL_NAME", html.escape(name)).replace(
+        "MODEL_EXAMPLE", html.escape(model.about.get("example", EXAMPLE))
+    )
     batcher = Batcher(lambda sentences: answers(model, sentences, limit.alternatives))
+    reading = asyncio.Semaphore(2)  # long requests that are cut into words at a time
     # The page may load nothing from elsewhere, and nobody may put it into a frame.
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; frame-ancestors 'none'"
 
@@ -70,23 +83,27 @@ def make_app(model: Model, limits: Limits | None = None) -> Any:
     async def tag(request: Request) -> Response:
         try:
             body = await read_body(request, limit)
-            if len(body) <= SHORT:  # to hand it to another thread would take longer than to read it
-                sentences = sentences_of(body, model, limit)
-            else:
-                sentences = await asyncio.to_thread(sentences_of, body, model, limit)
-            return JSONResponse({"sentences": await batcher.answer(sentences)})
+            return Response(await while_there(request, answered(body)), media_type="application/json")
         except BadRequest as error:
             return failed(error.status, str(error))
         except Overloaded as error:
             return failed(503, str(error), {"Retry-After": "1"})
-        except ClientDisconnect:
+        except (ClientDisconnect, ClientLeft):
             return failed(400, "the connection ended before the request did")
+
+    async def answered(body: bytes) -> bytes:
+        if len(body) <= SHORT:  # to hand it to another thread would take longer than to read it
+            sentences = sentences_of(body, model, limit)
+            return as_json(await batcher.answer(sentences))
+        async with reading:
+            sentences = await asyncio.to_thread(sentences_of, body, model, limit)
+        return await asyncio.to_thread(as_json, await batcher.answer(sentences))
 
     async def health(request: Request) -> Response:
         about = {k: model.about[k] for k in ("preset", "corpus") if k in model.about}
         return JSONResponse({
             "status": "ok", "tags": len(model.tags), "requests": batcher.requests, "batches": batcher.batches,
-            "waiting": batcher.words, **about,
+            "waiting": batcher.words, "name": name, **about,
         })  # fmt: skip
 
     async def front(request: Request) -> Response:
@@ -102,12 +119,45 @@ def make_app(model: Model, limits: Limits | None = None) -> Any:
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
-        answers(model, [["Hello", "."]], 1)  # what is made when first used is made now
         yield
         batcher.close()
 
     routes = [Route("/tag", tag, methods=["POST"]), Route("/health", health), Route("/", front)]
-    return Starlette(routes=routes, exception_handlers={HTTPException: refused}, lifespan=lifespan)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refused}, lifespan=lifespan)
+    app.state.batcher = batcher
+    return app
+
+
+def warm(model: Model) -> None:
+    """Tag a little, so that what is made when first used is made before the first request."""
+    for count in (1, 40):
+        body = json.dumps({"text": "Hello there. " * count}).encode()
+        as_json(answers(model, sentences_of(body, model, Limits()), 5))
+
+
+def as_json(sentences: Sequence[Any]) -> bytes:
+    """The body of an answer."""
+    return json.dumps({"sentences": sentences}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+async def while_there(request: Any, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """What the work comes to; it is given up, with ClientLeft, when the client leaves."""
+    task = asyncio.ensure_future(work)
+    left = asyncio.ensure_future(gone(request))
+    try:
+        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientLeft
+        return task.result()
+    finally:
+        task.cancel()
+        left.cancel()
+
+
+async def gone(request: Any) -> None:
+    """Wait until the client has left."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def read_body(request: Any, limit: Limits) -> bytes:
@@ -128,8 +178,8 @@ async def read_body(request: Any, limit: Limits) -> bytes:
     return bytes(body)
 
 
-def sentences_of(body: bytes, model: Model, limit: Limits) -> list[list[str]]:
-    """The sentences a request's body asks to tag; BadRequest if it does not ask for that."""
+def sentences_of(body: bytes, model: Model, limit: Limits) -> list[list[Any]]:
+    """The sentences a request's body asks to tag, of words, and of words with their places if it is raw text; or BadRequest."""
     if not body.strip():
         raise BadRequest(400, f"the request is empty: {EXPECTED}")
     try:
@@ -145,7 +195,7 @@ def sentences_of(body: bytes, model: Model, limit: Limits) -> list[list[str]]:
         if not isinstance(text, str):
             raise BadRequest(400, f'"text" is to be a string, got {type(text).__name__}')
         check_unicode(text)
-        sentences = list(model.tokenize([text]))
+        sentences: list[list[Any]] = list(model.sentences(text))
     else:
         sentences = content["sentences"]
         is_list = isinstance(sentences, list) and all(isinstance(words, list) for words in sentences)
@@ -159,7 +209,7 @@ def sentences_of(body: bytes, model: Model, limit: Limits) -> list[list[str]]:
         raise BadRequest(400, "there is nothing to tag: the text has no words")
     if sum(map(len, sentences)) > limit.words:
         raise BadRequest(413, f"expected at most {limit.words:,} words, got {sum(map(len, sentences)):,}")
-    longest = max(len(word) for words in sentences for word in words)
+    longest = max(len(form_of(word)) for words in sentences for word in words)
     if longest > limit.letters:
         raise BadRequest(413, f"expected words of at most {limit.letters:,} letters, got one of {longest:,}")
     return sentences
@@ -173,17 +223,32 @@ def check_unicode(text: str) -> None:
         raise BadRequest(400, f"expected Unicode text, got a lone surrogate at {error.start}") from None
 
 
-def answers(model: Model, sentences: list[Any], alternatives: int) -> list[list[dict[str, Any]]]:
-    """For each sentence its words, with tags, probabilities and the next most probable tags."""
-    found = []
-    for words, (tags, p) in zip(sentences, model.scored(sentences), strict=True):
-        ranked = np.argsort(-p, axis=1, kind="stable")[:, : alternatives + 1]
-        sentence = []
-        for t, (word, k) in enumerate(zip(words, tags.tolist(), strict=True)):
-            others = [i for i in ranked[t].tolist() if i != k][:alternatives]
-            sentence.append({
-                "word": word, "tag": model.tags[k], "probability": round(float(p[t, k]), 6),
-                "alternatives": [{"tag": model.tags[i], "probability": round(float(p[t, i]), 6)} for i in others],
-            })  # fmt: skip
-        found.append(sentence)
-    return found
+def form_of(word: str | Word) -> str:
+    """The word itself, of a word with or without a place."""
+    return word if isinstance(word, str) else word.form
+
+
+def answers(model: Model, sentences: Sequence[Sequence[Any]], alternatives: int) -> list[list[dict[str, Any]]]:
+    """For each sentence its words, with tags, probabilities, places, and the next most probable tags."""
+    scored = model.scored([[form_of(word) for word in words] for words in sentences])
+    return [
+        sentence_answer(model.tags, words, tags, p, alternatives)
+        for words, (tags, p) in zip(sentences, scored, strict=True)
+    ]
+
+
+def sentence_answer(
+    names: Sequence[str], words: Sequence[Any], tags: Any, p: Any, alternatives: int
+) -> list[dict[str, Any]]:
+    """One sentence of an answer."""
+    most = min(alternatives + 1, p.shape[1])
+    ranked = np.argsort(-p, axis=1, kind="stable")[:, :most]
+    shares = np.round(np.take_along_axis(p, ranked, 1).astype(np.float64), 6).tolist()
+    own = np.round(p[np.arange(len(tags)), tags].astype(np.float64), 6).tolist()
+    sentence = []
+    for word, k, probability, order, values in zip(words, tags.tolist(), own, ranked.tolist(), shares, strict=True):
+        others = [{"tag": names[i], "probability": q} for i, q in zip(order, values, strict=True) if i != k]
+        place = {} if isinstance(word, str) else {"start": word.start, "end": word.end}
+        answer = {"word": form_of(word), "tag": names[k], "probability": probability, **place}
+        sentence.append({**answer, "alternatives": others[:alternatives]})
+    return sentence

@@ -37,12 +37,15 @@ class Batcher:
         self.waiting: deque[_Waiting] = deque()
         self.words = 0
         self.batches = self.requests = 0
+        self.ending = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tagger")
         self._task: asyncio.Task[None] | None = None
 
     async def answer(self, sentences: Sequence[Words]) -> list[Any]:
         """One answer for each sentence; Overloaded if too much is waiting."""
         words = sum(map(len, sentences))
+        if self.ending:
+            raise Overloaded("the service is ending: try again later")
         if self.words + words > self.most:
             raise Overloaded(f"{self.words} words are waiting to be tagged: try again later")
         request = _Waiting(sentences, words, asyncio.get_running_loop().create_future())
@@ -52,6 +55,15 @@ class Batcher:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
         return await request.answer
+
+    def end(self) -> None:
+        """Refuse what waits and what may still come; what is being tagged is answered."""
+        self.ending = True
+        while self.waiting:
+            request = self.waiting.popleft()
+            self.words -= request.words
+            if not request.answer.done():
+                request.answer.set_exception(Overloaded("the service is ending: try again later"))
 
     def _next(self) -> list[_Waiting]:
         """The requests of the next batch; one whose client has gone is left out."""
@@ -69,6 +81,8 @@ class Batcher:
         loop = asyncio.get_running_loop()
         while self.waiting:
             batch = self._next()
+            if not batch:
+                break
             sentences = [words for request in batch for words in request.sentences]
             try:
                 answers = await loop.run_in_executor(self._thread, self.tag, sentences)

@@ -1,22 +1,18 @@
-"""Raw text into sentences and words, piece by piece, so that a text of any length is never held as a whole.
+"""Where sentences end in running text of any length, piece by piece, so that a text is never held as a whole.
 
-Words are cut by NLTK's word tokenizer, which follows the Penn Treebank: ``don't`` is ``do n't``, and a quotation stands
-between ``````` and ``''``. Sentences end where NLTK's punkt says if its data is on this machine (``punkt_tab``), and
-otherwise where our own rule says: at ``.``, ``!`` or ``?`` before a word that can begin a sentence, unless the point
-belongs to an abbreviation. An empty line always ends a sentence.
+By rule, sentences end at ``.``, ``!`` or ``?`` before a word that can begin a sentence, unless the point belongs to an
+abbreviation, and at the full stops of Chinese and Japanese; or they end where a model learned that they do (``segmenter.py``). An
+empty line always ends a sentence.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from metagrad.base.optional import need
-from metagrad.tagger.corpora.formats import fields
+from metagrad.tagger.text.streams import pieces
 
-PIECE = 1 << 16  # characters read at a time from a stream whose lines are longer
 LONGEST = 10_000  # characters after which a "sentence" without any end, such as a table, is cut at a blank
 LONG = 1000  # characters after which a sentence is searched for its end only when it has grown by a tenth
 LOOK_BACK = 40  # characters before a point that are looked at; no abbreviation is longer
@@ -47,76 +43,18 @@ CLOSING = "\"')]}\u00bb\u2019\u201d"
 PARAGRAPH = re.compile(r"\n\s*\n")
 POSSIBLE_END = re.compile(
     rf"""(?P<paragraph>{PARAGRAPH.pattern})
+    | (?P<full>[\u3002\uff01\uff1f\uff0e]++[\u300d\u300f\u201d\uff09]*+)
     | (?<![.!?\u2026]) (?P<mark>[.!?\u2026]++) [{re.escape(CLOSING)}]*+ (?=\s+(?P<next>\S++)(?P<whole>\s)?)""",
     re.VERBOSE,
 )
 DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")  # U.S, a.m: the last point is not part of it
 
 
-def read_chunks(stream: BinaryIO, name: str) -> Iterator[str]:
-    """The lines of UTF-8 text as they come, a very long one in pieces; ValueError where the text is not UTF-8.
+class Span(NamedTuple):
+    """A stretch of the text as it stands there, and its place in the whole."""
 
-    >>> import io
-    >>> list(read_chunks(io.BytesIO(b"One.\\r\\nTwo."), "a file"))
-    ['One.\\n', 'Two.']
-    """
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    line, piece = 1, b"first"
-    while piece:
-        piece = stream.readline(PIECE)
-        try:
-            text = decoder.decode(piece, final=not piece)
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{name}, line {line}: expected UTF-8 text, got the byte 0x{error.object[error.start]:02x}: convert it to UTF-8"
-            ) from None
-        if text:
-            yield text.replace("\r\n", "\n")
-        line += piece.endswith(b"\n")
-
-
-def pieces(chunks: str | Iterable[str]) -> Iterator[str]:
-    """The same text in chunks of a bounded length."""
-    for chunk in [chunks] if isinstance(chunks, str) else chunks:
-        for start in range(0, len(chunk), PIECE):
-            yield chunk[start : start + PIECE]
-
-
-def tokenize_split(chunks: str | Iterable[str]) -> Iterator[list[str]]:
-    """The words of text that is split already: a sentence on each line, blanks between words. Empty lines are left out.
-
-    ``chunks`` may be cut anywhere, also within a word. No more than a line is held.
-
-    >>> list(tokenize_split(["It rai", "ns .\\nOh ", "no !"]))
-    [['It', 'rains', '.'], ['Oh', 'no', '!']]
-    """
-    line: list[str] = []
-    for piece in pieces(chunks):
-        *ended, begun = piece.split("\n")
-        for part in ended:
-            if words := fields("".join([*line, part]).rstrip("\r")):
-                yield words
-            line = []
-        line.append(begun)
-    if words := fields("".join(line).rstrip("\r")):
-        yield words
-
-
-def tokenize_raw(
-    chunks: str | Iterable[str], *, ends: Ends | None = None, convert_parentheses: bool = False
-) -> Iterator[list[str]]:
-    """The words of running text, sentence by sentence; each is given once the next one has begun.
-
-    ``chunks`` may be cut anywhere, also within a word. ``ends`` decides where sentences end (`rule_ends`, or what
-    `punkt_ends` returns); by default it is punkt, if its data is here. ``convert_parentheses`` writes ``(`` as
-    ``-LRB-`` and so on, as the Penn Treebank does. Raises ImportError if NLTK is not installed.
-
-    >>> list(tokenize_raw(["Mr. Hill can't co", "me. Why?"], ends=rule_ends))
-    [['Mr.', 'Hill', 'ca', "n't", 'come', '.'], ['Why', '?']]
-    """
-    tokenizer = need("nltk.tokenize", "tagger").NLTKWordTokenizer()
-    for sentence in sentences(chunks, ends or punkt_ends() or rule_ends):
-        yield tokenizer.tokenize(sentence, convert_parentheses=convert_parentheses)
+    start: int
+    text: str
 
 
 def sentences(chunks: str | Iterable[str], ends: Ends) -> Iterator[str]:
@@ -125,29 +63,47 @@ def sentences(chunks: str | Iterable[str], ends: Ends) -> Iterator[str]:
     >>> list(sentences(["It rains.  We\\nst", "ay. And you?"], rule_ends))
     ['It rains.', 'We stay.', 'And you?']
     """
-    rest = ""
+    for span in spans(chunks, ends):
+        yield " ".join(span.text.split())
+
+
+def spans(chunks: str | Iterable[str], ends: Ends) -> Iterator[Span]:
+    """The sentences of running text as they stand there, with their places.
+
+    >>> list(spans(["It rains.  We\\nst", "ay."], rule_ends))
+    [Span(start=0, text='It rains.'), Span(start=11, text='We\\nstay.')]
+    """
+    rest, base = "", 0  # what is not yet given, and its place in the whole
     due = 0.0
     for piece in pieces(chunks):
         rest += piece
         # Without a blank there is nothing new to decide.
         if len(rest) > LONGEST or (len(rest) >= due and re.search(r"\s", piece)):
-            rest = yield from cut(rest, ends(rest, True))
+            places = list(ends(rest, True))
+            yield from cut(rest, base, places)
+            rest, base = remaining(rest, base, places)
             while len(rest) > LONGEST:
-                rest = yield from cut(rest, [longest_end(rest, 0)])
+                places = [longest_end(rest, 0)]
+                yield from cut(rest, base, places)
+                rest, base = remaining(rest, base, places)
             due = len(rest) * 1.1 if len(rest) > LONG else 0.0
-    rest = yield from cut(rest, ends(rest, False))
-    yield from cut(rest, [len(rest)])
+    yield from cut(rest, base, [*ends(rest, False), len(rest)])
 
 
-def cut(text: str, places: Iterable[int]) -> Generator[str, None, str]:
-    """Yield the text between these places, with single blanks and not too long; return what is after the last."""
+def cut(text: str, base: int, places: Iterable[int]) -> Iterator[Span]:
+    """The text between these places, none of it too long, without the blanks around."""
     start = after_blanks(text, 0)
     for place in places:
         while start < place:
             end = place if place - start <= LONGEST else longest_end(text, start)
-            yield " ".join(text[start:end].split())
+            yield Span(base + start, text[start:end].rstrip())
             start = after_blanks(text, end)
-    return text[start:]
+
+
+def remaining(text: str, base: int, places: Iterable[int]) -> tuple[str, int]:
+    """What is after the last of these places, without the blanks before it, and its place in the whole."""
+    start = after_blanks(text, max(places, default=0))
+    return text[start:], base + start
 
 
 def after_blanks(text: str, place: int) -> int:
@@ -172,7 +128,7 @@ def rule_ends(text: str, more: bool) -> list[int]:
     places: list[int] = []
     start = 0
     for found in POSSIBLE_END.finditer(text):
-        if not found["paragraph"]:
+        if found["mark"]:
             if more and not found["whole"]:
                 break  # the next word may go on in the next chunk
             before = text[max(start, found.start() - LOOK_BACK) : found.start()].lstrip()
@@ -206,26 +162,6 @@ def begins(word: str, bare: str) -> bool:
     first = re.split(r"\W", bare, maxsplit=1)[0]
     is_initial = len(first) == 1 and bare[1:2] == "."
     return not is_initial and (first in BEGINNERS or word[0] in '"`\u00ab\u201c')
-
-
-def punkt_ends() -> Ends | None:
-    """Where sentences end, by NLTK's punkt for English; None if its data (``punkt_tab``) is not on this machine."""
-    try:
-        model = need("nltk.tokenize.punkt", "tagger").PunktTokenizer("english")
-    except LookupError:
-        return None
-
-    def ends(text: str, more: bool) -> list[int]:
-        places: list[int] = []
-        start = 0
-        for paragraph in PARAGRAPH.finditer(text):
-            places += [start + stop for _, stop in model.span_tokenize(text[start : paragraph.end()])]
-            start = paragraph.end()
-        known = last_blank(text, 0, len(text)) if more else len(text)  # whole words only
-        last = [start + stop for _, stop in model.span_tokenize(text[start : max(start, known)])]
-        return places + (last[:-1] if more else last)
-
-    return ends
 
 
 def last_blank(text: str, start: int, end: int) -> int:

@@ -1,0 +1,93 @@
+"""A word a line, its tags in columns: two columns, TreeTagger, CoNLL-2000, 2003 and 2009, or columns of one's own.
+
+An empty line ends a sentence. Columns stand between tabs (then a word may have spaces in it) or between spaces. What the columns
+are is a layout: their names, of which the tag's is chosen.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from metagrad.tagger.corpora.corpus import Sentence
+from metagrad.tagger.corpora.lines import Line, fields, groups, is_comment, malformed
+
+MARKUP = re.compile(r"</?[A-Za-z][^<>\t]*>")  # TreeTagger's <s>, </s>, <text id="…">
+DOCUMENT = "-DOCSTART-"  # CoNLL-2003's line before each document
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The names of a format's columns, which of them is the word, and which the tag unless another is asked for."""
+
+    names: tuple[str, ...]
+    word: str
+    tag: str
+
+    def column(self, wanted: str | None, name: str) -> str:
+        """The column asked for, or the usual one; ValueError if there is none of that name."""
+        chosen = (wanted or self.tag).upper()
+        if chosen not in self.names or chosen == self.word:
+            known = ", ".join(n for n in self.names if n not in (self.word, "_"))
+            raise ValueError(f"{name}: expected the column of the tags, one of {known}, got {wanted!r}")
+        return chosen
+
+
+LAYOUTS = {
+    "two-column": Layout(("WORD", "TAG"), "WORD", "TAG"),
+    "treetagger": Layout(("WORD", "TAG", "LEMMA"), "WORD", "TAG"),
+    "conll2000": Layout(("WORD", "POS", "CHUNK"), "WORD", "POS"),
+    "conll2003": Layout(("WORD", "POS", "CHUNK", "NER"), "WORD", "POS"),
+    "conll2009": Layout(
+        ("ID", "FORM", "LEMMA", "PLEMMA", "POS", "PPOS", "FEAT", "PFEAT", "HEAD", "PHEAD", "DEPREL", "PDEPREL"), "FORM", "POS"
+    ),
+}  # fmt: skip
+
+
+def own_layout(columns: Sequence[str]) -> Layout:
+    """The layout that ``word,_,tag`` describes; columns called ``_`` are passed over, and others may be asked for by name.
+
+    >>> own_layout(["_", "word", "tag"])
+    Layout(names=('_', 'WORD', 'TAG'), word='WORD', tag='TAG')
+    """
+    names = tuple(column.strip().upper() for column in columns)
+    named = [n for n in names if n != "_"]
+    if "WORD" not in named or len(named) < 2 or len(set(named)) != len(named) or not all(named):
+        raise ValueError(
+            "expected columns such as word,_,tag: one called word, at least one more with a name, _ for those to pass "
+            f"over, and no name twice; got {','.join(columns)!r}"
+        )
+    return Layout(names, "WORD", "TAG" if "TAG" in named else next(n for n in named if n != "WORD"))
+
+
+def cells_of(text: str) -> list[str]:
+    """The columns of a line."""
+    return [cell.strip(" ") for cell in text.split("\t")] if "\t" in text else fields(text)
+
+
+def table(lines: Iterable[Line], name: str, layout: Layout, tag: str, more: bool = False) -> Iterator[Sentence]:
+    """Read sentences; every line must have the layout's columns, or with ``more`` at least these.
+
+    >>> layout = LAYOUTS["conll2003"]
+    >>> list(table([Line(1, "EU NNP B-NP B-ORG"), Line(2, "rejects VBZ B-VP O")], "news", layout, "NER"))
+    [[('EU', 'B-ORG'), ('rejects', 'O')]]
+    """
+    of_word, of_tag, count = layout.names.index(layout.word), layout.names.index(tag), len(layout.names)
+    what = "two columns, a word and its tag," if count == 2 else f"the {count} columns {' '.join(layout.names)},"
+    for group in groups(lines, is_comment):
+        sentence: Sentence = []
+        for line in group:
+            if MARKUP.fullmatch(line.text.strip()):
+                if sentence and line.text.strip().lower() in ("</s>", "<s>"):
+                    yield sentence
+                    sentence = []
+                continue
+            cells = cells_of(line.text)
+            fits = len(cells) == count or more and len(cells) > count
+            if not fits or not cells[of_word] or not cells[of_tag]:
+                malformed(name, line, f"{what} and an empty line between sentences")
+            if cells[of_word] != DOCUMENT:
+                sentence.append((cells[of_word], cells[of_tag]))
+        if sentence:
+            yield sentence

@@ -1,0 +1,205 @@
+"""CoNLL-U: sentences with everything that belongs to them, kept byte for byte; and what a tagger learns from.
+
+A sentence is comment lines (``# text = ...``), and a line of ten tab-separated columns for each word. A multiword token
+(``3-4``) stands before its words, an empty node (``5.1``) between words; neither is a word. See
+https://universaldependencies.org/format.html.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from metagrad.tagger.corpora.corpus import Sentence, Token, Written
+from metagrad.tagger.corpora.lines import Line, malformed
+
+COLUMNS = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
+FORM, MISC = COLUMNS.index("FORM"), COLUMNS.index("MISC")
+WORD = re.compile(r"[1-9]\d*")
+NO_WORD = re.compile(r"\d+[-.]\d+")
+LINE = re.compile(r"(?s)(.*?)(\r\n|\n|\r)")
+TAGS_OF_WORDS = ("UPOS", "XPOS")  # every word has one: "_" there is a tag that is missing, elsewhere it is a value
+NEW_PARAGRAPH = re.compile(r"#\s*new(par|doc)\b")
+
+
+@dataclass(frozen=True)
+class ConlluSentence:
+    """The lines of a sentence with their ends, blank lines around it included; ``places`` are the numbers of the word lines."""
+
+    lines: list[str]
+    places: list[int]
+    number: int  # of the first line in the file
+
+    @property
+    def words(self) -> list[str]:
+        """The words: FORM of every line that is a word."""
+        return self.column("FORM")
+
+    def column(self, name: str) -> list[str]:
+        """What stands in a column, word by word."""
+        return [self.cells(i)[COLUMNS.index(name)] for i in self.places]
+
+    def cells(self, i: int) -> list[str]:
+        """The columns of a line."""
+        return self.lines[i].rstrip("\r\n").split("\t")
+
+    def with_tags(self, tags: Sequence[str], column: str) -> str:
+        r"""The sentence as text, byte for byte as it was, but for these tags in this column.
+
+        >>> sentence = next(read_documents(["# a\n1\tGo\t_\t_\t_\t_\t_\t_\t_\t_\r\n\n"], "example"))
+        >>> sentence.with_tags(["VB"], "XPOS")
+        '# a\n1\tGo\t_\t_\tVB\t_\t_\t_\t_\t_\r\n\n'
+        """
+        return self.with_columns({column: tags})
+
+    def with_columns(self, columns: dict[str, Sequence[str]]) -> str:
+        """``with_tags`` for several columns at once."""
+        lines = list(self.lines)
+        for row, i in enumerate(self.places):
+            end = lines[i][len(lines[i].rstrip("\r\n")) :]
+            cells = self.cells(i)
+            for column, tags in columns.items():
+                cells[COLUMNS.index(column)] = tags[row]
+            lines[i] = "\t".join(cells) + end
+        return "".join(lines)
+
+    @property
+    def tokens(self) -> list[Token]:
+        """How the sentence was written: its tokens, multiword ones as one, and where spaces follow."""
+        found: list[Token] = []
+        words = self.words
+        inside = 0  # the last word of the multiword token
+        for cells in map(self.cells, range(len(self.lines))):
+            span = re.fullmatch(r"(\d+)-(\d+)", cells[0])
+            if (
+                len(cells) != len(COLUMNS)
+                or not (span or WORD.fullmatch(cells[0]))
+                or not span
+                and int(cells[0]) <= inside
+            ):
+                continue
+            start, inside = (int(span[1]), int(span[2])) if span else (int(cells[0]), int(cells[0]))
+            space = "SpaceAfter=No" not in cells[MISC].split("|")
+            found.append(Token(cells[FORM], space, tuple(words[start - 1 : inside])))
+        return found
+
+    def tagged(self, column: str, word: str = "FORM") -> Written:
+        """The words (or what else stands in the column ``word``) with what stands in this column, to learn from."""
+        paragraph = any(NEW_PARAGRAPH.match(line) for line in self.lines)
+        return Written(zip(self.column(word), self.column(column), strict=True), self.tokens, paragraph)
+
+
+def read_documents(chunks: Iterable[str], name: str) -> Iterator[ConlluSentence]:
+    """The sentences of CoNLL-U text, as they come; ValueError for a line that is none of its kinds, naming the line.
+
+    Blank lines, however many, belong to the sentence before them, or to the first; so the sentences' lines together are the text.
+    """
+    lines: list[str] = []
+    places: list[int] = []
+    words = start = 0
+    ended = False
+    for number, whole in enumerate(whole_lines(chunks), start=1):
+        text = whole.rstrip("\r\n").removeprefix("\ufeff" if number == 1 else "")
+        if not text.strip():
+            ended = bool(places) or ended
+            lines.append(whole)
+            continue
+        if ended:
+            yield ConlluSentence(lines, places, start + 1)
+            lines, places, words, start, ended = [], [], 0, number - 1, False
+        if not text.startswith("#"):
+            words += check(text, Line(number, text), name, words)
+            if WORD.fullmatch(text.split("\t")[0]):
+                places.append(len(lines))
+        lines.append(whole)
+    if lines:
+        yield ConlluSentence(lines, places, start + 1)
+
+
+def check(text: str, line: Line, name: str, words: int) -> bool:
+    """Whether a line is a word, after so many in its sentence; ValueError if it is of no kind."""
+    cells = text.split("\t")
+    if len(cells) != len(COLUMNS):
+        malformed(name, line, f"{len(COLUMNS)} tab-separated columns")
+    if NO_WORD.fullmatch(cells[0]):
+        return False
+    if not WORD.fullmatch(cells[0]) or int(cells[0]) != words + 1:
+        malformed(
+            name, line, f"word number {words + 1}, or an empty line before the next sentence "
+            "(beside words there are ranges such as 3-4 and empty nodes such as 5.1)",
+        )  # fmt: skip
+    if not cells[FORM]:
+        malformed(name, line, f"word number {words + 1}: a word in column FORM")
+    return True
+
+
+def whole_lines(chunks: Iterable[str]) -> Iterator[str]:
+    r"""The lines of a text that comes in pieces, with their ends, each ``\n``, ``\r\n`` or ``\r``.
+
+    >>> list(whole_lines(["a\r", "\nb\rc", "d"]))
+    ['a\r\n', 'b\r', 'cd']
+    """
+    rest = ""
+    for chunk in chunks:
+        rest += chunk
+        start = 0
+        # A last "\r" may be the half of "\r\n".
+        for found in LINE.finditer(rest, 0, len(rest) - rest.endswith("\r")):
+            yield found[0]
+            start = found.end()
+        rest = rest[start:]
+    if rest:
+        yield rest
+
+
+# ------------------------------------------------ to learn from
+
+
+def known_column(wanted: str | None) -> None:
+    """ValueError for a column that is none of CoNLL-U's."""
+    if wanted is not None and wanted.upper() not in COLUMNS:
+        raise ValueError(f"expected a column of CoNLL-U, one of {', '.join(COLUMNS)}, got {wanted!r}")
+
+
+def choose_column(sentences: Sequence[ConlluSentence], wanted: str | None, name: str) -> tuple[str, str]:
+    """The column of the tags, decided once for the whole corpus, and what is to be said about it.
+
+    The one asked for; else XPOS if every word has one; else UPOS, which is said if some words have an XPOS. ValueError for a column
+    asked for that is none of CoNLL-U's, and for one in which words have no tag.
+    """
+    if wanted is not None:
+        known_column(wanted)
+        column = wanted.upper()
+        refuse_missing(sentences, column, name)
+        return column, ""
+    without, words = missing(sentences, "XPOS"), sum(len(s.places) for s in sentences)
+    if not without:
+        return "XPOS", ""
+    refuse_missing(sentences, "UPOS", name)
+    some = f"{without:,} of {words:,} words have no XPOS, so every word's UPOS is used." if without < words else ""
+    return "UPOS", some
+
+
+def missing(sentences: Sequence[ConlluSentence], column: str) -> int:
+    """How many words have no tag in a column."""
+    return sum(s.column(column).count("_") + s.column(column).count("") for s in sentences)
+
+
+def refuse_missing(sentences: Sequence[ConlluSentence], column: str, name: str) -> None:
+    """ValueError, with the first line, if words have no tag in a column where every word is to have one."""
+    empty = ("", "_") if column in TAGS_OF_WORDS else ("",)
+    for sentence in sentences:
+        for i in sentence.places:
+            cells = sentence.cells(i)
+            if cells[COLUMNS.index(column)] in empty:
+                count = missing(sentences, column)
+                line = Line(sentence.number + i, "\t".join(cells))
+                malformed(
+                    name, line, f"a word in column FORM and a tag in column {column}, which {count:,} words do not have"
+                )
+
+
+def tagged_sentences(sentences: Sequence[ConlluSentence], column: str, word: str = "FORM") -> list[Sentence]:
+    """Sentences to learn from: every one that has words, with its tags from this column."""
+    return [sentence.tagged(column, word) for sentence in sentences if sentence.places]

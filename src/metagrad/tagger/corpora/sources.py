@@ -1,0 +1,68 @@
+"""Which files a path means, and their bytes: a file, a folder, a pattern; unpacked if it is .gz, .bz2 or .xz."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import lzma
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+PACKED: dict[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress,
+}  # fmt: skip
+OTHERS = {b"PK\x03\x04": "a ZIP archive", b"%PDF": "a PDF", b"\x89PNG": "a picture", b"SQLite": "a database"}
+PACKED_ENDINGS = (".gz", ".bz2", ".xz")
+LEFT_OUT = {".md", ".html", ".json", ".py", ".png", ".pdf", ".zip", ".safetensors"}  # in a folder, no corpus
+
+
+def files_of(path: Path) -> list[Path]:
+    """The file itself, the files of a folder and the folders in it, or those a pattern such as ``wsj_*.mrg`` matches, sorted."""
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        inside = sorted(p for p in path.rglob("*") if p.is_file())
+        return [p for p in inside if not hidden(p, path) and p.suffix.lower() not in LEFT_OUT and p.stat().st_size]
+    return sorted(Path(found) for found in glob.glob(str(path), recursive=True) if Path(found).is_file())
+
+
+def hidden(path: Path, folder: Path) -> bool:
+    """Whether a file is hidden, or is what explains the others: README, LICENSE."""
+    parts = path.relative_to(folder).parts
+    return any(part.startswith(".") for part in parts) or parts[-1].split(".")[0].lower() in (
+        "readme",
+        "license",
+        "licence",
+    )
+
+
+def unpacked(content: bytes, name: str) -> bytes:
+    """The text's bytes; ValueError for a damaged archive, and for what is no text at all."""
+    for start, unpack in PACKED.items():
+        if content.startswith(start):
+            try:
+                return unpack(content)
+            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+                raise ValueError(
+                    f"{name}: expected a packed file that is whole, got a damaged one ({error})"
+                ) from error
+    for start, kind in OTHERS.items():
+        if content.startswith(start):
+            raise ValueError(
+                f"{name}: expected text, packed by gzip, bzip2 or xz or not at all, got {kind}: unpack it first"
+            )
+    if b"\0" in content[:4096]:
+        kind = "UTF-16 text" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "binary data"
+        raise ValueError(f"{name}: expected UTF-8 text, got {kind}: convert the file to UTF-8")
+    return content
+
+
+def ending(path: Path) -> str:
+    """The ending that tells the format: ``a.conllu.gz`` has ``.conllu``.
+
+    >>> ending(Path("a.conllu.gz"))
+    '.conllu'
+    """
+    return Path(path.stem).suffix.lower() if path.suffix.lower() in PACKED_ENDINGS else path.suffix.lower()
