@@ -5,8 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
+from tests.onnx.layer_cases import CELLS, LAYERS, other_batch
 from tests.onnx.running import arrays_of
-from tests.onnx.test_layers import CELLS, LAYERS, other_batch
 
 import metagrad
 from metagrad import nn
