@@ -7,6 +7,8 @@ import pytest
 
 from metagrad.base.optional import MissingExtra
 
+missing: list[MissingExtra] = []  # what the test that runs has asked for in vain
+
 
 @pytest.fixture
 def torch():
@@ -14,13 +16,37 @@ def torch():
     return pytest.importorskip("torch", reason="needs the extra conformance (PyTorch)")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Skip what asks for a library that is not installed, naming the extra that brings it."""
+def pytest_configure() -> None:
+    """Note each library that is asked for and is not there, also where a command catches the error and explains it."""
+    plain = MissingExtra.__init__
+
+    def noted(self: MissingExtra, *args: object) -> None:
+        plain(self, *args)
+        missing.append(self)
+
+    MissingExtra.__init__ = noted  # type: ignore[method-assign]
+
+
+def skipped_if_an_extra_is_missing() -> Generator[None, object, object]:
+    """Skip what failed after it had asked for a library that is not installed, naming the extra that brings it."""
+    missing.clear()
     try:
         return (yield)
-    except (MissingExtra, doctest.UnexpectedException) as error:
-        cause = error.exc_info[1] if isinstance(error, doctest.UnexpectedException) else error
-        if isinstance(cause, MissingExtra):
-            pytest.skip(str(cause))
-        raise
+    except (Exception, doctest.UnexpectedException) as error:
+        why = str(missing[-1]) if missing else getattr(error, "missing_extra", None)
+        if why is None:
+            raise
+        error.missing_extra = why  # type: ignore[union-attr]  # a fixture that failed fails the next test with the same error
+        pytest.skip(why)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Fixtures may need an extra, too."""
+    return (yield from skipped_if_an_extra_is_missing())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """The test itself."""
+    return (yield from skipped_if_an_extra_is_missing())

@@ -76,6 +76,7 @@ def test_another_training_is_not_gone_on_with(parts, tmp_path):
 )
 def test_kill_9_and_resume(tmp_path, options):
     """The process is killed at a moment of the machine's choosing; the files are whole, and the end is the same."""
+    pytest.importorskip("tqdm", reason="needs the extra tagger (tqdm)")
     common = ["tag", "train", "--corpus", "sample", *options, "--report", str(tmp_path / "r")]
     output = tmp_path / "killed.st"
     command = [sys.executable, "-m", "metagrad", *common, "--output", str(output)]

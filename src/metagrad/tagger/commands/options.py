@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from metagrad.base.optional import MissingExtra
 from metagrad.tagger.corpora import FORMATS, Corpus, load_corpus
 
 MODEL = "tagger-model.safetensors"
@@ -50,7 +51,7 @@ def require(modules: list[str], extra: str) -> None:
     """An ImportError now, and not after an hour's training, if one of these is not installed; imports nothing yet."""
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
     if missing:
-        raise ImportError(
+        raise MissingExtra(
             f'{", ".join(missing)} is needed for this and is not installed: pip install "metagrad[{extra}]"'
         )
 
