@@ -61,7 +61,7 @@ class Gather(Function):
     distinct: no element is taken twice, so that the gradient can be stored rather than added, which is much faster.
     """
 
-    def forward(self, x: Array, index: Index, distinct: bool = False) -> Array:
+    def forward(self, x: Array, index: Array | tuple[Array, ...], distinct: bool = False) -> Array:
         self.index, self.shape_in, self.distinct = index, x.shape, distinct
         if not isinstance(x, np.ndarray):
             return x[index]
