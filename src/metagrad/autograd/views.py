@@ -180,7 +180,12 @@ def check_history(target: Any) -> None:
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
             )
         view = target._view
-        if view is not None and view.base._grad_fn is None and view.base._requires_grad:
+        # the leaf is the base, or a view of it that was asked for a gradient: then the base requires none
+        if (
+            view is not None
+            and view.base._grad_fn is None
+            and (view.base._requires_grad or target._grad_fn is not None)
+        ):
             raise RuntimeError(
                 "a view of a leaf tensor that requires grad is being used in an in-place operation: put it under "
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
