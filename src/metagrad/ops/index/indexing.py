@@ -19,6 +19,7 @@ from metagrad.base.typing import Array, Index, Operand
 from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.operands import as_tensor, converted
+from metagrad.ops.overlap import check_overlap
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -148,6 +149,8 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
     """
     index, basic = _checked(input, index)
     source = value_for(input, value)
+    if basic and isinstance(source, Variable) and source._counter is input._counter:
+        check_overlap(Slice.apply(input, index=index), (source,))
     if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
         check_writable(input)
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
