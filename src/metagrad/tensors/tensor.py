@@ -15,8 +15,10 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.size import Size
+from metagrad.base.typing import Array
 from metagrad.ops.create import conversion, creation, ranges, sampling
 from metagrad.ops.shape import flipping, splitting
+from metagrad.tensors.copies import copied_array
 from metagrad.tensors.methods import Methods
 from metagrad.tensors.printing import format_as, format_tensor
 
@@ -94,8 +96,17 @@ class Tensor(Methods):
         return wrap(self.array)
 
     @data.setter
-    def data(self, value: Tensor) -> None:
-        self.array, self._view = creation.to_array(value), None
+    def data(self, value: Tensor | Array) -> None:
+        if not isinstance(value, Variable) and not hasattr(value, "__array_function__"):
+            raise TypeError(
+                f"data has to be set to a tensor, got {type(value).__name__}: make it one with metagrad.tensor()"
+            )
+        array = creation.to_array(value)
+        if array.dtype.kind not in "fc" and self.requires_grad:
+            raise RuntimeError(
+                f"data set to a tensor that requires gradients must be floating-point or complex, got {array.dtype}"
+            )
+        self.array, self._view = array, None
         self._counter = [self._counter[0] + 1]
 
     @property
@@ -233,7 +244,7 @@ class Tensor(Methods):
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support deepcopy: detach() it first"
             )
-        copied = memo[id(self)] = wrap(self.array.copy(), self._requires_grad, type(self))
+        copied = memo[id(self)] = wrap(copied_array(self, memo), self._requires_grad, type(self))
         if self.grad is not None:
             copied.grad = self.grad.__deepcopy__(memo)
         copied.__dict__.update(self.__dict__)
