@@ -12,6 +12,7 @@ import numpy as np
 from metagrad.autograd import engine
 from metagrad.autograd.hooks import Handle, LeafHooks
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.size import Size
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class Tensor(Methods):
     """A multi-dimensional array that remembers how it was computed, so that gradients can flow back.
 
-    ``Tensor(data)`` infers the dtype as ``metagrad.tensor`` does: ints stay int64, floats become float32. ``Tensor(2, 3)``,
+    ``Tensor(data)`` has the default dtype, float32, whatever the data's; ``metagrad.tensor`` infers it. ``Tensor(2, 3)``,
     ``Tensor(4)`` and ``Tensor(size)`` have a shape, and arbitrary content.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -51,7 +52,7 @@ class Tensor(Methods):
         elif data.__class__ is Size:
             source = creation.empty(*data, dtype=dtype, device=device)
         else:
-            source = creation.tensor(data, dtype=dtype, device=device)
+            source = creation.tensor(data, dtype=dtypes.get_default_dtype() if dtype is None else dtype, device=device)
         self = wrap(source.array, kind=cls)
         self.requires_grad = requires_grad
         return self
