@@ -158,7 +158,7 @@ class WriteThrough(Function):
         inside = walk(self.path, grad)
         if not isinstance(grad, Variable):
             return cleared(grad.copy(), self.path), inside.copy()
-        return cleared(grad.clone(), self.path), inside  # type: ignore[attr-defined]
+        return cleared(grad.contiguous().clone(), self.path), inside  # type: ignore[attr-defined]
 
 
 class Overwrite(Function):

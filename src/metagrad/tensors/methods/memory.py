@@ -57,8 +57,13 @@ class MemoryMethods(OpMethods):
 
     def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """How many elements lie between neighbours, in each dimension or in one."""
-        steps = tuple(s // self.array.itemsize for s in self.array.strides)
-        return steps if dim is None else steps[dim]
+        steps = [s // self.array.itemsize for s in self.array.strides]
+        if 0 in steps:  # what NumPy says of dimensions of extent 1 and of tensors without elements
+            shape = self.array.shape
+            for d in reversed(range(len(steps))):
+                if steps[d] == 0 and (shape[d] == 1 or not self.array.size):
+                    steps[d] = 1 if d == len(steps) - 1 else steps[d + 1] * max(shape[d + 1], 1)
+        return tuple(steps) if dim is None else steps[dim]
 
     def storage_offset(self) -> int:
         """How many elements lie in memory before the first one."""
