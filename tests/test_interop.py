@@ -7,8 +7,8 @@ import metagrad
 
 
 def test_lists_are_inferred_as_by_pytorch():
-    assert metagrad.Tensor([1, 2]).dtype is metagrad.int64 and metagrad.Tensor([1, 2]).tolist() == [1, 2]
-    assert metagrad.Tensor([1.0, 2]).dtype is metagrad.float32
+    assert metagrad.tensor([1, 2]).dtype is metagrad.int64 and metagrad.tensor([1, 2]).tolist() == [1, 2]
+    assert metagrad.tensor([1.0, 2]).dtype is metagrad.float32
     assert metagrad.tensor([True]).dtype is metagrad.bool
     assert metagrad.tensor([1j]).dtype is metagrad.complex64
     assert metagrad.tensor(np.zeros(2)).dtype is metagrad.float64

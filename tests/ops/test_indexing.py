@@ -60,6 +60,25 @@ INDICES = {
     "mask of bytes": t(1, 0, 0, 1, dtype="uint8"),
     "empty vector": (ALL, t(dtype="int64")),
     "empty list": [],
+    "list of vectors": [t(0, 1), t(2, 0)],
+    "list of a vector": [t(0, 3)],
+    "list of number tensors": [number(1), number(0)],
+    "list of a slice": [slice(0, 2)],
+    "list of a slice and an int": [slice(0, 2), 1],
+    "list with an ellipsis": [..., 1],
+    "list with none": [None, 1],
+    "list of lists": [[0, 1], [1, 2]],
+    "list of a list": [[0, 1]],
+    "list of lists of lists": [[[0, 1], [1, 2]]],
+    "list of an empty list": [[]],
+    "list of a mask": [t(True, False, True, False)],
+    "list of a vector and an int": [t(0, 1), 1],
+    "list of tuples": [(0, 1), (1, 2)],
+    "list of a range and an int": [range(2), 1],
+    "list of arrays": [np.array([0, 1]), np.array([1, 1])],
+    "long list of numbers": [0, 1, 2, 3] * 10,
+    "tuple of tuples": ((0, 1), (1, 2)),
+    "tuple of a tuple": ((0, 3),),
 }
 WRONG = {
     "too many": (0, 0, 0, 0, 0), "out of range": 4, "vector out of range": t(0, 9), "floats": t(0.5),
@@ -72,7 +91,7 @@ def index_of(lib, index):
     if isinstance(index, T):
         values, dtype = index
         return lib.tensor(values, dtype=None if dtype is None else getattr(lib, dtype))
-    return tuple(index_of(lib, i) for i in index) if isinstance(index, tuple) else index
+    return type(index)(index_of(lib, i) for i in index) if isinstance(index, (tuple, list)) else index
 
 
 def read(lib, index):
@@ -96,16 +115,18 @@ def written(lib, index, recorded):
 
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence")
 @pytest.mark.parametrize("name", INDICES)
 def test_reading(torch, name):
     assert read(metagrad, INDICES[name]) == read(torch, INDICES[name])
 
 
-REPEATED = {"vector"}  # which of two values for one place wins is not defined
+REPEATED = {"vector", "long list of numbers"}  # which of two values for one place wins is not defined
 
 
 @pytest.mark.oracle
 @pytest.mark.filterwarnings("ignore:indexing with dtype torch.uint8")
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence")
 @pytest.mark.parametrize("recorded", [False, True])
 @pytest.mark.parametrize("name", [name for name in INDICES if name not in REPEATED])
 def test_writing(torch, name, recorded):
@@ -129,3 +150,51 @@ def test_errors(torch, name):
 def test_index_put_takes_values_of_its_dtype():
     with pytest.raises(RuntimeError, match="dtypes must match"):
         metagrad.zeros(3).index_put_((metagrad.tensor([0]),), metagrad.tensor(1))
+
+
+# ------------------------------------------------ without the oracle
+
+
+def test_a_list_that_holds_more_than_numbers_stands_for_a_tuple():
+    x = metagrad.arange(6).reshape(3, 2)
+    assert x[[metagrad.tensor([0, 2]), metagrad.tensor([0, 1])]].tolist() == [0, 5]
+    assert x[[slice(0, 2), 1]].tolist() == [1, 3]
+    assert x[[..., 0]].tolist() == [0, 2, 4]
+    assert x[[[0, 2], [1, 1]]].tolist() == [1, 5]
+    assert x[[0, 2]].tolist() == [[0, 1], [4, 5]]
+    x[[slice(0, 1), 1]] = 9
+    assert x.tolist() == [[0, 9], [2, 3], [4, 5]]
+
+
+def taken(lib):
+    x = lib.arange(24.0).reshape(2, 3, 4)
+    i = lib.tensor([0, 1, 1])
+    yield "x[:, i]", x[:, i]
+    yield "x[..., i]", x[..., i]
+    yield "x[:, [0, 1]]", x[:, [0, 1]]
+    yield "x[:, i, i]", x[:, i, i]
+    yield "x[None, :, i]", x[None, :, i]
+    yield "x[0, :, i]", x[0, :, i]
+    yield "x[:, i, 0:2]", x[:, i, 0:2]
+    yield "x[:, :, mask]", x[:, :, lib.tensor([True, False, True, True])]
+    yield "index_select", x.index_select(1, i)
+    yield "index_select of a transposed", x.transpose(0, 2).index_select(1, i)
+    yield "repeat_interleave", x.repeat_interleave(2, 1)
+    yield "circular padding", lib.nn.functional.pad(x, (1, 2), mode="circular")
+    yield "circular padding of two dimensions", lib.nn.functional.pad(x[None], (1, 1, 2, 1), mode="circular")
+    yield "reflect padding", lib.nn.functional.pad(x, (1, 2), mode="reflect")
+    yield "take_along_dim", lib.take_along_dim(x.transpose(0, 2), lib.tensor([[[0]], [[1]]]), 0)
+
+
+@pytest.mark.parametrize("name", [name for name, _ in taken(metagrad)])
+def test_what_was_taken_lies_in_order(name):
+    y = dict(taken(metagrad))[name]
+    assert y.is_contiguous()
+    y.flatten().zero_()
+    assert y.abs().sum() == 0
+
+
+@pytest.mark.oracle
+def test_what_was_taken_lies_as_in_pytorch(torch):
+    found, expected = ([(name, y.stride(), y.tolist()) for name, y in taken(lib)] for lib in (metagrad, torch))
+    assert found == expected

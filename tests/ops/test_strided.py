@@ -173,3 +173,44 @@ def test_what_a_tensor_says_of_its_memory(torch):
             last = [lib.channels_last for lib in (metagrad, torch)]
             assert ours.is_contiguous(memory_format=last[0]) == theirs.is_contiguous(memory_format=last[1])
         assert ours.layout is metagrad.strided
+
+
+# ------------------------------------------------ leaves that are views
+
+
+def seen_through(lib, make):
+    x = make(lib).requires_grad_()
+    y = x.as_strided((2,), (1,))
+    (y * y).sum().backward()
+    return y.requires_grad, y.tolist(), x.grad.tolist()
+
+
+LEAVES = {
+    "slice": lambda lib: lib.arange(6.0)[1:5],
+    "matrix": lambda lib: lib.arange(6.0).view(2, 3),
+    "transposed": lambda lib: lib.arange(6.0).view(2, 3).T,
+    "row": lambda lib: lib.arange(6.0).view(2, 3)[1],
+}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", LEAVES)
+def test_a_leaf_that_is_a_view_as_in_pytorch(torch, name):
+    assert seen_through(metagrad, LEAVES[name]) == seen_through(torch, LEAVES[name])
+
+
+def test_a_leaf_that_is_a_view_keeps_its_gradient():
+    assert seen_through(metagrad, LEAVES["slice"]) == (True, [1.0, 2.0], [2.0, 4.0, 0.0, 0.0])
+    x = metagrad.arange(6.0)[1:5].requires_grad_()
+    y = x.view(2, 2).as_strided((2,), (1,))
+    y.sum().backward()
+    assert x.grad.tolist() == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_a_view_of_such_a_leaf_is_not_written_to():
+    x = metagrad.arange(6.0)[1:5].requires_grad_()
+    with pytest.raises(RuntimeError, match="view of a leaf"):
+        x.view(2, 2).mul_(2)
+    with metagrad.no_grad():
+        x.view(2, 2).mul_(2)
+    assert x.is_leaf and x.requires_grad and x.tolist() == [2.0, 4.0, 6.0, 8.0]

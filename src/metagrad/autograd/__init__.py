@@ -6,6 +6,7 @@
 ``engine.py``        the backward pass
 ``broadcasting.py``  gradients in the shape and dtype of what they belong to
 ``mode.py``          ``no_grad`` and its relatives
+``inference.py``     tensors made in inference mode, which no graph may rest on
 ``higher_order.py``  one node's part in a backward pass that is itself recorded
 ``views.py``         shared memory and in-place writes
 ``hooks.py``         functions that gradients pass through

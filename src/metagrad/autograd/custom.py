@@ -7,6 +7,7 @@ one node of the graph that holds a ``Context``; the gradients of its results go 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from metagrad.autograd.composites import composite
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.autograd.views import bump, rewrite_history
+from metagrad.autograd.views import OWN_FUNCTION, alias, bump, check_history, rewrite_history
 
 
 class Context:
@@ -161,7 +162,11 @@ class Custom(Function):
             raise RuntimeError(
                 f"{self.op_name}.backward returned {len(results)} gradients, expected {len(self.edges)}: one for each input"
             )
-        return tuple([g.array if isinstance(g, Variable) and not recorded else g for g in results[: len(self.edges)]])
+        results = results[: len(self.edges)]
+        if not all(g is None or isinstance(g, Variable) for g in results):
+            kinds = ", ".join(type(g).__name__ for g in results)
+            raise RuntimeError(f"{self.op_name}.backward must return tensors or None, got {kinds}")
+        return results if recorded else tuple([g if g is None else g.array for g in results])
 
     def release(self) -> None:
         """Drop what was saved."""
@@ -170,8 +175,10 @@ class Custom(Function):
 
 
 @composite
-def apply_static(function: Any, *inputs: Any) -> Any:
-    """``function.apply(*inputs)`` for a class with static methods."""
+def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
+    """``function.apply(*inputs)`` for a class with static methods. named: arguments of ``forward`` by their names."""
+    if named:
+        inputs = _in_order(function, inputs, named)
     context = Context()
     context.needs_input_grad = tuple(isinstance(x, Variable) and x.requires_grad for x in inputs)
     with no_grad():
@@ -181,15 +188,22 @@ def apply_static(function: Any, *inputs: Any) -> Any:
         else:
             results = function.forward(context, *inputs)
     listed = list(results) if isinstance(results, tuple) else [results]
+    dirty, fixed = {id(x) for x in context._dirty}, {id(x) for x in context._not_differentiable}
+    given = {id(x) for x in inputs if isinstance(x, Variable)}
+    if not dirty <= {id(o) for o in listed}:
+        raise RuntimeError(
+            f"{function.__name__}.forward marked an input as dirty that it does not return: inputs that are changed in place "
+            "must all be among the results"
+        )
+    # A result that is an input, and was not changed, is another name for it: the graph needs two.
+    outputs = [alias(o) if id(o) in given - dirty else o for o in listed]
     if not (mode.grad and any(context.needs_input_grad)):
         for x in context._dirty:
             bump(x)
-        return results
+        return tuple(outputs) if isinstance(results, tuple) else outputs[0]
+    for x in context._dirty:
+        check_history(x)
     edges = [(x.grad_fn or x) if need else None for x, need in zip(inputs, context.needs_input_grad, strict=True)]
-    dirty, fixed = {id(x) for x in context._dirty}, {id(x) for x in context._not_differentiable}
-    given = {id(x) for x in inputs}
-    # A result that is an input, and was not changed, is another name for it: the graph needs two.
-    outputs = [wrap(o.array) if id(o) in given - dirty else o for o in listed]
     tensors = [i for i, o in enumerate(outputs) if isinstance(o, Variable)]
     shapes = [(outputs[i].array.shape, outputs[i].array.dtype) for i in tensors]
     node = Custom.made(edges, *(shapes[0] if shapes else ((), None)), function=function, context=context)
@@ -206,7 +220,19 @@ def apply_static(function: Any, *inputs: Any) -> Any:
             rewrite_history(out, edge)
         else:
             out._grad_fn, out._requires_grad = edge, True
+            if out._view is not None:
+                out._view.guard = OWN_FUNCTION
     return tuple(outputs) if isinstance(results, tuple) else outputs[0]
+
+
+def _in_order(function: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments of ``forward`` by position, where some were given by name; what was left out has its default."""
+    context = () if "setup_context" in dir(function) else (None,)
+    bound = inspect.signature(function.forward).bind(*context, *inputs, **named)
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise TypeError(f"{function.__name__}.apply: give {', '.join(bound.kwargs)} by position")
+    return bound.args[len(context) :]
 
 
 # What this file adds to ``function.py``, which stands below it: how a class with a static ``forward`` is applied, and the names

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 
+from metagrad.autograd.inference import Untracked
 from metagrad.autograd.mode import mode
 from metagrad.autograd.node import Node
 from metagrad.autograd.variable import Variable, wrap
@@ -142,6 +143,8 @@ class Function(Node):
             node._keep(inputs, params, (out,))
             out._grad_fn = node
             out._requires_grad = True
+        elif not grad_mode and mode.inference:
+            out._counter = Untracked()
         return out
 
     @classmethod

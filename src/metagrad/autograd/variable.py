@@ -73,6 +73,8 @@ class Variable:
         if value is not None:
             if not isinstance(value, Variable):
                 raise TypeError(f"assigned grad expected to be a Tensor or None, got {type(value).__name__}")
+            if value is self:
+                raise RuntimeError("a tensor cannot be assigned as its own grad: clone() or detach() it")
             if value.array.shape != self.array.shape:
                 raise RuntimeError(
                     f"assigned grad has data of a different size: got {tuple(value.array.shape)} for a tensor of "
@@ -109,6 +111,8 @@ class Variable:
                 f"only floating-point and complex tensors can require gradients, this one is {self.array.dtype}: "
                 "convert it with .float() first"
             )
+        if value and self._counter.__class__ is not list and not mode.inference:
+            raise RuntimeError("a tensor made in inference mode cannot require gradients outside it: clone() it first")
         self._requires_grad = bool(value)
 
     @property

@@ -27,13 +27,25 @@ if TYPE_CHECKING:
 Step = tuple[type[Function], dict[str, Any]]
 
 
-class View:
-    """How a tensor is a view: of which base, by which path, and the version for which its node was made."""
+# Why a view must not be written to while operations are recorded, as a part of the sentence that says so:
+SEVERAL = "one of several views that one function made (split, chunk, unbind)"
+UNRECORDED = "a view made under no_grad()"
+OWN_FUNCTION = "a view of an input that a custom Function returned"
 
-    __slots__ = ("_base", "path", "recorded", "seen")
+
+class View:
+    """How a tensor is a view: of which base, by which path, and the version for which its node was made.
+
+    guard: why it must not be written to as part of the graph, or None. recorded: it was not made under no_grad.
+    """
+
+    __slots__ = ("_base", "guard", "path", "recorded", "seen")
+
+    guard: str | None
 
     def __init__(self, base: Variable, path: tuple[Step, ...], recorded: bool) -> None:
         self._base, self.path, self.recorded, self.seen = base, path, recorded, base._counter[0]
+        self.guard = None if recorded else UNRECORDED
 
     @property
     def base(self) -> Variable:
@@ -48,6 +60,11 @@ class View:
         if self.seen == base._counter[0]:
             return
         self.seen = base._counter[0]
+        if self.guard is OWN_FUNCTION:
+            raise RuntimeError(
+                f"this tensor is {OWN_FUNCTION}, and the memory they share was written to in place since: its gradient is no "
+                "longer what that function says. clone() one of them first"
+            )
         if base._requires_grad and self.recorded:
             again: Any = base
             with enable_grad():
@@ -73,18 +90,35 @@ class ViewFunction(Function):
 
 def _mark_view(out: Any, of: Any, step: Step) -> None:
     out._counter = of._counter
+    if out._counter.__class__ is not list:  # made in inference mode: no graph will ever follow
+        return
     view = of._view
     if view is None:
         out._view = View(of, (step,), mode.grad)
     else:
         out._view = View(view.base, (*view.path, step), mode.grad and view.recorded)
+        if view.guard is not None:
+            out._view.guard = view.guard
 
 
 def views_of(x: Any, pieces: tuple[Any, ...], op: type[Function], indices: list[Any]) -> tuple[Any, ...]:
     """The pieces of ``x``, results of one op, marked as views: piece i is what ``op`` makes of x with index i."""
     for piece, index in zip(pieces, indices, strict=True):
         _mark_view(piece, x, (op, {"index": index}))
+        if piece._view is not None:
+            piece._view.guard = piece._view.guard or SEVERAL
     return pieces
+
+
+def alias(x: Any) -> Any:
+    """Another tensor for the memory of ``x``, as a custom Function returns it: not to be written to in place."""
+    out = wrap(x.array)
+    out._counter = x._counter
+    if out._counter.__class__ is not list:
+        return out
+    out._view = View(x if x._view is None else x._view.base, (), False)
+    out._view.guard = OWN_FUNCTION
+    return out
 
 
 def shares_memory(view: Array, of: Array) -> bool:
@@ -124,7 +158,7 @@ class WriteThrough(Function):
         inside = walk(self.path, grad)
         if not isinstance(grad, Variable):
             return cleared(grad.copy(), self.path), inside.copy()
-        return cleared(grad.clone(), self.path), inside  # type: ignore[attr-defined]
+        return cleared(grad.contiguous().clone(), self.path), inside  # type: ignore[attr-defined]
 
 
 class Overwrite(Function):
@@ -180,11 +214,26 @@ def check_history(target: Any) -> None:
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
             )
         view = target._view
-        if view is not None and view.base._grad_fn is None and view.base._requires_grad:
+        # the leaf is the base, or a view of it that was asked for a gradient: then the base requires none
+        if (
+            view is not None
+            and view.base._grad_fn is None
+            and (view.base._requires_grad or target._grad_fn is not None)
+        ):
             raise RuntimeError(
                 "a view of a leaf tensor that requires grad is being used in an in-place operation: put it under "
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
             )
+        if view is not None and view.guard is not None and (target._requires_grad or view.base._requires_grad):
+            refuse_to_record(view)
+
+
+def refuse_to_record(view: View) -> None:
+    """Raise for a write that the graph could not follow, though the numbers would be right."""
+    raise RuntimeError(
+        f"this tensor is {view.guard}: writing to it in place could not be recorded for the gradient. Use the "
+        "out-of-place form, or clone() it first"
+    )
 
 
 def check_writable(target: Any) -> None:
@@ -224,11 +273,8 @@ def rewrite_history(target: Any, node: Function) -> None:
     if view is None:
         target._grad_fn, target._requires_grad = node, True
         return
-    if not view.recorded:
-        raise RuntimeError(
-            "this view was made under no_grad(), so writing something that requires grad through it could not be "
-            "recorded: make the view outside no_grad()"
-        )
+    if view.guard is not None:
+        refuse_to_record(view)
     base = view.base
     edges = [(base._grad_fn or base) if base._requires_grad else None, node]
     through = WriteThrough.made(edges, base.array.shape, base.array.dtype, path=view.path)

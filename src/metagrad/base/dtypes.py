@@ -134,16 +134,17 @@ ALL = (
     complex128,
 )
 _by_numpy = {d.dtype: d for d in ALL}
-_python_types: dict[Any, dtype] = {bool: bool_, int: int64, float: float32, complex: complex64}
+_python_types: dict[Any, dtype] = {bool: bool_, int: int64, float: float64, complex: complex128}
 
 
 def of(kind: Any) -> dtype:
     """The dtype for whatever names one: ``metagrad.float32``, ``np.float32``, ``"float32"``, ``float``.
 
-    Python's ``float`` means the default dtype, as in PyTorch. Raises TypeError for anything else.
+    Python's ``float`` and ``complex`` mean what they are, float64 and complex128, as in PyTorch. Raises TypeError for
+    anything else.
 
     >>> of("int32"), of(np.float64), of(float)
-    (metagrad.int32, metagrad.float64, metagrad.float32)
+    (metagrad.int32, metagrad.float64, metagrad.float64)
     """
     found = _by_numpy.get(kind)
     if found is not None:
@@ -152,8 +153,6 @@ def of(kind: Any) -> dtype:
         return kind
     if kind is None:
         raise TypeError("expected a number type such as metagrad.float32, got None")
-    if kind is float:
-        return get_default_dtype()
     if isinstance(kind, type) and kind in _python_types:
         return _python_types[kind]
     try:

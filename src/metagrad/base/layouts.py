@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+import numpy as np
+
+from metagrad.base.typing import Array
+
 
 class layout:
     """A kind of storage. metagrad has one: ``metagrad.strided``, all elements in one block of memory."""
@@ -51,6 +57,24 @@ def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
     (1, 2, 0)
     """
     return tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
+def kept_order(strides: tuple[int, ...]) -> Literal["C", "K"]:
+    """NumPy's name for the order in memory of a copy: that of the original, but in order where elements repeat (expand).
+
+    >>> kept_order((8, 24)), kept_order((0, 8))
+    ('K', 'C')
+    """
+    return "C" if 0 in strides else "K"
+
+
+def in_order(x: Array) -> Array:
+    """An array whose elements lie in order in memory: itself, or a copy. One on another device stays as it is.
+
+    >>> in_order(np.zeros((2, 3)).T).strides
+    (16, 8)
+    """
+    return x.copy() if isinstance(x, np.ndarray) and not x.flags.c_contiguous else x
 
 
 def check_layout(wanted: layout | None) -> None:

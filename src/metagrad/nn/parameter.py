@@ -7,7 +7,7 @@ from typing import Any
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
-from metagrad.ops.create.creation import empty
+from metagrad.ops.create.creation import empty, tensor
 from metagrad.tensors.tensor import Tensor
 
 
@@ -26,7 +26,7 @@ class Parameter(Tensor):
 
     def __new__(cls, data: Tensor | Sequence[float] = (), requires_grad: bool = True) -> Parameter:
         """A leaf over the memory of ``data``."""
-        self: Any = wrap((data if isinstance(data, Variable) else Tensor(data)).array, kind=cls)
+        self: Any = wrap((data if isinstance(data, Variable) else tensor(data)).array, kind=cls)
         self.requires_grad = requires_grad
         return self
 
@@ -49,7 +49,7 @@ class Buffer(Tensor):
 
     def __new__(cls, data: Tensor | Sequence[float] = (), *, persistent: bool = True) -> Buffer:
         """A leaf over the memory of ``data``; a persistent one is part of the ``state_dict``."""
-        self: Any = wrap((data if isinstance(data, Variable) else Tensor(data)).array, kind=cls)
+        self: Any = wrap((data if isinstance(data, Variable) else tensor(data)).array, kind=cls)
         self.persistent = persistent
         return self
 

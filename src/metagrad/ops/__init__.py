@@ -4,6 +4,7 @@
 ``operands.py``   operands of one dtype: promotion
 ``arguments.py``  dimensions, NumPy's names, ``out=``: what a public op does with its arguments
 ``out.py``        a result written into a tensor that is there
+``overlap.py``    memory that a write would read from and change at once
 ``pointwise/``    element by element: arithmetic, functions of one number, comparisons
 ``reduce/``       one number of many: sums, extremes, statistics, softmax; running sums
 ``shape/``        other shapes of the same elements; joined, split, repeated, padded

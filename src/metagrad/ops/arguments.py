@@ -13,6 +13,7 @@ from metagrad.base import dtypes
 from metagrad.base.typing import Dims, Operand
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.out import store
+from metagrad.ops.overlap import check_overlap
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -133,6 +134,9 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
                 f"{function.__name__}(): functions with out=... arguments don't support automatic differentiation, but "
                 "one of the arguments requires grad: leave out= away, or detach() it"
             )
+        for o in out if isinstance(out, (tuple, list)) else [out]:
+            if isinstance(o, Variable):
+                check_overlap(o, tensors)
         return store(function(*args, **kwargs), out, exactly)
 
     with_out.without_out = function  # type: ignore[attr-defined]

@@ -16,6 +16,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import value_for
+from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.chunked import is_large, results_into
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def in_place(
     def written(input: Tensor, *args: Any, **kwargs: Any) -> Any:
         if kwargs and "out" in kwargs:
             raise no_out(written.__name__)
+        if args or kwargs:
+            check_overlap(input, (*args, *kwargs.values()))
         if node is not None and is_large(input.array) and not _is_recorded(input, args):
             check_writable(input)
             with results_into(node, input.array):
@@ -67,7 +70,9 @@ def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Te
     >>> metagrad.zeros(2, dtype=metagrad.int64).copy_(metagrad.tensor([1.9, 2.1]))
     tensor([1, 2])
     """
-    return write(input, Overwrite.apply(input, value_for(input, src)))
+    source = value_for(input, src)
+    check_overlap(input, (source,))
+    return write(input, Overwrite.apply(input, source))
 
 
 def fill_(input: Tensor, value: Operand) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
+from metagrad.base.layouts import kept_order
 from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Cast(Function):
     """y = x in another dtype;   ∂L/∂x = ∂L/∂y, which the backward pass casts back."""
 
     def forward(self, x: Array, dtype: Any) -> Array:
-        return (x.real if x.dtype.kind == "c" and dtype.kind not in "cb" else x).astype(dtype)
+        return (x.real if x.dtype.kind == "c" and dtype.kind not in "cb" else x).astype(dtype, kept_order(x.strides))
 
     def backward(self, grad: Any) -> Any:
         return grad

@@ -2,6 +2,7 @@
 
 =====================  =================================================
 ``tensor.py``          ``Tensor`` itself
+``copies.py``          deep copies, in which shared memory stays shared
 ``methods/``           the ops as methods, one file per family
 ``printing.py``        how a tensor prints
 ``storage.py``         the memory beneath it

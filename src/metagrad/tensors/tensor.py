@@ -12,11 +12,14 @@ import numpy as np
 from metagrad.autograd import engine
 from metagrad.autograd.hooks import Handle, LeafHooks
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.size import Size
+from metagrad.base.typing import Array
 from metagrad.ops.create import conversion, creation, ranges, sampling
 from metagrad.ops.shape import flipping, splitting
+from metagrad.tensors.copies import copied_array
 from metagrad.tensors.methods import Methods
 from metagrad.tensors.printing import format_as, format_tensor
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 class Tensor(Methods):
     """A multi-dimensional array that remembers how it was computed, so that gradients can flow back.
 
-    ``Tensor(data)`` infers the dtype as ``metagrad.tensor`` does: ints stay int64, floats become float32. ``Tensor(2, 3)``,
+    ``Tensor(data)`` has the default dtype, float32, whatever the data's; ``metagrad.tensor`` infers it. ``Tensor(2, 3)``,
     ``Tensor(4)`` and ``Tensor(size)`` have a shape, and arbitrary content.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
@@ -49,7 +52,7 @@ class Tensor(Methods):
         elif data.__class__ is Size:
             source = creation.empty(*data, dtype=dtype, device=device)
         else:
-            source = creation.tensor(data, dtype=dtype, device=device)
+            source = creation.tensor(data, dtype=dtypes.get_default_dtype() if dtype is None else dtype, device=device)
         self = wrap(source.array, kind=cls)
         self.requires_grad = requires_grad
         return self
@@ -94,8 +97,17 @@ class Tensor(Methods):
         return wrap(self.array)
 
     @data.setter
-    def data(self, value: Tensor) -> None:
-        self.array, self._view = creation.to_array(value), None
+    def data(self, value: Tensor | Array) -> None:
+        if not isinstance(value, Variable) and not hasattr(value, "__array_function__"):
+            raise TypeError(
+                f"data has to be set to a tensor, got {type(value).__name__}: make it one with metagrad.tensor()"
+            )
+        array = creation.to_array(value)
+        if array.dtype.kind not in "fc" and self.requires_grad:
+            raise RuntimeError(
+                f"data set to a tensor that requires gradients must be floating-point or complex, got {array.dtype}"
+            )
+        self.array, self._view = array, None
         self._counter = [self._counter[0] + 1]
 
     @property
@@ -233,7 +245,7 @@ class Tensor(Methods):
             raise RuntimeError(
                 "Only Tensors created explicitly by the user (graph leaves) support deepcopy: detach() it first"
             )
-        copied = memo[id(self)] = wrap(self.array.copy(), self._requires_grad, type(self))
+        copied = memo[id(self)] = wrap(copied_array(self, memo), self._requires_grad, type(self))
         if self.grad is not None:
             copied.grad = self.grad.__deepcopy__(memo)
         copied.__dict__.update(self.__dict__)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.inference import Untracked
+from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, lifters, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
@@ -42,6 +44,8 @@ def finished(array: Array, dtype: DTypeLike = None, device: DeviceLike = None, r
     elif isinstance(array, np.ndarray):  # one on a GPU stays there
         array = move(array, get_default_device())
     out = wrap(array)
+    if mode.inference:
+        out._counter = Untracked()
     if requires_grad:
         out.requires_grad = True
     return out

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base import dtypes
 from metagrad.base.device import of_array
-from metagrad.base.layouts import check_layout, inverse, layout, memory_format, preserve_format
+from metagrad.base.layouts import check_layout, inverse, kept_order, layout, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.create.creation import extents, factory, finished, fitting, kind_or_default, tensor
@@ -47,7 +47,7 @@ def _image(
     check_layout(layout)
     kind = (input.dtype if dtype is None else dtypes.of(dtype)).dtype
     if memory_format is preserve_format:
-        array = make(input.array, dtype=kind)
+        array = make(input.array, dtype=kind, order=kept_order(input.array.strides))
     else:
         order = memory_format.order_of(input.array.ndim)
         array = make(input.array.transpose(order), dtype=kind, order="C").transpose(inverse(order))

@@ -67,14 +67,14 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     return wrap(ndarray)
 
 
-def from_dlpack(ext_tensor: Any) -> Tensor:
-    """A tensor that shares memory with another library's, through the DLPack protocol.
+def from_dlpack(ext_tensor: Any, *, copy: bool | None = None) -> Tensor:
+    """A tensor that shares memory with another library's, through the DLPack protocol. copy: True for memory of its own.
 
     >>> import metagrad
     >>> metagrad.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return wrap(np.from_dlpack(ext_tensor))
+    return wrap(np.from_dlpack(ext_tensor).copy() if copy else np.from_dlpack(ext_tensor))
 
 
 def frombuffer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +13,43 @@ from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import as_tensor, converted
+from metagrad.ops.pointwise.arithmetic import conj
+from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = ["gather", "index_select", "scatter", "scatter_add"]
+
+
+class PutMultiply(Function):
+    """y = x, then y[index] *= v, as often as an index is named.
+
+    ∂L/∂x = ∂L/∂y · y / x and ∂L/∂v = (∂L/∂y · y)[index] / v, where a factor that is 0 is left out rather than divided by.
+    """
+
+    def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
+        y = x.copy()
+        np.multiply.at(y, index, v)
+        self.index = index
+        self.zero = v == 0
+        zeros = np.zeros(x.shape, np.int64, like=x)
+        np.add.at(zeros, index, self.zero)
+        self.only_zero = self.zero & (zeros[index] == 1)
+        self.save(x, v, y)
+        return y
+
+    def backward(self, grad: Array) -> tuple[Array | None, ...]:
+        x, v, y = self.saved
+        rest = np.where(x == 0, 1, x)
+        for_x = grad * conj(PutMultiply.on(rest, v, index=self.index) / rest)
+        without = PutMultiply.on(x, np.where(self.only_zero, 1, v), index=self.index)
+        at_zero = Gather.on(grad * conj(without), index=self.index)
+        elsewhere = Gather.on(grad * conj(y), index=self.index) / conj(np.where(self.zero, 1, v))
+        return for_x, np.where(self.only_zero, at_zero, elsewhere)
+
+
+_REDUCES: dict[str | None, type[Function]] = {None: Put, "add": PutAdd, "multiply": PutMultiply}
 
 
 @accepts_axis
@@ -36,9 +69,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
         return Gather.apply(input.reshape(-1), index=(index.array,))
     axis, grid = along(input, dim, index)
     check_no_larger(index, input, axis)
-    if not input.array.ndim:
-        return input.expand(tuple(index.shape)).clone()
-    return Gather.apply(input, index=grid)
+    return reshape(Gather.apply(in_one_dimension(input), index=grid), tuple(index.shape))
 
 
 @accepts_axis
@@ -63,6 +94,8 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
             f"index out of range in self: indices go from {rows.min()} to {rows.max()}, dimension {axis} has size {n}"
         )
     if not input.array.ndim:
+        if rows.size != 1:
+            raise RuntimeError(f"index_select(): a tensor without dimensions has one element, got {rows.size} indices")
         return input.clone()
     return Gather.apply(input, index=(*[slice(None)] * axis, rows))
 
@@ -88,7 +121,14 @@ def scatter(
     tensor([[1., 0., 0.],
             [0., 0., 1.]])
     """
-    return _scattered(input, dim, index, value if src is None else src, {None: Put, "add": PutAdd}[reduce])
+    if reduce not in _REDUCES:
+        raise RuntimeError(f"scatter(): reduce argument must be either add or multiply, got {reduce!r}")
+    given = value if src is None else src
+    if isinstance(given, Variable) and given.array.dtype != input.array.dtype:
+        raise RuntimeError(
+            f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {given.dtype}"
+        )
+    return scattered(_REDUCES[reduce].apply, input, dim, index, given)
 
 
 @accepts_axis
@@ -102,28 +142,54 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Ten
     >>> metagrad.zeros(3).scatter_add(0, metagrad.tensor([0, 2, 0]), metagrad.tensor([1.0, 2.0, 3.0]))
     tensor([4., 0., 2.])
     """
-    return _scattered(input, dim, index, src, PutAdd)
+    if src.dtype != input.dtype:
+        raise RuntimeError(
+            f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
+        )
+    return scattered(PutAdd.apply, input, dim, index, src)
 
 
-def _scattered(input: Tensor, dim: int, index: Tensor, src: Operand | None, op: type[Function]) -> Tensor:
+def scattered(combine: Callable[..., Tensor], input: Tensor, dim: int, index: Tensor, src: Operand | None) -> Tensor:
+    """``combine(input, src, index=...)`` with the part of ``src`` that the index has room for.
+
+    Tensors without dimensions count as vectors of one element, as everywhere along a dimension.
+
+    >>> import metagrad
+    >>> scattered(Put.apply, metagrad.zeros(3), 0, metagrad.tensor(1), metagrad.tensor(5.0))
+    tensor([0., 5., 0.])
+    """
     if not index.array.size:
         return input.clone()
     axis, grid = along(input, dim, index)
     check_no_larger(index, input, axis)
     if isinstance(src, Variable):
-        check_no_larger(index, src)
-        if src.dtype != input.dtype:
+        extents, src = (tuple(index.array.shape) or (1,)), in_one_dimension(as_tensor(src))
+        if len(extents) != src.array.ndim:
             raise RuntimeError(
-                f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
+                "Index tensor must have the same number of dimensions as src tensor: "
+                f"{index.array.ndim} and {src.array.ndim}"
             )
-        src = getitem(as_tensor(src), tuple(slice(0, n) for n in index.array.shape))
+        check_no_larger(index, src)
+        src = getitem(src, tuple(slice(0, n) for n in extents))
     else:
         src = converted(src, input.dtype)
-    return op.apply(input, src, index=grid)
+    return reshape(combine(in_one_dimension(input), src, index=grid), tuple(input.array.shape))
+
+
+def in_one_dimension(x: Tensor) -> Tensor:
+    """A tensor without dimensions as a vector, others as they are.
+
+    >>> import metagrad
+    >>> in_one_dimension(metagrad.tensor(5.0))
+    tensor([5.])
+    """
+    return x if x.array.ndim else reshape(x, 1)
 
 
 def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...]]:
     """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its position in the others.
+
+    An index, or an input, without dimensions counts as a vector of one element.
 
     Raises RuntimeError for an index of another number of dimensions, out of bounds, or not of integers.
 
@@ -144,9 +210,9 @@ def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...
             f"index out of bounds: indices go from {i.min()} to {i.max()}, "
             f"dimension {axis} has size {shape[axis] if shape else 1}"
         )
+    i = i if i.ndim else i.reshape(1)
     grid = list(np.indices(i.shape, sparse=True)) if isinstance(i, np.ndarray) else _grid(i)
-    if i.ndim:
-        grid[axis] = i
+    grid[axis] = i
     return axis, tuple(grid)
 
 

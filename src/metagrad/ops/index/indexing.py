@@ -19,6 +19,7 @@ from metagrad.base.typing import Array, Index, Operand
 from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.operands import as_tensor, converted
+from metagrad.ops.overlap import check_overlap
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -61,9 +62,13 @@ class Gather(Function):
     distinct: no element is taken twice, so that the gradient can be stored rather than added, which is much faster.
     """
 
-    def forward(self, x: Array, index: Index, distinct: bool = False) -> Array:
+    def forward(self, x: Array, index: Array | tuple[Array, ...], distinct: bool = False) -> Array:
         self.index, self.shape_in, self.distinct = index, x.shape, distinct
-        return x[index]
+        if not isinstance(x, np.ndarray):
+            return x[index]
+        axis = _single_axis(index) if index.__class__ is tuple and len(index) > 1 else None
+        # NumPy may lay out the result as the index lies; here its elements are in order in memory, as in PyTorch
+        return np.asarray(x[index], order="C") if axis is None else np.take(x, index[axis], axis)
 
     def backward(self, grad: Array) -> Array:
         return (Embed if self.distinct else AddAt).on(grad, shape=self.shape_in, index=self.index)
@@ -144,6 +149,8 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
     """
     index, basic = _checked(input, index)
     source = value_for(input, value)
+    if basic and isinstance(source, Variable) and source._counter is input._counter:
+        check_overlap(Slice.apply(input, index=index), (source,))
     if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
         check_writable(input)
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
@@ -320,17 +327,29 @@ def _single_axis(index: Array | tuple[Array, ...]) -> int | None:
 
 
 def _checked(input: Tensor, index: Index) -> tuple[Any, bool]:
-    index, basic = _plain(index)
+    index, basic = _plain(tuple(index) if index.__class__ is list and _stands_for_a_tuple(index) else index)
     count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
     if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
         raise IndexError(f"too many indices for tensor of dimension {input.array.ndim}: {count}")
     return index, basic
 
 
+def _stands_for_a_tuple(index: list[Any]) -> bool:
+    """Whether a list says what to take from each dimension: a short one does that holds more than numbers, as in PyTorch."""
+    return len(index) < 32 and any(
+        i is None
+        or i is Ellipsis
+        or isinstance(i, (Variable, slice, list, tuple, range))
+        or hasattr(i, "__array_function__")
+        and not isinstance(i, np.generic)
+        for i in index
+    )
+
+
 def _plain(index: object) -> tuple[Any, bool]:
     """An index without tensors, and whether it selects a view."""
     if isinstance(index, tuple):
-        parts = [_plain(i) for i in index]
+        parts = [_plain(list(i) if isinstance(i, tuple) else i) for i in index]
         return tuple(p for p, _ in parts), all(basic for _, basic in parts)
     if isinstance(index, Variable):
         a = index.array

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +11,10 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
 from metagrad.ops.arguments import accepts_axis, takes_out
-from metagrad.ops.index.gathering import along, check_no_larger
-from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
-from metagrad.ops.index.scattering import check_source, in_one_dimension, in_slices, vector
+from metagrad.ops.index.gathering import PutMultiply, in_one_dimension, scattered
+from metagrad.ops.index.indexing import Gather, Put, PutAdd
+from metagrad.ops.index.scattering import check_source, in_slices, vector
 from metagrad.ops.operands import converted
-from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.division import div
 from metagrad.ops.shape.views import reshape
 
@@ -22,33 +22,6 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = ["index_reduce", "scatter_reduce"]
-
-
-class PutMultiply(Function):
-    """y = x, then y[index] *= v, as often as an index is named.
-
-    ∂L/∂x = ∂L/∂y · y / x and ∂L/∂v = (∂L/∂y · y)[index] / v, where a factor that is 0 is left out rather than divided by.
-    """
-
-    def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
-        y = x.copy()
-        np.multiply.at(y, index, v)
-        self.index = index
-        self.zero = v == 0
-        zeros = np.zeros(x.shape, np.int64, like=x)
-        np.add.at(zeros, index, self.zero)
-        self.only_zero = self.zero & (zeros[index] == 1)
-        self.save(x, v, y)
-        return y
-
-    def backward(self, grad: Array) -> tuple[Array | None, ...]:
-        x, v, y = self.saved
-        rest = np.where(x == 0, 1, x)
-        for_x = grad * conj(PutMultiply.on(rest, v, index=self.index) / rest)
-        without = PutMultiply.on(x, np.where(self.only_zero, 1, v), index=self.index)
-        at_zero = Gather.on(grad * conj(without), index=self.index)
-        elsewhere = Gather.on(grad * conj(y), index=self.index) / conj(np.where(self.zero, 1, v))
-        return for_x, np.where(self.only_zero, at_zero, elsewhere)
 
 
 class PutExtreme(Function):
@@ -132,15 +105,8 @@ def scatter_reduce(
         raise RuntimeError(
             f"scatter_reduce(): expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
         )
-    if not index.array.size:
-        return input.clone()
-    axis, grid = along(input, dim, index)
-    check_no_larger(index, input, axis)
-    check_no_larger(index, src)
-    flat = in_one_dimension(input)
-    part = in_one_dimension(getitem(src, tuple(slice(0, n) for n in index.array.shape)))
-    at = grid if input.array.ndim else (index.array.reshape(-1),)
-    return reshape(_reduced(flat, part, at, reduce, include_self), tuple(input.shape))
+    combine = functools.partial(_reduced, reduce=reduce, include_self=include_self)
+    return scattered(combine, input, dim, index, src)
 
 
 @accepts_axis

@@ -14,6 +14,7 @@ from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.create.creation import fitting
+from metagrad.ops.index.gathering import in_one_dimension
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.pointwise.arithmetic import mul
@@ -190,16 +191,6 @@ def in_slices(axis: int, rows: Array) -> tuple[Any, ...]:
     return (*[slice(None)] * axis, rows)
 
 
-def in_one_dimension(x: Tensor) -> Tensor:
-    """A tensor without dimensions as a vector, others as they are.
-
-    >>> import metagrad
-    >>> in_one_dimension(metagrad.tensor(5.0))
-    tensor([5.])
-    """
-    return x if x.array.ndim else reshape(x, 1)
-
-
 @accepts_axis
 @takes_out
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: Tensor | None = None) -> Tensor:
@@ -275,6 +266,8 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
     >>> check_source("index_add", RuntimeError, metagrad.zeros(3, 2), 0, np.array([2, 0]), metagrad.ones(2, 2))
     """
     shape, given = tuple(input.shape), tuple(source.shape)
+    if name == "index_copy" and len(shape) < 2 and (given or (1,)) == (rows.size,):
+        return  # without dimensions, as a vector of one element
     expected = (*shape[:axis], rows.size, *shape[axis + 1 :]) if shape else ()
     if given != expected or (not shape and rows.size != 1):
         raise kind(

@@ -52,7 +52,7 @@ def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 class Polar(Function):
-    """z = r e^iφ,   ∂L/∂r = Re(∂L/∂z · (z / |z|)*), 0 at 0,   ∂L/∂φ = Re(∂L/∂z · (iz)*)."""
+    """z = r e^iφ,   ∂L/∂r = Re(∂L/∂z · (z / r)*), 0 at 0,   ∂L/∂φ = Re(∂L/∂z · (iz)*)."""
 
     def forward(self, r: Array, phi: Array) -> Array:
         z = np.empty(np.broadcast_shapes(r.shape, phi.shape), np.result_type(r.dtype, np.complex64), like=r)

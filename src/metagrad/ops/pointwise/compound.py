@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -17,11 +19,26 @@ from metagrad.ops.pointwise.division import div
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
+P = ParamSpec("P")
+R = TypeVar("R")
 
 __all__ = ["addcdiv", "addcmul", "lerp"]
 
 
+def _old_form(op: Callable[P, R]) -> Callable[P, R]:
+    """Let ``addcmul(x, 2, y, z)`` mean ``addcmul(x, y, z, value=2)``, as PyTorch's first versions wrote it."""
+
+    @functools.wraps(op)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 4:
+            return op(args[0], args[2], args[3], value=args[1], **kwargs)
+        return op(*args, **kwargs)
+
+    return cast("Callable[P, R]", run)
+
+
 @takes_out
+@_old_form
 def addcmul(
     input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -68,6 +85,7 @@ def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = No
 
 
 @takes_out
+@_old_form
 def addcdiv(
     input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
 ) -> Tensor:

@@ -81,7 +81,9 @@ class TruncDivide(FloorDivide):
     def forward(self, x: Array, y: Array) -> Array:
         _refuse_integer_zero(x, y)
         if np.result_type(x, y).kind in "iub":
-            return np.where((x < 0) != (y < 0), -(abs(x) // abs(y)), abs(x) // abs(y)).astype(np.result_type(x, y))
+            z, kind = np.floor_divide(x, y), np.result_type(x, y)  # the absolute value of the smallest integer is none
+            up = ((x < 0) != (y < 0)) & (np.remainder(x, y) != 0)
+            return (z + up).astype(kind)
         return np.trunc(x / y)
 
 

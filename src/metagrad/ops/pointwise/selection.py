@@ -10,7 +10,7 @@ from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.branchless import select
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.operands import as_tensor, need_tensors, operands
+from metagrad.ops.operands import as_tensor, cast_to, converted, need_tensors, operands, result_type
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
 
@@ -114,14 +114,10 @@ def clamp(
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     x = as_tensor(input)
-    low = high = None
-    if min is not None:
-        x, low = operands(x, min)
-    if max is not None:
-        x, high = operands(x, max)
-        if min is not None:
-            x, low = operands(x, min)
-    return Clamp.apply(x, low, high)
+    bounds = [b for b in (min, max) if b is not None]
+    kind = result_type(x, *bounds)
+    low, high = [b if b is None else converted(b, kind) for b in (min, max)]
+    return Clamp.apply(cast_to(x, kind), low, high)
 
 
 clip = clamp

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from metagrad.autograd.function import Function
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.function import Function, quiet
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
 from metagrad.base.typing import Array, DTypeLike
@@ -64,6 +64,24 @@ def cumsum_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
     return _written(cumsum, input, dim, dtype)
 
 
+@quiet
+def running_product(x: Array, axis: int) -> Array:
+    """yᵢ = Π_{j≤i} xⱼ, multiplied in the next wider dtype and rounded once: a product may leave the range and come back.
+
+    >>> running_product(np.array([1e30, 1e30, 1e-30], np.float32), 0)
+    array([1.e+30,    inf, 1.e+30], dtype=float32)
+    """
+    wide = _WIDER.get(x.dtype.char)
+    return (
+        np.cumprod(x, axis=axis, dtype=x.dtype)
+        if wide is None
+        else np.cumprod(x, axis=axis, dtype=wide).astype(x.dtype)
+    )
+
+
+_WIDER: dict[str, type[np.number[Any]]] = {"e": np.float32, "f": np.float64, "F": np.complex128}
+
+
 class Cumprod(Function):
     """yᵢ = Π_{j≤i} xⱼ,   ∂L/∂xⱼ = Σ_{i≥j} ∂L/∂yᵢ yᵢ / xⱼ.
 
@@ -72,7 +90,7 @@ class Cumprod(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        y = np.cumprod(x, axis=axis, dtype=x.dtype)
+        y = running_product(x, axis)
         self.save(x, y)
         self.has_zeros = self.needs[0] and not np.all(x)
         return y
@@ -80,13 +98,36 @@ class Cumprod(Function):
     def backward(self, grad: Array) -> Array:
         x, y = self.saved
         if not self.has_zeros:
-            return np.flip(np.cumsum(np.flip(grad * conj(y), self.axis), axis=self.axis), self.axis) / conj(x)
+            return _sums_from_the_end(grad * conj(y), self.axis) / conj(x)
+        if not isinstance(grad, Variable):
+            return _around_zeros(grad, np.conj(x), np.conj(y), self.axis)
         start = (*[slice(None)] * self.axis, slice(0, 1))
         rest = (*[slice(None)] * self.axis, slice(1, None))
         butlast = (*[slice(None)] * self.axis, slice(0, -1))
         one = np.ones_like(x[start])
         sums = _from_the_end(grad, conj(x[rest]), self.axis)
         return sums * conj(np.concatenate([one, y[butlast]], axis=self.axis))
+
+
+def _sums_from_the_end(x: Array, axis: int) -> Array:
+    return np.flip(np.cumsum(np.flip(x, axis), axis=axis), axis)
+
+
+def _around_zeros(grad: Array, x: Array, y: Array, axis: int) -> Array:
+    """The gradient of ``Cumprod`` where some x is 0, for x and y conjugated.
+
+    Before the first 0 as without one. At it, the products of what follows up to the next 0 count, times the product of what
+    came before. Behind it all products are 0, whatever x is.
+    """
+    zeros = np.cumsum(x == 0, axis=axis)
+    before, between = zeros == 0, (zeros == 1) & (x != 0)
+    at = (zeros == 1) & (x == 0)
+    ahead = _sums_from_the_end(np.where(before, grad * y, 0), axis) / np.where(before, x, 1)
+    products = running_product(np.where(between, x, 1), axis)
+    behind = np.sum(np.where(between | at, grad * products, 0), axis=axis, keepdims=True)
+    count = np.sum(before, axis=axis, keepdims=True)
+    last = np.take_along_axis(y, np.maximum(count - 1, 0), axis)
+    return np.where(before, ahead, np.where(at, behind * np.where(count == 0, 1, last), 0))
 
 
 @takes_out

@@ -85,7 +85,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
 @takes_out
 def histogram(
     input: Tensor,
-    bins: Tensor | int,
+    bins: Tensor | int = 100,
     *,
     range: Sequence[float] | None = None,
     weight: Tensor | None = None,

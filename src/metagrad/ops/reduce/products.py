@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.variable import as_array
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
@@ -22,25 +23,29 @@ __all__ = ["prod"]
 
 
 class Prod(Function):
-    """y = Π x,   ∂L/∂x = ∂L/∂y · the product of the others, which is right also where x is 0."""
+    """y = Π x,   ∂L/∂x = ∂L/∂y · y / x, or, where some x is 0, the product of those before and of those behind it."""
 
     def forward(self, x: Array, axis: int, keepdim: bool) -> Array:
-        self.save(x)
         self.axis = axis
-        return reductions.prod(x, axis, keepdim).astype(
-            x.dtype, copy=False
-        )  # NumPy multiplies narrow integers in wide ones
+        y = reductions.prod(x, axis, keepdim)
+        y = as_array(y).astype(x.dtype, copy=False)  # NumPy multiplies narrow integers in wide ones
+        self.save(x, y)
+        self.has_zeros = self.needs[0] and not np.all(x)
+        return y
 
     def backward(self, grad: Array) -> Array:
-        (x,) = self.saved
+        x, y = self.saved
         axis, n = self.axis, x.shape[self.axis]
+        kept = tuple(1 if d == axis else m for d, m in enumerate(tuple(x.shape)))
         if n == 0:
             return np.zeros_like(x)
+        grad = grad.reshape(kept)
+        if not self.has_zeros:
+            return grad * conj(y.reshape(kept) / x)
         one = np.ones_like(_part(x, axis, 0, 1))
         before = np.concatenate([one, Cumprod.on(_part(x, axis, 0, n - 1), axis=axis)], axis=axis)
         after = np.concatenate([one, Cumprod.on(np.flip(_part(x, axis, 1, n), axis), axis=axis)], axis=axis)
         others = before * np.flip(after, axis)
-        grad = grad.reshape(tuple(1 if d == axis else m for d, m in enumerate(tuple(x.shape))))
         return grad * conj(others)
 
 

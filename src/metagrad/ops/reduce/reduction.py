@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import as_array, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, tuning
@@ -31,8 +31,8 @@ class Sum(Function):
         if x.dtype.char == "e":  # halves are added up in float32, and rounded once
             return x.sum(axis=axis, keepdims=keepdim, dtype=np.float32).astype(x.dtype)
         if x.size < tuning.REDUCTION_LARGE:
-            return x.sum(axis=axis, keepdims=keepdim)
-        return reductions.sum(x, axis, keepdim)
+            return x.sum(axis=axis, keepdims=keepdim, dtype=x.dtype)  # NumPy would widen narrow integers
+        return as_array(reductions.sum(x, axis, keepdim)).astype(x.dtype, copy=False)
 
     def backward(self, grad: Array) -> Array:
         return spread(grad, self.shape_in, self.axis)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.variable import as_array
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
 from metagrad.ops.arguments import accepts_axis, axes, takes_out
@@ -70,7 +71,13 @@ class Std(Var):
     """y = √(Σ (x − x̄)² / (n − c)),   ∂L/∂x = ∂L/∂y · (x − x̄) / (n − c) / y, and 0 where y = 0."""
 
     def forward(self, x: Array, axis: tuple[int, ...], correction: float, keepdim: bool) -> Array:
-        y = np.sqrt(super().forward(x, axis, correction, keepdim))
+        y = as_array(super().forward(x, axis, correction, keepdim))
+        if x.dtype.char in "fF" and not np.all((y > 1e-28) & (y < 1e37)):
+            # squares of small or large deviations leave float32's range, while the root of their sum does not
+            wide = np.complex128 if x.dtype.kind == "c" else np.float64
+            y = as_array(super().forward(x.astype(wide), axis, correction, keepdim))
+            self.count = x.real.dtype.type(self.count)
+        y = np.sqrt(y).astype(x.real.dtype, copy=False)
         self.save(x, y)
         return y
 

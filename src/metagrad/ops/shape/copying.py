@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from metagrad.autograd.function import Function
-from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
+from metagrad.base.layouts import contiguous_format, inverse, kept_order, memory_format, preserve_format
 from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
@@ -19,15 +19,15 @@ __all__ = ["clone"]
 class Clone(Function):
     """y = x in memory of its own;   ∂L/∂x = ∂L/∂y."""
 
-    def forward(self, x: Array) -> Array:
-        return x.copy(order="C")
+    def forward(self, x: Array, keeps_order: bool = False) -> Array:
+        return x.copy(order=kept_order(x.strides) if keeps_order else "C")
 
     def backward(self, grad: Array) -> Array:
         return grad
 
 
 def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
-    """A copy in memory of its own; the gradient flows through to the original.
+    """A copy in memory of its own, with the original's order in memory; the gradient flows through to the original.
 
     >>> import metagrad
     >>> x = metagrad.tensor([1.0, 2.0])
@@ -36,6 +36,8 @@ def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> T
     >>> x
     tensor([1., 2.])
     """
+    if memory_format is preserve_format:
+        return Clone.apply(input, keeps_order=True)
     return _ordered(Clone.apply, input, memory_format)
 
 

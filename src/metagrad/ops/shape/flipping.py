@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
 from metagrad.ops.arguments import axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
@@ -35,7 +36,7 @@ class Roll(Function):
 
     def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
         self.shifts, self.axis = shifts, axis
-        return np.roll(x, shifts if axis is not None else shifts[0], axis)
+        return in_order(np.roll(x, shifts if axis is not None else shifts[0], axis))
 
     def backward(self, grad: Array) -> Array:
         return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)

@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.create.creation import finished
@@ -33,7 +34,7 @@ class Cat(Function):
 
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.shapes = axis, [x.shape for x in xs]
-        return np.concatenate([x for x in xs if x.shape != (0,)] or xs, axis=axis)
+        return in_order(np.concatenate([x for x in xs if x.shape != (0,)] or xs, axis=axis))
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
         before, end, parts = (slice(None),) * self.axis, 0, []
@@ -49,7 +50,7 @@ class Stack(Function):
 
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.count = axis, len(xs)
-        return np.stack(xs, axis=axis)
+        return in_order(np.stack(xs, axis=axis))
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
         before = (slice(None),) * self.axis

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING
 
+from metagrad.autograd.inference import Untracked
 from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
 
@@ -69,13 +70,15 @@ def is_neg(input: Tensor) -> bool:
 
 
 def is_inference(input: Tensor) -> bool:
-    """Whether the tensor was made in a mode that forbids gradients for good: never, here.
+    """Whether the tensor was made in ``inference_mode``, which forbids gradients for good.
 
     >>> import metagrad
-    >>> metagrad.is_inference(metagrad.ones(2))
-    False
+    >>> with metagrad.inference_mode():
+    ...     x = metagrad.ones(2)
+    >>> metagrad.is_inference(x), metagrad.is_inference(x.clone())
+    (True, False)
     """
-    return False
+    return isinstance(input._counter, Untracked)
 
 
 def is_tensor(obj: object) -> bool:

@@ -38,7 +38,7 @@ def repeat(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     paired = [n for pair in zip(counts, shape, strict=True) for n in pair]
     ones = [n for m in shape for n in (1, m)]
     repeated = input.reshape(ones).expand(paired).reshape([c * n for c, n in zip(counts, shape, strict=True)])
-    return repeated.clone() if shares_memory(repeated.array, input.array) else repeated
+    return repeated.contiguous().clone() if shares_memory(repeated.array, input.array) else repeated
 
 
 def tile(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ParamSpec
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
-from metagrad.autograd.views import views_of
+from metagrad.autograd.views import SEVERAL, views_of
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import accepts_axis, dimension
 from metagrad.ops.index.indexing import Slice, getitem
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
+
+P = ParamSpec("P")
 
 __all__ = [
     "chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "unsafe_chunk", "unsafe_split",
@@ -118,7 +121,22 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, max(1, -(-n // chunks)), dim) if n else split(input, [0] * chunks, dim)
 
 
-unsafe_split, unsafe_chunk, unsafe_split_with_sizes = split, chunk, split_with_sizes
+def _unguarded(function: Callable[P, tuple[Tensor, ...]]) -> Callable[P, tuple[Tensor, ...]]:
+    """The function with results that may be written to in place, one at a time."""
+
+    @functools.wraps(function)
+    def unsafe(*args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, ...]:
+        pieces = function(*args, **kwargs)
+        for piece in pieces:
+            if piece._view is not None and piece._view.guard is SEVERAL:
+                piece._view.guard = None
+        return pieces
+
+    unsafe.__name__ = f"unsafe_{function.__name__}"
+    return unsafe
+
+
+unsafe_split, unsafe_chunk, unsafe_split_with_sizes = (_unguarded(f) for f in (split, chunk, split_with_sizes))
 
 
 @accepts_axis
@@ -162,11 +180,11 @@ def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int
         if where <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {where}")
         size, rest = divmod(n, where)
-        return split(input, [size + (i < rest) for i in range(where)], d)
+        return unsafe_split(input, [size + (i < rest) for i in range(where)], d)
     cuts = [0, *where, n]
     sizes = [end - start for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
     if min((*where, *sizes)) >= 0:
-        return split(input, sizes, d)
+        return unsafe_split(input, sizes, d)
     before = (slice(None),) * d
     starts, ends = cuts[:-1], [*where, None]
     return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))

@@ -161,7 +161,8 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
             f"out of bounds for memory of {memory.size}"
         )
     view = input._view
-    if view is not None and view.recorded:  # gradients go to all of the base, not just to the part that the input shows
+    if view is not None and view.recorded and (view.base._requires_grad or not input.requires_grad):
+        # gradients go to all of the base, not just to the part that the input shows, unless a view between is the leaf
         input = cast("Tensor", view.base)
         home = located(input.array)[1]
     return AsStrided.apply(input, shape=shape, strides=strides, offset=offset, home=home)

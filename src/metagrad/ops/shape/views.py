@@ -128,9 +128,24 @@ def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
             f"view: a tensor of {input.dtype} with shape {list(shape)} cannot be seen as {kind}: its last dimension must lie"
             f" next to each other in memory and be whole numbers of {theirs} bytes"
         )
+    if ours < theirs:
+        _check_alignment(input.array, theirs)
     out = wrap(input.array.view(kind.dtype))
     out._counter = input._counter
     return out
+
+
+def _check_alignment(x: Array, size: int) -> None:
+    """Raise unless all steps through memory, and where it begins in its own, are whole numbers of ``size`` bytes."""
+    owner = x
+    while isinstance(getattr(owner, "base", None), np.ndarray):
+        owner = owner.base
+    start = x.__array_interface__["data"][0] - owner.__array_interface__["data"][0] if isinstance(x, np.ndarray) else 0
+    for name, n in (("offset in memory", start), *((f"stride({d})", s) for d, s in enumerate(x.strides[:-1]))):
+        if n % size:
+            raise RuntimeError(
+                f"view: the {name} must be divisible by {size} bytes for a dtype of that size, it is {n}: clone() the tensor first"
+            )
 
 
 def view_as(input: Tensor, other: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.base.typing import Dims
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import accepts_axis, takes_out
 from metagrad.ops.signal.fourier import complex_to_complex, complex_to_real, real_to_complex
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 @takes_out
+@accepts_axis
 def fft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -34,6 +35,7 @@ def fft(
 
 
 @takes_out
+@accepts_axis
 def ifft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -49,6 +51,7 @@ def ifft(
 
 
 @takes_out
+@accepts_axis
 def rfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -64,6 +67,7 @@ def rfft(
 
 
 @takes_out
+@accepts_axis
 def irfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -79,6 +83,7 @@ def irfft(
 
 
 @takes_out
+@accepts_axis
 def hfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -94,6 +99,7 @@ def hfft(
 
 
 @takes_out
+@accepts_axis
 def ihfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -112,6 +118,7 @@ def ihfft(
 
 
 @takes_out
+@accepts_axis
 def fft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -128,6 +135,7 @@ def fft2(
 
 
 @takes_out
+@accepts_axis
 def ifft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -144,6 +152,7 @@ def ifft2(
 
 
 @takes_out
+@accepts_axis
 def rfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -159,6 +168,7 @@ def rfft2(
 
 
 @takes_out
+@accepts_axis
 def irfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -175,6 +185,7 @@ def irfft2(
 
 
 @takes_out
+@accepts_axis
 def hfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -191,6 +202,7 @@ def hfft2(
 
 
 @takes_out
+@accepts_axis
 def ihfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -207,6 +219,7 @@ def ihfft2(
 
 
 @takes_out
+@accepts_axis
 def fftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -222,6 +235,7 @@ def fftn(
 
 
 @takes_out
+@accepts_axis
 def ifftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -237,6 +251,7 @@ def ifftn(
 
 
 @takes_out
+@accepts_axis
 def rfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -253,6 +268,7 @@ def rfftn(
 
 
 @takes_out
+@accepts_axis
 def irfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -269,6 +285,7 @@ def irfftn(
 
 
 @takes_out
+@accepts_axis
 def hfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -284,6 +301,7 @@ def hfftn(
 
 
 @takes_out
+@accepts_axis
 def ihfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:

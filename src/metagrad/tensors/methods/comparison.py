@@ -6,6 +6,7 @@ from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import bitwise, comparison
 from metagrad.ops.shape import properties
 from metagrad.tensors.methods.base import OpMethods
+from metagrad.tensors.methods.operators import operator
 
 
 class ComparisonMethods(OpMethods):
@@ -46,4 +47,4 @@ class ComparisonMethods(OpMethods):
     bitwise_or_ = in_place(bitwise.bitwise_or)
     bitwise_xor_ = in_place(bitwise.bitwise_xor)
     bitwise_not_ = in_place(bitwise.bitwise_not)
-    __iand__, __ior__, __ixor__ = bitwise_and_, bitwise_or_, bitwise_xor_
+    __iand__, __ior__, __ixor__ = operator(bitwise_and_), operator(bitwise_or_), operator(bitwise_xor_)

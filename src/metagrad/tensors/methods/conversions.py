@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from metagrad.base import dtypes
+from metagrad.base.typing import Operand
 from metagrad.ops import inplace
 from metagrad.ops.create import conversion, like, random_fill, sampling
 from metagrad.ops.pointwise import complex_numbers
@@ -69,13 +70,21 @@ class ConversionMethods(OpMethods):
 
     @property
     def real(self) -> Tensor:
-        """The real part of each element."""
+        """The real part of each element; it may be set."""
         return conversion.real(self)  # type: ignore[arg-type]
+
+    @real.setter
+    def real(self, value: Operand) -> None:
+        inplace.copy_(conversion.real(self), value)  # type: ignore[arg-type]
 
     @property
     def imag(self) -> Tensor:
-        """The imaginary part of each element of a complex tensor."""
+        """The imaginary part of each element of a complex tensor; it may be set."""
         return complex_numbers.imag(self)  # type: ignore[arg-type]
+
+    @imag.setter
+    def imag(self, value: Operand) -> None:
+        inplace.copy_(complex_numbers.imag(self), value)  # type: ignore[arg-type]
 
     def share_memory_(self) -> Self:
         """The tensor itself: worker processes get copies through shared memory of their own."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self, cast
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
 from metagrad.base.layouts import contiguous_format, layout, memory_format
 from metagrad.base.layouts import strided as strided_layout
+from metagrad.base.typing import DTypeLike
+from metagrad.ops.create import conversion
 from metagrad.ops.shape import copying, properties
 from metagrad.ops.shape.strided import located
 from metagrad.tensors.methods.base import OpMethods
 from metagrad.tensors.storage import TypedStorage, UntypedStorage
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 
 class MemoryMethods(OpMethods):
@@ -27,6 +32,14 @@ class MemoryMethods(OpMethods):
     is_conj, is_neg, is_inference = properties.is_conj, properties.is_neg, properties.is_inference
     clone = copying.clone
     contiguous = copying.contiguous
+
+    def to_dense(self, dtype: DTypeLike = None, *, masked_grad: bool | None = None) -> Tensor:
+        """The tensor itself, in another dtype if one is given: every tensor is dense here."""
+        return cast("Tensor", self if dtype is None else conversion.to(self, dtype))  # type: ignore[arg-type]
+
+    def _is_view(self) -> bool:
+        """Whether the tensor is a view of another one."""
+        return self._view is not None
 
     @property
     def itemsize(self) -> int:
@@ -44,8 +57,13 @@ class MemoryMethods(OpMethods):
 
     def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """How many elements lie between neighbours, in each dimension or in one."""
-        steps = tuple(s // self.array.itemsize for s in self.array.strides)
-        return steps if dim is None else steps[dim]
+        steps = [s // self.array.itemsize for s in self.array.strides]
+        if 0 in steps:  # what NumPy says of dimensions of extent 1 and of tensors without elements
+            shape = self.array.shape
+            for d in reversed(range(len(steps))):
+                if steps[d] == 0 and (shape[d] == 1 or not self.array.size):
+                    steps[d] = 1 if d == len(steps) - 1 else steps[d + 1] * max(shape[d + 1], 1)
+        return tuple(steps) if dim is None else steps[dim]
 
     def storage_offset(self) -> int:
         """How many elements lie in memory before the first one."""

@@ -22,6 +22,7 @@ from metagrad.ops.pointwise import (
 from metagrad.ops.special import bessel, gamma, logarithms
 from metagrad.ops.special import erf as errors
 from metagrad.tensors.methods.base import OpMethods
+from metagrad.tensors.methods.operators import operator
 
 
 class PointwiseMethods(OpMethods):
@@ -158,13 +159,13 @@ class PointwiseMethods(OpMethods):
     clamp_max_ = in_place(selection.clamp_max, node=selection.Clamp)
     floor_, ceil_ = in_place(rounding.floor), in_place(rounding.ceil)
     round_ = in_place(rounding.round)
-    __iadd__ = add_
-    __isub__ = sub_
-    __imul__ = mul_
-    __itruediv__ = div_
-    __ifloordiv__ = floor_divide_
-    __imod__ = remainder_
-    __ipow__ = pow_
+    __iadd__ = operator(add_)
+    __isub__ = operator(sub_)
+    __imul__ = operator(mul_)
+    __itruediv__ = operator(div_)
+    __ifloordiv__ = operator(floor_divide_)
+    __imod__ = operator(remainder_)
+    __ipow__ = operator(pow_)
     acos_ = arccos_ = in_place(trigonometric.acos)
     acosh_ = arccosh_ = in_place(hyperbolic.acosh)
     asin_ = arcsin_ = in_place(trigonometric.asin)
@@ -212,6 +213,6 @@ class PointwiseMethods(OpMethods):
     frac_ = in_place(rounding.frac)
     sign_ = in_place(signs.sign)
     fmod_ = in_place(division.fmod)
-    __ilshift__, __irshift__ = bitwise_left_shift_, bitwise_right_shift_
+    __ilshift__, __irshift__ = operator(bitwise_left_shift_), operator(bitwise_right_shift_)
     hardshrink = activation.hardshrink
     prelu = activation.prelu

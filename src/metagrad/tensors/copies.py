@@ -1,0 +1,49 @@
+"""Deep copies: tensors that share memory share the copy of it, and lie in it as before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Variable
+from metagrad.base.typing import Array
+
+
+def copied_array(x: Variable, memo: dict[int, Any]) -> Array:
+    """A copy of a tensor's array; views of one tensor that are copied with one ``memo`` are views of one copy.
+
+    >>> import copy, metagrad
+    >>> a = metagrad.zeros(3)
+    >>> a, b = copy.deepcopy((a, a[1:]))
+    >>> b[0] = 5.0
+    >>> a
+    tensor([0., 5., 0.])
+    """
+    array = x.array
+    whole = array if x._view is None else x._view.base.array
+    if not (isinstance(array, np.ndarray) and isinstance(whole, np.ndarray)):
+        return array.copy()
+    order = sorted(range(whole.ndim), key=lambda d: -whole.strides[d])
+    in_order = whole.transpose(order)
+    start = _address(array) - _address(whole)
+    if not in_order.flags.c_contiguous or not 0 <= start <= whole.nbytes - _reach(array):
+        return array.copy(order="K")
+    key = hash((_address(whole), whole.nbytes, "memory"))
+    if key not in memo:
+        memo[key] = in_order.copy().reshape(-1).view(np.uint8)
+        memo.setdefault(id(memo), []).append(whole)  # its address must not be taken by another array meanwhile
+    copied = np.ndarray(array.shape, array.dtype, memo[key], start if array.size else 0, array.strides)
+    copied.flags.writeable = array.flags.writeable or not any(
+        s == 0 and n > 1 for n, s in zip(array.shape, array.strides, strict=True)
+    )
+    return copied
+
+
+def _address(x: Array) -> int:
+    return int(x.__array_interface__["data"][0])
+
+
+def _reach(x: Array) -> int:
+    """How many bytes an array reaches over, from its first element on."""
+    return x.itemsize + sum((n - 1) * s for n, s in zip(x.shape, x.strides, strict=True)) if x.size else 0

@@ -1,0 +1,188 @@
+"""Values at the edges: the smallest integers, infinities, tiny and huge numbers, dtypes by Python's names, shared memory."""
+
+import copy
+import math
+
+import pytest
+
+import metagrad
+from metagrad.autograd.gradcheck import gradcheck
+
+INF, NAN = float("inf"), float("nan")
+
+
+def gradient(lib, f, values, dtype="float64"):
+    x = lib.tensor(values, dtype=getattr(lib, dtype), requires_grad=True)
+    y = f(x)
+    return y.tolist(), lib.autograd.grad(y.sum(), x)[0].tolist()
+
+
+def quotients(lib):
+    found = []
+    for kind in (lib.int8, lib.int16, lib.int32, lib.int64):
+        low, high = lib.iinfo(kind).min, lib.iinfo(kind).max
+        for x, y in ((low, 2), (low, 3), (low, 1), (low + 1, -1), (7, -2), (-7, 2), (low, high), (low, -2), (high, -2)):
+            a, b = lib.tensor([x], dtype=kind), lib.tensor([y], dtype=kind)
+            found += [lib.div(a, b, rounding_mode=mode).tolist() for mode in ("trunc", "floor")]
+            found += [(a // y).tolist(), lib.fmod(a, b).tolist(), (a % y).tolist()]
+    return found
+
+
+def kinds(lib):
+    by_name = [lib.zeros(1, dtype=kind) for kind in (float, complex, int, bool)]
+    i = lib.arange(3)
+    sums = [
+        i.sum(dtype=lib.int32),
+        i.sum(0, dtype=lib.int8),
+        i.prod(dtype=lib.int32),
+        i.cumsum(0, dtype=lib.int32),
+        i.sum(dtype=lib.bool),
+    ]
+    bounds = [
+        i.clamp(min=0.5),
+        i.clamp(lib.tensor(0.5), None),
+        i.clamp(1, 2.5),
+        i.clamp(lib.tensor([0.5]), lib.tensor([2.5], dtype=lib.float64)),
+        lib.ones((), dtype=lib.int32).clamp(lib.tensor(1, dtype=lib.int16), lib.tensor([2], dtype=lib.int8)),
+        lib.ones(2, dtype=lib.float16).clamp(lib.tensor(1.0), lib.tensor(2.0, dtype=lib.float64)),
+    ]
+    return [str(x.dtype).split(".")[-1] for x in (*by_name, lib.ones(2).to(float), *sums, *bounds)]
+
+
+def sums_that_wrap(lib):
+    return lib.full((3,), 100, dtype=lib.int8).sum(dtype=lib.int8).tolist(), lib.tensor([1, 2]).sum(
+        dtype=lib.bool
+    ).tolist()
+
+
+def outs(lib):
+    found = []
+    for write in (
+        lambda out: lib.linspace(1, 4, 4, out=out),
+        lambda out: lib.arange(1, 5, out=out),
+        lambda out: lib.logspace(0, 3, 4, out=out),
+        lambda out: lib.arange(1, 3, out=out),
+        lambda out: lib.eye(2, out=out),
+    ):
+        whole = lib.zeros(10)
+        write(whole[2:6])
+        found.append(whole.tolist())
+    return found
+
+
+def without_beta(lib):
+    m, e = lib.full((2, 2), NAN), lib.eye(2)
+    return [
+        lib.addmm(m, e, e, beta=0).tolist(),
+        lib.addmv(m[0], e, e[0], beta=0).tolist(),
+        lib.addr(m, e[0], e[0], beta=0).tolist(),
+        lib.baddbmm(m[None], e[None], e[None], beta=0).tolist(),
+        lib.addbmm(m, e[None], e[None], beta=0).tolist(),
+    ]
+
+
+def deviations(lib):
+    small, large = [1e-30, 2e-30, 4e-30], [1e30, 2e30, 4e30]
+    return [
+        lib.tensor(small).std().tolist(),
+        lib.tensor(large).std().tolist(),
+        lib.tensor([small, large]).std(1).tolist(),
+        lib.tensor([1.0, 1.0]).std().tolist(),
+        lib.std_mean(lib.tensor(small))[0].tolist(),
+        gradient(lib, lambda x: x.std(), small, "float32"),
+        gradient(lib, lambda x: x.std(), [1e25, 2e25, 4e25], "float32"),
+    ]
+
+
+def sums_of_exponentials(lib):
+    rows = [[INF, 1.0, 2.0], [-INF, -INF], [INF, INF], [INF, -INF], [1000.0, 1001.0], [-1000.0, 0.0]]
+    return [gradient(lib, lambda x: lib.logsumexp(x, 0), row) for row in rows]
+
+
+def gammas(lib):
+    return lib.lgamma(lib.tensor([-INF, INF, 0.0, -1.0, 2.0])).tolist(), lib.polygamma(
+        0, lib.tensor([-INF, INF, -1.0])
+    ).tolist()
+
+
+def shrunk(lib):
+    return gradient(lib, lib.nn.functional.hardshrink, [1e10, -1e30, 0.3, -0.3, 0.5, -0.5, INF, -INF, 0.0])
+
+
+def copies(lib):
+    x = lib.ones(4)
+    a, b, c = copy.deepcopy((x, x[1:3], x.view(2, 2)))
+    a[1] = 5
+    turned = copy.deepcopy(lib.arange(6.0).view(2, 3).T)
+    left, right = copy.deepcopy((x[:2], x[2:]))
+    left[0] = 3
+    return (
+        b.tolist(),
+        c.tolist(),
+        x.tolist(),
+        turned.stride(),
+        turned.tolist(),
+        right.storage_offset(),
+        right.tolist(),
+        copy.deepcopy(lib.ones(3).expand(2, 3)).stride(),
+        copy.deepcopy(lib.zeros(2, 0)).shape == (2, 0),
+    )
+
+
+CASES = [quotients, kinds, sums_that_wrap, outs, without_beta, deviations, sums_of_exponentials, gammas, shrunk, copies]
+
+
+def same(x, y):
+    if isinstance(x, (list, tuple)):
+        return len(x) == len(y) and all(map(same, x, y))
+    if isinstance(x, float) and isinstance(y, float):
+        return x == y or math.isnan(x) and math.isnan(y) or math.isclose(x, y, rel_tol=3e-6)
+    return x == y
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_as_in_pytorch(torch, case):
+    found, expected = case(metagrad), case(torch)
+    assert same(found, expected), (found, expected)
+
+
+def test_fixed_values():
+    low = metagrad.tensor([-(2**63)])
+    assert metagrad.div(low, 2, rounding_mode="trunc").tolist() == [-(2**62)]
+    assert metagrad.div(low, 3, rounding_mode="trunc").tolist() == [-(2**63 // 3)]
+    assert kinds(metagrad)[:5] == ["float64", "complex128", "int64", "bool", "float64"]
+    assert kinds(metagrad)[5:10] == ["int32", "int8", "int32", "int32", "bool"]
+    assert outs(metagrad)[0] == [0, 0, 1, 2, 3, 4, 0, 0, 0, 0]
+    assert without_beta(metagrad)[0] == [[1, 0], [0, 1]]
+    assert deviations(metagrad)[0] == pytest.approx(1.5275252e-30)
+    assert same(sums_of_exponentials(metagrad)[0], (INF, [NAN, 0.0, 0.0]))
+    assert gammas(metagrad)[0][0] == INF
+    assert copies(metagrad)[0] == [5, 1]
+
+
+def test_polar_of_a_negative_magnitude():
+    """The derivative is e^iφ whatever the sign; PyTorch turns it with the result."""
+    r = metagrad.tensor([-1.0, 2.0, -3.0], dtype=metagrad.float64, requires_grad=True)
+    phi = metagrad.tensor([0.3, 0.5, 0.7], dtype=metagrad.float64, requires_grad=True)
+    assert gradcheck(metagrad.polar, (r, phi))
+
+
+@pytest.mark.parametrize(("value", "kind"), [(metagrad.tensor([1, 2]), RuntimeError), (5, TypeError)])
+def test_data_of_a_tensor_that_requires_grad(value, kind):
+    x = metagrad.ones(2, requires_grad=True)
+    with pytest.raises(kind, match="data"):
+        x.data = value
+    x.data = metagrad.ones(3, dtype=metagrad.float64)
+    assert x.shape == (3,) and x.requires_grad
+    y = metagrad.ones(2)
+    y.data = metagrad.tensor([1, 2])
+    assert y.dtype is metagrad.int64
+
+
+def test_a_view_of_a_deep_copy_is_a_view():
+    x = copy.deepcopy(metagrad.arange(4.0)[1:])
+    y = x[1:]
+    y[0] = 9
+    assert x.tolist() == [1, 9, 3] and y._base is x
