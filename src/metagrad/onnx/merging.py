@@ -225,7 +225,9 @@ class Merger:
             return first if same else Varying(found)
         if first is SELF or all(v is first for v in found):
             return first
-        return first if _equal(found) else Varying.__new__(Varying)
+        if not _equal(found):
+            raise ExportError(_diverged_at(step))
+        return first
 
 
 def _equal(found: Sequence[Any]) -> bool:
