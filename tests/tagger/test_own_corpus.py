@@ -250,3 +250,45 @@ def test_the_example_is_in_the_corpus_own_words(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "'der Hund bellt laut .'" in out and "Time flies" not in out and "traces" not in out
     assert "1 epochs, however few steps" in out
+
+
+# ------------------------------------------------ several columns, and raw text to CoNLL-U
+
+
+def test_several_columns_at_once(folder, capsys):
+    model = train(folder, "train.conllu", "many", "--tag-column", "UPOS,XPOS,FEATS")
+    found = json.loads(tag(capsys, "evaluate", "--model", model, "--json").out)
+    assert found["accuracy"]["all"]["value"] > 0.9 and len(found["columns"]) == 3 and min(found["columns"]) > 0.9
+    out = tag(capsys, "predict", "--model", model, "--conllu", "--file", folder / "bare.conllu").out
+    for number in range(10):
+        assert column(out, number) == column((folder / "train.conllu").read_text(), number)
+    line = tag(capsys, "predict", "--model", model, "--split", "the dog").out
+    assert line == "the/DET/DT/Definite=Def dog/NOUN/NN/Number=Sing\n"
+
+
+def test_raw_text_becomes_conllu(tmp_path, capsys):
+    words = [("du", "vin", "."), ("le", "vin", "rouge", ".")] * 120
+    text = ""
+    for sentence in words:
+        number = 0
+        for i, form in enumerate(sentence):
+            misc = "SpaceAfter=No" if i == len(sentence) - 2 else "_"
+            parts = ["de", "le"] if form == "du" else [form]
+            if len(parts) > 1:
+                text += f"{number + 1}-{number + 2}\tdu" + "\t_" * 7 + f"\t{misc}\n"
+            for part in parts:
+                number += 1
+                upos = {"de": "ADP", "le": "DET", ".": "PUNCT", "rouge": "ADJ"}.get(part, "NOUN")
+                text += f"{number}\t{part}\t_\t{upos}\t_\t_\t_\t_\t_\t{'_' if len(parts) > 1 else misc}\n"
+        text += "\n"
+    (tmp_path / "c.conllu").write_text(text)
+    model = train(tmp_path, "c.conllu", "m")
+    out = tag(capsys, "predict", "--model", model, "--to-conllu", "du vin.  le vin rouge.").out
+    assert (
+        out
+        == "# text = du vin.\n"
+        + text.split("\n\n")[0]
+        + "\n\n# text = le vin rouge.\n"
+        + text.split("\n\n")[1]
+        + "\n\n"
+    )

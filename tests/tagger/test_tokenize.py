@@ -276,6 +276,11 @@ def test_boundaries_are_learned_where_the_corpus_knows_them():
         start += len(token.form)
     assert len(true & places) > 0.9 * len(true)  # ri may end another word or be one
     assert [w.form for w in found[0]][-3:] == ["de", "le", "."]
+    lines = [sentence.text + "\n" * (1 + n % 2) for n, sentence in enumerate(gold)]
+    assert len(list(tokenizer.sentences("".join(lines)))) == 100
+    for size in (1, 50, 900):
+        pieces = ["".join(lines)[i : i + size] for i in range(0, len("".join(lines)), size)]
+        assert list(tokenizer.sentences(pieces)) == list(tokenizer.sentences("".join(lines)))
     assert list(tokenizer.sentences([text[i : i + 7] for i in range(0, len(text), 7)])) == found
     again = Tokenizer.read(tokenizer.description(), tokenizer.arrays()["tokenizer/weights"])
     assert list(again.sentences(text[:500])) == list(tokenizer.sentences(text[:500]))

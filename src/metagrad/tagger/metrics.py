@@ -70,6 +70,7 @@ class Scores:
     tags: list[TagScore]
     pairs: dict[tuple[str, str], int]  # (actual, predicted): how often, the right ones included
     bins: tuple[Bin, ...] = ()  # the words by the probability of their tag
+    columns: tuple[Share, ...] = ()  # of each column by itself, where the tags are of several
     spans: tuple[SpanScore, ...] = ()  # of all spans and of each type, where the tags are of spans
 
     @property
@@ -108,9 +109,24 @@ class Scores:
                 }
                 for t in self.tags
             },
+            **({"columns": [s.value for s in self.columns]} if self.columns else {}),
             **({"spans": {s.type: s.as_dict() for s in self.spans}} if self.spans else {}),
             "confusions": [{"actual": a, "predicted": p, "count": n} for a, p, n in self.confusions(50)],
         }  # fmt: skip
+
+
+def score_columns(pairs: dict[tuple[str, str], int]) -> tuple[Share, ...]:
+    """The accuracy of each column, where tags are of several with tabs between; nothing where they are of one.
+
+    >>> [share.value for share in score_columns({("NOUN\\tNN", "NOUN\\tNNS"): 1, ("DET\\tDT", "DET\\tDT"): 1})]
+    [1.0, 0.5]
+    """
+    count = max((actual.count("\t") for actual, _ in pairs), default=0) + 1
+    if count == 1:
+        return ()
+    total = sum(pairs.values())
+    split = [(actual.split("\t"), found.split("\t"), n) for (actual, found), n in pairs.items()]
+    return tuple(Share(sum(n for a, f, n in split if a[c] == f[c]), total) for c in range(count))
 
 
 def score(
@@ -164,4 +180,5 @@ def score(
         [TagScore(t, pairs[t, t], found_counts[t], actual_counts[t]) for t in tags_seen],
         dict(pairs),
         () if sure is None else tuple(bins(np.asarray(sure), np.array(hits, bool))),
+        score_columns(pairs),
     )

@@ -44,6 +44,7 @@ def accuracies(scores: Scores) -> list[tuple[str, Any]]:
 def summary(scores: Scores) -> str:
     """The accuracies, one to a line, and how well the probabilities are calibrated."""
     lines = [f"  {'spans: ' + s.type:<24} {span_text(s)}" for s in scores.spans]
+    lines += [f"  {f'column {n}':<24} {share}" for n, share in enumerate(scores.columns, 1)]
     lines += [f"  {name:<24} {share}" for name, share in accuracies(scores)]
     if scores.calibration_error is not None:
         lines.append(f"  {'calibration error':<24} {scores.calibration_error:.4f}")

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from metagrad.tagger.commands.options import MODEL, Help
-from metagrad.tagger.corpora import CONLLU_COLUMNS
-from metagrad.tagger.corpora.conllu import read_documents
+from metagrad.tagger.corpora.conllu import Cell, known_column, read_documents, sentence_text
 from metagrad.tagger.text.streams import read_chunks, tokenize_split, without_mark
 from metagrad.tagger.trained import AT_ONCE, Model, Tagged
 
 Item = TypeVar("Item")
+TAB = "\t"  # between the tags of a word, where there are several columns of them
 
 
 def add_to(commands: Any) -> None:
@@ -41,9 +41,14 @@ def add_to(commands: Any) -> None:
         help="the text is CoNLL-U, and so is the answer: all of it as it was, but for the column of the tags",
     )  # fmt: skip
     tag.add_argument(
-        "--tag-column", choices=CONLLU_COLUMNS, type=str.upper,
+        "--tag-column", metavar="NAME", type=str.upper,
         help="of CoNLL-U, for the tags; by default the one the model was trained on",
     )  # fmt: skip
+    form.add_argument(
+        "--to-conllu",
+        action="store_true",
+        help="the text is raw, and the answer CoNLL-U, of words, multiword tokens and tags",
+    )
     tag.add_argument("--json", action="store_true", help="one JSON object a sentence, with probabilities")
 
 
@@ -65,14 +70,17 @@ def given(options: argparse.Namespace) -> Iterator[Iterable[str]]:
 
 def run(options: argparse.Namespace) -> int:
     """Tag text as it comes, and print it."""
-    if options.conllu and options.json:
-        raise ValueError("--conllu answers in CoNLL-U: leave out --json")
+    if (options.conllu or options.to_conllu) and options.json:
+        raise ValueError("--conllu and --to-conllu answer in CoNLL-U: leave out --json")
+    known_column(options.tag_column)
     if sys.stdout is None:
         raise ValueError("standard output is closed: there is nowhere to write to")
     model = Model.load(options.model)
     with given(options) as text:
         if options.conllu:
             return run_conllu(text, model, options)
+        if options.to_conllu:
+            return run_to_conllu(text, model, options)
         if options.lines or not options.text and options.file is None and sys.stdin.isatty():
             text = (line.rstrip("\r\n") + "\n\n" for line in text)  # an empty line ends a sentence at once
         if options.split:
@@ -103,6 +111,21 @@ def run_conllu(text: Iterable[str], model: Model, options: argparse.Namespace) -
         for sentence, tagged in zip(some, found, strict=True):
             out.write(sentence.with_tags([t.tag for t in tagged], column).encode())
         out.flush()
+    return 0
+
+
+def run_to_conllu(text: Iterable[str], model: Model, options: argparse.Namespace) -> int:
+    """Raw text to CoNLL-U. All of it is held, for the spaces between its words to be known."""
+    whole = "".join(without_mark(text))
+    column = options.tag_column or model.column
+    out = sys.stdout.buffer
+    answers = list(model.tag_text(model.sentences(whole)))
+    begin = [sentence[0].start for sentence in answers] + [None]
+    for sentence, following in zip(answers, begin[1:], strict=True):
+        cells = [Cell(t.word, t.start or 0, t.end or 0, t.tag) for t in sentence]
+        own = whole[cells[0].start : cells[-1].end]
+        out.write(sentence_text(cells, own, column, following).encode())
+    out.flush()
     return 0
 
 
@@ -155,4 +178,4 @@ def print_tagged(tagged: list[Tagged], as_json: bool, out: TextIO) -> None:
     if as_json:
         print(json.dumps({"tokens": [t.as_dict() for t in tagged]}, ensure_ascii=False), file=out)
     else:
-        print(" ".join(f"{t.word}/{t.tag}" for t in tagged), file=out)
+        print(" ".join(f"{t.word}/{'/'.join(t.tag.split(TAB))}" for t in tagged), file=out)

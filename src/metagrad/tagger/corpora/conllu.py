@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from metagrad.tagger.corpora.corpus import Sentence, Token, Written
 from metagrad.tagger.corpora.lines import Line, malformed
@@ -37,30 +38,28 @@ class ConlluSentence:
         return self.column("FORM")
 
     def column(self, name: str) -> list[str]:
-        """What stands in a column, word by word."""
-        return [self.cells(i)[COLUMNS.index(name)] for i in self.places]
+        """What stands in a column, word by word; of several (``UPOS,FEATS``), with tabs between."""
+        which = [COLUMNS.index(one) for one in name.split(",")]
+        rows = map(self.cells, self.places)
+        return ["\t".join([cells[i] for i in which]) for cells in rows]
 
     def cells(self, i: int) -> list[str]:
         """The columns of a line."""
         return self.lines[i].rstrip("\r\n").split("\t")
 
     def with_tags(self, tags: Sequence[str], column: str) -> str:
-        r"""The sentence as text, byte for byte as it was, but for these tags in this column.
+        r"""The sentence as text, byte for byte as it was, but for these tags in this column, or with tabs between in several.
 
         >>> sentence = next(read_documents(["# a\n1\tGo\t_\t_\t_\t_\t_\t_\t_\t_\r\n\n"], "example"))
         >>> sentence.with_tags(["VB"], "XPOS")
         '# a\n1\tGo\t_\t_\tVB\t_\t_\t_\t_\t_\r\n\n'
         """
-        return self.with_columns({column: tags})
-
-    def with_columns(self, columns: dict[str, Sequence[str]]) -> str:
-        """``with_tags`` for several columns at once."""
-        lines = list(self.lines)
-        for row, i in enumerate(self.places):
+        lines, which = list(self.lines), [COLUMNS.index(one) for one in column.split(",")]
+        for number, i in enumerate(self.places):
             end = lines[i][len(lines[i].rstrip("\r\n")) :]
             cells = self.cells(i)
-            for column, tags in columns.items():
-                cells[COLUMNS.index(column)] = tags[row]
+            for place, tag in zip(which, tags[number].split("\t"), strict=True):
+                cells[place] = tag
             lines[i] = "\t".join(cells) + end
         return "".join(lines)
 
@@ -153,13 +152,61 @@ def whole_lines(chunks: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
+class Cell(NamedTuple):
+    """A word found in raw text: its form, its place, and its tags with tabs between."""
+
+    form: str
+    start: int
+    end: int
+    tag: str
+
+
+def sentence_text(words: Sequence[Cell], text: str, column: str, following: int | None) -> str:
+    r"""A sentence of raw text as CoNLL-U; ``following`` is where the next sentence begins, if there is one.
+
+    Words of one place are a multiword token; SpaceAfter=No stands where the next word begins at once.
+
+    >>> words = [Cell("de", 0, 2, "ADP"), Cell("le", 0, 2, "DET"), Cell(".", 2, 3, "PUNCT")]
+    >>> print(sentence_text(words, "du.", "UPOS", None).replace("\t", " ").strip())
+    # text = du.
+    1-2 du _ _ _ _ _ _ _ SpaceAfter=No
+    1 de _ ADP _ _ _ _ _ _
+    2 le _ DET _ _ _ _ _ _
+    3 . _ PUNCT _ _ _ _ _ _
+    """
+    lines = ["# text = " + " ".join(text.split())]
+    base, t = words[0].start, 0
+    while t < len(words):
+        same = [w for w in words[t:] if (w.start, w.end) == (words[t].start, words[t].end)]
+        last = t + len(same)
+        after = words[last].start if last < len(words) else following
+        misc = "SpaceAfter=No" if after == words[t].end else "_"
+        if len(same) > 1:
+            form = text[words[t].start - base : words[t].end - base]
+            lines.append("\t".join([f"{t + 1}-{last}", form, *["_"] * 7, misc]))
+            misc = "_"
+        lines += [word_line(t + n + 1, word, column, misc) for n, word in enumerate(same)]
+        t = last
+    return "\n".join(lines) + "\n\n"
+
+
+def word_line(number: int, word: Cell, column: str, misc: str) -> str:
+    """The line of a word."""
+    cells = [str(number), word.form, *["_"] * 7, misc]
+    for one, tag in zip(column.split(","), word.tag.split("\t"), strict=True):
+        cells[COLUMNS.index(one)] = tag
+    return "\t".join(cells)
+
+
 # ------------------------------------------------ to learn from
 
 
 def known_column(wanted: str | None) -> None:
     """ValueError for a column that is none of CoNLL-U's."""
-    if wanted is not None and wanted.upper() not in COLUMNS:
-        raise ValueError(f"expected a column of CoNLL-U, one of {', '.join(COLUMNS)}, got {wanted!r}")
+    if wanted is not None and not set(wanted.upper().split(",")) <= set(COLUMNS):
+        raise ValueError(
+            f"expected a column of CoNLL-U, one of {', '.join(COLUMNS)}, or several such as UPOS,FEATS, got {wanted!r}"
+        )
 
 
 def choose_column(sentences: Sequence[ConlluSentence], wanted: str | None, name: str) -> tuple[str, str]:
@@ -171,7 +218,8 @@ def choose_column(sentences: Sequence[ConlluSentence], wanted: str | None, name:
     if wanted is not None:
         known_column(wanted)
         column = wanted.upper()
-        refuse_missing(sentences, column, name)
+        for one in column.split(","):
+            refuse_missing(sentences, one, name)
         return column, ""
     without, words = missing(sentences, "XPOS"), sum(len(s.places) for s in sentences)
     if not without:

@@ -196,7 +196,7 @@ def read_one(lines: Sequence[Line], name: str, kind: str, wanted: Wanted) -> Rea
 
 def first_of(wanted: Sequence[str], known: Sequence[str]) -> str | None:
     """The first of the columns wanted that is there."""
-    return next((column for column in wanted if column in known), None)
+    return next((column for column in wanted if set(column.split(",")) <= set(known)), None)
 
 
 def refuse(given: dict[str, object], what: str) -> None:

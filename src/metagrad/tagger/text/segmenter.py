@@ -121,9 +121,18 @@ class Segmenter:
 
     def ends(self, text: str, more: bool) -> list[int]:
         """Where sentences end; what ``sentences.spans`` asks for."""
-        found = (np.flatnonzero(self.decide(text) == SENTENCE_END) + 1).tolist()
-        found = sorted({*found, *(paragraph.end() for paragraph in PARAGRAPH.finditer(text))})
-        return [place for place in found if not more or place <= len(text) - LOOK_AHEAD or text[place - 1] == "\n"]
+        places: list[int] = []
+        start = 0
+        for paragraph in PARAGRAPH.finditer(text):  # each by itself, so that it does not matter how the text came
+            places += [start + end for end in self._ends(text[start : paragraph.start()])] + [paragraph.end()]
+            start = paragraph.end()
+        last = [start + end for end in self._ends(text[start:])]
+        return places + [place for place in last if not more or place <= len(text) - LOOK_AHEAD]
+
+    def _ends(self, paragraph: str) -> list[int]:
+        """Where the sentences of a paragraph end."""
+        ends: list[int] = (np.flatnonzero(self.decide(paragraph) == SENTENCE_END) + 1).tolist()
+        return ends
 
     def words(self, sentence: str) -> Iterable[tuple[int, int]]:
         """The places of a sentence's tokens."""
