@@ -25,9 +25,7 @@ class Lgamma(Pointwise):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return np.where(np.isinf(x), np.inf, values("gammaln", x)).astype(
-            x.dtype, copy=False
-        )  # at −∞ too, as C's lgamma
+        return values("gammaln", np.where(x == -np.inf, np.inf, x))  # ∞ at −∞ too, as C's lgamma
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
