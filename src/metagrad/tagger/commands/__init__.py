@@ -2,6 +2,7 @@
 
 ================  =========================================================
 ``options.py``    what several commands share
+``parts.py``      what is learned from, held out, and tested on
 ``train.py``      train, go on with a training, and report on it
 ``evaluate.py``   report on a model, its errors in context; compare two
 ``predict.py``    tag text as it comes

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metagrad.tagger.commands.options import CORPUS_HELP, MODEL, Help, add_file_options, load, require
-from metagrad.tagger.commands.train import divide
+from metagrad.tagger.commands.parts import divide
 from metagrad.tagger.comparison import Comparison, by_tag, compare
 from metagrad.tagger.corpora import Corpus, Sentence, default_corpus, load_corpus
 from metagrad.tagger.learning import evaluate
