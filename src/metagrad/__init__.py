@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from metagrad.base.size import Size
 from metagrad.tensors.tensor import Tensor
 from metagrad import autograd
-from metagrad.compat import cuda, paths as _paths
+from metagrad.compat import cuda, module_paths as _paths
 from metagrad.kernels import allocation as _allocation  # at once: it is for all arrays
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ from metagrad.ops.linalg.contraction import *
 from metagrad.ops.linalg import *
 from metagrad.ops.signal.spectrograms import *
 from metagrad.ops.shape.views import *
+from metagrad.ops.shape.broadcasting import *
 from metagrad.ops.shape.strided import *
 from metagrad.ops.shape.resizing import *
 from metagrad.ops.shape.properties import *

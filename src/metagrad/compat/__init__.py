@@ -1,7 +1,7 @@
-"""What is there only so that a program written for PyTorch finds it. ``paths.py`` says under which module path it is found.
+"""What is there only so that a program written for PyTorch finds it. ``module_paths.py`` says under which module path it is found.
 
 =======================  ==========================================================================
-``paths.py``             module paths that programs import, and the modules that answer for them
+``module_paths.py``      module paths that programs import, and the modules that answer for them
 ``alias.py``             metagrad under the name ``torch``
 ``accelerator.py``       the device beside the CPU
 ``amp/``                 ``autocast`` and ``GradScaler``, in full precision

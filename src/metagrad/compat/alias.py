@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from metagrad.compat import paths
+from metagrad.compat import module_paths
 
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
 
 
-class TorchFinder(paths.ModuleFinder):
+class TorchFinder(module_paths.ModuleFinder):
     """Finds ``torch`` and ``torch.nn.functional`` where Python looks for modules: as metagrad's modules of those names."""
 
     def located(self, name: str) -> str | None:
@@ -32,7 +32,7 @@ def install() -> None:
     present = sys.modules.get("torch")
     if present is not None and present.__name__ != "metagrad":
         raise RuntimeError("PyTorch has been imported already: install the alias before the first `import torch`")
-    paths.install(_finder)
+    module_paths.install(_finder)
 
 
 def uninstall() -> None:

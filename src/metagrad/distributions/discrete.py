@@ -15,7 +15,7 @@ from metagrad.nn.functional.activation import logsigmoid, softplus
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
 from metagrad.ops.create import creation, like, ranges, sampling
 from metagrad.ops.pointwise import exponential
-from metagrad.ops.shape import views
+from metagrad.ops.shape import broadcasting
 from metagrad.ops.special import gamma as gamma_functions
 from metagrad.ops.special import logarithms
 from metagrad.tensors.tensor import Tensor
@@ -97,7 +97,7 @@ class Bernoulli(Binary, ExponentialFamily):
         return sampling.bernoulli(self._expanded(sample_shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        logits, value = views.broadcast_tensors(self.logits, self._checked(value, self._param.dtype))
+        logits, value = broadcasting.broadcast_tensors(self.logits, self._checked(value, self._param.dtype))
         return -binary_cross_entropy_with_logits(logits, value, reduction="none")
 
     def entropy(self) -> Tensor:
@@ -159,7 +159,7 @@ class Binomial(Binary):
         validate_args: bool | None = None,
     ) -> None:
         super().__init__(probs, logits, validate_args)
-        count, self._param = views.broadcast_tensors(creation.as_tensor(total_count), self._param)
+        count, self._param = broadcasting.broadcast_tensors(creation.as_tensor(total_count), self._param)
         self.total_count = count.to(self._param.dtype)
         self._batch_shape = self._param.shape
 
@@ -283,7 +283,7 @@ class Categorical(Distribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         index = self._checked(value).long().unsqueeze(-1)
-        index, logits = views.broadcast_tensors(index, self.logits)
+        index, logits = broadcasting.broadcast_tensors(index, self.logits)
         return logits.gather(-1, index[..., :1]).squeeze(-1)
 
     def entropy(self) -> Tensor:
@@ -348,7 +348,7 @@ class NegativeBinomial(Binary):
         validate_args: bool | None = None,
     ) -> None:
         super().__init__(probs, logits, validate_args)
-        count, self._param = views.broadcast_tensors(creation.as_tensor(total_count), self._param)
+        count, self._param = broadcasting.broadcast_tensors(creation.as_tensor(total_count), self._param)
         self.total_count = count.to(self._param.dtype)
         self._batch_shape = self._param.shape
         if self._validate_args:

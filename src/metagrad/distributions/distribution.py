@@ -13,7 +13,7 @@ from metagrad.base.typing import DTypeLike
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
 from metagrad.ops.create import creation
-from metagrad.ops.shape import views
+from metagrad.ops.shape import broadcasting
 from metagrad.tensors.tensor import Tensor
 
 
@@ -196,4 +196,4 @@ def parameters(*values: Tensor | float) -> tuple[Tensor, ...]:
     known = [v for v in values if isinstance(v, Tensor)]
     kind = known[0].dtype if known else get_default_dtype()
     tensors = [v if isinstance(v, Tensor) else creation.tensor(v, dtype=kind) for v in values]
-    return tuple(views.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)
+    return tuple(broadcasting.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)

@@ -13,7 +13,7 @@ from metagrad.distributions.gammas import Beta, standard_gamma
 from metagrad.distributions.multivariate import WithCovariance, given_matrix, lower_factor
 from metagrad.ops.create import ranges, sampling
 from metagrad.ops.linalg import definite
-from metagrad.ops.shape import views
+from metagrad.ops.shape import broadcasting
 from metagrad.ops.special import gamma as gamma_functions
 from metagrad.tensors.tensor import Tensor
 
@@ -49,7 +49,7 @@ class Wishart(WithCovariance, ExponentialFamily):
             raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
         lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
         (own,) = parameters(df)
-        batch, p = views.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
+        batch, p = broadcasting.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
         self.df, self.scale_tril = own.to(lower.dtype).expand(batch), lower.expand((*batch, p, p))
         if bool((self.df <= p - 1).any()):
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")

@@ -10,7 +10,7 @@ from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
 from metagrad.ops.create import creation, sampling
 from metagrad.ops.linalg import definite
-from metagrad.ops.shape import views
+from metagrad.ops.shape import broadcasting
 from metagrad.tensors.tensor import Tensor
 
 
@@ -86,7 +86,7 @@ class MultivariateNormal(WithCovariance):
                     f"to satisfy the constraint PositiveDefinite(), but found invalid values:\n{given}"
                 )
         lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
-        batch = views.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])
+        batch = broadcasting.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])
         self.loc, self.scale_tril = loc.expand((*batch, -1)), lower.expand((*batch, -1, -1))
         super().__init__(batch, loc.shape[-1:], validate_args)
 
@@ -141,7 +141,7 @@ class LowRankMultivariateNormal(Distribution):
             raise ValueError(
                 f"cov_factor must have {n} rows and cov_diag {n} elements, got {cov_factor.shape}, {cov_diag.shape}"
             )
-        batch = views.broadcast_shapes(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])
+        batch = broadcasting.broadcast_shapes(loc.shape[:-1], cov_factor.shape[:-2], cov_diag.shape[:-1])
         self.loc, self.cov_diag = loc.expand((*batch, n)), cov_diag.expand((*batch, n))
         self.cov_factor = cov_factor.expand((*batch, *cov_factor.shape[-2:]))
         super().__init__(batch, (n,), validate_args)

@@ -22,7 +22,7 @@ from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation, sampling
 from metagrad.ops.index import embedding
 from metagrad.ops.reduce import softmax as softmaxes
-from metagrad.ops.shape import views
+from metagrad.ops.shape import broadcasting
 from metagrad.ops.special import gamma as gamma_functions
 from metagrad.tensors.tensor import Tensor
 
@@ -150,7 +150,7 @@ class Multinomial(_OfClasses):
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self.logits.dtype)
-        logits, value = views.broadcast_tensors(self.logits, value)
+        logits, value = broadcasting.broadcast_tensors(self.logits, value)
         logits = logits.masked_fill((value == 0) & (logits == -math.inf), 0)
         ways = gamma_functions.lgamma(value.sum(-1) + 1) - gamma_functions.lgamma(value + 1).sum(-1)
         return ways + (logits * value).sum(-1)
@@ -263,7 +263,7 @@ class ExpRelaxedCategorical(_OfClasses):
 
     def log_prob(self, value: Tensor) -> Tensor:
         k = self._categorical._num_events
-        logits, value = views.broadcast_tensors(self.logits, self._checked(value))
+        logits, value = broadcasting.broadcast_tensors(self.logits, self._checked(value))
         scale = self.temperature.log() * (k - 1) + math.lgamma(k)
         return softmaxes.log_softmax(logits - value * self.temperature, -1).sum(-1) + scale
 

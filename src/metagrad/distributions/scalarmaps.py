@@ -12,7 +12,7 @@ from metagrad.distributions.transform import Transform, sum_last
 from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation
 from metagrad.ops.pointwise import comparison
-from metagrad.ops.shape import views
+from metagrad.ops.shape import broadcasting
 from metagrad.tensors.tensor import Tensor
 
 
@@ -101,7 +101,7 @@ class PowerTransform(_Rising):
         return (self.exponent * y / x).abs().log()
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        return views.broadcast_shapes(shape, self.exponent.shape)
+        return broadcasting.broadcast_shapes(shape, self.exponent.shape)
 
     inverse_shape = forward_shape
 

@@ -3,6 +3,8 @@
 Each has a reference implementation elsewhere, in ordinary ops, and a test that holds both equal.
 
 ====================  =========================================================================
+``rows.py``           work on the rows of a matrix, in chunks
+``softmax.py``        softmax and log-softmax of rows
 ``tuning.py``         every threshold and size of a chunk
 ``threads.py``        work on several threads, with BLAS held to one thread each
 ``workspace.py``      memory that is used again
@@ -11,7 +13,6 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``reductions.py``     sums, products, extremes of large arrays
 ``argextrema.py``     the index of the largest or smallest element of large arrays
 ``scans.py``          running sums of large arrays
-``rows.py``           softmax and other work on the rows of a matrix
 ``branchless.py``     choosing between numbers by their bits
 ``matmul.py``         products of matrices on several threads
 ``normalization.py``  layer norm and its gradient

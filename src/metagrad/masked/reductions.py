@@ -14,7 +14,7 @@ from metagrad.ops.arguments import axes
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce import cumulative, extrema, medians, norms, products, reduction, softmax
-from metagrad.ops.shape.views import broadcast_shapes, expand
+from metagrad.ops.shape.broadcasting import broadcast_shapes, expand
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

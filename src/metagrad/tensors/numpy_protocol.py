@@ -32,7 +32,7 @@ from metagrad.ops.pointwise import (
     trigonometric,
 )
 from metagrad.ops.reduce import cumulative, extrema, products, reduction
-from metagrad.ops.shape import copying, diagonals, flipping, joining, triangular, views
+from metagrad.ops.shape import broadcasting, copying, diagonals, flipping, joining, triangular, views
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -133,7 +133,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.moveaxis: views.movedim,
     np.squeeze: lambda a, axis=None: views.squeeze(a, axis),
     np.expand_dims: lambda a, axis: views.unsqueeze(a, axis),
-    np.broadcast_to: lambda array, shape: views.broadcast_to(array, shape),
+    np.broadcast_to: lambda array, shape: broadcasting.broadcast_to(array, shape),
     np.ravel: views.ravel,
     np.concatenate: lambda arrays, axis=0: joining.cat(arrays, axis),
     np.stack: lambda arrays, axis=0: joining.stack(arrays, axis),

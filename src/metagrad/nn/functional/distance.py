@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metagrad.ops.reduce.distances import pdist as pdist
 from metagrad.ops.reduce.norms import vector_norm
-from metagrad.ops.shape.views import broadcast_tensors
+from metagrad.ops.shape.broadcasting import broadcast_tensors
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

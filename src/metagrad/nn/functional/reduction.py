@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from metagrad.ops.shape.views import broadcast_tensors
+from metagrad.ops.shape.broadcasting import broadcast_tensors
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

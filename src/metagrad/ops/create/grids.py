@@ -11,8 +11,9 @@ import numpy as np
 from metagrad.base.typing import Operand
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.operands import as_tensor
+from metagrad.ops.shape.broadcasting import expand
 from metagrad.ops.shape.joining import stack
-from metagrad.ops.shape.views import expand, reshape, transpose
+from metagrad.ops.shape.views import reshape, transpose
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

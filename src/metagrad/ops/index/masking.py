@@ -15,7 +15,8 @@ from metagrad.ops.index.indexing import Put, getitem
 from metagrad.ops.index.scattering import check_same_dtype
 from metagrad.ops.operands import converted, result_type
 from metagrad.ops.pointwise.selection import where
-from metagrad.ops.shape.views import broadcast_shapes, expand, reshape
+from metagrad.ops.shape.broadcasting import broadcast_shapes, expand
+from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

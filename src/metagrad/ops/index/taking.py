@@ -14,7 +14,8 @@ from metagrad.ops.arguments import accepts_axis, dimension, shape_of, takes_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.index.masking import nonzero
-from metagrad.ops.shape.views import broadcast_shapes, expand, reshape
+from metagrad.ops.shape.broadcasting import broadcast_shapes, expand
+from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -10,6 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
+from metagrad.kernels import softmax as kernel
 from metagrad.ops.arguments import accepts_axis, axes, dimension, floating, takes_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj
@@ -27,7 +28,7 @@ class Softmax(Function):
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
         if axis == x.ndim - 1 and rows.is_worth_rows(x):
-            y = rows.softmax(x)
+            y = kernel.softmax(x)
         else:
             y = np.exp(x - _largest(x, axis))
             y /= y.sum(axis=axis, keepdims=True)
@@ -37,7 +38,7 @@ class Softmax(Function):
     def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
-            return rows.softmax_backward(grad, y)
+            return kernel.softmax_backward(grad, y)
         return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
 
 
@@ -59,7 +60,7 @@ class LogSoftmax(Function):
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
         if axis == x.ndim - 1 and rows.is_worth_rows(x):
-            y = rows.log_softmax(x)
+            y = kernel.log_softmax(x)
             self.save(y)
             return y
         y = x - _largest(x, axis)
@@ -70,7 +71,7 @@ class LogSoftmax(Function):
     def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
-            return rows.log_softmax_backward(grad, y)
+            return kernel.log_softmax_backward(grad, y)
         return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 

@@ -11,9 +11,9 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.index.gathering import index_select
+from metagrad.ops.shape.broadcasting import expand
 from metagrad.ops.shape.flipping import flip
 from metagrad.ops.shape.joining import cat
-from metagrad.ops.shape.views import expand
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

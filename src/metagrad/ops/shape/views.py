@@ -11,7 +11,6 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
-from metagrad.base.size import Size
 from metagrad.base.typing import Array, Dims, Sizes
 from metagrad.ops.arguments import axes, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "adjoint", "broadcast_shapes", "broadcast_tensors", "broadcast_to", "detach", "flatten", "moveaxis",
-    "movedim", "permute", "ravel", "reshape", "squeeze", "swapaxes", "swapdims", "t", "transpose", "unflatten", "unsqueeze",
+    "adjoint", "detach", "flatten", "moveaxis", "movedim", "permute", "ravel", "reshape", "squeeze", "swapaxes",
+    "swapdims", "t", "transpose", "unflatten", "unsqueeze",
 ]  # fmt: skip
 
 
@@ -47,19 +46,6 @@ class Permute(ViewFunction):
     def backward(self, grad: Array) -> Array:
         inverse = sorted(range(len(self.dims)), key=self.dims.__getitem__)
         return np.transpose(grad, inverse)
-
-
-class Expand(ViewFunction):
-    """Repeats dimensions of extent 1 without copying; the backward pass sums the gradient over the repetitions."""
-
-    def forward(self, x: Array, shape: tuple[int, ...]) -> Array:
-        view = np.broadcast_to(x, shape)
-        if view.size == x.size and getattr(x.flags, "writeable", False) and isinstance(view, np.ndarray):
-            view.flags.writeable = True  # NumPy's are read-only even where nothing is repeated
-        return view
-
-    def backward(self, grad: Array) -> Array:
-        return grad
 
 
 def reshape(input: Tensor, *shape: Sizes, **named: Sizes) -> Tensor:
@@ -343,84 +329,6 @@ def matrices_transposed(input: Tensor, name: str) -> Tensor:
     if input.array.ndim == 1:
         raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor.")
     return transpose(input, -2, -1) if input.array.ndim else Permute.apply(input, dims=())
-
-
-def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
-    """Dimensions of extent 1 repeated, without copying: to read, not to write. −1 keeps an extent.
-
-    Raises RuntimeError unless all other extents stay.
-
-    >>> import metagrad
-    >>> metagrad.tensor([[1], [2]]).expand(-1, 3)
-    tensor([[1, 1, 1],
-            [2, 2, 2]])
-    """
-    size, shape = shape_of(given(sizes, named, "size")), tuple(input.array.shape)
-    new = len(size) - len(shape)
-    if new < 0:
-        raise RuntimeError(
-            f"expand: the number of sizes ({len(size)}) must be at least the tensor's dimensions ({len(shape)})"
-        )
-    full = [shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(size)]
-    for i, n in enumerate(shape):
-        if n not in (1, full[new + i]):
-            raise RuntimeError(
-                f"The expanded size of the tensor ({full[new + i]}) must match the existing size ({n}) at "
-                f"non-singleton dimension {new + i}. Target sizes: {list(size)}. Tensor sizes: {list(shape)}"
-            )
-    if any(n < 0 for n in full):
-        raise RuntimeError(f"expand: -1 is not allowed in a leading, non-existing dimension: {list(size)}")
-    return Expand.apply(input, shape=tuple(full))
-
-
-def expand_as(input: Tensor, other: Tensor) -> Tensor:
-    """``input.expand`` to the shape of ``other``.
-
-    >>> import metagrad
-    >>> metagrad.tensor([1, 2]).expand_as(metagrad.zeros(2, 2))
-    tensor([[1, 2],
-            [1, 2]])
-    """
-    return expand(input, tuple(other.shape))
-
-
-def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
-    """``input.expand(size)``.
-
-    >>> import metagrad
-    >>> metagrad.broadcast_to(metagrad.tensor([1, 2]), (2, 2))
-    tensor([[1, 2],
-            [1, 2]])
-    """
-    return expand(input, tuple(size))
-
-
-def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """The tensors expanded to the shape they broadcast to.
-
-    Raises RuntimeError if they do not broadcast.
-
-    >>> import metagrad
-    >>> [x.shape for x in metagrad.broadcast_tensors(metagrad.zeros(3, 1), metagrad.zeros(2))]
-    [metagrad.Size([3, 2]), metagrad.Size([3, 2])]
-    """
-    shape = broadcast_shapes(*(tuple(x.shape) for x in tensors))
-    return tuple(expand(x, shape) for x in tensors)
-
-
-def broadcast_shapes(*shapes: Sizes) -> tuple[int, ...]:
-    """The shape that tensors of these shapes broadcast to.
-
-    Raises RuntimeError if they do not broadcast.
-
-    >>> import metagrad
-    >>> metagrad.broadcast_shapes((3, 1), (2,))
-    metagrad.Size([3, 2])
-    """
-    try:
-        return Size(np.broadcast_shapes(*shapes))
-    except ValueError as error:
-        raise RuntimeError(f"shapes {shapes} do not broadcast: {error}") from None
 
 
 def detach(input: Tensor) -> Tensor:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.ops.inplace import in_place
-from metagrad.ops.shape import diagonals, flipping, repeating, resizing, splitting, strided, triangular, views
+from metagrad.ops.shape import (
+    broadcasting,
+    diagonals,
+    flipping,
+    repeating,
+    resizing,
+    splitting,
+    strided,
+    triangular,
+    views,
+)
 from metagrad.tensors.methods.base import OpMethods
 
 if TYPE_CHECKING:
@@ -31,9 +41,9 @@ class ShapeMethods(OpMethods):
     movedim = moveaxis = views.movedim
     squeeze = views.squeeze
     unsqueeze = views.unsqueeze
-    expand = views.expand
-    expand_as = views.expand_as
-    broadcast_to = views.broadcast_to
+    expand = broadcasting.expand
+    expand_as = broadcasting.expand_as
+    broadcast_to = broadcasting.broadcast_to
     diagonal = diagonals.diagonal
     detach = views.detach
     adjoint = views.adjoint
