@@ -13,7 +13,7 @@ from metagrad.onnx.converters import registry
 
 def every_function():
     """metagrad's Functions by their names."""
-    for package in (metagrad.ops, metagrad.nn):
+    for package in (metagrad.ops, metagrad.nn, metagrad.distributions):
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             importlib.import_module(module.name)
     found, stack = {}, [Function]
@@ -26,6 +26,11 @@ def every_function():
 
 
 FUNCTIONS = every_function()
+
+
+def test_what_is_refused_is_there():
+    assert set(FUNCTIONS) >= registry.REFUSED
+    assert not registry.REFUSED & set(registry.FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", sorted(registry.FUNCTIONS))

@@ -252,6 +252,17 @@ def test_a_value_that_became_a_number_is_named(name):
     refuses(NUMBERS[name], metagrad.ones(2, 3), match=r"test_export\.py:\d+: the model makes .* of a tensor")
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, 3])
+@pytest.mark.parametrize("shape", [(2, 3), (1,), ()])
+def test_a_value_that_metagrad_itself_takes_is_noticed(value, shape):
+    """The range of a histogram is a number in metagrad too; also where the example's numbers are all the same."""
+    refuses(
+        lambda x: metagrad.histc(x.float(), 4),
+        metagrad.full(shape, value),
+        match=r"test_export\.py:\d+: .*became a Python number",
+    )
+
+
 def test_numbers_of_constants_are_no_matter():
     def model(x):
         rates = [r.item() for r in metagrad.linspace(0, 1, 3)]

@@ -87,7 +87,9 @@ class Assembler:
         g.step = step
         converter = registry.find(step.op)
         if converter is None:
-            why = registry.REFUSED.get(step.name, "ONNX has no operator for it, or metagrad no converter")
+            why = "ONNX has no operator for it" + (
+                "" if step.name in registry.REFUSED else ", or metagrad no converter"
+            )
             raise g.refusal(f"{why}. A converter can be registered with metagrad.onnx.register_converter")
         try:
             found = converter(g, step, *step.args, **step.kwargs)

@@ -107,8 +107,18 @@ def resized(array: Any, axes: Mapping[int, str], extents: Mapping[str, int], shi
         if n == 0:
             raise ExportError("an input with an extent of 0 cannot be traced: give one with elements")
         array = np.take(array, np.arange(extents[symbol]) % n, axis)
-    if shift and array.size > 1:
+    if shift and array.size and (array == array.flat[0]).all():  # ones or zeros, as examples often are
+        array = _uneven(array, shift)
+    elif shift and array.size > 1:
         array = array.reshape(-1)[(np.arange(array.size) // 2 * 2 + shift) % array.size].reshape(array.shape)
-    elif shift and array.dtype.kind == "f":
-        array = (array * (1 - 0.25 / shift)).astype(array.dtype)
     return np.array(array, order="C")
+
+
+def _uneven(array: Any, shift: int) -> Any:
+    """An array of one number with others in its place: near it for floats, one more or the other for integers and bools."""
+    number = np.arange(array.size).reshape(array.shape)
+    if array.dtype.kind == "f":
+        step = (1 + number % 3) / (8.0 * shift)
+        return np.where(array == 0, step, array * (1 - step)).astype(array.dtype)
+    changed = (number + shift) % 2 if array.size > 1 else np.full_like(number, shift % 2)
+    return (array != changed.astype(bool)) if array.dtype.kind == "b" else (array + changed).astype(array.dtype)

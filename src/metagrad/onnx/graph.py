@@ -181,7 +181,7 @@ class Graph:
             return str(self.op(kind, *[self.extent(p) for p in parts]))
         raise self.refusal(
             f"an integer that is {' and '.join(map(str, n.values))} in runs of different extents does not follow from the "
-            "shapes of its inputs: a shape became a Python number"
+            "shapes of its inputs: a shape or a value became a Python number"
         )
 
     def _ways(self, n: Extent) -> Any:

@@ -16,7 +16,11 @@ FUNCTIONS: dict[str, Converter] = {}  # by the name of metagrad's Function
 COMPOSITES: dict[str, Converter] = {}  # by the name of metagrad's function that is one operator
 CONDITIONS: dict[str, Callable[..., bool]] = {}  # for what settings a composite is one operator
 CUSTOM: dict[Any, Converter] = {}  # by the class that a user registered
-REFUSED: dict[str, str] = {}  # names of NumPy's calls, and why they cannot be written
+# metagrad's Functions that no operator computes, nor several: named as a whole, for what they are made of may leave NumPy.
+REFUSED = frozenset(
+    "Cholesky Ctc Eig Eigh Erfcx Erfinv Frexp FromHalf HalfSpectrum I0 I0e I1 I1e Igamma Inverse LDLSolve LUFactor Lgamma LogNdtr "
+    "MatrixExp Ndtri Nextafter Polygamma PseudoInverse QR SVD Solve SolveTriangular StandardGamma Transform Zeta".split()
+)
 
 
 def numpy_call(*names: str) -> Callable[[Converter], Converter]:
@@ -55,7 +59,8 @@ def bound(op: Any, opset: int, args: Any = (), kwargs: Any = None) -> bool:
     """Whether an op is written down as a whole rather than by what it is made of."""
     if isinstance(op, str):
         return op in COMPOSITES and (op not in CONDITIONS or CONDITIONS[op](opset, *args, **(kwargs or {})))
-    return op in CUSTOM or op.__module__.startswith("metagrad.") and op.__name__ in FUNCTIONS
+    own = op.__module__.startswith("metagrad.")
+    return op in CUSTOM or own and (op.__name__ in FUNCTIONS or op.__name__ in REFUSED)
 
 
 def find(op: Any) -> Converter | None:
