@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.views import ViewFunction
+from metagrad.base.size import Size
 from metagrad.base.typing import Array, Sizes
 from metagrad.ops.arguments import given, shape_of
 
 if TYPE_CHECKING:
-    from metagrad.base.size import Size
     from metagrad.tensors.tensor import Tensor
 
 
