@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metagrad.kernels.fusion import Formula, NotElementwise, Tape
+from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((40, 3)).astype(np.float32)
@@ -76,5 +76,5 @@ def test_steps_that_nobody_wants_are_left_out():
     lambda x: x + float(x.item(0)),
 ])  # fmt: skip
 def test_what_is_no_elementwise_formula(formula):
-    with pytest.raises(NotElementwise):
+    with pytest.raises(NotPointwise):
         computed(formula, X)

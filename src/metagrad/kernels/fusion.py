@@ -1,12 +1,12 @@
-"""A formula of elementwise NumPy functions, written down once and then computed on piece after piece.
+"""A formula of pointwise NumPy functions, written down once and then computed on chunk after chunk.
 
 ``y = 1 / (1 + np.exp(-x))`` makes four arrays of the size of x, one after the other. To see what it does, it is run once
 with *samples*, arrays of a few elements that note every function called on them. The notes are a list of steps; on a
-piece of x that the cache holds they are done again, the steps between into buffers that are used over and over, the last
+chunk of x that the cache holds they are done again, the steps between into buffers that are used over and over, the last
 one straight into its place in y.
 
 Whatever is not a function of the elements at one place (a sum, a shape, a branch on values) ends the noting with
-``NotElementwise``; the formula is then to be computed as it stands.
+``NotPointwise``; the formula is then to be computed as it stands.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels.branchless import select_into
 
 
-class NotElementwise(Exception):
+class NotPointwise(Exception):
     """A formula does more than apply elementwise functions."""
 
 
@@ -32,7 +32,7 @@ class _Sample(np.ndarray[Any, Any]):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs.keys() & {"out", "where"}:
-            raise NotElementwise(f"{ufunc.__name__}.{method}")
+            raise NotPointwise(f"{ufunc.__name__}.{method}")
         function = (lambda *xs, out: ufunc(*xs, out=out, **kwargs)) if kwargs else ufunc
         return _tape_of(inputs).note(function, inputs, ufunc(*_plain(inputs), **kwargs), overwrites=True)
 
@@ -41,7 +41,7 @@ class _Sample(np.ndarray[Any, Any]):
             return super().__array_function__(func, types, args, kwargs)
         if func is np.where and len(args) == 3 and not kwargs:
             return _tape_of(args).note(_where, args, np.where(*_plain(args)))
-        raise NotElementwise(func.__name__)
+        raise NotPointwise(func.__name__)
 
     def astype(self, dtype: Any, *args: Any, **kwargs: Any) -> Any:
         """Conversion is a step too."""
@@ -51,7 +51,7 @@ class _Sample(np.ndarray[Any, Any]):
         return _tape_of([self]).note(_convert, [self], result)
 
     def _refuse(self, *args: Any) -> Any:
-        raise NotElementwise("single elements")
+        raise NotPointwise("single elements")
 
     __getitem__ = __iter__ = item = tolist = _refuse
 
@@ -76,7 +76,7 @@ def _tape_of(values: Sequence[Any]) -> Tape:
         tape = x.tape() if isinstance(x, _Sample) else None
         if tape is not None:
             return tape
-    raise NotElementwise("a view")
+    raise NotPointwise("a view")
 
 
 class _Step(NamedTuple):
@@ -92,7 +92,7 @@ class Tape:
     def __init__(self, repeated: list[Any]) -> None:
         self.values: list[Any] = []
         self.steps: list[_Step] = []
-        self.repeated = repeated  # arrays that every piece gets as they are
+        self.repeated = repeated  # arrays that every chunk gets as they are
         self._numbers: dict[int, int] = {}
 
     def sample(self, x: Array) -> Array:
@@ -112,7 +112,7 @@ class Tape:
     ) -> Array:
         """A step."""
         if result.__class__ is not np.ndarray or result.dtype.kind == "O":
-            raise NotElementwise("more than one result, or none that is an array")
+            raise NotPointwise("more than one result, or none that is an array")
         places = [self._place(x) for x in arguments]
         sample = self.sample(result)
         self.steps.append(_Step(function, places, len(self.values) - 1, overwrites))
@@ -123,7 +123,7 @@ class Tape:
         if number is not None:
             return number
         if isinstance(x, np.ndarray) and x.size > 1 and not any(x is known for known in self.repeated):
-            raise NotElementwise("an array made inside")
+            raise NotPointwise("an array made inside")
         self.values.append(x)
         return len(self.values) - 1
 
@@ -163,7 +163,7 @@ class Formula:
                 free += done
 
     def compute(self, given: dict[int, Array], buffers: list[Array]) -> None:
-        """Do the steps with pieces of the inputs and of the wanted results, by number; buffers are as long as those."""
+        """Do the steps with chunks of the inputs and of the wanted results, by number; buffers are as long as those."""
         values = list(self._values)
         for number, array in given.items():
             values[number] = array

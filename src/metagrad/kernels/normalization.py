@@ -1,4 +1,4 @@
-"""Layer norm, forward and back, by pieces of rows: every pass but the first over a piece finds it in the cache."""
+"""Layer norm, forward and back, by chunks of rows: every pass but the first over a chunk finds it in the cache."""
 
 from __future__ import annotations
 

@@ -50,10 +50,10 @@ def fold(x: Array, axis: tuple[int, ...], part: Part, join: Any, *others: Array,
 
     def folded(o: int, j: int, i: int) -> Array:
         places = slice(o, o + depth), slice(None), slice(i, i + width)
-        piece = whole[places[0], j * height : (j + 1) * height, places[2]]
+        chunk = whole[places[0], j * height : (j + 1) * height, places[2]]
         if inner == 1:  # the last dimension is what is folded: NumPy is faster if it sees that
-            return part(piece[..., 0], (1,), *[a[places][..., 0] for a in beside])[..., None]
-        return part(piece, (1,), *[a[places] for a in beside])
+            return part(chunk[..., 0], (1,), *[a[places][..., 0] for a in beside])[..., None]
+        return part(chunk, (1,), *[a[places] for a in beside])
 
     cuts = [(o, j, i) for o in range(0, outer, depth) for j in range(len(rows)) for i in range(0, inner, width)]
     found: dict[tuple[int, int, int], Array] = {}
@@ -64,8 +64,8 @@ def fold(x: Array, axis: tuple[int, ...], part: Part, join: Any, *others: Array,
 
     share_out(work, cuts)
     parts = np.empty((outer, len(rows), inner), found[cuts[0]].dtype)
-    for (o, j, i), piece in found.items():
-        parts[o : o + depth, j : j + 1, i : i + width] = piece
+    for (o, j, i), chunk in found.items():
+        parts[o : o + depth, j : j + 1, i : i + width] = chunk
     result = parts if len(rows) == 1 else join.reduce(parts, axis=1, keepdims=True, dtype=parts.dtype)
     return result.reshape(tuple(1 if d in axis else m for d, m in enumerate(x.shape)))
 
@@ -118,7 +118,7 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
-    """Π x: pieces of a row are multiplied with each other first, which the processor does for many elements at once."""
+    """Π x: chunks of a row are multiplied with each other first, which the processor does for many elements at once."""
     while _is_rows(x, axis) and x.shape[1] >= 64:
         count = max(4, x.shape[1] // tuning.REDUCTION_STRIP)
         n = x.shape[1] // count * count

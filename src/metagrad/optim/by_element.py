@@ -76,7 +76,7 @@ class ByElement(Optimizer):
             self.formula, group["maximize"], 0.0 if shrink else decay, shrink, self.settings(float(step.array), state, group),
         )  # fmt: skip
         if group.get("differentiable"):
-            recorded_step(_piece, param, grad, state, list(self.remembered(group)), settings)
+            recorded_step(_chunk, param, grad, state, list(self.remembered(group)), settings)
             return
         arrays: list[Any] = [param.array, grad.array]
         for name in self.remembered(group):
@@ -85,7 +85,7 @@ class ByElement(Optimizer):
             else:
                 arrays.append(state[name].array)
                 bump(state[name])
-        in_blocks_by_part(_piece, tuple(arrays), settings)
+        in_blocks_by_part(_chunk, tuple(arrays), settings)
         bump(param)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -103,8 +103,8 @@ class ByElement(Optimizer):
         super().__setstate__(state)
 
 
-def _piece(p: Array, g: Array, *others: Any) -> None:
-    """The formula for a piece, after the direction and the decay of the weights."""
+def _chunk(p: Array, g: Array, *others: Any) -> None:
+    """The formula for a chunk, after the direction and the decay of the weights."""
     *arrays, formula, maximize, decay, shrink, settings = others
     if maximize:
         g = -g

@@ -1,9 +1,9 @@
-"""Large elementwise ops, piece by piece on all threads.
+"""Large pointwise ops, chunk by chunk on all threads.
 
 NumPy does one operation over the whole of an array, then the next, on one thread. For an array that the cache does not
-hold, each of them waits for memory. So an op that works element by element is run over pieces that the cache does hold,
-each piece through all of the formula, and the pieces are shared out to the threads. The op does not know: this file has
-its ``forward`` and ``backward`` written down as a formula (``kernels/fusion.py``), and computes that on the pieces.
+hold, each of them waits for memory. So a pointwise op is run over chunks that the cache does hold, each chunk through all
+of the formula, and the chunks are shared out to the threads. The op does not know: this file has its ``forward`` and
+``backward`` written down as a formula (``kernels/fusion.py``), and computes that on the chunks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.fusion import Formula, NotElementwise, Tape
+from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.threads import get_num_threads, share_out
 
 _new = object.__new__
@@ -37,9 +37,9 @@ class Pointwise(Function):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "forward" in cls.__dict__:
-            cls.forward = _forward_in_pieces(cls.forward)  # type: ignore[method-assign]
+            cls.forward = _forward_in_chunks(cls.forward)  # type: ignore[method-assign]
         if "backward" in cls.__dict__:
-            cls.backward = _backward_in_pieces(cls.backward)  # type: ignore[method-assign]
+            cls.backward = _backward_in_chunks(cls.backward)  # type: ignore[method-assign]
 
 
 def is_large(x: Any) -> bool:
@@ -47,32 +47,32 @@ def is_large(x: Any) -> bool:
     return x.__class__ is np.ndarray and x.size >= tuning.POINTWISE_LARGE
 
 
-def _forward_in_pieces(forward: Callable[..., Any]) -> Callable[..., Any]:
+def _forward_in_chunks(forward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(forward)
     def run(self: Function, *inputs: Any, **params: Any) -> Any:
         for x in inputs:
-            if is_large(x):
+            if x.__class__ is np.ndarray and x.size >= tuning.POINTWISE_LARGE:
                 cuts = _Cuts.of(x.shape, inputs)
                 if cuts is None:
                     break
                 try:
                     return _forward(self, forward, cuts, inputs, params)
-                except NotElementwise:
+                except NotPointwise:
                     break
         return forward(self, *inputs, **params)
 
     return run
 
 
-def _backward_in_pieces(backward: Callable[..., Any]) -> Callable[..., Any]:
+def _backward_in_chunks(backward: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(backward)
     def run(self: Function, *grads: Any) -> Any:
-        if len(grads) == 1 and is_large(grads[0]):
+        if len(grads) == 1 and grads[0].__class__ is np.ndarray and grads[0].size >= tuning.POINTWISE_LARGE:
             cuts = _Cuts.of(grads[0].shape, [grads[0], *self.saved, *self.__dict__.values()])
             if cuts is not None:
                 try:
                     return _backward(self, backward, cuts, grads[0])
-                except NotElementwise:
+                except NotPointwise:
                     pass
         return backward(self, *grads)
 
@@ -80,7 +80,7 @@ def _backward_in_pieces(backward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Cuts:
-    """How arrays of one shape are cut into pieces: into rows as long as the smaller array that is repeated over them."""
+    """How arrays of one shape are cut into chunks: into rows as long as the smaller array that is repeated over them."""
 
     def __init__(self, shape: tuple[int, ...], unit: int) -> None:
         self.shape, self.unit = shape, unit
@@ -110,7 +110,7 @@ class _Cuts:
         """An array that is cut, as rows."""
         return x.reshape(-1) if self.unit == 1 else x.reshape(-1, self.unit)
 
-    def pieces(self, length: int) -> list[tuple[int, int]]:
+    def chunks(self, length: int) -> list[tuple[int, int]]:
         """Pieces of about so many elements, as first row and row behind the last."""
         step = max(1, length // self.unit)
         return [(start, min(start + step, self.rows)) for start in range(0, self.rows, step)]
@@ -125,7 +125,7 @@ class _Computation:
         self.arrays: dict[int, Array] = {}  # whole inputs and results by number
         self.flattened: list[
             tuple[Array, Array]
-        ] = []  # smaller arrays in one dimension, as pieces need them, and as given
+        ] = []  # smaller arrays in one dimension, as chunks need them, and as given
 
     def sample(self, x: Any) -> Any:
         """What stands for x while the formula is noted: a sample of an array that is cut, a smaller one flattened, or x."""
@@ -150,7 +150,7 @@ class _Computation:
                 if value is flat:
                     return given
             if isinstance(value, np.ndarray) and value.size > 1 and not any(value is x for x in self.tape.repeated):
-                raise NotElementwise("an array made inside")
+                raise NotPointwise("an array made inside")
             return value
         if number not in self.arrays:
             fits = memory is not None and memory.dtype == value.dtype and memory.shape == self.cuts.shape
@@ -158,18 +158,18 @@ class _Computation:
         return self.arrays[number]
 
     def run(self) -> None:
-        """Compute the results on all pieces, on all threads."""
+        """Compute the results on all chunks, on all threads."""
         formula = Formula(self.tape, set(self.arrays))
         if not formula.steps:
             return
         rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
         one_pass = len(formula.steps) == 1  # nothing is read twice, so the cache is no help
-        pieces = self.cuts.pieces(
+        chunks = self.cuts.chunks(
             min(tuning.POINTWISE_CHUNK_READ_ONCE, self.cuts.rows * self.cuts.unit // get_num_threads() + 1)
             if one_pass
             else tuning.POINTWISE_CHUNK
         )
-        length, row = pieces[0][1], () if self.cuts.unit == 1 else (self.cuts.unit,)
+        length, row = chunks[0][1], () if self.cuts.unit == 1 else (self.cuts.unit,)
 
         def work(share: Iterable[tuple[int, int]]) -> None:
             buffers = [np.empty((length, *row), dtype) for dtype in formula.buffers]
@@ -177,7 +177,7 @@ class _Computation:
                 formula.compute({n: x[start:stop] for n, x in rows.items()}, [b[: stop - start] for b in buffers])
 
         with np.errstate(all="ignore"):
-            share_out(work, pieces)
+            share_out(work, chunks)
 
 
 class _Destination(threading.local):
@@ -215,7 +215,7 @@ def _forward(
     work, sampled = _Computation(cuts, inputs), _like(node)
     found = forward(sampled, *[work.sample(x) for x in inputs], **params)
     if work.tape.number(found) is None:
-        raise NotElementwise("a result that is an input, or no array")
+        raise NotPointwise("a result that is an input, or no array")
     ends_with_it = work.tape.steps and work.tape.steps[-1].result == work.tape.number(found)  # no later step reads x
     result = work.whole(found, _destination(node, inputs) if ends_with_it else None)
     node.saved = tuple([work.whole(a) for a in sampled.saved])
