@@ -15,6 +15,7 @@ from metagrad.distributed.launch.mpiexec import Place, place_of
 from metagrad.distributed.launch.parent import LAUNCHED, die_with_parent
 from metagrad.kernels import threads
 
+_FORWARDING = 0.5  # seconds: mpiexec passes output on as it comes, and drops what it still has when a rank aborts
 _BEFORE = ("metagrad.compat.alias", "runpy")  # what a traceback goes through before it comes to the program
 
 
@@ -43,6 +44,7 @@ def run(program: str, arguments: Sequence[str], module: bool, place: Place) -> i
     for stream in (sys.stdout, sys.stderr):
         stream.finish() if isinstance(stream, lines.Prefixed) else stream.flush()
     if status:
+        time.sleep(_FORWARDING if launched else 0)
         _abort(status)
     if launched:
         lines.tell("end", place.rank, "0")
