@@ -16,6 +16,7 @@ import metagrad
 from benchmarks.recurrent import sentence_lengths
 from metagrad.kernels import threads, workspace
 from metagrad.kernels.recurrent.lstm import LSTM as Kernel
+from metagrad.kernels.recurrent.steps import Inputs
 from metagrad.nn import fast_recurrence
 from metagrad.nn.fast_recurrence import Layer, plain_layer
 
@@ -73,7 +74,7 @@ def into_memory_at_hand(x, h, c, w, u, b):
 def kernel_forward(x, h, c, w, u, b):
     """metagrad's kernel: gates in front, each contiguous, one tanh for all of them."""
     kernel = Kernel([x.shape[1]] * len(x), reverse=False)
-    y, _ = kernel.forward(x.reshape(-1, x.shape[2]), [h, c], [w, u, b, np.zeros_like(b)])
+    y, _ = kernel.forward(Inputs(x.reshape(-1, x.shape[2]), [h, c], [w, u, b, np.zeros_like(b)]))
     return y.reshape(len(x), *h.shape)
 
 
@@ -113,7 +114,7 @@ class _FreshMemory(workspace.Workspace):
 def _fresh_memory():
     stack = contextlib.ExitStack()
     for cell in ("lstm", "gru", "rnn"):
-        stack.enter_context(mock.patch(f"metagrad.kernels.{cell}.Workspace", _FreshMemory))
+        stack.enter_context(mock.patch(f"metagrad.kernels.recurrent.{cell}.Workspace", _FreshMemory))
     return stack
 
 

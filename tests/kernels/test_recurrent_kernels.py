@@ -52,7 +52,7 @@ def run(function, inputs, settings):
 @pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("cell", CELLS)
-def test_kernel_equals_its_plain_twin(cell, sizes, directions, bias, dtype):
+def test_kernel_equals_its_reference_implementation(cell, sizes, directions, bias, dtype):
     inputs, settings = arguments(cell, SIZES[sizes], directions, bias, dtype)
     close = {"rtol": 1e-4, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-10, "atol": 1e-13}
     fast, plain = run(Layer.apply_many, inputs, settings), run(plain_layer, inputs, settings)
@@ -84,7 +84,9 @@ def test_a_batch_dealt_out_to_threads_gives_the_same(cell, sizes, directions, co
 @pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("steps", [1, 2, 7])
 @pytest.mark.parametrize("cell", CELLS)
-def test_one_sequence_without_gradient_equals_the_plain_twin(cell, steps, directions, bias, dtype, monkeypatch):
+def test_one_sequence_without_gradient_equals_the_reference_implementation(
+    cell, steps, directions, bias, dtype, monkeypatch
+):
     inputs, settings = arguments(cell, [1] * steps, directions, bias, dtype)
     calls = []
     whole = one_sequence.run
@@ -107,7 +109,7 @@ def test_kernel_passes_gradcheck_twice(cell, directions):
 
 
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "GRU"])
-def test_a_second_sweep_over_a_kept_graph_gives_the_same(cell):
+def test_a_second_backward_pass_over_a_kept_graph_gives_the_same(cell):
     metagrad.manual_seed(0)
     layer = getattr(nn, cell)(3, 4, bidirectional=True)
     loss = layer(metagrad.randn(5, 2, 3))[0].sin().sum()

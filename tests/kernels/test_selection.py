@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metagrad.kernels.branchless import select
+from metagrad.kernels.selection import select
 
 RNG = np.random.default_rng(0)
 C = RNG.random((40, 50)) < 0.5

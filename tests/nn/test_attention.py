@@ -48,7 +48,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning
 
 @pytest.mark.parametrize("block", [1, 20, 64, 1 << 17])
 @pytest.mark.parametrize("together", [False, True])
-def test_the_kernel_equals_the_plain_twin(monkeypatch, block, together):
+def test_the_kernel_equals_the_reference_implementation(monkeypatch, block, together):
     monkeypatch.setattr(tuning, "ATTENTION_BLOCK", block)
     monkeypatch.setattr(tuning, "ATTENTION_WORTH_THREADS", 0 if together else 1 << 60)
     for (n, h), (rows, keys), masked, causal, p in itertools.product(

@@ -11,7 +11,7 @@ from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.kernels import convolution as kernel
 from metagrad.kernels import tuning
-from metagrad.kernels.sliding import sliding
+from metagrad.kernels.windows import sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn import functional as F
 from metagrad.nn.functional.conv import Convolve
@@ -40,7 +40,7 @@ def random_work(seed):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
 @pytest.mark.parametrize("tile", [1, 40, 1 << 17])
 @pytest.mark.parametrize("together", [False, True])
-def test_the_kernel_equals_the_plain_twin(monkeypatch, dtype, tile, together):
+def test_the_kernel_equals_the_reference_implementation(monkeypatch, dtype, tile, together):
     monkeypatch.setattr(tuning, "CONVOLUTION_TILE", tile)
     monkeypatch.setattr(tuning, "CONVOLUTION_BROAD", 4)
     monkeypatch.setattr(tuning, "CONVOLUTION_WORTH_THREADS", 0 if together else 1 << 60)
@@ -59,7 +59,7 @@ def test_the_kernel_equals_the_plain_twin(monkeypatch, dtype, tile, together):
             np.testing.assert_allclose(found, expected, **close)
 
 
-def test_gradients_equal_those_of_the_twin_in_ordinary_ops():
+def test_gradients_equal_those_of_the_reference_implementation():
     for seed in range(20):
         x, w, b, windows, groups = random_work(seed)
         grads = []

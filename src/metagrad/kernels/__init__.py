@@ -3,23 +3,24 @@
 Each has a reference implementation elsewhere, in ordinary ops, and a test that holds both equal.
 
 ====================  =========================================================================
-``rows.py``           work on the rows of a matrix, in chunks
-``softmax.py``        softmax and log-softmax of rows
 ``tuning.py``         every threshold and size of a chunk
-``threads.py``        work on several threads, with BLAS held to one thread each
+``threads.py``        jobs on several threads, with BLAS held to one thread each
+``chunks.py``         the scheduler: chunks of arrays shared out to the threads
 ``workspace.py``      memory that is used again
 ``allocation.py``     memory that arrays gave back stays with the process
 ``fusion.py``         a formula of pointwise functions, traced once and replayed chunk by chunk
+``selection.py``      choosing between numbers by their bits
 ``reductions.py``     sums, products, extremes of large arrays
-``argextrema.py``     the index of the largest or smallest element of large arrays
+``argmax.py``         the index of the largest or smallest element of large arrays
 ``scans.py``          running sums of large arrays
-``branchless.py``     choosing between numbers by their bits
-``matmul.py``         products of matrices on several threads
+``rows.py``           work on the rows of a matrix, in chunks
+``softmax.py``        softmax and log-softmax of rows
 ``normalization.py``  layer norm and its gradient
+``matmul.py``         products of matrices on several threads
 ``attention.py``      scaled dot-product attention, block by block
+``windows.py``        windows that slide along an axis
 ``convolution.py``    convolution as products over tiles of im2col
 ``pooling.py``        maxima and sums of windows
-``sliding.py``        windows that slide along an axis
 ``crf.py``            the forward algorithm, and the best sequence of labels
 ``recurrent/``        whole sequences through RNN, LSTM and GRU
 ``compiled.py``       kernels compiled by Numba

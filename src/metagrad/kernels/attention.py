@@ -11,15 +11,17 @@ Letters: q (N, H, L, E), k (N, H, S, E), v (N, H, S, V), y (N, H, L, V); sequenc
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import tuning
-from metagrad.kernels.threads import get_num_threads, share_out, threads_worth
+from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.threads import get_num_threads
 
 
 class Settings(NamedTuple):
@@ -46,26 +48,30 @@ class Block(NamedTuple):
 def blocks(shape: tuple[int, ...], causal: bool) -> list[list[Block]]:
     """The blocks of scores (N, H, L, S), those that share keys together: their sums belong to one thread."""
     n, h, rows, keys = shape
-    numbers = iter(range(n * h * rows + 1))
-    fit = max(1, tuning.ATTENTION_BLOCK // max(1, rows * keys))  # how many heads' scores fit into a block
-    if fit >= h:
-        step, heads = min(fit // h, max(1, -(-n // max(1, get_num_threads())))), h
-    else:
-        step, heads = 1, fit
-    height = rows if rows * keys <= tuning.ATTENTION_BLOCK else max(16, tuning.ATTENTION_BLOCK // max(1, keys))
-    groups = []
-    for first in range(0, n, step):
-        for head in range(0, h, heads):
-            part = slice(first, min(first + step, n)), slice(head, min(head + heads, h))
-            group = []
-            for top in range(0, rows, height):
-                end = min(top + height, rows)
-                group.append(Block(next(numbers), *part, slice(top, end), slice(0, min(end, keys) if causal else keys)))
-            groups.append(group)
-    return groups
+    length, heads, height = _block_extents(shape)
+    numbers = itertools.count()
+    return [
+        [
+            Block(next(numbers), some, head, queries, slice(0, min(queries.stop, keys) if causal else keys))
+            for queries in cut(rows, height)
+        ]
+        for some in cut(n, length)
+        for head in cut(h, heads)
+    ]
 
 
-def kept(block: Block, shape: tuple[int, ...], settings: Settings, dtype: Any) -> Array:
+def _block_extents(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """How many sequences, heads and queries a block has: whole heads if their scores fit into it, else some queries of one."""
+    n, h, rows, keys = shape
+    fitting = max(1, tuning.ATTENTION_BLOCK // max(1, rows * keys))  # how many heads
+    if rows * keys > tuning.ATTENTION_BLOCK:
+        return 1, 1, max(tuning.ATTENTION_QUERIES, tuning.ATTENTION_BLOCK // keys)
+    if fitting < h:
+        return 1, fitting, max(1, rows)
+    return min(max(1, fitting // max(1, h)), max(1, -(-n // get_num_threads()))), max(1, h), max(1, rows)
+
+
+def kept(block: Block, shape: tuple[int, ...], settings: Settings, dtype: DTypeLike) -> Array:
     """0 where dropout strikes a block's probabilities, 1 / (1 − p) elsewhere; the same each time."""
     p, count = settings.dropout, math.prod(shape)
     if p >= 1:
@@ -91,14 +97,9 @@ def _scores(q: Array, k: Array, b: Block, settings: Settings) -> Array:
     return s
 
 
-def _run(work: Any, groups: list[list[Block]], cost: int) -> None:
+def _run(work: Callable[[list[Block]], None], groups: list[list[Block]], cost: int) -> None:
     """``work(group)`` for all groups, on all threads if there is enough of it."""
-
-    def run(share: Iterator[list[Block]]) -> None:
-        for group in share:
-            work(group)
-
-    share_out(run, groups, threads_worth(cost, tuning.ATTENTION_WORTH_THREADS), blas=True)
+    map_chunks(work, groups, threads_worth(cost, tuning.ATTENTION_WORTH_THREADS), blas=True)
 
 
 def forward(q: Array, k: Array, v: Array, settings: Settings) -> tuple[Array, Array]:

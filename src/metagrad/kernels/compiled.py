@@ -22,7 +22,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 
 
-def kernels(like: Any) -> SimpleNamespace | None:
+def kernels(like: Array) -> SimpleNamespace | None:
     """The compiled functions, if they are to be had for arrays such as this one."""
     if (
         like.__class__ is not np.ndarray

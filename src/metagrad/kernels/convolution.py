@@ -1,12 +1,12 @@
 """Convolution of NumPy arrays as products of matrices, over tiles that stay in the cache.
 
-For a tile (some images, or some rows of one image) the elements each window sees are copied side by side, into *columns*:
-a matrix with a row for each weight of a filter, and a column for each window. Then
+For a tile (some images, or some rows of one image) the elements each window sees are copied side by side (*im2col*): into a
+matrix of *columns*, with a row for each weight of a filter, and a column for each window. Then
 
 * the result is  weights @ columns,
 * the gradient of the weights is  gradient @ columnsᵀ, summed over tiles,
 * the gradient of the input is  weightsᵀ @ gradient, a matrix of the shape of the columns, each element of which is added
-  to the place it was copied from. With stride 1 it is cheaper to see it as a convolution itself: of the gradient, with the
+  to the position it was copied from. With stride 1 it is cheaper to see it as a convolution itself: of the gradient, with the
   filters turned round.
 
 Columns are copied again in the backward pass rather than kept: they are as many times larger than the input as a window
@@ -24,19 +24,21 @@ y and its gradient g (N, M, *O). Nothing here conjugates complex numbers.
 
 from __future__ import annotations
 
-import functools
+import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.sliding import Windows, counts, extents, mirrored, sizes
-from metagrad.kernels.threads import deal, run_in_turn, run_together, threads_worth
+from metagrad.kernels.chunks import cut, deal, map_chunks, threads_worth
+from metagrad.kernels.windows import Windows, counts, extents, mirrored, sizes
 from metagrad.kernels.workspace import Workspace
+
+R = TypeVar("R")
 
 
 class Tile(NamedTuple):
@@ -71,43 +73,31 @@ class Work:
 
     def tiles(self, split_images: bool = True) -> list[list[Tile]]:
         """For each thread, its tiles in order; ``split_images``: whether two threads may work on one image."""
-        per_row = self.channels * self.size * self.row
-        per_image = per_row * self.height
         threads = threads_worth(self.multiplications, tuning.CONVOLUTION_WORTH_THREADS)
-        windows = self.height * self.row
-        most_images = max(1, -(-self.images // threads))
-        step = min(
-            most_images,
-            max(tuning.CONVOLUTION_TILE // max(1, per_image), -(-tuning.CONVOLUTION_BROAD // max(1, windows)), 1),
-        )
-        rows = self.height
-        if step == 1:
-            rows = min(
-                rows,
-                max(tuning.CONVOLUTION_TILE // max(1, per_row), -(-tuning.CONVOLUTION_BROAD // max(1, self.row)), 1),
-            )
-            if split_images and self.images < threads:
-                rows = min(rows, -(-self.height // threads))
-        all_tiles = [
-            Tile(slice(n, min(n + step, self.images)), slice(r, min(r + rows, self.height)))
-            for n in range(0, self.images, step)
-            for r in range(0, self.height, rows)
-        ]
-        if split_images and self.images < threads:
-            return deal(all_tiles, threads)
-        first_images = range(0, self.images, step)
-        per_images = len(all_tiles) // len(first_images)
-        return [
-            [t for n in share for t in all_tiles[n * per_images : (n + 1) * per_images]]
-            for share in deal(list(range(len(first_images))), threads)
-        ]
+        split_images = split_images and self.images < threads
+        images, rows = self._tile_extents(threads, split_images)
+        tiles = [[Tile(some, part) for part in cut(self.height, rows)] for some in cut(self.images, images)]
+        if split_images:
+            return deal(list(itertools.chain.from_iterable(tiles)), threads)
+        return [list(itertools.chain.from_iterable(share)) for share in deal(tiles, threads)]
 
-    def run(self, job: Callable[[list[Tile]], Any], shares: list[list[Tile]]) -> list[Any]:
+    def _tile_extents(self, threads: int, split_images: bool) -> tuple[int, int]:
+        """How many images a tile has and, if one, how many rows: as the cache holds, but no fewer than make a broad matrix."""
+        per_row = self.channels * self.size * self.row
+        images = min(self._fitting(per_row * self.height, self.height * self.row), max(1, -(-self.images // threads)))
+        if images > 1:
+            return images, self.height
+        rows = min(self._fitting(per_row, self.row), self.height)
+        return 1, min(rows, -(-self.height // threads)) if split_images else rows
+
+    def _fitting(self, elements: int, columns: int) -> int:
+        """How many parts make a tile, each with so many elements and columns of the im2col matrix."""
+        return max(tuning.CONVOLUTION_TILE // max(1, elements), -(-tuning.CONVOLUTION_BROAD // max(1, columns)), 1)
+
+    def run(self, job: Callable[[list[Tile]], R], shares: list[list[Tile]]) -> list[R]:
         """The results of a job for each thread's tiles."""
-        if len(shares) == 1 and self.multiplications < tuning.BLAS_STARTS_THREADS:
-            return [job(shares[0])]
-        jobs = [functools.partial(job, share) for share in shares]
-        return run_together(jobs) if len(jobs) > 1 else run_in_turn(jobs)
+        blas = len(shares) > 1 or self.multiplications >= tuning.BLAS_STARTS_THREADS
+        return map_chunks(job, shares, len(shares), blas)
 
     def gradient_rows(self, g: Array, tile: Tile, memory: Array) -> Array:
         """The gradient of a tile as a matrix for each group, (G, M/G, windows)."""
@@ -147,7 +137,7 @@ def _wide_extents(windows: Sequence[Windows], wide: tuple[int, ...]) -> list[int
 
 
 class Columns:
-    """Makes the columns of one tile after the other."""
+    """im2col: makes the columns of one tile after the other."""
 
     def __init__(self, x: Array, work: Work, share: list[Tile], memory: Workspace) -> None:
         x, windows = _cut(x, work.windows)
@@ -164,7 +154,7 @@ class Columns:
             self.inside = tuple(slice(w.low, w.low + w.extent) for w in windows)
             x = self.buffer
         s, t = x.strides[:2], x.strides[2:]
-        self.view = as_strided(  # (C, *K, N, *O): a window's elements in front, its place behind
+        self.view = as_strided(  # (C, *K, N, *O): a window's elements in front, its position behind
             x,
             (x.shape[1], *sizes(windows), x.shape[0], work.height, *work.wide),
             (
@@ -190,7 +180,7 @@ class Columns:
 
 
 def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
-    """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, places of k] + b[m], with c over the channels of m's group."""
+    """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, positions of k] + b[m], with c over the channels of m's group."""
     work = Work(x.shape[0], x.shape[1], w.shape[0], windows, groups)
     y = np.empty((work.images, work.filters, *work.counts), x.dtype)
     bias = None if b is None else b.reshape(-1, *[1] * (1 + len(work.counts)))
@@ -209,12 +199,12 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
         result = memory.empty((work.filters * broad,), y.dtype)
         for tile in share:
             matrices = columns.of(tile)
-            place = y[tile.images, :, tile.rows]
-            wide = work.lent(result, place.shape[0], place.shape[2])
+            part = y[tile.images, :, tile.rows]
+            wide = work.lent(result, part.shape[0], part.shape[2])
             np.matmul(matrix, matrices, out=wide.reshape(groups, work.filters // groups, -1))
             if bias is not None:
                 wide += bias
-            place[...] = np.swapaxes(wide[..., *work.inside], 0, 1)
+            part[...] = np.swapaxes(wide[..., *work.inside], 0, 1)
 
     work.run(job, work.tiles())
     return y
@@ -243,7 +233,7 @@ def _convolve_points(x: Array, matrix: Array, bias: Array | None, y: Array, work
 
 
 def input_gradient(g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:
-    """x[n, c, i] = Σ w[m, c, k] g[n, m, o] over the m of c's group and all (k, o) whose place is i."""
+    """x[n, c, i] = Σ w[m, c, k] g[n, m, o] over the m of c's group and all (k, o) whose position is i."""
     channels = w.shape[1] * groups
     if all(v.stride == 1 for v in windows) and w.shape[0] <= 2 * channels:
         return convolve(g, _turned(w, groups), None, [mirrored(v) for v in windows], groups)
@@ -273,7 +263,7 @@ def _turned(w: Array, groups: int) -> Array:
 
 
 class _Adder:
-    """Adds the columns of tiles to the places they stand for."""
+    """Adds the columns of tiles to the positions they stand for."""
 
     def __init__(self, x: Array, work: Work, share: list[Tile], memory: Workspace) -> None:
         self.x, self.work = x, work
@@ -284,12 +274,12 @@ class _Adder:
 
     def add(self, tile: Tile, matrix: Array, gradient: Array) -> None:
         """Add matrix @ gradient, the columns of a tile."""
-        work, place = self.work, self.x[tile.images]
+        work, images = self.work, self.x[tile.images]
         rows = tile.rows.stop - tile.rows.start
-        broad = len(place) * rows * work.row
+        broad = len(images) * rows * work.row
         columns = self.columns[: broad * work.channels * work.size].reshape(work.groups, -1, broad)
         np.matmul(matrix, gradient, out=columns)
-        shape = (work.channels, *sizes(work.windows), len(place), rows, *work.counts[1:])
+        shape = (work.channels, *sizes(work.windows), len(images), rows, *work.counts[1:])
         columns = columns.reshape(shape)
         for k in np.ndindex(*sizes(work.windows)):
             results, elements = zip(*[parts[j] for parts, j in zip(self.parts, k, strict=True)], strict=True)
@@ -298,7 +288,7 @@ class _Adder:
                 continue
             start = elements[0].start + (first - results[0].start) * stride
             chosen = slice(start, start + (last - first - 1) * stride + 1, stride)
-            target = place[:, :, chosen, *elements[1:]]
+            target = images[:, :, chosen, *elements[1:]]
             source = columns[:, *k, :, first - tile.rows.start : last - tile.rows.start, *results[1:]]
             np.add(target, np.swapaxes(source, 0, 1), out=target)
 
@@ -308,7 +298,7 @@ def _within(a: slice, b: slice) -> tuple[int, int]:
 
 
 def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int, wide: bool = True) -> Array:
-    """w[m, c, k] = Σ x[n, c, place of k in window o] g[n, m, o] over all images n and windows o."""
+    """w[m, c, k] = Σ x[n, c, position of k in window o] g[n, m, o] over all images n and windows o."""
     work = Work(x.shape[0], x.shape[1], g.shape[1], windows, groups, wide)
     shape = (groups, work.filters // groups, work.channels // groups * work.size)
     if not x.size or not g.size:

@@ -3,9 +3,9 @@
 ``y = 1 / (1 + np.exp(-x))`` makes four arrays of the size of x, one after the other. To see what it does, it is run once
 with *samples*, arrays of a few elements that note every function called on them. The notes are a list of steps; on a
 chunk of x that the cache holds they are done again, the steps between into buffers that are used over and over, the last
-one straight into its place in y.
+one straight into y.
 
-Whatever is not a function of the elements at one place (a sum, a shape, a branch on values) ends the noting with
+Whatever is not a function of the elements at one position (a sum, a shape, a branch on values) ends the noting with
 ``NotPointwise``; the formula is then to be computed as it stands.
 """
 
@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.branchless import select_into
+from metagrad.kernels.selection import select_into
 
 
 class NotPointwise(Exception):
-    """A formula does more than apply elementwise functions."""
+    """A formula does more than apply pointwise functions."""
 
 
 class _Sample(np.ndarray[Any, Any]):
@@ -113,12 +113,12 @@ class Tape:
         """A step."""
         if result.__class__ is not np.ndarray or result.dtype.kind == "O":
             raise NotPointwise("more than one result, or none that is an array")
-        places = [self._place(x) for x in arguments]
+        numbers = [self._number_of(x) for x in arguments]
         sample = self.sample(result)
-        self.steps.append(_Step(function, places, len(self.values) - 1, overwrites))
+        self.steps.append(_Step(function, numbers, len(self.values) - 1, overwrites))
         return sample
 
-    def _place(self, x: Any) -> int:
+    def _number_of(self, x: Any) -> int:
         number = self.number(x)
         if number is not None:
             return number

@@ -11,7 +11,8 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads, run_together
+from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads
 
 
 def product(a: Array, b: Array) -> Array:
@@ -28,16 +29,20 @@ def product(a: Array, b: Array) -> Array:
     if work < tuning.MATMUL_WORTH_THREADS:
         with blas_on_one_thread():
             return np.matmul(a, b)
+    return _product_in_chunks(a, b)
+
+
+def _product_in_chunks(a: Array, b: Array) -> Array:
+    """a @ b, on each thread a chunk of the rows or of the columns, whichever are more."""
     out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
     by_rows = a.shape[0] >= b.shape[1]
-    extent, count = max(a.shape[0], b.shape[1]), get_num_threads()
-    edges = [extent * i // count for i in range(count + 1)]
 
-    def part(start: int, stop: int) -> None:
+    def work(chunk: slice) -> None:
         if by_rows:
-            np.matmul(a[start:stop], b, out=out[start:stop])
+            np.matmul(a[chunk], b, out=out[chunk])
         else:
-            np.matmul(a, b[:, start:stop], out=out[:, start:stop])
+            np.matmul(a, b[:, chunk], out=out[:, chunk])
 
-    run_together([lambda s=s, e=e: part(s, e) for s, e in zip(edges, edges[1:], strict=False)])  # type: ignore[misc]
+    extent = max(out.shape)
+    map_chunks(work, cut(extent, -(-extent // get_num_threads())), blas=True)
     return out

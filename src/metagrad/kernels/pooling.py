@@ -19,8 +19,8 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import compiled, tuning
-from metagrad.kernels.sliding import Uneven, Windows, counts, extents, starts_of
-from metagrad.kernels.threads import share_out, threads_worth
+from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
 
 Axes = Sequence[Windows | Uneven]
@@ -33,13 +33,8 @@ def _over_planes(job: Callable[[slice], None], planes: int, axes: Axes, like: Ar
         return
     size, passes = math.prod(extents(axes)), sum(w.size for w in axes)
     threads = threads_worth(planes * size * passes, tuning.POOLING_WORTH_THREADS)
-    step = max(1, min(tuning.POOLING_BLOCK // max(1, size), -(-planes // threads)))
-
-    def work(share: Iterator[int]) -> None:
-        for first in share:
-            job(slice(first, min(first + step, planes)))
-
-    share_out(work, range(0, planes, step), threads)
+    length = max(1, min(tuning.POOLING_BLOCK // max(1, size), -(-planes // threads)))
+    map_chunks(job, cut(planes, length), threads)
 
 
 def _stages(planes: int, axes: Axes) -> list[tuple[int, ...]]:
@@ -149,16 +144,16 @@ def _max_along(
 
 def positions(winners: Sequence[Array], axes: Axes) -> Array:
     """Where in its plane each maximum was found, counted row by row, (R, *O) int64."""
-    place: Any = None
+    found: Array | None = None
     below = 1
     for i, (won, w) in enumerate(zip(winners, reversed(axes), strict=True)):
         starts, step = starts_of(w)
         shape = (-1, *[1] * i)
-        found = np.asarray(starts, np.int64, like=won).reshape(shape) + won.astype(np.int64) * step
-        taken = 0 if place is None else np.take_along_axis(place, found, len(axes) - i)
-        place = found * below + taken
+        here = np.asarray(starts, np.int64, like=won).reshape(shape) + won.astype(np.int64) * step
+        before = 0 if found is None else np.take_along_axis(found, here, len(axes) - i)
+        found = here * below + before
         below *= w.extent
-    return place
+    return found
 
 
 def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
@@ -194,8 +189,8 @@ def _put(x: Array, before: tuple[slice, ...], elements: Any, values: Array, disj
     if disjoint:
         x[*before, elements] = values
     elif isinstance(elements, slice):
-        place = x[*before, elements]
-        np.add(place, values, out=place)
+        target = x[*before, elements]
+        np.add(target, values, out=target)
     else:
         for i, e in enumerate(elements):  # one may occur several times
             x[*before, e] += values[*before, i]
@@ -216,38 +211,38 @@ def from_winners(x: Array, winners: Sequence[Array], axes: Axes) -> Array:
 
 def sum_pool(x: Array, axes: Axes) -> Array:
     """The sums (R, *O) of windows over planes (R, *L)."""
-    y = np.empty((len(x), *counts(axes)), x.dtype, like=x)
 
-    def job(planes: slice) -> None:
-        found = x[planes]
-        for i, w in enumerate(axes):
-            shape = (*found.shape[: i + 1], w.count, *found.shape[i + 2 :])
-            out = y[planes] if i == len(axes) - 1 else np.empty(shape, x.dtype, like=x)
-            out[...] = 0
-            before = (slice(None),) * (i + 1)
-            for results, elements in w.parts():
-                _put(out, before, results, found[*before, elements], False)
-            found = out
+    def along(found: Array, out: Array, before: tuple[slice, ...], w: Windows | Uneven) -> None:
+        out[...] = 0
+        for results, elements in w.parts():
+            _put(out, before, results, found[*before, elements], False)
 
-    _over_planes(job, len(x), axes, x)
-    return y
+    return _axis_by_axis(along, x, axes, counts(axes))
 
 
 def spread(g: Array, axes: Axes) -> Array:
     """Planes (R, *L) in which each element is the sum of the g (R, *O) of its windows: the transpose of ``sum_pool``."""
-    x = np.empty((len(g), *extents(axes)), g.dtype, like=g)
+
+    def along(found: Array, out: Array, before: tuple[slice, ...], w: Windows | Uneven) -> None:
+        if not w.partition:
+            out[...] = 0
+        for results, elements in w.parts():
+            _put(out, before, elements, found[*before, results], w.disjoint)
+
+    return _axis_by_axis(along, g, axes, extents(axes))
+
+
+def _axis_by_axis(along: Callable[..., None], x: Array, axes: Axes, lengths: Sequence[int]) -> Array:
+    """``along(x, y, slices of the axes before, windows)`` for each axis, which fills y, as long along that axis as it says."""
+    y = np.empty((len(x), *lengths), x.dtype, like=x)
 
     def job(planes: slice) -> None:
-        found = g[planes]
+        found = x[planes]
         for i, w in enumerate(axes):
-            shape = (*found.shape[: i + 1], w.extent, *found.shape[i + 2 :])
-            out = x[planes] if i == len(axes) - 1 else np.empty(shape, g.dtype, like=g)
-            if not w.partition:
-                out[...] = 0
-            before = (slice(None),) * (i + 1)
-            for results, elements in w.parts():
-                _put(out, before, elements, found[*before, results], w.disjoint)
+            shape = (*found.shape[: i + 1], lengths[i], *found.shape[i + 2 :])
+            out = y[planes] if i == len(axes) - 1 else np.empty(shape, x.dtype, like=x)
+            along(found, out, (slice(None),) * (i + 1), w)
             found = out
 
-    _over_planes(job, len(g), axes, g)
-    return x
+    _over_planes(job, len(x), axes, x)
+    return y

@@ -2,7 +2,7 @@
 
 Over the dimensions before, among and after those that are folded, an array in one block of memory is a box of extents
 (outer, n, inner). It is cut into smaller boxes; ``part`` folds each of them, and ``join`` folds what came of them. Small
-arrays, float16 (whose partial sums would be rounded) and arrays that lie otherwise are one part.
+arrays, float16 (whose partial sums would be rounded) and arrays that lie otherwise are one box.
 
 All functions here take the folded dimensions as a tuple, counted from the front.
 """
@@ -10,67 +10,74 @@ All functions here take the folded dimensions as a tuple, counted from the front
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
+from typing import TypeGuard
 
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.threads import get_num_threads, share_out
+from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.threads import get_num_threads
 
 Part = Callable[..., Array]  # part(x, axis, *others): x folded over axis, which keeps extent 1
 
 
-def is_large(x: Any) -> bool:
+def is_large(x: object) -> TypeGuard[np.ndarray]:
     """Whether an array is worth cutting."""
-    return x.__class__ is np.ndarray and x.size >= tuning.REDUCTION_LARGE and x.dtype.itemsize != 2
+    return type(x) is np.ndarray and x.size >= tuning.REDUCTION_LARGE and x.dtype.itemsize != 2
 
 
-def fold(x: Array, axis: tuple[int, ...], part: Part, join: Any, *others: Array, once: bool = False) -> Array:
+def fold(x: Array, axis: tuple[int, ...], part: Part, join: np.ufunc, *others: Array, once: bool = False) -> Array:
     """``part(x, axis, *others)`` with extent 1 in ``axis``, where ``join`` is the ufunc that makes one part of two.
 
     others: arrays with the shape of the result, of which ``part`` gets what belongs to its box. once: whether ``part``
-    reads x once and makes no array of its size; then the cache is no help, and each thread gets one part, as every
+    reads x once and makes no array of its size; then the cache is no help, and each thread gets one box, as every
     further one costs a wait for the interpreter.
     """
-    box = _box(x, axis) if is_large(x) else None
-    if box is None:
-        if is_large(x) and x.T.flags.c_contiguous and not x.flags.c_contiguous:
-            mirrored = tuple(sorted(x.ndim - 1 - d for d in axis))
-            return fold(x.T, mirrored, part, join, *[a.T for a in others], once=once).T
+    if not is_large(x):
         return part(x, axis, *others)
-    outer, n, inner = box
+    extents = _extents(x, axis)
+    if extents is not None:
+        y = _fold_boxes(x.reshape(extents), part, join, [a.reshape(extents[0], 1, extents[2]) for a in others], once)
+        return y.reshape(tuple(1 if d in axis else m for d, m in enumerate(x.shape)))
+    if x.T.flags.c_contiguous and not x.flags.c_contiguous:
+        mirrored = tuple(sorted(x.ndim - 1 - d for d in axis))
+        return fold(x.T, mirrored, part, join, *[a.T for a in others], once=once).T
+    return part(x, axis, *others)
+
+
+def _fold_boxes(x: Array, part: Part, join: np.ufunc, others: list[Array], once: bool) -> Array:
+    """``fold`` of x (outer, n, inner) over n, with others (outer, 1, inner): (outer, 1, inner)."""
     size = max(tuning.REDUCTION_CHUNK, -(-x.size // get_num_threads())) if once else tuning.REDUCTION_CHUNK
+    depths, heights, widths = _boxes(x.shape, size)
+    boxes = [(d, j, w) for d in depths for j in range(len(heights)) for w in widths]
+    is_last = x.shape[2] == 1  # the last dimension is what is folded: NumPy is faster if it sees that
+
+    def folded(box: tuple[slice, int, slice]) -> Array:
+        d, j, w = box
+        inside, beside = x[d, heights[j], w], [a[d, :, w] for a in others]
+        if is_last:
+            return part(inside[..., 0], (1,), *[a[..., 0] for a in beside])[..., None]
+        return part(inside, (1,), *beside)
+
+    found = map_chunks(folded, boxes)
+    parts = np.empty((x.shape[0], len(heights), x.shape[2]), found[0].dtype)
+    for (d, j, w), y in zip(boxes, found, strict=True):
+        parts[d, j : j + 1, w] = y
+    return parts if len(heights) == 1 else join.reduce(parts, axis=1, keepdims=True, dtype=parts.dtype)
+
+
+def _boxes(extents: tuple[int, int, int], size: int) -> list[list[slice]]:
+    """Where to cut each dimension so that boxes have about so many elements, as many as may be from each row."""
+    outer, n, inner = extents
     width = min(inner, size)
     height = min(n, -(-size // width), n if inner == 1 else tuning.REDUCTION_ROWS)
     depth = -(-size // (n * inner)) if height == n and width == inner else 1
-    whole, beside = x.reshape(box), [a.reshape(outer, 1, inner) for a in others]
-    rows = range(0, n, height)
-
-    def folded(o: int, j: int, i: int) -> Array:
-        places = slice(o, o + depth), slice(None), slice(i, i + width)
-        chunk = whole[places[0], j * height : (j + 1) * height, places[2]]
-        if inner == 1:  # the last dimension is what is folded: NumPy is faster if it sees that
-            return part(chunk[..., 0], (1,), *[a[places][..., 0] for a in beside])[..., None]
-        return part(chunk, (1,), *[a[places] for a in beside])
-
-    cuts = [(o, j, i) for o in range(0, outer, depth) for j in range(len(rows)) for i in range(0, inner, width)]
-    found: dict[tuple[int, int, int], Array] = {}
-
-    def work(share: Iterable[tuple[int, int, int]]) -> None:
-        for cut in share:
-            found[cut] = folded(*cut)
-
-    share_out(work, cuts)
-    parts = np.empty((outer, len(rows), inner), found[cuts[0]].dtype)
-    for (o, j, i), chunk in found.items():
-        parts[o : o + depth, j : j + 1, i : i + width] = chunk
-    result = parts if len(rows) == 1 else join.reduce(parts, axis=1, keepdims=True, dtype=parts.dtype)
-    return result.reshape(tuple(1 if d in axis else m for d, m in enumerate(x.shape)))
+    return [cut(outer, depth), cut(n, height), cut(inner, width)]
 
 
-def _box(x: Array, axis: tuple[int, ...]) -> tuple[int, int, int] | None:
+def _extents(x: Array, axis: tuple[int, ...]) -> tuple[int, int, int] | None:
     """The extents before, of and after dimensions that follow each other; None for others, and for strided memory."""
     if not axis or not x.flags.c_contiguous:
         return None
@@ -118,8 +125,8 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
-    """Π x: chunks of a row are multiplied with each other first, which the processor does for many elements at once."""
-    while _is_rows(x, axis) and x.shape[1] >= 64:
+    """Π x: parts of a row are multiplied with each other first, which the processor does for many elements at once."""
+    while _is_rows(x, axis) and x.shape[1] >= tuning.PRODUCT_ROW:
         count = max(4, x.shape[1] // tuning.REDUCTION_STRIP)
         n = x.shape[1] // count * count
         columns = np.multiply.reduce(x[:, :n].reshape(len(x), count, -1), axis=1)

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeGuard, TypeVar
 
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.threads import share_out, threads_worth
+from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 
 R = TypeVar("R")
 
 
 def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
-    """``work(rows)`` for all chunks, each a slice of rows; the results in order."""
+    """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order."""
     threads = threads_worth(rows * columns, tuning.ROWS_WORTH_THREADS)
-    step = max(1, min(tuning.ROWS_CHUNK // max(columns, 1), -(-rows // threads)))
-    starts = range(0, rows, step)
-    found: dict[int, R] = {}
-
-    def run(share: Iterator[int]) -> None:
-        for start in share:
-            found[start] = work(slice(start, min(start + step, rows)))
-
-    share_out(run, starts, threads)
-    return [found[start] for start in starts]
+    length = max(1, min(tuning.ROWS_CHUNK // max(columns, 1), -(-rows // threads)))
+    return map_chunks(work, cut(rows, length), threads)
 
 
 def row_sums(x: Array) -> Array:
-    """Σ of every row, (N, 1): by BLAS's inner product where it is the faster one."""
-    if (
-        x.__class__ is np.ndarray
-        and x.dtype.kind == "f"
-        and 2 < x.dtype.itemsize < 16
-        and x.shape[1] <= tuning.ROWS_BY_BLAS
-    ):
+    """Σ of every row of a matrix, (N, 1): by BLAS's inner product where it is the faster one."""
+    is_real = x.__class__ is np.ndarray and x.dtype.kind == "f" and 2 < x.dtype.itemsize < 16
+    if is_real and x.shape[1] <= tuning.ROWS_BY_BLAS:
         return np.vecdot(x, np.ones(x.shape[1], x.dtype))[:, None]
     return x.sum(axis=1, keepdims=True)
 
@@ -48,10 +36,10 @@ def row_products(x: Array, y: Array) -> Array:
     return (x * y).sum(axis=1, keepdims=True)
 
 
-def is_worth_rows(x: Any) -> bool:
+def is_worth_rows(x: object) -> TypeGuard[np.ndarray]:
     """Whether x is a large array of real rows, one after the other in memory."""
     return (
-        x.__class__ is np.ndarray
+        type(x) is np.ndarray
         and x.size >= tuning.ROWS_WORTH_THREADS
         and x.ndim > 1
         and x.dtype.kind == "f"

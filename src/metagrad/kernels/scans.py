@@ -9,14 +9,14 @@ product with a triangle of ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
+from metagrad.kernels.chunks import cut, map_chunks
 from metagrad.kernels.reductions import is_large
-from metagrad.kernels.threads import get_num_threads, share_out
+from metagrad.kernels.threads import get_num_threads
 
 
 def running_sum(x: Array, axis: int) -> Array:
@@ -24,7 +24,7 @@ def running_sum(x: Array, axis: int) -> Array:
     if not is_large(x) or not x.flags.c_contiguous or x.dtype.kind != "f":
         return np.cumsum(x, axis=axis, dtype=x.dtype)
     outer, n, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
-    if inner >= 256:
+    if inner >= tuning.SCAN_COLUMNS:
         return _of_columns(x.reshape(outer, n, inner)).reshape(x.shape)
     if inner == 1 and n >= 4 * tuning.SCAN_STRIP:
         y = _of_rows(x.reshape(outer, n))
@@ -35,39 +35,37 @@ def running_sum(x: Array, axis: int) -> Array:
 
 def _of_columns(x: Array) -> Array:
     y = np.empty_like(x)
-    width = -(-x.shape[2] // get_num_threads())
 
-    def work(share: Iterable[tuple[int, int]]) -> None:
-        for o, i in share:
-            terms, sums = x[o, :, i : i + width], y[o, :, i : i + width]
-            before = sums[0]
-            before[...] = terms[0]
-            for term, here in zip(terms[1:], sums[1:], strict=True):
-                before = np.add(before, term, out=here)
+    def work(chunk: tuple[int, slice]) -> None:
+        o, columns = chunk
+        terms, sums = x[o, :, columns], y[o, :, columns]
+        before = sums[0]
+        before[...] = terms[0]
+        for term, here in zip(terms[1:], sums[1:], strict=True):
+            before = np.add(before, term, out=here)
 
-    share_out(work, [(o, i) for i in range(0, x.shape[2], width) for o in range(x.shape[0])])
+    widths = cut(x.shape[2], -(-x.shape[2] // get_num_threads()))
+    map_chunks(work, [(o, columns) for columns in widths for o in range(len(x))])
     return y
 
 
 def _of_rows(x: Array) -> Array | None:
     """None if a sum is infinite or nan: in a product, 0 · ∞ would make all of its strip nan."""
-    rows, n = x.shape
-    y, strips = np.empty_like(x), n // tuning.SCAN_STRIP
-    cut, high = strips * tuning.SCAN_STRIP, max(1, tuning.SCAN_CHUNK // n)
-    ones = np.ones(tuning.SCAN_STRIP, x.dtype)
-    triangle = np.triu(np.ones((tuning.SCAN_STRIP, tuning.SCAN_STRIP), x.dtype))
-    is_finite = []
+    (rows, n), strip = x.shape, tuning.SCAN_STRIP
+    y, strips = np.empty_like(x), n // strip
+    inside = strips * strip
+    ones = np.ones(strip, x.dtype)
+    triangle = np.triu(np.ones((strip, strip), x.dtype))
 
-    def run(share: Iterable[slice]) -> None:
-        for box in share:
-            terms = x[box, :cut].reshape(-1, tuning.SCAN_STRIP)
-            ends = np.cumsum((terms @ ones).reshape(-1, strips), axis=1)
-            is_finite.append(np.isfinite(ends).all())
-            shifted = terms.copy()
-            shifted.reshape(-1, strips, tuning.SCAN_STRIP)[:, 1:, 0] += ends[:, :-1]
-            y[box, :cut] = (shifted @ triangle).reshape(-1, cut)
-            if cut < n:
-                y[box, cut:] = np.cumsum(x[box, cut:], axis=1) + ends[:, -1:]
+    def work(chunk: slice) -> bool:
+        terms = x[chunk, :inside].reshape(-1, strip)
+        ends = np.cumsum((terms @ ones).reshape(-1, strips), axis=1)
+        shifted = terms.copy()
+        shifted.reshape(-1, strips, strip)[:, 1:, 0] += ends[:, :-1]
+        y[chunk, :inside] = (shifted @ triangle).reshape(-1, inside)
+        if inside < n:
+            y[chunk, inside:] = np.cumsum(x[chunk, inside:], axis=1) + ends[:, -1:]
+        return bool(np.isfinite(ends).all())
 
-    share_out(run, [slice(r, r + high) for r in range(0, rows, high)], blas=True)
+    is_finite = map_chunks(work, cut(rows, max(1, tuning.SCAN_CHUNK // n)), blas=True)
     return y if all(is_finite) else None

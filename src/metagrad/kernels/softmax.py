@@ -2,65 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.rows import by_rows, row_products, row_sums
 
 
+def _row_by_row(formula: Callable[..., None], *arrays: Array) -> Array:
+    """``formula(out, *arrays)`` on chunks of rows, which fills ``out``, of the arrays' shape."""
+    columns = arrays[0].shape[-1]
+    inputs = [a.reshape(-1, columns) for a in arrays]
+    out = np.empty_like(inputs[0])
+    by_rows(lambda rows: formula(out[rows], *[a[rows] for a in inputs]), *out.shape)
+    return out.reshape(arrays[0].shape)
+
+
 def softmax(x: Array) -> Array:
     """exp(x − max) / Σ exp(x − max) of every row."""
-    rows = x.reshape(-1, x.shape[-1])
-    out = np.empty_like(rows)
+    return _row_by_row(_softmax, x)
 
-    def work(part: slice) -> None:
-        y = out[part]
-        np.subtract(rows[part], rows[part].max(axis=1, keepdims=True), out=y)
-        np.exp(y, out=y)
-        y *= 1 / row_sums(y)
 
-    by_rows(work, *rows.shape)
-    return out.reshape(x.shape)
+def _softmax(y: Array, x: Array) -> None:
+    np.subtract(x, x.max(axis=1, keepdims=True), out=y)
+    np.exp(y, out=y)
+    y *= 1 / row_sums(y)
 
 
 def softmax_backward(grad: Array, y: Array) -> Array:
     """y (g − Σ g y) of every row."""
-    g, rows = grad.reshape(-1, y.shape[-1]), y.reshape(-1, y.shape[-1])
-    out = np.empty_like(rows)
+    return _row_by_row(_softmax_backward, y, grad)
 
-    def work(part: slice) -> None:
-        y = out[part]
-        np.subtract(g[part], row_products(g[part], rows[part]), out=y)
-        y *= rows[part]
 
-    by_rows(work, *rows.shape)
-    return out.reshape(y.shape)
+def _softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
+    np.subtract(g, row_products(g, y), out=grad_x)
+    grad_x *= y
 
 
 def log_softmax(x: Array) -> Array:
     """x − max − ln Σ exp(x − max) of every row."""
-    rows = x.reshape(-1, x.shape[-1])
-    out = np.empty_like(rows)
+    return _row_by_row(_log_softmax, x)
 
-    def work(part: slice) -> None:
-        y = out[part]
-        np.subtract(rows[part], rows[part].max(axis=1, keepdims=True), out=y)
-        y -= np.log(row_sums(np.exp(y)))
 
-    by_rows(work, *rows.shape)
-    return out.reshape(x.shape)
+def _log_softmax(y: Array, x: Array) -> None:
+    np.subtract(x, x.max(axis=1, keepdims=True), out=y)
+    y -= np.log(row_sums(np.exp(y)))
 
 
 def log_softmax_backward(grad: Array, y: Array) -> Array:
     """g − exp(y) Σ g of every row."""
-    g, rows = grad.reshape(-1, y.shape[-1]), y.reshape(-1, y.shape[-1])
-    out = np.empty_like(rows)
+    return _row_by_row(_log_softmax_backward, y, grad)
 
-    def work(part: slice) -> None:
-        p = out[part]
-        np.exp(rows[part], out=p)
-        p *= -row_sums(g[part])
-        p += g[part]
 
-    by_rows(work, *rows.shape)
-    return out.reshape(y.shape)
+def _log_softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
+    np.exp(y, out=grad_x)
+    grad_x *= -row_sums(g)
+    grad_x += g

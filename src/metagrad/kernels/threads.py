@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_threads)
 
 
-def run_in_turn(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+def run_in_turn(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """The results of several jobs, done one after the other on this thread alone; BLAS may use its own if set to 1."""
     if get_num_threads() == 1 or not _blas():
         return [job() for job in jobs]
@@ -117,7 +116,7 @@ def run_in_turn(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
         return [job() for job in jobs]
 
 
-def run_together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+def run_together(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """The results of several jobs that use BLAS; on threads of their own where there are cores and BLAS can be held back."""
     if len(jobs) == 1 or get_num_threads() == 1 or not _blas():
         return [job() for job in jobs]
@@ -125,7 +124,7 @@ def run_together(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
         return run_on_threads(jobs)
 
 
-def run_on_threads(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+def run_on_threads(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """The results of several jobs, the first done here and the others on threads of their own; jobs of jobs stay here."""
     if len(jobs) <= 1 or get_num_threads() == 1 or threading.current_thread().name.startswith(_NAME):
         return [job() for job in jobs]
@@ -139,40 +138,3 @@ def run_on_threads(jobs: Sequence[Callable[[], Any]]) -> list[Any]:
         if error is not None:
             raise error
     return [first, *[future.result() for future in others]]
-
-
-def threads_worth(cost: float, least: float) -> int:
-    """How many threads a piece of work is worth: all, if its cost reaches the threshold, or one."""
-    return get_num_threads() if cost >= least else 1
-
-
-def share_out(
-    work: Callable[[Iterator[T]], None], chunks: Sequence[T], threads: int | None = None, blas: bool = False
-) -> None:
-    """The scheduler: ``work(some of the chunks)`` on so many threads, all by default; each takes the next when done with one.
-
-    A thread that wakes late thus finds less to do, where with equal shares all would wait for it. ``work`` gets an iterator,
-    so that it may set up memory of its own before the first chunk. blas: it calls BLAS, which is held to one thread meanwhile.
-
-    >>> found = [0] * 10
-    >>> def squares(share):
-    ...     for i in share:
-    ...         found[i] = i * i
-    >>> share_out(squares, range(10))
-    >>> found
-    [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]
-    """
-    taken = iter(chunks)  # next() on it is atomic
-    jobs = [functools.partial(work, taken)] * min(threads or get_num_threads(), len(chunks))
-    if not blas:
-        run_on_threads(jobs)
-    elif len(jobs) > 1:
-        run_together(jobs)
-    else:
-        run_in_turn(jobs)
-
-
-def deal(chunks: Sequence[T], threads: int) -> list[list[T]]:
-    """Chunks as equal runs, one for each thread, without empty ones: for sums whose order must be the same every time."""
-    edges = [len(chunks) * i // threads for i in range(threads + 1)]
-    return [list(chunks[a:b]) for a, b in itertools.pairwise(edges) if a < b]

@@ -8,66 +8,100 @@ takes longer is worth it.
 Units: *elements* are numbers of an array; *multiplications* are those of a product of matrices.
 """
 
-# Pointwise formulas, and dropout
-POINTWISE_LARGE = 1 << 18  # elements from which a formula is computed in chunks
-POINTWISE_CHUNK = (
-    1 << 17
-)  # elements: half a megabyte of float32, of which a few arrays stay in a core's own cache, or nearly so
-POINTWISE_CHUNK_READ_ONCE = 1 << 19  # elements of a chunk that is passed over once, for which the cache is no help
-SELECT_BY_BITS = 1 << 10  # elements; of fewer, np.where is as fast as choosing by bits
-DROPOUT_BY_BITS = 1 << 19  # elements from which 64 random bits decide on four of them
+# ------------------------------------------------ pointwise formulas, and dropout
 
-# Reductions, running sums, extremes
-REDUCTION_LARGE = 1 << 18  # elements from which an array is reduced in chunks; below, NumPy's own call is as fast
-REDUCTION_CHUNK = 1 << 16  # elements: a few arrays of so many floats stay in a core's own cache
-REDUCTION_ROWS = 4096  # rows that are added one after the other: rounding errors grow with their number
-REDUCTION_STRIP = 2048  # elements of a row that BLAS adds up on their own: rounding errors grow with their number
-SUM_LOSES_DIGITS = 1 << 14  # elements from which NumPy's sum over the first axis, one row after the other, loses digits
-EXTREMUM_COLUMNS = 64  # columns searched together: as many as a few lines of the cache hold
-SCAN_STRIP = 16  # elements summed by one product with a triangle of ones
-SCAN_CHUNK = 1 << 17  # elements
+# Elements from which a formula is computed in chunks: one pass over fewer takes hardly longer than waking a thread.
+POINTWISE_LARGE = 1 << 18
+# Elements of a chunk: half a megabyte of float32, of which a few arrays stay in a core's own cache, or nearly so.
+POINTWISE_CHUNK = 1 << 17
+# Elements of a chunk that is passed over once: the cache is no help there, and fewer chunks are fewer calls.
+POINTWISE_CHUNK_READ_ONCE = 1 << 19
+# Elements from which choosing by bits, in several calls, is faster than ``np.where`` in one.
+SELECT_BY_BITS = 1 << 10
+# Elements from which 64 random bits decide on four of them.
+DROPOUT_BY_BITS = 1 << 19
 
-# Rows: softmax, layer norm
-ROWS_WORTH_THREADS = 1 << 17  # elements
-ROWS_CHUNK = (
-    1 << 19
-)  # elements: smaller chunks stay in a nearer cache, but threads lose more by taking turns at the interpreter
-ROWS_BY_BLAS = (
-    4096  # elements of the longest row whose sum BLAS's inner product may be, for its rounding errors grow with them
-)
-COMPILED_WORTH = 1 << 16  # elements from which a compiled loop is faster than NumPy's passes
+# ------------------------------------------------ reductions, running sums, extremes
 
-# Products of matrices
-BLAS_STARTS_THREADS = 1 << 18  # multiplications from which OpenBLAS starts threads of its own
-MATMUL_WORTH_THREADS = 8_000_000  # multiplications that outweigh the handing over
+# Elements from which an array is reduced in chunks; below, NumPy's own call is as fast.
+REDUCTION_LARGE = 1 << 18
+# Elements of a chunk: a few arrays of so many floats stay in a core's own cache.
+REDUCTION_CHUNK = 1 << 16
+# Rows that are added one after the other: rounding errors grow with their number.
+REDUCTION_ROWS = 4096
+# Elements of a row that BLAS adds up on their own: rounding errors grow with their number.
+REDUCTION_STRIP = 2048
+# Elements of a row from which its parts are multiplied with each other, many at once, rather than its elements in order.
+PRODUCT_ROW = 64
+# Elements from which NumPy's sum over the first axis, one row after the other, loses digits.
+SUM_LOSES_DIGITS = 1 << 14
+# Columns that are searched together for their extremes: as many as a few lines of the cache hold.
+EXTREMUM_COLUMNS = 64
+# Elements summed by one product with a triangle of ones.
+SCAN_STRIP = 16
+# Columns from which running sums add whole rows: with fewer, each row is too short for the call that adds it.
+SCAN_COLUMNS = 256
+# Elements of a chunk of rows whose running sums are taken: half a megabyte of float32.
+SCAN_CHUNK = 1 << 17
 
-# Convolution, pooling, attention
-CONVOLUTION_TILE = (
-    1 << 18
-)  # numbers in the columns of a tile: a megabyte, which the second-level cache holds, or nearly so
-CONVOLUTION_ACROSS = (
-    400  # products, per row, with windows across two rows: from here on they cost more than short copies
-)
-CONVOLUTION_BROAD = 256  # columns below which a product is too narrow to be fast
-CONVOLUTION_WORTH_THREADS = 4_000_000  # multiplications
-POOLING_BLOCK = 1 << 18  # elements of a block of planes: smaller ones cost more in calls than the cache gives back
-POOLING_WORTH_THREADS = 4_000_000  # elements, each counted once for a pass over it
-ATTENTION_BLOCK = 1 << 17  # scores of a block: half a megabyte of float32, and as much again for their gradient
-ATTENTION_WORTH_THREADS = 1 << 20  # multiplications
+# ------------------------------------------------ rows: softmax, layer norm
 
-# Recurrent layers
-RECURRENT_WORTH_THREADS = 20_000_000  # multiplications of a layer from which each direction gets a thread
-RECURRENT_STEP_WORTH_THREADS = (
-    300_000  # multiplications of a step from which a batch is dealt out to more threads than directions
-)
+# Elements from which rows are shared out to threads.
+ROWS_WORTH_THREADS = 1 << 17
+# Elements of a chunk: smaller ones stay in a nearer cache, but threads lose more by taking turns at the interpreter.
+ROWS_CHUNK = 1 << 19
+# Elements of the longest row whose sum BLAS's inner product may be, for its rounding errors grow with them.
+ROWS_BY_BLAS = 4096
+# Elements from which a compiled loop is faster than NumPy's passes.
+COMPILED_WORTH = 1 << 16
 
-# Optimizers
-OPTIMIZER_CHUNK = (
-    1 << 16
-)  # elements: a formula passes over its arrays a dozen times; chunks of 16,384 spend more on calls
+# ------------------------------------------------ products of matrices
 
-# Memory
-ALIGNMENT = 64  # bytes: a cache line, and the width of the widest vector registers
-SLAB = 1 << 25  # bytes asked of the system at a time: as much gets large pages, and a few of those cover it
-LARGEST_KEPT_BLOCK = 32 << 20  # bytes: blocks up to here are kept by the allocator, the most glibc allows
-KEPT_HEAP = 256 << 20  # bytes of free memory at the end of the heap, beyond which it is returned to the system
+# Multiplications from which OpenBLAS starts threads of its own.
+BLAS_STARTS_THREADS = 1 << 18
+# Multiplications that outweigh the handing over to threads.
+MATMUL_WORTH_THREADS = 8_000_000
+
+# ------------------------------------------------ convolution, pooling, attention
+
+# Elements of a tile's im2col matrix: a megabyte of float32, which the second-level cache holds, or nearly so.
+CONVOLUTION_TILE = 1 << 18
+# Columns of an im2col matrix below which its product with the filters is too narrow to be fast.
+CONVOLUTION_BROAD = 256
+# Products with windows across two rows, for each row: from here on they cost more than short copies.
+CONVOLUTION_ACROSS = 400
+# Multiplications that outweigh the handing over to threads.
+CONVOLUTION_WORTH_THREADS = 4_000_000
+# Elements of a block of planes: smaller ones cost more in calls than the cache gives back.
+POOLING_BLOCK = 1 << 18
+# Elements, each counted once for a pass over it, that outweigh the handing over to threads.
+POOLING_WORTH_THREADS = 4_000_000
+# Scores of a block: half a megabyte of float32, and as much again for their gradient.
+ATTENTION_BLOCK = 1 << 17
+# Queries of a block at least, however many keys there are: with fewer, the products are too narrow to be fast.
+ATTENTION_QUERIES = 16
+# Multiplications that outweigh the handing over: fewer than elsewhere, as each score also takes an exponential.
+ATTENTION_WORTH_THREADS = 1 << 20
+
+# ------------------------------------------------ recurrent layers
+
+# Multiplications of a layer from which each direction gets a thread.
+RECURRENT_WORTH_THREADS = 20_000_000
+# Multiplications of a step from which a batch is dealt out to more threads than directions: they take turns at every call.
+RECURRENT_STEP_WORTH_THREADS = 300_000
+
+# ------------------------------------------------ optimizers
+
+# Elements of a chunk: a formula passes over its arrays a dozen times; chunks of 16,384 spend more on calls.
+OPTIMIZER_CHUNK = 1 << 16
+
+# ------------------------------------------------ memory
+
+# Bytes: a cache line, and the width of the widest vector registers.
+ALIGNMENT = 64
+# Bytes asked of the system at a time: as much gets large pages, and a few of those cover it.
+SLAB = 1 << 25
+# Bytes of the largest block that the allocator keeps when it is freed: the most that glibc allows.
+LARGEST_KEPT_BLOCK = 32 << 20
+# Bytes of free memory at the end of the heap, beyond which it is returned to the system.
+KEPT_HEAP = 256 << 20

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
@@ -70,7 +70,7 @@ class Workspace:
     def __init__(self) -> None:
         self._lent: list[Array] = []
 
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
+    def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """An array of arbitrary content."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         block = _pool.take(size)

@@ -7,19 +7,21 @@ pass that is itself recorded (second derivatives) goes through it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
+from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.recurrent import one_sequence
 from metagrad.kernels.recurrent.gru import GRU
 from metagrad.kernels.recurrent.lstm import LSTM
 from metagrad.kernels.recurrent.rnn import RNN
+from metagrad.kernels.recurrent.steps import Inputs
 from metagrad.kernels.threads import can_hold_blas, get_num_threads, run_in_turn, run_together
 from metagrad.nn import recurrence
 from metagrad.ops.shape.joining import cat, stack
@@ -27,10 +29,12 @@ from metagrad.ops.shape.joining import cat, stack
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-Array = Any
+Kernel: TypeAlias = RNN | LSTM | GRU
+T = TypeVar("T")
+R = TypeVar("R")
 
 
-def make_kernel(cell: str, sizes: Sequence[int], reverse: bool) -> Any:
+def make_kernel(cell: str, sizes: Sequence[int], reverse: bool) -> Kernel:
     """The kernel for one direction; cell is RNN_TANH, RNN_RELU, LSTM or GRU."""
     if cell == "LSTM":
         return LSTM(sizes, reverse)
@@ -39,7 +43,7 @@ def make_kernel(cell: str, sizes: Sequence[int], reverse: bool) -> Any:
     return RNN(sizes, reverse, "tanh" if cell == "RNN_TANH" else "relu")
 
 
-def make_step(cell: str) -> Any:
+def make_step(cell: str) -> Callable[..., Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]]:
     """The plain step of the same cell."""
     if cell == "LSTM":
         return recurrence.lstm_step
@@ -48,7 +52,7 @@ def make_step(cell: str) -> Any:
     return lambda *weights: recurrence.rnn_step("tanh" if cell == "RNN_TANH" else "relu", *weights)
 
 
-def plain_layer(x: Tensor, *rest: Any, cell: str, sizes: Sequence[int], directions: int) -> tuple[Tensor, ...]:
+def plain_layer(x: Tensor, *rest: Tensor, cell: str, sizes: Sequence[int], directions: int) -> tuple[Tensor, ...]:
     """The reference implementation: the same arguments and results, in ordinary ops."""
     states, weights = _sorted_out(rest, cell, directions)
     outputs, last = [], []
@@ -61,7 +65,7 @@ def plain_layer(x: Tensor, *rest: Any, cell: str, sizes: Sequence[int], directio
     return y, *[stack(parts) for parts in zip(*last, strict=True)]
 
 
-def _sorted_out(rest: Sequence[Any], cell: str, directions: int) -> tuple[Sequence[Any], list[Sequence[Any]]]:
+def _sorted_out(rest: Sequence[T], cell: str, directions: int) -> tuple[Sequence[T], list[Sequence[T]]]:
     """States (D, B, *), and the weights of each direction."""
     count = 2 if cell == "LSTM" else 1
     each = (len(rest) - count) // directions
@@ -74,8 +78,13 @@ class Share:
 
     direction: int
     sequences: slice
-    rows: Any  # of the packed input; slice(None) for all of them
+    rows: slice | np.ndarray  # of the packed input; slice(None) for all of them
     sizes: Sequence[int]
+
+    def inputs(self, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> Inputs:
+        """What the share computes with, of x (N, I) and states (D, B, *)."""
+        d = self.direction
+        return Inputs(x[self.rows], [s[d][self.sequences] for s in states], weights[d])
 
 
 def shares(sizes: Sequence[int], directions: int, parts: int) -> list[Share]:
@@ -102,6 +111,10 @@ def parts_worth(cell: str, sizes: Sequence[int], directions: int, w_hh: Array) -
     return parts if parts > 1 and each_step / parts > tuning.RECURRENT_STEP_WORTH_THREADS and can_hold_blas() else 1
 
 
+def _added(some: Sequence[Array | None], others: Sequence[Array | None]) -> list[Array | None]:
+    return [None if a is None else a + b for a, b in zip(some, others, strict=True)]
+
+
 class Layer(Function):
     """One layer: x (N, I) packed, states (D, B, *), and for each direction W_ih, W_hh, b_ih, b_hh (and W_hr of an LSTM with
     a projection); gives y (N, D·P) and the final states (D, B, *)."""
@@ -116,7 +129,7 @@ class Layer(Function):
         keep = mode.grad and any(self.needs)
         if not keep and sizes[0] == 1:
             (result,) = run_in_turn([lambda: one_sequence.run(cell, x, states, weights)])
-            return cast("tuple[Array, ...]", result)
+            return result
         self.cell, self.directions = cell, directions
         self.shares = shares(sizes, directions, parts_worth(cell, sizes, directions, weights[0][1]))
         self.apart = len(x) * sum(w.size for w in weights[0][:2]) > tuning.RECURRENT_WORTH_THREADS
@@ -125,51 +138,52 @@ class Layer(Function):
         y = np.empty((len(x), directions * width), x.dtype)  # not the kernels' memory, which will be used again
         last = [np.empty(s.shape, s.dtype) for s in states]
 
-        def work(kernel: Any, share: Share) -> None:
+        def work(kernel: Kernel, share: Share) -> None:
             d, rows, sequences = share.direction, share.rows, share.sequences
-            part, final = kernel.forward(x[rows], [s[d][sequences] for s in states], weights[d])
+            part, final = kernel.forward(share.inputs(x, states, weights))
             y[rows, d * width : (d + 1) * width] = part
             for whole, own in zip(last, final, strict=True):
                 whole[d][sequences] = own
 
         self._run(work, kernels)
-        self.kernels: Any = kernels if keep else None
+        self.kernels: Sequence[Kernel] = kernels if keep else ()
         return y, *last
 
-    def _run(self, work: Any, kernels: Any) -> list[Any]:
+    def _run(self, work: Callable[[Kernel, Share], R], kernels: Sequence[Kernel]) -> list[R]:
         """``work(kernel, share)`` for all shares, on threads of their own where that pays."""
         jobs = [functools.partial(work, k, share) for k, share in zip(kernels, self.shares, strict=True)]
-        return (run_together if self.apart else run_in_turn)(jobs)
+        return run_together(jobs) if self.apart else run_in_turn(jobs)
 
-    def backward(self, grad_y: Array, *grad_states: Array) -> Any:
+    def backward(self, grad_y: Array, *grad_states: Array) -> tuple[Array | None, ...]:
         """Gradients of x, the states and the weights."""
         x, *rest = self.saved
         states, weights = _sorted_out(rest, self.cell, self.directions)
         width = grad_y.shape[1] // self.directions
         grad_initial = [np.empty(s.shape, s.dtype) for s in states]
 
-        def work(kernel: Any, share: Share) -> tuple[Any, list[Any]]:
+        def work(kernel: Kernel, share: Share) -> tuple[Array | None, list[Array | None]]:
             d, rows, sequences = share.direction, share.rows, share.sequences
+            own_grad = grad_y[rows, d * width : (d + 1) * width]
+            own_states = [g[d][sequences] for g in grad_states]
             part, initial, found = kernel.backward(
-                x[rows],
-                [s[d][sequences] for s in states],
-                weights[d],
-                grad_y[rows, d * width : (d + 1) * width],
-                [g[d][sequences] for g in grad_states],
-                self.needs[0],
+                share.inputs(x, states, weights), own_grad, own_states, self.needs[0]
             )
             for whole, own in zip(grad_initial, initial, strict=True):
                 whole[d][sequences] = own
             return part, found
 
         results = self._run(work, self.kernels)
-        grads: list[list[Any]] = [[] for _ in range(self.directions)]
-        for share, (_, found) in zip(self.shares, results, strict=True):
-            if grads[share.direction]:
-                found = [None if g is None else g + own for g, own in zip(grads[share.direction], found, strict=True)]
-            grads[share.direction] = found
+        grads = self._weight_gradients([found for _, found in results])
         grad_x = self._whole([part for part, _ in results]) if self.needs[0] else None
         return grad_x, *grad_initial, *[g for each in grads for g in each]
+
+    def _weight_gradients(self, found: Sequence[list[Array | None]]) -> list[list[Array | None]]:
+        """For each direction the gradients of its weights: the sums over its shares."""
+        grads: list[list[Array | None]] = [[] for _ in range(self.directions)]
+        for share, own in zip(self.shares, found, strict=True):
+            so_far = grads[share.direction]
+            grads[share.direction] = _added(so_far, own) if so_far else own
+        return grads
 
     def _whole(self, parts: Sequence[Array]) -> Array:
         """∂x, (N, I), of the shares' parts."""

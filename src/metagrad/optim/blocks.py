@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from metagrad.kernels import tuning
-from metagrad.kernels.threads import get_num_threads, share_out
+from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.threads import get_num_threads
 
 
 def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
@@ -24,18 +25,17 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     >>> float(total.min()), float(total.max())
     (2.0, 2.0)
     """
-    size, chunk = arrays[0].size, tuning.OPTIMIZER_CHUNK
-    if size <= chunk or not all(a is None or (isinstance(a, np.ndarray) and a.flags.c_contiguous) for a in arrays):
+    size, length = arrays[0].size, tuning.OPTIMIZER_CHUNK
+    if size <= length or not all(a is None or (isinstance(a, np.ndarray) and a.flags.c_contiguous) for a in arrays):
         formula(*arrays, *settings)
         return
     flat = [None if a is None else a.reshape(-1) for a in arrays]
-    starts = range(0, size, chunk)
+    chunks = cut(size, length)
 
-    def work(share: Iterable[int]) -> None:
-        for start in share:
-            formula(*[None if a is None else a[start : start + chunk] for a in flat], *settings)
+    def work(chunk: slice) -> None:
+        formula(*[None if a is None else a[chunk] for a in flat], *settings)
 
-    share_out(work, starts, max(1, min(get_num_threads(), len(starts) // 2)))
+    map_chunks(work, chunks, max(1, min(get_num_threads(), len(chunks) // 2)))
 
 
 def in_blocks_by_part(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:

@@ -16,6 +16,8 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.recurrent.steps import (
+    Gradients,
+    Inputs,
     all_entering,
     entering,
     final,
@@ -35,8 +37,9 @@ class GRU:
         self.order = visits(sizes, reverse)
         self.memory = Workspace()
 
-    def forward(self, x: Array, states: Sequence[Array], weights: Sequence[Array]) -> tuple[Array, list[Array]]:
+    def forward(self, inputs: Inputs) -> tuple[Array, list[Array]]:
         """(y, [final h])."""
+        x, states, weights = inputs
         w_ih, w_hh, b_ih, b_hh = weights
         (initial,) = states
         rows, hidden, order, empty = len(x), initial.shape[1], self.order, self.memory.empty
@@ -95,16 +98,9 @@ class GRU:
         np.multiply(d_z, change, out=d_z)  # ∂z = ∂h (h − n) z (1 − z)
         return factor
 
-    def backward(
-        self,
-        x: Array,
-        states: Sequence[Array],
-        weights: Sequence[Array],
-        grad_y: Array,
-        grad_states: Sequence[Array],
-        needs_x: bool,
-    ) -> tuple[Array | None, list[Array], list[Array | None]]:
+    def backward(self, inputs: Inputs, grad_y: Array, grad_states: Sequence[Array], needs_x: bool) -> Gradients:
         """(∂x, [∂h_0], [∂W_ih, ∂W_hh, ∂b_ih, ∂b_hh])."""
+        x, states, weights = inputs
         w_ih, w_hh, b_ih, _ = weights
         gates, y, _ = self.kept
         hidden, memory = y.shape[1], Workspace()

@@ -18,6 +18,8 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.recurrent.steps import (
+    Gradients,
+    Inputs,
     all_entering,
     entering,
     final,
@@ -46,8 +48,9 @@ class LSTM:
         self.order = visits(sizes, reverse)
         self.memory = Workspace()
 
-    def forward(self, x: Array, states: Sequence[Array], weights: Sequence[Array]) -> tuple[Array, list[Array]]:
+    def forward(self, inputs: Inputs) -> tuple[Array, list[Array]]:
         """(y, [final h, final c])."""
+        x, states, weights = inputs
         w_ih, w_hh, b_ih, b_hh, *projection = weights
         first_h, first_c = states
         rows, cells, order, empty = len(x), first_c.shape[1], self.order, self.memory.empty
@@ -109,16 +112,9 @@ class LSTM:
         np.multiply(through_cell, o, out=through_cell)
         return factor, through_cell
 
-    def backward(
-        self,
-        x: Array,
-        states: Sequence[Array],
-        weights: Sequence[Array],
-        grad_y: Array,
-        grad_states: Sequence[Array],
-        needs_x: bool,
-    ) -> tuple[Array | None, list[Array], list[Array | None]]:
+    def backward(self, inputs: Inputs, grad_y: Array, grad_states: Sequence[Array], needs_x: bool) -> Gradients:
         """(∂x, [∂h_0, ∂c_0], [∂W_ih, ∂W_hh, ∂b_ih, ∂b_hh, ∂W_hr])."""
+        x, states, weights = inputs
         w_ih, w_hh, b_ih, _, *projection = weights
         gates, y, _, tanh_c, outputs = self.kept
         cells, memory = tanh_c.shape[1], Workspace()

@@ -11,7 +11,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.recurrent.steps import entering, final, leading, product_with_entering, rows_of, visits
+from metagrad.kernels.recurrent.steps import (
+    Gradients,
+    Inputs,
+    entering,
+    final,
+    leading,
+    product_with_entering,
+    rows_of,
+    visits,
+)
 from metagrad.kernels.workspace import Workspace
 
 
@@ -22,8 +31,9 @@ class RNN:
         self.order, self.nonlinearity = visits(sizes, reverse), nonlinearity
         self.memory = Workspace()
 
-    def forward(self, x: Array, states: Sequence[Array], weights: Sequence[Array]) -> tuple[Array, list[Array]]:
+    def forward(self, inputs: Inputs) -> tuple[Array, list[Array]]:
         """(y, [final h])."""
+        x, states, weights = inputs
         w_ih, w_hh, b_ih, b_hh = weights
         (initial,) = states
         y = self.memory.empty((len(x), initial.shape[1]), x.dtype)
@@ -42,16 +52,9 @@ class RNN:
         self.y = y
         return y, [final(y, self.order)]
 
-    def backward(
-        self,
-        x: Array,
-        states: Sequence[Array],
-        weights: Sequence[Array],
-        grad_y: Array,
-        grad_states: Sequence[Array],
-        needs_x: bool,
-    ) -> tuple[Array | None, list[Array], list[Array | None]]:
+    def backward(self, inputs: Inputs, grad_y: Array, grad_states: Sequence[Array], needs_x: bool) -> Gradients:
         """(∂x, [∂h_0], [∂W_ih, ∂W_hh, ∂b_ih, ∂b_hh])."""
+        x, states, weights = inputs
         w_ih, w_hh, b_ih, _ = weights
         y, memory = self.y, Workspace()
         slope = memory.empty(y.shape, y.dtype)

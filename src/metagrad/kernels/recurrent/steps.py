@@ -13,12 +13,22 @@ sequences that are not running keep the gradient of their final, or for their in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from metagrad.base.typing import Array
 
 Visits = list[tuple[int, int, int]]  # (first row, last row + 1, number of sequences) of each step, in order
+Gradients = tuple[Array | None, list[Array], list[Array | None]]  # of x, where it needs one, the states, the weights
+
+
+class Inputs(NamedTuple):
+    """What one direction of a layer computes with: x (N, I) packed, its initial states (B, *), its weights and biases."""
+
+    x: Array
+    states: Sequence[Array]
+    weights: Sequence[Array]
 
 
 def visits(sizes: Sequence[int], reverse: bool) -> Visits:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.base.typing import Array, DTypeLike
-from metagrad.kernels.branchless import select
+from metagrad.kernels.selection import select
 from metagrad.ops.arguments import dimension, floating
 from metagrad.ops.create.sampling import rand_like
 from metagrad.ops.pointwise import activation

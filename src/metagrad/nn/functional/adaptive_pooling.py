@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
-from metagrad.kernels.sliding import Uneven, evenly
+from metagrad.kernels.windows import Uneven, evenly
 from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
 from metagrad.nn.functional.tuples import OutputSize, Ratio, Setting, each
 from metagrad.ops.create.sampling import rand

@@ -13,7 +13,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
 from metagrad.kernels import convolution as fast
-from metagrad.kernels.sliding import Windows, sliding
+from metagrad.kernels.windows import Windows, sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn.functional.tuples import Setting, batched, each
 from metagrad.ops.pointwise.arithmetic import conj

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
-from metagrad.kernels.sliding import Windows, counts, extents, sizes, sliding
+from metagrad.kernels.windows import Windows, counts, extents, sizes, sliding
 from metagrad.nn.functional.tuples import Setting, each
 
 if TYPE_CHECKING:

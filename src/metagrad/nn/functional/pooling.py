@@ -14,7 +14,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import pooling as kernel
-from metagrad.kernels.sliding import Windows, counts, extents
+from metagrad.kernels.windows import Windows, counts, extents
 from metagrad.nn.functional.tuples import Setting, each
 from metagrad.ops.operands import cast_to
 from metagrad.ops.pointwise.activation import relu

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.branchless import select
+from metagrad.kernels.selection import select
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise

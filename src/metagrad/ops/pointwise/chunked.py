@@ -13,23 +13,25 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
+from metagrad.kernels.chunks import cut, share_out
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
-from metagrad.kernels.threads import get_num_threads, share_out
+from metagrad.kernels.threads import get_num_threads
 
+Results: TypeAlias = "Array | tuple[Array, ...]"  # what a forward or a backward gives
 _new = object.__new__
 
 
 class Pointwise(Function):
     """Base of ops whose results, and whatever they keep for the gradient, have the shape the inputs broadcast to.
 
-    Each element of a result must depend on the elements at the same place alone.
+    Each element of a result must depend on the elements at the same position alone.
     """
 
     __slots__ = ()
@@ -42,16 +44,16 @@ class Pointwise(Function):
             cls.backward = _backward_in_chunks(cls.backward)  # type: ignore[method-assign]
 
 
-def is_large(x: Any) -> bool:
+def is_large(x: object) -> TypeGuard[np.ndarray]:
     """Whether an array is worth cutting."""
-    return x.__class__ is np.ndarray and x.size >= tuning.POINTWISE_LARGE
+    return type(x) is np.ndarray and x.size >= tuning.POINTWISE_LARGE
 
 
-def _forward_in_chunks(forward: Callable[..., Any]) -> Callable[..., Any]:
+def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results]:
     @functools.wraps(forward)
-    def run(self: Function, *inputs: Any, **params: Any) -> Any:
+    def run(self: Function, *inputs: Array, **params: object) -> Results:
         for x in inputs:
-            if x.__class__ is np.ndarray and x.size >= tuning.POINTWISE_LARGE:
+            if x.__class__ is np.ndarray and x.size >= tuning.POINTWISE_LARGE:  # without a call: small ops pass here
                 cuts = _Cuts.of(x.shape, inputs)
                 if cuts is None:
                     break
@@ -64,9 +66,9 @@ def _forward_in_chunks(forward: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _backward_in_chunks(backward: Callable[..., Any]) -> Callable[..., Any]:
+def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Results]:
     @functools.wraps(backward)
-    def run(self: Function, *grads: Any) -> Any:
+    def run(self: Function, *grads: Array) -> Results:
         if len(grads) == 1 and grads[0].__class__ is np.ndarray and grads[0].size >= tuning.POINTWISE_LARGE:
             cuts = _Cuts.of(grads[0].shape, [grads[0], *self.saved, *self.__dict__.values()])
             if cuts is not None:
@@ -87,7 +89,7 @@ class _Cuts:
         self.rows = math.prod(shape) // unit
 
     @classmethod
-    def of(cls, shape: tuple[int, ...], values: Sequence[Any]) -> _Cuts | None:
+    def of(cls, shape: tuple[int, ...], values: Sequence[object]) -> _Cuts | None:
         """The cuts that serve all of these values, or None if there are none, as for strided memory."""
         unit = 1
         for x in values:
@@ -102,7 +104,7 @@ class _Cuts:
                 return None
         return cls(shape, unit) if unit <= tuning.POINTWISE_CHUNK else None
 
-    def of_whole(self, x: Any) -> bool:
+    def of_whole(self, x: object) -> bool:
         """Whether x is one of the arrays that are cut."""
         return isinstance(x, np.ndarray) and x.shape == self.shape
 
@@ -110,24 +112,21 @@ class _Cuts:
         """An array that is cut, as rows."""
         return x.reshape(-1) if self.unit == 1 else x.reshape(-1, self.unit)
 
-    def chunks(self, length: int) -> list[tuple[int, int]]:
-        """Pieces of about so many elements, as first row and row behind the last."""
-        step = max(1, length // self.unit)
-        return [(start, min(start + step, self.rows)) for start in range(0, self.rows, step)]
+    def chunks(self, length: int) -> list[slice]:
+        """Chunks of about so many elements, as slices of rows."""
+        return cut(self.rows, max(1, length // self.unit))
 
 
 class _Computation:
     """A formula noted with samples of whole arrays, then computed on all of them."""
 
-    def __init__(self, cuts: _Cuts, values: Sequence[Any]) -> None:
+    def __init__(self, cuts: _Cuts, values: Sequence[object]) -> None:
         self.cuts = cuts
         self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
         self.arrays: dict[int, Array] = {}  # whole inputs and results by number
-        self.flattened: list[
-            tuple[Array, Array]
-        ] = []  # smaller arrays in one dimension, as chunks need them, and as given
+        self.flattened: list[tuple[Array, Array]] = []  # smaller arrays in one dimension, as chunks need them; as given
 
-    def sample(self, x: Any) -> Any:
+    def sample(self, x: Array) -> Array:
         """What stands for x while the formula is noted: a sample of an array that is cut, a smaller one flattened, or x."""
         if not self.cuts.of_whole(x):
             if not isinstance(x, np.ndarray) or x.ndim <= (x.size > 1):
@@ -142,7 +141,7 @@ class _Computation:
         self.arrays[len(self.tape.values)] = x
         return self.tape.sample(self.cuts.in_rows(x)[:2])
 
-    def whole(self, value: Any, memory: Array | None = None) -> Any:
+    def whole(self, value: Array, memory: Array | None = None) -> Array:
         """What a value of the noted formula stands for; a result gets memory, to be filled by ``run``."""
         number = self.tape.number(value)
         if number is None:
@@ -163,21 +162,24 @@ class _Computation:
         if not formula.steps:
             return
         rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
-        one_pass = len(formula.steps) == 1  # nothing is read twice, so the cache is no help
-        chunks = self.cuts.chunks(
-            min(tuning.POINTWISE_CHUNK_READ_ONCE, self.cuts.rows * self.cuts.unit // get_num_threads() + 1)
-            if one_pass
-            else tuning.POINTWISE_CHUNK
-        )
-        length, row = chunks[0][1], () if self.cuts.unit == 1 else (self.cuts.unit,)
+        chunks = self.cuts.chunks(_chunk_length(formula, self.cuts.rows * self.cuts.unit))
+        length, row = chunks[0].stop, () if self.cuts.unit == 1 else (self.cuts.unit,)
 
-        def work(share: Iterable[tuple[int, int]]) -> None:
+        def work(share: Iterable[slice]) -> None:
             buffers = [np.empty((length, *row), dtype) for dtype in formula.buffers]
-            for start, stop in share:
-                formula.compute({n: x[start:stop] for n, x in rows.items()}, [b[: stop - start] for b in buffers])
+            for chunk in share:
+                fitting = [b[: chunk.stop - chunk.start] for b in buffers]
+                formula.compute({n: x[chunk] for n, x in rows.items()}, fitting)
 
         with np.errstate(all="ignore"):
             share_out(work, chunks)
+
+
+def _chunk_length(formula: Formula, size: int) -> int:
+    """Elements of a chunk: where nothing is read twice the cache is no help, and chunks are longer, but one for each thread."""
+    if len(formula.steps) > 1:
+        return tuning.POINTWISE_CHUNK
+    return min(tuning.POINTWISE_CHUNK_READ_ONCE, size // get_num_threads() + 1)
 
 
 class _Destination(threading.local):
@@ -200,7 +202,7 @@ def results_into(op: type[Function], x: Array) -> Iterator[None]:
         _wanted.op = _wanted.memory = None
 
 
-def _destination(node: Function, inputs: Sequence[Any]) -> Array | None:
+def _destination(node: Function, inputs: Sequence[object]) -> Array | None:
     """The memory asked for by ``results_into``, if it is this op's input and no other input lies across it."""
     x = _wanted.memory
     if node.__class__ is not _wanted.op or not any(a is x for a in inputs):
@@ -210,7 +212,7 @@ def _destination(node: Function, inputs: Sequence[Any]) -> Array | None:
 
 
 def _forward(
-    node: Function, forward: Callable[..., Any], cuts: _Cuts, inputs: Sequence[Any], params: dict[str, Any]
+    node: Function, forward: Callable[..., Results], cuts: _Cuts, inputs: Sequence[Array], params: dict[str, object]
 ) -> Array:
     work, sampled = _Computation(cuts, inputs), _like(node)
     found = forward(sampled, *[work.sample(x) for x in inputs], **params)
@@ -224,7 +226,7 @@ def _forward(
     return result
 
 
-def _backward(node: Function, backward: Callable[..., Any], cuts: _Cuts, grad: Array) -> Any:
+def _backward(node: Function, backward: Callable[..., Results], cuts: _Cuts, grad: Array) -> Results:
     work, sampled = _Computation(cuts, [*node.saved, *node.__dict__.values()]), _like(node)
     sampled.saved = tuple([work.sample(a) for a in node.saved])
     sampled.__dict__.update({name: work.sample(a) for name, a in node.__dict__.items()})

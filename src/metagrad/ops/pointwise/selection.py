@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
-from metagrad.kernels.branchless import select
+from metagrad.kernels.selection import select
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_tensors, operands, result_type
 from metagrad.ops.pointwise.chunked import Pointwise

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
-from metagrad.kernels.argextrema import place
+from metagrad.kernels.argmax import index_of
 from metagrad.ops.arguments import accepts_axis, axes, dimension, takes_exact_out, takes_out
 from metagrad.ops.operands import need_tensors
 from metagrad.ops.pointwise.selection import maximum, minimum
@@ -86,11 +86,11 @@ def _extreme(
 
 
 def _argmax(a: Array, axis: int) -> Array:
-    return place(np.argmax, a, axis)
+    return index_of(np.argmax, a, axis)
 
 
 def _argmin(a: Array, axis: int) -> Array:
-    return place(np.argmin, a, axis)
+    return index_of(np.argmin, a, axis)
 
 
 @takes_out
@@ -126,12 +126,12 @@ def _arg(input: Tensor, dim: int | None, keepdim: bool, function: Callable[..., 
     if dim is None:
         if a.size == 0:
             raise IndexError(f"{function.__name__}() needs at least one element, or a dim to go along")
-        flat = place(function, a.reshape(-1), 0)
+        flat = index_of(function, a.reshape(-1), 0)
         return wrap(flat.reshape((1,) * a.ndim if keepdim else ()))
     axis = nonempty(input, dimension(dim, a.ndim))
     if not axis:
         return wrap(np.zeros((), np.int64, like=a))
-    return wrap(reductions.dropped(place(function, a, axis[0]), axis, keepdim))
+    return wrap(reductions.dropped(index_of(function, a, axis[0]), axis, keepdim))
 
 
 class Shared(Function):

@@ -23,7 +23,7 @@ class Windows(NamedTuple):
 
     @property
     def reach(self) -> int:
-        """The distance from the first element of a window to the place after its last."""
+        """The distance from the first element of a window to the position after its last."""
         return self.dilation * (self.size - 1) + 1
 
     @property

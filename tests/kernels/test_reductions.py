@@ -1,10 +1,10 @@
-"""Large arrays folded by parts on threads give what NumPy gives in one piece: values, places, running sums."""
+"""Large arrays folded by chunks on threads give what NumPy gives at once: values, indices, running sums."""
 
 import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import argextrema, reductions, scans
+from metagrad.kernels import argmax, reductions, scans
 
 SHAPES = [(700, 512), (3, 500, 300), (2, 400000), (400000, 2), (900, 3, 200), (1, 300000), (300007,)]
 ORDERS = "CF"
@@ -106,13 +106,13 @@ def test_a_tall_sum_of_floats_is_near_the_true_one(threads):
 
 @pytest.mark.parametrize("function", [np.argmax, np.argmin])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_places_are_the_first_of_equals_and_of_nans(threads, function, shape):
+def test_indices_are_those_of_the_first_of_equals_and_of_nans(threads, function, shape):
     x = np.random.default_rng(0).integers(0, 50, shape).astype(np.float32)
     with_nan = x.copy()
     with_nan.flat[:: x.size // 7] = np.nan
     for a in (x, with_nan):
         for axis in range(x.ndim):
-            np.testing.assert_array_equal(argextrema.place(function, a, axis), function(a, axis=axis, keepdims=True))
+            np.testing.assert_array_equal(argmax.index_of(function, a, axis), function(a, axis=axis, keepdims=True))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])

@@ -7,15 +7,13 @@ three operations that have nothing to guess.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 
 
-def select(c: Any, x: Any, y: Any) -> Any:
+def select(c: Array, x: Array | Number, y: Array | Number) -> Array:
     """``np.where(c, x, y)``: x where c, else y."""
     if c.__class__ is np.ndarray and c.dtype == bool and c.size >= tuning.SELECT_BY_BITS:
         arrays = [a for a in (x, y) if isinstance(a, np.ndarray) and a.ndim]
@@ -26,7 +24,7 @@ def select(c: Any, x: Any, y: Any) -> Any:
     return np.where(c, x, y)
 
 
-def select_into(out: Array, c: Array, x: Any, y: Any) -> None:
+def select_into(out: Array, c: Array, x: Array | Number, y: Array | Number) -> None:
     """x where c, else y, broadcast, written to ``out``."""
     if c.dtype != bool or c.shape != out.shape or out.dtype.itemsize > 8 or out.dtype.kind == "c":
         np.copyto(out, y)

@@ -1,0 +1,85 @@
+"""Chunks of arrays on threads: the scheduler of all kernels.
+
+Work on a large array is cut into chunks (``cut``), and each thread takes the next chunk when it is done with one (``share_out``;
+``map_chunks`` where the chunks have results). A thread that wakes late thus finds less to do, where with equal shares all would
+wait for it. Which thread takes which chunk changes no result: where a sum depends on its order, chunks have sums of their own,
+which are added in the order of the chunks.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar, cast
+
+from metagrad.kernels.threads import get_num_threads, run_in_turn, run_on_threads, run_together
+
+C = TypeVar("C")  # a chunk: a slice, or several, or whatever tells the work what to do
+R = TypeVar("R")
+
+
+def threads_worth(cost: float, least: float) -> int:
+    """How many threads some work is worth: all, if its cost reaches the threshold, or one."""
+    return get_num_threads() if cost >= least else 1
+
+
+def cut(size: int, length: int) -> list[slice]:
+    """Slices of ``length`` elements, the last one maybe shorter, that cover ``size`` elements.
+
+    >>> cut(5, 2)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    return [slice(start, min(start + length, size)) for start in range(0, size, length)]
+
+
+def deal(chunks: Sequence[C], threads: int) -> list[list[C]]:
+    """Chunks as equal runs, one for each thread, without empty ones: for sums whose order must be the same every time.
+
+    >>> deal("abcde", 2)
+    [['a', 'b'], ['c', 'd', 'e']]
+    """
+    edges = [len(chunks) * i // threads for i in range(threads + 1)]
+    return [list(chunks[a:b]) for a, b in itertools.pairwise(edges) if a < b]
+
+
+def share_out(
+    work: Callable[[Iterator[C]], None], chunks: Sequence[C], threads: int | None = None, blas: bool = False
+) -> None:
+    """``work(some of the chunks)`` on so many threads, all by default; each takes the next chunk when done with one.
+
+    ``work`` gets an iterator, so that it may set up memory of its own before the first chunk. blas: it calls BLAS, which is
+    held to one thread meanwhile.
+
+    >>> found = [0] * 10
+    >>> def squares(share):
+    ...     for i in share:
+    ...         found[i] = i * i
+    >>> share_out(squares, range(10))
+    >>> found
+    [0, 1, 4, 9, 16, 25, 36, 49, 64, 81]
+    """
+    taken = iter(chunks)  # next() on it is atomic
+    jobs = [functools.partial(work, taken)] * min(threads or get_num_threads(), len(chunks))
+    if not blas:
+        run_on_threads(jobs)
+    elif len(jobs) > 1:
+        run_together(jobs)
+    else:
+        run_in_turn(jobs)
+
+
+def map_chunks(work: Callable[[C], R], chunks: Sequence[C], threads: int | None = None, blas: bool = False) -> list[R]:
+    """``work(chunk)`` for all chunks, shared out in the same way: the results, in the order of the chunks.
+
+    >>> map_chunks(lambda chunk: chunk.stop - chunk.start, cut(5, 2))
+    [2, 2, 1]
+    """
+    results: list[R | None] = [None] * len(chunks)
+
+    def some(indices: Iterator[int]) -> None:
+        for i in indices:
+            results[i] = work(chunks[i])
+
+    share_out(some, range(len(chunks)), threads, blas)
+    return cast("list[R]", results)
