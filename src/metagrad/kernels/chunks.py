@@ -33,14 +33,23 @@ def cut(size: int, length: int) -> list[slice]:
     return [slice(start, min(start + length, size)) for start in range(0, size, length)]
 
 
+def split(size: int, count: int) -> list[slice]:
+    """So many slices of about one length, without empty ones, that cover ``size`` elements.
+
+    >>> split(5, 2)
+    [slice(0, 2, None), slice(2, 5, None)]
+    """
+    edges = [size * i // count for i in range(count + 1)]
+    return [slice(a, b) for a, b in itertools.pairwise(edges) if a < b]
+
+
 def deal(chunks: Sequence[C], threads: int) -> list[list[C]]:
     """Chunks as equal runs, one for each thread, without empty ones: for sums whose order must be the same every time.
 
     >>> deal("abcde", 2)
     [['a', 'b'], ['c', 'd', 'e']]
     """
-    edges = [len(chunks) * i // threads for i in range(threads + 1)]
-    return [list(chunks[a:b]) for a, b in itertools.pairwise(edges) if a < b]
+    return [list(chunks[share]) for share in split(len(chunks), threads)]
 
 
 def share_out(

@@ -11,7 +11,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.chunks import map_chunks, split
 from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads
 
 
@@ -43,6 +43,5 @@ def _product_in_chunks(a: Array, b: Array) -> Array:
         else:
             np.matmul(a, b[:, chunk], out=out[:, chunk])
 
-    extent = max(out.shape)
-    map_chunks(work, cut(extent, -(-extent // get_num_threads())), blas=True)
+    map_chunks(work, split(max(out.shape), get_num_threads()), blas=True)
     return out
