@@ -96,8 +96,11 @@ class Work:
 
     def run(self, job: Callable[[list[Tile]], R], shares: list[list[Tile]]) -> list[R]:
         """The results of a job for each thread's tiles."""
-        blas = len(shares) > 1 or self.multiplications >= tuning.BLAS_STARTS_THREADS
-        return map_chunks(job, shares, len(shares), blas)
+        if (
+            len(shares) == 1 and self.multiplications < tuning.BLAS_STARTS_THREADS
+        ):  # BLAS stays on this thread by itself
+            return [job(shares[0])]
+        return map_chunks(job, shares, len(shares), blas=True)
 
     def gradient_rows(self, g: Array, tile: Tile, memory: Array) -> Array:
         """The gradient of a tile as a matrix for each group, (G, M/G, windows)."""
