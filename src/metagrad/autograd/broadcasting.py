@@ -37,6 +37,8 @@ def _drops_imaginary(have: Any, want: Any) -> bool:
 def sum_to_shape(x: Any, shape: tuple[int, ...]) -> Any:
     """The transpose of broadcasting, of an array or a tensor: add up everything that was one element of ``shape``."""
     have = tuple(x.shape)
+    if have == shape:
+        return x
     extra = len(have) - len(shape)
     if extra < 0 or not all(n in (1, m) for n, m in zip(shape, have[extra:], strict=True)):
         raise RuntimeError(f"a backward returned a gradient of shape {have} for an input of shape {shape}")

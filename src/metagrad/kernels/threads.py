@@ -54,11 +54,9 @@ def set_num_threads(count: int) -> None:
 
 @functools.cache
 def _blas() -> tuple[Any, ...]:
-    """Each BLAS library of this process, as ``threadpoolctl`` controls it; none if that is not installed."""
-    try:
-        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-    except ImportError:
-        return ()
+    """Each BLAS library of this process, as ``threadpoolctl`` controls it; none if it knows none of them."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # when first used: it reads /proc
+
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 

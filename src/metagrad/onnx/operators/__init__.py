@@ -5,7 +5,7 @@
 ``ops.py``            metagrad's ops that they are made of
 ``pointwise.py``      element by element
 ``shapes.py``         shapes, joining and cutting, making
-``places.py``         picking and placing, finding and sorting
+``indexing.py``       picking and placing, finding and sorting
 ``reductions.py``     sums, extremes, products of matrices
 ``convolution.py``    convolution
 ``pooling.py``        pooling
@@ -24,8 +24,8 @@ from metagrad.onnx.operators import (
     control,
     convolution,
     images,
+    indexing,
     normalization,
-    places,
     pointwise,
     pooling,
     quantized,
@@ -37,6 +37,6 @@ from metagrad.onnx.operators import (
 )
 
 __all__ = [
-    "attention", "control", "convolution", "images", "normalization", "places", "pointwise", "pooling", "quantized", "recurrence",
+    "attention", "control", "convolution", "images", "indexing", "normalization", "pointwise", "pooling", "quantized", "recurrence",
     "reductions", "registry", "shapes", "signals",
 ]  # fmt: skip

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from metagrad.autograd.broadcasting import sum_to_shape
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base import dtypes
@@ -15,7 +16,6 @@ from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, tuning
 from metagrad.ops.arguments import accepts_axis, axes, shape_of, takes_out
 from metagrad.ops.operands import cast_to, in_single
-from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -185,7 +185,4 @@ def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     new = len(shape) - len(wanted)
     if new < 0 or [n for n, m in zip(wanted, shape[new:], strict=True) if n not in (1, m)]:
         raise RuntimeError(f"size {list(wanted)} is not expandable to size {list(shape)}")
-    if not wanted:
-        return sum(input)
-    repeated = [d for d, m in enumerate(shape) if d < new or (wanted[d - new] == 1 and m != 1)]
-    return reshape(sum(input, repeated, keepdim=True) if repeated else input, wanted)
+    return cast("Tensor", sum_to_shape(input, wanted))
