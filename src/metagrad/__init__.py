@@ -83,7 +83,7 @@ from metagrad.ops.create.random import (
     seed,
     set_rng_state,
 )
-from metagrad.version import __version__
+from metagrad.base.version import __version__
 
 # The families of ops: each one's __all__ says what it has for the public.
 from metagrad.ops.pointwise.arithmetic import *

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from metagrad.version import __version__
+from metagrad.base.version import __version__
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,5 +9,6 @@
 ``typing.py``    names for the types that annotations use
 ``files.py``     files written as a whole or not at all
 ``optional.py``  libraries that need not be installed
+``version.py``   the version, in one place
 ===============  ============================================
 """

@@ -40,6 +40,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "storage": "tensors.storage",
     "types": "compat.types",
     "utils.data._utils": "utils.data",
+    "version": "base.version",
     "xpu": "compat.xpu",
     "_tensor": "tensors.tensor",
 }

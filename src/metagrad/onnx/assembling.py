@@ -75,7 +75,7 @@ class Assembler:
             [self._info(h, n, {}) for h, n in zip(self.outputs, self.output_names, strict=True)], initializers,
         )  # fmt: skip
         opsets = [helper.make_opsetid("", g.opset), *[helper.make_opsetid(d, v) for d, v in g.domains.items()]]
-        from metagrad.version import __version__
+        from metagrad.base.version import __version__
 
         proto = helper.make_model(graph, opset_imports=opsets, producer_name="metagrad", producer_version=__version__)
         proto.ir_version = helper.find_min_ir_version_for(opsets, ignore_unknown=True)
