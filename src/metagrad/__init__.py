@@ -158,9 +158,9 @@ _paths.install(_paths.ModuleFinder())
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
     "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "distributed", "distributions", "fft",
-    "func", "functions", "inspection", "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim",
+    "func", "functions", "inspection", "jit", "linalg", "masked", "metrics", "mps", "multiprocessing", "nn", "onnx", "optim",
     "profiler", "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types",
-    "utils", "xpu",
+    "utils", "version", "xpu",
 }  # fmt: skip
 _NEURAL = """
     adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm bilinear

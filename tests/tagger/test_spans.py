@@ -10,17 +10,15 @@ import pytest
 from metagrad import cli
 from metagrad.tagger.spans import (
     SCHEMES,
-    Span,
     allowed_transitions,
     best_legal,
     converted,
     may_follow,
     scheme_of,
-    score_spans,
-    spans_of,
     tags_of,
 )
 from metagrad.tagger.trained import Model
+from metagrad.utils.metrics.spans import Span, score_spans, spans_of
 
 TYPES = ("PER", "LOC")
 

@@ -30,6 +30,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "functional": "",
     "inspection": "utils.summary",
     "jit": "compat.jit",
+    "metrics": "utils.metrics",
     "mps": "compat.mps",
     "multiprocessing": "compat.multiprocessing",
     "nn.modules.channelshuffle": "nn.modules.pixelshuffle",

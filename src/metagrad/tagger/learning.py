@@ -16,13 +16,13 @@ from metagrad.tagger.calibration import find_temperature
 from metagrad.tagger.corpora import Sentence
 from metagrad.tagger.metrics import Scores, score
 from metagrad.tagger.model import Settings
-from metagrad.tagger.spans import score_spans
 from metagrad.tagger.splits import Split
 from metagrad.tagger.text.tokenizer import Tokenizer
 from metagrad.tagger.trained import Model
 from metagrad.tagger.training import Epoch, Progress, Recipe, Trainer
 from metagrad.tagger.vectors import put_in, read_vectors, with_words
 from metagrad.tagger.vocabulary import Lexicon
+from metagrad.utils.metrics.spans import score_spans
 
 
 def new_model(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.tagger.calibration import Bin, bins, calibration_error
-from metagrad.tagger.spans import SpanScore
+from metagrad.utils.metrics.spans import SpanScore
 
 Array = np.ndarray[Any, Any]
 TRACE = "-NONE-"  # the treebank's tag for a place where a word was moved from: not a word that anybody wrote

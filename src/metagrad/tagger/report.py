@@ -15,8 +15,8 @@ from metagrad.base.files import write_atomically
 from metagrad.base.optional import need
 from metagrad.tagger.calibration import BINS
 from metagrad.tagger.metrics import Scores
-from metagrad.tagger.spans import SpanScore
 from metagrad.tagger.training import Epoch
+from metagrad.utils.metrics.spans import SpanScore
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }

@@ -1,4 +1,4 @@
-"""Spans of words, such as names and chunks, as tags of the words: the schemes BIO, BIOES and IOB1, and how spans are scored.
+"""Spans of words, such as names and chunks, as tags of the words: the schemes BIO, BIOES and IOB1, and the sequences that may be.
 
 =========  =======================================================================================================
 ``BIO``    ``B-X`` begins a span of type X, ``I-X`` goes on with it, ``O`` is outside of all (also called IOB2)
@@ -6,70 +6,25 @@
 ``BIOES``  ``E-X`` ends a span, ``S-X`` is one of a single word
 =========  =======================================================================================================
 
-Spans are found in tags as the shared tasks' ``conlleval`` finds them (Tjong Kim Sang and Buchholz 2000), in any scheme and also in
-sequences that are none of it. A model of spans never gives such a sequence.
+Which spans a sequence has, and how they are scored, says ``metagrad.utils.metrics.spans``, for any sequence of tags. A model of
+spans never gives a sequence that is none of its scheme.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from metagrad.tagger.corpora import Sentence, Written
+from metagrad.utils.metrics.spans import OUTSIDE, Span, begins, parts, spans_of
 
 Array = np.ndarray[Any, Any]
 
-OUTSIDE = "O"
 SCHEMES = ("BIO", "BIOES", "IOB1")
 PREFIXES = "BIES"
-
-
-class Span(NamedTuple):
-    """Words ``start`` to ``end`` (not included), and what they are."""
-
-    type: str
-    start: int
-    end: int
-
-
-def parts(tag: str) -> tuple[str, str]:
-    """The prefix and the type of a tag; ``O`` has no type."""
-    prefix, _, type = tag.partition("-")
-    return prefix, type
-
-
-def spans_of(tags: Sequence[str]) -> list[Span]:
-    """The spans in a sequence of tags.
-
-    >>> spans_of(["B-PER", "I-PER", "O", "I-LOC", "S-ORG"])
-    [Span(type='PER', start=0, end=2), Span(type='LOC', start=3, end=4), Span(type='ORG', start=4, end=5)]
-    """
-    found: list[Span] = []
-    start, last = 0, OUTSIDE
-    for t, tag in enumerate([*tags, OUTSIDE]):
-        if last != OUTSIDE and ends(last, tag):
-            found.append(Span(parts(last)[1], start, t))
-        if begins(last, tag):
-            start = t
-        last = tag
-    return found
-
-
-def ends(tag: str, following: str) -> bool:
-    """Whether a span ends between two tags, the first of which is in one."""
-    (prefix, type), (next_prefix, next_type) = parts(tag), parts(following)
-    return prefix in "ES" or following == OUTSIDE or next_prefix in "BS" or type != next_type
-
-
-def begins(before: str, tag: str) -> bool:
-    """Whether a span begins with a tag."""
-    if tag == OUTSIDE:
-        return False
-    return before == OUTSIDE or ends(before, tag)
 
 
 def tags_of(spans: Iterable[Span], words: int, scheme: str = "BIO") -> list[str]:
@@ -186,52 +141,3 @@ def best_legal(log_p: Array, transitions: tuple[Array, Array, Array]) -> Array:
     for pointers in reversed(back):
         path.append(int(pointers[path[-1]]))
     return np.array(path[::-1], np.int64)
-
-
-# ------------------------------------------------ scores
-
-
-@dataclass(frozen=True)
-class SpanScore:
-    """Spans of one type, or of all: how many are right (type and both ends), were found, and are there."""
-
-    type: str
-    right: int
-    found: int
-    actual: int
-
-    @property
-    def precision(self) -> float:
-        """right / found; 0 if none was found."""
-        return self.right / self.found if self.found else 0.0
-
-    @property
-    def recall(self) -> float:
-        """right / actual; 0 if there is none."""
-        return self.right / self.actual if self.actual else 0.0
-
-    @property
-    def f1(self) -> float:
-        """2 right / (found + actual)."""
-        return 2 * self.right / (self.found + self.actual) if self.found + self.actual else 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        numbers = {"right": self.right, "found": self.found, "actual": self.actual}
-        return {"precision": self.precision, "recall": self.recall, "f1": self.f1, **numbers}
-
-
-def score_spans(truth: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]) -> list[SpanScore]:
-    """The score of all spans, called ``all``, and then of each type.
-
-    >>> [(s.type, s.right, s.found, s.actual) for s in score_spans([["B-X", "I-X", "B-Y"]], [["B-X", "O", "B-Y"]])]
-    [('all', 1, 2, 2), ('X', 0, 1, 1), ('Y', 1, 1, 1)]
-    """
-    right, found, actual = Counter[str](), Counter[str](), Counter[str]()
-    for true, tags in zip(truth, predicted, strict=True):
-        a, b = set(spans_of(true)), set(spans_of(tags))
-        for counts, spans in ((right, a & b), (found, b), (actual, a)):
-            counts.update(span.type for span in spans)
-    rows = [SpanScore("all", right.total(), found.total(), actual.total())]
-    types = sorted({*found, *actual}, key=lambda type: (-actual[type], type))
-    return [*rows, *(SpanScore(type, right[type], found[type], actual[type]) for type in types)]

@@ -3,6 +3,7 @@
 ==================  ======================================================
 ``data/``           datasets, the order they are read in, and batches
 ``checkpoint.py``   activations computed again instead of kept
+``metrics/``        accuracy, perplexity, BLEU, F1 of spans
 ``summary.py``      layers, shapes, parameters, memory and time of a model
 ``tensorboard.py``  ``SummaryWriter``
 ``hooks.py``        what registering a hook returns
@@ -11,7 +12,7 @@
 ==================  ======================================================
 """
 
-__all__ = ["checkpoint", "data", "dlpack", "hooks", "tensorboard"]
+__all__ = ["checkpoint", "data", "dlpack", "hooks", "metrics", "tensorboard"]
 
 
 def __getattr__(name: str) -> object:
