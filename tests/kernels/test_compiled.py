@@ -1,12 +1,20 @@
 """The kernels that Numba compiles give what NumPy's give."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import compiled, tuning
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled import choice, compiler
+from metagrad.kernels.compiled import normalization as loops
 
 F = metagrad.nn.functional
+SOURCES = str(Path(metagrad.__file__).parent.parent)
 RNG = np.random.default_rng(0)
 
 
@@ -18,9 +26,9 @@ def both(monkeypatch):
 
     def run(function):
         with monkeypatch.context() as patch:
-            patch.setattr(compiled, "_compiled", lambda: None)
+            patch.setattr(choice, "available", lambda: False)
             expected = function()
-        assert compiled.kernels(np.ones(3, np.float32)) is not None
+        assert choice.use_compiled(np.ones(3, np.float32))
         return function(), expected
 
     return run
@@ -79,14 +87,97 @@ def test_the_gradient_of_max_pooling(both, dtype, settings):
 
 
 def test_other_arrays_are_left_to_numpy(monkeypatch):
-    monkeypatch.setattr(compiled, "_compiled", lambda: "compiled")
+    monkeypatch.setattr(choice, "available", lambda: True)
     large = tuning.COMPILED_WORTH
-    assert compiled.kernels(np.ones(large, np.float32)) == "compiled"
-    assert compiled.kernels(np.ones(large - 1, np.float32)) is None
-    assert compiled.kernels(np.ones(large, np.float16)) is None
-    assert compiled.kernels([1.0]) is None
+    assert choice.use_compiled(np.ones(large, np.float32))
+    assert choice.use_compiled(np.ones(8, np.float64), 8)
+    assert not choice.use_compiled(np.ones(large - 1, np.float32))
+    assert not choice.use_compiled(np.ones(large, np.float16))
+    assert not choice.use_compiled(np.ones(large, ">f4" if sys.byteorder == "little" else "<f4"))
+    assert not choice.use_compiled([1.0], 1)
 
 
 def test_it_can_be_switched_off(monkeypatch):
     monkeypatch.setenv("METAGRAD_NUMBA", "0")
-    assert compiled._compiled.__wrapped__() is None
+    assert not compiler.available.__wrapped__()
+
+
+def test_without_numba_a_loop_is_the_function_it_looks_like(monkeypatch):
+    monkeypatch.setattr(compiler, "available", lambda: False)
+    double = compiler.native(lambda x: 2 * x)
+    assert double(3) == 6
+    assert double.compiled() is double.function
+
+
+# ------------------------------------------------ what is kept on disk
+
+
+PROGRAM = """
+import hashlib, logging, sys
+logging.basicConfig(format="%(message)s")
+import numpy as np
+import metagrad
+assert "numba" not in sys.modules
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled import compiler
+tuning.COMPILED_WORTH, compiler.PATIENCE = 1, 0.0
+metagrad.manual_seed(0)
+layer, x = metagrad.nn.LayerNorm(33), metagrad.randn(7, 33, requires_grad=True)
+y = layer(x)
+(y * y * y).sum().backward()
+arrays = [y.detach().numpy(), x.grad.numpy(), layer.weight.grad.numpy()]
+from metagrad.kernels.compiled import normalization
+function = normalization.layer_norm_backward
+hits = sum(function.stats.cache_hits.values()) if hasattr(function, "stats") else "compiled by none"
+print(hits, hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest())
+"""
+
+
+def run_apart(environment):
+    """What the program above prints, and what it says."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env={**os.environ, "PYTHONPATH": SOURCES, **environment},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    hits, digest = done.stdout.rsplit(maxsplit=1)
+    return hits, digest, done.stderr
+
+
+def test_a_cold_and_a_warm_cache_give_the_same_bits(tmp_path):
+    pytest.importorskip("numba")
+    folder = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    (cold, first, said), (warm, second, nothing) = run_apart(folder), run_apart(folder)
+    assert (cold, warm) == ("0", "1")
+    assert first == second
+    assert "compiles its kernels" in said and str(tmp_path) in said
+    assert nothing == ""
+
+
+def test_the_users_folder_is_the_place_where_none_is_given(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(compiler, "_user_folder", lambda: tmp_path / "caches")
+    assert compiler.cache_folder.__wrapped__().startswith(str(tmp_path / "caches"))
+    monkeypatch.setattr(compiler, "_user_folder", lambda: Path(__file__) / "no folder")
+    assert compiler.cache_folder.__wrapped__().startswith(str(Path(compiler.__file__).parent))
+    monkeypatch.setattr(compiler, "__file__", str(Path(__file__) / "nor this.py"))
+    assert compiler.cache_folder.__wrapped__() is None
+
+
+def test_with_no_folder_each_process_compiles(monkeypatch):
+    pytest.importorskip("numba")
+    monkeypatch.setattr(compiler, "cache_folder", lambda: None)
+    fresh = compiler.native_sums(getattr(loops.layer_norm, "py_func", None) or loops.layer_norm.__wrapped__)
+    monkeypatch.setitem(fresh.function.__globals__, "layer_norm", loops.layer_norm)
+    x, (w, b) = RNG.standard_normal((3, 5)), RNG.standard_normal((2, 5))
+    z, y, scale = np.empty_like(x), np.empty_like(x), np.empty((3, 1))
+    fresh(x, w, b, np.array([1e-5]), z, y, scale)
+    np.testing.assert_allclose(
+        z, F.layer_norm(metagrad.tensor(x), (5,), metagrad.tensor(w), metagrad.tensor(b)).numpy()
+    )
+
+
+def test_what_is_kept_is_told_apart_by_the_sources(tmp_path, monkeypatch):
+    monkeypatch.setattr(compiler, "__file__", str(tmp_path / "compiler.py"))
+    before = compiler._digest()
+    (tmp_path / "loops.py").write_text("x = 1")
+    assert compiler._digest() != before

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import compiled
+from metagrad.kernels.compiled import normalization as compiled
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.rows import by_rows, row_products, row_sums
 
 
@@ -18,11 +19,12 @@ def layer_norm(
     n, m = x.shape
     z, scale = np.empty_like(x), np.empty((n, 1), x.dtype, like=x)
     kept = np.empty_like(x) if keep else z  # never z itself, which its user may write into
-    fast = compiled.kernels(x)
-    if fast is not None:
+    if use_compiled(x):
         weight, bias = (full if a is None else a for full, a in ((np.ones(m, x.dtype), w), (np.zeros(m, x.dtype), b)))
         epsilon = np.array([eps], x.dtype)
-        by_rows(lambda rows: fast.layer_norm(x[rows], weight, bias, epsilon, z[rows], kept[rows], scale[rows]), n, m)
+        by_rows(
+            lambda rows: compiled.layer_norm(x[rows], weight, bias, epsilon, z[rows], kept[rows], scale[rows]), n, m
+        )
         return (z, kept, scale) if keep else (z, None, None)
 
     def work(rows: slice) -> None:
@@ -51,12 +53,11 @@ def layer_norm_backward(
     """The gradients of x, w and b from that of z: see ``LayerNorm``."""
     n, m = y.shape
     grad_x = np.empty_like(y)
-    fast: Any = compiled.kernels(y)
 
     def work_compiled(rows: slice) -> tuple[Any, Any]:
         sums = np.zeros((2, m), y.dtype)
         weight = np.ones(m, y.dtype) if w is None else w
-        fast.layer_norm_backward(grad[rows], weight, y[rows], scale[rows], grad_x[rows], *sums)
+        compiled.layer_norm_backward(grad[rows], weight, y[rows], scale[rows], grad_x[rows], *sums)
         return sums[0], sums[1]
 
     def work(rows: slice) -> tuple[Any, Any]:
@@ -71,7 +72,7 @@ def layer_norm_backward(
         out *= r
         return grad_w, grad_b
 
-    found = by_rows(work if fast is None else work_compiled, n, m)
+    found = by_rows(work_compiled if use_compiled(y) else work, n, m)
     nothing = np.zeros(m, y.dtype, like=y)
     grad_w = sum([part for part, _ in found], nothing) if needs[1] else None
     grad_b = sum([part for _, part in found], nothing) if needs[2] else None

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import compiled, tuning
+from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.compiled import windows as compiled
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
 
@@ -158,12 +160,11 @@ def positions(winners: Sequence[Array], axes: Axes) -> Array:
 
 def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
     """Planes (R, *L) with the elements of g (R, *O) added where the maxima were found, zero elsewhere."""
-    fast = compiled.kernels(g)
-    if fast is not None and len(axes) == 2 and all(isinstance(w, Windows) for w in axes):
+    if use_compiled(g) and len(axes) == 2 and all(isinstance(w, Windows) for w in axes):
         x = np.zeros((len(g), *extents(axes)), g.dtype)
         windows = np.array([[w.stride, w.low, w.dilation] for w in axes])  # type: ignore[union-attr]
         columns, rows = winners
-        _over_planes(lambda r: fast.to_winners(g[r], rows[r], columns[r], windows, x[r]), len(g), axes, g)
+        _over_planes(lambda r: compiled.to_winners(g[r], rows[r], columns[r], windows, x[r]), len(g), axes, g)
         return x
     x = np.empty((len(g), *extents(axes)), g.dtype, like=g)
 

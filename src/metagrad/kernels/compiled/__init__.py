@@ -1,0 +1,17 @@
+"""Kernels compiled by Numba, where NumPy would pass over its arrays many times.
+
+NumPy does one operation over a whole array, then the next. A loop that does all of them to one element before it goes on to
+the next reads each number once, and Numba makes machine code of such a loop. It is optional: ``pip install
+"metagrad[fast]"``. Where it is installed, large arrays take these; METAGRAD_NUMBA=0 in the environment keeps NumPy's.
+
+Each function works on the rows or planes it is given and lets go of the interpreter lock, so threads can share the work.
+They are handed contiguous arrays that may be written to, for each other kind of array would be compiled for apart. nan and
+infinity are what they are in NumPy.
+
+====================  ==================================================================
+``choice.py``         whether an array takes the compiled loops
+``compiler.py``       machine code at the first call, kept on disk
+``normalization.py``  layer norm and its gradient
+``windows.py``        the gradient of max pooling
+====================  ==================================================================
+"""

@@ -1,0 +1,23 @@
+"""Whether an array takes the compiled loops, or NumPy's calls: the one place where that is decided."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled.compiler import available
+
+_DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+
+
+def use_compiled(like: object, least: int | None = None) -> bool:
+    """Whether compiled loops serve arrays such as this one: NumPy's own, float32 or float64, of enough elements.
+
+    least: how many are enough; without it, ``tuning.COMPILED_WORTH``.
+
+    >>> use_compiled(np.zeros(1 << 20, np.float16))
+    False
+    """
+    if type(like) is not np.ndarray or like.size < (tuning.COMPILED_WORTH if least is None else least):
+        return False
+    return like.dtype in _DTYPES and available()

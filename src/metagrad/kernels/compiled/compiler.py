@@ -1,0 +1,161 @@
+"""From a Python function to machine code, at its first call, by Numba.
+
+``@native`` marks a function that Numba is to compile, ``@native_sums`` one whose sums may be added in any order, so that
+several of them are added at once. Nothing is compiled, nor Numba imported, before such a function is called; a function may
+call others that are marked. Without Numba, or with METAGRAD_NUMBA=0 in the environment, they are the Python functions that
+they look like: slow, and a debugger steps through them.
+
+Machine code is kept on disk, for the processes to come: in the folder that NUMBA_CACHE_DIR names, or the user's own for such
+files, or beside the sources. What is kept is told apart by a digest of all sources here, as a function's code contains that
+of the functions it calls. With no folder that can be written to, each process compiles for itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_CONTRACT = {"contract"}  # a b + c in one instruction
+_ANY_ORDER = {"contract", "reassoc"}
+PATIENCE = 1.0  # seconds of compiling before a word is said
+_lock = threading.RLock()
+
+
+@functools.cache
+def available() -> bool:
+    """Whether there is Numba, and it is not switched off."""
+    return os.environ.get("METAGRAD_NUMBA") != "0" and importlib.util.find_spec("numba") is not None
+
+
+class Native:
+    """A function that becomes machine code when it is first called."""
+
+    def __init__(self, function: Callable[..., Any], fastmath: set[str]) -> None:
+        functools.update_wrapper(self, function)
+        self.function, self.fastmath = function, fastmath
+        self._compiled: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The function's result."""
+        return (self._compiled or self.compiled())(*arguments)
+
+    def compiled(self) -> Callable[..., Any]:
+        """What Numba makes of the function; the function itself where Numba is not to be had."""
+        if not available():
+            return self.function
+        with _lock:
+            if self._compiled is None:
+                self._compiled = self._compile()
+            return self._compiled
+
+    def _compile(self) -> Callable[..., Any]:
+        """Numba's dispatcher, which compiles for each kind of arguments, or finds what was compiled before."""
+        import numba
+
+        names = self.function.__globals__
+        for name in self.function.__code__.co_names:  # what it calls, Numba must know
+            callee = names.get(name)
+            if isinstance(callee, Native):
+                names[name] = callee.compiled()
+        folder = cache_folder()
+        _announce()
+        settings: dict[str, Any] = {"nogil": True, "fastmath": self.fastmath, "error_model": "numpy"}
+        config: Any = numba.config
+        before, config.CACHE_DIR = config.CACHE_DIR, folder or ""
+        try:
+            dispatcher: Any = numba.njit(cache=folder is not None, **settings)(self.function)
+        finally:
+            config.CACHE_DIR = before
+        names[self.function.__name__] = dispatcher
+        return dispatcher
+
+
+def native(function: F) -> F:
+    """Compile this function when it is first called."""
+    return Native(function, _CONTRACT)  # type: ignore[return-value]
+
+
+def native_sums(function: F) -> F:
+    """The same; what is added or multiplied up in it may be so in any order."""
+    return Native(function, _ANY_ORDER)  # type: ignore[return-value]
+
+
+# ------------------------------------------------ the folder
+
+
+@functools.cache
+def cache_folder() -> str | None:
+    """Where machine code is kept, or None if nothing can be written."""
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    folders = [Path(given)] if given else [_user_folder(), Path(__file__).parent / "__pycache__"]
+    for folder in folders:
+        own = folder / f"metagrad-{_digest()}"
+        try:
+            own.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(own, os.W_OK | os.X_OK):
+            return str(own)
+    return None
+
+
+def _user_folder() -> Path:
+    """The user's folder for what can be made again."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", "~/AppData/Local")).expanduser() / "metagrad"
+    if sys.platform == "darwin":
+        return Path("~/Library/Caches/metagrad").expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "metagrad"
+
+
+def _digest() -> str:
+    """A short name for the state of all sources in this folder."""
+    sources = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
+
+
+# ------------------------------------------------ what is said
+
+
+@functools.cache
+def _announce() -> None:
+    """From now on, say it once if compiling takes its time."""
+    from numba.core import event
+
+    class Announcer(event.Listener):
+        spent, depth, said = 0.0, 0, False
+
+        def on_start(self, event: object) -> None:
+            self.depth += 1
+            if self.depth == 1 and not self.said:
+                self.started = time.perf_counter()
+                self.timer = threading.Timer(max(0.0, PATIENCE - self.spent), self.say)
+                self.timer.daemon = True
+                self.timer.start()
+
+        def on_end(self, event: object) -> None:
+            self.depth -= 1
+            if self.depth == 0 and not self.said:
+                self.timer.cancel()
+                self.spent += time.perf_counter() - self.started
+
+        def say(self) -> None:
+            self.said = True
+            kept = f"keeps it in {cache_folder()}" if cache_folder() else "finds no folder to keep it in"
+            logging.getLogger("metagrad").warning(
+                "metagrad compiles its kernels for this processor, which takes some seconds, and %s", kept
+            )
+
+    register: Any = event.register
+    register("numba:compile", Announcer())
