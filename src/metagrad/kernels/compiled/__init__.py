@@ -8,10 +8,11 @@ Each function works on the rows or planes it is given and lets go of the interpr
 They are handed contiguous arrays that may be written to, for each other kind of array would be compiled for apart. nan and
 infinity are what they are in NumPy.
 
-====================  ==================================================================
-``choice.py``         whether an array takes the compiled loops
-``compiler.py``       machine code at the first call, kept on disk
-``normalization.py``  layer norm and its gradient
-``windows.py``        the gradient of max pooling
-====================  ==================================================================
+=====================  ===============================================
+``choice.py``          whether an array takes the compiled loops
+``compiler.py``        machine code at the first call, kept on disk
+``transcendental.py``  exp, log, tanh and their kind, for use in loops
+``normalization.py``   layer norm and its gradient
+``windows.py``         the gradient of max pooling
+=====================  ===============================================
 """

@@ -12,6 +12,7 @@ of the functions it calls. With no folder that can be written to, each process c
 
 from __future__ import annotations
 
+import dis
 import functools
 import hashlib
 import importlib.util
@@ -23,6 +24,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,7 +67,8 @@ class Native:
         import numba
 
         names = self.function.__globals__
-        for name in self.function.__code__.co_names:  # what it calls, Numba must know
+        used = {step.argval for step in dis.get_instructions(self.function) if step.opname == "LOAD_GLOBAL"}
+        for name in sorted(used):  # what it calls, Numba must know
             callee = names.get(name)
             if isinstance(callee, Native):
                 names[name] = callee.compiled()
@@ -89,6 +93,37 @@ def native(function: F) -> F:
 def native_sums(function: F) -> F:
     """The same; what is added or multiplied up in it may be so in any order."""
     return Native(function, _ANY_ORDER)  # type: ignore[return-value]
+
+
+class ByDtype(Native):
+    """A function of one number, with an implementation for float32 and one for float64."""
+
+    def __init__(self, single: Callable[..., Any], double: Callable[..., Any], says: str) -> None:
+        self.single, self.double, self.__doc__ = single, double, says
+        self._compiled = None
+
+        def either(x: Any) -> Any:
+            return (single if isinstance(x, np.float32) else double)(x)
+
+        self.function = either
+
+    def _compile(self) -> Callable[..., Any]:
+        """The function by whose name Numba finds the one or the other."""
+        import numba
+
+        either, single, double = self.function, *(f.compiled() for f in (self.single, self.double))  # type: ignore[attr-defined]
+
+        def chosen(x: Any) -> Callable[..., Any]:
+            implementation: Any = single if x == numba.types.float32 else double
+            return lambda x: implementation(x)
+
+        numba.extending.overload(either, jit_options={"fastmath": _CONTRACT}, strict=False)(chosen)
+        return either
+
+
+def by_dtype(single: F, double: Callable[..., Any], says: str) -> F:
+    """A function of one number for use in compiled loops: ``single`` for float32, ``double`` for float64."""
+    return ByDtype(single, double, says)  # type: ignore[return-value]
 
 
 # ------------------------------------------------ the folder
