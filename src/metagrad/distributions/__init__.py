@@ -9,8 +9,8 @@
 ``constraints.py``          where parameters and outcomes may lie
 ``constraint_registry.py``  maps from all real numbers into a constraint
 ``continuous.py``           Normal, Laplace, Uniform, Exponential, Cauchy, LogNormal, HalfNormal …
-``gammas.py``               Gamma, Beta, Dirichlet, Chi2, StudentT, InverseGamma, FisherSnedecor
-``mapped.py``               Weibull, Pareto, GeneralizedPareto, Kumaraswamy
+``gammas.py``               Gamma, Beta, Dirichlet, Chi2, StudentT, FisherSnedecor
+``mapped.py``               Weibull, Pareto, Kumaraswamy, InverseGamma, GeneralizedPareto
 ``matrices.py``             Wishart, LKJCholesky
 ``bounded.py``              VonMises, ContinuousBernoulli
 ``discrete.py``             Bernoulli, Categorical, Poisson, Geometric, Binomial, NegativeBinomial
@@ -18,6 +18,7 @@
 ``multivariate.py``         MultivariateNormal, LowRankMultivariateNormal
 ``combined.py``             Independent, TransformedDistribution, MixtureSameFamily
 ``divergence.py``           kl_divergence
+``expectations.py``         the mean of one density's logarithm under another distribution
 ==========================  ======================================================================
 """
 
@@ -39,8 +40,8 @@ from metagrad.distributions.continuous import (
 from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, NegativeBinomial, Poisson
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.divergence import kl_divergence, register_kl
-from metagrad.distributions.gammas import Beta, Chi2, Dirichlet, FisherSnedecor, Gamma, InverseGamma, StudentT
-from metagrad.distributions.mapped import GeneralizedPareto, Kumaraswamy, Pareto, Weibull
+from metagrad.distributions.gammas import Beta, Chi2, Dirichlet, FisherSnedecor, Gamma, StudentT
+from metagrad.distributions.mapped import GeneralizedPareto, InverseGamma, Kumaraswamy, Pareto, Weibull
 from metagrad.distributions.matrices import LKJCholesky, Wishart
 from metagrad.distributions.multivariate import LowRankMultivariateNormal, MultivariateNormal
 from metagrad.distributions.onehot import (

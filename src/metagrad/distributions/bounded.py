@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import finfo
+from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.discrete import one_of
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
@@ -32,7 +33,6 @@ class VonMises(Distribution):
 
     arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
     support = constraints.real
-    _shown = ("loc", "concentration")
 
     def __init__(self, loc: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
         self.loc, self.concentration = parameters(loc, concentration)
@@ -51,7 +51,7 @@ class VonMises(Distribution):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
-            shape = self._extended(sample_shape)
+            shape = self._extended_shape(sample_shape)
             loc, spread = (p.detach().expand(shape).double().cpu().numpy() for p in (self.loc, self.concentration))
             angles = numpy_generator().vonmises(loc, np.maximum(spread, 1e-9))
             drawn = (angles + math.pi) % (2 * math.pi) - math.pi
@@ -88,7 +88,12 @@ class ContinuousBernoulli(ExponentialFamily):
         super().__init__(given.shape, (), validate_args)
 
     @property
-    def _shown(self) -> tuple[str, ...]:  # type: ignore[override]
+    def param_shape(self) -> Size:
+        """The parameter's shape."""
+        return self._param.shape
+
+    @property
+    def _shown(self) -> tuple[str, ...]:
         return ("probs" if self._from_probs else "logits",)
 
     @property
@@ -134,7 +139,7 @@ class ContinuousBernoulli(ExponentialFamily):
         return selection.where(near, 1 / 12 - (1 / 15 - 128 / 945 * x) * x, exact)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.icdf(sampling.rand(self._extended(sample_shape), dtype=self._param.dtype))
+        return self.icdf(sampling.rand(self._extended_shape(sample_shape), dtype=self._param.dtype))
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self._param.dtype)

@@ -41,11 +41,6 @@ class Independent(Distribution):
         cut = len(batch) - reinterpreted_batch_ndims
         super().__init__(batch[:cut], (*batch[cut:], *event), validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Independent:
-        taken = self.event_shape[: self.reinterpreted_batch_ndims]
-        base = self.base_dist.expand((*batch_shape, *taken))
-        return Independent(base, self.reinterpreted_batch_ndims, self._validate_args)
-
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]
         """Whether the base can."""
@@ -79,6 +74,17 @@ class Independent(Distribution):
 
     def entropy(self) -> Tensor:
         return sum_last(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
+
+    @property
+    def has_enumerate_support(self) -> bool:  # type: ignore[override]
+        """Whether the base has, and nothing is taken together."""
+        return self.base_dist.has_enumerate_support and not self.reinterpreted_batch_ndims
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """The base's outcomes. Raises NotImplementedError for dimensions taken together: that is every combination."""
+        if self.reinterpreted_batch_ndims:
+            raise NotImplementedError("Enumeration over cartesian product is not implemented")
+        return self.base_dist.enumerate_support(expand)
 
     def __repr__(self) -> str:
         return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"
@@ -121,7 +127,7 @@ class TransformedDistribution(Distribution):
         super().__init__(result[:cut], result[cut:], validate_args)
 
     def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Self:
-        made = super().expand(batch_shape)
+        made = super().expand(batch_shape, _instance)
         shape = ComposeTransform(self.transforms).inverse_shape((*batch_shape, *self.event_shape))
         made.base_dist = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
         return made
@@ -200,16 +206,10 @@ class MixtureSameFamily(Distribution):
         self.mixture_distribution, self.component_distribution = mixture_distribution, component_distribution
         super().__init__(found[:-1], component_distribution.event_shape, validate_args)
 
-    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> MixtureSameFamily:
-        count = self.mixture_distribution._num_events
-        return MixtureSameFamily(
-            self.mixture_distribution.expand(batch_shape), self.component_distribution.expand((*batch_shape, count))
-        )
-
     @property
     def support(self) -> Constraint:
         """The components'."""
-        return self.component_distribution.support
+        return constraints.MixtureSameFamilyConstraint(self.component_distribution.support)
 
     def _weights(self) -> Tensor:
         probs = self.mixture_distribution.probs

@@ -49,11 +49,11 @@ class ConstraintRegistry:
         """The map of the constraint within, its last dimensions taken together."""
         return T.IndependentTransform(self(constraint.base_constraint), constraint.reinterpreted_batch_ndims)
 
-    def of_cat(self, constraint: C.cat) -> Transform:
+    def of_cat(self, constraint: C.Cat) -> Transform:
         """Each part's map."""
         return V.CatTransform([self(c) for c in constraint.cseq], constraint.dim, constraint.lengths)
 
-    def of_stack(self, constraint: C.stack) -> Transform:
+    def of_stack(self, constraint: C.Stack) -> Transform:
         """Each slice's map."""
         return V.StackTransform([self(c) for c in constraint.cseq], constraint.dim)
 
@@ -100,7 +100,8 @@ biject_to.register(C.simplex, lambda constraint: V.StickBreakingTransform())
 transform_to.register(C.simplex, lambda constraint: V.SoftmaxTransform())
 transform_to.register(C.lower_cholesky, lambda constraint: V.LowerCholeskyTransform())
 transform_to.register(C.positive_definite, lambda constraint: V.PositiveDefiniteTransform())
+transform_to.register(C.positive_semidefinite, lambda constraint: V.PositiveDefiniteTransform())
 for registry in both:
     registry.register(C.IndependentConstraint, registry.of_independent)
-    registry.register(C.cat, registry.of_cat)
-    registry.register(C.stack, registry.of_stack)
+    registry.register(C.Cat, registry.of_cat)
+    registry.register(C.Stack, registry.of_stack)

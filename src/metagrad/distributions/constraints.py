@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property", "greater_than", "greater_than_eq",
+    "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky",
+    "dependent", "dependent_property", "greater_than", "greater_than_eq",
     "half_open_interval", "independent", "integer_interval", "interval", "is_dependent", "less_than", "lower_cholesky",
     "lower_triangular", "multinomial", "nonnegative", "nonnegative_integer", "one_hot", "positive", "positive_definite",
     "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square", "stack", "symmetric",
@@ -52,11 +53,26 @@ class Constraint:
 class Dependent(Constraint):
     """A set that depends on other values, so that nothing can be said beforehand."""
 
-    def __init__(self, *, is_discrete: bool = False, event_dim: int = 0) -> None:
-        self.is_discrete, self.event_dim = is_discrete, event_dim
+    def __init__(self, *, is_discrete: bool | None = None, event_dim: int | None = None) -> None:
+        self._is_discrete, self._event_dim = is_discrete, event_dim
 
-    def __call__(self, *, is_discrete: bool = False, event_dim: int = 0) -> Dependent:
-        return Dependent(is_discrete=is_discrete, event_dim=event_dim)
+    @property
+    def is_discrete(self) -> bool:  # type: ignore[override]
+        """Whether of isolated values. Raises NotImplementedError where it was not said."""
+        if self._is_discrete is None:
+            raise NotImplementedError(".is_discrete cannot be determined statically")
+        return self._is_discrete
+
+    @property
+    def event_dim(self) -> int:  # type: ignore[override]
+        """How many dimensions one value has. Raises NotImplementedError where it was not said."""
+        if self._event_dim is None:
+            raise NotImplementedError(".event_dim cannot be determined statically")
+        return self._event_dim
+
+    def __call__(self, *, is_discrete: bool | None = None, event_dim: int | None = None) -> Dependent:
+        discrete = self._is_discrete if is_discrete is None else is_discrete
+        return Dependent(is_discrete=discrete, event_dim=self._event_dim if event_dim is None else event_dim)
 
     def check(self, value: Tensor) -> Tensor:
         """It cannot be checked: ValueError."""
@@ -67,13 +83,17 @@ class dependent_property(property, Dependent):
     """A property that gives the constraint, once the distribution is there; may be given arguments as a decorator."""
 
     def __init__(
-        self, function: Callable[[Any], Any] | None = None, *, is_discrete: bool = False, event_dim: int = 0
+        self,
+        function: Callable[[Any], Any] | None = None,
+        *,
+        is_discrete: bool | None = None,
+        event_dim: int | None = None,
     ) -> None:
         property.__init__(self, function)
         Dependent.__init__(self, is_discrete=is_discrete, event_dim=event_dim)
 
     def __call__(self, function: Any = None, **options: Any) -> dependent_property:
-        return dependent_property(function, is_discrete=self.is_discrete, event_dim=self.event_dim)
+        return dependent_property(function, is_discrete=self._is_discrete, event_dim=self._event_dim)
 
 
 def is_dependent(constraint: Constraint) -> bool:
@@ -112,7 +132,7 @@ class IntegerInterval(Constraint):
         return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
-class IntegerGreaterThanEq(Constraint):
+class IntegerGreaterThan(Constraint):
     """Integers from ``lower_bound`` on."""
 
     is_discrete = True
@@ -239,7 +259,12 @@ class Symmetric(Square):
     """Equal to their transpose."""
 
     def check(self, value: Tensor) -> Tensor:
-        return super().check(value) & comparison.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
+        square = super().check(value)
+        return (
+            square
+            if value.shape[-2] != value.shape[-1]
+            else square & comparison.isclose(value, value.mT, atol=1e-6).flatten(-2).all(-1)
+        )
 
 
 class PositiveSemidefinite(Symmetric):
@@ -280,7 +305,7 @@ class IndependentConstraint(Constraint):
         return f"{type(self).__name__}({self.base_constraint!r}, {self.reinterpreted_batch_ndims})"
 
 
-class cat(Constraint):
+class Cat(Constraint):
     """Pieces along ``dim``, of these ``lengths``, each with a constraint of its own."""
 
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None) -> None:
@@ -290,11 +315,12 @@ class cat(Constraint):
         self.event_dim = max(c.event_dim for c in self.cseq)
 
     def check(self, value: Tensor) -> Tensor:
-        parts = value.split(self.lengths, self.dim)
+        first = value.narrow(self.dim, 0, min(sum(self.lengths), value.size(self.dim)))  # what comes after is free
+        parts = first.split(self.lengths, self.dim)
         return joining.cat([c.check(v) for c, v in zip(self.cseq, parts, strict=True)], self.dim)
 
 
-class stack(Constraint):
+class Stack(Constraint):
     """Slices along ``dim``, each with a constraint of its own."""
 
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
@@ -304,13 +330,31 @@ class stack(Constraint):
 
     def check(self, value: Tensor) -> Tensor:
         slices = value.unbind(self.dim)
-        return joining.stack([c.check(v) for c, v in zip(self.cseq, slices, strict=True)], self.dim)
+        return joining.stack([c.check(v) for c, v in zip(self.cseq, slices, strict=False)], self.dim)
+
+
+class MixtureSameFamilyConstraint(Constraint):
+    """What holds for the values of a mixture's components, asked of values that have no dimension of components."""
+
+    def __init__(self, base_constraint: Constraint) -> None:
+        self.base_constraint = base_constraint
+        self.is_discrete, self.event_dim = base_constraint.is_discrete, base_constraint.event_dim
+
+    def check(self, value: Tensor) -> Tensor:
+        """Whether every component allows it. Raises ValueError for a value with too few dimensions."""
+        if value.dim() < self.event_dim:
+            raise ValueError(f"Expected value.dim() >= {self.event_dim} but got {value.dim()}")
+        return self.base_constraint.check(value.unsqueeze(-1 - self.event_dim)).all(-1)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_constraint!r})"
 
 
 dependent = Dependent()
 independent = IndependentConstraint
+cat, stack = Cat, Stack
 boolean, one_hot = Boolean(), OneHot()
-nonnegative_integer, positive_integer = IntegerGreaterThanEq(0), IntegerGreaterThanEq(1)
+nonnegative_integer, positive_integer = IntegerGreaterThan(0), IntegerGreaterThan(1)
 integer_interval, multinomial = IntegerInterval, Multinomial
 real = Real()
 real_vector = independent(real, 1)

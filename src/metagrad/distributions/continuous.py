@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
-from metagrad.distributions.scalarmaps import AbsTransform, ExpTransform
+from metagrad.distributions.scalarmaps import AbsTransform, AffineTransform, ExpTransform
 from metagrad.ops.create import like, sampling
 from metagrad.ops.pointwise import exponential, trigonometric
 from metagrad.ops.special import erf as error_functions
@@ -24,7 +25,6 @@ class LocationScale(Distribution):
     has_rsample = True
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
-    _shown: tuple[str, ...] = ("loc", "scale")
 
     def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
         self.loc, self.scale = parameters(loc, scale)
@@ -34,7 +34,7 @@ class LocationScale(Distribution):
         raise NotImplementedError
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.loc + self.scale * self._standard(self._extended(sample_shape)).to(self.loc.dtype)
+        return self.loc + self.scale * self._standard(self._extended_shape(sample_shape)).to(self.loc.dtype)
 
     def _z(self, value: Tensor) -> Tensor:
         if self._validate_args:
@@ -148,8 +148,22 @@ class Cauchy(LocationScale):
         return math.log(4 * math.pi) + self.scale.log()
 
 
-class Gumbel(LocationScale):
-    """log p(x) = -z - e⁻ᶻ - log scale, z = (x - loc) / scale."""
+class Gumbel(TransformedDistribution):
+    """-log(-log u), u uniform, moved and stretched: log p(x) = -z - e⁻ᶻ - log scale, z = (x - loc) / scale."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
+
+    def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
+        self.loc, self.scale = parameters(loc, scale)
+        info = finfo(self.loc.dtype)
+        base = Uniform(like.full_like(self.loc, info.tiny), like.full_like(self.loc, 1 - info.eps), validate_args)
+        log = ExpTransform().inv
+        minus = AffineTransform(0.0, -like.ones_like(self.scale))
+        super().__init__(base, [log, minus, log, AffineTransform(self.loc, -self.scale)], validate_args)
+
+    def _z(self, value: Tensor) -> Tensor:
+        return (self._checked(value) - self.loc) / self.scale
 
     @property
     def mean(self) -> Tensor:
@@ -160,11 +174,12 @@ class Gumbel(LocationScale):
         return self.loc
 
     @property
-    def variance(self) -> Tensor:
-        return (math.pi / math.sqrt(6) * self.scale) ** 2
+    def stddev(self) -> Tensor:
+        return math.pi / math.sqrt(6) * self.scale
 
-    def _standard(self, shape: Sequence[int]) -> Tensor:
-        return -exponential.log(-exponential.log(sampling.rand(shape).clamp(1e-30, 1 - 1e-7)))
+    @property
+    def variance(self) -> Tensor:
+        return self.stddev**2
 
     def log_prob(self, value: Tensor) -> Tensor:
         z = self._z(value)
@@ -172,9 +187,6 @@ class Gumbel(LocationScale):
 
     def cdf(self, value: Tensor) -> Tensor:
         return exponential.exp(-exponential.exp(-self._z(value)))
-
-    def icdf(self, value: Tensor) -> Tensor:
-        return self.loc - self.scale * exponential.log(-exponential.log(value))
 
     def entropy(self) -> Tensor:
         return self.scale.log() + (1 + _EULER)
@@ -221,12 +233,12 @@ class LogNormal(TransformedDistribution):
         return self.base_dist.entropy() + self.loc
 
 
-class HalfNormal(TransformedDistribution):
-    """The absolute value of a normal variable around zero."""
+class Folded(TransformedDistribution):
+    """Distributions of the absolute value of a variable around zero."""
 
     arg_constraints = {"scale": constraints.positive}
     support = constraints.nonnegative
-    _base: type[LocationScale] = Normal
+    _base: type[LocationScale]
 
     def __init__(self, scale: Tensor | float, validate_args: bool | None = None) -> None:
         super().__init__(self._base(0.0, scale, False), AbsTransform(), validate_args)
@@ -239,16 +251,8 @@ class HalfNormal(TransformedDistribution):
         return self.base_dist.scale  # type: ignore[attr-defined]
 
     @property
-    def mean(self) -> Tensor:
-        return self.scale * math.sqrt(2 / math.pi)
-
-    @property
     def mode(self) -> Tensor:
         return like.zeros_like(self.scale)
-
-    @property
-    def variance(self) -> Tensor:
-        return self.scale**2 * (1 - 2 / math.pi)
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
@@ -264,7 +268,21 @@ class HalfNormal(TransformedDistribution):
         return self.base_dist.entropy() - math.log(2)
 
 
-class HalfCauchy(HalfNormal):
+class HalfNormal(Folded):
+    """The absolute value of a normal variable around zero."""
+
+    _base = Normal
+
+    @property
+    def mean(self) -> Tensor:
+        return self.scale * math.sqrt(2 / math.pi)
+
+    @property
+    def variance(self) -> Tensor:
+        return self.scale**2 * (1 - 2 / math.pi)
+
+
+class HalfCauchy(Folded):
     """The absolute value of a Cauchy variable around zero. It has neither mean nor variance."""
 
     _base = Cauchy
@@ -287,17 +305,15 @@ class Uniform(Distribution):
     """
 
     has_rsample = True
-    arg_constraints = {"low": constraints.real, "high": constraints.real}
-    _shown: tuple[str, ...] = ("low", "high")
 
     def __init__(self, low: Tensor | float, high: Tensor | float, validate_args: bool | None = None) -> None:
         self.low, self.high = parameters(low, high)
         super().__init__(self.low.shape, (), validate_args)
-        if self._validate_args and not bool((self.low < self.high).all()):
-            raise ValueError(
-                f"Expected parameter low ({type(low).__name__}) of distribution {self!r} to be less than high everywhere, "
-                f"got {self.low} and {self.high}"
-            )
+
+    @property
+    def arg_constraints(self) -> dict[str, Constraint]:  # type: ignore[override]
+        """Each parameter's constraint is the other one."""
+        return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
     @property
     def support(self) -> Constraint:
@@ -309,11 +325,17 @@ class Uniform(Distribution):
         return (self.high + self.low) / 2
 
     @property
+    def mode(self) -> Tensor:
+        return like.full_like(self.low, math.nan)  # all are as likely
+
+    @property
     def variance(self) -> Tensor:
         return (self.high - self.low) ** 2 / 12
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.low + sampling.rand(self._extended(sample_shape), dtype=self.low.dtype) * (self.high - self.low)
+        return self.low + sampling.rand(self._extended_shape(sample_shape), dtype=self.low.dtype) * (
+            self.high - self.low
+        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value)
@@ -341,7 +363,6 @@ class Exponential(ExponentialFamily):
     has_rsample = True
     arg_constraints = {"rate": constraints.positive}
     support = constraints.nonnegative
-    _shown: tuple[str, ...] = ("rate",)
 
     def __init__(self, rate: Tensor | float, validate_args: bool | None = None) -> None:
         (self.rate,) = parameters(rate)
@@ -362,7 +383,7 @@ class Exponential(ExponentialFamily):
         return self.rate**-2
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return -exponential.log1p(-sampling.rand(self._extended(sample_shape), dtype=self.rate.dtype)) / self.rate
+        return -exponential.log1p(-sampling.rand(self._extended_shape(sample_shape), dtype=self.rate.dtype)) / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
         return self.rate.log() - self.rate * self._checked(value)

@@ -63,11 +63,11 @@ class Binary(Distribution):
         return self._param.shape
 
     @property
-    def _shown(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _shown(self) -> tuple[str, ...]:
         return ("probs" if self._from_probs else "logits",)
 
     def _expanded(self, sample_shape: Sequence[int]) -> Tensor:
-        return self.probs.detach().expand(self._extended(sample_shape))
+        return self.probs.detach().expand(self._extended_shape(sample_shape))
 
 
 class Bernoulli(Binary, ExponentialFamily):
@@ -143,13 +143,8 @@ class Geometric(Binary):
         return binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none") / self.probs
 
 
-class Binomial(Binary):
-    """How many of ``total_count`` trials succeed.
-
-    >>> import metagrad
-    >>> Binomial(2, probs=0.5).log_prob(metagrad.tensor([0.0, 1.0, 2.0])).exp()
-    tensor([0.2500, 0.5000, 0.2500])
-    """
+class OfTrials(Binary):
+    """Distributions of how many of several trials succeed."""
 
     def __init__(
         self,
@@ -158,11 +153,29 @@ class Binomial(Binary):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        super().__init__(probs, logits, validate_args)
-        count, self._param = broadcasting.broadcast_tensors(creation.as_tensor(total_count), self._param)
-        self.total_count = count.to(self._param.dtype)
-        self._batch_shape = self._param.shape
+        count, param = broadcasting.broadcast_tensors(creation.as_tensor(total_count), one_of(probs, logits))
+        self.total_count = count.to(param.dtype)
+        given_probs = logits is None
+        super().__init__(param if given_probs else None, None if given_probs else param, validate_args)
 
+    @property
+    def _shown(self) -> tuple[str, ...]:
+        return ("total_count", *super()._shown)
+
+
+class Binomial(OfTrials):
+    """How many of ``total_count`` trials succeed.
+
+    >>> import metagrad
+    >>> Binomial(2, probs=0.5).log_prob(metagrad.tensor([0.0, 1.0, 2.0])).exp()
+    tensor([0.2500, 0.5000, 0.2500])
+    """
+
+    arg_constraints = {
+        "total_count": constraints.nonnegative_integer,
+        "probs": constraints.unit_interval,
+        "logits": constraints.real,
+    }
     has_enumerate_support = True
 
     @property
@@ -236,7 +249,7 @@ class Categorical(Distribution):
         super().__init__(given.shape[:-1], (), validate_args)
 
     @property
-    def _shown(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _shown(self) -> tuple[str, ...]:
         return ("probs" if self._from_probs else "logits",)
 
     @property
@@ -306,7 +319,6 @@ class Poisson(ExponentialFamily):
 
     arg_constraints = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer
-    _shown: tuple[str, ...] = ("rate",)
 
     def __init__(self, rate: Tensor | float, validate_args: bool | None = None) -> None:
         (self.rate,) = parameters(rate)
@@ -323,14 +335,14 @@ class Poisson(ExponentialFamily):
         return self.rate.floor()
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return sampling.poisson(self.rate.detach().expand(self._extended(sample_shape)))
+        return sampling.poisson(self.rate.detach().expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self.rate.dtype)
         return logarithms.xlogy(value, self.rate) - self.rate - gamma_functions.lgamma(value + 1)
 
 
-class NegativeBinomial(Binary):
+class NegativeBinomial(OfTrials):
     """How many successes come before ``total_count`` failures: p(k) = Γ(n + k) / (k! Γ(n)) pᵏ (1 - p)ⁿ."""
 
     arg_constraints = {
@@ -339,20 +351,6 @@ class NegativeBinomial(Binary):
         "logits": constraints.real,
     }
     support = constraints.nonnegative_integer
-
-    def __init__(
-        self,
-        total_count: Tensor | float,
-        probs: Tensor | float | None = None,
-        logits: Tensor | float | None = None,
-        validate_args: bool | None = None,
-    ) -> None:
-        super().__init__(probs, logits, validate_args)
-        count, self._param = broadcasting.broadcast_tensors(creation.as_tensor(total_count), self._param)
-        self.total_count = count.to(self._param.dtype)
-        self._batch_shape = self._param.shape
-        if self._validate_args:
-            self._check_parameter("total_count")
 
     @property
     def mean(self) -> Tensor:

@@ -34,13 +34,15 @@ class Distribution:
     has_enumerate_support = False
     arg_constraints: ClassVar[dict[str, Constraint]] = {}
     support: Any = constraints.dependent  # a Constraint; a property where it depends on the parameters
-    _checks: ClassVar[bool] = True
+    _validate_args: bool = True
+    _without_batch: ClassVar[frozenset[str]] = frozenset()  # tensors that ``expand`` leaves as they are
 
     def __init__(
         self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
     ) -> None:
         self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
-        self._validate_args = Distribution._checks if validate_args is None else bool(validate_args)
+        if validate_args is not None:
+            self._validate_args = bool(validate_args)
         if self._validate_args:
             for name in self._shown:
                 self._check_parameter(name)
@@ -88,7 +90,7 @@ class Distribution:
         """
         if value not in (True, False):
             raise ValueError(f"expected True or False, got {value!r}")
-        Distribution._checks = value
+        Distribution._validate_args = value
 
     def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Self:
         """The same distribution with its batch broadcast to a larger shape; memory is shared.
@@ -98,14 +100,31 @@ class Distribution:
         metagrad.Size([2, 3])
         """
         wide, narrow = Size(batch_shape), len(self._batch_shape)
-        made = copy.copy(self)
+        made: Any = copy.copy(self) if _instance is None else _instance
+        made.__dict__ |= self.__dict__
         for name, value in self.__dict__.items():
+            if name in self._without_batch:
+                continue
             if isinstance(value, Tensor) and tuple(value.shape[:narrow]) == tuple(self._batch_shape):
                 made.__dict__[name] = value.expand((*wide, *value.shape[narrow:]))
             elif isinstance(value, Distribution):
                 made.__dict__[name] = value.expand((*wide, *value.batch_shape[narrow:]))
         made._batch_shape = wide
         return made
+
+    def _get_checked_instance(self, cls: type, _instance: Distribution | None = None) -> Distribution:
+        """The instance that an ``expand`` of one's own is to fill: a new one, unless a subclass gave it.
+
+        Raises NotImplementedError for a subclass with an ``__init__`` of its own that did not give one.
+        """
+        if _instance is not None:
+            return _instance
+        if type(self).__init__ != cls.__init__:  # type: ignore[misc]
+            raise NotImplementedError(
+                f"Subclass {type(self).__name__} of {cls.__name__} that defines a custom __init__ method "
+                "must also define a custom .expand() method."
+            )
+        return object.__new__(type(self))
 
     @property
     def batch_shape(self) -> Size:
@@ -174,7 +193,8 @@ class Distribution:
         """e to the entropy."""
         return self.entropy().exp()
 
-    def _extended(self, sample_shape: Sequence[int]) -> Size:
+    def _extended_shape(self, sample_shape: Sequence[int] = ()) -> Size:
+        """The shape of so many samples: sample_shape + batch_shape + event_shape."""
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
     def __repr__(self) -> str:
@@ -184,7 +204,10 @@ class Distribution:
             shown.append(f"{name}: {value if value.numel() == 1 else value.size()}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    _shown: tuple[str, ...] = ()  # the parameters it was made from
+    @property
+    def _shown(self) -> tuple[str, ...]:
+        """The parameters it was made from: those that are checked and printed."""
+        return tuple(name for name in self.arg_constraints if name in self.__dict__)
 
 
 class ExponentialFamily(Distribution):

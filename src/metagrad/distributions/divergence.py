@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
 
 from metagrad import linalg
+from metagrad.distributions.bounded import ContinuousBernoulli
 from metagrad.distributions.combined import Independent, TransformedDistribution
-from metagrad.distributions.continuous import Exponential, HalfNormal, Laplace, LogNormal, Normal, Uniform
+from metagrad.distributions.continuous import Cauchy, Exponential, Gumbel, Laplace, Normal, Uniform
 from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, Poisson
 from metagrad.distributions.distribution import Distribution
+from metagrad.distributions.expectations import (
+    KINDS,
+    bounds,
+    expected_log_density,
+    gumbel_log_density,
+    mean_exponential,
+)
 from metagrad.distributions.gammas import Beta, Dirichlet, Gamma
-from metagrad.distributions.multivariate import MultivariateNormal
+from metagrad.distributions.mapped import Pareto
+from metagrad.distributions.matrices import Wishart
+from metagrad.distributions.multivariate import LowRankMultivariateNormal, MultivariateNormal
 from metagrad.distributions.onehot import OneHotCategorical
 from metagrad.distributions.transform import sum_last
+from metagrad.ops.create import creation, like
 from metagrad.ops.pointwise import exponential
+from metagrad.ops.shape import broadcasting
 from metagrad.ops.special import gamma as gamma_functions
 from metagrad.ops.special import logarithms
 from metagrad.tensors.tensor import Tensor
@@ -24,7 +37,13 @@ _FORMULAS: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
 
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Callable[[Any, Any], Tensor]], Callable[[Any, Any], Tensor]]:
-    """A decorator: the function computes the divergence of distributions of these two classes."""
+    """A decorator: the function computes the divergence of distributions of these two classes.
+
+    Raises TypeError for what is no class of distributions.
+    """
+    for name, kind in (("type_p", type_p), ("type_q", type_q)):
+        if not (isinstance(kind, type) and issubclass(kind, Distribution)):
+            raise TypeError(f"Expected {name} to be a Distribution subclass but got {kind}")
 
     def register(function: Callable[[Any, Any], Tensor]) -> Callable[[Any, Any], Tensor]:
         _FORMULAS[type_p, type_q] = function
@@ -47,10 +66,13 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     raise NotImplementedError(f"no formula for KL({type(p).__name__} ‖ {type(q).__name__}): register_kl adds one")
 
 
-@register_kl(LogNormal, LogNormal)
-@register_kl(HalfNormal, HalfNormal)
+@register_kl(TransformedDistribution, TransformedDistribution)
 def _of_bases(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
-    return kl_divergence(p.base_dist, q.base_dist)
+    """The same maps change nothing."""
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotImplementedError("the two distributions differ in their transforms, or in their event_shape")
+    extra = len(p.event_shape) - len(p.base_dist.event_shape)
+    return sum_last(kl_divergence(p.base_dist, q.base_dist), extra)
 
 
 @register_kl(OneHotCategorical, OneHotCategorical)
@@ -65,6 +87,8 @@ def _geometric(p: Geometric, q: Geometric) -> Tensor:
 
 @register_kl(Binomial, Binomial)
 def _binomial(p: Binomial, q: Binomial) -> Tensor:
+    if bool((p.total_count < q.total_count).any()):
+        raise NotImplementedError("KL between Binomials where q.total_count > p.total_count is not implemented")
     gain = p.total_count * (p.probs * (p.logits - q.logits) + exponential.log1p(-p.probs) - exponential.log1p(-q.probs))
     return gain.masked_fill(p.total_count > q.total_count, math.inf)
 
@@ -134,11 +158,81 @@ def _beta(p: Beta, q: Beta) -> Tensor:
 
 
 @register_kl(MultivariateNormal, MultivariateNormal)
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
 def _multivariate(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
-    apart = linalg.solve_triangular(q.scale_tril, (q.loc - p.loc).unsqueeze(-1), upper=False)
-    spread = linalg.solve_triangular(q.scale_tril, p.scale_tril, upper=False)
+    """½ (log |Σq| - log |Σp| + tr(Σq⁻¹ Σp) + (μq - μp)ᵀ Σq⁻¹ (μq - μp) - d). Raises ValueError for vectors of other lengths."""
+    if p.event_shape != q.event_shape:
+        raise ValueError(f"the events must have the same shape, got {p.event_shape} and {q.event_shape}")
+    own, other = p.scale_tril, q.scale_tril
+    apart = linalg.solve_triangular(other, (q.loc - p.loc).unsqueeze(-1), upper=False)
+    spread = linalg.solve_triangular(other, own, upper=False)
     squares = (spread**2).sum((-2, -1)) + (apart**2).sum((-2, -1))
-    return q._half_log_det() - p._half_log_det() + 0.5 * (squares - p.event_shape[0])
+    return _log_diagonal(other) - _log_diagonal(own) + 0.5 * (squares - p.event_shape[0])
+
+
+def _log_diagonal(lower: Tensor) -> Tensor:
+    """½ log |L Lᵀ|."""
+    return lower.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+@register_kl(Wishart, Wishart)
+def _wishart(p: Wishart, q: Wishart) -> Tensor:
+    """E log p - E log q, by E X = n V and E log |X| = Σ ψ((n - i) / 2) + d log 2 + log |V|."""
+    d, n, m = p.event_shape[0], p.df, q.df
+    within = linalg.solve_triangular(q.scale_tril, p.scale_tril, upper=False)
+    log_ratio = 2 * (_log_diagonal(q.scale_tril) - _log_diagonal(p.scale_tril))
+    norms = gamma_functions.mvlgamma(m / 2, d) - gamma_functions.mvlgamma(n / 2, d)
+    digammas = gamma_functions.digamma(p._steps()).sum(-1)
+    return 0.5 * (m * log_ratio + n * ((within**2).sum((-2, -1)) - d) + (n - m) * digammas) + norms
+
+
+@register_kl(Cauchy, Cauchy)
+def _cauchy(p: Cauchy, q: Cauchy) -> Tensor:
+    return ((p.scale + q.scale) ** 2 + (p.loc - q.loc) ** 2).log() - exponential.log(4 * p.scale * q.scale)
+
+
+@register_kl(Gumbel, Gumbel)
+def _gumbel(p: Gumbel, q: Gumbel) -> Tensor:
+    return -p.entropy() - gumbel_log_density(q, p.mean, mean_exponential(p, 1 / q.scale))
+
+
+@register_kl(Pareto, Pareto)
+def _pareto(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    divergence = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio - 1
+    return divergence.masked_fill(p.scale < q.scale, math.inf)
+
+
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _continuous_bernoulli(p: ContinuousBernoulli, q: ContinuousBernoulli) -> Tensor:
+    return -p.entropy() - expected_log_density(p, q)
+
+
+@register_kl(Bernoulli, Poisson)
+def _bernoulli_poisson(p: Bernoulli, q: Poisson) -> Tensor:
+    return -p.entropy() - (p.probs * q.rate.log() - q.rate)
+
+
+@register_kl(Poisson, Bernoulli)
+@register_kl(Poisson, Binomial)
+def _unbounded(p: Poisson, q: Distribution) -> Tensor:
+    return like.full_like(p.rate, math.inf)
+
+
+def _different_kinds(p: Distribution, q: Distribution) -> Tensor:
+    """-H(p) - E_p log q, which is infinite where p has outcomes that q has not."""
+    (low, high), (least, most) = bounds(p), bounds(q)
+    outside = (low < least) | (high > most)
+    if bool(outside.all()):
+        shape = broadcasting.broadcast_shapes(p.batch_shape, q.batch_shape)
+        return creation.full(shape, math.inf, dtype=p.mean.dtype, device=p.mean.device)
+    return (-p.entropy() - expected_log_density(p, q)).masked_fill(outside, math.inf)
+
+
+for _pair in itertools.permutations(KINDS, 2):
+    register_kl(*_pair)(_different_kinds)
 
 
 @register_kl(Independent, Independent)

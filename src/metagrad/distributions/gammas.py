@@ -74,7 +74,6 @@ class _WithShapeAndRate(Distribution):
 
     has_rsample = True
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
-    _shown: tuple[str, ...] = ("concentration", "rate")
 
     def __init__(self, concentration: Tensor | float, rate: Tensor | float, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = parameters(concentration, rate)
@@ -103,7 +102,7 @@ class Gamma(_WithShapeAndRate, ExponentialFamily):
         return self.concentration / self.rate**2
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return standard_gamma(self.concentration, self._extended(sample_shape)) / self.rate
+        return standard_gamma(self.concentration, self._extended_shape(sample_shape)) / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
         value = self._checked(value, self.rate.dtype)
@@ -122,7 +121,7 @@ class Chi2(Gamma):
     """The sum of the squares of ``df`` standard normal variables."""
 
     arg_constraints = {"df": constraints.positive}
-    _shown: tuple[str, ...] = ("df",)
+    _shown = ("df",)
 
     def __init__(self, df: Tensor | float, validate_args: bool | None = None) -> None:
         super().__init__(0.5 * parameters(df)[0], 0.5, validate_args)
@@ -146,7 +145,6 @@ class Dirichlet(ExponentialFamily):
     has_rsample = True
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
     support = constraints.simplex
-    _shown: tuple[str, ...] = ("concentration",)
 
     def __init__(self, concentration: Tensor, validate_args: bool | None = None) -> None:
         if concentration.dim() < 1:
@@ -166,13 +164,13 @@ class Dirichlet(ExponentialFamily):
     @property
     def mode(self) -> Tensor:
         less = (self.concentration - 1).clamp(min=0)
-        total = less.sum(-1, keepdim=True)
-        mode = less / total.masked_fill(total == 0, 1)
+        at_corners = (self.concentration < 1).all(-1, keepdim=True)
+        mode = less / less.sum(-1, keepdim=True).masked_fill(at_corners, 1)  # 0 / 0 where no point is the likeliest
         corner = embedding.one_hot(less.argmax(-1), self.concentration.shape[-1]).to(mode.dtype)
-        return selection.where((self.concentration < 1).all(-1, keepdim=True), corner, mode)
+        return selection.where(at_corners, corner, mode)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        drawn = standard_gamma(self.concentration, self._extended(sample_shape))
+        drawn = standard_gamma(self.concentration, self._extended_shape(sample_shape))
         return drawn / drawn.sum(-1, keepdim=True)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -202,7 +200,7 @@ class Beta(ExponentialFamily):
     has_rsample = True
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval
-    _shown: tuple[str, ...] = ("concentration1", "concentration0")
+    _shown = ("concentration1", "concentration0")
 
     def __init__(
         self, concentration1: Tensor | float, concentration0: Tensor | float, validate_args: bool | None = None
@@ -255,7 +253,6 @@ class StudentT(Distribution):
     has_rsample = True
     arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
-    _shown: tuple[str, ...] = ("df", "loc", "scale")
 
     def __init__(
         self,
@@ -282,7 +279,7 @@ class StudentT(Distribution):
         return self.loc
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        shape = self._extended(sample_shape)
+        shape = self._extended_shape(sample_shape)
         chi2 = 2 * standard_gamma(self.df / 2, shape)
         normal = sampling.randn(shape, dtype=self.df.dtype)
         return self.loc + self.scale * normal * exponential.rsqrt(chi2 / self.df)
@@ -310,7 +307,6 @@ class FisherSnedecor(Distribution):
     has_rsample = True
     arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
     support = constraints.positive
-    _shown: tuple[str, ...] = ("df1", "df2")
 
     def __init__(self, df1: Tensor | float, df2: Tensor | float, validate_args: bool | None = None) -> None:
         self.df1, self.df2 = parameters(df1, df2)
@@ -332,7 +328,7 @@ class FisherSnedecor(Distribution):
         return spread.masked_fill(n <= 4, math.nan)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        shape = self._extended(sample_shape)
+        shape = self._extended_shape(sample_shape)
         above = 2 * standard_gamma(self.df1 / 2, shape) / self.df1
         return above / (2 * standard_gamma(self.df2 / 2, shape) / self.df2)
 
@@ -341,33 +337,3 @@ class FisherSnedecor(Distribution):
         ratio = self.df1 / self.df2
         shape = lgamma(a + b) - lgamma(a) - lgamma(b)
         return shape + a * ratio.log() + (a - 1) * value.log() - (a + b) * exponential.log1p(ratio * value)
-
-
-class InverseGamma(_WithShapeAndRate):
-    """One over a gamma variable: log p(x) = a log b - (a + 1) log x - b / x - log Γ(a)."""
-
-    support = constraints.positive
-
-    @property
-    def mean(self) -> Tensor:
-        return (self.rate / (self.concentration - 1)).masked_fill(self.concentration <= 1, math.inf)
-
-    @property
-    def mode(self) -> Tensor:
-        return self.rate / (self.concentration + 1)
-
-    @property
-    def variance(self) -> Tensor:
-        a = self.concentration
-        return (self.rate**2 / ((a - 1) ** 2 * (a - 2))).masked_fill(a <= 2, math.inf)
-
-    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.rate / standard_gamma(self.concentration, self._extended(sample_shape))
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        a, b, value = self.concentration, self.rate, self._checked(value)
-        return logarithms.xlogy(a, b) - (a + 1) * value.log() - b / value - gamma_functions.lgamma(a)
-
-    def entropy(self) -> Tensor:
-        a = self.concentration
-        return a + self.rate.log() + gamma_functions.lgamma(a) - (1 + a) * gamma_functions.digamma(a)

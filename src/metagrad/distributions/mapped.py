@@ -1,4 +1,4 @@
-"""Distributions that are uniform or exponential variables, mapped: Weibull, Pareto, GeneralizedPareto, Kumaraswamy."""
+"""Distributions that are simpler variables, mapped: Weibull, Pareto, Kumaraswamy, InverseGamma, GeneralizedPareto."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.continuous import Exponential, Uniform
 from metagrad.distributions.distribution import Distribution, parameters
+from metagrad.distributions.gammas import Gamma
 from metagrad.distributions.scalarmaps import AffineTransform, ExpTransform, PowerTransform
 from metagrad.ops.create import like, sampling
 from metagrad.ops.pointwise import comparison, exponential, selection
 from metagrad.ops.special import gamma as gamma_functions
+from metagrad.ops.special import logarithms
 from metagrad.tensors.tensor import Tensor
 
 _EULER = 0.5772156649015329
@@ -30,16 +32,13 @@ class Weibull(TransformedDistribution):
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
     support = constraints.positive
-    _shown = ("scale", "concentration")
 
     def __init__(self, scale: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
         self.scale, self.concentration = parameters(scale, concentration)
+        self.concentration_reciprocal = self.concentration.reciprocal()
         base = Exponential(like.ones_like(self.scale), validate_args=False)
-        maps = [PowerTransform(self.concentration.reciprocal()), AffineTransform(0.0, self.scale)]
+        maps = [PowerTransform(self.concentration_reciprocal), AffineTransform(0.0, self.scale)]
         super().__init__(base, maps, validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Weibull:
-        return Weibull(self.scale.expand(batch_shape), self.concentration.expand(batch_shape), self._validate_args)
 
     def _moment(self, k: int) -> Tensor:
         return gamma_functions.lgamma(1 + k / self.concentration).exp()
@@ -64,16 +63,12 @@ class Weibull(TransformedDistribution):
 class Pareto(TransformedDistribution):
     """scale · e^(an exponential variable of rate alpha):   p(x) = alpha scale^alpha / x^(alpha + 1), x >= scale."""
 
-    arg_constraints = {"scale": constraints.positive, "alpha": constraints.positive}
-    _shown = ("scale", "alpha")
+    arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
 
     def __init__(self, scale: Tensor | float, alpha: Tensor | float, validate_args: bool | None = None) -> None:
         self.scale, self.alpha = parameters(scale, alpha)
         maps = [ExpTransform(), AffineTransform(0.0, self.scale)]
         super().__init__(Exponential(self.alpha, validate_args), maps, validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Pareto:
-        return Pareto(self.scale.expand(batch_shape), self.alpha.expand(batch_shape), self._validate_args)
 
     @property
     def support(self) -> Constraint:
@@ -102,7 +97,6 @@ class Kumaraswamy(TransformedDistribution):
 
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval
-    _shown = ("concentration1", "concentration0")
 
     def __init__(
         self, concentration1: Tensor | float, concentration0: Tensor | float, validate_args: bool | None = None
@@ -113,11 +107,6 @@ class Kumaraswamy(TransformedDistribution):
         flip = AffineTransform(1.0, -1.0)
         maps = [flip, PowerTransform(1 / self.concentration0), flip, PowerTransform(1 / self.concentration1)]
         super().__init__(base, maps, validate_args)
-
-    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Kumaraswamy:
-        return Kumaraswamy(
-            self.concentration1.expand(batch_shape), self.concentration0.expand(batch_shape), self._validate_args
-        )
 
     def log_prob(self, value: Tensor) -> Tensor:
         a, b, x = self.concentration1, self.concentration0, self._checked(value)
@@ -147,12 +136,54 @@ class Kumaraswamy(TransformedDistribution):
         return (1 - b.reciprocal()) + (1 - a.reciprocal()) * harmonic - a.log() - b.log()
 
 
+class InverseGamma(TransformedDistribution):
+    """One over a gamma variable: log p(x) = a log b - (a + 1) log x - b / x - log Γ(a)."""
+
+    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    support = constraints.positive
+    _shown = ("concentration", "rate")
+
+    def __init__(self, concentration: Tensor | float, rate: Tensor | float, validate_args: bool | None = None) -> None:
+        base = Gamma(concentration, rate, validate_args)
+        super().__init__(base, PowerTransform(-base.rate.new_ones(())), validate_args)
+
+    @property
+    def concentration(self) -> Tensor:
+        """a."""
+        return self.base_dist.concentration  # type: ignore[attr-defined]
+
+    @property
+    def rate(self) -> Tensor:
+        """b."""
+        return self.base_dist.rate  # type: ignore[attr-defined]
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.rate / (self.concentration - 1)).masked_fill(self.concentration <= 1, math.inf)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.rate / (self.concentration + 1)
+
+    @property
+    def variance(self) -> Tensor:
+        a = self.concentration
+        return (self.rate**2 / ((a - 1) ** 2 * (a - 2))).masked_fill(a <= 2, math.inf)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        a, b, value = self.concentration, self.rate, self._checked(value)
+        return logarithms.xlogy(a, b) - (a + 1) * value.log() - b / value - gamma_functions.lgamma(a)
+
+    def entropy(self) -> Tensor:
+        a = self.concentration
+        return a + self.rate.log() + gamma_functions.lgamma(a) - (1 + a) * gamma_functions.digamma(a)
+
+
 class GeneralizedPareto(Distribution):
     """What exceeds a threshold: P(x) = 1 - (1 + k z)^(-1 / k), z = (x - loc) / scale, k = ``concentration``; 1 - e⁻ᶻ for k = 0."""
 
     has_rsample = True
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive, "concentration": constraints.real}
-    _shown: tuple[str, ...] = ("loc", "scale", "concentration")
 
     def __init__(
         self,
@@ -180,7 +211,7 @@ class GeneralizedPareto(Distribution):
         return selection.where(zero, -z, -exponential.log1p(k * z) / k)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return self.icdf(sampling.rand(self._extended(sample_shape), dtype=self.loc.dtype))
+        return self.icdf(sampling.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
 
     def log_prob(self, value: Tensor) -> Tensor:
         zero, k = self._shape()
@@ -189,6 +220,14 @@ class GeneralizedPareto(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         return -exponential.expm1(self._log_survival(value))
+
+    def log_survival_function(self, value: Tensor) -> Tensor:
+        """log (1 - cdf), without the digits that subtraction would lose."""
+        return self._log_survival(value)
+
+    def log_cdf(self, value: Tensor) -> Tensor:
+        """The logarithm of ``cdf``."""
+        return self.cdf(value).log()
 
     def icdf(self, value: Tensor) -> Tensor:
         zero, k = self._shape()

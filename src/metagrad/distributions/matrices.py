@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from metagrad import linalg
 from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
+from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
 from metagrad.distributions.gammas import Beta, standard_gamma
 from metagrad.distributions.multivariate import WithCovariance, given_matrix, lower_factor
@@ -28,14 +29,7 @@ class Wishart(WithCovariance, ExponentialFamily):
     """
 
     has_rsample = True
-    arg_constraints = {
-        "df": constraints.greater_than(0),
-        "covariance_matrix": constraints.positive_definite,
-        "precision_matrix": constraints.positive_definite,
-        "scale_tril": constraints.lower_cholesky,
-    }
     support = constraints.positive_definite
-    _shown: tuple[str, ...] = ("df", "scale_tril")
 
     def __init__(
         self,
@@ -54,6 +48,16 @@ class Wishart(WithCovariance, ExponentialFamily):
         if bool((self.df <= p - 1).any()):
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
         super().__init__(batch, (p, p), validate_args)
+
+    @property
+    def arg_constraints(self) -> dict[str, Constraint]:  # type: ignore[override]
+        """Those of the matrices, and of df, which depends on their size."""
+        return {
+            "covariance_matrix": constraints.positive_definite,
+            "precision_matrix": constraints.positive_definite,
+            "scale_tril": constraints.lower_cholesky,
+            "df": constraints.greater_than(self.event_shape[-1] - 1),
+        }
 
     @property
     def _matrix_df(self) -> Tensor:
@@ -82,7 +86,7 @@ class Wishart(WithCovariance, ExponentialFamily):
         return (self.df.unsqueeze(-1) - ranges.arange(self.event_shape[0], dtype=self.df.dtype)) / 2
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        shape = self._extended(sample_shape)
+        shape = self._extended_shape(sample_shape)
         diagonal = (2 * standard_gamma(self._steps(), shape[:-1])).sqrt()
         factor = sampling.randn(shape, dtype=self.df.dtype).tril(-1) + diagonal.diag_embed()
         root = self.scale_tril @ factor
@@ -116,7 +120,6 @@ class LKJCholesky(Distribution):
 
     arg_constraints = {"concentration": constraints.positive}
     support = constraints.corr_cholesky
-    _shown: tuple[str, ...] = ("concentration",)
 
     def __init__(self, dim: int, concentration: Tensor | float = 1.0, validate_args: bool | None = None) -> None:
         if dim < 2:
@@ -126,7 +129,7 @@ class LKJCholesky(Distribution):
         super().__init__(self.concentration.shape, (dim, dim), validate_args)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        kind, shape = self.concentration.dtype, self._extended(sample_shape)
+        kind, shape = self.concentration.dtype, self._extended_shape(sample_shape)
         row = ranges.arange(self.dim, dtype=kind).clamp(min=1)  # the first has no length
         outer = self.concentration.detach().unsqueeze(-1) + 0.5 * (self.dim - 1 - row)
         length = Beta(0.5 * row, outer, validate_args=False).sample(sample_shape).unsqueeze(-1)

@@ -65,7 +65,6 @@ class MultivariateNormal(WithCovariance):
         "scale_tril": constraints.lower_cholesky,
     }
     support = constraints.real_vector
-    _shown: tuple[str, ...] = ("loc", "scale_tril")
 
     def __init__(
         self,
@@ -101,7 +100,7 @@ class MultivariateNormal(WithCovariance):
         return (self.scale_tril**2).sum(-1)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        noise = sampling.randn(self._extended(sample_shape), dtype=self.loc.dtype)
+        noise = sampling.randn(self._extended_shape(sample_shape), dtype=self.loc.dtype)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
 
     def _half_log_det(self) -> Tensor:
@@ -131,7 +130,6 @@ class LowRankMultivariateNormal(Distribution):
         "cov_diag": constraints.independent(constraints.positive, 1),
     }
     support = constraints.real_vector
-    _shown: tuple[str, ...] = ("loc", "cov_factor", "cov_diag")
 
     def __init__(self, loc: Tensor, cov_factor: Tensor, cov_diag: Tensor, validate_args: bool | None = None) -> None:
         if loc.dim() < 1 or cov_factor.dim() < 2 or cov_diag.dim() < 1:
@@ -178,7 +176,7 @@ class LowRankMultivariateNormal(Distribution):
         return scaled, linalg.cholesky(one + scaled @ self.cov_factor)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        shape, kind = self._extended(sample_shape), self.loc.dtype
+        shape, kind = self._extended_shape(sample_shape), self.loc.dtype
         few = sampling.randn((*shape[:-1], self.cov_factor.shape[-1]), dtype=kind)
         own = sampling.randn(shape, dtype=kind)
         return self.loc + (self.cov_factor @ few.unsqueeze(-1)).squeeze(-1) + self.cov_diag.sqrt() * own

@@ -42,7 +42,7 @@ class _OfClasses(Distribution):
         super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args)
 
     @property
-    def _shown(self) -> tuple[str, ...]:  # type: ignore[override]
+    def _shown(self) -> tuple[str, ...]:
         return self._categorical._shown
 
     @property
@@ -172,6 +172,7 @@ class LogitRelaxedBernoulli(Bernoulli):
     """The logit of a ``RelaxedBernoulli`` variable: (logits + logit u) / temperature, u uniform."""
 
     has_rsample, has_enumerate_support = True, False
+    _without_batch = frozenset({"temperature"})
     support: Any = constraints.real
 
     def __init__(
@@ -185,7 +186,7 @@ class LogitRelaxedBernoulli(Bernoulli):
         super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        u = _uniform(self._extended(sample_shape), self._param)
+        u = _uniform(self._extended_shape(sample_shape), self._param)
         return (u.log() - (-u).log1p() + self.logits) / self.temperature
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
@@ -246,6 +247,7 @@ class ExpRelaxedCategorical(_OfClasses):
 
     has_rsample = True
     support = constraints.real_vector
+    _without_batch = frozenset({"temperature"})
 
     def __init__(
         self,
@@ -258,7 +260,7 @@ class ExpRelaxedCategorical(_OfClasses):
         super().__init__(probs, logits, validate_args)
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        gumbel = -(-_uniform(self._extended(sample_shape), self.logits).log()).log()
+        gumbel = -(-_uniform(self._extended_shape(sample_shape), self.logits).log()).log()
         return softmaxes.log_softmax((self.logits + gumbel) / self.temperature, -1)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.transform import Transform, sum_last
 from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation
-from metagrad.ops.pointwise import comparison
 from metagrad.ops.shape import broadcasting
 from metagrad.tensors.tensor import Tensor
 
@@ -51,16 +50,23 @@ class AffineTransform(Transform):
         return (y - self.loc) / self.scale
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        if isinstance(self.scale, Tensor) and self.event_dim:  # as long as the scale is, however x is shaped
+            size = sum_last(self.scale.abs().log(), min(self.event_dim, self.scale.dim()))
+            return size.expand(x.shape[: -self.event_dim])
         size = creation.as_tensor(self.scale, dtype=x.dtype).abs().log().expand(x.shape)
         return sum_last(size, self.event_dim)
+
+    def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        own = (p.shape for p in (self.loc, self.scale) if isinstance(p, Tensor))
+        return broadcasting.broadcast_shapes(shape, *own)
+
+    inverse_shape = forward_shape
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AffineTransform):
             return False
         pairs = ((self.loc, other.loc), (self.scale, other.scale))
-        return all(bool(comparison.equal(*map(creation.as_tensor, pair))) for pair in pairs)
-
-    __hash__ = object.__hash__
+        return all(bool((creation.as_tensor(mine) == theirs).all()) for mine, theirs in pairs)
 
 
 class ExpTransform(_Rising):
@@ -99,6 +105,9 @@ class PowerTransform(_Rising):
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         return (self.exponent * y / x).abs().log()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PowerTransform) and bool((self.exponent == other.exponent).all())
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return broadcasting.broadcast_shapes(shape, self.exponent.shape)

@@ -5,7 +5,9 @@ A map of one's own is a subclass with ``domain``, ``codomain``, ``_call``, ``_in
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from metagrad.base.size import Size
@@ -43,7 +45,12 @@ class Transform:
         if cache_size not in (0, 1):
             raise ValueError(f"cache_size must be 0 or 1, got {cache_size}")
         self._cache_size = cache_size
-        self._last: tuple[Any, Any] = None, None  # x and y
+        self._cached_x_y: tuple[Tensor | None, Tensor | None] = None, None
+        self._inv: Callable[[], Transform | None] = _nothing
+
+    def __getstate__(self) -> dict[str, object]:
+        """A copy finds its own way back, and begins with nothing remembered."""
+        return vars(self) | {"_inv": _nothing, "_cached_x_y": (None, None)}
 
     @property
     def sign(self) -> Tensor | int:
@@ -52,7 +59,9 @@ class Transform:
 
     @property
     def event_dim(self) -> int:
-        """How many dimensions one value has."""
+        """How many dimensions one value has. Raises ValueError where x and y differ in it: ask the domain."""
+        if self.domain.event_dim != self.codomain.event_dim:
+            raise ValueError("Please use either .domain.event_dim or .codomain.event_dim")
         return self.domain.event_dim
 
     def _call(self, x: Tensor) -> Tensor:
@@ -62,95 +71,116 @@ class Transform:
         raise NotImplementedError(f"{type(self).__name__} has no inverse")
 
     def __call__(self, x: Tensor) -> Tensor:
-        if not getattr(self, "_cache_size", 0):
-            return self._call(x)
-        if x is not self._last[0]:
-            self._last = x, self._call(x)
-        return self._last[1]
+        known, y = self._cached_x_y
+        if y is None or x is not known:
+            y = self._call(x)
+            self._remember(x, y)
+        return y
 
-    def _back(self, y: Tensor) -> Tensor:
-        if not getattr(self, "_cache_size", 0):
-            return self._inverse(y)
-        if y is not self._last[1]:
-            self._last = self._inverse(y), y
-        return self._last[0]
+    def _inv_call(self, y: Tensor) -> Tensor:
+        x, known = self._cached_x_y
+        if x is None or y is not known:
+            x = self._inverse(y)
+            self._remember(x, y)
+        return x
+
+    def _remember(self, x: Tensor, y: Tensor) -> None:
+        if self._cache_size:
+            self._cached_x_y = x, y
 
     @property
     def inv(self) -> Transform:
-        """The map from y to x."""
-        return _Inverse(self)
+        """The map from y to x; ``t.inv.inv is t``. A transform does not keep its inverse alive, the inverse does."""
+        inverse = self._inv()
+        if inverse is None:
+            inverse = self._reversed()
+            self._inv = weakref.ref(inverse)
+        return inverse
+
+    def _reversed(self) -> Transform:
+        return _InverseTransform(self)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
         """log |dy/dx|."""
         raise NotImplementedError(f"{type(self).__name__} has no log_abs_det_jacobian")
 
     def with_cache(self, cache_size: int = 1) -> Transform:
-        """The same map, with or without a memory."""
-        import copy
-
+        """The same map, with or without a memory: itself if that is how it is."""
+        if self._cache_size == cache_size:
+            return self
         made = copy.copy(self)
-        made._cache_size, made._last = cache_size, (None, None)
+        made._cache_size = cache_size
         return made
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """The shape of y for an x of this shape."""
-        return tuple(shape)
+        """The shape of y for an x of this shape. Raises ValueError for one with fewer dimensions than an event."""
+        return at_least(self.domain.event_dim, shape)
 
     def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        """The shape of x for a y of this shape."""
-        return tuple(shape)
+        """The shape of x for a y of this shape. Raises ValueError for one with fewer dimensions than an event."""
+        return at_least(self.codomain.event_dim, shape)
 
     def _settings(self) -> dict[str, Any]:
         """What one map of this class has and another may not."""
-        return {k: v for k, v in vars(self).items() if k not in ("_cache_size", "_last")}
+        return {k: v for k, v in vars(self).items() if k not in ("_cache_size", "_cached_x_y", "_inv")}
 
     def __eq__(self, other: object) -> bool:
-        return self is other or type(self) is type(other) and not self._settings()
-
-    __hash__ = object.__hash__
+        return self is other or (type(self) is type(other) and not self._settings())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-class _Inverse(Transform):
+def _nothing() -> None:
+    """A reference to an inverse that nobody has asked for yet."""
+
+
+def at_least(dims: int, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape. Raises ValueError if it has fewer dimensions than these."""
+    if len(shape) < dims:
+        raise ValueError(f"Too few dimensions on input: expected at least {dims}, got the shape {tuple(shape)}")
+    return tuple(shape)
+
+
+class _InverseTransform(Transform):
     """A map the other way round."""
 
     def __init__(self, transform: Transform) -> None:
-        super().__init__()
-        self._inv = transform
+        super().__init__(transform._cache_size)
+        self._forward = transform
         self.domain, self.codomain, self.bijective = transform.codomain, transform.domain, transform.bijective
 
     @property
     def sign(self) -> Tensor | int:
-        return self._inv.sign
+        return self._forward.sign
 
     @property
     def inv(self) -> Transform:
-        return self._inv
+        return self._forward
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        return self._forward.with_cache(cache_size).inv
 
     def __call__(self, y: Tensor) -> Tensor:
-        return self._inv._back(y)
+        return self._forward._inv_call(y)
 
-    def _back(self, y: Tensor) -> Tensor:
-        return self._inv(y)
+    def _inv_call(self, y: Tensor) -> Tensor:
+        return self._forward(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return -self._inv.log_abs_det_jacobian(y, x)
+        return -self._forward.log_abs_det_jacobian(y, x)
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        return self._inv.inverse_shape(shape)
+        return self._forward.inverse_shape(shape)
 
     def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
-        return self._inv.forward_shape(shape)
+        return self._forward.forward_shape(shape)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Inverse) and self._inv == other._inv
-
-    __hash__ = object.__hash__
+        return isinstance(other, _InverseTransform) and self._forward == other._forward
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._inv!r})"
+        return f"{type(self).__name__}({self._forward!r})"
 
 
 class ComposeTransform(Transform):
@@ -164,6 +194,7 @@ class ComposeTransform(Transform):
 
     def __init__(self, parts: Sequence[Transform], cache_size: int = 0) -> None:
         super().__init__(cache_size)
+        self._kept_alive: Transform | None = None  # that of which this one is the inverse
         self.parts = [part.with_cache(cache_size) if cache_size else part for part in parts]
         self.bijective = all(part.bijective for part in self.parts)
         if not self.parts:
@@ -183,6 +214,15 @@ class ComposeTransform(Transform):
         for part in self.parts:
             product = product * part.sign
         return product
+
+    def _reversed(self) -> Transform:
+        back = ComposeTransform([part.inv for part in reversed(self.parts)])
+        back._inv = weakref.ref(self)
+        back._kept_alive = self
+        return back
+
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        return self if self._cache_size == cache_size else ComposeTransform(self.parts, cache_size)
 
     def _call(self, x: Tensor) -> Tensor:
         for part in self.parts:
@@ -219,8 +259,6 @@ class ComposeTransform(Transform):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ComposeTransform) and self.parts == other.parts
 
-    __hash__ = object.__hash__
-
     def __repr__(self) -> str:
         return "ComposeTransform(\n    " + ",\n    ".join(repr(part) for part in self.parts) + "\n)"
 
@@ -233,7 +271,8 @@ class IndependentTransform(Transform):
 
     def __init__(self, base_transform: Transform, reinterpreted_batch_ndims: int, cache_size: int = 0) -> None:
         super().__init__(cache_size)
-        self.base_transform, self.reinterpreted_batch_ndims = base_transform, reinterpreted_batch_ndims
+        self.base_transform = base_transform.with_cache(cache_size)
+        self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
         self.bijective = base_transform.bijective
         self.domain = constraints.independent(base_transform.domain, reinterpreted_batch_ndims)
         self.codomain = constraints.independent(base_transform.codomain, reinterpreted_batch_ndims)
@@ -242,10 +281,17 @@ class IndependentTransform(Transform):
     def sign(self) -> Tensor | int:
         return self.base_transform.sign
 
+    def with_cache(self, cache_size: int = 1) -> Transform:
+        if self._cache_size == cache_size:
+            return self
+        return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size)
+
     def _call(self, x: Tensor) -> Tensor:
+        at_least(self.domain.event_dim, x.shape)
         return self.base_transform(x)
 
     def _inverse(self, y: Tensor) -> Tensor:
+        at_least(self.codomain.event_dim, y.shape)
         return self.base_transform.inv(y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
@@ -256,6 +302,9 @@ class IndependentTransform(Transform):
 
     def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return self.base_transform.inverse_shape(shape)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_transform!r}, {self.reinterpreted_batch_ndims})"
 
 
 class ReshapeTransform(Transform):
@@ -272,13 +321,16 @@ class ReshapeTransform(Transform):
         self.codomain = constraints.independent(constraints.real, len(self.out_shape))
 
     def _call(self, x: Tensor) -> Tensor:
-        return x.reshape(self.forward_shape(x.shape))
+        return x.reshape((*self._batch(x, self.in_shape), *self.out_shape))
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return y.reshape(self.inverse_shape(y.shape))
+        return y.reshape((*self._batch(y, self.out_shape), *self.in_shape))
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        return x.new_zeros(x.shape[: x.dim() - len(self.in_shape)])
+        return x.new_zeros(self._batch(x, self.in_shape))
+
+    def _batch(self, values: Tensor, event: Size) -> Size:
+        return values.shape[: max(values.dim() - len(event), 0)]
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         return _swapped(shape, self.in_shape, self.out_shape)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from metagrad import linalg
 from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
-from metagrad.distributions.transform import Transform, sum_last
+from metagrad.distributions.transform import Transform, at_least, sum_last
 from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation, ranges
 from metagrad.ops.shape import joining, triangular
@@ -56,9 +56,11 @@ class StickBreakingTransform(Transform):
         return (y[..., :-1].log() - softplus(shifted)).sum(-1)
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        at_least(1, shape)
         return (*shape[:-1], shape[-1] + 1)
 
     def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        at_least(1, shape)
         return (*shape[:-1], shape[-1] - 1)
 
 
@@ -110,6 +112,7 @@ class CorrCholeskyTransform(Transform):
         return r * pad(left[..., :-1], [1, 0], value=1)
 
     def _inverse(self, y: Tensor) -> Tensor:
+        self.inverse_shape(y.shape)
         left = (1 - (y * y).cumsum(-1)).clamp(min=finfo(y.dtype).eps)
         r = _from_triangle(y) / _from_triangle(pad(left[..., :-1], [1, 0], value=1)).sqrt()
         return (r.log1p() - (-r).log1p()) / 2
@@ -121,12 +124,15 @@ class CorrCholeskyTransform(Transform):
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """(*, n, n) for (*, n(n-1)/2). Raises ValueError for another number of them."""
+        at_least(1, shape)
         n = round((0.25 + 2 * shape[-1]) ** 0.5 + 0.5)
         if n * (n - 1) // 2 != shape[-1]:
             raise ValueError(f"expected n(n-1)/2 numbers in the last dimension, got {shape[-1]}")
         return (*shape[:-1], n, n)
 
     def inverse_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        if len(at_least(2, shape)) and shape[-2] != shape[-1]:
+            raise ValueError(f"expected a square matrix, got the shape {tuple(shape)}")
         return (*shape[:-2], shape[-1] * (shape[-1] - 1) // 2)
 
 
@@ -182,12 +188,20 @@ class StackTransform(Transform):
         self.domain = constraints.stack([t.domain for t in self.transforms], dim)
         self.codomain = constraints.stack([t.codomain for t in self.transforms], dim)
 
+    def _slices(self, x: Tensor) -> list[Tensor]:
+        """The slices. Raises ValueError unless there is one for each map."""
+        if x.size(self.dim) != len(self.transforms):
+            raise ValueError(
+                f"x.size({self.dim}) = {x.size(self.dim)} must equal len(transforms) {len(self.transforms)}"
+            )
+        return list(x.unbind(self.dim))
+
     def _call(self, x: Tensor) -> Tensor:
-        return joining.stack([t(s) for t, s in zip(self.transforms, x.unbind(self.dim), strict=True)], self.dim)
+        return joining.stack([t(s) for t, s in zip(self.transforms, self._slices(x), strict=True)], self.dim)
 
     def _inverse(self, y: Tensor) -> Tensor:
-        return joining.stack([t.inv(s) for t, s in zip(self.transforms, y.unbind(self.dim), strict=True)], self.dim)
+        return joining.stack([t.inv(s) for t, s in zip(self.transforms, self._slices(y), strict=True)], self.dim)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
-        parts = zip(self.transforms, x.unbind(self.dim), y.unbind(self.dim), strict=True)
+        parts = zip(self.transforms, self._slices(x), self._slices(y), strict=True)
         return joining.stack([t.log_abs_det_jacobian(a, b) for t, a, b in parts], self.dim)
