@@ -5,6 +5,7 @@
 ``scalarmaps.py``           maps of numbers: exp, sigmoid, affine …
 ``vectormaps.py``           maps of vectors and matrices: softmax, Cholesky factors …
 ``transforms.py``           all maps, by PyTorch's names
+``utils.py``                parameters of one shape, probabilities and logits, a property computed once
 ``distribution.py``         what all have in common
 ``constraints.py``          where parameters and outcomes may lie
 ``constraint_registry.py``  maps from all real numbers into a constraint

@@ -12,7 +12,8 @@ from metagrad.base.dtypes import finfo
 from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.discrete import one_of
-from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.distributions.distribution import Distribution, ExponentialFamily
+from metagrad.distributions.utils import broadcast_all
 from metagrad.nn.functional.activation import softplus
 from metagrad.ops.create import creation, like, sampling
 from metagrad.ops.create.random import numpy_generator
@@ -35,7 +36,7 @@ class VonMises(Distribution):
     support = constraints.real
 
     def __init__(self, loc: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
-        self.loc, self.concentration = parameters(loc, concentration)
+        self.loc, self.concentration = broadcast_all(loc, concentration)
         super().__init__(self.loc.shape, (), validate_args)
 
     @property

@@ -168,7 +168,9 @@ class TransformedDistribution(Distribution):
         return sign * (probability - 0.5) + 0.5
 
     def cdf(self, value: Tensor) -> Tensor:
-        x = ComposeTransform(self.transforms).inv(self._checked(value))
+        x = ComposeTransform(self.transforms).inv(value)
+        if self._validate_args:
+            self.base_dist._validate_sample(x)
         return self._risen(self.base_dist.cdf(x))
 
     def icdf(self, value: Tensor) -> Tensor:

@@ -9,14 +9,13 @@ from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.constraints import Constraint
-from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.scalarmaps import AbsTransform, AffineTransform, ExpTransform
+from metagrad.distributions.utils import broadcast_all, euler_constant
 from metagrad.ops.create import like, sampling
 from metagrad.ops.pointwise import exponential, trigonometric
 from metagrad.ops.special import erf as error_functions
 from metagrad.tensors.tensor import Tensor
-
-_EULER = 0.5772156649015329
 
 
 class LocationScale(Distribution):
@@ -27,7 +26,7 @@ class LocationScale(Distribution):
     support = constraints.real
 
     def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = parameters(loc, scale)
+        self.loc, self.scale = broadcast_all(loc, scale)
         super().__init__(self.loc.shape, (), validate_args)
 
     def _standard(self, shape: Sequence[int]) -> Tensor:
@@ -155,7 +154,7 @@ class Gumbel(TransformedDistribution):
     support = constraints.real
 
     def __init__(self, loc: Tensor | float, scale: Tensor | float, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = parameters(loc, scale)
+        self.loc, self.scale = broadcast_all(loc, scale)
         info = finfo(self.loc.dtype)
         base = Uniform(like.full_like(self.loc, info.tiny), like.full_like(self.loc, 1 - info.eps), validate_args)
         log = ExpTransform().inv
@@ -167,7 +166,7 @@ class Gumbel(TransformedDistribution):
 
     @property
     def mean(self) -> Tensor:
-        return self.loc + self.scale * _EULER
+        return self.loc + self.scale * euler_constant
 
     @property
     def mode(self) -> Tensor:
@@ -189,7 +188,7 @@ class Gumbel(TransformedDistribution):
         return exponential.exp(-exponential.exp(-self._z(value)))
 
     def entropy(self) -> Tensor:
-        return self.scale.log() + (1 + _EULER)
+        return self.scale.log() + (1 + euler_constant)
 
 
 class LogNormal(TransformedDistribution):
@@ -307,7 +306,7 @@ class Uniform(Distribution):
     has_rsample = True
 
     def __init__(self, low: Tensor | float, high: Tensor | float, validate_args: bool | None = None) -> None:
-        self.low, self.high = parameters(low, high)
+        self.low, self.high = broadcast_all(low, high)
         super().__init__(self.low.shape, (), validate_args)
 
     @property
@@ -343,7 +342,7 @@ class Uniform(Distribution):
         return exponential.log(inside.to(self.low.dtype)) - exponential.log(self.high - self.low)
 
     def cdf(self, value: Tensor) -> Tensor:
-        return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
+        return ((self._checked(value) - self.low) / (self.high - self.low)).clamp(0, 1)
 
     def icdf(self, value: Tensor) -> Tensor:
         return value * (self.high - self.low) + self.low
@@ -365,7 +364,7 @@ class Exponential(ExponentialFamily):
     support = constraints.nonnegative
 
     def __init__(self, rate: Tensor | float, validate_args: bool | None = None) -> None:
-        (self.rate,) = parameters(rate)
+        (self.rate,) = broadcast_all(rate)
         super().__init__(self.rate.shape, (), validate_args)
 
     @property
@@ -389,7 +388,7 @@ class Exponential(ExponentialFamily):
         return self.rate.log() - self.rate * self._checked(value)
 
     def cdf(self, value: Tensor) -> Tensor:
-        return 1 - exponential.exp(-self.rate * value)
+        return 1 - exponential.exp(-self.rate * self._checked(value))
 
     def icdf(self, value: Tensor) -> Tensor:
         return -exponential.log1p(-value) / self.rate

@@ -9,8 +9,9 @@ from metagrad.base.dtypes import finfo
 from metagrad.base.size import Size
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
-from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.gammas import Gamma
+from metagrad.distributions.utils import broadcast_all
 from metagrad.nn.functional.activation import logsigmoid, softplus
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
 from metagrad.ops.create import creation, like, ranges, sampling
@@ -25,7 +26,7 @@ def one_of(probs: Tensor | float | None, logits: Tensor | float | None) -> Tenso
     """The one of the two that was given, as a tensor. Raises ValueError if both are given, or none."""
     if (probs is None) == (logits is None):
         raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-    return parameters(logits if probs is None else probs)[0]  # type: ignore[arg-type]
+    return broadcast_all(logits if probs is None else probs)[0]  # type: ignore[arg-type]
 
 
 class Binary(Distribution):
@@ -117,6 +118,19 @@ class Geometric(Binary):
 
     support = constraints.nonnegative_integer
 
+    def __init__(
+        self,
+        probs: Tensor | float | None = None,
+        logits: Tensor | float | None = None,
+        validate_args: bool | None = None,
+    ) -> None:
+        super().__init__(probs, logits, validate_args)
+        if self._validate_args and self._from_probs and not bool((self._param > 0).all()):
+            raise ValueError(
+                f"Expected parameter probs (Tensor of shape {tuple(self._param.shape)}) of distribution {self!r} to be "
+                f"positive, for else there is never a success, but found invalid values:\n{self._param}"
+            )
+
     @property
     def mode(self) -> Tensor:
         return like.zeros_like(self.probs)
@@ -153,7 +167,7 @@ class OfTrials(Binary):
         logits: Tensor | float | None = None,
         validate_args: bool | None = None,
     ) -> None:
-        count, param = broadcasting.broadcast_tensors(creation.as_tensor(total_count), one_of(probs, logits))
+        count, param = broadcast_all(total_count, one_of(probs, logits))
         self.total_count = count.to(param.dtype)
         given_probs = logits is None
         super().__init__(param if given_probs else None, None if given_probs else param, validate_args)
@@ -321,7 +335,7 @@ class Poisson(ExponentialFamily):
     support = constraints.nonnegative_integer
 
     def __init__(self, rate: Tensor | float, validate_args: bool | None = None) -> None:
-        (self.rate,) = parameters(rate)
+        (self.rate,) = broadcast_all(rate)
         super().__init__(self.rate.shape, (), validate_args)
 
     @property

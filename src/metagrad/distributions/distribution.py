@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 from metagrad.autograd.mode import no_grad
-from metagrad.base.dtypes import get_default_dtype
 from metagrad.base.size import Size
 from metagrad.base.typing import DTypeLike
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
 from metagrad.ops.create import creation
-from metagrad.ops.shape import broadcasting
 from metagrad.tensors.tensor import Tensor
 
 
@@ -40,7 +39,8 @@ class Distribution:
     def __init__(
         self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
     ) -> None:
-        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
+        self._batch_shape = Size(operator.index(extent) for extent in batch_shape)
+        self._event_shape = Size(operator.index(extent) for extent in event_shape)
         if validate_args is not None:
             self._validate_args = bool(validate_args)
         if self._validate_args:
@@ -212,11 +212,3 @@ class Distribution:
 
 class ExponentialFamily(Distribution):
     """Distributions whose density is exp(θ(parameters) · t(x) - A(θ)) h(x); a name that programs ask for."""
-
-
-def parameters(*values: Tensor | float) -> tuple[Tensor, ...]:
-    """Numbers and tensors as tensors of one shape and dtype."""
-    known = [v for v in values if isinstance(v, Tensor)]
-    kind = known[0].dtype if known else get_default_dtype()
-    tensors = [v if isinstance(v, Tensor) else creation.tensor(v, dtype=kind) for v in values]
-    return tuple(broadcasting.broadcast_tensors(*tensors)) if len(tensors) > 1 else tuple(tensors)

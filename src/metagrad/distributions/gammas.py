@@ -19,7 +19,8 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.distributions import constraints
-from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.distributions.distribution import Distribution, ExponentialFamily
+from metagrad.distributions.utils import broadcast_all
 from metagrad.ops.create import creation, sampling
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.index import embedding
@@ -76,7 +77,7 @@ class _WithShapeAndRate(Distribution):
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
 
     def __init__(self, concentration: Tensor | float, rate: Tensor | float, validate_args: bool | None = None) -> None:
-        self.concentration, self.rate = parameters(concentration, rate)
+        self.concentration, self.rate = broadcast_all(concentration, rate)
         super().__init__(self.concentration.shape, (), validate_args)
 
 
@@ -105,7 +106,7 @@ class Gamma(_WithShapeAndRate, ExponentialFamily):
         return standard_gamma(self.concentration, self._extended_shape(sample_shape)) / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
-        value = self._checked(value, self.rate.dtype)
+        value = self._checked(creation.as_tensor(value, dtype=self.rate.dtype))
         a, b = self.concentration, self.rate
         return logarithms.xlogy(a, b) + logarithms.xlogy(a - 1, value) - b * value - gamma_functions.lgamma(a)
 
@@ -124,7 +125,7 @@ class Chi2(Gamma):
     _shown = ("df",)
 
     def __init__(self, df: Tensor | float, validate_args: bool | None = None) -> None:
-        super().__init__(0.5 * parameters(df)[0], 0.5, validate_args)
+        super().__init__(0.5 * broadcast_all(df)[0], 0.5, validate_args)
 
     @property
     def df(self) -> Tensor:
@@ -205,7 +206,7 @@ class Beta(ExponentialFamily):
     def __init__(
         self, concentration1: Tensor | float, concentration0: Tensor | float, validate_args: bool | None = None
     ) -> None:
-        both = parameters(concentration1, concentration0)
+        both = broadcast_all(concentration1, concentration0)
         self._dirichlet = Dirichlet(joining.stack(both, -1), False)
         super().__init__(both[0].shape, (), validate_args)
 
@@ -261,7 +262,7 @@ class StudentT(Distribution):
         scale: Tensor | float = 1.0,
         validate_args: bool | None = None,
     ) -> None:
-        self.df, self.loc, self.scale = parameters(df, loc, scale)
+        self.df, self.loc, self.scale = broadcast_all(df, loc, scale)
         super().__init__(self.df.shape, (), validate_args)
 
     @property
@@ -309,7 +310,7 @@ class FisherSnedecor(Distribution):
     support = constraints.positive
 
     def __init__(self, df1: Tensor | float, df2: Tensor | float, validate_args: bool | None = None) -> None:
-        self.df1, self.df2 = parameters(df1, df2)
+        self.df1, self.df2 = broadcast_all(df1, df2)
         super().__init__(self.df1.shape, (), validate_args)
 
     @property

@@ -10,16 +10,15 @@ from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.continuous import Exponential, Uniform
-from metagrad.distributions.distribution import Distribution, parameters
+from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.gammas import Gamma
 from metagrad.distributions.scalarmaps import AffineTransform, ExpTransform, PowerTransform
+from metagrad.distributions.utils import broadcast_all, euler_constant
 from metagrad.ops.create import like, sampling
 from metagrad.ops.pointwise import comparison, exponential, selection
 from metagrad.ops.special import gamma as gamma_functions
 from metagrad.ops.special import logarithms
 from metagrad.tensors.tensor import Tensor
-
-_EULER = 0.5772156649015329
 
 
 class Weibull(TransformedDistribution):
@@ -34,7 +33,7 @@ class Weibull(TransformedDistribution):
     support = constraints.positive
 
     def __init__(self, scale: Tensor | float, concentration: Tensor | float, validate_args: bool | None = None) -> None:
-        self.scale, self.concentration = parameters(scale, concentration)
+        self.scale, self.concentration = broadcast_all(scale, concentration)
         self.concentration_reciprocal = self.concentration.reciprocal()
         base = Exponential(like.ones_like(self.scale), validate_args=False)
         maps = [PowerTransform(self.concentration_reciprocal), AffineTransform(0.0, self.scale)]
@@ -57,7 +56,7 @@ class Weibull(TransformedDistribution):
 
     def entropy(self) -> Tensor:
         a = self.concentration
-        return _EULER * (1 - a.reciprocal()) + exponential.log(self.scale / a) + 1
+        return euler_constant * (1 - a.reciprocal()) + exponential.log(self.scale / a) + 1
 
 
 class Pareto(TransformedDistribution):
@@ -66,7 +65,7 @@ class Pareto(TransformedDistribution):
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
 
     def __init__(self, scale: Tensor | float, alpha: Tensor | float, validate_args: bool | None = None) -> None:
-        self.scale, self.alpha = parameters(scale, alpha)
+        self.scale, self.alpha = broadcast_all(scale, alpha)
         maps = [ExpTransform(), AffineTransform(0.0, self.scale)]
         super().__init__(Exponential(self.alpha, validate_args), maps, validate_args)
 
@@ -101,7 +100,7 @@ class Kumaraswamy(TransformedDistribution):
     def __init__(
         self, concentration1: Tensor | float, concentration0: Tensor | float, validate_args: bool | None = None
     ) -> None:
-        self.concentration1, self.concentration0 = parameters(concentration1, concentration0)
+        self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
         zero = like.zeros_like(self.concentration0)
         base = Uniform(zero, zero + (1 - finfo(zero.dtype).eps), validate_args=False)
         flip = AffineTransform(1.0, -1.0)
@@ -132,7 +131,7 @@ class Kumaraswamy(TransformedDistribution):
 
     def entropy(self) -> Tensor:
         a, b = self.concentration1, self.concentration0
-        harmonic = gamma_functions.digamma(b + 1) + _EULER
+        harmonic = gamma_functions.digamma(b + 1) + euler_constant
         return (1 - b.reciprocal()) + (1 - a.reciprocal()) * harmonic - a.log() - b.log()
 
 
@@ -192,7 +191,7 @@ class GeneralizedPareto(Distribution):
         concentration: Tensor | float,
         validate_args: bool | None = None,
     ) -> None:
-        self.loc, self.scale, self.concentration = parameters(loc, scale, concentration)
+        self.loc, self.scale, self.concentration = broadcast_all(loc, scale, concentration)
         super().__init__(self.loc.shape, (), validate_args)
 
     @property

@@ -9,9 +9,10 @@ from metagrad import linalg
 from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
-from metagrad.distributions.distribution import Distribution, ExponentialFamily, parameters
+from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.gammas import Beta, standard_gamma
 from metagrad.distributions.multivariate import WithCovariance, given_matrix, lower_factor
+from metagrad.distributions.utils import broadcast_all
 from metagrad.ops.create import ranges, sampling
 from metagrad.ops.linalg import definite
 from metagrad.ops.shape import broadcasting
@@ -42,7 +43,7 @@ class Wishart(WithCovariance, ExponentialFamily):
         if given_matrix(covariance_matrix, precision_matrix, scale_tril).dim() < 2:
             raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
         lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
-        (own,) = parameters(df)
+        (own,) = broadcast_all(df)
         batch, p = broadcasting.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
         self.df, self.scale_tril = own.to(lower.dtype).expand(batch), lower.expand((*batch, p, p))
         if bool((self.df <= p - 1).any()):
@@ -125,7 +126,7 @@ class LKJCholesky(Distribution):
         if dim < 2:
             raise ValueError(f"Expected dim to be an integer greater than or equal to 2. Found dim={dim}.")
         self.dim = dim
-        (self.concentration,) = parameters(concentration)
+        (self.concentration,) = broadcast_all(concentration)
         super().__init__(self.concentration.shape, (dim, dim), validate_args)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
