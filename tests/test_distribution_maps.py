@@ -162,7 +162,7 @@ def test_divergences_of_all_pairs_are_pytorchs(torch):
         if expected is not None:
             known += 1
             np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), 1e-9, 1e-12, err_msg=f"{p} {q}")
-    assert known > 80
+    assert known >= 80
 
 
 def test_a_divergence_of_kinds_is_the_mean_of_the_difference_of_logarithms():
