@@ -8,6 +8,8 @@
 ``mode.py``          ``no_grad`` and its relatives
 ``inference.py``     tensors made in inference mode, which no graph may rest on
 ``higher_order.py``  one node's part in a backward pass that is itself recorded
+``forward.py``       forward mode: the tangent of each result
+``forward_ad.py``    dual tensors: forward mode as ``autograd.forward_ad`` has it
 ``views.py``         shared memory and in-place writes
 ``hooks.py``         functions that gradients pass through
 ``node.py``          a node as it is seen from outside
@@ -38,7 +40,7 @@ from metagrad.autograd.observe import detect_anomaly, is_anomaly_enabled, set_de
 
 
 def __getattr__(name: str) -> object:
-    if name in ("functional", "graph", "profiler"):  # lazily: few programs use them
+    if name in ("forward_ad", "functional", "graph", "profiler"):  # lazily: few programs use them
         import importlib
 
         return importlib.import_module(f"metagrad.autograd.{name}")

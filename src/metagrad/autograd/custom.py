@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 from metagrad.autograd import function as op
 from metagrad.autograd.composites import composite
+from metagrad.autograd.forward import outside
 from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.variable import Variable, wrap
@@ -181,7 +184,7 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
         inputs = _in_order(function, inputs, named)
     context = Context()
     context.needs_input_grad = tuple(isinstance(x, Variable) and x.requires_grad for x in inputs)
-    with no_grad():
+    with no_grad(), outside():
         if "setup_context" in dir(function):
             results = function.forward(*inputs)
             function.setup_context(context, inputs, results)
@@ -197,6 +200,8 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
         )
     # A result that is an input, and was not changed, is another name for it: the graph needs two.
     outputs = [alias(o) if id(o) in given - dirty else o for o in listed]
+    if mode.levels:
+        _push(function, context, inputs, outputs, dirty)
     if not (mode.grad and any(context.needs_input_grad)):
         for x in context._dirty:
             bump(x)
@@ -223,6 +228,37 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
             if out._view is not None:
                 out._view.guard = OWN_FUNCTION
     return tuple(outputs) if isinstance(results, tuple) else outputs[0]
+
+
+def _push(function: Any, context: Context, inputs: Sequence[Any], outputs: list[Any], dirty: set[int]) -> None:
+    """Give the results the tangents that the user's ``jvp`` says they have."""
+    for i, level in enumerate(mode.levels):
+        with outside(i):
+            tangents = [level.of(x) for x in inputs]
+            if all(t is None for t in tangents):
+                continue
+            if "jvp" not in dir(function):
+                raise NotImplementedError(
+                    "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+                )
+            given = [
+                _zeros(x) if t is None and context._materialize else t for x, t in zip(inputs, tangents, strict=True)
+            ]
+            found = function.jvp(context, *given)
+            listed = found if isinstance(found, tuple) else (found,)
+            if len(listed) != len(outputs):
+                raise RuntimeError(
+                    f"Function's jvp returned an invalid number of forward gradients (expected {len(outputs)} but got "
+                    f"{len(listed)})"
+                )
+            for out, tangent in zip(outputs, listed, strict=True):
+                if isinstance(out, Variable) and isinstance(tangent, Variable):
+                    level.write(out, tangent) if id(out) in dirty else level.give(out, tangent)
+
+
+def _zeros(x: Any) -> Any:
+    """The tangent of an input that has none."""
+    return wrap(np.zeros_like(x.array)) if isinstance(x, Variable) and x.array.dtype.kind in "fc" else None
 
 
 def _in_order(function: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:

@@ -45,7 +45,7 @@ def _rejoined(node: Function, array: Any, where: int | None) -> Any:
         return wrap(array)
     if not isinstance(edge, Variable):
         return _with_history(array, edge)
-    return edge if edge.array is array else _with_history(array, _alias(edge, array))
+    return edge if edge.array is array else _with_history(array, alias(edge, array))
 
 
 def _with_history(array: Any, node: Function) -> Any:
@@ -61,7 +61,8 @@ class _Alias(Function):
         return grad
 
 
-def _alias(edge: Any, array: Any) -> Function:
+def alias(edge: Any, array: Any) -> Function:
+    """A node that hands a gradient on as it is: where what lies beyond an edge needs a name of its own."""
     return _Alias.made([edge], array.shape, array.dtype)
 
 
@@ -70,7 +71,7 @@ def _own_copy(node: Function, i: int, x: Any) -> Any:
     edge = node.edges[i]
     if not isinstance(x, Variable):
         return x
-    return wrap(x.array) if edge is None else _with_history(x.array, _alias(edge, x.array))
+    return wrap(x.array) if edge is None else _with_history(x.array, alias(edge, x.array))
 
 
 def _through_reference(node: Function, grads: tuple[Any, ...], propagate: Propagate) -> tuple[Any, ...]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd import engine
+from metagrad.autograd.forward import unrecorded
+from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable as _Variable
 
 if TYPE_CHECKING:
@@ -69,10 +71,14 @@ def grad(
     (27.0, 18.0)
     """
     if not is_grads_batched:
-        return engine.grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
+        found = engine.grad(
+            outputs, inputs, grad_outputs, create_graph if retain_graph is None else retain_graph,
+            create_graph or bool(mode.levels), allow_unused, materialize_grads,
+        )  # fmt: skip  # a pass within a level runs on tensors, so that gradients have tangents
+        return found if create_graph or not mode.levels else tuple([g if g is None else unrecorded(g) for g in found])
     batched = [grad_outputs] if isinstance(grad_outputs, _Variable) else grad_outputs
     rows: Sequence[Any] = [
-        engine.grad(outputs, inputs, row, True, create_graph, allow_unused, materialize_grads)
+        grad(outputs, inputs, row, True, create_graph, allow_unused=allow_unused, materialize_grads=materialize_grads)
         for row in zip(*batched, strict=True)
     ]
     return tuple([np.stack(g) if isinstance(g[0], _Variable) else g[0] for g in zip(*rows, strict=True)])  # type: ignore[misc]

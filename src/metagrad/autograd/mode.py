@@ -15,6 +15,7 @@ class _Mode(threading.local):
 
     grad = True
     inference = False
+    levels: tuple[Any, ...] = ()  # where results get tangents, the innermost last: see ``forward.py``
 
 
 mode = _Mode()

@@ -11,6 +11,7 @@ makes it, for the graph, the result of the write. The difficulty is that its rel
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 Step = tuple[type[Function], dict[str, Any]]
 
+
+# Called after every in-place write, as observe(target, result): tangents follow values.
+observers: list[Callable[[Any, Any], None]] = []
 
 # Why a view must not be written to while operations are recorded, as a part of the sentence that says so:
 SEVERAL = "one of several views that one function made (split, chunk, unbind)"
@@ -202,6 +206,8 @@ def write(target: Any, result: Any) -> Any:
     bump(target)
     if recorded:
         rewrite_history(target, result._grad_fn)
+    for observe in observers:
+        observe(target, result)
     return target
 
 

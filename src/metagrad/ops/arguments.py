@@ -129,7 +129,9 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
                 raise not_a_tensor(function, error) from None
         given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
         tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]
-        if mode.grad and recording(*tensors):
+        if recording(*tensors):
+            if not mode.grad or not any(getattr(t, "requires_grad", False) for t in tensors):
+                raise NotImplementedError(f"{function.__name__}(): out=... would have no tangent: leave it away")
             raise RuntimeError(
                 f"{function.__name__}(): functions with out=... arguments don't support automatic differentiation, but "
                 "one of the arguments requires grad: leave out= away, or detach() it"

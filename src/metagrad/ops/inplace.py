@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.mode import mode
-from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import WithoutOut, no_out, without_out
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def _is_recorded(input: Tensor, others: tuple[Any, ...]) -> bool:
-    """Whether an op on these would be part of the graph."""
-    return mode.grad and any(isinstance(x, Variable) and x.requires_grad for x in (input, *others))
+    """Whether what is overwritten may still be needed."""
+    return recording(input, *others)
 
 
 def in_place(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.mode import mode
 from metagrad.base import dtypes
 
 if TYPE_CHECKING:
@@ -199,6 +200,8 @@ def _notes(tensor: Tensor) -> list[str]:
         notes.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         notes.append("requires_grad=True")
+    for tangent in [level.of(tensor) for level in mode.levels[-1:] if level.carries(tensor)]:
+        notes.append(f"tangent={format_tensor(tangent)}")
     return notes
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from metagrad.autograd import engine
 from metagrad.autograd.hooks import Handle, LeafHooks
+from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
@@ -94,7 +95,7 @@ class Tensor(Methods):
     @property
     def data(self) -> Tensor:
         """The same memory as a tensor that knows nothing of the graph, not even that it is being watched."""
-        return wrap(self.array)
+        return wrap(self.array.view() if mode.levels else self.array)
 
     @data.setter
     def data(self, value: Tensor | Array) -> None:
@@ -107,7 +108,7 @@ class Tensor(Methods):
             raise RuntimeError(
                 f"data set to a tensor that requires gradients must be floating-point or complex, got {array.dtype}"
             )
-        self.array, self._view = array, None
+        self.array, self._view = array.view() if mode.levels else array, None
         self._counter = [self._counter[0] + 1]
 
     @property

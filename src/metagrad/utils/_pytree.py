@@ -23,6 +23,11 @@ class TreeSpec(NamedTuple):
     context: list[Any] | None
     children_specs: list[Any]
 
+    def __repr__(self) -> str:
+        if self.type is None:
+            return "*"
+        return f"TreeSpec({getattr(self.type, '__name__', self.type)}, {self.context}, {self.children_specs})"
+
     @property
     def num_leaves(self) -> int:
         """How many leaves a tree of this shape has."""

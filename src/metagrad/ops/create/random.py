@@ -89,6 +89,7 @@ class Generator:
 
 default_generator = Generator()
 default_generator.seed()
+refusals: list[str] = []  # while a function is mapped that must not draw: the messages that say so, the innermost last
 
 
 def numpy_generator(generator: Generator | None = None) -> np.random.Generator:
@@ -97,6 +98,8 @@ def numpy_generator(generator: Generator | None = None) -> np.random.Generator:
     >>> numpy_generator(Generator().manual_seed(0)).random() == numpy_generator(Generator().manual_seed(0)).random()
     True
     """
+    if refusals:
+        raise RuntimeError(refusals[-1])
     return (default_generator if generator is None else generator).numpy
 
 

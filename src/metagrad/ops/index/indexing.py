@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function, misfit
-from metagrad.autograd.mode import mode
-from metagrad.autograd.variable import Variable, unwrap
+from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.ops.arguments import dimension, takes_out
@@ -151,7 +150,7 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
     source = value_for(input, value)
     if basic and isinstance(source, Variable) and source._counter is input._counter:
         check_overlap(Slice.apply(input, index=index), (source,))
-    if not (mode.grad and (input.requires_grad or (isinstance(source, Variable) and source.requires_grad))):
+    if not recording(input, source):
         check_writable(input)
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
         if isinstance(source, Variable) and source.array.size == 1:

@@ -59,7 +59,7 @@ def nan_to_num(
     """
     if input.array.dtype.kind not in "fc":
         return as_tensor(input).clone()
-    if input.array.dtype.kind == "c" and input.requires_grad and recording():
+    if input.array.dtype.kind == "c" and recording(input):
         raise RuntimeError("nan_to_num does not support automatic differentiation for outputs with complex dtype.")
     return NanToNum.apply(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 

@@ -1,0 +1,20 @@
+"""``metagrad.func``: functions made of functions: gradients, products with the Jacobian, maps, calls with other parameters.
+
+=================  ==========================================================================
+``trees.py``       arguments and results as nested containers of tensors
+``reverse.py``     ``grad``, ``vjp``, ``jacrev``, ``hessian``: by the backward pass
+``tangents.py``    ``jvp``, ``jacfwd``, ``linearize``: by forward mode
+``mapping.py``     ``vmap``: a function of one, applied to many
+``ensembles.py``   several models of one kind as one
+=================  ==========================================================================
+"""
+
+from metagrad.func.ensembles import functional_call, stack_module_state
+from metagrad.func.mapping import vmap
+from metagrad.func.reverse import grad, grad_and_value, hessian, jacrev, vjp
+from metagrad.func.tangents import jacfwd, jvp, linearize
+
+__all__ = [
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
+    "vjp", "vmap",
+]  # fmt: skip
