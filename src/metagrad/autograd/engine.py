@@ -236,7 +236,7 @@ def _hand_on(output: Output, g: Gradient, pending: dict[Edge, Gradient]) -> None
 
 
 def _listed(tensors: Any) -> Sequence[Any]:
-    return [tensors] if isinstance(tensors, Variable) else list(tensors)
+    return [tensors] if isinstance(tensors, Variable | np.ndarray) else list(tensors)
 
 
 def _targets(inputs: Any) -> list[Edge]:

@@ -73,6 +73,11 @@ def as_tensor(x: Any) -> Tensor:
     raise NotAnOperand(f"expected a tensor, an array or a number, got {type(x).__name__}: {x!r:.80}")
 
 
+def tensor_of(x: Any) -> Any:
+    """A tensor for an array; whatever else is given, as it is: an index or a mask may be an array of NumPy's."""
+    return wrap(x) if isinstance(x, np.ndarray) else x
+
+
 def need_tensors(function: str, **given: Any) -> None:
     """Raise unless all of these arguments, which are named in their order, are tensors or arrays."""
     for position, (name, x) in enumerate(given.items(), 1):

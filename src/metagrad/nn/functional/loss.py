@@ -245,11 +245,23 @@ def _check_weight(weight: Tensor | None, rows: Tensor) -> None:
         raise RuntimeError(f"expected a weight of the scores' dtype {rows.dtype}, got {weight.dtype}: use weight.to()")
 
 
+def _is_one_hot(target: Tensor, shape: tuple[int, ...], class_dim: int) -> bool:
+    """Whether a target of integers, of the scores' shape, has a single 1 among the classes of each position, and else 0."""
+    a = target.array
+    return (
+        a.shape == shape
+        and a.dtype.kind in "iu"
+        and bool((a.sum(class_dim) == 1).all() and ((a == 0) | (a == 1)).all())
+    )
+
+
 def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array, tuple[int, ...]]:
     """Scores as rows (M, C), the class of each, whether it counts, and the target's shape. All checked."""
     if input.ndim == 0:
         raise ValueError("Expected input with 1 or more dimensions: (C), (N, C) or (N, C, *), got a 0-d tensor")
     shape, class_dim = tuple(input.shape), 0 if input.ndim == 1 else 1
+    if _is_one_hot(target, shape, class_dim):
+        target = target.argmax(class_dim)
     expected = shape[:class_dim] + shape[class_dim + 1 :]
     if tuple(target.shape) != expected:
         error = ValueError if target.ndim and input.ndim > 1 and target.shape[0] != shape[0] else RuntimeError

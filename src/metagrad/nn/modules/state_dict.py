@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 EXTRA = "_extra_state"  # the key of what ``get_extra_state`` gives
+
+
+def _package() -> Any:
+    """The whole library as its users see it: a layer knows nothing of files, and asks as they would."""
+    return sys.modules["metagrad"]
 
 
 class _IncompatibleKeys(NamedTuple):
@@ -194,6 +201,24 @@ class StateKeeper:
                     )
         report.refuse(self, strict)
         return keys
+
+    def save(self: Any, path: str | os.PathLike[str]) -> None:
+        """Write the state to a file, whole or not at all: ``metagrad.save(module.state_dict(), path)``."""
+        _package().save(self.state_dict(), path)
+
+    def load(self: Any, path: str | os.PathLike[str]) -> _IncompatibleKeys:
+        """Read the state from a file that ``save`` wrote: ``module.load_state_dict(metagrad.load(path))``.
+
+        Raises what those two raise, before anything has changed.
+
+        >>> import os, tempfile
+        >>> from metagrad import nn
+        >>> path = os.path.join(tempfile.mkdtemp(), "layer.pt")
+        >>> nn.Linear(2, 1).save(path)
+        >>> nn.Linear(2, 1).load(path)
+        <All keys matched successfully>
+        """
+        return self.load_state_dict(_package().load(path))
 
     def _load_from_state_dict(
         self: Any, state_dict: Mapping[str, Any], prefix: str, local_metadata: dict[str, Any], strict: bool,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.ops.index.indexing import add_rows
+from metagrad.ops.operands import tensor_of
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -58,7 +60,8 @@ def embedding(
 
     input (*) integers in [0, V), weight (V, D): result (*, D). padding_idx: a row that gets no gradient. max_norm: rows
     looked up are first scaled down, in place, to at most this ``norm_type``-norm. scale_grad_by_freq: a row's gradient
-    is divided by how often it was used. Raises if a token is out of range.
+    is divided by how often it was used. Raises if a token is out of range. Floats that are whole numbers are taken, with a
+    warning, for the integers they are.
 
     >>> import metagrad
     >>> metagrad.nn.functional.embedding(metagrad.tensor([1, 0]), metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -67,9 +70,7 @@ def embedding(
     """
     if weight.array.ndim != 2:
         raise RuntimeError(f"embedding: 'weight' must be 2-D, (V, D), got shape {tuple(weight.shape)}")
-    tokens, rows = input.array, weight.array.shape[0]
-    if tokens.dtype.kind not in "iu":
-        raise RuntimeError(f"embedding: tokens must be integers, got {input.dtype}")
+    tokens, rows = _whole(tensor_of(input).array), weight.array.shape[0]
     if tokens.size and (tokens.min() < 0 or tokens.max() >= rows):
         raise IndexError(
             f"embedding: index out of range: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
@@ -86,6 +87,16 @@ def embedding(
         share = wrap((1 / counts).astype(out.array.dtype))
         out = out * share + (out * (1 - share)).detach()
     return out
+
+
+def _whole(tokens: Array) -> Array:
+    """Tokens as integers. RuntimeError if they are none."""
+    if tokens.dtype.kind in "iu":
+        return tokens
+    if tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
+        raise RuntimeError(f"embedding: tokens must be integers, got {tokens.dtype}")
+    warnings.warn(f"embedding: tokens are integers, got {tokens.dtype}: use .long()", UserWarning, stacklevel=4)
+    return tokens.astype(np.int64)
 
 
 def _limit_rows(weight: Tensor, tokens: Array, max_norm: float, norm_type: float) -> None:

@@ -12,7 +12,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
-from metagrad.ops.operands import as_tensor, converted
+from metagrad.ops.operands import as_tensor, converted, tensor_of
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.shape.views import reshape
 
@@ -65,6 +65,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     tensor([[2],
             [3]])
     """
+    index = tensor_of(index)
     if not index.array.size:  # of any number of dimensions, in PyTorch
         return Gather.apply(input.reshape(-1), index=(index.array,))
     axis, grid = along(input, dim, index)
@@ -84,6 +85,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     tensor([[2, 2, 1],
             [4, 4, 3]])
     """
+    index = tensor_of(index)
     if index.array.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     axis = dimension(dim, input.array.ndim)

@@ -13,7 +13,7 @@ from metagrad.ops.arguments import takes_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.indexing import Put, getitem
 from metagrad.ops.index.scattering import check_same_dtype
-from metagrad.ops.operands import converted, result_type
+from metagrad.ops.operands import converted, result_type, tensor_of
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.broadcasting import broadcast_shapes, expand
 from metagrad.ops.shape.views import reshape
@@ -34,6 +34,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     >>> metagrad.tensor([1.0, 2.0]).masked_fill(metagrad.tensor([True, False]), 0)
     tensor([0., 2.])
     """
+    mask = tensor_of(mask)
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(
             f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
@@ -58,6 +59,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     >>> metagrad.masked_select(x, x > 1)
     tensor([3, 2])
     """
+    mask = tensor_of(mask)
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}")
     shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))

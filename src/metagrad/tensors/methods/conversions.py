@@ -25,6 +25,7 @@ class ConversionMethods(OpMethods):
     type = conversion.type_
     type_as = conversion.type_as
     cpu, cuda = conversion.cpu, conversion.cuda
+    to_cpu, to_gpu = conversion.cpu, conversion.cuda
     item, tolist, numpy = conversion.item, conversion.tolist, conversion.numpy
     float = conversion.converter(dtypes.float32)
     double = conversion.converter(dtypes.float64)
