@@ -1,6 +1,7 @@
 """The ``metagrad`` command. ``metagrad tag train | evaluate | predict | export | serve`` is the part-of-speech tagger.
 
-``metagrad run program.py`` runs a program written for PyTorch, and ``metagrad launch -n 4 program.py`` runs it on four ranks.
+``metagrad run program.py`` runs a program written for PyTorch, ``metagrad launch -n 4 program.py`` runs it on four ranks, and
+``metagrad learn`` has the exercises of the book.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from metagrad.base.version import __version__
 
 def build_parser() -> argparse.ArgumentParser:
     """All commands and their options."""
+    from metagrad.learn import commands as learning
     from metagrad.tagger import commands
 
     parser = argparse.ArgumentParser(prog="metagrad", description="A deep-learning framework you can read.")
     parser.add_argument("--version", action="version", version=f"metagrad {__version__}")
-    subjects = parser.add_subparsers(dest="subject", required=True, metavar="tag | run | launch")
+    subjects = parser.add_subparsers(dest="subject", required=True, metavar="tag | learn | run | launch")
     tag = subjects.add_parser("tag", help="train, evaluate and use a part-of-speech tagger")
     commands.add_to(
         tag.add_subparsers(dest="command", required=True, metavar="train | evaluate | predict | export | serve")
     )
+    learning.add_to(subjects.add_parser("learn", help="the exercises of the book: list them, start one, check it"))
     program = subjects.add_parser("run", help="run a program written for PyTorch, with metagrad in its place")
     program.add_argument(
         "-m", dest="module", action="store_true", help="the program is a module, found as `python -m` does"

@@ -1,0 +1,54 @@
+"""Build the site: ``python -m docs``. Every code cell is run, and any error or warning ends the build.
+
+python -m docs --output build/site
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from metagrad.base.optional import need
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+
+
+def fingerprint() -> str:
+    """A short text that changes with the library and with what the pages' code cells use beside it."""
+    digest = hashlib.sha256(sys.version.encode())
+    files = [*(ROOT / "src").rglob("*.py"), *(HERE / "pictures").rglob("*.py")]
+    for file in sorted(files):
+        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def build(source: Path, output: Path, cache: Path) -> int:
+    """Build the pages of a folder; 0 if there was no error and no warning."""
+    need("sphinx", extra="docs")
+    from sphinx.cmd.build import main as sphinx
+
+    paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))  # for the processes that run the code cells
+    os.environ["MPLBACKEND"] = "agg"
+    arguments = ["-b", "html", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(cache / "doctrees")]
+    arguments += ["-D", f"nb_execution_cache_path={cache / fingerprint()}", str(source), str(output)]
+    return sphinx(arguments)
+
+
+def main() -> int:
+    """Read the options, and build."""
+    options = argparse.ArgumentParser(prog="python -m docs", description="Build metagrad's site.")
+    options.add_argument("--source", type=Path, default=HERE, help="the folder of the pages (default: docs)")
+    options.add_argument("--output", type=Path, default=ROOT / "build" / "site", help="default: build/site")
+    options.add_argument("--cache", type=Path, default=ROOT / "build" / "site-cache", help="default: build/site-cache")
+    given = options.parse_args()
+    status = build(given.source, given.output, given.cache)
+    if status == 0:
+        print(f"open {given.output / 'index.html'}")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

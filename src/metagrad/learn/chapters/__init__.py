@@ -1,0 +1,31 @@
+"""The exercises, a module for each chapter, which has them as ``CHAPTER``.
+
+==================  =====================================
+``ch01_scalar.py``  what a gradient is
+==================  =====================================
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from metagrad.learn.exercise import Chapter
+
+
+def all_chapters() -> list[Chapter]:
+    """Every chapter, in order.
+
+    >>> all_chapters()[0].title
+    'What is a gradient?'
+    """
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("ch"))
+    return [importlib.import_module(f"{__name__}.{name}").CHAPTER for name in names]
+
+
+def chapter(number: int) -> Chapter:
+    """One of them. Raises ValueError if there is none of that number."""
+    found = {chapter.number: chapter for chapter in all_chapters()}
+    if number not in found:
+        raise ValueError(f"there is no chapter {number}: there are {', '.join(map(str, found))}")
+    return found[number]
