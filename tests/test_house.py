@@ -132,7 +132,7 @@ def test_a_folders_table_of_contents_names_what_is_there(folder):
 
 
 def test_the_package_has_few_entries():
-    assert len([path for path in PACKAGE.iterdir() if not path.name.startswith("__")]) <= 28
+    assert len([path for path in PACKAGE.iterdir() if not path.name.startswith("__")]) <= 26
 
 
 # ------------------------------------------------ the core

@@ -8,7 +8,7 @@ import pytest
 
 import metagrad
 from metagrad import nn, viz
-from metagrad.viz.graph import shortened
+from metagrad.utils.viz.graph import shortened
 
 
 def leaf(*values):

@@ -8,8 +8,8 @@ from docs.pictures import Picture, moving
 from metagrad import Tensor, viz
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.variable import Variable
-from metagrad.viz.drawing import svg
-from metagrad.viz.graph import places, shortened, sources
+from metagrad.utils.viz.drawing import svg
+from metagrad.utils.viz.graph import places, shortened, sources
 
 SYMBOLS = {"Add": "+", "Sub": "−", "Mul": "·", "Div": "/", "MatMul": "@"}
 

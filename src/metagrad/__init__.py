@@ -160,7 +160,7 @@ _LAZY: set[str] = {
     "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "distributed", "distributions", "fft",
     "func", "functions", "inspection", "jit", "linalg", "masked", "metrics", "mps", "multiprocessing", "nn", "onnx", "optim",
     "profiler", "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types",
-    "utils", "version", "xpu",
+    "utils", "version", "viz", "xpu",
 }  # fmt: skip
 _NEURAL = """
     adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm bilinear

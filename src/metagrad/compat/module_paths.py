@@ -47,6 +47,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "types": "compat.types",
     "utils.data._utils": "utils.data",
     "version": "base.version",
+    "viz": "utils.viz",
     "xpu": "compat.xpu",
     "_tensor": "tensors.tensor",
 }

@@ -6,13 +6,14 @@
 ``metrics/``        accuracy, perplexity, BLEU, F1 of spans
 ``summary.py``      layers, shapes, parameters, memory and time of a model
 ``tensorboard.py``  ``SummaryWriter``
+``viz/``            pictures of graphs and of layers
 ``hooks.py``        what registering a hook returns
 ``_pytree.py``      nested containers as lists of leaves
 ``dlpack.py``       arrays from and to other libraries
 ==================  ======================================================
 """
 
-__all__ = ["checkpoint", "data", "dlpack", "hooks", "metrics", "tensorboard"]
+__all__ = ["checkpoint", "data", "dlpack", "hooks", "metrics", "tensorboard", "viz"]
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from metagrad.viz.layout import Box, Layout
+    from metagrad.utils.viz.layout import Box, Layout
 
 STYLE = (
     "font-family: ui-sans-serif, system-ui, sans-serif; font-size: 12px; "

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from metagrad.viz.graph import Graph, Vertex
+    from metagrad.utils.viz.graph import Graph, Vertex
 
 LETTER, LINE, PADDING = 7.2, 16.0, 10.0  # the width of a letter, the height of a line, the space around the text
 GAP, BETWEEN = 22.0, 38.0  # from box to box within a layer, and from layer to layer

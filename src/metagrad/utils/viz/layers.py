@@ -7,7 +7,7 @@ from math import log1p
 from typing import TYPE_CHECKING
 
 from metagrad.utils.summary import Row, Summary, summary
-from metagrad.viz.drawing import HEAD, STYLE
+from metagrad.utils.viz.drawing import HEAD, STYLE
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from metagrad.base.optional import need
 
 if TYPE_CHECKING:
-    from metagrad.viz.graph import Graph, Vertex
+    from metagrad.utils.viz.graph import Graph, Vertex
 
 
 def written(graph: Graph, direction: str = "down") -> str:

@@ -17,8 +17,8 @@
 ===============  ===============================================================
 """
 
-from metagrad.viz.graph import Graph, Vertex, graph
-from metagrad.viz.layers import layers
-from metagrad.viz.watching import Step, Watch, watch
+from metagrad.utils.viz.graph import Graph, Vertex, graph
+from metagrad.utils.viz.layers import layers
+from metagrad.utils.viz.watching import Step, Watch, watch
 
 __all__ = ["Graph", "Step", "Vertex", "Watch", "graph", "layers", "watch"]

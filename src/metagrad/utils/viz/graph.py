@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from metagrad.autograd.function import Function, Output
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
-from metagrad.viz import dot, drawing, layout
+from metagrad.utils.viz import dot, drawing, layout
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
-    from metagrad.viz.watching import Watch
+    from metagrad.utils.viz.watching import Watch
 
 __all__ = ["Graph", "Vertex", "graph"]
 
