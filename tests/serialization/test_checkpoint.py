@@ -96,7 +96,7 @@ def test_every_dtype_both_ways(torch, dtype):
 @pytest.mark.oracle
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("dtype", NARROW)
-def test_every_value_of_the_narrow_types_becomes_float32(torch, dtype, zipped):
+def test_every_value_of_the_narrow_types_is_kept(torch, dtype, zipped):
     if dtype == "bfloat16":
         bits = torch.arange(-(2**15), 2**15).short().view(torch.bfloat16)
     else:
@@ -104,10 +104,27 @@ def test_every_value_of_the_narrow_types_becomes_float32(torch, dtype, zipped):
     tensors = {"all": bits, "part": bits[3::2], "again": bits}
     found = loaded(saved(tensors, torch, _use_new_zipfile_serialization=zipped))
     for name, theirs in tensors.items():
-        assert found[name].dtype is metagrad.float32
-        np.testing.assert_array_equal(found[name].numpy(), theirs.float().numpy())
+        assert found[name].dtype is (metagrad.bfloat16 if dtype == "bfloat16" else metagrad.float32)
+        np.testing.assert_array_equal(found[name].float().numpy(), theirs.float().numpy())
     found["all"][3] = 5.0
     assert found["part"][0].item() == 5.0 and found["again"] is found["all"]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("zipped", [True, False])
+def test_bfloat16_both_ways(torch, zipped, monkeypatch):
+    theirs = torch.randn(4, 3).bfloat16()
+    file = saved({"x": theirs, "row": theirs[1]}, torch, _use_new_zipfile_serialization=zipped)
+    here = loaded(file)
+    assert here["x"].dtype is metagrad.bfloat16 and here["x"].tolist() == theirs.tolist()
+    here["x"][1] = 7.0
+    assert here["row"].tolist() == [7.0] * 3
+    there = loaded(saved({**here, "turned": here["x"].T}), torch, weights_only=True)
+    assert there["x"].dtype == torch.bfloat16 and there["x"].tolist() == here["x"].tolist()
+    assert torch.equal(there["turned"], there["x"].T)
+    monkeypatch.setattr("metagrad.serialization.number_types.find_spec", lambda name: None)  # no ml_dtypes
+    again = loaded(file)["x"]
+    assert again.dtype is metagrad.float32 and again.tolist() == theirs.tolist()
 
 
 COMPLEX = [1 + 2j, -3.5 - 1j, 4j, complex(0.0, -0.0)]

@@ -116,15 +116,24 @@ def test_torch_reads_a_state_dict_of_ours_and_we_read_its_bfloat16(tmp_path):
         np.testing.assert_array_equal(getattr(theirs, name).detach().numpy(), parameter.detach().numpy())
     values = torch.randn(5, 3).bfloat16()
     tensors = {"matrix": values, "scalar": values[0, 0].clone(), "empty": values[:0].clone()}
-    for name, tensor in load(reference.save(tensors)).items():
-        assert_same(tensor, tensors[name].float().numpy())
+    ours = load(reference.save(tensors))
+    for name, tensor in ours.items():
+        assert tensor.dtype is mg.bfloat16
+        assert_same(tensor.float(), tensors[name].float().numpy())
+    for name, tensor in reference.load(save(ours)).items():
+        assert tensor.dtype is torch.bfloat16 and torch.equal(tensor, tensors[name])
+    assert torch.equal(reference.load(save({"x": ours["matrix"].T}))["x"], values.T)
 
 
-def test_bfloat16_is_widened_exactly():
+@pytest.mark.parametrize("kept", [True, False])
+def test_bfloat16_is_kept_or_widened_exactly(monkeypatch, kept):
+    if not kept:  # as where ml_dtypes is not installed
+        monkeypatch.setattr("metagrad.serialization.number_types.find_spec", lambda name: None)
     bits = np.array([0x3F80, 0xBF00, 0x0000, 0x8000, 0x7F80, 0xFF80, 0x0001, 0x7FC0], "<u2")
     got = load(file_of({"x": entry("BF16", (8,), (0, 16))}, bits.tobytes()))["x"]
-    assert_same(got, np.array([1, -0.5, 0, -0.0, np.inf, -np.inf, 2.0**-133, np.nan], np.float32))
-    assert_same(load(file_of({"x": entry("BF16", (), (0, 2))}, b"\x80\x3f"))["x"], np.float32(1))
+    assert got.dtype is (mg.bfloat16 if kept else mg.float32)
+    assert_same(got.float(), np.array([1, -0.5, 0, -0.0, np.inf, -np.inf, 2.0**-133, np.nan], np.float32))
+    assert_same(load(file_of({"x": entry("BF16", (), (0, 2))}, b"\x80\x3f"))["x"].float(), np.float32(1))
 
 
 BASE = np.arange(24, dtype=np.float32).reshape(2, 3, 4)

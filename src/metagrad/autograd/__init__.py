@@ -4,6 +4,7 @@
 ``variable.py``      what the graph knows of a tensor
 ``function.py``      an op and its gradient; one application of it is a node of the graph
 ``engine.py``        the backward pass
+``emulation.py``     bfloat16: computed in float32, rounded once
 ``broadcasting.py``  gradients in the shape and dtype of what they belong to
 ``mode.py``          ``no_grad`` and its relatives
 ``inference.py``     tensors made in inference mode, which no graph may rest on

@@ -129,6 +129,7 @@ class _Once(Function):
 class Custom(Function):
     """One call of a static function."""
 
+    computes = False  # the user's function does, in the dtypes of its tensors
     function: Any
     context: Context
 
@@ -217,7 +218,7 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
     context._settle(node, [listed[i] for i in tensors])
     for place, i in enumerate(tensors):
         out = outputs[i]
-        if id(listed[i]) in fixed or out.array.dtype.kind not in "fc":
+        if id(listed[i]) in fixed or out.array.dtype.kind not in "fcV":
             continue
         edge = node.output(place)
         if id(listed[i]) in dirty:

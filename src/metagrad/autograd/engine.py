@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.broadcasting import fitted
+from metagrad.autograd.emulation import backward_in_float32
 from metagrad.autograd.function import FREED, Function, Output
 from metagrad.autograd.higher_order import recorded
 from metagrad.autograd.hooks import through, through_all
 from metagrad.autograd.mode import mode
 from metagrad.autograd.packing import unpacked
 from metagrad.autograd.variable import Variable, as_array, as_tensor, unwrap
+from metagrad.base.dtypes import emulated
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -180,7 +182,7 @@ def differentiate(node: Function, grads: Gradient | list[Gradient], create_graph
     else:
         before, mode.grad = mode.grad, False
         try:
-            results = node.backward(*given)
+            results = backward_in_float32(node, given) if emulated else node.backward(*given)
         finally:
             mode.grad = before
     if results.__class__ is not tuple:

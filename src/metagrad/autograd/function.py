@@ -33,10 +33,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import numpy as np
 
+from metagrad.autograd.emulation import in_float32
 from metagrad.autograd.inference import Untracked
 from metagrad.autograd.mode import mode
 from metagrad.autograd.node import Node
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.dtypes import emulated
 from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ class Function(Node):
             needs.append(False)
         node.needs = needs
         try:
-            result = node.forward(*arrays, **params)
+            result = in_float32(node, arrays, params) if emulated else node.forward(*arrays, **params)
         except ValueError as error:
             raise misfit(cls.__name__, error) from None
         if isinstance(result, np.generic):
@@ -138,7 +140,7 @@ class Function(Node):
         if result.__class__ is tuple:
             return cast("Tensor", node._several(inputs, edges, params, result, record))
         out = wrap(result)
-        if record and out.array.dtype.kind in "fc":
+        if record and out.array.dtype.kind in "fcV":
             node._connect(edges, out.array.shape, out.array.dtype)
             node._keep(inputs, params, (out,))
             out._grad_fn = node
@@ -198,7 +200,7 @@ class Function(Node):
             self._connect(edges, *self.results[0])
             self._keep(inputs, params, outs)
             for i, out in enumerate(outs):
-                if out.array.dtype.kind in "fc":  # an integer result, such as the indices of max, has no gradient
+                if out.array.dtype.kind in "fcV":  # an integer result, such as the indices of max, has no gradient
                     out._grad_fn, out._requires_grad = self.output(i), True
         return outs
 

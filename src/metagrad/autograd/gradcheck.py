@@ -135,7 +135,7 @@ def _check(func: Callable[..., Any], inputs: tuple[Any, ...], eps: float, atol: 
             )
     outputs = _differentiable(func(*inputs))
     if not outputs:
-        with_grad = [o for o in _as_tuple(func(*inputs)) if isinstance(o, Variable) and o.array.dtype.kind in "fc"]
+        with_grad = [o for o in _as_tuple(func(*inputs)) if isinstance(o, Variable) and o.array.dtype.kind in "fcV"]
         if with_grad and any(_changes(func, inputs, x, eps) for x in chosen):
             raise GradcheckError("the outputs depend on the inputs, but none of them requires grad")
         return

@@ -24,7 +24,7 @@ class AnomalyError(RuntimeError):
 def _first_nan(arrays: Any) -> Any:
     for given in arrays if isinstance(arrays, (tuple, list)) else (arrays,):
         a: Any = getattr(given, "array", given)
-        if hasattr(a, "dtype") and a.dtype.kind in "fc" and bool(np.isnan(a).any()):
+        if hasattr(a, "dtype") and a.dtype.kind in "fcV" and bool(np.isnan(a).any()):
             return a
     return None
 

@@ -106,7 +106,7 @@ class Variable:
                     f"{self._grad_fn}: use .detach() to get a tensor that is cut off from the graph"
                 )
             return
-        if value and self.array.dtype.kind not in "fc":
+        if value and self.array.dtype.kind not in "fcV":
             raise RuntimeError(
                 f"only floating-point and complex tensors can require gradients, this one is {self.array.dtype}: "
                 "convert it with .float() first"

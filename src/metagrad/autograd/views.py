@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function
+from metagrad.autograd.function import Function, quiet
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
@@ -156,6 +156,7 @@ def cleared(x: Any, path: tuple[Step, ...]) -> Any:
 class WriteThrough(Function):
     """y = x with the region at the end of ``path`` replaced by v;   ∂L/∂x = ∂L/∂y outside the region, ∂L/∂v inside."""
 
+    computes = False
     path: tuple[Step, ...]
 
     def backward(self, grad: Any) -> Any:
@@ -168,6 +169,9 @@ class WriteThrough(Function):
 class Overwrite(Function):
     """y = v, broadcast to the shape of x and in its dtype;   ∂L/∂x = 0,   ∂L/∂v = ∂L/∂y."""
 
+    computes = False
+
+    @quiet  # for the conversion
     def forward(self, x: Array, v: Array) -> Array:
         y = np.empty_like(x)
         y[...] = v

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.optional import need
+
 NumpyDtype = np.dtype[Any]
 
 
@@ -85,29 +87,42 @@ class dtype:
         return of, (self.name,)
 
 
-class _Absent(dtype):
-    """A number type that NumPy does not have: programs may name it and compare with it, but make no tensors of it."""
+class _Brain(dtype):
+    """bfloat16, the upper half of a float32: NumPy has it from the package ml_dtypes, which is imported when it is first needed.
+
+    Whether ml_dtypes is there or not, the number type may be named and compared with. Arrays of it are of NumPy's kind "V".
+    """
 
     __slots__ = ()
     is_floating_point = is_signed = True
     is_complex = False
     itemsize = 2
+    abbr = "bf16"
 
     def __init__(self, name: str) -> None:
         self.name, self.category = name, 2
 
-    def __getattr__(self, attribute: str) -> Any:
+    def __getattr__(self, attribute: str) -> NumpyDtype:
         if attribute != "dtype":
             raise AttributeError(attribute)
-        raise NotImplementedError(
-            f"NumPy has no {self.name}, so metagrad has no tensors of it: use float32, or float16"
-        )
+        self.dtype = np.dtype(need("ml_dtypes", extra="bfloat16").bfloat16)
+        _by_numpy[self.dtype] = self
+        emulated.append(self)
+        return self.dtype
 
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
+    def to_real(self) -> dtype:
+        """Itself."""
+        return self
 
-    def __reduce__(self) -> str:
-        return self.name
+    def to_complex(self) -> dtype:
+        """complex64: there is no complex type of its precision."""
+        return complex64
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or (isinstance(other, np.dtype) and other.name == self.name)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 bool_ = dtype("bool")
@@ -115,7 +130,8 @@ uint8, uint16, uint32, uint64 = dtype("uint8"), dtype("uint16"), dtype("uint32")
 int8, int16, int32, int64 = dtype("int8"), dtype("int16"), dtype("int32"), dtype("int64")
 float16, float32, float64 = dtype("float16"), dtype("float32"), dtype("float64")
 complex64, complex128 = dtype("complex64"), dtype("complex128")
-bfloat16 = _Absent("bfloat16")
+bfloat16 = _Brain("bfloat16")
+emulated: list[dtype] = []  # bfloat16, as soon as there may be arrays of it: ops on it are computed in float32
 
 ALL = (
     bool_,
@@ -158,7 +174,9 @@ def of(kind: Any) -> dtype:
     try:
         return _by_numpy[np.dtype(kind).newbyteorder("=")]
     except (KeyError, TypeError):
-        known = ", ".join(d.name for d in ALL)
+        if "bfloat16" in (kind, getattr(kind, "name", None), getattr(kind, "__name__", None)):
+            return bfloat16
+        known = ", ".join(d.name for d in (*ALL, bfloat16))
         raise TypeError(f"{kind!r} is not a number type metagrad knows; it knows {known}") from None
 
 
@@ -187,7 +205,7 @@ def set_default_dtype(d: dtype) -> None:
     """
     global _default
     chosen = of(d)
-    if chosen.dtype.kind != "f":
+    if not chosen.is_floating_point or not chosen.dtype:
         raise TypeError(f"the default dtype must be a floating-point type, got {chosen}")
     _default = chosen
 
@@ -202,7 +220,9 @@ def promote_types(type1: Hashable, type2: Hashable) -> dtype:
     a, b = of(type1), of(type2)
     if a.category != b.category and min(a.category, b.category) < 2:  # bool and integers yield to the higher category
         return a if a.category > b.category else b
-    return of(np.promote_types(a.dtype, b.dtype))
+    if bfloat16 in (a, b) and a is not b:  # the wider of the two, or float32, which holds both bfloat16 and float16
+        return of(np.promote_types(np.float32, (b if a is bfloat16 else a).dtype))
+    return a if a is b else of(np.promote_types(a.dtype, b.dtype))
 
 
 def of_scalar(value: object) -> dtype:
@@ -245,8 +265,13 @@ class finfo:
         chosen = get_default_dtype() if type is None else of(type)
         if not (chosen.is_floating_point or chosen.is_complex):
             raise TypeError(f"finfo describes floating-point types; for {chosen} use iinfo")
-        limits = np.finfo(chosen.dtype)
         self.dtype = chosen.to_real().name
+        if chosen is bfloat16:  # the exponents of a float32, and 7 bits of mantissa
+            self.bits, self.eps, self.resolution = 16, 2.0**-7, 0.01
+            self.max, self.tiny = (2 - 2.0**-7) * 2.0**127, 2.0**-126
+            self.min, self.smallest_normal = -self.max, self.tiny
+            return
+        limits = np.finfo(chosen.dtype)
         self.bits = int(limits.bits)
         self.eps, self.max, self.min = float(limits.eps), float(limits.max), float(limits.min)
         self.tiny = self.smallest_normal = float(limits.tiny)

@@ -11,8 +11,8 @@ from metagrad.ops.create.conversion import type_names
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor",
-    "ShortTensor", "set_default_tensor_type", "typename",
+    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor",
+    "LongTensor", "ShortTensor", "set_default_tensor_type", "typename",
 ]  # fmt: skip
 
 
@@ -56,6 +56,12 @@ class HalfTensor(metaclass=tensortype):
     """Tensors of float16."""
 
     dtype = dtypes.float16
+
+
+class BFloat16Tensor(metaclass=tensortype):
+    """Tensors of bfloat16."""
+
+    dtype = dtypes.bfloat16
 
 
 class LongTensor(metaclass=tensortype):

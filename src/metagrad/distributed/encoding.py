@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base import dtypes
 
 Array = Any
-_DTYPES = "bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()
+_DTYPES = "bfloat16 bool uint8 uint16 uint32 uint64 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()
 
 
 def encode(value: Any) -> Array:
@@ -102,5 +103,5 @@ def _value(found: Any, numbers: _Reader) -> Any:
 def _tensor(name: str, shape: list[int], numbers: _Reader) -> Any:
     if name not in _DTYPES:
         raise ValueError(f"a tensor of unknown dtype {name!r}")
-    kind = np.dtype(name)
+    kind = dtypes.of(name).dtype
     return wrap(np.frombuffer(numbers.take(math.prod(shape) * kind.itemsize), kind).reshape(shape).copy())

@@ -66,7 +66,7 @@ class Reduction:
             raise ValueError(f"{op} has no meaning for complex tensors, which have no order: got {kind}")
         if op in _BITWISE and kind.kind not in "biu":
             raise ValueError(f"Cannot use {op} with non-integral dtype {kind}")
-        if op is ReduceOp.AVG and kind.kind not in "fc":
+        if op is ReduceOp.AVG and kind.kind not in "fcV":
             raise ValueError(f"the mean of {kind} is no {kind}: convert the tensor to a floating-point dtype first")
         self.op, self.kind, self.ranks = op, kind, ranks
         self.raw = _OF_BOOLS.get(op, op) if kind.kind == "b" else ReduceOp.SUM if op is ReduceOp.AVG else op
@@ -75,7 +75,7 @@ class Reduction:
         """Contiguous, in a dtype that every backend can reduce; the array itself where it is so already."""
         if self.kind.kind == "b":
             return array.astype(np.uint8, order="C")
-        if self.kind == np.float16:
+        if self.kind.itemsize == 2 and self.kind.kind in "fV":
             return array.astype(np.float32, order="C")
         array = np.asarray(array, order="C")
         return array.reshape(-1).view(array.real.dtype) if self.kind.kind == "c" else array

@@ -48,7 +48,7 @@ def lowest(kind: np.dtype[Any]) -> float:
     """
     if kind.kind == "b":
         return False
-    return -math.inf if kind.kind == "f" else np.iinfo(kind).min
+    return -math.inf if kind.kind in "fV" else np.iinfo(kind).min
 
 
 def highest(kind: np.dtype[Any]) -> float:
@@ -59,7 +59,7 @@ def highest(kind: np.dtype[Any]) -> float:
     """
     if kind.kind == "b":
         return True
-    return math.inf if kind.kind == "f" else np.iinfo(kind).max
+    return math.inf if kind.kind in "fV" else np.iinfo(kind).max
 
 
 def of_dtype(input: Tensor, dtype: DTypeLike, whole: DTypeLike = None) -> Tensor:
@@ -324,7 +324,7 @@ def logsumexp(
     tensor(3.3133)
     """
     x = of_dtype(input, dtype)
-    real = x if x.array.dtype.kind in "fc" else x.to(dtypes.get_default_dtype())
+    real = x if x.array.dtype.kind in "fcV" else x.to(dtypes.get_default_dtype())
     found = softmax.logsumexp(kept(real, mask, -math.inf), axes(dim, x.array.ndim), keepdim)
     return found.to(x.dtype)
 

@@ -25,7 +25,7 @@ R = TypeVar("R")
 def floating(x: Operand) -> Tensor:
     """The operand of a function with real values: integers and bools become the default dtype."""
     if isinstance(x, Variable):
-        return x if x.array.dtype.kind in "fc" else cast_to(x, dtypes.get_default_dtype())
+        return x if x.array.dtype.kind in "fcV" else cast_to(x, dtypes.get_default_dtype())
     return floating(as_tensor(x))
 
 

@@ -37,23 +37,23 @@ def cast_to(x: Any, dtype: dtypes.dtype) -> Any:
 
 
 def in_single(op: Callable[P, R]) -> Callable[P, R]:
-    """An op that adds up: halves are added up in float32, as PyTorch does it, for a sum of many would lose them."""
+    """An op that adds up: halves and bfloat16 are added up in float32, as PyTorch does it, for a sum of many would lose them."""
 
     @functools.wraps(op)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         x = args[0] if args else None
-        if isinstance(x, Variable) and x.array.dtype.char == "e" and kwargs.get("dtype") is None:
-            return cast(R, _halved(op(cast_to(x, dtypes.float32), *args[1:], **kwargs)))  # type: ignore[arg-type]
+        if isinstance(x, Variable) and x.array.dtype.char in "eE" and kwargs.get("dtype") is None:
+            return cast(R, _narrowed(op(cast_to(x, dtypes.float32), *args[1:], **kwargs), x.dtype))  # type: ignore[arg-type]
         return op(*args, **kwargs)
 
     return run
 
 
-def _halved(found: Any) -> Any:
+def _narrowed(found: Any, kind: dtypes.dtype) -> Any:
     if isinstance(found, tuple):
-        parts = [_halved(part) for part in found]
+        parts = [_narrowed(part, kind) for part in found]
         return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
-    return cast_to(found, dtypes.float16)
+    return cast_to(found, kind)
 
 
 class NotAnOperand(TypeError):

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
+from metagrad.base import dtypes
 from metagrad.optim.optimizer import Optimizer, check_settings
 from metagrad.tensors.tensor import Tensor
 
@@ -77,7 +78,7 @@ class Adafactor(Optimizer):
             bump(value)
         t, lr = float(state["step"].array), float(group["lr"])
         weight, (smallest, floor) = t ** group["beta2_decay"], group["eps"]
-        smallest = float(np.finfo(p.dtype).eps) if smallest is None else smallest
+        smallest = dtypes.finfo(p.dtype).eps if smallest is None else smallest
         alpha = max(floor, _rms(p)) * min(lr, t**-0.5)
         if group["weight_decay"]:
             p *= 1 - lr * group["weight_decay"]

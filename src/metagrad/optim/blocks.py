@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.emulation import is_bfloat16, widened
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks
 from metagrad.kernels.threads import get_num_threads
@@ -25,6 +26,9 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     >>> float(total.min()), float(total.max())
     (2.0, 2.0)
     """
+    if is_bfloat16(arrays[0]):
+        _in_float32(formula, arrays, settings)
+        return
     size, length = arrays[0].size, tuning.OPTIMIZER_CHUNK
     if size <= length or not all(a is None or (isinstance(a, np.ndarray) and a.flags.c_contiguous) for a in arrays):
         formula(*arrays, *settings)
@@ -36,6 +40,15 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
         formula(*[None if a is None else a[chunk] for a in flat], *settings)
 
     map_chunks(work, chunks, max(1, min(get_num_threads(), len(chunks) // 2)))
+
+
+def _in_float32(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
+    """The formula for bfloat16: a step in float32, rounded once, rather than after each of its operations."""
+    wide = tuple([widened(a) for a in arrays])
+    in_blocks(formula, wide, settings)
+    for a, found in zip(arrays, wide, strict=True):
+        if a is not found:
+            a[...] = found
 
 
 def in_blocks_by_part(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:

@@ -1,7 +1,8 @@
 """The number types of PyTorch's files, and what becomes of their numbers here.
 
 A dtype's name says how the numbers of a storage are stored. Most are NumPy's. The narrow floating-point types that NumPy does not
-have are widened to float32, which holds each of their values exactly; ``stored`` and ``widen`` are the whole of that.
+have are widened to float32, which holds each of their values exactly; ``stored`` and ``widen`` are the whole of that. bfloat16
+stays what it is where the package ml_dtypes is installed (``is_widened``).
 
 ===================  ======================  ================================================
 name                 sign exponent mantissa  the rest
@@ -20,9 +21,11 @@ Micikevicius et al., "FP8 formats for deep learning" (2022), and the OCP's "Micr
 from __future__ import annotations
 
 from functools import cache
+from importlib.util import find_spec
 
 import numpy as np
 
+from metagrad.base import dtypes
 from metagrad.base.typing import Array
 
 # The class that PyTorch names for a storage of each number type.
@@ -45,6 +48,24 @@ _EIGHT_BITS = {  # bits of the exponent and of the mantissa, bias
 }
 _CHUNK = 1 << 16
 NARROW = ("bfloat16", *_EIGHT_BITS)
+
+
+def is_widened(name: str) -> bool:
+    """Whether numbers of this type become float32 here.
+
+    >>> is_widened("float16"), is_widened("float8_e5m2")
+    (False, True)
+    """
+    return name in _EIGHT_BITS or (name == "bfloat16" and find_spec("ml_dtypes") is None)
+
+
+def native(bits: Array, name: str) -> Array:
+    """Numbers that are not widened, as they are computed with: bfloat16 is read as its bits.
+
+    >>> native(np.ones(2), "float64")
+    array([1., 1.])
+    """
+    return bits.view(dtypes.bfloat16.dtype) if name == "bfloat16" else bits
 
 
 def stored(name: str) -> np.dtype[np.generic]:

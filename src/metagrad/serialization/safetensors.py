@@ -28,7 +28,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import CPU, move
 from metagrad.base.files import write_atomically
 from metagrad.serialization.limits import FREE, TIMES
-from metagrad.serialization.number_types import stored, widen
+from metagrad.serialization.number_types import is_widened, native, stored, widen
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -40,9 +40,9 @@ _NUMPY_CODES = {
     "F16": "f2", "F32": "f4", "F64": "f8", "C64": "c8",
 }  # fmt: skip
 _NAMES = {code: name for name, code in _NUMPY_CODES.items()}
-_WIDENED = {"BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}  # to float32
+_NARROW = {"BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"}
 _STORED = {name: np.dtype(f"<{code}") for name, code in _NUMPY_CODES.items()}
-_STORED |= {name: stored(dtype).newbyteorder("<") for name, dtype in _WIDENED.items()}
+_STORED |= {name: stored(dtype).newbyteorder("<") for name, dtype in _NARROW.items()}
 
 _LONGEST_HEADER = 100_000_000  # bytes; the reference implementation reads no longer ones
 _COSTS = {b"{": 200, b"[": 64, b",": 40, b'"': 12}  # bytes of memory that JSON takes, for each of these signs
@@ -81,6 +81,8 @@ def _stored(name: str, value: Any) -> Array:
     if not isinstance(value, (np.ndarray, np.generic)):
         raise TypeError(f"expected a metagrad tensor or NumPy array as {name!r}, got {type(value).__name__}")
     array = np.asarray(value)
+    if array.dtype.name == "bfloat16":
+        return array.view(np.uint16).astype("<u2", order="C", copy=False)
     code = array.dtype.str[1:]
     if code not in _NAMES:
         raise TypeError(f"{name!r} has dtype {array.dtype}; a safetensors file can hold {', '.join(_NUMPY_CODES)}")
@@ -92,7 +94,7 @@ def _stored(name: str, value: Any) -> Array:
 def save(tensors: Mapping[str, Tensor | Array], metadata: Mapping[str, str] | None = None) -> bytes:
     """The bytes of a safetensors file with these tensors (or arrays) and, in its metadata, these strings.
 
-    Any shape, strides and byte order; dtypes bool, uint8 to uint64, int8 to int64, float16 to float64, complex64. Whether
+    Any shape, strides and byte order; dtypes bool, uint8 to uint64, int8 to int64, float16 to float64, bfloat16, complex64. Whether
     a gradient is wanted is not saved. Raises TypeError for other dtypes, and for names or metadata that are not strings.
 
     >>> import metagrad
@@ -124,7 +126,8 @@ def _parts(tensors: Mapping[str, Tensor | Array], metadata: Mapping[str, str] | 
         header["__metadata__"] = dict(metadata)
     for name, array in arrays.items():
         offsets = [starts[name], starts[name] + array.nbytes]
-        header[name] = {"dtype": _NAMES[array.dtype.str[1:]], "shape": list(array.shape), "data_offsets": offsets}
+        kind = "BF16" if tensors[name].dtype.name == "bfloat16" else _NAMES[array.dtype.str[1:]]
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": offsets}
     try:
         text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -267,9 +270,12 @@ def _read_tensors(file: io.BufferedIOBase) -> dict[str, Tensor]:
         if place.dtype == "BOOL" and (most := array.view(np.uint8).max(initial=0)) > 1:
             raise SafetensorsError(f"tensor {shown(name)}: expected bytes 0 and 1 as BOOL, got {most}: it is damaged")
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
-        if place.dtype in _WIDENED:
+        number_type = _NARROW.get(place.dtype, "")
+        if is_widened(number_type):
             bits, array = array.reshape(-1), np.empty(place.shape, np.float32)
-            widen(bits, _WIDENED[place.dtype], array.reshape(-1))
+            widen(bits, number_type, array.reshape(-1))
+        else:
+            array = native(array, number_type)
         tensors[name] = wrap(array)
     return tensors
 
@@ -277,7 +283,8 @@ def _read_tensors(file: io.BufferedIOBase) -> dict[str, Tensor]:
 def load(data: bytes | bytearray | memoryview) -> dict[str, Tensor]:
     """The tensors in the bytes of a safetensors file, in the header's order, sharing no memory with the bytes.
 
-    BF16 and F8, for which NumPy has no dtypes, become float32 of the same values. SafetensorsError says what is damaged.
+    F8, for which NumPy has no dtypes, become float32 of the same values, and so does BF16 where ml_dtypes is not installed.
+    SafetensorsError says what is damaged.
 
     >>> import metagrad
     >>> load(save({"a": metagrad.tensor([1, 2]), "b": metagrad.tensor(0.5)}))

@@ -12,7 +12,7 @@ from metagrad.base.device import CPU, move
 from metagrad.base.device import device as Device
 from metagrad.base.typing import Array
 from metagrad.serialization.errors import CheckpointError
-from metagrad.serialization.number_types import NARROW, stored, widen
+from metagrad.serialization.number_types import is_widened, native, stored, widen
 from metagrad.tensors.storage import TypedStorage
 from metagrad.tensors.tensor import Tensor
 
@@ -87,7 +87,7 @@ class StoredNumbers(TypedStorage):
 
     def widens(self, name: str) -> bool:
         """Whether ``numbers(name)`` is going to take memory."""
-        return name in NARROW and name not in self._as
+        return is_widened(name) and name not in self._as
 
     def numbers(self, name: str) -> Array:
         """The memory as numbers of a dtype; widened ones are a copy, which all tensors of this storage share."""
@@ -98,8 +98,8 @@ class StoredNumbers(TypedStorage):
         if self.memory.nbytes % stored(name).itemsize:
             raise CheckpointError(f"damaged: a storage of {self.memory.nbytes} bytes holds no {name}")
         bits = self.memory.view(stored(name))
-        if name not in NARROW:
-            return bits
+        if not is_widened(name):
+            return native(bits, name)
         wide = self._as[name] = np.empty(len(bits), np.float32)
         self.when_read(lambda: widen(bits, name, wide))
         return wide

@@ -143,7 +143,8 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
             return found
         name = STORAGE_NAMES.get(memory.dtype.name)
         kind = _Global("torch.storage", "UntypedStorage") if name is None else _Global("torch", name)
-        storage = _Storage(str(len(self.storages)), memory, kind, str(device))
+        bits = memory.view("u2") if name == "BFloat16Storage" else memory  # no buffer can say that it is of bfloat16
+        storage = _Storage(str(len(self.storages)), bits, kind, str(device))
         self.storages[address, memory.dtype.str] = storage
         return storage
 

@@ -141,7 +141,7 @@ def _spelled(array: Array) -> tuple[list[str], int]:
         texts = [f"{re}{'' if im[0] == '-' else '+'}{im}j" for re, im in zip(reals, imags, strict=True)]
         return texts, real_width + imag_width + 1
     values = array.reshape(-1).tolist()
-    if array.dtype.kind != "f":
+    if array.dtype.kind not in "fV":
         texts = [str(v) for v in values]
         width = max(map(len, texts), default=1)
     else:

@@ -104,7 +104,7 @@ class Tensor(Methods):
                 f"data has to be set to a tensor, got {type(value).__name__}: make it one with metagrad.tensor()"
             )
         array = creation.to_array(value)
-        if array.dtype.kind not in "fc" and self.requires_grad:
+        if array.dtype.kind not in "fcV" and self.requires_grad:
             raise RuntimeError(
                 f"data set to a tensor that requires gradients must be floating-point or complex, got {array.dtype}"
             )

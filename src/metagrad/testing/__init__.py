@@ -17,12 +17,17 @@ from metagrad.tensors.tensor import Tensor
 
 __all__ = ["assert_close", "make_tensor"]
 
-_RELATIVE = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "complex64": (1.3e-6, 1e-5)}
+_RELATIVE = {
+    "bfloat16": (1.6e-2, 1e-5),
+    "float16": (1e-3, 1e-5),
+    "float32": (1.3e-6, 1e-5),
+    "complex64": (1.3e-6, 1e-5),
+}
 
 
 def _tolerances(*arrays: np.ndarray[Any, Any]) -> tuple[float, float]:
     """The looser of the tolerances of the dtypes compared; integers must be equal."""
-    kinds = [_RELATIVE.get(a.dtype.name, (1e-7, 1e-7) if a.dtype.kind in "fc" else (0.0, 0.0)) for a in arrays]
+    kinds = [_RELATIVE.get(a.dtype.name, (1e-7, 1e-7) if a.dtype.kind in "fcV" else (0.0, 0.0)) for a in arrays]
     return max(r for r, _ in kinds), max(a for _, a in kinds)
 
 

@@ -52,7 +52,7 @@ def _windows(function: str, input: Tensor, output_size: OutputSize, axes: int) -
 def _adaptive_avg(axes: int, input: Tensor, output_size: OutputSize) -> Tensor:
     function = f"adaptive_avg_pool{axes}d"
     windows = _windows(function, input, output_size, axes)
-    if input.array.dtype.kind not in "f":
+    if input.array.dtype.kind not in "fV":
         raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
     if all(w.count == 1 for w in windows):
         return mean(input, tuple(range(-axes, 0)), keepdim=True)
@@ -64,7 +64,7 @@ def _adaptive_max(
     axes: int, input: Tensor, output_size: OutputSize, return_indices: bool
 ) -> Tensor | tuple[Tensor, Tensor]:
     function = f"adaptive_max_pool{axes}d"
-    if input.array.dtype.kind not in "f":
+    if input.array.dtype.kind not in "fV":
         raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
     return pooled_max(function, input, _windows(function, input, output_size, axes), return_indices)
 

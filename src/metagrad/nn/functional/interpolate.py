@@ -283,7 +283,7 @@ def interpolate(
     if kind.category != 2 and kind is not dtypes.uint8:
         raise RuntimeError(f'"interpolate" not implemented for {kind}: convert the tensor with .float() first')
     real = np.float64 if kind is dtypes.float64 else np.float32
-    exact = kind.category == 2 and kind is not dtypes.float16 or mode.startswith("nearest")
+    exact = kind.category == 2 and kind not in (dtypes.float16, dtypes.bfloat16) or mode.startswith("nearest")
     x = input if exact else input.float()
     taps = (_ANTIALIASED if antialias else _TAPS)[mode]
     for d, (n, o, scale) in reversed([*enumerate(zip(input.array.shape[2:], sizes, scales, strict=True))]):

@@ -107,7 +107,7 @@ def linear_cross_entropy(
     rows = linear_weight.reshape(-1, linear_weight.array.shape[-1])
     bias = None if linear_bias is None else linear_bias.reshape(-1)
     logits = linear(input, rows, bias).reshape((*input.shape[:-1], *linear_weight.shape[:-1]))
-    if ignore_index is not None and target.array.dtype.kind == "f":
+    if ignore_index is not None and target.array.dtype.kind in "fV":
         raise RuntimeError(
             f"linear_cross_entropy: ignore_index cannot be specified when target contains probabilities, got {ignore_index}"
         )
@@ -226,7 +226,7 @@ def ctc_loss(
     """
     if isinstance(reduction, int):
         reduction = ("none", "mean", "sum")[reduction]
-    if log_probs.array.dtype.kind != "f":
+    if log_probs.array.dtype.kind not in "fV":
         raise RuntimeError(f"ctc_loss: expected floating-point log_probs, got {log_probs.dtype}")
     batched = log_probs.array.ndim == 3
     q = log_probs if batched else log_probs.unsqueeze(1)

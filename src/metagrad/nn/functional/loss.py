@@ -311,7 +311,7 @@ def cross_entropy(
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
     log_p = log_softmax(input, class_dim)
-    if target.array.dtype.kind == "f" and (target.ndim == input.ndim or target.ndim == 0 == input.ndim):
+    if target.array.dtype.kind in "fV" and (target.ndim == input.ndim or target.ndim == 0 == input.ndim):
         if ignore_index >= 0:
             raise RuntimeError(f"ignore_index is not supported for floating point target, got {ignore_index}")
         return _against_probabilities(log_p, target, weight, class_dim, reduction, label_smoothing)

@@ -27,7 +27,7 @@ def additive(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
         return None
     if mask.array.dtype.kind == "b":
         return zeros(*mask.shape, dtype=like.dtype).masked_fill(mask, -math.inf)
-    if mask.array.dtype.kind != "f":
+    if mask.array.dtype.kind not in "fV":
         raise AssertionError(f"{name}: only bool and floating types are supported, got {mask.dtype}")
     return mask
 

@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
+from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import normalization as kernels
 from metagrad.ops.reduce.norms import vector_norm
@@ -103,7 +104,7 @@ def layer_norm(
     tensor([[-1.0000,  1.0000]])
     """
     shape = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    if input.array.dtype.kind not in "f":
+    if input.array.dtype.kind not in "fV":
         raise RuntimeError(f'"layer_norm" not implemented for {input.dtype}: convert the tensor with .float() first')
     columns = math.prod(shape)
     rows = input.reshape(input.array.size // columns if columns else 0, columns)
@@ -125,7 +126,7 @@ def rms_norm(
     """
     shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
     dims = tuple(range(-len(shape), 0))
-    epsilon = float(np.finfo(input.array.dtype).eps) if eps is None else eps
+    epsilon = dtypes.finfo(input.dtype).eps if eps is None else eps
     y = input * (input.square().mean(dims, keepdim=True) + epsilon).rsqrt()
     return y if weight is None else y * weight
 

@@ -158,7 +158,7 @@ def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -
 
     Raises RuntimeError for dtypes that have no order.
     """
-    if input.array.dtype.kind not in "fiu":
+    if input.array.dtype.kind not in "fiuV":
         raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
     return MaxPool.apply(input, axes=axes, positions=return_indices)
 
@@ -253,9 +253,9 @@ def mean_over(input: Tensor, axes: Axes, divisor: int | list[Array]) -> Tensor:
     Raises RuntimeError for integers other than int64.
     """
     kind = input.dtype
-    if kind.dtype.kind not in "fi" or kind.dtype.kind == "i" and kind is not dtypes.int64:
+    if kind.dtype.kind not in "fiV" or kind.dtype.kind == "i" and kind is not dtypes.int64:
         raise RuntimeError(f'"avg_pool" not implemented for {kind}: convert the tensor with .float() first')
-    x = cast_to(input, dtypes.float32) if kind is dtypes.float16 else input
+    x = cast_to(input, dtypes.float32) if kind in (dtypes.float16, dtypes.bfloat16) else input
     total = SumPool.apply(x, axes=axes)
     by = _combined(divisor, x) if isinstance(divisor, list) else divisor
     mean = total.div(by, rounding_mode="trunc") if kind is dtypes.int64 else total / by

@@ -60,6 +60,10 @@ class Placement:
         """Convert floating-point parameters and buffers to float16."""
         return self._apply(lambda t: t.half() if t.is_floating_point() else t)
 
+    def bfloat16(self) -> Self:
+        """Convert floating-point parameters and buffers to bfloat16; raises, naming the extra, where ml_dtypes is missing."""
+        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
+
     def cpu(self) -> Self:
         """Move to the CPU's memory."""
         return self._apply(lambda t: t.cpu())

@@ -26,7 +26,7 @@ def synchronized_batch_norm(
 
     Halves are computed in float32. Raises ValueError if the ranks have no more than one value of each channel between them.
     """
-    x = input.float() if input.dtype is dtypes.float16 else input
+    x = input.float() if input.dtype in (dtypes.float16, dtypes.bfloat16) else input
     channels = x.shape[1]
     rest = [0, *range(2, x.dim())]
     shape = [1, channels, *[1] * (x.dim() - 2)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.emulation import widened
 from metagrad.autograd.inference import Untracked
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, lifters, unwrap, wrap
@@ -113,9 +114,9 @@ def _survey(data: object, found: set[Any]) -> tuple[int, ...]:
 
 def _plain(data: object) -> object:
     """Nested lists with tensors replaced by their numbers."""
-    if isinstance(data, Variable):
-        return data.array
-    return [_plain(d) for d in data] if isinstance(data, (list, tuple)) else data
+    if isinstance(data, (list, tuple)):
+        return [_plain(d) for d in data]
+    return widened(np.asarray(unwrap(data))) if hasattr(data, "dtype") else data
 
 
 def to_array(data: object, dtype: DTypeLike = None) -> Array:
@@ -142,7 +143,7 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
             array = array.astype(_inferred(kinds, array).dtype, copy=False)
         elif dtype is not None and array.dtype.kind in "iuO":
             _check_range(array, dtypes.of(dtype))
-    if array.dtype == object or array.dtype.kind in "USMmV":
+    if array.dtype == object or (array.dtype.kind in "USMmV" and array.dtype.name != "bfloat16"):
         raise (RuntimeError if array.dtype == object else TypeError)(
             f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
         )

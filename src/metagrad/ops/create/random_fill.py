@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import write
+from metagrad.base import dtypes
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.typing import Array
 from metagrad.ops.create.random import Generator, numpy_generator
@@ -155,7 +156,7 @@ def random_(
     if named:
         raise TypeError(f"random_() got an unexpected keyword argument {next(iter(named))!r}")
     floats = kind.kind not in "biu"
-    largest = 2 ** (np.finfo(kind).nmant + 1) - 1 if floats else 1 if kind.kind == "b" else int(np.iinfo(kind).max)
+    largest = int(2 / dtypes.finfo(kind).eps) - 1 if floats else 1 if kind.kind == "b" else int(np.iinfo(kind).max)
     if to is None:
         low, to = 0, low if low != 0 else largest + 1
     if low >= to:

@@ -45,7 +45,7 @@ class PutExtreme(Function):
 def _identity(reduce: str, kind: np.dtype[Any]) -> Number:
     """The number that changes no result."""
     if reduce in ("amax", "amin"):
-        if kind.kind == "f":
+        if kind.kind in "fV":
             return -np.inf if reduce == "amax" else np.inf
         if kind.kind == "b":
             return reduce == "amin"

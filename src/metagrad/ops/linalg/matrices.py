@@ -37,12 +37,12 @@ def check(name: str, *matrices: Tensor, ndim: int = 2, half: bool = False) -> No
     for a in matrices:
         if not isinstance(a, Variable):
             raise TypeError(f"{name}: expected a tensor, got {type(a).__name__}")
-        if a.array.dtype.kind not in "fc":
+        if a.array.dtype.kind not in "fcV":
             raise RuntimeError(
                 f"{name}: expected a floating-point or complex tensor, got {a.dtype.name}: convert it with .float()"
             )
-        if a.array.dtype == np.float16 and not half:
-            raise RuntimeError(f"{name}: float16 is not precise enough for this: convert the tensor with .float()")
+        if a.array.dtype.itemsize == 2 and not half:
+            raise RuntimeError(f"{name}: {a.dtype} is not precise enough for this: convert the tensor with .float()")
         if a.array.ndim < ndim:
             what = "matrices (*, m, n)" if ndim == 2 else "vectors (*, n)"
             raise RuntimeError(f"{name}: expected {what}, got a tensor of shape {tuple(a.shape)}")

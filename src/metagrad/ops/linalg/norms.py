@@ -54,7 +54,7 @@ def matrix_norm(
     >>> metagrad.linalg.matrix_norm(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]), 1)
     tensor(6.)
     """
-    check("linalg.matrix_norm", A, ndim=2)
+    check("linalg.matrix_norm", A, ndim=2, half=ord not in ("nuc", 2, -2))
     given = (dim,) if isinstance(dim, int) else tuple(dim)
     if len(given) != 2:
         raise RuntimeError(f"linalg.matrix_norm: dim must be two dimensions, got {dim}")

@@ -74,7 +74,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
             [1., 3., 9.]])
     """
     kind = x.array.dtype
-    if kind.kind == "b" or kind == np.float16:
+    if kind.kind == "b" or kind.itemsize == 2 and kind.kind in "fV":
         raise RuntimeError(f"linalg.vander: expected integers, float32, float64 or complex numbers, got {x.dtype.name}")
     count = N if N is not None else x.array.shape[-1] if x.array.ndim else 1
     if count <= 1:

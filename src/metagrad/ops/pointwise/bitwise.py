@@ -61,7 +61,7 @@ def _bitwise(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     need_a_tensor(ufunc.__name__, x, y)
     a, b = operands(x, y)
     a, b = unwrap(a), unwrap(b)
-    if np.result_type(a, b).kind in "fc":
+    if np.result_type(a, b).kind in "fcV":
         raise RuntimeError(f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one")
     return applied(ufunc, a, b)
 
@@ -76,7 +76,7 @@ def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.bitwise_not(metagrad.tensor([0, 5]))
     tensor([-1, -6])
     """
-    if input.array.dtype.kind in "fc":
+    if input.array.dtype.kind in "fcV":
         raise RuntimeError("~ is defined for integer and bool tensors only, got a floating-point one")
     return wrap(np.invert(input.array))
 

@@ -78,7 +78,7 @@ def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = No
     tensor([ 2.5000, 12.5000])
     """
     kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
-    if len(kinds) > 1 or input.array.dtype.kind not in "fc":
+    if len(kinds) > 1 or input.array.dtype.kind not in "fcV":
         found = ", ".join(sorted(kind.name for kind in kinds))
         raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
     return Lerp.apply(input, end, weight)

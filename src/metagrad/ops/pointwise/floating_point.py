@@ -57,7 +57,7 @@ def nan_to_num(
     >>> metagrad.nan_to_num(metagrad.tensor([1.0, float("nan"), float("inf")]), posinf=9.0)
     tensor([1., 0., 9.])
     """
-    if input.array.dtype.kind not in "fc":
+    if input.array.dtype.kind not in "fcV":
         return as_tensor(input).clone()
     if input.array.dtype.kind == "c" and recording(input):
         raise RuntimeError("nan_to_num does not support automatic differentiation for outputs with complex dtype.")
@@ -113,7 +113,7 @@ def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.fr
     mantissa=tensor([0.7500]),
     exponent=tensor([3], dtype=metagrad.int32))
     """
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         raise RuntimeError(f"torch.frexp() only supports floating-point dtypes, got {input.dtype}: use .float() first")
     return results.frexp(Frexp.apply_many(input))
 

@@ -237,6 +237,6 @@ def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 def _chosen(x: Tensor, y: Tensor, ufunc: np.ufunc, chooses: np.ufunc) -> Tensor:
     need_tensors(ufunc.__name__, input=x, other=y)
     x, y = operands(x, y)
-    if x.array.dtype.kind not in "f":
+    if x.array.dtype.kind not in "fV":
         return applied(ufunc, unwrap(x), unwrap(y))
     return _Chosen.apply(x, y, ufunc=ufunc, chooses=chooses)

@@ -63,7 +63,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
             [5.]])
     """
     for x in (x1, x2):
-        if x.array.dtype.kind != "f":
+        if x.array.dtype.kind not in "fV":
             raise RuntimeError(f"cdist only supports floating-point dtypes, got {x.dtype}: convert with .float() first")
         if x.array.ndim < 2:
             raise RuntimeError(f"cdist only supports at least 2D tensors, got a tensor of shape {tuple(x.shape)}")
@@ -89,7 +89,7 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     """
     if input.array.ndim != 2:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.array.ndim}D")
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         raise RuntimeError(f"pdist only supports floating-point dtypes, got {input.dtype}: convert with .float() first")
     _check_order("pdist", p)
     n = input.array.shape[0]

@@ -37,6 +37,6 @@ def hash_tensor(
     if mode != 0:
         raise RuntimeError(f"Unknown hash_tensor mode: {mode}: only 0 is defined")
     x = ordered(input, "hash_tensor").array
-    bits = np.ascontiguousarray(x.astype(np.float64 if x.dtype.kind == "f" else np.int64)).view(np.uint64)
+    bits = np.ascontiguousarray(x.astype(np.float64 if x.dtype.kind in "fV" else np.int64)).view(np.uint64)
     combine: Callable[..., Array] = np.bitwise_xor.reduce
     return wrap(combine(bits.reshape(x.shape), axis=nonempty(input, dim), keepdims=keepdim))

@@ -42,7 +42,7 @@ def _median_of_all(input: Tensor, index: Callable[[Array, int], Array]) -> Tenso
     def choose(x: Array, axis: tuple[int, ...]) -> Array:
         if x.size:
             return np.take_along_axis(x, index(x, 0), 0)
-        nothing = np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+        nothing = np.nan if x.dtype.kind in "fV" else np.iinfo(x.dtype).min
         return np.full((1,), nothing, x.dtype, like=x)
 
     return Shared.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)

@@ -82,7 +82,7 @@ def vector_norm(
         )
     if kind.category != x.dtype.category or dtypes.promote_types(kind, x.dtype) is not kind:
         raise RuntimeError(f"linalg.vector_norm: dtype must be as wide as the input's, {x.dtype.name}, got {kind.name}")
-    if kind is dtypes.float16:
+    if kind in (dtypes.float16, dtypes.bfloat16):
         return cast_to(vector_norm(x.float(), ord, dim, keepdim), kind)
     p, axis = float(ord), axes(dim, x.array.ndim)
     if (p < 0 or p == np.inf) and 0 in [x.array.shape[d] for d in axis]:

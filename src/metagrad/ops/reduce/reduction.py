@@ -93,7 +93,7 @@ def mean(
     """
     if dtype is not None:
         input = cast_to(input, dtypes.of(dtype))
-    if input.array.dtype.kind not in "fc":
+    if input.array.dtype.kind not in "fcV":
         raise RuntimeError(
             f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
             f"Got: {input.dtype.name}: convert it with .float() first"

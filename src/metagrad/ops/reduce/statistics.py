@@ -115,7 +115,7 @@ def nanmean(
     >>> metagrad.nanmean(metagrad.tensor([1.0, float("nan"), 2.0]))
     tensor(1.5000)
     """
-    if input.array.dtype.kind != "f":
+    if input.array.dtype.kind not in "fV":
         raise RuntimeError(f"nanmean(): expected a floating-point tensor, got {input.dtype}")
     count = np.sum(~np.isnan(input.array), axis=axes(dim, input.array.ndim), keepdims=keepdim)
     return nansum(input, dim, keepdim, dtype=dtype) / wrap(count)
@@ -166,7 +166,7 @@ def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Ten
     found = None
     for name, given, kinds, kind in (
         ("fweights", fweights, "iu", "an integral"),
-        ("aweights", aweights, "f", "a floating point"),
+        ("aweights", aweights, "fV", "a floating point"),
     ):
         if given is None:
             continue

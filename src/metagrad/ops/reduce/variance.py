@@ -116,6 +116,6 @@ def _measured(
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     c = correction if correction is not None else (1 if unbiased is None else int(unbiased))
-    if input.array.dtype.kind not in "fc":
+    if input.array.dtype.kind not in "fcV":
         raise RuntimeError(f"std and var only support floating point and complex dtypes, got {input.dtype}")
     return op.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
 from metagrad.ops.arguments import dimension, floating
 from metagrad.ops.index.indexing import Embed, getitem
@@ -85,8 +86,8 @@ def _scale(norm: str | None, count: int, back: bool, name: str) -> float:
 
 def _numbers(input: Tensor, name: str, real: bool = False) -> Tensor:
     """The input as floating-point or complex numbers; real: complex ones are an error."""
-    if input.array.dtype == np.float16:
-        raise RuntimeError(f"fft.{name}: unsupported dtype float16: convert the tensor with .float() first")
+    if input.dtype in (dtypes.float16, dtypes.bfloat16):
+        raise RuntimeError(f"fft.{name}: unsupported dtype {input.dtype}: convert the tensor with .float() first")
     if real and input.dtype.is_complex:
         raise RuntimeError(f"fft.{name} expects a real input tensor, but got {input.dtype}")
     return floating(input)

@@ -60,7 +60,7 @@ def stft(
     >>> metagrad.stft(metagrad.ones(8), 4, window=metagrad.ones(4), return_complex=True).shape
     metagrad.Size([3, 9])
     """
-    if input.array.dtype.kind not in "fc" or input.array.ndim not in (1, 2):
+    if input.array.dtype.kind not in "fcV" or input.array.ndim not in (1, 2):
         raise RuntimeError(
             f"stft: expected a 1D or 2D tensor of floating-point or complex numbers, got {input.dtype}, {input.shape}"
         )
