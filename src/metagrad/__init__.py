@@ -187,6 +187,11 @@ def __getattr__(name: str) -> object:
         return getattr(module, name) if name in _LAZY_NAMES else module
     if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):  # exp_(x), as x.exp_()
         return getattr(Tensor, name)
+    if name.startswith("_foreach_"):
+        from metagrad.compat import foreach
+
+        if name in foreach.NAMES:
+            return getattr(foreach, name)
     raise AttributeError(f"module 'metagrad' has no attribute {name!r}")
 
 

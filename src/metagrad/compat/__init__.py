@@ -8,6 +8,7 @@
 ``backends/``            switches of libraries that metagrad does not use
 ``compiler.py``          ``compile``
 ``cuda/``                GPUs through CuPy
+``foreach.py``           ``_foreach_add`` and its kind: one method of several tensors
 ``jit.py``               ``jit.script``, ``jit.trace``
 ``mps.py``               Apple's GPUs
 ``multiprocessing.py``   processes that pass tensors on

@@ -71,7 +71,7 @@ class LBFGS(Optimizer):
 
     def _minimize(self, closure: Callable[[], Any]) -> Any:
         (group,) = self.param_groups
-        lr, max_iter, smallest = float(group["lr"]), group["max_iter"], group["tolerance_change"]
+        lr, max_iter, smallest = _number(group["lr"]), group["max_iter"], group["tolerance_change"]
         if group["line_search_fn"] not in (None, "strong_wolfe"):
             raise RuntimeError(f"only 'strong_wolfe' is supported as line_search_fn, got {group['line_search_fn']!r}")
         state = self.state[group["params"][0]]  # the state of all; where PyTorch puts it
@@ -91,9 +91,9 @@ class LBFGS(Optimizer):
         for iteration in range(1, max_iter + 1):
             state["n_iter"] += 1
             d = self._direction(state, g)
-            t = min(1.0, 1.0 / float(g.abs().sum())) * lr if state["n_iter"] == 1 else lr
-            state.update(prev_flat_grad=g.clone(), prev_loss=loss, d=d, t=t)
-            slope = float(g.dot(d))
+            t = min(1.0, 1.0 / g.abs().sum().array[()]) * lr if state["n_iter"] == 1 else lr
+            state.update(d=d, t=t if t is lr else float(t), prev_flat_grad=g.clone(), prev_loss=loss)
+            slope = g.dot(d).array[()]
             if slope > -smallest:
                 break
             before, calls = loss, 0
@@ -109,14 +109,14 @@ class LBFGS(Optimizer):
                     loss, g = evaluate(), self._gradient()
                     for p, value in zip(group["params"], start, strict=True):
                         p.copy_(value)
-                    return Point(t, loss, g, float(g.dot(d)))
+                    return Point(t, loss, g, g.dot(d).array[()])
 
                 found, calls = strong_wolfe(
                     at, Point(0.0, loss, g, slope), t, float(d.abs().max()), group["max_eval"] - evaluations
                 )
                 t, loss, g = found.t, found.loss, found.grad
                 self._move(t, d)
-                state["t"] = t
+                state["t"] = float(t)
             evaluations += calls
             state["func_evals"] += calls
             if (
@@ -126,6 +126,8 @@ class LBFGS(Optimizer):
                 or abs(loss - before) < smallest
             ):
                 break
+        for name in ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss"):
+            state[name] = state.pop(name)  # in PyTorch's order
         return first_loss
 
     def _direction(self, state: dict[str, Any], g: Tensor) -> Tensor:
@@ -172,3 +174,7 @@ class LBFGS(Optimizer):
             if p.array.dtype.kind == "c":
                 part = part[0::2] + 1j * part[1::2]
             p.add_(wrap((t * part).reshape(p.array.shape).astype(p.array.dtype)))
+
+
+def _number(rate: Any) -> Any:
+    return rate.item() if isinstance(rate, Tensor) else rate

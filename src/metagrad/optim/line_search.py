@@ -9,12 +9,15 @@ import numpy as np
 
 
 class Point(NamedTuple):
-    """A point on the line: how far t, the loss f there, its gradient, and its slope f' along the line."""
+    """A point on the line: how far t, the loss f there, its gradient, and its slope f' along the line.
+
+    Slopes have the gradient's dtype, and so has what is computed with them: in float32 the search goes as far as float32 sees.
+    """
 
     t: float
     loss: float
     grad: Any
-    slope: float
+    slope: Any
 
 
 def strong_wolfe(
@@ -33,7 +36,7 @@ def strong_wolfe(
     evaluations may follow. If none is found, the best of what was seen is returned. Nocedal and Wright, Numerical
     Optimization (2006), algorithms 3.5 and 3.6.
 
-    >>> parabola = lambda t: Point(t, (t - 3) ** 2, None, 2 * (t - 3))
+    >>> parabola = lambda t: Point(t, (t - 3) ** 2, None, np.float64(2 * (t - 3)))
     >>> found, evaluations = strong_wolfe(parabola, parabola(0.0), 0.1, 1.0, 20)
     >>> round(float(found.t), 6), evaluations
     (1.0, 2)
@@ -94,10 +97,13 @@ def lowest_of_cubic(a: Point, b: Point, left: float, right: float) -> float:
     """The minimum within [left, right] of the cubic with both points' losses and slopes; the middle if there is none."""
     if a.t > b.t:
         a, b = b, a
-    width = np.float64(b.t - a.t)  # NumPy's floats divide by 0 without an error
-    u = a.slope + b.slope - 3 * (a.loss - b.loss) / -width
+    width = b.t - a.t
+    u = (
+        a.slope + b.slope - 3 * float(np.float64(a.loss - b.loss) / -width)
+    )  # NumPy's floats divide by 0 without an error
     square = u * u - a.slope * b.slope
     if not square >= 0:
         return (left + right) / 2
     v = np.sqrt(square)
-    return float(min(max(b.t - width * ((b.slope + v - u) / (b.slope - a.slope + 2 * v)), left), right))
+    lowest: float = min(max(b.t - width * ((b.slope + v - u) / (b.slope - a.slope + 2 * v)), left), right)
+    return lowest

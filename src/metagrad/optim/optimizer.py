@@ -72,6 +72,8 @@ class Optimizer(Hooks):
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got one {type(params).__name__}: put it in a list"
             )
+        if defaults.get("fused") and defaults.get("differentiable"):
+            raise RuntimeError("`fused` does not support `differentiable`")
         self.__setstate__({"defaults": defaults, "state": defaultdict(dict), "param_groups": []})
         groups = list(params)
         if not groups:

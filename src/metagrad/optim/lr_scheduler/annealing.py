@@ -107,6 +107,13 @@ class OneCycleLR(LRScheduler):
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start!r}")
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy!r}")
+        top, last = pct_start * self.total_steps - 1, self.total_steps - 1
+        up: _Phase = (top, "initial_lr", "max_lr", "max_momentum", "base_momentum")
+        down: list[_Phase] = [(last, "max_lr", "min_lr", "base_momentum", "max_momentum")]
+        if three_phase:
+            down = [(2 * top, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
+                    (last, "initial_lr", "min_lr", "max_momentum", "max_momentum")]  # fmt: skip
+        self._schedule_phases: list[dict[str, Any]] = [dict(zip(_PHASE, phase, strict=True)) for phase in (up, *down)]
         self._anneal_func_type, self.cycle_momentum = anneal_strategy, cycle_momentum
         if cycle_momentum:
             if "momentum" not in defaults and "betas" not in defaults:
@@ -115,13 +122,6 @@ class OneCycleLR(LRScheduler):
                     f"{type(optimizer).__name__} has neither"
                 )
             self.use_beta1 = "betas" in defaults
-        top, last = pct_start * self.total_steps - 1, self.total_steps - 1
-        up: _Phase = (top, "initial_lr", "max_lr", "max_momentum", "base_momentum")
-        down: list[_Phase] = [(last, "max_lr", "min_lr", "base_momentum", "max_momentum")]
-        if three_phase:
-            down = [(2 * top, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
-                    (last, "initial_lr", "min_lr", "max_momentum", "max_momentum")]  # fmt: skip
-        self._schedule_phases: list[dict[str, Any]] = [dict(zip(_PHASE, phase, strict=True)) for phase in (up, *down)]
 
         rates = for_each_group("max_lr", max_lr, optimizer)
         momenta = zip(

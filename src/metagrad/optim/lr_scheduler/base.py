@@ -124,6 +124,11 @@ class LRScheduler:
             )
 
 
+def without(state: dict[str, Any], name: str) -> dict[str, Any]:
+    """A state but for one entry, which the schedule saves and loads in a way of its own."""
+    return {key: value for key, value in state.items() if key != name}
+
+
 def check_optimizer(optimizer: Any) -> Optimizer:
     """The optimizer; TypeError if it is none."""
     if not isinstance(optimizer, Optimizer):

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from metagrad.optim.lr_scheduler.base import LRScheduler, set_rate
+from metagrad.optim.lr_scheduler.base import LRScheduler, set_rate, without
 from metagrad.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from metagrad.optim.optimizer import Optimizer
 
@@ -18,11 +18,12 @@ class _Composed(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Every attribute but the optimizer, and the states of the schedules."""
-        return {**super().state_dict(), "_schedulers": [scheduler.state_dict() for scheduler in self._schedulers]}
+        states = [scheduler.state_dict() for scheduler in self._schedulers]
+        return without(super().state_dict(), "_schedulers") | {"_schedulers": states}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state, with schedules of the same kinds."""
-        super().load_state_dict({name: value for name, value in state_dict.items() if name != "_schedulers"})
+        super().load_state_dict(without(state_dict, "_schedulers"))
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
             scheduler.load_state_dict(state)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from metagrad.optim.lr_scheduler.base import LRScheduler, Rates, check_optimizer, for_each_group
+from metagrad.optim.lr_scheduler.base import LRScheduler, Rates, check_optimizer, for_each_group, without
 from metagrad.optim.optimizer import Optimizer
 
 
@@ -32,14 +32,14 @@ class _ByFunction(LRScheduler):
         """Every attribute but the optimizer and functions."""
         plain = (FunctionType, BuiltinFunctionType, MethodType)
         kept = [None if isinstance(f, plain) else dict(f.__dict__) for f in self.lr_lambdas]
-        return {**super().state_dict(), "lr_lambdas": kept}
+        return without(super().state_dict(), "lr_lambdas") | {"lr_lambdas": kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state, with the functions this schedule was made with."""
         kept = state_dict["lr_lambdas"]
         if len(kept) != len(self.lr_lambdas):
             raise ValueError(f"the saved schedule has {len(kept)} lr_lambdas, this one {len(self.lr_lambdas)}")
-        super().load_state_dict({name: value for name, value in state_dict.items() if name != "lr_lambdas"})
+        super().load_state_dict(without(state_dict, "lr_lambdas"))
         for f, attributes in zip(self.lr_lambdas, kept, strict=True):
             if attributes is not None:
                 f.__dict__.update(attributes)

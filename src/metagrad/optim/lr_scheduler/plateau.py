@@ -48,14 +48,14 @@ class ReduceLROnPlateau(LRScheduler):
         if threshold_mode not in ("rel", "abs"):
             raise ValueError(f"threshold mode {threshold_mode!r} is unknown: expected 'rel' or 'abs'")
         self.optimizer = check_optimizer(optimizer)
-        self.min_lrs = for_each_group("min_lrs", min_lr, optimizer)
+        self.factor = factor  # the order is that of PyTorch's saved states
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
-        self.mode, self.factor, self.patience, self.cooldown, self.eps = mode, factor, patience, cooldown, eps
-        self.threshold, self.threshold_mode = threshold, threshold_mode
-        self.mode_worse = math.inf if mode == "min" else -math.inf
-        self.best = self.mode_worse
-        self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
+        self.min_lrs = for_each_group("min_lrs", min_lr, optimizer)
+        self.patience, self.cooldown, self.eps, self.last_epoch = patience, cooldown, eps, 0
         self._last_lr = self._present()
+        self.mode_worse = math.inf if mode == "min" else -math.inf
+        self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
+        self.best, self.cooldown_counter, self.num_bad_epochs = self.mode_worse, 0, 0
 
     @property
     def in_cooldown(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
-from metagrad.optim.lr_scheduler.base import LRScheduler, Rates, check_optimizer, for_each_group, set_rate
+from metagrad.optim.lr_scheduler.base import LRScheduler, Rates, check_optimizer, for_each_group, set_rate, without
 from metagrad.optim.optimizer import Optimizer
 
 
@@ -170,10 +170,10 @@ class CyclicLR(LRScheduler):
         """Every attribute but the optimizer and a function; of a callable object its attributes."""
         f = self._scale_fn_custom
         kept = None if f is None or isinstance(f, FunctionType) else dict(f.__dict__)
-        return {**super().state_dict(), "_scale_fn_custom": kept}
+        return without(super().state_dict(), "_scale_fn_custom") | {"_scale_fn_custom": kept}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a saved state, with the function this schedule was made with."""
-        super().load_state_dict({name: value for name, value in state_dict.items() if name != "_scale_fn_custom"})
+        super().load_state_dict(without(state_dict, "_scale_fn_custom"))
         if state_dict["_scale_fn_custom"] is not None and self._scale_fn_custom is not None:
             self._scale_fn_custom.__dict__.update(state_dict["_scale_fn_custom"])
