@@ -9,6 +9,7 @@ import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.kernels import threads, tuning, workspace
+from metagrad.kernels.compiled import choice
 from metagrad.kernels.recurrent import one_sequence
 from metagrad.kernels.recurrent.steps import all_entering, final, visits
 from metagrad.nn import fast_recurrence
@@ -47,18 +48,68 @@ def run(function, inputs, settings):
     return [r.detach().numpy() for r in results], [x.grad.numpy() for x in inputs if x is not None]
 
 
+@pytest.fixture(params=[False, True], ids=["numpy", "loops"])
+def looped(request, monkeypatch):
+    """With NumPy's kernels, and on loops: compiled, or without Numba as the Python they look like."""
+    monkeypatch.setattr(fast_recurrence, "use_compiled_products", lambda x: request.param and x.dtype != np.float16)
+    return request.param
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize("cell", CELLS)
-def test_kernel_equals_its_reference_implementation(cell, sizes, directions, bias, dtype):
+def test_kernel_equals_its_reference_implementation(cell, sizes, directions, bias, dtype, looped):
     inputs, settings = arguments(cell, SIZES[sizes], directions, bias, dtype)
     close = {"rtol": 1e-4, "atol": 1e-6} if dtype == "float32" else {"rtol": 1e-10, "atol": 1e-13}
     fast, plain = run(Layer.apply_many, inputs, settings), run(plain_layer, inputs, settings)
     for ours, theirs in zip(fast[0] + fast[1], plain[0] + plain[1], strict=True):
         assert ours.dtype == theirs.dtype and ours.shape == theirs.shape
         np.testing.assert_allclose(ours, theirs, **close)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_loops_equal_numpys_kernels_on_odd_sizes_and_strided_arrays(cell, dtype, monkeypatch):
+    rng, sizes, hidden, out = np.random.default_rng(0), [17, 17, 9, 5, 5, 1], 33, 19 if "projected" in cell else 33
+    projected, cell = "projected" in cell, cell.split()[0]
+
+    def strided(*shape):
+        wide = rng.standard_normal((*shape[:-1], 2 * shape[-1])) * 0.3
+        return metagrad.tensor(wide.astype(dtype))[..., ::2].detach().requires_grad_()
+
+    rows = GATES[cell] * hidden
+    states = [strided(2, 17, out)] + ([strided(2, 17, hidden)] if cell == "LSTM" else [])
+    weights = [strided(rows, 21), strided(rows, out), strided(rows), strided(rows)]
+    weights += [strided(out, hidden)] if projected else []
+    inputs = [strided(sum(sizes), 21), *states, *weights, *weights]
+    settings, found = {"cell": cell, "sizes": sizes, "directions": 2}, []
+    for looped in (False, True):
+        monkeypatch.setattr(fast_recurrence, "use_compiled_products", lambda x, looped=looped: looped)
+        found.append(run(Layer.apply_many, inputs, settings))
+    close = 1e-5 if dtype == "float32" else 1e-10
+    for numpys, ours in zip(found[0][0] + found[0][1], found[1][0] + found[1][1], strict=True):
+        np.testing.assert_allclose(ours, numpys, rtol=close, atol=close * np.abs(numpys).max())
+
+
+@pytest.mark.parametrize("cell", ["RNN_TANH", "LSTM", "GRU"])
+def test_what_is_not_finite_stays_so_in_loops(cell, monkeypatch):
+    inputs, settings = arguments(cell, [3, 3], 1, True, "float32")
+    x = inputs[0].detach().numpy().copy()
+    x[1, 0], x[2, 0] = np.nan, np.inf
+    found = []
+    for looped in (False, True):
+        monkeypatch.setattr(fast_recurrence, "use_compiled_products", lambda x, looped=looped: looped)
+        with np.errstate(all="ignore"):
+            found.append(Layer.apply_many(metagrad.tensor(x), *inputs[1:], **settings)[0].detach().numpy())
+    assert np.isnan(found[1][1]).all()
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5, atol=1e-6)
+
+
+def test_half_precision_takes_numpys_kernels():
+    assert not choice.use_compiled_products(np.zeros(4, np.float16))
+    assert choice.use_compiled_products(np.zeros(4, np.float32)) == (choice.available() and choice._has_blas())
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 6])

@@ -60,6 +60,11 @@ def _blas() -> tuple[Any, ...]:
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
+def look_for_blas() -> None:
+    """Another BLAS library has been loaded: it is to be held like the others."""
+    _blas.cache_clear()
+
+
 def can_hold_blas() -> bool:
     """Whether BLAS's number of threads can be changed."""
     return bool(_blas())

@@ -17,8 +17,10 @@ from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.mode import mode
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
+from metagrad.kernels.compiled.choice import use_compiled_products
 from metagrad.kernels.recurrent import one_sequence
 from metagrad.kernels.recurrent.gru import GRU
+from metagrad.kernels.recurrent.loops import LoopedGRU, LoopedLSTM, LoopedRNN
 from metagrad.kernels.recurrent.lstm import LSTM
 from metagrad.kernels.recurrent.rnn import RNN
 from metagrad.kernels.recurrent.steps import Inputs
@@ -29,18 +31,18 @@ from metagrad.ops.shape.joining import cat, stack
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-Kernel: TypeAlias = RNN | LSTM | GRU
+Kernel: TypeAlias = RNN | LSTM | GRU | LoopedRNN | LoopedLSTM | LoopedGRU
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def make_kernel(cell: str, sizes: Sequence[int], reverse: bool) -> Kernel:
-    """The kernel for one direction; cell is RNN_TANH, RNN_RELU, LSTM or GRU."""
+def make_kernel(cell: str, sizes: Sequence[int], reverse: bool, looped: bool = False) -> Kernel:
+    """The kernel for one direction; cell is RNN_TANH, RNN_RELU, LSTM or GRU; looped: on compiled loops."""
     if cell == "LSTM":
-        return LSTM(sizes, reverse)
+        return (LoopedLSTM if looped else LSTM)(sizes, reverse)
     if cell == "GRU":
-        return GRU(sizes, reverse)
-    return RNN(sizes, reverse, "tanh" if cell == "RNN_TANH" else "relu")
+        return (LoopedGRU if looped else GRU)(sizes, reverse)
+    return (LoopedRNN if looped else RNN)(sizes, reverse, "tanh" if cell == "RNN_TANH" else "relu")
 
 
 def make_step(cell: str) -> Callable[..., Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]]:
@@ -133,7 +135,8 @@ class Layer(Function):
         self.cell, self.directions = cell, directions
         self.shares = shares(sizes, directions, parts_worth(cell, sizes, directions, weights[0][1]))
         self.apart = len(x) * sum(w.size for w in weights[0][:2]) > tuning.RECURRENT_WORTH_THREADS
-        kernels = [make_kernel(cell, share.sizes, share.direction == 1) for share in self.shares]
+        looped = use_compiled_products(x)
+        kernels = [make_kernel(cell, share.sizes, share.direction == 1, looped) for share in self.shares]
         width = states[0].shape[2]
         y = np.empty((len(x), directions * width), x.dtype)  # not the kernels' memory, which will be used again
         last = [np.empty(s.shape, s.dtype) for s in states]

@@ -5,6 +5,7 @@
 ``rnn.py``           the plain recurrent network
 ``lstm.py``          the LSTM
 ``gru.py``           the GRU
+``loops.py``          the same three on compiled loops
 ``one_sequence.py``  a single sequence without a gradient, both directions in one loop
 ===================  =================================================================
 """
