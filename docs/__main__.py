@@ -24,6 +24,14 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
+def own_profile(folder: Path) -> Path:
+    """A profile for the processes that run the cells: not the user's own, and without a notice about sockets."""
+    profile = folder / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.json").write_text('{"IPKernelApp": {"log_level": 40}}', encoding="utf-8")
+    return folder.resolve()
+
+
 def build(source: Path, output: Path, cache: Path) -> int:
     """Build the pages of a folder; 0 if there was no error and no warning."""
     need("sphinx", extra="docs")
@@ -32,6 +40,7 @@ def build(source: Path, output: Path, cache: Path) -> int:
     paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))  # for the processes that run the code cells
     os.environ["MPLBACKEND"] = "agg"
+    os.environ["IPYTHONDIR"] = str(own_profile(cache / "ipython"))
     arguments = ["-b", "html", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(cache / "doctrees")]
     arguments += ["-D", f"nb_execution_cache_path={cache / fingerprint()}", str(source), str(output)]
     return sphinx(arguments)

@@ -6,6 +6,7 @@ they do not run, the still one stays. The numbers are in the page itself, so it 
 
 ============  ================================================================
 ``flow.py``   a graph with the gradients flowing back, step by step
+``order.py``  one graph, and its nodes visited in three orders
 ============  ================================================================
 """
 

@@ -10,6 +10,7 @@ from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.variable import Variable
 from metagrad.utils.viz.drawing import svg
 from metagrad.utils.viz.graph import places, shortened, sources
+from metagrad.utils.viz.layout import Layout
 
 SYMBOLS = {"Add": "+", "Sub": "−", "Mul": "·", "Div": "/", "MatMul": "@"}
 
@@ -19,6 +20,12 @@ def flow(root: Tensor, names: dict[str, Tensor], seen: viz.Watch, says: str) -> 
     graph = viz.graph(root, names=names, watch=seen)
     spell(graph, root, seen)
     layout = graph.layout()
+    data = {**drawn(layout), "steps": steps(root, names, seen, graph)}
+    return moving("flow", data, svg(layout, says), says)
+
+
+def drawn(layout: Layout) -> dict[str, Any]:
+    """Boxes and lines, as a script draws them; the room for a box's gradient is there, and the script writes it."""
     boxes = [
         {
             "key": box.vertex.key,
@@ -32,14 +39,7 @@ def flow(root: Tensor, names: dict[str, Tensor], seen: viz.Watch, says: str) -> 
         if box.vertex is not None
     ]
     lines = [{"from": a, "to": b, "points": points} for a, b, points in layout.lines]
-    data = {
-        "width": round(layout.width),
-        "height": round(layout.height),
-        "boxes": boxes,
-        "lines": lines,
-        "steps": steps(root, names, seen, graph),
-    }
-    return moving("flow", data, svg(layout, says), says)
+    return {"width": round(layout.width), "height": round(layout.height), "boxes": boxes, "lines": lines}
 
 
 def spell(graph: viz.Graph, root: Tensor, seen: viz.Watch) -> None:

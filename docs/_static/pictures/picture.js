@@ -49,8 +49,13 @@
       slider,
     );
     stage.append(said);
+    const restart = (many) => {
+      count = many;
+      slider.max = count - 1;
+      go(0);
+    };
     go(start);
-    return { go, slider };
+    return { go, slider, restart };
   }
 
   // One of several: choose(i) is called with the number of the option.
@@ -62,7 +67,34 @@
   }
 
   const path = (points) => "M" + points.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L");
-  const tools = { html, svg, canvas, steps, choice, path };
+
+  // Boxes and lines of a graph, laid out by metagrad. Each can be marked, and has room for a text.
+  function graph(stage, data, label) {
+    const drawn = canvas(stage, data.width, data.height, label);
+    const marker = (shape) => (on) => {
+      shape.setAttribute("stroke", on ? "var(--warm)" : "var(--line)");
+      shape.setAttribute("stroke-width", on ? 3 : 1.5);
+    };
+    const plain = { stroke: "var(--line)", "stroke-width": 1.5 };
+    const lines = data.lines.map((line) => {
+      const i = Math.floor((line.points.length - 1) / 2), [a, b] = [line.points[i], line.points[i + 1]];
+      const shape = svg("path", { d: path(line.points), fill: "none", ...plain });
+      const text = svg("text", { x: (a[0] + b[0]) / 2 + 6, y: (a[1] + b[1]) / 2 + 4, style: "fill: var(--warm); font-weight: 600" });
+      drawn.append(shape, text);
+      return { ...line, mark: marker(shape), write: (words) => (text.textContent = words) };
+    });
+    const boxes = data.boxes.map((box) => {
+      const [left, top] = [box.x - box.width / 2, box.y - box.height / 2];
+      const shape = svg("rect", { x: left, y: top, width: box.width, height: box.height, rx: 6, fill: "var(--paper)", ...plain });
+      const row = (i, style, words) => svg("text", { x: box.x, y: top + 17 + 16 * i, "text-anchor": "middle", style }, words);
+      const text = row(box.lines.length, "fill: var(--warm)", "");
+      drawn.append(shape, ...box.lines.map((line, i) => row(i, i ? "" : "font-weight: 600", line)), text);
+      return { ...box, mark: marker(shape), write: (words) => (text.textContent = words) };
+    });
+    return { drawn, boxes, lines };
+  }
+
+  const tools = { html, svg, canvas, steps, choice, path, graph };
 
   function begin(figure, draw) {
     const stage = html("div", { class: "live" });

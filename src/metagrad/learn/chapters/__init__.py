@@ -2,6 +2,7 @@
 
 ==================  =====================================
 ``ch01_scalar.py``  what a gradient is
+``ch02_order.py``   in which order its numbers are visited
 ==================  =====================================
 """
 
