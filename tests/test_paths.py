@@ -1,6 +1,8 @@
 """Names and module paths that programs for PyTorch use."""
 
 import importlib
+import json
+import pkgutil
 import subprocess
 import sys
 
@@ -20,7 +22,46 @@ PATHS = [
     "nn.modules.adaptive", "utils._pytree", "utils.dlpack", "utils.hooks", "backends.cuda", "backends.mkl", "backends.mkldnn",
     "backends.openmp",
     "testing", "utils.checkpoint", "profiler", "linalg", "fft", "special",
+    "autograd.anomaly_mode", "autograd.grad_mode", "autograd.profiler", "autograd.gradcheck", "autograd.function",
+    "backends.cpu", "backends.mha", "backends.nnpack", "backends.opt_einsum", "cpu", "cpu.amp", "cpu.amp.autocast_mode",
+    "cuda.amp.autocast_mode", "cuda.amp.grad_scaler", "cuda.memory", "cuda.nvtx", "cuda.random", "cuda.streams", "functional",
+    "futures", "fx", "hub", "library", "multiprocessing.spawn", "nn.grad", "nn.modules.linear_cross_entropy",
+    "nn.parallel.comm", "nn.parallel.data_parallel", "nn.parallel.parallel_apply", "nn.parallel.replicate",
+    "nn.parallel.scatter_gather", "nn.utils.clip_grad", "nn.utils.init", "nn.utils.memory_format", "nn.utils.parametrizations",
+    "nn.utils.spectral_norm", "nn.utils.stateless", "nn.utils.weight_norm", "return_types",
+    "storage", "torch_version", "utils.benchmark", "utils.collect_env", "utils.data._utils", "utils.model_zoo",
+    "utils.weak", "_C", "_dynamo", "_tensor", "_utils", "xpu.random",
 ]  # fmt: skip
+
+
+LEFT_OUT = {  # names that nobody should need, or that docs/reference.md gives a reason for
+    "BackwardHookFunction", "Container", "MixtureSameFamilyConstraint", "SparseAdam", "SpectralNorm",
+    "SpectralNormLoadStateDictPreHook", "SpectralNormStateDictHook", "WeightNorm",
+}  # fmt: skip
+
+
+@pytest.mark.oracle
+def test_each_file_of_pytorchs_packages_is_found_with_its_classes(torch):
+    wanted = {}
+    for package in ("distributions", "optim", "nn.modules", "nn.utils"):
+        for file in pkgutil.iter_modules(importlib.import_module(f"torch.{package}").__path__):
+            if not file.name.startswith("_") and file.name != "sparse_adam":
+                path = f"torch.{package}.{file.name}"
+                theirs = importlib.import_module(path)
+                names = getattr(theirs, "__all__", [])
+                wanted[path] = [n for n in names if isinstance(getattr(theirs, n), type) and n not in LEFT_OUT]
+    assert sum(map(len, wanted.values())) > 250
+    program = (
+        "import importlib, json, sys\nfrom metagrad import alias\nalias.install()\n"
+        "for path, names in json.load(sys.stdin).items():\n"
+        "    module = importlib.import_module(path)\n"
+        "    print(*[f'{path}.{name}' for name in names if not isinstance(getattr(module, name, None), type)])\n"
+    )
+    environment = {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], input=json.dumps(wanted), env=environment, capture_output=True, text=True
+    )
+    assert (done.stdout.split(), done.stderr) == ([], "")
 
 
 @pytest.mark.oracle

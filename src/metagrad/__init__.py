@@ -157,10 +157,10 @@ _paths.install(_paths.ModuleFinder())
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
-    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "distributed", "distributions", "fft",
-    "func", "functions", "inspection", "jit", "linalg", "masked", "metrics", "mps", "multiprocessing", "nn", "onnx", "optim",
-    "profiler", "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types",
-    "utils", "version", "viz", "xpu",
+    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "cpu", "distributed", "distributions", "fft",
+    "func", "functions", "futures", "fx", "hub", "inspection", "jit", "library", "linalg", "masked", "metrics", "mps",
+    "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal",
+    "special", "storage", "testing", "types", "utils", "version", "viz", "xpu", "_C", "_dynamo", "_utils",
 }  # fmt: skip
 _NEURAL = """
     adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm bilinear
@@ -174,7 +174,9 @@ _NEURAL = """
 _LAZY_NAMES = {
     "autocast": "compat.amp", "compile": "compat.compiler", "constant_pad_nd": "ops.shape.padding",
     "GradScaler": "compat.amp", "load": "serialization.checkpoint", "OutOfMemoryError": "compat.cuda",
-    "save": "serialization.checkpoint", "summary": "utils.summary", "vmap": "func",
+    "Event": "compat.cpu", "Stream": "compat.cpu", "save": "serialization.checkpoint",
+    "TypedStorage": "tensors.storage", "UntypedStorage": "tensors.storage", "is_anomaly_enabled": "autograd.observe",
+    "summary": "utils.summary", "vmap": "func",
     **dict.fromkeys(_NEURAL, "nn.functional"),
 }  # fmt: skip
 

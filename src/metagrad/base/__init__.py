@@ -4,6 +4,7 @@
 ``dtypes.py``    number types, and the rules for mixing them
 ``device.py``    the CPU, or a GPU through CuPy
 ``layouts.py``   how elements lie in memory
+``naming.py``    the package's name in what is printed
 ``size.py``      ``Size``, the shape of a tensor
 ``results.py``   results with several parts, which have names
 ``typing.py``    names for the types that annotations use

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.naming import public
 from metagrad.base.optional import need
 
 NumpyDtype = np.dtype[Any]
@@ -76,7 +77,7 @@ class dtype:
         return hash(self.dtype)
 
     def __repr__(self) -> str:
-        return f"metagrad.{self.name}"
+        return public(self.name)
 
     @property
     def abbr(self) -> str:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from metagrad.base.naming import public
 from metagrad.base.typing import Array
 
 
@@ -16,7 +17,7 @@ class layout:
         self.name = name
 
     def __repr__(self) -> str:
-        return f"metagrad.{self.name}"
+        return public(self.name)
 
     def __reduce__(self) -> str:
         return self.name
@@ -29,7 +30,7 @@ class memory_format:
         self.name, self.order = name, order
 
     def __repr__(self) -> str:
-        return f"metagrad.{self.name}"
+        return public(self.name)
 
     def __reduce__(self) -> str:
         return self.name

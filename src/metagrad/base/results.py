@@ -18,6 +18,8 @@ from inspect import get_annotations
 from operator import itemgetter
 from typing import Any, ClassVar
 
+from metagrad.base.naming import public
+
 Part = Any  # a tensor, or for ``histogramdd`` a tuple of them
 
 
@@ -42,7 +44,7 @@ class Results(tuple[Part, ...]):
 
     def __repr__(self) -> str:
         parts = ",\n".join(f"{name}={part!r}" for name, part in zip(self.__match_args__, self, strict=True))
-        return f"metagrad.return_types.{type(self).__name__}(\n{parts})"
+        return f"{public('return_types')}.{type(self).__name__}(\n{parts})"
 
 
 class _Chosen(Results):

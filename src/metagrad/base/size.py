@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, SupportsIndex, overload
 
+from metagrad.base.naming import public
+
 
 class Size(tuple[int, ...]):
     """A tensor's shape: a tuple that knows its product.
@@ -41,4 +43,4 @@ class Size(tuple[int, ...]):
     __rmul__ = __mul__
 
     def __repr__(self) -> str:
-        return f"metagrad.Size({list(self)})"
+        return f"{public('Size')}({list(self)})"

@@ -6,16 +6,29 @@
 ``accelerator.py``       the device beside the CPU
 ``amp/``                 ``autocast`` and ``GradScaler``, in full precision
 ``backends/``            switches of libraries that metagrad does not use
+``beside.py``            names that PyTorch's files have beside what they are about
+``benchmark.py``         ``utils.benchmark``: timing a statement
+``collect_env.py``       versions, for a bug report
 ``compiler.py``          ``compile``
+``cpu.py``               the CPU by the names that any device has
 ``cuda/``                GPUs through CuPy
 ``foreach.py``           ``_foreach_add`` and its kind: one method of several tensors
+``dynamo.py``            the compiler's settings
+``futures.py``           results that may come later
+``fx.py``                the names of what traces programs
+``hub.py``               models from a directory of one's own
+``inner.py``             ``torch._C``
+``library.py``           ops that a program gives a name
 ``jit.py``               ``jit.script``, ``jit.trace``
 ``mps.py``               Apple's GPUs
 ``multiprocessing.py``   processes that pass tensors on
 ``start_rank.py``        the first lines of each rank of ``metagrad launch``
 ``switches.py``          determinism and precision
 ``tensor_types.py``      ``FloatTensor`` and its kind
+``tensor_utils.py``      ``torch._utils``
+``torch_version.py``     PyTorch's version, under the alias
 ``types.py``             names for annotations
+``weak.py``              dictionaries that do not keep their keys alive
 ``xpu.py``               Intel's GPUs
 =======================  ==========================================================================
 """

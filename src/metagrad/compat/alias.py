@@ -6,11 +6,70 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from email.message import Message
+from importlib import metadata
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from metagrad.compat import module_paths
+from metagrad.base import naming
+from metagrad.compat import beside, module_paths, torch_version
 
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
+
+_metagrad: Any = sys.modules["metagrad"]  # whose names it is: the package is there before its modules
+_VERSIONS = {"version", "torch_version"}  # modules that speak of PyTorch's version
+
+
+class TorchModule(module_paths.Package):
+    """``torch``: metagrad's names, under PyTorch's name and version. What is assigned here stays here."""
+
+    def __init__(self) -> None:
+        super().__init__("torch", _metagrad.__doc__)
+        vars(self).update(
+            {name: value for name, value in vars(_metagrad).items() if not name.startswith("__") and name != "ops"}
+        )
+        self.__path__, self.__file__ = _metagrad.__path__, _metagrad.__file__
+        self.__version__, self.version = torch_version.__version__, torch_version
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "ops":  # metagrad.ops is the folder of its ops
+            from metagrad.compat.library import ops
+
+            return ops
+        if name.startswith("__"):
+            raise AttributeError(f"module 'torch' has no attribute {name!r}")
+        try:
+            value = getattr(_metagrad, name)
+        except AttributeError:
+            raise AttributeError(f"module 'torch' has no attribute {name!r}") from None
+        self.__dict__[name] = value
+        return value
+
+    def __dir__(self) -> list[str]:
+        return sorted({*vars(self), *dir(_metagrad)})
+
+
+class TorchDistribution(metadata.Distribution):
+    """What ``importlib.metadata`` says of the package ``torch``: its name and version."""
+
+    @property
+    def metadata(self) -> Any:
+        """The name and the version."""
+        message = Message()
+        message["Metadata-Version"], message["Name"] = "2.1", "torch"
+        message["Version"] = str(torch_version.__version__)
+        return message
+
+    def read_text(self, filename: str) -> str | None:
+        """None: there are no files."""
+        return None
+
+    def locate_file(self, path: Any) -> Any:
+        """Where a file of the package would be."""
+        return Path(_metagrad.__path__[0]) / path
 
 
 class TorchFinder(module_paths.ModuleFinder):
@@ -21,7 +80,28 @@ class TorchFinder(module_paths.ModuleFinder):
         package, _, path = name.partition(".")
         if package != "torch":
             return None
+        if path in _VERSIONS:
+            return torch_version.__name__
         return f"metagrad.{path}" if path else "metagrad"
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module that answers for the path; for ``torch`` itself one that has its name and version."""
+        return TorchModule() if spec.name == "torch" else super().create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing to run: the module is there. It finds what else PyTorch has in the file of that path."""
+        if isinstance(module, TorchModule):
+            return
+        path = "" if module.__spec__ is None else module.__spec__.name.partition(".")[2]
+        super().exec_module(module)
+        further = beside.completing(path)
+        if further is not None and "__getattr__" not in vars(module):
+            module.__getattr__ = further  # type: ignore[method-assign]
+
+    def find_distributions(self, context: Any = None) -> Iterator[metadata.Distribution]:
+        """The question of ``importlib.metadata.version("torch")``."""
+        if getattr(context, "name", None) == "torch":
+            yield TorchDistribution()
 
 
 _finder = TorchFinder()
@@ -30,17 +110,20 @@ _finder = TorchFinder()
 def install() -> None:
     """From here on ``import torch`` is ``import metagrad``. An error if PyTorch itself was imported before."""
     present = sys.modules.get("torch")
-    if present is not None and present.__name__ != "metagrad":
+    if present is not None and not isinstance(present, TorchModule):
         raise RuntimeError("PyTorch has been imported already: install the alias before the first `import torch`")
     module_paths.install(_finder)
+    naming.package = "torch"
 
 
 def uninstall() -> None:
     """``import torch`` looks for PyTorch again."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+    naming.package = "metagrad"
     for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
-        if sys.modules[name].__name__.partition(".")[0] == "metagrad":
+        module = sys.modules[name]
+        if isinstance(module, TorchModule) or module.__name__.partition(".")[0] == "metagrad":
             del sys.modules[name]
 
 

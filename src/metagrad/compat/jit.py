@@ -1,6 +1,6 @@
 """``torch.jit`` for programs that use it: nothing is compiled, so each function returns what it was given.
 
-``save`` and ``load`` are not here, for a scripted model's file holds code: keep ``state_dict()`` with ``metagrad.save``.
+``save`` and ``load`` raise, for a scripted model's file holds code: keep ``state_dict()`` with ``metagrad.save``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,59 @@ from typing import Any, Final, TypeVar
 from metagrad.nn.modules.module import Module
 
 __all__ = [
-    "Final", "ScriptModule", "annotate", "export", "freeze", "fork", "ignore", "is_scripting", "is_tracing", "isinstance",
-    "optimize_for_inference", "optimized_execution", "script", "script_method", "trace", "trace_module", "unused", "wait",
+    "Attribute", "CompilationUnit", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction", "ScriptModule",
+    "TopLevelTracedModule", "TracedModule", "TracerWarning", "annotate", "enable_onednn_fusion", "export", "freeze", "fork",
+    "ignore", "interface", "is_scripting", "is_tracing", "isinstance", "load", "onednn_fusion_enabled",
+    "optimize_for_inference", "optimized_execution", "save", "script", "script_if_tracing", "script_method",
+    "set_fusion_strategy", "strict_fusion", "trace", "trace_module", "unused", "wait",
 ]  # fmt: skip
 
 T = TypeVar("T")
-ScriptModule = Module
 _isinstance = isinstance
+Future = Any
+
+
+class ScriptModule(Module):
+    """The class of scripted modules, of which there are none here: ``script`` and ``trace`` return the module itself."""
+
+
+RecursiveScriptModule = TracedModule = TopLevelTracedModule = ScriptModule
+
+
+class ScriptFunction:
+    """The class of compiled functions, of which there are none here: ``script`` and ``trace`` return the function itself."""
+
+
+class Error(RuntimeError):
+    """The class of TorchScript's errors."""
+
+
+class TracerWarning(Warning):
+    """The class of warnings about what tracing would miss: nothing is missed where nothing is traced."""
+
+
+class CompilationUnit:
+    """Raises NotImplementedError: source in TorchScript is not compiled here."""
+
+    def __init__(self, lang: str | None = None) -> None:
+        raise NotImplementedError("source in TorchScript cannot be compiled: write the function in Python")
+
+
+def Attribute(value: T, type: Any = None) -> T:
+    """The value: types are for readers."""
+    return value
+
+
+def save(m: object, f: object, _extra_files: object = None) -> None:
+    """Raises NotImplementedError: a scripted model's file holds code."""
+    raise NotImplementedError("a scripted model's file holds code: keep state_dict() with metagrad.save")
+
+
+def load(f: object, map_location: object = None, _extra_files: object = None, **_: object) -> Any:
+    """Raises NotImplementedError: a scripted model's file holds code."""
+    raise NotImplementedError(
+        f"{f!r}: a scripted model's file holds code. Make the model in Python, and load its state_dict with metagrad.load"
+    )
 
 
 def script(obj: T, *args: Any, **kwargs: Any) -> T:
@@ -53,7 +99,7 @@ def export(fn: T) -> T:
     return fn
 
 
-script_method = export
+script_method = script_if_tracing = interface = export
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
@@ -98,3 +144,20 @@ def wait(future: T) -> T:
 def optimized_execution(should_optimize: bool) -> Iterator[None]:
     """Changes nothing."""
     yield
+
+
+strict_fusion = contextlib.nullcontext
+
+
+def enable_onednn_fusion(enabled: bool) -> None:
+    """Accepted, without effect."""
+
+
+def onednn_fusion_enabled() -> bool:
+    """False."""
+    return False
+
+
+def set_fusion_strategy(strategy: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Accepted, without effect; returns it."""
+    return strategy

@@ -7,49 +7,135 @@ under two names, so that nothing is loaded twice. ``metagrad.compat.alias`` find
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["MODULES", "ModuleFinder", "install"]
+__all__ = ["LEFT_OUT", "MODULES", "ModuleFinder", "install"]
+
+_DISTRIBUTIONS = {  # where each of PyTorch's files of distributions is
+    "bounded": "continuous_bernoulli von_mises",
+    "combined": "independent mixture_same_family transformed_distribution",
+    "continuous": "cauchy exponential gumbel half_cauchy half_normal laplace log_normal normal uniform",
+    "discrete": "bernoulli binomial categorical geometric negative_binomial poisson",
+    "distribution": "exp_family",
+    "divergence": "kl",
+    "gammas": "beta chi2 dirichlet fishersnedecor gamma studentT",
+    "mapped": "generalized_pareto inverse_gamma kumaraswamy pareto weibull",
+    "matrices": "lkj_cholesky wishart",
+    "multivariate": "lowrank_multivariate_normal multivariate_normal",
+    "onehot": "logistic_normal multinomial one_hot_categorical relaxed_bernoulli relaxed_categorical",
+}
 
 MODULES = {  # a module's public path: where the module is; what lies below the path lies below the module
     "accelerator": "compat.accelerator",
+    "accelerator.memory": "compat.accelerator",
     "alias": "compat.alias",
     "amp": "compat.amp",
+    "autograd.anomaly_mode": "autograd.observe",
+    "autograd.grad_mode": "autograd.mode",
     "autograd.profiler": "profiler",
+    "autograd.profiler_util": "profiler",
     "backends": "compat.backends",
     "checkpoints": "serialization.checkpoint",
     "compiler": "compat.compiler",
+    "cpu": "compat.cpu",
+    "cpu.amp": "compat.cuda.amp",
+    "cpu.amp.autocast_mode": "compat.amp.autocast_mode",
+    "cpu.amp.grad_scaler": "compat.amp.grad_scaler",
     "cuda": "compat.cuda",
     "dataloader": "utils.data",
     "dataset": "utils.data",
+    "cuda.amp.autocast_mode": "compat.amp.autocast_mode",
+    "cuda.amp.grad_scaler": "compat.amp.grad_scaler",
+    "cuda.memory": "compat.cuda",
+    "cuda.random": "compat.cuda",
     "distributed.checkpoint": "serialization.ranks",
-    "distributions.categorical": "distributions.discrete",
-    "distributions.kl": "distributions.divergence",
-    "distributions.normal": "distributions.continuous",
+    "distributed.distributed_c10d": "distributed",
+    "distributed.optim": "compat.beside",
     "functional": "",
+    "futures": "compat.futures",
+    "fx": "compat.fx",
+    "hub": "compat.hub",
     "inspection": "utils.summary",
     "jit": "compat.jit",
     "loss": "nn.modules.loss",
+    "jit.annotations": "compat.beside",
+    "library": "compat.library",
     "metrics": "utils.metrics",
     "module": "nn.modules",
     "mps": "compat.mps",
     "multiprocessing": "compat.multiprocessing",
+    "multiprocessing.pool": "compat.multiprocessing",
+    "multiprocessing.queue": "compat.multiprocessing",
+    "multiprocessing.spawn": "compat.multiprocessing",
     "nn.modules.channelshuffle": "nn.modules.pixelshuffle",
     "nn.modules.instancenorm": "nn.modules.batchnorm",
+    "nn.modules.linear_cross_entropy": "nn",
+    "nn.modules.linear_cross_entropy_options": "nn.functional.likelihood_loss",
+    "nn.parallel.comm": "nn.parallel.scatter_gather",
+    "nn.parallel.parallel_apply": "nn.parallel.scatter_gather",
+    "nn.parallel.replicate": "nn.parallel.scatter_gather",
+    "nn.utils.init": "nn.utils",
+    "nn.utils.memory_format": "nn.utils",
+    "nn.utils.spectral_norm": "nn.utils.hooked_norms",
+    "nn.utils.weight_norm": "nn.utils.hooked_norms",
     "optim.adamw": "optim.adam",
+    "overrides": "compat.overrides",
+    "profiler.profiler": "profiler",
     "random": "ops.create.random",
     "return_types": "base.results",
     "rnn_utils": "nn.utils.rnn",
     "storage": "tensors.storage",
+    "torch_version": "compat.torch_version",
     "types": "compat.types",
+    "utils.benchmark": "compat.benchmark",
+    "utils.benchmark.utils.common": "compat.benchmark",
+    "utils.benchmark.utils.compare": "compat.benchmark",
+    "utils.benchmark.utils.timer": "compat.benchmark",
+    "utils.collect_env": "compat.collect_env",
     "utils.data._utils": "utils.data",
+    "utils.model_zoo": "compat.hub",
+    "utils.weak": "compat.weak",
+    "utils._foreach_utils": "compat.beside",
     "version": "base.version",
     "viz": "utils.viz",
     "xpu": "compat.xpu",
+    "xpu.memory": "compat.xpu",
+    "xpu.random": "compat.xpu",
+    "xpu.streams": "compat.xpu",
+    "_C": "compat.inner",
+    "_dynamo": "compat.dynamo",
+    "_dynamo.config": "compat.dynamo",
+    "_dynamo.eval_frame": "compat.dynamo",
+    "_jit_internal": "compat.jit",
     "_tensor": "tensors.tensor",
+    "_utils": "compat.tensor_utils",
+    **{
+        f"distributions.{name}": f"distributions.{file}"
+        for file, names in _DISTRIBUTIONS.items()
+        for name in names.split()
+    },
+    **{
+        f"backends.{name}": "compat.backends.absent"
+        for name in ("cusparselt", "kleidiai", "mha", "miopen", "nnpack", "quantized", "xeon", "xnnpack")
+    },
+}
+
+LEFT_OUT = {  # what metagrad does not have, and says so when it is imported
+    "ao": "quantization is left out",
+    "quantization": "quantization is left out",
+    "export": "metagrad does not write programs down as graphs; metagrad.onnx.export writes a model as an ONNX file",
+    "package": "its files hold code; keep state_dict() with metagrad.save",
+    "sparse": "sparse tensors are left out",
+    "nested": "nested tensors are left out; metagrad.nn.utils.rnn packs sequences of different lengths",
+    "optim.sparse_adam": "sparse tensors are left out",
+    "distributed.fsdp": "sharded models are left out",
+    "distributed.rpc": "remote calls are left out",
+    "distributed.pipelining": "pipelines are left out",
+    "utils.cpp_extension": "there is nothing to link to: metagrad is Python; a custom autograd.Function is an op of one's own",
 }
 
 
@@ -59,37 +145,86 @@ class ModuleFinder:
     def located(self, name: str) -> str | None:
         """The module that answers for ``name``, or None if it is found as usual."""
         package, _, path = name.partition(".")
-        if package != "metagrad":
-            return None
-        parts = path.split(".")
-        for n in range(len(parts), 0, -1):
-            found = MODULES.get(".".join(parts[:n]))
-            if found is not None:
-                return ".".join(["metagrad", *filter(None, [found]), *parts[n:]])
-        return None
+        return moved(path) if package == "metagrad" else None
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """The import system's question: a spec if the module is one of these."""
-        return None if self.located(fullname) is None else ModuleSpec(fullname, self)  # type: ignore[arg-type]
+        name = self.located(fullname)
+        if name is None or (_left_out(fullname) is None and not _exists(name)):
+            return None
+        return ModuleSpec(fullname, self)  # type: ignore[arg-type]
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """The module that answers for the path."""
-        name = self.located(spec.name) or spec.name
-        try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name is None or not error.name.startswith("metagrad"):
-                raise
-            raise ModuleNotFoundError(f"metagrad has no module {name!r}, for {spec.name!r}", name=spec.name) from None
+        why = _left_out(spec.name)
+        if why is not None:
+            raise ModuleNotFoundError(f"metagrad has no module {spec.name!r}: {why}", name=spec.name)
+        module = importlib.import_module(self.located(spec.name) or spec.name)
         spec.loader_state = module.__spec__
+        if not hasattr(module, "__path__"):  # a file in which others are found that PyTorch has beside it
+            module.__path__ = []
+        _keep_function(spec.name)
         return module
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing to run: the module is there. It keeps the spec it was made from."""
         if module.__spec__ is not None:
             module.__spec__ = module.__spec__.loader_state
+
+
+def moved(path: str) -> str | None:
+    """Where the module of a path below metagrad is, or None if it is where its path says.
+
+    >>> moved("jit"), moved("nn.functional")
+    ('metagrad.compat.jit', None)
+    """
+    parts = path.split(".")
+    for n in range(len(parts), 0, -1):
+        found = MODULES.get(".".join(parts[:n]))
+        if found is not None:
+            return ".".join(["metagrad", *filter(None, [found]), *parts[n:]])
+    return "metagrad." + path if _left_out("metagrad." + path) else None
+
+
+def _left_out(name: str) -> str | None:
+    """Why metagrad has no module of this path; None of the others."""
+    parts = name.split(".")[1:]
+    return next((why for n in range(len(parts)) if (why := LEFT_OUT.get(".".join(parts[: n + 1])))), None)
+
+
+def _exists(name: str) -> bool:
+    """Whether Python finds the module. What a module misses that is there is an error of its own."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError as error:
+        if error.name is None or not error.name.startswith("metagrad"):
+            raise
+        return False
+    except ValueError:  # a module that was made by hand has no spec
+        return name in sys.modules
+
+
+class Package(ModuleType):
+    """A package in which a module and a function have one name: the attribute stays the function."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (isinstance(value, ModuleType) and _is_function(self, name)):
+            super().__setattr__(name, value)
+
+
+def _is_function(package: ModuleType, name: str) -> bool:
+    """Whether a function or a class has this name, be it one that is imported when it is first used."""
+    return callable(vars(package).get(name)) or name in vars(package).get("_LAZY_NAMES", ())
+
+
+def _keep_function(name: str) -> None:
+    """Python makes an imported module an attribute of its package: not where a function has that name there."""
+    package, _, attribute = name.rpartition(".")
+    parent = sys.modules.get(package)
+    if type(parent) is ModuleType and _is_function(parent, attribute):
+        parent.__class__ = Package
 
 
 def install(finder: ModuleFinder) -> None:

@@ -16,6 +16,7 @@ from multiprocessing import (
     get_start_method,
     set_start_method,
 )
+from typing import Any
 
 __all__ = [
     "Event", "Lock", "Manager", "Pipe", "Pool", "Process", "Queue", "SimpleQueue", "cpu_count", "current_process",
@@ -53,5 +54,30 @@ def spawn(fn, args=(), nprocs=1, join=True, daemon=False, start_method="spawn"):
         if process.exitcode:
             for other in processes:
                 other.terminate()
-            raise RuntimeError(f"process {i} of {nprocs} ended with exit code {process.exitcode}")
+            raise ProcessExitedException(f"process {i} of {nprocs} ended with exit code {process.exitcode}", i)
     return None
+
+
+start_processes = spawn
+
+
+class ProcessException(Exception):
+    """A process that ``spawn`` started failed; ``error_index`` is its number."""
+
+    def __init__(self, msg: str, error_index: int = 0, pid: int = 0) -> None:
+        super().__init__(msg)
+        self.error_index, self.error_pid = error_index, pid
+
+
+class ProcessRaisedException(ProcessException):
+    """It raised an exception."""
+
+
+class ProcessExitedException(ProcessException, RuntimeError):
+    """It ended with an exit code other than 0."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _python.__all__:  # whatever else Python's own has
+        return getattr(_python, name)
+    raise AttributeError(f"module 'metagrad.multiprocessing' has no attribute {name!r}")

@@ -31,6 +31,8 @@ class ReduceOp(enum.Enum):
     BXOR = "bitwise exclusive or"
 
 
+ReduceOp.RedOpType = ReduceOp  # type: ignore[attr-defined]  # what PyTorch calls the type of its members
+
 _UFUNCS = {
     ReduceOp.SUM: np.add,
     ReduceOp.PRODUCT: np.multiply,

@@ -8,8 +8,10 @@ from typing import Any
 
 from metagrad.autograd.mode import enable_grad
 from metagrad.base.dtypes import finfo, get_default_dtype
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
 from metagrad.ops.create import creation
+from metagrad.ops.create.sampling import randn
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.shape import broadcasting, triangular
 from metagrad.tensors.tensor import Tensor
@@ -119,3 +121,13 @@ class lazy_property:
             value = self.wrapped(instance)
         setattr(instance, self.wrapped.__name__, value)
         return value
+
+
+def _sum_rightmost(value: Tensor, dim: int) -> Tensor:
+    """The sum over the last ``dim`` dimensions."""
+    return value if dim == 0 else value.reshape(*value.shape[: value.dim() - dim], -1).sum(-1)
+
+
+def _standard_normal(shape: Any, dtype: DTypeLike, device: DeviceLike) -> Tensor:
+    """Standard normal numbers."""
+    return randn(tuple(shape), dtype=dtype, device=device)

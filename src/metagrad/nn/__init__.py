@@ -11,11 +11,12 @@
 ``parallel/``            DataParallel, DistributedDataParallel
 ``attention.py``        the choice of attention's kernel
 ``common_types.py``     names for annotations
+``grad.py``             gradients of convolutions by themselves
 ``utils/``              padding and packing, gradient clipping, parametrizations, pruning
 ======================  ========================================================================
 """
 
-from metagrad.nn import attention, functional, init, utils
+from metagrad.nn import attention, common_types, functional, grad, init, utils
 from metagrad.nn.modules.activation import *
 from metagrad.nn.modules.adaptive import *
 from metagrad.nn.modules.attention import *

@@ -13,7 +13,7 @@
 ==================  ======================================================
 """
 
-__all__ = ["checkpoint", "data", "dlpack", "hooks", "metrics", "tensorboard", "viz"]
+__all__ = ["benchmark", "checkpoint", "collect_env", "data", "dlpack", "hooks", "metrics", "tensorboard", "viz", "weak"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,26 +1,220 @@
-"""Nested lists, tuples and dictionaries as a flat list of leaves and a description of their shape, and back."""
+"""Nested containers as a flat list of leaves and a description of their shape, and back.
+
+Lists, tuples, named tuples, dictionaries and deques are containers, and whatever ``register_pytree_node`` makes one;
+everything else is a leaf, None among it.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import functools
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from metagrad.autograd.variable import Variable
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-__all__ = ["PyTree", "TreeSpec", "tree_flatten", "tree_leaves", "tree_map", "tree_map_only", "tree_unflatten"]
+__all__ = [
+    "Context", "DictKey", "FlattenFunc", "GetAttrKey", "KeyPath", "LeafSpec", "MappingKey", "PyTree", "SequenceKey",
+    "TreeSpec", "UnflattenFunc", "is_namedtuple", "key_get", "keystr", "register_constant", "register_dataclass",
+    "register_pytree_node", "tree_all", "tree_all_only", "tree_any", "tree_any_only", "tree_flatten",
+    "tree_flatten_with_path", "tree_is_leaf", "tree_iter", "tree_leaves", "tree_leaves_with_path", "tree_map", "tree_map_",
+    "tree_map_only", "tree_map_only_", "tree_map_with_path", "tree_structure", "tree_unflatten",
+]  # fmt: skip
 
 PyTree = Any
+Context = Any
+FlattenFunc: TypeAlias = Callable[[Any], tuple[list[Any], Any]]
+UnflattenFunc: TypeAlias = Callable[[Iterable[Any], Any], Any]
+FlattenFn, UnflattenFn = FlattenFunc, UnflattenFunc
+IsLeaf: TypeAlias = "Callable[[PyTree], bool] | None"
+
+
+# ------------------------------------------------ the way to a leaf
+
+
+class SequenceKey(NamedTuple):
+    """``tree[idx]``."""
+
+    idx: int
+
+    def __str__(self) -> str:
+        return f"[{self.idx!r}]"
+
+    def get(self, sequence: Any) -> Any:
+        """The part."""
+        return sequence[self.idx]
+
+
+class MappingKey(NamedTuple):
+    """``tree[key]``."""
+
+    key: Any
+
+    def __str__(self) -> str:
+        return f"[{self.key!r}]"
+
+    def get(self, mapping: Any) -> Any:
+        """The part."""
+        return mapping[self.key]
+
+
+class GetAttrKey(NamedTuple):
+    """``tree.name``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f".{self.name}"
+
+    def get(self, obj: Any) -> Any:
+        """The part."""
+        return getattr(obj, self.name)
+
+
+DictKey = MappingKey
+KeyPath = tuple[Any, ...]
+
+
+def keystr(kp: KeyPath) -> str:
+    """A way to a leaf as it is written in Python.
+
+    >>> keystr((MappingKey("a"), SequenceKey(1)))
+    "['a'][1]"
+    """
+    return "".join(map(str, kp))
+
+
+def key_get(obj: Any, kp: KeyPath) -> Any:
+    """What is found at the end of a way.
+
+    >>> key_get({"a": [1, 2]}, (MappingKey("a"), SequenceKey(1)))
+    2
+    """
+    return functools.reduce(lambda found, key: key.get(found), kp, obj)
+
+
+# ------------------------------------------------ what a container is
+
+
+class NodeDef(NamedTuple):
+    """A kind of container: how it is taken apart, put together, and how its parts are called."""
+
+    flatten: FlattenFunc
+    unflatten: UnflattenFunc
+    keys: Callable[[Any], list[Any]] | None
+
+
+def is_namedtuple(obj: object) -> bool:
+    """Whether an object, or a class, is a named tuple."""
+    kind = obj if isinstance(obj, type) else type(obj)
+    return issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+is_namedtuple_class = is_namedtuple_instance = is_namedtuple
+
+
+def _sequence_keys(x: Any) -> list[Any]:
+    return [SequenceKey(i) for i in range(len(x))]
+
+
+_dictionary = NodeDef(
+    lambda d: (list(d.values()), list(d)),
+    lambda parts, keys: dict(zip(keys, parts, strict=True)),
+    lambda d: [MappingKey(key) for key in d],
+)
+_named_tuple = NodeDef(
+    lambda t: (list(t), type(t)), lambda parts, kind: kind(*parts), lambda t: [GetAttrKey(name) for name in t._fields]
+)
+
+SUPPORTED_NODES: dict[type, NodeDef] = {
+    list: NodeDef(lambda x: (list(x), None), lambda parts, _: list(parts), _sequence_keys),
+    tuple: NodeDef(lambda x: (list(x), None), lambda parts, _: tuple(parts), _sequence_keys),
+    dict: _dictionary,
+    OrderedDict: _dictionary._replace(unflatten=lambda parts, keys: OrderedDict(zip(keys, parts, strict=True))),
+    defaultdict: _dictionary._replace(
+        flatten=lambda d: (list(d.values()), (d.default_factory, list(d))),
+        unflatten=lambda parts, made: defaultdict(made[0], zip(made[1], parts, strict=True)),
+    ),
+    deque: NodeDef(lambda x: (list(x), x.maxlen), lambda parts, size: deque(parts, maxlen=size), _sequence_keys),
+}
+
+
+def register_pytree_node(
+    cls: type,
+    flatten_fn: FlattenFunc,
+    unflatten_fn: UnflattenFunc,
+    *,
+    serialized_type_name: str | None = None,
+    to_dumpable_context: Any = None,
+    from_dumpable_context: Any = None,
+    flatten_with_keys_fn: Callable[[Any], tuple[list[tuple[Any, Any]], Any]] | None = None,
+) -> None:
+    """Make a class a container. ``flatten_fn(x)`` is its parts and a context, ``unflatten_fn(parts, context)`` the container.
+
+    ``flatten_with_keys_fn(x)`` is the parts with their keys. Raises ValueError for a class that is one already.
+
+    >>> class Pair:
+    ...     def __init__(self, a, b):
+    ...         self.a, self.b = a, b
+    >>> register_pytree_node(Pair, lambda p: ([p.a, p.b], None), lambda parts, _: Pair(*parts))
+    >>> tree_map(lambda x: x * 2, Pair(1, 2)).b
+    4
+    """
+    if cls in SUPPORTED_NODES:
+        raise ValueError(f"{cls} is already registered as pytree node")
+    with_keys = flatten_with_keys_fn
+    keys = None if with_keys is None else lambda x: [key for key, _ in with_keys(x)[0]]
+    SUPPORTED_NODES[cls] = NodeDef(flatten_fn, unflatten_fn, keys)
+
+
+_register_pytree_node = register_pytree_node
+
+
+def register_dataclass(cls: type, **_: Any) -> type:
+    """Make a dataclass a container of its fields."""
+    import dataclasses
+
+    fields = [f.name for f in dataclasses.fields(cls)]
+    register_pytree_node(
+        cls,
+        lambda x: ([getattr(x, name) for name in fields], None),
+        lambda parts, _: cls(**dict(zip(fields, parts, strict=True))),
+        flatten_with_keys_fn=lambda x: ([(GetAttrKey(name), getattr(x, name)) for name in fields], None),
+    )
+    return cls
+
+
+def register_constant(cls: type) -> None:
+    """Make a class a container without parts: functions of leaves pass it by."""
+    register_pytree_node(cls, lambda x: ([], x), lambda _, x: x)
+
+
+def _node(tree: PyTree) -> NodeDef | None:
+    """How a container is taken apart; None for a leaf."""
+    found = SUPPORTED_NODES.get(type(tree))
+    return _named_tuple if found is None and is_namedtuple(type(tree)) else found
+
+
+def tree_is_leaf(tree: PyTree, is_leaf: IsLeaf = None) -> bool:
+    """Whether it is a leaf.
+
+    >>> tree_is_leaf(1), tree_is_leaf([1])
+    (True, False)
+    """
+    return (is_leaf is not None and is_leaf(tree)) or _node(tree) is None
+
+
+# ------------------------------------------------ apart, and together again
 
 
 class TreeSpec(NamedTuple):
-    """The shape of a tree: its container's type, its keys, if it has any, and the parts' shapes."""
+    """The shape of a tree: its container's type, what that is made again with, and the parts' shapes."""
 
-    type: Callable[..., Any] | None
-    context: list[Any] | None
+    type: Any
+    context: Any
     children_specs: list[Any]
 
     def __repr__(self) -> str:
@@ -33,31 +227,57 @@ class TreeSpec(NamedTuple):
         """How many leaves a tree of this shape has."""
         return 1 if self.type is None else sum(child.num_leaves for child in self.children_specs)
 
+    @property
+    def num_children(self) -> int:
+        """How many parts the outermost container has."""
+        return len(self.children_specs)
+
     def is_leaf(self) -> bool:
         """Whether this is the shape of a single leaf."""
         return self.type is None
 
+    def children(self) -> list[TreeSpec]:
+        """The shapes of the parts."""
+        return list(self.children_specs)
 
-def _parts(tree: PyTree) -> tuple[Any, list[Any]] | None:
-    """The keys of a container, if it has any, and what is in it, or None for a leaf."""
-    if type(tree) in (dict, OrderedDict):
-        return list(tree), list(tree.values())
-    if type(tree) in (list, tuple) or isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return None, list(tree)
-    return None
+    def unflatten(self, leaves: Iterable[Any]) -> PyTree:
+        """The tree of this shape with these leaves."""
+        return tree_unflatten(leaves, self)
+
+    def flatten_up_to(self, tree: PyTree) -> list[PyTree]:
+        """The parts of ``tree`` where this shape has leaves. Raises ValueError where it has another shape."""
+        if self.type is None:
+            return [tree]
+        node = _node(tree)
+        if node is None or type(tree) is not self.type:
+            raise ValueError(f"expected a {self.type.__name__}, got {type(tree).__name__}")
+        parts, context = node.flatten(tree)
+        if isinstance(context, list) and set(context) == set(self.context or ()):
+            parts = [tree[key] for key in self.context]
+        if len(parts) != len(self.children_specs):
+            raise ValueError(f"expected {len(self.children_specs)} parts of a {self.type.__name__}, got {len(parts)}")
+        return [x for spec, part in zip(self.children_specs, parts, strict=True) for x in spec.flatten_up_to(part)]
 
 
-def tree_flatten(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> tuple[list[Any], TreeSpec]:
-    """The leaves, in order, and the shape.
+PyTreeSpec = TreeSpec
+
+
+def LeafSpec() -> TreeSpec:
+    """The shape of a leaf."""
+    return TreeSpec(None, None, [])
+
+
+def tree_flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], TreeSpec]:
+    """The leaves, in order, and the shape. What ``is_leaf(part)`` is true of is one leaf.
 
     >>> leaves, shape = tree_flatten({"a": [1, (2, 3)], "b": 4})
     >>> leaves, tree_unflatten([x * 10 for x in leaves], shape)
     ([1, 2, 3, 4], {'a': [10, (20, 30)], 'b': 40})
     """
-    found = None if is_leaf is not None and is_leaf(tree) else _parts(tree)
-    if found is None:
+    node = None if is_leaf is not None and is_leaf(tree) else _node(tree)
+    if node is None:
         return [tree], TreeSpec(None, None, [])
-    context, parts = found
+    parts, context = node.flatten(tree)
     below = [tree_flatten(part, is_leaf) for part in parts]
     return [leaf for leaves, _ in below for leaf in leaves], TreeSpec(type(tree), context, [spec for _, spec in below])
 
@@ -79,13 +299,16 @@ def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
 def _filled(leaves: Iterator[Any], spec: TreeSpec) -> PyTree:
     if spec.type is None:
         return next(leaves)
-    parts = [_filled(leaves, child) for child in spec.children_specs]
-    if spec.context is not None:
-        return spec.type(zip(spec.context, parts, strict=True))
-    return spec.type(*parts) if hasattr(spec.type, "_fields") else spec.type(parts)
+    node = SUPPORTED_NODES.get(spec.type, _named_tuple)
+    return node.unflatten([_filled(leaves, child) for child in spec.children_specs], spec.context)
 
 
-def tree_leaves(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -> list[Any]:
+def tree_structure(tree: PyTree, is_leaf: IsLeaf = None) -> TreeSpec:
+    """The shape."""
+    return tree_flatten(tree, is_leaf)[1]
+
+
+def tree_leaves(tree: PyTree, is_leaf: IsLeaf = None) -> list[Any]:
     """The leaves, in order.
 
     >>> tree_leaves({"a": 1, "b": [2, (3,)]})
@@ -94,26 +317,106 @@ def tree_leaves(tree: PyTree, is_leaf: Callable[[PyTree], bool] | None = None) -
     return tree_flatten(tree, is_leaf)[0]
 
 
-def tree_map(
-    func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Callable[[PyTree], bool] | None = None
-) -> PyTree:
-    """The tree with each leaf replaced by ``func`` of it, and of the leaves at its position in ``rests``.
+def tree_iter(tree: PyTree, is_leaf: IsLeaf = None) -> Iterator[Any]:
+    """The leaves, one after the other."""
+    return iter(tree_leaves(tree, is_leaf))
+
+
+def tree_leaves_with_path(tree: PyTree, is_leaf: IsLeaf = None) -> list[tuple[KeyPath, Any]]:
+    """The leaves, each with the way to it.
+
+    >>> [(keystr(path), leaf) for path, leaf in tree_leaves_with_path({"a": [1, 2]})]
+    [("['a'][0]", 1), ("['a'][1]", 2)]
+    """
+    node = None if is_leaf is not None and is_leaf(tree) else _node(tree)
+    if node is None:
+        return [((), tree)]
+    parts = node.flatten(tree)[0]
+    keys = _sequence_keys(parts) if node.keys is None else node.keys(tree)
+    return [
+        ((key, *path), leaf)
+        for key, part in zip(keys, parts, strict=True)
+        for path, leaf in tree_leaves_with_path(part, is_leaf)
+    ]
+
+
+def tree_flatten_with_path(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[tuple[KeyPath, Any]], TreeSpec]:
+    """The leaves, each with the way to it, and the shape."""
+    return tree_leaves_with_path(tree, is_leaf), tree_structure(tree, is_leaf)
+
+
+# ------------------------------------------------ functions of leaves
+
+
+def tree_map(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: IsLeaf = None) -> PyTree:
+    """The tree with each leaf replaced by ``func`` of it, and of what is at its position in ``rests``.
 
     >>> tree_map(lambda x, y: x + y, {"a": 1, "b": [2]}, {"a": 10, "b": [20]})
     {'a': 11, 'b': [22]}
     """
     leaves, spec = tree_flatten(tree, is_leaf)
-    others = [tree_leaves(rest, is_leaf) for rest in rests]
+    others = [spec.flatten_up_to(rest) for rest in rests]
     return tree_unflatten([func(*each) for each in zip(leaves, *others, strict=True)], spec)
 
 
-def tree_map_only(kind: type | tuple[type, ...], func: Callable[[Any], Any], tree: PyTree) -> PyTree:
-    """``tree_map`` of the leaves of a type, or of one of several; the others stay.
+def tree_map_(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: IsLeaf = None) -> PyTree:
+    """Call ``func`` of each leaf; the tree itself is returned."""
+    tree_map(func, tree, *rests, is_leaf=is_leaf)
+    return tree
+
+
+def tree_map_with_path(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: IsLeaf = None) -> PyTree:
+    """``tree_map`` of a function that gets the way to the leaf first.
+
+    >>> tree_map_with_path(lambda path, x: keystr(path), {"a": [0, 0]})
+    {'a': ["['a'][0]", "['a'][1]"]}
+    """
+    found, spec = tree_flatten_with_path(tree, is_leaf)
+    others = [spec.flatten_up_to(rest) for rest in rests]
+    return tree_unflatten([func(path, leaf, *more) for (path, leaf), *more in zip(found, *others, strict=True)], spec)
+
+
+def _picks(kind: Any) -> Callable[[Any], bool]:
+    """Whether a leaf is meant: of a type, of one of several, or as a function says."""
+    return (lambda x: isinstance(x, kind)) if isinstance(kind, (type, tuple)) else kind
+
+
+def tree_map_only(kind: Any, func: Callable[[Any], Any], tree: PyTree, is_leaf: IsLeaf = None) -> PyTree:
+    """``tree_map`` of the leaves of a type, of one of several, or those a function picks; the others stay.
 
     >>> tree_map_only(int, lambda x: x + 1, ["a", 1, {"b": 2}])
     ['a', 2, {'b': 3}]
     """
-    return tree_map(lambda x: func(x) if isinstance(x, kind) else x, tree)
+    picks = _picks(kind)
+    return tree_map(lambda x: func(x) if picks(x) else x, tree, is_leaf=is_leaf)
+
+
+def tree_map_only_(kind: Any, func: Callable[[Any], Any], tree: PyTree, is_leaf: IsLeaf = None) -> PyTree:
+    """Call ``func`` of the leaves that are meant; the tree itself is returned."""
+    tree_map_only(kind, func, tree, is_leaf)
+    return tree
+
+
+def tree_all(pred: Callable[[Any], bool], tree: PyTree, is_leaf: IsLeaf = None) -> bool:
+    """Whether ``pred`` is true of every leaf."""
+    return all(map(pred, tree_iter(tree, is_leaf)))
+
+
+def tree_any(pred: Callable[[Any], bool], tree: PyTree, is_leaf: IsLeaf = None) -> bool:
+    """Whether ``pred`` is true of some leaf."""
+    return any(map(pred, tree_iter(tree, is_leaf)))
+
+
+def tree_all_only(kind: Any, pred: Callable[[Any], bool], tree: PyTree, is_leaf: IsLeaf = None) -> bool:
+    """``tree_all`` of the leaves that are meant."""
+    picks = _picks(kind)
+    return all(pred(x) for x in tree_iter(tree, is_leaf) if picks(x))
+
+
+def tree_any_only(kind: Any, pred: Callable[[Any], bool], tree: PyTree, is_leaf: IsLeaf = None) -> bool:
+    """``tree_any`` of the leaves that are meant."""
+    picks = _picks(kind)
+    return any(pred(x) for x in tree_iter(tree, is_leaf) if picks(x))
 
 
 def tensors_in(value: object) -> list[Tensor]:

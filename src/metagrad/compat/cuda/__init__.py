@@ -1,9 +1,10 @@
 """``metagrad.cuda``: GPUs through CuPy, where CuPy and a GPU are there. Written to CuPy's documentation, and unverified.
 
-===============  =======================================
+===============  ========================================
 ``amp.py``       mixed precision by its older path
 ``streams.py``   streams and events
-===============  =======================================
+``nvtx.py``      marks for NVIDIA's profiler
+===============  ========================================
 """
 
 from __future__ import annotations
@@ -115,13 +116,121 @@ def reset_peak_memory_stats(device: Any = None) -> None:
     """Nothing to do: peaks are not kept."""
 
 
+reset_max_memory_allocated = reset_max_memory_cached = reset_accumulated_memory_stats = reset_peak_memory_stats
+memory_cached, max_memory_cached = memory_reserved, memory_reserved
+
+
+def memory_stats(device: Any = None) -> dict[str, int]:
+    """What is known of the GPU's memory, by PyTorch's names."""
+    return {"allocated_bytes.all.current": memory_allocated(), "reserved_bytes.all.current": memory_reserved()}
+
+
+def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
+    """What is known of the GPU's memory, in words."""
+    return f"{memory_allocated()} bytes in use, {memory_reserved()} kept"
+
+
+def mem_get_info(device: Any = None) -> tuple[int, int]:
+    """Bytes that are free on the GPU, and all it has."""
+    free, total = require_cupy("cuda").cuda.runtime.memGetInfo()
+    return int(free), int(total)
+
+
+def get_device_properties(device: Any = None) -> Any:
+    """What CuPy knows of the GPU."""
+    from types import SimpleNamespace
+
+    index = Device("cuda:0" if device is None else device).index or 0
+    found = require_cupy("cuda").cuda.runtime.getDeviceProperties(index)
+    return SimpleNamespace(
+        name=found["name"].decode(), major=found["major"], minor=found["minor"], total_memory=found["totalGlobalMem"],
+        multi_processor_count=found["multiProcessorCount"],
+    )  # fmt: skip
+
+
+def get_device_capability(device: Any = None) -> tuple[int, int]:
+    """The GPU's generation, as two numbers."""
+    found = get_device_properties(device)
+    return int(found.major), int(found.minor)
+
+
+def get_arch_list() -> list[str]:
+    """No names: nothing was compiled for a generation of GPUs."""
+    return []
+
+
+def init() -> None:
+    """Nothing to do: CuPy starts when it is first used. Raises where it cannot be."""
+    require_cupy("cuda")
+
+
+def ipc_collect() -> None:
+    """Nothing to do: tensors travel between processes as copies."""
+
+
+def seed() -> None:
+    """Nothing to do: random numbers are drawn on the CPU, from the generator that ``metagrad.seed`` seeds."""
+
+
+seed_all = seed
+
+
+def initial_seed() -> int:
+    """The seed of the CPU's generator, from which numbers are drawn."""
+    from metagrad.ops.create import random
+
+    return random.initial_seed()
+
+
+def get_rng_state(device: Any = "cuda") -> Any:
+    """The state of the CPU's generator, from which numbers are drawn."""
+    from metagrad.ops.create import random
+
+    return random.get_rng_state()
+
+
+def set_rng_state(new_state: Any, device: Any = "cuda") -> None:
+    """Set the state of the CPU's generator, from which numbers are drawn."""
+    from metagrad.ops.create import random
+
+    random.set_rng_state(new_state)
+
+
+def is_current_stream_capturing() -> bool:
+    """False: work is not recorded to be repeated."""
+    return False
+
+
+def set_per_process_memory_fraction(fraction: float, device: Any = None) -> None:
+    """Let this process use a part of the GPU's memory."""
+    require_cupy("cuda").get_default_memory_pool().set_limit(fraction=fraction)
+
+
 def __getattr__(name: str) -> Any:
-    if name in ("amp", "streams"):
+    if name in ("amp", "streams", "nvtx"):
         import importlib
 
         return importlib.import_module(f"metagrad.compat.cuda.{name}")
-    if name in ("Event", "Stream", "current_stream"):
+    if name in ("memory", "random"):
+        import sys
+
+        return sys.modules[__name__]
+    if name in (
+        "Event",
+        "Stream",
+        "StreamContext",
+        "current_stream",
+        "default_stream",
+        "device",
+        "set_stream",
+        "stream",
+    ):
         from metagrad.compat.cuda import streams
 
         return getattr(streams, name)
+    if name.endswith("Tensor"):  # FloatTensor and its kind, by the path they once had
+        from metagrad.compat import tensor_types
+
+        if name in tensor_types.__all__:
+            return getattr(tensor_types, name)
     raise AttributeError(f"module 'metagrad.cuda' has no attribute {name!r}")

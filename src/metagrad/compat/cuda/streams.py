@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
+from metagrad.base.device import device as Device
 from metagrad.base.device import require_cupy
 
 
@@ -51,3 +53,45 @@ class Stream:
 def current_stream(device: Any = None) -> Any:
     """CuPy's stream that work goes to now."""
     return require_cupy("cuda").cuda.get_current_stream()
+
+
+default_stream = current_stream
+
+
+def set_stream(stream: Any) -> None:
+    """Give work to this stream from now on; without one (None), nothing changes."""
+    if stream is not None:
+        stream._stream.use()
+
+
+class StreamContext(contextlib.AbstractContextManager[Any]):
+    """``with stream(s):`` gives work to a stream; with None nothing changes."""
+
+    def __init__(self, stream: Stream | None) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> Stream | None:
+        return None if self.stream is None else self.stream.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        if self.stream is not None:
+            self.stream.__exit__(*error)
+
+
+stream = StreamContext
+
+
+class device(contextlib.AbstractContextManager[Any]):
+    """``with metagrad.cuda.device(1):`` uses that GPU; None or a negative number changes nothing."""
+
+    def __init__(self, device: Any) -> None:
+        index = device if device is None or isinstance(device, int) else Device(device).index
+        self._device = None if index is None or index < 0 else require_cupy("cuda").cuda.Device(index)
+
+    def __enter__(self) -> None:
+        if self._device is not None:
+            self._device.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        if self._device is not None:
+            self._device.__exit__(*error)

@@ -14,6 +14,7 @@ from metagrad.base import dtypes
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
 from metagrad.base.layouts import memory_format
+from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.shape.copying import clone, contiguous
@@ -107,7 +108,7 @@ def type_(input: Tensor, dtype: object = None, non_blocking: bool = False) -> Te
     ('metagrad.LongTensor', tensor([1., 2.]))
     """
     if dtype is None:
-        return f"metagrad.{_names_of_types.get(input.dtype.name, input.dtype.name + 'Tensor')}"
+        return public(_names_of_types.get(input.dtype.name, input.dtype.name + "Tensor"))
     if isinstance(dtype, str):
         dtype = type_names.get(dtype.rpartition(".")[2], dtype)
     return cast_to(input, dtypes.of(getattr(dtype, "dtype", dtype)))

@@ -1,0 +1,170 @@
+"""Names that PyTorch's files have beside what they are about, and that programs import from there. ``PATHS`` says from where.
+
+A file of PyTorch's whose names lie in several files here is completed in the same way: ``ELSEWHERE``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
+from metagrad.base.device import device as Device
+from metagrad.base.dtypes import dtype
+from metagrad.nn import functional as F
+from metagrad.tensors.tensor import Tensor
+from metagrad.utils.data.iterator import LoaderIterator, PlainIterator
+from metagrad.utils.data.prefetch import PrefetchIterator
+
+__all__ = ["ELSEWHERE", "PATHS"]
+
+PATHS = {  # the names below, by the file of PyTorch's that has them
+    "distributed.distributed_c10d": "_get_default_group",
+    "distributed.optim": "DistributedOptimizer PostLocalSGDOptimizer ZeroRedundancyOptimizer",
+    "hub": "_get_torch_home",
+    "jit.annotations": "List",
+    "nn.modules.transformer": "_get_activation_fn",
+    "optim.optimizer": "ParamsT _default_to_fused_or_foreach _get_capturable_supported_devices _params_t "
+    "_use_grad_for_differentiable params_t",
+    "utils._foreach_utils": "_get_foreach_kernels_supported_devices _group_tensors_by_device_and_dtype",
+    "utils.data.dataloader": "_BaseDataLoaderIter _DatasetKind _MultiProcessingDataLoaderIter "
+    "_SingleProcessDataLoaderIter",
+    "_dynamo.eval_frame": "is_dynamo_supported",
+    "_jit_internal": "_copy_to_script_wrapper",
+}
+ELSEWHERE = {  # where the other classes of a file of PyTorch's are
+    "nn.modules.batchnorm": "nn.modules.lazy",
+    "nn.modules.container": "nn.modules.parameter_containers",
+    "nn.modules.conv": "nn.modules.lazy",
+    "nn.modules.instancenorm": "nn.modules.lazy",
+    "nn.modules.linear": "nn.modules.lazy",
+    "nn.modules.loss": "nn.modules.margin_loss",
+    "nn.modules.rnn": "nn.modules.rnn_cells",
+}
+
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+_params_t = params_t = ParamsT
+_BaseDataLoaderIter, _SingleProcessDataLoaderIter = LoaderIterator, PlainIterator
+_MultiProcessingDataLoaderIter = PrefetchIterator
+
+
+class _DatasetKind(enum.IntEnum):
+    """How a dataset is read: by index, or in its own order."""
+
+    Map = 0
+    Iterable = 1
+
+
+class ZeroRedundancyOptimizer:
+    """The class of optimizers whose state is split over ranks, of which there are none here: making one raises."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError("optimizers whose state is split over ranks are left out: each rank keeps its own")
+
+
+class PostLocalSGDOptimizer(ZeroRedundancyOptimizer):
+    """As the above."""
+
+
+class DistributedOptimizer(ZeroRedundancyOptimizer):
+    """As the above."""
+
+
+def _get_default_group() -> Any:
+    """The group of all ranks."""
+    from metagrad.distributed import group
+
+    return group.WORLD
+
+
+def _get_torch_home() -> str:
+    """The directory above the hub's."""
+    import os
+
+    from metagrad.compat.hub import get_dir
+
+    return os.path.dirname(get_dir())
+
+
+def _get_activation_fn(activation: str) -> Callable[[Tensor], Tensor]:
+    """relu or gelu by name."""
+    if activation not in ("relu", "gelu"):
+        raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+    return F.relu if activation == "relu" else F.gelu
+
+
+def _use_grad_for_differentiable(func: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator of ``step``: gradients are recorded in it only if the optimizer is asked to be differentiable."""
+    import functools
+
+    from metagrad.autograd.mode import set_grad_enabled
+
+    @functools.wraps(func)
+    def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with set_grad_enabled(bool(self.defaults.get("differentiable"))):
+            return func(self, *args, **kwargs)
+
+    return step
+
+
+def _default_to_fused_or_foreach(
+    params: Sequence[Tensor], differentiable: bool, use_fused: bool = False
+) -> tuple[bool, bool]:
+    """(False, False): steps go parameter by parameter."""
+    return False, False
+
+
+def _get_capturable_supported_devices(supports_xla: bool = True) -> list[str]:
+    """None: steps are not recorded to be repeated."""
+    return []
+
+
+_get_foreach_kernels_supported_devices = _get_capturable_supported_devices
+
+
+def _group_tensors_by_device_and_dtype(
+    tensorlistlist: list[list[Any]], with_indices: bool = False
+) -> dict[tuple[Device, dtype], tuple[list[list[Any]], list[int]]]:
+    """Lists of tensors of one length, split into those with one device and dtype of the first list's tensors.
+
+    >>> import metagrad
+    >>> x = [metagrad.zeros(1), metagrad.zeros(1, dtype=metagrad.float64), metagrad.ones(1)]
+    >>> {str(kind): positions for (_, kind), (_, positions) in _group_tensors_by_device_and_dtype([x], True).items()}
+    {'metagrad.float32': [0, 2], 'metagrad.float64': [1]}
+    """
+    groups: dict[tuple[Device, dtype], tuple[list[list[Any]], list[int]]] = {}
+    for i, row in enumerate(zip(*tensorlistlist, strict=True)):
+        lists, positions = groups.setdefault((row[0].device, row[0].dtype), ([[] for _ in tensorlistlist], []))
+        for of_one, x in zip(lists, row, strict=True):
+            of_one.append(x)
+        if with_indices:
+            positions.append(i)
+    return groups
+
+
+def is_dynamo_supported() -> bool:
+    """False: nothing is compiled."""
+    return False
+
+
+def _copy_to_script_wrapper(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function itself."""
+    return fn
+
+
+def completing(path: str) -> Callable[[str], Any] | None:
+    """What finds the further names of a file of PyTorch's; None where there are none."""
+    names, other = PATHS.get(path, "").split(), ELSEWHERE.get(path)
+    if not names and other is None:
+        return None
+
+    def find(name: str) -> Any:
+        import importlib
+
+        if name in names:
+            return globals()[name]
+        if other is not None and not name.startswith("__"):
+            return getattr(importlib.import_module(f"metagrad.{other}"), name)
+        raise AttributeError(f"module {path!r} has no attribute {name!r}")
+
+    return find

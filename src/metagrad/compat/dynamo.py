@@ -1,0 +1,39 @@
+"""``torch._dynamo`` for programs that set it up: nothing is compiled, so there is nothing to set."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from metagrad.compat.compiler import allow_in_graph, disable, is_compiling, reset
+from metagrad.nn.modules.module import Module
+
+__all__ = [
+    "OptimizedModule", "allow_in_graph", "config", "disable", "disallow_in_graph", "graph_break", "is_compiling",
+    "mark_dynamic", "mark_static", "maybe_mark_dynamic", "optimize", "reset",
+]  # fmt: skip
+
+config = SimpleNamespace(
+    cache_size_limit=8, recompile_limit=8, suppress_errors=False, verbose=False, optimize_ddp=True, capture_scalar_outputs=False
+)  # fmt: skip
+disallow_in_graph = allow_in_graph
+
+
+class OptimizedModule(Module):
+    """The class of compiled modules, of which there are none here: ``compile`` returns the module itself."""
+
+
+def optimize(*args: Any, **kwargs: Any) -> Any:
+    """A decorator that returns what it decorates."""
+    return allow_in_graph
+
+
+def graph_break(msg: str = "") -> None:
+    """Nothing: there is no graph to break."""
+
+
+def mark_dynamic(t: Any, index: Any, *, min: int | None = None, max: int | None = None) -> None:
+    """Nothing: every size is dynamic."""
+
+
+maybe_mark_dynamic = mark_static = mark_dynamic

@@ -1,0 +1,81 @@
+"""``torch._utils``: small functions on tensors and devices that libraries import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from metagrad.base.device import device as Device
+from metagrad.base.dtypes import dtype
+from metagrad.nn.parameter import Parameter
+from metagrad.ops.shape.joining import cat
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+__all__ = ["ExceptionWrapper", "classproperty"]
+
+
+class classproperty:
+    """A property of a class: read without an instance."""
+
+    def __init__(self, func: Any) -> None:
+        self.func = func
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self.func(owner)
+
+
+class ExceptionWrapper:
+    """An exception from another thread or process, to be raised in this one by ``reraise``."""
+
+    def __init__(self, exc_info: Any = None, where: str = "in background") -> None:
+        import sys
+        import traceback
+
+        self.exc_type: Any
+        self.exc_type, error, trace = exc_info or sys.exc_info()
+        self.exc_msg = "".join(traceback.format_exception(self.exc_type, error, trace))
+        self.where = where
+
+    def reraise(self) -> None:
+        """Raise it, with where it came from in the message."""
+        message = f"Caught {self.exc_type.__name__} {self.where}.\nOriginal {self.exc_msg}"
+        try:
+            error = self.exc_type(message)
+        except TypeError:  # a class that takes other arguments
+            error = RuntimeError(message)
+        raise error
+
+
+def _element_size(dtype: dtype) -> int:
+    """Bytes an element of a dtype takes."""
+    return int(dtype.itemsize)
+
+
+def _flatten_dense_tensors(tensors: Sequence[Tensor]) -> Tensor:
+    """All numbers of several tensors in one vector."""
+    return cat([t.reshape(-1) for t in tensors])
+
+
+def _unflatten_dense_tensors(flat: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The parts of such a vector in the shapes of ``tensors``."""
+    parts = flat.split([t.numel() for t in tensors])
+    return tuple([part.view_as(t) for part, t in zip(parts, tensors, strict=True)])
+
+
+def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = False) -> int:
+    """The number of a device; with ``allow_cpu`` the CPU's is -1."""
+    if isinstance(device, int):
+        return device
+    found = Device(device) if device is not None else Device("cuda", 0)
+    if found.type == "cpu":
+        if allow_cpu:
+            return -1
+        raise ValueError(f"expected a device with a number, got {found}")
+    return found.index or 0
+
+
+def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -> Parameter:
+    """A parameter over ``data``."""
+    return Parameter(data, requires_grad)

@@ -1,0 +1,225 @@
+"""What a program finds under the name ``torch``, and in the modules that are there for such programs only."""
+
+import importlib
+import subprocess
+import sys
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+import metagrad as mg
+
+
+def under_alias(*lines):
+    """What a program prints that runs under the alias."""
+    program = "\n".join(["from metagrad import alias", "alias.install()", *lines])
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": ":".join(sys.path)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split("\n")[:-1]
+
+
+def test_torch_has_pytorchs_name_and_version():
+    found = under_alias(
+        "import importlib.metadata, importlib.util, torch",
+        "print(torch.__name__, torch.__version__, torch.version.__version__, torch.version.cuda)",
+        "print(importlib.metadata.version('torch'), torch.__version__ >= (2, 9), torch.__version__ < '2.100')",
+        "print(torch.float32, torch.zeros(2, dtype=torch.float64), torch.Size([2]), torch.zeros(1).type())",
+        "print([importlib.util.find_spec(m) is not None for m in ('torch.nn', 'torch.nowhere', 'torch.cuda.nowhere')])",
+        "from torch.autograd.gradcheck import gradcheck; print(torch.autograd.gradcheck is gradcheck)",
+        "import torch.nn.utils.weight_norm, torch.nn.utils.spectral_norm; print(torch.nn.utils.weight_norm.__name__)",
+        "torch.ops.aten.add.Tensor(torch.ones(1), 1); import metagrad; print(metagrad.__name__, metagrad.__version__ < '2')",
+    )
+    assert found == [
+        "torch 2.13.0 2.13.0 None",
+        "2.13.0 True True",
+        "torch.float32 tensor([0., 0.], dtype=torch.float64) torch.Size([2]) torch.FloatTensor",
+        "[True, False, False]",
+        "True",
+        "weight_norm",
+        "metagrad True",
+    ]
+
+
+def test_what_is_left_out_says_why():
+    with pytest.raises(ModuleNotFoundError, match="'metagrad.quantization': quantization is left out"):
+        importlib.import_module("metagrad.quantization")
+    with pytest.raises(ModuleNotFoundError, match="No module named 'metagrad.nowhere'"):
+        importlib.import_module("metagrad.nowhere")
+
+
+def test_switches_of_cudnn_are_given_back():
+    cudnn = mg.backends.cudnn
+    with cudnn.flags(enabled=True, benchmark=True):
+        assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == (True, True, True)
+    assert (cudnn.enabled, cudnn.benchmark, cudnn.allow_tf32) == (False, False, False)
+
+
+def test_futures():
+    first, second = mg.futures.Future(), mg.futures.Future()
+    both = mg.futures.collect_all([first, second]).then(lambda f: [x.value() for x in f.value()])
+    first.set_result(1)
+    assert not both.done()
+    second.set_result(2)
+    assert both.wait() == [1, 2]
+    failed = mg.futures.Future()
+    failed.set_exception(KeyError("x"))
+    with pytest.raises(KeyError):
+        failed.wait()
+    with pytest.raises(RuntimeError, match="no result yet"):
+        mg.futures.Future().value()
+
+
+def test_statements_are_timed():
+    from metagrad.utils.benchmark import Compare, Timer
+
+    calls = []
+    timer = Timer("f()", globals={"f": lambda: calls.append(1)}, label="append", description="list")
+    once = timer.timeit(300)
+    assert once.number_per_run == 300 and len(once.times) == 1 and 0 < once.median == once.mean and len(calls) >= 300
+    many = timer.blocked_autorange(min_run_time=0.01)
+    assert sum(many.raw_times) >= 0.01 and len(calls) >= 300 + many.number_per_run * len(many.raw_times)
+    assert "append" in str(Compare([once, many])) and "list" in str(Compare([once, many]))
+
+
+def test_an_op_of_ones_own_has_its_gradient():
+    from metagrad.library import Library, custom_op, ops
+
+    @custom_op("test_alias::cube", mutates_args=())
+    def cube(x: mg.Tensor) -> mg.Tensor:
+        return x**3
+
+    cube.register_autograd(
+        lambda ctx, grad: grad * 3 * ctx.saved_tensors[0] ** 2,
+        setup_context=lambda ctx, inputs, output: ctx.save_for_backward(inputs[0]),
+    )
+    x = mg.tensor([1.0, 2.0], dtype=mg.float64, requires_grad=True)
+    assert mg.autograd.gradcheck(ops.test_alias.cube, (x,))
+    cube(x).sum().backward()
+    assert x.grad.tolist() == [3.0, 12.0]
+    library = Library("test_alias", "FRAGMENT")
+    library.define("double(Tensor x) -> Tensor")
+    with pytest.raises(NotImplementedError, match="no implementation"):
+        ops.test_alias.double(x)
+    library.impl("double", lambda x: 2 * x, "CPU")
+    assert ops.test_alias.double.default(x.detach()).tolist() == [2.0, 4.0]
+    with pytest.raises(AttributeError, match="test_alias::triple"):
+        ops.test_alias.triple
+
+
+def test_the_hub_loads_from_a_directory_and_downloads_nothing(tmp_path):
+    (tmp_path / "hubconf.py").write_text("def model(n, scale=1):\n    'n times scale'\n    return n * scale\n")
+    hub = mg.hub
+    assert hub.load(tmp_path, "model", 3, source="local", scale=4) == 12
+    assert (
+        hub.list(tmp_path, source="local") == ["model"]
+        and hub.help(tmp_path, "model", source="local") == "n times scale"
+    )
+    with pytest.raises(RuntimeError, match="downloads no code"):
+        hub.load("pytorch/vision", "resnet18")
+    address = "https://example.org/weights.pt"
+    with pytest.raises(RuntimeError, match="get https://example.org/weights.pt yourself"):
+        hub.load_state_dict_from_url(address, model_dir=str(tmp_path))
+    mg.save({"w": mg.ones(2)}, tmp_path / "weights.pt")
+    assert hub.load_state_dict_from_url(address, model_dir=str(tmp_path))["w"].tolist() == [1.0, 1.0]
+
+
+def test_dictionaries_by_identity():
+    from metagrad.utils.weak import WeakIdKeyDictionary
+
+    a, b, names = mg.ones(2), mg.ones(2), WeakIdKeyDictionary()
+    names[a], names[b] = "a", "b"
+    assert [names[k] for k in names] == ["a", "b"] and names.pop(b) == "b" and b not in names
+    del a
+    assert len(names) == 0
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_gradients_of_convolutions(torch, dims):
+    rng = np.random.default_rng(dims)
+    x, w = rng.normal(size=(2, 4, *[7, 6, 5][:dims])), rng.normal(size=(6, 2, *[3, 2, 3][:dims]))
+    options = {"stride": 2, "padding": 1, "groups": 2}
+    y = getattr(torch.nn.functional, f"conv{dims}d")(torch.tensor(x), torch.tensor(w), None, 2, 1, 1, 2)
+    g = rng.normal(size=tuple(y.shape))
+    found = {}
+    for lib in (torch, mg):
+        t = lib.tensor
+        found[lib] = [
+            getattr(lib.nn.grad, f"conv{dims}d_input")(x.shape, t(w), t(g), **options),
+            getattr(lib.nn.grad, f"conv{dims}d_weight")(t(x), w.shape, t(g), **options),
+        ]
+    for ours, theirs in zip(found[mg], found[torch]):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12)
+
+
+Point = namedtuple("Point", "x y")
+
+
+@pytest.mark.oracle
+def test_trees_are_taken_apart_as_in_pytorch(torch):
+    from collections import OrderedDict, defaultdict, deque
+
+    import torch.utils._pytree as theirs
+
+    import metagrad.utils._pytree as ours
+
+    class Pair:
+        def __init__(self, a, b):
+            self.a, self.b = a, b
+
+    for library in (theirs, ours):
+        library.register_pytree_node(Pair, lambda p: ([p.a, p.b], None), lambda parts, _: Pair(*parts))
+        with pytest.raises(ValueError, match="already registered"):
+            library.register_pytree_node(Pair, lambda p: ([p.a, p.b], None), lambda parts, _: Pair(*parts))
+    many, results = defaultdict(list, k=[7]), []
+    tree = {
+        "b": [1, (2, Point(3, 4))],
+        "a": OrderedDict(z=5, y=None),
+        "d": many,
+        "e": deque([8], maxlen=3),
+        "p": Pair(9, []),
+    }
+    for library in (theirs, ours):
+        leaves, spec = library.tree_flatten(tree)
+        paths = [library.keystr(path) for path, _ in library.tree_flatten_with_path({"a": [1, Point(2, 3)]})[0]]
+        doubled = library.tree_map(lambda x: None if x is None else 2 * x, tree)
+        again = library.tree_leaves(doubled)
+        only = library.tree_map_only(int, lambda x: -x, [1, "a", (2.0,)])
+        results.append((
+            leaves, paths, again, type(doubled["d"]), doubled["d"].default_factory, doubled["e"].maxlen, only,
+            library.tree_unflatten(range(spec.num_leaves), spec)["b"], library.tree_any_only(int, lambda x: x > 8, tree),
+            library.tree_all(lambda x: x is None, [None]), library.tree_map(lambda x, y: (x, y), [1, 2], [{"k": 1}, [2]]),
+            library.tree_leaves(tree, is_leaf=lambda x: isinstance(x, dict) and "z" in x)[4],
+        ))  # fmt: skip
+    assert results[0] == results[1]
+    with pytest.raises(ValueError):
+        ours.tree_map(lambda x, y: x, [1, 2], [1])
+
+
+@pytest.mark.oracle
+def test_utilities_of_distributions(torch):
+    import torch.distributions.utils as theirs
+
+    import metagrad.distributions.utils as ours
+
+    p = np.array([[0.0, 0.2, 1.0], [0.5, 0.1, 0.4]], np.float32)
+    found = {}
+    for lib, utils in ((torch, theirs), (mg, ours)):
+        t = lib.tensor(p)
+        found[lib] = [
+            utils.probs_to_logits(t), utils.probs_to_logits(t, is_binary=True), utils.logits_to_probs(t),
+            utils.logits_to_probs(t, is_binary=True), utils.clamp_probs(t), *utils.broadcast_all(t[0], 2, t[1:].double()),
+            utils.tril_matrix_to_vec(lib.tensor(np.arange(9.0).reshape(3, 3)), -1),
+            utils.vec_to_tril_matrix(lib.tensor(np.arange(12.0).reshape(2, 6))),
+            utils.vec_to_tril_matrix(lib.tensor(np.arange(3.0)), -1),
+        ]  # fmt: skip
+    for mine, right in zip(found[mg], found[torch]):
+        assert str(mine.dtype).split(".")[1] == str(right.dtype).split(".")[1]
+        np.testing.assert_allclose(mine.numpy(), right.numpy(), rtol=2e-6, atol=1e-7)
+    with pytest.raises(ValueError, match="numbers and tensors"):
+        ours.broadcast_all("a", 1.0)
+    with pytest.raises(ValueError, match="lower triang"):
+        ours.vec_to_tril_matrix(mg.zeros(4))
