@@ -4,10 +4,11 @@ A code cell ends with ``moving("flow", data, still, "what it shows")``. The page
 text, and the data as JSON. ``_static/pictures/flow.js`` takes the still one's place where scripts run; in print, and where
 they do not run, the still one stays. The numbers are in the page itself, so it also works from a file.
 
-============  ================================================================
-``flow.py``   a graph with the gradients flowing back, step by step
-``order.py``  one graph, and its nodes visited in three orders
-============  ================================================================
+====================  ==================================================================
+``broadcast.py``      a row that was copied, and the sum it gets
+``flow.py``           a graph with the gradients flowing back, step by step
+``order.py``          one graph, and its nodes visited in three orders
+====================  ==================================================================
 """
 
 import io

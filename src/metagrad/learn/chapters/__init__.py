@@ -1,9 +1,10 @@
 """The exercises, a module for each chapter, which has them as ``CHAPTER``.
 
-==================  =====================================
-``ch01_scalar.py``  what a gradient is
-``ch02_order.py``   in which order its numbers are visited
-==================  =====================================
+============================  ==================================================================
+``ch01_scalar.py``            what a gradient is
+``ch02_order.py``             in which order its numbers are visited
+``ch03_broadcasting.py``      what broadcasting does to a gradient
+============================  ==================================================================
 """
 
 from __future__ import annotations
