@@ -5,6 +5,11 @@
 ``ch02_order.py``             in which order its numbers are visited
 ``ch03_broadcasting.py``      what broadcasting does to a gradient
 ============================  ==================================================================
+=============================  ========================================
+``ch01_scalar.py``             what a gradient is
+``ch02_order.py``              in which order its numbers are visited
+``ch05_cross_entropy.py``      what a classifier's loss is, and why
+=============================  ========================================
 """
 
 from __future__ import annotations
