@@ -42,3 +42,66 @@ def test_gradients(torch, name):
         getattr(y, name)(dim=0).sum().backward()
         found.append(weight.grad.numpy().astype(float))
     np.testing.assert_allclose(found[1], found[0], rtol=2e-2)
+
+
+# ------------------------------------------------ formulas of several roundings, beyond float16 on their way
+
+
+def half(*numbers):
+    return mg.tensor(numbers).half()
+
+
+COMPOUND = {
+    "addcmul": (lambda: mg.addcmul(half(1.0), half(300.0), half(300.0), value=0.01), 901.0),
+    "addcdiv": (lambda: mg.addcdiv(half(1.0), half(3.0), half(3e-5), value=0.01), 1001.0),
+    "lerp": (lambda: mg.lerp(half(60000.0), half(-60000.0), 0.75), -30000.0),
+    "cumprod": (lambda: half(60000.0, 60000.0, 1e-4, 1e-4).cumprod(0)[-1:], 36.0),
+    "addmm": (lambda: mg.addmm(half(-60000.0), half(300.0)[None], half(300.0)[None])[0], 30000.0),
+    "addmv": (lambda: mg.addmv(half(2.0), half(300.0)[None], half(300.0), alpha=0.1), 9002.0),
+    "baddbmm": (lambda: mg.baddbmm(half(1.0), half(300.0)[None, None], half(300.0)[None, None], alpha=0.1)[0, 0], 9001.0),
+    "hardswish": (lambda: mg.nn.functional.hardswish(half(44000.0)), 44000.0),
+    "gelu": (lambda: mg.nn.functional.gelu(half(300.0), approximate="tanh"), 300.0),
+    "gelu of small ones": (lambda: mg.nn.functional.gelu(half(-2.9375)), -2.9375 * 0.0016545),
+    "round": (lambda: mg.round(half(44000.0), decimals=2), 44000.0),
+    "cosine_similarity": (lambda: mg.nn.functional.cosine_similarity(half(300.0, 0.0), half(300.0, 300.0), dim=0)[None], 0.7071),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPOUND)
+def test_formulas_may_leave_the_range_and_come_back(name):
+    function, expected = COMPOUND[name]
+    found = function()
+    assert found.dtype is mg.float16
+    np.testing.assert_allclose(found.numpy().astype(float), [expected], rtol=1e-3)
+
+
+def test_where_another_operand_is_wider_so_is_the_result():
+    for function in (mg.addcmul, mg.addcdiv):
+        assert function(half(1.0), mg.ones(1), half(2.0)).dtype is mg.float32
+
+
+REFUSED = {
+    "addmm": lambda a, b: mg.addmm(a, b, b),
+    "lerp": lambda a, b: mg.lerp(a, a, b),
+    "prelu": lambda a, b: mg.nn.functional.prelu(a, b[0, :1]),
+    "linear": mg.nn.functional.linear,
+    "binary_cross_entropy": mg.nn.functional.binary_cross_entropy,
+    "cdist": mg.cdist,
+    "bilinear": lambda a, b: mg.nn.functional.bilinear(a, a, b[None]),
+}
+
+
+@pytest.mark.parametrize("dtypes", [(mg.float16, mg.float32), (mg.float32, mg.float16)])
+@pytest.mark.parametrize("name", REFUSED)
+def test_operands_of_two_dtypes_are_refused_where_pytorch_refuses_them(name, dtypes):
+    with pytest.raises(RuntimeError, match="dtype"):
+        REFUSED[name](*(mg.ones(2, 2, dtype=d) for d in dtypes))
+
+
+def test_many_numbers_added_at_one_position_are_added_up_in_float32():
+    ones, index = mg.ones(5000).half(), mg.zeros(5000).long()
+    assert mg.zeros(1).half().scatter_add(0, index, ones).tolist() == [5000.0]
+    assert mg.zeros(1).half().index_add(0, index, ones).tolist() == [5000.0]
+    weight = mg.ones(3, 2).half().requires_grad_()
+    mg.nn.functional.embedding(index, weight).sum().backward()
+    assert weight.grad.tolist() == [[5000.0] * 2, [0.0] * 2, [0.0] * 2]

@@ -37,23 +37,57 @@ def cast_to(x: Any, dtype: dtypes.dtype) -> Any:
 
 
 def in_single(op: Callable[P, R]) -> Callable[P, R]:
-    """An op that adds up: halves and bfloat16 are added up in float32, as PyTorch does it, for a sum of many would lose them."""
+    """An op of many roundings: halves and bfloat16 are computed with in float32, rounded once at the end, as PyTorch does it.
+
+    In float16 a sum of many loses the small ones, and the square of 256 is infinite already. The first argument decides;
+    the results have its dtype again, also where other tensors are float32, such as the weights of a norm.
+
+    >>> import metagrad
+    >>> root_of_squares = in_single(lambda x: (x * x).sum().sqrt())
+    >>> root_of_squares(metagrad.tensor([300.0, 400.0]).half())
+    tensor(500., dtype=metagrad.float16)
+    """
 
     @functools.wraps(op)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        x = args[0] if args else None
+        x = args[0] if args else next(iter(kwargs.values()), None)
         if isinstance(x, Variable) and x.array.dtype.char in "eE" and kwargs.get("dtype") is None:
-            return cast(R, _narrowed(op(cast_to(x, dtypes.float32), *args[1:], **kwargs), x.dtype))  # type: ignore[arg-type]
+            wide = {name: _single(value) for name, value in kwargs.items()}
+            return cast(R, _narrowed(op(*map(_single, args), **wide), x.dtype))
         return op(*args, **kwargs)
 
     return run
+
+
+def promoted_in_single(op: Callable[P, R]) -> Callable[P, R]:
+    """``in_single`` for an op that promotes: where another tensor is wider than float16, the result is as wide."""
+    rounded = in_single(op)
+
+    @functools.wraps(op)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        x = args[0] if args else next(iter(kwargs.values()), None)
+        is_half = isinstance(x, Variable) and x.array.dtype.char in "eE"
+        return (rounded if is_half and not any(map(_is_wide, (*args, *kwargs.values()))) else op)(*args, **kwargs)
+
+    return run
+
+
+def _is_wide(x: object) -> bool:
+    return isinstance(x, Variable) and x.array.dtype.char in "fdFD"
+
+
+def _single(x: Any) -> Any:
+    """A tensor of halves as float32, tensors in a list too; anything else as it is."""
+    if isinstance(x, (list, tuple)):
+        return type(x)(map(_single, x)) if any(isinstance(part, Variable) for part in x) else x
+    return cast_to(x, dtypes.float32) if isinstance(x, Variable) and x.array.dtype.char in "eE" else x
 
 
 def _narrowed(found: Any, kind: dtypes.dtype) -> Any:
     if isinstance(found, tuple):
         parts = [_narrowed(part, kind) for part in found]
         return type(found)(*parts) if hasattr(found, "_fields") else tuple(parts)
-    return cast_to(found, kind)
+    return cast_to(found, kind) if isinstance(found, Variable) and found.array.dtype.char == "f" else found
 
 
 class NotAnOperand(TypeError):
@@ -86,6 +120,21 @@ def need_tensors(function: str, **given: Any) -> None:
                 f"{function}(): argument '{name}' (position {position}) must be a tensor, got {type(x).__name__}: "
                 "make it one with metagrad.tensor()"
             )
+
+
+def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
+    """RuntimeError unless all tensors have the same dtype; None is none of them.
+
+    >>> import metagrad
+    >>> need_one_dtype("mm", metagrad.ones(2), metagrad.ones(2).half())
+    Traceback (most recent call last):
+    RuntimeError: mm: expected all operands to have the same dtype, got metagrad.float16 and metagrad.float32
+    """
+    kinds = {str(x.dtype) for x in tensors if x is not None}
+    if len(kinds) > 1:
+        raise RuntimeError(
+            f"{function}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}"
+        )
 
 
 def need_a_tensor(function: str, x: Any, y: Any) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.autograd.emulation import is_bfloat16, widened
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks
 from metagrad.kernels.threads import get_num_threads
@@ -16,8 +15,9 @@ from metagrad.kernels.threads import get_num_threads
 def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
     """``formula(*chunks, *settings)`` for the chunks that cover ``arrays``, all of the first one's shape.
 
-    An array may be None, and stays None. Arrays that cannot be flattened without a copy, and a GPU's, for which a call is
-    the expense, come in one chunk.
+    An array may be None, and stays None. Halves are computed with in float32, for the square of a gradient of 256 is infinite
+    in float16, and each array is rounded once, at the end. Arrays that cannot be flattened without a copy, and a GPU's, for
+    which a call is the expense, come in one chunk.
 
     >>> total, parts = np.zeros(100_000), np.ones(100_000)
     >>> def add(total, part, times):
@@ -26,8 +26,8 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     >>> float(total.min()), float(total.max())
     (2.0, 2.0)
     """
-    if is_bfloat16(arrays[0]):
-        _in_float32(formula, arrays, settings)
+    if arrays[0].dtype.char in "eE":
+        _in_single(formula, arrays, settings)
         return
     size, length = arrays[0].size, tuning.OPTIMIZER_CHUNK
     if size <= length or not all(a is None or (isinstance(a, np.ndarray) and a.flags.c_contiguous) for a in arrays):
@@ -42,13 +42,14 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     map_chunks(work, chunks, max(1, min(get_num_threads(), len(chunks) // 2)))
 
 
-def _in_float32(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
-    """The formula for bfloat16: a step in float32, rounded once, rather than after each of its operations."""
-    wide = tuple([widened(a) for a in arrays])
+def _in_single(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
+    """``in_blocks`` with float32 copies of the arrays, whose values they then take, all but the gradient, the second one."""
+    wide = tuple([None if a is None else a.astype(np.float32) for a in arrays])
     in_blocks(formula, wide, settings)
-    for a, found in zip(arrays, wide, strict=True):
-        if a is not found:
-            a[...] = found
+    with np.errstate(over="ignore"):
+        for i, a in enumerate(arrays):
+            if a is not None and i != 1:
+                a[...] = wide[i]
 
 
 def in_blocks_by_part(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
-from metagrad.base.dtypes import emulated
 from metagrad.base.typing import Array
 from metagrad.kernels.tuning import OPTIMIZER_CHUNK
 from metagrad.optim.blocks import in_blocks
@@ -88,7 +87,7 @@ class SGD(Optimizer):
             return
         array = param.array
         arrays = array, grad.array, b
-        if array.size <= OPTIMIZER_CHUNK and not emulated:  # without another call: models have many small parameters
+        if array.size <= OPTIMIZER_CHUNK and array.dtype.char not in "eE":  # models have many small parameters
             sgd_step(*arrays, *settings)
         else:
             in_blocks(sgd_step, arrays, settings)

@@ -11,6 +11,7 @@ from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import dimension, floating
 from metagrad.ops.create.sampling import rand_like
+from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.hyperbolic import Tanh
@@ -42,29 +43,63 @@ class LogSigmoid(Pointwise):
 
 
 class Hardtanh(Pointwise):
-    """y = x limited to [low, high],   ∂L/∂x = ∂L/∂y strictly between them, else 0."""
+    """y = x limited to [low, high],   ∂L/∂x = 0 at the limits and beyond, else ∂L/∂y."""
 
     def forward(self, x: Array, low: float, high: float) -> Array:
-        self.inside = (x > low) & (x < high)
+        self.outside = (x <= low) | (x >= high)  # nan is not, so that it is seen in the gradient too
         return np.clip(x, low, high)
 
     def backward(self, grad: Array) -> Array:
-        return grad * self.inside
+        return select(self.outside, 0.0, grad)
+
+
+class Hardsigmoid(Pointwise):
+    """y = min(max(x + 3, 0), 6) / 6,   ∂L/∂x = ∂L/∂y / 6 between −3 and 3, else 0."""
+
+    def forward(self, x: Array) -> Array:
+        self.inside = (x > -3) & (x < 3)
+        return np.clip(x + 3, 0, 6) / 6
+
+    def backward(self, grad: Array) -> Array:
+        return grad * self.inside / 6
+
+
+class Softshrink(Pointwise):
+    """y = x − λ where x > λ, x + λ where x < −λ, else 0;   ∂L/∂x = 0 between −λ and λ, else ∂L/∂y."""
+
+    def forward(self, x: Array, lambd: float) -> Array:
+        self.inside = (x >= -lambd) & (x <= lambd)
+        return select(x > lambd, x - lambd, select(x < -lambd, x + lambd, x * 0))
+
+    def backward(self, grad: Array) -> Array:
+        return select(self.inside, 0.0, grad)
 
 
 class Elu(Pointwise):
-    """y = x where x > 0, else α (eˣ − 1);   ∂L/∂x = ∂L/∂y where x > 0, else ∂L/∂y · α eˣ."""
+    """y = x where x > 0, else α (eʳˣ − 1);   ∂L/∂x = ∂L/∂y · α r eʳˣ where x ≤ 0, else ∂L/∂y."""
 
-    def forward(self, x: Array, alpha: float) -> Array:
+    def forward(self, x: Array, alpha: float, rate: float = 1.0) -> Array:
         self.save(x)
-        self.alpha = alpha
-        return select(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+        self.alpha, self.rate = alpha, rate
+        return select(x > 0, x, alpha * np.expm1(self.exponent(x)))
+
+    def exponent(self, x: Array) -> Array:
+        """rx where x < 0, else 0."""
+        below = np.minimum(x, 0)
+        return below if self.rate == 1.0 else below * self.rate
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return select(x > 0, grad, grad * (self.alpha * np.exp(np.minimum(x, 0))))
+        return select(x <= 0, grad * (self.alpha * self.rate * np.exp(self.exponent(x))), grad)
 
 
+_elu = in_single(Elu.apply)
+_silu = in_single(lambda x: x * x.sigmoid())
+_selu = in_single(lambda x: 1.0507009873554805 * _elu(x, alpha=1.6732632423543772))
+_hardsigmoid = in_single(Hardsigmoid.apply)
+
+
+@in_single
 def logsigmoid(input: Tensor) -> Tensor:
     """ln σ(x), without overflow or loss of digits for large ±x.
 
@@ -129,12 +164,12 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> metagrad.nn.functional.elu(metagrad.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    return given_back(input, Elu.apply(input, alpha=alpha), inplace)
+    return given_back(input, _elu(input, alpha=alpha), inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """s · elu(x, α) with the s and α that keep mean 0 and variance 1 through layers (Klambauer et al. 2017)."""
-    return given_back(input, 1.0507009873554805 * elu(input, 1.6732632423543772), inplace)
+    return given_back(input, _selu(input), inplace)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -144,9 +179,10 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> metagrad.nn.functional.silu(metagrad.tensor([-1.0, 0.0, 1.0]))
     tensor([-0.2689,  0.0000,  0.7311])
     """
-    return given_back(input, input * input.sigmoid(), inplace)
+    return given_back(input, _silu(input), inplace)
 
 
+@in_single
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """ln(1 + e^βx) / β, and x itself where βx > threshold.
 
@@ -159,6 +195,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     return result
 
 
+@in_single
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
     return input / (1 + input.abs())
@@ -206,6 +243,7 @@ def log_softmax(
     return softmaxes.log_softmax(input, _dim("log_softmax", dim, axis, input), dtype=dtype)
 
 
+@in_single
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """A sample of one-hot vectors, relaxed so that it has a gradient; ``hard`` rounds it, and keeps that gradient
     (Jang et al. 2017).
@@ -276,6 +314,10 @@ class Mish(Pointwise):
         return grad * (t + x * (1 - t * t) * (0.5 + 0.5 * Tanh.on(0.5 * x)))
 
 
+_hardswish, _mish = in_single(Hardswish.apply), in_single(Mish.apply)
+
+
+@in_single
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """x Φ(x), Φ the standard normal distribution function (Hendrycks & Gimpel 2016).
 
@@ -296,8 +338,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, α (exp(x/α) − 1)) (Barron 2017). Raises RuntimeError if α is 0."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    low = alpha * (where(input > 0, 0.0, input) / alpha).expm1()
-    return given_back(input, where(input > 0, input, low), inplace)
+    return given_back(input, _elu(input, alpha=alpha, rate=1 / alpha), inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -307,17 +348,17 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     >>> metagrad.nn.functional.hardsigmoid(metagrad.tensor([-4.0, 0.0, 4.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return given_back(input, hardtanh(input + 3, 0.0, 6.0) / 6, inplace)
+    return given_back(input, _hardsigmoid(input), inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
-    return given_back(input, Hardswish.apply(input), inplace)
+    return given_back(input, _hardswish(input), inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(softplus(x)) (Misra 2019)."""
-    return given_back(input, Mish.apply(input), inplace)
+    return given_back(input, _mish(input), inplace)
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -331,9 +372,10 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
-    return where(input > lambd, input - lambd, where(input < -lambd, input + lambd, input * 0))
+    return Softshrink.apply(input, lambd=lambd)
 
 
+@in_single
 def tanhshrink(input: Tensor) -> Tensor:
     """x − tanh x."""
     return input - input.tanh()
@@ -366,6 +408,7 @@ def rrelu(
     return given_back(input, where(input > 0, input, input * slope), inplace)
 
 
+@in_single
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """a σ(b), a and b the two halves of the input along ``dim`` (Dauphin et al. 2017).
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
 from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.softmax import softmax
 from metagrad.tensors.tensor import Tensor
 
@@ -160,24 +161,29 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key, value = _shared_heads(query, key), _shared_heads(query, value)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
-    lead = tuple(np.broadcast_shapes(*[tuple(x.shape[:-2]) for x in (query, key, value)]))
-    settings = {"causal": is_causal, "scale": scale, "p": float(dropout_p), "seed": 0}
+    settings: dict[str, Any] = {"causal": is_causal, "scale": scale, "p": float(dropout_p), "seed": 0}
     if dropout_p:
         settings["seed"] = int(numpy_generator().integers(1 << 62))
+    return _attention(query, key, value, attn_mask, settings)
+
+
+@in_single
+def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, settings: dict[str, Any]) -> Tensor:
+    """By the kernel where there is one for these tensors, else in ordinary ops."""
     by_kernel = (
         isinstance(query.array, np.ndarray)
         and query.array.dtype.char in "fd"
-        and not (attn_mask is not None and attn_mask.requires_grad and mode.grad)
+        and not (mask is not None and mask.requires_grad and mode.grad)
         and all(n > 0 for x in (query, key, value) for n in x.shape)
     )
     if not by_kernel:
-        return plain_attention(query, key, value, attn_mask, **cast(Any, settings))
-    mask = attn_mask
+        return plain_attention(query, key, value, mask, **settings)
+    lead = tuple(np.broadcast_shapes(*[tuple(x.shape[:-2]) for x in (query, key, value)]))
     if mask is not None and len(lead) != 2:
         mask = _four(mask.expand(*lead, query.shape[-2], key.shape[-2]), lead)
     elif mask is not None and mask.ndim < 4:
         mask = mask.reshape((1,) * (4 - mask.ndim) + tuple(mask.shape))
-    y = Attention.apply(_four(query, lead), _four(key, lead), _four(value, lead), mask, **cast(Any, settings))
+    y = Attention.apply(_four(query, lead), _four(key, lead), _four(value, lead), mask, **settings)
     return y if len(lead) == 2 else y.reshape(*lead, *y.shape[-2:])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metagrad.ops.operands import promoted_in_single
 from metagrad.ops.reduce.distances import pdist as pdist
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.broadcasting import broadcast_tensors
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 
 
+@promoted_in_single
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``; x₁ and x₂ broadcast. Raises RuntimeError for integers.
 
@@ -31,6 +33,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return (x1 / first.clamp_min(eps) * (x2 / second.clamp_min(eps))).sum(dim)
 
 
+@promoted_in_single
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """‖x₁ − x₂ + ε‖ₚ along the last dimension.
 

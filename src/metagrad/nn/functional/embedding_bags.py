@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.ops.index.embedding import embedding
 from metagrad.ops.index.scatter_reduce import index_reduce
 from metagrad.ops.index.scattering import index_add
+from metagrad.ops.operands import in_single, need_one_dtype
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -47,17 +49,33 @@ def embedding_bag(
             f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have the same "
             f"shape as the input ({tuple(input.shape)})"
         )
+    need_one_dtype("embedding_bag", weight, per_sample_weights)
     names, bag_of, bags = _bags(input, offsets, include_last_offset)
     v = weight.array.shape[0]
     if padding_idx is not None and not -v <= padding_idx < v:
         raise AssertionError(f"padding_idx must be within the number of embeddings, {v}, got {padding_idx}")
+    padding_idx = None if padding_idx is None else padding_idx % v
     rows = embedding(wrap(names), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
+    return _pooled(rows, per_sample_weights, names, bag_of, bags, mode, padding_idx)
+
+
+@in_single
+def _pooled(
+    rows: Tensor,
+    per_sample_weights: Tensor | None,
+    names: Array,
+    bag_of: Array,
+    bags: int,
+    mode: str,
+    padding: int | None,
+) -> Tensor:
+    """The rows of each bag, made one: ``bag_of`` says whose they are."""
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
-    if padding_idx is not None:
-        counted = names != padding_idx % v
+    if padding is not None:
+        counted = names != padding
         rows, bag_of = rows[wrap(counted)], bag_of[counted]
-    start = rows.new_zeros((bags, weight.array.shape[1]))
+    start = rows.new_zeros((bags, rows.array.shape[1]))
     if mode == "max":
         found = index_reduce(start, 0, wrap(bag_of), rows, "amax", include_self=False)
         filled = np.bincount(bag_of, minlength=bags) > 0

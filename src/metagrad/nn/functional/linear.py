@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.ops.linalg.contraction import einsum
+from metagrad.ops.operands import need_one_dtype
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -22,6 +23,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     >>> metagrad.nn.functional.bilinear(metagrad.ones(1, 2), metagrad.ones(1, 3), metagrad.ones(4, 2, 3))
     tensor([[6., 6., 6., 6.]])
     """
+    need_one_dtype("bilinear", input1, input2, weight, bias)
     if input1.array.ndim != input2.array.ndim or tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
         raise RuntimeError(
             f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}"

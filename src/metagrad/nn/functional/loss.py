@@ -21,6 +21,7 @@ from metagrad.nn.functional.reduction import (
     reduced,
     weighted,
 )
+from metagrad.ops.operands import cast_to, need_one_dtype
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.softmax import log_softmax
 from metagrad.ops.special.logarithms import xlogy
@@ -124,10 +125,11 @@ def huber_loss(
     """
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
+    kind = input.dtype
     input, target = matched("huber_loss", input, target, stacklevel=3)
     d = (input - target).abs()
     loss: Tensor = where(d < delta, d.square() / 2, delta * (d - delta / 2))
-    return reduced(loss, reduction, weight)
+    return reduced(cast_to(loss, kind), reduction, weight)
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
@@ -147,6 +149,7 @@ def binary_cross_entropy(
             f"Using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}) is "
             "deprecated. Please ensure they have the same size."
         )
+    need_one_dtype("binary_cross_entropy", input, target, weight)
     x = input.array
     if x.size and not bool(((x >= 0) & (x <= 1)).all()):
         raise RuntimeError(

@@ -13,6 +13,7 @@ from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.distance import pairwise_distance
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced, weighted
 from metagrad.ops.index.gathering import gather
+from metagrad.ops.operands import need_one_dtype
 from metagrad.ops.pointwise.selection import minimum, where
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.array.ndim != 1:
         raise ValueError("weight must be one-dimensional")
+    need_one_dtype("multi_margin_loss", input, weight)
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     classes = target.reshape(-1)
     if rows.array.ndim != 2 or classes.array.size != rows.array.shape[0]:

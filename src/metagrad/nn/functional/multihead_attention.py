@@ -11,6 +11,7 @@ from metagrad.nn.functional.attention import scaled_dot_product_attention
 from metagrad.nn.functional.dropouts import dropout
 from metagrad.ops.create.creation import zeros
 from metagrad.ops.linalg.matmul import linear
+from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.softmax import softmax
 from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import Tensor
@@ -224,6 +225,7 @@ def _joined(mask: Tensor | None, padding: Tensor | None, shape: tuple[int, int, 
     return padding if mask is None else mask + padding
 
 
+@in_single
 def _attention_with_weights(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, p: float) -> tuple[Tensor, Tensor]:
     """softmax(q kᵀ / √d + mask) v, and the softmax itself, which the blocked kernel never has as a whole."""
     scores = q * (1 / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)

@@ -14,6 +14,7 @@ from metagrad.autograd.mode import no_grad
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import normalization as kernels
+from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.padding import constant_pad_nd
 
@@ -68,6 +69,9 @@ class LayerNorm(Function):
         return grad_x, (grad * y).sum(axis=0) if self.needs[1] else None, grad.sum(axis=0) if self.needs[2] else None
 
 
+_layer_norm = in_single(LayerNorm.apply)
+
+
 def _trailing(
     name: str, input: Tensor, normalized_shape: int | Sequence[int], **parameters: Tensor | None
 ) -> tuple[int, ...]:
@@ -89,6 +93,17 @@ def _trailing(
     return shape
 
 
+def _check_parameters(name: str, input: Tensor, *parameters: Tensor | None) -> None:
+    """RuntimeError unless weights, biases and running values have the input's dtype; float32 may stand beside narrower ones."""
+    kinds = {p.dtype for p in parameters if p is not None}
+    if kinds and kinds != {input.dtype} and not (input.dtype.itemsize == 2 and kinds == {dtypes.float32}):
+        got = " and ".join(sorted(kind.name for kind in kinds))
+        raise RuntimeError(
+            f"{name}: expected parameters of the input's dtype, {input.dtype.name}, or for float16 and bfloat16 all of them float32, "
+            f"got {got}: convert one side with .to()"
+        )
+
+
 @composite
 def layer_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
@@ -106,10 +121,11 @@ def layer_norm(
     shape = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     if input.array.dtype.kind not in "fV":
         raise RuntimeError(f'"layer_norm" not implemented for {input.dtype}: convert the tensor with .float() first')
+    _check_parameters("layer_norm", input, weight, bias)
     columns = math.prod(shape)
     rows = input.reshape(input.array.size // columns if columns else 0, columns)
     w, b = (None if p is None else p.reshape(columns) for p in (weight, bias))
-    return LayerNorm.apply(rows, w, b, eps=eps).reshape(tuple(input.shape))
+    return _layer_norm(rows, w, b, eps=eps).reshape(tuple(input.shape))
 
 
 @composite
@@ -126,8 +142,17 @@ def rms_norm(
     """
     shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
     dims = tuple(range(-len(shape), 0))
-    epsilon = dtypes.finfo(input.dtype).eps if eps is None else eps
-    y = input * (input.square().mean(dims, keepdim=True) + epsilon).rsqrt()
+    epsilon = _epsilon(input.dtype) if eps is None else eps
+    return cast_to(_rms_norm(input, dims, weight, epsilon), input.dtype)
+
+
+def _epsilon(kind: dtypes.dtype) -> float:
+    return dtypes.finfo(dtypes.float32 if kind.itemsize == 2 else kind).eps
+
+
+@in_single
+def _rms_norm(x: Tensor, dims: tuple[int, ...], weight: Tensor | None, eps: float) -> Tensor:
+    y = x * (x.square().mean(dims, keepdim=True) + eps).rsqrt()
     return y if weight is None else y * weight
 
 
@@ -140,10 +165,25 @@ def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     return x if bias is None else x + _per_channel(x, bias)
 
 
-def _update(running: Tensor | None, value: Tensor, momentum: float) -> None:
-    if running is not None:
-        with no_grad():
-            running.copy_(running * (1 - momentum) + value.detach() * momentum)
+@in_single
+def _standardized(x: Tensor, weight: Tensor | None, bias: Tensor | None, axis: tuple[int, ...], eps: float) -> Tensor:
+    return _affine(Standardize.apply(x, axis=axis, eps=eps), weight, bias)
+
+
+@in_single
+def _by_running(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    return _affine((x - _per_channel(x, mean)) * _per_channel(x, (var + eps).rsqrt()), weight, bias)
+
+
+@no_grad()
+def _update(mean: Tensor | None, var: Tensor | None, x: Tensor, axes: tuple[int, ...], momentum: float) -> None:
+    """Move the running values towards those of the batch, over ``axes``, and for instances over the batch too."""
+    x = cast_to(x, dtypes.float32) if x.dtype.itemsize == 2 else x
+    for running, statistic in ((mean, x.mean), (var, x.var)):
+        if running is not None:
+            value = statistic(axes)
+            value = value if 0 in axes else value.mean(0)
+            running.copy_(cast_to(running, value.dtype) * (1 - momentum) + value * momentum)
 
 
 @composite
@@ -167,22 +207,21 @@ def batch_norm(
         if not input.array.size:
             return input.clone()
         raise ValueError(f"batch_norm: expected an input (N, C, *), got shape {tuple(input.shape)}")
+    _check_parameters("batch_norm", input, weight, bias, running_mean, running_var)
     axes = (0, *range(2, input.array.ndim))
     count = math.prod(input.array.shape[d] for d in axes)
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        scale = (running_var + eps).rsqrt()
-        return _affine((input - _per_channel(input, running_mean)) * _per_channel(input, scale), weight, bias)
+        return _by_running(input, running_mean, running_var, weight, bias, eps)
     if eps <= 0:
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
-    if count and (running_mean is not None or running_var is not None):
-        with no_grad():
-            _update(running_mean, input.mean(axes), momentum)
-            _update(running_var, input.var(axes), momentum)
-    return _affine(Standardize.apply(input, axis=axes, eps=eps) if count else input * 1, weight, bias)
+    if not count:
+        return _affine(input * 1, weight, bias)
+    _update(running_mean, running_var, input, axes, momentum)
+    return _standardized(input, weight, bias, axes, eps)
 
 
 @composite
@@ -199,11 +238,9 @@ def instance_norm(
     axes = tuple(range(2, input.array.ndim))
     if math.prod(input.array.shape[d] for d in axes) <= 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    if running_mean is not None or running_var is not None:
-        with no_grad():
-            _update(running_mean, input.mean(axes).mean(0), momentum)
-            _update(running_var, input.var(axes).mean(0), momentum)
-    return _affine(Standardize.apply(input, axis=axes, eps=eps), weight, bias)
+    _check_parameters("instance_norm", input, weight, bias, running_mean, running_var)
+    _update(running_mean, running_var, input, axes, momentum)
+    return _standardized(input, weight, bias, axes, eps)
 
 
 @composite
@@ -226,11 +263,18 @@ def group_norm(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} "
             f"and num_groups={num_groups}"
         )
-    rows = input.array.shape[0] * num_groups
-    grouped = input.reshape(rows, input.array.size // rows if rows else 0)
-    return _affine(Standardize.apply(grouped, axis=(1,), eps=eps).reshape(tuple(input.shape)), weight, bias)
+    _check_parameters("group_norm", input, weight, bias)
+    return _group_norm(input, num_groups, weight, bias, eps)
 
 
+@in_single
+def _group_norm(x: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    rows = x.array.shape[0] * num_groups
+    grouped = x.reshape(rows, x.array.size // rows if rows else 0)
+    return _affine(Standardize.apply(grouped, axis=(1,), eps=eps).reshape(tuple(x.shape)), weight, bias)
+
+
+@in_single
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """x / (k + α/n Σ x²)^β, the sum over the n = ``size`` channels around each (Krizhevsky et al. 2012).
 
@@ -252,6 +296,11 @@ def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12, 
     >>> metagrad.nn.functional.normalize(metagrad.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    norm: Tensor = vector_norm(input, p, dim, keepdim=True)
-    found: Tensor = input / norm.clamp_min(eps)
+    found = _normalize(input, p, dim, eps)
     return found if out is None else out.copy_(found)
+
+
+@in_single
+def _normalize(x: Tensor, p: float, dim: Dims, eps: float) -> Tensor:
+    norm: Tensor = vector_norm(x, p, dim, keepdim=True)
+    return x / norm.clamp_min(eps)

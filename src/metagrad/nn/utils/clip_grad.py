@@ -24,15 +24,18 @@ def get_total_norm(
 ) -> Tensor:
     """The norm of all elements of all tensors as one vector: (Σ |x|^p)^(1/p), or max |x| for p = inf.
 
+    Its dtype is the widest of theirs; squares of float16 and bfloat16 are added up in float32.
+
     Raises RuntimeError for a norm that is not finite, if asked.
 
     >>> import metagrad
     >>> get_total_norm([metagrad.tensor([3.0]), metagrad.tensor([4.0])])
     tensor(5.)
     """
-    p, arrays = float(norm_type), [t.array for t in ([tensors] if isinstance(tensors, Variable) else tensors)]
-    if not arrays:
+    given = [t.array for t in ([tensors] if isinstance(tensors, Variable) else tensors)]
+    if not given:
         return wrap(np.zeros((), np.float32))
+    p, arrays = float(norm_type), [a.astype(np.float32) if a.dtype.char in "eE" else a for a in given]
     if p == float("inf"):
         norms = [np.abs(a).max() for a in arrays]
         total = norms[0] if len(norms) == 1 else np.stack(norms).max()
@@ -40,7 +43,8 @@ def get_total_norm(
         total = np.sqrt(sum(np.vdot(a, a).real if a.flags.c_contiguous else (np.abs(a) ** 2).sum() for a in arrays))
     else:
         total = sum((np.abs(a) ** p).sum() for a in arrays) ** (1 / p)
-    total = np.asarray(total, arrays[0].real.dtype, like=arrays[0])
+    with np.errstate(all="ignore"):
+        total = np.asarray(total, np.result_type(*[a.real.dtype for a in given]), like=given[0])
     if error_if_nonfinite and not bool(np.isfinite(total)):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. "
@@ -54,7 +58,8 @@ def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Scale all gradients by max_norm / total_norm, if that is below 1."""
-    scale = np.minimum(float(max_norm) / (total_norm.array + 1e-6), 1)
+    with np.errstate(all="ignore"):
+        scale = np.minimum(float(max_norm) / (total_norm.array + 1e-6), 1)
     for g in _grads(parameters):
         np.multiply(g.array, scale.astype(g.array.dtype), out=g.array)
         g._counter[0] += 1

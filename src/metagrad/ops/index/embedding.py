@@ -102,6 +102,7 @@ def _whole(tokens: Array) -> Array:
 def _limit_rows(weight: Tensor, tokens: Array, max_norm: float, norm_type: float) -> None:
     used = np.unique(tokens)
     rows = weight.array[used]
+    rows = rows.astype(np.float32) if rows.dtype.char in "eE" else rows
     norms = (np.abs(rows) ** norm_type).sum(axis=1, keepdims=True) ** (1 / norm_type)
     weight.array[used] = np.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
     weight._counter[0] += 1

@@ -81,7 +81,7 @@ class AddAt(Function):
         y = np.zeros(shape, x.dtype, like=x)
         axis = _single_axis(index)
         if axis is None:
-            np.add.at(y, index, x)
+            add_at(y, index, x)
         elif x.size:
             rows = index if axis == 0 and not isinstance(index, tuple) else index[axis]
             add_rows(np.moveaxis(y, axis, 0), rows % shape[axis], np.moveaxis(x, axis, 0))
@@ -110,7 +110,7 @@ class PutAdd(Function):
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         self.index = index
         y = x.copy()
-        np.add.at(y, index, v)
+        add_at(y, index, v)
         return y
 
     def backward(self, grad: Array) -> tuple[Array, Array]:
@@ -291,6 +291,20 @@ def as_slices(index: Index, x: Array) -> tuple[Any, ...]:
     return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
 
 
+def add_at(y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
+    """y[index] += x, repeated indices several times; halves are added up in float32 and rounded once.
+
+    >>> y = np.array([2048.0], np.float16)
+    >>> add_at(y, np.array([0, 0]), np.ones(2, np.float16))
+    >>> y
+    array([2050.], dtype=float16)
+    """
+    total = y.astype(np.float32) if y.dtype == np.float16 else y
+    np.add.at(total, index, x)
+    if total is not y:
+        y[...] = total
+
+
 def add_rows(y: Array, rows: Array, x: Array) -> None:
     """y[rows[i]] = Σ of the x[i] with the same row, for y that is 0 there; rows (n), y (R, *), x (n, *).
 
@@ -312,7 +326,8 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
     starts = np.flatnonzero(np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]]))
-    y[ordered[starts]] = np.add.reduceat(x[order], starts, axis=0)
+    wide = np.float32 if x.dtype == np.float16 else x.dtype  # halves are added up in float32
+    y[ordered[starts]] = np.add.reduceat(x[order], starts, axis=0, dtype=wide)
 
 
 def _single_axis(index: Array | tuple[Array, ...]) -> int | None:

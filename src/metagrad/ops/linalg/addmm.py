@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.linalg.matmul import _same_dtype, bmm, mm, mv, outer
-from metagrad.ops.operands import result_type
+from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
+from metagrad.ops.operands import need_one_dtype, promoted_in_single, result_type
 from metagrad.ops.pointwise.arithmetic import add, mul
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def addmm(
     tensor([[11,  2],
             [ 1, 12]])
     """
-    _same_dtype("addmm", input, mat1, mat2)
-    return _weighted(input, mm(mat1, mat2), beta, alpha)
+    need_one_dtype("addmm", input, mat1, mat2)
+    return _plus_product(input, mat1, mat2, mm, beta, alpha)
 
 
 @takes_out
@@ -47,8 +48,8 @@ def baddbmm(
     >>> metagrad.baddbmm(metagrad.zeros(2), metagrad.ones(5, 2, 3), metagrad.ones(5, 3, 2)).shape
     metagrad.Size([5, 2, 2])
     """
-    _same_dtype("baddbmm", input, batch1, batch2)
-    return _weighted(input, bmm(batch1, batch2), beta, alpha)
+    need_one_dtype("baddbmm", input, batch1, batch2)
+    return _plus_product(input, batch1, batch2, bmm, beta, alpha)
 
 
 @takes_out
@@ -64,8 +65,8 @@ def addbmm(
     tensor([[15., 15.],
             [15., 15.]])
     """
-    _same_dtype("addbmm", input, batch1, batch2)
-    return _weighted(input, bmm(batch1, batch2).sum(0, dtype=batch1.dtype), beta, alpha)
+    need_one_dtype("addbmm", input, batch1, batch2)
+    return _plus_product(input, batch1, batch2, _sum_of_products, beta, alpha)
 
 
 @takes_out
@@ -80,8 +81,8 @@ def addmv(
     >>> metagrad.addmv(metagrad.tensor([1.0, 2.0]), metagrad.ones(2, 3), metagrad.ones(3), beta=10)
     tensor([13., 23.])
     """
-    _same_dtype("addmv", input, mat, vec)
-    return _weighted(input, mv(mat, vec), beta, alpha)
+    need_one_dtype("addmv", input, mat, vec)
+    return _plus_product(input, mat, vec, mv, beta, alpha)
 
 
 @takes_out
@@ -98,14 +99,24 @@ def addr(
     tensor([[ 1., 10.],
             [ 2., 20.]])
     """
-    product = outer(vec1, vec2)
-    kind = result_type(input, product)
+    kind = result_type(input, vec1, vec2)
     for name, factor in (("beta", beta), ("alpha", alpha)):
         if kind.category < 2 and isinstance(factor, float):
             raise RuntimeError(f"addr: for integer operands {name} must be an integer, got {factor}")
     if kind is bool_:
         beta, alpha = bool(beta), bool(alpha)
-    return _weighted(input, product, beta, alpha)
+    return _plus_product(input, vec1, vec2, outer, beta, alpha)
+
+
+def _sum_of_products(batch1: Tensor, batch2: Tensor) -> Tensor:
+    return bmm(batch1, batch2).sum(0, dtype=batch1.dtype)
+
+
+@promoted_in_single
+def _plus_product(
+    input: Tensor, a: Tensor, b: Tensor, times: Callable[[Tensor, Tensor], Tensor], beta: Any, alpha: Any
+) -> Tensor:
+    return _weighted(input, times(a, b), beta, alpha)
 
 
 def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:

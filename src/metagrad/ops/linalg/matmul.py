@@ -12,7 +12,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.operands import NotAnOperand
+from metagrad.ops.operands import NotAnOperand, in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
         raise NotAnOperand(f"matmul(): both operands must be tensors, got {kind}")
     x: Tensor = input
     y: Any = other
-    _same_dtype("matmul", x, y)
+    need_one_dtype("matmul", x, y)
     a, b = x.array, y.array
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
@@ -117,7 +117,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> metagrad.nn.functional.linear(metagrad.tensor([1.0, 2.0]), metagrad.tensor([[3.0, 4.0]]), metagrad.tensor([1.0]))
     tensor([12.])
     """
-    _same_dtype("linear", input, weight, bias)
+    need_one_dtype("linear", input, weight, bias)
+    if input.array.dtype.char == "e":
+        return in_single(linear)(input, weight, bias)
     if weight.array.ndim == 1:
         z = matmul(input, weight)
         return z if bias is None else add(z, bias)
@@ -214,9 +216,3 @@ ger = outer
 def _rows(x: Array) -> tuple[int, int]:
     """The shape of x with its leading dimensions joined: a matrix. (−1 cannot be worked out where x is empty.)"""
     return math.prod(tuple(x.shape)[:-1]), x.shape[-1]
-
-
-def _same_dtype(name: str, *tensors: Tensor | None) -> None:
-    kinds = {str(x.dtype) for x in tensors if x is not None}
-    if len(kinds) > 1:
-        raise RuntimeError(f"{name}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}")

@@ -10,7 +10,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.linalg.matrices import check
-from metagrad.ops.operands import cast_to
+from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
 from metagrad.ops.reduce.reduction import sum
 from metagrad.ops.shape import diagonals
@@ -45,7 +45,12 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
         raise RuntimeError(
             f"linalg.cross: dimension {dim} must have extent 3, got {tuple(x.shape)} and {tuple(y.shape)}"
         )
-    return sub(mul(roll(input, -1, d), roll(other, -2, d)), mul(roll(input, -2, d), roll(other, -1, d)))
+    return _cross(input, other, d)
+
+
+@in_single
+def _cross(x: Tensor, y: Tensor, d: int) -> Tensor:
+    return sub(mul(roll(x, -1, d), roll(y, -2, d)), mul(roll(x, -2, d), roll(y, -1, d)))
 
 
 @takes_out

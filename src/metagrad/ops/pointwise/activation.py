@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.operands import in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where
@@ -65,6 +66,7 @@ class Sigmoid(Pointwise):
 
 
 @takes_out
+@in_single
 def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Logistic function 1 / (1 + e⁻ˣ), element by element: between 0 and 1.
 
@@ -94,6 +96,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     >>> metagrad.prelu(metagrad.tensor([-2.0, 3.0]), metagrad.tensor([0.25]))
     tensor([-0.5000,  3.0000])
     """
+    need_one_dtype("prelu", input, weight)
     if weight.array.ndim > 1:
         raise RuntimeError(f"prelu: expected weight to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}")
     if weight.array.size != 1:

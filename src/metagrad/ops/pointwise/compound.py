@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.operands import as_tensor, result_type
+from metagrad.ops.operands import as_tensor, in_single, promoted_in_single, result_type
 from metagrad.ops.pointwise.arithmetic import add, conj, mul, scaled
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.division import div
@@ -39,6 +39,7 @@ def _old_form(op: Callable[P, R]) -> Callable[P, R]:
 
 @takes_out
 @_old_form
+@promoted_in_single
 def addcmul(
     input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -67,6 +68,9 @@ class Lerp(Pointwise):
         return grad * (1 - conj(w)), grad * conj(w), grad * conj(y - x) if self.needs[2] else None
 
 
+_lerp = in_single(Lerp.apply)
+
+
 @takes_out
 def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
     """The point ``input + weight · (end − input)`` between two tensors: at weight 0 the first, at 1 the second.
@@ -81,11 +85,12 @@ def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = No
     if len(kinds) > 1 or input.array.dtype.kind not in "fcV":
         found = ", ".join(sorted(kind.name for kind in kinds))
         raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
-    return Lerp.apply(input, end, weight)
+    return _lerp(input, end, weight)
 
 
 @takes_out
 @_old_form
+@promoted_in_single
 def addcdiv(
     input: Tensor, tensor1: Operand, tensor2: Operand, *, value: Number = 1, out: Tensor | None = None
 ) -> Tensor:

@@ -29,8 +29,7 @@ class Div(Pointwise):
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         x, y = self.saved
-        grad_x = grad / conj(y)
-        return grad_x, -grad_x * conj(x / y) if self.needs[1] else None
+        return grad / conj(y), -grad * conj(x / y / y) if self.needs[1] else None
 
 
 @takes_out

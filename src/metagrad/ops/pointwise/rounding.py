@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.operands import as_tensor
+from metagrad.ops.operands import as_tensor, in_single
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
@@ -61,8 +61,13 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
     tensor([3.1400])
     """
     if decimals:
-        return _step(input, lambda x: np.round(x, decimals))
+        return _to_decimals(input, decimals)
     return _step(input, np.rint)
+
+
+@in_single
+def _to_decimals(x: Tensor, decimals: int) -> Tensor:
+    return _step(x, lambda numbers: np.round(numbers, decimals))
 
 
 @takes_out

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import floating, takes_out
-from metagrad.ops.operands import float_operands, need_tensors, operands
+from metagrad.ops.operands import float_operands, in_single, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -233,6 +233,7 @@ class Sinc(Pointwise):
 
 
 @takes_out
+@in_single
 def sinc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """sin(πx) / (πx), 1 at 0 and 0 at the other integers: the Fourier transform of a box.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.ops.arguments import dimension, takes_out
-from metagrad.ops.operands import as_tensor
+from metagrad.ops.operands import as_tensor, in_single, need_one_dtype, promoted_in_single
 from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.norms import vector_norm
@@ -37,6 +37,7 @@ def _check_order(name: str, p: float) -> None:
         raise RuntimeError(f"{name} only supports non-negative p values, got {p}")
 
 
+@promoted_in_single
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """‖x − y‖ₚ over all elements; x and y broadcast.
 
@@ -71,13 +72,20 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
         raise RuntimeError(
             f"X1 and X2 must have the same number of columns. X1: {x1.array.shape[-1]} X2: {x2.array.shape[-1]}"
         )
+    need_one_dtype("cdist", x1, x2)
     modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
     if compute_mode not in modes:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode: expected one of {', '.join(modes)}")
     _check_order("cdist", p)
+    return _distances(x1, x2, p)
+
+
+@in_single
+def _distances(x1: Tensor, x2: Tensor, p: float) -> Tensor:
     return _lengths(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p)
 
 
+@in_single
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The distances of all pairs of rows i < j of an (N, M) matrix, N (N − 1) / 2 of them, row by row.
 
