@@ -130,8 +130,8 @@ def test_no_op_is_left_out():
     finally:
         observers.pop()
     # Move is to another device: in test_standin.py; Pointwise is a base; FromWinners belongs to a gradient of pooling;
-    # Ctc is in test_layers.py, Attention in test_attention.py.
-    apart = {"Move", "Pointwise", "FromWinners", "Ctc", "Attention"}
+    # Ctc and Hardsigmoid are in test_layers.py, Attention in test_attention.py.
+    apart = {"Move", "Pointwise", "FromWinners", "Ctc", "Hardsigmoid", "Attention"}
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
 
 
