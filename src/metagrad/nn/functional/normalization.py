@@ -99,7 +99,7 @@ def _check_parameters(name: str, input: Tensor, *parameters: Tensor | None) -> N
     if kinds and kinds != {input.dtype} and not (input.dtype.itemsize == 2 and kinds == {dtypes.float32}):
         got = " and ".join(sorted(kind.name for kind in kinds))
         raise RuntimeError(
-            f"{name}: expected parameters of the input's dtype, {input.dtype.name}, or for float16 and bfloat16 all of them float32, "
+            f"{name}: expected parameters of the input's dtype, {input.dtype.name}, or beside one of 16 bits all of them float32, "
             f"got {got}: convert one side with .to()"
         )
 
