@@ -45,4 +45,4 @@ from metagrad.nn.modules.transformer import *
 from metagrad.nn.modules.upsampling import *
 from metagrad.nn.modules.variational_dropout import *
 from metagrad.nn.parallel import DataParallel
-from metagrad.nn.parameter import Buffer, Parameter
+from metagrad.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter

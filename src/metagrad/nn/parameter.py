@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
@@ -54,10 +54,115 @@ class Buffer(Tensor):
         return self
 
 
-class UninitializedParameter(Parameter):
-    """A parameter whose shape is not known yet; ``materialize(shape)`` makes it an ordinary one."""
+_memory: Any = Variable.__dict__["array"]  # where a tensor's array is kept
+
+
+class UninitializedTensorMixin:
+    """A tensor whose shape is not known yet: ``materialize(shape)`` makes it an ordinary one, of class ``cls_to_become``.
+
+    Until then it has a dtype and a device. To compute with it raises ValueError, and to ask for its shape RuntimeError.
+    """
 
     __slots__ = ()
+    cls_to_become: ClassVar[type[Tensor]] = Tensor
+    _requires_grad: bool
+
+    def materialize(self, shape: Sequence[int], device: DeviceLike = None, dtype: DTypeLike = None) -> None:
+        """Take memory for this shape, of arbitrary content."""
+        made = empty(tuple(shape), device=device or self.device, dtype=self.dtype if dtype is None else dtype)
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+        self.data = made
+
+    @property
+    def data(self) -> Tensor:
+        """An empty tensor of the dtype, on the device."""
+        return wrap(_memory.__get__(self))
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        _memory.__set__(self, value.array)
+
+    @property
+    def array(self) -> Any:
+        """What every op asks for. Raises ValueError: there are no numbers yet."""
+        raise ValueError(
+            f"Attempted to use an uninitialized {self._what}: it gets its shape when the lazy layer that it belongs to is "
+            "first called, so call that once, with an input as it will come, before you compute with its parameters"
+        )
+
+    @array.setter
+    def array(self, memory: Any) -> None:
+        _memory.__set__(self, memory)
+
+    @property
+    def shape(self) -> Any:
+        """Raises RuntimeError: it is not known."""
+        raise RuntimeError(
+            f"Can't access the shape of an uninitialized {self._what}: it comes with the lazy layer's first call. A state "
+            "with such parameters fits only layers that are as lazy"
+        )
+
+    @property
+    def dtype(self) -> Any:
+        """The number type that the elements will have."""
+        return self.data.dtype
+
+    @property
+    def device(self) -> Any:
+        """Where the memory will be."""
+        return self.data.device
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient will be computed for it."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self: Any, value: bool) -> None:
+        self._requires_grad = bool(value)
+
+    @property
+    def _what(self) -> str:
+        return "parameter" if issubclass(self.cls_to_become, Parameter) else "buffer"
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements will be floating-point numbers."""
+        return self.data.is_floating_point()
+
+    def is_complex(self) -> bool:
+        """Whether the elements will be complex numbers."""
+        return self.data.is_complex()
+
+    def share_memory_(self) -> None:
+        """Raises RuntimeError: there is no memory yet."""
+        raise RuntimeError(f"Can't share memory of an uninitialized {self._what}: call the lazy layer once before that")
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        memo[id(self)] = copied = _uninitialized(type(self), self.requires_grad, self.device, self.dtype)
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _uninitialized, (type(self), self.requires_grad, str(self.device), self.dtype)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+def _uninitialized(cls: type[Any], requires_grad: bool, device: DeviceLike, dtype: DTypeLike) -> Any:
+    return cls(requires_grad=requires_grad, device=device, dtype=dtype)
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
+    """A parameter whose shape is not known yet; ``materialize(shape)`` makes it an ordinary one.
+
+    >>> weight = UninitializedParameter()
+    >>> weight.materialize((2, 3))
+    >>> type(weight).__name__, weight.shape
+    ('Parameter', metagrad.Size([2, 3]))
+    """
+
+    __slots__ = ()
+    cls_to_become = Parameter
 
     def __new__(
         cls, requires_grad: bool = True, device: DeviceLike = None, dtype: DTypeLike = None
@@ -66,21 +171,26 @@ class UninitializedParameter(Parameter):
         self: Any = super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
         return self
 
-    def materialize(self, shape: Sequence[int], device: DeviceLike = None, dtype: DTypeLike = None) -> None:
-        """Take memory for this shape, of arbitrary content."""
-        made = empty(tuple(shape), device=device, dtype=self.dtype if dtype is None else dtype)
-        self.__class__ = Parameter  # type: ignore[assignment]
-        self.data = made
 
-    def __repr__(self) -> str:
-        return "<UninitializedParameter>"
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
+    """A buffer whose shape is not known yet; ``materialize(shape)`` makes it an ordinary tensor."""
+
+    __slots__ = ()
+
+    def __new__(
+        cls, requires_grad: bool = False, device: DeviceLike = None, dtype: DTypeLike = None, persistent: bool = True
+    ) -> UninitializedBuffer:
+        """A buffer of this dtype whose shape is yet to come."""
+        self: Any = wrap(empty(0, device=device, dtype=dtype).array, requires_grad, kind=cls)
+        self.persistent = persistent
+        return self
 
 
 def is_lazy(param: object) -> bool:
-    """Whether a parameter has no shape yet.
+    """Whether a parameter or buffer has no shape yet.
 
     >>> import metagrad
     >>> is_lazy(metagrad.nn.LazyLinear(2).weight)
     True
     """
-    return isinstance(param, UninitializedParameter)
+    return isinstance(param, UninitializedTensorMixin)

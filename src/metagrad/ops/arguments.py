@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -93,18 +94,50 @@ def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except AttributeError as error:
-            raise not_a_tensor(function, error) from None
+            raise not_a_tensor(function, error, args, kwargs) from None
 
     return cast("Callable[P, R]", with_numpy_names)
 
 
-def not_a_tensor(function: Callable[..., Any], error: AttributeError) -> Exception:
-    """What to raise for an error in a function: if it is that some argument has no array, that it is no tensor."""
-    if error.name != "array" or isinstance(error.obj, Variable):
+class NotATensor(TypeError, AttributeError):
+    """An argument lacks what tensors have. PyTorch raises the one or the other of the two."""
+
+
+def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function raise TypeError for an argument that should be a tensor and is none.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.grid_sample(None, metagrad.zeros(1, 1, 1, 2))
+    Traceback (most recent call last):
+    TypeError: grid_sample() expected a tensor, got NoneType None: make one with tensor()
+    """
+
+    @functools.wraps(function)
+    def with_tensors(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except AttributeError as error:
+            raise not_a_tensor(function, error, args, kwargs) from None
+
+    return with_tensors
+
+
+def not_a_tensor(
+    function: Callable[..., Any], error: AttributeError, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Exception:
+    """What to raise for an error in a function: if it is that an argument lacks what tensors have, that it is no tensor."""
+    if isinstance(error.obj, Variable) or not any(error.obj is x for x in flattened([*args, *kwargs.values()])):
         return error
-    return TypeError(
-        f"{function.__name__}() expected a tensor, got {type(error.obj).__name__} {error.obj!r:.60}: make one with tensor()"
-    )
+    raised_by = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+    if not raised_by.startswith("metagrad."):  # a program's own
+        return error
+    name, got = function.__name__, f"{type(error.obj).__name__} {error.obj!r:.60}"
+    return NotATensor(f"{name}() expected a tensor, got {got}: make one with tensor()")
+
+
+def flattened(values: Iterable[Any]) -> list[Any]:
+    """Values, and those within lists and tuples among them."""
+    return [inner for v in values for inner in ([v, *flattened(v)] if isinstance(v, (list, tuple)) else [v])]
 
 
 def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]:
@@ -126,7 +159,7 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
             try:
                 return function(*args, **kwargs)
             except AttributeError as error:
-                raise not_a_tensor(function, error) from None
+                raise not_a_tensor(function, error, args, kwargs) from None
         given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
         tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]
         if recording(*tensors):

@@ -139,7 +139,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         raise ValueError(f"hardtanh: min_val cannot be greater than max_val, got {min_val} and {max_val}")
     kind = input.array.dtype.kind
     if kind == "b":
-        raise RuntimeError("hardtanh is not defined for bool tensors: convert with .float() or .int() first")
+        raise NotImplementedError("hardtanh is not defined for bool tensors: convert with .float() or .int() first")
     if kind in "iu":
         min_val, max_val = int(min_val), int(max_val)
         if kind == "u" and min_val < 0:

@@ -53,7 +53,9 @@ def _adaptive_avg(axes: int, input: Tensor, output_size: OutputSize) -> Tensor:
     function = f"adaptive_avg_pool{axes}d"
     windows = _windows(function, input, output_size, axes)
     if input.array.dtype.kind not in "fV":
-        raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
+        raise NotImplementedError(
+            f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first'
+        )
     if all(w.count == 1 for w in windows):
         return mean(input, tuple(range(-axes, 0)), keepdim=True)
     lengths = [w.lengths if isinstance(w, Uneven) else [w.size] * w.count for w in windows]
@@ -65,7 +67,9 @@ def _adaptive_max(
 ) -> Tensor | tuple[Tensor, Tensor]:
     function = f"adaptive_max_pool{axes}d"
     if input.array.dtype.kind not in "fV":
-        raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
+        raise NotImplementedError(
+            f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first'
+        )
     return pooled_max(function, input, _windows(function, input, output_size, axes), return_indices)
 
 

@@ -109,7 +109,7 @@ def _checked(function: str, input: Tensor, weight: Tensor, bias: Tensor | None, 
                 "of them with .to()"
             )
     if input.array.dtype.kind == "b":
-        raise RuntimeError(f"{function} is not implemented for bool tensors: convert with .float() first")
+        raise NotImplementedError(f"{function} is not implemented for bool tensors: convert with .float() first")
     if 0 in weight.array.shape[2:]:
         raise RuntimeError(f"{function}: the kernel must have elements, got weight of size {list(weight.shape)}")
 

@@ -281,7 +281,7 @@ def interpolate(
         )
     kind = input.dtype
     if kind.category != 2 and kind is not dtypes.uint8:
-        raise RuntimeError(f'"interpolate" not implemented for {kind}: convert the tensor with .float() first')
+        raise NotImplementedError(f'"interpolate" not implemented for {kind}: convert the tensor with .float() first')
     real = np.float64 if kind is dtypes.float64 else np.float32
     exact = kind.category == 2 and kind not in (dtypes.float16, dtypes.bfloat16) or mode.startswith("nearest")
     x = input if exact else input.float()

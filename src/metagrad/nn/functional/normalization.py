@@ -120,7 +120,9 @@ def layer_norm(
     """
     shape = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     if input.array.dtype.kind not in "fV":
-        raise RuntimeError(f'"layer_norm" not implemented for {input.dtype}: convert the tensor with .float() first')
+        raise NotImplementedError(
+            f'"layer_norm" not implemented for {input.dtype}: convert the tensor with .float() first'
+        )
     _check_parameters("layer_norm", input, weight, bias)
     columns = math.prod(shape)
     rows = input.reshape(input.array.size // columns if columns else 0, columns)

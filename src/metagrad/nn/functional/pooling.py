@@ -159,7 +159,9 @@ def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -
     Raises RuntimeError for dtypes that have no order.
     """
     if input.array.dtype.kind not in "fiuV":
-        raise RuntimeError(f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first')
+        raise NotImplementedError(
+            f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first'
+        )
     return MaxPool.apply(input, axes=axes, positions=return_indices)
 
 
@@ -254,7 +256,7 @@ def mean_over(input: Tensor, axes: Axes, divisor: int | list[Array]) -> Tensor:
     """
     kind = input.dtype
     if kind.dtype.kind not in "fiV" or kind.dtype.kind == "i" and kind is not dtypes.int64:
-        raise RuntimeError(f'"avg_pool" not implemented for {kind}: convert the tensor with .float() first')
+        raise NotImplementedError(f'"avg_pool" not implemented for {kind}: convert the tensor with .float() first')
     x = cast_to(input, dtypes.float32) if kind in (dtypes.float16, dtypes.bfloat16) else input
     total = SumPool.apply(x, axes=axes)
     by = _combined(divisor, x) if isinstance(divisor, list) else divisor

@@ -9,7 +9,7 @@ from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn.modules import batchnorm, conv
 from metagrad.nn.modules.linear import Linear
 from metagrad.nn.modules.module import Module
-from metagrad.nn.parameter import UninitializedParameter
+from metagrad.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 from metagrad.ops.create.creation import empty
 from metagrad.tensors.tensor import Tensor
 
@@ -28,13 +28,17 @@ class LazyModuleMixin:
 
     cls_to_become: ClassVar[Any] = None
 
-    def _wait(self) -> None:
+    _parameters: dict[str, Any]
+    _buffers: dict[str, Any]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         layer: Any = self
-        object.__setattr__(self, "_first_call", layer.register_forward_pre_hook(_first_call, with_kwargs=True))
+        object.__setattr__(self, "_initialize_hook", layer.register_forward_pre_hook(_first_call, with_kwargs=True))
 
     def has_uninitialized_params(self) -> bool:
-        """Whether a parameter has no shape yet."""
-        return any(isinstance(p, UninitializedParameter) for p in self._parameters.values())  # type: ignore[attr-defined]
+        """Whether a parameter or a buffer has no shape yet."""
+        return any(map(is_lazy, (*self._parameters.values(), *self._buffers.values())))
 
     def initialize_parameters(self, *args: Any, **kwargs: Any) -> None:
         """Give the parameters their shapes and initial values: every lazy layer writes its own."""
@@ -43,8 +47,10 @@ class LazyModuleMixin:
 
 def _first_call(layer: Any, args: Any, kwargs: Any) -> None:
     layer.initialize_parameters(*args, **kwargs)
-    object.__getattribute__(layer, "_first_call").remove()
-    del layer.__dict__["_first_call"]
+    if layer.has_uninitialized_params():
+        raise RuntimeError(f"{type(layer).__name__}.initialize_parameters() left parameters or buffers without a shape")
+    object.__getattribute__(layer, "_initialize_hook").remove()
+    del layer.__dict__["_initialize_hook"]
     if layer.cls_to_become is not None:
         layer.__class__ = layer.cls_to_become
 
@@ -70,7 +76,6 @@ class LazyLinear(LazyModuleMixin, Linear):
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         if bias:
             self.bias = UninitializedParameter(device=device, dtype=dtype)
-        self._wait()
 
     def reset_parameters(self) -> None:
         """Draw new initial values, if the shapes are known."""
@@ -87,7 +92,7 @@ class LazyLinear(LazyModuleMixin, Linear):
 
 
 def _materialize(parameter: Any, shape: tuple[int, ...]) -> None:
-    if isinstance(parameter, UninitializedParameter):
+    if is_lazy(parameter):
         parameter.materialize(shape)
 
 
@@ -113,7 +118,11 @@ class _LazyConv(LazyModuleMixin, Module):
         self.weight = UninitializedParameter(device=device, dtype=dtype)
         if bias:
             self.bias = UninitializedParameter(device=device, dtype=dtype)
-        self._wait()
+
+    def reset_parameters(self) -> None:
+        """Draw new initial values, if the shapes are known."""
+        if not self.has_uninitialized_params() and self.in_channels:
+            type(self).cls_to_become.reset_parameters(self)
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """The filters get the input's number of channels."""
@@ -185,31 +194,33 @@ class _LazyNorm(LazyModuleMixin, Module):
     ) -> None:  # fmt: skip
         layer: Any = super()
         layer.__init__(0, eps, momentum, False, False, device, dtype)
-        self.affine, self.track_running_stats, self._like = affine, track_running_stats, (device, dtype)
+        self.affine, self.track_running_stats = affine, track_running_stats
         if affine:
             self.weight = UninitializedParameter(device=device, dtype=dtype)
             if bias:
                 self.bias = UninitializedParameter(device=device, dtype=dtype)
         if track_running_stats:
             for name in ("running_mean", "running_var"):
-                self.register_buffer(name, empty(0, device=device, dtype=dtype))
+                self.register_buffer(name, UninitializedBuffer(device=device, dtype=dtype))
             self.register_buffer("num_batches_tracked", empty((), dtype=dtypes.int64, device=device).zero_())
-        self._wait()
+
+    def reset_parameters(self) -> None:
+        """Weight 1, bias 0, no batch seen, if the shapes are known."""
+        if not self.has_uninitialized_params() and self.num_features:
+            type(self).cls_to_become.reset_parameters(self)
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Weight, bias and statistics get as many elements as the input has channels."""
         layer: Any = self
         layer._check(input)
         count = input.shape[1 if input.ndim == layer._dims[-1] or "BatchNorm" in type(self).__name__ else 0]
-        fresh, self.num_features = self.has_uninitialized_params() or not self.affine, count
+        fresh, self.num_features = self.has_uninitialized_params(), count
         _materialize(self.weight, (count,))
         _materialize(self.bias, (count,))
-        if self.track_running_stats and self.running_mean.shape[0] != count:
-            device, dtype = self._like
-            for name in ("running_mean", "running_var"):
-                self.register_buffer(name, empty(count, device=device, dtype=dtype))
-            layer.reset_running_stats()
-        if fresh:
+        if self.track_running_stats:
+            _materialize(self.running_mean, (count,))
+            _materialize(self.running_var, (count,))
+        if fresh:  # otherwise a loaded state brought the shapes, and values
             type(self).cls_to_become.reset_parameters(self)
 
 

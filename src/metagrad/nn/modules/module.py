@@ -15,6 +15,7 @@ from metagrad.nn.modules.hooks import (
 from metagrad.nn.modules.placement import Placement
 from metagrad.nn.modules.state_dict import StateKeeper, _IncompatibleKeys  # noqa: F401 (programs import it from here)
 from metagrad.nn.parameter import Buffer, Parameter
+from metagrad.ops.arguments import not_a_tensor
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [
@@ -68,7 +69,10 @@ class Module(Hooked, Placement, StateKeeper):
         """``forward``, with the hooks around it."""
         if self._hooked:
             return self._call_with_hooks(args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except AttributeError as error:
+            raise not_a_tensor(type(self), error, args, kwargs) from None
 
     # ------------------------------------------------ attributes
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from metagrad.base.typing import DeviceLike
+from metagrad.nn.parameter import is_lazy
 from metagrad.ops.create.conversion import target_of
 from metagrad.ops.create.like import empty_like
 
@@ -26,7 +27,9 @@ class Placement:
                 if p.grad is not None:
                     p.grad = fn(p.grad.detach())
         for name, buffer in self._buffers.items():
-            if buffer is not None:
+            if is_lazy(buffer):
+                buffer.data = fn(buffer.data)
+            elif buffer is not None:
                 self._buffers[name] = fn(buffer)
         return self
 
@@ -73,5 +76,11 @@ class Placement:
         return self._apply(lambda t: t.cuda(device))
 
     def share_memory(self) -> Self:
-        """The module as it is: between processes tensors travel as copies."""
+        """The module as it is: between processes tensors travel as copies.
+
+        Raises RuntimeError for a lazy layer that was not called yet.
+        """
+        module: Any = self
+        for tensor in (*module.parameters(), *module.buffers()):
+            tensor.share_memory_()
         return self

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable
-from metagrad.nn.parameter import Parameter
+from metagrad.nn.parameter import Parameter, UninitializedTensorMixin, is_lazy
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
@@ -77,15 +77,17 @@ def check_own(module: Module, state: Mapping[str, Any], prefix: str, keys: Itera
             report.missing.append(key)
             continue
         value = state[key]
-        if not hasattr(value, "shape"):
+        if not (is_lazy(value) or hasattr(value, "shape")):
             report.errors.append(
                 f'While copying the parameter named "{key}", '
                 "expected metagrad.Tensor or Tensor-like object "
                 f"from checkpoint but received {type(value)}"
             )
             continue
-        if hasattr(tensor, "materialize"):  # a lazy layer's: it takes the shape that comes
-            tensor.materialize(value.shape)
+        if is_lazy(tensor):  # a lazy layer's: it takes the shape that comes
+            if not is_lazy(value):
+                cast("UninitializedTensorMixin", tensor).materialize(value.shape)
+            continue
         if tuple(value.shape) != tuple(tensor.shape):
             report.errors.append(
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
@@ -105,6 +107,8 @@ def copy_own(module: Module, state: Mapping[str, Any], prefix: str, assign: bool
     with no_grad():
         for name, tensor in own_state(module).items():
             value: Any = state.get(prefix + name)
+            if is_lazy(tensor):  # and so is the value
+                continue
             if not hasattr(value, "shape") or tuple(value.shape) != tuple(tensor.shape):
                 continue
             if not assign:
@@ -149,7 +153,7 @@ class StateKeeper:
     def _save_to_state_dict(self: Any, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Put this module's own state, without its children's, into ``destination``."""
         for name, tensor in own_state(self).items():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+            destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
         if _keeps_extra(self, "get_extra_state"):
             destination[prefix + EXTRA] = self.get_extra_state()
 

@@ -119,7 +119,7 @@ def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     if input.array.dtype.kind == "b":
-        raise RuntimeError("geometric_ is not implemented for bool: its numbers go from 1 up")
+        raise NotImplementedError("geometric_ is not implemented for bool: its numbers go from 1 up")
     trials = np.log1p(-numpy_generator(generator).random(tuple(input.shape))) / math.log1p(-p)
     return _fill(input, np.maximum(np.ceil(trials), 1))
 

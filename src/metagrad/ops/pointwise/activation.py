@@ -47,7 +47,7 @@ def relu(input: Tensor) -> Tensor:
     tensor([0., 2.])
     """
     if input.array.dtype.kind == "b":
-        raise RuntimeError("relu is not defined for bool tensors: convert with .float() or .int() first")
+        raise NotImplementedError("relu is not defined for bool tensors: convert with .float() or .int() first")
     return Relu.apply(input)
 
 

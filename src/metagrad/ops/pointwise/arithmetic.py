@@ -168,7 +168,7 @@ def positive(input: Tensor) -> Tensor:
     True
     """
     if input.array.dtype.kind == "b":
-        raise RuntimeError("the `+` operator is not defined for bool tensors: convert with .int() first")
+        raise NotImplementedError("the `+` operator is not defined for bool tensors: convert with .int() first")
     return input
 
 

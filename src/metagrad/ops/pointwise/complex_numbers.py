@@ -112,7 +112,7 @@ def imag(input: Tensor) -> Tensor:
     tensor([2.])
     """
     if input.array.dtype.kind != "c":
-        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+        raise NotImplementedError("imag is not implemented for tensors with non-complex dtypes.")
     return Imag.apply(input)
 
 

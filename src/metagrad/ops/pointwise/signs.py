@@ -148,7 +148,7 @@ def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     x = input.array
     if x.dtype.kind == "c":
-        raise RuntimeError("signbit is not implemented for complex tensors.")
+        raise NotImplementedError("signbit is not implemented for complex tensors.")
     return wrap(np.asarray(np.signbit(x) if x.dtype.kind in "fV" else x < 0))
 
 

@@ -252,11 +252,11 @@ def ordered(input: Tensor, name: str, but: str = "c") -> Tensor:
     >>> import metagrad
     >>> ordered(metagrad.tensor([1j]), "max")
     Traceback (most recent call last):
-    RuntimeError: max() is not defined for metagrad.complex64: convert the tensor first
+    NotImplementedError: max() is not defined for metagrad.complex64: convert the tensor first
     """
     kind = input.array.dtype.kind
     if kind in but:
-        raise RuntimeError(f"{name}() is not defined for {input.dtype}: convert the tensor first")
+        raise NotImplementedError(f"{name}() is not defined for {input.dtype}: convert the tensor first")
     return input
 
 

@@ -96,7 +96,7 @@ def nansum(
     tensor(3.)
     """
     if input.array.dtype.kind == "c":
-        raise RuntimeError(f"nansum is not defined for complex tensors, got {input.dtype}")
+        raise NotImplementedError(f"nansum is not defined for complex tensors, got {input.dtype}")
     x = input if input.array.dtype.kind in "biu" else where(wrap(np.isnan(input.array)), 0.0, input)
     return total(x, dim, keepdim, dtype=dtype)
 
