@@ -123,15 +123,18 @@ def need_tensors(function: str, **given: Any) -> None:
 
 
 def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
-    """RuntimeError unless all tensors have the same dtype; None is none of them.
+    """RuntimeError unless all tensors have the same dtype, TypeError for what is no tensor; None is none of them.
 
     >>> import metagrad
     >>> need_one_dtype("mm", metagrad.ones(2), metagrad.ones(2).half())
     Traceback (most recent call last):
     RuntimeError: mm: expected all operands to have the same dtype, got metagrad.float16 and metagrad.float32
     """
-    kinds = {str(x.dtype) for x in tensors if x is not None}
+    kinds = {str(getattr(x, "dtype", None)) for x in tensors if x is not None}
     if len(kinds) > 1:
+        foreign = [type(x).__name__ for x in tensors if x is not None and not isinstance(x, Variable)]
+        if foreign:
+            raise TypeError(f"{function}() expected tensors, got {foreign[0]}: make one with tensor()")
         raise RuntimeError(
             f"{function}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}"
         )
