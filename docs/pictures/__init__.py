@@ -7,6 +7,7 @@ they do not run, the still one stays. The numbers are in the page itself, so it 
 ====================  ==================================================================
 ``broadcast.py``      a row that was copied, and the sum it gets
 ``flow.py``           a graph with the gradients flowing back, step by step
+``surface.py``        a loss of two parameters as contours, and paths down it
 ``order.py``          one graph, and its nodes visited in three orders
 ====================  ==================================================================
 """
@@ -69,7 +70,7 @@ def axes(width: float = 6.0, height: float = 3.2, columns: int = 1) -> Any:
         f"{part}": INK for part in ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
     }
     frame = {"axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none", "svg.hashsalt": "metagrad"}
-    with plt.rc_context({**colours, **frame, "font.size": 10, "font.family": "sans-serif", "legend.frameon": False}):
-        figure, ax = plt.subplots(1, columns, figsize=(width, height), layout="constrained")
+    plt.rcParams.update({**colours, **frame, "font.size": 10, "font.family": "sans-serif", "legend.frameon": False})
+    figure, ax = plt.subplots(1, columns, figsize=(width, height), layout="constrained")
     plt.close(figure)
     return figure, ax

@@ -55,7 +55,7 @@ def test_remote_addresses_are_recognised(text):
 def test_code_fits_the_page(page):
     cells = re.findall(r"```\{code-cell\}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     assert cells
-    wide = [line for cell in cells if "hide-input" not in cell for line in cell.splitlines() if len(line) > 80]
+    wide = [line for cell in cells if "hide-input" not in cell for line in cell.splitlines() if len(line) > 84]
     assert wide == []
 
 

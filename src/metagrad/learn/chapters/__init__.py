@@ -4,6 +4,7 @@
 ``ch01_scalar.py``            what a gradient is
 ``ch02_order.py``             in which order its numbers are visited
 ``ch03_broadcasting.py``      what broadcasting does to a gradient
+``ch04_training.py``          descent for a line, and how large a step may be
 ============================  ==================================================================
 =============================  ========================================
 ``ch01_scalar.py``             what a gradient is
