@@ -3,6 +3,7 @@
 ===============  ============================================
 ``dtypes.py``    number types, and the rules for mixing them
 ``device.py``    the CPU, or a GPU through CuPy
+``meta.py``      arrays without numbers, on the device meta
 ``layouts.py``   how elements lie in memory
 ``naming.py``    the package's name in what is printed
 ``size.py``      ``Size``, the shape of a tensor

@@ -14,6 +14,9 @@ import numpy as np
 
 from metagrad.base.typing import Array, DeviceLike
 
+# the kinds of devices; of those behind "meta" programs may ask, and no tensor can be there
+_NAMES = ("cpu", "cuda", "meta", "mps", "xpu", "xla", "mtia", "hpu", "ipu", "vulkan", "privateuseone")
+
 
 class device:
     """Where tensors are: ``device("cpu")``, ``device("cuda")``, ``device("cuda:1")``, ``device("cuda", 1)``.
@@ -30,8 +33,8 @@ class device:
         if isinstance(type, int):
             index, type = type, "cuda"
         name, _, number = str(type).partition(":")
-        if name not in ("cpu", "cuda") or (number and not number.isdigit()):
-            raise RuntimeError(f'expected a device such as "cpu", "cuda" or "cuda:0", got {type!r}')
+        if name not in _NAMES or (number and not number.isdigit()):
+            raise RuntimeError(f'expected a device such as "cpu", "cuda", "cuda:0" or "meta", got {type!r}')
         self.type = name
         self.index = int(number) if number else index
 
@@ -57,7 +60,7 @@ class device:
 
 
 _device = device
-CPU = device("cpu")
+CPU, META = device("cpu"), device("meta")
 _defaults = [CPU]  # the default, then those of the `with` blocks we are in
 
 
@@ -119,6 +122,8 @@ def of_array(array: Array) -> device:
     where = getattr(array, "device", None)
     if isinstance(array, np.ndarray) or where == "cpu":  # the array API's name for it
         return CPU
+    if where == "meta":
+        return META
     return device("cuda", getattr(where, "id", 0))
 
 
@@ -129,8 +134,24 @@ def move(array: Array, to: device) -> Array:
     >>> move(a, CPU) is a
     True
     """
-    if to.type == "cpu":
-        return array if of_array(array) == CPU else array.get()  # CuPy's way back
+    where = of_array(array)
+    if to.type == "cpu" and where is not META:
+        return array if where is CPU else array.get()  # CuPy's way back
+    if to.type == "meta" or where is META:
+        return _without_numbers(array, to)
+    if to.type != "cuda":
+        raise RuntimeError(f"device {str(to)!r} cannot be used: metagrad's tensors are on 'cpu', 'cuda' or 'meta'")
     module = require_cupy(to)
     with module.cuda.Device(to.index or 0):
         return module.asarray(array)
+
+
+def _without_numbers(array: Array, to: device) -> Array:
+    """The array's shape and dtype on the device ``meta``. There is no way back from there."""
+    from metagrad.base.meta import MetaArray, made
+
+    if to.type != "meta":
+        raise NotImplementedError(
+            "Cannot copy out of meta tensor; no data! Use to_empty() to give a module memory, and load its parameters"
+        )
+    return array if isinstance(array, MetaArray) else made(array.shape, array.dtype)

@@ -96,6 +96,8 @@ def format_tensor(tensor: Tensor) -> str:
     """
     kind = type(tensor).__name__
     start = ("tensor" if kind in ("Tensor", "Parameter", "Buffer") else kind) + "("
+    if tensor.is_meta:
+        return _annotated(f"{start}...", _notes(tensor), len(start)) + ")"
     array = tensor.detach().cpu().array
     text = start + (_contents(array, len(start)) if array.size else "[]")
     return _annotated(text, _notes(tensor), len(start)) + ")"
@@ -192,7 +194,7 @@ def _notes(tensor: Tensor) -> list[str]:
         notes.append(f"device='{tensor.device}'")
     if 0 not in shape:
         usual += [default.to_complex(), dtypes.int64, dtypes.bool_]
-    if len(shape) != 1 if 0 in shape else _options.edgeitems == 0:
+    if tensor.is_meta or (len(shape) != 1 if 0 in shape else _options.edgeitems == 0):
         notes.append(f"size={shape}")
     if tensor.dtype not in usual:
         notes.append(f"dtype={tensor.dtype}")

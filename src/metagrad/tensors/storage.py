@@ -34,6 +34,9 @@ class UntypedStorage:
         """The number of elements, as the shape of a vector."""
         return (len(self),)
 
+    def __sizeof__(self) -> int:
+        return object.__sizeof__(self) + self.nbytes()
+
     def nbytes(self) -> int:
         """The number of bytes."""
         return int(self.memory.nbytes)
@@ -50,7 +53,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return int(self.memory.__array_interface__["data"][0])
+        return 0 if self.device.type == "meta" else int(self.memory.__array_interface__["data"][0])
 
     def tolist(self) -> list[Any]:
         """The elements as Python numbers."""

@@ -15,9 +15,10 @@ from metagrad.autograd.inference import Untracked
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, lifters, unwrap, wrap
 from metagrad.base import dtypes
+from metagrad.base.device import CPU, get_default_device, move
 from metagrad.base.device import device as Device
-from metagrad.base.device import get_default_device, move
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
+from metagrad.base.meta import made as made_of
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Number, Operand, Sizes
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.out import store
@@ -76,12 +77,21 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
     ) -> Tensor:
         if layout is not None:
             check_layout(layout)
+        if out is None and sized and (device is not None or get_default_device() is not CPU):
+            where = get_default_device() if device is None else Device(device)
+            if where.type == "meta":  # however large it is, it costs nothing
+                return finished(
+                    made_of(extents(args, kwargs), kind_or_default(dtype).dtype), None, where, requires_grad
+                )
         if out is None:
             return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
         if dtype is not None and dtypes.of(dtype) != out.dtype:
             raise RuntimeError(f"dtype {dtypes.of(dtype)} does not match dtype of out parameter ({out.dtype})")
         return store(wrap(function(*args, dtype=out.dtype, **kwargs)), out)
 
+    sized = any(
+        p.name == "size" and p.kind is p.VAR_POSITIONAL for p in inspect.signature(function).parameters.values()
+    )
     added = [p for p in inspect.signature(made, follow_wrapped=False).parameters.values() if p.kind is p.KEYWORD_ONLY]
     own = inspect.signature(function)
     both = {p.name: p for p in [*own.parameters.values(), *added]}  # dtype is declared by either

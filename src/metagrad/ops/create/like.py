@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 
 from metagrad.base import dtypes
+from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, kept_order, layout, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
@@ -46,6 +47,9 @@ def _image(
     """A new tensor of the shape, dtype and device of another, by ``np.zeros_like`` and its kin."""
     check_layout(layout)
     kind = (input.dtype if dtype is None else dtypes.of(dtype)).dtype
+    if device is not None and Device(device).type != of_array(input.array).type:  # none of its numbers are wanted
+        likeness: Array = np.broadcast_to(np.zeros((), kind), input.array.shape)
+        return finished(make(likeness, dtype=kind, order="C"), None, device, requires_grad)
     if memory_format is preserve_format:
         array = make(input.array, dtype=kind, order=kept_order(input.array.strides))
     else:

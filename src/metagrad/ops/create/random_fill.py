@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
-from metagrad.base.device import CPU, move, of_array
+from metagrad.base.device import CPU, META, move, of_array
 from metagrad.base.typing import Array
 from metagrad.ops.create.random import Generator, numpy_generator
 from metagrad.ops.create.sampling import continuous, normal_array, uniform_array
@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 
+def _to_draw(input: Tensor) -> tuple[int, ...]:
+    """The shape of the numbers to be drawn; none for a tensor that has none."""
+    return (0,) if of_array(input.array) is META else tuple(input.array.shape)
+
+
 def _fill(input: Tensor, array: Array) -> Tensor:
     where = of_array(input.array)
+    if where is META:
+        return write(input, input)
     return write(input, wrap(move(np.asarray(array).astype(input.array.dtype, copy=False), where)))
 
 
@@ -44,7 +51,7 @@ def uniform_(
         raise TypeError(f"uniform_() got an unexpected keyword argument {next(iter(named))!r}")
     if low > to:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
-    return _fill(input, uniform_array(tuple(input.shape), continuous(input.dtype), generator) * (to - low) + low)
+    return _fill(input, uniform_array(_to_draw(input), continuous(input.dtype), generator) * (to - low) + low)
 
 
 def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -58,7 +65,7 @@ def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Genera
     """
     if std < 0:
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
-    return _fill(input, normal_array(tuple(input.shape), continuous(input.dtype), generator) * std + mean)
+    return _fill(input, normal_array(_to_draw(input), continuous(input.dtype), generator) * std + mean)
 
 
 def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor:
@@ -72,7 +79,7 @@ def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Ge
     """
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
-    logarithms = normal_array(tuple(input.shape), continuous(input.dtype), generator) * std + mean
+    logarithms = normal_array(_to_draw(input), continuous(input.dtype), generator) * std + mean
     with np.errstate(over="ignore"):
         return _fill(input, np.exp(logarithms))
 
@@ -89,7 +96,7 @@ def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Ge
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     continuous(input.dtype)
-    return _fill(input, numpy_generator(generator).standard_cauchy(tuple(input.shape)) * sigma + median)
+    return _fill(input, numpy_generator(generator).standard_cauchy(_to_draw(input)) * sigma + median)
 
 
 def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -104,7 +111,7 @@ def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     continuous(input.dtype)
-    return _fill(input, numpy_generator(generator).exponential(1 / lambd, tuple(input.shape)))
+    return _fill(input, numpy_generator(generator).exponential(1 / lambd, _to_draw(input)))
 
 
 def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
@@ -120,7 +127,7 @@ def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     if input.array.dtype.kind == "b":
         raise NotImplementedError("geometric_ is not implemented for bool: its numbers go from 1 up")
-    trials = np.log1p(-numpy_generator(generator).random(tuple(input.shape))) / math.log1p(-p)
+    trials = np.log1p(-numpy_generator(generator).random(_to_draw(input))) / math.log1p(-p)
     return _fill(input, np.maximum(np.ceil(trials), 1))
 
 
@@ -136,7 +143,7 @@ def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator |
     chance = np.asarray(move(p.array, CPU) if isinstance(p, Variable) else p)
     if ((chance < 0) | (chance > 1)).any():
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    return _fill(input, np.asarray(numpy_generator(generator).random(tuple(input.shape)) < chance))
+    return _fill(input, np.asarray(numpy_generator(generator).random(_to_draw(input)) < chance))
 
 
 def random_(
@@ -164,4 +171,4 @@ def random_(
     if not floats and given is not None and to - 1 > largest:
         raise RuntimeError(f"random_: to - 1 = {to - 1} is out of bounds for {input.dtype}")
     wide = np.uint64 if to > 2**63 else np.int64
-    return _fill(input, numpy_generator(generator).integers(low, to - 1, tuple(input.shape), wide, endpoint=True))
+    return _fill(input, numpy_generator(generator).integers(low, to - 1, _to_draw(input), wide, endpoint=True))

@@ -34,4 +34,5 @@ def values(name: str, *arguments: Array) -> Array:
     kind = np.result_type(*kinds) if kinds else np.dtype(np.float64)
     if kind == np.float16:
         arguments = tuple([a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in arguments])
-    return np.asarray(function(*arguments)).astype(kind, copy=False)
+    result = function(*arguments)
+    return (result if hasattr(result, "astype") else np.asarray(result)).astype(kind, copy=False)

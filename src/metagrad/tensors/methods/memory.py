@@ -80,7 +80,7 @@ class MemoryMethods(OpMethods):
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return int(self.array.__array_interface__["data"][0])
+        return 0 if self.is_meta else int(self.array.__array_interface__["data"][0])
 
     const_data_ptr = data_ptr
 
@@ -108,9 +108,14 @@ class MemoryMethods(OpMethods):
         """Whether the numbers are in the CPU's memory."""
         return of_array(self.array).type == "cpu"
 
+    @property
+    def is_meta(self) -> bool:
+        """Whether the tensor has a shape and a dtype, and no numbers."""
+        return of_array(self.array).type == "meta"
+
     get_device = properties.get_device
 
-    is_sparse = is_quantized = is_meta = is_nested = is_mps = is_xpu = is_mkldnn = False
+    is_sparse = is_quantized = is_nested = is_mps = is_xpu = is_mkldnn = False
 
     def is_pinned(self) -> bool:
         """False: metagrad does not pin memory."""
