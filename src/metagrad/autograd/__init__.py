@@ -4,6 +4,8 @@
 ``variable.py``      what the graph knows of a tensor
 ``function.py``      an op and its gradient; one application of it is a node of the graph
 ``engine.py``        the backward pass
+``targets.py``       which nodes a backward pass for the sake of some tensors must visit
+``errors.py``        why a backward pass cannot go on
 ``emulation.py``     bfloat16: computed in float32, rounded once
 ``broadcasting.py``  gradients in the shape and dtype of what they belong to
 ``mode.py``          ``no_grad`` and its relatives

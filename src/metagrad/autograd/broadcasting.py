@@ -39,6 +39,8 @@ def sum_to_shape(x: Any, shape: tuple[int, ...]) -> Any:
     have = tuple(x.shape)
     if have == shape:
         return x
+    if x.__class__ is np.ndarray and have[1:] == shape and have[0] <= 64 and x.dtype.char in "fd":
+        return np.add.reduce(x) if shape else np.asarray(np.add.reduce(x))  # a row, as a bias is: the shortest way
     extra = len(have) - len(shape)
     if extra < 0 or not all(n in (1, m) for n, m in zip(shape, have[extra:], strict=True)):
         raise RuntimeError(f"a backward returned a gradient of shape {have} for an input of shape {shape}")

@@ -16,7 +16,7 @@ import numpy as np
 from metagrad.autograd import function as op
 from metagrad.autograd.composites import composite
 from metagrad.autograd.forward import outside
-from metagrad.autograd.function import FREED, Function
+from metagrad.autograd.function import FREED, STALE, Function
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import OWN_FUNCTION, alias, bump, check_history, rewrite_history
@@ -175,7 +175,7 @@ class Custom(Function):
     def release(self) -> None:
         """Drop what was saved."""
         if self.context._restore:
-            self.context._restore, self.saved = [], FREED
+            self.context._restore, self.saved, self.origins = [], FREED, STALE
 
 
 @composite

@@ -6,19 +6,22 @@ consumers of its result have been visited, and the sum of what they sent is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy import ndarray
 
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.emulation import backward_in_float32
-from metagrad.autograd.function import FREED, Function, Output
+from metagrad.autograd.errors import gone, miscounted
+from metagrad.autograd.function import Function, Output
 from metagrad.autograd.higher_order import recorded
 from metagrad.autograd.hooks import through, through_all
 from metagrad.autograd.mode import mode
 from metagrad.autograd.packing import unpacked
+from metagrad.autograd.targets import leading_to
 from metagrad.autograd.variable import Variable, as_array, as_tensor, unwrap
 from metagrad.base.dtypes import emulated
 
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 Edge = Any  # where a gradient goes: a node, or a leaf
 Gradient = Any  # an array; a tensor if the backward pass is itself recorded
 
-_by_order = attrgetter("order")
 observers: list[Callable[[Function, tuple[Any, ...]], None]] = []  # called as observe(node, gradients of its inputs)
 
 
@@ -101,76 +103,88 @@ def propagate(
     roots: Sequence[tuple[Edge, Gradient]], keep: bool, create_graph: bool, targets: list[Edge] | None
 ) -> dict[Edge, Gradient]:
     """Visit the graph; return the gradient of every leaf, or of every target. keep: what nodes saved is not freed."""
-    pending: dict[
-        Edge, Gradient
-    ] = {}  # the sum of what has arrived at each edge; as_array, for NumPy makes 0-d sums scalars
-    for edge, g in roots:
-        pending[edge] = as_array(pending[edge] + g) if edge in pending else g
     wanted = None if targets is None else set(targets)
+    leads = None if wanted is None else leading_to(wanted, [edge for edge, _ in roots])
     found: dict[Edge, Gradient] = {}
-    nodes, leads = visiting_order(pending, wanted)
-    for node in nodes:
-        grads = pending.pop(node, None)
-        if grads is None:
-            continue
-        if not isinstance(grads, list):  # a list: the node has several results, and its outputs passed their hooks
-            if node.result_hooks is not None:
-                grads = node.result_hooks(grads)
-            if wanted is not None and node in wanted:
-                found[node] = grads
-        if leads is not None and node not in leads:
-            continue
-        if node.__class__ is Output:
-            _hand_on(node, grads, pending)
-            continue
-        results = differentiate(node, grads, create_graph)
-        for edge, g in zip(node.edges, results, strict=True):
-            if edge is None or g is None:
-                continue
-            target = edge.array if isinstance(edge, Variable) else edge
-            if g.shape != target.shape or g.dtype != target.dtype or isinstance(g, np.generic):
-                g = fitted(g, target.shape, target.dtype)
-            earlier = pending.get(edge)
-            pending[edge] = g if earlier is None else as_array(earlier + g)
-        if not keep:
-            node.release()
-    for edge, g in pending.items():
-        if isinstance(edge, Variable) and (wanted is None or edge in wanted):
+    pending: dict[Edge, Gradient] = {}  # the sum of what has arrived at each edge
+    waiting: list[tuple[int, Function]] = []  # the nodes among these edges: a heap, the youngest in front
+    before, mode.grad = mode.grad, create_graph
+    try:
+        for edge, g in roots:
+            _arrive(edge, g, pending, waiting)
+        while waiting:
+            node = heappop(waiting)[1]
+            grads = pending.pop(node)
+            if leads is not None or node.attended:
+                grads = _at_result(node, grads, wanted, leads, found)
+                if grads is None:
+                    continue
+                if node.__class__ is Output:
+                    _hand_on(node, grads, pending, waiting)
+                    continue
+            if create_graph or observers or node.attended or grads.__class__ is list or emulated:
+                results = differentiate(node, grads, create_graph)
+            else:  # as ``differentiate`` does, if there is nothing more to it
+                for _, counter, version in node.origins:
+                    if counter[0] != version:
+                        raise gone(node)
+                results = node.backward(grads)
+                if results.__class__ is not tuple:
+                    results = (results,)
+            if len(results) != len(node.edges):
+                raise miscounted(node, len(results))
+            for edge, g in zip(node.edges, results, strict=True):
+                if edge is None or g is None:
+                    continue
+                target = edge.array if isinstance(edge, Variable) else edge
+                if g.__class__ is not ndarray or g.shape != target.shape or g.dtype != target.dtype:
+                    g = fitted(g, target.shape, target.dtype)
+                earlier = pending.get(edge)
+                if earlier is None:
+                    pending[edge] = g
+                    if target is edge:
+                        heappush(waiting, (-edge.order, edge))
+                else:
+                    total = earlier + g
+                    pending[edge] = total if total.__class__ is ndarray else as_array(total)
+            if not keep:
+                node.release()
+    finally:
+        mode.grad = before
+    for edge, g in pending.items():  # leaves
+        if wanted is None or edge in wanted:
             found[edge] = g if edge._hooks is None else through(edge._hooks.hooks, g)
     return _unshared(found, roots)
 
 
-def visiting_order(starts: Iterable[Edge], targets: set[Edge] | None) -> tuple[list[Function], set[Edge] | None]:
-    """The nodes to visit, youngest first; with targets, only these and the nodes that lead to them.
+def _arrive(edge: Edge, g: Gradient, pending: dict[Edge, Gradient], waiting: list[tuple[int, Function]]) -> None:
+    """Add a gradient to what has arrived at an edge; as_array, for NumPy makes 0-d sums scalars."""
+    if edge in pending:
+        pending[edge] = as_array(pending[edge] + g)
+        return
+    pending[edge] = g
+    if not isinstance(edge, Variable):
+        heappush(waiting, (-edge.order, edge))
 
-    The second result is the set of nodes to differentiate: a target that leads to no other target is not.
-    """
-    seen: set[Edge] = set()
-    nodes: list[Function] = []
-    stack = list(starts)
-    while stack:
-        edge = stack.pop()
-        if edge is not None and edge not in seen:
-            seen.add(edge)
-            if isinstance(edge, Function):
-                nodes.append(edge)
-                stack.extend(edge.edges)
-    nodes.sort(key=_by_order)
-    leads: set[Edge] | None = None
-    if targets is not None:
-        reached, leads = set(targets), set()
-        for node in nodes:  # oldest first, so that what lies behind a node has been decided before it
-            if not reached.isdisjoint(node.edges):
-                reached.add(node)
-                leads.add(node)
-        nodes = [node for node in nodes if node in reached]
-    nodes.reverse()
-    return nodes, leads
+
+def _at_result(
+    node: Function, grads: Gradient, wanted: set[Edge] | None, leads: set[Edge] | None, found: dict[Edge, Gradient]
+) -> Gradient | None:
+    """The gradient of a node's result after its hooks, noted if it is wanted; None if the pass need not go on from here."""
+    if wanted is not None and leads is not None and node not in wanted and node not in leads:
+        return None
+    if not isinstance(grads, list):  # a list: the node has several results, and its outputs passed their hooks
+        if node.result_hooks is not None:
+            grads = node.result_hooks(grads)
+        if wanted is not None and node in wanted:
+            found[node] = grads
+    return grads if leads is None or node in leads else None
 
 
 def differentiate(node: Function, grads: Gradient | list[Gradient], create_graph: bool) -> tuple[Gradient, ...]:
     """The gradients of a node's inputs, given those of its result (a list, if it has several)."""
-    _check_saved(node)
+    if any(counter[0] != version for _, counter, version in node.origins):
+        raise gone(node)
     if node.unpack is not None:
         with unpacked(node):
             return differentiate(node, grads, create_graph)
@@ -180,36 +194,14 @@ def differentiate(node: Function, grads: Gradient | list[Gradient], create_graph
     if create_graph:
         results = recorded(node, given, propagate)
     else:
-        before, mode.grad = mode.grad, False
-        try:
-            results = backward_in_float32(node, given) if emulated else node.backward(*given)
-        finally:
-            mode.grad = before
+        results = backward_in_float32(node, given) if emulated else node.backward(*given)
     if results.__class__ is not tuple:
         results = (results,)
-    if len(results) != len(node.edges):
-        raise RuntimeError(f"{node.op_name}.backward returned {len(results)} gradients for {len(node.edges)} inputs")
     for observe in observers:
         observe(node, results)
     if node.node_hooks is not None:
         results = through_all(node.node_hooks.after, results, given)
-    return results
-
-
-def _check_saved(node: Function) -> None:
-    """Raise if what the node saved is gone, or is no longer what it was."""
-    if node.saved is FREED:
-        raise RuntimeError(
-            f"a backward pass has gone through {node.op_name} already, and what it saved for its gradient was freed: pass "
-            "retain_graph=True to the first backward() or grad() if you need a second one, or compute the forward pass again"
-        )
-    for i, (_, counter, version) in enumerate(node.origins):
-        if counter[0] != version:
-            raise RuntimeError(
-                f"a tensor of shape {tuple(getattr(node.saved[i], 'shape', ()))} that {node.op_name} saved for its gradient was "
-                f"overwritten by an in-place operation (it is at version {counter[0]}, expected version {version}): use the "
-                "out-of-place form of the operation that changed it, or clone() the tensor before changing it"
-            )
+    return cast("tuple[Gradient, ...]", results)
 
 
 def _all_given(node: Function, grads: list[Gradient]) -> list[Gradient]:
@@ -226,10 +218,12 @@ def _all_given(node: Function, grads: list[Gradient]) -> list[Gradient]:
     return found
 
 
-def _hand_on(output: Output, g: Gradient, pending: dict[Edge, Gradient]) -> None:
+def _hand_on(output: Output, g: Gradient, pending: dict[Edge, Gradient], waiting: list[tuple[int, Function]]) -> None:
     """Give the gradient of one of several results to the node they all came from."""
     (node,) = output.edges
-    grads = pending.setdefault(node, [None] * len(node.results))
+    if node not in pending:
+        _arrive(node, [None] * len(node.results), pending, waiting)
+    grads = pending[node]
     earlier = grads[output.index]
     grads[output.index] = g if earlier is None else as_array(earlier + g)
 

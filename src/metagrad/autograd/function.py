@@ -27,9 +27,10 @@ What a node shows to the outside (names, neighbours, hooks) is in ``node.py``; f
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 
 import numpy as np
 
@@ -52,9 +53,19 @@ observers: list[Callable[[Function, list[Any], Any, dict[str, Any]], None]] = []
 saved_hooks: list[Any] = []  # the ``saved_tensors_hooks`` in force, the innermost last
 
 OUTPUT = -1
+NOTHING: tuple[Any, ...] = ()
+Origin: TypeAlias = tuple[
+    int | None, list[int], int
+]  # input number, OUTPUT − result's, or None; version counter; version
+NOWHERE: Origin = (None, [0], 0)
 FREED: tuple[Any, ...] = ("freed",)  # in the place of what was saved, once it has been used
+STALE: tuple[Origin, ...] = ((None, [1], 0),)  # its origin: overwritten, as it were, so that one test finds both
 
-quiet = np.errstate(all="ignore")  # PyTorch's answer to log(0) is -inf, without a warning
+# PyTorch's answer to log(0) is -inf, without a warning. ``quiet`` decorates a function; ``apply`` runs forwards in copies of a
+# context that was set up so once, which costs a tenth of entering ``errstate`` (and hides the caller's context variables).
+quiet = np.errstate(all="ignore")
+_quiet_context = contextvars.Context()
+_quiet_context.run(np.seterr, all="ignore")
 
 
 class Function(Node):
@@ -68,7 +79,7 @@ class Function(Node):
     __slots__ = ("dtype", "edges", "needs", "order", "origins", "saved", "shape")
 
     saved: tuple[Any, ...]
-    origins: tuple[tuple[int | None, list[int], int], ...]  # where each saved array came from: see ``_origin``
+    origins: tuple[Origin, ...]  # where each saved array came from
     needs: list[bool]
     edges: list[Any]
     order: int
@@ -76,7 +87,7 @@ class Function(Node):
     dtype: np.dtype[Any]
     results: list[tuple[tuple[int, ...], np.dtype[Any]]]
     # Set by classes:
-    computes: ClassVar[bool] = True  # whether forward does arithmetic, which may overflow; views do not
+    computes: ClassVar[bool] = True  # whether forward does arithmetic; views do not
     fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
     reference: ClassVar[Callable[..., Any] | None] = None
     apply_static: ClassVar[
@@ -85,11 +96,10 @@ class Function(Node):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        forward = cls.__dict__.get("forward")
-        if isinstance(forward, (staticmethod, classmethod)):  # written for PyTorch: forward(ctx, …), on tensors
+        if isinstance(
+            cls.__dict__.get("forward"), (staticmethod, classmethod)
+        ):  # written for PyTorch: forward(ctx, …), on tensors
             cls.apply = classmethod(cls.apply_static)  # type: ignore[assignment]
-        elif forward is not None and cls.computes:
-            cls.forward = quiet(forward)  # type: ignore[method-assign]
 
     def forward(self, *inputs: Any, **params: Any) -> Any:
         """Arrays in, an array (or a tuple of arrays) out."""
@@ -107,10 +117,10 @@ class Function(Node):
     def apply(cls, *inputs: Any, **params: Any) -> Tensor:
         """Run forward on the inputs' arrays, and make the node if some input requires a gradient."""
         node = _new(cls)
-        node.saved = node.origins = ()
+        node.saved, node.origins = NOTHING, ()
         arrays: list[Any] = []
         edges: list[Any] = []
-        needs: list[bool] = []
+        node.needs = needs = []
         record = False
         grad_mode = mode.grad
         for x in inputs:
@@ -128,9 +138,14 @@ class Function(Node):
                 arrays.append(x)
             edges.append(None)
             needs.append(False)
-        node.needs = needs
         try:
-            result = in_float32(node, arrays, params) if emulated else node.forward(*arrays, **params)
+            run = _quiet_context.copy().run
+            if emulated:
+                result = run(in_float32, node, arrays, params)
+            elif len(arrays) == 2 and not params:
+                result = run(node.forward, arrays[0], arrays[1])  # the same as below, in less time
+            else:
+                result = run(node.forward, *arrays, **params)
         except ValueError as error:
             raise misfit(cls.__name__, error) from None
         if isinstance(result, np.generic):
@@ -140,9 +155,12 @@ class Function(Node):
         if result.__class__ is tuple:
             return cast("Tensor", node._several(inputs, edges, params, result, record))
         out = wrap(result)
-        if record and out.array.dtype.kind in "fcV":
-            node._connect(edges, out.array.shape, out.array.dtype)
-            node._keep(inputs, params, (out,))
+        if record and result.dtype.kind in "fcV":
+            node.edges, node.order, node.shape, node.dtype = edges, next_order(), result.shape, result.dtype
+            if node.saved:
+                node.origins = _origins(node.saved, inputs, (out,))
+            if saved_hooks or cls.reference is not None:
+                node._keep(inputs, params)
             out._grad_fn = node
             out._requires_grad = True
         elif not grad_mode and mode.inference:
@@ -171,23 +189,16 @@ class Function(Node):
         node = _new(cls)
         node.saved = node.origins = ()
         node.needs = [edge is not None for edge in edges]
-        node._connect(edges, shape, dtype)
+        node.edges, node.order, node.shape, node.dtype = edges, next_order(), shape, dtype
         for name, value in attributes.items():
             setattr(node, name, value)
         return node
 
-    def _connect(self, edges: list[Any], shape: tuple[int, ...], dtype: Any) -> None:
-        self.edges, self.order, self.shape, self.dtype = edges, next_order(), shape, dtype
-
-    def _keep(self, inputs: tuple[Any, ...], params: dict[str, Any], outputs: tuple[Variable, ...]) -> None:
-        """Note where everything that was saved came from."""
+    def _keep(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> None:
+        """What few nodes keep beside: all that a reference implementation takes; what was saved, packed."""
         if self.reference is not None:
             self.reference_arguments = inputs, params
-        origins: list[Any] = []
-        for array in self.saved:
-            origins.append(_origin(array, inputs, outputs))
-        self.origins = tuple(origins)
-        if saved_hooks and origins:
+        if saved_hooks and self.saved:
             saved_hooks[-1].pack(self)
 
     def _several(
@@ -197,8 +208,9 @@ class Function(Node):
         outs = tuple([wrap(a) for a in results])
         if record:
             self.results = [(out.array.shape, out.array.dtype) for out in outs]
-            self._connect(edges, *self.results[0])
-            self._keep(inputs, params, outs)
+            self.edges, self.order, (self.shape, self.dtype) = edges, next_order(), self.results[0]
+            self.origins = _origins(self.saved, inputs, outs)
+            self._keep(inputs, params)
             for i, out in enumerate(outs):
                 if out.array.dtype.kind in "fcV":  # an integer result, such as the indices of max, has no gradient
                     out._grad_fn, out._requires_grad = self.output(i), True
@@ -220,7 +232,7 @@ class Function(Node):
     def release(self) -> None:
         """Drop what was saved once the gradient has been computed."""
         if self.saved:
-            self.saved = FREED
+            self.saved, self.origins = FREED, STALE
         if self.reference is not None:
             self.reference_arguments = FREED
 
@@ -229,6 +241,7 @@ class Output(Function):
     """Result ``index`` of a node with several: its gradient becomes gradient ``index`` of that node."""
 
     index: int
+    attended = True  # its gradient goes on as it is
 
     @property
     def op_name(self) -> str:
@@ -249,19 +262,26 @@ class Output(Function):
         return self.edges[0], self.index
 
 
-def _origin(array: Array, inputs: tuple[Any, ...], outputs: tuple[Variable, ...]) -> tuple[int | None, list[int], int]:
-    """Where a saved array came from, (input number | OUTPUT - i | None), and its version counter with its value now.
+def _origins(saved: tuple[Any, ...], inputs: tuple[Any, ...], outputs: tuple[Variable, ...]) -> tuple[Origin, ...]:
+    """Where each saved array came from.
 
     The counter tells a later backward pass whether the array was overwritten; the number lets one that is itself recorded
     join the array to the graph again.
     """
-    for i, x in enumerate(inputs):
-        if isinstance(x, Variable) and x.array is array:
-            return i, x._counter, x._counter[0]
-    for i, out in enumerate(outputs):
-        if out.array is array:
-            return OUTPUT - i, out._counter, out._counter[0]
-    return None, [0], 0
+    found: list[Origin] = []
+    for array in saved:
+        origin = NOWHERE
+        if array is not None:
+            for i, x in enumerate(inputs):
+                if isinstance(x, Variable) and x.array is array:
+                    origin = i, x._counter, x._counter[0]
+                    break
+            else:
+                for i, out in enumerate(outputs):
+                    if out.array is array:
+                        origin = OUTPUT - i, out._counter, out._counter[0]
+        found.append(origin)
+    return tuple(found)
 
 
 def misfit(name: str, error: ValueError) -> Exception:

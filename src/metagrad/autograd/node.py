@@ -18,6 +18,9 @@ class Node:
     __slots__ = ("__dict__",)  # hooks go there: seldom used, so kept out of the slots that every node fills
 
     edges: list[Any]
+    attended: bool = (
+        False  # whether the backward pass has more to do here than call ``backward``: any of the three below
+    )
     result_hooks: ResultHooks | None = None  # what the result's gradient passes before backward
     node_hooks: NodeHooks | None = None  # functions called before and after backward
     unpack: Callable[[Any], Any] | None = None  # gives back what ``saved_tensors_hooks`` packed
@@ -43,12 +46,12 @@ class Node:
     def hooks_of_result(self) -> ResultHooks:
         """What the gradient of this node's result passes; made when it is first asked for."""
         if self.result_hooks is None:
-            self.result_hooks = ResultHooks()
+            self.result_hooks, self.attended = ResultHooks(), True
         return self.result_hooks
 
     def _hooks_of_node(self) -> NodeHooks:
         if self.node_hooks is None:
-            self.node_hooks = NodeHooks()
+            self.node_hooks, self.attended = NodeHooks(), True
         return self.node_hooks
 
     def register_hook(self, hook: Hook) -> Handle:

@@ -42,7 +42,7 @@ class saved_tensors_hooks:
     def pack(self, node: Any) -> None:
         """Replace what a node saved; a tensor it was saved from keeps its place in the graph by the node's edges."""
         node.saved = tuple([_Packed(self.pack_hook(wrap(a))) if isinstance(a, np.ndarray) else a for a in node.saved])
-        node.unpack = self.unpack_hook
+        node.unpack, node.attended = self.unpack_hook, True
 
 
 class _Packed:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
+from numpy import ndarray
 
 from metagrad.autograd.mode import mode
 from metagrad.base import dtypes
@@ -148,19 +149,16 @@ def as_array(value: Any) -> Array:
     """An op's result as an array: NumPy turns 0-d results into scalars, and this is where that stops."""
     if isinstance(value, (np.generic, int, float, complex)):
         value = np.asarray(value)
-    return lifters[-1](value) if lifters and value.__class__ is np.ndarray else value
+    return lifters[-1](value) if lifters and value.__class__ is ndarray else value
 
 
 def wrap(array: Any, requires_grad: bool = False, kind: type[Any] | None = None) -> Tensor:
     """A new leaf around an array, without copying: every tensor is made here. kind: Tensor, or a class derived from it."""
     tensor = _new(kind or Variable.tensor_class)
-    tensor.array = array if array.__class__ is np.ndarray and not lifters else as_array(array)
-    tensor._grad = None
+    tensor.array = array if array.__class__ is ndarray and not lifters else as_array(array)
     tensor._requires_grad = requires_grad
-    tensor._grad_fn = None
     tensor._counter = [0]
-    tensor._view = None
-    tensor._hooks = None
+    tensor._grad = tensor._grad_fn = tensor._view = tensor._hooks = None
     return cast("Tensor", tensor)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.function import Function, quiet
+from metagrad.autograd.function import Function
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
@@ -171,7 +171,6 @@ class Overwrite(Function):
 
     computes = False
 
-    @quiet  # for the conversion
     def forward(self, x: Array, v: Array) -> Array:
         y = np.empty_like(x)
         y[...] = v

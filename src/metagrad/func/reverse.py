@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.engine import grad as _grad
-from metagrad.autograd.engine import visiting_order
 from metagrad.autograd.forward import renamed, unrecorded
 from metagrad.autograd.mode import enable_grad, mode
+from metagrad.autograd.targets import nodes_behind
 from metagrad.autograd.variable import Variable
 from metagrad.func.trees import Numbers, Tree, check_differentiable, split, tensors_of, with_aux, zeros_like
 from metagrad.ops.shape.joining import stack
@@ -28,7 +28,7 @@ def _goes_on(values: Sequence[Any], own: Sequence[Any]) -> bool:
     """Whether the values depend on a leaf that is none of ``own``: then the derivative is part of a graph too."""
     if any(x._grad_fn is not None for x in own):
         return True
-    nodes, _ = visiting_order([x.grad_fn or x for x in values if x.requires_grad], None)
+    nodes = nodes_behind([x.grad_fn or x for x in values if x.requires_grad])
     ends = {id(edge) for node in nodes for edge in node.edges if isinstance(edge, Variable)}
     return not ends <= {id(x) for x in own}
 

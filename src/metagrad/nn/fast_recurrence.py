@@ -122,7 +122,6 @@ class Layer(Function):
     a projection); gives y (N, D·P) and the final states (D, B, *)."""
 
     reference = staticmethod(plain_layer)
-    computes = True
 
     def forward(self, x: Array, *rest: Array, cell: str, sizes: Sequence[int], directions: int) -> tuple[Array, ...]:
         """(y, final h, and final c of an LSTM)."""

@@ -212,7 +212,9 @@ def as_method(function: Callable[..., R]) -> Callable[..., R]:
 
     @functools.wraps(bare)
     def method(*args: Any, **kwargs: Any) -> R:
-        if kwargs and "out" in kwargs:
+        if not kwargs:
+            return bare(*args)
+        if "out" in kwargs:
             raise no_out(bare.__name__)
         return bare(*args, **kwargs)
 

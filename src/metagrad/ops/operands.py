@@ -204,6 +204,10 @@ def operands(x: Any, y: Any) -> tuple[Any, Any]:
         if isinstance(y, Variable):
             if x.array.dtype is y.array.dtype:
                 return x, y
+        elif (
+            y.__class__ is float and x.array.dtype.char in "fd" and x.array.__class__ is np.ndarray and -1e38 < y < 1e38
+        ):
+            return x, np.array(y, x.array.dtype)  # NumPy takes half the time for it that it takes for a Python number
         elif (y.__class__ is float or y.__class__ is int) and x.array.dtype.kind == "f":
             return x, y
     elif not isinstance(y, Variable):

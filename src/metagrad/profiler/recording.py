@@ -106,6 +106,10 @@ def _timed_differentiate(node: function.Function, grads: Array, create_graph: bo
     return results
 
 
+def _watched(node: function.Function, grads: tuple[Any, ...]) -> None:
+    """Nothing: but while somebody watches, the backward pass goes through ``differentiate`` at every node."""
+
+
 def start(sink: list[Event]) -> None:
     """Put every event from here on into this list, too.
 
@@ -119,6 +123,7 @@ def start(sink: list[Event]) -> None:
     if not _sinks:
         function.Function.apply = classmethod(_timed_apply)  # type: ignore[assignment, method-assign]
         engine.differentiate = _timed_differentiate
+        engine.observers.append(_watched)
     _sinks.append(sink)
 
 
@@ -136,6 +141,7 @@ def stop(sink: list[Event]) -> None:
     if not _sinks:
         function.Function.apply = _apply  # type: ignore[method-assign]
         engine.differentiate = _differentiate
+        engine.observers.remove(_watched)
 
 
 class record_function(contextlib.ContextDecorator):

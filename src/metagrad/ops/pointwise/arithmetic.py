@@ -271,6 +271,6 @@ def conj(x: Array) -> Array:
     >>> conj(2 + 1j)
     (2-1j)
     """
-    if isinstance(x, (int, float, complex)):
+    if x.__class__ is np.ndarray or isinstance(x, (int, float, complex)):
         return x.conjugate()
     return np.conjugate(x) if unwrap(x).dtype.kind == "c" else x

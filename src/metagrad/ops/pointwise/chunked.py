@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
+from numpy import ndarray
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
@@ -50,33 +51,56 @@ def is_large(x: object) -> TypeGuard[np.ndarray]:
 
 
 def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results]:
-    @functools.wraps(forward)
-    def run(self: Function, *inputs: Array, **params: object) -> Results:
-        for x in inputs:
-            if x.__class__ is np.ndarray and x.size >= tuning.POINTWISE_LARGE:  # without a call: small ops pass here
-                cuts = _Cuts.of(x.shape, inputs)
-                if cuts is None:
-                    break
-                try:
-                    return _forward(self, forward, cuts, inputs, params)
-                except NotPointwise:
-                    break
+    """``forward``, in chunks if an input is large. For small ops the test counts: one and two inputs have their own, shorter."""
+
+    def in_chunks(self: Function, *inputs: Array, **params: object) -> Results:
+        x = next(x for x in inputs if is_large(x))
+        cuts = _Cuts.of(x.shape, inputs)
+        try:
+            if cuts is not None:
+                return _forward(self, forward, cuts, inputs, params)
+        except NotPointwise:
+            pass
         return forward(self, *inputs, **params)
 
-    return run
+    def one(self: Function, x: Array) -> Results:
+        if x.size >= tuning.POINTWISE_LARGE and x.__class__ is ndarray:
+            return in_chunks(self, x)
+        return forward(self, x)
+
+    def two(self: Function, x: Array, y: Array) -> Results:
+        if (x.__class__ is ndarray and x.size >= tuning.POINTWISE_LARGE) or (
+            y.__class__ is ndarray and y.size >= tuning.POINTWISE_LARGE
+        ):
+            return in_chunks(self, x, y)
+        return forward(self, x, y)
+
+    def several(self: Function, *inputs: Array, **params: object) -> Results:
+        for x in inputs:
+            if is_large(x):
+                return in_chunks(self, *inputs, **params)
+        return forward(self, *inputs, **params)
+
+    code = forward.__code__
+    ways: dict[tuple[str, ...], Callable[..., Results]] = {("self", "x"): one, ("self", "x", "y"): two}
+    return functools.wraps(forward)(ways.get(code.co_varnames[: code.co_argcount], several))
 
 
 def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Results]:
+    """``backward``, in chunks if the gradient of an only result is large."""
+
     @functools.wraps(backward)
-    def run(self: Function, *grads: Array) -> Results:
-        if len(grads) == 1 and grads[0].__class__ is np.ndarray and grads[0].size >= tuning.POINTWISE_LARGE:
-            cuts = _Cuts.of(grads[0].shape, [grads[0], *self.saved, *self.__dict__.values()])
+    def run(self: Function, grad: Array, *others: Array) -> Results:
+        if others:
+            return backward(self, grad, *others)
+        if grad.__class__ is ndarray and grad.size >= tuning.POINTWISE_LARGE:
+            cuts = _Cuts.of(grad.shape, [grad, *self.saved, *self.__dict__.values()])
             if cuts is not None:
                 try:
-                    return _backward(self, backward, cuts, grads[0])
+                    return _backward(self, backward, cuts, grad)
                 except NotPointwise:
                     pass
-        return backward(self, *grads)
+        return backward(self, grad)
 
     return run
 

@@ -16,6 +16,7 @@ from metagrad.ops.index import indexing
 from metagrad.ops.linalg import matmul
 from metagrad.ops.operands import NotAnOperand, operands
 from metagrad.ops.pointwise import arithmetic, bitwise, comparison, division, signs
+from metagrad.ops.pointwise.arithmetic import Add, Mul
 from metagrad.tensors.methods.base import OpMethods
 
 if TYPE_CHECKING:
@@ -59,13 +60,15 @@ class OperatorMethods(OpMethods):
 
     def __add__(self, other: Operand | Array) -> Tensor:
         try:
-            return arithmetic.Add.apply(*operands(self, other))
+            x, y = operands(self, other)
+            return Add.apply(x, y)
         except NotAnOperand:
             return NotImplemented
 
     def __mul__(self, other: Operand | Array) -> Tensor:
         try:
-            return arithmetic.Mul.apply(*operands(self, other))
+            x, y = operands(self, other)
+            return Mul.apply(x, y)
         except NotAnOperand:
             return NotImplemented
 
