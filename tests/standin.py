@@ -1,11 +1,32 @@
-"""An array type that is not NumPy's: it answers NumPy's protocols, as CuPy's does, and refuses to become a NumPy array.
+"""An array type that is not NumPy's: it answers NumPy's protocols as CuPy's does, and refuses what CuPy refuses.
 
-What runs on it makes no silent trip through the CPU's memory, and so can run on a GPU. It wraps a NumPy array; operations
-unwrap their arguments, which must all be of this type (or Python scalars, or index-like NumPy arrays of ints where CuPy
-takes them), and wrap the result. 0-d results stay arrays, as they do in CuPy.
+It wraps a NumPy array. Operations unwrap their arguments, which must all be of this type, or numbers, and wrap the result, which
+stays an array where it is 0-d. ``cupy_limits.py`` says what is refused: functions, parameters, methods of ufuncs, dtypes. What a
+GPU would do silently in another way is done so here, too: an index out of range wraps around.
+
+It counts how often a value was brought to the CPU's memory (``waits``): each time a GPU would have to finish its work first.
 """
 
+import inspect
+from contextlib import contextmanager
+
 import numpy as np
+
+from tests import cupy_limits as limits
+
+
+class Refused(TypeError):
+    """CuPy has no such thing."""
+
+
+waits = []  # what brought a value to the CPU, while ``counting`` is active: names of methods
+
+
+@contextmanager
+def counting():
+    """The list of what brings values to the CPU inside."""
+    waits.clear()
+    yield waits
 
 
 def unwrap(value):
@@ -25,25 +46,95 @@ def wrap(value, source=None):
         viewed = isinstance(source, Strict) and value.base is not None and np.may_share_memory(value, source._hidden)
         return Strict(value, (source if source.base is None else source.base) if viewed else None)
     if isinstance(value, (tuple, list)):
-        return type(value)(wrap(v, source) for v in value)
+        return (
+            type(value)(wrap(v, source) for v in value)
+            if type(value) in (tuple, list)
+            else tuple(wrap(v, source) for v in value)
+        )
     return value
 
 
 def _known(value):
-    return value is None or isinstance(value, (Strict, np.ndarray, np.generic, bool, int, float, complex, tuple, slice))
+    """Whether CuPy takes this as the argument of a ufunc or of its methods: no list, no tuple, no slice, no None."""
+    return isinstance(value, (Strict, np.ndarray, np.generic, bool, int, float, complex))
+
+
+def _signature(parameters):
+    """Of parameters given as text; those with a star take the rest."""
+    kinds = inspect.Parameter
+    found, after = [], False
+    for name in parameters.split():
+        if name.startswith("*"):
+            found.append(kinds(name[1:], kinds.VAR_POSITIONAL))
+            after = True
+        else:
+            found.append(kinds(name, kinds.KEYWORD_ONLY if after else kinds.POSITIONAL_OR_KEYWORD, default=None))
+    return inspect.Signature(found)
+
+
+_FUNCTIONS = {name: _signature(limit.has) for name, limit in limits.PARAMETERS.items()}
+_METHODS = {name: _signature(has) for name, has in limits.ARRAY_METHODS.items()}
+_UFUNC_METHODS = {name: _signature(has) for name, has in limits.METHOD_PARAMETERS.items()}
+
+
+def _check(signature, what, args, kwargs):
+    try:
+        return signature.bind(*args, **kwargs).arguments
+    except TypeError as error:
+        raise Refused(f"cupy.{what}: {error}") from None
+
+
+# ------------------------------------------------ what depends on the values
+
+
+def _check_sort(args):
+    if args.get("kind") not in (None, "stable"):
+        raise ValueError("kind can only be None or 'stable'")
+    if unwrap(args["a"]).ndim == 0:
+        raise np.exceptions.AxisError("Sorting arrays with the rank of zero is not supported")
+
+
+def _check_nonzero(args):
+    if unwrap(args["a"]).ndim == 0:
+        raise ValueError("Calling nonzero on 0d arrays is not allowed.")
+
+
+def _check_lexsort(args):
+    if not isinstance(args["keys"], Strict) or args["keys"].ndim > 2:
+        raise Refused("cupy.lexsort takes one array of at most two dimensions")
+
+
+def _check_no_half(args):
+    if any(isinstance(a, Strict) and a.dtype == np.float16 for a in args.values()):
+        raise TypeError("float16 is unsupported in linalg")
+
+
+_CHECKS = {
+    "sort": _check_sort,
+    "argsort": _check_sort,
+    "nonzero": _check_nonzero,
+    "lexsort": _check_lexsort,
+    **{f"linalg.{name}": _check_no_half for name in "qr svd eigh eigvalsh eig eigvals inv solve det slogdet".split()},
+}
+WAITING = (
+    "bincount nonzero flatnonzero unique argwhere extract array_equal allclose".split()
+)  # the result's shape depends on values
 
 
 class Flags:
-    """Contiguity and writability, as attributes."""
+    """Contiguity and ownership, as attributes."""
 
-    def __init__(self, flags):
-        self.c_contiguous, self.writeable = flags.c_contiguous, flags.writeable
+    def __init__(self, array, owns):
+        self.c_contiguous, self.f_contiguous, self.owndata = array.flags.c_contiguous, array.flags.f_contiguous, owns
+        self.fnc, self.forc = array.flags.fnc, array.flags.forc
 
 
 class Strict:
     """The stand-in."""
 
     __array_priority__ = 100
+    __index__ = None
+    __contains__ = None
 
     def __init__(self, hidden, base=None):
         self._hidden, self.base = hidden, base
@@ -53,26 +144,51 @@ class Strict:
 
     def get(self):
         """The explicit way back, CuPy's name for it."""
+        waits.append("get")
         return self._hidden
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
-        if not all(_known(x) for x in inputs):
+        name = ufunc.__name__
+        if name in limits.MISSING or not hasattr(np, name) or not all(map(_known, inputs)):
             return NotImplemented
+        if out is not None and len(out) != 1:
+            raise ValueError("The 'out' parameter must have exactly one array value")
+        if method == "__call__":
+            _check_call(ufunc, inputs, kwargs)
+        elif method != "outer":
+            self._check_method(ufunc, method, inputs, kwargs)
         plain = {k: unwrap(v) for k, v in kwargs.items()}
         if out is not None:
             plain["out"] = tuple(unwrap(o) for o in out)
         result = getattr(ufunc, method)(*[unwrap(x) for x in inputs], **plain)
         if out is not None:
-            return out[0] if len(out) == 1 else out
+            return out[0]
         return wrap(result)
 
+    @staticmethod
+    def _check_method(ufunc, method, inputs, kwargs):
+        name = ufunc.__name__
+        if name not in limits.METHODS[method]:
+            raise NotImplementedError(f"`cupy_{name}.{method}` is not supported yet")
+        _check(_UFUNC_METHODS[method], f"{name}.{method}", inputs, kwargs)
+        if method == "at" and inputs[0].dtype.name not in limits.AT_DTYPES[name].split():
+            raise TypeError(f"cupy.{name}.at only supports {limits.AT_DTYPES[name]} as data type")
+
     def __array_function__(self, function, types, args, kwargs):
-        if not all(issubclass(t, (Strict, np.ndarray)) for t in types):
-            return NotImplemented  # as CuPy answers: the other type's turn
-        plain = {k: unwrap(v) for k, v in kwargs.items() if k != "like"}
-        result = function(*unwrap(tuple(args)), **plain)
-        if function is np.diagonal:
-            result.flags.writeable = True  # as CuPy's is
+        module = function.__module__.partition(".")[2]
+        name = f"{module}.{function.__name__}" if module else function.__name__
+        if name in limits.MISSING or not all(issubclass(t, (Strict, np.ndarray)) for t in types):
+            return NotImplemented
+        kwargs = {k: v for k, v in kwargs.items() if k != "like"}
+        if name in _FUNCTIONS:
+            _check(_FUNCTIONS[name], name, args, kwargs)
+        if name in _CHECKS:
+            _CHECKS[name](inspect.signature(function).bind(*args, **kwargs).arguments)
+        if name in WAITING or (name == "where" and len(args) == 1):
+            waits.append(name)
+        result = function(*unwrap(tuple(args)), **{k: unwrap(v) for k, v in kwargs.items()})
+        if function is np.diagonal or function is np.broadcast_to:
+            result.flags.writeable = True  # as CuPy's are
         return wrap(result, args[0] if args else None)
 
     shape = property(lambda self: self._hidden.shape)
@@ -82,47 +198,103 @@ class Strict:
     strides = property(lambda self: self._hidden.strides)
     itemsize = property(lambda self: self._hidden.itemsize)
     nbytes = property(lambda self: self._hidden.nbytes)
-    flags = property(lambda self: Flags(self._hidden.flags))
+    flags = property(lambda self: Flags(self._hidden, self.base is None))
     T = property(lambda self: wrap(self._hidden.T, self))
-    real = property(lambda self: wrap(self._hidden.real, self))
-    imag = property(lambda self: wrap(self._hidden.imag, self))
+    mT = property(lambda self: wrap(self._hidden.mT, self))
+    real = property(
+        lambda self: wrap(self._hidden.real, self), lambda self, value: setattr(self._hidden, "real", unwrap(value))
+    )
+    imag = property(
+        lambda self: wrap(self._hidden.imag, self), lambda self, value: setattr(self._hidden, "imag", unwrap(value))
+    )
+    device = property(lambda self: FakeDevice(0))
 
     def __getitem__(self, index):
-        return wrap(self._hidden[unwrap(index)], self)
+        return wrap(self._hidden[_wrapped_around(index, self._hidden.shape)], self)
 
     def __setitem__(self, index, value):
-        self._hidden[unwrap(index)] = unwrap(value)
+        self._hidden[_wrapped_around(index, self._hidden.shape)] = unwrap(value)
 
     def __len__(self):
         return len(self._hidden)
 
     def __iter__(self):
-        return (wrap(row) for row in self._hidden)
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
 
-    def __bool__(self):
-        return bool(self._hidden)
 
-    def __float__(self):
-        return float(self._hidden)
+def _check_call(ufunc, inputs, kwargs):
+    name = ufunc.__name__
+    if ufunc.signature is None and kwargs.keys() - {*limits.CALL_PARAMETERS}:
+        raise Refused(f"Wrong arguments {kwargs}")
+    refused = limits.NO_LOOPS.get(name, ("", ""))[0].split()
+    if any(isinstance(x, Strict) and x.dtype.name in refused for x in inputs):
+        raise TypeError(f"cupy_{name}: wrong type of arguments")
 
-    def __int__(self):
-        return int(self._hidden)
 
-    def __index__(self):
-        return self._hidden.__index__()
+def _wrapped_around(index, shape):
+    """An index as NumPy's, with what is out of range in an array of integers wrapped around, and not an error."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    plain = [unwrap(p) if not isinstance(p, list) else np.asarray(unwrap(p), None if p else int) for p in parts]
+    taken = sum(_dimensions(p) for p in plain)
+    axis = 0
+    for i, p in enumerate(plain):
+        if p is Ellipsis:
+            axis += len(shape) - taken
+            continue
+        if isinstance(p, np.ndarray):
+            if p.dtype.kind in "iu" and axis < len(shape) and shape[axis]:
+                plain[i] = p % shape[axis]
+            elif p.dtype.kind == "b":
+                waits.append("mask")
+        axis += _dimensions(p)
+    return tuple(plain) if isinstance(index, tuple) else plain[0]
+
+
+def _dimensions(part):
+    if part is None or part is Ellipsis:
+        return 0
+    return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
+
+
+def _to_host(name, function):
+    def method(self, *args):
+        waits.append(name)
+        return function(self._hidden, *args)
+
+    return method
+
+
+for _name, _function in {
+    "__bool__": bool, "__float__": float, "__int__": int, "__complex__": complex, "item": lambda a: a.item(),
+    "tolist": lambda a: a.tolist(), "tobytes": lambda a, order="C": a.tobytes(order), "__repr__": repr, "__str__": str,
+}.items():  # fmt: skip
+    setattr(Strict, _name, _to_host(_name, _function))
 
 
 def _method(name):
+    signature = _METHODS[name]
+
     def method(self, *args, **kwargs):
+        given = _check(signature, f"ndarray.{name}", args, kwargs)
+        if name in ("sort", "argsort"):
+            _check_sort({**given, "a": self})
+        if name == "sort" and not self.flags.c_contiguous:
+            raise NotImplementedError("Sorting non-contiguous array is not supported.")
+        if name == "nonzero":
+            _check_nonzero({"a": self})
+        if name == "take":
+            return np.take(self, *args, **kwargs)
         return wrap(getattr(self._hidden, name)(*unwrap(args), **{k: unwrap(v) for k, v in kwargs.items()}), self)
 
     method.__name__ = name
     return method
 
 
-METHODS = "all any argmax argmin astype conj copy cumsum item max mean min nonzero prod ravel reshape sort sum tolist tobytes view"
-for _name in METHODS.split():
-    setattr(Strict, _name, _method(_name))
+for _name in limits.ARRAY_METHODS:
+    if _name not in vars(Strict):
+        setattr(Strict, _name, _method(_name))
 
 _BINARY = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
@@ -185,3 +357,23 @@ class FakeCupy:
     @staticmethod
     def asarray(array):
         return array if isinstance(array, Strict) else Strict(np.array(array))
+
+
+class FakeSpecial:
+    """cupyx.scipy.special on stand-in arrays: SciPy's functions of the names that CuPy has."""
+
+    def __getattr__(self, name):
+        if name not in limits.SPECIAL:
+            raise AttributeError(f"module 'cupyx.scipy.special' has no attribute {name!r}")
+        import scipy.special
+
+        return lambda *args: wrap(getattr(scipy.special, name)(*unwrap(args)))
+
+
+def install(monkeypatch):
+    """Make metagrad find CuPy, with one GPU: this file."""
+    import sys
+
+    for module in ("metagrad.base.device", "metagrad.compat.cuda"):
+        monkeypatch.setattr(sys.modules[module], "cupy", lambda: FakeCupy)
+    monkeypatch.setitem(sys.modules, "cupyx.scipy.special", FakeSpecial())

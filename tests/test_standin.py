@@ -3,8 +3,6 @@
 No GPU is needed for this. A failure means that some line would move data through the CPU, or that CuPy would refuse it.
 """
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -13,13 +11,12 @@ from metagrad import nn, optim
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.variable import wrap as as_tensor
 from metagrad.nn import functional as F
-from tests.standin import FakeCupy, Strict
+from tests.standin import Strict, install
 
 
 @pytest.fixture(autouse=True)
 def fake_gpu(monkeypatch):
-    for module in ("metagrad.base.device", "metagrad.compat.cuda"):
-        monkeypatch.setattr(sys.modules[module], "cupy", lambda: FakeCupy)
+    install(monkeypatch)
 
 
 RNG = np.random.default_rng(0)

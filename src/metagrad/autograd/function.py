@@ -41,6 +41,7 @@ from metagrad.autograd.node import Node
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.dtypes import emulated
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import numbers_beside_gpu
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -90,15 +91,13 @@ class Function(Node):
     computes: ClassVar[bool] = True  # whether forward does arithmetic; views do not
     fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
     reference: ClassVar[Callable[..., Any] | None] = None
-    apply_static: ClassVar[
-        Callable[..., Any]
-    ]  # how a class with a static ``forward`` is applied; ``custom.py`` fills it in
+    # How a class with a static ``forward`` is applied; ``custom.py`` fills it in:
+    apply_static: ClassVar[Callable[..., Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if isinstance(
-            cls.__dict__.get("forward"), (staticmethod, classmethod)
-        ):  # written for PyTorch: forward(ctx, …), on tensors
+        forward = cls.__dict__.get("forward")
+        if isinstance(forward, (staticmethod, classmethod)):  # written for PyTorch: forward(ctx, …), on tensors
             cls.apply = classmethod(cls.apply_static)  # type: ignore[assignment]
 
     def forward(self, *inputs: Any, **params: Any) -> Any:
@@ -146,6 +145,8 @@ class Function(Node):
                 result = run(node.forward, arrays[0], arrays[1])  # the same as below, in less time
             else:
                 result = run(node.forward, *arrays, **params)
+        except TypeError as error:
+            result = run(node.forward, *numbers_beside_gpu(arrays, error), **params)
         except ValueError as error:
             raise misfit(cls.__name__, error) from None
         if isinstance(result, np.generic):

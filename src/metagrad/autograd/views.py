@@ -21,6 +21,7 @@ from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_writable
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -248,8 +249,7 @@ def refuse_to_record(view: View) -> None:
 def check_writable(target: Any) -> None:
     """Raise if writing to ``target`` in place would be an error, whatever is written."""
     check_history(target)
-    flags = getattr(target.array, "flags", None)
-    if flags is not None and not flags.writeable:
+    if not is_writable(target.array):
         raise RuntimeError(
             "this tensor cannot be written to: several of its elements share one place in memory (expand), or it "
             "came from a read-only array. clone() it first"

@@ -3,6 +3,7 @@
 Each has a reference implementation elsewhere, in ordinary ops, and a test that holds both equal.
 
 ====================  =========================================================================
+``libraries.py``      where NumPy and CuPy differ
 ``tuning.py``         every threshold and size of a chunk
 ``threads.py``        jobs on several threads, with BLAS held to one thread each
 ``chunks.py``         the scheduler: chunks of arrays shared out to the threads

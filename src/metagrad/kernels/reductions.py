@@ -16,7 +16,7 @@ from typing import TypeGuard
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
+from metagrad.kernels import libraries, tuning
 from metagrad.kernels.chunks import cut, map_chunks
 from metagrad.kernels.threads import get_num_threads
 
@@ -141,22 +141,14 @@ def prod(x: Array, axis: int, keepdims: bool) -> Array:
     return dropped(fold(x, (axis,), _product, np.multiply, once=True), (axis,), keepdims)
 
 
-def _largest(x: Array, axis: tuple[int, ...]) -> Array:
-    return np.maximum.reduce(x, axis=axis, keepdims=True)
-
-
-def _smallest(x: Array, axis: tuple[int, ...]) -> Array:
-    return np.minimum.reduce(x, axis=axis, keepdims=True)
-
-
 def largest(x: Array, axis: tuple[int, ...]) -> Array:
     """The largest x, with extent 1 in ``axis``."""
-    return fold(x, axis, _largest, np.maximum, once=True)
+    return fold(x, axis, libraries.largest, np.maximum, once=True)
 
 
 def smallest(x: Array, axis: tuple[int, ...]) -> Array:
     """The smallest x, with extent 1 in ``axis``."""
-    return fold(x, axis, _smallest, np.minimum, once=True)
+    return fold(x, axis, libraries.smallest, np.minimum, once=True)
 
 
 def _some(x: Array, axis: tuple[int, ...]) -> Array:

@@ -69,8 +69,7 @@ class Rprop(ByElement):
         """The class's formula."""
         agreement = g * before
         turned = agreement < 0
-        np.multiply(size, up, out=size, where=agreement > 0)
-        np.multiply(size, down, out=size, where=turned)
+        size *= np.where(agreement > 0, up, np.where(turned, down, 1.0)).astype(size.dtype, copy=False)
         size[...] = np.clip(size, smallest, largest)
         before[...] = g
         before[turned] = 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
 from metagrad.kernels.windows import Uneven, evenly
 from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
@@ -190,13 +191,12 @@ def _fractional_max(
         index = (index[..., :, None, :, None] * n + along[..., None, :, None, :]).reshape(
             (*lead, index.shape[-2] * o, index.shape[-1] * k)
         )
-    values = gather(
-        x.detach().flatten(2), 2, wrap(index.reshape((*lead, index.shape[-2] * index.shape[-1]))).to(input.device)
-    )
+    index = move(index, of_array(x.array))
+    values = gather(x.detach().flatten(2), 2, wrap(index.reshape((*lead, index.shape[-2] * index.shape[-1]))))
     backwards = values.array.reshape(index.shape)[..., ::-1]
     last_nan = backwards.shape[-1] - 1 - np.argmax(np.isnan(backwards), -1)
     best = np.where(np.isnan(backwards).any(-1), last_nan, np.argmax(backwards[..., ::-1], -1))
-    found = wrap(np.take_along_axis(index, best[..., None], -1)[..., 0]).to(input.device)
+    found = wrap(np.take_along_axis(index, best[..., None], -1)[..., 0])
     y = gather(x.flatten(2), 2, found)
     shape = (*lead, *count) if x is input else (lead[1], *count)
     return (y.reshape(shape), found.reshape(shape)) if return_indices else y.reshape(shape)

@@ -95,13 +95,13 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[An
     if a.ndim == 2:
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated as a mini-batch of bags")
-        return a.reshape(-1), np.repeat(np.arange(a.shape[0]), a.shape[1]), a.shape[0]
+        return a.reshape(-1), np.repeat(np.arange(a.shape[0], like=a), a.shape[1]), a.shape[0]
     if a.ndim != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {a.ndim}")
     if offsets is None or offsets.array.ndim != 1:
         raise ValueError("embedding_bag: offsets has to be a 1D Tensor, where each bag of a 1D input begins")
     begins = offsets.array
-    if begins.size and begins[0] != 0:
+    if begins.size and int(begins[0]) != 0:
         raise RuntimeError(
             f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0, got {begins[0]}"
         )
@@ -110,6 +110,7 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[An
             f"offsets[-1] can not be greater than input's length {a.size}, but got offsets[-1] of {begins[-1]}"
         )
     bags = max(begins.size - 1, 0) if include_last else begins.size
-    end = begins[-1] if include_last and begins.size else a.size
-    lengths = np.diff(begins[:bags], append=end) if bags else np.zeros(0, np.int64)
-    return a[: int(lengths.sum())], np.repeat(np.arange(bags), lengths), bags
+    end = int(begins[-1]) if include_last and begins.size else a.size
+    ends = np.concatenate([begins[1:bags], np.full(1, end, begins.dtype, like=begins)])
+    lengths = ends - begins[:bags] if bags else np.zeros(0, np.int64, like=a)
+    return a[: int(lengths.sum())], np.repeat(np.arange(bags, like=a), lengths), bags

@@ -11,7 +11,9 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.device import CPU, move, of_array
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.kernels import libraries
 from metagrad.nn.functional.loss import cross_entropy
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced
 from metagrad.ops.linalg.matmul import linear
@@ -136,16 +138,17 @@ class Ctc(Function):
         extended[:, 1::2] = labels
         skips = np.zeros(extended.shape, bool)
         skips[:, 2:] = (extended[:, 2:] != blank) & (extended[:, 2:] != extended[:, :-2])
-        at = np.arange(n)
+        extended, skips, steps, lengths = [move(a, of_array(q)) for a in (extended, skips, steps, lengths)]
+        at = np.arange(n, like=q)
         said = np.take_along_axis(q, np.broadcast_to(extended, (t_max, *extended.shape)), 2)
-        inside = np.arange(extended.shape[1]) <= 2 * lengths[:, None]
-        alpha = np.full((t_max, *extended.shape), -np.inf, q.dtype)
+        inside = np.arange(extended.shape[1], like=q) <= 2 * lengths[:, None]
+        alpha = np.full((t_max, *extended.shape), -np.inf, q.dtype, like=q)
         if t_max:
             alpha[0, :, :2] = np.where(inside[:, :2], said[0, :, :2], -np.inf)
         for t in range(1, t_max):
             alpha[t] = np.where(inside, _moved(alpha[t - 1], skips) + said[t], -np.inf)
         ends = np.stack([2 * lengths, np.maximum(2 * lengths - 1, 0)])
-        last = alpha[np.maximum(steps - 1, 0), at, ends] if t_max else np.full((2, n), -np.inf, q.dtype)
+        last = alpha[np.maximum(steps - 1, 0), at, ends] if t_max else np.full((2, n), -np.inf, q.dtype, like=q)
         last[1] = np.where(lengths > 0, last[1], -np.inf)
         loss = -np.logaddexp(*last)
         loss = np.where(steps > 0, loss, np.where(lengths > 0, np.inf, 0)).astype(q.dtype)
@@ -155,25 +158,26 @@ class Ctc(Function):
         return np.where(self.hidden, 0, loss)
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
-        if not isinstance(grad, np.ndarray):
+        if isinstance(grad, Variable):
             raise NotImplementedError("ctc_loss has no second derivative")
         q, extended, skips, said, inside, alpha, loss, steps, lengths = self.work
         t_max, n, classes = q.shape
         both = np.full_like(alpha, -np.inf)
-        beta = np.full(extended.shape, -np.inf, q.dtype)
-        starts = np.zeros(extended.shape, bool)
-        starts[np.arange(n), 2 * lengths] = True
-        starts[np.arange(n)[lengths > 0], 2 * lengths[lengths > 0] - 1] = True
+        beta = np.full(extended.shape, -np.inf, q.dtype, like=q)
+        place = np.arange(extended.shape[1], like=q)
+        starts = (place == 2 * lengths[:, None]) | (place == 2 * lengths[:, None] - 1)
         for t in range(t_max - 1, -1, -1):
             onward = _moved(beta[:, ::-1], _skips_backwards(skips))[:, ::-1]
             beta = np.where((steps - 1 == t)[:, None], np.where(starts, 0, -np.inf), onward) + said[t]
             beta = np.where(inside & (t < steps)[:, None], beta, -np.inf)
             both[t] = alpha[t] + beta
-        sums = np.zeros(q.shape, q.dtype)
-        at = (np.arange(t_max)[:, None, None], np.arange(n)[None, :, None], extended[None])
+        sums = np.zeros(q.shape, q.dtype, like=q)
+        at = (np.arange(t_max, like=q)[:, None, None], np.arange(n, like=q)[None, :, None], extended[None])
         largest = np.where(np.isfinite(loss), -loss, 0)
-        np.add.at(sums, at, np.exp(both - said - largest[None, :, None]))  # relative to e^−l, so that none vanishes
-        counted = (np.arange(t_max)[:, None] < steps)[..., None]
+        libraries.at(
+            np.add, sums, at, np.exp(both - said - largest[None, :, None])
+        )  # relative to e^−l, so that none vanishes
+        counted = (np.arange(t_max, like=q)[:, None] < steps)[..., None]
         found = np.where(counted, np.exp(q) - sums, 0) * grad[None, :, None]
         return np.where(self.hidden[None, :, None], 0, found).astype(q.dtype, copy=False), None, None, None
 
@@ -195,7 +199,7 @@ def _moved(before: Array, skips: Array) -> Array:
 
 
 def _lengths(name: str, given: Tensor | Sequence[int], n: int) -> Array:
-    found = np.atleast_1d(np.asarray(given.array if isinstance(given, Variable) else given))
+    found = np.atleast_1d(np.asarray(move(given.array, CPU) if isinstance(given, Variable) else given))
     if found.shape != (n,):
         raise RuntimeError(f"{name} must be of size batch_size = {n}, got shape {tuple(found.shape)}")
     if found.dtype.kind not in "iu":
@@ -238,8 +242,8 @@ def ctc_loss(
         raise RuntimeError(
             f"Expected input_lengths to have value at most {t_max} and no negative ones, got {steps.tolist()}"
         )
-    given = targets.array
-    longest = int(lengths.max(initial=0))
+    given = move(targets.array, CPU)  # the labels are laid out there, as the lengths are
+    longest = int(lengths.max()) if lengths.size else 0
     labels = np.full((n, longest), blank, np.int64)
     if given.ndim == 2 or not batched:
         rows = given.reshape(n, -1)
@@ -257,5 +261,5 @@ def ctc_loss(
         labels[np.arange(longest) < lengths[:, None]] = given
     loss = Ctc.apply(q, labels, steps, lengths, blank=blank, zero_infinity=zero_infinity)
     if reduction == "mean":
-        return (loss / wrap(np.maximum(lengths, 1)).to(loss.dtype)).mean()
+        return (loss / wrap(np.maximum(lengths, 1)).to(loss.device, loss.dtype)).mean()
     return reduced(loss if batched or reduction != "none" else loss.squeeze(0), reduction)

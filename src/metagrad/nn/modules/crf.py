@@ -15,6 +15,7 @@ from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.kernels import crf as kernel
+from metagrad.kernels.libraries import beside
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
@@ -172,10 +173,11 @@ class CRF(Module):
         before = starts[step[later] - 1] + sequence[later]
         last = starts[(sizes[:, None] > np.arange(sizes[0])).sum(0) - 1] + np.arange(sizes[0])
         terms = packed.data[wrap(np.arange(len(step))), wrap(y)]
-        extra = cat([self.start[wrap(y[: sizes[0]])], self.between[wrap(y[before]), wrap(y[later])]])
+        label = wrap(y)
+        extra = cat([self.start[label[: int(sizes[0])]], self.between[label[before], label[later]]])
         room = zeros((int(sizes[0]), len(sizes)), dtype=terms.dtype, device=terms.device)
-        table = Put.apply(room, terms + extra, index=(sequence, step))
-        return table.sum(1) + self.end[wrap(y[last])]
+        table = Put.apply(room, terms + extra, index=beside((sequence, step), room.array))
+        return table.sum(1) + self.end[label[last]]
 
     def log_partition(self, scores: Tensor | PackedSequence, lengths: Tensor | Sequence[int] | None = None) -> Tensor:
         """ln Z (B): the log of the summed exp s(y) of all paths."""

@@ -126,7 +126,7 @@ def _plain(data: object) -> object:
     """Nested lists with tensors replaced by their numbers."""
     if isinstance(data, (list, tuple)):
         return [_plain(d) for d in data]
-    return widened(np.asarray(unwrap(data))) if hasattr(data, "dtype") else data
+    return widened(move(unwrap(data), CPU)) if hasattr(data, "dtype") else data
 
 
 def to_array(data: object, dtype: DTypeLike = None) -> Array:

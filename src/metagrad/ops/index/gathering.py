@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import as_tensor, converted, tensor_of
@@ -30,11 +31,11 @@ class PutMultiply(Function):
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         y = x.copy()
-        np.multiply.at(y, index, v)
+        at(np.multiply, y, index, v)
         self.index = index
         self.zero = v == 0
         zeros = np.zeros(x.shape, np.int64, like=x)
-        np.add.at(zeros, index, self.zero)
+        at(np.add, zeros, index, self.zero)
         self.only_zero = self.zero & (zeros[index] == 1)
         self.save(x, v, y)
         return y

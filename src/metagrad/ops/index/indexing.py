@@ -14,7 +14,9 @@ import numpy as np
 from metagrad.autograd.function import Function, misfit
 from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
+from metagrad.base.device import CPU, move
 from metagrad.base.typing import Array, Index, Operand
+from metagrad.kernels.libraries import at, beside
 from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.operands import as_tensor, converted
@@ -269,7 +271,7 @@ def value_for(input: Tensor, value: Any) -> Any:
     dtype('int8')
     """
     if isinstance(value, (list, tuple)):
-        value = np.asarray([unwrap(v) for v in value])
+        value = np.asarray([move(unwrap(v), CPU) if isinstance(v, Variable) else v for v in value])
     number = isinstance(value, (bool, int, float, complex, np.generic))
     source = value if number else as_tensor(value)
     if number:
@@ -300,7 +302,7 @@ def add_at(y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
     array([2050.], dtype=float16)
     """
     total = y.astype(np.float32) if y.dtype == np.float16 else y
-    np.add.at(total, index, x)
+    at(np.add, total, index, x)
     if total is not y:
         y[...] = total
 
@@ -345,7 +347,7 @@ def _checked(input: Tensor, index: Index) -> tuple[Any, bool]:
     count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
     if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
         raise IndexError(f"too many indices for tensor of dimension {input.array.ndim}: {count}")
-    return index, basic
+    return index if basic else beside(index, input.array), basic
 
 
 def _stands_for_a_tuple(index: list[Any]) -> bool:
@@ -394,7 +396,7 @@ def _plain(index: object) -> tuple[Any, bool]:
 
 
 def _plain_list(index: list[Any]) -> Array:
-    array = np.asarray([unwrap(i) if isinstance(i, Variable) else i for i in index])
+    array = np.asarray([move(i.array, CPU) if isinstance(i, Variable) else i for i in index])
     return array.astype(np.int64) if array.size == 0 else array
 
 

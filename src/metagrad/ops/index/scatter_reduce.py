@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
+from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import accepts_axis, takes_out
 from metagrad.ops.index.gathering import PutMultiply, in_one_dimension, scattered
 from metagrad.ops.index.indexing import Gather, Put, PutAdd
@@ -29,11 +30,11 @@ class PutExtreme(Function):
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...], ufunc: np.ufunc) -> Array:
         y = x.copy()
-        ufunc.at(y, index, v)
+        at(ufunc, y, index, v)
         self.index = index
         self.stays, self.comes = x == y, v == y[index]
         self.sharers = self.stays.astype(np.int64)
-        np.add.at(self.sharers, index, self.comes)
+        at(np.add, self.sharers, index, self.comes)
         self.sharers = np.maximum(self.sharers, 1)
         return y
 
@@ -67,7 +68,7 @@ def _reduced(input: Tensor, src: Tensor, index: Array | tuple[Array, ...], reduc
     count = np.ones(input.array.shape, np.int64, like=input.array)
     if not include_self:
         count[index] = 0
-    np.add.at(count, index, 1)
+    at(np.add, count, index, 1)
     whole = input.array.dtype.kind in "iu"
     divisor = wrap(np.maximum(count, 1)).to(input.dtype)
     return div(total, divisor, rounding_mode="floor" if whole else None)

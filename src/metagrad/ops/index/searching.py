@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, converted, result_type
@@ -41,6 +42,7 @@ def searchsorted(
     tensor([0, 1, 3])
     """
     edges, wanted = ordered(sorted_sequence, "searchsorted").array, as_tensor(values).array
+    wanted = wanted if wanted.ndim else move(wanted, of_array(edges))
     if side not in (None, "left", "right"):
         raise RuntimeError(f"searchsorted(): side can only be 'left' or 'right' but got {side!r}")
     if side == "left" and right:
@@ -125,5 +127,6 @@ def isin(
     kind = result_type(elements, test_elements)
     x, tests = (converted(as_tensor(v), kind) for v in (elements, test_elements))
     ordered(x, "isin")
-    found = np.isin(x.array, tests.array, assume_unique=assume_unique, invert=invert)
-    return wrap(np.asarray(found))
+    there = of_array(elements.array if isinstance(elements, Variable) else tests.array)
+    found = np.isin(move(x.array, there), move(tests.array, there), assume_unique=assume_unique, invert=invert)
+    return wrap(found)

@@ -31,7 +31,8 @@ def threshold(a: Array, largest: Array, atol: Operand | None, rtol: Operand | No
     """
     absolute = 0.0 if atol is None else unwrap(atol)
     if rtol is None:
-        relative = np.where(absolute > 0, 0.0, max(a.shape[-2:]) * np.finfo(a.dtype).eps)
+        smallest = float(max(a.shape[-2:]) * np.finfo(a.dtype).eps)
+        relative = np.where(absolute > 0, 0.0, smallest) if hasattr(absolute, "ndim") else 0.0 if absolute else smallest
     else:
         relative = unwrap(rtol)
     return np.maximum(absolute, relative * largest).astype(largest.dtype)

@@ -113,4 +113,4 @@ def _shifted(ufunc: np.ufunc, input: Operand, other: Operand) -> Tensor:
     kind = np.result_type(x, n)
     if kind.kind not in "iu":
         raise RuntimeError(f"{ufunc.__name__} is defined for integer tensors only, got {kind}")
-    return wrap(np.asarray(ufunc(x, n)))
+    return wrap(ufunc(x, n))

@@ -288,7 +288,7 @@ def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def _infinite(input: Tensor, name: str, sign: float) -> Tensor:
     if input.array.dtype.kind == "c":
         raise RuntimeError(f"{name} does not support complex inputs.")
-    return wrap(np.asarray(np.equal(input.array, sign * np.inf)))
+    return wrap(np.equal(input.array, sign * np.inf))
 
 
 def isreal(input: Tensor) -> Tensor:
@@ -298,4 +298,4 @@ def isreal(input: Tensor) -> Tensor:
     >>> metagrad.isreal(metagrad.tensor([1 + 0j, 1 + 2j]))
     tensor([ True, False])
     """
-    return wrap(np.asarray(np.isreal(input.array)))
+    return wrap(np.equal(np.imag(input.array), 0))

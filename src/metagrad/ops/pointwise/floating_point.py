@@ -95,7 +95,7 @@ class Frexp(Function):
     def forward(self, x: Array) -> tuple[Array, Array]:
         m, e = np.frexp(x)
         self.scale = np.ldexp(np.ones_like(x), -e)
-        return m, np.asarray(e, np.int32)
+        return m, e
 
     def backward(self, grad: Array, _: Array) -> Array:
         return grad * self.scale

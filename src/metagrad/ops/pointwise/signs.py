@@ -149,7 +149,7 @@ def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     x = input.array
     if x.dtype.kind == "c":
         raise NotImplementedError("signbit is not implemented for complex tensors.")
-    return wrap(np.asarray(np.signbit(x) if x.dtype.kind in "fV" else x < 0))
+    return wrap(np.signbit(x) if x.dtype.kind in "fV" else x < 0)
 
 
 @takes_out

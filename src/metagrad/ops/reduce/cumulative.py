@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.kernels.libraries import accumulate
 from metagrad.kernels.scans import running_sum
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.index.gathering import gather
@@ -198,10 +199,10 @@ def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Te
     axis = dimension(dim, x.ndim)
     if not x.ndim:
         return results((input.clone(), wrap(np.zeros((), np.int64, like=x))))
-    so_far = ufunc.accumulate(x, axis=axis)
+    so_far = accumulate(ufunc, x, axis)
     position = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
     reached = np.where(np.equal(x, so_far) | np.isnan(x), position, 0)
-    index = wrap(np.maximum.accumulate(reached, axis=axis))
+    index = wrap(accumulate(np.maximum, reached, axis))
     return results((gather(input, axis, index) if x.size else input.clone(), index))
 
 
@@ -213,7 +214,7 @@ class LogCumsumExp(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        y = _log_add_complex(x, axis) if x.dtype.kind == "c" else np.logaddexp.accumulate(x, axis=axis)
+        y = _log_add_complex(x, axis) if x.dtype.kind == "c" else accumulate(np.logaddexp, x, axis)
         self.save(x, y)
         return y
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from metagrad.autograd.variable import wrap
 from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.operands import as_tensor, in_single, need_one_dtype, promoted_in_single
@@ -126,5 +124,5 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | N
     d = dimension(dim, x.array.ndim)
     others = tuple(i for i in range(x.array.ndim) if i != d)
     norms = vector_norm(x, p, others, keepdim=True)
-    too_long = wrap(np.asarray(norms.array > maxnorm))
+    too_long = wrap(norms.array > maxnorm)
     return mul(x, where(too_long, maxnorm / (norms + _TINY), 1.0).to(x.dtype))

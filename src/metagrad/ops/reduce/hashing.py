@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.base.typing import Array, Dims
+from metagrad.base.typing import Dims
+from metagrad.kernels.libraries import xor
 from metagrad.ops.arguments import accepts_axis, takes_out
 from metagrad.ops.reduce.extrema import nonempty, ordered
 
@@ -37,6 +37,5 @@ def hash_tensor(
     if mode != 0:
         raise RuntimeError(f"Unknown hash_tensor mode: {mode}: only 0 is defined")
     x = ordered(input, "hash_tensor").array
-    bits = np.ascontiguousarray(x.astype(np.float64 if x.dtype.kind in "fV" else np.int64)).view(np.uint64)
-    combine: Callable[..., Array] = np.bitwise_xor.reduce
-    return wrap(combine(bits.reshape(x.shape), axis=nonempty(input, dim), keepdims=keepdim))
+    bits = x.astype(np.float64 if x.dtype.kind in "fV" else np.int64, "C").view(np.uint64)
+    return wrap(xor(bits.reshape(x.shape), nonempty(input, dim), keepdim))

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import accumulate
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.reduce.extrema import Shared, chosen_along, nonempty, ordered
 
@@ -130,6 +131,6 @@ def _index_of_mode(x: Array, axis: int) -> Array:
     ascending = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
     position = np.arange(x.shape[axis], like=x)
     new = np.concatenate([np.ones_like(ascending[..., :1], bool), ascending[..., 1:] != ascending[..., :-1]], axis=-1)
-    length = position - np.maximum.accumulate(np.where(new, position, 0), axis=-1)
+    length = position - accumulate(np.maximum, np.where(new, position, 0), new.ndim - 1)
     longest = np.moveaxis(np.argmax(length, axis=-1, keepdims=True), -1, axis)
     return np.take_along_axis(order, longest, axis)

@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import dimension as axis_of
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.index.indexing import AddAt, Gather
@@ -129,7 +130,7 @@ class AsStrided(ViewFunction):
         memory = AddAt.on(grad, shape=(length,), index=positions(*self.there, like))
         own = positions(*self.home, like)
         shares = np.zeros(length, like.real.dtype, like=like)
-        np.add.at(shares, own, 1)
+        at(np.add, shares, own, 1)
         return Gather.on(memory * (1 / np.maximum(shares, 1)), index=own)
 
 

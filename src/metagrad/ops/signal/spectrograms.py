@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -147,7 +146,7 @@ def istft(
     start = n_fft // 2 if center else 0
     end = total - n_fft // 2 if center and length is None else total if length is None else min(start + length, total)
     signal, envelope = getitem(signal, (slice(None), slice(start, end))), getitem(envelope, (slice(start, end),))
-    if float(abs(envelope.array).min(initial=math.inf)) < 1e-11:
+    if envelope.array.size and float(abs(envelope.array).min()) < 1e-11:
         raise RuntimeError(
             "istft: window overlap add min: 0: some elements lie under no window; make hop_length smaller"
         )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import as_array, wrap
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.signs import Sign
@@ -242,7 +243,7 @@ def spherical_bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     outside = (x == 0) | np.isinf(x)
     safe = np.where(outside, 1, x)
     y = np.where(outside, x == 0, np.sin(safe) / safe)
-    return wrap(np.asarray(y).astype(x.dtype, copy=False))
+    return wrap(as_array(y).astype(x.dtype, copy=False))
 
 
 @takes_out
@@ -258,6 +259,10 @@ def airy_ai(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     from metagrad.base.optional import need
 
     x = floating(input).array
+    if is_on_gpu(x):
+        raise NotImplementedError(
+            "special.airy_ai: neither CuPy nor metagrad computes it on a GPU: move the tensor to the CPU"
+        )
     return wrap(
         np.asarray(need("scipy.special", extra="scipy").airy(x.astype(np.float64))[0]).astype(x.dtype, copy=False)
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
@@ -112,7 +113,7 @@ def mvlgamma(input: Tensor, p: int, *, out: Tensor | None = None) -> Tensor:
         raise RuntimeError(f"p has to be greater than or equal to 1, got {p}")
     x = floating(input)
     steps = np.arange(0, -p, -1, dtype=x.array.dtype) / 2
-    spread: Tensor = as_tensor(x.unsqueeze(-1) + as_tensor(steps))
+    spread: Tensor = as_tensor(x.unsqueeze(-1) + as_tensor(move(steps, of_array(x.array))))
     return lgamma(spread).sum(-1) + p * (p - 1) / 4 * math.log(math.pi)
 
 

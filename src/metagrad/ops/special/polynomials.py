@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import quiet
-from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.variable import Variable, as_array, wrap
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.operands import float_operands, need_a_tensor
@@ -31,17 +31,18 @@ def _evaluated(input: Operand, n: Operand, first: Callable[[Array], Array], foll
     """pₙ(x) with p₀ = 1 and p₁ = ``first``; 0 for negative n."""
     need_a_tensor("a polynomial of degree n", input, n)
     x, degree = float_operands(input, n)
-    kind = (x if hasattr(x, "array") else degree).array.dtype
-    x, degree = (v.array if hasattr(v, "array") else np.asarray(v, kind) for v in (x, degree))
+    like = (x if hasattr(x, "array") else degree).array
+    kind = like.dtype
+    x, degree = (v.array if hasattr(v, "array") else np.full((), v, kind, like=like) for v in (x, degree))
     x, degree = np.broadcast_arrays(x, degree)
     degree = np.where(np.isfinite(degree), np.trunc(degree), -1)
-    highest = int(degree.max(initial=-1))
-    before, now = np.ones_like(x), np.asarray(first(x), x.dtype)
+    highest = int(degree.max()) if degree.size else -1
+    before, now = np.ones_like(x), as_array(first(x)).astype(x.dtype, copy=False)
     y = np.where(degree == 0, before, np.where(degree == 1, now, 0)).astype(x.dtype, copy=False)
     for k in range(1, highest):
-        before, now = now, np.asarray(following(k, x, now, before), x.dtype)
+        before, now = now, as_array(following(k, x, now, before)).astype(x.dtype, copy=False)
         y = np.where(degree == k + 1, now, y)
-    return wrap(np.asarray(y))
+    return wrap(y)
 
 
 def _chebyshev(k: int, x: Array, now: Array, before: Array) -> Array:

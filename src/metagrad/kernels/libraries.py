@@ -1,0 +1,165 @@
+"""Where NumPy and CuPy differ: all of it is here, so that an op need not know on which of them its arrays are.
+
+CuPy answers NumPy's protocols, and ``np.exp(x)`` of an array on a GPU is an array there. But it lacks some of what NumPy has
+(CuPy 14): methods of ufuncs but for sums and products, ``at`` for some ufuncs and dtypes and for several index arrays, flags
+that say whether an array may be written to, and 0-d arrays of NumPy's beside its own. What it lacks is made of what it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from metagrad.base.device import move, of_array
+from metagrad.base.typing import Array, Index
+
+# The dtypes for which CuPy has ufunc.at, that is, an addition or a maximum that no other thread of the GPU interrupts.
+_WHOLE = "int32 int64 uint32 uint64".split()
+_ATOMIC = {
+    "add": (*_WHOLE, "float16", "float32", "float64"),
+    "maximum": (*_WHOLE, "float32", "float64"),
+    "minimum": (*_WHOLE, "float32", "float64"),
+}
+
+
+def is_on_gpu(x: Array) -> bool:
+    """Whether an array is CuPy's.
+
+    >>> is_on_gpu(np.zeros(2))
+    False
+    """
+    return not isinstance(x, np.ndarray) and of_array(x).type == "cuda"
+
+
+def is_writable(x: Array) -> bool:
+    """Whether an array may be written to; CuPy's may always.
+
+    >>> is_writable(np.broadcast_to(1.0, (2,)))
+    False
+    """
+    return bool(getattr(getattr(x, "flags", None), "writeable", True))
+
+
+def numbers_beside_gpu(arrays: Sequence[Any], refused: Exception) -> list[Any]:
+    """The arrays with NumPy's 0-d ones as numbers, which CuPy's arrays go with; raises ``refused`` if there is nothing to change.
+
+    >>> numbers_beside_gpu([np.zeros(()), np.zeros(2)], TypeError("of two devices"))
+    Traceback (most recent call last):
+    TypeError: of two devices
+    """
+    of_numpy = [isinstance(a, np.ndarray) and not a.ndim for a in arrays]
+    if not any(of_numpy) or not any(hasattr(a, "__array_function__") and is_on_gpu(a) for a in arrays):
+        raise refused
+    return [a[()] if is_number else a for a, is_number in zip(arrays, of_numpy, strict=True)]
+
+
+def beside(index: Index, x: Array) -> Index:
+    """An index for x: NumPy's arrays in it are moved to x's GPU, as PyTorch takes indices of the CPU for tensors of a GPU.
+
+    >>> beside((slice(None), np.array([1])), np.zeros((2, 2)))
+    (slice(None, None, None), array([1]))
+    """
+    if isinstance(x, np.ndarray) or not is_on_gpu(x):
+        return index
+    if isinstance(index, tuple):
+        return tuple([beside(part, x) for part in index])
+    return move(index, of_array(x)) if isinstance(index, np.ndarray) else index
+
+
+# ------------------------------------------------ methods of ufuncs
+
+
+def largest(x: Array, axis: tuple[int, ...] | int) -> Array:
+    """The largest x, with extent 1 in ``axis``.
+
+    >>> largest(np.array([[1.0, 3.0], [5.0, 2.0]]), 1)
+    array([[3.],
+           [5.]])
+    """
+    return x.max(axis=axis, keepdims=True) if is_on_gpu(x) else np.maximum.reduce(x, axis=axis, keepdims=True)
+
+
+def smallest(x: Array, axis: tuple[int, ...] | int) -> Array:
+    """The smallest x, with extent 1 in ``axis``.
+
+    >>> smallest(np.array([[1.0, 3.0], [5.0, 2.0]]), 1)
+    array([[1.],
+           [2.]])
+    """
+    return x.min(axis=axis, keepdims=True) if is_on_gpu(x) else np.minimum.reduce(x, axis=axis, keepdims=True)
+
+
+def accumulate(ufunc: np.ufunc, x: Array, axis: int) -> Array:
+    """``ufunc.accumulate``: along ``axis`` what the ufunc makes of the first i elements. The ufunc must be associative.
+
+    On a GPU by doubling (Hillis and Steele 1986): when each element has taken in the d − 1 before it, it takes in those of the
+    element d places before.
+
+    >>> accumulate(np.maximum, np.array([1, 3, 2]), 0)
+    array([1, 3, 3])
+    """
+    if not is_on_gpu(x):
+        return ufunc.accumulate(x, axis=axis)
+    y, reach, before = x, 1, (slice(None),) * axis
+    while reach < x.shape[axis]:
+        joined = ufunc(y[(*before, slice(reach, None))], y[(*before, slice(None, -reach))])
+        y = np.concatenate([y[(*before, slice(None, reach))], joined], axis=axis)
+        reach *= 2
+    return y if reach > 1 else x.copy()
+
+
+def xor(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """``np.bitwise_xor.reduce``, on a GPU by halves.
+
+    >>> xor(np.array([1, 2, 4]), (0,), False)
+    np.int64(7)
+    """
+    if not is_on_gpu(x):
+        combine: Callable[..., Array] = np.bitwise_xor.reduce
+        return combine(x, axis=axis, keepdims=keepdims)
+    kept = [d for d in range(x.ndim) if d not in axis]
+    y = np.transpose(x, (*kept, *axis)).reshape((*[x.shape[d] for d in kept], -1))
+    while y.shape[-1] > 1:
+        half = y.shape[-1] // 2
+        y = np.concatenate([np.bitwise_xor(y[..., :half], y[..., half : 2 * half]), y[..., 2 * half :]], axis=-1)
+    shape = [1 if d in axis else n for d, n in enumerate(x.shape)]
+    return y.reshape([n for d, n in enumerate(shape) if keepdims or d not in axis])
+
+
+def at(ufunc: np.ufunc, y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
+    """``ufunc.at``: y[index] = ufunc(y[index], x) in place, for an index that is named several times as often. y lies in order.
+
+    >>> y = np.zeros(3)
+    >>> at(np.add, y, np.array([0, 2, 2]), np.array([1.0, 2.0, 3.0]))
+    >>> y
+    array([1., 0., 5.])
+    """
+    if not is_on_gpu(y):
+        ufunc.at(y, index, x)
+        return
+    places = np.arange(y.size, like=y).reshape(y.shape)[index]
+    if not places.size:
+        return
+    values = np.broadcast_to(np.asarray(x, y.dtype, like=y) if not hasattr(x, "astype") else x, places.shape)
+    flat, places, values = y.reshape(-1), places.reshape(-1), values.astype(y.dtype, copy=False).reshape(-1)
+    if y.dtype.name in _ATOMIC.get(ufunc.__name__, ()):
+        ufunc.at(flat, places, values)
+    else:
+        _at_in_order(ufunc, flat, places, values)
+
+
+def _at_in_order(ufunc: np.ufunc, y: Array, places: Array, values: Array) -> None:
+    """``at`` of vectors: sorted by place, the values of one place are side by side, and joined by doubling."""
+    order = np.argsort(places, kind="stable")
+    places, values = places[order], values[order]
+    reach = 1
+    while reach < len(values):
+        joined = np.where(places[reach:] == places[:-reach], ufunc(values[reach:], values[:-reach]), values[reach:])
+        values = np.concatenate([values[:reach], joined])
+        reach *= 2
+    is_last = np.concatenate([places[1:] != places[:-1], np.ones_like(places[:1], bool)])
+    longer = np.concatenate([y, y[:1]])  # its last element takes what is no whole sum
+    longer[np.where(is_last, places, y.size)] = ufunc(y[places], values).astype(y.dtype, copy=False)
+    y[...] = longer[:-1]
