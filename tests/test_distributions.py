@@ -434,3 +434,18 @@ def test_they_are_of_the_kinds_they_are_in_pytorch(torch):
         if isinstance(there, type) and name not in ("Gumbel", "InverseGamma"):  # in closed form
             own = set(mg.distributions.__all__)
             assert {c.__name__ for c in there.__mro__} & own <= {c.__name__ for c in here.__mro__}, name
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samples_of_beta_and_dirichlet_are_strictly_between_0_and_1(dtype):
+    mg.manual_seed(0)
+    kind = getattr(mg, dtype)
+    small, large = mg.tensor(1e-3, dtype=kind), mg.tensor(1e4, dtype=kind)
+    for d in (
+        mg.distributions.Beta(small, small),
+        mg.distributions.Beta(large, small),
+        mg.distributions.Dirichlet(mg.stack([small, small, large])),
+    ):
+        samples = d.sample((2000,))
+        assert samples.dtype is kind and bool(((samples > 0) & (samples < 1)).all())
+        assert bool(d.log_prob(samples).isfinite().all())

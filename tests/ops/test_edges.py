@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 
 import metagrad
@@ -109,6 +110,45 @@ def shrunk(lib):
     return gradient(lib, lib.nn.functional.hardshrink, [1e10, -1e30, 0.3, -0.3, 0.5, -0.5, INF, -INF, 0.0])
 
 
+def losses_at_infinity(lib):
+    found = []
+    for name in ("huber_loss", "smooth_l1_loss", "mse_loss", "l1_loss"):
+        loss, targets = getattr(lib.nn.functional, name), lib.tensor([1.0, 2.0, INF, INF, 1.0, 0.25]).double()
+        found.append(gradient(lib, lambda x: loss(x, targets, reduction="none"), [INF, -INF, INF, 1.0, NAN, 0.0]))  # noqa: B023
+    return found
+
+
+def activations_at_the_edges(lib):
+    values = [INF, -INF, NAN, 1e30, -1e30, 0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 6.0]
+    names = "celu elu selu hardshrink softshrink hardtanh relu6 leaky_relu softplus logsigmoid hardsigmoid tanhshrink"
+    return [gradient(lib, getattr(lib.nn.functional, name), values, "float32") for name in names.split()]
+
+
+def halves_and_numbers(lib):
+    """A Python number that float16 does not have; sums with it and comparisons are rounded first, in both libraries."""
+    x = lib.tensor([60000.0, 0.5, 1e-3, -1e-7]).half()
+    found = [
+        x * 100_000,
+        x / 1e6,
+        1e5 * x,
+        x * 0.1,
+        x.clone().mul_(1e5),
+        x + 70_000,
+        x - 1e5,
+        x > 1e5,
+        x % 1e5,
+        x // 1e5,
+    ]
+    return [f.tolist() for f in found], [str(f.dtype).split(".")[1] for f in found]
+
+
+def slopes_of_halves_and_numbers(lib):
+    x = lib.tensor([0.5, 1e-3]).half().requires_grad_()
+    many = lib.full((200_000,), 0.5).half().requires_grad_()
+    (many * 100_000).mean().backward()
+    return lib.autograd.grad((x * 30_000 + x / 1e5).sum(), x)[0].tolist(), many.grad[0].item()
+
+
 def copies(lib):
     x = lib.ones(4)
     a, b, c = copy.deepcopy((x, x[1:3], x.view(2, 2)))
@@ -129,7 +169,8 @@ def copies(lib):
     )
 
 
-CASES = [quotients, kinds, sums_that_wrap, outs, without_beta, deviations, sums_of_exponentials, gammas, shrunk, copies]
+CASES = [quotients, kinds, sums_that_wrap, outs, without_beta, deviations, sums_of_exponentials, gammas, shrunk, copies,
+         losses_at_infinity, activations_at_the_edges, halves_and_numbers, slopes_of_halves_and_numbers]  # fmt: skip
 
 
 def same(x, y):
@@ -160,6 +201,17 @@ def test_fixed_values():
     assert same(sums_of_exponentials(metagrad)[0], (INF, [NAN, 0.0, 0.0]))
     assert gammas(metagrad)[0][0] == INF
     assert copies(metagrad)[0] == [5, 1]
+    assert losses_at_infinity(metagrad)[0][1][:2] == [1.0, -1.0]
+    assert halves_and_numbers(metagrad)[0][0][:3] == [INF, 49984.0, 100.0625]
+
+
+@pytest.mark.parametrize("columns", [1000, 3_000_000])
+def test_layer_norm_of_long_rows_keeps_its_digits(columns):
+    x = np.random.default_rng(0).normal(5, 2, (2, columns)).astype(np.float32)
+    wide = x.astype(np.float64)
+    expected = (wide - wide.mean(1, keepdims=True)) / np.sqrt(wide.var(1, keepdims=True) + 1e-5)
+    found = metagrad.nn.functional.layer_norm(metagrad.from_numpy(x), (columns,)).numpy()
+    assert np.abs(found - expected).max() < 2e-6
 
 
 def test_polar_of_a_negative_magnitude():

@@ -341,3 +341,19 @@ def test_a_share_needs_to_know_whose_it_is():
         md.DistributedSampler(range(3))
     with pytest.raises(ValueError, match="Invalid rank 2"):
         md.DistributedSampler(range(3), num_replicas=2, rank=2)
+
+
+def test_a_batch_may_be_named_by_a_tuple():
+    class Pairs:
+        def __iter__(self):
+            return iter([(0, 1), (2, 3)])
+
+        def __len__(self):
+            return 2
+
+    x = mg.arange(8).reshape(4, 2)
+    for data in (md.TensorDataset(x, x[:, 0]), md.Subset(md.TensorDataset(x, x[:, 0]), (0, 1, 2, 3))):
+        batches = list(md.DataLoader(data, batch_sampler=Pairs()))
+        assert [[part.tolist() for part in batch] for batch in batches] == [
+            [[[0, 1], [2, 3]], [0, 2]], [[[4, 5], [6, 7]], [4, 6]],
+        ]  # fmt: skip

@@ -172,7 +172,9 @@ class Dirichlet(ExponentialFamily):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         drawn = standard_gamma(self.concentration, self._extended_shape(sample_shape))
-        return drawn / drawn.sum(-1, keepdim=True)
+        shares = drawn / drawn.sum(-1, keepdim=True)
+        limits = np.finfo(shares.array.dtype)  # strictly between 0 and 1, for the logarithms of x and 1 − x
+        return shares.clamp(float(limits.tiny), float(np.nextafter(limits.dtype.type(1), 0)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         a, value = self.concentration, self._checked(value)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.compiled import normalization as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.rows import by_rows, row_products, row_sums
@@ -19,7 +20,7 @@ def layer_norm(
     n, m = x.shape
     z, scale = np.empty_like(x), np.empty((n, 1), x.dtype, like=x)
     kept = np.empty_like(x) if keep else z  # never z itself, which its user may write into
-    if use_compiled(x):
+    if use_compiled(x) and m <= tuning.ROWS_ADDED_IN_TURN:
         weight, bias = (full if a is None else a for full, a in ((np.ones(m, x.dtype), w), (np.zeros(m, x.dtype), b)))
         epsilon = np.array([eps], x.dtype)
         by_rows(
@@ -72,7 +73,7 @@ def layer_norm_backward(
         out *= r
         return grad_w, grad_b
 
-    found = by_rows(work_compiled if use_compiled(y) else work, n, m)
+    found = by_rows(work_compiled if use_compiled(y) and m <= tuning.ROWS_ADDED_IN_TURN else work, n, m)
     nothing = np.zeros(m, y.dtype, like=y)
     grad_w = sum([part for part, _ in found], nothing) if needs[1] else None
     grad_b = sum([part for _, part in found], nothing) if needs[2] else None

@@ -52,6 +52,8 @@ ROWS_WORTH_THREADS = 1 << 17
 ROWS_CHUNK = 1 << 19
 # Elements of the longest row whose sum BLAS's inner product may be, for its rounding errors grow with them.
 ROWS_BY_BLAS = 4096
+# Elements of the longest row whose mean a compiled loop may add up in turn; NumPy adds in pairs, which loses fewer digits.
+ROWS_ADDED_IN_TURN = 1 << 16
 # Elements from which a compiled loop is faster than NumPy's passes.
 COMPILED_WORTH = 1 << 16
 

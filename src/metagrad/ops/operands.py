@@ -185,6 +185,38 @@ def result_type(*operands: Any) -> dtypes.dtype:
     return found
 
 
+class NumberOfHalves(float):
+    """A Python number beside halves: products and quotients with it are float32's, rounded once, as in PyTorch.
+
+    So the number itself may be one that float16 does not have.
+
+    >>> np.ones(1, np.float16) / 2 * NumberOfHalves(100_000)
+    array([49984.], dtype=float16)
+    """
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        plain = [float(x) if isinstance(x, NumberOfHalves) else x for x in inputs]
+        wide = ufunc in (np.multiply, np.true_divide) and all(
+            isinstance(x, float) or x.dtype.char == "e" for x in plain
+        )
+        if not wide:
+            with np.errstate(over="ignore"):  # of the number itself
+                return getattr(ufunc, method)(*plain, **kwargs, **({} if out is None else {"out": out}))
+        found = ufunc(*[x if isinstance(x, float) else x.astype(np.float32) for x in plain], **kwargs).astype(
+            np.float16
+        )
+        if out is None:
+            return found
+        out[0][...] = found
+        return out[0]
+
+    def conjugate(self) -> NumberOfHalves:
+        """The number itself, for the formulas of gradients."""
+        return self
+
+
 def converted(x: Any, dtype: dtypes.dtype) -> Any:
     """An operand in this dtype; a Python number becomes one that NumPy will not widen for."""
     if isinstance(x, Variable):
@@ -192,7 +224,7 @@ def converted(x: Any, dtype: dtypes.dtype) -> Any:
     if isinstance(x, np.ndarray):
         return wrap(x.astype(dtype.dtype, copy=False))
     if dtype.category == 2:
-        return float(x)
+        return NumberOfHalves(x) if dtype is dtypes.float16 else float(x)
     if dtype.category == 3:
         return complex(x)
     return np.asarray(x).astype(dtype.dtype)[()]  # integers wrap around, as in PyTorch
@@ -208,7 +240,7 @@ def operands(x: Any, y: Any) -> tuple[Any, Any]:
             y.__class__ is float and x.array.dtype.char in "fd" and x.array.__class__ is np.ndarray and -1e38 < y < 1e38
         ):
             return x, np.array(y, x.array.dtype)  # NumPy takes half the time for it that it takes for a Python number
-        elif (y.__class__ is float or y.__class__ is int) and x.array.dtype.kind == "f":
+        elif (y.__class__ is float or y.__class__ is int) and x.array.dtype.char in "fd":
             return x, y
     elif not isinstance(y, Variable):
         x = as_tensor(x)

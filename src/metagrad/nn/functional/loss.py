@@ -13,6 +13,7 @@ from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.kernels.selection import select
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.reduction import (
     accepts_legacy_reduction,
@@ -22,6 +23,7 @@ from metagrad.nn.functional.reduction import (
     weighted,
 )
 from metagrad.ops.operands import cast_to, need_one_dtype
+from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.softmax import log_softmax
 from metagrad.ops.special.logarithms import xlogy
@@ -72,6 +74,20 @@ class BinaryCrossEntropy(Function):
         return grad_x, grad * (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) if self.needs[1] else None
 
 
+class Huber(Pointwise):
+    """y = d² / 2 where |d| < δ, else δ (|d| − δ/2);   ∂L/∂d = ∂L/∂y · d, limited to [−δ, δ]."""
+
+    def forward(self, d: Array, delta: float) -> Array:
+        self.save(d)
+        self.delta = delta
+        size = np.abs(d)
+        return select(size < delta, size * size * 0.5, delta * (size - delta / 2))
+
+    def backward(self, grad: Array) -> Array:
+        (d,) = self.saved
+        return grad * np.clip(d, -self.delta, self.delta)
+
+
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """(x − y)²; input and target (*). With ``weight`` (*) the mean is weighted.
@@ -109,8 +125,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = matched("smooth_l1_loss", input, target)
-    d = (input - target).abs()
-    loss = d if beta == 0 else where(d < beta, d.square() / (2 * beta), d - beta / 2)
+    loss = (input - target).abs() if beta == 0 else Huber.apply(input - target, delta=beta) / beta
     return reduced(loss, reduction)
 
 
@@ -127,8 +142,7 @@ def huber_loss(
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     kind = input.dtype
     input, target = matched("huber_loss", input, target, stacklevel=3)
-    d = (input - target).abs()
-    loss: Tensor = where(d < delta, d.square() / 2, delta * (d - delta / 2))
+    loss = Huber.apply(input - target, delta=float(delta))
     return reduced(cast_to(loss, kind), reduction, weight)
 
 

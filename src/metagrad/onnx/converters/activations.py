@@ -31,8 +31,17 @@ def erfc(g: Any, step: Any, x: Any, **_: Any) -> Any:
 
 
 @function("Elu")
-def elu(g: Any, step: Any, x: Any, alpha: float) -> Any:
-    return g.op("Elu", g.tensor(x), alpha=float(alpha))
+def elu(g: Any, step: Any, x: Any, alpha: float, rate: float = 1.0) -> Any:
+    name, kind = g.tensor(x), step.outputs[0].dtype
+    if rate == 1.0:
+        return g.op("Elu", name, alpha=float(alpha))
+    below = g.op("Min", name, g.scalar(0, kind))
+    low = g.op("Elu", g.op("Mul", below, g.scalar(abs(rate), kind)), alpha=1.0)
+    if rate > 0:
+        low = g.op("Mul", low, g.scalar(alpha, kind))
+    else:  # e^−u − 1 is −(e^u − 1) / e^u
+        low = g.op("Div", g.op("Mul", low, g.scalar(-alpha, kind)), g.op("Add", low, g.scalar(1, kind)))
+    return g.op("Add", g.op("Max", name, g.scalar(0, kind)), low)
 
 
 @function("LogSigmoid")

@@ -38,7 +38,8 @@ def rows_of(dataset: Any, indices: list[Any]) -> list[Tensor] | None:
     if type(dataset) is not TensorDataset or not indices or any(type(i) is not int for i in indices):
         return None
     tensors = dataset.tensors
-    return [t[indices] for t in tensors] if all(isinstance(t, Tensor) for t in tensors) else None
+    rows = list(indices)  # a tuple would be an index of several dimensions
+    return [t[rows] for t in tensors] if all(isinstance(t, Tensor) for t in tensors) else None
 
 
 class StreamFetcher:
