@@ -10,7 +10,7 @@ from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.kernels import threads, tuning, workspace
 from metagrad.kernels.compiled import choice
-from metagrad.kernels.recurrent import one_sequence
+from metagrad.kernels.recurrent import loops, one_sequence
 from metagrad.kernels.recurrent.steps import all_entering, final, visits
 from metagrad.nn import fast_recurrence
 from metagrad.nn.fast_recurrence import Layer, plain_layer
@@ -93,6 +93,21 @@ def test_loops_equal_numpys_kernels_on_odd_sizes_and_strided_arrays(cell, dtype,
         np.testing.assert_allclose(ours, numpys, rtol=close, atol=close * np.abs(numpys).max())
 
 
+@pytest.mark.parametrize("cell", CELLS)
+def test_products_by_blocks_give_the_same(cell, monkeypatch):
+    monkeypatch.setattr(tuning, "SMALL_PRODUCT_COLUMNS", 2)
+    monkeypatch.setattr(tuning, "SMALL_PRODUCT", 4 * 2 * 2 + 1)
+    monkeypatch.setattr(loops, "multiplies_in_place", lambda: True)
+    monkeypatch.setattr(fast_recurrence, "use_compiled_products", lambda x: True)
+    w = np.arange(32.0).reshape(4, 8)
+    by_blocks = loops.blocks(w, 4)
+    assert by_blocks.shape == (2, 4, 2, 2) and by_blocks[1, 2].tolist() == w[2:, 4:6].tolist()
+    inputs, settings = arguments(cell, [4, 3, 3, 1, 1], 2, True, "float64")
+    fast, plain = run(Layer.apply_many, inputs, settings), run(plain_layer, inputs, settings)
+    for ours, theirs in zip(fast[0] + fast[1], plain[0] + plain[1], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)
+
+
 @pytest.mark.parametrize("cell", ["RNN_TANH", "LSTM", "GRU"])
 def test_what_is_not_finite_stays_so_in_loops(cell, monkeypatch):
     inputs, settings = arguments(cell, [3, 3], 1, True, "float32")
@@ -118,12 +133,14 @@ def test_half_precision_takes_numpys_kernels():
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_batch_dealt_out_to_threads_gives_the_same(cell, sizes, directions, count, monkeypatch):
     monkeypatch.setattr(tuning, "RECURRENT_STEP_WORTH_THREADS", 0)
+    monkeypatch.setattr(tuning, "RECURRENT_LOOPS_WORTH_PARTS", 0)
+    monkeypatch.setattr(tuning, "RECURRENT_LOOPS_PART", 1)
     monkeypatch.setattr(tuning, "RECURRENT_WORTH_THREADS", 0)
     monkeypatch.setattr(fast_recurrence, "get_num_threads", lambda: count)
     monkeypatch.setattr(fast_recurrence, "can_hold_blas", lambda: True)
     inputs, settings = arguments(cell, SIZES[sizes], directions, True, "float64")
     w_hh = inputs[3 if settings["cell"] != "LSTM" else 4].array
-    parts = fast_recurrence.parts_worth(settings["cell"], SIZES[sizes], directions, w_hh)
+    parts = fast_recurrence.parts_worth(SIZES[sizes], directions, w_hh)
     assert parts == max(1, min(count // directions, SIZES[sizes][0]))
     fast, plain = run(Layer.apply_many, inputs, settings), run(plain_layer, inputs, settings)
     for ours, theirs in zip(fast[0] + fast[1], plain[0] + plain[1], strict=True):

@@ -64,6 +64,13 @@ BLAS_STARTS_THREADS = 1 << 18
 # Multiplications that outweigh the handing over to threads.
 MATMUL_WORTH_THREADS = 8_000_000
 
+# Multiplications below which OpenBLAS, with AVX-512, takes small matrices as they lie in memory.
+SMALL_PRODUCT = 1_000_000
+# Columns of the second matrix for which that is fastest.
+SMALL_PRODUCT_COLUMNS = 64
+# Rows of the first matrix from which copying the second one costs little beside the product.
+SMALL_PRODUCT_ROWS = 48
+
 # ------------------------------------------------ convolution, pooling, attention
 
 # Elements of a tile's im2col matrix: a megabyte of float32, which the second-level cache holds, or nearly so.
@@ -91,6 +98,11 @@ ATTENTION_WORTH_THREADS = 1 << 20
 RECURRENT_WORTH_THREADS = 20_000_000
 # Multiplications of a step from which a batch is dealt out to more threads than directions: they take turns at every call.
 RECURRENT_STEP_WORTH_THREADS = 300_000
+
+# Multiplications of a layer on compiled loops from which a batch is dealt out to more threads than directions.
+RECURRENT_LOOPS_WORTH_PARTS = 10_000_000
+# Sequences of a part at least: products with fewer rows are slower.
+RECURRENT_LOOPS_PART = 8
 
 # ------------------------------------------------ optimizers
 

@@ -103,14 +103,19 @@ def shares(sizes: Sequence[int], directions: int, parts: int) -> list[Share]:
     ]
 
 
-def parts_worth(cell: str, sizes: Sequence[int], directions: int, w_hh: Array) -> int:
+def parts_worth(sizes: Sequence[int], directions: int, w_hh: Array, looped: bool = False) -> int:
     """Into how many parts to deal the batch. One thread for each direction comes first; the rest is for parts.
 
-    A part pays if its steps are long: the threads hand the interpreter lock to each other after every call.
+    A part pays if its steps are long: the threads hand the interpreter lock to each other after every call. On compiled
+    loops they do not, and a part pays if it is not small.
     """
     parts = min(get_num_threads() // directions, sizes[0])
-    each_step = sum(sizes) / len(sizes) * w_hh.size
-    return parts if parts > 1 and each_step / parts > tuning.RECURRENT_STEP_WORTH_THREADS and can_hold_blas() else 1
+    if looped:
+        parts = min(parts, sizes[0] // tuning.RECURRENT_LOOPS_PART)
+        worth = sum(sizes) * w_hh.size > tuning.RECURRENT_LOOPS_WORTH_PARTS
+    else:
+        worth = sum(sizes) / len(sizes) * w_hh.size / max(parts, 1) > tuning.RECURRENT_STEP_WORTH_THREADS
+    return parts if parts > 1 and worth and can_hold_blas() else 1
 
 
 def _added(some: Sequence[Array | None], others: Sequence[Array | None]) -> list[Array | None]:
@@ -132,9 +137,9 @@ class Layer(Function):
             (result,) = run_in_turn([lambda: one_sequence.run(cell, x, states, weights)])
             return result
         self.cell, self.directions = cell, directions
-        self.shares = shares(sizes, directions, parts_worth(cell, sizes, directions, weights[0][1]))
-        self.apart = len(x) * sum(w.size for w in weights[0][:2]) > tuning.RECURRENT_WORTH_THREADS
         looped = use_compiled_products(x)
+        self.shares = shares(sizes, directions, parts_worth(sizes, directions, weights[0][1], looped))
+        self.apart = len(x) * sum(w.size for w in weights[0][:2]) > tuning.RECURRENT_WORTH_THREADS
         kernels = [make_kernel(cell, share.sizes, share.direction == 1, looped) for share in self.shares]
         width = states[0].shape[2]
         y = np.empty((len(x), directions * width), x.dtype)  # not the kernels' memory, which will be used again

@@ -4,11 +4,12 @@ Legend: N packed rows, B sequences, H hidden features (cells of an LSTM), P outp
 steps (T, 2): the first row of each visit and its number of sequences, in order; the rows of a visit stand one after the other,
 and its sequences are the first ones. States are rows of a buffer, one for each sequence: it comes with the initial states and
 leaves with the final ones, for a row stays as it is while its sequence does not run. Gates are in PyTorch's order, side by side
-in a row; u and w are weights as the products need them.
+in a row, (N, G, H).
 
 The products of all steps' inputs are made before, those of the weights' gradients afterwards: large ones, by BLAS. In the loop
-are only the products with the states of a step, a product for each gate, for BLAS is fastest at small ones; and short loops
-over few arrays, as only these become vector instructions: a compiler has to make sure that no two arrays overlap.
+are only the products with the states of a step, and short loops over few arrays, as only these become vector instructions: a
+compiler has to make sure that no two arrays overlap. A recurrent weight u (P, C) comes in blocks, (R, K, P/R, C/K): see
+``blocks`` in ``kernels/recurrent/loops.py``.
 """
 
 from __future__ import annotations
@@ -19,25 +20,64 @@ from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
 from metagrad.kernels.compiled.transcendental import tanh
 
+
+@native
+def _multiply(x: Array, u: Array, block: Array, out: Array) -> None:
+    """out = x u for x (B, P) and u (R, K, P/R, C/K), blocks of a matrix (P, C); block (B, P/R + C/K) is memory."""
+    if u.shape[0] == 1 and u.shape[1] == 1:
+        np.dot(x, u[0, 0], out)
+        return
+    size, (above, beside, height, width) = len(x), u.shape
+    columns, results = x.reshape((size, above, height)), out.reshape((size, beside, width))
+    flat = block.reshape(-1)
+    part, product = flat[: size * height].reshape((size, height)), flat[size * height :][: size * width]
+    product = product.reshape((size, width))
+    for r in range(above):
+        for b in range(size):
+            for j in range(height):
+                part[b, j] = columns[b, r, j]
+        for k in range(beside):
+            np.dot(part, u[r, k], product)
+            for b in range(size):
+                if r == 0:
+                    for j in range(width):
+                        results[b, k, j] = product[b, j]
+                else:
+                    for j in range(width):
+                        results[b, k, j] += product[b, j]
+
+
+@native
+def _copy(a: Array, b: Array) -> None:
+    for j in range(a.size):
+        a[j] = b[j]
+
+
+@native
+def _add(a: Array, s: Array) -> None:
+    for j in range(a.size):
+        a[j] += s[j]
+
+
 # ------------------------------------------------ RNN
 
 
 @native
 def rnn_forward(y: Array, u: Array, h: Array, steps: Array, relu: bool) -> None:
-    """hₜ = tanh(aₜ + hₜ₋₁ u) or relu: y (N, H) is a and becomes h; u (H, H); h (B, H)."""
-    product = np.empty_like(h)
+    """hₜ = tanh(aₜ + hₜ₋₁ u) or relu: y (N, H) is a and becomes h; u (H, H) in blocks; h (B, H)."""
+    product, block = np.empty_like(h), np.empty((len(h), u.shape[2] + u.shape[3]), h.dtype)
     for t in range(len(steps)):
         start, size = steps[t, 0], steps[t, 1]
-        s, before, y_t = product[:size], h[:size], y[start : start + size]
-        np.dot(before, u, s)
+        s_t, h_t, y_t = product[:size], h[:size], y[start : start + size]
+        _multiply(h_t, u, block, s_t)
         if relu:
-            _add_relu(y_t.reshape(-1), s.reshape(-1), before.reshape(-1))
+            _new_by_relu(y_t.reshape(-1), s_t.reshape(-1), h_t.reshape(-1))
         else:
-            _add_tanh(y_t.reshape(-1), s.reshape(-1), before.reshape(-1))
+            _new_by_tanh(y_t.reshape(-1), s_t.reshape(-1), h_t.reshape(-1))
 
 
 @native
-def _add_tanh(y: Array, s: Array, h: Array) -> None:
+def _new_by_tanh(y: Array, s: Array, h: Array) -> None:
     for j in range(y.size):
         value = tanh(y[j] + s[j])
         y[j] = value
@@ -45,7 +85,7 @@ def _add_tanh(y: Array, s: Array, h: Array) -> None:
 
 
 @native
-def _add_relu(y: Array, s: Array, h: Array) -> None:
+def _new_by_relu(y: Array, s: Array, h: Array) -> None:
     zero = y.dtype.type(0)
     for j in range(y.size):
         value = y[j] + s[j]
@@ -55,8 +95,9 @@ def _add_relu(y: Array, s: Array, h: Array) -> None:
 
 
 @native
-def rnn_backward(d: Array, y: Array, grad_y: Array, w: Array, grad_h: Array, steps: Array, relu: bool) -> None:
-    """∂aₜ = (∂hₜ + ∂yₜ) (1 − yₜ²) into d (N, H), ∂hₜ₋₁ = ∂aₜ w: y, grad_y (N, H); w (H, H); grad_h (B, H)."""
+def rnn_backward(d: Array, y: Array, grad_y: Array, u: Array, grad_h: Array, steps: Array, relu: bool) -> None:
+    """∂aₜ = (∂hₜ + ∂yₜ) (1 − yₜ²) into d (N, H), ∂hₜ₋₁ = ∂aₜ u: y, grad_y (N, H); u (H, H) in blocks; grad_h (B, H)."""
+    block = np.empty((len(grad_h), u.shape[2] + u.shape[3]), d.dtype)
     for t in range(len(steps) - 1, -1, -1):
         start, size = steps[t, 0], steps[t, 1]
         rows = slice(start, start + size)
@@ -65,7 +106,7 @@ def rnn_backward(d: Array, y: Array, grad_y: Array, w: Array, grad_h: Array, ste
             _back_through_relu(d_t.reshape(-1), y_t.reshape(-1), g_t.reshape(-1), h_t.reshape(-1))
         else:
             _back_through_tanh(d_t.reshape(-1), y_t.reshape(-1), g_t.reshape(-1), h_t.reshape(-1))
-        np.dot(d_t, w, h_t)
+        _multiply(d_t, u, block, h_t)
 
 
 @native
@@ -91,54 +132,54 @@ def lstm_forward(
 ) -> None:
     """i, f, o = σ(aₜ + hₜ₋₁ u), g = tanh; cₜ = f cₜ₋₁ + i g; outputs = o tanh cₜ; y = outputs w, or outputs if w is None.
 
-    a (N, 4·H) becomes the gates; u (4, P, H); h (B, P), c (B, H); cell, outputs (N, H); y (N, P); w (H, P).
+    a (N, 4, H) becomes the gates i, f, g, o; u (P, 4·H) in blocks; h (B, P), c (B, H); cell, outputs (N, H); y (N, P); w (H, P).
     """
-    hidden = c.shape[1]
-    product = np.empty((4, *c.shape), c.dtype)
+    product, block = np.empty((len(c), 4, c.shape[1]), c.dtype), np.empty((len(c), u.shape[2] + u.shape[3]), c.dtype)
     for t in range(len(steps)):
         start, size = steps[t, 0], steps[t, 1]
         rows = slice(start, start + size)
-        for k in range(4):
-            np.dot(h[:size], u[k], product[k, :size])
-        for b in range(size):
-            a_b, c_b = a[start + b], c[b]
-            i, f, g, o = a_b[:hidden], a_b[hidden : 2 * hidden], a_b[2 * hidden : 3 * hidden], a_b[3 * hidden :]
-            _add_sigmoid(i, product[0, b])
-            _add_sigmoid(f, product[1, b])
-            _add_only_tanh(g, product[2, b])
-            _add_sigmoid(o, product[3, b])
-            _new_cell(c_b, cell[start + b], i, f, g)
-            _output(outputs[start + b], o, c_b)
+        a_t, s_t, c_t, o_t = a[rows], product[:size], c[:size], outputs[rows]
+        _multiply(h[:size], u, block, s_t.reshape((size, -1)))
+        _sigmoid_gate(a_t, s_t, 0)
+        _sigmoid_gate(a_t, s_t, 1)
+        _tanh_gate(a_t, s_t, 2)
+        _sigmoid_gate(a_t, s_t, 3)
+        _new_cell(a_t, c_t, cell[rows])
+        _output(a_t, c_t, o_t)
         if w is not None:
-            np.dot(outputs[rows], w, y[rows])
-        h[:size] = y[rows]
+            np.dot(o_t, w, y[rows])
+        _copy(h[:size].reshape(-1), y[rows].reshape(-1))
 
 
 @native
-def _add_sigmoid(a: Array, s: Array) -> None:
+def _sigmoid_gate(a: Array, s: Array, k: int) -> None:
     half = a.dtype.type(0.5)
-    for j in range(a.size):
-        a[j] = half + half * tanh(half * (a[j] + s[j]))
+    for b in range(len(a)):
+        for j in range(a.shape[2]):
+            a[b, k, j] = half + half * tanh(half * (a[b, k, j] + s[b, k, j]))
 
 
 @native
-def _add_only_tanh(a: Array, s: Array) -> None:
-    for j in range(a.size):
-        a[j] = tanh(a[j] + s[j])
+def _tanh_gate(a: Array, s: Array, k: int) -> None:
+    for b in range(len(a)):
+        for j in range(a.shape[2]):
+            a[b, k, j] = tanh(a[b, k, j] + s[b, k, j])
 
 
 @native
-def _new_cell(c: Array, cell: Array, i: Array, f: Array, g: Array) -> None:
-    for j in range(c.size):
-        value = f[j] * c[j] + i[j] * g[j]
-        c[j] = value
-        cell[j] = value
+def _new_cell(a: Array, c: Array, cell: Array) -> None:
+    for b in range(len(c)):
+        for j in range(c.shape[1]):
+            value = a[b, 1, j] * c[b, j] + a[b, 0, j] * a[b, 2, j]
+            c[b, j] = value
+            cell[b, j] = value
 
 
 @native
-def _output(out: Array, o: Array, c: Array) -> None:
-    for j in range(out.size):
-        out[j] = o[j] * tanh(c[j])
+def _output(a: Array, c: Array, out: Array) -> None:
+    for b in range(len(c)):
+        for j in range(c.shape[1]):
+            out[b, j] = a[b, 3, j] * tanh(c[b, j])
 
 
 @native
@@ -146,75 +187,64 @@ def lstm_backward(
     d: Array, a: Array, cell: Array, first_c: Array, grad_y: Array, u: Array, grad_h: Array, grad_c: Array,
     w: Array | None, grad_out: Array, steps: Array,
 ) -> None:  # fmt: skip
-    """∂a (N, 4·H) into d, from grad_y (N, P) and the final states' grad_h (B, P), grad_c (B, H), which become the initial ones'.
+    """∂a (N, 4, H) into d, from grad_y (N, P) and the final states' grad_h (B, P), grad_c (B, H), which become the initial ones'.
 
-    a (N, 4·H): the gates; cell (N, H); first_c (B, H); u (4·H, P); w (P, H) or None; grad_out (N, P), where w is not None, is
-    what the projection's outputs get.
+    a (N, 4, H): the gates; cell (N, H); first_c (B, H); u (4·H, P) in blocks; w (P, H) or None; grad_out (N, P), where w is not
+    None, is what the projection's outputs get.
     """
-    hidden = cell.shape[1]
-    m, tanh_c = np.empty_like(grad_c), np.empty(hidden, cell.dtype)
+    m, tanh_c = np.empty_like(grad_c), np.empty_like(grad_c)
+    block = np.empty((len(grad_h), u.shape[2] + u.shape[3]), d.dtype)
     for t in range(len(steps) - 1, -1, -1):
         start, size = steps[t, 0], steps[t, 1]
-        previous, running = (steps[t - 1, 0], steps[t - 1, 1]) if t else (0, 0)
+        previous, running = (steps[t - 1, 0], min(size, steps[t - 1, 1])) if t else (0, 0)
         rows = slice(start, start + size)
-        h_t = grad_h[:size]
+        d_t, a_t, h_t, c_t, m_t = d[rows], a[rows], grad_h[:size], grad_c[:size], m[:size]
         _add(h_t.reshape(-1), grad_y[rows].reshape(-1))
         if w is not None:
-            grad_out[rows] = h_t
-            np.dot(h_t, w, m[:size])
+            _copy(grad_out[rows].reshape(-1), h_t.reshape(-1))
+            np.dot(h_t, w, m_t)
         else:
-            m[:size] = h_t
-        for b in range(size):
-            r = start + b
-            a_b, d_b, c_b = a[r], d[r], grad_c[b]
-            i, f, g, o = a_b[:hidden], a_b[hidden : 2 * hidden], a_b[2 * hidden : 3 * hidden], a_b[3 * hidden :]
-            _back_through_output(d_b[3 * hidden :], c_b, tanh_c, m[b], o, cell[r])
-            _back_through_input_gate(d_b[:hidden], c_b, i, g)
-            _back_through_candidate(d_b[2 * hidden : 3 * hidden], c_b, i, g)
-            earlier = cell[previous + b] if b < running else first_c[b]
-            _back_through_forget_gate(d_b[hidden : 2 * hidden], c_b, f, earlier)
-        np.dot(d[rows], u, h_t)
+            _copy(m_t.reshape(-1), h_t.reshape(-1))
+        _back_through_output(d_t, a_t, cell[rows], c_t, m_t, tanh_c)
+        _back_through_input(d_t, a_t, c_t)
+        _back_through_memory(d_t[:running], a_t[:running], c_t[:running], cell[previous : previous + running])
+        _back_through_memory(d_t[running:], a_t[running:], c_t[running:], first_c[running:size])
+        _multiply(d_t.reshape((size, -1)), u, block, h_t)
 
 
 @native
-def _add(a: Array, s: Array) -> None:
-    for j in range(a.size):
-        a[j] += s[j]
+def _back_through_output(d: Array, a: Array, c: Array, grad_c: Array, m: Array, tanh_c: Array) -> None:
+    """Of o tanh c, whose gradient is m: ∂a of o into d, and what c gets is added to grad_c; tanh_c is memory."""
+    one = c.dtype.type(1)
+    for b in range(len(c)):
+        for j in range(c.shape[1]):
+            tanh_c[b, j] = tanh(c[b, j])
+        for j in range(c.shape[1]):
+            d[b, 3, j] = m[b, j] * tanh_c[b, j] * a[b, 3, j] * (one - a[b, 3, j])
+        for j in range(c.shape[1]):
+            grad_c[b, j] += m[b, j] * a[b, 3, j] * (one - tanh_c[b, j] * tanh_c[b, j])
 
 
 @native
-def _back_through_output(d: Array, grad_c: Array, t: Array, m: Array, o: Array, c: Array) -> None:
-    """Of o tanh c, whose gradient is m: ∂a of o into d, and what c gets is added to grad_c; t is memory for tanh c."""
+def _back_through_input(d: Array, a: Array, grad_c: Array) -> None:
+    """Of i g, whose gradient is grad_c: ∂a of i and g into d."""
     one = d.dtype.type(1)
-    for j in range(d.size):
-        t[j] = tanh(c[j])
-    for j in range(d.size):
-        d[j] = m[j] * t[j] * o[j] * (one - o[j])
-    for j in range(d.size):
-        grad_c[j] += m[j] * o[j] * (one - t[j] * t[j])
+    for b in range(len(grad_c)):
+        for j in range(grad_c.shape[1]):
+            d[b, 0, j] = grad_c[b, j] * a[b, 2, j] * a[b, 0, j] * (one - a[b, 0, j])
+        for j in range(grad_c.shape[1]):
+            d[b, 2, j] = grad_c[b, j] * a[b, 0, j] * (one - a[b, 2, j] * a[b, 2, j])
 
 
 @native
-def _back_through_input_gate(d: Array, grad_c: Array, i: Array, g: Array) -> None:
+def _back_through_memory(d: Array, a: Array, grad_c: Array, c_before: Array) -> None:
+    """Of f cₜ₋₁: ∂a of f into d, and grad_c becomes the gradient of cₜ₋₁."""
     one = d.dtype.type(1)
-    for j in range(d.size):
-        d[j] = grad_c[j] * g[j] * i[j] * (one - i[j])
-
-
-@native
-def _back_through_candidate(d: Array, grad_c: Array, i: Array, g: Array) -> None:
-    one = d.dtype.type(1)
-    for j in range(d.size):
-        d[j] = grad_c[j] * i[j] * (one - g[j] * g[j])
-
-
-@native
-def _back_through_forget_gate(d: Array, grad_c: Array, f: Array, c_before: Array) -> None:
-    """∂a of f into d; grad_c becomes what the cell of the step before gets."""
-    one = d.dtype.type(1)
-    for j in range(d.size):
-        d[j] = grad_c[j] * c_before[j] * f[j] * (one - f[j])
-        grad_c[j] *= f[j]
+    for b in range(len(grad_c)):
+        for j in range(grad_c.shape[1]):
+            d[b, 1, j] = grad_c[b, j] * c_before[b, j] * a[b, 1, j] * (one - a[b, 1, j])
+        for j in range(grad_c.shape[1]):
+            grad_c[b, j] *= a[b, 1, j]
 
 
 # ------------------------------------------------ GRU
@@ -224,87 +254,88 @@ def _back_through_forget_gate(d: Array, grad_c: Array, f: Array, c_before: Array
 def gru_forward(a: Array, u: Array, b_q: Array, h: Array, q: Array, y: Array, steps: Array) -> None:
     """r, z = σ(aₜ + hₜ₋₁ u), q = hₜ₋₁ u_n + b_q, n = tanh(aₜ + r q); hₜ = n + z (hₜ₋₁ − n).
 
-    a (N, 3·H) becomes the gates; u (3, H, H); b_q (H); h (B, H); q, y (N, H).
+    a (N, 3, H) becomes the gates r, z, n; u (H, 3·H) in blocks; b_q (H); h (B, H); q, y (N, H).
     """
-    hidden = h.shape[1]
-    product = np.empty((3, *h.shape), h.dtype)
+    product, block = np.empty((len(h), 3, h.shape[1]), h.dtype), np.empty((len(h), u.shape[2] + u.shape[3]), h.dtype)
     for t in range(len(steps)):
         start, size = steps[t, 0], steps[t, 1]
-        for k in range(3):
-            np.dot(h[:size], u[k], product[k, :size])
-        for b in range(size):
-            a_b, q_b = a[start + b], q[start + b]
-            r, z, n = a_b[:hidden], a_b[hidden : 2 * hidden], a_b[2 * hidden :]
-            _add_sigmoid(r, product[0, b])
-            _add_sigmoid(z, product[1, b])
-            _candidate(n, q_b, r, product[2, b], b_q)
-            _new_state(h[b], y[start + b], z, n)
+        rows = slice(start, start + size)
+        a_t, s_t, h_t = a[rows], product[:size], h[:size]
+        _multiply(h_t, u, block, s_t.reshape((size, -1)))
+        _sigmoid_gate(a_t, s_t, 0)
+        _sigmoid_gate(a_t, s_t, 1)
+        _candidate(a_t, s_t, b_q, q[rows])
+        _new_state(a_t, h_t, y[rows])
 
 
 @native
-def _candidate(n: Array, q: Array, r: Array, s: Array, b_q: Array) -> None:
-    for j in range(n.size):
-        value = s[j] + b_q[j]
-        q[j] = value
-        n[j] = tanh(n[j] + r[j] * value)
+def _candidate(a: Array, s: Array, b_q: Array, q: Array) -> None:
+    for b in range(len(a)):
+        for j in range(a.shape[2]):
+            value = s[b, 2, j] + b_q[j]
+            q[b, j] = value
+            s[b, 2, j] = a[b, 0, j] * value
+    _tanh_gate(a, s, 2)
 
 
 @native
-def _new_state(h: Array, y: Array, z: Array, n: Array) -> None:
-    for j in range(h.size):
-        value = n[j] + z[j] * (h[j] - n[j])
-        h[j] = value
-        y[j] = value
+def _new_state(a: Array, h: Array, y: Array) -> None:
+    for b in range(len(h)):
+        for j in range(h.shape[1]):
+            value = a[b, 2, j] + a[b, 1, j] * (h[b, j] - a[b, 2, j])
+            h[b, j] = value
+            y[b, j] = value
 
 
 @native
 def gru_backward(
     d: Array, a: Array, q: Array, y: Array, first_h: Array, grad_y: Array, u: Array, grad_h: Array, steps: Array
 ) -> None:
-    """∂n, ∂r, ∂z, ∂q (before tanh and σ) into d (N, 4·H), from grad_y (N, H) and the final states' grad_h (B, H), which becomes
+    """∂n, ∂r, ∂z, ∂q (before tanh and σ) into d (N, 4, H), from grad_y (N, H) and the final states' grad_h (B, H), which becomes
     the initial ones'.
 
-    a (N, 3·H): the gates; q, y (N, H); first_h (B, H); u (3·H, H).
+    a (N, 3, H): the gates; q, y (N, H); first_h (B, H); u (3·H, H) in blocks.
     """
-    hidden = y.shape[1]
-    product, side = np.empty_like(grad_h), np.empty((len(grad_h), 3 * hidden), y.dtype)
+    side, product = np.empty((len(grad_h), 3, y.shape[1]), y.dtype), np.empty_like(grad_h)
+    block = np.empty((len(grad_h), u.shape[2] + u.shape[3]), d.dtype)
     for t in range(len(steps) - 1, -1, -1):
         start, size = steps[t, 0], steps[t, 1]
-        previous, running = (steps[t - 1, 0], steps[t - 1, 1]) if t else (0, 0)
+        previous, running = (steps[t - 1, 0], min(size, steps[t - 1, 1])) if t else (0, 0)
+        rows = slice(start, start + size)
+        d_t, a_t, h_t, s_t = d[rows], a[rows], grad_h[:size], product[:size]
+        _add(h_t.reshape(-1), grad_y[rows].reshape(-1))
+        _back_through_candidate(d_t, a_t, h_t, q[rows])
+        _back_through_update(d_t[:running], a_t[:running], h_t[:running], y[previous : previous + running])
+        _back_through_update(d_t[running:], a_t[running:], h_t[running:], first_h[running:size])
         for b in range(size):
-            row = start + b
-            a_b, d_b, h_b = a[row], d[row], grad_h[b]
-            r, z, n = a_b[:hidden], a_b[hidden : 2 * hidden], a_b[2 * hidden :]
-            d_n, d_r, d_z, d_q = d_b[:hidden], d_b[hidden : 2 * hidden], d_b[2 * hidden : 3 * hidden], d_b[3 * hidden :]
-            earlier = y[previous + b] if b < running else first_h[b]
-            _add(h_b, grad_y[row])
-            _back_through_candidate_state(d_n, h_b, z, n)
-            _back_through_update_gate(d_z, h_b, z, n, earlier)
-            _back_through_reset_gate(d_r, d_q, d_n, r, q[row])
-            side[b] = d_b[hidden:]
-        np.dot(side[:size], u, product[:size])
-        _add(grad_h[:size].reshape(-1), product[:size].reshape(-1))
+            for k in range(3):
+                for j in range(y.shape[1]):
+                    side[b, k, j] = d_t[b, k + 1, j]
+        _multiply(side[:size].reshape((size, -1)), u, block, s_t)
+        _add(h_t.reshape(-1), s_t.reshape(-1))
 
 
 @native
-def _back_through_candidate_state(d: Array, grad_h: Array, z: Array, n: Array) -> None:
+def _back_through_candidate(d: Array, a: Array, grad_h: Array, q: Array) -> None:
+    """Of (1 − z) n with n = tanh(a + r q): ∂n, ∂r, ∂q into d."""
     one = d.dtype.type(1)
-    for j in range(d.size):
-        d[j] = grad_h[j] * (one - z[j]) * (one - n[j] * n[j])
+    for b in range(len(q)):
+        for j in range(q.shape[1]):
+            d[b, 0, j] = grad_h[b, j] * (one - a[b, 1, j]) * (one - a[b, 2, j] * a[b, 2, j])
+        for j in range(q.shape[1]):
+            grad_n = grad_h[b, j] * (one - a[b, 1, j]) * (one - a[b, 2, j] * a[b, 2, j])
+            d[b, 1, j] = grad_n * q[b, j] * a[b, 0, j] * (one - a[b, 0, j])
+        for j in range(q.shape[1]):
+            grad_n = grad_h[b, j] * (one - a[b, 1, j]) * (one - a[b, 2, j] * a[b, 2, j])
+            d[b, 3, j] = grad_n * a[b, 0, j]
 
 
 @native
-def _back_through_update_gate(d: Array, grad_h: Array, z: Array, n: Array, h_before: Array) -> None:
-    """∂a of z into d; grad_h becomes what the state of the step before gets directly."""
+def _back_through_update(d: Array, a: Array, grad_h: Array, h_before: Array) -> None:
+    """Of z (hₜ₋₁ − n): ∂a of z into d, and grad_h becomes what hₜ₋₁ gets directly."""
     one = d.dtype.type(1)
-    for j in range(d.size):
-        d[j] = grad_h[j] * (h_before[j] - n[j]) * z[j] * (one - z[j])
-        grad_h[j] *= z[j]
-
-
-@native
-def _back_through_reset_gate(d_r: Array, d_q: Array, d_n: Array, r: Array, q: Array) -> None:
-    one = d_r.dtype.type(1)
-    for j in range(d_r.size):
-        d_q[j] = d_n[j] * r[j]
-        d_r[j] = d_n[j] * q[j] * r[j] * (one - r[j])
+    for b in range(len(grad_h)):
+        for j in range(grad_h.shape[1]):
+            d[b, 2, j] = grad_h[b, j] * (h_before[b, j] - a[b, 2, j]) * a[b, 1, j] * (one - a[b, 1, j])
+        for j in range(grad_h.shape[1]):
+            grad_h[b, j] *= a[b, 1, j]

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.compiled import recurrent as compiled
 from metagrad.kernels.recurrent.steps import Gradients, Inputs, product_with_entering, visits
+from metagrad.kernels.threads import multiplies_in_place
 from metagrad.kernels.workspace import Workspace
 
 
@@ -31,9 +33,20 @@ class Loops:
         return product_with_entering(grad_a, y, initial, self.order, memory.empty(y.shape, y.dtype))
 
 
-def _by_gate(w: Array, gates: int) -> Array:
-    """A weight (G·H, P) as (G, P, H), contiguous: small products are fastest with both operands in order."""
-    return np.ascontiguousarray(w.reshape(gates, -1, w.shape[1]).transpose(0, 2, 1))
+def blocks(w: Array, rows: int) -> Array:
+    """A matrix (P, C) in blocks, (R, K, P/R, C/K), for products of ``rows`` rows with it.
+
+    Where BLAS works on small matrices as they lie in memory, the blocks are small enough for that: at other products it
+    copies w into an order of its own first, each time, which takes as long as the multiplications of some ten rows.
+    """
+    height, width = w.shape
+    if rows <= tuning.SMALL_PRODUCT_ROWS and multiplies_in_place() and width % tuning.SMALL_PRODUCT_COLUMNS == 0:
+        high = height
+        while rows * high * tuning.SMALL_PRODUCT_COLUMNS >= tuning.SMALL_PRODUCT and high % 2 == 0:
+            high //= 2
+        if rows * high * tuning.SMALL_PRODUCT_COLUMNS < tuning.SMALL_PRODUCT:
+            height, width = high, tuning.SMALL_PRODUCT_COLUMNS
+    return np.ascontiguousarray(w.reshape(-1, height, w.shape[1] // width, width).transpose(0, 2, 1, 3))
 
 
 def _column_sums(x: Array) -> Array:
@@ -56,7 +69,7 @@ class LoopedRNN(Loops):
         if b_ih is not None:
             y += b_ih + b_hh
         h = initial.copy()
-        compiled.rnn_forward(y, np.ascontiguousarray(w_hh.T), h, self.steps, self.relu)
+        compiled.rnn_forward(y, blocks(w_hh.T, len(h)), h, self.steps, self.relu)
         self.y = y
         return y, [h]
 
@@ -66,7 +79,7 @@ class LoopedRNN(Loops):
         memory, grad_h = Workspace(), grad_states[0].copy()
         grad_a = memory.empty(self.y.shape, x.dtype)
         compiled.rnn_backward(
-            grad_a, self.y, np.ascontiguousarray(grad_y), np.ascontiguousarray(w_hh), grad_h, self.steps, self.relu
+            grad_a, self.y, np.ascontiguousarray(grad_y), blocks(w_hh, len(grad_h)), grad_h, self.steps, self.relu
         )
         grad_b = _column_sums(grad_a) if b_ih is not None else None
         grads = [grad_a.T @ x, self.recurrent_gradient(grad_a, self.y, initial, memory), grad_b, grad_b]
@@ -88,7 +101,9 @@ class LoopedLSTM(Loops):
         outputs = empty((rows, cells), x.dtype) if projection else y  # o tanh c, before the projection
         w_hr = np.ascontiguousarray(projection[0].T) if projection else None
         h, c = first_h.copy(), first_c.copy()
-        compiled.lstm_forward(gates, _by_gate(w_hh, 4), h, c, cell, outputs, y, w_hr, self.steps)
+        compiled.lstm_forward(
+            gates.reshape(rows, 4, cells), blocks(w_hh.T, len(h)), h, c, cell, outputs, y, w_hr, self.steps
+        )
         self.kept = gates, y, cell, outputs
         return y, [h, c]
 
@@ -97,12 +112,12 @@ class LoopedLSTM(Loops):
         x, (first_h, first_c), (w_ih, w_hh, b_ih, _, *projection) = inputs
         gates, y, cell, outputs = self.kept
         memory, grad_h, grad_c = Workspace(), grad_states[0].copy(), grad_states[1].copy()
-        grad_a = memory.empty(gates.shape, x.dtype)
+        grad_a, shape = memory.empty(gates.shape, x.dtype), (len(x), 4, -1)
         w_hr = np.ascontiguousarray(projection[0]) if projection else None
         grad_out = memory.empty(y.shape, x.dtype) if projection else y
         compiled.lstm_backward(
-            grad_a, gates, cell, np.ascontiguousarray(first_c), np.ascontiguousarray(grad_y), np.ascontiguousarray(w_hh),
-            grad_h, grad_c, w_hr, grad_out, self.steps,
+            grad_a.reshape(shape), gates.reshape(shape), cell, np.ascontiguousarray(first_c), np.ascontiguousarray(grad_y),
+            blocks(w_hh, len(grad_h)), grad_h, grad_c, w_hr, grad_out, self.steps,
         )  # fmt: skip
         grad_b = _column_sums(grad_a) if b_ih is not None else None
         grads: list[Array | None] = [
@@ -129,7 +144,7 @@ class LoopedGRU(Loops):
             gates += both
             b_q = b_hh[2 * hidden :].copy()
         y, q, h = empty((rows, hidden), x.dtype), empty((rows, hidden), x.dtype), initial.copy()
-        compiled.gru_forward(gates, _by_gate(w_hh, 3), b_q, h, q, y, self.steps)
+        compiled.gru_forward(gates.reshape(rows, 3, hidden), blocks(w_hh.T, len(h)), b_q, h, q, y, self.steps)
         self.kept = gates, y, q
         return y, [h]
 
@@ -142,8 +157,8 @@ class LoopedGRU(Loops):
             (len(y), 4 * hidden), x.dtype
         )  # ∂n, ∂r, ∂z, ∂q: the first three are the inputs', the last the states'
         compiled.gru_backward(
-            grad, gates, q, y, np.ascontiguousarray(initial), np.ascontiguousarray(grad_y), np.ascontiguousarray(w_hh),
-            grad_h, self.steps,
+            grad.reshape(-1, 4, hidden), gates.reshape(-1, 3, hidden), q, y, np.ascontiguousarray(initial),
+            np.ascontiguousarray(grad_y), blocks(w_hh, len(grad_h)), grad_h, self.steps,
         )  # fmt: skip
         by_input, by_state = grad[:, : 3 * hidden], grad[:, hidden:]
         grads: list[Array | None] = [
