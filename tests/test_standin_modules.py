@@ -8,7 +8,7 @@ from metagrad import nn, optim
 from metagrad.autograd.variable import wrap
 from tests.device_cases import MODULES, OPTIMIZERS, WITHOUT, module_and_inputs, names_of_modules, names_of_optimizers
 from tests.ops.rows import flat
-from tests.standin import Strict, install
+from tests.standin import Strict, counting, install
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +81,95 @@ def test_an_optimizer(name):
         if isinstance(value, metagrad.Tensor) and value.ndim:
             assert isinstance(found[1][key].array, Strict), f"{key} left the device"
             np.testing.assert_allclose(found[1][key].array._hidden, value.numpy(), rtol=1e-4, atol=1e-6)
+
+
+# ------------------------------------------------ waiting for the device
+
+
+def tagger(cell):
+    from tests.test_standin import Tagger
+
+    network, lengths = Tagger(cell), metagrad.tensor([5, 2, 4])
+    return network, lambda words: network(words, lengths), (3, 5), 9
+
+
+def images():
+    network = nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)),
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(36, 5),
+    )
+    return network, network, (3, 64), 0
+
+
+def transformer():
+    network = nn.Sequential(nn.Embedding(9, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 9))
+    return network, network, (3, 5), 9
+
+
+MODELS = {
+    **{
+        cell: (lambda cell=cell: tagger(cell), ["get"]) for cell in ("RNN", "LSTM", "GRU")
+    },  # pad_packed_sequence, as PyTorch's
+    "images": (images, []),
+    "transformer": (transformer, []),
+}
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW", "RMSprop", "Rprop", "Muon"])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_training_step_waits_for_the_device_only_where_it_must(name, optimizer):
+    make, expected = MODELS[name]
+    network, forward, shape, below = make()
+    network.to("cuda")
+    rng = np.random.default_rng(0)
+    x = rng.integers(1, below, shape) if below else rng.normal(size=shape).astype(np.float32)
+    parameters = [p for p in network.parameters() if p.ndim == 2 or optimizer != "Muon"]
+    steps = getattr(optim, optimizer)(parameters, lr=0.01)
+    x = wrap(Strict(x))
+    for _ in range(2):
+        with counting() as waits:
+            steps.zero_grad()
+            scores = forward(x).flatten(0, -2)
+            classes = wrap(Strict(rng.integers(0, scores.shape[-1], scores.shape[0])))
+            loss = nn.functional.cross_entropy(scores, classes)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            steps.step()
+    assert waits == expected
+    assert np.isfinite(loss.item())
+
+
+def test_a_mean_over_targets_of_which_none_counts():
+    scores = wrap(Strict(np.ones((2, 3), np.float32))).requires_grad_()
+    loss = nn.functional.cross_entropy(scores, wrap(Strict(np.full(2, -100))))
+    loss.backward()
+    assert np.isnan(loss.item()) and not scores.grad.array._hidden.any()
+
+
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0, 0.5]])
+def test_a_mean_over_targets_that_count(weight):
+    scores, classes = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, -100, 2, 1])
+    found = []
+    for place in (np.array, Strict):
+        x = wrap(place(scores)).requires_grad_()
+        loss = nn.functional.cross_entropy(
+            x, wrap(place(classes)), None if weight is None else wrap(place(np.array(weight)))
+        )
+        loss.backward()
+        found.append([loss.item(), x.grad.cpu().numpy()])
+    np.testing.assert_allclose(found[1][0], found[0][0])
+    np.testing.assert_allclose(found[1][1], found[0][1])
+
+
+def test_values_are_looked_at_on_a_device_if_asked(monkeypatch):
+    table = nn.Embedding(3, 2).to("cuda")
+    tokens = wrap(Strict(np.array([5])))
+    assert table(tokens).tolist() == table(wrap(Strict(np.array([2])))).tolist()  # wrapped around
+    monkeypatch.setattr("metagrad.kernels.libraries._LOOKS", True)
+    with pytest.raises(IndexError, match="out of range"):
+        table(tokens)

@@ -15,6 +15,7 @@ from tests.standin import Strict, install
 @pytest.fixture(autouse=True)
 def fake_gpu(monkeypatch):
     install(monkeypatch)
+    monkeypatch.setattr("metagrad.kernels.libraries._LOOKS", True)  # all errors are raised
 
 
 # What cannot be on a GPU, or has another meaning there, and why.

@@ -7,6 +7,7 @@ that say whether an array may be written to, and 0-d arrays of NumPy's beside it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,6 +67,29 @@ def beside(index: Index, x: Array) -> Index:
     if isinstance(index, tuple):
         return tuple([beside(part, x) for part in index])
     return move(index, of_array(x)) if isinstance(index, np.ndarray) else index
+
+
+_LOOKS = os.environ.get("METAGRAD_GPU_CHECKS") == "1"
+
+
+def looks_at(x: Array) -> bool:
+    """Whether an op reads values of x to refuse wrong ones: on a GPU only with METAGRAD_GPU_CHECKS=1 in the environment.
+
+    To look at a value is to wait until the GPU has done all it was told. Where nobody looks, an index out of range wraps around.
+
+    >>> looks_at(np.zeros(2))
+    True
+    """
+    return isinstance(x, np.ndarray) or _LOOKS or not is_on_gpu(x)
+
+
+def is_outside(index: Array, low: int, count: int) -> bool:
+    """Whether an index is below ``low``, or ``count`` and more; not looked at on a GPU (``looks_at``).
+
+    >>> is_outside(np.array([0, 3]), 0, 3), is_outside(np.array([-1]), -3, 3)
+    (True, False)
+    """
+    return bool(index.size) and looks_at(index) and bool(index.min() < low or index.max() >= count)
 
 
 # ------------------------------------------------ methods of ufuncs
@@ -139,12 +163,16 @@ def at(ufunc: np.ufunc, y: Array, index: Array | tuple[Array, ...], x: Array) ->
     if not is_on_gpu(y):
         ufunc.at(y, index, x)
         return
+    is_atomic = y.dtype.name in _ATOMIC.get(ufunc.__name__, ())
+    if is_atomic and not isinstance(index, tuple):
+        ufunc.at(y, index, x)
+        return
     places = np.arange(y.size, like=y).reshape(y.shape)[index]
     if not places.size:
         return
     values = np.broadcast_to(np.asarray(x, y.dtype, like=y) if not hasattr(x, "astype") else x, places.shape)
     flat, places, values = y.reshape(-1), places.reshape(-1), values.astype(y.dtype, copy=False).reshape(-1)
-    if y.dtype.name in _ATOMIC.get(ufunc.__name__, ()):
+    if is_atomic:
         ufunc.at(flat, places, values)
     else:
         _at_in_order(ufunc, flat, places, values)

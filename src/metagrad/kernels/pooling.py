@@ -22,6 +22,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.compiled import windows as compiled
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.libraries import looks_at
 from metagrad.kernels.windows import Uneven, Windows, counts, extents, starts_of
 from metagrad.kernels.workspace import Workspace
 
@@ -91,8 +92,9 @@ def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
     ]
 
     def job(planes: slice) -> None:
-        best(planes, False)
-        if x.dtype.kind == "f" and y.size and np.isnan(y[planes].max()):
+        may_have_nan = x.dtype.kind == "f" and y.size > 0
+        best(planes, may_have_nan and not looks_at(y))
+        if may_have_nan and looks_at(y) and np.isnan(y[planes].max()):
             best(planes, True)
 
     def best(planes: slice, nan: bool) -> None:

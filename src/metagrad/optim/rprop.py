@@ -71,6 +71,5 @@ class Rprop(ByElement):
         turned = agreement < 0
         size *= np.where(agreement > 0, up, np.where(turned, down, 1.0)).astype(size.dtype, copy=False)
         size[...] = np.clip(size, smallest, largest)
-        before[...] = g
-        before[turned] = 0
+        before[...] = np.where(turned, 0, g)
         p -= np.sign(before) * size

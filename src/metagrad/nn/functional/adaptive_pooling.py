@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_outside
 from metagrad.kernels.windows import Uneven, evenly
 from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
 from metagrad.nn.functional.tuples import OutputSize, Ratio, Setting, each
@@ -292,7 +293,7 @@ def _max_unpool(
     lead = tuple(input.shape)[:-axes]
     extents = _unpooled_size(function, tuple(input.shape)[-axes:], size, stride, padding, output_size)
     room, positions = math.prod(extents), indices.array
-    if positions.size and (positions.min() < 0 or positions.max() >= room):
+    if is_outside(positions, 0, room):
         raise RuntimeError(
             f"{function}: Found an invalid max index: {positions.max() if positions.max() >= room else positions.min()} "
             f"(output has {room} positions in each plane, {extents})"

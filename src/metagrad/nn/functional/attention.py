@@ -47,7 +47,9 @@ def plain_attention(
     blind = (scores == -math.inf).all(-1, keepdim=True)
     weights = softmax(scores.masked_fill(blind, 0.0), -1).masked_fill(blind, 0.0)
     if p:
-        weights = weights * wrap(dropout_scales(tuple(weights.shape), causal, p, seed, weights.array.dtype))
+        weights = weights * wrap(dropout_scales(tuple(weights.shape), causal, p, seed, weights.array.dtype)).to(
+            weights.device
+        )
     return weights @ value
 
 

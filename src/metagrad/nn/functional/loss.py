@@ -13,12 +13,14 @@ from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_on_gpu, looks_at
 from metagrad.kernels.selection import select
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.reduction import (
     accepts_legacy_reduction,
     matched,
     mean_of_counted,
+    mean_on_gpu,
     reduced,
     weighted,
 )
@@ -165,7 +167,7 @@ def binary_cross_entropy(
         )
     need_one_dtype("binary_cross_entropy", input, target, weight)
     x = input.array
-    if x.size and not bool(((x >= 0) & (x <= 1)).all()):
+    if looks_at(x) and x.size and not bool(((x >= 0) & (x <= 1)).all()):
         raise RuntimeError(
             "all elements of input should be between 0 and 1: put a sigmoid before it, or use ..._with_logits"
         )
@@ -242,8 +244,12 @@ def _over_targets(
     loss: Tensor, classes: Array, counted: Array, weight: Tensor | None, shape: tuple[int, ...], reduction: str
 ) -> Tensor:
     """The losses of all targets reduced; those of targets that are ignored are 0, whatever the scores are there."""
-    if not counted.all():
+    on_gpu = is_on_gpu(counted)
+    if on_gpu or not counted.all():
         loss = where(wrap(counted), loss, 0.0)
+    if reduction == "mean" and on_gpu:
+        weights = counted if weight is None else np.where(counted, weight.array[classes], 0)
+        return mean_on_gpu(loss, weights.sum(dtype=np.float64), counted.any())
     if reduction == "mean":
         total = counted.sum() if weight is None else weight.array[classes][counted].sum(dtype=np.float64)
         return mean_of_counted(loss, float(total), bool(counted.any()))
@@ -295,7 +301,7 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
     classes = target.array.reshape(-1)
     counted = classes != ignore_index
     outside = counted & ((classes < 0) | (classes >= count))
-    if bool(outside.any()):
+    if looks_at(classes) and bool(outside.any()):
         raise IndexError(
             f"Target {int(classes[outside][0])} is out of bounds: there are {count} classes, from 0 to {count - 1}"
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_outside
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.distance import pairwise_distance
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced, weighted
@@ -121,7 +122,7 @@ def multi_margin_loss(
     if rows.array.ndim != 2 or classes.array.size != rows.array.shape[0]:
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
     count = rows.array.shape[1]
-    if classes.array.size and (classes.array.min() < 0 or classes.array.max() >= count):
+    if is_outside(classes.array, 0, count):
         raise RuntimeError(f"multi_margin_loss: target out of range: there are {count} classes")
     index = classes.unsqueeze(1)
     own = gather(rows, 1, index)
@@ -151,7 +152,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     named = target.array.reshape(rows.array.shape)
     count = rows.array.shape[1]
     wanted = np.cumprod(named >= 0, axis=1).astype(bool)
-    if named.size and (named.max() >= count or named.min() < -1):
+    if is_outside(named, -1, count):
         raise RuntimeError(f"multilabel_margin_loss: target out of range: there are {count} classes, got {named.max()}")
     own = np.zeros((*named.shape, count), bool, like=named)
     np.put_along_axis(own, np.where(wanted, named, 0)[..., None], wanted[..., None], -1)

@@ -12,6 +12,11 @@ import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
+from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.broadcasting import broadcast_tensors
 
 if TYPE_CHECKING:
@@ -50,6 +55,12 @@ def mean_of_counted(loss: Tensor, total: float, any_counts: bool) -> Tensor:
     if loss.array.dtype.char == "e":  # the sum of many halves is beyond their range where the mean is not
         return (loss.float().sum() / total).to(loss.dtype)
     return loss.sum() / loss.new_tensor(total)
+
+
+def mean_on_gpu(loss: Tensor, total: Array, any_counts: Array) -> Tensor:
+    """``mean_of_counted`` for sums that are on a GPU, without waiting for them."""
+    mean = loss.sum() / wrap(np.where(any_counts, total, 1)).to(loss.dtype)
+    return where(wrap(any_counts), mean, math.nan)
 
 
 def known(reduction: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.kernels.libraries import is_outside
 from metagrad.nn import functional as F
 from metagrad.nn.modules.container import ModuleList, Sequential
 from metagrad.nn.modules.linear import Linear
@@ -95,7 +96,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
                 f"target (N), or (in_features) and (), got {tuple(input.shape)} and {tuple(target.shape)}"
             )
         x, wanted = (input, target) if target.ndim else (input.unsqueeze(0), target.unsqueeze(0))
-        if wanted.numel() and not bool(((wanted >= 0) & (wanted < self.n_classes)).all()):
+        if is_outside(wanted.array, 0, self.n_classes):
             raise RuntimeError(
                 f"Target values should be in [0, {self.n_classes - 1}], but values in range "
                 f"[{wanted.min().item()}, {wanted.max().item()}] were found."

@@ -15,7 +15,7 @@ from metagrad.autograd.function import FREED, Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.kernels import crf as kernel
-from metagrad.kernels.libraries import beside
+from metagrad.kernels.libraries import beside, is_outside
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
@@ -203,7 +203,7 @@ class CRF(Module):
         y = truth.data.array
         if y.shape != packed.data.shape[:1] or y.dtype.kind not in "iu":
             raise ValueError(f"CRF: expected an integer label for each of {len(packed.data)} steps, got {truth.data}")
-        if y.size and (y.min() < 0 or y.max() >= self.labels):
+        if is_outside(y, 0, self.labels):
             raise IndexError(f"CRF: labels must be in [0, {self.labels}), got {y.min()} to {y.max()}")
         loss = self._log_z(packed) - self._score(packed, y)
         if reduction == "none":

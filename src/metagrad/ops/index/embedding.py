@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_outside
 from metagrad.ops.index.indexing import add_rows
 from metagrad.ops.operands import tensor_of
 
@@ -71,7 +72,7 @@ def embedding(
     if weight.array.ndim != 2:
         raise RuntimeError(f"embedding: 'weight' must be 2-D, (V, D), got shape {tuple(weight.shape)}")
     tokens, rows = _whole(tensor_of(input).array), weight.array.shape[0]
-    if tokens.size and (tokens.min() < 0 or tokens.max() >= rows):
+    if is_outside(tokens, 0, rows):
         raise IndexError(
             f"embedding: index out of range: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
         )
@@ -124,6 +125,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if a.size == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
     count = int(a.max()) + 1 if num_classes == -1 else num_classes
-    if a.size and (a.min() < 0 or a.max() >= count):
+    if is_outside(a, 0, count):
         raise RuntimeError(f"Class values must be non-negative and smaller than num_classes ({count})")
     return wrap((a[..., None] == np.arange(count, like=a)).astype(np.int64))

@@ -16,7 +16,7 @@ from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
 from metagrad.base.device import CPU, move
 from metagrad.base.typing import Array, Index, Operand
-from metagrad.kernels.libraries import at, beside
+from metagrad.kernels.libraries import at, beside, is_on_gpu
 from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.operands import as_tensor, converted
@@ -320,6 +320,9 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
            [0., 0.],
            [2., 2.]])
     """
+    if is_on_gpu(y):
+        at(np.add, y, rows, x)
+        return
     met = np.zeros(len(y), bool, like=y)
     met[rows] = True
     if np.count_nonzero(met) == len(rows):

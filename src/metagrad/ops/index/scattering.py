@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.create.creation import fitting
 from metagrad.ops.index.gathering import in_one_dimension
@@ -156,7 +157,7 @@ def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = F
     if i.ndim > 1:
         raise IndexError(f"{name}(): index is supposed to be a vector, got shape {tuple(i.shape)}")
     n = input.array.shape[axis] if input.array.ndim else 1
-    if i.size and (i.min() < (-n if negative else 0) or i.max() >= n):
+    if is_outside(i, -n if negative else 0, n):
         kind = RuntimeError if name == "index_add" and input.array.ndim > 1 else IndexError  # PyTorch's kinds
         raise kind(
             f"{name}(): indices go from {i.min()} to {i.max()}, out of bounds for dimension {axis} with size {n}"
@@ -297,7 +298,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         raise IndexError(
             f"put(): expected source and index to have the same number of elements, got {source.array.size} and {i.size}"
         )
-    if i.size and (i.min() < -count or i.max() >= count):
+    if is_outside(i, -count, count):
         raise IndexError(
             f"put(): indices go from {i.min()} to {i.max()}, out of range for a tensor of {count} elements"
         )

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, converted, result_type
 from metagrad.ops.reduce.extrema import ordered
@@ -79,7 +80,7 @@ def _checked_sorter(edges: Array, sorter: Tensor) -> Array:
         )
     if order.dtype != np.int64:
         raise RuntimeError(f"searchsorted(): the sorter must have dtype int64, got {order.dtype}")
-    if order.size and (order.min() < 0 or order.max() >= edges.shape[-1]):
+    if is_outside(order, 0, edges.shape[-1]):
         raise RuntimeError(f"searchsorted(): sorter index out of range: it goes from {order.min()} to {order.max()}")
     return order
 

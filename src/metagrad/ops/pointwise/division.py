@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels.libraries import looks_at
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import float_operands, need_a_tensor, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj
@@ -87,7 +88,7 @@ class TruncDivide(FloorDivide):
 
 
 def _refuse_integer_zero(x: Array, y: Array) -> None:
-    if np.result_type(x, y).kind in "iub" and np.any(np.equal(y, 0)):
+    if looks_at(y) and np.result_type(x, y).kind in "iub" and np.any(np.equal(y, 0)):
         raise RuntimeError("ZeroDivisionError: integer division by zero")
 
 
