@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from metagrad.base.size import Size
 from metagrad.tensors.tensor import Tensor
 from metagrad import autograd
-from metagrad.compat import cuda, module_paths as _paths
+from metagrad.compat import cuda, module_paths as _paths, torch_function as _torch_function
 from metagrad.kernels import allocation as _allocation  # at once: it is for all arrays
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ _LAZY_NAMES = {
     "autocast": "compat.amp", "compile": "compat.compiler", "constant_pad_nd": "ops.shape.padding",
     "GradScaler": "compat.amp", "load": "serialization.checkpoint", "OutOfMemoryError": "compat.cuda",
     "Event": "compat.cpu", "Stream": "compat.cpu", "save": "serialization.checkpoint",
+    "DisableTorchFunction": "compat.torch_overrides", "DisableTorchFunctionSubclass": "compat.torch_overrides",
     "TypedStorage": "tensors.storage", "UntypedStorage": "tensors.storage", "is_anomaly_enabled": "autograd.observe",
     "summary": "utils.summary", "vmap": "func",
     **dict.fromkeys(_NEURAL, "nn.functional"),

@@ -24,8 +24,11 @@
 ``multiprocessing.py``   processes that pass tensors on
 ``start_rank.py``        the first lines of each rank of ``metagrad launch``
 ``switches.py``          determinism and precision
+``python_dispatch.py``   a protocol that there is nothing to ask about
 ``tensor_types.py``      ``FloatTensor`` and its kind
 ``tensor_utils.py``      ``torch._utils``
+``torch_function.py``    classes that have a say in functions of their instances
+``torch_overrides.py``   what such classes are written with
 ``torch_version.py``     PyTorch's version, under the alias
 ``types.py``             names for annotations
 ``weak.py``              dictionaries that do not keep their keys alive

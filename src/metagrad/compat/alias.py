@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from metagrad.base import naming
-from metagrad.compat import beside, module_paths, torch_version
+from metagrad.compat import beside, module_paths, torch_function, torch_version
 
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
 
@@ -113,6 +113,7 @@ def install() -> None:
     if present is not None and not isinstance(present, TorchModule):
         raise RuntimeError("PyTorch has been imported already: install the alias before the first `import torch`")
     module_paths.install(_finder)
+    torch_function.notice_classes()
     naming.package = "torch"
 
 
@@ -120,6 +121,7 @@ def uninstall() -> None:
     """``import torch`` looks for PyTorch again."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+    torch_function.notice_no_classes()
     naming.package = "metagrad"
     for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
         module = sys.modules[name]

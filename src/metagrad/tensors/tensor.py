@@ -5,7 +5,7 @@ Each op is written once, as a function; here it becomes the method of the same n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from metagrad.base.device import of_array
 from metagrad.base.size import Size
 from metagrad.base.typing import Array
 from metagrad.ops.create import conversion, creation, ranges, sampling
-from metagrad.ops.shape import flipping, splitting
+from metagrad.ops.shape import flipping, splitting, views
 from metagrad.tensors.copies import copied_array
 from metagrad.tensors.methods import Methods
 from metagrad.tensors.printing import format_as, format_tensor
@@ -41,6 +41,13 @@ class Tensor(Methods):
     """
 
     __slots__ = ()
+    when_subclassed: ClassVar[Callable[[type], None] | None] = None  # called of each class that a program derives
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if Tensor.when_subclassed is not None and not cls.__module__.startswith("metagrad."):
+            Tensor.when_subclassed(cls)
+
     # NumPy asks the operand with the higher priority first: `array * tensor` is the tensor's business
     __array_priority__ = 1000
 
@@ -171,10 +178,17 @@ class Tensor(Methods):
         """The same memory and history as an instance of a subclass of Tensor."""
         if not (isinstance(cls, type) and issubclass(cls, Variable)):
             raise TypeError(f"as_subclass expects a subclass of Tensor, got {cls!r}")
-        same = self.view_as(self)
+        same = views.view_as(self, self)
         other = wrap(same.array, same._requires_grad, cls)
         other._grad_fn, other._counter, other._view = same._grad_fn, same._counter, same._view
         return other
+
+    @staticmethod
+    def _make_subclass(cls: type[Any], data: Any, require_grad: bool = False) -> Any:
+        """A leaf of a class derived from Tensor over the memory of ``data``."""
+        made = wrap(data.array, kind=cls)
+        made.requires_grad = require_grad
+        return made
 
     def detach_(self) -> Tensor:
         """Cut this tensor off from the graph."""

@@ -1,0 +1,292 @@
+"""``__torch_function__``: classes that have a say in what functions of their instances do, and subclasses that stay subclasses.
+
+Asking costs time in every call, and few programs need it. So nothing asks until the first class is made that could answer: a
+subclass of Tensor, under the alias any class with a ``__torch_function__``, or a ``TorchFunctionMode`` that is entered. Then
+``start_asking`` puts a function that asks in the place of each public function, and of Tensor's methods and properties.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import importlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.results import Results
+from metagrad.tensors.tensor import Tensor
+
+__all__ = ["asked", "names", "overloaded", "start_asking", "state"]
+
+
+class State(threading.local):
+    """What holds in this thread: the modes entered, the innermost last, and whether classes and modes are asked."""
+
+    def __init__(self) -> None:
+        self.modes: list[Any] = []
+        self.classes = True
+
+
+state = State()
+entered: list[Any] = []  # the modes of all threads
+names: dict[Any, str] = {}  # each function that asks, and its public name
+_asking = False
+_plain: set[type] = {Tensor}  # classes that need not be asked
+
+_OPERATORS = {  # the method that is named to whom is asked, where an operator is one
+    "__add__": "add", "__radd__": "add", "__iadd__": "add_", "__sub__": "sub", "__isub__": "sub_", "__mul__": "mul",
+    "__rmul__": "mul", "__imul__": "mul_", "__truediv__": "div", "__itruediv__": "div_", "__mod__": "remainder",
+    "__imod__": "remainder_", "__matmul__": "matmul", "__neg__": "neg", "__pos__": "positive", "__abs__": "abs",
+    "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor", "__ne__": "ne", "__lt__": "lt",
+    "__le__": "le", "__gt__": "gt", "__ge__": "ge", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_",
+    "__ixor__": "bitwise_xor_",
+}  # fmt: skip
+_SPECIAL = (
+    "__and__ __array__ __bool__ __complex__ __contains__ __deepcopy__ __dlpack__ __dlpack_device__ __eq__ __float__ "
+    "__floordiv__ __format__ __getitem__ __ifloordiv__ __ilshift__ __index__ __int__ __invert__ __ipow__ __irshift__ __len__ "
+    "__lshift__ __or__ __pow__ __reduce_ex__ __repr__ __reversed__ __rfloordiv__ __rlshift__ __rmatmul__ __rmod__ __rpow__ "
+    "__rrshift__ __rshift__ __rsub__ __rtruediv__ __setitem__ __xor__"
+).split()
+_NOT_ASKED = set(
+    "as_subclass as_tensor default_generator fork_rng from_numpy get_rng_state initial_seed is_tensor manual_seed seed "
+    "set_rng_state tensor_class".split()
+)
+_SPACES = ("", "nn.functional", "linalg", "fft", "special")  # the namespaces whose functions ask
+_COMPUTING = tuple(f"metagrad.{room}" for room in ("ops.", "nn.functional", "linalg", "fft", "special"))
+
+
+# ------------------------------------------------ who is asked
+
+
+def disabled(cls: type, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """``_disabled_torch_function_impl``: a class that has it as ``__torch_function__`` is not asked."""
+    was, state.classes = state.classes, False
+    try:
+        return func(*args, **(kwargs or {}))
+    finally:
+        state.classes = was
+
+
+def _answers(kind: type) -> bool:
+    """Whether a class is to be asked."""
+    found = getattr(kind, "__torch_function__", None)
+    if found is None or getattr(found, "__func__", found) is disabled or found is disabled:
+        _plain.add(kind)
+        return False
+    return True
+
+
+def overloaded(args: Any, kwargs: Any = None) -> list[Any]:
+    """Of the arguments, and of what is in lists and tuples among them, one of each class to be asked: subclasses first."""
+    found: list[Any] = []
+    for arg in (*args, *kwargs.values()) if kwargs else args:
+        for x in arg if arg.__class__ is list or arg.__class__ is tuple else (arg,):
+            kind = x.__class__
+            if kind in _plain or not hasattr(kind, "__torch_function__") or any(kind is type(f) for f in found):
+                continue
+            if _answers(kind):
+                at = next((i for i, f in enumerate(found) if issubclass(kind, type(f))), len(found))
+                found.insert(at, x)
+    return found
+
+
+def handled(func: Any, relevant: list[Any], args: Any, kwargs: Any) -> Any:
+    """What the innermost mode, or else the first class that has an answer, makes of a call. TypeError if none has."""
+    types = tuple([type(x) for x in relevant])
+    if state.modes:
+        mode = state.modes.pop()
+        try:
+            result = mode.__torch_function__(func, types, args, kwargs)
+        finally:
+            state.modes.append(mode)
+        if result is not NotImplemented:
+            return result
+    for x in relevant:
+        result = type(x).__torch_function__(func, types, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    raise TypeError(
+        f"Multiple dispatch failed for '{names.get(func, getattr(func, '__name__', func))}': __torch_function__ of each "
+        f"of these classes returned NotImplemented: {list(types)}"
+    )
+
+
+def asked(function: Callable[..., Any], known_as: Callable[[], Any] | None = None) -> Callable[..., Any]:
+    """A function that first asks its arguments' classes. known_as: gives what it is called to them, itself if None."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and not entered:
+            for x in args:
+                if x.__class__ not in _plain:
+                    break
+            else:  # what is nearly always so
+                return function(*args)
+        relevant = overloaded(args, kwargs) if state.classes else []
+        if relevant or state.modes:
+            return handled(call if known_as is None else known_as(), relevant, args, kwargs)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def unasked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function in which no class is asked."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return disabled(Tensor, function, (), args, kwargs)
+
+    return call
+
+
+# ------------------------------------------------ what Tensor answers
+
+
+@classmethod  # type: ignore[misc]
+def of_tensor(cls: Any, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """Compute it, and give tensors among the results this class."""
+    if not all(issubclass(cls, t) for t in types):
+        return NotImplemented
+    result = disabled(cls, func, types, args, kwargs)
+    return result if func in (Tensor.grad.__get__, Tensor._base.__get__) else converted(result, cls)
+
+
+def converted(result: Any, cls: type) -> Any:
+    """Tensors, and those in tuples and lists, as instances of a class."""
+    if isinstance(result, Variable):
+        return result if isinstance(result, cls) else _as(cls, result)
+    if isinstance(result, (Results, list)) or result.__class__ is tuple:
+        return type(result)([converted(part, cls) for part in result])
+    return result
+
+
+def _as(cls: type, x: Any) -> Any:
+    """The same tensor as an instance of a class; of a leaf with a gradient a view, for its gradient is its own."""
+    if x._requires_grad and x._grad_fn is None:
+        return x.as_subclass(cls)
+    same = wrap(x.array, x._requires_grad, cls)
+    same._grad, same._grad_fn, same._counter, same._view, same._hooks = (
+        x._grad,
+        x._grad_fn,
+        x._counter,
+        x._view,
+        x._hooks,
+    )
+    return same
+
+
+# ------------------------------------------------ from when on
+
+
+def start_asking(cls: type | None = None) -> None:
+    """From here on functions, methods and properties ask. It happens once."""
+    global _asking
+    if _asking:
+        return
+    _asking = True
+    Tensor.__torch_function__ = of_tensor  # type: ignore[attr-defined]
+    from metagrad.nn.parameter import Parameter
+
+    Parameter.__torch_function__ = disabled  # type: ignore[attr-defined]
+    _plain.update((Parameter, bool, int, float, str, type(None), slice, type(Ellipsis)))
+    replaced: dict[Any, Any] = {}
+    for space in _SPACES:
+        module: Any = importlib.import_module(f"metagrad.{space}".rstrip("."))
+        for name, function in _functions(module):
+            asking = asked(function)
+            names[asking] = ".".join(filter(None, ("torch", space, name)))
+            setattr(module, name, asking)
+            replaced.setdefault(function, asking)
+    top: Any = sys.modules["metagrad"]
+    replaced[top.as_tensor] = unasked(top.as_tensor)
+    top.as_tensor, Tensor.as_subclass = replaced[top.as_tensor], unasked(Tensor.as_subclass)  # type: ignore[method-assign]
+    _replace(replaced)
+    _ask_methods()
+
+
+def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """The public functions of a namespace that compute something."""
+    for name, value in list(vars(module).items()):
+        computes = str(getattr(value, "__module__", "")).startswith(_COMPUTING) and name not in _NOT_ASKED
+        if isinstance(value, FunctionType) and not name.startswith("_") and computes:
+            yield name, value
+
+
+def _replace(replaced: dict[Any, Any]) -> None:
+    """Put functions in the place of others: where layers use them, and where a program has imported them already."""
+    for name, module in list(sys.modules.items()):
+        own = name.partition(".")[0] == "metagrad" or getattr(module, "__name__", "").partition(".")[0] == "metagrad"
+        if own and not name.startswith("metagrad.nn.modules"):
+            continue
+        space: dict[str, Any] = getattr(module, "__dict__", {})
+        for key, value in list(space.items()):
+            if isinstance(value, FunctionType) and value in replaced:
+                space[key] = replaced[value]
+
+
+def _ask_methods() -> None:
+    """Let Tensor's methods and properties ask."""
+    operators: dict[str, Any] = {}
+    for name in dir(Tensor):
+        value = next(vars(c)[name] for c in Tensor.__mro__ if name in vars(c))
+        if name in _NOT_ASKED or (
+            name.startswith("_") and name not in _OPERATORS and name not in _SPECIAL and name != "_base"
+        ):
+            continue
+        if isinstance(value, property):
+            setattr(Tensor, name, _asking_property(name, value))
+        elif isinstance(value, FunctionType):
+            if name in _OPERATORS:
+                operators[name] = value
+            else:
+                setattr(Tensor, name, asked(value))
+                names[getattr(Tensor, name)] = f"torch.Tensor.{name}"
+    for name, value in operators.items():
+        method = getattr(Tensor, _OPERATORS[name], None)
+        setattr(
+            Tensor, name, asked(value, None if method is None else functools.partial(getattr, Tensor, _OPERATORS[name]))
+        )
+    Tensor.__iter__ = _elements  # type: ignore[method-assign]
+
+
+def _elements(x: Any) -> Iterator[Any]:
+    """The elements along the first dimension."""
+    if x.dim() == 0:
+        raise TypeError("iteration over a 0-d tensor")
+    return iter(x.unbind(0))
+
+
+def _asking_property(name: str, inner: property) -> property:
+    """A property that asks; ``Tensor.shape.__get__`` is what it is called to those who are asked."""
+    assert inner.fget is not None
+    getter = asked(inner.fget, lambda: vars(Tensor)[name].__get__)
+    setter = None if inner.fset is None else asked(inner.fset, lambda: vars(Tensor)[name].__set__)
+    return property(getter, setter, inner.fdel, inner.__doc__)
+
+
+def notice_classes() -> None:
+    """Let every class that is made from here on start the asking if it could answer, whatever it is derived from."""
+    builtins.__build_class__ = _noticing
+
+
+def notice_no_classes() -> None:
+    """The end of ``notice_classes``."""
+    builtins.__build_class__ = _build_class
+
+
+_build_class = builtins.__build_class__
+
+
+def _noticing(*args: Any, **kwargs: Any) -> Any:
+    made = _build_class(*args, **kwargs)
+    if "__torch_function__" in getattr(made, "__dict__", ()):
+        start_asking()
+    return made
+
+
+Tensor.when_subclassed = start_asking
