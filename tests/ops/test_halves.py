@@ -105,3 +105,17 @@ def test_many_numbers_added_at_one_position_are_added_up_in_float32():
     weight = mg.ones(3, 2).half().requires_grad_()
     mg.nn.functional.embedding(index, weight).sum().backward()
     assert weight.grad.tolist() == [[5000.0] * 2, [0.0] * 2, [0.0] * 2]
+
+
+def test_a_number_beside_halves_makes_nothing_wider():
+    x = half(1.0, -1.0)
+    made = [
+        mg.where(x > 0, x, 0.5),
+        x.masked_fill(x > 0, 0.5),
+        mg.nn.functional.hardshrink(x),
+        x * 2,
+        x / 3,
+        x + 0.1,
+        x**0.5,
+    ]
+    assert {y.dtype for y in made} == {mg.float16}

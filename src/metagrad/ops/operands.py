@@ -212,6 +212,9 @@ class NumberOfHalves(float):
         out[0][...] = found
         return out[0]
 
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return func(*[float(x) if isinstance(x, NumberOfHalves) else x for x in args], **kwargs)
+
     def conjugate(self) -> NumberOfHalves:
         """The number itself, for the formulas of gradients."""
         return self
@@ -224,7 +227,7 @@ def converted(x: Any, dtype: dtypes.dtype) -> Any:
     if isinstance(x, np.ndarray):
         return wrap(x.astype(dtype.dtype, copy=False))
     if dtype.category == 2:
-        return NumberOfHalves(x) if dtype is dtypes.float16 else float(x)
+        return float(x)
     if dtype.category == 3:
         return complex(x)
     return np.asarray(x).astype(dtype.dtype)[()]  # integers wrap around, as in PyTorch
@@ -246,7 +249,10 @@ def operands(x: Any, y: Any) -> tuple[Any, Any]:
         x = as_tensor(x)
     x, y = _operand(x), _operand(y)
     kind = result_type(x, y)
-    return converted(x, kind), converted(y, kind)
+    x, y = converted(x, kind), converted(y, kind)
+    if kind is dtypes.float16:  # a number may be one that float16 does not have
+        return NumberOfHalves(x) if x.__class__ is float else x, NumberOfHalves(y) if y.__class__ is float else y
+    return x, y
 
 
 def _operand(x: Any) -> Any:
