@@ -51,7 +51,8 @@ def run(function, inputs, settings):
 @pytest.fixture(params=[False, True], ids=["numpy", "loops"])
 def looped(request, monkeypatch):
     """With NumPy's kernels, and on loops: compiled, or without Numba as the Python they look like."""
-    monkeypatch.setattr(fast_recurrence, "use_compiled_products", lambda x: request.param and x.dtype != np.float16)
+    for module in (fast_recurrence, one_sequence):
+        monkeypatch.setattr(module, "use_compiled_products", lambda x: request.param)
     return request.param
 
 
@@ -153,7 +154,7 @@ def test_a_batch_dealt_out_to_threads_gives_the_same(cell, sizes, directions, co
 @pytest.mark.parametrize("steps", [1, 2, 7])
 @pytest.mark.parametrize("cell", CELLS)
 def test_one_sequence_without_gradient_equals_the_reference_implementation(
-    cell, steps, directions, bias, dtype, monkeypatch
+    cell, steps, directions, bias, dtype, looped, monkeypatch
 ):
     inputs, settings = arguments(cell, [1] * steps, directions, bias, dtype)
     calls = []

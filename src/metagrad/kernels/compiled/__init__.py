@@ -13,6 +13,7 @@ infinity are what they are in NumPy.
 ``compiler.py``        machine code at the first call, kept on disk
 ``transcendental.py``  exp, log, tanh and their kind, for use in loops
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
+``one_sequence.py``     the same over one sequence without a gradient
 ``normalization.py``   layer norm and its gradient
 ``windows.py``         the gradient of max pooling
 =====================  ===============================================

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.compiled import one_sequence as compiled
+from metagrad.kernels.compiled.choice import use_compiled_products
 from metagrad.kernels.matmul import product
 
 
@@ -26,6 +28,8 @@ def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence
 
     cell: RNN_TANH, RNN_RELU, LSTM or GRU; weights: for each direction W_ih, W_hh, b_ih, b_hh, and W_hr or nothing.
     """
+    if use_compiled_products(x):
+        return _on_loops(cell, x, states, weights)
     first_h = states[0][:, 0]
     steps, directions, width = len(x), len(weights), first_h.shape[1]
     h = np.empty((steps + 1, directions, width), x.dtype)  # row t + 1 is what visit t ends with
@@ -44,6 +48,33 @@ def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence
     if directions == 2:
         y[:, width:] = h[:0:-1, 1]
     return y, *[f[:, None] for f in (h[-1].copy(), *final)]
+
+
+def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
+    """``run`` on compiled loops, one direction after the other."""
+    final = [s.copy() for s in states]
+    hidden = states[-1].shape[2]
+    y = np.empty((len(x), len(weights), states[0].shape[2]), x.dtype)
+    for d, (w_ih, w_hh, b_ih, b_hh, *projection) in enumerate(weights):
+        a, w = np.dot(x, w_ih.T), np.ascontiguousarray(w_hh)
+        if b_ih is not None:
+            a += b_ih
+        h, by_gate = final[0][d], a.reshape(len(x), -1, hidden)
+        if cell == "GRU":
+            b_q = np.zeros(hidden, x.dtype)
+            if b_hh is not None:
+                by_gate[:, :2] += b_hh[: 2 * hidden].reshape(2, hidden)
+                b_q = np.ascontiguousarray(b_hh[2 * hidden :])
+            compiled.gru(by_gate, w, b_q, h, y, d)
+            continue
+        if b_hh is not None:
+            a += b_hh
+        if cell == "LSTM":
+            w_hr = np.ascontiguousarray(projection[0]) if projection else None
+            compiled.lstm(by_gate, w, h, final[1][d], y, d, w_hr)
+        else:
+            compiled.rnn(by_gate, w, h, y, d, cell == "RNN_RELU")
+    return y.reshape(len(x), -1), *final
 
 
 def _inputs(x: Array, weights: Sequence[Sequence[Array]], both_biases: bool) -> Array:
