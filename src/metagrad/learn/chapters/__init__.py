@@ -10,6 +10,7 @@
 ``ch01_scalar.py``             what a gradient is
 ``ch02_order.py``              in which order its numbers are visited
 ``ch05_cross_entropy.py``      what a classifier's loss is, and why
+``ch06_depth.py``              many layers, and how they start
 =============================  ========================================
 """
 
