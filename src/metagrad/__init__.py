@@ -172,6 +172,7 @@ _NEURAL = """
     rrelu_ selu selu_ threshold threshold_ triplet_margin_loss
 """.split()  # those of the neural functions that PyTorch has at the top, too
 _LAZY_NAMES = {
+    "is_anomaly_check_nan_enabled": "autograd", "set_anomaly_enabled": "autograd",
     "autocast": "compat.amp", "compile": "compat.compiler", "constant_pad_nd": "ops.shape.padding",
     "GradScaler": "compat.amp", "load": "serialization.checkpoint", "OutOfMemoryError": "compat.cuda",
     "Event": "compat.cpu", "Stream": "compat.cpu", "save": "serialization.checkpoint",

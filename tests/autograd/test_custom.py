@@ -184,3 +184,70 @@ def test_none_for_a_result_nobody_used(lib):
     x = lib.ones(2, requires_grad=True)
     Two.apply(x)[0].sum().backward()
     assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_the_node_of_a_custom_function(lib):
+    class Both(lib.autograd.Function):
+        @staticmethod
+        def forward(a, b, c):
+            return None, a * c, b * c
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            ctx.factor = inputs[2]
+            ctx.save_for_backward(inputs[0])
+
+        @staticmethod
+        def backward(ctx, nothing, g, h):
+            assert nothing is None and ctx.name() == "BothBackward" and ctx.needs_input_grad == (True, False, False)
+            return g * ctx.factor, h, None
+
+    x = lib.ones(2, requires_grad=True)
+    none, first, second = Both.apply(x, lib.ones(2), 3)
+    assert none is None
+    for out in (first, second):
+        assert out.grad_fn.name() == "BothBackward" and type(out.grad_fn).__name__ == "BothBackward"
+    assert (first.output_nr, second.output_nr) == (1, 2) or lib is metagrad  # results that are tensors are counted here
+    assert first.grad_fn.next_functions[0][0].name() == "torch::autograd::AccumulateGrad"
+    one = Single.apply_with(lib, x)
+    assert one.grad_fn.factor == 5 and one.grad_fn.saved_tensors[0].tolist() == [1, 1]
+    first.sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+class Single:
+    @staticmethod
+    def apply_with(lib, x):
+        class Scaled(lib.autograd.Function):
+            @staticmethod
+            def forward(ctx, a):
+                ctx.factor = 5
+                ctx.save_for_backward(a)
+                return a * 5
+
+            @staticmethod
+            def vjp(ctx, g):  # backward by its other name
+                return g * ctx.factor
+
+        out = Scaled.apply(x)
+        assert lib.autograd.grad(Scaled.apply(x).sum(), x)[0].tolist() == [5, 5]
+        return out
+
+
+def test_what_a_custom_function_may_not_do(lib):
+    class Saves(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            ctx.save_for_backward(a, 5)
+            return a * 2
+
+    class NoBackward(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+    x = lib.ones(2, requires_grad=True)
+    with pytest.raises(TypeError, match="save_for_backward can only save variables"):
+        Saves.apply(x)
+    with pytest.raises(NotImplementedError, match="backward or vjp"):
+        NoBackward.apply(x).sum().backward()

@@ -191,3 +191,110 @@ def test_retained_gradients_follow_in_place_writes_and_add_up(torch):
         first.backward()
         kept.append((once, y.grad.tolist(), y.retains_grad, x.grad.tolist()))
     assert kept[1] == kept[0]
+
+
+def test_handles_of_hooks(lib):
+    import pickle
+
+    handle_class = lib.utils.hooks.RemovableHandle
+    x = leaf(lib, 1, 2)
+    first, second = x.register_hook(len), x.register_hook(lambda g: g * 2)
+    assert isinstance(first, handle_class) and second.id == first.id + 1
+    first.remove()
+    with second:
+        (x * 3).sum().backward()
+    (x * 3).sum().backward()
+    assert x.grad.tolist() == [9, 9]
+    y = leaf(lib, 1)
+    again = pickle.loads(pickle.dumps(y.register_hook(abs)))
+    assert isinstance(again, handle_class) and isinstance((y * 2).grad_fn.register_hook(print), handle_class)
+    assert isinstance(y.register_post_accumulate_grad_hook(print), handle_class)
+
+
+def test_what_hooks_may_not_return(lib):
+    for answer, error in ((lib.ones(3), RuntimeError), (3, TypeError), (lib.ones(2, dtype=lib.float64), RuntimeError)):
+        x = leaf(lib, 1, 2)
+        x.register_hook(lambda g, answer=answer: answer)
+        with pytest.raises(error):
+            (x * 2).sum().backward()
+
+
+def test_a_gradient_that_a_hook_keeps_is_not_added_to(lib):
+    x, kept = leaf(lib, 1, 2), []
+    x.register_hook(kept.append)
+    for _ in range(2):
+        (x * 3).sum().backward()
+    assert [g.tolist() for g in kept] == [[3, 3], [3, 3]] and x.grad.tolist() == [6, 6]
+
+
+@pytest.mark.parametrize("mode", ["all", "any"])
+def test_hooks_on_several_tensors_are_called_once_a_pass(lib, mode):
+    a, b, seen = leaf(lib, 1, 2), leaf(lib, 3, 4), []
+    c, d = a * b, a * 2
+    with lib.autograd.graph.register_multi_grad_hook((a, b, c, d), seen.append, mode=mode):
+        c.sum().backward(retain_graph=True)
+        (c.sum() + d.sum()).backward()
+    if mode == "any":
+        assert [g.tolist() for g in seen] == [[1, 1], [1, 1]]
+    else:
+        as_lists = [[g if g is None else g.tolist() for g in found] for found in seen]
+        assert as_lists == [[[3, 4], [1, 2], [1, 1], None], [[5, 6], [1, 2], [1, 1], [1, 1]]]
+    with pytest.raises(ValueError, match="mode"):
+        lib.autograd.graph.register_multi_grad_hook((a,), print, mode="some")
+
+
+def test_passes_start_and_end_at_edges(lib):
+    edge_of = lib.autograd.graph.get_gradient_edge
+    x, w = leaf(lib, 1, 2), leaf(lib, 3, 4)
+    y = (x * w).exp()
+    middle = x * w
+    edge = edge_of(middle)
+    assert edge.node.name() == "MulBackward0" and edge.output_nr == 0 and edge_of(x).node.variable is x
+    lib.autograd.backward(edge, lib.tensor([1.0, 10.0]), inputs=[x])
+    assert x.grad.tolist() == [3, 40] and w.grad is None
+    (slope,) = lib.autograd.grad(middle.sum() * 2, edge, retain_graph=True)
+    assert slope.tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        edge_of(lib.ones(2))
+    assert y.requires_grad
+
+
+def test_a_node_keeps_notes_and_a_leafs_node_takes_hooks(lib):
+    x, seen = leaf(lib, 1, 2), []
+    y = x * 2
+    y.grad_fn.metadata["note"] = 7
+    assert y.grad_fn.metadata == {"note": 7}
+    leaf_node = y.grad_fn.next_functions[0][0]
+    leaf_node.register_prehook(lambda grads: (grads[0] * 10,))
+    leaf_node.register_hook(lambda ins, outs: seen.append((ins, outs[0].tolist())))
+    y.sum().backward()
+    assert x.grad.tolist() == [20, 20] and seen == [((), [20, 20])]
+
+
+def test_saved_tensors_may_be_overwritten_where_that_is_allowed(lib):
+    x = leaf(lib, 1, 2)
+    with lib.autograd.graph.allow_mutation_on_saved_tensors():
+        y = x.clone()
+        z = (y**2).sum()
+        y.sin_()
+        z.backward()
+    assert x.grad.tolist() == [2, 4]
+
+
+def test_what_packing_may_not_do(lib):
+    hooks = lib.autograd.graph.saved_tensors_hooks
+    x = leaf(lib, 1, 2)
+    with hooks(lambda t: t, lambda t: 5):
+        y = x * x
+    with pytest.raises(TypeError, match="unpack_hook"):
+        y.sum().backward()
+    with pytest.raises(RuntimeError, match="in place"), hooks(lambda t: t.mul_(2), lambda t: t):
+        x.detach().requires_grad_().exp()
+
+
+def test_counting_a_write(lib):
+    x = leaf(lib, 3)
+    y = x * x
+    lib.autograd.graph.increment_version(x)
+    with pytest.raises(RuntimeError):
+        y.backward()

@@ -5,7 +5,7 @@
 ``function.py``      an op and its gradient; one application of it is a node of the graph
 ``engine.py``        the backward pass
 ``targets.py``       which nodes a backward pass for the sake of some tensors must visit
-``errors.py``        why a backward pass cannot go on
+``errors.py``        why an op cannot be applied, or a backward pass go on
 ``emulation.py``     bfloat16: computed in float32, rounded once
 ``broadcasting.py``  gradients in the shape and dtype of what they belong to
 ``mode.py``          ``no_grad`` and its relatives
@@ -39,7 +39,13 @@ from metagrad.autograd.mode import (
     no_grad,
     set_grad_enabled,
 )
-from metagrad.autograd.observe import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
+from metagrad.autograd.observe import (
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_anomaly_enabled,
+    set_detect_anomaly,
+)
 
 
 def __getattr__(name: str) -> object:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from metagrad.autograd import function as op
 from metagrad.autograd.composites import composite
+from metagrad.autograd.errors import FREED
 from metagrad.autograd.forward import outside
-from metagrad.autograd.function import FREED, STALE, Function
+from metagrad.autograd.function import STALE, Function, Output
 from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import OWN_FUNCTION, alias, bump, check_history, rewrite_history
@@ -27,7 +28,8 @@ class Context:
 
     needs_input_grad: tuple[bool, ...] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, function: Any = None) -> None:
+        self._function = function
         self._saved: tuple[Any, ...] = ()
         self._not_differentiable: tuple[Any, ...] = ()
         self._dirty: tuple[Any, ...] = ()
@@ -36,9 +38,23 @@ class Context:
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors; ``saved_tensors`` gives them back in ``backward``."""
+        for i, t in enumerate(tensors):
+            if t is not None and not isinstance(t, Variable):
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
+                )
         self._saved = tensors
 
-    save_for_forward = save_for_backward
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Keep tensors for ``jvp``, if ``save_for_backward`` keeps none: ``saved_tensors`` gives them back."""
+        for t in tensors:
+            if t is not None and not isinstance(t, Variable):
+                raise TypeError("save_for_forward expects tensors: save other values as attributes of ctx")
+        self._saved = self._saved or tensors
+
+    def name(self) -> str:
+        """The name of the node in the graph."""
+        return f"{self._function.__name__}Backward"
 
     def mark_non_differentiable(self, *outputs: Any) -> None:
         """These results have no gradient."""
@@ -78,12 +94,12 @@ class _keeper:
         self.edge: Any = None
         self.packer: Any = op.saved_hooks[-1] if op.saved_hooks and isinstance(tensor, Variable) else None
         if self.packer is not None:
-            self.content = self.packer.pack_hook(tensor)
+            self.content = self.packer.packed(tensor)
             self.tensor, self.array = None, None
 
     def __call__(self) -> Any:
         if self.packer is not None:
-            return self.packer.unpack_hook(self.content)
+            return self.packer.unpacked(self.content)
         if self.counter[0] != self.version:
             raise RuntimeError(
                 f"a tensor of shape {tuple(self.array.shape)} that {self.name} saved for its gradient was overwritten by "
@@ -132,6 +148,19 @@ class Custom(Function):
     computes = False  # the user's function does, in the dtypes of its tensors
     function: Any
     context: Context
+    returned: list[bool]  # for each result of forward, whether it is a tensor
+
+    def __getattr__(self, name: str) -> Any:
+        """What ``forward`` left in its context is found on the node too."""
+        if name.startswith("__") or "context" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.context, name)
+
+    def output(self, index: int) -> Function:
+        """The node of result ``index``, of a class of the same name."""
+        if "results" not in self.__dict__:
+            return self
+        return _named(Output, self.function).made([self], *self.results[index], index=index)
 
     @property
     def fills_in_zeros(self) -> bool:  # type: ignore[override]
@@ -155,9 +184,10 @@ class Custom(Function):
                 keeper.output is not None
             ):  # joined to the graph only while the backward pass is recorded: no lasting cycle
                 keeper.edge = self.output(keeper.output) if recorded else None
-        given = [g if g is None or isinstance(g, Variable) else wrap(g) for g in grads]
+        arrived = iter([g if g is None or isinstance(g, Variable) else wrap(g) for g in grads])
+        given = [next(arrived) if is_tensor else None for is_tensor in self.returned]
         try:
-            results = self.function.backward(context, *given)
+            results = _way_back(self.function)(context, *given)
         finally:
             for keeper in context._restore or []:
                 keeper.edge = None
@@ -178,12 +208,32 @@ class Custom(Function):
             self.context._restore, self.saved, self.origins = [], FREED, STALE
 
 
+def _named(base: type[Any], function: Any) -> Any:
+    """``base`` under the name that PyTorch gives to the nodes of a user's class, where it is kept."""
+    key = f"_{base.__name__}_class"
+    if key not in vars(function):
+        setattr(function, key, type(f"{function.__name__}Backward", (base,), {}))
+    return vars(function)[key]
+
+
+def _way_back(function: Any) -> Callable[..., Any]:
+    """The user's ``backward``, or ``vjp`` by its other name."""
+    if function.backward is not Function.backward:
+        return cast("Callable[..., Any]", function.backward)
+    if "vjp" in dir(function):
+        return cast("Callable[..., Any]", function.vjp)
+    raise NotImplementedError(
+        f"{function.__name__}: You must implement either the backward or vjp method for your custom autograd.Function to use it "
+        "with backward mode AD."
+    )
+
+
 @composite
 def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
     """``function.apply(*inputs)`` for a class with static methods. named: arguments of ``forward`` by their names."""
     if named:
         inputs = _in_order(function, inputs, named)
-    context = Context()
+    context = Context(function)
     context.needs_input_grad = tuple(isinstance(x, Variable) and x.requires_grad for x in inputs)
     with no_grad(), outside():
         if "setup_context" in dir(function):
@@ -212,7 +262,10 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
     edges = [(x.grad_fn or x) if need else None for x, need in zip(inputs, context.needs_input_grad, strict=True)]
     tensors = [i for i, o in enumerate(outputs) if isinstance(o, Variable)]
     shapes = [(outputs[i].array.shape, outputs[i].array.dtype) for i in tensors]
-    node = Custom.made(edges, *(shapes[0] if shapes else ((), None)), function=function, context=context)
+    node = _named(Custom, function).made(
+        edges, *(shapes[0] if shapes else ((), None)), function=function, context=context,
+        returned=[isinstance(o, Variable) for o in outputs],
+    )  # fmt: skip
     if len(shapes) > 1:
         node.results = shapes
     context._settle(node, [listed[i] for i in tensors])

@@ -108,7 +108,7 @@ def propagate(
     found: dict[Edge, Gradient] = {}
     pending: dict[Edge, Gradient] = {}  # the sum of what has arrived at each edge
     waiting: list[tuple[int, Function]] = []  # the nodes among these edges: a heap, the youngest in front
-    before, mode.grad = mode.grad, create_graph
+    before, mode.grad, mode.running = (mode.grad, mode.running), create_graph, (roots, leads)
     try:
         for edge, g in roots:
             _arrive(edge, g, pending, waiting)
@@ -119,7 +119,7 @@ def propagate(
                 grads = _at_result(node, grads, wanted, leads, found)
                 if grads is None:
                     continue
-                if node.__class__ is Output:
+                if isinstance(node, Output):
                     _hand_on(node, grads, pending, waiting)
                     continue
             if create_graph or observers or node.attended or grads.__class__ is list or emulated:
@@ -150,10 +150,11 @@ def propagate(
             if not keep:
                 node.release()
     finally:
-        mode.grad = before
+        mode.grad = before[0]
     for edge, g in pending.items():  # leaves
         if wanted is None or edge in wanted:
             found[edge] = g if edge._hooks is None else through(edge._hooks.hooks, g)
+    mode.running = before[1]
     return _unshared(found, roots)
 
 
@@ -305,5 +306,5 @@ def _accumulate(x: Any, g: Gradient) -> None:
         np.add(x._grad.array, g, out=x._grad.array)
         x._grad._counter[0] += 1
     if x._hooks is not None:
-        for hook in list(x._hooks.after):
+        for hook in list(x._hooks.after.values()):
             hook(x)

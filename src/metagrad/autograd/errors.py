@@ -1,8 +1,13 @@
-"""Why a backward pass cannot go on at a node."""
+"""Why an op cannot be applied, or a backward pass cannot go on at a node."""
 
 from __future__ import annotations
 
-from metagrad.autograd.function import FREED, Function
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metagrad.autograd.function import Function
+
+FREED: tuple[Any, ...] = ("freed",)  # in the place of what was saved, once it has been used
 
 
 def gone(node: Function) -> RuntimeError:
@@ -24,3 +29,10 @@ def gone(node: Function) -> RuntimeError:
 def miscounted(node: Function, count: int) -> RuntimeError:
     """What to raise where a backward has not one result for each input."""
     return RuntimeError(f"{node.op_name}.backward returned {count} gradients for {len(node.edges)} inputs")
+
+
+def misfit(name: str, error: ValueError) -> Exception:
+    """What to raise when an op failed: where NumPy says that shapes do not broadcast, PyTorch's kind of error."""
+    if "broadcast" not in str(error):
+        return error
+    return RuntimeError(f"{name}: {error}: from the last dimension on, extents must be equal, or 1 to be repeated")

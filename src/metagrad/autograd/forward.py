@@ -6,13 +6,12 @@ pass, is v ↦ J v. Transposed twice, a matrix is itself. So each op is applied 
 formula and once more by the formula's own graph: some four times the work of the op alone. Views are linear: the tangent of a view
 is the view of the tangent. A user's ``autograd.Function`` says in ``jvp`` what its tangents are.
 
-While a ``Level`` is open, ``Function.apply`` is the ``_applied`` below; otherwise nobody pays. Tangents are known by the array they
+While a ``Level`` is open, ``Function.apply`` goes by way of ``_applied`` below. Tangents are known by the array they
 belong to, for what a node saved is known by its array alone: so a backward pass within a level has tangents too, and levels nest.
 """
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Sequence
 from types import TracebackType
@@ -31,10 +30,6 @@ from metagrad.base.typing import Array
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-_plain = Function.__dict__["apply"].__func__
-_opened = 0  # levels, in all threads
-_lock = threading.Lock()
-
 
 class Level:
     """The tangents of one differentiation: from the array each belongs to, for as long as that lives. A context manager."""
@@ -43,23 +38,14 @@ class Level:
         self._tangents: dict[int, tuple[weakref.ref[Array], Tensor]] = {}
 
     def __enter__(self) -> Self:
-        global _opened
-        with _lock:
-            _opened += 1
-            Function.apply = classmethod(_applied)  # type: ignore[method-assign, assignment]
         mode.levels = (*mode.levels, self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        global _opened
         mode.levels = tuple(level for level in mode.levels if level is not self)
         self._tangents.clear()
-        with _lock:
-            _opened -= 1
-            if not _opened:
-                Function.apply = classmethod(_plain)  # type: ignore[method-assign, assignment]
 
     def set(self, x: Variable, tangent: Tensor) -> None:
         """From now on ``tangent`` belongs to ``x``."""
@@ -123,9 +109,10 @@ def _cast(tangent: Any, like: Variable) -> Any:
     return tangent if tangent.array.dtype == like.array.dtype else tangent.to(like.dtype)
 
 
-def _applied(cls: type[Function], *inputs: Any, **params: Any) -> Any:
+def _applied(cls: type[Function], inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """``Function.apply``, and the tangents of the results."""
-    out = _plain(cls, *inputs, **params)
+    with outside():
+        out = _plain(cls, inputs, params)
     for i, level in enumerate(mode.levels):
         with outside(i):
             tangents = [level.of(x) for x in inputs]
@@ -135,6 +122,11 @@ def _applied(cls: type[Function], *inputs: Any, **params: Any) -> Any:
                     if tangent is not None:
                         level.set(result, tangent)
     return out
+
+
+def _plain(cls: type[Function], inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+    """The op, without what a class of ops does beside it."""
+    return Function.__dict__["apply"].__func__(cls, *inputs, **params)
 
 
 def _pushed(
@@ -158,7 +150,7 @@ def _transposed_twice(
     stand_ins = [_stand_in(x, t is not None, record) for x, t in zip(inputs, tangents, strict=True)]
     moved = [(x, _cast(t, x)) for x, t in zip(stand_ins, tangents, strict=True) if t is not None]
     with enable_grad():
-        out: Any = _applied(cls, *stand_ins, **params)
+        out: Any = _plain(cls, stand_ins, params)
         results = out if isinstance(out, tuple) else (out,)
         chosen = [r for r in results if r._requires_grad]
         if not chosen:
@@ -195,6 +187,7 @@ def _after_write(target: Any, result: Any) -> None:
 
 
 views.observers.append(_after_write)
+Function.apply_with_tangents = _applied
 
 
 def unrecorded(x: Any) -> Any:

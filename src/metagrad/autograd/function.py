@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 import numpy as np
 
 from metagrad.autograd.emulation import in_float32
+from metagrad.autograd.errors import FREED, misfit
 from metagrad.autograd.inference import Untracked
 from metagrad.autograd.mode import mode
 from metagrad.autograd.node import Node
@@ -55,11 +56,9 @@ saved_hooks: list[Any] = []  # the ``saved_tensors_hooks`` in force, the innermo
 
 OUTPUT = -1
 NOTHING: tuple[Any, ...] = ()
-Origin: TypeAlias = tuple[
-    int | None, list[int], int
-]  # input number, OUTPUT − result's, or None; version counter; version
+# Input number, OUTPUT − result's, or None; version counter; version:
+Origin: TypeAlias = tuple[int | None, list[int], int]
 NOWHERE: Origin = (None, [0], 0)
-FREED: tuple[Any, ...] = ("freed",)  # in the place of what was saved, once it has been used
 STALE: tuple[Origin, ...] = ((None, [1], 0),)  # its origin: overwritten, as it were, so that one test finds both
 
 # PyTorch's answer to log(0) is -inf, without a warning. ``quiet`` decorates a function; ``apply`` runs forwards in copies of a
@@ -91,13 +90,14 @@ class Function(Node):
     computes: ClassVar[bool] = True  # whether forward does arithmetic; views do not
     fills_in_zeros: bool = True  # whether backward gets zeros, rather than None, for a result nobody used
     reference: ClassVar[Callable[..., Any] | None] = None
-    # How a class with a static ``forward`` is applied; ``custom.py`` fills it in:
+    # Filled in from above: how a class with a static ``forward`` is applied (``custom.py``); any, with tangents (``forward.py``)
     apply_static: ClassVar[Callable[..., Any]]
+    apply_with_tangents: ClassVar[Callable[..., Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        forward = cls.__dict__.get("forward")
-        if isinstance(forward, (staticmethod, classmethod)):  # written for PyTorch: forward(ctx, …), on tensors
+        written = cls.__dict__.get("forward")
+        if isinstance(written, (staticmethod, classmethod)):  # for PyTorch: forward(ctx, …), on tensors
             cls.apply = classmethod(cls.apply_static)  # type: ignore[assignment]
 
     def forward(self, *inputs: Any, **params: Any) -> Any:
@@ -115,6 +115,8 @@ class Function(Node):
     @classmethod
     def apply(cls, *inputs: Any, **params: Any) -> Tensor:
         """Run forward on the inputs' arrays, and make the node if some input requires a gradient."""
+        if mode.levels:
+            return cast("Tensor", cls.apply_with_tangents(cls, inputs, params))
         node = _new(cls)
         node.saved, node.origins = NOTHING, ()
         arrays: list[Any] = []
@@ -283,10 +285,3 @@ def _origins(saved: tuple[Any, ...], inputs: tuple[Any, ...], outputs: tuple[Var
                         origin = OUTPUT - i, out._counter, out._counter[0]
         found.append(origin)
     return tuple(found)
-
-
-def misfit(name: str, error: ValueError) -> Exception:
-    """What to raise when an op failed: where NumPy says that shapes do not broadcast, PyTorch's kind of error."""
-    if "broadcast" not in str(error):
-        return error
-    return RuntimeError(f"{name}: {error}: from the last dimension on, extents must be equal, or 1 to be repeated")

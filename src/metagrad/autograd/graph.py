@@ -6,12 +6,23 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
+from metagrad.autograd.hooks import RemovableHandle
+from metagrad.autograd.mode import mode as flags
 from metagrad.autograd.node import AccumulateGrad, Node
-from metagrad.autograd.packing import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
+from metagrad.autograd.packing import (
+    allow_mutation_on_saved_tensors,
+    disable_saved_tensors_hooks,
+    save_on_cpu,
+    saved_tensors_hooks,
+)
+from metagrad.autograd.targets import nodes_behind
+from metagrad.autograd.variable import Variable, wrap
 
 __all__ = [
-    "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "register_multi_grad_hook", "save_on_cpu",
-    "saved_tensors_hooks",
+    "GradientEdge", "Node", "allow_mutation_on_saved_tensors", "disable_saved_tensors_hooks", "get_gradient_edge",
+    "increment_version", "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]  # fmt: skip
 
 
@@ -20,42 +31,59 @@ class GradientEdge(NamedTuple):
 
     node: Any
     output_nr: int
+    ownership_token: Any = None
 
 
 def get_gradient_edge(tensor: Any) -> GradientEdge:
-    """The edge of the graph that leads to a tensor."""
+    """The edge of the graph that leads to a tensor.
+
+    Raises RuntimeError for a tensor that requires no gradient.
+
+    >>> import metagrad
+    >>> x = metagrad.ones(2, requires_grad=True)
+    >>> y = (x * 2).exp()
+    >>> metagrad.autograd.grad(y.sum(), get_gradient_edge(x))
+    (tensor([14.7781, 14.7781]),)
+    """
     if not tensor.requires_grad:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
     return GradientEdge(tensor.grad_fn or AccumulateGrad(tensor), tensor.output_nr)
 
 
-def register_multi_grad_hook(
-    tensors: Sequence[Any], fn: Callable[..., Any], *, mode: Literal["all", "any"] = "all"
-) -> Handles:
-    """Call ``fn`` when the gradients of all these tensors have been computed, with a list of them; with "any", of the first."""
-    if mode not in ("all", "any"):
-        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
-    found: list[Any] = [None] * len(tensors)
-    seen: set[int] = set()
+def tensors_at(edges: Any) -> Any:
+    """Tensors for the gradient edges among these (one, or a sequence), so that a pass can start or end there."""
+    if isinstance(edges, GradientEdge):
+        return _tensor_at(edges)
+    if edges is None or isinstance(edges, Variable):
+        return edges
+    return [_tensor_at(e) if isinstance(e, GradientEdge) else e for e in edges]
 
-    def arrived(i: int, grad: Any) -> None:
-        found[i] = grad
-        seen.add(i)
-        if mode == "any" and len(seen) == 1:
-            fn(grad)
-        if len(seen) == len(tensors):
-            if mode == "all":
-                fn(list(found))
-            seen.clear()
-            found[:] = [None] * len(tensors)
 
-    return Handles([t.register_hook(functools.partial(arrived, i)) for i, t in enumerate(tensors)])
+def _tensor_at(edge: GradientEdge) -> Any:
+    if isinstance(edge.node, AccumulateGrad):
+        return edge.node.variable
+    tensor = wrap(np.broadcast_to(np.zeros((), edge.node.dtype), edge.node.shape))  # one number: only its place matters
+    tensor._grad_fn, tensor._requires_grad = edge.node, True
+    return tensor
+
+
+def increment_version(tensor: Any) -> None:
+    """Count a write to a tensor (or to each of several) that was made behind the library's back.
+
+    >>> import metagrad
+    >>> x = metagrad.zeros(2)
+    >>> increment_version(x)
+    >>> x._version
+    1
+    """
+    for t in [tensor] if isinstance(tensor, Variable) else tensor:
+        t._counter[0] += 1
 
 
 class Handles:
     """Several hooks, taken away together."""
 
-    def __init__(self, handles: list[Any]) -> None:
+    def __init__(self, handles: tuple[RemovableHandle, ...]) -> None:
         self.handles = handles
 
     def remove(self) -> None:
@@ -68,3 +96,52 @@ class Handles:
 
     def __exit__(self, *_: object) -> None:
         self.remove()
+
+
+def register_multi_grad_hook(
+    tensors: Sequence[Any], fn: Callable[..., Any], *, mode: Literal["all", "any"] = "all"
+) -> Handles:
+    """Call ``fn`` once in each backward pass: "all", with a list of these tensors' gradients, as soon as it is complete, None
+    for a tensor that the pass does not reach; "any", with the first of them.
+
+    Raises ValueError for another mode, and RuntimeError for a tensor that requires no gradient.
+
+    >>> import metagrad
+    >>> x, y = metagrad.ones(2, requires_grad=True), metagrad.ones(2, requires_grad=True)
+    >>> with register_multi_grad_hook([x, y], print):
+    ...     (x * 3).sum().backward()
+    [tensor([3., 3.]), None]
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    for t in tensors:
+        if not t.requires_grad:
+            raise RuntimeError("register_multi_grad_hook: expected every tensor to require gradient")
+    arrivals = _Arrivals(tensors, fn, mode)
+    return Handles(tuple([t.register_hook(functools.partial(arrivals, i)) for i, t in enumerate(tensors)]))
+
+
+class _Arrivals:
+    """The gradients that have arrived in the backward pass that runs."""
+
+    def __init__(self, tensors: Sequence[Any], fn: Callable[..., Any], mode: str) -> None:
+        self.edges = [t.grad_fn or t for t in tensors]
+        self.fn, self.mode = fn, mode
+        self.running: Any = None
+
+    def __call__(self, i: int, grad: Any) -> None:
+        if self.running is not flags.running:  # the first one of this pass
+            self.running = flags.running
+            roots, leads = self.running
+            starts = [edge for edge, _ in roots]
+            nodes = [node for node in nodes_behind(starts) if leads is None or node in leads]
+            reached = {*starts, *nodes, *(edge for node in nodes for edge in node.edges)}
+            self.expected = sum(edge in reached for edge in self.edges)
+            self.found: list[Any] = [None] * len(self.edges)
+            self.arrived = 0
+            if self.mode == "any":
+                self.fn(grad)
+        self.arrived += 1
+        self.found[i] = grad
+        if self.mode == "all" and self.arrived == self.expected:
+            self.fn(self.found)

@@ -8,27 +8,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-from metagrad.autograd.variable import Variable, as_tensor, unwrap
+from metagrad.autograd.variable import Variable, as_tensor
 
 Hook = Callable[..., Any]
-
-
-class Handle:
-    """What registering a hook returns; ``remove()`` takes the hook away again. Also a context manager."""
-
-    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
-        self.hooks, self.hook = hooks, hook
-        hooks.append(hook)
-
-    def remove(self) -> None:
-        """Take the hook away; doing it twice does no harm."""
-        self.hooks[:] = [h for h in self.hooks if h is not self.hook]
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.remove()
+Hooks = OrderedDict[int, Hook]  # by the number of the handle
 
 
 class RemovableHandle:
@@ -43,15 +26,23 @@ class RemovableHandle:
 
     _ids = itertools.count()
 
-    def __init__(self, hooks: dict[int, Any], hook: Any, prepend: bool = False) -> None:
-        self.hooks, self.id = hooks, next(self._ids)
-        hooks[self.id] = hook
-        if prepend and isinstance(hooks, OrderedDict):
-            hooks.move_to_end(self.id, last=False)
+    def __init__(
+        self, hooks_dict: dict[int, Any], hook: Any = None, prepend: bool = False, *, extra_dict: Any = None
+    ) -> None:
+        self.id, self._hooks = next(self._ids), _reference(hooks_dict)
+        self._beside = (
+            tuple(extra_dict) if isinstance(extra_dict, list) else () if extra_dict is None else (extra_dict,)
+        )
+        if hook is not None:
+            hooks_dict[self.id] = hook
+        if prepend and isinstance(hooks_dict, OrderedDict):
+            hooks_dict.move_to_end(self.id, last=False)
 
     def remove(self) -> None:
         """Take the hook away; doing it twice does no harm."""
-        self.hooks.pop(self.id, None)
+        for hooks in (self._hooks(), *self._beside):
+            if hooks is not None:
+                hooks.pop(self.id, None)
 
     def __enter__(self) -> Self:
         return self
@@ -59,12 +50,25 @@ class RemovableHandle:
     def __exit__(self, *_: object) -> None:
         self.remove()
 
+    def __getstate__(self) -> tuple[Any, int]:
+        return self._hooks(), self.id
+
+    def __setstate__(self, state: tuple[Any, int]) -> None:
+        hooks, self.id = state
+        self._hooks, self._beside = _reference(OrderedDict() if hooks is None else hooks), ()
+        RemovableHandle._ids = itertools.count(max(next(self._ids), self.id + 1))
+
+
+def _reference(hooks: dict[int, Any]) -> Callable[[], dict[int, Any] | None]:
+    """A way to the hooks that does not keep what they hang on alive, where their kind of dictionary allows that."""
+    return weakref.ref(hooks) if isinstance(hooks, OrderedDict) else lambda: hooks
+
 
 class ResultHooks:
     """What the gradient of one result passes: ``hooks``, and then the tensors that keep it (``retain_grad``)."""
 
     def __init__(self) -> None:
-        self.hooks: list[Hook] = []
+        self.hooks: Hooks = OrderedDict()
         self.keeper: weakref.ref[Any] | None = None  # the tensor; weak, for a node must not hold its result
 
     def keep_on(self, tensor: Any) -> None:
@@ -92,44 +96,56 @@ class LeafHooks:
     """What the gradient of a leaf passes: ``hooks``, and in ``after`` those called once it has been accumulated."""
 
     def __init__(self) -> None:
-        self.hooks: list[Hook] = []
-        self.after: list[Hook] = []
+        self.hooks: Hooks = OrderedDict()
+        self.after: Hooks = OrderedDict()
 
 
 class NodeHooks:
     """Functions called with all gradients of a node: ``before`` its backward, and ``after``."""
 
     def __init__(self) -> None:
-        self.before: list[Hook] = []
-        self.after: list[Hook] = []
+        self.before: Hooks = OrderedDict()
+        self.after: Hooks = OrderedDict()
 
 
-def through(hooks: Sequence[Hook], grad: Any) -> Any:
+def through(hooks: Hooks, grad: Any) -> Any:
     """A gradient passed through functions of it, each of which may return another in its place."""
     if not hooks:
         return grad
     tensor = as_tensor(grad)
-    for hook in list(hooks):
+    for hook in list(hooks.values()):
         replaced = hook(tensor)
         if replaced is not None:
-            if tuple(replaced.shape) != tuple(tensor.shape):
-                raise RuntimeError(
-                    f"a hook changed the gradient's shape from {tuple(tensor.shape)} to {tuple(replaced.shape)}"
-                )
+            _check_replaced(hook, replaced, tensor)
             tensor = replaced
-    return tensor if isinstance(grad, Variable) else tensor.array
+    return (
+        tensor if isinstance(grad, Variable) else tensor.array.copy()
+    )  # whoever keeps a gradient sees no later one in it
 
 
-def through_all(hooks: Sequence[Hook], grads: Sequence[Any], *more: Sequence[Any]) -> Any:
+def _check_replaced(hook: Hook, replaced: Any, grad: Any) -> None:
+    """Raise if a hook made something else of a gradient than another gradient for the same tensor."""
+    name = getattr(hook, "__name__", repr(hook))
+    if not isinstance(replaced, Variable):
+        raise TypeError(f"expected a Tensor, but hook '{name}' returned '{type(replaced).__name__}'")
+    for what in ("shape", "dtype"):
+        if getattr(replaced, what) != getattr(grad, what):
+            raise RuntimeError(
+                f"hook '{name}' has changed the {'size' if what == 'shape' else 'type'} of the gradient from "
+                f"{getattr(grad, what)} to {getattr(replaced, what)}"
+            )
+
+
+def through_all(hooks: Hooks, grads: Sequence[Any], *more: Sequence[Any]) -> Any:
     """A tuple of gradients passed through functions of it (and of other tuples), each of which may return another."""
     if not hooks:
         return grads
     arrays = not any(isinstance(g, Variable) for g in grads)
     current, *others = [tuple([g if g is None else as_tensor(g) for g in t]) for t in (grads, *more)]
-    for hook in list(hooks):
+    for hook in list(hooks.values()):
         answer = hook(current, *others)
         if answer is not None:
             current = answer if isinstance(answer, tuple) else (answer,)
             if len(current) != len(grads):
                 raise RuntimeError(f"a node's hook returned {len(current)} gradients, expected {len(grads)}")
-    return tuple([unwrap(g) for g in current]) if arrays else current
+    return tuple([g if g is None else g.array.copy() for g in current]) if arrays else current

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd import engine
 from metagrad.autograd.forward import unrecorded
+from metagrad.autograd.graph import tensors_at
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable as _Variable
 
@@ -40,9 +41,8 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
-    engine.backward(
-        tensors, grad_variables if grad_tensors is None else grad_tensors, retain_graph, create_graph, inputs
-    )
+    gradients = grad_variables if grad_tensors is None else grad_tensors
+    engine.backward(tensors_at(tensors), gradients, retain_graph, create_graph, tensors_at(inputs))
 
 
 def grad(
@@ -70,11 +70,12 @@ def grad(
     >>> dy.item(), ddy.item()
     (27.0, 18.0)
     """
+    outputs, inputs = tensors_at(outputs), tensors_at(inputs)
     if not is_grads_batched:
+        keep = create_graph if retain_graph is None else retain_graph
         found = engine.grad(
-            outputs, inputs, grad_outputs, create_graph if retain_graph is None else retain_graph,
-            create_graph or bool(mode.levels), allow_unused, materialize_grads,
-        )  # fmt: skip  # a pass within a level runs on tensors, so that gradients have tangents
+            outputs, inputs, grad_outputs, keep, create_graph or bool(mode.levels), allow_unused, materialize_grads
+        )  # a pass within a level runs on tensors, so that gradients have tangents
         return found if create_graph or not mode.levels else tuple([g if g is None else unrecorded(g) for g in found])
     batched = [grad_outputs] if isinstance(grad_outputs, _Variable) else grad_outputs
     rows: Sequence[Any] = [

@@ -15,6 +15,7 @@ class _Mode(threading.local):
 
     grad = True
     inference = False
+    running: Any = None  # of the backward pass in progress: its roots, and the nodes it is confined to
     levels: tuple[Any, ...] = ()  # where results get tangents, the innermost last: see ``forward.py``
 
 

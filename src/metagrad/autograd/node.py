@@ -6,9 +6,9 @@ The graph itself is made of ``Function`` objects (``function.py``), which derive
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from metagrad.autograd.hooks import Handle, Hook, NodeHooks, ResultHooks
+from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
 from metagrad.autograd.variable import Variable
 
 
@@ -43,6 +43,11 @@ class Node:
         """This node as another one's neighbour: the node, and the number of its result."""
         return self, 0
 
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary for the user's own notes on this node."""
+        return cast("dict[str, Any]", self.__dict__.setdefault("_metadata", {}))
+
     def hooks_of_result(self) -> ResultHooks:
         """What the gradient of this node's result passes; made when it is first asked for."""
         if self.result_hooks is None:
@@ -54,13 +59,13 @@ class Node:
             self.node_hooks, self.attended = NodeHooks(), True
         return self.node_hooks
 
-    def register_hook(self, hook: Hook) -> Handle:
+    def register_hook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(grad_inputs, grad_outputs)`` after backward; the tuple it returns, if any, replaces the first."""
-        return Handle(self._hooks_of_node().after, hook)
+        return RemovableHandle(self._hooks_of_node().after, hook)
 
-    def register_prehook(self, hook: Hook) -> Handle:
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
         """Call ``hook(grad_outputs)`` before backward; the tuple it returns, if any, replaces them."""
-        return Handle(self._hooks_of_node().before, hook)
+        return RemovableHandle(self._hooks_of_node().before, hook)
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {hex(id(self))}>"
@@ -78,6 +83,24 @@ class AccumulateGrad:
         """The name PyTorch knows it by."""
         return "torch::autograd::AccumulateGrad"
 
+    def _hooks(self) -> LeafHooks:
+        leaf = self.variable
+        leaf._hooks = LeafHooks() if leaf._hooks is None else leaf._hooks
+        return leaf._hooks
+
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook((grad,))`` before the gradient is added; the tuple it returns, if any, replaces it."""
+        return RemovableHandle(self._hooks().hooks, lambda grad: _single(hook((grad,))))
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook((), (grad,))`` once the gradient has been added."""
+        arrived: list[Any] = []
+        note = RemovableHandle(self._hooks().hooks, arrived.append)
+        after = self._hooks().after
+        return RemovableHandle(
+            after, lambda _: hook((), (arrived.pop(),)), extra_dict=_Paired(self._hooks().hooks, note.id)
+        )
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AccumulateGrad) and other.variable is self.variable
 
@@ -86,6 +109,21 @@ class AccumulateGrad:
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {hex(id(self.variable))}>"
+
+
+def _single(answer: Any) -> Any:
+    return answer[0] if isinstance(answer, tuple) else answer
+
+
+class _Paired:
+    """A hook that goes when another one is removed."""
+
+    def __init__(self, hooks: Any, number: int) -> None:
+        self.hooks, self.number = hooks, number
+
+    def pop(self, *_: Any) -> None:
+        """The other one is removed."""
+        self.hooks.pop(self.number, None)
 
 
 def _seen_from_outside(edge: Any) -> tuple[Any, int]:

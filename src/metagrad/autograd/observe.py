@@ -1,4 +1,4 @@
-"""Watching ops as they run: where the first nan came from, and a table of what was done.
+"""Watching ops as they run: where the first nan of a gradient came from, and a table of what was done.
 
 Both use the engine's observers, lists of functions that are called after each forward and each backward, and that
 cost one test of an empty list while nobody watches.
@@ -7,6 +7,7 @@ cost one test of an empty list while nobody watches.
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -17,89 +18,132 @@ from metagrad.autograd import engine, function
 from metagrad.autograd.function import Function
 
 
-class AnomalyError(RuntimeError):
-    """An op produced nan."""
-
-
-def _first_nan(arrays: Any) -> Any:
-    for given in arrays if isinstance(arrays, (tuple, list)) else (arrays,):
+def _first_nan(results: Any) -> int | None:
+    """The number of the first gradient that contains nan."""
+    for i, given in enumerate(results):
         a: Any = getattr(given, "array", given)
-        if hasattr(a, "dtype") and a.dtype.kind in "fcV" and bool(np.isnan(a).any()):
-            return a
+        if hasattr(a, "dtype") and a.dtype.kind in "fc" and bool(np.isnan(a).any()):
+            return i
     return None
 
 
-class detect_anomaly:
-    """While active, the first op whose result or gradient contains nan raises, and is named.
+class _Anomaly:
+    """Whether anomalies are looked for: notes where each op was applied, and looks at each gradient."""
 
-    For a gradient, the message also shows the line of the forward pass that applied the op. Slows everything down:
-    for debugging only.
+    on = False
+    check_nan = True
 
-    >>> import metagrad
-    >>> x = metagrad.tensor(0.0, requires_grad=True)
-    >>> with metagrad.autograd.detect_anomaly():
-    ...     y = (x / x) * 2
-    Traceback (most recent call last):
-    ...
-    metagrad.autograd.observe.AnomalyError: Div returned nan (result of shape (), from inputs of shapes (), ())
-    """
+    def switch(self, on: bool, check_nan: bool) -> None:
+        """Begin or stop watching."""
+        if on and not self.on:
+            function.observers.append(self.after_forward)
+            engine.observers.append(self.after_backward)
+        elif self.on and not on:
+            function.observers.remove(self.after_forward)
+            engine.observers.remove(self.after_backward)
+        self.on, self.check_nan = on, check_nan
 
-    def __init__(self, check_nan: bool = True) -> None:
-        self.check_nan = check_nan
-
-    def __enter__(self) -> Self:
-        function.observers.append(self._after_forward)
-        engine.observers.append(self._after_backward)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        function.observers.remove(self._after_forward)
-        engine.observers.remove(self._after_backward)
-
-    def _after_forward(self, node: Function, inputs: list[Any], result: Any, params: dict[str, Any]) -> None:
+    def after_forward(self, node: Function, inputs: list[Any], result: Any, params: dict[str, Any]) -> None:
+        """Note the line of the program."""
         import traceback  # here, for it is slow to import and seldom needed
 
-        node.applied_at = "".join(traceback.format_stack(limit=8)[:-2])  # type: ignore[attr-defined]
-        if self.check_nan and _first_nan(result) is not None and _first_nan(inputs) is None:
-            shapes = ", ".join(str(tuple(np.shape(a))) for a in inputs)
-            shape = tuple(_first_nan(result).shape)
-            raise AnomalyError(f"{node.op_name} returned nan (result of shape {shape}, from inputs of shapes {shapes})")
+        node.metadata["traceback_"] = traceback.format_stack()[:-2]
 
-    def _after_backward(self, node: Function, results: tuple[Any, ...]) -> None:
-        if self.check_nan and _first_nan(results) is not None:
-            i = next(i for i, g in enumerate(results) if _first_nan(g) is not None)
-            where = getattr(node, "applied_at", "")
-            raise AnomalyError(
-                f"the backward of {node.op_name} returned nan in the gradient of its input {i}"
-                + (f"; the op was applied here:\n{where}" if where else "")
+    def after_backward(self, node: Function, results: tuple[Any, ...]) -> None:
+        """Raise if the gradient of an input contains nan."""
+        i = _first_nan(results) if self.check_nan else None
+        if i is None:
+            return
+        where = "".join(node.metadata.get("traceback_", ()))
+        if where:
+            warnings.warn(
+                f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{where}",
+                stacklevel=2,
             )
+        else:
+            warnings.warn(
+                f"Error detected in {node.name()}. No forward pass information available. Enable detect anomaly during forward "
+                "pass for more information.",
+                stacklevel=2,
+            )
+        raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
+
+
+_anomaly = _Anomaly()
 
 
 class set_detect_anomaly:
-    """Anomaly detection switched on or off at once; as a context manager, put back on exit."""
+    """Anomaly detection switched on or off at once; as a context manager, put back on exit. See ``detect_anomaly``.
 
-    _active: detect_anomaly | None = None
+    >>> with set_detect_anomaly(True):
+    ...     is_anomaly_enabled()
+    True
+    """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        self._before = set_detect_anomaly._active
-        self._switch(detect_anomaly(check_nan) if mode else None)
-
-    @staticmethod
-    def _switch(wanted: detect_anomaly | None) -> None:
-        if set_detect_anomaly._active is not None:
-            set_detect_anomaly._active.__exit__()
-        set_detect_anomaly._active = None if wanted is None else wanted.__enter__()
+        self._before = _anomaly.on, _anomaly.check_nan
+        _anomaly.switch(mode, check_nan)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._switch(self._before)
+        _anomaly.switch(*self._before)
+
+
+class detect_anomaly(set_detect_anomaly):
+    """While active, the first op whose gradient contains nan raises RuntimeError, and a warning shows where it was applied.
+
+    check_nan: whether nan raises; the places are noted in any case (``grad_fn.metadata``). Slows everything down: for
+    debugging only.
+
+    >>> import metagrad, warnings
+    >>> x = metagrad.tensor(0.0, requires_grad=True)
+    >>> warnings.simplefilter("ignore")
+    >>> with metagrad.autograd.detect_anomaly():
+    ...     (x / x).sqrt().backward()
+    Traceback (most recent call last):
+    ...
+    RuntimeError: Function 'SqrtBackward0' returned nan values in its 0th output.
+    """
+
+    def __init__(self, check_nan: bool = True) -> None:
+        self._before, self.check_nan = (_anomaly.on, _anomaly.check_nan), check_nan
+        warnings.warn(
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging.",
+            stacklevel=2,
+        )
+
+    def __enter__(self) -> Self:
+        self._before = _anomaly.on, _anomaly.check_nan
+        _anomaly.switch(True, self.check_nan)
+        return self
+
+
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """Anomaly detection on or off, from here on.
+
+    >>> set_anomaly_enabled(False)
+    """
+    _anomaly.switch(enabled, check_nan)
 
 
 def is_anomaly_enabled() -> bool:
-    """Whether ``set_detect_anomaly(True)`` is in force."""
-    return set_detect_anomaly._active is not None
+    """Whether anomalies are looked for.
+
+    >>> is_anomaly_enabled()
+    False
+    """
+    return _anomaly.on
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether, where anomalies are looked for, nan raises.
+
+    >>> is_anomaly_check_nan_enabled()
+    True
+    """
+    return _anomaly.check_nan
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd import function
-from metagrad.autograd.variable import unwrap, wrap
+from metagrad.autograd.variable import Variable, unwrap, wrap
 
 _refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
 
@@ -34,6 +34,9 @@ class saved_tensors_hooks:
     def __enter__(self) -> None:
         if _refusals:
             raise RuntimeError(_refusals[-1])
+        for hook in (self.pack_hook, self.unpack_hook):
+            if not callable(hook):
+                raise TypeError(f"saved_tensors_hooks expects functions, got {type(hook).__name__}")
         function.saved_hooks.append(self)
 
     def __exit__(self, *_: object) -> None:
@@ -41,8 +44,28 @@ class saved_tensors_hooks:
 
     def pack(self, node: Any) -> None:
         """Replace what a node saved; a tensor it was saved from keeps its place in the graph by the node's edges."""
-        node.saved = tuple([_Packed(self.pack_hook(wrap(a))) if isinstance(a, np.ndarray) else a for a in node.saved])
-        node.unpack, node.attended = self.unpack_hook, True
+        node.saved = tuple([_Packed(self.packed(wrap(a))) if isinstance(a, np.ndarray) else a for a in node.saved])
+        node.origins = tuple([(where, [0], 0) for where, _, _ in node.origins])  # what was packed is not overwritten
+        node.unpack, node.attended = self.unpacked, True
+
+    def packed(self, tensor: Any) -> Any:
+        """What the user's function makes of a tensor; raises RuntimeError if it writes to it."""
+        found = self.pack_hook(tensor)
+        if tensor._counter[0]:
+            raise RuntimeError(
+                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be "
+                "modified by in-place operations as this can lead to unexpected side-effects."
+            )
+        return found
+
+    def unpacked(self, content: Any) -> Any:
+        """The tensor again; raises TypeError if the user's function gives something else."""
+        found = self.unpack_hook(content)
+        if not isinstance(found, Variable):
+            raise TypeError(
+                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
+            )
+        return found
 
 
 class _Packed:
@@ -62,6 +85,24 @@ def unpacked(node: Any) -> Iterator[None]:
         yield
     finally:
         node.saved, node.unpack = packed, unpack
+
+
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):
+    """While it is on, what was saved for a gradient may be overwritten: ops save copies.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([3.0], requires_grad=True)
+    >>> with allow_mutation_on_saved_tensors():
+    ...     y = x.clone()
+    ...     z = (y ** 2).sum()
+    ...     _ = y.zero_()
+    ...     z.backward()
+    >>> x.grad
+    tensor([6.])
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda t: t.detach().clone(), lambda kept: kept)
 
 
 class save_on_cpu(saved_tensors_hooks):

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 
-from metagrad.autograd.function import FREED, Function
+from metagrad.autograd.errors import FREED
+from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from metagrad.autograd import engine
-from metagrad.autograd.hooks import Handle, LeafHooks
+from metagrad.autograd import engine, interface
+from metagrad.autograd.hooks import LeafHooks, RemovableHandle
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
@@ -136,7 +136,10 @@ class Tensor(Methods):
         gradient: ∂L/∂self, needed where self is not a scalar. retain_graph: keep the graph for another backward pass.
         create_graph: record the backward pass itself, for higher derivatives. inputs: only these leaves.
         """
-        engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        if inputs is not None:
+            interface.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        else:
+            engine.backward(self, gradient, retain_graph, create_graph)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor too, though it is not a leaf."""
@@ -156,23 +159,23 @@ class Tensor(Methods):
         """Which of its op's results this tensor is."""
         return getattr(self.grad_fn, "index", 0)
 
-    def register_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient has been computed; what it returns, if anything, replaces it."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.grad_fn is not None:
-            return Handle(self.grad_fn.hooks_of_result().hooks, hook)
+            return RemovableHandle(self.grad_fn.hooks_of_result().hooks, hook)
         self._hooks = LeafHooks() if self._hooks is None else self._hooks
-        return Handle(self._hooks.hooks, hook)
+        return RemovableHandle(self._hooks.hooks, hook)
 
-    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> Handle:
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call ``hook(self)`` after ``backward`` has added to this leaf's ``grad``: an optimizer's step may be taken there."""
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if self.grad_fn is not None:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         self._hooks = LeafHooks() if self._hooks is None else self._hooks
-        return Handle(self._hooks.after, hook)
+        return RemovableHandle(self._hooks.after, hook)
 
     def as_subclass(self, cls: type[Any]) -> Any:
         """The same memory and history as an instance of a subclass of Tensor."""

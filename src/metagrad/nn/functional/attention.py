@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.composites import composite
-from metagrad.autograd.function import FREED, Function
+from metagrad.autograd.errors import FREED
+from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array, DTypeLike

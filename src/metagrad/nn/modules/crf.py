@@ -11,7 +11,8 @@ from typing import Any, cast
 import numpy as np
 
 from metagrad.autograd.composites import composite
-from metagrad.autograd.function import FREED, Function
+from metagrad.autograd.errors import FREED
+from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.kernels import crf as kernel

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.function import misfit, quiet
+from metagrad.autograd.errors import misfit
+from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_out
