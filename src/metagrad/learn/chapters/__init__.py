@@ -11,6 +11,7 @@
 ``ch02_order.py``              in which order its numbers are visited
 ``ch05_cross_entropy.py``      what a classifier's loss is, and why
 ``ch06_depth.py``              many layers, and how they start
+``ch07_step.py``               what to do with a gradient
 =============================  ========================================
 """
 
