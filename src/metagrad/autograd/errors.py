@@ -31,8 +31,11 @@ def miscounted(node: Function, count: int) -> RuntimeError:
     return RuntimeError(f"{node.op_name}.backward returned {count} gradients for {len(node.edges)} inputs")
 
 
-def misfit(name: str, error: ValueError) -> Exception:
-    """What to raise when an op failed: where NumPy says that shapes do not broadcast, PyTorch's kind of error."""
+def misfit(name: str, error: Exception) -> Exception:
+    """What to raise when an op failed: where NumPy says that shapes or dtypes do not fit, PyTorch's kind of error."""
+    if isinstance(error, TypeError):
+        of_numpy = any(word in str(error) for word in ("ufunc", "numpy boolean"))
+        return NotImplementedError(f"{name} is not implemented for these dtypes: {error}") if of_numpy else error
     if "broadcast" not in str(error):
         return error
     return RuntimeError(f"{name}: {error}: from the last dimension on, extents must be equal, or 1 to be repeated")

@@ -148,7 +148,7 @@ class Function(Node):
             else:
                 result = run(node.forward, *arrays, **params)
         except TypeError as error:
-            result = run(node.forward, *numbers_beside_gpu(arrays, error), **params)
+            result = run(node.forward, *numbers_beside_gpu(arrays, misfit(cls.__name__, error)), **params)
         except ValueError as error:
             raise misfit(cls.__name__, error) from None
         if isinstance(result, np.generic):

@@ -41,23 +41,22 @@ def dimension(dim: int, ndim: int) -> int:
 
 
 def _as_int(dim: Any) -> int:
-    try:
-        return dim.__index__()
-    except AttributeError:
-        raise TypeError(f"a dimension must be an int, got {type(dim).__name__}: {dim!r}") from None
+    if not hasattr(dim, "__index__") or dim.__class__ is bool:
+        raise TypeError(f"a dimension must be an int, got {type(dim).__name__}: {dim!r}")
+    return dim.__index__()
 
 
 def dimensions(dim: Dims, ndim: int) -> tuple[int, ...]:
     """A tuple of distinct dimensions counted from the front; None or () means all of them."""
     if dim is None:
         return tuple(range(ndim))
-    if isinstance(dim, Iterable):
+    if isinstance(dim, Iterable) and not isinstance(dim, Variable):  # a 0-d tensor is a number
         found = tuple(dimension(d, ndim) for d in dim)
         if len(set(found)) != len(found):
             repeated = next(d for d in found if found.count(d) > 1)
             raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims {tuple(dim)}")
         return found or tuple(range(ndim))
-    return (dimension(dim, ndim),)
+    return (dimension(cast(int, dim), ndim),)
 
 
 def axes(dim: Dims, ndim: int) -> tuple[int, ...]:
@@ -93,7 +92,7 @@ def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
             kwargs = {_numpy_names.get(name, name): value for name, value in kwargs.items()}
         try:
             return function(*args, **kwargs)
-        except AttributeError as error:
+        except (AttributeError, ValueError) as error:
             raise not_a_tensor(function, error, args, kwargs) from None
 
     return cast("Callable[P, R]", with_numpy_names)
@@ -116,16 +115,21 @@ def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
     def with_tensors(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except AttributeError as error:
+        except (AttributeError, ValueError) as error:
             raise not_a_tensor(function, error, args, kwargs) from None
 
     return with_tensors
 
 
 def not_a_tensor(
-    function: Callable[..., Any], error: AttributeError, args: tuple[Any, ...], kwargs: dict[str, Any]
+    function: Callable[..., Any], error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Exception:
-    """What to raise for an error in a function: if it is that an argument lacks what tensors have, that it is no tensor."""
+    """What to raise for an error in a function: if it is that an argument lacks what tensors have, that it is no tensor.
+
+    And if NumPy found no number in a string, or an extent below zero, or too many of them: PyTorch's kinds of error.
+    """
+    if not isinstance(error, AttributeError):
+        return _of_numbers(function.__name__, error)
     if isinstance(error.obj, Variable) or not any(error.obj is x for x in flattened([*args, *kwargs.values()])):
         return error
     raised_by = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
@@ -133,6 +137,15 @@ def not_a_tensor(
         return error
     name, got = function.__name__, f"{type(error.obj).__name__} {error.obj!r:.60}"
     return NotATensor(f"{name}() expected a tensor, got {got}: make one with tensor()")
+
+
+def _of_numbers(function: str, error: Exception) -> Exception:
+    text = str(error)
+    if text.startswith(("invalid literal for int()", "could not convert string to float")):
+        return TypeError(f"{function}() expected a number: {text}")
+    if text.startswith(("negative dimensions", "Maximum allowed")):
+        return RuntimeError(f"{function}(): {text}")
+    return error
 
 
 def flattened(values: Iterable[Any]) -> list[Any]:
@@ -158,7 +171,7 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
         if out is None:
             try:
                 return function(*args, **kwargs)
-            except AttributeError as error:
+            except (AttributeError, ValueError) as error:
                 raise not_a_tensor(function, error, args, kwargs) from None
         given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
         tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]

@@ -90,8 +90,11 @@ def _narrowed(found: Any, kind: dtypes.dtype) -> Any:
     return cast_to(found, kind) if isinstance(found, Variable) and found.array.dtype.char == "f" else found
 
 
-class NotAnOperand(TypeError):
-    """Something is neither a tensor nor an array nor a number. An operator then asks the other operand."""
+class NotAnOperand(TypeError, AttributeError):
+    """Something is neither a tensor nor an array nor a number. An operator then asks the other operand.
+
+    PyTorch raises the one or the other of the two kinds.
+    """
 
 
 def as_tensor(x: Any) -> Tensor:

@@ -252,6 +252,12 @@ def interpolate(
     tensor([[[0., 1., 3., 4.]]])
     """
     axes = input.array.ndim - 2
+    for name, given in (("size", size), ("scale_factor", scale_factor)):
+        if isinstance(given, (tuple, list)) and len(given) != axes:
+            raise ValueError(
+                f"interpolate: Input and output must have the same number of spatial dimensions, but got input of "
+                f"{max(axes, 0)} of them and {name} {tuple(given)}"
+            )
     if mode in ("nearest", "nearest-exact", "area"):
         if align_corners is not None:
             raise ValueError(

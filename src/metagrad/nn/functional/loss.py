@@ -286,8 +286,10 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
     if _is_one_hot(target, shape, class_dim):
         target = target.argmax(class_dim)
     expected = shape[:class_dim] + shape[class_dim + 1 :]
+    if input.ndim == 1 and tuple(target.shape) == (1,):
+        target = target.reshape(())
     if tuple(target.shape) != expected:
-        error = ValueError if target.ndim and input.ndim > 1 and target.shape[0] != shape[0] else RuntimeError
+        error = ValueError if input.ndim == 1 or target.shape[:1] != shape[:1] else RuntimeError
         raise error(
             f"Expected target size {list(expected)}, got {list(target.shape)}: scores {shape} have their classes in "
             f"dimension {class_dim}, and the target holds a class for each of the other positions"

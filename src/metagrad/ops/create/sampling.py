@@ -69,7 +69,7 @@ def continuous(dtype: DTypeLike) -> dtypes.dtype:
     """
     kind = dtypes.get_default_dtype() if dtype is None else dtypes.of(dtype)
     if kind.category < 2:
-        raise RuntimeError(
+        raise NotImplementedError(
             f"random numbers of this distribution are floating-point, dtype={kind} was asked for: use randint"
         )
     return kind

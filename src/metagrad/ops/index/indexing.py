@@ -7,6 +7,7 @@ times, so its gradient adds up.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -242,7 +243,7 @@ def narrow(input: Tensor, dim: int, start: Tensor | int, length: int) -> Tensor:
     if isinstance(start, Variable) and (start.array.ndim or start.array.dtype.kind not in "iu"):
         raise RuntimeError(f"start must be an 0-dim integral Tensor, got {start.dtype} of shape {tuple(start.shape)}")
     d = dimension(dim, input.array.ndim)
-    n, first = input.array.shape[d], int(start)
+    n, first = input.array.shape[d], operator.index(start)
     if not -n <= first <= n:
         raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {first})")
     first = first + n if first < 0 else first

@@ -38,7 +38,7 @@ def check(name: str, *matrices: Tensor, ndim: int = 2, half: bool = False) -> No
         if not isinstance(a, Variable):
             raise TypeError(f"{name}: expected a tensor, got {type(a).__name__}")
         if a.array.dtype.kind not in "fcV":
-            raise RuntimeError(
+            raise NotImplementedError(
                 f"{name}: expected a floating-point or complex tensor, got {a.dtype.name}: convert it with .float()"
             )
         if a.array.dtype.itemsize == 2 and not half:

@@ -59,6 +59,10 @@ def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Oper
     >>> scaled(metagrad.tensor([1, 2]), 3, "add", metagrad.int64)
     tensor([3, 6])
     """
+    if isinstance(alpha, complex) and not kind.is_complex:
+        raise RuntimeError(f"{name}: for operands that are not complex the factor must not be complex, got {alpha}")
+    if alpha.__class__ is bool and kind is not dtypes.bool_:
+        raise RuntimeError(f"{name}: Boolean alpha only supported for Boolean results.")
     if kind.category < 2 and isinstance(alpha, float):
         raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
     if not isinstance(other, (Variable, np.ndarray)):
@@ -87,11 +91,11 @@ def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None
     tensor([[ 0,  1],
             [-1,  0]])
     """
-    if alpha.__class__ is not int or alpha != 1:
-        other = scaled(other, alpha, "sub", result_type(as_tensor(input), other))
     for x in (input, other):
         if x.__class__ is bool or isinstance(x, Variable) and x.array.dtype.kind == "b":
             raise RuntimeError("subtraction with bools is not defined: use ^ (logical_xor) or ~ (logical_not)")
+    if alpha.__class__ is not int or alpha != 1:
+        other = scaled(other, alpha, "sub", result_type(as_tensor(input), other))
     return Sub.apply(*operands(input, other))
 
 

@@ -62,7 +62,9 @@ def _bitwise(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     a, b = operands(x, y)
     a, b = unwrap(a), unwrap(b)
     if np.result_type(a, b).kind in "fcV":
-        raise RuntimeError(f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one")
+        raise NotImplementedError(
+            f"{ufunc.__name__} is defined for integer and bool tensors only, got a floating-point one"
+        )
     return applied(ufunc, a, b)
 
 
@@ -77,7 +79,7 @@ def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([-1, -6])
     """
     if input.array.dtype.kind in "fcV":
-        raise RuntimeError("~ is defined for integer and bool tensors only, got a floating-point one")
+        raise NotImplementedError("~ is defined for integer and bool tensors only, got a floating-point one")
     return wrap(np.invert(input.array))
 
 
@@ -112,5 +114,5 @@ def _shifted(ufunc: np.ufunc, input: Operand, other: Operand) -> Tensor:
     x, n = (unwrap(v) for v in operands(input, other))
     kind = np.result_type(x, n)
     if kind.kind not in "iu":
-        raise RuntimeError(f"{ufunc.__name__} is defined for integer tensors only, got {kind}")
+        raise NotImplementedError(f"{ufunc.__name__} is defined for integer tensors only, got {kind}")
     return wrap(ufunc(x, n))

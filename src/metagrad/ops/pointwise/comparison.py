@@ -109,7 +109,9 @@ greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     if not isinstance(x, Variable):
         need_tensors(ufunc.__name__, input=x)
-    a, b = operands(x, y)
+    a, b = operands(x, y)  # the first is a tensor, of the dtype of both
+    if a.array.dtype.kind == "c" and ufunc not in (np.equal, np.not_equal):
+        raise NotImplementedError(f"{ufunc.__name__} is not implemented for complex tensors: they have no order")
     return applied(ufunc, unwrap(a), unwrap(b))
 
 

@@ -198,5 +198,5 @@ def _integers(name: str, ufunc: np.ufunc, input: Tensor, other: Tensor) -> Tenso
     need_tensors(name, input=input, other=other)
     x, y = operands(input, other)
     if x.array.dtype.kind not in "iu":
-        raise RuntimeError(f"{name} is defined for integer tensors only, got {x.dtype}")
+        raise NotImplementedError(f"{name} is defined for integer tensors only, got {x.dtype}")
     return applied(ufunc, unwrap(x), unwrap(y))

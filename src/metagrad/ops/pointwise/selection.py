@@ -115,6 +115,7 @@ def clamp(
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     x = as_tensor(input)
     bounds = [b for b in (min, max) if b is not None]
+    need_an_order("clamp", x, *bounds)
     kind = result_type(x, *bounds)
     low, high = [b if b is None else converted(b, kind) for b in (min, max)]
     return Clamp.apply(cast_to(x, kind), low, high)
@@ -147,6 +148,12 @@ def clamp_max(input: Tensor, max: Operand) -> Tensor:
     """
     need_tensors("clamp_max", input=input)
     return clamp(input, max=max)
+
+
+def need_an_order(function: str, *operands: Any) -> None:
+    """NotImplementedError for complex tensors: of two complex numbers none is the larger."""
+    if any(isinstance(x, Variable) and x.array.dtype.kind == "c" for x in operands):
+        raise NotImplementedError(f"{function} is not supported for complex tensors: they have no order")
 
 
 class Extremum(Pointwise):
@@ -194,6 +201,7 @@ def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
 def _extremum(x: Operand, y: Operand, ufunc: np.ufunc, loses: np.ufunc) -> Tensor:
     if not isinstance(x, Variable) or not isinstance(y, Variable):
         need_tensors(ufunc.__name__, input=x, other=y)
+    need_an_order(ufunc.__name__, x, y)
     return Extremum.apply(*operands(x, y), ufunc=ufunc, loses=loses)
 
 
@@ -236,6 +244,7 @@ def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 def _chosen(x: Tensor, y: Tensor, ufunc: np.ufunc, chooses: np.ufunc) -> Tensor:
     need_tensors(ufunc.__name__, input=x, other=y)
+    need_an_order(ufunc.__name__, x, y)
     x, y = operands(x, y)
     if x.array.dtype.kind not in "fV":
         return applied(ufunc, unwrap(x), unwrap(y))

@@ -75,12 +75,16 @@ class Sign(Step):
 def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """−1, 0 or 1 by the sign of x, in the dtype of x; 0 for nan.
 
+    Raises NotImplementedError for complex numbers: their direction is ``sgn``.
+
     >>> import metagrad
     >>> metagrad.sign(metagrad.tensor([-3.0, 0.0, 0.5]))
     tensor([-1.,  0.,  1.])
     """
     if input.array.dtype.kind == "b":
         return as_tensor(input).clone()
+    if input.array.dtype.kind == "c":
+        raise NotImplementedError("sign is not supported for complex tensors: sgn gives their direction")
     return Sign.apply(input)
 
 

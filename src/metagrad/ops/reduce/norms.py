@@ -77,7 +77,7 @@ def vector_norm(
         raise TypeError(f"linalg.vector_norm: ord must be a number, got {ord!r}: strings name matrix norms")
     kind = x.dtype if dtype is None else dtypes.of(dtype)
     if x.dtype.category < 2:
-        raise RuntimeError(
+        raise NotImplementedError(
             f"linalg.vector_norm: expected a floating-point or complex tensor, got {x.dtype.name}: convert it with .float()"
         )
     if kind.category != x.dtype.category or dtypes.promote_types(kind, x.dtype) is not kind:

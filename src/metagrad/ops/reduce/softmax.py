@@ -88,6 +88,10 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
 
 
 def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DTypeLike) -> Tensor:
+    if dtype is not None and dtypes.of(dtype).category < 2:
+        raise NotImplementedError(
+            f"{op.__name__} is not implemented for {dtypes.of(dtype)}: its results are real numbers"
+        )
     x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
     ndim = x.array.ndim
     if dim is None:  # PyTorch's old rule for callers that do not say

@@ -72,6 +72,11 @@ def _sequence(name: str, tensors: Sequence[Operand], empty: type[Exception] = Ru
     """The tensors of a sequence, of which there must be one at the least."""
     if isinstance(tensors, Variable):
         raise TypeError(f"{name}(): expected a tuple or list of tensors, got one tensor: put it into a list")
+    for i, x in enumerate(tensors):
+        if isinstance(x, (int, float, complex)):
+            raise TypeError(
+                f"{name}(): expected a tensor as element {i}, got {type(x).__name__}: make one with tensor()"
+            )
     given = [as_tensor(x) for x in tensors]
     if not given:
         raise empty(f"{name} expects a non-empty TensorList: a list of one tensor or more")

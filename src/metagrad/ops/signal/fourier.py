@@ -100,6 +100,8 @@ def _complex(x: Tensor) -> Tensor:
 def _dims(name: str, input: Tensor, s: Dims, dim: Dims) -> tuple[Axes, list[int | None]]:
     """The axes, and the extents they are to have, None for those they have."""
     ndim = input.array.ndim
+    if isinstance(s, int) and s < 1:
+        raise RuntimeError(f"fft.{name}: invalid number of data points ({s}) specified")
     sizes = None if s is None else [s] if isinstance(s, int) else list(s)
     if dim is None:
         if sizes is not None and len(sizes) > ndim:

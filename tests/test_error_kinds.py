@@ -1,0 +1,153 @@
+"""Bad input raises what PyTorch raises, or a kind of it: a program that catches an error goes on catching it.
+
+Each line is run on both sides. What NumPy or Python would raise of themselves, AssertionError, KeyError, ZeroDivisionError,
+comes from nowhere.
+"""
+
+import numpy as np
+import pytest
+
+import metagrad as mg
+
+
+def cases(lib):
+    """By name, calls that PyTorch refuses."""
+    F, t, ones, nn = lib.nn.functional, lib.tensor, lib.ones, lib.nn
+    x, ints, mask, z = ones(3, 4), t([[1, 2], [3, 4]]), t([[True, False]]), ones(2, dtype=lib.complex64)
+    array = np.ones((3, 4), np.float32)
+    return {
+        # what is no tensor
+        "a number for a matrix": lambda: lib.mm(x, 2.0),
+        "None for a matrix": lambda: lib.addbmm(None, ones(2, 3, 4), ones(2, 4, 5)),
+        "an array in a linear layer": lambda: nn.Linear(4, 2)(array),
+        "a list in a linear layer": lambda: nn.Linear(4, 2)(array.tolist()),
+        "an array in a convolution": lambda: nn.Conv1d(3, 2, 1)(array),
+        "None in a batch norm": lambda: nn.BatchNorm1d(4)(None),
+        "a list in a softmax": lambda: nn.Softmax(-1)([1.0]),
+        "a string in a recurrent layer": lambda: nn.LSTM(4, 2)("a"),
+        "a number in an attention": lambda: nn.MultiheadAttention(4, 2)(x, 1.0, x),
+        "a string for a tensor": lambda: lib.exp("a"),
+        "tensors and a number to join": lambda: lib.cat([x, 1.0]),
+        # numbers that are none
+        "a string for a dimension": lambda: x.sum("a"),
+        "half a dimension": lambda: x.sum(1.5),
+        "True for a dimension": lambda: x.softmax(True),
+        "a string for a size": lambda: x.split("a"),
+        "a string for a value": lambda: lib.full((2,), "a"),
+        "a string for a start": lambda: x.narrow(0, "a", 1),
+        # dimensions and sizes
+        "a dimension too many": lambda: x.sum(2),
+        "a dimension below": lambda: x.argmax(-3),
+        "a dimension twice": lambda: x.sum((0, 0)),
+        "a negative size": lambda: lib.zeros(-1),
+        "a negative size, normal": lambda: lib.normal(0.0, 1.0, (-2,)),
+        "sizes that do not fit": lambda: x.reshape(5, 5),
+        "shapes that do not broadcast": lambda: x + ones(3, 3),
+        "matrices that do not fit": lambda: x @ x,
+        "an index out of range": lambda: x[5],
+        "too many indices": lambda: x[0, 0, 0],
+        "a float as index": lambda: x[1.5],
+        "indices out of range": lambda: x.index_select(0, t([7])),
+        "a gather out of range": lambda: x.gather(0, t([[9]])),
+        "no elements to choose from": lambda: ones(0).argmax(),
+        "the size of a dimension that is not there": lambda: t(1.0).size(0),
+        "a slice that ends beyond": lambda: x.narrow(0, 2, 5),
+        "an unfold that is too long": lambda: x.unfold(0, 9, 1),
+        "no square matrix": lambda: lib.linalg.inv(x),
+        "a singular matrix": lambda: lib.linalg.inv(lib.zeros(2, 2)),
+        "no positive definite matrix": lambda: lib.linalg.cholesky(-lib.eye(2)),
+        "an fft of no points": lambda: lib.fft.fft(x, n=-1),
+        # number types
+        "a mean of integers": lambda: ints.mean(),
+        "a maximum of complex numbers": lambda: lib.maximum(z, z),
+        "a clamp of complex numbers": lambda: z.clamp(0),
+        "a sign of complex numbers": lambda: z.sign(),
+        "a larger one of complex numbers": lambda: z > z,
+        "atan2 of complex numbers": lambda: lib.atan2(z, z),
+        "a remainder of complex numbers": lambda: lib.remainder(z, z),
+        "a difference of bools": lambda: mask - mask,
+        "minus a bool": lambda: -mask,
+        "and of floats": lambda: x & x,
+        "gcd of floats": lambda: lib.gcd(x, x),
+        "a shift of floats": lambda: x << 1,
+        "cholesky of integers": lambda: lib.linalg.cholesky(ints),
+        "softmax as integers": lambda: x.softmax(-1, dtype=lib.int64),
+        "dropout of nothing known": lambda: F.dropout(x, p=1.5),
+        "a bool factor": lambda: lib.add(x, x, alpha=True),
+        "a complex factor": lambda: lib.add(x, x, alpha=1j),
+        "bernoulli of integers": lambda: lib.bernoulli(ints),
+        "a gradient of integers": lambda: t([1, 2], requires_grad=True),
+        "matrices of two types": lambda: lib.mm(x, ones(4, 2, dtype=lib.float64)),
+        "an out= of integers": lambda: lib.exp(x, out=lib.zeros(3, 4, dtype=lib.int64)),
+        # gradients
+        "a backward pass from no number": lambda: (ones(2, requires_grad=True) * 2).backward(),
+        "a backward pass from nothing": lambda: ones(()).backward(),
+        "a gradient of what was not used": lambda: lib.autograd.grad(
+            ones((), requires_grad=True), ones(2, requires_grad=True)
+        ),
+        "an in-place write to a leaf": lambda: ones(2, requires_grad=True).add_(1),
+        "numpy of what needs a gradient": lambda: ones(2, requires_grad=True).numpy(),
+        "the truth of several": lambda: bool(ones(2)),
+        "a float of several": lambda: float(ones(2)),
+        "an item of several": lambda: ones(2).item(),
+        "an index of a float": lambda: [1, 2][ones(())],
+        # neural functions
+        "too few targets": lambda: F.cross_entropy(ones(3, 5), t([0, 1])),
+        "a target for each score": lambda: F.cross_entropy(ones(3, 5), t([[0], [1], [2]])),
+        "no target": lambda: F.cross_entropy(ones(3, 5), t(0)),
+        "a class too many": lambda: F.cross_entropy(ones(2, 3), t([0, 5])),
+        "an unknown reduction": lambda: F.mse_loss(x, x, reduction="a"),
+        "targets of another shape": lambda: F.binary_cross_entropy(x, ones(3)),
+        "sizes for other dimensions": lambda: F.interpolate(ones(1, 1, 4), size=(2, 2)),
+        "an unknown mode": lambda: F.interpolate(ones(1, 1, 4), size=2, mode="a"),
+        "a wrong number of channels": lambda: nn.Conv2d(3, 2, 1)(ones(1, 4, 5, 5)),
+        "a kernel larger than the image": lambda: nn.Conv2d(3, 2, 9)(ones(1, 3, 5, 5)),
+        "channels that groups do not divide": lambda: nn.Conv2d(3, 2, 1, groups=2),
+        "a width that is not the layer's": lambda: nn.Linear(4, 2)(ones(3, 5)),
+        "a batch norm of one value": lambda: nn.BatchNorm1d(3)(ones(1, 3)),
+        "a batch norm of too few dimensions": lambda: nn.BatchNorm2d(3)(ones(2, 3)),
+        "heads that do not divide the width": lambda: nn.MultiheadAttention(5, 2),
+        "a token beyond the table": lambda: nn.Embedding(3, 2)(t([7])),
+        "tokens that are no integers": lambda: nn.Embedding(3, 2)(ones(2) / 2),
+        "a padding token beyond the table": lambda: nn.Embedding(3, 2, padding_idx=5),
+        "a hidden state of another size": lambda: nn.GRU(4, 2)(ones(5, 1, 4), ones(1, 1, 3)),
+        "an input of another size": lambda: nn.LSTM(4, 2)(ones(5, 1, 3)),
+        "an unknown nonlinearity": lambda: nn.RNN(4, 2, nonlinearity="a"),
+        "padding that is too wide": lambda: F.pad(ones(1, 1, 3), (5, 5), mode="reflect"),
+        "an unknown way to pad": lambda: F.pad(x, (1, 1), mode="a"),
+        "a pooling window of nothing": lambda: F.max_pool1d(ones(1, 1, 2), 5),
+        "shuffled channels that do not divide": lambda: F.pixel_shuffle(ones(1, 3, 2, 2), 2),
+        "a norm over other sizes": lambda: F.layer_norm(x, (5,)),
+        "groups that do not divide": lambda: F.group_norm(ones(2, 3), 2),
+        "an attention of other widths": lambda: F.scaled_dot_product_attention(
+            ones(1, 2, 4), ones(1, 2, 3), ones(1, 2, 3)
+        ),
+        # modules and optimizers
+        "a state with other keys": lambda: nn.Linear(2, 2).load_state_dict({"a": x}),
+        "a state that is none": lambda: nn.Linear(2, 2).load_state_dict([x]),
+        "a parameter that is none": lambda: setattr(nn.Linear(2, 2), "weight", x),
+        "a module by no name": lambda: nn.Sequential().get_submodule("a"),
+        "a list of layers, beyond its end": lambda: nn.ModuleList()[0],
+        "nothing to learn": lambda: lib.optim.SGD([], lr=0.1),
+        "a negative rate": lambda: lib.optim.Adam([x], lr=-1.0),
+        "a state of other groups": lambda: lib.optim.SGD([x], lr=0.1).load_state_dict(
+            {"state": {}, "param_groups": []}
+        ),
+    }
+
+
+def kind_of(call):
+    try:
+        call()
+    except Exception as error:
+        return type(error)
+    return None
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", cases(mg))
+def test_the_kind_of_error_is_pytorchs(torch, name):
+    expected, found = kind_of(cases(torch)[name]), kind_of(cases(mg)[name])
+    assert expected is not None and found is not None
+    theirs = getattr(mg.linalg, expected.__name__.lstrip("_"), expected)  # LinAlgError
+    assert issubclass(found, theirs), f"{found.__name__} where PyTorch raises {expected.__name__}"
