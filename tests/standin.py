@@ -370,6 +370,24 @@ class FakeSpecial:
         return lambda *args: wrap(getattr(scipy.special, name)(*unwrap(args)))
 
 
+class CpusNumbers:
+    """In the place of a GPU's generator: the numbers that the CPU's would draw, on the device."""
+
+    device = type("device", (), {"type": "cuda"})
+
+    @property
+    def stream(self):
+        return self
+
+    def manual_seed(self, seed):
+        pass
+
+    def __getattr__(self, name):
+        from metagrad.ops.create.random import default_generator
+
+        return lambda *args, **kwargs: Strict(np.asarray(getattr(default_generator.numpy, name)(*args, **kwargs)))
+
+
 def install(monkeypatch):
     """Make metagrad find CuPy, with one GPU: this file."""
     import sys

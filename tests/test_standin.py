@@ -11,12 +11,14 @@ from metagrad import nn, optim
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.variable import wrap as as_tensor
 from metagrad.nn import functional as F
-from tests.standin import Strict, install
+from metagrad.ops.create import random
+from tests.standin import CpusNumbers, Strict, install
 
 
 @pytest.fixture(autouse=True)
 def fake_gpu(monkeypatch):
     install(monkeypatch)
+    monkeypatch.setitem(random._of_gpus, 0, CpusNumbers())  # so that both can be compared
 
 
 RNG = np.random.default_rng(0)

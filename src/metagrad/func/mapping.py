@@ -10,7 +10,7 @@ from typing import Any
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.func.trees import Tree
-from metagrad.ops.create.random import get_rng_state, refusals, set_rng_state
+from metagrad.ops.create.random import get_all_states, refusals, set_all_states
 from metagrad.ops.shape.joining import stack
 from metagrad.utils._pytree import tree_flatten, tree_unflatten
 
@@ -74,9 +74,9 @@ def _randomness(kind: str) -> Iterator[Callable[[], None]]:
     """Sets what drawing random numbers does; gives a function to be called before each slice."""
     if kind == "error":
         refusals.append(RANDOM)
-    state = get_rng_state() if kind == "same" else None
+    states = get_all_states() if kind == "same" else None
     try:
-        yield lambda: None if state is None else set_rng_state(state)
+        yield lambda: None if states is None else set_all_states(states)
     finally:
         if kind == "error":
             refusals.pop()

@@ -14,6 +14,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``reductions.py``     sums, products, extremes of large arrays
 ``argmax.py``         the index of the largest or smallest element of large arrays
 ``scans.py``          running sums of large arrays
+``philox.py``          random words made of a counter
 ``rows.py``           work on the rows of a matrix, in chunks
 ``softmax.py``        softmax and log-softmax of rows
 ``normalization.py``  layer norm and its gradient

@@ -26,12 +26,12 @@ _ATOMIC = {
 
 
 def is_on_gpu(x: Array) -> bool:
-    """Whether an array is CuPy's.
+    """Whether this is an array of CuPy's.
 
-    >>> is_on_gpu(np.zeros(2))
-    False
+    >>> is_on_gpu(np.zeros(2)), is_on_gpu(2.0)
+    (False, False)
     """
-    return not isinstance(x, np.ndarray) and of_array(x).type == "cuda"
+    return not isinstance(x, np.ndarray) and hasattr(x, "__array_function__") and of_array(x).type == "cuda"
 
 
 def is_writable(x: Array) -> bool:
@@ -51,7 +51,7 @@ def numbers_beside_gpu(arrays: Sequence[Any], refused: Exception) -> list[Any]:
     TypeError: of two devices
     """
     of_numpy = [isinstance(a, np.ndarray) and not a.ndim for a in arrays]
-    if not any(of_numpy) or not any(hasattr(a, "__array_function__") and is_on_gpu(a) for a in arrays):
+    if not any(of_numpy) or not any(map(is_on_gpu, arrays)):
         raise refused
     return [a[()] if is_number else a for a, is_number in zip(arrays, of_numpy, strict=True)]
 
@@ -80,7 +80,7 @@ def looks_at(x: Array) -> bool:
     >>> looks_at(np.zeros(2))
     True
     """
-    return isinstance(x, np.ndarray) or _LOOKS or not is_on_gpu(x)
+    return _LOOKS or not is_on_gpu(x)
 
 
 def is_outside(index: Array, low: int, count: int) -> bool:

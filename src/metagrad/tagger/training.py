@@ -128,7 +128,7 @@ class Trainer:
         self.interrupted = False
         self.kept: dict[str, Array] = {}  # the weights to be kept, as things stand
         random.manual_seed(recipe.seed)
-        self._generator = random.get_rng_state()
+        self._generators = random.get_all_states()
 
     # ------------------------------------------------ steps and epochs
 
@@ -201,7 +201,7 @@ class Trainer:
         ``report(epoch, is_kept)`` is called after every epoch, and then ``checkpoint()``. If no epoch was finished, the
         network stays untrained and ``best`` is None.
         """
-        random.set_rng_state(self._generator)
+        random.set_all_states(self._generators)
         choose = bool(self.recipe.patience and len(dev))
         try:
             while len(self.history) < self._epochs(train) and not self._has_stalled(choose):
@@ -210,7 +210,7 @@ class Trainer:
                 is_best = not choose or self.best is None or epoch.dev_accuracy > self.best.dev_accuracy
                 if is_best:
                     self.best, self.kept = epoch, self._present()
-                self._generator = random.get_rng_state()
+                self._generators = random.get_all_states()
                 report(epoch, is_best)
                 checkpoint()
         except KeyboardInterrupt:
@@ -250,7 +250,8 @@ class Trainer:
             arrays |= {f"optimizer/{number}/{name}": t.array for name, t in values.items() if t is not None}
         if self.average is not None:
             arrays |= {f"average/{i}": a for i, a in enumerate(self.average.arrays)}
-        arrays["generator"] = self._generator.array
+        for device, generator in self._generators.items():
+            arrays["generator" if device == "cpu" else f"generator/{device}"] = generator.array
         numbers = {
             "history": [vars(epoch) for epoch in self.history],
             "best": self.best.number if self.best else None,
@@ -275,7 +276,7 @@ class Trainer:
         if self.average is not None:
             self.average.arrays = [parts["average"][str(i)].array for i in range(len(self.parameters))]
             self.average.updates = numbers["updates"]
-        self._generator = parts["generator"][""]
+        self._generators = {device or "cpu": state for device, state in parts["generator"].items()}
         self.history = [Epoch(**epoch) for epoch in numbers["history"]]
         self.best = self.history[numbers["best"] - 1]
 

@@ -24,7 +24,7 @@ from metagrad.autograd.mode import enable_grad, is_grad_enabled, mode, no_grad
 from metagrad.autograd.targets import nodes_behind
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import alias
-from metagrad.ops.create.random import fork_rng, get_rng_state, set_rng_state
+from metagrad.ops.create.random import fork_rng, get_all_states, set_all_states
 from metagrad.tensors.tensor import Tensor
 from metagrad.utils._pytree import tensors_in
 
@@ -141,7 +141,7 @@ def checkpoint(
         with no_grad():
             return function(*args, **kwargs)
     first, second = context_fn()
-    state = get_rng_state() if preserve_rng_state else None
+    state = get_all_states() if preserve_rng_state else None
     versions = [(t, t._version) for t in tensors_in((args, kwargs))]
     with first, _unhooked():
         start, result = next_order(), function(*args, **kwargs)
@@ -155,7 +155,7 @@ def checkpoint(
         _check_unwritten(versions)
         with second, _unhooked(), fork_rng(enabled=state is not None):
             if state is not None:
-                set_rng_state(state)
+                set_all_states(state)
             begin, repeated = next_order(), tensors_in(function(*args, **kwargs))
         made, ends = _around(repeated, begin)
         if determinism_check == "default":

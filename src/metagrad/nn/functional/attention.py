@@ -18,7 +18,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
-from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.create.random import numpy_generator, source
 from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.softmax import softmax
 from metagrad.tensors.tensor import Tensor
@@ -47,10 +47,11 @@ def plain_attention(
         scores = scores.masked_fill(scores.new_tensor(above, dtype="bool"), -math.inf)
     blind = (scores == -math.inf).all(-1, keepdim=True)
     weights = softmax(scores.masked_fill(blind, 0.0), -1).masked_fill(blind, 0.0)
-    if p:
-        weights = weights * wrap(dropout_scales(tuple(weights.shape), causal, p, seed, weights.array.dtype)).to(
-            weights.device
-        )
+    if p and weights.is_cuda:
+        kept = source(None, weights.device).random(tuple(weights.shape), np.float32) >= p
+        weights = weights * wrap(kept.astype(weights.array.dtype) / (1 - p))
+    elif p:
+        weights = weights * wrap(dropout_scales(tuple(weights.shape), causal, p, seed, weights.array.dtype))
     return weights @ value
 
 

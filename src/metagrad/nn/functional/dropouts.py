@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import as_array, wrap
+from metagrad.base.device import device as Device
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.nn.functional.activation import given_back
-from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.create.random import numpy_generator, source
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
@@ -40,9 +41,11 @@ class Dropout(Pointwise):
         return grad * self.kept * self.scale, None
 
 
-def _kept(shape: tuple[int, ...], p: float) -> Array:
+def _kept(shape: tuple[int, ...], p: float, where: Device) -> Array:
     """Random bools, False with probability p: of a large array to 16 bits, which come four at a time."""
     size = math.prod(shape)
+    if where.type == "cuda":
+        return as_array(source(None, where).random(shape, np.float32) >= p)
     if size < tuning.DROPOUT_BY_BITS or not 0.01 <= p <= 0.99:  # a rare chance needs more bits
         return np.asarray(numpy_generator().random(shape, np.float32) >= p)
     bits: Any = numpy_generator().bit_generator.random_raw(-(-size // 4))
@@ -60,7 +63,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     _check(p)
     if not training or p == 0:
         return input
-    kept = move(_kept(tuple(input.array.shape), p), of_array(input.array))
+    kept = move(_kept(tuple(input.array.shape), p, of_array(input.array)), of_array(input.array))
     out = Dropout.apply(input, kept, scale=1 / (1 - p) if p < 1 else 1.0)  # p = 1: none is kept
     return input.copy_(out) if inplace else out
 
@@ -82,7 +85,7 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
         return input
     batched = ndim != axes + 1
     lead = tuple(input.shape)[: 2 if batched else 1]
-    mask = _as_numbers(input, _kept(lead + (1,) * (ndim - len(lead)), p))
+    mask = _as_numbers(input, _kept(lead + (1,) * (ndim - len(lead)), p, of_array(input.array)))
     return given_back(input, input * (mask / (1 - p) if p < 1 else mask), inplace)
 
 
@@ -121,7 +124,7 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inpl
         return input
     if p == 1:
         return given_back(input, input * 0, inplace)
-    mask = _as_numbers(input, _kept(shape, p))
+    mask = _as_numbers(input, _kept(shape, p, of_array(input.array)))
     a = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     shift = (1 - mask) * (_ALPHA * a) - a * _ALPHA * p
     return given_back(input, input * (mask * a) + shift, inplace)

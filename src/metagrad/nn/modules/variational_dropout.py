@@ -9,7 +9,7 @@ from metagrad.base.device import move
 from metagrad.base.typing import Array
 from metagrad.nn.modules.module import Module
 from metagrad.nn.utils.rnn import PackedSequence, packed_positions
-from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.create.random import source
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["VariationalDropout"]
@@ -38,8 +38,9 @@ class VariationalDropout(Module):
         self.p, self.batch_first = p, batch_first
 
     def _mask(self, sequences: int, features: int, like: Tensor) -> Array:
-        kept = numpy_generator().random((sequences, features), np.float32) >= self.p
-        return move(kept.astype(like.array.dtype) / np.asarray(1 - self.p, like.array.dtype), like.device)
+        kept = source(None, like.device).random((sequences, features), np.float32) >= self.p
+        scale = np.ones((), like.array.dtype) / np.asarray(1 - self.p, like.array.dtype)
+        return move(kept.astype(like.array.dtype) * scale[()], like.device)
 
     def forward(self, input: Tensor | PackedSequence) -> Tensor | PackedSequence:
         """The input with random features of each sequence zero while training, itself otherwise.

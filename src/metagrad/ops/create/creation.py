@@ -15,7 +15,7 @@ from metagrad.autograd.inference import Untracked
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, lifters, unwrap, wrap
 from metagrad.base import dtypes
-from metagrad.base.device import CPU, get_default_device, move
+from metagrad.base.device import CPU, get_default_device, move, of_array
 from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
 from metagrad.base.meta import made as made_of
@@ -83,6 +83,8 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
                 return finished(
                     made_of(extents(args, kwargs), kind_or_default(dtype).dtype), None, where, requires_grad
                 )
+        if draws:  # where the numbers are wanted
+            kwargs["device"] = device if out is None else of_array(out.array)
         if out is None:
             return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
         if dtype is not None and dtypes.of(dtype) != out.dtype:
@@ -94,6 +96,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
     )
     added = [p for p in inspect.signature(made, follow_wrapped=False).parameters.values() if p.kind is p.KEYWORD_ONLY]
     own = inspect.signature(function)
+    draws = "device" in own.parameters
     both = {p.name: p for p in [*own.parameters.values(), *added]}  # dtype is declared by either
     made.__signature__ = own.replace(parameters=sorted(both.values(), key=lambda p: p.kind))  # type: ignore[attr-defined]
     return made

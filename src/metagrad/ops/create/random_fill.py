@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.variable import Variable, as_array, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
-from metagrad.base.device import CPU, META, move, of_array
+from metagrad.base.device import META, move, of_array
 from metagrad.base.typing import Array
-from metagrad.ops.create.random import Generator, numpy_generator
+from metagrad.kernels.libraries import looks_at
+from metagrad.ops.create.random import Generator, source
 from metagrad.ops.create.sampling import continuous, normal_array, uniform_array
 
 if TYPE_CHECKING:
@@ -27,11 +28,15 @@ def _to_draw(input: Tensor) -> tuple[int, ...]:
     return (0,) if of_array(input.array) is META else tuple(input.array.shape)
 
 
+def _source(input: Tensor, generator: Generator | None) -> Any:
+    return source(generator, of_array(input.array))
+
+
 def _fill(input: Tensor, array: Array) -> Tensor:
     where = of_array(input.array)
     if where is META:
         return write(input, input)
-    return write(input, wrap(move(np.asarray(array).astype(input.array.dtype, copy=False), where)))
+    return write(input, wrap(move(as_array(array).astype(input.array.dtype, copy=False), where)))
 
 
 def uniform_(
@@ -51,7 +56,8 @@ def uniform_(
         raise TypeError(f"uniform_() got an unexpected keyword argument {next(iter(named))!r}")
     if low > to:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
-    return _fill(input, uniform_array(_to_draw(input), continuous(input.dtype), generator) * (to - low) + low)
+    drawn = uniform_array(_to_draw(input), continuous(input.dtype), generator, of_array(input.array))
+    return _fill(input, drawn * (to - low) + low)
 
 
 def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -65,7 +71,9 @@ def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Genera
     """
     if std < 0:
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
-    return _fill(input, normal_array(_to_draw(input), continuous(input.dtype), generator) * std + mean)
+    return _fill(
+        input, normal_array(_to_draw(input), continuous(input.dtype), generator, of_array(input.array)) * std + mean
+    )
 
 
 def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor:
@@ -79,7 +87,7 @@ def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Ge
     """
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
-    logarithms = normal_array(_to_draw(input), continuous(input.dtype), generator) * std + mean
+    logarithms = normal_array(_to_draw(input), continuous(input.dtype), generator, of_array(input.array)) * std + mean
     with np.errstate(over="ignore"):
         return _fill(input, np.exp(logarithms))
 
@@ -96,7 +104,7 @@ def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Ge
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     continuous(input.dtype)
-    return _fill(input, numpy_generator(generator).standard_cauchy(_to_draw(input)) * sigma + median)
+    return _fill(input, _source(input, generator).standard_cauchy(_to_draw(input)) * sigma + median)
 
 
 def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -111,7 +119,7 @@ def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     continuous(input.dtype)
-    return _fill(input, numpy_generator(generator).exponential(1 / lambd, _to_draw(input)))
+    return _fill(input, _source(input, generator).exponential(1 / lambd, _to_draw(input)))
 
 
 def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
@@ -127,7 +135,7 @@ def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     if input.array.dtype.kind == "b":
         raise NotImplementedError("geometric_ is not implemented for bool: its numbers go from 1 up")
-    trials = np.log1p(-numpy_generator(generator).random(_to_draw(input))) / math.log1p(-p)
+    trials = np.log1p(-_source(input, generator).random(_to_draw(input))) / math.log1p(-p)
     return _fill(input, np.maximum(np.ceil(trials), 1))
 
 
@@ -140,10 +148,10 @@ def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator |
     >>> metagrad.empty(2).bernoulli_(1.0)
     tensor([1., 1.])
     """
-    chance = np.asarray(move(p.array, CPU) if isinstance(p, Variable) else p)
-    if ((chance < 0) | (chance > 1)).any():
+    chance = move(p.array, of_array(input.array)) if isinstance(p, Variable) else p
+    if looks_at(chance) and np.any((chance < 0) | (chance > 1)):
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    return _fill(input, np.asarray(numpy_generator(generator).random(_to_draw(input)) < chance))
+    return _fill(input, _source(input, generator).random(_to_draw(input)) < chance)
 
 
 def random_(
@@ -171,4 +179,4 @@ def random_(
     if not floats and given is not None and to - 1 > largest:
         raise RuntimeError(f"random_: to - 1 = {to - 1} is out of bounds for {input.dtype}")
     wide = np.uint64 if to > 2**63 else np.int64
-    return _fill(input, numpy_generator(generator).integers(low, to - 1, _to_draw(input), wide, endpoint=True))
+    return _fill(input, _source(input, generator).integers(low, to - 1, _to_draw(input), wide, endpoint=True))

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
 from metagrad.base import dtypes
-from metagrad.base.device import of_array
+from metagrad.base.device import CPU, get_default_device, move, of_array
+from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, layout, memory_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
+from metagrad.kernels.libraries import looks_at
 from metagrad.ops.arguments import shape_of, takes_exact_out, takes_out
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.like import LikeOptions
-from metagrad.ops.create.random import Generator, numpy_generator
+from metagrad.ops.create.random import Generator, numpy_generator, source
 from metagrad.ops.operands import as_tensor
 
 if TYPE_CHECKING:
@@ -29,34 +31,47 @@ __all__ = [
 ]  # fmt: skip
 
 
-def uniform_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None) -> Array:
-    """Uniform numbers in [0, 1) as an array; complex ones have both parts there.
+def uniform_array(
+    shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None, where: Device = CPU
+) -> Array:
+    """Uniform numbers in [0, 1) as an array, drawn where they are wanted; complex ones have both parts there.
 
     >>> uniform_array((2, 3), dtypes.float32).shape
     (2, 3)
     """
-    source = numpy_generator(generator)
+    stream: Any = source(generator, where)
     if kind.is_complex:
-        parts = source.random((*shape, 2), dtype=kind.to_real().dtype)
+        parts = stream.random((*shape, 2), dtype=kind.to_real().dtype)
         return parts.view(kind.dtype)[..., 0]
     if kind in (dtypes.float32, dtypes.float64):
-        return source.random(shape, dtype=kind.dtype)
-    return source.random(shape, dtype=np.float32).astype(kind.dtype)
+        return stream.random(shape, dtype=kind.dtype)
+    return stream.random(shape, dtype=np.float32).astype(kind.dtype)
 
 
-def normal_array(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None) -> Array:
-    """Standard normal numbers as an array; complex ones have variance 1 in all.
+def normal_array(
+    shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None, where: Device = CPU
+) -> Array:
+    """Standard normal numbers as an array, drawn where they are wanted; complex ones have variance 1 in all.
 
     >>> normal_array((2, 3), dtypes.complex64).dtype
     dtype('complex64')
     """
-    source = numpy_generator(generator)
+    stream: Any = source(generator, where)
     if kind.is_complex:
-        parts = source.standard_normal((*shape, 2)) * math.sqrt(0.5)
+        parts = stream.standard_normal((*shape, 2)) * math.sqrt(0.5)
         return (parts[..., 0] + 1j * parts[..., 1]).astype(kind.dtype)
     if kind in (dtypes.float32, dtypes.float64):
-        return source.standard_normal(shape, dtype=kind.dtype)
-    return source.standard_normal(shape, dtype=np.float32).astype(kind.dtype)
+        return stream.standard_normal(shape, dtype=kind.dtype)
+    return stream.standard_normal(shape, dtype=np.float32).astype(kind.dtype)
+
+
+def where_to(device: DeviceLike) -> Device:
+    """The device that was asked for; None: the default.
+
+    >>> where_to(None), where_to("cuda:1")
+    (device(type='cpu'), device(type='cuda', index=1))
+    """
+    return get_default_device() if device is None else Device(device)
 
 
 def continuous(dtype: DTypeLike) -> dtypes.dtype:
@@ -79,7 +94,9 @@ def continuous(dtype: DTypeLike) -> dtypes.dtype:
 
 
 @factory
-def rand(*size: Sizes, generator: Generator | None = None, dtype: DTypeLike = None, **named: Any) -> Array:
+def rand(
+    *size: Sizes, generator: Generator | None = None, dtype: DTypeLike = None, device: DeviceLike = None, **named: Any
+) -> Array:
     """Uniform random numbers in [0, 1).
 
     Raises RuntimeError for a dtype of integers.
@@ -89,11 +106,13 @@ def rand(*size: Sizes, generator: Generator | None = None, dtype: DTypeLike = No
     >>> x.shape, bool(((x >= 0) & (x < 1)).all())
     (metagrad.Size([2, 3]), True)
     """
-    return np.asarray(uniform_array(extents(size, named), continuous(dtype), generator))
+    return as_array(uniform_array(extents(size, named), continuous(dtype), generator, where_to(device)))
 
 
 @factory
-def randn(*size: Sizes, generator: Generator | None = None, dtype: DTypeLike = None, **named: Any) -> Array:
+def randn(
+    *size: Sizes, generator: Generator | None = None, dtype: DTypeLike = None, device: DeviceLike = None, **named: Any
+) -> Array:
     """Standard normal random numbers: mean 0, variance 1.
 
     Raises RuntimeError for a dtype of integers.
@@ -102,7 +121,7 @@ def randn(*size: Sizes, generator: Generator | None = None, dtype: DTypeLike = N
     >>> metagrad.randn(2, 3).shape
     metagrad.Size([2, 3])
     """
-    return np.asarray(normal_array(extents(size, named), continuous(dtype), generator))
+    return as_array(normal_array(extents(size, named), continuous(dtype), generator, where_to(device)))
 
 
 @factory
@@ -113,6 +132,7 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: DTypeLike = None,
+    device: DeviceLike = None,
 ) -> Array:
     """Random integers from ``low`` to ``high`` (excluded); ``randint(high, size)`` starts at 0.
 
@@ -130,7 +150,7 @@ def randint(
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
-    return np.asarray(numpy_generator(generator).integers(low, high, shape_of((size,)))).astype(kind.dtype)
+    return as_array(source(generator, where_to(device)).integers(low, high, shape_of((size,)))).astype(kind.dtype)
 
 
 def _whole(bound: Any) -> int:
@@ -141,7 +161,9 @@ def _whole(bound: Any) -> int:
 
 
 @factory
-def randperm(n: int, *, generator: Generator | None = None, dtype: DTypeLike = None) -> Array:
+def randperm(
+    n: int, *, generator: Generator | None = None, dtype: DTypeLike = None, device: DeviceLike = None
+) -> Array:
     """The numbers 0 to n − 1 in random order.
 
     int64 unless told otherwise. Raises RuntimeError for a negative n.
@@ -153,7 +175,7 @@ def randperm(n: int, *, generator: Generator | None = None, dtype: DTypeLike = N
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
-    return numpy_generator(generator).permutation(n).astype(kind.dtype)
+    return source(generator, where_to(device)).permutation(n).astype(kind.dtype)
 
 
 # ------------------------------------------------ like another tensor
@@ -166,7 +188,7 @@ class DrawOptions(LikeOptions, total=False):
 
 
 def _drawn_like(
-    draw: Callable[[tuple[int, ...], dtypes.dtype, Generator | None], Array],
+    draw: Callable[[tuple[int, ...], dtypes.dtype, Generator | None, Device], Array],
     input: Tensor,
     *,
     dtype: DTypeLike = None,
@@ -178,8 +200,9 @@ def _drawn_like(
     generator: Generator | None = None,
 ) -> Tensor:
     check_layout(layout)
-    array = np.asarray(draw(tuple(input.shape), input.dtype if dtype is None else dtypes.of(dtype), generator))
-    return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
+    where = of_array(input.array) if device is None else Device(device)
+    array = draw(tuple(input.shape), input.dtype if dtype is None else dtypes.of(dtype), generator, where)
+    return finished(as_array(array), None, where, requires_grad)
 
 
 def rand_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
@@ -189,7 +212,9 @@ def rand_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     >>> metagrad.rand_like(metagrad.zeros(2, 3, dtype=metagrad.float64)).dtype
     metagrad.float64
     """
-    return _drawn_like(lambda shape, kind, source: uniform_array(shape, continuous(kind), source), input, **options)
+    return _drawn_like(
+        lambda shape, kind, given, where: uniform_array(shape, continuous(kind), given, where), input, **options
+    )
 
 
 def randn_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
@@ -199,7 +224,9 @@ def randn_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     >>> metagrad.randn_like(metagrad.zeros(2, 3)).shape
     metagrad.Size([2, 3])
     """
-    return _drawn_like(lambda shape, kind, source: normal_array(shape, continuous(kind), source), input, **options)
+    return _drawn_like(
+        lambda shape, kind, given, where: normal_array(shape, continuous(kind), given, where), input, **options
+    )
 
 
 def randint_like(input: Tensor, low: int = 0, high: int | None = None, **options: Unpack[DrawOptions]) -> Tensor:
@@ -212,8 +239,8 @@ def randint_like(input: Tensor, low: int = 0, high: int | None = None, **options
     if high is None:
         low, high = 0, low
 
-    def draw(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None) -> Array:
-        return unwrap(randint(low, high, shape, dtype=kind, generator=generator, device="cpu"))
+    def draw(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None, where: Device) -> Array:
+        return unwrap(randint(low, high, shape, dtype=kind, generator=generator, device=where))
 
     return _drawn_like(draw, input, **options)
 
@@ -264,11 +291,11 @@ def normal(
     shape = shape_of((size,)) if size is not None else np.broadcast_shapes(np.shape(m), np.shape(s))
     kind = continuous(tensors[0].dtype if tensors else dtype)
     if not tensors:
-        return finished(
-            np.asarray(normal_array(shape, kind, generator) * s + m).astype(kind.dtype), None, device, requires_grad
-        )
-    drawn = finished(np.asarray(normal_array(shape, kind, generator)), None, of_array(tensors[0].array))
-    sample = (drawn.array * s + m).astype(kind.dtype)
+        where = where_to(device)
+        array = as_array(normal_array(shape, kind, generator, where) * s + m).astype(kind.dtype)
+        return finished(array, None, where, requires_grad)
+    drawn = as_array(normal_array(shape, kind, generator, of_array(tensors[0].array)))
+    sample = (drawn * s + m).astype(kind.dtype)
     return Drawn.apply(*tensors, sample=sample)
 
 
@@ -284,12 +311,14 @@ def bernoulli(
     >>> metagrad.bernoulli(metagrad.tensor([0.0, 1.0]))
     tensor([0., 1.])
     """
-    chance = np.asarray(_on_cpu(input) if p is None else np.broadcast_to(unwrap(p), tuple(input.shape)))
+    where = of_array(input.array)
+    given = input.array if p is None else move(p.array if isinstance(p, Variable) else np.asarray(p), where)
+    chance = np.broadcast_to(given, tuple(input.shape))
     if p is None:
         continuous(input.dtype)
-    if np.any((chance < 0) | (chance > 1)):
+    if looks_at(chance) and np.any((chance < 0) | (chance > 1)):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")
-    drawn = numpy_generator(generator).random(chance.shape) < chance
+    drawn = as_array(source(generator, where).random(tuple(chance.shape)) < chance)
     return _drawn_from(input, sample=drawn)
 
 
@@ -300,7 +329,7 @@ def _on_cpu(x: Tensor) -> np.ndarray[Any, Any]:
 
 def _drawn_from(*parameters: Tensor, sample: Array) -> Tensor:
     """A sample in the dtype and on the device of its first parameter, as a node of the graph."""
-    array = np.asarray(sample).astype(parameters[0].array.dtype)
+    array = as_array(sample).astype(parameters[0].array.dtype)
     return Drawn.apply(*parameters, sample=finished(array, None, of_array(parameters[0].array)).array)
 
 
@@ -370,14 +399,14 @@ def multinomial(
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
     if not replacement and ((rows > 0).sum(axis=1) < num_samples).any():
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
-    source = numpy_generator(generator)
+    stream = numpy_generator(generator)
     if replacement:
         ends = rows.cumsum(axis=1)
-        drawn = source.random((len(rows), num_samples)) * ends[:, -1:]
+        drawn = stream.random((len(rows), num_samples)) * ends[:, -1:]
         found = np.stack([np.searchsorted(e, d, side="right") for e, d in zip(ends, drawn, strict=True)])
         found = np.minimum(found, rows.shape[1] - 1)
     else:  # the largest of u^(1/w) are a weighted sample (Efraimidis and Spirakis 2006)
         with np.errstate(divide="ignore"):
-            keys = np.log(source.random(rows.shape)) / rows
+            keys = np.log(stream.random(rows.shape)) / rows
         found = np.argsort(-keys, axis=1, kind="stable")[:, :num_samples]
     return wrap(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))
