@@ -12,6 +12,7 @@
 ``ch05_cross_entropy.py``      what a classifier's loss is, and why
 ``ch06_depth.py``              many layers, and how they start
 ``ch07_step.py``               what to do with a gradient
+``ch08_generalise.py``         dropout, and the gradient of a norm
 =============================  ========================================
 """
 
