@@ -25,6 +25,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``pooling.py``        maxima and sums of windows
 ``crf.py``            the forward algorithm, and the best sequence of labels
 ``recurrent/``        whole sequences through RNN, LSTM and GRU
+``special/``          special functions: erf, Γ, Bessel's
 ``compiled/``         kernels compiled by Numba
 ====================  =========================================================================
 """

@@ -59,6 +59,21 @@ class _Sample(np.ndarray[Any, Any]):
 _PASSED_ON = {np.clip, np.result_type, np.iscomplexobj, np.can_cast, np.shape, np.ndim}  # clip calls its ufunc
 
 
+def as_one_step(function: Callable[..., Array], *inputs: Any) -> Array:
+    """``function(*inputs)``, for a function of our own that is pointwise too: while a formula is noted, one step of it.
+
+    >>> as_one_step(np.negative, np.ones(1))
+    array([-1.])
+    """
+    if not any(isinstance(x, _Sample) for x in inputs):
+        return function(*inputs)
+
+    def step(*xs: Array, out: Array) -> None:
+        np.copyto(out, function(*xs), casting="unsafe")
+
+    return _tape_of(inputs).note(step, inputs, np.asarray(function(*_plain(inputs))))
+
+
 def _where(c: Array, x: Any, y: Any, out: Array) -> None:
     select_into(out, c, x, y)
 

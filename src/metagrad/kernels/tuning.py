@@ -21,6 +21,11 @@ SELECT_BY_BITS = 1 << 10
 # Elements from which 64 random bits decide on four of them.
 DROPOUT_BY_BITS = 1 << 19
 
+# Elements of a chunk of a special function: two dozen passes; with fewer, threads lose more by taking turns at the interpreter.
+SPECIAL_CHUNK = 1 << 17
+# Elements from which special functions are computed on all threads.
+SPECIAL_WORTH_THREADS = 1 << 17
+
 # ------------------------------------------------ reductions, running sums, extremes
 
 # Elements from which an array is reduced in chunks; below, NumPy's own call is as fast.

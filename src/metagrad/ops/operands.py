@@ -133,8 +133,9 @@ def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
     Traceback (most recent call last):
     RuntimeError: mm: expected all operands to have the same dtype, got metagrad.float16 and metagrad.float32
     """
-    kinds = {str(getattr(x, "dtype", None)) for x in tensors if x is not None}
+    kinds: set[Any] = {x.array.dtype if isinstance(x, Variable) else type(x) for x in tensors if x is not None}
     if len(kinds) > 1:
+        kinds = {str(getattr(x, "dtype", None)) for x in tensors if x is not None}
         foreign = [type(x).__name__ for x in tensors if x is not None and not isinstance(x, Variable)]
         if foreign:
             raise TypeError(f"{function}() expected tensors, got {foreign[0]}: make one with tensor()")

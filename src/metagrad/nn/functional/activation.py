@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.function import Function
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.selection import select
+from metagrad.kernels.special import single
 from metagrad.ops.arguments import dimension, floating
 from metagrad.ops.create.sampling import rand_like
 from metagrad.ops.operands import in_single
@@ -264,15 +266,17 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
 _ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
 
 
-class Gelu(Pointwise):
+class Gelu(Function):
     """y = x Φ(x), Φ the normal distribution's;   ∂L/∂x = ∂L/∂y · (Φ(x) + x exp(−x²/2) / √(2π))."""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return x * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))))
+        return single.gelu(x) if single.fits(x) else x * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))))
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
+        if single.fits(x) and single.fits(grad):
+            return single.gelu_gradient(x, grad)
         return grad * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
-from metagrad.kernels.matmul import product
+from metagrad.kernels.matmul import product, transposed
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import NotAnOperand, in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
@@ -30,9 +30,9 @@ class Matmul(Function):
         x, y = self.saved
         grad_x = grad_y = None
         if self.needs[0]:
-            grad_x = product(grad, conj(y).swapaxes(-1, -2))
+            grad_x = product(grad, transposed(conj(y)))
         if self.needs[1]:
-            grad_y = product(conj(x).swapaxes(-1, -2), grad)
+            grad_y = product(transposed(conj(x)), grad)
         return grad_x, grad_y
 
 
@@ -57,7 +57,7 @@ class Linear(Function):
         if self.needs[0]:
             grad_x = product(rows, conj(w)).reshape(self.shape_in)
         if self.needs[1]:
-            grad_w = product(rows.swapaxes(0, 1), conj(x).reshape(_rows(x)))
+            grad_w = product(transposed(rows), conj(x).reshape(_rows(x)))
         if self.needs[2]:
             grad_b = rows.sum(axis=0)
         return grad_x, grad_w, grad_b
@@ -80,9 +80,8 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
         raise NotAnOperand(f"matmul(): both operands must be tensors, got {kind}")
     x: Tensor = input
     y: Any = other
+    need_one_dtype("matmul", x, y)
     a, b = x.array, y.array
-    if a.dtype is not b.dtype:
-        need_one_dtype("matmul", x, y)
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     inner = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]
@@ -116,8 +115,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> metagrad.nn.functional.linear(metagrad.tensor([1.0, 2.0]), metagrad.tensor([[3.0, 4.0]]), metagrad.tensor([1.0]))
     tensor([12.])
     """
-    if input.array.dtype is not weight.array.dtype or (bias is not None and bias.array.dtype is not weight.array.dtype):
-        need_one_dtype("linear", input, weight, bias)
+    need_one_dtype("linear", input, weight, bias)
     if input.array.dtype.char == "e":
         return in_single(linear)(input, weight, bias)
     if weight.array.ndim == 1:

@@ -1,4 +1,4 @@
-"""Special functions. Their values come from SciPy, the derivatives stand here.
+"""Special functions. Their values come from ``kernels/special``, the derivatives stand here.
 
 ====================  ==================================================
 ``erf.py``            the error function, and the normal distribution
@@ -6,6 +6,6 @@
 ``bessel.py``         I₀, I₁ with derivatives; J, Y, K, Airy without
 ``polynomials.py``    Chebyshev, Hermite, Laguerre, Legendre
 ``logarithms.py``     entr, logit, xlogy, xlog1py
-``scipy_special.py``  SciPy's functions, imported when one is used
+``values.py``         kernels that compute in float64, on arrays of any kind
 ====================  ==================================================
 """

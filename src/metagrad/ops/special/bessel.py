@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base.typing import Array
-from metagrad.kernels.libraries import is_on_gpu
+from metagrad.kernels.special import bessel as kernel
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.signs import Sign
-from metagrad.ops.special.scipy_special import values
+from metagrad.ops.special.values import values
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -29,7 +31,7 @@ class I0(Pointwise):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return values("i0", x)
+        return values(kernel.i0, x)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
@@ -51,7 +53,7 @@ class I1(Pointwise):
     """y = I₁(x),   ∂L/∂x = ∂L/∂y · (I₀(x) − y / x), ½ at 0."""
 
     def forward(self, x: Array) -> Array:
-        y = values("i1", x)
+        y = values(kernel.i1, x)
         self.save(x, y)
         return y
 
@@ -76,7 +78,7 @@ class I0e(Pointwise):
     """y = exp(−|x|) I₀(x),   ∂L/∂x = ∂L/∂y · (exp(−|x|) I₁(x) − sgn(x) y)."""
 
     def forward(self, x: Array) -> Array:
-        y = values("i0e", x)
+        y = values(kernel.i0e, x)
         self.save(x, y)
         return y
 
@@ -100,7 +102,7 @@ class I1e(Pointwise):
     """y = exp(−|x|) I₁(x),   ∂L/∂x = ∂L/∂y · (exp(−|x|) I₀(x) − y (sgn(x) + 1/x)), ½ at 0."""
 
     def forward(self, x: Array) -> Array:
-        y = values("i1e", x)
+        y = values(kernel.i1e, x)
         self.save(x, y)
         return y
 
@@ -129,7 +131,7 @@ def bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.bessel_j0(metagrad.tensor([0.0, 2.4048])).abs() > 1e-4
     tensor([ True, False])
     """
-    return _values("j0", input)
+    return _values(kernel.j0, input)
 
 
 @takes_out
@@ -140,7 +142,7 @@ def bessel_j1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.bessel_j1(metagrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.4401])
     """
-    return _values("j1", input)
+    return _values(kernel.j1, input)
 
 
 @takes_out
@@ -151,7 +153,7 @@ def bessel_y0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.bessel_y0(metagrad.tensor([0.0, 1.0]))
     tensor([  -inf, 0.0883])
     """
-    return _values("y0", input)
+    return _values(kernel.y0, input)
 
 
 @takes_out
@@ -162,7 +164,7 @@ def bessel_y1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.bessel_y1(metagrad.tensor([0.0, 1.0]))
     tensor([   -inf, -0.7812])
     """
-    return _values("y1", input)
+    return _values(kernel.y1, input)
 
 
 @takes_out
@@ -173,7 +175,7 @@ def modified_bessel_i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.modified_bessel_i0(metagrad.tensor([0.0, 1.0]))
     tensor([1.0000, 1.2661])
     """
-    return _values("i0", input)
+    return _values(kernel.i0, input)
 
 
 @takes_out
@@ -184,7 +186,7 @@ def modified_bessel_i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.modified_bessel_i1(metagrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.5652])
     """
-    return _values("i1", input)
+    return _values(kernel.i1, input)
 
 
 @takes_out
@@ -195,7 +197,7 @@ def modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.modified_bessel_k0(metagrad.tensor([0.0, 1.0]))
     tensor([   inf, 0.4210])
     """
-    return _values("k0", input)
+    return _values(kernel.k0, input)
 
 
 @takes_out
@@ -206,7 +208,7 @@ def modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.modified_bessel_k1(metagrad.tensor([0.0, 1.0]))
     tensor([   inf, 0.6019])
     """
-    return _values("k1", input)
+    return _values(kernel.k1, input)
 
 
 @takes_out
@@ -217,7 +219,7 @@ def scaled_modified_bessel_k0(input: Tensor, *, out: Tensor | None = None) -> Te
     >>> metagrad.special.scaled_modified_bessel_k0(metagrad.tensor([1.0, 1000.0]))
     tensor([1.1445, 0.0396])
     """
-    return _values("k0e", input)
+    return _values(kernel.k0e, input)
 
 
 @takes_out
@@ -228,7 +230,7 @@ def scaled_modified_bessel_k1(input: Tensor, *, out: Tensor | None = None) -> Te
     >>> metagrad.special.scaled_modified_bessel_k1(metagrad.tensor([1.0, 1000.0]))
     tensor([1.6362, 0.0396])
     """
-    return _values("k1e", input)
+    return _values(kernel.k1e, input)
 
 
 @takes_out
@@ -250,23 +252,13 @@ def spherical_bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def airy_ai(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Ai(x), Airy's function, a solution of y″ = x y. No derivative.
 
-    Raises an ImportError that names the extra where SciPy is not installed, as the other Bessel functions do.
-
     >>> import metagrad
     >>> metagrad.special.airy_ai(metagrad.tensor([0.0, 1.0]))
     tensor([0.3550, 0.1353])
     """
-    from metagrad.base.optional import need
-
-    x = floating(input).array
-    if is_on_gpu(x):
-        raise NotImplementedError(
-            "special.airy_ai: neither CuPy nor metagrad computes it on a GPU: move the tensor to the CPU"
-        )
-    return wrap(
-        np.asarray(need("scipy.special", extra="scipy").airy(x.astype(np.float64))[0]).astype(x.dtype, copy=False)
-    )
+    return _values(kernel.airy_ai, input)
 
 
-def _values(name: str, input: Tensor) -> Tensor:
-    return wrap(values(name, floating(input).array))
+@quiet
+def _values(function: Callable[[Array], Array], input: Tensor) -> Tensor:
+    return wrap(values(function, floating(input).array))

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.special import normal as kernel
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.pointwise.chunked import Pointwise
-from metagrad.ops.special.scipy_special import values
+from metagrad.ops.special.values import values
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -26,7 +27,7 @@ class Erf(Pointwise):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return values("erf", x)
+        return values(kernel.erf, x)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
@@ -49,7 +50,7 @@ class Erfc(Pointwise):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return values("erfc", x)
+        return values(kernel.erfc, x)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
@@ -73,7 +74,7 @@ class Erfinv(Pointwise):
     """y with erf y = x,   ∂L/∂x = ∂L/∂y · √π/2 exp(y²)."""
 
     def forward(self, x: Array) -> Array:
-        y = values("erfinv", x)
+        y = values(kernel.erfinv, x)
         self.save(y)
         return y
 
@@ -97,7 +98,7 @@ class Erfcx(Pointwise):
     """y = exp(x²) erfc x,   ∂L/∂x = ∂L/∂y · (2 x y − 2/√π)."""
 
     def forward(self, x: Array) -> Array:
-        y = values("erfcx", x)
+        y = values(kernel.erfcx, x)
         self.save(x, y)
         return y
 
@@ -132,7 +133,7 @@ class Ndtri(Pointwise):
     """y with Φ(y) = x,   ∂L/∂x = ∂L/∂y · √(2π) exp(y²/2)."""
 
     def forward(self, x: Array) -> Array:
-        y = values("ndtri", x)
+        y = values(kernel.ndtri, x)
         self.save(y)
         return y
 
@@ -157,7 +158,7 @@ class LogNdtr(Pointwise):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return values("log_ndtr", x)
+        return values(kernel.log_ndtr, x)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved

@@ -9,11 +9,13 @@ import numpy as np
 
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels.special import gamma as kernel
+from metagrad.kernels.special import incomplete
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.special.logarithms import float_tensors
-from metagrad.ops.special.scipy_special import values
+from metagrad.ops.special.values import values
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -26,7 +28,7 @@ class Lgamma(Pointwise):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return values("gammaln", np.where(x == -np.inf, np.inf, x))  # ∞ at −∞ too, as C's lgamma
+        return values(kernel.lgamma, np.where(x == -np.inf, np.inf, x))  # ∞ at −∞ too, as C's lgamma
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
@@ -52,11 +54,11 @@ class Polygamma(Pointwise):
         self.n = n
         if n == 0:
             at_zero = np.copysign(np.inf, -x).astype(x.dtype, copy=False)
-            return np.where(x == 0, at_zero, values("psi", x)).astype(x.dtype, copy=False)
+            return np.where(x == 0, at_zero, values(kernel.digamma, x)).astype(x.dtype, copy=False)
         if n == 1:  # ψ⁽¹⁾(x) = ζ(2, x) for x > 0; by reflection below
             return _trigamma(x)
         sign = -1.0 if n % 2 == 0 else 1.0
-        return (sign * math.factorial(n)) * values("zeta", x.dtype.type(n + 1), x)
+        return (sign * math.factorial(n)) * values(kernel.zeta, x.dtype.type(n + 1), x)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
@@ -66,7 +68,7 @@ class Polygamma(Pointwise):
 def _trigamma(x: Array) -> Array:
     """ψ⁽¹⁾(x), for x < ½ by the reflection ψ⁽¹⁾(x) + ψ⁽¹⁾(1 − x) = π² / sin²(πx)."""
     mirrored = x < 0.5
-    high = values("zeta", x.dtype.type(2), np.where(mirrored, 1 - x, x))
+    high = values(kernel.zeta, x.dtype.type(2), np.where(mirrored, 1 - x, x))
     low = (math.pi / np.sin(math.pi * np.where(mirrored, x, 0.5))) ** 2 - high
     return np.where(mirrored, low, high).astype(x.dtype, copy=False)
 
@@ -123,7 +125,7 @@ class Igamma(Pointwise):
     def forward(self, a: Array, x: Array, upper: bool) -> Array:
         self.save(a, x)
         self.sign = -1.0 if upper else 1.0
-        return values("gammaincc" if upper else "gammainc", a, x)
+        return values(incomplete.gammaincc if upper else incomplete.gammainc, a, x)
 
     def backward(self, grad: Array) -> tuple[None, Array]:
         a, x = self.saved
@@ -165,7 +167,7 @@ class Zeta(Pointwise):
 
     def forward(self, x: Array, q: Array) -> Array:
         self.save(x, q)
-        return values("zeta", x, q)
+        return values(kernel.zeta, x, q)
 
     def backward(self, grad: Array) -> tuple[None, Array]:
         x, q = self.saved

@@ -1,0 +1,64 @@
+"""The kernels of special functions, which compute in float64, on arrays of any kind."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.variable import as_array
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.fusion import as_one_step
+from metagrad.kernels.libraries import is_on_gpu
+from metagrad.kernels.special import single
+
+NAMES_OF_SCIPY = {"lgamma": "gammaln", "digamma": "psi"}
+
+
+def _elsewhere(function: Callable[..., Array], *arguments: Any) -> Array:
+    """``function`` of CuPy's arrays, by CuPy's function of SciPy's name; of arrays without memory, one of the result's shape."""
+    if not any(is_on_gpu(a) for a in arguments if hasattr(a, "dtype")):
+        return functools.reduce(np.add, arguments)
+    library, name = importlib.import_module("cupyx.scipy.special"), function.__name__
+    name = NAMES_OF_SCIPY.get(name, name)
+    if not hasattr(library, name):
+        raise NotImplementedError(f"neither CuPy nor metagrad computes {name} on a GPU: move the tensor to the CPU")
+    half = np.dtype(np.float16)
+    wide = [a.astype(np.float32) if getattr(a, "dtype", None) == half else a for a in arguments]
+    return as_array(getattr(library, name)(*wide))
+
+
+def values(function: Callable[..., Array], *arguments: Array) -> Array:
+    """``function`` of arrays and numbers, in the dtype of the arrays; float64 inside, erf of float32 by a way of its own.
+
+    >>> from metagrad.kernels.special import gamma
+    >>> values(gamma.digamma, np.float32([1.0])).tolist()
+    [-0.5772156715393066]
+    """
+    arrays = [a for a in arguments if hasattr(a, "dtype")]
+    kind = np.result_type(*[a.dtype for a in arrays]) if arrays else np.dtype(np.float64)
+    if not all(isinstance(a, (np.ndarray, np.generic)) for a in arrays):
+        return _elsewhere(function, *arguments).astype(kind, copy=False)
+
+    def compute(*arrays: Array) -> Array:
+        if function.__name__ == "erf" and single.fits(arrays[0]):
+            return single.erf(arrays[0])
+        wide = np.broadcast_arrays(*[np.asarray(a, np.float64) for a in arrays])
+        if wide[0].size < tuning.SPECIAL_WORTH_THREADS:
+            return np.asarray(function(*wide)).astype(kind, copy=False)
+        flat = [a.reshape(-1) for a in wide]
+        out = np.empty(wide[0].size, kind)
+
+        def work(chunk: slice) -> None:
+            with np.errstate(all="ignore"):
+                out[chunk] = function(*[a[chunk] for a in flat])
+
+        map_chunks(work, cut(out.size, tuning.SPECIAL_CHUNK), threads_worth(out.size, tuning.SPECIAL_WORTH_THREADS))
+        return out.reshape(wide[0].shape)
+
+    return as_one_step(compute, *arguments)
