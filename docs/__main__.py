@@ -6,6 +6,7 @@ python -m docs --output build/site
 import argparse
 import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def build(source: Path, output: Path, cache: Path) -> int:
     os.environ["IPYTHONDIR"] = str(own_profile(cache / "ipython"))
     arguments = ["-b", "html", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(cache / "doctrees")]
     arguments += ["-D", f"nb_execution_cache_path={cache / fingerprint()}", str(source), str(output)]
-    return sphinx(arguments)
+    status = sphinx(arguments)
+    if status:  # Sphinx says a page's warning only when it reads the page: the next time, it shall read them all
+        shutil.rmtree(cache / "doctrees", ignore_errors=True)
+    return status
 
 
 def main() -> int:

@@ -15,7 +15,12 @@ extensions = [
     "docs.extensions.formulas",
     "docs.extensions.library",
     "docs.extensions.exercises",
+    "docs.extensions.api",
 ]
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+python_use_unqualified_type_names = True
+toc_object_entries = False
 exclude_patterns = ["extensions", "pictures"]
 myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_inline"]
 myst_heading_anchors = 3

@@ -3,6 +3,7 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.book.conftest import ROOT, built
@@ -27,6 +28,22 @@ def test_every_page_is_built(site):
         assert (site / "book" / f"{page.stem}.html").exists()
     names = {path.stem for path in (ROOT / "docs").glob("*.md")}
     assert names <= {path.stem for path in site.glob("*.html")}
+
+
+def test_every_name_is_in_the_reference(site):
+    from docs.extensions.api import found, sections
+
+    names = {n for _, some in sections((ROOT / "docs" / "reference.md").read_text(encoding="utf-8")) for n in some}
+    pages = "".join(page.read_text(encoding="utf-8") for page in (site / "api").glob("*.html"))
+    shown = set(re.findall(r'<dt class="sig[^>]* id="(metagrad\.[\w.]+)"', pages))
+    assert len(names & shown) > 1500
+    for name in names - shown:  # a module, or a class that is shown where it stands a second time
+        assert isinstance(found(name), ModuleType) or f"metagrad.{name.rpartition('.')[2]}" in shown, name
+
+
+def test_names_on_a_page_are_links(site):
+    page = (site / "reference.html").read_text(encoding="utf-8")
+    assert 'href="api/metagrad.nn.html#metagrad.nn.LSTM"' in page
 
 
 def test_no_page_names_a_remote_address(site):
@@ -79,6 +96,7 @@ BROKEN = {
     "a file that is gone": ("```{library} autograd/no_such_file.py\n```\n", "no_such_file"),
     "a formula": ("$\\nosuchcommand{x}$\n", "nosuchcommand"),
     "exercises of no chapter": ("```{exercises} 99\n```\n", "no chapter 99"),
+    "a name that is gone": ("```{eval-rst}\n.. autofunction:: metagrad.no_such_name\n```\n", "no_such_name"),
     "a link to nowhere": ("[there](nowhere.md)\n", "nowhere.md"),
 }
 
@@ -97,6 +115,14 @@ def test_what_is_broken_ends_the_build(name, tmp_path):
         assert "visiting_order" in page and "<math" in page
     else:
         assert said in done.stdout + done.stderr
+
+
+def test_a_warning_is_not_forgotten(tmp_path):
+    (tmp_path / "pages" / "_static").mkdir(parents=True)
+    (tmp_path / "pages" / "index.md").write_text(HEAD + "[there](nowhere.md)\n", encoding="utf-8")
+    options = "--source", tmp_path / "pages", "--output", tmp_path / "site", "--cache", tmp_path / "cache"
+    assert built(*options).returncode != 0
+    assert built(*options).returncode != 0
 
 
 def test_an_unchanged_page_is_not_run_again(tmp_path):
