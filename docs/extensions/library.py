@@ -1,6 +1,6 @@
 """``library``: a part of metagrad's own source, shown from the source itself.
 
-```{library} autograd/engine.py visiting_order
+```{library} autograd/engine.py propagate
 ```
 
 shows that function as it is now; with no name, the whole file. If it is renamed or removed, the build fails.
