@@ -105,7 +105,7 @@ RECURRENT_WORTH_THREADS = 20_000_000
 RECURRENT_STEP_WORTH_THREADS = 300_000
 
 # Multiplications of a layer on compiled loops from which a batch is dealt out to more threads than directions.
-RECURRENT_LOOPS_WORTH_PARTS = 10_000_000
+RECURRENT_LOOPS_WORTH_PARTS = 25_000_000
 # Sequences of a part at least: products with fewer rows are slower.
 RECURRENT_LOOPS_PART = 8
 

@@ -201,9 +201,12 @@ class Layer(Function):
                 whole += other
             return whole
         rows = sum(len(part) for part in parts) // self.directions
-        whole = np.zeros((rows, parts[0].shape[1]), parts[0].dtype)
+        whole = np.empty((rows, parts[0].shape[1]), parts[0].dtype)
         for share, part in zip(self.shares, parts, strict=True):
-            whole[share.rows] += part
+            if share.direction == 0:  # whose shares have all rows between them
+                whole[share.rows] = part
+            else:
+                whole[share.rows] += part
         return whole
 
     def release(self) -> None:

@@ -63,35 +63,37 @@ def _add(a: Array, s: Array) -> None:
 
 
 @native
-def rnn_forward(y: Array, u: Array, h: Array, steps: Array, relu: bool) -> None:
-    """hₜ = tanh(aₜ + hₜ₋₁ u) or relu: y (N, H) is a and becomes h; u (H, H) in blocks; h (B, H)."""
+def rnn_forward(y: Array, bias: Array, u: Array, h: Array, steps: Array, relu: bool) -> None:
+    """hₜ = tanh(aₜ + hₜ₋₁ u + bias) or relu: y (N, H) is a and becomes h; bias (H); u (H, H) in blocks; h (B, H)."""
     product, block = np.empty_like(h), np.empty((len(h), u.shape[2] + u.shape[3]), h.dtype)
     for t in range(len(steps)):
         start, size = steps[t, 0], steps[t, 1]
         s_t, h_t, y_t = product[:size], h[:size], y[start : start + size]
         _multiply(h_t, u, block, s_t)
         if relu:
-            _new_by_relu(y_t.reshape(-1), s_t.reshape(-1), h_t.reshape(-1))
+            _new_by_relu(y_t, s_t, bias, h_t)
         else:
-            _new_by_tanh(y_t.reshape(-1), s_t.reshape(-1), h_t.reshape(-1))
+            _new_by_tanh(y_t, s_t, bias, h_t)
 
 
 @native
-def _new_by_tanh(y: Array, s: Array, h: Array) -> None:
-    for j in range(y.size):
-        value = tanh(y[j] + s[j])
-        y[j] = value
-        h[j] = value
+def _new_by_tanh(y: Array, s: Array, bias: Array, h: Array) -> None:
+    for b in range(len(y)):
+        for j in range(y.shape[1]):
+            value = tanh(y[b, j] + s[b, j] + bias[j])
+            y[b, j] = value
+            h[b, j] = value
 
 
 @native
-def _new_by_relu(y: Array, s: Array, h: Array) -> None:
+def _new_by_relu(y: Array, s: Array, bias: Array, h: Array) -> None:
     zero = y.dtype.type(0)
-    for j in range(y.size):
-        value = y[j] + s[j]
-        value = zero if value < zero else value
-        y[j] = value
-        h[j] = value
+    for b in range(len(y)):
+        for j in range(y.shape[1]):
+            value = y[b, j] + s[b, j] + bias[j]
+            value = zero if value < zero else value
+            y[b, j] = value
+            h[b, j] = value
 
 
 @native
@@ -128,11 +130,21 @@ def _back_through_relu(d: Array, y: Array, g: Array, h: Array) -> None:
 
 @native
 def lstm_forward(
-    a: Array, u: Array, h: Array, c: Array, cell: Array, outputs: Array, y: Array, w: Array | None, steps: Array
+    a: Array,
+    bias: Array,
+    u: Array,
+    h: Array,
+    c: Array,
+    cell: Array,
+    outputs: Array,
+    y: Array,
+    w: Array | None,
+    steps: Array,
 ) -> None:
-    """i, f, o = σ(aₜ + hₜ₋₁ u), g = tanh; cₜ = f cₜ₋₁ + i g; outputs = o tanh cₜ; y = outputs w, or outputs if w is None.
+    """i, f, o = σ(aₜ + hₜ₋₁ u + bias), g = tanh; cₜ = f cₜ₋₁ + i g; outputs = o tanh cₜ; y = outputs w, or outputs if w is None.
 
-    a (N, 4, H) becomes the gates i, f, g, o; u (P, 4·H) in blocks; h (B, P), c (B, H); cell, outputs (N, H); y (N, P); w (H, P).
+    a (N, 4, H) becomes the gates i, f, g, o; bias (4, H); u (P, 4·H) in blocks; h (B, P), c (B, H); cell, outputs (N, H);
+    y (N, P); w (H, P).
     """
     product, block = np.empty((len(c), 4, c.shape[1]), c.dtype), np.empty((len(c), u.shape[2] + u.shape[3]), c.dtype)
     for t in range(len(steps)):
@@ -140,10 +152,10 @@ def lstm_forward(
         rows = slice(start, start + size)
         a_t, s_t, c_t, o_t = a[rows], product[:size], c[:size], outputs[rows]
         _multiply(h[:size], u, block, s_t.reshape((size, -1)))
-        _sigmoid_gate(a_t, s_t, 0)
-        _sigmoid_gate(a_t, s_t, 1)
-        _tanh_gate(a_t, s_t, 2)
-        _sigmoid_gate(a_t, s_t, 3)
+        _sigmoid_gate(a_t, s_t, bias, 0)
+        _sigmoid_gate(a_t, s_t, bias, 1)
+        _tanh_gate(a_t, s_t, bias, 2)
+        _sigmoid_gate(a_t, s_t, bias, 3)
         _new_cell(a_t, c_t, cell[rows])
         _output(a_t, c_t, o_t)
         if w is not None:
@@ -152,18 +164,18 @@ def lstm_forward(
 
 
 @native
-def _sigmoid_gate(a: Array, s: Array, k: int) -> None:
+def _sigmoid_gate(a: Array, s: Array, bias: Array, k: int) -> None:
     half = a.dtype.type(0.5)
     for b in range(len(a)):
         for j in range(a.shape[2]):
-            a[b, k, j] = half + half * tanh(half * (a[b, k, j] + s[b, k, j]))
+            a[b, k, j] = half + half * tanh(half * (a[b, k, j] + s[b, k, j] + bias[k, j]))
 
 
 @native
-def _tanh_gate(a: Array, s: Array, k: int) -> None:
+def _tanh_gate(a: Array, s: Array, bias: Array, k: int) -> None:
     for b in range(len(a)):
         for j in range(a.shape[2]):
-            a[b, k, j] = tanh(a[b, k, j] + s[b, k, j])
+            a[b, k, j] = tanh(a[b, k, j] + s[b, k, j] + bias[k, j])
 
 
 @native
@@ -251,10 +263,10 @@ def _back_through_memory(d: Array, a: Array, grad_c: Array, c_before: Array) -> 
 
 
 @native
-def gru_forward(a: Array, u: Array, b_q: Array, h: Array, q: Array, y: Array, steps: Array) -> None:
-    """r, z = σ(aₜ + hₜ₋₁ u), q = hₜ₋₁ u_n + b_q, n = tanh(aₜ + r q); hₜ = n + z (hₜ₋₁ − n).
+def gru_forward(a: Array, bias: Array, u: Array, b_q: Array, h: Array, q: Array, y: Array, steps: Array) -> None:
+    """r, z = σ(aₜ + hₜ₋₁ u + bias), q = hₜ₋₁ u_n + b_q, n = tanh(aₜ + r q + bias); hₜ = n + z (hₜ₋₁ − n).
 
-    a (N, 3, H) becomes the gates r, z, n; u (H, 3·H) in blocks; b_q (H); h (B, H); q, y (N, H).
+    a (N, 3, H) becomes the gates r, z, n; bias (3, H); u (H, 3·H) in blocks; b_q (H); h (B, H); q, y (N, H).
     """
     product, block = np.empty((len(h), 3, h.shape[1]), h.dtype), np.empty((len(h), u.shape[2] + u.shape[3]), h.dtype)
     for t in range(len(steps)):
@@ -262,20 +274,20 @@ def gru_forward(a: Array, u: Array, b_q: Array, h: Array, q: Array, y: Array, st
         rows = slice(start, start + size)
         a_t, s_t, h_t = a[rows], product[:size], h[:size]
         _multiply(h_t, u, block, s_t.reshape((size, -1)))
-        _sigmoid_gate(a_t, s_t, 0)
-        _sigmoid_gate(a_t, s_t, 1)
-        _candidate(a_t, s_t, b_q, q[rows])
+        _sigmoid_gate(a_t, s_t, bias, 0)
+        _sigmoid_gate(a_t, s_t, bias, 1)
+        _candidate(a_t, s_t, bias, b_q, q[rows])
         _new_state(a_t, h_t, y[rows])
 
 
 @native
-def _candidate(a: Array, s: Array, b_q: Array, q: Array) -> None:
+def _candidate(a: Array, s: Array, bias: Array, b_q: Array, q: Array) -> None:
     for b in range(len(a)):
         for j in range(a.shape[2]):
             value = s[b, 2, j] + b_q[j]
             q[b, j] = value
             s[b, 2, j] = a[b, 0, j] * value
-    _tanh_gate(a, s, 2)
+    _tanh_gate(a, s, bias, 2)
 
 
 @native

@@ -49,6 +49,21 @@ def blocks(w: Array, rows: int) -> Array:
     return np.ascontiguousarray(w.reshape(-1, height, w.shape[1] // width, width).transpose(0, 2, 1, 3))
 
 
+def biases(b_ih: Array | None, b_hh: Array | None, a: Array, gates: int) -> Array:
+    """b_ih + b_hh as (G, H) for a (N, G·H), or zeros."""
+    both = np.zeros(a.shape[1], a.dtype) if b_ih is None or b_hh is None else b_ih + b_hh
+    return both.reshape(gates, -1)
+
+
+def gru_biases(b_ih: Array | None, b_hh: Array | None, a: Array) -> tuple[Array, Array]:
+    """The same for a GRU, (3, H), without b_hh of the candidate, (H), which comes apart."""
+    both = biases(b_ih, b_hh, a, 3)
+    if b_ih is None or b_hh is None:
+        return both, np.zeros_like(both[2])
+    both[2] = b_ih.reshape(3, -1)[2]
+    return both, np.ascontiguousarray(b_hh.reshape(3, -1)[2])
+
+
 def _column_sums(x: Array) -> Array:
     """Σ over the rows of x (N, M), by a product."""
     return np.ones(len(x), x.dtype) @ x
@@ -66,10 +81,8 @@ class LoopedRNN(Loops):
         x, (initial,), (w_ih, w_hh, b_ih, b_hh) = inputs
         y = self.memory.empty((len(x), initial.shape[1]), x.dtype)
         np.matmul(x, w_ih.T, out=y)
-        if b_ih is not None:
-            y += b_ih + b_hh
         h = initial.copy()
-        compiled.rnn_forward(y, blocks(w_hh.T, len(h)), h, self.steps, self.relu)
+        compiled.rnn_forward(y, biases(b_ih, b_hh, y, 1)[0], blocks(w_hh.T, len(h)), h, self.steps, self.relu)
         self.y = y
         return y, [h]
 
@@ -95,14 +108,21 @@ class LoopedLSTM(Loops):
         rows, cells, empty = len(x), first_c.shape[1], self.memory.empty
         gates = empty((rows, 4 * cells), x.dtype)
         np.matmul(x, w_ih.T, out=gates)
-        if b_ih is not None:
-            gates += b_ih + b_hh
         y, cell = empty((rows, first_h.shape[1]), x.dtype), empty((rows, cells), x.dtype)
         outputs = empty((rows, cells), x.dtype) if projection else y  # o tanh c, before the projection
         w_hr = np.ascontiguousarray(projection[0].T) if projection else None
         h, c = first_h.copy(), first_c.copy()
         compiled.lstm_forward(
-            gates.reshape(rows, 4, cells), blocks(w_hh.T, len(h)), h, c, cell, outputs, y, w_hr, self.steps
+            gates.reshape(rows, 4, cells),
+            biases(b_ih, b_hh, gates, 4),
+            blocks(w_hh.T, len(h)),
+            h,
+            c,
+            cell,
+            outputs,
+            y,
+            w_hr,
+            self.steps,
         )
         self.kept = gates, y, cell, outputs
         return y, [h, c]
@@ -137,14 +157,9 @@ class LoopedGRU(Loops):
         rows, hidden, empty = len(x), initial.shape[1], self.memory.empty
         gates = empty((rows, 3 * hidden), x.dtype)
         np.matmul(x, w_ih.T, out=gates)
-        b_q = np.zeros(hidden, x.dtype)
-        if b_ih is not None:
-            both = b_ih.copy()
-            both[: 2 * hidden] += b_hh[: 2 * hidden]
-            gates += both
-            b_q = b_hh[2 * hidden :].copy()
+        bias, b_q = gru_biases(b_ih, b_hh, gates)
         y, q, h = empty((rows, hidden), x.dtype), empty((rows, hidden), x.dtype), initial.copy()
-        compiled.gru_forward(gates.reshape(rows, 3, hidden), blocks(w_hh.T, len(h)), b_q, h, q, y, self.steps)
+        compiled.gru_forward(gates.reshape(rows, 3, hidden), bias, blocks(w_hh.T, len(h)), b_q, h, q, y, self.steps)
         self.kept = gates, y, q
         return y, [h]
 

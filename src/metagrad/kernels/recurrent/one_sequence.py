@@ -21,6 +21,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels.compiled import one_sequence as compiled
 from metagrad.kernels.compiled.choice import use_compiled_products
 from metagrad.kernels.matmul import product
+from metagrad.kernels.recurrent.loops import biases, gru_biases
 
 
 def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
@@ -57,23 +58,15 @@ def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Se
     y = np.empty((len(x), len(weights), states[0].shape[2]), x.dtype)
     for d, (w_ih, w_hh, b_ih, b_hh, *projection) in enumerate(weights):
         a, w = np.dot(x, w_ih.T), np.ascontiguousarray(w_hh)
-        if b_ih is not None:
-            a += b_ih
         h, by_gate = final[0][d], a.reshape(len(x), -1, hidden)
         if cell == "GRU":
-            b_q = np.zeros(hidden, x.dtype)
-            if b_hh is not None:
-                by_gate[:, :2] += b_hh[: 2 * hidden].reshape(2, hidden)
-                b_q = np.ascontiguousarray(b_hh[2 * hidden :])
-            compiled.gru(by_gate, w, b_q, h, y, d)
-            continue
-        if b_hh is not None:
-            a += b_hh
-        if cell == "LSTM":
+            bias, b_q = gru_biases(b_ih, b_hh, a)
+            compiled.gru(by_gate, bias, w, b_q, h, y, d)
+        elif cell == "LSTM":
             w_hr = np.ascontiguousarray(projection[0]) if projection else None
-            compiled.lstm(by_gate, w, h, final[1][d], y, d, w_hr)
+            compiled.lstm(by_gate, biases(b_ih, b_hh, a, 4), w, h, final[1][d], y, d, w_hr)
         else:
-            compiled.rnn(by_gate, w, h, y, d, cell == "RNN_RELU")
+            compiled.rnn(by_gate, biases(b_ih, b_hh, a, 1), w, h, y, d, cell == "RNN_RELU")
     return y.reshape(len(x), -1), *final
 
 
