@@ -333,30 +333,124 @@ Strict.__hash__ = object.__hash__
 
 
 class FakeDevice:
-    """A GPU that is always number 0."""
+    """A GPU, number 0 unless another is named."""
 
-    def __init__(self, number=0):
-        self.id = number
+    used = []  # what was done with devices, as (what, number)
+
+    def __init__(self, number=None):
+        self.id = 0 if number is None else number
 
     def __enter__(self):
+        self.used.append(("enter", self.id))
         return self
 
     def __exit__(self, *_):
         pass
+
+    def use(self):
+        self.used.append(("use", self.id))
+
+    def synchronize(self):
+        self.used.append(("synchronize", self.id))
+
+
+class FakePool:
+    """CuPy's memory pool."""
+
+    def used_bytes(self):
+        return 1000
+
+    def total_bytes(self):
+        return 4096
+
+    def free_all_blocks(self):
+        FakeDevice.used.append(("free_all_blocks", 0))
+
+    def set_limit(self, *, fraction):
+        FakeDevice.used.append(("limit", fraction))
+
+
+class FakeEvent:
+    """A mark; it has the parameters of CuPy's."""
+
+    done = True
+
+    def __init__(self, block=False, disable_timing=False, interprocess=False):
+        self.recorded, self.timed = None, not disable_timing
+
+    def record(self, stream=None):
+        self.recorded = stream
+
+    def synchronize(self):
+        pass
+
+
+class FakeStream:
+    """A queue of work; it has the parameters of CuPy's."""
+
+    done = True
+
+    def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
+        self.ptr, self.waited_for = 0 if null else id(self), []
+
+    def __enter__(self):
+        self.before, FakeCupy.cuda.current = FakeCupy.cuda.current, self
+        return self
+
+    def __exit__(self, *_):
+        FakeCupy.cuda.current = self.before
+
+    def use(self):
+        FakeCupy.cuda.current = self
+
+    def synchronize(self):
+        pass
+
+    def wait_event(self, event):
+        self.waited_for.append(event)
+
+
+FakeStream.null = FakeStream(null=True)
+
+
+class OutOfMemoryError(MemoryError):
+    """CuPy's, by its module's name."""
+
+    __module__ = "cupy.cuda.memory"
 
 
 class FakeCupy:
     """What metagrad uses of the CuPy module, making stand-in arrays."""
 
     class cuda:
-        Device = FakeDevice
+        Device, Event, Stream, current = FakeDevice, FakeEvent, FakeStream, FakeStream.null
+        get_current_stream = staticmethod(lambda device_id=-1: FakeCupy.cuda.current)
+        get_elapsed_time = staticmethod(lambda start, end: 1.5)
 
         class runtime:
             getDeviceCount = staticmethod(lambda: 1)
+            memGetInfo = staticmethod(lambda: (2_000, 10_000))
+            getDeviceProperties = staticmethod(
+                lambda index: {
+                    "name": b"Stand-in",
+                    "major": 9,
+                    "minor": 0,
+                    "totalGlobalMem": 10_000,
+                    "multiProcessorCount": 2,
+                }
+            )
+
+    get_default_memory_pool = staticmethod(FakePool)
 
     @staticmethod
     def asarray(array):
+        if array.size > 10**6:
+            raise OutOfMemoryError(f"Out of memory allocating {array.nbytes:,} bytes (allocated so far: 1,000 bytes).")
         return array if isinstance(array, Strict) else Strict(np.array(array))
+
+    @staticmethod
+    def from_dlpack(array):
+        return Strict(array.hidden)
 
 
 class FakeSpecial:
@@ -392,6 +486,9 @@ def install(monkeypatch):
     """Make metagrad find CuPy, with one GPU: this file."""
     import sys
 
-    for module in ("metagrad.base.device", "metagrad.compat.cuda"):
-        monkeypatch.setattr(sys.modules[module], "cupy", lambda: FakeCupy)
+    import metagrad.compat.cuda  # noqa: F401
+
+    for module in ("base.device", "compat.cuda", "compat.cuda.memory", "compat.cuda.random"):
+        monkeypatch.setattr(sys.modules[f"metagrad.{module}"], "cupy", lambda: FakeCupy)
+    FakeDevice.used.clear()
     monkeypatch.setitem(sys.modules, "cupyx.scipy.special", FakeSpecial())

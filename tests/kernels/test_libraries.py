@@ -97,10 +97,10 @@ def test_indices_of_the_cpu_are_moved():
 
 def test_numbers_beside_a_gpu():
     x, number = Strict(np.ones(2)), np.array(3.0)
-    assert libraries.numbers_beside_gpu([x, number], TypeError("refused")) == [x, 3.0]
+    assert libraries.what_gpu_takes([x, number], TypeError("refused")) == [x, 3.0]
     for arrays in ([np.ones(2), number], [x, x]):
         with pytest.raises(TypeError, match="refused"):
-            libraries.numbers_beside_gpu(arrays, TypeError("refused"))
+            libraries.what_gpu_takes(arrays, TypeError("refused"))
 
 
 def test_arrays_that_may_be_written_to():

@@ -42,7 +42,7 @@ from metagrad.autograd.node import Node
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.dtypes import emulated
 from metagrad.base.typing import Array
-from metagrad.kernels.libraries import numbers_beside_gpu
+from metagrad.kernels.libraries import what_gpu_takes
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -147,8 +147,8 @@ class Function(Node):
                 result = run(node.forward, arrays[0], arrays[1])  # the same as below, in less time
             else:
                 result = run(node.forward, *arrays, **params)
-        except TypeError as error:
-            result = run(node.forward, *numbers_beside_gpu(arrays, misfit(cls.__name__, error)), **params)
+        except (TypeError, MemoryError) as error:
+            result = run(node.forward, *what_gpu_takes(arrays, misfit(cls.__name__, error)), **params)
         except ValueError as error:
             raise misfit(cls.__name__, error) from None
         if isinstance(result, np.generic):

@@ -104,7 +104,7 @@ def require_cupy(wanted: object) -> ModuleType:
         try:
             importlib.import_module("cupy")
         except ImportError:
-            missing = 'CuPy is not installed (pip install "metagrad[cuda]")'
+            missing = 'CuPy is not installed (pip install "metagrad[cuda12]", or "metagrad[cuda13]" for CUDA 13)'
         except Exception as error:
             missing = f"CuPy does not load: {error}"
         else:
@@ -127,6 +127,25 @@ def of_array(array: Array) -> device:
     return device("cuda", getattr(where, "id", 0))
 
 
+class OutOfMemoryError(RuntimeError, MemoryError):
+    """A GPU has not as much memory left as was asked for."""
+
+
+def out_of_memory(error: MemoryError) -> MemoryError:
+    """CuPy's error as PyTorch's, with what is free; an error of the CPU's memory as it is.
+
+    >>> out_of_memory(MemoryError("Unable to allocate 8 TiB"))
+    MemoryError('Unable to allocate 8 TiB')
+    """
+    if not type(error).__module__.startswith("cupy"):
+        return error
+    free, total = require_cupy("cuda").cuda.runtime.memGetInfo()
+    return OutOfMemoryError(
+        f"CUDA out of memory. {error} Of the GPU's {total:,} bytes {free:,} are free: use smaller batches, drop tensors that are "
+        "no longer needed, or call metagrad.cuda.empty_cache() if other programs need what is kept for reuse"
+    )
+
+
 def move(array: Array, to: device) -> Array:
     """The array on a device: itself if it is there already.
 
@@ -143,7 +162,10 @@ def move(array: Array, to: device) -> Array:
         raise RuntimeError(f"device {str(to)!r} cannot be used: metagrad's tensors are on 'cpu', 'cuda' or 'meta'")
     module = require_cupy(to)
     with module.cuda.Device(to.index or 0):
-        return module.asarray(array)
+        try:
+            return module.asarray(array)
+        except MemoryError as error:
+            raise out_of_memory(error) from None
 
 
 def _without_numbers(array: Array, to: device) -> Array:

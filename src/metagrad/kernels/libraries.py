@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.base.device import move, of_array
+from metagrad.base.device import move, of_array, out_of_memory
 from metagrad.base.typing import Array, Index
 
 # The dtypes for which CuPy has ufunc.at, that is, an addition or a maximum that no other thread of the GPU interrupts.
@@ -43,13 +43,15 @@ def is_writable(x: Array) -> bool:
     return bool(getattr(getattr(x, "flags", None), "writeable", True))
 
 
-def numbers_beside_gpu(arrays: Sequence[Any], refused: Exception) -> list[Any]:
+def what_gpu_takes(arrays: Sequence[Any], refused: Exception) -> list[Any]:
     """The arrays with NumPy's 0-d ones as numbers, which CuPy's arrays go with; raises ``refused`` if there is nothing to change.
 
-    >>> numbers_beside_gpu([np.zeros(()), np.zeros(2)], TypeError("of two devices"))
+    >>> what_gpu_takes([np.zeros(()), np.zeros(2)], TypeError("of two devices"))
     Traceback (most recent call last):
     TypeError: of two devices
     """
+    if isinstance(refused, MemoryError):
+        raise out_of_memory(refused)
     of_numpy = [isinstance(a, np.ndarray) and not a.ndim for a in arrays]
     if not any(of_numpy) or not any(map(is_on_gpu, arrays)):
         raise refused

@@ -1,6 +1,8 @@
-"""``metagrad.cuda``: GPUs through CuPy, where CuPy and a GPU are there. Written to CuPy's documentation, and unverified.
+"""``metagrad.cuda``: GPUs through CuPy, where CuPy and a GPU are there. Written to CuPy's source, and unverified.
 
 ===============  ========================================
+``memory.py``    what a GPU's memory holds
+``random.py``    the generators of GPUs
 ``amp.py``       mixed precision by its older path
 ``streams.py``   streams and events
 ``nvtx.py``      marks for NVIDIA's profiler
@@ -13,8 +15,8 @@ from typing import Any
 
 from metagrad.base.device import cupy, require_cupy
 from metagrad.base.device import device as Device
-
-OutOfMemoryError = MemoryError  # what NumPy raises, and CuPy's error is one
+from metagrad.compat.cuda.memory import *
+from metagrad.compat.cuda.random import *
 
 
 def is_available() -> bool:
@@ -54,31 +56,9 @@ def set_device(device: Any) -> None:
 
 
 def synchronize(device: Any = None) -> None:
-    """Wait until the GPU has done all it was given."""
-    require_cupy("cuda").cuda.Device().synchronize()
-
-
-def manual_seed(seed: int) -> None:
-    """Nothing to do: random numbers are drawn on the CPU, from the generator that ``metagrad.manual_seed`` seeds."""
-
-
-manual_seed_all = manual_seed
-
-
-def get_rng_state_all() -> list[Any]:
-    """No states: random numbers are drawn on the CPU."""
-    return []
-
-
-def set_rng_state_all(new_states: Any) -> None:
-    """Nothing to do: random numbers are drawn on the CPU."""
-
-
-def empty_cache() -> None:
-    """Give memory that is kept for reuse back to the GPU; nothing to do without one."""
-    module = cupy()
-    if module is not None:
-        module.get_default_memory_pool().free_all_blocks()
+    """Wait until the GPU, the one in use if none is named, has done all it was given."""
+    index = device if isinstance(device, int) or device is None else Device(device).index
+    require_cupy("cuda").cuda.Device(index).synchronize()
 
 
 def is_initialized() -> bool:
@@ -87,7 +67,7 @@ def is_initialized() -> bool:
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """False: NumPy and CuPy have no bfloat16."""
+    """False: metagrad computes with bfloat16 on the CPU only."""
     return False
 
 
@@ -95,45 +75,6 @@ def get_device_name(device: Any = None) -> str:
     """The GPU's name."""
     index = Device(device or "cuda:0").index or 0
     return str(require_cupy("cuda").cuda.runtime.getDeviceProperties(index)["name"].decode())
-
-
-def memory_allocated(device: Any = None) -> int:
-    """Bytes in use on the GPU; 0 without one."""
-    module = cupy()
-    return 0 if module is None else int(module.get_default_memory_pool().used_bytes())
-
-
-def memory_reserved(device: Any = None) -> int:
-    """Bytes kept from the GPU, in use or for reuse; 0 without one."""
-    module = cupy()
-    return 0 if module is None else int(module.get_default_memory_pool().total_bytes())
-
-
-max_memory_allocated, max_memory_reserved = memory_allocated, memory_reserved
-
-
-def reset_peak_memory_stats(device: Any = None) -> None:
-    """Nothing to do: peaks are not kept."""
-
-
-reset_max_memory_allocated = reset_max_memory_cached = reset_accumulated_memory_stats = reset_peak_memory_stats
-memory_cached, max_memory_cached = memory_reserved, memory_reserved
-
-
-def memory_stats(device: Any = None) -> dict[str, int]:
-    """What is known of the GPU's memory, by PyTorch's names."""
-    return {"allocated_bytes.all.current": memory_allocated(), "reserved_bytes.all.current": memory_reserved()}
-
-
-def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
-    """What is known of the GPU's memory, in words."""
-    return f"{memory_allocated()} bytes in use, {memory_reserved()} kept"
-
-
-def mem_get_info(device: Any = None) -> tuple[int, int]:
-    """Bytes that are free on the GPU, and all it has."""
-    free, total = require_cupy("cuda").cuda.runtime.memGetInfo()
-    return int(free), int(total)
 
 
 def get_device_properties(device: Any = None) -> Any:
@@ -168,42 +109,9 @@ def ipc_collect() -> None:
     """Nothing to do: tensors travel between processes as copies."""
 
 
-def seed() -> None:
-    """Nothing to do: random numbers are drawn on the CPU, from the generator that ``metagrad.seed`` seeds."""
-
-
-seed_all = seed
-
-
-def initial_seed() -> int:
-    """The seed of the CPU's generator, from which numbers are drawn."""
-    from metagrad.ops.create import random
-
-    return random.initial_seed()
-
-
-def get_rng_state(device: Any = "cuda") -> Any:
-    """The state of the CPU's generator, from which numbers are drawn."""
-    from metagrad.ops.create import random
-
-    return random.get_rng_state()
-
-
-def set_rng_state(new_state: Any, device: Any = "cuda") -> None:
-    """Set the state of the CPU's generator, from which numbers are drawn."""
-    from metagrad.ops.create import random
-
-    random.set_rng_state(new_state)
-
-
 def is_current_stream_capturing() -> bool:
     """False: work is not recorded to be repeated."""
     return False
-
-
-def set_per_process_memory_fraction(fraction: float, device: Any = None) -> None:
-    """Let this process use a part of the GPU's memory."""
-    require_cupy("cuda").get_default_memory_pool().set_limit(fraction=fraction)
 
 
 def __getattr__(name: str) -> Any:
@@ -211,10 +119,6 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module(f"metagrad.compat.cuda.{name}")
-    if name in ("memory", "random"):
-        import sys
-
-        return sys.modules[__name__]
     if name in (
         "Event",
         "Stream",

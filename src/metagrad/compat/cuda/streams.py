@@ -23,6 +23,10 @@ class Event:
         """Wait until the work before the mark is done."""
         self._event.synchronize()
 
+    def wait(self, stream: Any = None) -> None:
+        """Let a stream, the current one if none is named, wait for the work before the mark."""
+        (current_stream() if stream is None else stream).wait_event(self)
+
     def query(self) -> bool:
         """Whether the work before the mark is done."""
         return bool(self._event.done)
@@ -33,14 +37,43 @@ class Event:
 
 
 class Stream:
-    """A queue of work for the GPU; inside ``with`` it is the one that work goes to."""
+    """A queue of work for the GPU; inside ``with`` it is the one that work goes to. ``of``: CuPy's stream that this is."""
 
-    def __init__(self, device: Any = None, priority: int = 0) -> None:
-        self._stream = require_cupy("cuda").cuda.Stream(non_blocking=True)
+    def __init__(self, device: Any = None, priority: int = 0, *, of: Any = None) -> None:
+        self._stream = require_cupy("cuda").cuda.Stream(non_blocking=True) if of is None else of
+
+    @property
+    def cuda_stream(self) -> int:
+        """Its address, as CUDA's functions and other libraries know it."""
+        return int(self._stream.ptr)
 
     def synchronize(self) -> None:
         """Wait until all work in the queue is done."""
         self._stream.synchronize()
+
+    def query(self) -> bool:
+        """Whether all work in the queue is done."""
+        return bool(self._stream.done)
+
+    def record_event(self, event: Event | None = None) -> Event:
+        """Put a mark, a new one if none is given, behind the work given so far."""
+        found = Event() if event is None else event
+        found.record(self)
+        return found
+
+    def wait_event(self, event: Event) -> None:
+        """Let the work given from now on wait for a mark."""
+        self._stream.wait_event(event._event)
+
+    def wait_stream(self, stream: Stream) -> None:
+        """Let the work given from now on wait for what another stream has been given."""
+        self.wait_event(stream.record_event())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Stream) and self.cuda_stream == other.cuda_stream
+
+    def __hash__(self) -> int:
+        return hash(self.cuda_stream)
 
     def __enter__(self) -> Stream:
         self._stream.__enter__()
@@ -50,12 +83,14 @@ class Stream:
         self._stream.__exit__(*error)
 
 
-def current_stream(device: Any = None) -> Any:
-    """CuPy's stream that work goes to now."""
-    return require_cupy("cuda").cuda.get_current_stream()
+def current_stream(device: Any = None) -> Stream:
+    """The stream that work goes to now."""
+    return Stream(of=require_cupy("cuda").cuda.get_current_stream())
 
 
-default_stream = current_stream
+def default_stream(device: Any = None) -> Stream:
+    """The stream that work goes to unless another was chosen."""
+    return Stream(of=require_cupy("cuda").cuda.Stream.null)
 
 
 def set_stream(stream: Any) -> None:

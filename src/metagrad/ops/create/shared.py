@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base import dtypes
+from metagrad.base.device import require_cupy
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.ops.create.creation import as_tensor
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = ["asarray", "from_dlpack", "from_numpy", "frombuffer"]
+
+_CUDA = 2  # DLPack's number for such devices
 
 
 def asarray(
@@ -70,11 +73,15 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
 def from_dlpack(ext_tensor: Any, *, copy: bool | None = None) -> Tensor:
     """A tensor that shares memory with another library's, through the DLPack protocol. copy: True for memory of its own.
 
+    A GPU's memory stays there: what that library does on its stream is done before what is done here.
+
     >>> import metagrad
     >>> metagrad.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return wrap(np.from_dlpack(ext_tensor).copy() if copy else np.from_dlpack(ext_tensor))
+    on_gpu = hasattr(ext_tensor, "__dlpack_device__") and int(ext_tensor.__dlpack_device__()[0]) == _CUDA
+    array = (require_cupy("cuda") if on_gpu else np).from_dlpack(ext_tensor)  # they ask for it on their current stream
+    return wrap(array.copy() if copy else array)
 
 
 def frombuffer(

@@ -1,0 +1,125 @@
+"""``metagrad.cuda`` by PyTorch's names, on a stand-in for the CuPy module."""
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad import cuda
+from metagrad.ops.create import random
+from tests.standin import FakeCupy, FakeDevice, FakeStream, OutOfMemoryError, Strict, install
+
+
+@pytest.fixture(autouse=True)
+def fake_gpu(monkeypatch):
+    install(monkeypatch)
+    random._of_gpus.clear()
+    yield
+    random._of_gpus.clear()
+
+
+def test_devices():
+    assert cuda.is_available() and cuda.device_count() == 1 and cuda.current_device() == 0
+    cuda.synchronize()
+    cuda.synchronize(3)
+    cuda.synchronize("cuda:2")
+    cuda.set_device(1)
+    assert FakeDevice.used == [("synchronize", 0), ("synchronize", 3), ("synchronize", 2), ("use", 1)]
+    assert cuda.get_device_name() == "Stand-in" and cuda.get_device_capability() == (9, 0)
+    assert cuda.get_device_properties(0).total_memory == 10_000
+
+
+def test_memory():
+    assert cuda.memory_allocated() == 1000 and cuda.memory_reserved("cuda:1") == 4096
+    assert cuda.max_memory_allocated(0) == 1000 and cuda.mem_get_info() == (2_000, 10_000)
+    assert cuda.memory_stats()["reserved_bytes.all.current"] == 4096 and "1000 bytes" in cuda.memory_summary()
+    assert ("enter", 1) in FakeDevice.used
+    cuda.empty_cache()
+    cuda.memory.set_per_process_memory_fraction(0.5)
+    assert FakeDevice.used[-1] == ("limit", 0.5) and ("free_all_blocks", 0) in FakeDevice.used
+    with pytest.raises(ValueError, match="fraction"):
+        cuda.set_per_process_memory_fraction(2.0)
+
+
+def test_what_is_asked_of_a_full_device():
+    assert cuda.OutOfMemoryError is metagrad.OutOfMemoryError and issubclass(cuda.OutOfMemoryError, RuntimeError)
+    with pytest.raises(metagrad.OutOfMemoryError, match="allocating 4,000,004 bytes.*10,000 bytes 2,000 are free"):
+        metagrad.zeros(1_000_001).to("cuda")
+
+
+def test_an_op_on_a_full_device(monkeypatch):
+    x = metagrad.ones(3, device="cuda")
+
+    def full(*_, **__):
+        raise OutOfMemoryError("Out of memory allocating 12 bytes.")
+
+    monkeypatch.setattr(Strict, "__array_ufunc__", full)
+    with pytest.raises(metagrad.OutOfMemoryError, match="12 bytes.*empty_cache"):
+        x * x
+
+
+def test_an_error_of_the_cpus_memory_stays_what_it_is():
+    with pytest.raises(MemoryError) as raised:
+        metagrad.ones(2**60)
+    assert not isinstance(raised.value, metagrad.OutOfMemoryError)
+
+
+def test_seeds_and_states():
+    cuda.manual_seed(4)
+    first = metagrad.rand(3, device="cuda").tolist()
+    cuda.manual_seed_all(4)
+    states = cuda.get_rng_state_all()
+    assert len(states) == 1 and cuda.initial_seed() == 4 and cuda.random.get_rng_state(0).shape == (16,)
+    assert metagrad.rand(3, device="cuda").tolist() == first
+    cuda.set_rng_state_all(states)
+    assert metagrad.rand(3, device="cuda:0").tolist() == first
+    cuda.seed_all()
+    assert cuda.initial_seed() != 4 and metagrad.rand(3, device="cuda").tolist() != first
+    cuda.set_rng_state(states[0])
+    assert metagrad.rand(3, device="cuda").tolist() == first
+
+
+def test_streams_and_events():
+    stream, other = cuda.Stream(), cuda.Stream()
+    assert cuda.current_stream() == cuda.default_stream() != stream and cuda.current_stream().cuda_stream == 0
+    with stream:
+        assert cuda.current_stream() == stream
+    with cuda.stream(other):
+        assert cuda.current_stream() == other
+    with cuda.stream(None):
+        assert cuda.current_stream() == cuda.default_stream()
+    start, end = cuda.Event(enable_timing=True), cuda.Event()
+    assert start._event.timed and not end._event.timed
+    start.record(stream)
+    assert start._event.recorded is stream._stream and start.query() and start.elapsed_time(end) == 1.5
+    other.wait_stream(stream)
+    end.wait(other)
+    assert len(other._stream.waited_for) == 2 and other._stream.waited_for[0].recorded is stream._stream
+    assert stream.query() and len({stream, other, cuda.Stream(of=stream._stream)}) == 2
+    stream.synchronize(), end.synchronize()
+    assert isinstance(stream._stream, FakeStream) and FakeCupy.cuda.current is FakeStream.null
+
+
+class Foreign:
+    """Another library's array on a GPU."""
+
+    hidden = np.arange(3.0)
+
+    def __dlpack_device__(self):
+        return 2, 0
+
+
+def test_dlpack():
+    found = metagrad.from_dlpack(Foreign())
+    assert found.is_cuda and np.shares_memory(found.array._hidden, Foreign.hidden)
+    assert not np.shares_memory(metagrad.from_dlpack(Foreign(), copy=True).array._hidden, Foreign.hidden)
+    assert metagrad.from_dlpack(np.arange(2)).tolist() == [0, 1]
+
+
+def test_where_there_is_no_gpu(monkeypatch):
+    for module in ("memory", "random"):
+        monkeypatch.setattr(f"metagrad.compat.cuda.{module}.cupy", lambda: None)
+    cuda.empty_cache()
+    cuda.manual_seed_all(3)
+    cuda.manual_seed(5)
+    assert cuda.memory_allocated() == cuda.memory_reserved() == 0 and cuda.get_rng_state_all() == []
+    assert cuda.initial_seed() == 5
