@@ -223,3 +223,63 @@ def test_utilities_of_distributions(torch):
         ours.broadcast_all("a", 1.0)
     with pytest.raises(ValueError, match="lower triang"):
         ours.vec_to_tril_matrix(mg.zeros(4))
+
+
+@pytest.mark.oracle
+def test_a_bias_of_one_row_is_broadcast(torch):
+    rng = np.random.default_rng(0)
+    x, w, b = rng.normal(size=(4, 3)), rng.normal(size=(2, 3)), rng.normal(size=(1, 2))
+    for lib in (mg, torch):
+        leaves = [lib.tensor(a, requires_grad=True) for a in (x, w, b)]
+        (lib.nn.functional.linear(*leaves) ** 2).sum().backward()
+        if lib is mg:
+            found = [leaf.grad.numpy() for leaf in leaves]
+    for ours, theirs in zip(found, leaves):
+        np.testing.assert_allclose(ours, theirs.grad.numpy(), rtol=1e-12)
+
+
+def test_number_types_that_are_only_named():
+    assert repr(mg.float8_e5m2) == "metagrad.float8_e5m2" and mg.float8_e5m2 != mg.float8_e4m3fn
+    assert mg.finfo(mg.float8_e4m3fn).max == 448.0 and mg.finfo(mg.float8_e5m2).eps == 0.25
+    assert (mg.quint8.itemsize, mg.chalf.is_complex, mg.uint4.is_signed) == (1, True, False)
+    with pytest.raises(NotImplementedError, match="no tensors of float8_e5m2"):
+        mg.zeros(2, dtype=mg.float8_e5m2)
+
+
+def test_only_numbers_may_be_in_a_tensor():
+    x = mg.tensor([1.0, 2.0])
+    assert 1 in x and mg.tensor(2) in x and 3.0 not in x
+    with pytest.raises(RuntimeError, match="only supports Tensor or scalar, but you passed in a <class 'str'>"):
+        "a" in x  # noqa: B015
+
+
+def test_bytes_of_a_file_are_read_as_they_are_used(tmp_path):
+    file = tmp_path / "numbers"
+    np.arange(4, dtype=np.float32).tofile(file)
+    storage = mg.UntypedStorage.from_file(str(file), shared=False, nbytes=16)
+    x = mg.asarray(storage, dtype=mg.uint8).view(mg.float32)
+    assert x.tolist() == [0.0, 1.0, 2.0, 3.0] and storage.nbytes() == 16 and sys.getsizeof(storage) > 16
+    x[0] = 7.0
+    assert np.fromfile(file, np.float32)[0] == 0.0
+    shared = mg.asarray(mg.UntypedStorage.from_file(str(file), shared=True, nbytes=16)).view(mg.float32)
+    shared[0] = 7.0
+    assert np.fromfile(file, np.float32)[0] == 7.0
+
+
+def test_what_would_split_a_model_says_so():
+    from metagrad.distributed.fsdp import FullyShardedDataParallel
+    from metagrad.distributed.tensor import DTensor, Shard, distribute_tensor
+
+    assert not isinstance(mg.ones(1), DTensor) and Shard(0).args == (0,)
+    for make in (lambda: FullyShardedDataParallel(mg.nn.Identity()), lambda: distribute_tensor(mg.ones(1))):
+        with pytest.raises(NotImplementedError, match="DistributedDataParallel"):
+            make()
+
+
+def test_hooks_of_a_module_are_counted_by_pytorchs_names():
+    layer = mg.nn.Linear(1, 1)
+    assert len(layer._forward_hooks) == len(layer._backward_hooks) == 0
+    handle = layer.register_forward_hook(lambda module, args, output: output + 1)
+    assert len(layer._forward_hooks) == 1 and layer(mg.zeros(1)).item() == layer.bias.item() + 1
+    handle.remove()
+    assert len(layer._forward_hooks) == 0

@@ -177,6 +177,8 @@ _LAZY_NAMES = {
     "GradScaler": "compat.amp", "load": "serialization.checkpoint", "OutOfMemoryError": "compat.cuda",
     "Event": "compat.cpu", "Stream": "compat.cpu", "save": "serialization.checkpoint",
     "DisableTorchFunction": "compat.torch_overrides", "DisableTorchFunctionSubclass": "compat.torch_overrides",
+    "ScriptModule": "compat.jit", "ScriptFunction": "compat.jit",
+    "PyTorchFileReader": "compat.inner", "PyTorchFileWriter": "compat.inner",
     "TypedStorage": "tensors.storage", "UntypedStorage": "tensors.storage", "is_anomaly_enabled": "autograd.observe",
     "summary": "utils.summary", "vmap": "func",
     **dict.fromkeys(_NEURAL, "nn.functional"),
@@ -189,6 +191,11 @@ def __getattr__(name: str) -> object:
 
         module = importlib.import_module(f"metagrad.{_LAZY_NAMES.get(name, name)}")
         return getattr(module, name) if name in _LAZY_NAMES else module
+    if name.startswith(("float8_", "float4_", "complex32", "chalf", "qint", "quint", "uint", "int", "bits")):
+        from metagrad.base.named_dtypes import NAMED
+
+        if name in NAMED:
+            return NAMED[name]
     if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):  # exp_(x), as x.exp_()
         return getattr(Tensor, name)
     if name.startswith("_foreach_"):

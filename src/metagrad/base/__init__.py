@@ -1,16 +1,17 @@
 """What everything stands on, and what needs nothing of metagrad but itself.
 
-===============  ============================================
-``dtypes.py``    number types, and the rules for mixing them
-``device.py``    the CPU, or a GPU through CuPy
-``meta.py``      arrays without numbers, on the device meta
-``layouts.py``   how elements lie in memory
-``naming.py``    the package's name in what is printed
-``size.py``      ``Size``, the shape of a tensor
-``results.py``   results with several parts, which have names
-``typing.py``    names for the types that annotations use
-``files.py``     files written as a whole or not at all
-``optional.py``  libraries that need not be installed
-``version.py``   the version, in one place
-===============  ============================================
+===================  ============================================
+``dtypes.py``        number types, and the rules for mixing them
+``named_dtypes.py``  number types of which there are no tensors
+``device.py``        the CPU, or a GPU through CuPy
+``meta.py``          arrays without numbers, on the device meta
+``layouts.py``       how elements lie in memory
+``naming.py``        the package's name in what is printed
+``size.py``          ``Size``, the shape of a tensor
+``results.py``       results with several parts, which have names
+``typing.py``        names for the types that annotations use
+``files.py``         files written as a whole or not at all
+``optional.py``      libraries that need not be installed
+``version.py``       the version, in one place
+===================  ============================================
 """

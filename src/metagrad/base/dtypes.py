@@ -266,6 +266,12 @@ class finfo:
         chosen = get_default_dtype() if type is None else of(type)
         if not (chosen.is_floating_point or chosen.is_complex):
             raise TypeError(f"finfo describes floating-point types; for {chosen} use iinfo")
+        known = getattr(chosen, "limits", None)
+        if known is not None:  # of a number type that there are no tensors of
+            self.dtype, self.bits, self.resolution = chosen.name, 8 * chosen.itemsize, 1.0
+            self.max, self.min, self.eps, self.tiny = known
+            self.smallest_normal = self.tiny
+            return
         self.dtype = chosen.to_real().name
         if chosen is bfloat16:  # the exponents of a float32, and 7 bits of mantissa
             self.bits, self.eps, self.resolution = 16, 2.0**-7, 0.01

@@ -22,6 +22,7 @@
 ``jit.py``               ``jit.script``, ``jit.trace``
 ``mps.py``               Apple's GPUs
 ``multiprocessing.py``   processes that pass tensors on
+``sharded.py``           the names of what is split over ranks
 ``start_rank.py``        the first lines of each rank of ``metagrad launch``
 ``switches.py``          determinism and precision
 ``python_dispatch.py``   a protocol that there is nothing to ask about

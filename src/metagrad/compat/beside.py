@@ -5,6 +5,8 @@ A file of PyTorch's whose names lie in several files here is completed in the sa
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
@@ -12,14 +14,21 @@ from typing import Any, TypeAlias
 from metagrad.base.device import device as Device
 from metagrad.base.dtypes import dtype
 from metagrad.nn import functional as F
+from metagrad.profiler.averages import EventAverage, EventAverages
+from metagrad.profiler.profile import ProfilerActivity
+from metagrad.profiler.recording import Event
 from metagrad.tensors.tensor import Tensor
 from metagrad.utils.data.iterator import LoaderIterator, PlainIterator
 from metagrad.utils.data.prefetch import PrefetchIterator
 
 __all__ = ["ELSEWHERE", "PATHS"]
 
+_PROFILER = "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities"
 PATHS = {  # the names below, by the file of PyTorch's that has them
     "distributed.distributed_c10d": "_get_default_group",
+    "autograd.profiler": _PROFILER,
+    "profiler": _PROFILER,
+    "distributed.constants": "default_pg_timeout",
     "distributed.optim": "DistributedOptimizer PostLocalSGDOptimizer ZeroRedundancyOptimizer",
     "hub": "_get_torch_home",
     "jit.annotations": "List",
@@ -27,6 +36,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "optim.optimizer": "ParamsT _default_to_fused_or_foreach _get_capturable_supported_devices _params_t "
     "_use_grad_for_differentiable params_t",
     "utils._foreach_utils": "_get_foreach_kernels_supported_devices _group_tensors_by_device_and_dtype",
+    "utils.flop_counter": "FlopCounterMode",
     "utils.data.dataloader": "_BaseDataLoaderIter _DatasetKind _MultiProcessingDataLoaderIter "
     "_SingleProcessDataLoaderIter",
     "_dynamo.eval_frame": "is_dynamo_supported",
@@ -48,11 +58,27 @@ _BaseDataLoaderIter, _SingleProcessDataLoaderIter = LoaderIterator, PlainIterato
 _MultiProcessingDataLoaderIter = PrefetchIterator
 
 
+default_pg_timeout = datetime.timedelta(minutes=30)  # how long PyTorch waits for other ranks
+
+
+EventList, FunctionEvent, FunctionEventAvg = EventAverages, Event, EventAverage
+emit_nvtx = emit_itt = contextlib.nullcontext  # marks for other profilers, which are not made
+
+
 class _DatasetKind(enum.IntEnum):
     """How a dataset is read: by index, or in its own order."""
 
     Map = 0
     Iterable = 1
+
+
+class FlopCounterMode:
+    """The class of what counts operations, which is not here: making one raises. ``metagrad.summary`` counts parameters."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(
+            "FlopCounterMode: operations are not counted; metagrad.profiler measures time, op by op"
+        )
 
 
 class ZeroRedundancyOptimizer:
@@ -140,6 +166,16 @@ def _group_tensors_by_device_and_dtype(
         if with_indices:
             positions.append(i)
     return groups
+
+
+def kineto_available() -> bool:
+    """False: the profiler is metagrad's own."""
+    return False
+
+
+def supported_activities() -> set[ProfilerActivity]:
+    """What is measured: the CPU."""
+    return {ProfilerActivity.CPU}
 
 
 def is_dynamo_supported() -> bool:

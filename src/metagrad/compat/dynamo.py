@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,3 +39,7 @@ def mark_dynamic(t: Any, index: Any, *, min: int | None = None, max: int | None 
 
 
 maybe_mark_dynamic = mark_static = mark_dynamic
+
+
+TransformGetItemToIndex = contextlib.nullcontext  # vmap indexes with batches as it is
+eval_frame = sys.modules[__name__]  # PyTorch has them in a file below

@@ -112,6 +112,10 @@ def _powsum(t: Tensor, ord: Any = 2, dtype: Any = None) -> Tensor:
     return (t.abs() ** ord).sum(dtype=dtype)
 
 
+def _norm(t: Tensor, ord: Any = 2, dtype: Any = None) -> Tensor:
+    return t.norm(ord, dtype=dtype)
+
+
 _ONE: dict[str, Callable[..., Tensor]] = {
-    "addcmul": _addcmul, "addcdiv": _addcdiv, "maximum": _maximum, "minimum": _minimum, "powsum": _powsum,
+    "addcmul": _addcmul, "addcdiv": _addcdiv, "maximum": _maximum, "minimum": _minimum, "powsum": _powsum, "norm": _norm,
 }  # fmt: skip

@@ -6,6 +6,7 @@ The functions that ask what mode PyTorch is in answer that it is in none: nothin
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from metagrad.base.device import device
 from metagrad.base.dtypes import dtype
@@ -14,17 +15,30 @@ from metagrad.base.size import Size
 from metagrad.compat.jit import ScriptFunction, ScriptModule
 from metagrad.compat.torch_function import disabled
 from metagrad.compat.torch_overrides import DisableTorchFunction, DisableTorchFunctionSubclass, has_torch_function
-from metagrad.nn import functional as _nn  # noqa: F401 (programs reach for torch._C._nn)
+from metagrad.nn import functional
+from metagrad.ops.create.conversion import target_of
 from metagrad.ops.create.random import Generator
 from metagrad.tensors.methods import Methods as TensorBase
 
 __all__ = [
-    "DisableTorchFunction", "DisableTorchFunctionSubclass",
-    "Generator", "ScriptFunction", "ScriptModule", "ScriptObject", "Size", "TensorBase", "device", "dtype", "layout",
-    "memory_format",
+    "DisableTorchFunction", "DisableTorchFunctionSubclass", "Generator", "PyTorchFileReader", "PyTorchFileWriter",
+    "ScriptFunction", "ScriptModule", "ScriptObject", "Size", "TensorBase", "device", "dtype", "layout", "memory_format",
 ]  # fmt: skip
 
 _TensorBase = TensorBase
+
+
+class PyTorchFileReader:
+    """Making one raises NotImplementedError: ``metagrad.load`` reads files."""
+
+    def __init__(self, *args: object) -> None:
+        raise NotImplementedError(
+            f"{type(self).__name__}: files are read by metagrad.load and written by metagrad.save"
+        )
+
+
+class PyTorchFileWriter(PyTorchFileReader):
+    """Making one raises NotImplementedError: ``metagrad.save`` writes files."""
 
 
 class ScriptObject:
@@ -56,3 +70,17 @@ def _is_tracing() -> bool:
 def _has_cuda() -> bool:
     """False: PyTorch's CUDA is not there; GPUs are used through CuPy."""
     return False
+
+
+class _Functions:
+    """``torch._C._nn``: the neural functions, and how the arguments of ``to`` are read."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(functional, name)
+
+    def _parse_to(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
+        kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
+        return where, kind, bool(kwargs.get("non_blocking", False)), kwargs.get("memory_format")
+
+
+_nn = _Functions()

@@ -220,6 +220,8 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
 def _replace(replaced: dict[Any, Any]) -> None:
     """Put functions in the place of others: where layers use them, and where a program has imported them already."""
     for name, module in list(sys.modules.items()):
+        if not issubclass(type(module), ModuleType):
+            continue
         own = name.partition(".")[0] == "metagrad" or getattr(module, "__name__", "").partition(".")[0] == "metagrad"
         if own and not name.startswith("metagrad.nn.modules"):
             continue

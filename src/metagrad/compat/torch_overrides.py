@@ -97,16 +97,7 @@ class DisableTorchFunction(DisableTorchFunctionSubclass):
 
 class TorchFunctionMode:
     """Inside ``with``, an instance is asked of every function first: derive from it, and write ``__torch_function__``.
-
-    >>> import metagrad
-    >>> class Print(TorchFunctionMode):
-    ...     def __torch_function__(self, func, types, args=(), kwargs=None):
-    ...         print(resolve_name(func))
-    ...         return func(*args, **(kwargs or {}))
-    >>> with Print():
-    ...     x = metagrad.ones(2) + 1
-    torch.ones
-    torch.Tensor.add
+    A mode that prints what is called: ``print(resolve_name(func)); return func(*args, **(kwargs or {}))``.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

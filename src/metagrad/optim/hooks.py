@@ -32,6 +32,8 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def with_hooks(*args: Any, **kwargs: Any) -> Any:
         self = args[0]
+        if not hasattr(self, "_pre_hooks"):  # an optimizer around another one, which never was made as one itself
+            return step(*args, **kwargs)
         for hook in [*_before_all.values(), *self._pre_hooks.values()]:
             changed = hook(self, args, kwargs)
             if changed is not None:

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
+from metagrad.base.dtypes import get_default_dtype
 from metagrad.base.typing import Array, Number
 
 
@@ -24,6 +25,13 @@ class UntypedStorage:
     def __init__(self, memory: Array) -> None:
         self.memory = memory
 
+    @classmethod
+    def from_file(cls, filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The bytes of a file, read as they are used; only with ``shared`` is what is written into them written into the file."""
+        kind = np.dtype(np.uint8) if cls is UntypedStorage else get_default_dtype().dtype
+        memory = np.memmap(filename, kind, "r+" if shared else "c", shape=(nbytes,) if nbytes else None)
+        return cls(memory.view(np.ndarray))
+
     @property
     def device(self) -> Device:
         """Where the memory is."""
@@ -33,6 +41,13 @@ class UntypedStorage:
     def shape(self) -> tuple[int, ...]:
         """The number of elements, as the shape of a vector."""
         return (len(self),)
+
+    def untyped(self) -> UntypedStorage:
+        """The same memory as bytes."""
+        return self
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.memory, dtype, copy=copy)
 
     def __sizeof__(self) -> int:
         return object.__sizeof__(self) + self.nbytes()

@@ -258,6 +258,10 @@ class Tensor(Methods):
         raise TypeError("Tensor does not support deleting items: select what is to stay")
 
     def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, (Variable, int, float, complex, np.ndarray, np.generic)):
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}: a tensor holds numbers"
+            )
         return bool(np.any(np.equal(self.array, element.array if isinstance(element, Variable) else element)))
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:

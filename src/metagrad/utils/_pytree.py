@@ -7,7 +7,7 @@ everything else is a leaf, None among it.
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
@@ -102,8 +102,8 @@ def key_get(obj: Any, kp: KeyPath) -> Any:
 class NodeDef(NamedTuple):
     """A kind of container: how it is taken apart, put together, and how its parts are called."""
 
-    flatten: FlattenFunc
-    unflatten: UnflattenFunc
+    flatten_fn: FlattenFunc
+    unflatten_fn: UnflattenFunc
     keys: Callable[[Any], list[Any]] | None
 
 
@@ -120,23 +120,32 @@ def _sequence_keys(x: Any) -> list[Any]:
     return [SequenceKey(i) for i in range(len(x))]
 
 
-_dictionary = NodeDef(
-    lambda d: (list(d.values()), list(d)),
-    lambda parts, keys: dict(zip(keys, parts, strict=True)),
-    lambda d: [MappingKey(key) for key in d],
-)
+def _dict_flatten(d: dict[Any, Any]) -> tuple[list[Any], list[Any]]:
+    return list(d.values()), list(d)
+
+
+def _dict_unflatten(parts: Iterable[Any], keys: list[Any]) -> dict[Any, Any]:
+    return dict(zip(keys, parts, strict=True))
+
+
+def _dict_flatten_with_keys(d: dict[Any, Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
+    return [(MappingKey(key), part) for key, part in d.items()], list(d)
+
+
+_dictionary = NodeDef(_dict_flatten, _dict_unflatten, lambda d: [MappingKey(key) for key in d])
 _named_tuple = NodeDef(
     lambda t: (list(t), type(t)), lambda parts, kind: kind(*parts), lambda t: [GetAttrKey(name) for name in t._fields]
 )
 
-SUPPORTED_NODES: dict[type, NodeDef] = {
+SUPPORTED_NODES: dict[Any, NodeDef] = {
+    namedtuple: _named_tuple,
     list: NodeDef(lambda x: (list(x), None), lambda parts, _: list(parts), _sequence_keys),
     tuple: NodeDef(lambda x: (list(x), None), lambda parts, _: tuple(parts), _sequence_keys),
     dict: _dictionary,
-    OrderedDict: _dictionary._replace(unflatten=lambda parts, keys: OrderedDict(zip(keys, parts, strict=True))),
+    OrderedDict: _dictionary._replace(unflatten_fn=lambda parts, keys: OrderedDict(zip(keys, parts, strict=True))),
     defaultdict: _dictionary._replace(
-        flatten=lambda d: (list(d.values()), (d.default_factory, list(d))),
-        unflatten=lambda parts, made: defaultdict(made[0], zip(made[1], parts, strict=True)),
+        flatten_fn=lambda d: (list(d.values()), (d.default_factory, list(d))),
+        unflatten_fn=lambda parts, made: defaultdict(made[0], zip(made[1], parts, strict=True)),
     ),
     deque: NodeDef(lambda x: (list(x), x.maxlen), lambda parts, size: deque(parts, maxlen=size), _sequence_keys),
 }
@@ -198,6 +207,11 @@ def _node(tree: PyTree) -> NodeDef | None:
     return _named_tuple if found is None and is_namedtuple(type(tree)) else found
 
 
+def _get_node_type(tree: PyTree) -> Any:
+    """The type by which ``SUPPORTED_NODES`` knows a container; of a leaf its own."""
+    return namedtuple if is_namedtuple(type(tree)) and type(tree) not in SUPPORTED_NODES else type(tree)
+
+
 def tree_is_leaf(tree: PyTree, is_leaf: IsLeaf = None) -> bool:
     """Whether it is a leaf.
 
@@ -251,7 +265,7 @@ class TreeSpec(NamedTuple):
         node = _node(tree)
         if node is None or type(tree) is not self.type:
             raise ValueError(f"expected a {self.type.__name__}, got {type(tree).__name__}")
-        parts, context = node.flatten(tree)
+        parts, context = node.flatten_fn(tree)
         if isinstance(context, list) and set(context) == set(self.context or ()):
             parts = [tree[key] for key in self.context]
         if len(parts) != len(self.children_specs):
@@ -277,7 +291,7 @@ def tree_flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], TreeS
     node = None if is_leaf is not None and is_leaf(tree) else _node(tree)
     if node is None:
         return [tree], TreeSpec(None, None, [])
-    parts, context = node.flatten(tree)
+    parts, context = node.flatten_fn(tree)
     below = [tree_flatten(part, is_leaf) for part in parts]
     return [leaf for leaves, _ in below for leaf in leaves], TreeSpec(type(tree), context, [spec for _, spec in below])
 
@@ -300,7 +314,7 @@ def _filled(leaves: Iterator[Any], spec: TreeSpec) -> PyTree:
     if spec.type is None:
         return next(leaves)
     node = SUPPORTED_NODES.get(spec.type, _named_tuple)
-    return node.unflatten([_filled(leaves, child) for child in spec.children_specs], spec.context)
+    return node.unflatten_fn([_filled(leaves, child) for child in spec.children_specs], spec.context)
 
 
 def tree_structure(tree: PyTree, is_leaf: IsLeaf = None) -> TreeSpec:
@@ -331,7 +345,7 @@ def tree_leaves_with_path(tree: PyTree, is_leaf: IsLeaf = None) -> list[tuple[Ke
     node = None if is_leaf is not None and is_leaf(tree) else _node(tree)
     if node is None:
         return [((), tree)]
-    parts = node.flatten(tree)[0]
+    parts = node.flatten_fn(tree)[0]
     keys = _sequence_keys(parts) if node.keys is None else node.keys(tree)
     return [
         ((key, *path), leaf)

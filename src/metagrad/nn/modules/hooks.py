@@ -20,8 +20,20 @@ Hook = Callable[..., Any]
 _OF_ALL_MODULES: dict[str, OrderedDict[int, Any]] = {}
 
 
+class _Kept:
+    """A dictionary of hooks by PyTorch's name for it: the module's own once it is asked for."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, module: Any, owner: type) -> Any:
+        return self if module is None else module.__dict__.setdefault(self.name, OrderedDict())
+
+
 class Hooked:
     """The part of Module that registers hooks, and calls ``forward`` with them around it."""
+
+    _forward_pre_hooks, _forward_hooks, _backward_pre_hooks, _backward_hooks = _Kept(), _Kept(), _Kept(), _Kept()
 
     _hooked = False  # whether any hook was ever registered here, or for all modules: calls are direct until then
 

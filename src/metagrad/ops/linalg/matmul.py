@@ -118,8 +118,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     need_one_dtype("linear", input, weight, bias)
     if input.array.dtype.char == "e":
         return in_single(linear)(input, weight, bias)
-    if weight.array.ndim == 1:
-        z = matmul(input, weight)
+    if weight.array.ndim == 1 or (bias is not None and bias.array.ndim == 2):  # which is broadcast
+        z = matmul(input, weight.t())
         return z if bias is None else add(z, bias)
     if input.array.ndim == 0 or input.array.shape[-1] != weight.array.shape[1]:
         raise RuntimeError(
