@@ -13,6 +13,7 @@
 ``ch06_depth.py``              many layers, and how they start
 ``ch07_step.py``               what to do with a gradient
 ``ch08_generalise.py``         dropout, and the gradient of a norm
+``ch09_embeddings.py``         the gradient of a look-up, and of negative sampling
 =============================  ========================================
 """
 
