@@ -1,0 +1,382 @@
+"""Other people's libraries, on metagrad in PyTorch's place: their documented first examples, with the right figures.
+
+Each runs in a process of its own, where it is installed; PyTorch is not needed for any of it. ``.ci/run`` installs them, by the
+list in ``.ci/libraries``, in an environment without PyTorch.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+
+PRELUDE = """
+import warnings
+warnings.simplefilter("ignore")
+from metagrad import alias
+alias.install()
+import torch
+from torch import nn
+import torch.nn.functional as F
+def near(a, b, tolerance=1e-5):
+    a, b = (x if isinstance(x, torch.Tensor) else torch.tensor(x) for x in (a, b))
+    assert torch.allclose(a.detach().double(), b.detach().double(), rtol=tolerance, atol=tolerance), (a, b)
+torch.manual_seed(0)
+"""
+PROGRAMS = {
+    "einops": """
+from einops import einsum, pack, rearrange, reduce, repeat, unpack
+from einops.layers.torch import EinMix, Rearrange, Reduce
+x = torch.arange(96.0).reshape(2, 3, 4, 4)
+y = rearrange(x, "b c (h h1) (w w1) -> b (c h1 w1) h w", h1=2, w1=2)
+assert y.shape == (2, 12, 2, 2) and y[1, 5].tolist() == [[65.0, 67.0], [73.0, 75.0]]
+near(reduce(x, "b c h w -> b c", "mean"), [[7.5, 23.5, 39.5], [55.5, 71.5, 87.5]])
+near(repeat(x[0, 0], "h w -> (h 2) (w 2)").sum(), 480.0)
+near(einsum(x, x, "b c h w, b c h v -> b w v"), torch.einsum("bchw,bchv->bwv", x, x))
+packed, shapes = pack([x, x[:, 0]], "b * h w")
+assert packed.shape == (2, 4, 4, 4) and torch.equal(unpack(packed, shapes, "b * h w")[0], x)
+model = nn.Sequential(
+    nn.Conv2d(3, 6, 3, padding=1), Reduce("b c (h 2) (w 2) -> b c h w", "max"), Rearrange("b c h w -> b (c h w)"), nn.Linear(24, 5)
+)
+model(x).sum().backward()
+assert model[0].weight.grad.abs().sum() > 0
+mix = EinMix("b t c -> b t d", weight_shape="c d", bias_shape="d", c=4, d=7)
+near(mix(x[0]), x[0] @ mix.weight + mix.bias)
+""",
+    "torchmetrics": """
+import copy, pickle
+import torchmetrics
+from torchmetrics import Accuracy, ConfusionMatrix, F1Score, MeanSquaredError, Metric, MetricCollection, PearsonCorrCoef, R2Score
+predicted = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.3, 0.5], [0.4, 0.35, 0.25]])
+target = torch.tensor([0, 1, 1, 0])
+near(torchmetrics.functional.accuracy(predicted, target, task="multiclass", num_classes=3), 0.75)
+metric = Accuracy(task="multiclass", num_classes=3)
+near(torch.stack([metric(predicted[:2], target[:2]), metric(predicted[2:], target[2:]), metric.compute()]), [1.0, 0.5, 0.75])
+assert ConfusionMatrix(task="multiclass", num_classes=3)(predicted, target).tolist() == [[2, 0, 0], [0, 1, 1], [0, 0, 0]]
+both = MetricCollection({"f": F1Score(task="multiclass", num_classes=3), "a": Accuracy(task="multiclass", num_classes=3)})
+near(both(predicted, target)["f"], 0.75)
+near(torchmetrics.AUROC(task="binary")(torch.tensor([0.1, 0.4, 0.35, 0.8]), torch.tensor([0, 0, 1, 1])), 0.75)
+a, b = torch.tensor([2.5, 0.0, 2.0, 8.0]), torch.tensor([3.0, -0.5, 2.0, 7.0])
+near(torch.stack([MeanSquaredError()(a, b), R2Score()(a, b), PearsonCorrCoef()(a, b)]), [0.375, 0.948608, 0.984870])
+from torchmetrics.text import WordErrorRate
+said, meant = ["this is the prediction", "there is an other sample"], ["this is the reference", "there is another one"]
+near(WordErrorRate()(said, meant), 0.5)
+from torchmetrics.image import PeakSignalNoiseRatio
+near(PeakSignalNoiseRatio(data_range=3.0)(torch.tensor([[0.0, 1], [2, 3]]), torch.tensor([[3.0, 2], [1, 0]])), 2.552725)
+class Share(Metric):
+    def __init__(self):
+        super().__init__()
+        self.add_state("right", default=torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("all", default=torch.tensor(0), dist_reduce_fx="sum")
+    def update(self, p, t):
+        self.right += torch.sum(p == t)
+        self.all += t.numel()
+    def compute(self):
+        return self.right.float() / self.all
+share = Share()
+share(torch.tensor([1, 2, 3]), torch.tensor([1, 2, 4]))
+share.update(torch.tensor([1]), torch.tensor([1]))
+near(share.compute(), 0.75)
+near((share + 1).compute(), 1.75)
+near(pickle.loads(pickle.dumps(share)).compute(), 0.75)
+share.reset()
+assert share.all == 0 and copy.deepcopy(both) is not both
+""",
+    "torchinfo": """
+from torchinfo import summary
+class ConvNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(1, 10, kernel_size=5), nn.Conv2d(10, 20, kernel_size=5)
+        self.conv2_drop, self.fc1, self.fc2 = nn.Dropout2d(), nn.Linear(320, 50), nn.Linear(50, 10)
+    def forward(self, x):
+        x = F.relu(F.max_pool2d(self.conv1(x), 2))
+        x = F.relu(F.max_pool2d(self.conv2_drop(self.conv2(x)), 2))
+        return F.log_softmax(self.fc2(F.relu(self.fc1(x.view(-1, 320)))), dim=1)
+found = summary(ConvNet(), input_size=(16, 1, 28, 28), verbose=0)
+assert (found.total_params, found.trainable_params, found.total_mult_adds) == (21840, 21840, 7801600)
+text = str(found)
+assert all(part in text for part in ("[16, 10, 24, 24]", "[16, 20, 8, 8]", "16,050", "Input size (MB): 0.05"))
+found = summary(nn.LSTM(10, 20, 2, bidirectional=True), (5, 3, 10), verbose=0, col_names=("output_size", "num_params"))
+assert (found.total_params, found.total_mult_adds) == (15040, 225600) and "[5, 3, 40]" in str(found)
+""",
+    "skorch": """
+import os, pickle, tempfile
+import numpy as np
+from sklearn.datasets import make_classification
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
+X, y = make_classification(1000, 20, n_informative=10, random_state=0)
+X, y = X.astype(np.float32), y.astype(np.int64)
+class MyModule(nn.Module):
+    def __init__(self, num_units=10, nonlin=nn.ReLU()):
+        super().__init__()
+        self.dense0, self.nonlin, self.dropout = nn.Linear(20, num_units), nonlin, nn.Dropout(0.5)
+        self.dense1, self.output, self.softmax = nn.Linear(num_units, num_units), nn.Linear(num_units, 2), nn.Softmax(dim=-1)
+    def forward(self, X, **kwargs):
+        X = self.dropout(self.nonlin(self.dense0(X)))
+        return self.softmax(self.output(self.nonlin(self.dense1(X))))
+net = NeuralNetClassifier(MyModule, max_epochs=10, lr=0.1, iterator_train__shuffle=True, verbose=0)
+net.fit(X, y)
+losses = net.history[:, "train_loss"]
+assert losses[-1] < 0.93 * losses[0] and net.score(X, y) > 0.65 and net.predict_proba(X).shape == (1000, 2)
+pipe = Pipeline([("scale", StandardScaler()), ("net", NeuralNetClassifier(MyModule, max_epochs=10, lr=0.1, verbose=0))]).fit(X, y)
+assert pipe.score(X, y) > 0.65
+net.set_params(train_split=False, max_epochs=1)
+search = GridSearchCV(net, {"lr": [1e-6, 0.1], "module__num_units": [10]}, refit=False, cv=3, scoring="neg_log_loss").fit(X, y)
+assert search.best_params_["lr"] == 0.1
+where = tempfile.mkdtemp()
+for name, safe in (("m.pt", False), ("m.safetensors", True)):
+    if safe and not __import__("importlib").util.find_spec("safetensors"):
+        continue
+    net.save_params(f_params=os.path.join(where, name), use_safetensors=safe)
+    again = NeuralNetClassifier(MyModule).initialize()
+    again.load_params(f_params=os.path.join(where, name), use_safetensors=safe)
+    assert np.array_equal(again.predict_proba(X), net.predict_proba(X))
+assert np.array_equal(pickle.loads(pickle.dumps(net)).predict_proba(X), net.predict_proba(X))
+""",
+    "safetensors": """
+import os, tempfile
+from safetensors import safe_open
+from safetensors.torch import load, load_file, load_model, save, save_file, save_model
+where = tempfile.mkdtemp()
+file = os.path.join(where, "model.safetensors")
+tensors = {
+    "weight1": torch.randn(64, 32), "weight2": torch.arange(6.0).reshape(2, 3).half(), "i": torch.tensor([1, 2, 3]),
+    "b": torch.tensor([True, False]), "empty": torch.zeros(0, 3), "number": torch.tensor(2.5, dtype=torch.float64),
+}
+save_file(tensors, file, metadata={"made": "here"})
+with safe_open(file, framework="pt", device="cpu") as f:
+    found = {key: f.get_tensor(key) for key in f.keys()}
+    assert f.metadata() == {"made": "here"} and torch.equal(f.get_slice("weight1")[:, 16:], tensors["weight1"][:, 16:])
+for loaded in (found, load_file(file), load(save(tensors))):
+    assert loaded.keys() == tensors.keys()
+    assert all(torch.equal(loaded[k], t) and loaded[k].dtype is t.dtype and loaded[k].shape == t.shape for k, t in tensors.items())
+tied = nn.Module()
+tied.a, tied.b = nn.Linear(2, 2), nn.Linear(2, 2)
+tied.b.weight = tied.a.weight
+save_model(tied, file)
+weight = tied.a.weight.detach().clone()
+with torch.no_grad():
+    tied.a.weight.zero_()
+missing, unexpected = load_model(tied, file)
+assert not missing and not unexpected and torch.equal(tied.b.weight, weight)
+try:
+    save_file({"a": weight, "b": weight.view(4)}, file)
+except RuntimeError as error:
+    assert "share memory" in str(error)
+else:
+    raise AssertionError("tensors that share memory were saved twice")
+""",
+    "lightning": """
+import tempfile
+import lightning as L
+from torch.utils.data import DataLoader, TensorDataset
+class LitAutoEncoder(L.LightningModule):
+    def __init__(self, width=8):
+        super().__init__()
+        self.save_hyperparameters()
+        self.encoder = nn.Sequential(nn.Linear(16, width), nn.ReLU(), nn.Linear(width, 3))
+        self.decoder = nn.Sequential(nn.Linear(3, width), nn.ReLU(), nn.Linear(width, 16))
+    def training_step(self, batch, batch_idx):
+        loss = F.mse_loss(self.decoder(self.encoder(batch[0])), batch[0])
+        self.log("train_loss", loss)
+        return loss
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", F.mse_loss(self.decoder(self.encoder(batch[0])), batch[0]))
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=1e-2)
+data = DataLoader(TensorDataset(torch.randn(128, 3) @ torch.randn(3, 16)), batch_size=16)
+model, where = LitAutoEncoder(), tempfile.mkdtemp()
+trainer = L.Trainer(
+    max_epochs=5, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, default_root_dir=where
+)
+before = trainer.validate(model, data, verbose=False)[0]["val_loss"]
+trainer.fit(model, data, data)
+assert trainer.callback_metrics["val_loss"] < 0.5 * before and trainer.global_step == 40
+trainer.save_checkpoint(where + "/model.ckpt")
+again = LitAutoEncoder.load_from_checkpoint(where + "/model.ckpt")
+assert torch.equal(again.encoder[0].weight, model.encoder[0].weight)
+""",
+    "torchdiffeq": """
+import math
+from torchdiffeq import odeint, odeint_adjoint
+t = torch.linspace(0, 1, 5)
+near(odeint(lambda t, y: -y, torch.tensor([1.0, 2.0]), t)[-1], [math.exp(-1), 2 * math.exp(-1)], 1e-4)
+class Decay(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.rate = nn.Parameter(torch.tensor(-1.0))
+    def forward(self, t, y):
+        return self.rate * y
+decay = Decay()
+odeint_adjoint(decay, torch.tensor([1.0]), t, method="dopri5")[-1].sum().backward()
+near(decay.rate.grad, math.exp(-1), 1e-4)
+""",
+    "entmax": """
+from entmax import entmax15, entmax_bisect, sparsemax
+x = torch.tensor([-2.0, 0.0, 0.5], requires_grad=True)
+near(sparsemax(x, dim=0), [0.0, 0.25, 0.75])
+near(entmax15(x, dim=0), [0.0, 0.3260, 0.6740], 1e-4)
+near(entmax_bisect(x, 1.5, dim=0), entmax15(x, dim=0), 1e-4)
+(entmax15(x, dim=0) * torch.arange(3.0)).sum().backward()
+near(x.grad, [0.0, -0.3368, 0.3368], 1e-4)
+""",
+    "torchcrf": """
+import itertools
+from torchcrf import CRF
+model = CRF(3)
+emissions, tags = torch.randn(4, 1, 3, requires_grad=True), torch.tensor([[0], [1], [2], [1]])
+def score(path):
+    s = model.start_transitions[path[0]] + model.end_transitions[path[-1]] + sum(emissions[i, 0, p] for i, p in enumerate(path))
+    return s + sum(model.transitions[a, b] for a, b in zip(path, path[1:]))
+paths = list(itertools.product(range(3), repeat=4))
+scores = torch.stack([score(p) for p in paths])
+near(model(emissions, tags), score((0, 1, 2, 1)) - scores.logsumexp(0), 1e-4)
+assert model.decode(emissions)[0] == list(paths[int(scores.argmax())])
+model(emissions, tags).backward()
+assert emissions.grad.abs().sum() > 0
+""",
+    "ignite": """
+from torch.utils.data import DataLoader, TensorDataset
+from ignite.engine import Events, create_supervised_evaluator, create_supervised_trainer
+from ignite.metrics import Accuracy, Loss
+x = torch.randn(256, 4)
+data = DataLoader(TensorDataset(x, (x.sum(1) > 0).long()), 32)
+model, criterion = nn.Linear(4, 2), nn.CrossEntropyLoss()
+trainer = create_supervised_trainer(model, torch.optim.SGD(model.parameters(), lr=0.5), criterion)
+evaluator = create_supervised_evaluator(model, metrics={"accuracy": Accuracy(), "loss": Loss(criterion)})
+seen = []
+@trainer.on(Events.EPOCH_COMPLETED)
+def evaluate(engine):
+    evaluator.run(data)
+    seen.append(dict(evaluator.state.metrics))
+trainer.run(data, max_epochs=3)
+assert len(seen) == 3 and seen[-1]["accuracy"] > 0.9 and seen[-1]["loss"] < seen[0]["loss"], seen
+""",
+    "captum": """
+from captum.attr import DeepLift, IntegratedGradients, LayerConductance, Saliency
+class Toy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin1, self.relu, self.lin2 = nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2)
+        self.lin1.weight = nn.Parameter(torch.arange(-4.0, 5.0).view(3, 3))
+        self.lin1.bias = nn.Parameter(torch.zeros(1, 3))
+        self.lin2.weight = nn.Parameter(torch.arange(-3.0, 3.0).view(2, 3))
+        self.lin2.bias = nn.Parameter(torch.ones(1, 2))
+    def forward(self, x):
+        return self.lin2(self.relu(self.lin1(x)))
+model, x, base = Toy().eval(), torch.tensor([[0.1, 0.2, 0.3]]), torch.zeros(1, 3)
+attributed, delta = IntegratedGradients(model).attribute(x, base, target=0, return_convergence_delta=True)
+near(attributed.sum(), (model(x) - model(base))[0, 0])
+near(delta, [0.0])
+near(Saliency(model).attribute(x, target=1), [[3.0, 6.0, 9.0]])
+near(DeepLift(model).attribute(x, base, target=0), attributed)
+near(LayerConductance(model, model.lin1).attribute(x, base, target=0).sum(), attributed.sum(), 1e-2)
+""",
+    "gpytorch": """
+import math
+import gpytorch
+x = torch.linspace(0, 1, 30)
+y = torch.sin(x * 2 * math.pi) + torch.randn(30) * 0.1
+class Exact(gpytorch.models.ExactGP):
+    def __init__(self, x, y, likelihood):
+        super().__init__(x, y, likelihood)
+        self.mean_module = gpytorch.means.ConstantMean()
+        self.covar_module = gpytorch.kernels.ScaleKernel(gpytorch.kernels.RBFKernel())
+    def forward(self, x):
+        return gpytorch.distributions.MultivariateNormal(self.mean_module(x), self.covar_module(x))
+likelihood = gpytorch.likelihoods.GaussianLikelihood()
+model = Exact(x, y, likelihood)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+objective = gpytorch.mlls.ExactMarginalLogLikelihood(likelihood, model)
+losses = []
+for _ in range(40):
+    optimizer.zero_grad()
+    loss = -objective(model(x), y)
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+assert losses[-1] < 0.0 < losses[0]
+model.eval(), likelihood.eval()
+with torch.no_grad(), gpytorch.settings.fast_pred_var():
+    at = torch.linspace(0, 1, 11)
+    assert (likelihood(model(at)).mean - torch.sin(at * 2 * math.pi)).abs().max() < 0.2
+""",
+    "pyro": """
+import pyro
+import pyro.distributions as dist
+import torch.distributions.constraints as constraints
+from pyro.infer import MCMC, NUTS, SVI, Trace_ELBO
+from pyro.optim import Adam
+pyro.set_rng_seed(0)
+data = torch.tensor([1.0] * 6 + [0.0] * 4)
+def model(data):
+    fairness = pyro.sample("fairness", dist.Beta(torch.tensor(10.0), torch.tensor(10.0)))
+    with pyro.plate("data", len(data)):
+        pyro.sample("obs", dist.Bernoulli(fairness), obs=data)
+def guide(data):
+    a = pyro.param("a", torch.tensor(15.0), constraint=constraints.positive)
+    b = pyro.param("b", torch.tensor(15.0), constraint=constraints.positive)
+    pyro.sample("fairness", dist.Beta(a, b))
+svi = SVI(model, guide, Adam({"lr": 0.005}), loss=Trace_ELBO())
+for _ in range(300):
+    svi.step(data)
+a, b = pyro.param("a"), pyro.param("b")
+near(a / (a + b), 16 / 30, 0.05)  # the posterior is Beta(16, 14)
+sampled = MCMC(NUTS(model), num_samples=50, warmup_steps=20, disable_progbar=True)
+sampled.run(data)
+near(sampled.get_samples()["fairness"].mean(), 16 / 30, 0.15)
+""",
+    "accelerate": """
+from accelerate import Accelerator
+accelerator, model = Accelerator(cpu=True), nn.Linear(4, 2)
+optimizer, x = torch.optim.Adam(model.parameters(), lr=0.1), torch.randn(64, 4)
+data = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, (x.sum(1) > 0).long()), 16)
+model, optimizer, data = accelerator.prepare(model, optimizer, data)
+losses = []
+for epoch in range(5):
+    for a, b in data:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(a), b)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+assert losses[-1] < 0.5 * losses[0] and accelerator.gather(torch.ones(2)).tolist() == [1.0, 1.0]
+assert isinstance(accelerator.unwrap_model(model), nn.Linear)
+""",
+    "geoopt": """
+import geoopt
+ball, target = geoopt.PoincareBall(), torch.tensor([[0.5, 0.0], [0.0, 0.5], [-0.3, -0.3]])
+point = geoopt.ManifoldParameter(torch.randn(3, 2) * 0.1, manifold=ball)
+optimizer = geoopt.optim.RiemannianAdam([point], lr=0.1)
+for _ in range(100):
+    optimizer.zero_grad()
+    (ball.dist(point, target) ** 2).sum().backward()
+    optimizer.step()
+near(point, target, 0.05)
+stiefel = geoopt.Stiefel()
+frame = geoopt.ManifoldParameter(stiefel.random(4, 2), manifold=stiefel)
+optimizer = geoopt.optim.RiemannianSGD([frame], lr=0.05)
+for _ in range(100):
+    optimizer.zero_grad()
+    (-(frame.T @ torch.diag(torch.tensor([4.0, 3.0, 2.0, 1.0])) @ frame).trace()).backward()
+    optimizer.step()
+near(frame.T @ frame, torch.eye(2), 1e-4)
+near(torch.linalg.eigvalsh(frame.T @ torch.diag(torch.tensor([4.0, 3.0, 2.0, 1.0])) @ frame), [3.0, 4.0], 1e-2)
+""",
+}
+
+
+@pytest.mark.parametrize("library", PROGRAMS)
+def test_first_examples_run_and_are_right(library, tmp_path):
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
+    environment = {**os.environ, "PYTHONPATH": ":".join(sys.path), "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", PRELUDE + PROGRAMS[library]]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
