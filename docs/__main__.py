@@ -41,6 +41,7 @@ def build(source: Path, output: Path, cache: Path) -> int:
     paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))  # for the processes that run the code cells
     os.environ["MPLBACKEND"] = "agg"
+    os.environ["METAGRAD_NUMBA"] = "0"  # the same numbers wherever the site is built, and no notice of compiling
     os.environ["IPYTHONDIR"] = str(own_profile(cache / "ipython"))
     arguments = ["-b", "html", "-W", "--keep-going", "-q", "-c", str(HERE), "-d", str(cache / "doctrees")]
     arguments += ["-D", f"nb_execution_cache_path={cache / fingerprint()}", str(source), str(output)]

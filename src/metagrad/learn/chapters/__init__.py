@@ -14,6 +14,7 @@
 ``ch07_step.py``               what to do with a gradient
 ``ch08_generalise.py``         dropout, and the gradient of a norm
 ``ch09_embeddings.py``         the gradient of a look-up, and of negative sampling
+``ch10_time.py``               back through time, and clipping
 =============================  ========================================
 """
 
