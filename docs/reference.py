@@ -120,14 +120,14 @@ def section(torch, space, title):
         if value is None:
             missing.setdefault(why_not(name), []).append(name)
         else:
-            there.append(f"| `torch.{prefix}{name}` | `metagrad.{prefix}{name}` | {first_sentence(value)} |")
+            there.append(f"| `metagrad.{prefix}{name}` | {first_sentence(value)} |")
     lines = [
         f"## {title}",
         "",
         f"{len(there)} names.",
         "",
-        "| PyTorch | metagrad | |",
-        "| --- | --- | --- |",
+        "| name | |",
+        "| --- | --- |",
         *there,
         "",
     ]
@@ -151,7 +151,8 @@ def main():
         "# Reference",
         "",
         f"Every public name of PyTorch {torch.__version__.split('+')[0]} in the namespaces that metagrad covers: {found} are here,",
-        f"{lacking} are not; each list ends with those, and why. Written by `python docs/reference.py` from the docstrings.",
+        f"{lacking} are not; each list ends with those, and why. Here is `metagrad` where PyTorch has `torch`.",
+        "Written by `python docs/reference.py` from the docstrings.",
         "",
         "One entry of PyTorch's own op database does not pass: `as_strided_scatter`, where",
         "metagrad's gradient of overlapping views is 0 for what was overwritten and PyTorch's is not.",

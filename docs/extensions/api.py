@@ -33,7 +33,7 @@ EMPHASIS = re.compile(r"(?<![\w*\\])\*[\w“][^*]*[\w.”]\*(?![\w*])")
 def sections(reference: str) -> Iterator[tuple[str, list[str]]]:
     """The title and the names of each namespace that reference.md lists."""
     for part in re.split(r"^## ", reference, flags=re.MULTILINE)[1:]:
-        names = re.findall(r"^\| `torch\.[\w.]+` \| `(metagrad\.[\w.]+)` \|", part, re.MULTILINE)
+        names = re.findall(r"^\| `(metagrad\.[\w.]+)` \|", part, re.MULTILINE)
         yield part.splitlines()[0], names
 
 
