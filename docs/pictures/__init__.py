@@ -9,6 +9,7 @@ they do not run, the still one stays. The numbers are in the page itself, so it 
 ``embedding.py``      a table of word vectors, laid flat, as it is learned
 ``flow.py``           a graph with the gradients flowing back, step by step
 ``surface.py``        a loss of two parameters as contours, and paths down it
+``gates.py``          the gates of an LSTM over a sequence
 ``layers.py``         what the units of each layer say while they learn
 ``order.py``          one graph, and its nodes visited in three orders
 ====================  ==================================================================

@@ -15,6 +15,7 @@
 ``ch08_generalise.py``         dropout, and the gradient of a norm
 ``ch09_embeddings.py``         the gradient of a look-up, and of negative sampling
 ``ch10_time.py``               back through time, and clipping
+``ch11_gates.py``              a step of an LSTM, and the gradient of its cell
 =============================  ========================================
 """
 
