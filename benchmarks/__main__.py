@@ -6,6 +6,7 @@ from benchmarks import (
     convolution,
     elementwise,
     failures,
+    gpu,
     ladder,
     optimizers,
     overhead,
@@ -33,6 +34,7 @@ def main():
     tagger.add_to(
         names.add_parser("tagger", help="what each part of the tagger is worth; how fast it tags; under load")
     )
+    gpu.add_to(names.add_parser("gpu", help="training steps on a GPU, against PyTorch on the same one"))
     failures.add_to(
         names.add_parser("failures", help="ranks that die: how soon all have ended, and how the run goes on")
     )

@@ -1,4 +1,4 @@
-"""Every module and every optimizer, with what to give it: for runs on a device, the stand-in's or a GPU.
+"""What is run on a device, the stand-in's or a GPU: every module, every optimizer, training steps.
 
 ``MODULES[name]`` is (the arguments of its class, its inputs). An input is a shape, of numbers from the normal distribution, or an
 array.
@@ -8,6 +8,8 @@ import numpy as np
 
 import metagrad
 from metagrad import nn, optim
+from metagrad.autograd.variable import wrap
+from tests.ops.rows import flat
 
 RNG = np.random.default_rng(0)
 ROWS = (3, 8)
@@ -158,3 +160,93 @@ def module_and_inputs(name, dtype=np.float64):
     return getattr(nn, name)(*args).to(metagrad.float64), [
         a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays
     ]
+
+
+# ------------------------------------------------ one run of each, on arrays that ``place`` makes: np.array, or a device's
+
+
+def forward_and_backward(name, place):
+    """The results, and the gradients of inputs and parameters, as arrays of ``place``."""
+    module, arrays = module_and_inputs(name)
+    inputs = [wrap(place(a.copy())) for a in arrays]
+    for x in inputs:
+        x.requires_grad_(x.array.dtype.kind == "f")
+    if name.startswith("Lazy"):
+        module(*[wrap(a.copy()) for a in arrays])
+    module.to("cpu" if place is np.array else "cuda")
+    metagrad.manual_seed(5)
+    results = [r for r in flat(module(*inputs)) if isinstance(r, metagrad.Tensor)]
+    roots = [r for r in results if r.requires_grad]
+    if roots:
+        sum((r * r).sum() for r in roots).backward()
+    leaves = [*[x for x in inputs if x.requires_grad], *module.parameters()]
+    return results, [x.grad for x in leaves], [*module.buffers()]
+
+
+def trained(name, place):
+    metagrad.manual_seed(0)
+    layer = nn.Linear(4, 3, bias=False).to("cpu" if place is np.array else "cuda")
+    optimizer = getattr(optim, name)(layer.parameters(), **OPTIMIZERS[name])
+    x, y = (wrap(place(a)) for a in (np.linspace(-1, 1, 20, dtype=np.float32).reshape(5, 4), np.array([0, 2, 1, 0, 1])))
+
+    def loss():
+        optimizer.zero_grad()
+        value = nn.functional.cross_entropy(layer(x), y)
+        value.backward()
+        return value
+
+    for _ in range(3):
+        optimizer.step(loss)
+    return layer.weight, optimizer.state_dict()["state"].get(0, {})
+
+
+# ------------------------------------------------ models
+
+
+class Tagger(nn.Module):
+    """The article's network: words read in both directions by two layers, and scores of tags."""
+
+    def __init__(self, cell):
+        super().__init__()
+        self.embedding = nn.Embedding(9, 4)
+        self.dropout = nn.Dropout(0.25)
+        self.recurrent = getattr(nn, cell)(4, 4, 2, batch_first=True, bidirectional=True, dropout=0.25)
+        self.scores = nn.Linear(8, 4)
+
+    def forward(self, words, lengths):
+        read = self.dropout(self.embedding(words))
+        packed = nn.utils.rnn.pack_padded_sequence(read, lengths, batch_first=True, enforce_sorted=False)
+        found, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
+        return self.scores(self.dropout(found))
+
+
+def tagger(cell):
+    network, lengths = Tagger(cell), metagrad.tensor([5, 2, 4])
+    return network, lambda words: network(words, lengths), (3, 5), 9
+
+
+def images():
+    network = nn.Sequential(
+        nn.Unflatten(1, (1, 8, 8)),
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(36, 5),
+    )
+    return network, network, (3, 64), 0
+
+
+def transformer():
+    network = nn.Sequential(nn.Embedding(9, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 9))
+    return network, network, (3, 5), 9
+
+
+MODELS = {
+    **{
+        cell: (lambda cell=cell: tagger(cell), ["get"]) for cell in ("RNN", "LSTM", "GRU")
+    },  # pad_packed_sequence, as PyTorch's
+    "images": (images, []),
+    "transformer": (transformer, []),
+}

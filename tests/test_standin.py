@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.autograd.variable import wrap as as_tensor
 from metagrad.nn import functional as F
 from metagrad.ops.create import random
+from tests.device_cases import Tagger
 from tests.standin import CpusNumbers, Strict, install
 
 
@@ -249,23 +250,6 @@ def moved_module(module):
     for p in module.parameters():
         p.array = Strict(p.array)
     return module
-
-
-class Tagger(nn.Module):
-    """The article's network: words read in both directions by two layers, and scores of tags."""
-
-    def __init__(self, cell):
-        super().__init__()
-        self.embedding = nn.Embedding(9, 4)
-        self.dropout = nn.Dropout(0.25)
-        self.recurrent = getattr(nn, cell)(4, 4, 2, batch_first=True, bidirectional=True, dropout=0.25)
-        self.scores = nn.Linear(8, 4)
-
-    def forward(self, words, lengths):
-        read = self.dropout(self.embedding(words))
-        packed = nn.utils.rnn.pack_padded_sequence(read, lengths, batch_first=True, enforce_sorted=False)
-        found, _ = nn.utils.rnn.pad_packed_sequence(self.recurrent(packed)[0], batch_first=True)
-        return self.scores(self.dropout(found))
 
 
 @pytest.mark.parametrize("optimizer", [optim.SGD, optim.Adam, optim.AdamW])

@@ -7,8 +7,16 @@ import metagrad
 from metagrad import nn, optim
 from metagrad.autograd.variable import wrap
 from metagrad.ops.create import random
-from tests.device_cases import MODULES, OPTIMIZERS, WITHOUT, module_and_inputs, names_of_modules, names_of_optimizers
-from tests.ops.rows import flat
+from tests.device_cases import (
+    MODELS,
+    MODULES,
+    OPTIMIZERS,
+    WITHOUT,
+    forward_and_backward,
+    names_of_modules,
+    names_of_optimizers,
+    trained,
+)
 from tests.standin import CpusNumbers, Strict, counting, install
 
 
@@ -23,26 +31,6 @@ def test_every_module_and_optimizer_has_a_case():
     assert {*OPTIMIZERS} == names_of_optimizers()
 
 
-def forward_and_backward(name, place):
-    """The results, and the gradients of inputs and parameters, as arrays of ``place``."""
-    module, arrays = module_and_inputs(name)
-    inputs = [wrap(place(a.copy())) for a in arrays]
-    for x in inputs:
-        x.requires_grad_(x.array.dtype.kind == "f")
-    if not name.startswith("Lazy") and place is Strict:
-        module.to("cuda")
-    if name.startswith("Lazy"):
-        module(*[wrap(a.copy()) for a in arrays])
-        module.to("cuda" if place is Strict else "cpu")
-    metagrad.manual_seed(5)
-    results = [r for r in flat(module(*inputs)) if isinstance(r, metagrad.Tensor)]
-    roots = [r for r in results if r.requires_grad]
-    if roots:
-        sum((r * r).sum() for r in roots).backward()
-    leaves = [*[x for x in inputs if x.requires_grad], *module.parameters()]
-    return results, [x.grad for x in leaves], [*module.buffers()]
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module(name):
     expected, found = forward_and_backward(name, np.array), forward_and_backward(name, Strict)
@@ -53,25 +41,6 @@ def test_a_module(name):
             if a is not None:
                 assert isinstance(a.array, Strict), f"a {what} left the device"
                 np.testing.assert_allclose(a.array._hidden, b.array, rtol=1e-6, atol=1e-9, err_msg=what)
-
-
-def trained(name, place):
-    metagrad.manual_seed(0)
-    layer = nn.Linear(4, 3, bias=False)
-    if place is Strict:
-        layer.to("cuda")
-    optimizer = getattr(optim, name)(layer.parameters(), **OPTIMIZERS[name])
-    x, y = (wrap(place(a)) for a in (np.linspace(-1, 1, 20, dtype=np.float32).reshape(5, 4), np.array([0, 2, 1, 0, 1])))
-
-    def loss():
-        optimizer.zero_grad()
-        value = nn.functional.cross_entropy(layer(x), y)
-        value.backward()
-        return value
-
-    for _ in range(3):
-        optimizer.step(loss)
-    return layer.weight, optimizer.state_dict()["state"].get(0, {})
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
@@ -86,40 +55,6 @@ def test_an_optimizer(name):
 
 
 # ------------------------------------------------ waiting for the device
-
-
-def tagger(cell):
-    from tests.test_standin import Tagger
-
-    network, lengths = Tagger(cell), metagrad.tensor([5, 2, 4])
-    return network, lambda words: network(words, lengths), (3, 5), 9
-
-
-def images():
-    network = nn.Sequential(
-        nn.Unflatten(1, (1, 8, 8)),
-        nn.Conv2d(1, 4, 3),
-        nn.BatchNorm2d(4),
-        nn.ReLU(),
-        nn.MaxPool2d(2),
-        nn.Flatten(),
-        nn.Linear(36, 5),
-    )
-    return network, network, (3, 64), 0
-
-
-def transformer():
-    network = nn.Sequential(nn.Embedding(9, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 9))
-    return network, network, (3, 5), 9
-
-
-MODELS = {
-    **{
-        cell: (lambda cell=cell: tagger(cell), ["get"]) for cell in ("RNN", "LSTM", "GRU")
-    },  # pad_packed_sequence, as PyTorch's
-    "images": (images, []),
-    "transformer": (transformer, []),
-}
 
 
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW", "RMSprop", "Rprop", "Muon"])

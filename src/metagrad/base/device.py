@@ -1,7 +1,7 @@
 """Where arrays live: the CPU (NumPy), or an NVIDIA GPU through CuPy, which answers NumPy's protocols.
 
-The GPU path follows CuPy's documented behaviour and has not been run on a GPU. What the tests do prove is that no op
-assumes NumPy: they run every op on a strict stand-in array type that refuses to become a NumPy array.
+The GPU path has not been run on a GPU. What the tests do prove is that no op asks for what CuPy refuses: they run every op on a
+strict stand-in array type, which also refuses to become a NumPy array.
 """
 
 from __future__ import annotations
