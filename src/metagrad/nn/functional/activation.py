@@ -146,6 +146,10 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         min_val, max_val = int(min_val), int(max_val)
         if kind == "u" and min_val < 0:
             raise RuntimeError(f"hardtanh: an unsigned tensor cannot be limited to the negative number {min_val}")
+    if input.is_complex():
+        raise NotImplementedError(
+            "hardtanh is not defined for complex tensors, which have no order: take .real or .abs()"
+        )
     return given_back(input, Hardtanh.apply(input, low=min_val, high=max_val), inplace)
 
 

@@ -15,6 +15,7 @@ from metagrad.base.typing import Array
 from metagrad.nn.functional.interpolate import cubic_weights
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.linalg.matmul import matmul
+from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.division import fmod
 from metagrad.ops.pointwise.rounding import floor, round
 from metagrad.ops.pointwise.selection import where
@@ -152,7 +153,13 @@ def grid_sample(
         raise RuntimeError(
             f"grid_sample: expected input to have non-empty spatial dimensions, but it has sizes {list(input.shape)}"
         )
-    count = math.prod(shape[1:-1])
+    return _sampled(input, grid, mode, padding_mode, align)
+
+
+@in_single
+def _sampled(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align: bool) -> Tensor:
+    shape, extents = tuple(grid.shape), tuple(input.shape[2:])
+    axes, count = len(extents), math.prod(shape[1:-1])
     positions = grid.reshape((shape[0], count, axes))
     at = [_pixels(positions[:, :, axes - 1 - d], n, align) for d, n in enumerate(extents)]
     flat = input.reshape((*input.shape[:2], math.prod(extents)))

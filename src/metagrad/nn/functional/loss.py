@@ -24,7 +24,7 @@ from metagrad.nn.functional.reduction import (
     reduced,
     weighted,
 )
-from metagrad.ops.operands import cast_to, need_one_dtype
+from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.softmax import log_softmax
@@ -171,7 +171,7 @@ def binary_cross_entropy(
         raise RuntimeError(
             "all elements of input should be between 0 and 1: put a sigmoid before it, or use ..._with_logits"
         )
-    loss = BinaryCrossEntropy.apply(input, target)
+    loss = in_single(BinaryCrossEntropy.apply)(input, target)
     return reduced(weighted(loss, weight), reduction)
 
 

@@ -94,8 +94,7 @@ def cosine_embedding_loss(
     epsilon = 1e-12
     products = (input1 * input2).sum(-1)
     cosine = products / ((input1.square().sum(-1) + epsilon) * (input2.square().sum(-1) + epsilon)).sqrt()
-    zero = cosine * 0
-    loss = where(target == 1, 1 - cosine, zero) + where(target == -1, (cosine - margin).clamp_min(0), zero)
+    loss = where(target == 1, 1 - cosine, 0.0) + where(target == -1, (cosine - margin).clamp_min(0), 0.0)
     return reduced(loss, reduction)
 
 
@@ -126,7 +125,8 @@ def multi_margin_loss(
         raise RuntimeError(f"multi_margin_loss: target out of range: there are {count} classes")
     index = classes.unsqueeze(1)
     own = gather(rows, 1, index)
-    over = (margin - own + rows).clamp_min(0)
+    over = margin - own + rows
+    over = where(over > 0, over, 0.0)  # so nan counts for nothing, as in PyTorch
     over = over if p == 1 else over.square()
     over = over if weight is None else over * gather(weight.unsqueeze(0).expand(tuple(rows.shape)), 1, index)
     others = wrap(np.arange(count, like=rows.array)[None, :] != index.array)
@@ -159,7 +159,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     others: Array = ~own.any(1)
     apart = 1 - gather(rows, 1, wrap(np.where(wanted, named, 0))).unsqueeze(2) + rows.unsqueeze(1)
     counted = wrap(wanted[:, :, None] & others[:, None, :])
-    loss = where(counted, apart.clamp_min(0), 0.0).sum((1, 2)) / count
+    loss = where(counted & (apart > 0), apart, 0.0).sum((1, 2)) / count
     return reduced(loss if input.array.ndim == 2 or reduction != "none" else loss.reshape(()), reduction)
 
 

@@ -155,7 +155,7 @@ def _contracted(
     inner = [label for label in both if label not in later]
     mine = [label for label in a_labels if label not in both]
     others = [label for label in b_labels if label not in both]
-    kind = result_type(a, b)  # integers that were summed over have become int64
+    kind = result_type(a, b)
     a, b = cast_to(a, kind), cast_to(b, kind)
     left = _as_matrices(a, a_labels, batch, mine, inner)
     right = _as_matrices(b, b_labels, batch, inner, others)
@@ -170,7 +170,11 @@ def _reduced(x: Tensor, labels: list[Any], needed: set[Any], sizes: dict[Any, in
         for d, (label, n) in enumerate(zip(labels, x.array.shape, strict=True))
         if label not in needed or (n == 1 and sizes[label] != 1)
     )
-    return (total(x, gone), [label for d, label in enumerate(labels) if d not in gone]) if gone else (x, labels)
+    return (
+        (total(x, gone, dtype=x.dtype), [label for d, label in enumerate(labels) if d not in gone])
+        if gone
+        else (x, labels)
+    )
 
 
 def _as_matrices(x: Tensor, labels: list[Any], batch: list[Any], rows: list[Any], columns: list[Any]) -> Tensor:

@@ -15,6 +15,7 @@ from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.solving import inv
+from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -69,6 +70,11 @@ def matrix_exp(A: Tensor) -> Tensor:
     tensor([[1., 1.],
             [0., 1.]])
     """
+    return _matrix_exp(A)
+
+
+@in_single
+def _matrix_exp(A: Tensor) -> Tensor:
     check_square("linalg.matrix_exp", A)
     return MatrixExp.apply(A)
 

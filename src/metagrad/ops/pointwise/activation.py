@@ -40,14 +40,14 @@ class Relu(Pointwise):
 def relu(input: Tensor) -> Tensor:
     """Rectified linear unit max(x, 0), element by element; its derivative at 0 is 0.
 
-    Raises RuntimeError for bools.
+    Raises RuntimeError for bools and complex numbers.
 
     >>> import metagrad
     >>> metagrad.relu(metagrad.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    if input.array.dtype.kind == "b":
-        raise NotImplementedError("relu is not defined for bool tensors: convert with .float() or .int() first")
+    if input.array.dtype.kind in "bc":
+        raise NotImplementedError(f"relu is not defined for {input.dtype.name} tensors: convert with .float() or .real")
     return Relu.apply(input)
 
 
@@ -87,6 +87,18 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 
+class Prelu(Pointwise):
+    """y = x where x > 0, else a x;   ∂L/∂x = ∂L/∂y · (1 or a),   ∂L/∂a = ∂L/∂y · (0 or x)."""
+
+    def forward(self, x: Array, a: Array) -> Array:
+        self.save(x, a)
+        return np.where(x > 0, x, a * x)
+
+    def backward(self, grad: Array) -> tuple[Array, Array]:
+        x, a = self.saved
+        return np.where(x > 0, grad, grad * a), np.where(x > 0, 0, grad * x)
+
+
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where x > 0, else a x, a learned: one number, or one for each channel, dimension 1 (He et al. 2015).
 
@@ -107,4 +119,4 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
                 f"channel size = {channels}."
             )
         weight = weight.reshape((-1,) + (1,) * max(input.array.ndim - 2, 0))
-    return where(input > 0, input, weight.reshape(()) * input if weight.array.size == 1 else weight * input)
+    return Prelu.apply(input, weight.reshape(()) if weight.array.size == 1 else weight)

@@ -243,7 +243,7 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
 
 def _integer_power(x: Array, y: Array) -> Array:
     """xʸ where y may be negative: 1 / x⁻ʸ rounded towards zero, so 0 unless x is 1 or −1."""
-    z = np.power(x, np.abs(y))
+    z = np.power(x, np.where(y < 0, y & 1, y))  # of ±1 the sign is all that counts
     return np.where((y < 0) & (np.abs(x) != 1), 0, z)
 
 

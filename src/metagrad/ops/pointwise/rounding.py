@@ -96,6 +96,8 @@ def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 def _step(input: Tensor, ufunc: Callable[[Array], Array]) -> Tensor:
-    if input.array.dtype.kind in "iub":
+    if input.array.dtype.kind in "iubc":
+        if input.is_complex():
+            raise NotImplementedError("complex numbers are not rounded: round their .real and .imag")
         return as_tensor(input).clone()
     return Step.apply(input, ufunc=ufunc)

@@ -117,6 +117,8 @@ def clamp(
     bounds = [b for b in (min, max) if b is not None]
     need_an_order("clamp", x, *bounds)
     kind = result_type(x, *bounds)
+    if kind.is_complex:
+        raise NotImplementedError("clamp is not defined for complex tensors, which have no order: take .real or .abs()")
     low, high = [b if b is None else converted(b, kind) for b in (min, max)]
     return Clamp.apply(cast_to(x, kind), low, high)
 

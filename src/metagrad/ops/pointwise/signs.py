@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
@@ -81,7 +81,9 @@ def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.sign(metagrad.tensor([-3.0, 0.0, 0.5]))
     tensor([-1.,  0.,  1.])
     """
-    if input.array.dtype.kind == "b":
+    if input.array.dtype.kind in "bc":
+        if input.is_complex():
+            raise NotImplementedError("sign is not defined for complex tensors: sgn gives x / |x|")
         return as_tensor(input).clone()
     if input.array.dtype.kind == "c":
         raise NotImplementedError("sign is not supported for complex tensors: sgn gives their direction")
@@ -137,7 +139,7 @@ def copysign(input: Tensor, other: Operand, *, out: Tensor | None = None) -> Ten
     tensor([-1., -2.])
     """
     need_tensors("copysign", input=input)
-    return Copysign.apply(*float_operands(input, other))
+    return Copysign.apply(*float_operands(floating(input), other))  # the sign of a number is not to wrap around
 
 
 @takes_out

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import floating, takes_out
-from metagrad.ops.operands import float_operands, in_single, need_tensors, operands
+from metagrad.ops.operands import float_operands, in_single, need_tensors, operands, promoted_in_single
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -177,6 +177,7 @@ class Atan2(Pointwise):
 
 
 @takes_out
+@promoted_in_single
 def atan2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The angle of the point with ordinate ``input`` and abscissa ``other``, in radians between −π and π.
 
@@ -204,6 +205,7 @@ class Hypot(Pointwise):
 
 
 @takes_out
+@promoted_in_single
 def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The length of the hypotenuse, √(x² + y²), without overflow on the way.
 
@@ -252,7 +254,7 @@ def deg2rad(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.deg2rad(metagrad.tensor([180.0, 90.0]))
     tensor([3.1416, 1.5708])
     """
-    return mul(floating(input), math.pi / 180)
+    return mul(_angles(input, "deg2rad"), math.pi / 180)
 
 
 @takes_out
@@ -263,7 +265,13 @@ def rad2deg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.rad2deg(metagrad.tensor([metagrad.pi]))
     tensor([180.])
     """
-    return mul(floating(input), 180 / math.pi)
+    return mul(_angles(input, "rad2deg"), 180 / math.pi)
+
+
+def _angles(input: Tensor, name: str) -> Tensor:
+    if input.is_complex():
+        raise RuntimeError(f"{name} is not defined for complex tensors: take .real first")
+    return floating(input)
 
 
 arcsin, arccos, arctan, arctan2 = asin, acos, atan, atan2  # NumPy's names

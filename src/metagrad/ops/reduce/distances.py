@@ -121,7 +121,11 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | N
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.array.ndim} dimensions")
     if maxnorm < 0:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0, got {maxnorm}")
-    d = dimension(dim, x.array.ndim)
+    return _renormed(x, p, dimension(dim, x.array.ndim), maxnorm)
+
+
+@in_single
+def _renormed(x: Tensor, p: float, d: int, maxnorm: float) -> Tensor:
     others = tuple(i for i in range(x.array.ndim) if i != d)
     norms = vector_norm(x, p, others, keepdim=True)
     too_long = wrap(norms.array > maxnorm)

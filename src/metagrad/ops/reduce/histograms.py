@@ -77,7 +77,9 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
     if not np.isfinite([low, high]).all():
         raise RuntimeError(f"histc: range of [{low}, {high}] is not finite: give min and max")
     inside = x[(x >= low) & (x <= high)]
-    scalar = x.dtype.type
+    if not np.isfinite(x.dtype.type(high - low) * x.dtype.type(bins)):  # beyond the dtype's range on the way
+        inside = inside.astype(np.float64)
+    scalar = inside.dtype.type
     cell = ((inside - scalar(low)) * scalar(bins) / scalar(high - low)).astype(np.int64)
     return wrap(np.bincount(np.minimum(cell, bins - 1), minlength=bins).astype(x.dtype))
 
