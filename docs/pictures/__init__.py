@@ -8,6 +8,7 @@ they do not run, the still one stays. The numbers are in the page itself, so it 
 ``broadcast.py``      a row that was copied, and the sum it gets
 ``embedding.py``      a table of word vectors, laid flat, as it is learned
 ``flow.py``           a graph with the gradients flowing back, step by step
+``packing.py``        sentences as rows of bricks: padded and packed
 ``surface.py``        a loss of two parameters as contours, and paths down it
 ``gates.py``          the gates of an LSTM over a sequence
 ``layers.py``         what the units of each layer say while they learn

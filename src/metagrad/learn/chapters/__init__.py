@@ -16,6 +16,7 @@
 ``ch09_embeddings.py``         the gradient of a look-up, and of negative sampling
 ``ch10_time.py``               back through time, and clipping
 ``ch11_gates.py``              a step of an LSTM, and the gradient of its cell
+``ch12_tagger.py``             sentences laid side by side
 =============================  ========================================
 """
 
