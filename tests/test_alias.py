@@ -283,3 +283,63 @@ def test_hooks_of_a_module_are_counted_by_pytorchs_names():
     assert len(layer._forward_hooks) == 1 and layer(mg.zeros(1)).item() == layer.bias.item() + 1
     handle.remove()
     assert len(layer._forward_hooks) == 0
+
+
+def _functions_of(lib, x, w, b):
+    """What functions that PyTorch does not document give."""
+    t = lib.tensor
+    h, c = t(x[:2] * 0.5)[:, :2], t(x[:2] * 0.25)[:, :2]
+    step = (t(x[:2]), t(w), t(w[:, :2]), t(b), t(b * 0.5))
+    return [
+        lib.rnn_tanh_cell(step[0], h, *[s[:2] for s in step[1:]]), lib.rnn_relu_cell(step[0], h, *[s[:2] for s in step[1:]]),
+        lib.gru_cell(step[0], h, *[s[:6] for s in step[1:]]), *lib.lstm_cell(step[0], (h, c), *step[1:]),
+        lib.embedding(t(x), t([2, 0, 2])), lib.fill(t(x), 3), lib.norm_except_dim(t(x), 2, 1), lib.norm_except_dim(t(x), 2, -1),
+        lib.grid_sampler(t(x).reshape(1, 1, 4, 3), t(x[:2, :2]).reshape(1, 1, 2, 2), 0, 1, True),
+        lib.permute_copy(t(x), (1, 0)), lib.expand_copy(t(x[:1]), (2, 3)), lib.select_copy(t(x), 0, 1), *lib.unbind_copy(t(x)),
+        lib.diagonal_copy(t(x)), lib.view_copy(t(x), (3, 4)), lib.unsqueeze_copy(t(x), 0), lib.alias_copy(t(x)),
+    ]  # fmt: skip
+
+
+@pytest.mark.oracle
+def test_functions_that_pytorch_does_not_document(torch):
+    rng = np.random.default_rng(3)
+    x, w, b = rng.normal(size=(4, 3)), rng.normal(size=(8, 3)), rng.normal(size=8)
+    ours, theirs = _functions_of(mg, x, w, b), _functions_of(torch, x, w, b)
+    assert len(ours) == len(theirs) == 21
+    for found, right in zip(ours, theirs):
+        assert tuple(found.shape) == tuple(right.shape)
+        np.testing.assert_allclose(found.numpy(), right.numpy(), rtol=1e-9, atol=1e-12)
+    for error, check in ((RuntimeError, mg._check), (ValueError, mg._check_value), (IndexError, mg._check_index)):
+        with pytest.raises(error, match="no"):
+            check(False, lambda: "no")
+    copied = mg.tensor(x)
+    mg.view_copy(copied, (12,))[0] = 100.0
+    assert copied[0, 0].item() == x[0, 0]
+
+
+@pytest.mark.oracle
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_attention_with_scores_and_masks_that_are_functions(torch):
+    import torch.nn.attention.flex_attention as theirs
+
+    from metagrad.compat import flex_attention as ours
+
+    rng = np.random.default_rng(5)
+    q, k, v = rng.normal(size=(2, 4, 5, 8)), rng.normal(size=(2, 2, 6, 8)), rng.normal(size=(2, 2, 6, 3))
+
+    def attention(lib, flex, slopes, *inputs):
+        window = flex.and_masks(lambda b, h, i, j: i >= j, lambda b, h, i, j: i - j < 3)
+        mask = flex.create_block_mask(window, None, None, 5, 6, device="cpu")
+        bias = lambda s, b, h, i, j: s + slopes[h] * (j - i)  # noqa: E731
+        more = flex.AuxRequest(lse=True)
+        out, aux = flex.flex_attention(*inputs, score_mod=bias, block_mask=mask, enable_gqa=True, return_aux=more)
+        return out, aux.lse
+
+    inputs = [np.array([0.5, 0.25, 0.125, 0.0625]), q, k, v]
+    found = attention(mg, ours, *map(mg.tensor, inputs))
+    with torch.no_grad():
+        right = attention(torch, theirs, *map(torch.tensor, inputs))
+    for mine, other in zip(found, right):
+        np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-7, atol=1e-9)
+    leaves = [mg.tensor(a, requires_grad=True) for a in inputs]
+    assert mg.autograd.gradcheck(lambda *given: attention(mg, ours, *given), leaves)

@@ -369,6 +369,38 @@ for _ in range(100):
 near(frame.T @ frame, torch.eye(2), 1e-4)
 near(torch.linalg.eigvalsh(frame.T @ torch.diag(torch.tensor([4.0, 3.0, 2.0, 1.0])) @ frame), [3.0, 4.0], 1e-2)
 """,
+    "transformers": """
+import os, tempfile
+os.environ["HF_HUB_OFFLINE"] = "1"
+import numpy as np
+from transformers import BertConfig, BertForSequenceClassification, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import T5Config, T5ForConditionalGeneration
+ids = torch.tensor(np.random.default_rng(1).integers(1, 50, (2, 7)))
+def filled(model):
+    rng = np.random.default_rng(0)
+    with torch.no_grad():
+        for _, p in sorted(model.named_parameters()):
+            p.copy_(torch.tensor((rng.normal(size=tuple(p.shape)) * 0.2).astype(np.float32)))
+    return model.eval()
+sizes = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+bert = filled(BertForSequenceClassification(BertConfig(**sizes, num_labels=3)))
+gpt2 = filled(GPT2LMHeadModel(GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2, n_positions=32)))
+llama = filled(LlamaForCausalLM(LlamaConfig(**sizes)))
+t5 = T5Config(vocab_size=50, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, decoder_start_token_id=0)
+t5 = filled(T5ForConditionalGeneration(t5))
+figures = [(bert, 1.066674, 0.83989), (gpt2, 3.905872, 0.54478), (llama, 3.884179, 0.62026), (t5, 3.919749, 0.12782)]  # PyTorch's
+for model, loss, size in figures:
+    found = model(ids, labels=torch.tensor([0, 1]) if model is bert else ids).loss
+    found.backward()
+    near(found, loss)
+    near(sum((p.grad**2).sum() for p in model.parameters() if p.grad is not None) ** 0.5, size, 1e-4)
+written = llama.generate(ids[:, :3], max_new_tokens=6, do_sample=False, pad_token_id=0)
+assert written.tolist() == [[24, 26, 38, 7, 14, 28, 17, 14, 10], [47, 13, 16, 12, 48, 24, 14, 13, 17]]
+where = tempfile.mkdtemp()
+bert.save_pretrained(where)
+again = BertForSequenceClassification.from_pretrained(where).eval()
+near(again(ids).logits, bert(ids).logits)
+""",
 }
 
 

@@ -66,9 +66,16 @@ from metagrad.base.layouts import (
     channels_last,
     channels_last_3d,
     contiguous_format,
+    jagged,
     layout,
+    legacy_contiguous_format,
     memory_format,
     preserve_format,
+    sparse_bsc,
+    sparse_bsr,
+    sparse_coo,
+    sparse_csc,
+    sparse_csr,
     strided,
 )
 from metagrad.ops.operands import result_type
@@ -171,6 +178,13 @@ _NEURAL = """
     max_pool2d max_pool3d pairwise_distance pixel_shuffle pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu
     rrelu_ selu selu_ threshold threshold_ triplet_margin_loss
 """.split()  # those of the neural functions that PyTorch has at the top, too
+_UNDOCUMENTED = """
+    alias_copy as_strided_copy detach_copy diagonal_copy embedding expand_copy feature_dropout fill from_file grid_sampler
+    gru_cell lstm_cell norm_except_dim permute_copy rnn_relu_cell rnn_tanh_cell select_copy split_copy split_with_sizes_copy
+    squeeze_copy sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum SymBool SymFloat SymInt t_copy to_dlpack
+    transpose_copy unbind_copy unfold_copy unsqueeze_copy view_as_complex_copy view_as_real_copy view_copy
+    _assert _check _check_index _check_is_size _check_type _check_value _check_with
+""".split()  # those that PyTorch has there and does not document
 _LAZY_NAMES = {
     "is_anomaly_check_nan_enabled": "autograd", "set_anomaly_enabled": "autograd",
     "autocast": "compat.amp", "compile": "compat.compiler", "constant_pad_nd": "ops.shape.padding",
@@ -182,6 +196,7 @@ _LAZY_NAMES = {
     "TypedStorage": "tensors.storage", "UntypedStorage": "tensors.storage", "is_anomaly_enabled": "autograd.observe",
     "summary": "utils.summary", "vmap": "func",
     **dict.fromkeys(_NEURAL, "nn.functional"),
+    **dict.fromkeys(_UNDOCUMENTED, "compat.undocumented"),
 }  # fmt: skip
 
 

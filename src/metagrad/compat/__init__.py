@@ -12,6 +12,7 @@
 ``compiler.py``          ``compile``
 ``cpu.py``               the CPU by the names that any device has
 ``cuda/``                GPUs through CuPy
+``flex_attention.py``    attention with scores and masks that are functions
 ``foreach.py``           ``_foreach_add`` and its kind: one method of several tensors
 ``dynamo.py``            the compiler's settings
 ``futures.py``           results that may come later
@@ -31,6 +32,7 @@
 ``torch_function.py``    classes that have a say in functions of their instances
 ``torch_overrides.py``   what such classes are written with
 ``torch_version.py``     PyTorch's version, under the alias
+``undocumented.py``      functions that PyTorch does not document
 ``types.py``             names for annotations
 ``weak.py``              dictionaries that do not keep their keys alive
 ``xpu.py``               Intel's GPUs

@@ -7,12 +7,21 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
-from metagrad.compat.compiler import allow_in_graph, disable, is_compiling, reset
+from metagrad.compat.compiler import (
+    allow_in_graph,
+    assume_constant_result,
+    disable,
+    is_compiling,
+    list_backends,
+    reset,
+    substitute_in_graph,
+)
 from metagrad.nn.modules.module import Module
 
 __all__ = [
-    "OptimizedModule", "allow_in_graph", "config", "disable", "disallow_in_graph", "graph_break", "is_compiling",
-    "mark_dynamic", "mark_static", "maybe_mark_dynamic", "optimize", "reset",
+    "OptimizedModule", "allow_in_graph", "assume_constant_result", "config", "disable", "disallow_in_graph", "graph_break",
+    "is_compiling", "list_backends", "mark_dynamic", "mark_static", "maybe_mark_dynamic", "optimize", "reset",
+    "substitute_in_graph",
 ]  # fmt: skip
 
 config = SimpleNamespace(

@@ -60,6 +60,9 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
         (
             "distributed." + path
             for path in (
+                "checkpoint.default_planner",
+                "checkpoint.hf_storage",
+                "checkpoint.state_dict",
                 "_composable",
                 "_composable.fsdp",
                 "_functional_collectives",
@@ -95,6 +98,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "multiprocessing.pool": "compat.multiprocessing",
     "multiprocessing.queue": "compat.multiprocessing",
     "multiprocessing.spawn": "compat.multiprocessing",
+    "nn.attention.flex_attention": "compat.flex_attention",
     "nn.modules.channelshuffle": "nn.modules.pixelshuffle",
     "nn.modules.instancenorm": "nn.modules.batchnorm",
     "nn.modules.linear_cross_entropy": "nn",

@@ -10,12 +10,16 @@ from typing import Any
 _SETTINGS = """
     BackwardPrefetch CPUOffload CPUOffloadPolicy FullOptimStateDictConfig FullStateDictConfig MixedPrecision
     MixedPrecisionPolicy ModuleWrapPolicy OffloadPolicy OptimStateKeyType Partial Placement Replicate Shard
-    ShardedOptimStateDictConfig ShardedStateDictConfig ShardingStrategy StateDictType _StridedShard
+    ShardedOptimStateDictConfig ShardedStateDictConfig ShardingStrategy StateDictOptions StateDictType _StridedShard
 """.split()
-_NAMES = "DTensor FSDPModule FullyShardedDataParallel ShardedGradScaler".split()
+_NAMES = """
+    DTensor DefaultLoadPlanner DefaultSavePlanner FSDPModule FullyShardedDataParallel HuggingFaceStorageReader
+    HuggingFaceStorageWriter ShardedGradScaler
+""".split()
 _FUNCTIONS = """
     all_to_all_single_autograd compute_local_shape_and_global_offset context_parallel distribute_module distribute_tensor
-    enable_wrap fully_shard init_device_mesh set_rotate_method size_based_auto_wrap_policy transformer_auto_wrap_policy
+    enable_wrap fully_shard get_model_state_dict get_optimizer_state_dict init_device_mesh set_model_state_dict
+    set_optimizer_state_dict set_rotate_method size_based_auto_wrap_policy transformer_auto_wrap_policy
     wait_tensor
 """.split()
 

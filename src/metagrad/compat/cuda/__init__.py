@@ -120,6 +120,8 @@ def __getattr__(name: str) -> Any:
 
         return importlib.import_module(f"metagrad.compat.cuda.{name}")
     if name in (
+        "CUDAGraph",
+        "graph",
         "Event",
         "Stream",
         "StreamContext",

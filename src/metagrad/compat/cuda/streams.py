@@ -130,3 +130,13 @@ class device(contextlib.AbstractContextManager[Any]):
     def __exit__(self, *error: Any) -> None:
         if self._device is not None:
             self._device.__exit__(*error)
+
+
+class CUDAGraph:
+    """Work recorded to be repeated, which is not done here: making one raises NotImplementedError."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError("work of a GPU cannot be recorded to be repeated: give it as it comes")
+
+
+graph = CUDAGraph

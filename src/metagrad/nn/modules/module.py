@@ -13,7 +13,7 @@ from metagrad.nn.modules.hooks import (
     register_module_full_backward_pre_hook,
 )
 from metagrad.nn.modules.placement import Placement
-from metagrad.nn.modules.state_dict import StateKeeper, _IncompatibleKeys  # noqa: F401 (programs import it from here)
+from metagrad.nn.modules.state_dict import _EXTRA_STATE_KEY_SUFFIX, StateKeeper, _IncompatibleKeys  # noqa: F401 (programs import it)
 from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.ops.arguments import not_a_tensor
 from metagrad.tensors.tensor import Tensor

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
     from metagrad.tensors.tensor import Tensor
 
-EXTRA = "_extra_state"  # the key of what ``get_extra_state`` gives
+EXTRA = _EXTRA_STATE_KEY_SUFFIX = "_extra_state"  # the key of what ``get_extra_state`` gives
 
 
 def _package() -> Any:

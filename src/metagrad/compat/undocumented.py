@@ -1,0 +1,223 @@
+"""Functions at the top of ``torch`` that PyTorch does not document, and that programs call all the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metagrad.base.typing import Number, Operand
+from metagrad.nn import functional as F
+from metagrad.ops.create.creation import empty
+from metagrad.ops.create.shared import from_numpy
+from metagrad.ops.index.embedding import embedding as _embedding
+from metagrad.ops.linalg.matmul import linear
+from metagrad.tensors.tensor import Tensor
+
+_COPIES = """
+    alias as_strided detach diagonal expand permute select split split_with_sizes squeeze t transpose unbind unfold
+    unsqueeze view view_as_complex view_as_real
+""".split()  # of each a function that copies, unsqueeze_copy, where the method is a view
+
+__all__ = [
+    "SymBool", "SymFloat", "SymInt", "embedding", "feature_dropout", "fill", "from_file", "grid_sampler", "gru_cell", "lstm_cell",
+    "norm_except_dim", "rnn_relu_cell", "rnn_tanh_cell", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not",
+    "sym_sqrt", "sym_sum", "to_dlpack", *[f"{name}_copy" for name in _COPIES],
+]  # fmt: skip
+
+
+def embedding(
+    weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
+) -> Tensor:
+    """``nn.functional.embedding`` with the table first; -1 is no padding.
+
+    >>> import metagrad
+    >>> embedding(metagrad.tensor([[1.0], [2.0]]), metagrad.tensor([1, 0]))
+    tensor([[2.],
+            [1.]])
+    """
+    return _embedding(indices, weight, None if padding_idx < 0 else padding_idx, None, 2.0, scale_grad_by_freq)
+
+
+def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
+    """Dropout of whole channels: ``nn.functional.dropout2d``."""
+    return F.dropout2d(input, p, train)
+
+
+def fill(input: Tensor, value: Operand) -> Tensor:
+    """A tensor like ``input`` with one number everywhere.
+
+    >>> import metagrad
+    >>> fill(metagrad.zeros(2), 3)
+    tensor([3., 3.])
+    """
+    return input.clone().fill_(value)
+
+
+def from_file(filename: str, shared: bool = False, size: int = 0, *, dtype: Any = None, **_: Any) -> Tensor:
+    """The numbers of a file, read as they are used; only with ``shared`` is what is written written into the file."""
+    kind = empty(0, dtype=dtype).array.dtype
+    memory: Any = np.memmap(filename, kind, "r+" if shared else "c", shape=(size,))
+    return from_numpy(memory.view(np.ndarray))
+
+
+def grid_sampler(
+    input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Tensor:
+    """``nn.functional.grid_sample`` with its modes by number."""
+    mode, padding = (
+        ("bilinear", "nearest", "bicubic")[interpolation_mode],
+        ("zeros", "border", "reflection")[padding_mode],
+    )
+    return F.grid_sample(input, grid, mode, padding, align_corners)
+
+
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The norm of each slice along a dimension; of the whole for -1.
+
+    >>> import metagrad
+    >>> norm_except_dim(metagrad.tensor([[3.0, 4.0], [6.0, 8.0]]))
+    tensor([[ 5.],
+            [10.]])
+    """
+    if dim == -1:
+        return v.norm(pow)
+    return v.norm(pow, [d for d in range(v.dim()) if d != dim % v.dim()], keepdim=True)
+
+
+# ------------------------------------------------ one step of a recurrent layer
+
+
+def _gates(input: Tensor, hidden: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None, b_hh: Tensor | None) -> Any:
+    return linear(input, w_ih, b_ih), linear(hidden, w_hh, b_hh)
+
+
+def rnn_tanh_cell(
+    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+) -> Tensor:
+    """h' = tanh(W_ih x + b_ih + W_hh h + b_hh): a step of ``nn.RNNCell`` with these weights."""
+    a, b = _gates(input, hx, w_ih, w_hh, b_ih, b_hh)
+    return (a + b).tanh()
+
+
+def rnn_relu_cell(
+    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+) -> Tensor:
+    """The same with relu."""
+    a, b = _gates(input, hx, w_ih, w_hh, b_ih, b_hh)
+    return (a + b).relu()
+
+
+def gru_cell(
+    input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+) -> Tensor:
+    """A step of ``nn.GRUCell`` with these weights."""
+    a, b = _gates(input, hx, w_ih, w_hh, b_ih, b_hh)
+    (ar, az, an), (br, bz, bn) = a.chunk(3, -1), b.chunk(3, -1)
+    reset, update = (ar + br).sigmoid(), (az + bz).sigmoid()
+    new = (an + reset * bn).tanh()
+    return new + update * (hx - new)
+
+
+def lstm_cell(
+    input: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """A step of ``nn.LSTMCell`` with these weights; hx: (h, c)."""
+    h, c = hx
+    a, b = _gates(input, h, w_ih, w_hh, b_ih, b_hh)
+    i, f, g, o = (a + b).chunk(4, -1)
+    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c
+
+
+# ------------------------------------------------ checks, and numbers that a compiler would leave open
+
+
+def _assert(condition: Any, message: str) -> None:
+    """``assert`` as a function."""
+    assert condition, message
+
+
+def _check_with(error: type[Exception], condition: bool, message: Callable[[], str] | None = None) -> None:
+    """Raise an error unless the condition holds."""
+    if not condition:
+        raise error("Expected cond to be True" if message is None else message())
+
+
+def _check(condition: bool, message: Callable[[], str] | None = None) -> None:
+    """Raise RuntimeError unless the condition holds."""
+    _check_with(RuntimeError, condition, message)
+
+
+def _check_value(condition: bool, message: Callable[[], str] | None = None) -> None:
+    """Raise ValueError unless the condition holds."""
+    _check_with(ValueError, condition, message)
+
+
+def _check_type(condition: bool, message: Callable[[], str] | None = None) -> None:
+    """Raise TypeError unless the condition holds."""
+    _check_with(TypeError, condition, message)
+
+
+def _check_index(condition: bool, message: Callable[[], str] | None = None) -> None:
+    """Raise IndexError unless the condition holds."""
+    _check_with(IndexError, condition, message)
+
+
+def _check_is_size(i: int, message: Callable[[], str] | None = None, *, max: int | None = None) -> None:
+    """Raise RuntimeError unless it is an extent."""
+    _check(i >= 0 and (max is None or i <= max), message)
+
+
+class SymInt:
+    """A number that a compiler leaves open, of which there are none here."""
+
+
+class SymFloat:
+    """As the above."""
+
+
+class SymBool:
+    """As the above."""
+
+
+sym_int, sym_float, sym_max, sym_min, sym_sqrt = int, float, max, min, math.sqrt
+
+
+def sym_not(a: bool) -> bool:
+    """Not a."""
+    return not a
+
+
+def sym_ite(b: bool, t: Any, f: Any) -> Any:
+    """t if b, else f."""
+    return t if b else f
+
+
+def sym_sum(args: Any) -> Number:
+    """The sum.
+
+    >>> sym_sum([1, 2])
+    3
+    """
+    return sum(args)
+
+
+def to_dlpack(tensor: Tensor) -> Any:
+    """The capsule that other libraries' ``from_dlpack`` takes."""
+    return tensor.__dlpack__()
+
+
+def __getattr__(name: str) -> Any:
+    view = name.removesuffix("_copy")
+    if view not in _COPIES or not name.endswith("_copy"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def copying(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        shown = input.view_as(input) if view == "alias" else getattr(input, view)(*args, **kwargs)
+        return shown.clone() if isinstance(shown, Tensor) else tuple([part.clone() for part in shown])
+
+    copying.__name__, copying.__doc__ = name, f"A copy of what the view ``{view}`` would show."
+    return copying
