@@ -5,6 +5,7 @@ import argparse
 from benchmarks import (
     convolution,
     elementwise,
+    everything,
     failures,
     gpu,
     ladder,
@@ -22,6 +23,7 @@ from benchmarks import (
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True)
+    everything.add_to(names.add_parser("all", help="every table, with NumPy alone and with all extras, as JSON too"))
     recurrent.add_to(names.add_parser("recurrent", help="RNN, LSTM and GRU: training steps, inference, sweeps"))
     ladder.add_to(names.add_parser("ladder", help="what each technique of the recurrent kernels is worth"))
     convolution.add_to(names.add_parser("convolution", help="a small convolutional network, and layers by themselves"))

@@ -22,7 +22,8 @@ def large_ops(library):
     def back(function, leaf=x, gradient=grad):
         def step():
             function(leaf).backward(gradient)
-            leaf.grad = None
+            found, leaf.grad = leaf.grad, None
+            return found
 
         return step
 

@@ -30,15 +30,15 @@ OPTIMIZERS = {
 }
 
 
-def build(library, case):
-    """A step of an optimizer with its defaults, over parameters with gradients from one stream of random numbers."""
+def build(library, case, **settings):
+    """A step of an optimizer with its defaults and these settings, over parameters and gradients of one stream of numbers."""
     rng, parameters = np.random.default_rng(0), []
     for shape in SIZES[case["size"]]:
         p = library.from_numpy(rng.standard_normal(shape, np.float32)).requires_grad_()
         p.grad = library.from_numpy(rng.standard_normal(shape, np.float32))
         parameters.append(p)
     name = case["optimizer"]
-    optimizer = getattr(library.optim, name.split(",")[0])(parameters, **OPTIMIZERS[name])
+    optimizer = getattr(library.optim, name.split(",")[0])(parameters, **OPTIMIZERS[name], **settings)
 
     def total():
         return sum(float(p.detach().abs().sum()) for p in parameters)

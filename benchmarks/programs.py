@@ -1,6 +1,7 @@
 """Whole programs: a training step of each program of examples/pytorch, and of a multilayer perceptron with Adam."""
 
 import importlib.util
+import itertools
 import statistics
 from pathlib import Path
 
@@ -54,6 +55,48 @@ def build_mlp(library):
         loss.backward()
         optimizer.step()
         return loss.item()
+
+    return step
+
+
+def build_jax(case):
+    """The perceptron and Adam in JAX, one compiled step."""
+    if case["what"] != "mlp":
+        raise NotImplementedError("not written in JAX")
+    import jax
+    from jax import numpy as jnp
+
+    rng, widths = np.random.default_rng(0), (784, 512, 512, 10)
+    shapes = [s for i, o in itertools.pairwise(widths) for s in ((o, i), (o,))]
+    weights = [jnp.asarray((rng.random(shape) * 0.1 - 0.05).astype(np.float32)) for shape in shapes]
+    images = jnp.asarray(rng.standard_normal((128, 784)).astype(np.float32))
+    classes = jnp.asarray(rng.integers(0, 10, 128))
+    zeros = [w * 0 for w in weights]
+    state = {"step": 0, "weights": weights, "mean": zeros, "square": zeros}
+
+    def loss_of(weights):
+        x = images
+        for k in range(0, 6, 2):
+            x = x @ weights[k].T + weights[k + 1]
+            x = x if k == 4 else jnp.maximum(x, 0)
+        return -jnp.take_along_axis(jax.nn.log_softmax(x), classes[:, None], 1).mean()
+
+    @jax.jit
+    def update(state):
+        loss, grads = jax.value_and_grad(loss_of)(state["weights"])
+        step = state["step"] + 1
+        mean = [0.9 * m + 0.1 * g for m, g in zip(state["mean"], grads, strict=True)]
+        square = [0.999 * v + 0.001 * g * g for v, g in zip(state["square"], grads, strict=True)]
+        new = [
+            w - 1e-3 * (m / (1 - 0.9**step)) / (jnp.sqrt(v / (1 - 0.999**step)) + 1e-8)
+            for w, m, v in zip(state["weights"], mean, square, strict=True)
+        ]
+        return loss, {"step": step, "weights": new, "mean": mean, "square": square}
+
+    def step():
+        nonlocal state
+        loss, state = update(state)
+        return float(loss)
 
     return step
 

@@ -18,8 +18,10 @@ PAUSE = 0.1  # seconds: for a while after their work, threads of BLAS and OpenMP
 class Side:
     """One library in a process of its own."""
 
-    def __init__(self, library, module="benchmarks.work"):
-        code = f"from {module} import serve; serve({library!r})"
+    def __init__(self, library, module="benchmarks.work", without=()):
+        """``without``: packages that the process does not find, as if they were not installed."""
+        hide = f"import sys; sys.modules.update(dict.fromkeys({list(without)!r})); " if without else ""
+        code = f"{hide}from {module} import serve; serve({library!r})"
         root = Path(__file__).parent.parent
         env = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
         self.process = subprocess.Popen(
@@ -49,7 +51,11 @@ def compare(case, repeats, fresh=False):
     sides = {library: Side(library) for library in LIBRARIES} if fresh or not _kept else _kept
     if not fresh:
         _kept.update(sides)
-    losses = {library: side.ask(build=case)["loss"] for library, side in sides.items()}
+    losses = {library: side.ask(build=case) for library, side in sides.items()}
+    for library, answer in losses.items():
+        if "refused" in answer:
+            raise RuntimeError(f"{library}, {case}: {answer['refused']}")
+    losses = {library: answer["loss"] for library, answer in losses.items()}
     expected, found = losses["torch"], losses["metagrad"]
     if abs(found - expected) > 1e-4 * max(1.0, abs(expected)):
         raise RuntimeError(f"{case}: the losses differ, so the work does: torch {expected}, metagrad {found}")

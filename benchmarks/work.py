@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import resource
 import sys
 import time
@@ -70,19 +71,38 @@ def build(library, case):
     return {"train": train, "infer": infer, "layer": layer_only}[case["what"]]
 
 
+def built(name, case):
+    """A step of the case in a library: ``torch``, ``torch.compile``, ``jax``, or ``metagrad``."""
+    builder = importlib.import_module(f"benchmarks.{case.get('builder', 'work')}")
+    if name == "jax":
+        if not hasattr(builder, "build_jax"):
+            raise NotImplementedError("not written in JAX")
+        return builder.build_jax(case)
+    if name != "torch.compile":
+        return builder.build(__import__(name), case)
+    import torch
+
+    torch._logging.set_logs(all=logging.ERROR)  # not a word on what is not compiled
+    step = builder.build(torch, case)
+    compiled = torch.compile(step)
+    if hasattr(step, "check"):
+        return builder.with_check(compiled, step.check)
+    return compiled
+
+
 def serve(name):
-    """Answer requests on standard input, a line of JSON each."""
-    library = __import__(name)
+    """Answer requests on standard input, a line of JSON each. A case that a library cannot do is answered with the reason."""
     step = None
     for line in sys.stdin:
         request = json.loads(line)
         if "build" in request:
-            case = request["build"]
-            builder = importlib.import_module(f"benchmarks.{case.get('builder', 'work')}")
-            step = builder.build(library, case)
-            answer = {"loss": step()}
-            for _ in range(2):
-                step()
+            try:
+                step = built(name, request["build"])
+                answer = {"loss": getattr(step, "check", step)()}
+                for _ in range(2):
+                    step()
+            except Exception as error:  # the parent decides whether that is an error
+                answer = {"refused": f"{type(error).__name__}: {error}"}
         elif "run" in request:
             asked = time.perf_counter()
             while time.perf_counter() - asked < WARM:
