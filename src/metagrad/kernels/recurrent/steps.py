@@ -86,17 +86,20 @@ def all_entering(states: Array, initial: Array, order: Visits, out: Array) -> Ar
 def product_with_entering(grad: Array, states: Array, initial: Array, order: Visits, out: Array) -> Array:
     """Σₜ ∂aₜᵀ hₜ₋₁, the gradient (*, A, P) of a recurrent weight, for ∂a (*, N, A) and the states h (N, P) steps end with.
 
-    ``out`` (N, P) is memory for the states that steps start from. Where all steps have the same number of sequences it is
-    not needed: those are the same rows, one step further.
+    ``out`` (N, P) is memory for the states that steps start from. Where all steps have the same number of sequences, those are
+    the same rows, one step further: there are two products then, of which the first is small, unless copying is less work
+    than adding up two gradients.
     """
     turned = np.swapaxes(grad, -1, -2)
     (start, stop, size), (*_, last_size) = order[0], order[-1]
     if size != last_size or len(order) == 1:
         return np.matmul(turned, all_entering(states, initial, order, out))
+    later, earlier = (slice(size, None), slice(None, -size)) if start == 0 else (slice(None, -size), slice(size, None))
+    if len(states) < grad.shape[-1]:
+        out[start:stop], out[later] = initial, states[earlier]
+        return np.matmul(turned, out)
     total = np.matmul(turned[..., start:stop], initial)
-    total += (
-        np.matmul(turned[..., size:], states[:-size]) if start == 0 else np.matmul(turned[..., :-size], states[size:])
-    )
+    total += np.matmul(turned[..., later], states[earlier])
     return total
 
 
