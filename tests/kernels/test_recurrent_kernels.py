@@ -169,6 +169,34 @@ def test_one_sequence_without_gradient_equals_the_reference_implementation(
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), **tolerance)
 
 
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("cell", ["RNN", "LSTM", "LSTM projected", "GRU"])
+def test_a_stack_over_one_sequence_without_gradient_equals_training(cell, bidirectional, in_place, looped, monkeypatch):
+    monkeypatch.setattr(one_sequence, "multiplies_in_place", lambda: in_place)
+    monkeypatch.setattr(tuning, "SMALL_PRODUCT_SHORT", 8)
+    metagrad.manual_seed(0)
+    settings = {"proj_size": 3} if "projected" in cell else {}
+    layer = getattr(nn, cell.split()[0])(
+        3, 8, num_layers=3, bidirectional=bidirectional, dropout=0.5, **settings
+    ).double()
+    layer.eval()
+    x = metagrad.randn(7, 1, 3, dtype=metagrad.float64)
+    directions = 2 if bidirectional else 1
+    states = [metagrad.randn(3 * directions, 1, width, dtype=metagrad.float64) for width in (3 if settings else 8, 8)]
+    initial = tuple(states) if "LSTM" in cell else states[1]
+    expected, last = layer(x, initial)
+    with metagrad.no_grad():
+        found, final = layer(x, initial)
+        packed, _ = layer(nn.utils.rnn.pack_padded_sequence(x, [7]), initial)
+    assert found.shape == expected.shape and not found.requires_grad
+    for ours, theirs in [(found, expected), (packed.data, expected[:, 0])]:
+        np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-10, atol=1e-13)
+    for ours, theirs in zip(final, last, strict=True):
+        assert ours.shape == theirs.shape
+        np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-10, atol=1e-13)
+
+
 @pytest.mark.parametrize("directions", [1, 2])
 @pytest.mark.parametrize("cell", [c for c in CELLS if c != "RNN_RELU"])
 def test_kernel_passes_gradcheck_twice(cell, directions):

@@ -73,6 +73,8 @@ MATMUL_WORTH_THREADS = 8_000_000
 SMALL_PRODUCT = 1_000_000
 # Columns of the second matrix for which that is fastest.
 SMALL_PRODUCT_COLUMNS = 64
+# Rows of the first matrix, and columns of a block, up to which that is faster if the second matrix lies transposed.
+SMALL_PRODUCT_SHORT = 32
 # Rows of the first matrix from which copying the second one costs little beside the product.
 SMALL_PRODUCT_ROWS = 48
 

@@ -213,3 +213,24 @@ class Layer(Function):
         """Drop the kernels' buffers too."""
         super().release()
         self.kernels = FREED
+
+
+class OneSequence(Function):
+    """All layers over one sequence, without a gradient: x (T, I), states (L·D, 1, *), and for each layer and direction
+    its weights, as ``Layer`` takes them; gives y (T, D·P) and the final states (L·D, 1, *)."""
+
+    def forward(self, x: Array, *rest: Array, cell: str, directions: int) -> tuple[Array, ...]:
+        """(y, final h, and final c of an LSTM)."""
+        states, weights = _sorted_out(rest, cell, len(rest[0]))
+        (result,) = run_in_turn([lambda: self._layers(x, states, weights, cell, directions)])
+        return result
+
+    def _layers(
+        self, x: Array, states: Sequence[Array], weights: list[Sequence[Array]], cell: str, directions: int
+    ) -> tuple[Array, ...]:
+        finals = []
+        for first in range(0, len(weights), directions):
+            of_layer = slice(first, first + directions)
+            x, *final = one_sequence.run(cell, x, [s[of_layer] for s in states], weights[of_layer])
+            finals.append(final)
+        return x, *[np.concatenate(parts) for parts in zip(*finals, strict=True)]

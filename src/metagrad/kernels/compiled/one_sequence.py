@@ -25,6 +25,17 @@ from metagrad.kernels.compiled.recurrent import (
 
 
 @native
+def inputs_by_blocks(x: Array, w: Array, a: Array, columns: int) -> None:
+    """a = x wᵀ for x (T, I), w (C, I), a (T, C), so many columns at a time."""
+    product, parts = np.empty((len(x), columns), x.dtype), a.reshape((len(x), -1, columns))
+    for k in range(parts.shape[1]):
+        np.dot(x, w[k * columns : (k + 1) * columns].T, product)
+        for t in range(len(x)):
+            for j in range(columns):
+                parts[t, k, j] = product[t, j]
+
+
+@native
 def rnn(a: Array, bias: Array, w: Array, h: Array, y: Array, d: int, relu: bool) -> None:
     """hₜ = tanh(aₜ + w hₜ₋₁ + bias) or relu."""
     s = np.empty_like(h)

@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.compiled import one_sequence as compiled
 from metagrad.kernels.compiled.choice import use_compiled_products
 from metagrad.kernels.matmul import product
 from metagrad.kernels.recurrent.loops import biases, gru_biases
+from metagrad.kernels.threads import multiplies_in_place
 
 
 def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
@@ -57,7 +59,7 @@ def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Se
     hidden = states[-1].shape[2]
     y = np.empty((len(x), len(weights), states[0].shape[2]), x.dtype)
     for d, (w_ih, w_hh, b_ih, b_hh, *projection) in enumerate(weights):
-        a, w = np.dot(x, w_ih.T), np.ascontiguousarray(w_hh)
+        a, w = _input_product(x, w_ih), np.ascontiguousarray(w_hh)
         h, by_gate = final[0][d], a.reshape(len(x), -1, hidden)
         if cell == "GRU":
             bias, b_q = gru_biases(b_ih, b_hh, a)
@@ -68,6 +70,16 @@ def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Se
         else:
             compiled.rnn(by_gate, biases(b_ih, b_hh, a, 1), w, h, y, d, cell == "RNN_RELU")
     return y.reshape(len(x), -1), *final
+
+
+def _input_product(x: Array, w: Array) -> Array:
+    """x wᵀ, (T, G·H); by blocks where BLAS takes small matrices as they lie in memory."""
+    columns = tuning.SMALL_PRODUCT_SHORT
+    if len(x) > columns or len(w) % columns or not multiplies_in_place():
+        return np.dot(x, w.T)
+    a = np.empty((len(x), len(w)), x.dtype)
+    compiled.inputs_by_blocks(np.ascontiguousarray(x), np.ascontiguousarray(w), a, columns)
+    return a
 
 
 def _inputs(x: Array, weights: Sequence[Sequence[Array]], both_biases: bool) -> Array:

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.composites import composite
+from metagrad.autograd.mode import mode
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import init
-from metagrad.nn.fast_recurrence import Layer, plain_layer
+from metagrad.nn.fast_recurrence import Layer, OneSequence, plain_layer
 from metagrad.nn.functional.dropouts import dropout
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
@@ -143,7 +144,12 @@ class RNNBase(Module):
         """All layers over packed steps x (Σ Bₜ, I); initial and final states are (L·D, B, H or P)."""
         directions = 2 if self.bidirectional else 1
         # The kernels are NumPy's; other arrays, such as CuPy's, take the plain way.
-        run: Any = Layer.apply_many if isinstance(x.array, np.ndarray) else plain_layer
+        on_numpy = isinstance(x.array, np.ndarray)
+        if on_numpy and batch_sizes[0] == 1 and not mode.grad and not (self.dropout and self.training):
+            every = [w for layer in range(self.num_layers) for w in self._layer_weights(layer)]
+            x, *states = OneSequence.apply_many(x, *initial, *every, cell=self.mode, directions=directions)
+            return x, tuple(states)
+        run: Any = Layer.apply_many if on_numpy else plain_layer
         finals = []
         for layer in range(self.num_layers):
             if layer and self.dropout:
