@@ -17,6 +17,7 @@
 ``ch10_time.py``               back through time, and clipping
 ``ch11_gates.py``              a step of an LSTM, and the gradient of its cell
 ``ch12_tagger.py``             sentences laid side by side
+``ch13_seq2seq.py``            beam search, and the precision that BLEU is made of
 =============================  ========================================
 """
 
