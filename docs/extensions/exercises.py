@@ -38,7 +38,8 @@ class Exercises(SphinxDirective):
 def shown(i: int, one: exercise.Exercise) -> list[nodes.Node]:
     """One exercise."""
     task, stub = " ".join(one.task.split()), one.stub.strip()
-    text = nodes.paragraph("", "", nodes.strong("", f"Exercise {i}. "), nodes.Text(task))
+    words = [nodes.literal("", part) if j % 2 else nodes.Text(part) for j, part in enumerate(task.split("`"))]
+    text = nodes.paragraph("", "", nodes.strong("", f"Exercise {i}. "), *words)
     return [text, nodes.literal_block(stub, stub, language="python")]
 
 
