@@ -150,6 +150,7 @@ from metagrad.ops.index.masking import *
 from metagrad.ops.index.taking import *
 from metagrad.ops.index.scattering import *
 from metagrad.ops.index.scatter_reduce import *
+from metagrad.ops.index.segments import *
 from metagrad.ops.create.creation import *
 from metagrad.ops.create.shared import *
 from metagrad.ops.create.like import *

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +25,17 @@ def gone(node: Function) -> RuntimeError:
         f"overwritten by an in-place operation (it is at version {counter[0]}, expected version {version}): use the "
         "out-of-place form of the operation that changed it, or clone() the tensor before changing it"
     )
+
+
+def warn_of_no_gradient(tensor: Any) -> None:
+    """What is said where the gradient is asked for of a tensor that keeps none."""
+    if not tensor.retains_grad:
+        warnings.warn(
+            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed: a backward pass leaves nothing there, "
+            "unless retain_grad() is called before it",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def miscounted(node: Function, count: int) -> RuntimeError:

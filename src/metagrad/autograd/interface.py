@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,13 @@ def backward(
     tensor([2., 4.])
     """
     gradients = grad_variables if grad_tensors is None else grad_tensors
+    if create_graph:
+        warnings.warn(
+            "Using backward() with create_graph=True keeps the graph in the leaves' grad, which keeps the leaves: use "
+            "autograd.grad(), or set grad to None afterwards",
+            UserWarning,
+            stacklevel=3,
+        )
     engine.backward(tensors_at(tensors), gradients, retain_graph, create_graph, tensors_at(inputs))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 from numpy import ndarray
 
+from metagrad.autograd.errors import warn_of_no_gradient
 from metagrad.autograd.mode import mode
 from metagrad.base import dtypes
 from metagrad.base.typing import Array
@@ -67,6 +68,8 @@ class Variable:
     @property
     def grad(self) -> Tensor | None:
         """The gradient a backward pass left here, or None."""
+        if self._grad is None and self._grad_fn is not None:
+            warn_of_no_gradient(self)
         return self._grad
 
     @grad.setter

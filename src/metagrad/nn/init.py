@@ -67,6 +67,13 @@ def trunc_normal_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Normal numbers, drawn again until they lie in [a, b]."""
+    if not a - 2 * std <= mean <= b + 2 * std:
+        warnings.warn(
+            f"mean is more than 2 std from [a, b] in nn.init.trunc_normal_: there are next to no numbers of N({mean}, {std}) "
+            f"in [{a}, {b}], and most will be at its end",
+            UserWarning,
+            stacklevel=3,
+        )
     tensor.normal_(mean, std, generator=generator)
     for _ in range(1000):
         outside = (tensor < a) | (tensor > b)
@@ -74,6 +81,13 @@ def trunc_normal_(
             break
         tensor.copy_(tensor.masked_fill(outside, 0) + outside * tensor.clone().normal_(mean, std, generator=generator))
     return tensor.clamp_(a, b)
+
+
+def _is_empty(tensor: Tensor) -> bool:
+    if 0 not in tensor.shape:
+        return False
+    warnings.warn("Initializing zero-element tensors is a no-op", UserWarning, stacklevel=3)
+    return True
 
 
 @no_grad()
@@ -172,7 +186,7 @@ def kaiming_uniform_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Uniform in ±gain √(3 / fan) (He et al. 2015)."""
-    if 0 in tensor.shape:
+    if _is_empty(tensor):
         return tensor
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
@@ -192,7 +206,7 @@ def kaiming_normal_(
     >>> w.std().round(decimals=2)  # √2 / √400
     tensor(0.0700)
     """
-    if 0 in tensor.shape:
+    if _is_empty(tensor):
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 

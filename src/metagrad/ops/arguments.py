@@ -106,7 +106,7 @@ def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function raise TypeError for an argument that should be a tensor and is none.
 
     >>> import metagrad
-    >>> metagrad.nn.functional.grid_sample(None, metagrad.zeros(1, 1, 1, 2))
+    >>> metagrad.nn.functional.grid_sample(None, metagrad.zeros(1, 1, 1, 2), align_corners=False)
     Traceback (most recent call last):
     TypeError: grid_sample() expected a tensor, got NoneType None: make one with tensor()
     """

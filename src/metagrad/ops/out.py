@@ -13,6 +13,7 @@ tensor([1., 1.])
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from metagrad.autograd.variable import Variable
@@ -55,6 +56,13 @@ def _write(result: Variable, out: object, exactly: bool) -> None:
         raise RuntimeError(f"result type {result.dtype} can't be cast to the desired output type {out.dtype} of out=")
     check_writable(out)
     if tuple(out.array.shape) != tuple(result.array.shape):
+        if out.array.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(out.array.shape)}, which is not "
+                f"that of the result, {list(result.array.shape)}: give an empty tensor, or one of that shape",
+                UserWarning,
+                stacklevel=4,
+            )
         out.resize_(tuple(result.array.shape))  # type: ignore[attr-defined]
     out.array[...] = result.array
     bump(out)

@@ -136,7 +136,7 @@ class Tensor(Methods):
         gradient: ∂L/∂self, needed where self is not a scalar. retain_graph: keep the graph for another backward pass.
         create_graph: record the backward pass itself, for higher derivatives. inputs: only these leaves.
         """
-        if inputs is not None:
+        if inputs is not None or create_graph:
             interface.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
         else:
             engine.backward(self, gradient, retain_graph, create_graph)

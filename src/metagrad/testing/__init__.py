@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from metagrad.ops.create.creation import tensor
 from metagrad.ops.create.random import numpy_generator
 from metagrad.tensors.tensor import Tensor
 
-__all__ = ["assert_close", "make_tensor"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 _RELATIVE = {
     "bfloat16": (1.6e-2, 1e-5),
@@ -55,7 +56,7 @@ def assert_close(
     >>> assert_close(metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 2.0 + 1e-7]))
     """
     if (rtol is None) != (atol is None):
-        raise ValueError("give both rtol and atol, or neither")
+        raise ValueError("Both 'rtol' and 'atol' must be either specified or omitted: give both, or neither")
     try:
         _compare(actual, expected, rtol, atol, equal_nan, check_device, check_dtype, check_stride, "")
     except AssertionError as error:
@@ -78,48 +79,92 @@ def _compare(
     settings = rtol, atol, nan, device, dtype, stride
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if set(a) != set(b):
-            raise AssertionError(f"the keys of the mappings differ{where}: {sorted(a)} and {sorted(b)}")
+            missing, more = sorted(set(b) - set(a), key=str), sorted(set(a) - set(b), key=str)
+            raise AssertionError(
+                "The keys of the mappings do not match:\n"
+                f"Missing keys in the actual mapping: {missing}\nAdditional keys in the actual mapping: {more}{_at(where)}"
+            )
         for key in a:
             _compare(a[key], b[key], *settings, f"{where}[{key!r}]")
         return
     if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
         if len(a) != len(b):
-            raise AssertionError(f"the lengths of the sequences differ{where}: {len(a)} and {len(b)}")
+            raise AssertionError(f"The length of the sequences mismatch: {len(a)} != {len(b)}{_at(where)}")
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
             _compare(x, y, *settings, f"{where}[{i}]")
         return
     if a is None or b is None:
         if a is not b:
-            raise AssertionError(f"None mismatch{where}: {a} and {b}")
+            raise AssertionError(f"None mismatch: {a} is not {b}{_at(where)}")
         return
-    if isinstance(a, Tensor) != isinstance(b, Tensor):
-        raise TypeError(f"cannot compare {type(a).__name__} with {type(b).__name__}{where}")
+    if isinstance(a, Tensor) != isinstance(b, Tensor) or isinstance(a, str):
+        raise TypeError(
+            f"No comparison pair was able to handle inputs of type {type(a)} and {type(b)}: cannot compare these{_at(where)}"
+        )
+    if isinstance(a, bool) and isinstance(b, bool) and a is not b:
+        raise AssertionError(f"Booleans mismatch: {a} is not {b}{_at(where)}")
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        if device and a.device != b.device:
-            raise AssertionError(f"the devices differ{where}: {a.device} and {b.device}")
-        if dtype and a.array.dtype != b.array.dtype:
-            raise AssertionError(f"the dtypes differ{where}: {a.dtype} and {b.dtype}")
-        if stride and a.stride() != b.stride():
-            raise AssertionError(f"the strides differ{where}: {a.stride()} and {b.stride()}")
+        for name, checked, own, other in (
+            ("shape", True, a.shape, b.shape),
+            ("device", device, a.device, b.device),
+            ("dtype", dtype, a.dtype, b.dtype),
+            ("stride()", stride, a.stride(), b.stride()),
+        ):
+            if checked and own != other:
+                raise AssertionError(f"The values for attribute {name!r} do not match: {own} != {other}.{_at(where)}")
     x, y = (np.asarray(v.detach().cpu().numpy() if isinstance(v, Tensor) else v) for v in (a, b))
     if x.shape != y.shape:
-        raise AssertionError(f"the shapes differ{where}: {x.shape} and {y.shape}")
-    _close(x, y, rtol, atol, nan, where)
+        raise AssertionError(f"The values for attribute 'shape' do not match: {x.shape} != {y.shape}.{_at(where)}")
+    _close(x, y, rtol, atol, nan, "Tensor-likes" if isinstance(a, (Tensor, np.ndarray)) else "Scalars", where)
 
 
-def _close(x: Array, y: Array, rtol: float | None, atol: float | None, nan: bool, where: str) -> None:
+def _at(where: str) -> str:
+    return f"\n\nThe failure occurred for item {where}" if where else ""
+
+
+def _close(x: Array, y: Array, rtol: float | None, atol: float | None, nan: bool, what: str, where: str) -> None:
     if rtol is None or atol is None:
         rtol, atol = _tolerances(x, y)
     good = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=nan)
-    if not good.all():
-        kind = np.result_type(x, y, np.float64)
-        difference = np.where(good, 0, np.abs(x.astype(kind) - y.astype(kind)))
-        worst = np.unravel_index(int(np.nanargmax(np.nan_to_num(difference, nan=math.inf))), x.shape)
-        raise AssertionError(
-            f"not close{where}: {int((~good).sum())} of {x.size} elements differ; the greatest difference is "
-            f"{difference[worst]} at index {tuple(map(int, worst))} ({x[worst]} and {y[worst]}), allowed are "
-            f"{atol} and {rtol} of what was expected"
-        )
+    if good.all():
+        return
+    exactly = rtol == atol == 0
+    heading = f"{what} are not {'equal' if exactly else 'close'}!\n\n"
+    kind = np.result_type(x, y, np.float64)
+    apart = np.where(good, 0, np.abs(x.astype(kind) - y.astype(kind)))
+    with np.errstate(all="ignore"):
+        share = np.where(good, 0, apart / np.abs(y.astype(kind)))
+    limits = ("", "") if exactly else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
+    if what == "Scalars" or not x.ndim:
+        text = f"Expected {y} but got {x}.\nAbsolute difference: {apart}{limits[0]}\nRelative difference: {share}{limits[1]}"
+        raise AssertionError((heading if what == "Scalars" else heading.replace(what, "Scalars")) + text + _at(where))
+    worst, most = (np.unravel_index(int(np.nan_to_num(d, nan=math.inf).argmax()), x.shape) for d in (apart, share))
+    raise AssertionError(
+        f"{heading}Mismatched elements: {(~good).sum()} / {x.size} ({100 * (~good).mean():.1f}%)\n"
+        f"Greatest absolute difference: {apart[worst]} at index {tuple(map(int, worst))}{limits[0]}\n"
+        f"Greatest relative difference: {share[most]} at index {tuple(map(int, most))}{limits[1]}{_at(where)}"
+    )
+
+
+def assert_allclose(
+    actual: object, expected: object, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True,
+    msg: str = "",
+) -> None:  # fmt: skip
+    """``assert_close`` by its older name: tensors, or what makes tensors; dtypes and devices may differ.
+
+    Raises AssertionError where they are not close; warns that the name is deprecated.
+
+    >>> import metagrad, warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     assert_allclose(metagrad.tensor([1.0]), [1.0])
+    """
+    warnings.warn("testing.assert_allclose() is deprecated: use assert_close()", FutureWarning, stacklevel=2)
+    a, b = (v if isinstance(v, Tensor) else tensor(v) for v in (actual, expected))
+    if rtol is None and atol is None:
+        rtol, atol = _tolerances(a.array, b.array)
+    assert_close(
+        a, b, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, check_device=False, msg=msg or None
+    )
 
 
 def make_tensor(

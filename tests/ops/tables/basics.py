@@ -323,6 +323,7 @@ EXEMPT = {
     "randint_like", "randn", "randn_like", "random_", "randperm", "uniform_",
     "empty", "empty_like", "new_empty",
     "from_dlpack", "from_numpy", "numpy",
+    "segment_reduce",
     "cuda",
     "__setitem__",
 }  # fmt: skip

@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
-from metagrad.ops.arguments import dimension, floating
+from metagrad.ops.arguments import asks_for_tensors, dimension, floating
 from metagrad.ops.create.sampling import rand_like
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
@@ -399,6 +399,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     return given_back(input, where(input <= threshold, input.new_tensor(value), input), inplace)
 
 
+@asks_for_tensors
 def rrelu(
     input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Tensor:

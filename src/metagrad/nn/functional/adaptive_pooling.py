@@ -15,6 +15,7 @@ from metagrad.kernels.libraries import is_outside
 from metagrad.kernels.windows import Uneven, evenly
 from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
 from metagrad.nn.functional.tuples import OutputSize, Ratio, Setting, each
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.sampling import rand
 from metagrad.ops.index.gathering import gather, scatter
 from metagrad.ops.reduce.reduction import mean
@@ -75,6 +76,7 @@ def _adaptive_max(
     return pooled_max(function, input, _windows(function, input, output_size, axes), return_indices)
 
 
+@asks_for_tensors
 def adaptive_avg_pool1d(input: Tensor, output_size: OutputSize) -> Tensor:
     """Means of as many windows as are wanted: window o goes from ⌊o·L/O⌋ to ⌈(o + 1)·L/O⌉.
 
@@ -88,16 +90,19 @@ def adaptive_avg_pool1d(input: Tensor, output_size: OutputSize) -> Tensor:
     return _adaptive_avg(1, input, output_size)
 
 
+@asks_for_tensors
 def adaptive_avg_pool2d(input: Tensor, output_size: OutputSize) -> Tensor:
     """``adaptive_avg_pool1d`` over two axes; None in output_size keeps that axis."""
     return _adaptive_avg(2, input, output_size)
 
 
+@asks_for_tensors
 def adaptive_avg_pool3d(input: Tensor, output_size: OutputSize) -> Tensor:
     """``adaptive_avg_pool1d`` over three axes; None in output_size keeps that axis."""
     return _adaptive_avg(3, input, output_size)
 
 
+@asks_for_tensors
 def adaptive_max_pool1d(
     input: Tensor, output_size: OutputSize, return_indices: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -118,6 +123,7 @@ def adaptive_max_pool2d(
     return _adaptive_max(2, input, output_size, return_indices)
 
 
+@asks_for_tensors
 def adaptive_max_pool3d(
     input: Tensor, output_size: OutputSize, return_indices: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -323,6 +329,7 @@ def max_unpool1d(
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asks_for_tensors
 def max_unpool2d(
     input: Tensor,
     indices: Tensor,
@@ -335,6 +342,7 @@ def max_unpool2d(
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asks_for_tensors
 def max_unpool3d(
     input: Tensor,
     indices: Tensor,

@@ -16,6 +16,7 @@ from metagrad.kernels import convolution as fast
 from metagrad.kernels.windows import Windows, sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn.functional.tuples import Setting, batched, each
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:
@@ -296,6 +297,7 @@ def _conv_transpose(
     return y if had_batch else y.squeeze(0)
 
 
+@asks_for_tensors
 def conv_transpose1d(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Setting = 0,
     output_padding: Setting = 0, groups: int = 1, dilation: Setting = 1,
@@ -313,6 +315,7 @@ def conv_transpose1d(
     return _conv_transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@asks_for_tensors
 def conv_transpose2d(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Setting = 0,
     output_padding: Setting = 0, groups: int = 1, dilation: Setting = 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.operands import promoted_in_single
 from metagrad.ops.reduce.distances import pdist as pdist
 from metagrad.ops.reduce.norms import vector_norm
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 
 
+@asks_for_tensors
 @promoted_in_single
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``; x₁ and x₂ broadcast. Raises RuntimeError for integers.

@@ -14,6 +14,7 @@ from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.nn.functional.activation import given_back
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.random import numpy_generator, source
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -109,6 +110,12 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """
     _check(p)
     if input.array.ndim == 3:  # PyTorch takes it for a batch
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d, which is taken for (N, C, L), a batch: use dropout1d for that, or "
+            "unsqueeze(0) a single image",
+            UserWarning,
+            stacklevel=2,
+        )
         return _of_channels("dropout2d", input, 1, p, training, inplace)
     return _of_channels("dropout2d", input, 2, p, training, inplace)
 
@@ -130,6 +137,7 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inpl
     return given_back(input, input * (mask * a) + shift, inplace)
 
 
+@asks_for_tensors
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """While training, set elements to SELU's limit −λα and move and scale all, so that mean 0 and variance 1 stay
     (Klambauer et al. 2017).
@@ -143,6 +151,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
     return _alpha(input, tuple(input.shape), p, training, inplace)
 
 
+@asks_for_tensors
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """``alpha_dropout`` of whole channels, (N, C, *). Raises RuntimeError for fewer than two dimensions."""
     _check(p)

@@ -13,6 +13,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.nn.functional.interpolate import cubic_weights
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.operands import in_single
@@ -106,6 +107,7 @@ def _linear(flat: Tensor, at: Sequence[Tensor], extents: Sequence[int]) -> Tenso
     return total
 
 
+@asks_for_tensors
 def grid_sample(
     input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
 ) -> Tensor:

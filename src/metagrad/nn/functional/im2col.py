@@ -12,6 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
 from metagrad.kernels.windows import Windows, counts, extents, sizes, sliding
 from metagrad.nn.functional.tuples import Setting, each
+from metagrad.ops.arguments import asks_for_tensors
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -73,6 +74,7 @@ def _windows(
     )
 
 
+@asks_for_tensors
 def unfold(
     input: Tensor, kernel_size: Setting, dilation: Setting = 1, padding: Setting = 0, stride: Setting = 1
 ) -> Tensor:

@@ -16,6 +16,7 @@ from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import libraries
 from metagrad.nn.functional.loss import cross_entropy
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.pointwise.selection import where
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ctc_loss", "gaussian_nll_loss", "linear_cross_entropy", "poisson_nll_loss"]
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "eps", "reduce", "reduction")
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False, *, eps: float = 1e-8, reduction: str = "mean"
@@ -207,6 +209,7 @@ def _lengths(name: str, given: Tensor | Sequence[int], n: int) -> Array:
     return found.astype(np.int64)
 
 
+@asks_for_tensors
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ from metagrad.nn.functional.reduction import (
     reduced,
     weighted,
 )
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where
@@ -103,6 +105,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
     return reduced(loss, reduction, weight)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """|x − y|; input and target (*). With ``weight`` (*) the mean is weighted.
@@ -116,6 +119,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: T
     return reduced(loss, reduction, weight)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "beta")
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015). Raises RuntimeError for a negative β.
@@ -200,6 +204,7 @@ def binary_cross_entropy_with_logits(
     return reduced(weighted(loss, weight), reduction)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "log_target")
 def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False) -> Tensor:
     """y (ln y − x) for log-probabilities x and probabilities y (or their logarithms); "batchmean" divides by the batch.
@@ -213,11 +218,19 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
         loss = target.exp() * (target - input)
     else:
         loss = xlogy(target, target) - target * input
+    if reduction == "mean":
+        warnings.warn(
+            "reduction: 'mean' divides by the number of elements, 'batchmean' by that of rows, which is the divergence that "
+            "KL stands for: choose that one, or 'sum'",
+            UserWarning,
+            stacklevel=2,
+        )
     if reduction == "batchmean":
         return loss.sum() / input.shape[0] if input.ndim else loss.sum()
     return reduced(loss, reduction)
 
 
+@asks_for_tensors
 @composite
 @accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction")
 def nll_loss(

@@ -13,6 +13,7 @@ from metagrad.kernels.libraries import is_outside
 from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.distance import pairwise_distance
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced, weighted
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import need_one_dtype
 from metagrad.ops.pointwise.selection import minimum, where
@@ -55,6 +56,7 @@ def margin_ranking_loss(
     return reduced(loss, reduction)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """x where y is 1, max(0, margin − x) where y is −1: for distances x of what is alike, or not.
@@ -69,6 +71,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, 
     return reduced(loss, reduction)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, *, reduction: str = "mean"
@@ -98,6 +101,7 @@ def cosine_embedding_loss(
     return reduced(loss, reduction)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, *, reduction: str = "mean"
@@ -134,6 +138,7 @@ def multi_margin_loss(
     return reduced(loss if reduction != "none" else loss.reshape(tuple(target.shape)), reduction)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 − (x_j − xᵢ)) / C over the classes j of the target and those i that are not in it.
@@ -163,6 +168,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     return reduced(loss if input.array.ndim == 2 or reduction != "none" else loss.reshape(()), reduction)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
@@ -172,6 +178,7 @@ def multilabel_soft_margin_loss(
     return reduced(weighted(loss, weight).sum(-1) / input.array.shape[-1], reduction)
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2, eps: float = 1e-6,

@@ -14,6 +14,7 @@ from metagrad.autograd.mode import no_grad
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import normalization as kernels
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.padding import constant_pad_nd
@@ -130,6 +131,7 @@ def layer_norm(
     return _layer_norm(rows, w, b, eps=eps).reshape(tuple(input.shape))
 
 
+@asks_for_tensors
 @composite
 def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
@@ -188,6 +190,7 @@ def _update(mean: Tensor | None, var: Tensor | None, x: Tensor, axes: tuple[int,
             running.copy_(cast_to(running, value.dtype) * (1 - momentum) + value * momentum)
 
 
+@asks_for_tensors
 @composite
 def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
@@ -226,6 +229,7 @@ def batch_norm(
     return _standardized(input, weight, bias, axes, eps)
 
 
+@asks_for_tensors
 @composite
 def instance_norm(
     input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
@@ -245,6 +249,7 @@ def instance_norm(
     return _standardized(input, weight, bias, axes, eps)
 
 
+@asks_for_tensors
 @composite
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metagrad.ops.arguments import asks_for_tensors
+
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
@@ -22,6 +24,7 @@ def _checked(function: str, input: Tensor, factor: int, name: str) -> tuple[int,
     return tuple(input.shape)
 
 
+@asks_for_tensors
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """r² channels become the pixels of an r × r square (Shi et al. 2016): (*, C·r², H, W) to (*, C, H·r, W·r).
 
@@ -45,6 +48,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     return mixed.reshape((*lead, channels // (r * r), height * r, width * r)).contiguous()
 
 
+@asks_for_tensors
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """The reverse of ``pixel_shuffle``: (*, C, H·r, W·r) to (*, C·r², H, W).
 
@@ -67,6 +71,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return mixed.reshape((*lead, channels * r * r, height // r, width // r)).contiguous()
 
 
+@asks_for_tensors
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels dealt out anew, the first of each group first (Zhang et al. 2018): (N, G·C, *) with its G and C swapped.
 

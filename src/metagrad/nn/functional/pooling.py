@@ -16,6 +16,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.kernels import pooling as kernel
 from metagrad.kernels.windows import Windows, counts, extents
 from metagrad.nn.functional.tuples import Setting, each
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.operands import cast_to
 from metagrad.ops.pointwise.activation import relu
 from metagrad.ops.pointwise.signs import abs as absolute
@@ -301,6 +302,7 @@ def _sizes(windows: Windows, count_pad: bool) -> Array:
     return np.minimum(starts + windows.size, windows.extent) - np.maximum(starts, 0)
 
 
+@asks_for_tensors
 def avg_pool1d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -317,6 +319,7 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@asks_for_tensors
 def avg_pool2d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
@@ -331,6 +334,7 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
+@asks_for_tensors
 def avg_pool3d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,

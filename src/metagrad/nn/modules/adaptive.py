@@ -34,8 +34,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     >>> import metagrad
     >>> from metagrad import nn
-    >>> layer = nn.AdaptiveLogSoftmaxWithLoss(8, 100, cutoffs=[10, 30])
-    >>> output, loss = layer(metagrad.zeros(3, 8), metagrad.tensor([2, 15, 99]))
+    >>> layer = nn.AdaptiveLogSoftmaxWithLoss(16, 100, cutoffs=[10, 30])
+    >>> output, loss = layer(metagrad.zeros(3, 16), metagrad.tensor([2, 15, 99]))
     >>> output.exp() * metagrad.tensor([12.0, 12 * 20, 12 * 70])
     tensor([1.0000, 1.0000, 1.0000], grad_fn=<MulBackward0>)
     """

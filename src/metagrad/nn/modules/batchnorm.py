@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from metagrad.base import dtypes
@@ -208,6 +209,13 @@ class _InstanceNorm(_NormBase):
         self._check(input)
         batched = input.array.ndim == self._dims[1]
         x = input if batched else input.unsqueeze(0)
+        if not self.affine and x.array.shape[1] != self.num_features:
+            warnings.warn(
+                f"input's size at dim={1 if batched else 0} does not match num_features: {x.array.shape[1]} and "
+                f"{self.num_features}, which without affine=True means nothing",
+                UserWarning,
+                stacklevel=3,
+            )
         if self.affine and x.array.shape[1] != self.num_features:
             raise ValueError(
                 f"expected input's size at dim={1 if batched else 0} to match num_features ({self.num_features}), but got: "

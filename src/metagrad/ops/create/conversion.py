@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
@@ -73,6 +74,12 @@ def to(
     if where is not None and where.type != of_array(input.array).type:
         out = Move.apply(out, to=where)
     if kind is not None:
+        if input.array.dtype.kind == "c" and kind.category < 3 and kind is not dtypes.bool_:
+            warnings.warn(
+                "Casting complex values to real discards the imaginary part: use x.real if that is meant",
+                UserWarning,
+                stacklevel=3,
+            )
         out = cast_to(out, kind)
     if memory_format is not None:
         out = contiguous(out, memory_format)

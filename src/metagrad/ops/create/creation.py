@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -209,12 +210,23 @@ def tensor(
     >>> metagrad.tensor([1.0, 2.0]).dtype
     metagrad.float32
     """
+    if isinstance(data, Variable):
+        warn_of_copying(stacklevel=3)
     array = to_array(data, dtype)
     return finished(
         array.copy() if isinstance(data, (Variable, np.ndarray)) or array.base is not None else array,
         None,
         device,
         requires_grad,
+    )
+
+
+def warn_of_copying(stacklevel: int) -> None:
+    """What is said of a tensor made from a tensor, for the graph ends there without a word."""
+    warnings.warn(
+        "To copy construct from a tensor, use x.clone(), or x.detach().clone() for one that is cut off from the graph",
+        UserWarning,
+        stacklevel=stacklevel + 1,
     )
 
 

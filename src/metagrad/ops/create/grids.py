@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["cartesian_prod", "combinations", "meshgrid"]
 
 
-def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str = "ij") -> tuple[Tensor, ...]:
+def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str | None = None) -> tuple[Tensor, ...]:
     """The coordinates of a grid: of vectors of n₁, n₂, … numbers, as many tensors of shape (n₁, n₂, …). Views.
 
     indexing: "ij" as above; "xy" swaps the first two dimensions, as for plotting: (n₂, n₁, …). Raises RuntimeError for
@@ -32,6 +33,13 @@ def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str = "ij") -> tup
     tensor([[1, 2],
             [1, 2]])
     """
+    if indexing is None:
+        warnings.warn(
+            "meshgrid: pass the indexing argument: it is 'ij' if it is left out, where NumPy's is 'xy'",
+            UserWarning,
+            stacklevel=2,
+        )
+        indexing = "ij"
     given = [
         as_tensor(x) for x in (tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors)
     ]
@@ -72,7 +80,7 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
             raise RuntimeError(f"cartesian_prod: expect a 1D vector, but got shape {list(x.shape)}")
     if len(tensors) == 1:
         return tensors[0]
-    return stack([reshape(g, g.array.size) for g in meshgrid(*tensors)], dim=1)
+    return stack([reshape(g, g.array.size) for g in meshgrid(*tensors, indexing="ij")], dim=1)
 
 
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +67,12 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.of(ndarray.dtype)
+    if not ndarray.flags.writeable:
+        warnings.warn(
+            "The given NumPy array is not writable: in-place operations on this tensor will raise; copy() the array before",
+            UserWarning,
+            stacklevel=2,
+        )
     if any(s < 0 for s in ndarray.strides):
         raise ValueError("arrays with negative strides are not supported: copy() the array first")
     return wrap(ndarray)
@@ -75,13 +83,45 @@ def from_dlpack(ext_tensor: Any, *, copy: bool | None = None) -> Tensor:
 
     A GPU's memory stays there: what that library does on its stream is done before what is done here.
 
+    Raises TypeError for what has no such protocol and is no capsule of it, BufferError for memory that NumPy cannot read.
+
     >>> import metagrad
     >>> metagrad.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
+    if not hasattr(ext_tensor, "__dlpack__"):
+        array = _writable(np.from_dlpack(_Capsule(ext_tensor)))
+        return wrap(array.copy() if copy else array)
     on_gpu = hasattr(ext_tensor, "__dlpack_device__") and int(ext_tensor.__dlpack_device__()[0]) == _CUDA
     array = (require_cupy("cuda") if on_gpu else np).from_dlpack(ext_tensor)  # they ask for it on their current stream
     return wrap(array.copy() if copy else array)
+
+
+def _writable(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The same memory, writable: the older kind of capsule does not say whether it is, and NumPy then takes it that it is not."""
+    if not array.size:
+        return array
+    reach = sum((n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)) + array.itemsize
+    memory = (ctypes.c_char * reach).from_address(array.ctypes.data)
+    memory.owner = array  # which keeps it
+    return np.ndarray(array.shape, array.dtype, memory, 0, array.strides)
+
+
+class _Capsule:
+    """What an older program has of another library's tensor: the capsule that ``__dlpack__`` returns. It can be read once."""
+
+    def __init__(self, capsule: Any) -> None:
+        if type(capsule).__name__ != "PyCapsule":
+            raise TypeError(
+                f"from_dlpack: expected a tensor of some library, or a capsule, got {type(capsule).__name__}"
+            )
+        self._capsule = capsule
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0  # of the CPU: NumPy reads no other memory
 
 
 def frombuffer(

@@ -7,6 +7,7 @@
 ``masking.py``         masked_fill, masked_select, nonzero: elements by a mask
 ``scattering.py``      copies of which a part is replaced: index_add, put, select_scatter …
 ``scatter_reduce.py``  scatter_reduce, index_reduce: by product, mean or extreme
+``segments.py``         segment_reduce: runs of rows, each reduced to one
 ``embedding.py``       rows of a table, and one-hot vectors
 ``sorting.py``         sort, topk, unique
 ``searching.py``       searchsorted, bucketize, isin

@@ -8,6 +8,7 @@ times, so its gradient adds up.
 from __future__ import annotations
 
 import operator
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -377,6 +378,11 @@ def _plain(index: object) -> tuple[Any, bool]:
         if a.dtype.kind not in "iub":
             raise IndexError(f"tensors used as indices must be integers or bools, got {index.dtype}")
         if a.dtype == np.uint8:  # PyTorch's masks from before it had bool
+            warnings.warn(
+                "indexing with dtype uint8 is deprecated, for it is a mask and no index: use a bool tensor",
+                UserWarning,
+                stacklevel=5,
+            )
             return a.astype(bool), False
         if a.dtype.kind == "b":
             return a, False

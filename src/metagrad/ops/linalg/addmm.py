@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from metagrad.autograd.variable import Variable
 from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
 from metagrad.ops.arguments import takes_out
@@ -16,10 +18,30 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 __all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm"]
 
 
+def _older_form(op: Callable[P, R]) -> Callable[P, R]:
+    """Let ``addmm(beta, x, alpha, y, z)`` mean ``addmm(x, y, z, beta=beta, alpha=alpha)``, as PyTorch's first versions
+    wrote it; alpha may be left out."""
+
+    @functools.wraps(op)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > 3:
+            tensors = [x for x in args if isinstance(x, Variable)]
+            numbers = [x for x in args if not isinstance(x, Variable)]
+            if len(tensors) == 3 and len(numbers) < 3:
+                return op(*tensors, **dict(zip(("beta", "alpha"), numbers, strict=False)), **kwargs)  # type: ignore[arg-type]
+        return op(*args, **kwargs)
+
+    return cast("Callable[P, R]", run)
+
+
 @takes_out
+@_older_form
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -37,6 +59,7 @@ def addmm(
 
 
 @takes_out
+@_older_form
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -53,6 +76,7 @@ def baddbmm(
 
 
 @takes_out
+@_older_form
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -70,6 +94,7 @@ def addbmm(
 
 
 @takes_out
+@_older_form
 def addmv(
     input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -86,6 +111,7 @@ def addmv(
 
 
 @takes_out
+@_older_form
 def addr(
     input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:

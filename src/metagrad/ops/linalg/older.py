@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base import results
@@ -127,10 +128,16 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor |
     Raises RuntimeError if no dimension has extent 3.
 
     >>> import metagrad
-    >>> metagrad.cross(metagrad.tensor([1, 0, 0]), metagrad.tensor([0, 1, 0]))
+    >>> metagrad.cross(metagrad.tensor([1, 0, 0]), metagrad.tensor([0, 1, 0]), dim=0)
     tensor([0, 0, 1])
     """
     if dim is None:
+        warnings.warn(
+            "Using cross without specifying the dim arg is deprecated: it takes the first of 3 elements, linalg.cross the last "
+            "dimension",
+            UserWarning,
+            stacklevel=3,
+        )
         shape = tuple(input.array.shape)
         if 3 not in shape:
             raise RuntimeError(f"cross: no dimension has extent 3: got a tensor of shape {shape}")

@@ -5,7 +5,7 @@ In the formulas z is the result and L the loss.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,10 +33,11 @@ class Add(Pointwise):
 
 
 @takes_out
-def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+def add(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """Sum, ``input + alpha · other``, element by element with broadcasting.
 
-    input, other: tensors of any shapes that broadcast, or numbers. The dtype follows ``result_type``.
+    input, other: tensors of any shapes that broadcast, or numbers. The dtype follows ``result_type``. As PyTorch's first
+    versions wrote it, ``add(input, alpha, other)`` is taken as well.
 
     Raises RuntimeError if ``alpha`` is a float and the operands are integers.
 
@@ -44,9 +45,20 @@ def add(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None
     >>> metagrad.add(metagrad.tensor([1.0, 2.0]), 10, alpha=2)
     tensor([21., 22.])
     """
+    if older:
+        other, alpha = _older_form("add", other, older)
     if alpha.__class__ is not int or alpha != 1:
         other = scaled(other, alpha, "add", result_type(as_tensor(input), other))
     return Add.apply(*operands(input, other))
+
+
+def _older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Number]:
+    """Operand and factor of ``add(input, alpha, other)``. Raises TypeError for anything else with three arguments."""
+    if len(rest) != 1 or isinstance(alpha, Variable) or not isinstance(rest[0], Variable):
+        raise TypeError(
+            f"{name}() takes 2 positional arguments, or a tensor, a number and a tensor; got {len(rest) + 2}"
+        )
+    return rest[0], alpha
 
 
 def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Operand:
@@ -81,8 +93,10 @@ class Sub(Pointwise):
 
 
 @takes_out
-def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
+def sub(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """Difference, ``input − alpha · other``, element by element with broadcasting.
+
+    As PyTorch's first versions wrote it, ``sub(input, alpha, other)`` is taken as well.
 
     Raises RuntimeError for bools, and if ``alpha`` is a float and the operands are integers.
 
@@ -91,6 +105,8 @@ def sub(input: Operand, other: Operand, *, alpha: Number = 1, out: Tensor | None
     tensor([[ 0,  1],
             [-1,  0]])
     """
+    if older:
+        other, alpha = _older_form("sub", other, older)
     for x in (input, other):
         if x.__class__ is bool or isinstance(x, Variable) and x.array.dtype.kind == "b":
             raise RuntimeError("subtraction with bools is not defined: use ^ (logical_xor) or ~ (logical_not)")

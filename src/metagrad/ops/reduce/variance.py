@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,4 +119,12 @@ def _measured(
     c = correction if correction is not None else (1 if unbiased is None else int(unbiased))
     if input.array.dtype.kind not in "fcV":
         raise RuntimeError(f"std and var only support floating point and complex dtypes, got {input.dtype}")
-    return op.apply(input, axis=axes(dim, input.array.ndim), correction=c, keepdim=keepdim)
+    axis = axes(dim, input.array.ndim)
+    if math.prod([input.array.shape[d] for d in axis]) <= c:
+        warnings.warn(
+            f"{op.__name__.lower()}(): degrees of freedom is <= 0: there are not more elements than the correction, {c}, "
+            "takes away, and the result is nan or inf; correction=0 divides by their number",
+            UserWarning,
+            stacklevel=5,
+        )
+    return op.apply(input, axis=axis, correction=c, keepdim=keepdim)

@@ -149,7 +149,7 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """``input.reshape`` with the shape of ``other``.
 
     >>> import metagrad
-    >>> metagrad.arange(6).T.reshape_as(metagrad.zeros(3, 2)).shape
+    >>> metagrad.arange(6).reshape_as(metagrad.zeros(3, 2)).shape
     metagrad.Size([3, 2])
     """
     return reshape(input, tuple(other.shape))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from metagrad.ops.inplace import in_place
@@ -84,7 +85,14 @@ class ShapeMethods(OpMethods):
 
     @property
     def T(self) -> Tensor:
-        """All dimensions in reverse order. A view."""
+        """All dimensions in reverse order. A view. Of other tensors than matrices it is deprecated: they warn."""
+        if self.array.ndim != 2:
+            warnings.warn(
+                f"The use of `x.T` on a tensor of {self.array.ndim} dimensions is deprecated: use `x.mT` to transpose the "
+                "matrices of a batch, or `x.permute(*range(x.ndim)[::-1])`",
+                UserWarning,
+                stacklevel=2,
+            )
         return views.Permute.apply(self, dims=tuple(range(self.array.ndim))[::-1])
 
     @property

@@ -1,0 +1,70 @@
+"""What is allowed and seldom meant says so, as in PyTorch, and in words that begin as PyTorch's do."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import metagrad as mg
+
+
+def unwritable():
+    array = np.ones(3)
+    array.flags.writeable = False
+    return array
+
+
+def cases(lib):
+    F, nn, ones = lib.nn.functional, lib.nn, lib.ones
+    return {
+        "a result that does not fit": lambda: lib.add(ones(2), ones(2), out=lib.zeros(3)),
+        "an empty tensor for a result": lambda: lib.add(ones(2), ones(2), out=lib.empty(0)),
+        "the gradient of what is no leaf": lambda: (ones(2, requires_grad=True) * 2).grad,
+        "the gradient of a leaf": lambda: ones(2, requires_grad=True).grad,
+        "the gradient that was asked for": lambda: retained(lib),
+        "an array that cannot be written": lambda: lib.from_numpy(unwritable()),
+        "a tensor of a tensor": lambda: lib.tensor(ones(2)),
+        "a new tensor of a tensor": lambda: ones(2).new_tensor(ones(2)),
+        "softmax over who knows what": lambda: F.softmax(ones(2, 3)),
+        "an older option": lambda: nn.MSELoss(size_average=True),
+        "targets that broadcast": lambda: F.mse_loss(ones(2, 1), ones(2)),
+        "distances that broadcast": lambda: F.l1_loss(ones(2, 1), ones(2)),
+        "a divergence by the number of elements": lambda: F.kl_div(ones(2), ones(2)),
+        "a divergence by the batch": lambda: F.kl_div(ones(2), ones(2), reduction="batchmean"),
+        "the variance of one": lambda: ones(1).var(),
+        "the deviation of one in each row": lambda: ones(3, 1).std(1),
+        "the variance of one, without correction": lambda: ones(1).var(correction=0),
+        "dropout of images without a batch": lambda: F.dropout2d(ones(2, 3, 4)),
+        "channels that are not those announced": lambda: nn.InstanceNorm1d(5)(ones(2, 3, 4)),
+        "nothing to initialise": lambda: nn.init.kaiming_uniform_(lib.empty(0, 3)),
+        "bounds far from the mean": lambda: nn.init.trunc_normal_(lib.empty(2), mean=10.0),
+        "a grid by no rule": lambda: lib.meshgrid(ones(2), ones(3)),
+        "a cross product along who knows what": lambda: lib.cross(ones(3), ones(3)),
+        "a mask of bytes": lambda: ones(2)[lib.tensor([1, 0], dtype=lib.uint8)],
+        "a graph kept by its leaves": lambda: (ones(1, requires_grad=True) ** 2).sum().backward(create_graph=True),
+        "a schedule before its optimizer": lambda: early(lib),
+        "a layer of recurrence with dropout": lambda: nn.LSTM(2, 2, dropout=0.5),
+    }
+
+
+def retained(lib):
+    y = lib.ones(2, requires_grad=True) * 2
+    y.retain_grad()
+    return y.grad
+
+
+def early(lib):
+    lib.optim.lr_scheduler.StepLR(lib.optim.SGD([lib.ones(1, requires_grad=True)], lr=0.1), 1).step()
+
+
+def said(call):
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        call()
+    return [w.category for w in heard]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", cases(mg))
+def test_what_pytorch_warns_of(torch, name):
+    assert said(cases(mg)[name]) == said(cases(torch)[name])
