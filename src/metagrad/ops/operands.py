@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.layouts import kept_order
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -142,6 +142,25 @@ def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
         raise RuntimeError(
             f"{function}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}"
         )
+
+
+def older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Number]:
+    """Operand and factor of ``add(input, alpha, other)``. Raises TypeError for anything else with three arguments."""
+    if len(rest) != 1 or isinstance(alpha, Variable) or not isinstance(rest[0], Variable):
+        raise TypeError(
+            f"{name}() takes 2 positional arguments, or a tensor, a number and a tensor; got {len(rest) + 2}"
+        )
+    return rest[0], alpha
+
+
+def check_factor(name: str, alpha: Number, kind: dtypes.dtype) -> None:
+    """RuntimeError for a factor of a higher category than the result's dtype, and for a bool beside numbers."""
+    if isinstance(alpha, complex) and not kind.is_complex:
+        raise RuntimeError(f"{name}: for operands that are not complex the factor must not be complex, got {alpha}")
+    if alpha.__class__ is bool and kind is not dtypes.bool_:
+        raise RuntimeError(f"{name}: Boolean alpha only supported for Boolean results.")
+    if kind.category < 2 and isinstance(alpha, float):
+        raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
 
 
 def need_a_tensor(function: str, x: Any, y: Any) -> None:

@@ -2,6 +2,7 @@
 
 =====================  =====================================================================
 ``optimizer.py``       Optimizer, the base: groups, gradients, and the step
+``groups.py``          what may be given as the parameters of a group
 ``state.py``           an optimizer's state as plain numbers and tensors, and back
 ``hooks.py``           functions called around steps, saving and loading
 ``by_element.py``      ByElement, the base of those whose step is a formula for each element

@@ -12,6 +12,7 @@ import numpy as np
 from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import check_writable
+from metagrad.optim.groups import listed
 from metagrad.optim.hooks import Hooks, hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from metagrad.optim.state import State, packed, unpacked
 from metagrad.tensors.tensor import Tensor
@@ -94,7 +95,7 @@ class Optimizer(Hooks):
         if "params" not in param_group:
             raise KeyError(f"a parameter group needs 'params'; this one has {sorted(param_group)}")
         group = dict(param_group)
-        params, names = _listed(group["params"])
+        params, names = listed(group["params"])
         group["params"] = params
         if names:
             group["param_names"] = names
@@ -209,27 +210,6 @@ class Optimizer(Hooks):
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
             lines.append("")
         return "\n".join([*lines[:-1], ")"])
-
-
-def _listed(given: Any) -> tuple[list[Any], list[str]]:
-    """The parameters of a group, and their names, if they have any."""
-    if isinstance(given, Variable):
-        return [given], []
-    if isinstance(given, (set, frozenset)):
-        raise TypeError(
-            "optimizer parameters need to be organized in ordered collections, but the order of a set changes between "
-            "runs: use a list"
-        )
-    entries = list(given)
-    named = [entry for entry in entries if isinstance(entry, tuple)]
-    if not named:
-        return entries, []
-    if len(named) != len(entries):
-        raise ValueError(
-            "all optimizer params should be with/without names: "
-            f"{len(named)} of {len(entries)} are (name, parameter) pairs"
-        )
-    return [p for _, p in named], [name for name, _ in named]
 
 
 def _check(param: Tensor, grad: Tensor) -> None:

@@ -5,7 +5,7 @@ In the formulas z is the result and L the loss.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,16 @@ from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.operands import as_tensor, converted, need_a_tensor, need_tensors, operands, result_type
+from metagrad.ops.operands import (
+    as_tensor,
+    check_factor,
+    converted,
+    need_a_tensor,
+    need_tensors,
+    older_form,
+    operands,
+    result_type,
+)
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
@@ -36,8 +45,8 @@ class Add(Pointwise):
 def add(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """Sum, ``input + alpha · other``, element by element with broadcasting.
 
-    input, other: tensors of any shapes that broadcast, or numbers. The dtype follows ``result_type``. As PyTorch's first
-    versions wrote it, ``add(input, alpha, other)`` is taken as well.
+    input, other: tensors of any shapes that broadcast, or numbers. The dtype follows ``result_type``.
+    ``older``: ``add(input, alpha, other)``, as PyTorch's first versions wrote it, is taken as well.
 
     Raises RuntimeError if ``alpha`` is a float and the operands are integers.
 
@@ -46,19 +55,10 @@ def add(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out:
     tensor([21., 22.])
     """
     if older:
-        other, alpha = _older_form("add", other, older)
+        other, alpha = older_form("add", other, older)
     if alpha.__class__ is not int or alpha != 1:
         other = scaled(other, alpha, "add", result_type(as_tensor(input), other))
     return Add.apply(*operands(input, other))
-
-
-def _older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Number]:
-    """Operand and factor of ``add(input, alpha, other)``. Raises TypeError for anything else with three arguments."""
-    if len(rest) != 1 or isinstance(alpha, Variable) or not isinstance(rest[0], Variable):
-        raise TypeError(
-            f"{name}() takes 2 positional arguments, or a tensor, a number and a tensor; got {len(rest) + 2}"
-        )
-    return rest[0], alpha
 
 
 def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Operand:
@@ -71,12 +71,7 @@ def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Oper
     >>> scaled(metagrad.tensor([1, 2]), 3, "add", metagrad.int64)
     tensor([3, 6])
     """
-    if isinstance(alpha, complex) and not kind.is_complex:
-        raise RuntimeError(f"{name}: for operands that are not complex the factor must not be complex, got {alpha}")
-    if alpha.__class__ is bool and kind is not dtypes.bool_:
-        raise RuntimeError(f"{name}: Boolean alpha only supported for Boolean results.")
-    if kind.category < 2 and isinstance(alpha, float):
-        raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
+    check_factor(name, alpha, kind)
     if not isinstance(other, (Variable, np.ndarray)):
         return other * alpha
     return mul(converted(other, kind), bool(alpha) if kind is dtypes.bool_ else alpha)
@@ -96,8 +91,6 @@ class Sub(Pointwise):
 def sub(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out: Tensor | None = None) -> Tensor:
     """Difference, ``input − alpha · other``, element by element with broadcasting.
 
-    As PyTorch's first versions wrote it, ``sub(input, alpha, other)`` is taken as well.
-
     Raises RuntimeError for bools, and if ``alpha`` is a float and the operands are integers.
 
     >>> import metagrad
@@ -106,7 +99,7 @@ def sub(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out:
             [-1,  0]])
     """
     if older:
-        other, alpha = _older_form("sub", other, older)
+        other, alpha = older_form("sub", other, older)
     for x in (input, other):
         if x.__class__ is bool or isinstance(x, Variable) and x.array.dtype.kind == "b":
             raise RuntimeError("subtraction with bools is not defined: use ^ (logical_xor) or ~ (logical_not)")
