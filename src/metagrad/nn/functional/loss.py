@@ -105,7 +105,6 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
     return reduced(loss, reduction, weight)
 
 
-@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """|x − y|; input and target (*). With ``weight`` (*) the mean is weighted.
@@ -119,7 +118,6 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: T
     return reduced(loss, reduction, weight)
 
 
-@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "beta")
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015). Raises RuntimeError for a negative β.
@@ -223,7 +221,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
             "reduction: 'mean' divides by the number of elements, 'batchmean' by that of rows, which is the divergence that "
             "KL stands for: choose that one, or 'sum'",
             UserWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     if reduction == "batchmean":
         return loss.sum() / input.shape[0] if input.ndim else loss.sum()
