@@ -130,7 +130,7 @@ def grid_sample(
             f"grid_sample: expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
         )
     if align_corners is None:
-        warnings.warn(_CHANGED, stacklevel=2)
+        warnings.warn(_CHANGED, stacklevel=3)
     align = bool(align_corners)
     axes = input.array.ndim - 2
     shape = tuple(grid.shape)
