@@ -343,3 +343,47 @@ def test_attention_with_scores_and_masks_that_are_functions(torch):
         np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-7, atol=1e-9)
     leaves = [mg.tensor(a, requires_grad=True) for a in inputs]
     assert mg.autograd.gradcheck(lambda *given: attention(mg, ours, *given), leaves)
+
+
+def test_pickles_name_public_paths_only():
+    import pickle
+    import pickletools
+
+    def paths(obj):
+        return {arg.split()[0] for op, arg, _ in pickletools.genops(pickle.dumps(obj, 2)) if op.name == "GLOBAL"}
+
+    model = mg.nn.Sequential(mg.nn.Linear(2, 2), mg.nn.LSTM(2, 2))
+    own = {
+        path for path in paths([mg.ones(2), model, mg.optim.Adam(model.parameters())]) if path.startswith("metagrad")
+    }
+    assert own == {
+        "metagrad._utils", "metagrad.nn.modules.container", "metagrad.nn.modules.linear", "metagrad.nn.modules.rnn",
+        "metagrad.nn.parameter", "metagrad.optim.adam",
+    }  # fmt: skip
+    again = pickle.loads(pickle.dumps(model))
+    assert again[0].weight.equal(model[0].weight) and isinstance(again[0].weight, mg.nn.Parameter)
+    assert repr(mg.FloatTensor) == "<class 'metagrad.FloatTensor'>"
+
+
+@pytest.mark.oracle
+def test_weights_of_a_recurrent_layer_are_dropped(torch):
+    """What programs with weight dropout do: the weight is computed anew from another parameter before each forward."""
+    rng = np.random.default_rng(0)
+    x, found = rng.normal(size=(4, 2, 3)), {}
+    values = {name: rng.normal(size=shape) for name, shape in
+              {"weight_ih_l0": (8, 3), "weight_hh_l0": (8, 2), "bias_ih_l0": (8,), "bias_hh_l0": (8,)}.items()}  # fmt: skip
+    for lib in (mg, torch):
+        layer = lib.nn.LSTM(3, 2).double()
+        layer.load_state_dict({name: lib.tensor(value) for name, value in values.items()})
+        assert layer._flat_weights_names == list(values) and layer._all_weights == [list(values)]
+        raw = lib.nn.Parameter(layer.weight_hh_l0.detach())
+        del layer._parameters["weight_hh_l0"]
+        layer.register_parameter("weight_hh_l0_raw", raw)
+        layer.weight_hh_l0 = raw * lib.tensor([[1.0, 0.0]], dtype=lib.float64)
+        layer._flat_weights = [getattr(layer, name) for name in layer._flat_weights_names]
+        out, _ = layer(lib.tensor(x))
+        (out**2).sum().backward()
+        found[lib] = [out.detach().numpy(), raw.grad.numpy()]
+    for ours, theirs in zip(found[mg], found[torch]):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+    assert (found[mg][1][:, 1] == 0).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.base import dtypes
+from metagrad.base.naming import public
 from metagrad.base.size import Size
 from metagrad.ops.create import creation
 from metagrad.ops.create.conversion import type_names
@@ -20,6 +21,9 @@ class tensortype(type):
     """The class of these names. Their instances are the tensors of their dtype on the CPU; calling one makes a tensor."""
 
     dtype: dtypes.dtype
+
+    def __repr__(cls) -> str:
+        return f"<class '{public(cls.__name__)}'>"
 
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, Tensor) and instance.dtype is cls.dtype and not instance.is_cuda

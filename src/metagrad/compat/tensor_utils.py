@@ -9,9 +9,12 @@ from metagrad.base.device import device as Device
 from metagrad.base.dtypes import dtype
 from metagrad.nn.parameter import Parameter
 from metagrad.ops.shape.joining import cat
+from metagrad.tensors.tensor import _rebuilt
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
+
+_rebuild_tensor = _rebuilt
 
 __all__ = ["ExceptionWrapper", "classproperty"]
 

@@ -276,7 +276,8 @@ class Tensor(Methods):
         return copied
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuilt, (type(self), self.array, self._requires_grad and self._grad_fn is None)
+        kind = None if type(self) is Tensor else type(self)
+        return _rebuilt, (kind, self.array, self._requires_grad and self._grad_fn is None)
 
     # ------------------------------------------------ other libraries' protocols
 
@@ -320,4 +321,6 @@ def _rebuilt(kind: Any, array: Any, requires_grad: bool) -> Tensor:
     return wrap(array, requires_grad, kind)
 
 
+# The path that pickles know it by: this file may move, that one may not.
+_rebuilt.__module__, _rebuilt.__qualname__, _rebuilt.__name__ = "metagrad._utils", "_rebuild_tensor", "_rebuild_tensor"
 Variable.tensor_class = Tensor

@@ -103,6 +103,8 @@ class RNNBase(Module):
         super().__setstate__(state)
         if "_names" not in state:
             self._names = state["_all_weights"]
+            for name in ("_all_weights", "_flat_weights_names", "_flat_weights"):  # which are computed here
+                self.__dict__.pop(name, None)
 
     def reset_parameters(self) -> None:
         """Draw new initial values."""
@@ -114,6 +116,27 @@ class RNNBase(Module):
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters, one list for every layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._names]
+
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        """The names of the parameters, one list for every layer and direction, as PyTorch calls them."""
+        return self._names
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        """The names of the parameters, in one list."""
+        return [name for names in self._names for name in names]
+
+    @property
+    def _flat_weights(self) -> list[Any]:
+        """The parameters, in one list. Programs that compute weights anew set it; each is then an attribute by its name."""
+        return [getattr(self, name, None) for name in self._flat_weights_names]
+
+    @_flat_weights.setter
+    def _flat_weights(self, weights: list[Any]) -> None:
+        for name, weight in zip(self._flat_weights_names, weights, strict=True):
+            if getattr(self, name, None) is not weight:
+                setattr(self, name, weight)
 
     def flatten_parameters(self) -> None:
         """Nothing to do: parameters need not lie side by side here. Kept for programs that call it."""
