@@ -12,6 +12,7 @@ they do not run, the still one stays. The numbers are in the page itself, so it 
 ``surface.py``        a loss of two parameters as contours, and paths down it
 ``gates.py``          the gates of an LSTM over a sequence
 ``layers.py``         what the units of each layer say while they learn
+``looking.py``        where a decoder looks before each of its words
 ``order.py``          one graph, and its nodes visited in three orders
 ====================  ==================================================================
 """

@@ -18,6 +18,7 @@
 ``ch11_gates.py``              a step of an LSTM, and the gradient of its cell
 ``ch12_tagger.py``             sentences laid side by side
 ``ch13_seq2seq.py``            beam search, and the precision that BLEU is made of
+``ch14_attention.py``          looking back, and not ahead
 =============================  ========================================
 """
 
