@@ -54,6 +54,20 @@ WHY = [
         "for tracing and compiling, which metagrad does not do",
     ),
     (r"^(eig|symeig|lstsq|solve|matrix_rank|qr_old)$", "removed from PyTorch: it raises an error there, too"),
+    (r"torch_function", "found in `torch.overrides`"),
+    (r"[Mm]asked_?[Tt]ensor$", "tensors that carry a mask are left out: masked reductions take one"),
+    (r"^DataChunk$|_validation|^functional_datapipe|^non_deterministic", "data pipes are left out"),
+    (
+        r"grouped_mm|scaled_mm|ScalingType|SwizzleType|to_padded_tensor",
+        "for one device, or for tensors that are left out",
+    ),
+    (
+        r"^(FatalError|FloatType|classproperty|get_file_path|import_ir|init_num_threads|is_distributed|is_storage|merge_type|"
+        r"parse_|prepare_multi|index$|map2_|module_load|Container|factory_kwargs|DType|assert_int|boolean_dispatch|NestedIO|"
+        r"convert_conv|enforce_grad|debug_unwrap|functionalize|rearrange|swap_in_)",
+        "an inner name of PyTorch's",
+    ),
+    (r"^(reinforce|resize|resize_as)$", "removed from PyTorch: it raises an error there, too"),
     (r"autocast|amp", "metagrad computes in the dtype it is given"),
     (
         r"native_|_backward|_elemt|_stats|batch_norm_|frobenius_norm|nuclear_norm|norm_except_dim|"
