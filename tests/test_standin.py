@@ -215,6 +215,7 @@ def hidden(x):
     return array.get() if isinstance(array, Strict) else np.asarray(array)
 
 
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 @pytest.mark.parametrize("name", CASES)
 def test_op_runs_without_leaving_the_device(name):
     function, *inputs = CASES[name]
@@ -233,6 +234,7 @@ def test_op_runs_without_leaving_the_device(name):
 @pytest.mark.parametrize(
     "name", [n for n in CASES if n not in ("in place", "in place view", "reshaped in place", "set slice", "set mask")]
 )
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 def test_second_derivatives_run_without_leaving_the_device(name):
     function, *inputs = CASES[name]
     moved = on_standin(inputs)

@@ -70,6 +70,7 @@ def test_zero_grad():
     assert p.grad is None
 
 
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph=True")
 def test_zero_grad_cuts_a_gradient_off_from_its_graph():
     p = parameter()
     (p**3).sum().backward(create_graph=True)
@@ -103,6 +104,7 @@ def test_a_gradient_that_does_not_fit_is_refused_before_anything_changes(grad):
     assert p.tolist() == q.tolist() == [[1.0] * 3] * 2
 
 
+@pytest.mark.filterwarnings("ignore:The given NumPy array is not writable")
 def test_a_read_only_parameter_is_refused_before_anything_changes():
     memory = np.ones(2, np.float32)
     memory.flags.writeable = False
