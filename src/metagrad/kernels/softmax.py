@@ -7,21 +7,26 @@ from collections.abc import Callable
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled import softmax as compiled
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.rows import by_rows, row_products, row_sums
 
 
-def _row_by_row(formula: Callable[..., None], *arrays: Array) -> Array:
-    """``formula(out, *arrays)`` on chunks of rows, which fills ``out``, of the arrays' shape."""
+def _row_by_row(formula: Callable[..., None], loop: Callable[..., None], *arrays: Array) -> Array:
+    """``formula(out, *arrays)`` on chunks of rows, which fills ``out``, of the arrays' shape; or the compiled loop."""
     columns = arrays[0].shape[-1]
     inputs = [a.reshape(-1, columns) for a in arrays]
     out = np.empty_like(inputs[0])
+    if use_compiled(out) and 0 < columns <= tuning.ROWS_ADDED_IN_TURN:
+        formula, inputs = loop, [np.require(a, out.dtype, ["C", "W"]) for a in inputs]
     by_rows(lambda rows: formula(out[rows], *[a[rows] for a in inputs]), *out.shape)
     return out.reshape(arrays[0].shape)
 
 
 def softmax(x: Array) -> Array:
     """exp(x − max) / Σ exp(x − max) of every row."""
-    return _row_by_row(_softmax, x)
+    return _row_by_row(_softmax, lambda y, x: compiled.softmax(y, x, x.max(axis=1)), x)
 
 
 def _softmax(y: Array, x: Array) -> None:
@@ -32,7 +37,7 @@ def _softmax(y: Array, x: Array) -> None:
 
 def softmax_backward(grad: Array, y: Array) -> Array:
     """y (g − Σ g y) of every row."""
-    return _row_by_row(_softmax_backward, y, grad)
+    return _row_by_row(_softmax_backward, compiled.softmax_backward, y, grad)
 
 
 def _softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
@@ -42,7 +47,7 @@ def _softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
 
 def log_softmax(x: Array) -> Array:
     """x − max − ln Σ exp(x − max) of every row."""
-    return _row_by_row(_log_softmax, x)
+    return _row_by_row(_log_softmax, lambda y, x: compiled.log_softmax(y, x, x.max(axis=1)), x)
 
 
 def _log_softmax(y: Array, x: Array) -> None:
@@ -52,7 +57,7 @@ def _log_softmax(y: Array, x: Array) -> None:
 
 def log_softmax_backward(grad: Array, y: Array) -> Array:
     """g − exp(y) Σ g of every row."""
-    return _row_by_row(_log_softmax_backward, y, grad)
+    return _row_by_row(_log_softmax_backward, compiled.log_softmax_backward, y, grad)
 
 
 def _log_softmax_backward(grad_x: Array, y: Array, g: Array) -> None:

@@ -14,6 +14,8 @@ infinity are what they are in NumPy.
 ``transcendental.py``  exp, log, tanh and their kind, for use in loops
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
 ``one_sequence.py``     the same over one sequence without a gradient
+``pointwise.py``        activations and their gradients
+``softmax.py``          softmax, its logarithm, their gradients
 ``normalization.py``   layer norm and its gradient
 ``windows.py``         the gradient of max pooling
 =====================  ===============================================

@@ -223,8 +223,8 @@ def _tanh(x: np.float32) -> np.float32:
     above = p[0] + u * (p[1] + u * (p[2] + u * (p[3] + u * p[4])))
     below = q[0] + u * (q[1] + u * (q[2] + u * (q[3] + u * q[4])))
     y = x * above / below
-    y = _ONE if y > _ONE else y
-    return -_ONE if y < -_ONE else y
+    y = _ONE if y > _ONE or x == _TANH_END else y
+    return -_ONE if y < -_ONE or x == -_TANH_END else y
 
 
 @native
@@ -253,8 +253,8 @@ def _erf(x: np.float32) -> np.float32:
     above = p[0] + u * (p[1] + u * (p[2] + u * (p[3] + u * (p[4] + u * p[5]))))
     below = q[0] + u * (q[1] + u * (q[2] + u * (q[3] + u * (q[4] + u * q[5]))))
     y = x * above / below
-    y = _ONE if y > _ONE else y
-    return -_ONE if y < -_ONE else y
+    y = _ONE if y > _ONE or x == _ERF_END else y
+    return -_ONE if y < -_ONE or x == -_ERF_END else y
 
 
 @native

@@ -9,14 +9,17 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
 from metagrad.ops.arguments import asks_for_tensors, dimension, floating
 from metagrad.ops.create.sampling import rand_like
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
+from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.hyperbolic import Tanh
+from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce import softmax as softmaxes
 from metagrad.ops.special.erf import Erf
@@ -34,6 +37,8 @@ __all__ = [
 class LogSigmoid(Pointwise):
     """y = ln σ(x) = min(x, 0) − ln(1 + e^−|x|),   ∂L/∂x = ∂L/∂y · (1 − e^y)."""
 
+    loops = Loops(compiled.logsigmoid, keeps_result=True)
+
     def forward(self, x: Array) -> Array:
         y = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
         self.save(y)
@@ -42,6 +47,38 @@ class LogSigmoid(Pointwise):
     def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         return -grad * np.expm1(y)
+
+
+class Silu(Pointwise):
+    """y = x σ(x),   ∂L/∂x = ∂L/∂y · σ(x) (1 + x (1 − σ(x)))."""
+
+    loops = Loops(compiled.silu, compiled.silu_backward)
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return x / (np.exp(-x) + 1)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        s = 1 / (np.exp(-x) + 1)
+        return grad * conj(s * (1 + x * (1 - s)))
+
+
+class Softplus(Pointwise):
+    """y = ln(1 + e^βx) / β, or x where βx > threshold;   ∂L/∂x = ∂L/∂y · σ(βx), or ∂L/∂y there."""
+
+    loops = Loops(compiled.softplus, compiled.softplus_backward)
+
+    def forward(self, x: Array, beta: float, threshold: float) -> Array:
+        self.save(x)
+        self.beta, self.threshold = beta, threshold
+        scaled = x * beta
+        return select(scaled > threshold, x, (np.maximum(scaled, 0) + np.log1p(np.exp(-np.abs(scaled)))) / beta)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        scaled = x * self.beta
+        return select(scaled > self.threshold, grad, grad / (np.exp(-scaled) + 1))
 
 
 class Hardtanh(Pointwise):
@@ -96,7 +133,7 @@ class Elu(Pointwise):
 
 
 _elu = in_single(Elu.apply)
-_silu = in_single(lambda x: x * x.sigmoid())
+_silu = in_single(lambda x: Silu.apply(floating(x)))
 _selu = in_single(lambda x: 1.0507009873554805 * _elu(x, alpha=1.6732632423543772))
 _hardsigmoid = in_single(Hardsigmoid.apply)
 
@@ -196,9 +233,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     >>> metagrad.nn.functional.softplus(metagrad.tensor([-1.0, 0.0, 30.0]))
     tensor([ 0.3133,  0.6931, 30.0000])
     """
-    scaled = input * beta
-    result: Tensor = where(scaled > threshold, input, -logsigmoid(-scaled) / beta)
-    return result
+    return Softplus.apply(floating(input), beta=beta, threshold=threshold)
 
 
 @in_single
@@ -273,12 +308,18 @@ _ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
 class Gelu(Function):
     """y = x Φ(x), Φ the normal distribution's;   ∂L/∂x = ∂L/∂y · (Φ(x) + x exp(−x²/2) / √(2π))."""
 
+    loops = Loops(compiled.gelu, compiled.gelu_backward)
+
     def forward(self, x: Array) -> Array:
+        if fit(x):
+            return forward_by_loop(self, self.loops, x, {})
         self.save(x)
         return single.gelu(x) if single.fits(x) else x * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))))
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
+        if grad.__class__ is np.ndarray and fit(x, grad):
+            return backward_by_loop(self, compiled.gelu_backward, grad)
         if single.fits(x) and single.fits(grad):
             return single.gelu_gradient(x, grad)
         return grad * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))) + x * np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
@@ -286,6 +327,8 @@ class Gelu(Function):
 
 class GeluTanh(Pointwise):
     """y = ½ x (1 + tanh u), u = √(2/π) (x + 0.044715 x³);   ∂L/∂x = ∂L/∂y · ½ (1 + t + x (1 − t²) u′), t = tanh u."""
+
+    loops = Loops(compiled.gelu_tanh, compiled.gelu_tanh_backward)
 
     def forward(self, x: Array) -> Array:
         self.save(x)

@@ -16,5 +16,6 @@
 ``floating_point.py``   mantissas and exponents, neighbours, numbers for nan
 ``complex_numbers.py``  parts and angles of complex numbers
 ``chunked.py``          large arrays chunk by chunk, on all threads
+``loops.py``            large arrays by compiled loops, in one pass
 ======================  ====================================================
 """

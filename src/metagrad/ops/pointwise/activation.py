@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.operands import in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.loops import Loops
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ def relu(input: Tensor) -> Tensor:
 
 class Sigmoid(Pointwise):
     """y = 1 / (1 + e⁻ˣ),   ∂L/∂x = ∂L/∂y · y (1 − y). Where e⁻ˣ overflows, y is 0, as it should be."""
+
+    loops = Loops(compiled.sigmoid, compiled.sigmoid_backward, keeps_result=True)
 
     def forward(self, x: Array) -> Array:
         y = 1 / (np.exp(-x) + 1)

@@ -13,7 +13,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 from numpy import ndarray
@@ -24,6 +24,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, share_out
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.threads import get_num_threads
+from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
 
 Results: TypeAlias = "Array | tuple[Array, ...]"  # what a forward or a backward gives
 _new = object.__new__
@@ -36,6 +37,7 @@ class Pointwise(Function):
     """
 
     __slots__ = ()
+    loops: ClassVar[Loops | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -53,8 +55,10 @@ def is_large(x: object) -> TypeGuard[np.ndarray]:
 def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results]:
     """``forward``, in chunks if an input is large. For small ops the test counts: one and two inputs have their own, shorter."""
 
-    def in_chunks(self: Function, *inputs: Array, **params: object) -> Results:
+    def in_chunks(self: Pointwise, *inputs: Array, **params: object) -> Results:
         x = next(x for x in inputs if is_large(x))
+        if self.loops is not None and fit(x, *inputs):
+            return forward_by_loop(self, self.loops, x, params, _destination(self, inputs))
         cuts = _Cuts.of(x.shape, inputs)
         try:
             if cuts is not None:
@@ -63,19 +67,19 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
             pass
         return forward(self, *inputs, **params)
 
-    def one(self: Function, x: Array) -> Results:
+    def one(self: Pointwise, x: Array) -> Results:
         if x.size >= tuning.POINTWISE_LARGE and x.__class__ is ndarray:
             return in_chunks(self, x)
         return forward(self, x)
 
-    def two(self: Function, x: Array, y: Array) -> Results:
+    def two(self: Pointwise, x: Array, y: Array) -> Results:
         if (x.__class__ is ndarray and x.size >= tuning.POINTWISE_LARGE) or (
             y.__class__ is ndarray and y.size >= tuning.POINTWISE_LARGE
         ):
             return in_chunks(self, x, y)
         return forward(self, x, y)
 
-    def several(self: Function, *inputs: Array, **params: object) -> Results:
+    def several(self: Pointwise, *inputs: Array, **params: object) -> Results:
         for x in inputs:
             if is_large(x):
                 return in_chunks(self, *inputs, **params)
@@ -90,10 +94,12 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     """``backward``, in chunks if the gradient of an only result is large."""
 
     @functools.wraps(backward)
-    def run(self: Function, grad: Array, *others: Array) -> Results:
+    def run(self: Pointwise, grad: Array, *others: Array) -> Results:
         if others:
             return backward(self, grad, *others)
         if grad.__class__ is ndarray and grad.size >= tuning.POINTWISE_LARGE:
+            if self.loops is not None and self.loops.backward is not None and fit(grad, *self.saved):
+                return backward_by_loop(self, self.loops.backward, grad)
             cuts = _Cuts.of(grad.shape, [grad, *self.saved, *self.__dict__.values()])
             if cuts is not None:
                 try:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.special import normal as kernel
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.loops import Loops
 from metagrad.ops.special.values import values
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 class Erf(Pointwise):
     """y = erf x,   ∂L/∂x = ∂L/∂y · 2/√π exp(−x²)."""
+
+    loops = Loops(compiled.erf_of)
 
     def forward(self, x: Array) -> Array:
         self.save(x)

@@ -1,0 +1,125 @@
+"""Activations and their gradients: one pass over x, and over g, which is ∂L/∂y. Arrays are contiguous and of one dimension.
+
+Each formula is that of the op of this name in ``metagrad.ops`` or ``metagrad.nn.functional``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from metagrad.base.typing import Array
+from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.transcendental import erf, exp, log1p, tanh
+from metagrad.kernels.compiled.transcendental import sigmoid as logistic
+
+_ROOT_HALF, _DENSITY, _ROOT_2_OVER_PI = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi), math.sqrt(2 / math.pi)
+
+
+@native
+def sigmoid(x: Array, y: Array) -> None:
+    """y = σ(x)."""
+    for i in range(len(x)):
+        y[i] = logistic(x[i])
+
+
+@native
+def sigmoid_backward(y: Array, g: Array, out: Array) -> None:
+    """g y (1 − y)."""
+    one = y.dtype.type(1)
+    for i in range(len(y)):
+        out[i] = g[i] * (y[i] * (one - y[i]))
+
+
+@native
+def silu(x: Array, y: Array) -> None:
+    """y = x σ(x)."""
+    for i in range(len(x)):
+        y[i] = x[i] * logistic(x[i])
+
+
+@native
+def silu_backward(x: Array, g: Array, out: Array) -> None:
+    """g σ (1 + x (1 − σ))."""
+    one = x.dtype.type(1)
+    for i in range(len(x)):
+        s = logistic(x[i])
+        out[i] = g[i] * (s * (one + x[i] * (one - s)))
+
+
+@native
+def gelu(x: Array, y: Array) -> None:
+    """y = ½ x (1 + erf(x / √2))."""
+    half, one, root = x.dtype.type(0.5), x.dtype.type(1), x.dtype.type(_ROOT_HALF)
+    for i in range(len(x)):
+        y[i] = x[i] * (half * (one + erf(x[i] * root)))
+
+
+@native
+def gelu_backward(x: Array, g: Array, out: Array) -> None:
+    """g (½ (1 + erf(x / √2)) + x exp(−x²/2) / √(2π))."""
+    half, one, root, density = (
+        x.dtype.type(0.5),
+        x.dtype.type(1),
+        x.dtype.type(_ROOT_HALF),
+        x.dtype.type(_DENSITY),
+    )
+    for i in range(len(x)):
+        v = x[i]
+        out[i] = g[i] * (half * (one + erf(v * root)) + v * (density * exp(-half * v * v)))
+
+
+@native
+def gelu_tanh(x: Array, y: Array) -> None:
+    """y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
+    half, one = x.dtype.type(0.5), x.dtype.type(1)
+    root, cube = x.dtype.type(_ROOT_2_OVER_PI), x.dtype.type(0.044715)
+    for i in range(len(x)):
+        v = x[i]
+        y[i] = half * v * (one + tanh(root * (v + cube * v * v * v)))
+
+
+@native
+def gelu_tanh_backward(x: Array, g: Array, out: Array) -> None:
+    """g ½ (1 + t + x (1 − t²) u′), t = tanh u."""
+    half, one, three = x.dtype.type(0.5), x.dtype.type(1), x.dtype.type(3)
+    root, cube = x.dtype.type(_ROOT_2_OVER_PI), x.dtype.type(0.044715)
+    for i in range(len(x)):
+        v = x[i]
+        t = tanh(root * (v + cube * v * v * v))
+        out[i] = g[i] * (half * (one + t + v * (one - t * t) * (root * (one + three * cube * v * v))))
+
+
+@native
+def erf_of(x: Array, y: Array) -> None:
+    """y = erf x."""
+    for i in range(len(x)):
+        y[i] = erf(x[i])
+
+
+@native
+def logsigmoid(x: Array, y: Array) -> None:
+    """y = min(x, 0) − ln(1 + e^−|x|)."""
+    zero = x.dtype.type(0)
+    for i in range(len(x)):
+        v = x[i]
+        y[i] = (zero if v > zero else v) - log1p(exp(-abs(v)))
+
+
+@native
+def softplus(x: Array, y: Array, beta: np.float32, threshold: np.float32) -> None:
+    """y = ln(1 + e^βx) / β; x itself where βx > threshold."""
+    zero, each = x.dtype.type(0), x.dtype.type(1) / beta
+    for i in range(len(x)):
+        v = x[i] * beta
+        log = (zero if v < zero else v) + log1p(exp(-abs(v)))
+        y[i] = x[i] if v > threshold else log * each
+
+
+@native
+def softplus_backward(x: Array, g: Array, out: Array, beta: np.float32, threshold: np.float32) -> None:
+    """g σ(βx); g itself where βx > threshold."""
+    for i in range(len(x)):
+        v = x[i] * beta
+        out[i] = g[i] if v > threshold else g[i] * logistic(v)

@@ -1,0 +1,60 @@
+"""Large pointwise ops by compiled loops: one pass over an array, each thread over its part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy import ndarray
+
+from metagrad.autograd.function import Function
+from metagrad.base.typing import Array
+from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.threads import get_num_threads
+
+
+class Loops(NamedTuple):
+    """Compiled loops that do in one pass what the formulas of an op of one array x do.
+
+    ``forward(x, y, *numbers)`` and ``backward(kept, grad, grad_x, *numbers)``, where kept is what the op saves for its
+    gradient: x, or its result. The numbers are the op's parameters, which it keeps under their names.
+    """
+
+    forward: Callable[..., None]
+    backward: Callable[..., None] | None = None
+    keeps_result: bool = False
+
+
+def fit(x: Array, *others: Array) -> bool:
+    """Whether compiled loops serve these arrays: of one shape and one dtype, in order in memory, not read-only."""
+    return use_compiled(x) and all(
+        a.__class__ is ndarray and a.dtype == x.dtype and a.shape == x.shape and a.flags.carray for a in (x, *others)
+    )
+
+
+def forward_by_loop(
+    node: Function, loops: Loops, x: Array, params: dict[str, Any], memory: Array | None = None
+) -> Array:
+    """The op's result, in ``memory`` if given; the node keeps what its gradient needs."""
+    y = np.empty_like(x) if memory is None else memory
+    _run_loop(loops.forward, x, y, numbers=params)
+    node.save(y if loops.keeps_result else x)
+    node.__dict__.update(params)
+    return y
+
+
+def backward_by_loop(node: Function, loop: Callable[..., None], grad: Array) -> Array:
+    """The gradient of x."""
+    out = np.empty_like(grad)
+    _run_loop(loop, node.saved[0], grad, out, numbers=node.__dict__)
+    return out
+
+
+def _run_loop(loop: Callable[..., None], *arrays: Array, numbers: dict[str, float]) -> None:
+    """The loop over parts of the arrays, one for each thread."""
+    flat = [a.reshape(-1) for a in arrays]
+    given = [flat[0].dtype.type(number) for number in numbers.values()]
+    length = -(-flat[0].size // get_num_threads())
+    map_chunks(lambda part: loop(*[a[part] for a in flat], *given), cut(flat[0].size, length))

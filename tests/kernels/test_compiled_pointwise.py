@@ -1,0 +1,114 @@
+"""The compiled loops of activations and of softmax give what NumPy's formulas give."""
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled import choice
+
+F = metagrad.nn.functional
+RNG = np.random.default_rng(0)
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+ACTIVATIONS = {
+    "sigmoid": metagrad.sigmoid, "silu": F.silu, "gelu": F.gelu, "gelu tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "erf": metagrad.erf, "logsigmoid": F.logsigmoid, "softplus": F.softplus,
+    "softplus, other numbers": lambda x: F.softplus(x, 2.5, 7.0),
+}  # fmt: skip
+ROWS = {
+    "softmax": lambda x: F.softmax(x, -1), "log_softmax": lambda x: F.log_softmax(x, -1),
+}  # fmt: skip
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """A function that runs another with NumPy's kernels, then with the compiled ones, on arrays of any size."""
+    pytest.importorskip("numba")
+    for threshold in ("COMPILED_WORTH", "POINTWISE_LARGE", "ROWS_WORTH_THREADS"):
+        monkeypatch.setattr(tuning, threshold, 1)
+
+    def run(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(choice, "available", lambda: False)
+            expected = function()
+        return function(), expected
+
+    return run
+
+
+def value_and_gradient(function, x, g):
+    """The result, and the gradient of x for ∂L/∂y = g."""
+    leaf = metagrad.tensor(x, requires_grad=True)
+    y = function(leaf)
+    y.backward(metagrad.tensor(g))
+    return y.detach().numpy(), leaf.grad.numpy()
+
+
+def numbers(shape, dtype):
+    """Numbers of every size, zeros, and what is not finite."""
+    x = (RNG.standard_normal(shape) * 10.0 ** RNG.integers(-3, 3, shape)).astype(dtype)
+    if x.size > 9:
+        x.reshape(-1)[:5] = 0.0, -0.0, np.inf, -np.inf, np.nan
+    return x
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("shape", [(0,), (1,), (7,), (33, 65), (3, 1, 129)])
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_activations(both, name, shape, dtype):
+    x, g = numbers(shape, dtype), RNG.standard_normal(shape).astype(dtype)
+    with np.errstate(all="ignore"):
+        found, expected = both(lambda: value_and_gradient(ACTIVATIONS[name], x, g))
+    for here, there in zip(found, expected, strict=True):
+        assert here.dtype == there.dtype
+        np.testing.assert_allclose(here, there, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1), (33, 65), (2, 3, 129), (0, 4)])
+@pytest.mark.parametrize("name", list(ROWS))
+def test_rows(both, name, shape, dtype):
+    x, g = (RNG.standard_normal(shape).astype(dtype) * 20 for _ in range(2))
+    found, expected = both(lambda: value_and_gradient(ROWS[name], x, g))
+    for here, there in zip(found, expected, strict=True):
+        assert here.dtype == there.dtype
+        np.testing.assert_allclose(here, there, rtol=20 * TOLERANCE[dtype], atol=20 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+def test_rows_with_what_is_not_finite(both, name):
+    x = RNG.standard_normal((6, 40)).astype(np.float32)
+    x[0, 3], x[1, 39], x[2, 7], x[3] = np.nan, np.inf, -np.inf, -np.inf
+    x[4, :2] = np.inf
+    with np.errstate(all="ignore"):
+        found, expected = both(lambda: ROWS[name](metagrad.tensor(x)).numpy())
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [*ACTIVATIONS, *ROWS])
+def test_strided_arrays_and_arrays_that_are_not_to_be_written(both, name):
+    function, x = {**ACTIVATIONS, **ROWS}[name], RNG.standard_normal((24, 40))
+    for given in (x.T, x[:, ::2]):
+        found, expected = both(lambda given=given: function(metagrad.from_numpy(given)).numpy())
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+    g = RNG.standard_normal((40, 24)).T
+
+    def gradient():
+        leaf = metagrad.tensor(x, requires_grad=True)
+        function(leaf).backward(metagrad.from_numpy(g))
+        return leaf.grad.numpy()
+
+    np.testing.assert_allclose(*both(gradient), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
+def test_in_a_recorded_backward_pass_the_formulas_are_used(both, name):
+    x = RNG.standard_normal(50)
+
+    def second():
+        leaf = metagrad.tensor(x, requires_grad=True)
+        (first,) = metagrad.autograd.grad(ACTIVATIONS[name](leaf).sum(), leaf, create_graph=True)
+        return metagrad.autograd.grad((first * first).sum(), leaf)[0].numpy()
+
+    found, expected = both(second)
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
