@@ -111,7 +111,7 @@ MODULES = {
     "SoftMarginLoss": ((), [(3,), SIGNS]),
     "TripletMarginLoss": ((), [ROWS] * 3),
     "TripletMarginWithDistanceLoss": ((), [ROWS] * 3),
-    "AdaptiveLogSoftmaxWithLoss": ((8, 9, [3, 6]), [ROWS, whole(9, 3)]),
+    "AdaptiveLogSoftmaxWithLoss": ((16, 9, [3, 6]), [(3, 16), whole(9, 3)]),
     "CRF": ((4,), [(2, 5, 4), whole(4, 2, 5)]),
     "MaxUnpool1d": ((2,), [(2, 4, 4), np.broadcast_to(np.arange(0, 8, 2), (2, 4, 4))]),
     "MaxUnpool2d": ((2,), [(1, 1, 2, 2), np.array([[[[0, 3], [8, 10]]]])]),

@@ -185,7 +185,7 @@ CASES = {
     "huber": (F.huber_loss, A, B),
     "bce": (lambda a, m: F.binary_cross_entropy(a.sigmoid(), m.double()), A, MASK),
     "bce logits": (lambda a, m: F.binary_cross_entropy_with_logits(a, m.double()), A, MASK),
-    "kl": (lambda a, b: F.kl_div(a.log_softmax(1), b.softmax(1)), A, B),
+    "kl": (lambda a, b: F.kl_div(a.log_softmax(1), b.softmax(1), reduction="batchmean"), A, B),
     "cross entropy": (lambda a, i: F.cross_entropy(a, i, label_smoothing=0.1, ignore_index=0), A, ROWS),
 }  # fmt: skip
 
@@ -276,6 +276,46 @@ def test_a_training_step_of_a_tagger(cell, optimizer):
         losses.append(float(loss.item()))
         assert all(isinstance(p.array, Strict) == (place is Strict) for p in network.parameters())
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-6)
+
+
+BESIDE = {
+    "mul": lambda x, w: x * w,
+    "sub from": lambda x, w: w - x,
+    "pow": lambda x, w: x.abs() ** w,
+    "where": lambda x, w: metagrad.where(x > 0, x, w),
+    "maximum": lambda x, w: metagrad.maximum(x, w),
+    "lerp": lambda x, w: x.lerp(x * 2, w),
+    "masked_fill": lambda x, w: x.masked_fill(x > 0, w),
+    "made of another": lambda x, w: x * (w * 3).exp(),
+    "setitem": lambda x, w: (y := x.clone(), y.__setitem__((0, 1), w), y)[2],
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_number_of_the_cpu_beside_tensors_of_the_device(name):
+    found = []
+    for place in (lambda a: a, Strict):
+        x, w = as_tensor(place(np.array([[1.5, -2.0], [0.5, 3.0]]))), metagrad.tensor(0.7, dtype=metagrad.float64)
+        x.requires_grad_()
+        w.requires_grad_()
+        y = BESIDE[name](x, w)
+        assert isinstance(y.array, Strict) == (place is Strict)
+        grads = metagrad.autograd.grad((y * y).sum(), (x, w), create_graph=True)
+        assert isinstance(grads[1].array, np.ndarray) and isinstance(grads[0].array, Strict) == (place is Strict)
+        (grads[1] * grads[1]).backward()
+        assert w.grad is None or isinstance(w.grad.array, np.ndarray)
+        found.append(
+            [hidden(y.detach()), hidden(grads[0].detach()), grads[1].item(), 0 if w.grad is None else w.grad.item()]
+        )
+    for a, b in zip(*found):
+        np.testing.assert_allclose(b, a)
+
+
+def test_tensors_of_two_devices():
+    with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device.*cuda:0 and cpu"):
+        metagrad.ones(3) * metagrad.ones(3, device="cuda")
+    with pytest.raises((TypeError, RuntimeError)):
+        metagrad.ones(3, device="cuda") @ metagrad.ones(4, device="cuda")
 
 
 def test_there_and_back():

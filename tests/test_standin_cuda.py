@@ -104,6 +104,9 @@ class Foreign:
 
     hidden = np.arange(3.0)
 
+    def __dlpack__(self, **_):
+        raise NotImplementedError("the stand-in takes the array as it is")
+
     def __dlpack_device__(self):
         return 2, 0
 

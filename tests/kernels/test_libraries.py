@@ -95,14 +95,6 @@ def test_indices_of_the_cpu_are_moved():
     assert libraries.beside(index, np.zeros(2)) is index
 
 
-def test_numbers_beside_a_gpu():
-    x, number = Strict(np.ones(2)), np.array(3.0)
-    assert libraries.what_gpu_takes([x, number], TypeError("refused")) == [x, 3.0]
-    for arrays in ([np.ones(2), number], [x, x]):
-        with pytest.raises(TypeError, match="refused"):
-            libraries.what_gpu_takes(arrays, TypeError("refused"))
-
-
 def test_arrays_that_may_be_written_to():
     assert libraries.is_writable(Strict(np.ones(2))) and libraries.is_writable(np.ones(2))
     assert not libraries.is_writable(np.broadcast_to(1.0, 3))

@@ -237,7 +237,12 @@ def is_fair(row, call):
 
 
 LEFT_OUT = {"empty_like", "hash_tensor"}  # memory nobody has written; bits
-JUMPS = {"histc", "nn.functional.grid_sample"}  # edges and positions are bfloat16, too, in both libraries
+JUMPS = {"histc"}  # the edges are bfloat16, too, in both libraries
+COARSER = {  # where PyTorch rounds inside, and what comes of it
+    "matrix_exp": "nan",
+    "linalg.matrix_exp": "nan",
+    "nn.functional.grid_sample": "other pixels",
+}
 CALLS = [
     pytest.param(r, c, id=f"{r.name}-{i}") for r in [*ROWS, *WRITES] for i, c in enumerate(r.calls) if is_fair(r, c)
 ]
@@ -318,6 +323,8 @@ def test_every_op_is_float32s_rounded(row, call):
 @pytest.mark.oracle
 @pytest.mark.parametrize(("row", "call"), CALLS)
 def test_every_op_is_near_pytorchs(torch, row, call):
+    if row.name in COARSER:
+        pytest.skip(f"PyTorch rounds inside: {COARSER[row.name]}")
     theirs = run(torch, row, call, "bfloat16", row.grad)
     if theirs[0] is not None:
         pytest.skip(f"PyTorch has no such op on bfloat16: {theirs[0]}")
@@ -518,8 +525,8 @@ def test_it_travels_between_ranks():
 
 def test_anomaly_mode_sees_its_nan():
     x = brain([0.0], requires_grad=True)
-    with mg.autograd.detect_anomaly(), pytest.raises(RuntimeError, match="Div returned nan"):
-        x / x
+    with pytest.warns(UserWarning), mg.autograd.detect_anomaly(), pytest.raises(RuntimeError, match="nan"):
+        (x / x).sum().backward()
 
 
 def test_assert_close_knows_its_precision():

@@ -8,6 +8,7 @@
 ``errors.py``        why an op cannot be applied, or a backward pass go on
 ``emulation.py``     bfloat16: computed in float32, rounded once
 ``broadcasting.py``  gradients in the shape and dtype of what they belong to
+``devices.py``       moving as an op; numbers of the CPU beside tensors of a GPU
 ``mode.py``          ``no_grad`` and its relatives
 ``inference.py``     tensors made in inference mode, which no graph may rest on
 ``higher_order.py``  one node's part in a backward pass that is itself recorded
@@ -27,7 +28,7 @@
 ===================  ==========================================================================
 """
 
-from metagrad.autograd import custom
+from metagrad.autograd import custom, devices
 from metagrad.autograd.function import Function
 from metagrad.autograd.gradcheck import gradcheck, gradgradcheck
 from metagrad.autograd.interface import Variable, backward, grad, set_multithreading_enabled

@@ -42,7 +42,6 @@ from metagrad.autograd.node import Node
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.dtypes import emulated
 from metagrad.base.typing import Array
-from metagrad.kernels.libraries import what_gpu_takes
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -92,6 +91,9 @@ class Function(Node):
     reference: ClassVar[Callable[..., Any] | None] = None
     # Filled in from above: how a class with a static ``forward`` is applied (``custom.py``); any, with tangents (``forward.py``)
     apply_static: ClassVar[Callable[..., Any]]
+    beside_gpu: ClassVar[
+        Callable[..., Any]
+    ]  # what takes the place of a GPU's inputs that do not fit together (``devices.py``)
     apply_with_tangents: ClassVar[Callable[..., Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -148,7 +150,7 @@ class Function(Node):
             else:
                 result = run(node.forward, *arrays, **params)
         except (TypeError, MemoryError) as error:
-            result = run(node.forward, *what_gpu_takes(arrays, misfit(cls.__name__, error)), **params)
+            return cls.apply(*Function.beside_gpu(inputs, misfit(cls.__name__, error)), **params)
         except ValueError as error:
             raise misfit(cls.__name__, error) from None
         if isinstance(result, np.generic):

@@ -2,18 +2,18 @@
 
 CuPy answers NumPy's protocols, and ``np.exp(x)`` of an array on a GPU is an array there. But it lacks some of what NumPy has
 (CuPy 14): methods of ufuncs but for sums and products, ``at`` for some ufuncs and dtypes and for several index arrays, flags
-that say whether an array may be written to, and 0-d arrays of NumPy's beside its own. What it lacks is made of what it has.
+that say whether an array may be written to. What it lacks is made of what it has. (Numbers of the CPU beside tensors of a GPU
+are moved where gradients can follow: ``autograd/devices.py``.)
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from metagrad.base.device import move, of_array, out_of_memory
+from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Index
 
 # The dtypes for which CuPy has ufunc.at, that is, an addition or a maximum that no other thread of the GPU interrupts.
@@ -41,21 +41,6 @@ def is_writable(x: Array) -> bool:
     False
     """
     return bool(getattr(getattr(x, "flags", None), "writeable", True))
-
-
-def what_gpu_takes(arrays: Sequence[Any], refused: Exception) -> list[Any]:
-    """The arrays with NumPy's 0-d ones as numbers, which CuPy's arrays go with; raises ``refused`` if there is nothing to change.
-
-    >>> what_gpu_takes([np.zeros(()), np.zeros(2)], TypeError("of two devices"))
-    Traceback (most recent call last):
-    TypeError: of two devices
-    """
-    if isinstance(refused, MemoryError):
-        raise out_of_memory(refused)
-    of_numpy = [isinstance(a, np.ndarray) and not a.ndim for a in arrays]
-    if not any(of_numpy) or not any(map(is_on_gpu, arrays)):
-        raise refused
-    return [a[()] if is_number else a for a, is_number in zip(arrays, of_numpy, strict=True)]
 
 
 def beside(index: Index, x: Array) -> Index:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from metagrad.autograd.function import Function
+from metagrad.autograd.devices import Move
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import ViewFunction
 from metagrad.base import dtypes
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = ["real"]
-
-
-class Move(Function):
-    """y = x on another device;   ∂L/∂x = ∂L/∂y, brought back."""
-
-    def forward(self, x: Array, to: Device) -> Array:
-        self.home = of_array(x)
-        return move(x, to)
-
-    def backward(self, grad: Array) -> Array:
-        return Move.on(grad, to=self.home)
 
 
 def target_of(args: tuple[Any, ...], dtype: DTypeLike, device: DeviceLike) -> tuple[Any, Any]:
