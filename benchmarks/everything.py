@@ -15,7 +15,10 @@ import numpy as np
 from benchmarks import convolution, elementwise, optimizers, programs, recurrent, reductions, transformer
 from benchmarks.sides import PAUSE, Side
 
-EXTRAS = ("numba", "scipy", "llvmlite")
+EXTRAS = (
+    "numba",
+    "llvmlite",
+)  # SciPy stays, for an example's data need it; metagrad uses it beside Numba and for LDL only
 SIDES = {  # name -> (library, packages that are hidden from it)
     "torch": ("torch", ()),
     "torch.compile": ("torch.compile", ()),
