@@ -6,6 +6,7 @@ they do not run, the still one stays. The numbers are in the page itself, so it 
 
 ====================  ==================================================================
 ``broadcast.py``      a row that was copied, and the sum it gets
+``costs.py``          what something costs as it grows, and the floors below it
 ``embedding.py``      a table of word vectors, laid flat, as it is learned
 ``flow.py``           a graph with the gradients flowing back, step by step
 ``packing.py``        sentences as rows of bricks: padded and packed

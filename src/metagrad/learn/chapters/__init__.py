@@ -19,6 +19,7 @@
 ``ch12_tagger.py``             sentences laid side by side
 ``ch13_seq2seq.py``            beam search, and the precision that BLEU is made of
 ``ch14_attention.py``          looking back, and not ahead
+``ch15_time.py``               operations for each byte, and the roof over them
 =============================  ========================================
 """
 
