@@ -24,6 +24,7 @@ from metagrad.autograd.packing import unpacked
 from metagrad.autograd.targets import leading_to
 from metagrad.autograd.variable import Variable, as_array, as_tensor, unwrap
 from metagrad.base.dtypes import emulated
+from metagrad.base.layouts import laid_out_like
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -298,8 +299,11 @@ def _owner(g: Any) -> Any:
 
 def _accumulate(x: Any, g: Gradient) -> None:
     """Add to ``x.grad``, in place if the pass was not recorded, as PyTorch does; then call the hooks that wait for it."""
-    if x._grad is None:
-        x._grad = as_tensor(g)
+    if x._grad is None and isinstance(g, Variable):
+        x._grad = as_tensor(g).clone()
+        x._grad.array = laid_out_like(x._grad.array, x.array)
+    elif x._grad is None:
+        x._grad = as_tensor(g if g.strides == x.array.strides else laid_out_like(g, x.array))
     elif isinstance(g, Variable) or mode.grad and x._grad.requires_grad:
         x._grad = x._grad + as_tensor(g)
     else:

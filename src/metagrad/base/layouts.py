@@ -83,6 +83,59 @@ def in_order(x: Array) -> Array:
     return x.copy() if isinstance(x, np.ndarray) and not x.flags.c_contiguous else x
 
 
+def laid_out_like(x: Array, template: Array) -> Array:
+    """An array in the same order in memory as another of its shape, if that one has no gaps: itself, or a copy.
+
+    >>> laid_out_like(np.zeros((2, 3)), np.zeros((3, 2)).T).strides
+    (8, 16)
+    """
+    if x.strides == template.strides or not isinstance(x, np.ndarray) or not isinstance(template, np.ndarray):
+        return x
+    copy = memory_like(template, x.dtype)
+    if copy.strides == x.strides:
+        return x
+    copy[...] = x
+    return copy
+
+
+def memory_like(template: Array, dtype: object) -> Array:
+    """Fresh memory in the order in which an array lies, or in the usual order if that has gaps or repeats elements.
+
+    >>> memory_like(np.zeros((2, 3)).T, "int8").strides
+    (1, 3)
+    """
+    return np.empty_like(template, dtype) if has_no_gaps(template) else np.empty(template.shape, dtype, like=template)  # type: ignore[call-overload]
+
+
+def has_no_gaps(x: Array) -> bool:
+    """Whether elements lie one after the other in memory, in some order of the dimensions, none of them twice.
+
+    >>> has_no_gaps(np.zeros((2, 3)).T), has_no_gaps(np.zeros((2, 4))[:, ::2])
+    (True, False)
+    """
+    return bool(x.transpose(sorted(range(x.ndim), key=lambda d: -x.strides[d])).flags.c_contiguous)
+
+
+def lies_in(x: Array, wanted: memory_format) -> bool:
+    """Whether elements lie in this order of the dimensions, and not in the usual one too.
+
+    >>> lies_in(np.zeros((2, 4, 4, 3)).transpose(0, 3, 1, 2), channels_last), lies_in(np.zeros((2, 3, 4, 4)), channels_last)
+    (True, False)
+    """
+    if x.ndim != len(wanted.order) or not isinstance(x, np.ndarray):
+        return False
+    return bool(x.transpose(wanted.order).flags.c_contiguous and not x.flags.c_contiguous)
+
+
+def laid_out_in(x: Array, wanted: memory_format) -> Array:
+    """A copy whose elements lie in this order.
+
+    >>> laid_out_in(np.zeros((2, 3, 4, 4)), channels_last).strides
+    (384, 8, 96, 24)
+    """
+    return x.transpose(wanted.order).copy().transpose(inverse(wanted.order))
+
+
 def check_layout(wanted: layout | None) -> None:
     """Raise unless this is the layout that metagrad has.
 

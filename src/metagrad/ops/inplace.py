@@ -53,7 +53,11 @@ def in_place(
             check_writable(input)
             with results_into(node, input.array):
                 return write(input, op(input, *args, **kwargs))
-        result = op(input.clone() if keeps else input, *args, **kwargs)
+        try:
+            result = op(input.clone() if keeps else input, *args, **kwargs)
+        except (RuntimeError, IndexError, ValueError):
+            check_writable(input)  # what may not be written to at all says so first
+            raise
         return write(input, result.to(input.dtype) if converts else result)
 
     vars(written)["__wrapped__"] = WithoutOut(op)
@@ -71,6 +75,10 @@ def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Te
     """
     source = value_for(input, src)
     check_overlap(input, (source,))
+    if isinstance(source, Variable) and source.array.ndim > input.array.ndim:
+        raise RuntimeError(
+            f"output with shape {tuple(input.shape)} doesn't match the broadcast shape {tuple(source.shape)} of copy_"
+        )
     return write(input, Overwrite.apply(input, source))
 
 

@@ -286,9 +286,10 @@ def _operand(x: Any) -> Any:
 
 def float_operands(x: Any, y: Any) -> tuple[Any, Any]:
     """``operands`` for an op whose result is never an integer, such as division."""
-    x, y = operands(x, y)
-    kind = (x if isinstance(x, Variable) else y).array.dtype.kind
-    if kind in "biu":
-        default = dtypes.get_default_dtype()
-        return converted(x, default), converted(y, default)
-    return x, y
+    a, b = operands(x, y)
+    if (a if isinstance(a, Variable) else b).array.dtype.kind not in "biu":
+        return a, b
+    default = dtypes.get_default_dtype()  # of the operands as they were: -1 is no uint8
+    if not isinstance(x, Variable) and not isinstance(y, Variable):
+        x = a
+    return converted(_operand(x), default), converted(_operand(y), default)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from metagrad.autograd.variable import Variable
+from metagrad.base.layouts import has_no_gaps
 from metagrad.base.typing import Array
 
 
@@ -27,6 +28,11 @@ def check_overlap(target: Variable, sources: Iterable[object]) -> None:
             )
 
 
+def _steps(x: Array) -> list[tuple[int, int]]:
+    """Extent and stride of each dimension in which there is a next element."""
+    return [(n, s) for n, s in zip(x.shape, x.strides, strict=True) if n > 1]
+
+
 def overlaps_partly(x: Array, y: Array) -> bool:
     """Whether two arrays without gaps share some places in memory, but are not the same; with gaps, nobody looks.
 
@@ -37,10 +43,6 @@ def overlaps_partly(x: Array, y: Array) -> bool:
     if x is y or not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)) or not np.may_share_memory(x, y):
         return False
     same_start = x.__array_interface__["data"] == y.__array_interface__["data"]
-    if same_start and x.shape == y.shape and x.strides == y.strides:
+    if same_start and _steps(x) == _steps(y):
         return False
-    return _has_no_gaps(x) and _has_no_gaps(y)
-
-
-def _has_no_gaps(x: Array) -> bool:
-    return bool(x.transpose(sorted(range(x.ndim), key=lambda d: -x.strides[d])).flags.c_contiguous)
+    return has_no_gaps(x) and has_no_gaps(y)

@@ -195,9 +195,9 @@ class Tensor(Methods):
 
     def detach_(self) -> Tensor:
         """Cut this tensor off from the graph."""
-        if self._view is not None:
+        if self._view is not None and not hasattr(self._view.base, "_former"):
             raise RuntimeError("Can't detach views in-place. Use detach() instead")
-        self._grad_fn, self._requires_grad = None, False
+        self._grad_fn, self._requires_grad, self._view = None, False, None
         return self
 
     # ------------------------------------------------ Python's protocols

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.base.layouts import laid_out_like
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
@@ -314,7 +315,7 @@ class Gelu(Function):
         if fit(x):
             return forward_by_loop(self, self.loops, x, {})
         self.save(x)
-        return single.gelu(x) if single.fits(x) else x * (0.5 * (1 + Erf.on(x * math.sqrt(0.5))))
+        return laid_out_like(single.gelu(x) if single.fits(x) else x * (0.5 * (1 + Erf.on(x * math.sqrt(0.5)))), x)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved

@@ -288,6 +288,8 @@ def fitting(value: Any, kind: dtypes.dtype) -> Number:
         return value
     if not math.isfinite(value):
         raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
+    if kind.dtype.kind == "u" and value < 0 and value != int(value):
+        raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
     number: Array = np.asarray(int(value))
     _check_range(number, kind)
     return number.astype(kind.dtype)[()]

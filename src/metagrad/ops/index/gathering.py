@@ -162,6 +162,7 @@ def scattered(combine: Callable[..., Tensor], input: Tensor, dim: int, index: Te
     tensor([0., 5., 0.])
     """
     if not index.array.size:
+        dimension(dim, input.array.ndim)
         return input.clone()
     axis, grid = along(input, dim, index)
     check_no_larger(index, input, axis)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.errors import misfit
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
@@ -155,15 +154,16 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
     source = value_for(input, value)
     if basic and isinstance(source, Variable) and source._counter is input._counter:
         check_overlap(Slice.apply(input, index=index), (source,))
-    if not recording(input, source):
+    if not basic or not recording(input, source):
         check_writable(input)
+    if not recording(input, source):
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
         if isinstance(source, Variable) and source.array.size == 1:
             source = source.reshape(())  # type: ignore[attr-defined]  # for one element NumPy takes 0-d arrays only
         try:
             (input.array if first is None else input.array[as_slices(first, input.array)])[rest] = unwrap(source)
-        except ValueError as error:
-            raise misfit("setitem", error) from None
+        except (ValueError, TypeError) as error:
+            raise RuntimeError(f"setitem: {error}") from None
         bump(input)
         return
     if isinstance(source, Variable):
@@ -171,13 +171,20 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
     if basic:
         region = Slice.apply(input, index=index)
         extra = source.array.ndim - region.array.ndim if isinstance(source, Variable) else 0
+        if extra > 0 and any(n != 1 for n in source.shape[:extra]):
+            raise RuntimeError(
+                f"setitem: a value of shape {tuple(source.shape)} does not fit into {tuple(region.shape)}"
+            )
         if extra > 0:
             source = source.reshape(tuple(source.shape)[extra:])
         write(region, Overwrite.apply(region, source))
     else:
         first, index = _in_stages(index, input.array.ndim)
         target = input if first is None else Slice.apply(input, index=first)
-        write(target, Put.apply(target, source, index=index))
+        try:
+            write(target, Put.apply(target, source, index=index))
+        except (ValueError, TypeError) as error:
+            raise RuntimeError(f"setitem: {error}") from None
 
 
 def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
@@ -207,6 +214,7 @@ def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumul
     >>> metagrad.zeros(3).index_put_((metagrad.tensor([0, 0]),), metagrad.tensor([1.0, 2.0]), accumulate=True)
     tensor([3., 0., 0.])
     """
+    check_writable(input)
     return write(input, index_put(input, indices, values, accumulate))
 
 

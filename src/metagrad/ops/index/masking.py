@@ -16,6 +16,7 @@ from metagrad.ops.index.scattering import check_same_dtype
 from metagrad.ops.operands import converted, result_type, tensor_of
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.broadcasting import broadcast_shapes, expand
+from metagrad.ops.shape.copying import contiguous
 from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     if result_type(value).is_complex and not input.dtype.is_complex:
         raise RuntimeError(f"masked_fill: a complex value cannot be stored in a tensor of {input.dtype}")
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
-    return where(mask, number, input)
+    return where(mask, number, contiguous(input))
 
 
 @takes_out

@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
+from metagrad.base.layouts import laid_out_like
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
@@ -214,8 +215,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
         rows % max(wide.array.shape[axis], 1)
     )  # a slice named twice takes the value once, for its gradient
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
-    filled = Put.apply(wide, number, index=in_slices(axis, rows))
-    return reshape(filled, tuple(input.shape))
+    filled = reshape(Put.apply(wide, number, index=in_slices(axis, rows)), tuple(input.shape))
+    filled.array = laid_out_like(filled.array, input.array)
+    return filled
 
 
 @accepts_axis
@@ -252,6 +254,12 @@ def index_add(
     """
     if index.dtype not in (dtypes.int32, dtypes.int64):
         raise RuntimeError(f"index_add(): expected dtype int32 or int64 for index, got {index.dtype}")
+    axis = dimension(dim, input.array.ndim)
+    if source.array.ndim > axis and index.array.size != source.array.shape[axis]:
+        raise RuntimeError(
+            f"index_add(): Number of indices ({index.array.size}) should be equal to source.size(dim): "
+            f"({source.array.shape[axis]}), for dim: {axis}"
+        )
     axis, rows = vector("index_add", input, dim, index)
     check_same_dtype("index_add", input, source)
     check_source("index_add", RuntimeError, input, axis, rows, source)

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
+from metagrad.base.layouts import laid_out_like
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.reduce.extrema import Along, ordered
@@ -33,8 +34,10 @@ def sort(
     axis = dimension(dim, ordered(input, "sort").array.ndim)
     if not input.array.ndim:
         return results.sort((input.clone(), _first(input)))
-    order = _order(input.array, axis, descending)
-    return results.sort((Along.apply(input, order, axis=axis), wrap(order)))
+    order = laid_out_like(_order(input.array, axis, descending), input.array)
+    values = Along.apply(input, order, axis=axis)
+    values.array = laid_out_like(values.array, input.array)
+    return results.sort((values, wrap(order)))
 
 
 @accepts_axis

@@ -2,6 +2,7 @@
 
 ======================  ====================================================
 ``arithmetic.py``       sums, products, powers
+``integer_power.py``    integers to the power of negative integers
 ``compound.py``         addcmul, addcdiv, lerp
 ``division.py``         quotients, remainders, common divisors
 ``exponential.py``      exponentials, logarithms and roots

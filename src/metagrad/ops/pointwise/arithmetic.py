@@ -24,6 +24,7 @@ from metagrad.ops.operands import (
     result_type,
 )
 from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.integer_power import integer_power
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -193,7 +194,7 @@ class Pow(Pointwise):
 
     def forward(self, x: Array, y: Array) -> Array:
         z = x**y if isinstance(x, np.ndarray) or not isinstance(x, (int, float)) else np.power(x, y)
-        self.save(x, y, z)
+        self.save(x, y, z if self.needs[1] else None)  # so that the result may be written to in place
         return z
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
@@ -211,7 +212,7 @@ class Pow(Pointwise):
                 grad_y = grad * slope
             else:
                 flat = (x == 0) & (y >= 0) if y_is_real(y) else x == 0
-                grad_y = np.where(flat, 0, grad * conj(z * np.log(np.where(flat, 1, x))))
+                grad_y = grad * np.where(flat, 0, conj(z * np.log(np.where(flat, 1, x))))
         return grad_x, grad_y
 
 
@@ -243,17 +244,13 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
     if isinstance(x, Variable) and x.array.dtype.kind == "b":
         x, y = converted(x, dtypes.int64), converted(y, dtypes.int64)
     kind = (x if isinstance(x, Variable) else y).array.dtype.kind
+    if kind == "u" and isinstance(exponent, int) and exponent < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed: convert the base to float first")
     if kind in "iu" and np.any(unwrap(y) < 0):
         if not isinstance(y, Variable):
             raise RuntimeError("Integers to negative integer powers are not allowed: convert the base to float first")
-        return wrap(_integer_power(unwrap(x), y.array))
+        return wrap(integer_power(unwrap(x), y.array))
     return Pow.apply(x, y)
-
-
-def _integer_power(x: Array, y: Array) -> Array:
-    """xʸ where y may be negative: 1 / x⁻ʸ rounded towards zero, so 0 unless x is 1 or −1."""
-    z = np.power(x, np.where(y < 0, y & 1, y))  # of ±1 the sign is all that counts
-    return np.where((y < 0) & (np.abs(x) != 1), 0, z)
 
 
 @takes_out

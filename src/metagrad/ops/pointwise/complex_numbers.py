@@ -29,7 +29,8 @@ class Complex(Function):
     """z = x + iy,   ∂L/∂x = Re ∂L/∂z,   ∂L/∂y = Im ∂L/∂z."""
 
     def forward(self, x: Array, y: Array) -> Array:
-        z = np.empty(np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64), like=x)
+        shape, dtype = np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64)
+        z = np.empty_like(x, dtype) if x.shape == shape and 0 not in x.strides else np.empty(shape, dtype, like=x)
         z.real, z.imag = x, y
         return z
 

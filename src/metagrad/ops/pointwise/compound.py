@@ -59,7 +59,8 @@ class Lerp(Pointwise):
     """z = x + w (y − x),   ∂L/∂x = ∂L/∂z · (1 − w),   ∂L/∂y = ∂L/∂z · w,   ∂L/∂w = ∂L/∂z · (y − x)."""
 
     def forward(self, x: Array, y: Array, w: Array) -> Array:
-        self.save(x, y, w)
+        both = (x, y) if self.needs[2] else (None, None)
+        self.save(*both, w)
         near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
         return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
 

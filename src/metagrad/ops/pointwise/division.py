@@ -88,7 +88,7 @@ class TruncDivide(FloorDivide):
 
 
 def _refuse_integer_zero(x: Array, y: Array) -> None:
-    if looks_at(y) and np.result_type(x, y).kind in "iub" and np.any(np.equal(y, 0)):
+    if looks_at(y) and np.result_type(x, y).kind in "iub" and np.size(x) and np.any(np.equal(y, 0)):
         raise RuntimeError("ZeroDivisionError: integer division by zero")
 
 
@@ -109,12 +109,15 @@ class Remainder(Pointwise):
     """z = x − ⌊x/y⌋ y, with the sign of y;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · ⌊x/y⌋."""
 
     def forward(self, x: Array, y: Array) -> Array:
-        self.save(x, y)
+        if self.needs[1]:
+            self.save(x, y)
         return np.remainder(x, y)
 
     def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        if not self.needs[1]:
+            return grad, None
         x, y = self.saved
-        return grad, -grad * FloorDivide.on(x, y) if self.needs[1] else None
+        return grad, -grad * FloorDivide.on(x, y)
 
 
 @takes_out
@@ -138,12 +141,15 @@ class Fmod(Pointwise):
     """z = x − trunc(x/y) y, with the sign of x;   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z · trunc(x/y)."""
 
     def forward(self, x: Array, y: Array) -> Array:
-        self.save(x, y)
+        if self.needs[1]:
+            self.save(x, y)
         return np.fmod(x, y)
 
     def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        if not self.needs[1]:
+            return grad, None
         x, y = self.saved
-        return grad, -grad * np.trunc(x / y) if self.needs[1] else None
+        return grad, -grad * np.trunc(x / y)
 
 
 @takes_out

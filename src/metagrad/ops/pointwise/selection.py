@@ -87,9 +87,11 @@ class Clamp(Pointwise):
         return y
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
-        grad_low = grad * self.below if self.needs[1] else None
-        grad_high = grad * self.above if self.needs[2] else None
-        return grad * self.within if self.needs[0] else None, grad_low, grad_high
+        grad_low = select(self.below, grad, 0.0) if self.needs[1] else None
+        grad_high = select(self.above, grad, 0.0) if self.needs[2] else None
+        if not self.needs[0]:
+            return None, grad_low, grad_high
+        return grad if self.within is True else select(self.within, grad, 0.0), grad_low, grad_high
 
 
 def _is_number(bound: object) -> bool:

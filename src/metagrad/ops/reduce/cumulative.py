@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function, quiet
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.libraries import accumulate
 from metagrad.kernels.scans import running_sum
@@ -34,7 +35,7 @@ class Cumsum(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        return running_sum(x, axis)
+        return in_order(running_sum(x, axis))
 
     def backward(self, grad: Array) -> Array:
         return np.flip(np.cumsum(np.flip(grad, self.axis), axis=self.axis), self.axis)
@@ -91,7 +92,7 @@ class Cumprod(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        y = running_product(x, axis)
+        y = in_order(running_product(x, axis))
         self.save(x, y)
         self.has_zeros = self.needs[0] and not np.all(x)
         return y
@@ -215,6 +216,7 @@ class LogCumsumExp(Function):
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
         y = _log_add_complex(x, axis) if x.dtype.kind == "c" else accumulate(np.logaddexp, x, axis)
+        y = in_order(y)
         self.save(x, y)
         return y
 

@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
 from metagrad.kernels.argmax import index_of
@@ -141,7 +142,7 @@ class Shared(Function):
     """
 
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool, choose: Callable[..., Array]) -> Array:
-        y = choose(x, axis)
+        y = in_order(choose(x, axis))
         if self.needs[0]:
             chosen = np.equal(x, y) | np.isnan(x) & np.isnan(y)
             self.share = (chosen / chosen.sum(axis=axis, keepdims=True)).astype(y.dtype)
@@ -225,7 +226,7 @@ class Along(Function):
 
     def forward(self, x: Array, index: Array, axis: int) -> Array:
         self.index, self.axis, self.shape_in = index, axis, x.shape
-        return np.take_along_axis(x, index, axis)
+        return in_order(np.take_along_axis(x, index, axis))
 
     def backward(self, grad: Array) -> tuple[Array, None]:
         return PutAlong.on(grad, index=self.index, axis=self.axis, shape=self.shape_in), None

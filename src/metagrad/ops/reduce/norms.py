@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.arguments import accepts_axis, axes, takes_out
@@ -31,6 +32,7 @@ class Norm(Function):
             y = reductions.dropped(np.sqrt(reductions.sum_of_squares(x, axis)), axis, keepdim)
         else:
             y = (np.abs(x) ** p).sum(axis=axis, keepdims=keepdim) ** (1 / p)
+        y = in_order(y)
         self.save(x, y)
         return y
 

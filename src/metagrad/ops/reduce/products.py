@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
@@ -27,7 +28,7 @@ class Prod(Function):
 
     def forward(self, x: Array, axis: int, keepdim: bool) -> Array:
         self.axis = axis
-        y = reductions.prod(x, axis, keepdim)
+        y = in_order(reductions.prod(x, axis, keepdim))
         y = as_array(y).astype(x.dtype, copy=False)  # NumPy multiplies narrow integers in wide ones
         self.save(x, y)
         self.has_zeros = self.needs[0] and not np.all(x)

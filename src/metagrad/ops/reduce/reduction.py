@@ -12,6 +12,7 @@ from metagrad.autograd.broadcasting import sum_to_shape
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base import dtypes
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, tuning
 from metagrad.ops.arguments import accepts_axis, axes, shape_of, takes_out
@@ -31,7 +32,8 @@ class Sum(Function):
         if x.dtype.char == "e":  # halves are added up in float32, and rounded once
             return x.sum(axis=axis, keepdims=keepdim, dtype=np.float32).astype(x.dtype)
         if x.size < tuning.REDUCTION_LARGE:
-            return x.sum(axis=axis, keepdims=keepdim, dtype=x.dtype)  # NumPy would widen narrow integers
+            y = x.sum(axis=axis, keepdims=keepdim, dtype=x.dtype)  # NumPy would widen narrow integers
+            return y if y.ndim < 2 else in_order(y)
         return as_array(reductions.sum(x, axis, keepdim)).astype(x.dtype, copy=False)
 
     def backward(self, grad: Array) -> Array:
@@ -70,7 +72,7 @@ class Mean(Function):
     def forward(self, x: Array, axis: tuple[int, ...], keepdim: bool) -> Array:
         self.shape_in, self.axis = x.shape, axis
         self.count = max(1, math.prod([x.shape[d] for d in axis]))
-        y = reductions.sum(x, axis, keepdim)
+        y = in_order(reductions.sum(x, axis, keepdim))
         return y / self.count if x.size or not axis else y / 0
 
     def backward(self, grad: Array) -> Array:
@@ -155,7 +157,7 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor |
 
 
 def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Callable[..., Array]) -> Tensor:
-    found = function(input.array, axes(dim, input.array.ndim), keepdim)
+    found = in_order(function(input.array, axes(dim, input.array.ndim), keepdim))
     return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
 
 
@@ -167,7 +169,7 @@ def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
     >>> metagrad.count_nonzero(metagrad.tensor([[1, 2], [0, 3]]), dim=0)
     tensor([1, 2])
     """
-    return wrap((input.array != 0).sum(axis=axes(dim, input.array.ndim)))
+    return wrap(in_order((input.array != 0).sum(axis=axes(dim, input.array.ndim))))
 
 
 def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:

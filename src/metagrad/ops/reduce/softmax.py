@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
 from metagrad.kernels import softmax as kernel
@@ -31,6 +32,7 @@ class Softmax(Function):
             y = kernel.softmax(x)
         else:
             y = np.exp(x - _largest(x, axis))
+            y = in_order(y)
             y /= y.sum(axis=axis, keepdims=True)
         self.save(y)
         return y
@@ -63,7 +65,7 @@ class LogSoftmax(Function):
             y = kernel.log_softmax(x)
             self.save(y)
             return y
-        y = x - _largest(x, axis)
+        y = in_order(x - _largest(x, axis))
         y -= np.log(np.exp(y).sum(axis=axis, keepdims=True))
         self.save(y)
         return y
@@ -113,6 +115,7 @@ class LogSumExp(Function):
         largest = reductions.largest(real, axis) if x.size else np.zeros(kept(x.shape, axis), real.dtype, like=x)
         largest = np.where(np.isfinite(largest), largest, 0)  # ∞ − ∞ would be nan
         y = reductions.dropped(np.log(reductions.sum_of_exponentials(x, axis, largest)) + largest, axis, keepdim)
+        y = in_order(y)
         self.save(x, y)
         return y
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
 from metagrad.ops.arguments import accepts_axis, axes, takes_out
@@ -33,7 +34,7 @@ class Var(Function):
         self.freedom = max(0.0, n - correction)
         self.count = x.real.dtype.type(n)
         squares = reductions.sum_of_deviations(x, axis, reductions.sum(x, axis, True) / self.count)
-        return reductions.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom)
+        return in_order(reductions.dropped(squares, axis, keepdim) / x.real.dtype.type(self.freedom))
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved

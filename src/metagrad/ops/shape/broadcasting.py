@@ -92,7 +92,7 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     [metagrad.Size([3, 2]), metagrad.Size([3, 2])]
     """
     shape = broadcast_shapes(*(tuple(x.shape) for x in tensors))
-    return tuple(expand(x, shape) for x in tensors)
+    return tuple(x if tuple(x.shape) == shape else expand(x, shape) for x in tensors)
 
 
 def broadcast_shapes(*shapes: Sizes) -> tuple[int, ...]:

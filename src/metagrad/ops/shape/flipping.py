@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.base.layouts import in_order
+from metagrad.base.layouts import channels_last, in_order, laid_out_in, lies_in, memory_like
 from metagrad.base.typing import Array, Dims
 from metagrad.ops.arguments import axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
@@ -25,7 +25,9 @@ class Flip(Function):
 
     def forward(self, x: Array, axis: tuple[int, ...]) -> Array:
         self.axis = axis
-        return np.flip(x, axis).copy()
+        y = memory_like(x, x.dtype)
+        y[...] = np.flip(x, axis)
+        return y
 
     def backward(self, grad: Array) -> Array:
         return np.flip(grad, self.axis)
@@ -36,7 +38,8 @@ class Roll(Function):
 
     def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
         self.shifts, self.axis = shifts, axis
-        return in_order(np.roll(x, shifts if axis is not None else shifts[0], axis))
+        y = np.roll(x, shifts if axis is not None else shifts[0], axis)
+        return laid_out_in(y, channels_last) if lies_in(x, channels_last) else in_order(y)
 
     def backward(self, grad: Array) -> Array:
         return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)

@@ -46,6 +46,7 @@ def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
         former = input
         if input._view is None:
             former = wrap(input.array)
+            former._former = True  # type: ignore[attr-defined]  # nobody else has it: the tensor is no view to its user
             former._counter, former._grad_fn, former._requires_grad = (
                 input._counter,
                 input._grad_fn,

@@ -12,6 +12,7 @@ from metagrad.base.typing import Array, DTypeLike
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.create.creation import factory
 from metagrad.ops.pointwise.selection import Where
+from metagrad.ops.shape.copying import contiguous
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -50,7 +51,9 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 def _zeroed(function: Callable[[Array, int], Array], input: Tensor, diagonal: int) -> Tensor:
     if input.array.ndim < 2:
         raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions, got {input.array.ndim}")
-    return Where.apply(function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal), input, False)
+    return Where.apply(
+        function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal), contiguous(input), False
+    )
 
 
 def _indices(

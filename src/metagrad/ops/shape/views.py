@@ -170,6 +170,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         raise RuntimeError(f"flatten() has invalid args: start_dim {start_dim} comes after end_dim {end_dim}")
     if not shape:
         return reshape(input, 1)
+    if start == end:
+        return input
     return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
@@ -329,7 +331,7 @@ def matrices_transposed(input: Tensor, name: str) -> Tensor:
     """
     if input.array.ndim == 1:
         raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got 1-D tensor.")
-    return transpose(input, -2, -1) if input.array.ndim else Permute.apply(input, dims=())
+    return transpose(input, -2, -1) if input.array.ndim else input
 
 
 def detach(input: Tensor) -> Tensor:

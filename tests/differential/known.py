@@ -1,0 +1,171 @@
+"""Differences that are no defects: PyTorch's own bugs and gaps, and what this library does otherwise on purpose, with the reason.
+
+Left out of the programs altogether, for one of them makes everything after it differ: views made under ``no_grad()`` of what
+requires grad (PyTorch says that they require grad, though no gradient reaches their base), ``conj()`` (lazy there, computed here),
+``set_()``, and ``clamp`` between a number and a tensor (a TypeError there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.differential.program import Program
+from tests.differential.running import Difference
+
+
+@dataclass(frozen=True)
+class Known:
+    """A difference that is known: how it is told, and why it stays."""
+
+    reason: str
+    tells: Callable[[Program, Difference], bool]
+
+
+def _says(words: str, anything: bool = False) -> Callable[[Program, Difference], bool]:
+    """Tells where PyTorch refuses in these words and metagrad does not refuse; or, with anything, whatever it does."""
+
+    def tells(program: Program, difference: Difference) -> bool:
+        if difference.kind != "error" or difference.expected[0] is None:
+            return False
+        return words in difference.expected[1] and (anything or difference.found[0] is None)
+
+    return tells
+
+
+def _repeated_memory(program: Program, difference: Difference) -> bool:
+    return (
+        difference.kind == "error"
+        and difference.expected[0] is None
+        and "share one place in memory (expand)" in difference.found[1]
+    )
+
+
+def _empty_softmax(program: Program, difference: Difference) -> bool:
+    return difference.kind == "dtype" and "softmax" in difference.step.text
+
+
+def _conflicting_orders(program: Program, difference: Difference) -> bool:
+    return difference.kind in ("strides", "is_contiguous") and (
+        len(difference.step.uses) + difference.step.text.count("torch.") > 1 or "**" in difference.step.text
+    )
+
+
+def _asked_late(program: Program, difference: Difference) -> bool:
+    return difference.kind == "requires_grad" and ".requires_grad_()" in difference.step.text
+
+
+def _complex_power(program: Program, difference: Difference) -> bool:
+    lines = str(program)
+    return (
+        difference.kind in ("values", "gradient")
+        and "complex" in lines
+        and any(w in lines for w in ("**", "pow", "prod"))
+    )
+
+
+def _order_of_sorted(program: Program, difference: Difference) -> bool:
+    return difference.kind == "strides" and any(f".{name}(" in difference.step.text for name in ("sort", "argsort"))
+
+
+def _windows(program: Program, difference: Difference) -> bool:
+    return difference.kind == "strides" and "unfold" in str(program)
+
+
+def _no_complex32(program: Program, difference: Difference) -> bool:
+    return difference.kind == "dtype" and difference.expected == "complex32"
+
+
+def _einsum(program: Program, difference: Difference) -> bool:
+    return difference.kind == "dtype" and "einsum" in difference.step.text
+
+
+def _constant_gradient(program: Program, difference: Difference) -> bool:
+    return difference.kind == "gradient" and str(difference.expected).startswith("requires_grad")
+
+
+def _root(program: Program, difference: Difference) -> bool:
+    return (
+        difference.kind == "values"
+        and ("**" in difference.step.text or "pow" in difference.step.text)
+        and "inf" in str(program)
+    )
+
+
+def _leaf_of_another(program: Program, difference: Difference) -> bool:
+    text = str(program)
+    behind = any(word in text for word in (".detach()", ".data", "no_grad()")) and "_(" in text.replace(
+        ".requires_grad_()", ""
+    )
+    return difference.kind == "gradient" and behind
+
+
+def _kron(program: Program, difference: Difference) -> bool:
+    return difference.kind == "error" and difference.found[0] is not None and "torch.kron" in str(program)
+
+
+def _assignment(program: Program, difference: Difference) -> bool:
+    refused = difference.kind == "error" and None not in (difference.expected[0], difference.found[0])
+    return refused and any(sign in difference.step.text for sign in ("] = ", "] += "))
+
+
+def _infinite(program: Program, difference: Difference) -> bool:
+    return difference.kind == "values" and "complex" in str(program) and "inf" in str(program)
+
+
+def _island(program: Program, difference: Difference) -> bool:
+    return difference.kind == "requires_grad" and difference.step.island
+
+
+def _index_of_lists(program: Program, difference: Difference) -> bool:
+    return difference.kind == "strides" and "[[" in difference.step.text
+
+
+KNOWN = [
+    Known("a leaf that is itself a view, and is written to behind the graph: PyTorch makes its views anew from the base, and the "
+          "leaf gets no gradient", _leaf_of_another),
+    Known("PyTorch multiplies what it subtracts by alpha, a complex 1: infinite - 0j · inf is nan", _infinite),
+    Known("a view made under no_grad: PyTorch says that it requires grad", _island),
+    Known("which dimension comes first in memory after an index of lists", _index_of_lists),
+    Known("an assignment that is wrong in two ways: another error comes first", _assignment),
+    Known("kron saves views of its operands, where PyTorch saves copies it had to make: written to, they are refused", _kron),
+    Known("an assertion of PyTorch's own", _says("INTERNAL ASSERT FAILED", anything=True)),
+    Known("PyTorch says of an empty dimension that it should be positive", _says("should be positive", anything=True)),
+    Known("(-inf) ** 0.5: NumPy takes the root, nan, for an exponent without dimensions, PyTorch for a number only", _root),
+    Known("PyTorch cannot bring the gradient of a complex result back to a real operand of where()",
+          _says("isFloatingType(grad.scalar_type())")),
+    Known("PyTorch has no derivative of a number's remainder", _says("aten::remainder is not implemented")),
+    Known("PyTorch's order of what it computes from windows (unfold)", _windows),
+    Known("there is no complex32 here: complex64 takes its place", _no_complex32),
+    Known("PyTorch's einsum of nothing takes the dtype of one operand", _einsum),
+    Known("whether a recorded gradient that is constant says that it requires grad", _constant_gradient),
+    Known("0 to a complex power is nan in PyTorch's vectorised loop, and 1 or 0 in its loop over single numbers", _complex_power),
+    Known("PyTorch gives sort's result of a tensor with gaps the order of its strides", _order_of_sorted),
+    Known("einsum of two dtypes is refused by PyTorch's product; here it promotes", _says("expected scalar type")),
+    Known("PyTorch has no kernel for the dtype on the CPU and says so; another answer, or another error, is as good",
+          _says("not implemented for", anything=True)),
+    Known("the same, in other words", _says("not support", anything=True)),
+    Known("PyTorch saved what an op in place had written, and finds it overwritten; here the op saves a result of its own",
+          _says("modified by an inplace operation")),
+    Known("PyTorch frees what every node saved; an op that saved no tensor can be differentiated again here",
+          _says("backward through the graph a second time")),
+    Known("PyTorch has no derivative of floor division; it is 0 almost everywhere, as that of floor()",
+          _says("aten::floor_divide is not implemented")),
+    Known("an index of lists converts the value to the tensor's dtype, as an index of slices does in PyTorch, too",
+          _says("source and destination dtypes match")),
+    Known("NumPy copies first what an index of lists reads and writes at once",
+          _says("the written-to tensor refer to a single memory location")),
+    Known("PyTorch's kron cannot view what it made from operands that are not contiguous", _says("view size is not compatible")),
+    Known("an index out of bounds of an empty tensor shows in PyTorch when the storage is too small",
+          _says("setStorage", anything=True)),
+    Known("PyTorch fills a tensor whose elements share memory (expand), deprecated but for zero_ and fill_; refused here",
+          _repeated_memory),
+    Known("PyTorch says that a view requires grad once its base was asked to, though it was made before", _asked_late),
+    Known("PyTorch's softmax of no integers at all keeps their dtype, where it refuses integers otherwise", _empty_softmax),
+    Known("operands in different orders: PyTorch follows the first, NumPy the usual order of dimensions", _conflicting_orders),
+]  # fmt: skip
+
+
+def reason(program: Program, difference: Difference) -> str | None:
+    """Why a difference is no defect, or None."""
+    return next((known.reason for known in KNOWN if known.tells(program, difference)), None)
