@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import dis
 import functools
-import hashlib
 import importlib.util
-import logging
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -133,6 +133,8 @@ def by_dtype(single: F, double: Callable[..., Any], says: str) -> F:
 def cache_folder() -> str | None:
     """Where machine code is kept, or None if nothing can be written."""
     given = os.environ.get("NUMBA_CACHE_DIR")
+    from pathlib import Path  # here and below when first needed: such imports take long
+
     folders = [Path(given)] if given else [_user_folder(), Path(__file__).parent / "__pycache__"]
     for folder in folders:
         own = folder / f"metagrad-{_digest()}"
@@ -147,6 +149,8 @@ def cache_folder() -> str | None:
 
 def _user_folder() -> Path:
     """The user's folder for what can be made again."""
+    from pathlib import Path
+
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", "~/AppData/Local")).expanduser() / "metagrad"
     if sys.platform == "darwin":
@@ -156,6 +160,9 @@ def _user_folder() -> Path:
 
 def _digest() -> str:
     """A short name for the state of all sources in this folder."""
+    import hashlib
+    from pathlib import Path
+
     sources = sorted(Path(__file__).parent.glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
@@ -188,6 +195,8 @@ def _announce() -> None:
         def say(self) -> None:
             self.said = True
             kept = f"keeps it in {cache_folder()}" if cache_folder() else "finds no folder to keep it in"
+            import logging
+
             logging.getLogger("metagrad").warning(
                 "metagrad compiles its kernels for this processor, which takes some seconds, and %s", kept
             )
