@@ -6,6 +6,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``libraries.py``      where NumPy and CuPy differ
 ``tuning.py``         every threshold and size of a chunk
 ``threads.py``        jobs on several threads, with BLAS held to one thread each
+``helpers.py``        threads that begin at once, as they look out for work before they sleep
 ``chunks.py``         the scheduler: chunks of arrays shared out to the threads
 ``workspace.py``      memory that is used again
 ``allocation.py``     memory that arrays gave back stays with the process

@@ -13,8 +13,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from metagrad.kernels.compiled.compiler import available
+
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+    from metagrad.kernels.helpers import Helpers
 
 T = TypeVar("T")
 
@@ -25,6 +29,7 @@ _holders = 0
 _before: list[tuple[Any, int]] = []  # what the number of threads was
 _threads: int | None = None
 _pool: ThreadPoolExecutor | None = None
+_helping: Helpers | None = None
 
 
 def available_cores() -> int:
@@ -43,7 +48,7 @@ def get_num_threads() -> int:
 
 def set_num_threads(count: int) -> None:
     """Let metagrad's own kernels use this many threads; 1 leaves threads to BLAS."""
-    global _threads, _pool
+    global _threads, _pool, _helping
     if not isinstance(count, int) or count < 1:
         raise RuntimeError(f"set_num_threads expects a positive integer, got {count!r}")
     with _lock:
@@ -51,6 +56,9 @@ def set_num_threads(count: int) -> None:
         if _pool is not None:
             _pool.shutdown(wait=False)
             _pool = None
+        helpers, _helping = _helping, None
+    if helpers is not None:
+        helpers.end()
 
 
 @functools.cache
@@ -110,10 +118,20 @@ def _executor() -> ThreadPoolExecutor:
         return _pool
 
 
+def _helpers() -> Helpers:
+    global _helping
+    with _lock:
+        if _helping is None:
+            from metagrad.kernels.helpers import Helpers
+
+            _helping = Helpers(get_num_threads() - 1, _NAME)
+        return _helping
+
+
 def _forget_threads() -> None:
     """In a forked process: its threads are gone, and a lock may have been held by one of them."""
-    global _lock, _pool, _holders
-    _lock, _pool, _holders = threading.Lock(), None, 0
+    global _lock, _pool, _helping, _holders
+    _lock, _pool, _helping, _holders = threading.Lock(), None, None, 0
 
 
 if hasattr(os, "register_at_fork"):
@@ -140,6 +158,8 @@ def run_on_threads(jobs: Sequence[Callable[[], T]]) -> list[T]:
     """The results of several jobs, the first done here and the others on threads of their own; jobs of jobs stay here."""
     if len(jobs) <= 1 or get_num_threads() == 1 or threading.current_thread().name.startswith(_NAME):
         return [job() for job in jobs]
+    if available():
+        return _helpers().run(jobs)
     # In a copy of this thread's context, which holds NumPy's error state.
     others = [_executor().submit(contextvars.copy_context().run, job) for job in jobs[1:]]
     try:

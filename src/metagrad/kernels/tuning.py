@@ -8,6 +8,13 @@ takes longer is worth it.
 Units: *elements* are numbers of an array; *multiplications* are those of a product of matrices.
 """
 
+# ------------------------------------------------ threads
+
+# Looks at a number in memory before a thread that waits goes to sleep: each takes a clock cycle or a few, all about 50 µs.
+LOOKS = 1 << 17
+# Looks after the number has changed: a few µs, in which the other thread leaves the interpreter.
+LOOKS_OF_GRACE = 1 << 13
+
 # ------------------------------------------------ pointwise formulas, and dropout
 
 # Elements from which a formula is computed in chunks: one pass over fewer takes hardly longer than waking a thread.

@@ -1,0 +1,135 @@
+"""Threads that begin a job within a few microseconds, as they look out for it for a while before they sleep.
+
+Waking a thread takes 50 to 100 µs: as long as a sum of four million numbers. In a model one large array follows another,
+so after a job a helper watches for the next one (``kernels/compiled/waiting.py``, which does not hold the interpreter), for
+``tuning.LOOKS``; then it sleeps. Whoever waits for the helpers does the same. This needs Numba; without, see ``threads.py``.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextvars
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled.waiting import has_reached
+
+
+class Signal:
+    """A number that one thread raises and another one waits for."""
+
+    def __init__(self) -> None:
+        self.memory = np.zeros(tuning.ALIGNMENT // 8, np.int64)  # a cache line of its own
+        self.is_asleep = False
+        self.alarm: SimpleQueue[None] = SimpleQueue()
+
+    def reach(self, value: int) -> None:
+        """The number is ``value`` from now on."""
+        self.memory[0] = value
+        if (
+            self.is_asleep
+        ):  # asked after the number is written, as the waiting thread says it before it looks a last time
+            self.is_asleep = False
+            self.alarm.put(None)
+
+    def wait_for(self, value: int) -> None:
+        """Return when the number is at least ``value``: look, and at last sleep."""
+        while not has_reached(self.memory, value, tuning.LOOKS, tuning.LOOKS_OF_GRACE):
+            self.is_asleep = True
+            if self.memory[0] < value:
+                self.alarm.get()  # may have been put for an earlier wait: the loop looks again
+            self.is_asleep = False
+
+
+class _Round:
+    """Jobs that are taken one after the other by whoever is free."""
+
+    def __init__(self, jobs: Sequence[Callable[[], Any]]) -> None:
+        self.jobs = jobs
+        self.results: list[Any] = [None] * len(jobs)
+        self.errors: list[BaseException | None] = [None] * len(jobs)
+        self.left: Iterator[int] = iter(range(len(jobs)))  # next() on it is atomic
+
+    def work(self) -> None:
+        """Do jobs until none is left."""
+        for i in self.left:
+            try:
+                self.results[i] = self.jobs[i]()
+            except BaseException as error:
+                self.errors[i] = error
+
+
+class _Helper(threading.Thread):
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.asked, self.done = Signal(), Signal()
+        self.rounds = 0
+        self.work: Callable[[], None] | None = None
+
+    def begin(self, work: Callable[[], None] | None) -> None:
+        """Have the helper do this; None ends it."""
+        self.rounds += 1
+        self.work = work
+        self.asked.reach(self.rounds)
+
+    def run(self) -> None:
+        number = 1
+        while True:
+            self.asked.wait_for(number)
+            work, self.work = self.work, None
+            if work is None:
+                return
+            work()
+            del work  # or what it holds would live until the next job
+            self.done.reach(number)
+            number += 1
+
+
+class Helpers:
+    """So many threads, which work for one caller at a time."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._lock = threading.Lock()
+        self._helpers = [_Helper(f"{name}-{i}") for i in range(count)]
+        for helper in self._helpers:
+            helper.start()
+        atexit.register(self.end)
+
+    def run(self, jobs: Sequence[Callable[[], Any]]) -> list[Any]:
+        """The results of the jobs, done here and by the helpers; here alone if another caller has those.
+
+        All are done before an error of one of them is raised, the first one's first.
+        """
+        work = _Round(jobs)
+        if self._lock.acquire(blocking=False):
+            try:
+                busy = self._helpers[: len(jobs) - 1]
+                for helper in busy:  # in a copy of this thread's context, which holds NumPy's error state
+                    context = contextvars.copy_context()
+                    helper.begin(lambda context=context: context.run(work.work))  # type: ignore[misc]
+                work.work()
+                for helper in busy:
+                    helper.done.wait_for(helper.rounds)
+            finally:
+                self._lock.release()
+        else:
+            work.work()
+        for error in work.errors:
+            if error is not None:
+                raise error
+        return work.results
+
+    def end(self) -> None:
+        """End the threads, when they are done."""
+        with self._lock:
+            for helper in self._helpers:
+                helper.begin(None)
+            for helper in self._helpers:
+                helper.join()
+            self._helpers = []
+        atexit.unregister(self.end)

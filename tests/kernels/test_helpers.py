@@ -1,0 +1,123 @@
+"""Threads that look out for work: every job is done once, errors arrive, and nothing waits for ever."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.kernels import tuning
+
+pytest.importorskip("numba")
+
+from metagrad.kernels.helpers import Helpers, Signal
+
+SOURCES = str(Path(metagrad.__file__).parent.parent)
+
+
+@pytest.fixture(params=[1, 3])
+def helpers(request):
+    """One thread, or three, which end with the test."""
+    made = Helpers(request.param, "helper")
+    yield made
+    made.end()
+
+
+def test_results_are_in_the_order_of_the_jobs(helpers):
+    for count in (2, 3, 7):
+        for _ in range(50):
+            assert helpers.run([lambda i=i: i * i for i in range(count)]) == [i * i for i in range(count)]
+
+
+def test_helpers_wake_after_they_have_slept(helpers):
+    for _ in range(3):
+        time.sleep(0.05)  # far longer than they look
+        assert helpers.run([lambda: 1, lambda: 2, lambda: 3]) == [1, 2, 3]
+
+
+def test_whoever_waits_sleeps_while_a_helper_takes_long(helpers, monkeypatch):
+    monkeypatch.setattr(tuning, "LOOKS", 10)
+    for _ in range(3):
+        assert helpers.run([lambda: 1, lambda: time.sleep(0.02) or 2]) == [1, 2]
+
+
+def test_two_threads_share_the_work(helpers):
+    meeting = threading.Barrier(2, timeout=10)
+    assert set(helpers.run([meeting.wait, meeting.wait])) == {0, 1}
+
+
+def test_errors_are_raised_when_all_is_done(helpers):
+    done = []
+
+    def fail():
+        raise KeyError("first")
+
+    with pytest.raises(KeyError, match="first"):
+        helpers.run([fail, lambda: done.append(1), lambda: done.append(2)])
+    assert sorted(done) == [1, 2]
+    assert helpers.run([lambda: 1, lambda: 2]) == [1, 2]
+
+
+def test_jobs_see_the_callers_error_state(helpers):
+    zero = np.zeros(1)
+
+    def divide():
+        return zero / zero
+
+    with np.errstate(all="raise"), pytest.raises(FloatingPointError):
+        helpers.run([lambda: time.sleep(0.01), divide])
+    with np.errstate(all="ignore"):
+        helpers.run([divide, divide])
+
+
+def test_jobs_of_jobs_and_of_several_callers(helpers):
+    def nested():
+        return sum(helpers.run([lambda: 1, lambda: 2]))
+
+    found = []
+    callers = [
+        threading.Thread(target=lambda: found.extend(helpers.run([nested, nested])[0] for _ in range(100)))
+        for _ in range(3)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=30)
+    assert found == [3] * 300
+
+
+def test_a_signal_that_came_before_the_wait():
+    signal = Signal()
+    signal.reach(2)
+    signal.wait_for(1)
+    signal.wait_for(2)
+
+
+FORK = """
+import os, numpy as np, metagrad
+metagrad.set_num_threads(2)
+x = metagrad.ones(1 << 20)
+assert x.exp().sum().item() > 0
+child = os.fork()
+if child == 0:
+    assert x.exp().sum().item() > 0
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+assert status == 0, status
+metagrad.set_num_threads(3)
+assert x.exp().sum().item() > 0
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forks_have_threads_of_their_own_and_a_program_ends():
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], env={**os.environ, "PYTHONPATH": SOURCES}, capture_output=True, text=True, timeout=60
+    )  # fmt: skip
+    assert done.stdout == "done\n", done.stderr
