@@ -18,6 +18,8 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels import libraries, tuning
 from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.compiled import reductions as compiled
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.threads import get_num_threads
 
 Part = Callable[..., Array]  # part(x, axis, *others): x folded over axis, which keeps extent 1
@@ -111,7 +113,16 @@ def _strips_sum(x: Array, y: Array | None) -> Array:
     return sums + (x[:, n:] if y is None else x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
 
 
+def _takes_loop(x: Array, axis: tuple[int, ...]) -> bool:
+    """Whether x is a part whose rows a compiled loop folds."""
+    return _is_rows(x, axis) and use_compiled(x) and x.flags.carray
+
+
 def _sum(x: Array, axis: tuple[int, ...]) -> Array:
+    if _takes_loop(x, axis):
+        sums = np.empty(len(x), x.dtype)
+        compiled.row_sums(x, tuning.REDUCTION_STRIP, sums)
+        return sums[:, None]
     if x.dtype.kind == "f" and x.dtype.itemsize <= 8 and _is_rows(x, axis):
         return _strips_sum(x, None)
     return np.add.reduce(x, axis=axis, keepdims=True)
@@ -126,6 +137,10 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
     """Π x: parts of a row are multiplied with each other first, which the processor does for many elements at once."""
+    if _takes_loop(x, axis):
+        products = np.empty(len(x), x.dtype)
+        compiled.row_products(x, products)
+        return products[:, None]
     while _is_rows(x, axis) and x.shape[1] >= tuning.PRODUCT_ROW:
         count = max(4, x.shape[1] // tuning.REDUCTION_STRIP)
         n = x.shape[1] // count * count

@@ -15,6 +15,8 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.compiled import reductions as compiled
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import get_num_threads
 
@@ -26,6 +28,8 @@ def running_sum(x: Array, axis: int) -> Array:
     outer, n, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
     if inner >= tuning.SCAN_COLUMNS:
         return _of_columns(x.reshape(outer, n, inner)).reshape(x.shape)
+    if inner == 1 and outer >= tuning.SCAN_ROWS and use_compiled(x) and x.flags.writeable:
+        return _of_many_rows(x.reshape(outer, n)).reshape(x.shape)
     if inner == 1 and n >= 4 * tuning.SCAN_STRIP:
         y = _of_rows(x.reshape(outer, n))
         if y is not None:
@@ -46,6 +50,13 @@ def _of_columns(x: Array) -> Array:
 
     widths = cut(x.shape[2], -(-x.shape[2] // get_num_threads()))
     map_chunks(work, [(o, columns) for columns in widths for o in range(len(x))])
+    return y
+
+
+def _of_many_rows(x: Array) -> Array:
+    y = np.empty_like(x)
+    chunks = cut(len(x), -(-len(x) // get_num_threads()))
+    map_chunks(lambda rows: compiled.running_sums(x[rows], y[rows]), chunks)
     return y
 
 

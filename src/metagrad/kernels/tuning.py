@@ -53,6 +53,8 @@ EXTREMUM_COLUMNS = 64
 SCAN_STRIP = 16
 # Columns from which running sums add whole rows: with fewer, each row is too short for the call that adds it.
 SCAN_COLUMNS = 256
+# Rows from which a compiled loop adds up several at once.
+SCAN_ROWS = 8
 # Elements of a chunk of rows whose running sums are taken: half a megabyte of float32.
 SCAN_CHUNK = 1 << 17
 
@@ -122,6 +124,8 @@ RECURRENT_LOOPS_PART = 8
 
 # Elements of a chunk: a formula passes over its arrays a dozen times; chunks of 16,384 spend more on calls.
 OPTIMIZER_CHUNK = 1 << 16
+# Elements from which a compiled loop is shared out to threads.
+OPTIMIZER_LOOP_WORTH_THREADS = 1 << 17
 
 # ------------------------------------------------ memory
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.compiled import optimizers as compiled
+from metagrad.optim.blocks import all_fit, run_loop
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.optimizer import check_betas, check_settings
 from metagrad.tensors.tensor import Tensor
@@ -70,6 +72,15 @@ class Adam(ByElement):
         """t, η, β₁, β₂, ε."""
         beta1, beta2 = group["betas"]
         return t, float(group["lr"]), float(beta1), float(beta2), float(group["eps"])
+
+    def by_loop(self, arrays: list[Any], shrink: float, settings: tuple[Any, ...]) -> bool:
+        """Without amsgrad, over large arrays."""
+        *four, largest = arrays
+        if largest is not None or not all_fit(four):
+            return False
+        t, lr, beta1, beta2, eps = settings
+        run_loop(compiled.adam, four, compiled.adam_numbers(t, lr, beta1, beta2, eps, shrink))
+        return True
 
     @staticmethod
     def formula(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.threads import get_num_threads
 
 
@@ -59,3 +60,18 @@ def in_blocks_by_part(formula: Callable[..., None], arrays: tuple[Any, ...], set
         return
     for part in ("real", "imag"):
         in_blocks(formula, tuple([None if a is None else getattr(a, part) for a in arrays]), settings)
+
+
+def all_fit(arrays: Sequence[Any]) -> bool:
+    """Whether a compiled loop serves these arrays: large, of one dtype, in order in memory."""
+    return use_compiled(arrays[0]) and all(
+        type(a) is np.ndarray and a.dtype == arrays[0].dtype and a.flags.carray for a in arrays
+    )
+
+
+def run_loop(loop: Callable[..., None], arrays: Sequence[Any], numbers: Sequence[float]) -> None:
+    """``loop(*parts, numbers)``, each thread over its part of the arrays; the numbers as an array of their dtype."""
+    flat = [a.reshape(-1) for a in arrays]
+    given, size = np.array(numbers, flat[0].dtype), flat[0].size
+    parts = cut(size, -(-size // threads_worth(size, tuning.OPTIMIZER_LOOP_WORTH_THREADS)))
+    map_chunks(lambda part: loop(*[a[part] for a in flat], given), parts)

@@ -30,6 +30,7 @@ class ByElement(Optimizer):
     ``first``           what such an array is full of before the first step
     ``settings``        the formula's other arguments in step t: plain numbers
     ``formula``         one step, in place in p and in the arrays
+    ``by_loop``         the same by a compiled loop, if it serves these arrays
     ==================  ==========================================================================================
     """
 
@@ -48,6 +49,10 @@ class ByElement(Optimizer):
     def settings(self, t: float, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """What the formula needs to know beside the arrays."""
         raise NotImplementedError
+
+    def by_loop(self, arrays: list[Any], shrink: float, settings: tuple[Any, ...]) -> bool:
+        """One step by a compiled loop, where there is one for such arrays; whether it was done."""
+        return False
 
     def begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         """The parameter's state, with what is missing of it added."""
@@ -85,7 +90,8 @@ class ByElement(Optimizer):
             else:
                 arrays.append(state[name].array)
                 bump(state[name])
-        in_blocks_by_part(_chunk, tuple(arrays), settings)
+        if decay and not shrink or group["maximize"] or not self.by_loop(arrays, shrink, settings[-1]):
+            in_blocks_by_part(_chunk, tuple(arrays), settings)
         bump(param)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

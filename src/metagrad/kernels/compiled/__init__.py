@@ -17,6 +17,8 @@ infinity are what they are in NumPy.
 ``pointwise.py``        activations and their gradients
 ``softmax.py``          softmax, its logarithm, their gradients
 ``normalization.py``   layer norm and its gradient
+``reductions.py``       sums and products of rows, running sums
+``optimizers.py``       Adam
 ``waiting.py``          looking for what another thread writes
 ``windows.py``         the gradient of max pooling
 =====================  ===============================================

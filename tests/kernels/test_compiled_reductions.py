@@ -1,0 +1,87 @@
+"""The compiled sums, products, running sums and steps of Adam give what NumPy's give."""
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled import choice
+
+RNG = np.random.default_rng(0)
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """A function that runs another with NumPy's kernels, then with the compiled ones, on arrays of any size."""
+    pytest.importorskip("numba")
+    for threshold in (
+        "COMPILED_WORTH",
+        "REDUCTION_LARGE",
+        "REDUCTION_CHUNK",
+        "SCAN_ROWS",
+        "OPTIMIZER_LOOP_WORTH_THREADS",
+    ):
+        monkeypatch.setattr(tuning, threshold, 1)
+
+    def run(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(choice, "available", lambda: False)
+            expected = function()
+        return function(), expected
+
+    return run
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (7, 3), (33, 65), (4, 4100)])
+@pytest.mark.parametrize("name", ["sum", "mean", "prod", "cumsum"])
+def test_reductions(both, name, shape, dtype):
+    x = (RNG.random(shape) + 0.5).astype(dtype) ** 0.1
+
+    def run():
+        a = metagrad.tensor(x, requires_grad=True)
+        y = getattr(a, name)(dim=1)
+        (y * y).sum().backward()
+        strided = getattr(metagrad.from_numpy(np.asfortranarray(x)), name)(dim=1)
+        return y.detach().numpy(), strided.numpy(), a.grad.numpy()
+
+    for found, expected in zip(*both(run), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=20 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum"])
+def test_reductions_of_what_is_not_finite_and_of_nothing(both, name):
+    x = RNG.random((9, 50)).astype(np.float32)
+    x[0, 3], x[1, 4], x[2, 5], x[3, :2] = np.nan, np.inf, -np.inf, (np.inf, -np.inf)
+    x[4, 2:4] = 0.0, np.inf
+    with np.errstate(all="ignore"):
+        found, expected = both(lambda: getattr(metagrad.from_numpy(x), name)(dim=1).numpy())
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    for shape in ((0, 5), (5, 0)):
+        found, expected = both(lambda shape=shape: getattr(metagrad.zeros(shape), name)(dim=1).numpy())
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("optimizer", ["Adam", "AdamW"])
+@pytest.mark.parametrize("settings", [
+    {}, {"lr": 0.1, "betas": (0.5, 0.8), "eps": 1e-3}, {"weight_decay": 0.1}, {"maximize": True}, {"amsgrad": True},
+])  # fmt: skip
+def test_adam(both, optimizer, settings, dtype):
+    start, gradients = RNG.standard_normal((3, 67)).astype(dtype), RNG.standard_normal((4, 3, 67)).astype(dtype)
+    gradients[1] = 0
+
+    def run():
+        parameters = [metagrad.tensor(start, requires_grad=True), metagrad.tensor(start.T, requires_grad=True)]
+        steps = getattr(metagrad.optim, optimizer)(parameters, **settings)
+        for g in gradients:
+            for p in parameters:
+                p.grad = metagrad.from_numpy(np.ascontiguousarray(g if p.shape == g.shape else g.T))
+            steps.step()
+        return [a.detach().numpy() for p in parameters for a in (p, *steps.state[p].values())]
+
+    for found, expected in zip(*both(run), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
