@@ -212,7 +212,9 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
                 f"fail if all the inputs are not of double precision floating point or complex: got {x.dtype}.",
                 stacklevel=3,
             )
-        if any(n > 1 and stride == 0 for n, stride in zip(x.array.shape, x.array.strides, strict=True)):
+        if x.array.size and any(
+            n > 1 and stride == 0 for n, stride in zip(x.array.shape, x.array.strides, strict=True)
+        ):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping: call "
                 ".contiguous() on it before"

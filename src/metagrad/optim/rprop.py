@@ -69,7 +69,7 @@ class Rprop(ByElement):
         """The class's formula."""
         agreement = g * before
         turned = agreement < 0
-        size *= np.where(agreement > 0, up, np.where(turned, down, 1.0)).astype(size.dtype, copy=False)
-        size[...] = np.clip(size, smallest, largest)
+        changed = np.where(agreement > 0, size * up, np.where(turned, size * down, size))
+        size[...] = np.clip(changed, smallest, largest)
         before[...] = np.where(turned, 0, g)
         p -= np.sign(before) * size

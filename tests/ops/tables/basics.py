@@ -324,6 +324,6 @@ EXEMPT = {
     "empty", "empty_like", "new_empty",
     "from_dlpack", "from_numpy", "numpy",
     "segment_reduce",
-    "cuda",
+    "cuda", "to_cpu", "to_gpu",
     "__setitem__",
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -26,12 +27,28 @@ __all__ = [
 ]  # fmt: skip
 
 
+def undefined_at_infinity(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A kernel with nan at ±∞, as PyTorch has it: its formulas multiply 0 by ∞ there, whatever the limit is."""
+
+    @functools.wraps(function)
+    def of(x: Array) -> Array:
+        found: Array = np.where(np.isinf(x), np.nan, function(x))
+        return found
+
+    return of
+
+
+_i0, _i1, _j0, _j1, _y0, _y1 = (
+    undefined_at_infinity(function) for function in (kernel.i0, kernel.i1, kernel.j0, kernel.j1, kernel.y0, kernel.y1)
+)
+
+
 class I0(Pointwise):
     """y = I₀(x),   ∂L/∂x = ∂L/∂y · I₁(x)."""
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return values(kernel.i0, x)
+        return values(_i0, x)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
@@ -53,7 +70,7 @@ class I1(Pointwise):
     """y = I₁(x),   ∂L/∂x = ∂L/∂y · (I₀(x) − y / x), ½ at 0."""
 
     def forward(self, x: Array) -> Array:
-        y = values(kernel.i1, x)
+        y = values(_i1, x)
         self.save(x, y)
         return y
 
@@ -131,7 +148,7 @@ def bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.bessel_j0(metagrad.tensor([0.0, 2.4048])).abs() > 1e-4
     tensor([ True, False])
     """
-    return _values(kernel.j0, input)
+    return _values(_j0, input)
 
 
 @takes_out
@@ -142,7 +159,7 @@ def bessel_j1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.bessel_j1(metagrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.4401])
     """
-    return _values(kernel.j1, input)
+    return _values(_j1, input)
 
 
 @takes_out
@@ -153,7 +170,7 @@ def bessel_y0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.bessel_y0(metagrad.tensor([0.0, 1.0]))
     tensor([  -inf, 0.0883])
     """
-    return _values(kernel.y0, input)
+    return _values(_y0, input)
 
 
 @takes_out
@@ -164,7 +181,7 @@ def bessel_y1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.bessel_y1(metagrad.tensor([0.0, 1.0]))
     tensor([   -inf, -0.7812])
     """
-    return _values(kernel.y1, input)
+    return _values(_y1, input)
 
 
 @takes_out
@@ -175,7 +192,7 @@ def modified_bessel_i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.modified_bessel_i0(metagrad.tensor([0.0, 1.0]))
     tensor([1.0000, 1.2661])
     """
-    return _values(kernel.i0, input)
+    return _values(_i0, input)
 
 
 @takes_out
@@ -186,7 +203,7 @@ def modified_bessel_i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.modified_bessel_i1(metagrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.5652])
     """
-    return _values(kernel.i1, input)
+    return _values(_i1, input)
 
 
 @takes_out
