@@ -5,6 +5,8 @@ import pytest
 
 import metagrad
 
+pytestmark = pytest.mark.filterwarnings("ignore:indexing with dtype uint8 is deprecated:UserWarning")  # masks of bytes
+
 SHAPE = (4, 3, 2, 5)
 ALL = slice(None)
 
