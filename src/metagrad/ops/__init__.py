@@ -2,6 +2,7 @@
 
 ================  =============================================================================
 ``operands.py``   operands of one dtype: promotion
+``fitting.py``    whether a number fits in a dtype
 ``arguments.py``  dimensions, NumPy's names, ``out=``: what a public op does with its arguments
 ``out.py``        a result written into a tensor that is there
 ``overlap.py``    memory that a write would read from and change at once

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import WithoutOut, no_out, without_out
-from metagrad.ops.create.creation import fitting
+from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import value_for
 from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.chunked import is_large, results_into
@@ -125,7 +125,7 @@ def fill_diagonal_(input: Tensor, fill_value: Operand, wrap: bool = False) -> Te
         index: tuple[Any, ...] = np.divmod(np.arange(0, shape[0] * shape[1], shape[1] + 1), shape[1])
     else:
         index = tuple([np.arange(min(shape))] * len(shape))
-    input[index] = fill_value
+    input[index] = fitting(fill_value, input.dtype)
     return input
 
 

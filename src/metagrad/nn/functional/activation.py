@@ -15,6 +15,7 @@ from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
 from metagrad.ops.arguments import asks_for_tensors, dimension, floating
 from metagrad.ops.create.sampling import rand_like
+from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
 from metagrad.ops.pointwise.arithmetic import conj
@@ -188,6 +189,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
         raise NotImplementedError(
             "hardtanh is not defined for complex tensors, which have no order: take .real or .abs()"
         )
+    min_val, max_val = fitting(min_val, input.dtype), fitting(max_val, input.dtype)  # type: ignore[assignment]
     return given_back(input, Hardtanh.apply(input, low=min_val, high=max_val), inplace)
 
 
@@ -440,7 +442,8 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     >>> metagrad.nn.functional.threshold(metagrad.tensor([1.0, 3.0]), 2.0, -1.0)
     tensor([-1.,  3.])
     """
-    return given_back(input, where(input <= threshold, input.new_tensor(value), input), inplace)
+    number = input.new_full((), value)
+    return given_back(input, where(input <= threshold, number, input), inplace)
 
 
 @asks_for_tensors

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,8 +19,9 @@ from metagrad.base.device import CPU, get_default_device, move, of_array
 from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
 from metagrad.base.meta import made as made_of
-from metagrad.base.typing import Array, DeviceLike, DTypeLike, Number, Operand, Sizes
+from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.ops.arguments import shape_of
+from metagrad.ops.fitting import check_range, fitting
 from metagrad.ops.out import store
 
 if TYPE_CHECKING:
@@ -154,14 +154,15 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
         _survey(data, kinds)
         array = np.asarray(_plain(data))
         if dtype is None and array.dtype.kind in "biufc":
-            array = array.astype(_inferred(kinds, array).dtype, copy=False)
+            dtype = _inferred(kinds, array)
         elif dtype is not None and array.dtype.kind in "iuO":
-            _check_range(array, dtypes.of(dtype))
+            check_range(array, dtypes.of(dtype))
     if array.dtype == object or (array.dtype.kind in "USMmV" and array.dtype.name != "bfloat16"):
         raise (RuntimeError if array.dtype == object else TypeError)(
             f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
         )
-    return array.astype(dtypes.of(dtype or array.dtype).dtype, copy=False)
+    with np.errstate(over="ignore"):  # a number too large becomes infinite, in an array of any size
+        return array.astype(dtypes.of(dtype or array.dtype).dtype, copy=False)
 
 
 _python_numbers: dict[Any, Callable[[], dtypes.dtype]] = {
@@ -178,16 +179,6 @@ def _inferred(kinds: set[Any], array: Array) -> dtypes.dtype:
         raise ValueError("an integer does not fit in int64: give a dtype, metagrad.uint64 or a floating-point one")
     own = [_python_numbers[k]() if k in _python_numbers else dtypes.of(k) for k in kinds]
     return functools.reduce(dtypes.promote_types, own) if own else dtypes.get_default_dtype()
-
-
-def _check_range(array: Array, kind: dtypes.dtype) -> None:
-    """Raise if an integer does not fit in an integer dtype; negative ones wrap around in an unsigned one."""
-    if kind.category == 1 and array.size:
-        limits = np.iinfo(kind.dtype)
-        if array.max() > limits.max or array.min() < (limits.min or -int(limits.max) - 1):
-            raise RuntimeError(
-                f"value cannot be converted to type {kind} without overflow: {array.max()} or {array.min()}"
-            )
 
 
 def tensor(
@@ -272,27 +263,6 @@ def extents(size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
     if min((*shape, 0)) < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")
     return shape
-
-
-def fitting(value: Any, kind: dtypes.dtype) -> Number:
-    """A number as one of this dtype; raises if it does not fit. Negative integers wrap around in an unsigned dtype.
-
-    >>> import metagrad
-    >>> int(fitting(2.9, metagrad.int64)), int(fitting(-1, metagrad.uint8))
-    (2, 255)
-    """
-    value = value.item() if hasattr(value, "item") else value
-    if isinstance(value, complex) and kind.category < 3:
-        raise RuntimeError(f"value cannot be converted to type {kind}: it is complex, {value}")
-    if kind.category != 1:
-        return value
-    if not math.isfinite(value):
-        raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
-    if kind.dtype.kind == "u" and value < 0 and value != int(value):
-        raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
-    number: Array = np.asarray(int(value))
-    _check_range(number, kind)
-    return number.astype(kind.dtype)[()]
 
 
 @factory
@@ -391,4 +361,4 @@ def scalar_tensor(s: Operand, *, dtype: DTypeLike = None) -> Array:
     tensor(3.)
     """
     kind = kind_or_default(dtype)
-    return np.asarray(fitting(s, kind), kind.dtype)
+    return np.asarray(fitting(s, kind, rounds=True), kind.dtype)

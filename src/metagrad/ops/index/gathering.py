@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.libraries import at, is_outside
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
+from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import as_tensor, converted, tensor_of
 from metagrad.ops.pointwise.arithmetic import conj
@@ -117,7 +118,8 @@ def scatter(
 ) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] = src[i][j]`` for dim 0, and so on; src may be a number.
 
-    Raises RuntimeError for an index out of bounds or larger than src, and if the dtypes differ.
+    Raises RuntimeError for an index out of bounds or larger than src, a number that does not fit the dtype, and if the dtypes
+    differ.
 
     >>> import metagrad
     >>> metagrad.zeros(2, 3).scatter(1, metagrad.tensor([[0], [2]]), 1.0)
@@ -131,6 +133,8 @@ def scatter(
         raise RuntimeError(
             f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {given.dtype}"
         )
+    if given is not None and not isinstance(given, (Variable, np.ndarray)):
+        given = fitting(given, input.dtype)
     return scattered(_REDUCES[reduce].apply, input, dim, index, given)
 
 

@@ -20,7 +20,7 @@ from metagrad.base.device import CPU, move
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.kernels.libraries import at, beside, is_on_gpu
 from metagrad.ops.arguments import dimension, takes_out
-from metagrad.ops.create.creation import fitting
+from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.overlap import check_overlap
 
@@ -288,7 +288,8 @@ def value_for(input: Tensor, value: Any) -> Any:
     if number:
         if isinstance(value, (complex, np.complexfloating)) and input.array.dtype.kind != "c":
             raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
-        return fitting(value, input.dtype) if input.array.dtype.kind in "iu" else converted(unwrap(value), input.dtype)
+        fitted = fitting(value, input.dtype, rounds=True)
+        return fitted if input.array.dtype.kind in "iu" else converted(fitted, input.dtype)
     if source.array.dtype.kind == "c" and input.array.dtype.kind != "c":
         source = source.to(input.dtype)  # the real part, as in PyTorch
     return source.to(input.device)

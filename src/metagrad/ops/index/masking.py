@@ -10,7 +10,7 @@ from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Operand
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.create.creation import fitting
+from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Put, getitem
 from metagrad.ops.index.scattering import check_same_dtype
 from metagrad.ops.operands import converted, result_type, tensor_of

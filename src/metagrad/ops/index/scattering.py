@@ -15,7 +15,7 @@ from metagrad.base.layouts import laid_out_like
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
-from metagrad.ops.create.creation import fitting
+from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import in_one_dimension
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.operands import as_tensor, converted

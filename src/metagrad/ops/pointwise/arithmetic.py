@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.arguments import takes_out
+from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import (
     as_tensor,
     check_factor,
@@ -229,7 +230,8 @@ def y_is_real(y: Array) -> bool:
 def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """Power, ``input ** exponent``, element by element with broadcasting.
 
-    Raises RuntimeError if integers are raised to a negative integer power, and TypeError if neither operand is a
+    Raises RuntimeError if integers are raised to a negative integer power, if an exponent does not fit an integer or
+    half-precision dtype, and TypeError if neither operand is a
     tensor.
 
     >>> import metagrad
@@ -243,7 +245,10 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
     x, y = operands(input, exponent)
     if isinstance(x, Variable) and x.array.dtype.kind == "b":
         x, y = converted(x, dtypes.int64), converted(y, dtypes.int64)
-    kind = (x if isinstance(x, Variable) else y).array.dtype.kind
+    dtype = (x if isinstance(x, Variable) else y).dtype
+    kind = dtype.dtype.kind
+    if isinstance(exponent, (int, float)) and (kind in "iu" or dtype.itemsize == 2):
+        fitting(exponent, dtype)
     if kind == "u" and isinstance(exponent, int) and exponent < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed: convert the base to float first")
     if kind in "iu" and np.any(unwrap(y) < 0):

@@ -10,6 +10,7 @@ from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import takes_out
+from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_tensors, operands, result_type
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
@@ -107,7 +108,7 @@ def clamp(
 
     The gradient passes where ``min ≤ x ≤ max``, bounds included.
 
-    Raises RuntimeError if both bounds are None.
+    Raises RuntimeError if both bounds are None, or if one does not fit the dtype.
 
     >>> import metagrad
     >>> metagrad.clamp(metagrad.tensor([-2.0, 0.5, 2.0]), -1, 1)
@@ -121,7 +122,8 @@ def clamp(
     kind = result_type(x, *bounds)
     if kind.is_complex:
         raise NotImplementedError("clamp is not defined for complex tensors, which have no order: take .real or .abs()")
-    low, high = [b if b is None else converted(b, kind) for b in (min, max)]
+    low, high = [b if b is None or isinstance(b, (Variable, np.ndarray)) else fitting(b, kind) for b in (min, max)]
+    low, high = [b if b is None else converted(b, kind) for b in (low, high)]
     return Clamp.apply(cast_to(x, kind), low, high)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.broadcasting import expand
 from metagrad.ops.shape.flipping import flip
@@ -113,11 +114,11 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0
             f"pad: the input of size {list(input.shape)} padded by {tuple(pad)} would be of size {list(shape)}, which "
             "must not be negative: the negative widths cut off more than there is"
         )
-    kind = input.array.dtype
     number = unwrap(0 if value is None else value)
-    if kind.kind in "iu" and not np.iinfo(kind).min <= number <= np.iinfo(kind).max:
+    if input.array.dtype.kind == "u" and number < 0:
         raise RuntimeError(f"pad: value {number} cannot be converted to type {input.dtype} without overflow")
-    return Pad.apply(input, widths=widths, value=kind.type(number))
+    number = fitting(number, input.dtype)
+    return Pad.apply(input, widths=widths, value=input.array.dtype.type(number))
 
 
 def _widths(pad: Sequence[int], input: Tensor) -> Widths:

@@ -1,0 +1,71 @@
+"""Whether a number fits in a dtype: what a tensor is filled with, limited to, or padded with must."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from metagrad.base import dtypes
+from metagrad.base.typing import Array, Number
+
+
+def fitting(value: Any, kind: dtypes.dtype, *, rounds: bool = False) -> Number:
+    """A number as one of this dtype; raises RuntimeError if it does not fit.
+
+    An integer dtype takes no infinity and no nan, and negative integers wrap around in an unsigned one. A floating-point
+    dtype takes both, but no finite number beyond its largest one, 65504 in float16. ``rounds``: float16 and bfloat16
+    take such a number as an infinity all the same, where PyTorch goes through a tensor of one element.
+
+    >>> import metagrad
+    >>> int(fitting(2.9, metagrad.int64)), int(fitting(-1, metagrad.uint8)), fitting(65504, metagrad.float16)
+    (2, 255, 65504)
+    >>> fitting(65505, metagrad.float16)
+    Traceback (most recent call last):
+    RuntimeError: value cannot be converted to type metagrad.float16 without overflow: 65505
+    """
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, complex) and kind.category < 3:
+        raise RuntimeError(f"value cannot be converted to type {kind}: it is complex, {value}")
+    if kind.category == 1:
+        return _fitting_integer(value, kind)
+    if kind.category < 2 or _within(value, _largest(kind)):
+        return value
+    if not rounds or kind.itemsize > 2:
+        raise _overflow(kind, value)
+    with np.errstate(over="ignore"):
+        rounded: Number = np.asarray(value).astype(kind.dtype).item()
+    return rounded
+
+
+def _fitting_integer(value: Any, kind: dtypes.dtype) -> Number:
+    if not math.isfinite(value) or (kind.dtype.kind == "u" and value < 0 and value != int(value)):
+        raise _overflow(kind, value)
+    number: Array = np.asarray(int(value))
+    check_range(number, kind)
+    return number.astype(kind.dtype)[()]
+
+
+def check_range(array: Array, kind: dtypes.dtype) -> None:
+    """Raise if an integer does not fit in an integer dtype; negative ones wrap around in an unsigned one."""
+    if kind.category == 1 and array.size:
+        limits = np.iinfo(kind.dtype)
+        if array.max() > limits.max or array.min() < (limits.min or -int(limits.max) - 1):
+            raise _overflow(kind, f"{array.max()} or {array.min()}")
+
+
+def _within(value: Any, largest: float) -> bool:
+    """Whether both parts of a number are at most ``largest``, or infinite, or nan."""
+    parts = (value.real, value.imag) if isinstance(value, complex) else (value,)
+    return not any(largest < abs(part) < math.inf for part in parts)
+
+
+@functools.cache
+def _largest(kind: dtypes.dtype) -> float:
+    return dtypes.finfo(kind).max
+
+
+def _overflow(kind: dtypes.dtype, value: object) -> RuntimeError:
+    return RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
