@@ -10,8 +10,8 @@ Units: *elements* are numbers of an array; *multiplications* are those of a prod
 
 # ------------------------------------------------ threads
 
-# Looks at a number in memory before a thread that waits goes to sleep: each takes a clock cycle or a few, all about 50 µs.
-LOOKS = 1 << 17
+# Looks at a number in memory before a thread that waits goes to sleep: each takes a clock cycle or a few, all about 70 µs.
+LOOKS = 1 << 18
 # Looks after the number has changed: a few µs, in which the other thread leaves the interpreter.
 LOOKS_OF_GRACE = 1 << 13
 
