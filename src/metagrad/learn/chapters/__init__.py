@@ -1,14 +1,10 @@
 """The exercises, a module for each chapter, which has them as ``CHAPTER``.
 
-============================  ==================================================================
-``ch01_scalar.py``            what a gradient is
-``ch02_order.py``             in which order its numbers are visited
-``ch03_broadcasting.py``      what broadcasting does to a gradient
-``ch04_training.py``          descent for a line, and how large a step may be
-============================  ==================================================================
-=============================  ========================================
+=============================  =====================================================
 ``ch01_scalar.py``             what a gradient is
 ``ch02_order.py``              in which order its numbers are visited
+``ch03_broadcasting.py``       what broadcasting does to a gradient
+``ch04_training.py``           descent for a line, and how large a step may be
 ``ch05_cross_entropy.py``      what a classifier's loss is, and why
 ``ch06_depth.py``              many layers, and how they start
 ``ch07_step.py``               what to do with a gradient
@@ -20,7 +16,8 @@
 ``ch13_seq2seq.py``            beam search, and the precision that BLEU is made of
 ``ch14_attention.py``          looking back, and not ahead
 ``ch15_time.py``               operations for each byte, and the roof over them
-=============================  ========================================
+``ch16_beyond.py``             whose gradient counts how much, a ring, and what it costs
+=============================  =====================================================
 """
 
 from __future__ import annotations
