@@ -112,3 +112,34 @@ def test_in_a_recorded_backward_pass_the_formulas_are_used(both, name):
 
     found, expected = both(second)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("shape", [(1,), (33, 65), (3, 1, 129)])
+def test_dropout(both, shape, dtype):
+    x, g = numbers(shape, dtype), RNG.standard_normal(shape).astype(dtype)
+
+    def run():
+        metagrad.manual_seed(3)
+        return value_and_gradient(lambda leaf: F.dropout(leaf, 0.3), x, g)
+
+    with np.errstate(all="ignore"):
+        found, expected = both(run)
+    for here, there in zip(found, expected, strict=True):
+        assert here.dtype == there.dtype
+        np.testing.assert_allclose(here, there, rtol=TOLERANCE[dtype])
+
+
+def test_dropout_of_columns_and_its_second_derivative(both):
+    x, weights = RNG.standard_normal((24, 40)), RNG.standard_normal((40, 24))
+
+    def run():
+        metagrad.manual_seed(3)
+        leaf = metagrad.tensor(x, requires_grad=True)
+        y = F.dropout(leaf.T, 0.3)
+        (first,) = metagrad.autograd.grad((y * y * metagrad.tensor(weights)).sum(), leaf, create_graph=True)
+        (second,) = metagrad.autograd.grad((first * first).sum(), leaf)
+        return y.detach().numpy(), first.detach().numpy(), second.numpy()
+
+    for here, there in zip(*both(run), strict=True):
+        np.testing.assert_allclose(here, there, rtol=1e-10, atol=1e-12)

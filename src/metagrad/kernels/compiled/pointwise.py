@@ -123,3 +123,11 @@ def softplus_backward(x: Array, g: Array, out: Array, beta: np.float32, threshol
     for i in range(len(x)):
         v = x[i] * beta
         out[i] = g[i] if v > threshold else g[i] * logistic(v)
+
+
+@native
+def dropout(x: Array, kept: Array, y: Array, scale: np.float32) -> None:
+    """y = x m scale, m the bools ``kept`` as numbers."""
+    zero = x.dtype.type(0)
+    for i in range(len(x)):
+        y[i] = x[i] * (scale if kept[i] else zero)

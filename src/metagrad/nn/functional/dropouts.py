@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base.device import device as Device
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
+from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.nn.functional.activation import given_back
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.random import numpy_generator, source
-from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.chunked import Pointwise, is_large
+from metagrad.ops.pointwise.loops import fit, run_loop
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -29,6 +32,23 @@ _ALPHA = -1.7580993408473766  # −λα of SELU: what it tends to for large nega
 def _check(p: float) -> None:
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+class DropoutByLoop(Function):
+    """Dropout of a large array, in one pass of a compiled loop; with a recorded backward pass, by the formula."""
+
+    def forward(self, x: Array, kept: Array, scale: float) -> Array:
+        self.kept, self.scale = kept, scale
+        y = np.empty_like(x)
+        run_loop(compiled.dropout, x, kept, y, numbers={"scale": scale})
+        return y
+
+    def backward(self, grad: Array) -> Array:
+        if not (grad.__class__ is np.ndarray and fit(grad)):
+            return grad * self.kept * self.scale, None
+        grad_x = np.empty_like(grad)
+        run_loop(compiled.dropout, grad, self.kept, grad_x, numbers={"scale": self.scale})
+        return grad_x, None
 
 
 class Dropout(Pointwise):
@@ -65,7 +85,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not training or p == 0:
         return input
     kept = move(_kept(tuple(input.array.shape), p, of_array(input.array)), of_array(input.array))
-    out = Dropout.apply(input, kept, scale=1 / (1 - p) if p < 1 else 1.0)  # p = 1: none is kept
+    op = DropoutByLoop if is_large(input.array) and fit(input.array) else Dropout
+    out = op.apply(input, kept, scale=1 / (1 - p) if p < 1 else 1.0)  # p = 1: none is kept
     return input.copy_(out) if inplace else out
 
 

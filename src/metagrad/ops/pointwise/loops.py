@@ -39,7 +39,7 @@ def forward_by_loop(
 ) -> Array:
     """The op's result, in ``memory`` if given; the node keeps what its gradient needs."""
     y = np.empty_like(x) if memory is None else memory
-    _run_loop(loops.forward, x, y, numbers=params)
+    run_loop(loops.forward, x, y, numbers=params)
     node.save(y if loops.keeps_result else x)
     node.__dict__.update(params)
     return y
@@ -48,11 +48,11 @@ def forward_by_loop(
 def backward_by_loop(node: Function, loop: Callable[..., None], grad: Array) -> Array:
     """The gradient of x."""
     out = np.empty_like(grad)
-    _run_loop(loop, node.saved[0], grad, out, numbers=node.__dict__)
+    run_loop(loop, node.saved[0], grad, out, numbers=node.__dict__)
     return out
 
 
-def _run_loop(loop: Callable[..., None], *arrays: Array, numbers: dict[str, float]) -> None:
+def run_loop(loop: Callable[..., None], *arrays: Array, numbers: dict[str, float]) -> None:
     """The loop over parts of the arrays, one for each thread."""
     flat = [a.reshape(-1) for a in arrays]
     given = [flat[0].dtype.type(number) for number in numbers.values()]
