@@ -17,6 +17,7 @@ SPACES = [
     ("linalg", "Linear algebra"),
     ("fft", "Fourier transforms"),
     ("special", "Special functions"),
+    ("quasirandom", "Sobol sequences"),
     ("signal.windows", "Windows"),
     ("masked", "Masked reductions"),
     ("nn", "Layers"),

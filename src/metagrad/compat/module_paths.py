@@ -113,6 +113,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "optim.adamw": "optim.adam",
     "overrides": "compat.torch_overrides",
     "profiler.profiler": "profiler",
+    "quasirandom": "ops.create.sobol",
     "random": "ops.create.random",
     "return_types": "base.results",
     "rnn_utils": "nn.utils.rnn",

@@ -1,15 +1,17 @@
 """Creation: new tensors from data, from nothing and at random, and tensors in other dtypes and on other devices.
 
-====================  =============================================================
-``creation.py``       tensor, as_tensor, zeros, ones, full, eye …
-``shared.py``         asarray, from_numpy, frombuffer: memory that is there already
-``like.py``           zeros_like, new_zeros …: like another tensor
-``ranges.py``         arange, linspace, logspace
-``grids.py``          meshgrid, products and combinations of vectors
-``random.py``         the generators, and seeds
-``device_stream.py``  random numbers drawn on a GPU
-``sampling.py``       rand, randn, randint, normal, bernoulli, multinomial …
-``random_fill.py``    random numbers in place: uniform_, normal_ …
-``conversion.py``     other dtypes and devices, NumPy arrays, Python numbers
-====================  =============================================================
+========================  =============================================================
+``creation.py``           tensor, as_tensor, zeros, ones, full, eye …
+``shared.py``             asarray, from_numpy, frombuffer: memory that is there already
+``like.py``               zeros_like, new_zeros …: like another tensor
+``ranges.py``             arange, linspace, logspace
+``grids.py``              meshgrid, products and combinations of vectors
+``random.py``             the generators, and seeds
+``device_stream.py``      random numbers drawn on a GPU
+``sampling.py``           rand, randn, randint, normal, bernoulli, multinomial …
+``random_fill.py``        random numbers in place: uniform_, normal_ …
+``sobol.py``              Sobol sequences: more even than random points
+``direction_numbers.py``  of Sobol sequences
+``conversion.py``         other dtypes and devices, NumPy arrays, Python numbers
+========================  =============================================================
 """
