@@ -49,7 +49,7 @@ def serve(name):
 
 def run(options):
     """Measure by turns and print the table."""
-    from benchmarks.sides import LIBRARIES, Side
+    from benchmarks.sides import LIBRARIES, PAUSE, Side
 
     sides = {library: Side(library, __name__) for library in LIBRARIES}
     print("| 2000 x 2000 floats | over | PyTorch µs | metagrad µs | PyTorch's speed |\n| --- | --- | --- | --- | --- |")
@@ -59,6 +59,7 @@ def run(options):
             times = {library: [] for library in LIBRARIES}
             for _ in range(options.repeats):
                 for library, side in sides.items():
+                    time.sleep(PAUSE)
                     times[library].append(side.ask(op=name, place=place)["us"])
             theirs, ours = (min(times[library]) for library in ("torch", "metagrad"))
             ratios.append(theirs / ours)
