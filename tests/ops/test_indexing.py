@@ -5,8 +5,6 @@ import pytest
 
 import metagrad
 
-pytestmark = pytest.mark.filterwarnings("ignore:indexing with dtype uint8 is deprecated:UserWarning")  # masks of bytes
-
 SHAPE = (4, 3, 2, 5)
 ALL = slice(None)
 

@@ -11,10 +11,6 @@ from tests.ops.table import EXEMPT, ROWS, WRITES
 import metagrad
 from metagrad.autograd import gradcheck, gradgradcheck
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Using .*cross without specifying the dim:UserWarning"
-)  # a row of its own
-
 
 def in_place_name(name):
     """add -> add_, __add__ -> __iadd__, fill_ -> fill_; None if there is no such method, or it has a row of its own."""

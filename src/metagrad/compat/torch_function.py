@@ -227,7 +227,7 @@ def _replace(replaced: dict[Any, Any]) -> None:
             continue
         space: dict[str, Any] = getattr(module, "__dict__", {})
         for key, value in list(space.items()):
-            if isinstance(value, FunctionType) and value in replaced:
+            if type(value) is FunctionType and value in replaced:
                 space[key] = replaced[value]
 
 

@@ -60,7 +60,10 @@ class Tensor(Methods):
         elif data.__class__ is Size:
             source = creation.empty(*data, dtype=dtype, device=device)
         else:
-            source = creation.tensor(data, dtype=dtypes.get_default_dtype() if dtype is None else dtype, device=device)
+            numbers = data.array if isinstance(data, Variable) else data
+            source = creation.tensor(
+                numbers, dtype=dtypes.get_default_dtype() if dtype is None else dtype, device=device
+            )
         self = wrap(source.array, kind=cls)
         self.requires_grad = requires_grad
         return self
