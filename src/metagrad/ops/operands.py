@@ -65,15 +65,10 @@ def promoted_in_single(op: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(op)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        x = args[0] if args else next(iter(kwargs.values()), None)
-        is_half = isinstance(x, Variable) and x.array.dtype.char in "eE"
-        return (rounded if is_half and not any(map(_is_wide, (*args, *kwargs.values()))) else op)(*args, **kwargs)
+        floats = {x.array.dtype.char for x in (*args, *kwargs.values()) if isinstance(x, Variable)} & set("eEfdFD")
+        return (rounded if len(floats) == 1 else op)(*args, **kwargs)  # float16 and bfloat16 make float32
 
     return run
-
-
-def _is_wide(x: object) -> bool:
-    return isinstance(x, Variable) and x.array.dtype.char in "fdFD"
 
 
 def _single(x: Any) -> Any:
@@ -282,6 +277,21 @@ def _operand(x: Any) -> Any:
     if isinstance(x, (Variable, np.ndarray, bool, int, float, complex, np.generic)):
         return x.item() if isinstance(x, np.generic) else x
     return as_tensor(x)
+
+
+def need_numbers(function: str, *operands: Any, category: int = 1) -> None:
+    """NotImplementedError if the operands' dtype is of a lower category: integers are 1, floating-point numbers 2.
+
+    >>> import metagrad
+    >>> need_numbers("pow", metagrad.tensor([True]))
+    Traceback (most recent call last):
+    NotImplementedError: pow is not implemented for metagrad.bool: convert the operands, with .int() or .float()
+    """
+    kinds = [x.dtype for x in operands if isinstance(x, Variable)]
+    if all(kind.category < category for kind in kinds):
+        raise NotImplementedError(
+            f"{function} is not implemented for {kinds[0]}: convert the operands, with .int() or .float()"
+        )
 
 
 def float_operands(x: Any, y: Any) -> tuple[Any, Any]:

@@ -19,6 +19,7 @@ from metagrad.ops.operands import (
     check_factor,
     converted,
     need_a_tensor,
+    need_numbers,
     need_tensors,
     older_form,
     operands,
@@ -243,17 +244,16 @@ def pow(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tens
     elif exponent is True:
         return as_tensor(input).clone()
     x, y = operands(input, exponent)
-    if isinstance(x, Variable) and x.array.dtype.kind == "b":
-        x, y = converted(x, dtypes.int64), converted(y, dtypes.int64)
+    if exponent is False and x.array.dtype.kind == "b":
+        return wrap(np.ones_like(x.array))
+    need_numbers("pow", x, y)
     dtype = (x if isinstance(x, Variable) else y).dtype
     kind = dtype.dtype.kind
-    if isinstance(exponent, (int, float)) and (kind in "iu" or dtype.itemsize == 2):
-        fitting(exponent, dtype)
-    if kind == "u" and isinstance(exponent, int) and exponent < 0:
-        raise RuntimeError("Integers to negative integer powers are not allowed: convert the base to float first")
-    if kind in "iu" and np.any(unwrap(y) < 0):
-        if not isinstance(y, Variable):
+    if not isinstance(y, Variable) and (kind in "iu" or dtype.itemsize == 2):
+        if kind in "iu" and exponent < 0:  # type: ignore[operator]  # a number, which y is made of
             raise RuntimeError("Integers to negative integer powers are not allowed: convert the base to float first")
+        fitting(exponent, dtype)
+    if kind in "iu" and np.any(unwrap(y) < 0):
         return wrap(integer_power(unwrap(x), y.array))
     return Pow.apply(x, y)
 

@@ -10,7 +10,7 @@ from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.operands import float_operands, need_a_tensor, need_tensors, operands
+from metagrad.ops.operands import float_operands, need_a_tensor, need_numbers, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
@@ -55,6 +55,7 @@ def div(input: Operand, other: Operand, *, rounding_mode: str | None = None, out
             f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"
         )
     x, y = operands(input, other)
+    need_numbers(f"div with rounding_mode={rounding_mode!r}", x, y)
     return FloorDivide.apply(x, y) if rounding_mode == "floor" else TruncDivide.apply(x, y)
 
 
@@ -133,6 +134,7 @@ def remainder(input: Operand, other: Operand, *, out: Tensor | None = None) -> T
     if not isinstance(input, Variable):
         need_a_tensor("remainder", input, other)
     x, y = operands(input, other)
+    need_numbers("remainder", x, y)
     _check_divisor(x, y)
     return Remainder.apply(x, y)
 
@@ -165,6 +167,7 @@ def fmod(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor
     if not isinstance(input, Variable):
         need_tensors("fmod", input=input)
     x, y = operands(input, other)
+    need_numbers("fmod", x, y)
     _check_divisor(x, y)
     return Fmod.apply(x, y)
 

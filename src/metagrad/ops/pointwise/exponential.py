@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import floating, takes_out
-from metagrad.ops.operands import need_tensors, operands
+from metagrad.ops.operands import need_numbers, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -211,6 +211,7 @@ def logaddexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Ten
     tensor(1000.6932)
     """
     need_tensors("logaddexp", input=input, other=other)
+    need_numbers("logaddexp", input, other, category=2)
     return LogAddExp.apply(*operands(input, other), base=math.e)
 
 
@@ -225,6 +226,7 @@ def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
     tensor([1001.])
     """
     need_tensors("logaddexp2", input=input, other=other)
+    need_numbers("logaddexp2", input, other, category=2)
     return LogAddExp.apply(*operands(input, other), base=2)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
@@ -139,7 +139,7 @@ def copysign(input: Tensor, other: Operand, *, out: Tensor | None = None) -> Ten
     tensor([-1., -2.])
     """
     need_tensors("copysign", input=input)
-    return Copysign.apply(*float_operands(floating(input), other))  # the sign of a number is not to wrap around
+    return Copysign.apply(*float_operands(input, other))
 
 
 @takes_out

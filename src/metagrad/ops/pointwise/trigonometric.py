@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import floating, takes_out
-from metagrad.ops.operands import float_operands, in_single, need_tensors, operands, promoted_in_single
+from metagrad.ops.operands import float_operands, in_single, need_numbers, need_tensors, operands, promoted_in_single
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -216,6 +216,7 @@ def hypot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([5.0000e+00, 5.0000e+30])
     """
     need_tensors("hypot", input=input, other=other)
+    need_numbers("hypot", input, other, category=2)
     return Hypot.apply(*operands(input, other))
 
 
