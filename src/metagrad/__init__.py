@@ -165,10 +165,11 @@ _paths.install(_paths.ModuleFinder())
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
-    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "cpu", "distributed", "distributions", "fft",
-    "func", "functions", "futures", "fx", "hub", "inspection", "jit", "library", "linalg", "masked", "metrics", "mps",
-    "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "quasirandom", "random", "return_types", "serialization",
-    "signal", "special", "storage", "testing", "types", "utils", "version", "viz", "xpu", "_C", "_dynamo", "_utils",
+    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "cpu", "distributed", "distributions",
+    "einops_backend", "fft", "func", "functions", "futures", "fx", "hub", "inspection", "jit", "library", "linalg",
+    "masked", "metrics", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "quasirandom",
+    "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types", "utils", "version",
+    "viz", "xpu", "_C", "_dynamo", "_utils",
 }  # fmt: skip
 _NEURAL = """
     adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm bilinear

@@ -12,6 +12,7 @@
 ``compiler.py``          ``compile``
 ``cpu.py``               the CPU by the names that any device has
 ``cuda/``                GPUs through CuPy
+``einops_backend.py``    einops under metagrad's own name
 ``flex_attention.py``    attention with scores and masks that are functions
 ``foreach.py``           ``_foreach_add`` and its kind: one method of several tensors
 ``dynamo.py``            the compiler's settings

@@ -83,6 +83,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
         "compat.sharded",
     ),
     "functional": "",
+    "einops_backend": "compat.einops_backend",
     "futures": "compat.futures",
     "fx": "compat.fx",
     "hub": "compat.hub",
