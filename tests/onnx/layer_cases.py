@@ -41,7 +41,7 @@ LAYERS = {
     "AdaptiveMaxPool1d": (nn.AdaptiveMaxPool1d(3), x(B, 2, 7)),
     "AdaptiveMaxPool2d": (nn.AdaptiveMaxPool2d((2, 1)), x(B, 2, 7, 6)),
     "AdaptiveMaxPool3d": (nn.AdaptiveMaxPool3d(2), x(B, 2, 4, 5, 6)),
-    "AdaptiveLogSoftmax": (Applied(nn.AdaptiveLogSoftmaxWithLoss(6, 10, [3, 7]), lambda m, v: m.log_prob(v)), x(B, 6)),
+    "AdaptiveLogSoftmax": (Applied(nn.AdaptiveLogSoftmaxWithLoss(6, 10, [3, 7], div_value=2), lambda m, v: m.log_prob(v)), x(B, 6)),
     "AlphaDropout": (nn.AlphaDropout(), x(B, 4)),
     "AvgPool1d": (nn.AvgPool1d(3, 2, 1), x(B, 2, 8)),
     "AvgPool2d": (nn.AvgPool2d(3, 2, 1, count_include_pad=False), x(B, 2, 8, 7)),

@@ -403,7 +403,22 @@ def test_what_onnx_does_not_have_is_named_with_its_line():
 
     refuses(model, metagrad.ones(2), match=line_of(model, "lgamma") + "Lgamma cannot be exported")
     refuses(lambda x: metagrad.fft.fft(x), metagrad.ones(4), match="complex|dtype complex64")
-    refuses(nn.Dropout().train(), metagrad.ones(4), match="cannot be exported|differs", training="preserve")
+    refuses(nn.Dropout().train(), metagrad.ones(64), match="cannot be exported|differs", training="preserve")
+
+
+@pytest.mark.parametrize("degrees", [[0.0, 0.0], [1.0, 1.0], [0.5, 0.0], [-1.0, -2.0], [3.0, 2.0]], ids=str)
+def test_a_polynomial_of_a_degree_that_is_an_input_is_refused(degrees):
+    """Also where no other degree that is tried happens to take more steps."""
+    given = metagrad.tensor([0.1, 0.2]), metagrad.tensor(degrees)
+    refuses(metagrad.special.legendre_polynomial_p, *given, match="Python number of a tensor")
+
+
+def test_a_special_function_is_one_step():
+    """Of a model that takes it apart, ONNX would get hundreds of nodes, or numbers of the traced run."""
+    model = lambda x: metagrad.erf(x) + nn.functional.gelu(x)  # noqa: E731
+    found = metagrad.onnx.export(model, metagrad.randn(3, 4), opset_version=18)
+    assert [n.op_type for n in found.graph.node].count("Erf") == 2
+    refuses(metagrad.special.bessel_j0, metagrad.ones(3), match="j0 cannot be exported: ONNX has no operator")
 
 
 class Doubled(metagrad.autograd.Function):

@@ -148,6 +148,14 @@ def isfinite(g: Any, step: Any, x: Any, **_: Any) -> Any:
     return g.op("Not", g.op("Or", g.op("IsNaN", x), g.op("IsInf", x)))
 
 
+@numpy_call("imag")
+def imag(g: Any, step: Any, x: Any, **_: Any) -> Any:
+    """0: complex numbers are refused as such."""
+    if np.dtype(g.dtype_of(x)).kind == "c":
+        raise g.refusal("complex numbers: ONNX's operators do not take them")
+    return g.expand(g.constant(np.zeros((), step.outputs[0].dtype)), step.outputs[0].shape)
+
+
 @numpy_call("isreal", "isrealobj")
 def isreal(g: Any, step: Any, x: Any, **_: Any) -> Any:
     return g.expand(g.constant(np.ones((), bool)), step.outputs[0].shape)

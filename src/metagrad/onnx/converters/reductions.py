@@ -267,7 +267,7 @@ def bincount(g: Any, step: Any, x: Any, weights: Any = None, minlength: int = 0)
     """The numbers of the bins are compared with every element, and the matches added up."""
     out, name = step.outputs[0], g.tensor(x, np.int64)
     largest = g.op("Add", g.reduce("ReduceMax", name, None, False), np.array(1, np.int64))
-    count = g.op("Reshape", g.op("Max", largest, np.array(minlength, np.int64)), g.ints([1]))
+    count = g.op("Max", g.op("Reshape", largest, g.ints([1])), g.ints([minlength]))
     match = g.op("Equal", g.op("Unsqueeze", g.range(count), g.ints([1])), g.op("Unsqueeze", name, g.ints([0])))
     found = g.cast(match, out.dtype, np.dtype(bool))
     if weights is not None:

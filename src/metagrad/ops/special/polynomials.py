@@ -34,15 +34,21 @@ def _evaluated(input: Operand, n: Operand, first: Callable[[Array], Array], foll
     like = (x if hasattr(x, "array") else degree).array
     kind = like.dtype
     x, degree = (v.array if hasattr(v, "array") else np.full((), v, kind, like=like) for v in (x, degree))
-    x, degree = np.broadcast_arrays(x, degree)
     degree = np.where(np.isfinite(degree), np.trunc(degree), -1)
-    highest = int(degree.max()) if degree.size else -1
-    before, now = np.ones_like(x), as_array(first(x)).astype(x.dtype, copy=False)
-    y = np.where(degree == 0, before, np.where(degree == 1, now, 0)).astype(x.dtype, copy=False)
-    for k in range(1, highest):
-        before, now = now, as_array(following(k, x, now, before)).astype(x.dtype, copy=False)
+    highest = _highest_degree(degree)
+    x, degree = np.broadcast_arrays(x, degree)
+    before, now = np.zeros_like(x), np.ones_like(x)
+    y = np.where(degree == 0, now, 0).astype(x.dtype, copy=False)
+    for k in range(highest):
+        after = following(k, x, now, before) if k else first(x)
+        before, now = now, as_array(after).astype(x.dtype, copy=False)
         y = np.where(degree == k + 1, now, y)
     return wrap(y)
+
+
+def _highest_degree(degree: Array) -> int:
+    """How many steps there are: an export to ONNX refuses a degree that it does not know (``onnx/callers.py``)."""
+    return int(degree.max()) if degree.size else -1
 
 
 def _chebyshev(k: int, x: Array, now: Array, before: Array) -> Array:

@@ -1,8 +1,11 @@
-"""The kernels of special functions, which compute in float64, on arrays of any kind."""
+"""The kernels of special functions, which compute in float64, on arrays of any kind.
+
+NumPy's arrays are computed here, CuPy's by CuPy. Arrays of other kinds (those without memory, those that note what is done with
+them) are asked as a ufunc asks them, by ``__array_ufunc__``: to them, a special function is one step like ``np.exp``.
+"""
 
 from __future__ import annotations
 
-import functools
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -20,10 +23,20 @@ from metagrad.kernels.special import single
 NAMES_OF_SCIPY = {"lgamma": "gammaln", "digamma": "psi"}
 
 
-def _elsewhere(function: Callable[..., Array], *arguments: Any) -> Array:
-    """``function`` of CuPy's arrays, by CuPy's function of SciPy's name; of arrays without memory, one of the result's shape."""
-    if not any(is_on_gpu(a) for a in arguments if hasattr(a, "dtype")):
-        return functools.reduce(np.add, arguments)
+class _AsUfunc:
+    """A special function with what the answer to ``__array_ufunc__`` needs of a ufunc."""
+
+    signature = None  # elementwise
+
+    def __init__(self, function: Callable[..., Array]) -> None:
+        self.__name__, self.function = function.__name__, function
+
+    def __call__(self, *arguments: Array) -> Array:
+        return values(self.function, *arguments)
+
+
+def _on_gpu(function: Callable[..., Array], *arguments: Any) -> Array:
+    """``function`` of CuPy's arrays, by CuPy's function of SciPy's name."""
     library, name = importlib.import_module("cupyx.scipy.special"), function.__name__
     name = NAMES_OF_SCIPY.get(name, name)
     if not hasattr(library, name):
@@ -42,8 +55,11 @@ def values(function: Callable[..., Array], *arguments: Array) -> Array:
     """
     arrays = [a for a in arguments if hasattr(a, "dtype")]
     kind = np.result_type(*[a.dtype for a in arrays]) if arrays else np.dtype(np.float64)
-    if not all(isinstance(a, (np.ndarray, np.generic)) for a in arrays):
-        return _elsewhere(function, *arguments).astype(kind, copy=False)
+    other = next((a for a in arrays if not isinstance(a, (np.ndarray, np.generic))), None)
+    if other is not None:
+        if any(is_on_gpu(a) for a in arrays):
+            return _on_gpu(function, *arguments).astype(kind, copy=False)
+        return as_array(other.__array_ufunc__(_AsUfunc(function), "__call__", *arguments))
 
     def compute(*arrays: Array) -> Array:
         if function.__name__ == "erf" and single.fits(arrays[0]):
