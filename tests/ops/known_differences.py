@@ -119,6 +119,7 @@ KNOWN = [
         "infinities of two signs, and 0 times infinity, in formulas of another order",
         f"prod pow float_power {F}poisson_nll_loss linalg.vander cdist pdist renorm special.log_ndtr {F}layer_norm {F}group_norm trapezoid",
     ),
+    known("PyTorch has infinity times 0 where s or q is infinite; the sum is 0", "special.zeta"),
     known("the gradient of a norm beyond the range", "renorm", "large", what="gradient"),
     known("what is not a number has no frequency of its own: PyTorch sorts nan otherwise", "mode"),
     known(
