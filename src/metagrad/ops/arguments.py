@@ -108,7 +108,7 @@ def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
     >>> import metagrad
     >>> metagrad.nn.functional.grid_sample(None, metagrad.zeros(1, 1, 1, 2), align_corners=False)
     Traceback (most recent call last):
-    TypeError: grid_sample() expected a tensor, got NoneType None: make one with tensor()
+    metagrad.ops.arguments.NotATensor: grid_sample() expected a tensor, got NoneType None: make one with tensor()
     """
 
     @functools.wraps(function)

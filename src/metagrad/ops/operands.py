@@ -208,8 +208,8 @@ class NumberOfHalves(float):
 
     So the number itself may be one that float16 does not have.
 
-    >>> np.ones(1, np.float16) / 2 * NumberOfHalves(100_000)
-    array([49984.], dtype=float16)
+    >>> (np.ones(1, np.float16) / 2 * NumberOfHalves(100_000)).tolist()
+    [49984.0]
     """
 
     __slots__ = ()

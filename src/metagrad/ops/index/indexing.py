@@ -310,8 +310,8 @@ def add_at(y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
 
     >>> y = np.array([2048.0], np.float16)
     >>> add_at(y, np.array([0, 0]), np.ones(2, np.float16))
-    >>> y
-    array([2050.], dtype=float16)
+    >>> y.tolist()
+    [2050.0]
     """
     total = y.astype(np.float32) if y.dtype == np.float16 else y
     at(np.add, total, index, x)
