@@ -270,6 +270,7 @@ def test_combined_distributions_are_pytorchs(torch):
 ])  # fmt: skip
 def test_bad_parameters_are_value_errors_in_both(torch, name, parameters):
     for lib in (torch, mg):
+        lib.distributions.Distribution.set_default_validate_args(True)  # libraries that other tests import switch it off
         given = {k: lib.tensor(v) for k, v in parameters.items()}
         with pytest.raises(ValueError):
             getattr(lib.distributions, name)(**given)
@@ -316,6 +317,7 @@ MISTAKES = [
 def test_mistakes_are_refused_as_pytorch_refuses_them(torch, number):
     messages = []
     for lib in (torch, mg):
+        lib.distributions.Distribution.set_default_validate_args(True)
         with pytest.raises(ValueError) as caught:
             MISTAKES[number](lib.distributions, lib.tensor)
         messages.append(str(caught.value).split(" (Tensor")[0])
