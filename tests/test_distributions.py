@@ -270,7 +270,8 @@ def test_combined_distributions_are_pytorchs(torch):
 ])  # fmt: skip
 def test_bad_parameters_are_value_errors_in_both(torch, name, parameters):
     for lib in (torch, mg):
-        lib.distributions.Distribution.set_default_validate_args(True)  # libraries that other tests import switch it off
+        # Libraries that other tests import switch it off.
+        lib.distributions.Distribution.set_default_validate_args(True)
         given = {k: lib.tensor(v) for k, v in parameters.items()}
         with pytest.raises(ValueError):
             getattr(lib.distributions, name)(**given)
