@@ -38,37 +38,14 @@ def growth(n, std, layers):
 )
 
 
-def _pass(x: Array, weights: list[Array], dy: Array) -> list[Array]:
+def _pass(x: Array, weights: list[Array], dy: Array, slope: bool = True, of_output: bool = False) -> list[Array]:
     outputs = [x]
     for w in weights:
         outputs.append(np.tanh(outputs[-1] @ w))
     found = []
     for w, before, y in zip(reversed(weights), reversed(outputs[:-1]), reversed(outputs[1:]), strict=True):
-        da = dy * (1 - y * y)
-        found.append(before.T @ da)
-        dy = da @ w.T
-    return found[::-1]
-
-
-def _without_slope(x: Array, weights: list[Array], dy: Array) -> list[Array]:
-    outputs = [x]
-    for w in weights:
-        outputs.append(np.tanh(outputs[-1] @ w))
-    found = []
-    for w, before in zip(reversed(weights), reversed(outputs[:-1]), strict=True):
-        found.append(before.T @ dy)
-        dy = dy @ w.T
-    return found[::-1]
-
-
-def _of_output(x: Array, weights: list[Array], dy: Array) -> list[Array]:
-    outputs = [x]
-    for w in weights:
-        outputs.append(np.tanh(outputs[-1] @ w))
-    found = []
-    for w, y in zip(reversed(weights), reversed(outputs[1:]), strict=True):
-        da = dy * (1 - y * y)
-        found.append(y.T @ da)
+        da = dy * (1 - y * y) if slope else dy
+        found.append((y if of_output else before).T @ da)
         dy = da @ w.T
     return found[::-1]
 
@@ -97,8 +74,14 @@ def deep_gradients(x, weights, dy):
     cases=_CASES,
     right=_pass,
     mistakes=[
-        Mistake(_without_slope, "The gradient went past each tanh as if it were not there: ∂a is ∂y ⊙ (1 − y²)."),
-        Mistake(_of_output, "∂W was made of what the layer gives; it is made of what goes in, xᵀ ∂a."),
+        Mistake(
+            lambda x, weights, dy: _pass(x, weights, dy, slope=False),
+            "The gradient went past each tanh as if it were not there: ∂a is ∂y ⊙ (1 − y²).",
+        ),
+        Mistake(
+            lambda x, weights, dy: _pass(x, weights, dy, of_output=True),
+            "∂W was made of what the layer gives; it is made of what goes in, xᵀ ∂a.",
+        ),
         Mistake(
             lambda x, weights, dy: _pass(x, weights, dy)[::-1],
             "The gradients are in the order in which they were found, the last layer first. Turn the list round.",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.learn.exercise import Chapter, Exercise, Mistake
+from metagrad.learn.exercise import Chapter, Exercise, Mistake, called_quietly
 
 W = np.array([1.0, -2.0, 0.5])
 GRADIENTS = [np.array([0.5, -1.0, 2.0]), np.array([0.4, 1.0, -2.0]), np.array([-0.3, 0.5, 1.0])]
@@ -80,11 +78,6 @@ def _adam(
     return w
 
 
-def _quietly(written: Any, *case: Any) -> object:
-    with np.errstate(all="ignore"):
-        return written(*case)
-
-
 ADAM = Exercise(
     name="adam",
     task="""Adam: given the weights w and the gradients of some steps in turn, return the weights after the last of them. Both means
@@ -96,7 +89,7 @@ def adam(w, gradients, rate, beta1=0.9, beta2=0.999):
     line="m̂ = m/(1 − β₁ᵗ),   v̂ = v/(1 − β₂ᵗ),   w ← w − η m̂/(√v̂ + ε)",
     cases=[(W, GRADIENTS[:1], 0.1, 0.9, 0.999), (W, GRADIENTS, 0.1, 0.9, 0.999), (W, GRADIENTS * 2, 0.05, 0.8, 0.9)],
     right=_adam,
-    ask=_quietly,
+    ask=called_quietly,
     mistakes=[
         Mistake(
             lambda w, gradients, rate, beta1, beta2: _adam(w, gradients, rate, beta1, beta2, correct=False),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.learn.exercise import Chapter, Exercise, Mistake
+from metagrad.learn.exercise import Chapter, Exercise, Mistake, called_quietly
 
 _draw = np.random.default_rng(0)
 
@@ -43,11 +41,6 @@ def _case(t: int, d: int) -> tuple[Array, Array, Array]:
     return _draw.normal(size=(t, d)), _draw.normal(size=(t, d)), _draw.normal(size=(t, 2))
 
 
-def _quietly(written: Any, *case: Any) -> object:
-    with np.errstate(all="ignore"):
-        return written(*case)
-
-
 CAUSAL = Exercise(
     name="causal_attention",
     task="""Self-attention that does not look ahead: for Q, K (T, d) and V (T, n), place t looks at the places up to
@@ -61,7 +54,7 @@ def causal_attention(Q, K, V):
     line="S = Q Kᵀ/√d, −∞ where a place would look at a later one,   P = softmax of each row,   Y = P V",
     cases=[_case(3, 4), _case(5, 2), _case(1, 3)],
     right=_causal,
-    ask=_quietly,
+    ask=called_quietly,
     mistakes=[
         Mistake(
             _open, "Every place looks at all places, the later ones too: set their scores to −∞ before the softmax."
