@@ -10,11 +10,7 @@ import pytest
 import metagrad
 from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
-from metagrad.compat import torch_function
 from metagrad.nn import functional as F
-
-# Where a warning is said to come from: here, or from what asks subclasses of Tensor once there is one.
-CALLERS = (__file__, torch_function.__file__)
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((4, 5))
@@ -260,7 +256,7 @@ def test_the_old_arguments_choose_the_reduction(size_average, reduce):
         by_position = F.mse_loss(x, y, size_average, reduce)
     assert by_name.tolist() == by_position.tolist() == expected
     old = size_average is not None or reduce is not None
-    assert [w.filename in CALLERS for w in caught] == ([True] * 2 if old else [])
+    assert [str(w.filename) for w in caught] == ([__file__] * 2 if old else [])
 
 
 def test_arguments_after_the_old_ones_may_be_given_by_position():
@@ -277,7 +273,7 @@ def test_a_broadcast_target_is_said_where_the_loss_is_called():
     for loss in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss):
         with pytest.warns(UserWarning, match="different to the input size") as caught:
             loss(metagrad.zeros(2), metagrad.zeros(2, 2))
-        assert caught[0].filename in CALLERS
+        assert caught[0].filename == __file__
 
 
 @pytest.mark.oracle

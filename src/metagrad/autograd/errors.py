@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
+
+from metagrad.base.warning import warn
 
 if TYPE_CHECKING:
     from metagrad.autograd.function import Function
@@ -30,11 +31,10 @@ def gone(node: Function) -> RuntimeError:
 def warn_of_no_gradient(tensor: Any) -> None:
     """What is said where the gradient is asked for of a tensor that keeps none."""
     if not tensor.retains_grad:
-        warnings.warn(
+        warn(
             "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed: a backward pass leaves nothing there, "
             "unless retain_grad() is called before it",
             UserWarning,
-            stacklevel=3,
         )
 
 

@@ -13,7 +13,6 @@ is needed. Complex numbers are pairs of real ones throughout, with the inner pro
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from metagrad.autograd.forward_ad import made_dual
 from metagrad.autograd.interface import grad as batched_grad
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.warning import warn
 
 _DIRECTIONS = 3
 
@@ -207,10 +207,9 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
         )
     for i, x in chosen:
         if x.array.dtype not in (np.float64, np.complex128):
-            warnings.warn(
+            warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or complex. This check will likely "
                 f"fail if all the inputs are not of double precision floating point or complex: got {x.dtype}.",
-                stacklevel=3,
             )
         if x.array.size and any(
             n > 1 and stride == 0 for n, stride in zip(x.array.shape, x.array.strides, strict=True)

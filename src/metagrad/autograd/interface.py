@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from metagrad.autograd.forward import unrecorded
 from metagrad.autograd.graph import tensors_at
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable as _Variable
+from metagrad.base.warning import warn
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -44,11 +44,10 @@ def backward(
     """
     gradients = grad_variables if grad_tensors is None else grad_tensors
     if create_graph:
-        warnings.warn(
+        warn(
             "Using backward() with create_graph=True keeps the graph in the leaves' grad, which keeps the leaves: use "
             "autograd.grad(), or set grad to None afterwards",
             UserWarning,
-            stacklevel=3,
         )
     engine.backward(tensors_at(tensors), gradients, retain_graph, create_graph, tensors_at(inputs))
 

@@ -7,7 +7,6 @@ cost one test of an empty list while nobody watches.
 from __future__ import annotations
 
 import time
-import warnings
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +15,7 @@ import numpy as np
 
 from metagrad.autograd import engine, function
 from metagrad.autograd.function import Function
+from metagrad.base.warning import warn
 
 
 def _first_nan(results: Any) -> int | None:
@@ -56,15 +56,13 @@ class _Anomaly:
             return
         where = "".join(node.metadata.get("traceback_", ()))
         if where:
-            warnings.warn(
+            warn(
                 f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{where}",
-                stacklevel=2,
             )
         else:
-            warnings.warn(
+            warn(
                 f"Error detected in {node.name()}. No forward pass information available. Enable detect anomaly during forward "
                 "pass for more information.",
-                stacklevel=2,
             )
         raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
 
@@ -109,9 +107,8 @@ class detect_anomaly(set_detect_anomaly):
 
     def __init__(self, check_nan: bool = True) -> None:
         self._before, self.check_nan = (_anomaly.on, _anomaly.check_nan), check_nan
-        warnings.warn(
+        warn(
             "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging.",
-            stacklevel=2,
         )
 
     def __enter__(self) -> Self:

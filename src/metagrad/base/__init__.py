@@ -13,5 +13,6 @@
 ``files.py``         files written as a whole or not at all
 ``optional.py``      libraries that need not be installed
 ``version.py``       the version, in one place
+``warning.py``       warnings that name the line of the program
 ===================  ============================================
 """

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from metagrad.base.warning import warn
 from metagrad.distributed import threads
 from metagrad.distributed.communicator import Communicator
 from metagrad.distributed.launch.mpiexec import place_of
@@ -160,7 +160,7 @@ def resolve(given: Any) -> ProcessGroup | None:
     if isinstance(given, ProcessGroup):
         return given
     if given == GroupMember.NON_GROUP_MEMBER:
-        warnings.warn("this rank is not in the group of the collective it calls, so nothing is done", stacklevel=4)
+        warn("this rank is not in the group of the collective it calls, so nothing is done")
         return None
     raise TypeError(f"expected a group made by new_group(), or None for all ranks, got {given!r}")
 

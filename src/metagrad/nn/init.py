@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import wrap
+from metagrad.base.warning import warn
 from metagrad.ops.create.random import Generator
 from metagrad.ops.create.sampling import randn, randperm
 from metagrad.tensors.tensor import Tensor
@@ -68,11 +68,10 @@ def trunc_normal_(
 ) -> Tensor:
     """Normal numbers, drawn again until they lie in [a, b]."""
     if not a - 2 * std <= mean <= b + 2 * std:
-        warnings.warn(
+        warn(
             f"mean is more than 2 std from [a, b] in nn.init.trunc_normal_: there are next to no numbers of N({mean}, {std}) "
             f"in [{a}, {b}], and most will be at its end",
             UserWarning,
-            stacklevel=3,
         )
     tensor.normal_(mean, std, generator=generator)
     for _ in range(1000):
@@ -86,7 +85,7 @@ def trunc_normal_(
 def _is_empty(tensor: Tensor) -> bool:
     if 0 not in tensor.shape:
         return False
-    warnings.warn("Initializing zero-element tensors is a no-op", UserWarning, stacklevel=3)
+    warn("Initializing zero-element tensors is a no-op", UserWarning)
     return True
 
 
@@ -257,7 +256,7 @@ def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def warned(*args: Any, **kwargs: Any) -> Tensor:
-        warnings.warn(f"nn.init.{old} is now deprecated in favor of nn.init.{new}", FutureWarning, stacklevel=2)
+        warn(f"nn.init.{old} is now deprecated in favor of nn.init.{new}", FutureWarning)
         return function(*args, **kwargs)
 
     warned.__name__, warned.__doc__ = old, f"``{new}``, by its older name, which warns."

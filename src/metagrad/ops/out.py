@@ -13,12 +13,12 @@ tensor([1., 1.])
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import bump, check_writable
 from metagrad.base import dtypes
+from metagrad.base.warning import warn
 
 
 def store(result: Any, out: object, exactly: bool = False) -> Any:
@@ -57,11 +57,10 @@ def _write(result: Variable, out: object, exactly: bool) -> None:
     check_writable(out)
     if tuple(out.array.shape) != tuple(result.array.shape):
         if out.array.size:
-            warnings.warn(
+            warn(
                 f"An output with one or more elements was resized since it had shape {list(out.array.shape)}, which is not "
                 f"that of the result, {list(result.array.shape)}: give an empty tensor, or one of that shape",
                 UserWarning,
-                stacklevel=4,
             )
         out.resize_(tuple(result.array.shape))  # type: ignore[attr-defined]
     out.array[...] = result.array

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ import numpy as np
 from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import check_writable
+from metagrad.base.warning import warn
 from metagrad.optim.groups import listed
 from metagrad.optim.hooks import Hooks, hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from metagrad.optim.state import State, packed, unpacked
@@ -109,9 +109,8 @@ class Optimizer(Hooks):
                 raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
             group.setdefault(name, default)
         if len({id(p) for p in params}) != len(params):
-            warnings.warn(
+            warn(
                 "optimizer contains a parameter group with duplicate parameters: each is stepped as often as it occurs",
-                stacklevel=3,
             )
         for other in self.param_groups:
             if ("param_names" in group) != ("param_names" in other):

@@ -11,6 +11,7 @@ import numpy as np
 
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.create.creation import tensor
 from metagrad.ops.create.random import numpy_generator
@@ -158,7 +159,7 @@ def assert_allclose(
     >>> with warnings.catch_warnings(action="ignore"):
     ...     assert_allclose(metagrad.tensor([1.0]), [1.0])
     """
-    warnings.warn("testing.assert_allclose() is deprecated: use assert_close()", FutureWarning, stacklevel=2)
+    warn("testing.assert_allclose() is deprecated: use assert_close()", FutureWarning)
     a, b = (v if isinstance(v, Tensor) else tensor(v) for v in (actual, expected))
     if rtol is None and atol is None:
         rtol, atol = _tolerances(a.array, b.array)

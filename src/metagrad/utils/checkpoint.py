@@ -8,7 +8,6 @@ differentiates that, as far as these edges. A pass that is recorded records that
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -24,6 +23,7 @@ from metagrad.autograd.mode import enable_grad, is_grad_enabled, mode, no_grad
 from metagrad.autograd.targets import nodes_behind
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import alias
+from metagrad.base.warning import warn
 from metagrad.ops.create.random import fork_rng, get_all_states, set_all_states
 from metagrad.tensors.tensor import Tensor
 from metagrad.utils._pytree import tensors_in
@@ -132,7 +132,7 @@ def checkpoint(
     tensor(4.)
     """
     if use_reentrant is None:
-        warnings.warn("torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly.", stacklevel=2)
+        warn("torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly.")
     if use_reentrant is not False:
         _check_reentrant(args, kwargs, debug, context_fn)
     if determinism_check not in ("default", "none"):
@@ -183,7 +183,7 @@ def check_backward_validity(inputs: Iterable[Any]) -> None:
     >>> check_backward_validity([metagrad.ones(1, requires_grad=True)])
     """
     if not any(isinstance(x, Variable) and x.requires_grad for x in inputs):
-        warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=3)
+        warn("None of the inputs have requires_grad=True. Gradients will be None")
 
 
 def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -315,9 +315,8 @@ def checkpoint_sequential(
     tensor([2.7183])
     """
     if use_reentrant is None:
-        warnings.warn(
+        warn(
             "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be passed explicitly.",
-            stacklevel=2,
         )
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base.layouts import laid_out_like
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
@@ -254,11 +255,7 @@ def _dim(name: str, dim: int | None, axis: int | None, input: Tensor) -> int:
     """The dimension asked for; without one, PyTorch's old habit of choosing by the number of dimensions."""
     chosen = dim if axis is None else axis
     if chosen is None:
-        import warnings
-
-        warnings.warn(
-            f"Implicit dimension choice for {name} has been deprecated. Add dim=X as an argument.", stacklevel=3
-        )
+        warn(f"Implicit dimension choice for {name} has been deprecated. Add dim=X as an argument.")
         return 0 if input.ndim in (0, 1, 3) else 1
     return chosen
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from metagrad.autograd.variable import as_array, wrap
 from metagrad.base.device import device as Device
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.nn.functional.activation import given_back
@@ -99,9 +99,8 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
     _check(p)
     ndim = input.array.ndim
     if ndim not in (axes + 1, axes + 2):
-        warnings.warn(
+        warn(
             f"{name}: Received a {ndim}-D input, expected (N, C, …) or (C, …) with {axes} dimensions after the channels",
-            stacklevel=3,
         )
     if not training or p == 0:
         return input
@@ -131,11 +130,10 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """
     _check(p)
     if input.array.ndim == 3:  # PyTorch takes it for a batch
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d, which is taken for (N, C, L), a batch: use dropout1d for that, or "
             "unsqueeze(0) a single image",
             UserWarning,
-            stacklevel=2,
         )
         return _of_channels("dropout2d", input, 1, p, training, inplace)
     return _of_channels("dropout2d", input, 2, p, training, inplace)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 from metagrad.nn.functional.interpolate import cubic_weights
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.gathering import gather
@@ -130,7 +130,7 @@ def grid_sample(
             f"grid_sample: expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
         )
     if align_corners is None:
-        warnings.warn(_CHANGED, stacklevel=3)
+        warn(_CHANGED)
     align = bool(align_corners)
     axes = input.array.ndim - 2
     shape = tuple(grid.shape)
@@ -202,7 +202,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     if theta.shape[0] != size[0]:
         raise RuntimeError(f"affine_grid: theta has a batch of {theta.shape[0]}, and size one of {size[0]}")
     if align_corners is None:
-        warnings.warn(_CHANGED, stacklevel=2)
+        warn(_CHANGED)
     extents = tuple(size[2:])
     ramps = [(np.linspace(-1, 1, n) if n > 1 else np.zeros(1)) * (1 if align_corners else (n - 1) / n) for n in extents]
     grid = np.stack([*reversed(np.meshgrid(*ramps, indexing="ij")), np.ones(extents)], axis=-1)

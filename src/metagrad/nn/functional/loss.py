@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 from metagrad.kernels.libraries import is_on_gpu, looks_at
 from metagrad.kernels.selection import select
 from metagrad.nn.functional.activation import logsigmoid
@@ -145,7 +145,7 @@ def huber_loss(
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     kind = input.dtype
-    input, target = matched("huber_loss", input, target, stacklevel=3)
+    input, target = matched("huber_loss", input, target)
     loss = Huber.apply(input - target, delta=float(delta))
     return reduced(cast_to(loss, kind), reduction, weight)
 
@@ -217,11 +217,10 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     else:
         loss = xlogy(target, target) - target * input
     if reduction == "mean":
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides by the number of elements, 'batchmean' by that of rows, which is the divergence that "
             "KL stands for: choose that one, or 'sum'",
             UserWarning,
-            stacklevel=3,
         )
     if reduction == "batchmean":
         return loss.sum() / input.shape[0] if input.ndim else loss.sum()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.broadcasting import broadcast_tensors
 
@@ -70,16 +70,12 @@ def known(reduction: str) -> str:
     return reduction
 
 
-def matched(name: str, input: Tensor, target: Tensor, stacklevel: int = 4) -> tuple[Tensor, Tensor]:
-    """Prediction and truth in one shape; a broadcast is allowed, but usually a mistake, and said.
-
-    The warning names the line that called the loss: four levels up, as one is ``accepts_legacy_reduction``'s.
-    """
+def matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Prediction and truth in one shape; a broadcast is allowed, but usually a mistake, and said."""
     if tuple(input.shape) != tuple(target.shape):
-        warnings.warn(
+        warn(
             f"{name}: using a target size ({tuple(target.shape)}) that is different to the input size "
             f"({tuple(input.shape)}). This will likely lead to incorrect results due to broadcasting.",
-            stacklevel=stacklevel,
         )
         input, target = broadcast_tensors(input, target)
     return input, target
@@ -92,7 +88,7 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: 
     """The reduction that PyTorch's two old arguments stand for, where they are given."""
     if size_average is None and reduce is None:
         return reduction
-    warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=3)
+    warn("size_average and reduce args will be deprecated, please use reduction instead.")
     if reduce is False:
         return "none"
     return "sum" if size_average is False else "mean"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-
 from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.nn import functional as F
 from metagrad.nn.modules.attention import MultiheadAttention as MultiheadAttention  # PyTorch has it here
 from metagrad.nn.modules.module import Module
@@ -79,9 +78,7 @@ class Hardtanh(_Elementwise):
         super().__init__()
         for old, new, given in (("min_value", "min_val", min_value), ("max_value", "max_val", max_value)):
             if given is not None:
-                warnings.warn(
-                    f"keyword argument `{old}` is deprecated and rename to `{new}`", FutureWarning, stacklevel=2
-                )
+                warn(f"keyword argument `{old}` is deprecated and rename to `{new}`", FutureWarning)
         min_val, max_val = min_val if min_value is None else min_value, max_val if max_value is None else max_value
         if not max_val > min_val:
             raise AssertionError(f"max_val must be larger than min_val, got {max_val} and {min_val}")

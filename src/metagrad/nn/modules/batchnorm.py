@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from metagrad.base import dtypes
 from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.nn import functional as F
 from metagrad.nn import init
 from metagrad.nn.modules.module import Module
@@ -210,11 +210,10 @@ class _InstanceNorm(_NormBase):
         batched = input.array.ndim == self._dims[1]
         x = input if batched else input.unsqueeze(0)
         if not self.affine and x.array.shape[1] != self.num_features:
-            warnings.warn(
+            warn(
                 f"input's size at dim={1 if batched else 0} does not match num_features: {x.array.shape[1]} and "
                 f"{self.num_features}, which without affine=True means nothing",
                 UserWarning,
-                stacklevel=3,
             )
         if self.affine and x.array.shape[1] != self.num_features:
             raise ValueError(

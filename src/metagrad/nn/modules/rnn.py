@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from metagrad.autograd.composites import composite
 from metagrad.autograd.mode import mode
 from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.nn import init
 from metagrad.nn.fast_recurrence import Layer, OneSequence, plain_layer
 from metagrad.nn.functional.dropouts import dropout
@@ -64,10 +64,9 @@ class RNNBase(Module):
                 f"dropout should be a number in range [0, 1], the probability of an element being zeroed, got {dropout!r}"
             )
         if dropout > 0 and num_layers == 1:
-            warnings.warn(
+            warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers "
                 f"greater than 1, but got dropout={dropout} and num_layers={num_layers}",
-                stacklevel=3,
             )
         for name, value in (("bias", bias), ("batch_first", batch_first)):
             if not isinstance(value, bool):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
@@ -17,6 +16,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.layouts import memory_format
 from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.shape.copying import clone, contiguous
 
@@ -64,10 +64,9 @@ def to(
         out = Move.apply(out, to=where)
     if kind is not None:
         if input.array.dtype.kind == "c" and kind.category < 3 and kind is not dtypes.bool_:
-            warnings.warn(
+            warn(
                 "Casting complex values to real discards the imaginary part: use x.real if that is meant",
                 UserWarning,
-                stacklevel=3,
             )
         out = cast_to(out, kind)
     if memory_format is not None:

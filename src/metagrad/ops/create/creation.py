@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
 from metagrad.base.meta import made as made_of
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
+from metagrad.base.warning import warn
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.fitting import check_range, fitting
 from metagrad.ops.out import store
@@ -202,22 +202,15 @@ def tensor(
     metagrad.float32
     """
     if isinstance(data, Variable):
-        warn_of_copying(stacklevel=3)
+        warn(
+            "To copy construct from a tensor, use x.clone(), or x.detach().clone() for one that is cut off from the graph"
+        )
     array = to_array(data, dtype)
     return finished(
         array.copy() if isinstance(data, (Variable, np.ndarray)) or array.base is not None else array,
         None,
         device,
         requires_grad,
-    )
-
-
-def warn_of_copying(stacklevel: int) -> None:
-    """What is said of a tensor made from a tensor, for the graph ends there without a word."""
-    warnings.warn(
-        "To copy construct from a tensor, use x.clone(), or x.detach().clone() for one that is cut off from the graph",
-        UserWarning,
-        stacklevel=stacklevel + 1,
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metagrad.base.typing import Operand
+from metagrad.base.warning import warn
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.shape.broadcasting import expand
@@ -34,10 +34,9 @@ def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str | None = None)
             [1, 2]])
     """
     if indexing is None:
-        warnings.warn(
+        warn(
             "meshgrid: pass the indexing argument: it is 'ij' if it is left out, where NumPy's is 'xy'",
             UserWarning,
-            stacklevel=2,
         )
         indexing = "ij"
     given = [

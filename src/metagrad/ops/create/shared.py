@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import require_cupy
 from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.ops.create.creation import as_tensor
 
 if TYPE_CHECKING:
@@ -68,10 +68,9 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.of(ndarray.dtype)
     if not ndarray.flags.writeable:
-        warnings.warn(
+        warn(
             "The given NumPy array is not writable: in-place operations on this tensor will raise; copy() the array before",
             UserWarning,
-            stacklevel=2,
         )
     if any(s < 0 for s in ndarray.strides):
         raise ValueError("arrays with negative strides are not supported: copy() the array first")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 from metagrad.kernels.libraries import is_outside
 from metagrad.ops.index.indexing import add_rows
 from metagrad.ops.operands import tensor_of
@@ -96,7 +96,7 @@ def _whole(tokens: Array) -> Array:
         return tokens
     if tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
         raise RuntimeError(f"embedding: tokens must be integers, got {tokens.dtype}")
-    warnings.warn(f"embedding: tokens are integers, got {tokens.dtype}: use .long()", UserWarning, stacklevel=4)
+    warn(f"embedding: tokens are integers, got {tokens.dtype}: use .long()", UserWarning)
     return tokens.astype(np.int64)
 
 

@@ -8,7 +8,6 @@ times, so its gradient adds up.
 from __future__ import annotations
 
 import operator
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
 from metagrad.base.device import CPU, move
 from metagrad.base.typing import Array, Index, Operand
+from metagrad.base.warning import warn
 from metagrad.kernels.libraries import at, beside, is_on_gpu
 from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.fitting import fitting
@@ -387,10 +387,9 @@ def _plain(index: object) -> tuple[Any, bool]:
         if a.dtype.kind not in "iub":
             raise IndexError(f"tensors used as indices must be integers or bools, got {index.dtype}")
         if a.dtype == np.uint8:  # PyTorch's masks from before it had bool
-            warnings.warn(
+            warn(
                 "indexing with dtype uint8 is deprecated, for it is a mask and no index: use a bool tensor",
                 UserWarning,
-                stacklevel=5,
             )
             return a.astype(bool), False
         if a.dtype.kind == "b":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base import results
 from metagrad.base.typing import Dims, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.ops.arguments import accepts_axis, takes_out
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
@@ -132,11 +132,10 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor |
     tensor([0, 0, 1])
     """
     if dim is None:
-        warnings.warn(
+        warn(
             "Using cross without specifying the dim arg is deprecated: it takes the first of 3 elements, linalg.cross the last "
             "dimension",
             UserWarning,
-            stacklevel=3,
         )
         shape = tuple(input.array.shape)
         if 3 not in shape:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
+from metagrad.base.warning import warn
 from metagrad.kernels import reductions
 from metagrad.ops.arguments import accepts_axis, axes, takes_out
 from metagrad.ops.operands import in_single
@@ -122,10 +122,9 @@ def _measured(
         raise RuntimeError(f"std and var only support floating point and complex dtypes, got {input.dtype}")
     axis = axes(dim, input.array.ndim)
     if math.prod([input.array.shape[d] for d in axis]) <= c:
-        warnings.warn(
+        warn(
             f"{op.__name__.lower()}(): degrees of freedom is <= 0: there are not more elements than the correction, {c}, "
             "takes away, and the result is nan or inf; correction=0 divides by their number",
             UserWarning,
-            stacklevel=5,
         )
     return op.apply(input, axis=axis, correction=c, keepdim=keepdim)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from metagrad.autograd.variable import Variable
+from metagrad.base.warning import warn
 from metagrad.optim.optimizer import Optimizer
 
 Rates = list[Any]  # one for each group: a float, or a tensor where the optimizer was given its lr as a tensor
@@ -70,11 +70,10 @@ class LRScheduler:
         Warns if the optimizer has not stepped yet: the first rate would never be used.
         """
         if self._step_count == 1 and self.optimizer._stepped is False:
-            warnings.warn(
+            warn(
                 "lr_scheduler.step() was called before optimizer.step(), so the first value of the learning rate schedule "
                 "is skipped: call optimizer.step() first",
                 UserWarning,
-                stacklevel=2,
             )
         self._step_count += 1
         if epoch is not None:
@@ -117,10 +116,9 @@ class LRScheduler:
     def _warn_unless_stepping(self) -> None:
         """Most ``get_lr`` compute the next rate from the present one: called from outside, the answer would mislead."""
         if not self._get_lr_called_within_step:
-            warnings.warn(
+            warn(
                 "get_lr() computes the next rate: to get the last one the scheduler set, use get_last_lr()",
                 UserWarning,
-                stacklevel=3,
             )
 
 
@@ -138,10 +136,9 @@ def check_optimizer(optimizer: Any) -> Optimizer:
 
 def warn_of_epoch() -> None:
     """What a step with an epoch says."""
-    warnings.warn(
+    warn(
         "the epoch parameter of scheduler.step() is deprecated: use scheduler.step(), which goes to the next epoch",
         UserWarning,
-        stacklevel=3,
     )
 
 

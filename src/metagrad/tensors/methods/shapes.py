@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
+from metagrad.base.warning import warn
 from metagrad.ops.inplace import in_place
 from metagrad.ops.shape import (
     broadcasting,
@@ -87,11 +87,10 @@ class ShapeMethods(OpMethods):
     def T(self) -> Tensor:
         """All dimensions in reverse order. A view. Of other tensors than matrices it is deprecated: they warn."""
         if self.array.ndim != 2:
-            warnings.warn(
+            warn(
                 f"The use of `x.T` on a tensor of {self.array.ndim} dimensions is deprecated: use `x.mT` to transpose the "
                 "matrices of a batch, or `x.permute(*range(x.ndim)[::-1])`",
                 UserWarning,
-                stacklevel=2,
             )
         return views.Permute.apply(self, dims=tuple(range(self.array.ndim))[::-1])
 

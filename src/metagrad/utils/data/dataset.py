@@ -5,11 +5,11 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from metagrad.base.typing import Index
+from metagrad.base.warning import warn
 from metagrad.ops.create.random import Generator, default_generator
 from metagrad.ops.create.sampling import randperm
 from metagrad.tensors.tensor import Tensor
@@ -298,5 +298,5 @@ def _counts_of(fractions: Sequence[int | float], n: int) -> list[int | float]:
         counts[i % len(counts)] += 1
     for i, count in enumerate(counts):
         if count == 0:
-            warnings.warn(f"Length of split at index {i} is 0: {fractions[i]} of {n} samples", stacklevel=3)
+            warn(f"Length of split at index {i} is 0: {fractions[i]} of {n} samples")
     return counts

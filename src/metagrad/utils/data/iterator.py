@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Iterator, Sized
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from metagrad.base.warning import warn
 from metagrad.utils.data.dataset import IterableDataset
 from metagrad.utils.data.fetch import fetcher_for
 from metagrad.utils.data.sampler import drawn_seed
@@ -20,7 +20,7 @@ class LoaderIterator(Iterator[Any]):
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         if loader.pin_memory:
-            warnings.warn("'pin_memory' is set, but metagrad does not pin memory: it has no effect", stacklevel=4)
+            warn("'pin_memory' is set, but metagrad does not pin memory: it has no effect")
         self._dataset = loader.dataset
         self._is_stream = isinstance(loader.dataset, IterableDataset)
         self._reported_length = loader._reported_length
@@ -43,10 +43,9 @@ class LoaderIterator(Iterator[Any]):
         batch = self._next_batch()
         self._given += 1
         if self._reported_length is not None and self._given > self._reported_length:
-            warnings.warn(
+            warn(
                 f"Length of IterableDataset {self._dataset!r} was reported to be {self._reported_length}, but "
                 f"{self._given} batches have been fetched. If it has workers, check that each reads its own share",
-                stacklevel=2,
             )
         return batch
 
