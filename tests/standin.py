@@ -490,5 +490,6 @@ def install(monkeypatch):
 
     for module in ("base.device", "compat.cuda", "compat.cuda.memory", "compat.cuda.random"):
         monkeypatch.setattr(sys.modules[f"metagrad.{module}"], "cupy", lambda: FakeCupy)
+    monkeypatch.setattr(sys.modules["metagrad.ops.create.random"], "_of_gpus", {})  # no GPU has drawn yet
     FakeDevice.used.clear()
     monkeypatch.setitem(sys.modules, "cupyx.scipy.special", FakeSpecial())

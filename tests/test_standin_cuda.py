@@ -5,16 +5,12 @@ import pytest
 
 import metagrad
 from metagrad import cuda
-from metagrad.ops.create import random
 from tests.standin import FakeCupy, FakeDevice, FakeStream, OutOfMemoryError, Strict, install
 
 
 @pytest.fixture(autouse=True)
 def fake_gpu(monkeypatch):
     install(monkeypatch)
-    random._of_gpus.clear()
-    yield
-    random._of_gpus.clear()
 
 
 def test_devices():

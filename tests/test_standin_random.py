@@ -12,9 +12,6 @@ from tests.standin import Strict, counting, install
 @pytest.fixture(autouse=True)
 def fake_gpu(monkeypatch):
     install(monkeypatch)
-    random._of_gpus.clear()
-    yield
-    random._of_gpus.clear()
 
 
 def gpu(**settings):

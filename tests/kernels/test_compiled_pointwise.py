@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import tuning
-from metagrad.kernels.compiled import choice
 
 F = metagrad.nn.functional
 RNG = np.random.default_rng(0)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+THRESHOLDS = ("COMPILED_WORTH", "POINTWISE_LARGE", "ROWS_WORTH_THREADS")
 ACTIVATIONS = {
     "sigmoid": metagrad.sigmoid, "silu": F.silu, "gelu": F.gelu, "gelu tanh": lambda x: F.gelu(x, approximate="tanh"),
     "erf": metagrad.erf, "logsigmoid": F.logsigmoid, "softplus": F.softplus,
@@ -18,22 +17,6 @@ ACTIVATIONS = {
 ROWS = {
     "softmax": lambda x: F.softmax(x, -1), "log_softmax": lambda x: F.log_softmax(x, -1),
 }  # fmt: skip
-
-
-@pytest.fixture
-def both(monkeypatch):
-    """A function that runs another with NumPy's kernels, then with the compiled ones, on arrays of any size."""
-    pytest.importorskip("numba")
-    for threshold in ("COMPILED_WORTH", "POINTWISE_LARGE", "ROWS_WORTH_THREADS"):
-        monkeypatch.setattr(tuning, threshold, 1)
-
-    def run(function):
-        with monkeypatch.context() as patch:
-            patch.setattr(choice, "available", lambda: False)
-            expected = function()
-        return function(), expected
-
-    return run
 
 
 def value_and_gradient(function, x, g):

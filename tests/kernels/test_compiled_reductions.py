@@ -4,33 +4,12 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import tuning
-from metagrad.kernels.compiled import choice
 
 RNG = np.random.default_rng(0)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
-
-
-@pytest.fixture
-def both(monkeypatch):
-    """A function that runs another with NumPy's kernels, then with the compiled ones, on arrays of any size."""
-    pytest.importorskip("numba")
-    for threshold in (
-        "COMPILED_WORTH",
-        "REDUCTION_LARGE",
-        "REDUCTION_CHUNK",
-        "SCAN_ROWS",
-        "OPTIMIZER_LOOP_WORTH_THREADS",
-    ):
-        monkeypatch.setattr(tuning, threshold, 1)
-
-    def run(function):
-        with monkeypatch.context() as patch:
-            patch.setattr(choice, "available", lambda: False)
-            expected = function()
-        return function(), expected
-
-    return run
+THRESHOLDS = (
+    "COMPILED_WORTH", "REDUCTION_LARGE", "REDUCTION_CHUNK", "SCAN_ROWS", "OPTIMIZER_LOOP_WORTH_THREADS",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))

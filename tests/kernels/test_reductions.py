@@ -10,14 +10,6 @@ SHAPES = [(700, 512), (3, 500, 300), (2, 400000), (400000, 2), (900, 3, 200), (1
 ORDERS = "CF"
 
 
-@pytest.fixture(params=[1, 2, 3])
-def threads(request):
-    before = metagrad.get_num_threads()
-    metagrad.set_num_threads(request.param)
-    yield request.param
-    metagrad.set_num_threads(before)
-
-
 def filled(shape, order, dtype=np.float64):
     return np.asarray(np.random.default_rng(0).uniform(0.99, 1.01, shape), dtype, order=order)
 

@@ -9,14 +9,6 @@ from metagrad.kernels import softmax as kernel
 SHAPES = [(700, 512), (3, 500, 300), (2, 400000), (900, 3, 200), (1, 300000)]
 
 
-@pytest.fixture(params=[1, 2, 3])
-def threads(request):
-    before = metagrad.get_num_threads()
-    metagrad.set_num_threads(request.param)
-    yield request.param
-    metagrad.set_num_threads(before)
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_rows_equal_the_formulas(threads, shape):
     rng = np.random.default_rng(0)

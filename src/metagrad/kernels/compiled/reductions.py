@@ -10,7 +10,8 @@ from metagrad.kernels.compiled.compiler import native, native_sums
 
 
 @native_sums
-def _sum(x: Array) -> Array:
+def sum_of(x: Array) -> Array:
+    """Σⱼ xⱼ, in an order that the compiler chooses."""
     total = x.dtype.type(0)
     for j in range(len(x)):
         total += x[j]
@@ -31,7 +32,7 @@ def row_sums(x: Array, strip: int, y: Array) -> None:
     for i in range(len(x)):
         y[i] = 0
         for start in range(0, x.shape[1], strip):
-            y[i] += _sum(x[i, start : start + strip])
+            y[i] += sum_of(x[i, start : start + strip])
 
 
 @native

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native, native_sums
+from metagrad.kernels.compiled.reductions import sum_of
 from metagrad.kernels.compiled.transcendental import exp, log
-
-
-@native_sums
-def _sum(x: Array) -> Array:
-    total = x.dtype.type(0)
-    for j in range(len(x)):
-        total += x[j]
-    return total
 
 
 @native_sums
@@ -35,7 +28,7 @@ def softmax(y: Array, x: Array, largest: Array) -> None:
     """y = exp(x − max) / Σ exp(x − max) of rows x (N, M); largest (N): each row's max."""
     for i in range(len(x)):
         _exponentials(y[i], x[i], largest[i])
-        factor = x.dtype.type(1) / _sum(y[i])
+        factor = x.dtype.type(1) / sum_of(y[i])
         for j in range(x.shape[1]):
             y[i, j] *= factor
 
@@ -54,7 +47,7 @@ def log_softmax(y: Array, x: Array, largest: Array) -> None:
     """x − max − ln Σ exp(x − max) of every row."""
     for i in range(len(x)):
         _exponentials(y[i], x[i], largest[i])
-        logarithm = log(_sum(y[i]))
+        logarithm = log(sum_of(y[i]))
         for j in range(x.shape[1]):
             y[i, j] = x[i, j] - largest[i] - logarithm
 
@@ -63,6 +56,6 @@ def log_softmax(y: Array, x: Array, largest: Array) -> None:
 def log_softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
     """g − exp(y) Σ g of every row."""
     for i in range(len(y)):
-        total = _sum(g[i])
+        total = sum_of(g[i])
         for j in range(y.shape[1]):
             grad_x[i, j] = g[i, j] - exp(y[i, j]) * total
