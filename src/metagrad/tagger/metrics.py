@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.tagger.calibration import Bin, bins, calibration_error
+from metagrad.utils.metrics.classification import PrecisionRecall
 from metagrad.utils.metrics.spans import SpanScore
 
 Array = np.ndarray[Any, Any]
@@ -33,8 +34,8 @@ class Share:
 
 
 @dataclass(frozen=True)
-class TagScore:
-    """How one tag fared: precision is the share of its predictions that were right, recall the share of its words found."""
+class TagScore(PrecisionRecall):
+    """How one tag fared: how often it was right, how often it was predicted, and how often it is there."""
 
     tag: str
     right: int
@@ -42,19 +43,9 @@ class TagScore:
     actual: int
 
     @property
-    def precision(self) -> float:
-        """right / predicted; 0 if it was never predicted."""
-        return self.right / self.predicted if self.predicted else 0.0
-
-    @property
-    def recall(self) -> float:
-        """right / actual; 0 if it never occurred."""
-        return self.right / self.actual if self.actual else 0.0
-
-    @property
-    def f1(self) -> float:
-        """The harmonic mean of precision and recall: 2 right / (predicted + actual)."""
-        return 2 * self.right / (self.predicted + self.actual) if self.predicted + self.actual else 0.0
+    def found(self) -> int:  # type: ignore[override]  # a count by another name
+        """How often it was predicted."""
+        return self.predicted
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,29 @@ from metagrad.base.typing import Array
 from metagrad.tensors.tensor import Tensor
 
 
+class PrecisionRecall:
+    """The three shares of ``right`` among what was ``found`` and what is there, ``actual``: for classes that have these counts."""
+
+    right: int
+    found: int
+    actual: int
+
+    @property
+    def precision(self) -> float:
+        """right / found; 0 if nothing was found."""
+        return self.right / self.found if self.found else 0.0
+
+    @property
+    def recall(self) -> float:
+        """right / actual; 0 if there is nothing."""
+        return self.right / self.actual if self.actual else 0.0
+
+    @property
+    def f1(self) -> float:
+        """Their harmonic mean, 2 right / (found + actual)."""
+        return 2 * self.right / (self.found + self.actual) if self.found + self.actual else 0.0
+
+
 def accuracy(predictions: Tensor | Array, targets: Tensor | Array, ignore_index: int | None = None) -> float:
     """The share of right answers, Σ [ŷ = t] / N.
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from metagrad.utils.metrics.classification import PrecisionRecall
+
 OUTSIDE = "O"
 
 
@@ -60,28 +62,13 @@ def begins(before: str, tag: str) -> bool:
 
 
 @dataclass(frozen=True)
-class SpanScore:
+class SpanScore(PrecisionRecall):
     """Spans of one type, or of all: how many are right (type and both ends), were found, and are there."""
 
     type: str
     right: int
     found: int
     actual: int
-
-    @property
-    def precision(self) -> float:
-        """right / found; 0 if none was found."""
-        return self.right / self.found if self.found else 0.0
-
-    @property
-    def recall(self) -> float:
-        """right / actual; 0 if there is none."""
-        return self.right / self.actual if self.actual else 0.0
-
-    @property
-    def f1(self) -> float:
-        """2 right / (found + actual)."""
-        return 2 * self.right / (self.found + self.actual) if self.found + self.actual else 0.0
 
     def as_dict(self) -> dict[str, float]:
         """For JSON."""
