@@ -1,10 +1,10 @@
 """Warnings that name the line of the program that is meant, not one of the library's own."""
 
+import os
 import sys
 import warnings
-from pathlib import Path
 
-PACKAGE = f"{Path(__file__).resolve().parents[1]}/"
+PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
