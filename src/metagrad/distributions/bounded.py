@@ -14,7 +14,7 @@ from metagrad.distributions import constraints
 from metagrad.distributions.discrete import one_of
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.utils import broadcast_all
-from metagrad.nn.functional.activation import softplus
+from metagrad.nn.functional.smooth_activation import softplus
 from metagrad.ops.create import creation, like, sampling
 from metagrad.ops.create.random import numpy_generator
 from metagrad.ops.pointwise import exponential, selection, trigonometric

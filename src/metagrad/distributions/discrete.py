@@ -12,8 +12,8 @@ from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.gammas import Gamma
 from metagrad.distributions.utils import broadcast_all
-from metagrad.nn.functional.activation import logsigmoid, softplus
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
+from metagrad.nn.functional.smooth_activation import logsigmoid, softplus
 from metagrad.ops.create import creation, like, ranges, sampling
 from metagrad.ops.pointwise import exponential
 from metagrad.ops.shape import broadcasting

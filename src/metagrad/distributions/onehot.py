@@ -18,7 +18,7 @@ from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.scalarmaps import ExpTransform, SigmoidTransform
 from metagrad.distributions.transform import Transform
 from metagrad.distributions.vectormaps import StickBreakingTransform
-from metagrad.nn.functional.activation import softplus
+from metagrad.nn.functional.smooth_activation import softplus
 from metagrad.ops.create import creation, sampling
 from metagrad.ops.index import embedding
 from metagrad.ops.reduce import softmax as softmaxes

@@ -9,7 +9,7 @@ from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.distribution import Distribution
 from metagrad.distributions.transform import Transform, sum_last
-from metagrad.nn.functional.activation import softplus
+from metagrad.nn.functional.smooth_activation import softplus
 from metagrad.ops.create import creation
 from metagrad.ops.shape import broadcasting
 from metagrad.tensors.tensor import Tensor

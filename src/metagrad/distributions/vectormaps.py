@@ -8,7 +8,7 @@ from metagrad import linalg
 from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.transform import Transform, at_least, sum_last
-from metagrad.nn.functional.activation import softplus
+from metagrad.nn.functional.smooth_activation import softplus
 from metagrad.ops.create import creation, ranges
 from metagrad.ops.shape import joining, triangular
 from metagrad.ops.shape.padding import pad

@@ -2,7 +2,9 @@
 
 ==========================  =====================================================================================
 ``reduction.py``            how the losses of all elements become one number
-``activation.py``           relu, leaky_relu, gelu, glu, softplus, softmax, log_softmax and the other activations
+``activation.py``           relu, leaky_relu, elu, glu, thresholds and the other activations made of pieces
+``smooth_activation.py``    gelu, silu, mish, softplus
+``softmaxes.py``            softmax, log_softmax, softmin, gumbel_softmax
 ``inplace.py``              relu_ and its kind
 ``linear.py``               bilinear
 ``embedding_bags.py``       embedding_bag
@@ -47,6 +49,8 @@ from metagrad.nn.functional.multihead_attention import *
 from metagrad.nn.functional.normalization import *
 from metagrad.nn.functional.pixelshuffle import *
 from metagrad.nn.functional.pooling import *
+from metagrad.nn.functional.smooth_activation import *
+from metagrad.nn.functional.softmaxes import *
 from metagrad.ops.index.embedding import embedding as embedding
 from metagrad.ops.index.embedding import one_hot as one_hot
 from metagrad.ops.linalg.matmul import linear as linear

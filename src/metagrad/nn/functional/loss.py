@@ -16,7 +16,6 @@ from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.libraries import is_on_gpu, looks_at
 from metagrad.kernels.selection import select
-from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.reduction import (
     accepts_legacy_reduction,
     matched,
@@ -25,6 +24,7 @@ from metagrad.nn.functional.reduction import (
     reduced,
     weighted,
 )
+from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.chunked import Pointwise

@@ -10,9 +10,9 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import is_outside
-from metagrad.nn.functional.activation import logsigmoid
 from metagrad.nn.functional.distance import pairwise_distance
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced, weighted
+from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import need_one_dtype
