@@ -187,6 +187,10 @@ _UNDOCUMENTED = """
     transpose_copy unbind_copy unfold_copy unsqueeze_copy view_as_complex_copy view_as_real_copy view_copy
     _assert _check _check_index _check_is_size _check_type _check_value _check_with
 """.split()  # those that PyTorch has there and does not document
+_STORAGES = """
+    BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage DoubleStorage FloatStorage
+    HalfStorage IntStorage LongStorage ShortStorage
+""".split()
 _LAZY_NAMES = {
     "is_anomaly_check_nan_enabled": "autograd", "set_anomaly_enabled": "autograd",
     "autocast": "compat.amp", "compile": "compat.compiler", "constant_pad_nd": "ops.shape.padding",
@@ -195,7 +199,8 @@ _LAZY_NAMES = {
     "DisableTorchFunction": "compat.torch_overrides", "DisableTorchFunctionSubclass": "compat.torch_overrides",
     "ScriptModule": "compat.jit", "ScriptFunction": "compat.jit",
     "PyTorchFileReader": "compat.inner", "PyTorchFileWriter": "compat.inner",
-    "TypedStorage": "tensors.storage", "UntypedStorage": "tensors.storage", "is_anomaly_enabled": "autograd.observe",
+    "TypedStorage": "tensors.storage", "UntypedStorage": "tensors.storage", "is_storage": "compat.storage_types",
+    **dict.fromkeys(_STORAGES, "compat.storage_types"), "is_anomaly_enabled": "autograd.observe",
     "summary": "utils.summary", "vmap": "func",
     **dict.fromkeys(_NEURAL, "nn.functional"),
     **dict.fromkeys(_UNDOCUMENTED, "compat.undocumented"),

@@ -26,6 +26,7 @@
 ``multiprocessing.py``   processes that pass tensors on
 ``sharded.py``           the names of what is split over ranks
 ``start_rank.py``        the first lines of each rank of ``metagrad launch``
+``storage_types.py``     ``FloatStorage`` and its kind
 ``switches.py``          determinism and precision
 ``python_dispatch.py``   a protocol that there is nothing to ask about
 ``tensor_types.py``      ``FloatTensor`` and its kind

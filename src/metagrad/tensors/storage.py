@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from metagrad.base import dtypes
+from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
-from metagrad.base.device import of_array
 from metagrad.base.dtypes import get_default_dtype
-from metagrad.base.typing import Array, Number
+from metagrad.base.naming import public
+from metagrad.base.typing import Array, DeviceLike, Number
 
 
 class UntypedStorage:
@@ -22,8 +25,11 @@ class UntypedStorage:
     (24, True)
     """
 
-    def __init__(self, memory: Array) -> None:
-        self.memory = memory
+    memory: Array
+
+    def __init__(self, source: Array | Sequence[int] | int = 0, *, device: DeviceLike | None = None) -> None:
+        """Of so many bytes, not set; of a sequence's numbers, one a byte; or of the memory of an array."""
+        self.memory = _memory(source, np.dtype(np.uint8), device)
 
     @classmethod
     def from_file(cls, filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
@@ -76,7 +82,35 @@ class UntypedStorage:
 
     def clone(self) -> UntypedStorage:
         """A copy."""
-        return type(self)(self.memory.copy())
+        return self._of(self.memory.copy())
+
+    def cpu(self) -> UntypedStorage:
+        """The same bytes in the CPU's memory: the storage itself if it is there."""
+        return self if self.device.type == "cpu" else self._of(move(self.memory, CPU))
+
+    def new(self) -> UntypedStorage:
+        """An empty storage."""
+        return type(self)()
+
+    def is_shared(self) -> bool:
+        """False: memory belongs to one process."""
+        return False
+
+    def is_pinned(self) -> bool:
+        """False: metagrad does not pin memory."""
+        return False
+
+    def share_memory_(self) -> UntypedStorage:
+        """The storage itself: memory belongs to one process."""
+        return self
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the memory is a GPU's."""
+        return self.device.type == "cuda"
+
+    is_sparse = False
+    _name = "storage.UntypedStorage"
 
     def copy_(self, source: UntypedStorage) -> UntypedStorage:
         """Take the values of another storage."""
@@ -89,11 +123,23 @@ class UntypedStorage:
         return self
 
     def __getitem__(self, index: int | slice) -> UntypedStorage | Number:
-        found = self.memory[index]
-        return type(self)(found) if isinstance(index, slice) else found.item()
+        if isinstance(index, slice):
+            return self._of(self.memory[index])
+        self._check(index)
+        return self.memory[index].item()
 
     def __setitem__(self, index: int | slice, value: Number) -> None:
+        if not isinstance(index, slice):
+            self._check(index)
         self.memory[index] = value
+
+    def _check(self, index: int) -> None:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} out of range for storage of size {len(self)}")
+
+    @classmethod
+    def _of(cls, memory: Array) -> UntypedStorage:
+        return cls(memory)
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -106,11 +152,41 @@ class UntypedStorage:
         return hash((self.data_ptr(), self.nbytes()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.size()} elements of {self.memory.dtype}, device={self.device})"
+        lines = "".join(f" {value}\n" for value in self.tolist()) or " \n"
+        return f"{lines}[{public(self._name)}({self._about()}) of size {len(self)}]"
+
+    def _about(self) -> str:
+        return f"device={self.device}"
 
 
 class TypedStorage(UntypedStorage):
-    """A block of memory as numbers of one dtype: ``tensor.storage()``."""
+    """A block of memory as numbers of one dtype: ``tensor.storage()``, or new, of so many numbers or of those of a sequence.
+
+    >>> TypedStorage([1, 2], dtype=dtypes.int16).tolist(), TypedStorage(3).nbytes()
+    ([1, 2], 12)
+    """
+
+    def __init__(
+        self,
+        source: Array | Sequence[Number] | int = 0,
+        *,
+        wrap_storage: UntypedStorage | None = None,
+        dtype: dtypes.dtype | None = None,
+        device: DeviceLike | None = None,
+    ) -> None:
+        """``wrap_storage`` shows memory that is there as numbers of ``dtype``; without a dtype it is the default one."""
+        if wrap_storage is not None:
+            source = wrap_storage.memory.view(np.uint8)
+            source = source.view((dtype or get_default_dtype()).dtype)
+        self.memory = _memory(source, (dtype or get_default_dtype()).dtype, device)
+
+    @classmethod
+    def from_buffer(
+        cls, buffer: bytes | bytearray | memoryview, *, dtype: dtypes.dtype, byte_order: str = "native"
+    ) -> TypedStorage:
+        """A copy of the numbers that stand in a buffer, "native", "little" or "big" end first."""
+        numbers = np.frombuffer(buffer, dtype.dtype)
+        return cls(numbers.copy() if byte_order in ("native", sys.byteorder) else numbers.byteswap())
 
     @property
     def dtype(self) -> dtypes.dtype:
@@ -120,3 +196,47 @@ class TypedStorage(UntypedStorage):
     def untyped(self) -> UntypedStorage:
         """The same memory as bytes."""
         return UntypedStorage(self.memory.view(np.uint8))
+
+    def __getitem__(self, index: int | slice) -> UntypedStorage | Number:
+        if isinstance(index, slice):
+            raise RuntimeError("slices are only supported in UntypedStorage.__getitem__: use untyped()")
+        return super().__getitem__(index)
+
+    def to(self, dtype: dtypes.dtype) -> TypedStorage:
+        """A storage of these numbers in another dtype; itself, if that is its own."""
+        return self if dtype is self.dtype else TypedStorage(self.memory.astype(dtype.dtype))
+
+    _name = "storage.TypedStorage"
+
+    def _about(self) -> str:
+        return f"dtype={self.dtype}, device={self.device}"
+
+
+def _conversion(name: str, dtype: dtypes.dtype) -> Callable[[TypedStorage], TypedStorage]:
+    def convert(storage: TypedStorage) -> TypedStorage:
+        return storage.to(dtype)
+
+    convert.__name__, convert.__qualname__ = name, f"TypedStorage.{name}"
+    convert.__doc__ = f"These numbers as {dtype}."
+    return convert
+
+
+for _name, _dtype in {
+    "double": dtypes.float64, "float": dtypes.float32, "half": dtypes.float16, "bfloat16": dtypes.bfloat16,
+    "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8,
+    "bool": dtypes.bool_, "complex_double": dtypes.complex128, "complex_float": dtypes.complex64,
+}.items():  # fmt: skip
+    setattr(TypedStorage, _name, _conversion(_name, _dtype))
+
+
+def _memory(source: Any, kind: np.dtype[Any], device: DeviceLike | None) -> Array:
+    """An array itself; new memory for a number of elements, or for the elements of a sequence."""
+    if hasattr(source, "strides"):
+        return source
+    if not isinstance(source, (int, Sequence)) or isinstance(source, (str, bytes)):
+        raise TypeError(f"expected a number of elements or a sequence of numbers, got {type(source).__name__}")
+    if isinstance(source, int):
+        host = np.empty(source, kind)
+    else:
+        host = np.array(source).astype(kind) if len(source) else np.empty(0, kind)
+    return move(host, Device(device or CPU))

@@ -280,7 +280,7 @@ class Tensor(Methods):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         kind = None if type(self) is Tensor else type(self)
-        return _rebuilt, (kind, self.array, self._requires_grad and self._grad_fn is None)
+        return _rebuilt, (kind, self.array, self._requires_grad and self._grad_fn is None), self.__dict__ or None
 
     # ------------------------------------------------ other libraries' protocols
 

@@ -1,0 +1,58 @@
+"""PyTorch's old names for storages of one dtype: ``FloatStorage(4)``, ``isinstance(x.storage(), FloatStorage)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from metagrad.base import dtypes
+from metagrad.base.naming import public
+from metagrad.base.typing import Number
+from metagrad.tensors.storage import TypedStorage, UntypedStorage
+
+DTYPES = {
+    "BFloat16Storage": dtypes.bfloat16, "BoolStorage": dtypes.bool_, "ByteStorage": dtypes.uint8, "CharStorage": dtypes.int8,
+    "ComplexDoubleStorage": dtypes.complex128, "ComplexFloatStorage": dtypes.complex64, "DoubleStorage": dtypes.float64,
+    "FloatStorage": dtypes.float32, "HalfStorage": dtypes.float16, "IntStorage": dtypes.int32, "LongStorage": dtypes.int64,
+    "ShortStorage": dtypes.int16,
+}  # fmt: skip
+__all__ = [*DTYPES, "is_storage"]
+
+
+class storagetype(type):
+    """The class of these names. Their instances are the typed storages of their dtype; calling one makes a storage.
+
+    >>> FloatStorage([1, 2]).tolist(), isinstance(FloatStorage(3), DoubleStorage)
+    ([1.0, 2.0], False)
+    """
+
+    dtype: dtypes.dtype
+
+    def __repr__(cls) -> str:
+        return f"<class '{public(cls.__name__)}'>"
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
+
+    def __call__(
+        cls, source: Sequence[Number] | int = 0, *, wrap_storage: UntypedStorage | None = None
+    ) -> TypedStorage:
+        return TypedStorage(source, wrap_storage=wrap_storage, dtype=cls.dtype)
+
+    def from_buffer(cls, buffer: bytes, byte_order: str = "native") -> TypedStorage:
+        """A copy of the numbers that stand in a buffer, "native", "little" or "big" end first."""
+        return TypedStorage.from_buffer(buffer, dtype=cls.dtype, byte_order=byte_order)
+
+
+def is_storage(obj: object) -> bool:
+    """Whether an object is a storage.
+
+    >>> is_storage(FloatStorage(2)), is_storage([1.0, 2.0])
+    (True, False)
+    """
+    return isinstance(obj, UntypedStorage)
+
+
+for _name, _dtype in DTYPES.items():
+    globals()[_name] = storagetype(
+        _name, (), {"dtype": _dtype, "__module__": __name__, "__doc__": f"Storages of {_dtype}."}
+    )
