@@ -191,6 +191,13 @@ _STORAGES = """
     BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage DoubleStorage FloatStorage
     HalfStorage IntStorage LongStorage ShortStorage
 """.split()
+_AUTOCAST = """
+    autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype
+    get_autocast_gpu_dtype get_autocast_ipu_dtype get_autocast_xla_dtype is_autocast_cache_enabled is_autocast_cpu_enabled
+    is_autocast_enabled is_autocast_ipu_enabled is_autocast_xla_enabled set_autocast_cache_enabled set_autocast_cpu_dtype
+    set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype set_autocast_ipu_dtype
+    set_autocast_ipu_enabled set_autocast_xla_dtype set_autocast_xla_enabled
+""".split()
 _LAZY_NAMES = {
     "is_anomaly_check_nan_enabled": "autograd", "set_anomaly_enabled": "autograd",
     "autocast": "compat.amp", "compile": "compat.compiler", "constant_pad_nd": "ops.shape.padding",
@@ -202,6 +209,7 @@ _LAZY_NAMES = {
     "TypedStorage": "tensors.storage", "UntypedStorage": "tensors.storage", "is_storage": "compat.storage_types",
     **dict.fromkeys(_STORAGES, "compat.storage_types"), "is_anomaly_enabled": "autograd.observe",
     "summary": "utils.summary", "vmap": "func",
+    **dict.fromkeys(_AUTOCAST, "compat.amp.settings"),
     **dict.fromkeys(_NEURAL, "nn.functional"),
     **dict.fromkeys(_UNDOCUMENTED, "compat.undocumented"),
 }  # fmt: skip

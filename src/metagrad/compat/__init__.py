@@ -4,13 +4,14 @@
 ``module_paths.py``      module paths that programs import, and the modules that answer for them
 ``alias.py``             metagrad under the name ``torch``
 ``accelerator.py``       the device beside the CPU
-``amp/``                 ``autocast`` and ``GradScaler``, in full precision
+``amp/``                 ``autocast`` and ``GradScaler``
 ``backends/``            switches of libraries that metagrad does not use
 ``beside.py``            names that PyTorch's files have beside what they are about
 ``benchmark.py``         ``utils.benchmark``: timing a statement
 ``collect_env.py``       versions, for a bug report
 ``compiler.py``          ``compile``
 ``cpu.py``               the CPU by the names that any device has
+``cpu_amp.py``           ``metagrad.cpu.amp``, an older path
 ``cuda/``                GPUs through CuPy
 ``einops_backend.py``    einops under metagrad's own name
 ``flex_attention.py``    attention with scores and masks that are functions

@@ -11,14 +11,10 @@ from typing import Any
 from metagrad.base.device import device as Device
 
 __all__ = [
-    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_autocast_dtype", "get_deterministic_debug_mode",
-    "get_float32_matmul_precision", "get_num_interop_threads", "is_autocast_cache_enabled", "is_autocast_enabled",
-    "is_deterministic_algorithms_warn_only_enabled", "is_warn_always_enabled", "set_deterministic_debug_mode",
-    "set_float32_matmul_precision", "set_flush_denormal", "set_num_interop_threads", "set_warn_always",
-    "use_deterministic_algorithms", "autocast_decrement_nesting", "autocast_increment_nesting", "clear_autocast_cache",
-    "get_autocast_cpu_dtype", "get_autocast_gpu_dtype", "get_device_module", "is_autocast_cpu_enabled",
-    "set_autocast_cache_enabled", "set_autocast_cpu_dtype", "set_autocast_cpu_enabled", "set_autocast_dtype",
-    "set_autocast_enabled", "set_autocast_gpu_dtype",
+    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_deterministic_debug_mode",
+    "get_float32_matmul_precision", "get_num_interop_threads", "is_deterministic_algorithms_warn_only_enabled",
+    "is_warn_always_enabled", "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_flush_denormal",
+    "set_num_interop_threads", "set_warn_always", "use_deterministic_algorithms", "get_device_module",
 ]  # fmt: skip
 
 _state: dict[str, Any] = {"deterministic": 0, "precision": "highest", "warn_always": False, "interop_threads": 1}
@@ -89,54 +85,6 @@ def get_num_interop_threads() -> int:
 def set_flush_denormal(mode: bool) -> bool:
     """False: NumPy does not say how to flush denormal numbers to zero, so nothing was switched."""
     return False
-
-
-def is_autocast_enabled(device_type: str | None = None) -> bool:
-    """False: every op computes in the dtype it is given."""
-    return False
-
-
-is_autocast_cache_enabled = is_autocast_enabled
-
-
-def get_autocast_dtype(device_type: str) -> Any:
-    """The dtype that PyTorch would compute in under ``autocast`` on such a device."""
-    from metagrad.base.dtypes import bfloat16, float16
-
-    return bfloat16 if device_type == "cpu" else float16
-
-
-is_autocast_cpu_enabled = is_autocast_enabled
-
-
-def set_autocast_enabled(*settings: Any) -> None:
-    """Accepted, without effect: every op computes in the dtype it is given."""
-
-
-set_autocast_dtype = set_autocast_cache_enabled = set_autocast_cpu_enabled = set_autocast_enabled
-set_autocast_cpu_dtype = set_autocast_gpu_dtype = set_autocast_enabled
-
-
-def get_autocast_cpu_dtype() -> Any:
-    """bfloat16."""
-    return get_autocast_dtype("cpu")
-
-
-def get_autocast_gpu_dtype() -> Any:
-    """float16."""
-    return get_autocast_dtype("cuda")
-
-
-def autocast_increment_nesting() -> int:
-    """0: nothing is kept for casts."""
-    return 0
-
-
-autocast_decrement_nesting = autocast_increment_nesting
-
-
-def clear_autocast_cache() -> None:
-    """Nothing to do: nothing is kept for casts."""
 
 
 def get_device_module(device: Any = None) -> Any:

@@ -1,12 +1,13 @@
-"""Mixed precision, as programs write it. Everything is computed in the dtype it has: float32 is NumPy's fastest.
+"""Mixed precision: products in bfloat16 or float16, sums and losses in float32, and gradients scaled so that none vanish.
 
-A training loop with ``autocast`` and ``GradScaler`` runs as it is, in full precision: the first changes nothing, and the
-second scales by one.
+NumPy multiplies halves more slowly than float32, so this saves no time on a CPU: it shows what a model learns in that precision.
 
-====================  ===================================
+====================  ============================================================================
 ``autocast_mode.py``  ``autocast`` and its decorators
+``casting.py``        the table of the functions that cast, and how they come to
+``settings.py``       what is switched on in this thread, and the functions that ask and set it
 ``grad_scaler.py``    ``GradScaler``
-====================  ===================================
+====================  ============================================================================
 """
 
 from metagrad.compat.amp.autocast_mode import autocast, custom_bwd, custom_fwd, is_autocast_available
