@@ -96,7 +96,7 @@ def test_a_long_chain_neither_recurses_nor_leaks():
 @pytest.mark.parametrize(
     "misuse, words",
     [
-        (lambda x: (x * x).backward(), "needs a scalar"),
+        (lambda x: (x * x).backward(), "needs a real scalar"),
         (lambda x: mg.ones(1).backward(), "does not require grad"),
         (lambda x: (x * x).backward(mg.ones(3)), "shape"),
         (lambda x: mg.autograd.grad(x.sum(), leaf(2)), "not used"),
@@ -187,3 +187,11 @@ def test_anomaly_mode_names_the_op():
     x = mg.tensor([0.0, 1.0], requires_grad=True)
     with pytest.warns(UserWarning), pytest.raises(RuntimeError, match="SqrtBackward0"), mg.autograd.detect_anomaly():
         (x.sqrt() * 0).sum().backward()
+
+
+def test_a_complex_loss_needs_a_gradient_to_begin_with():
+    z = mg.tensor(1 + 1j, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"needs a real scalar, got a tensor of shape \(\), metagrad.complex64"):
+        (z * z).backward()
+    (z * z).backward(mg.tensor(1 + 0j))
+    assert z.grad.item() == 2 - 2j  # 2 conj(z)

@@ -124,3 +124,8 @@ def test_data_assignment_changes_shape_and_memory():
     assert p.tolist() == [4, 1, 1] and p.is_leaf and p.requires_grad
     (p * p).sum().backward()
     assert p.grad.tolist() == [8, 2, 2]
+
+
+def test_roll_of_all_elements_takes_one_shift():
+    with pytest.raises(RuntimeError, match="shifts and dimensions must align. shifts: 2, dims:0"):
+        metagrad.roll(metagrad.arange(4), (1, 2))

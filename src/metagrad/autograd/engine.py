@@ -259,9 +259,9 @@ def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Edge,
                 "differentiate. Set requires_grad=True on the inputs, and look for no_grad() or detach() on the way"
             )
         if g is None:
-            if x.array.size != 1:
+            if x.array.size != 1 or x.array.dtype.kind == "c":
                 raise RuntimeError(
-                    f"backward() needs a scalar, got a tensor of shape {tuple(x.shape)}: reduce it first "
+                    f"backward() needs a real scalar, got a tensor of shape {tuple(x.shape)}, {x.dtype}: reduce it first "
                     "(.sum() or .mean()), or pass the gradient of the loss with respect to it"
                 )
             g = np.ones_like(x.array)

@@ -126,6 +126,6 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tenso
     if not by:
         raise RuntimeError("roll: `shifts` required")
     axis = None if dims is None else tuple(dimension(d, input.array.ndim) for d in shape_of((dims,)))
-    if axis is not None and len(axis) != len(by):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(axis)}")
+    if len(by) != (1 if axis is None else len(axis)):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(axis or ())}")
     return Roll.apply(input, shifts=by, axis=axis)
