@@ -22,7 +22,7 @@ def test_a_shape_makes_a_tensor_to_be_filled():
 ])  # fmt: skip
 def test_a_gradient_that_does_not_fit_is_refused(grad, error):
     x = metagrad.ones(3, requires_grad=True)
-    with pytest.raises(error, match="assigned grad"):
+    with pytest.raises(error, match="assigned grad|attempting to assign a gradient"):
         x.grad = grad
     assert x.grad is None
     x.grad = metagrad.ones(3)

@@ -96,14 +96,14 @@ def test_a_long_chain_neither_recurses_nor_leaks():
 @pytest.mark.parametrize(
     "misuse, words",
     [
-        (lambda x: (x * x).backward(), "needs a real scalar"),
+        (lambda x: (x * x).backward(), "only for scalar outputs"),
         (lambda x: mg.ones(1).backward(), "does not require grad"),
         (lambda x: (x * x).backward(mg.ones(3)), "shape"),
-        (lambda x: mg.autograd.grad(x.sum(), leaf(2)), "not used"),
+        (lambda x: mg.autograd.grad(x.sum(), leaf(2)), "not have been used"),
         (lambda x: x.add_(1), "leaf"),
         (lambda x: x[0].mul_(2), "view of a leaf"),
         (lambda x: x.numpy(), "detach"),
-        (lambda x: mg.ones(2, dtype=mg.int64).requires_grad_(), "floating-point"),
+        (lambda x: mg.ones(2, dtype=mg.int64).requires_grad_(), "floating point"),
     ],
 )
 def test_misuse_is_explained(misuse, words):
@@ -191,7 +191,7 @@ def test_anomaly_mode_names_the_op():
 
 def test_a_complex_loss_needs_a_gradient_to_begin_with():
     z = mg.tensor(1 + 1j, requires_grad=True)
-    with pytest.raises(RuntimeError, match=r"needs a real scalar, got a tensor of shape \(\), metagrad.complex64"):
+    with pytest.raises(RuntimeError, match="only for real scalar outputs but got metagrad.complex64"):
         (z * z).backward()
     (z * z).backward(mg.tensor(1 + 0j))
     assert z.grad.item() == 2 - 2j  # 2 conj(z)

@@ -15,7 +15,7 @@ import numpy as np
 
 from metagrad.autograd import function as op
 from metagrad.autograd.composites import composite
-from metagrad.autograd.errors import FREED
+from metagrad.autograd.errors import FREED, freed, miscounted, overwritten
 from metagrad.autograd.forward import outside
 from metagrad.autograd.function import STALE, Function, Output
 from metagrad.autograd.mode import mode, no_grad
@@ -35,6 +35,7 @@ class Context:
         self._dirty: tuple[Any, ...] = ()
         self._materialize = True
         self._restore: list[Any] | None = None
+        self._freed = False
 
     def save_for_backward(self, *tensors: Any) -> None:
         """Keep tensors; ``saved_tensors`` gives them back in ``backward``."""
@@ -71,6 +72,8 @@ class Context:
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """What ``save_for_backward`` was given."""
+        if self._freed:
+            raise freed(self._function.__name__)
         if self._restore is None:
             return self._saved
         return tuple([entry() for entry in self._restore])
@@ -101,10 +104,7 @@ class _keeper:
         if self.packer is not None:
             return self.packer.unpacked(self.content)
         if self.counter[0] != self.version:
-            raise RuntimeError(
-                f"a tensor of shape {tuple(self.array.shape)} that {self.name} saved for its gradient was overwritten by "
-                "an in-place operation: use the out-of-place form of it, or clone() the tensor first"
-            )
+            raise overwritten(self.name, tuple(self.array.shape), self.counter[0], self.version)
         if self.tensor is not None or self.array is None:
             return self.tensor
         tensor = wrap(self.array)
@@ -193,19 +193,33 @@ class Custom(Function):
                 keeper.edge = None
         results = results if isinstance(results, tuple) else (results,)
         if len(results) < len(self.edges) or any(g is not None for g in results[len(self.edges) :]):
-            raise RuntimeError(
-                f"{self.op_name}.backward returned {len(results)} gradients, expected {len(self.edges)}: one for each input"
-            )
+            raise miscounted(self, len(results))
         results = results[: len(self.edges)]
-        if not all(g is None or isinstance(g, Variable) for g in results):
-            kinds = ", ".join(type(g).__name__ for g in results)
-            raise RuntimeError(f"{self.op_name}.backward must return tensors or None, got {kinds}")
+        for i, (g, edge) in enumerate(zip(results, self.edges, strict=True)):
+            self._check_gradient(i, g, edge)
         return results if recorded else tuple([g if g is None else g.array for g in results])
+
+    def _check_gradient(self, i: int, g: Any, edge: Any) -> None:
+        """Raise if the user's ``backward`` returned something else for input ``i`` than its gradient, broadcast or not."""
+        if g is None:
+            return
+        if not isinstance(g, Variable):
+            raise RuntimeError(f"expected Variable or None (got {type(g).__name__}) from {self.op_name}.backward")
+        if edge is None:
+            return
+        have, want = tuple(g.array.shape), tuple(edge.array.shape if isinstance(edge, Variable) else edge.shape)
+        if len(have) < len(want) or not all(
+            n in (1, m) for n, m in zip(want, have[len(have) - len(want) :], strict=True)
+        ):
+            raise RuntimeError(
+                f"Function {self.name()} returned an invalid gradient at index {i} - got {list(have)} but expected shape "
+                f"compatible with {list(want)}"
+            )
 
     def release(self) -> None:
         """Drop what was saved."""
         if self.context._restore:
-            self.context._restore, self.saved, self.origins = [], FREED, STALE
+            self.context._restore, self.context._freed, self.saved, self.origins = [], True, FREED, STALE
 
 
 def _named(base: type[Any], function: Any) -> Any:
@@ -219,6 +233,11 @@ def _named(base: type[Any], function: Any) -> Any:
 def _way_back(function: Any) -> Callable[..., Any]:
     """The user's ``backward``, or ``vjp`` by its other name."""
     if function.backward is not Function.backward:
+        if "vjp" in dir(function):
+            raise RuntimeError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement one of "
+                "them."
+            )
         return cast("Callable[..., Any]", function.backward)
     if "vjp" in dir(function):
         return cast("Callable[..., Any]", function.vjp)
@@ -246,8 +265,8 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
     given = {id(x) for x in inputs if isinstance(x, Variable)}
     if not dirty <= {id(o) for o in listed}:
         raise RuntimeError(
-            f"{function.__name__}.forward marked an input as dirty that it does not return: inputs that are changed in place "
-            "must all be among the results"
+            f"Some elements marked as dirty during the forward method were not returned as output: inputs that "
+            f"{function.__name__}.forward changes in place must all be among its results"
         )
     # A result that is an input, and was not changed, is another name for it: the graph needs two.
     outputs = [alias(o) if id(o) in given - dirty else o for o in listed]

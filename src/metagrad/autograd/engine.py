@@ -15,7 +15,7 @@ from numpy import ndarray
 
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.emulation import backward_in_float32
-from metagrad.autograd.errors import gone, miscounted
+from metagrad.autograd.errors import gone, miscounted, not_a_scalar, nothing_to_differentiate, unused, wrong_gradient
 from metagrad.autograd.function import Function, Output
 from metagrad.autograd.higher_order import recorded
 from metagrad.autograd.hooks import through, through_all
@@ -53,7 +53,7 @@ def backward(
     roots = _roots(tensors, gradients, create_graph)
     targets = None if inputs is None else _targets(inputs)
     if targets == []:
-        raise RuntimeError("backward(inputs=[]): give at least one tensor, or leave `inputs` out for every leaf")
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty: leave it out for every leaf")
     found = propagate(roots, create_graph if retain_graph is None else retain_graph, create_graph, targets)
     for edge, grad in found.items():
         if isinstance(edge, Variable):
@@ -86,10 +86,7 @@ def grad(
     for i, (x, edge) in enumerate(zip(_listed(inputs), targets, strict=True)):
         g = found.get(edge)
         if g is None and not allow_unused:
-            raise RuntimeError(
-                f"input {i} of grad(), of shape {tuple(x.shape)}, was not used to compute the outputs; "
-                "allow_unused=True returns None for it, materialize_grads=True zeros"
-            )
+            raise unused(i, tuple(x.shape))
         if g is None and materialize_grads:
             g = np.zeros_like(x.array)
         results.append(None if g is None else as_tensor(g))
@@ -241,7 +238,9 @@ def _targets(inputs: Any) -> list[Edge]:
     """Where the gradient of each input arrives: at its node, or at itself if it is a leaf."""
     for x in _listed(inputs):
         if not x.requires_grad:
-            raise RuntimeError("one of the inputs does not require grad: call requires_grad_() on it before using it")
+            raise RuntimeError(
+                "One of the differentiated Tensors does not require grad: call requires_grad_() on it first"
+            )
     return [x.grad_fn or x for x in _listed(inputs)]
 
 
@@ -250,27 +249,19 @@ def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Edge,
     xs = [tensors] if isinstance(tensors, Variable) else list(tensors)
     given = [None] * len(xs) if gradients is None else _listed(gradients)
     if len(given) != len(xs):
-        raise RuntimeError(f"got {len(xs)} tensors but {len(given)} gradients for them; give one for each")
+        raise RuntimeError(f"got {len(xs)} tensors and {len(given)} gradients: give one for each")
     roots = []
-    for x, g in zip(xs, given, strict=True):
+    for i, (x, g) in enumerate(zip(xs, given, strict=True)):
         if not x.requires_grad:
-            raise RuntimeError(
-                "this tensor does not require grad and was not computed from one that does: there is nothing to "
-                "differentiate. Set requires_grad=True on the inputs, and look for no_grad() or detach() on the way"
-            )
+            raise nothing_to_differentiate(i)
         if g is None:
             if x.array.size != 1 or x.array.dtype.kind == "c":
-                raise RuntimeError(
-                    f"backward() needs a real scalar, got a tensor of shape {tuple(x.shape)}, {x.dtype}: reduce it first "
-                    "(.sum() or .mean()), or pass the gradient of the loss with respect to it"
-                )
+                raise not_a_scalar(x)
             g = np.ones_like(x.array)
         elif unwrap(g).shape == x.array.shape:
             g = fitted(g, x.array.shape, x.array.dtype)
         else:
-            raise RuntimeError(
-                f"the gradient's shape must be the tensor's: got {tuple(g.shape)} for a tensor of {tuple(x.shape)}"
-            )
+            raise wrong_gradient(i, g, x)
         roots.append((x.grad_fn or x, as_tensor(g) if create_graph else unwrap(g)))
     return roots
 

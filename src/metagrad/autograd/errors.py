@@ -15,16 +15,63 @@ FREED: tuple[Any, ...] = ("freed",)  # in the place of what was saved, once it h
 def gone(node: Function) -> RuntimeError:
     """What to raise where something that a node saved is gone, or is no longer what it was."""
     if node.saved is FREED:
-        return RuntimeError(
-            f"a backward pass has gone through {node.op_name} already, and what it saved for its gradient was freed: pass "
-            "retain_graph=True to the first backward() or grad() if you need a second one, or compute the forward pass again"
-        )
+        return freed(node.op_name)
     i = next(i for i, (_, counter, version) in enumerate(node.origins) if counter[0] != version)
     counter, version = node.origins[i][1:]
+    return overwritten(node.op_name, tuple(getattr(node.saved[i], "shape", ())), counter[0], version)
+
+
+def freed(name: str) -> RuntimeError:
+    """What to raise where a node, or a program, asks for what a backward pass has freed."""
     return RuntimeError(
-        f"a tensor of shape {tuple(getattr(node.saved[i], 'shape', ()))} that {node.op_name} saved for its gradient was "
-        f"overwritten by an in-place operation (it is at version {counter[0]}, expected version {version}): use the "
-        "out-of-place form of the operation that changed it, or clone() the tensor before changing it"
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+        f"freed): what {name} saved for its gradient is gone. Specify retain_graph=True in the first backward() or grad() if "
+        "you need a second one, or compute the forward pass again"
+    )
+
+
+def overwritten(name: str, shape: tuple[int, ...], version: int, expected: int) -> RuntimeError:
+    """What to raise where a tensor that a node saved was written to."""
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: a tensor of shape "
+        f"{list(shape)} that {name} saved for its gradient is at version {version}; expected version {expected} instead. Use "
+        "the out-of-place form of the operation that changed it, or clone() the tensor before changing it"
+    )
+
+
+def nothing_to_differentiate(i: int) -> RuntimeError:
+    """What to raise where a backward pass is to start from a tensor that has no graph."""
+    return RuntimeError(
+        f"element {i} of tensors does not require grad and does not have a grad_fn: there is nothing to differentiate. Set "
+        "requires_grad=True on the inputs, and look for no_grad() or detach() on the way"
+    )
+
+
+def not_a_scalar(x: Any) -> RuntimeError:
+    """What to raise where a backward pass starts from a tensor that is no real number, and no gradient is given."""
+    what = f"scalar outputs, got a tensor of shape {tuple(x.array.shape)}"
+    if x.array.dtype.kind == "c":
+        what = f"real scalar outputs but got {x.dtype}"
+    return RuntimeError(
+        f"grad can be implicitly created only for {what}: reduce it first (.sum() or .mean()), or pass the gradient of the loss "
+        "with respect to it"
+    )
+
+
+def unused(i: int, shape: tuple[int, ...]) -> RuntimeError:
+    """What to raise where a gradient is asked for that does not exist."""
+    return RuntimeError(
+        f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if this is "
+        f"the desired behavior, for None in its place, or materialize_grads=True for zeros; its shape is {shape}"
+    )
+
+
+def wrong_gradient(i: int, given: Any, x: Any) -> RuntimeError:
+    """What to raise where a gradient is given to start from that is not the tensor's."""
+    shapes = (list(given.shape), list(x.array.shape))
+    return RuntimeError(
+        f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({shapes[0]}) and output[{i}] has a shape of "
+        f"torch.Size({shapes[1]}): a gradient has the shape of its tensor"
     )
 
 
@@ -32,15 +79,18 @@ def warn_of_no_gradient(tensor: Any) -> None:
     """What is said where the gradient is asked for of a tensor that keeps none."""
     if not tensor.retains_grad:
         warn(
-            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed: a backward pass leaves nothing there, "
-            "unless retain_grad() is called before it",
+            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
+            "during autograd.backward(), unless retain_grad() is called before it",
             UserWarning,
         )
 
 
 def miscounted(node: Function, count: int) -> RuntimeError:
     """What to raise where a backward has not one result for each input."""
-    return RuntimeError(f"{node.op_name}.backward returned {count} gradients for {len(node.edges)} inputs")
+    return RuntimeError(
+        f"function {node.name()} returned an incorrect number of gradients (expected {len(node.edges)}, got {count}): one for "
+        "each input"
+    )
 
 
 def misfit(name: str, error: Exception) -> Exception:

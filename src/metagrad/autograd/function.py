@@ -104,7 +104,7 @@ class Function(Node):
 
     def forward(self, *inputs: Any, **params: Any) -> Any:
         """Arrays in, an array (or a tuple of arrays) out."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     def backward(self, *grads: Any) -> Any:
         """Gradients of the outputs in, gradients of the inputs out."""

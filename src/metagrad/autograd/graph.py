@@ -104,7 +104,7 @@ def register_multi_grad_hook(
     """Call ``fn`` once in each backward pass: "all", with a list of these tensors' gradients, as soon as it is complete, None
     for a tensor that the pass does not reach; "any", with the first of them.
 
-    Raises ValueError for another mode, and RuntimeError for a tensor that requires no gradient.
+    Raises ValueError for another mode, and AssertionError for a tensor that requires no gradient.
 
     >>> import metagrad
     >>> x, y = metagrad.ones(2, requires_grad=True), metagrad.ones(2, requires_grad=True)
@@ -116,7 +116,9 @@ def register_multi_grad_hook(
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     for t in tensors:
         if not t.requires_grad:
-            raise RuntimeError("register_multi_grad_hook: expected every tensor to require gradient")
+            raise AssertionError(
+                "Expected gradient function to be set: register_multi_grad_hook of a tensor without gradient"
+            )
     arrivals = _Arrivals(tensors, fn, mode)
     return Handles(tuple([t.register_hook(functools.partial(arrivals, i)) for i, t in enumerate(tensors)]))
 

@@ -127,12 +127,12 @@ def _check_replaced(hook: Hook, replaced: Any, grad: Any) -> None:
     """Raise if a hook made something else of a gradient than another gradient for the same tensor."""
     name = getattr(hook, "__name__", repr(hook))
     if not isinstance(replaced, Variable):
-        raise TypeError(f"expected a Tensor, but hook '{name}' returned '{type(replaced).__name__}'")
+        raise TypeError(f"expected Variable, but hook '{name}' returned '{type(replaced).__name__}'")
     for what in ("shape", "dtype"):
         if getattr(replaced, what) != getattr(grad, what):
             raise RuntimeError(
-                f"hook '{name}' has changed the {'size' if what == 'shape' else 'type'} of the gradient from "
-                f"{getattr(grad, what)} to {getattr(replaced, what)}"
+                f"hook '{name}' has changed the {'size' if what == 'shape' else 'type'} of value (was {getattr(grad, what)} "
+                f"got {getattr(replaced, what)})"
             )
 
 
@@ -147,5 +147,8 @@ def through_all(hooks: Hooks, grads: Sequence[Any], *more: Sequence[Any]) -> Any
         if answer is not None:
             current = answer if isinstance(answer, tuple) else (answer,)
             if len(current) != len(grads):
-                raise RuntimeError(f"a node's hook returned {len(current)} gradients, expected {len(grads)}")
+                name = getattr(hook, "__name__", repr(hook))
+                raise RuntimeError(
+                    f"hook '{name}' has returned an incorrect number of values (got {len(current)}, but expected {len(grads)})"
+                )
     return tuple([g if g is None else g.array.copy() for g in current]) if arrays else current

@@ -18,15 +18,15 @@ class Untracked(list[int]):
         super().__init__([0])
 
     def __getitem__(self, index: object) -> int:  # type: ignore[override]
-        if mode.grad and not mode.inference:
+        if mode.grad and not mode.inference:  # also where it is written to: reading comes first
             raise RuntimeError(
-                "a tensor made in inference mode can be neither saved for backward nor written to in place outside it, for "
-                "nobody counts the writes to it: clone() it for an ordinary tensor"
+                "Inference tensors cannot be saved for backward. Inference tensors do not track version counter: nobody "
+                "counts the writes, so Inplace update to inference tensor outside InferenceMode is not allowed. clone() it first"
             )
         return 0
 
     def __setitem__(self, index: object, value: object) -> None:
         if not mode.inference:
             raise RuntimeError(
-                "a tensor made in inference mode cannot be written to in place outside it: clone() it for an ordinary tensor"
+                "Inplace update to inference tensor outside InferenceMode is not allowed: clone() it for an ordinary tensor"
             )

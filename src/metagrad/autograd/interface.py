@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,14 +42,24 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
-    gradients = grad_variables if grad_tensors is None else grad_tensors
+    gradients = grad_tensors
+    if grad_variables is not None:
+        warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to backward(): use the first"
+            )
+        gradients = grad_variables
     if create_graph:
         warn(
-            "Using backward() with create_graph=True keeps the graph in the leaves' grad, which keeps the leaves: use "
-            "autograd.grad(), or set grad to None afterwards",
+            "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which "
+            "can cause a memory leak: use autograd.grad(), or set grad to None afterwards",
             UserWarning,
         )
-    engine.backward(tensors_at(tensors), gradients, retain_graph, create_graph, tensors_at(inputs))
+    inputs = tensors_at(inputs)
+    if inputs is not None:
+        _check_inputs(inputs, "backward")
+    engine.backward(tensors_at(tensors), gradients, retain_graph, create_graph, inputs)
 
 
 def grad(
@@ -77,7 +87,14 @@ def grad(
     >>> dy.item(), ddy.item()
     (27.0, 18.0)
     """
+    if not only_inputs:
+        warn("only_inputs argument is deprecated and is ignored now (defaults to True).", FutureWarning)
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     outputs, inputs = tensors_at(outputs), tensors_at(inputs)
+    _check_inputs(inputs)
     if not is_grads_batched:
         keep = create_graph if retain_graph is None else retain_graph
         found = engine.grad(
@@ -85,11 +102,37 @@ def grad(
         )  # a pass within a level runs on tensors, so that gradients have tangents
         return found if create_graph or not mode.levels else tuple([g if g is None else unrecorded(g) for g in found])
     batched = [grad_outputs] if isinstance(grad_outputs, _Variable) else grad_outputs
+    _check_batched(batched, [outputs] if isinstance(outputs, _Variable) else outputs)
     rows: Sequence[Any] = [
         grad(outputs, inputs, row, True, create_graph, allow_unused=allow_unused, materialize_grads=materialize_grads)
         for row in zip(*batched, strict=True)
     ]
     return tuple([np.stack(g) if isinstance(g[0], _Variable) else g[0] for g in zip(*rows, strict=True)])  # type: ignore[misc]
+
+
+def _check_inputs(inputs: Any, name: str = "grad") -> None:
+    """Raise if there are none, or if they are no tensors."""
+    listed = list(inputs) if isinstance(inputs, Iterable) and not isinstance(inputs, _Variable | str) else [inputs]
+    if not listed:
+        raise RuntimeError(f"`inputs` argument to `{name}()` cannot be empty.")
+    for x in listed:
+        if not isinstance(x, _Variable):
+            raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")
+
+
+def _check_batched(batched: Any, outputs: Sequence[Any]) -> None:
+    """Raise unless there are rows of gradients of the shapes of the outputs."""
+    if batched is None:
+        raise ValueError(
+            "is_grads_batched=True: grad_outputs must be given, a batch of gradients for each output, got None"
+        )
+    for i, (g, out) in enumerate(zip(batched, outputs, strict=False)):
+        if g is not None and tuple(g.shape[1:]) != tuple(out.shape):
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The "
+                "sizes of the remaining dimensions are expected to match the shape of corresponding output, but a mismatch was "
+                f"detected: grad_output[{i}] has a shape of {g.shape[1:]} and output[{i}] has a shape of {out.shape}."
+            )
 
 
 class _IsTensor(type):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 
 class _Mode(threading.local):
@@ -75,7 +74,14 @@ class _Switch(contextlib.ContextDecorator):
         return generator
 
 
-class no_grad(_Switch):
+class _Bare(_Switch):
+    """A switch that may also be written without brackets, as ``@no_grad``: what comes back then is the function."""
+
+    def __new__(cls, function: Any = None) -> Self:
+        return super().__new__(cls) if function is None else cast(Self, cls()(function))
+
+
+class no_grad(_Bare):
     """Nothing inside is recorded: results do not require grad. A context manager and a decorator.
 
     >>> import metagrad
@@ -86,18 +92,11 @@ class no_grad(_Switch):
     False
     """
 
-    def __new__(cls, function: Callable[..., Any] | None = None) -> Any:
-        instance = super().__new__(cls)
-        if function is None:
-            return instance
-        instance.__init__()  # type: ignore[misc]  # written as a bare @no_grad: what comes back is the function
-        return instance(function)
-
     def __init__(self) -> None:
         super().__init__(grad=False)
 
 
-class enable_grad(_Switch):
+class enable_grad(_Bare):
     """Operations inside are recorded again, also within ``no_grad``."""
 
     def __init__(self) -> None:
@@ -106,6 +105,9 @@ class enable_grad(_Switch):
 
 class inference_mode(_Switch):
     """Like ``no_grad``; tensors made here must not enter a recorded computation later."""
+
+    def __new__(cls, mode: Any = True) -> Self:
+        return super().__new__(cls) if isinstance(mode, bool) else cast(Self, cls()(mode))  # written without brackets
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(grad=not mode, inference=mode)

@@ -6,10 +6,13 @@ The graph itself is made of ``Function`` objects (``function.py``), which derive
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
+from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
-from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import Variable, as_tensor, unwrap
+from metagrad.base import dtypes
 
 
 class Node:
@@ -18,6 +21,10 @@ class Node:
     __slots__ = ("__dict__",)  # hooks go there: seldom used, so kept out of the slots that every node fills
 
     edges: list[Any]
+    order: int
+    shape: tuple[int, ...]
+    dtype: Any
+    backward: Callable[..., Any]
     attended: bool = (
         False  # whether the backward pass has more to do here than call ``backward``: any of the three below
     )
@@ -67,6 +74,26 @@ class Node:
         """Call ``hook(grad_outputs)`` before backward; the tuple it returns, if any, replaces them."""
         return RemovableHandle(self._hooks_of_node().before, hook)
 
+    def _sequence_nr(self) -> int:
+        """The number of the node: younger nodes have larger ones."""
+        return self.order
+
+    @property
+    def _input_metadata(self) -> list[Any]:
+        """The shape and dtype of each gradient that ``backward`` takes."""
+        found = getattr(self, "results", None) or [(self.shape, self.dtype)]
+        return [SimpleNamespace(shape=tuple(shape), dtype=dtypes.of(dtype)) for shape, dtype in found]
+
+    def __call__(self, *grads: Any) -> Any:
+        """The gradients of the inputs, given those of the results: one step of the backward pass."""
+        results = self.backward(*[unwrap(g) for g in grads])
+        results = results if isinstance(results, tuple) else (results,)
+        given = [
+            None if edge is None or g is None else _belonging(g, edge)
+            for g, edge in zip(results, self.edges, strict=True)
+        ]
+        return given[0] if len(given) == 1 else tuple(given)
+
     def __repr__(self) -> str:
         return f"<{self.name()} object at {hex(id(self))}>"
 
@@ -109,6 +136,12 @@ class AccumulateGrad:
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {hex(id(self.variable))}>"
+
+
+def _belonging(g: Any, edge: Any) -> Any:
+    """A gradient as a tensor of the shape and dtype of what it belongs to."""
+    target = edge.array if isinstance(edge, Variable) else edge
+    return as_tensor(fitted(g, target.shape, target.dtype))
 
 
 def _single(answer: Any) -> Any:

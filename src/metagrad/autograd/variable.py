@@ -76,17 +76,19 @@ class Variable:
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
             if not isinstance(value, Variable):
-                raise TypeError(f"assigned grad expected to be a Tensor or None, got {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value is self:
-                raise RuntimeError("a tensor cannot be assigned as its own grad: clone() or detach() it")
+                raise RuntimeError("can't assign Variable as its own grad: clone() or detach() it")
             if value.array.shape != self.array.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: got {tuple(value.array.shape)} for a tensor of "
-                    f"{tuple(self.array.shape)}"
+                    f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
+                    f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
                 )
             if value.array.dtype != self.array.dtype:
                 raise RuntimeError(
-                    f"assigned grad has data of a different type: got {value.array.dtype} for a tensor of {self.array.dtype}"
+                    f"attempting to assign a gradient with dtype '{value.array.dtype}' to a tensor of {self.array.dtype}"
                 )
         self._grad = value
 
@@ -106,17 +108,19 @@ class Variable:
         if self.grad_fn is not None:
             if not value:
                 raise RuntimeError(
-                    "requires_grad can be switched off for leaf tensors only; this one is the result of "
+                    "you can only change requires_grad flags of leaf variables; this one is the result of "
                     f"{self._grad_fn}: use .detach() to get a tensor that is cut off from the graph"
                 )
             return
         if value and self.array.dtype.kind not in "fcV":
             raise RuntimeError(
-                f"only floating-point and complex tensors can require gradients, this one is {self.array.dtype}: "
-                "convert it with .float() first"
+                "only Tensors of floating point and complex dtype can require gradients, this one is "
+                f"{self.array.dtype}: convert it with .float() first"
             )
         if value and self._counter.__class__ is not list and not mode.inference:
-            raise RuntimeError("a tensor made in inference mode cannot require gradients outside it: clone() it first")
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed: clone() it"
+            )
         self._requires_grad = bool(value)
 
     @property

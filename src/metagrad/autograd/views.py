@@ -32,10 +32,17 @@ Step = tuple[type[Function], dict[str, Any]]
 # Called after every in-place write, as observe(target, result): tangents follow values.
 observers: list[Callable[[Any, Any], None]] = []
 
-# Why a view must not be written to while operations are recorded, as a part of the sentence that says so:
-SEVERAL = "one of several views that one function made (split, chunk, unbind)"
-UNRECORDED = "a view made under no_grad()"
-OWN_FUNCTION = "a view of an input that a custom Function returned"
+# Why a view must not be written to while operations are recorded:
+SEVERAL = (
+    "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
+    "modified inplace"
+)
+UNRECORDED = "A view was created in no_grad mode and is being modified inplace with grad mode enabled"
+INFERENCE = "A view was created in inference mode and is being modified inplace in normal mode"
+OWN_FUNCTION = (
+    "This view was created inside a custom Function (or because an input was returned as-is), and what is written to it "
+    "would override the gradient that the custom Function says"
+)
 
 
 class View:
@@ -44,13 +51,14 @@ class View:
     guard: why it must not be written to as part of the graph, or None. recorded: it was not made under no_grad.
     """
 
-    __slots__ = ("_base", "guard", "path", "recorded", "seen")
+    __slots__ = ("_base", "guard", "number", "path", "recorded", "seen")
 
     guard: str | None
 
     def __init__(self, base: Variable, path: tuple[Step, ...], recorded: bool) -> None:
         self._base, self.path, self.recorded, self.seen = base, path, recorded, base._counter[0]
-        self.guard = None if recorded else UNRECORDED
+        self.guard = None if recorded else INFERENCE if mode.inference else UNRECORDED
+        self.number = 0  # which result of its op it is
 
     @property
     def base(self) -> Variable:
@@ -67,8 +75,8 @@ class View:
         self.seen = base._counter[0]
         if self.guard is OWN_FUNCTION:
             raise RuntimeError(
-                f"this tensor is {OWN_FUNCTION}, and the memory they share was written to in place since: its gradient is no "
-                "longer what that function says. clone() one of them first"
+                f"{OWN_FUNCTION}: the memory that it shares was written to in place since, and its gradient is no longer what "
+                "that function says. clone() one of them first"
             )
         if base._requires_grad and self.recorded:
             again: Any = base
@@ -108,10 +116,10 @@ def _mark_view(out: Any, of: Any, step: Step) -> None:
 
 def views_of(x: Any, pieces: tuple[Any, ...], op: type[Function], indices: list[Any]) -> tuple[Any, ...]:
     """The pieces of ``x``, results of one op, marked as views: piece i is what ``op`` makes of x with index i."""
-    for piece, index in zip(pieces, indices, strict=True):
+    for number, (piece, index) in enumerate(zip(pieces, indices, strict=True)):
         _mark_view(piece, x, (op, {"index": index}))
         if piece._view is not None:
-            piece._view.guard = piece._view.guard or SEVERAL
+            piece._view.guard, piece._view.number = piece._view.guard or SEVERAL, number
     return pieces
 
 
@@ -218,12 +226,14 @@ def write(target: Any, result: Any) -> Any:
 def check_history(target: Any) -> None:
     """Raise if changing ``target`` in place would change the history of a leaf that requires grad."""
     if mode.grad:
+        view = target._view
+        if view is not None and view.guard in (UNRECORDED, INFERENCE) and view.base._requires_grad:
+            refuse_to_record(view)
         if target.is_leaf and target.requires_grad:
             raise RuntimeError(
-                "a leaf tensor that requires grad is being used in an in-place operation: put it under "
+                "a leaf Variable that requires grad is being used in an in-place operation: put it under "
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
             )
-        view = target._view
         # the leaf is the base, or a view of it that was asked for a gradient: then the base requires none
         if (
             view is not None
@@ -231,7 +241,7 @@ def check_history(target: Any) -> None:
             and (view.base._requires_grad or target._grad_fn is not None)
         ):
             raise RuntimeError(
-                "a view of a leaf tensor that requires grad is being used in an in-place operation: put it under "
+                "a view of a leaf Variable that requires grad is being used in an in-place operation: put it under "
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
             )
         if view is not None and view.guard is not None and (target._requires_grad or view.base._requires_grad):
@@ -240,9 +250,10 @@ def check_history(target: Any) -> None:
 
 def refuse_to_record(view: View) -> None:
     """Raise for a write that the graph could not follow, though the numbers would be right."""
+    what = f"Output {view.number} of a function is a view and is being modified inplace. "
     raise RuntimeError(
-        f"this tensor is {view.guard}: writing to it in place could not be recorded for the gradient. Use the "
-        "out-of-place form, or clone() it first"
+        f"{what if view.guard in (SEVERAL, OWN_FUNCTION) else ''}{view.guard}: this could not be recorded for the gradient. "
+        "Use the out-of-place form, or clone() it first"
     )
 
 

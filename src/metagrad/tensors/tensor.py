@@ -116,7 +116,7 @@ class Tensor(Methods):
         array = creation.to_array(value)
         if array.dtype.kind not in "fcV" and self.requires_grad:
             raise RuntimeError(
-                f"data set to a tensor that requires gradients must be floating-point or complex, got {array.dtype}"
+                f"data set to a tensor that requires gradients must be floating point or complex dtype, got {array.dtype}"
             )
         self.array, self._view = array.view() if mode.levels else array, None
         self._counter = [self._counter[0] + 1]
@@ -270,7 +270,7 @@ class Tensor(Methods):
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if self.grad_fn is not None:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support deepcopy: detach() it first"
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol: detach() it first"
             )
         copied = memo[id(self)] = wrap(copied_array(self, memo), self._requires_grad, type(self))
         if self.grad is not None:
