@@ -298,7 +298,7 @@ def test_the_state_of_functions_is_the_programs_and_of_objects_is_saved():
 
 def test_stepping_before_the_optimizer_is_warned_of_once():
     scheduler = lr_scheduler.StepLR(one_group(), 1)
-    with pytest.warns(UserWarning, match=r"before optimizer.step\(\)") as caught:
+    with pytest.warns(UserWarning, match="how-to-adjust-learning-rate") as caught:
         scheduler.step()
         scheduler.step()
     assert len(caught) == 1 and caught[0].filename == __file__
@@ -308,7 +308,7 @@ def test_steps_before_the_schedule_was_made_do_not_count():
     optimizer = one_group()
     optimizer.step()
     scheduler = lr_scheduler.StepLR(optimizer, 1)
-    with pytest.warns(UserWarning, match=r"before optimizer.step\(\)"):
+    with pytest.warns(UserWarning, match="how-to-adjust-learning-rate"):
         scheduler.step()
 
 
@@ -324,7 +324,7 @@ def test_the_right_order_is_not_warned_of():
 
 def test_asking_for_the_next_rate_is_warned_of():
     scheduler = lr_scheduler.ExponentialLR(one_group(), 0.5)
-    with pytest.warns(UserWarning, match=r"use get_last_lr\(\)") as caught:
+    with pytest.warns(UserWarning, match="please use `get_last_lr") as caught:
         assert scheduler.get_lr() == [0.5]
     assert caught[0].filename == __file__ and scheduler.get_last_lr() == [1.0]
 
@@ -336,15 +336,15 @@ BAD = [
     (lambda o: lr_scheduler.LambdaLR("o", len), TypeError, "str is not an Optimizer"),
     (lambda o: lr_scheduler.StepLR(o, 1, last_epoch=3), KeyError, r"not specified in param_groups\[0\]"),
     (lambda o: lr_scheduler.StepLR(o, 0), ValueError, "step_size must be at least 1, got 0"),
-    (lambda o: lr_scheduler.LambdaLR(o, [len, len]), ValueError, "expected 1 lr_lambdas, .* got 2"),
+    (lambda o: lr_scheduler.LambdaLR(o, [len, len]), ValueError, "Expected 1 lr_lambdas, but got 2"),
     (lambda o: lr_scheduler.ConstantLR(o, 1.5), ValueError, "between 0 and 1, got 1.5"),
     (lambda o: lr_scheduler.LinearLR(o, 0.0), ValueError, "greater than 0 .* got 0.0"),
     (lambda o: lr_scheduler.LinearLR(o, 0.5, 1.5), ValueError, "between 0 and 1, got 1.5"),
     (lambda o: lr_scheduler.CosineAnnealingLR(o, 0), ValueError, "must be > 0, got 0"),
-    (lambda o: lr_scheduler.ReduceLROnPlateau(o, "best"), ValueError, "mode 'best' is unknown"),
+    (lambda o: lr_scheduler.ReduceLROnPlateau(o, "best"), ValueError, "mode best is unknown!"),
     (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1.0), ValueError, "Factor should be < 1.0"),
-    (lambda o: lr_scheduler.ReduceLROnPlateau(o, threshold_mode="up"), ValueError, "threshold mode 'up' is unknown"),
-    (lambda o: lr_scheduler.ReduceLROnPlateau(o, min_lr=[0, 0]), ValueError, "expected 1 min_lrs, .* got 2"),
+    (lambda o: lr_scheduler.ReduceLROnPlateau(o, threshold_mode="up"), ValueError, "threshold mode up is unknown!"),
+    (lambda o: lr_scheduler.ReduceLROnPlateau(o, min_lr=[0, 0]), ValueError, "expected 1 min_lrs, got 2"),
     (lambda o: lr_scheduler.OneCycleLR(o, 1.0), ValueError, "either total_steps OR"),
     (lambda o: lr_scheduler.OneCycleLR(o, 1.0, epochs=3), ValueError, "either total_steps OR"),
     (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 0), ValueError, "positive integer total_steps, but got 0"),
@@ -354,8 +354,8 @@ BAD = [
         ValueError,
         "float between 0 and 1 pct_start, but got 1",
     ),
-    (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 5, anneal_strategy="up"), ValueError, "instead got 'up'"),
-    (lambda o: lr_scheduler.OneCycleLR(o, [1.0, 2.0], 5), ValueError, "expected 1 max_lr, .* got 2"),
+    (lambda o: lr_scheduler.OneCycleLR(o, 1.0, 5, anneal_strategy="up"), ValueError, "instead got up"),
+    (lambda o: lr_scheduler.OneCycleLR(o, [1.0, 2.0], 5), ValueError, "max_lr has 2 values, param_groups has 1"),
     (
         lambda o: lr_scheduler.OneCycleLR(optim.Optimizer([metagrad.zeros(1)], {"lr": 1.0}), 1.0, 5),
         ValueError,

@@ -187,7 +187,7 @@ def test_names_are_kept():
     assert names == ["weight", "bias"] and optimizer.param_groups[0]["params"][0] is model.weight
     optimizer.load_state_dict(optim.SGD(list(model.parameters()), lr=0.2).state_dict())
     assert optimizer.param_groups[0]["param_names"] == names and optimizer.param_groups[0]["lr"] == 0.2
-    with pytest.raises(ValueError, match="this one is without names"):
+    with pytest.raises(ValueError, match="cannot add param group without names"):
         optimizer.add_param_group({"params": [parameter()]})
 
 

@@ -2,6 +2,7 @@
 
 =====================  =====================================================================
 ``optimizer.py``       Optimizer, the base: groups, gradients, and the step
+``settings.py``        what settings must be
 ``groups.py``          what may be given as the parameters of a group
 ``state.py``           an optimizer's state as plain numbers and tensors, and back
 ``hooks.py``           functions called around steps, saving and loading

@@ -9,7 +9,8 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
 from metagrad.base import dtypes
-from metagrad.optim.optimizer import Optimizer, check_settings
+from metagrad.optim.optimizer import Optimizer
+from metagrad.optim.settings import check_settings
 from metagrad.tensors.tensor import Tensor
 
 
@@ -42,9 +43,8 @@ class Adafactor(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
     ) -> None:
-        check_settings(
-            {"learning rate": lr, "epsilon1": eps[0] or 0.0, "epsilon2": eps[1], "weight_decay": weight_decay}
-        )
+        settings = {"Learning rate": lr, "epsilon1": eps[0] or 0.0, "epsilon2": eps[1], "weight_decay": weight_decay}
+        check_settings(settings, saying="{} should be >= 0 but is: {}")
         if not beta2_decay <= 0:
             raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
         if not d >= 1:

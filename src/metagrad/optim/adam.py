@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import optimizers as compiled
 from metagrad.optim.blocks import all_fit, run_loop
 from metagrad.optim.by_element import ByElement
-from metagrad.optim.optimizer import check_betas, check_settings
+from metagrad.optim.settings import check_betas, check_settings
 from metagrad.tensors.tensor import Tensor
 
 
@@ -55,10 +56,14 @@ class Adam(ByElement):
         decoupled_weight_decay: bool = False,
     ) -> None:
         check_settings({"learning rate": lr, "epsilon value": eps, "weight_decay value": weight_decay}, foreach, fused)
+        if foreach and not capturable:
+            for name, value in (("lr", lr), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+                if isinstance(value, Variable):
+                    raise ValueError(f"{name} as a Tensor is not supported for capturable=False and foreach=True")
         super().__init__(
             params,
             {
-                "lr": lr, "betas": check_betas(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+                "lr": lr, "betas": check_betas(betas, alike=True), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
                 "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable,
                 "fused": fused, "decoupled_weight_decay": decoupled_weight_decay,
             },

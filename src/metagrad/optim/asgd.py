@@ -7,7 +7,7 @@ from typing import Any
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
 from metagrad.optim.by_element import ByElement
-from metagrad.optim.optimizer import check_settings
+from metagrad.optim.settings import check_settings
 from metagrad.tensors.tensor import Tensor
 
 

@@ -19,8 +19,8 @@ def listed(given: Any) -> tuple[list[Any], list[str]]:
         return [given], []
     if isinstance(given, (set, frozenset)):
         raise TypeError(
-            "optimizer parameters need to be organized in ordered collections, but the order of a set changes between "
-            "runs: use a list"
+            "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will change "
+            "between runs. Please use a list instead."
         )
     entries = list(given)
     named = [entry for entry in entries if isinstance(entry, tuple)]
@@ -28,7 +28,7 @@ def listed(given: Any) -> tuple[list[Any], list[str]]:
         return entries, []
     if len(named) != len(entries):
         raise ValueError(
-            "all optimizer params should be with/without names: "
+            "all optimizer params should be with/without names. Some param names are missing: "
             f"{len(named)} of {len(entries)} are (name, parameter) pairs"
         )
     return [p for _, p in named], [name for name, _ in named]

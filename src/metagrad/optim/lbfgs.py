@@ -10,7 +10,8 @@ import numpy as np
 from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import wrap
 from metagrad.optim.line_search import Point, strong_wolfe
-from metagrad.optim.optimizer import Optimizer, check_settings
+from metagrad.optim.optimizer import Optimizer
+from metagrad.optim.settings import check_settings
 from metagrad.tensors.tensor import Tensor
 
 
@@ -65,7 +66,9 @@ class LBFGS(Optimizer):
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Up to ``max_iter`` iterations; returns the loss before the first one. Raises TypeError without a closure."""
         if closure is None:
-            raise TypeError("LBFGS needs step(closure): it evaluates the loss several times")
+            raise TypeError(
+                "LBFGS.step() missing 1 required positional argument: 'closure', which evaluates the loss several times"
+            )
         with no_grad(), np.errstate(all="ignore"):
             return self._minimize(closure)
 

@@ -10,7 +10,8 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
-from metagrad.optim.optimizer import Optimizer, check_settings
+from metagrad.optim.optimizer import Optimizer
+from metagrad.optim.settings import check_settings
 from metagrad.tensors.tensor import Tensor
 
 
@@ -19,8 +20,8 @@ class Muon(Optimizer):
 
     For the matrices of hidden layers; give other parameters to AdamW. η' = η √max(1, rows / columns), or with
     ``adjust_lr_fn="match_rms_adamw"`` 0.2 η √max(rows, columns). ns_coefficients, ns_steps and eps are those of
-    ``orthogonalized``. PyTorch runs that iteration in bfloat16, metagrad in float32: the steps agree to about 1%.
-    Raises ValueError for parameters that are no matrices, and settings below 0. Jordan et al. 2024.
+    ``orthogonalized``, whose results are rounded to bfloat16, as PyTorch's are. Raises ValueError for parameters that are no
+    matrices, and settings below 0; in ``step`` also for more than 99 ns_steps, or not three coefficients. Jordan et al. 2024.
 
     >>> import metagrad
     >>> p = metagrad.tensor([[1.0, 0.0], [0.0, 2.0]], requires_grad=True)
@@ -45,15 +46,12 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        check_settings({"learning rate": lr, "momentum": momentum, "weight decay": weight_decay})
+        settings = {"Learning rate": lr, "momentum": momentum, "weight decay": weight_decay}
+        check_settings(settings, saying="{} should be >= 0 but is: {}")
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueError(
                 f"Adjust learning rate function {adjust_lr_fn} is not supported: it must be 'original' or 'match_rms_adamw'"
             )
-        if len(ns_coefficients) != 3:
-            raise ValueError(f"ns_coefficients must be a tuple of exactly 3 values, got {ns_coefficients}")
-        if ns_steps >= 100:
-            raise ValueError(f"ns_steps must be less than 100, got {ns_steps}: some five are enough")
         super().__init__(
             params,
             {
@@ -64,7 +62,9 @@ class Muon(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p.ndim != 2:
-                    raise ValueError(f"Muon only supports 2D parameters, but one has shape {tuple(p.shape)}")
+                    raise ValueError(
+                        f"Muon only supports 2D parameters whereas we found a parameter with size: {p.shape}"
+                    )
 
     def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
         """One parameter's step. State: momentum_buffer b, like the parameter.
@@ -97,19 +97,34 @@ class Muon(Optimizer):
 def orthogonalized(matrix: Array, coefficients: tuple[float, float, float], steps: int, eps: float) -> Array:
     """X ← a X + (b A + c A²) X, A = X Xᵀ, from X = matrix / max(‖matrix‖, eps): its singular values go to about 1.
 
-    An odd polynomial of X changes the singular values alone; this one pushes small values up steeply.
+    An odd polynomial of X changes the singular values alone; this one pushes small values up steeply. Each product is
+    rounded to bfloat16. Raises ValueError for 100 steps or more, or if there are not three coefficients.
 
     >>> near = orthogonalized(np.array([[3.0, 0.0], [0.0, 0.5]]), (3.4445, -4.7750, 2.0315), 5, 1e-7)
     >>> bool(near[0, 0] > 0.5), bool(near[1, 1] > 0.5), float(near[0, 1])
     (True, True, 0.0)
     """
+    if len(coefficients) != 3:
+        raise ValueError("Coefficients must be a tuple of exactly 3 values.")
+    if steps >= 100:
+        raise ValueError("Number of steps must be less than 100 for computational efficiency")
     a, b, c = coefficients
-    x = matrix.astype(np.float32)
+    x = rounded(matrix.astype(np.float32))
     tall = x.shape[0] > x.shape[1]
     if tall:
         x = x.T
-    x = x / np.maximum(np.sqrt((x * x).sum()), eps)
+    x = rounded(x / np.maximum(rounded(np.sqrt((x * x).sum())), np.float32(eps)))
     for _ in range(steps):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * (gram @ gram)) @ x
+        gram = rounded(x @ x.T)
+        x = rounded(a * x + rounded(b * gram + c * (gram @ gram)) @ x)
     return x.T if tall else x
+
+
+def rounded(x: Array) -> Array:
+    """float32 rounded to the nearest bfloat16, of which it has the upper half of the bits; to an even one where two are near.
+
+    >>> [float(v) for v in rounded(np.array([1.0, 1.003, 1.006], np.float32))]
+    [1.0, 1.0, 1.0078125]
+    """
+    bits = np.asarray(x, np.float32).view(np.uint32)
+    return ((bits + np.uint32(0x7FFF) + (bits >> 16 & np.uint32(1))) & np.uint32(0xFFFF0000)).view(np.float32)

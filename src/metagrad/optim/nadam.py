@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
 from metagrad.optim.by_element import ByElement
-from metagrad.optim.optimizer import check_betas, check_settings
+from metagrad.optim.settings import check_betas, check_settings
 from metagrad.tensors.tensor import Tensor
 
 

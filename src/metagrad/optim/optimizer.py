@@ -71,7 +71,7 @@ class Optimizer(Hooks):
         if isinstance(params, Variable):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
-                f"but got one {type(params).__name__}: put it in a list"
+                f"but got {getattr(params, 'type', lambda: type(params).__name__)()}: put it in a list"
             )
         if defaults.get("fused") and defaults.get("differentiable"):
             raise RuntimeError("`fused` does not support `differentiable`")
@@ -91,7 +91,7 @@ class Optimizer(Hooks):
         some parameters have names and some do not; TypeError for what is no tensor, or has no order.
         """
         if not isinstance(param_group, dict):
-            raise TypeError(f"param_group must be a dict, but got {type(param_group).__name__}: {param_group!r:.80}")
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}: {param_group!r:.80}")
         if "params" not in param_group:
             raise KeyError(f"a parameter group needs 'params'; this one has {sorted(param_group)}")
         group = dict(param_group)
@@ -110,13 +110,13 @@ class Optimizer(Hooks):
             group.setdefault(name, default)
         if len({id(p) for p in params}) != len(params):
             warn(
-                "optimizer contains a parameter group with duplicate parameters: each is stepped as often as it occurs",
+                "optimizer contains a parameter group with duplicate parameters; each is stepped as often as it occurs",
             )
         for other in self.param_groups:
             if ("param_names" in group) != ("param_names" in other):
                 this = "with names" if "param_names" in group else "without names"
                 raise ValueError(
-                    f"all optimizer param groups should be with/without names: this one is {this}, others are not"
+                    f"all optimizer param groups should be with/without names. cannot add param group {this} to the optimizer"
                 )
             if {id(p) for p in other["params"]} & {id(p) for p in params}:
                 raise ValueError("some parameters appear in more than one parameter group")
@@ -219,29 +219,3 @@ def _check(param: Tensor, grad: Tensor) -> None:
             f"{g.dtype}: they must be the same"
         )
     check_writable(param)
-
-
-def check_settings(at_least_zero: Mapping[str, Any], foreach: bool | None = None, fused: bool | None = None) -> None:
-    """ValueError for a setting below 0 or a tensor of several; RuntimeError for ``foreach`` and ``fused`` at once."""
-    for name, value in at_least_zero.items():
-        if isinstance(value, Variable) and value.array.size != 1:
-            raise ValueError(f"{name}: a Tensor must be 1-element, got shape {tuple(value.array.shape)}")
-        if not value >= 0.0:
-            raise ValueError(f"Invalid {name}: {value}: it must be at least 0")
-    if fused and foreach:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together")
-
-
-def check_betas(betas: Any) -> tuple[float, float]:
-    """The betas as plain floats; ValueError unless there are two of a kind in [0, 1)."""
-    betas = tuple(betas)
-    if len(betas) != 2:
-        raise ValueError(f"betas must be two numbers, got {len(betas)}: {betas}")
-    for i, beta in enumerate(betas):
-        if isinstance(beta, Variable) and beta.array.size != 1:
-            raise ValueError(f"Tensor betas[{i}] must be 1-element, got shape {tuple(beta.array.shape)}")
-        if not 0.0 <= float(beta) < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {i}: {beta}: it must be in [0, 1)")
-    if not (all(isinstance(b, float) for b in betas) or all(isinstance(b, Variable) for b in betas)):
-        raise ValueError(f"betas must be either both floats or both Tensors, got {betas}")
-    return float(betas[0]), float(betas[1])

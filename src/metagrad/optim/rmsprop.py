@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.optim.by_element import ByElement
-from metagrad.optim.optimizer import check_settings
+from metagrad.optim.settings import check_settings
 from metagrad.tensors.tensor import Tensor
 
 

@@ -12,7 +12,8 @@ from metagrad.base.typing import Array
 from metagrad.kernels.tuning import OPTIMIZER_CHUNK
 from metagrad.optim.blocks import in_blocks
 from metagrad.optim.differentiable import recorded_step
-from metagrad.optim.optimizer import Optimizer, check_settings
+from metagrad.optim.optimizer import Optimizer
+from metagrad.optim.settings import check_settings
 from metagrad.tensors.tensor import Tensor
 
 

@@ -106,7 +106,7 @@ class OneCycleLR(LRScheduler):
         if not (isinstance(pct_start, float) and 0 <= pct_start <= 1):
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start!r}")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy!r}")
+            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         top, last = pct_start * self.total_steps - 1, self.total_steps - 1
         up: _Phase = (top, "initial_lr", "max_lr", "max_momentum", "base_momentum")
         down: list[_Phase] = [(last, "max_lr", "min_lr", "base_momentum", "max_momentum")]

@@ -42,8 +42,8 @@ class LRScheduler:
                 group.setdefault("initial_lr", copied(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming a scheduler at epoch "
-                    f"{last_epoch}: load the optimizer's state first, or leave last_epoch at -1 and use load_state_dict"
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming scheduler with last_epoch >= 0 (at "
+                    f"{last_epoch}): load the optimizer's state first, or leave last_epoch at -1 and use load_state_dict"
                 )
         self.base_lrs: Rates = [copied(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
@@ -71,8 +71,9 @@ class LRScheduler:
         """
         if self._step_count == 1 and self.optimizer._stepped is False:
             warn(
-                "lr_scheduler.step() was called before optimizer.step(), so the first value of the learning rate schedule "
-                "is skipped: call optimizer.step() first",
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first value of the learning rate "
+                "schedule is skipped; call `optimizer.step()` first. See "
+                "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate",
                 UserWarning,
             )
         self._step_count += 1
@@ -117,7 +118,7 @@ class LRScheduler:
         """Most ``get_lr`` compute the next rate from the present one: called from outside, the answer would mislead."""
         if not self._get_lr_called_within_step:
             warn(
-                "get_lr() computes the next rate: to get the last one the scheduler set, use get_last_lr()",
+                "To get the last learning rate computed by the scheduler, please use `get_last_lr()`: get_lr() computes the next",
                 UserWarning,
             )
 
@@ -137,7 +138,8 @@ def check_optimizer(optimizer: Any) -> Optimizer:
 def warn_of_epoch() -> None:
     """What a step with an epoch says."""
     warn(
-        "the epoch parameter of scheduler.step() is deprecated: use scheduler.step(), which goes to the next epoch",
+        "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
+        "`scheduler.step()` to step the scheduler: it goes to the next epoch.",
         UserWarning,
     )
 
@@ -164,5 +166,11 @@ def for_each_group(name: str, value: Any, optimizer: Optimizer) -> list[Any]:
     if not isinstance(value, (list, tuple)):
         return [value] * count
     if len(value) != count:
-        raise ValueError(f"expected {count} {name}, one for each parameter group, but got {len(value)}")
+        if name == "lr_lambdas":
+            raise ValueError(f"Expected {count} {name}, but got {len(value)}: one for each parameter group")
+        if name == "min_lrs":
+            raise ValueError(f"expected {count} {name}, got {len(value)}: one for each parameter group")
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, param_groups has {count}."
+        )
     return list(value)

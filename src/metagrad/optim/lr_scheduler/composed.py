@@ -30,7 +30,8 @@ class _Composed(LRScheduler):
     def _check(self, schedulers: Sequence[Any], optimizer: Optimizer | None) -> Optimizer:
         name = type(self).__name__
         if len(schedulers) < 1:
-            raise ValueError(f"{name} expects at least one scheduler, but got no scheduler.")
+            chained = " to be chained" if name == "ChainedScheduler" else ""
+            raise ValueError(f"{name} expects at least one scheduler{chained}, but got no scheduler.")
         for i, scheduler in enumerate(schedulers):
             if not hasattr(scheduler, "optimizer"):
                 raise TypeError(
@@ -38,13 +39,14 @@ class _Composed(LRScheduler):
                 )
             if isinstance(scheduler, ReduceLROnPlateau):
                 raise ValueError(
-                    f"{name} does not support `ReduceLROnPlateau`, whose step needs a metric, but got one at index {i}"
+                    f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified when "
+                    f"calling `step`, but got one at index {i} in the given schedulers sequence."
                 )
             optimizer = optimizer or scheduler.optimizer
             if scheduler.optimizer is not optimizer:
                 raise ValueError(
-                    f"{name} expects all schedulers to belong to the same optimizer, but the one at index {i}, "
-                    f"{type(scheduler).__name__}, belongs to another"
+                    f"{name} expects all schedulers to belong to the same optimizer, but got scheduler {type(scheduler).__name__} "
+                    f"at index {i}, which belongs to another"
                 )
         assert optimizer is not None  # there is at least one scheduler
         return optimizer

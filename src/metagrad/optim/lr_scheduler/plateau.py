@@ -42,11 +42,11 @@ class ReduceLROnPlateau(LRScheduler):
         eps: float = 1e-8,
     ) -> None:
         if factor >= 1.0:
-            raise ValueError(f"Factor should be < 1.0, got {factor}")
+            raise ValueError(f"Factor should be < 1.0. Got {factor}")
         if mode not in ("min", "max"):
-            raise ValueError(f"mode {mode!r} is unknown: expected 'min' or 'max'")
+            raise ValueError(f"mode {mode} is unknown! Expected 'min' or 'max'")
         if threshold_mode not in ("rel", "abs"):
-            raise ValueError(f"threshold mode {threshold_mode!r} is unknown: expected 'rel' or 'abs'")
+            raise ValueError(f"threshold mode {threshold_mode} is unknown! Expected 'rel' or 'abs'")
         self.optimizer = check_optimizer(optimizer)
         self.factor = factor  # the order is that of PyTorch's saved states
         self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
