@@ -147,12 +147,12 @@ def propagate(
                     pending[edge] = total if total.__class__ is ndarray else as_array(total)
             if not keep:
                 node.release()
+        for edge, g in pending.items():  # leaves
+            if wanted is None or edge in wanted:
+                found[edge] = g if edge._hooks is None else through(edge._hooks.hooks, g)
+        mode.running = before[1]
     finally:
         mode.grad = before[0]
-    for edge, g in pending.items():  # leaves
-        if wanted is None or edge in wanted:
-            found[edge] = g if edge._hooks is None else through(edge._hooks.hooks, g)
-    mode.running = before[1]
     return _unshared(found, roots)
 
 
@@ -301,5 +301,4 @@ def _accumulate(x: Any, g: Gradient) -> None:
         np.add(x._grad.array, g, out=x._grad.array)
         x._grad._counter[0] += 1
     if x._hooks is not None:
-        for hook in list(x._hooks.after.values()):
-            hook(x)
+        x._hooks.after_accumulating(x, isinstance(g, Variable))

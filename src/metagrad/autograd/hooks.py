@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
+from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, as_tensor
 
 Hook = Callable[..., Any]
@@ -98,6 +99,15 @@ class LeafHooks:
     def __init__(self) -> None:
         self.hooks: Hooks = OrderedDict()
         self.after: Hooks = OrderedDict()
+
+    def after_accumulating(self, x: Any, recorded: bool) -> None:
+        """Call the functions that wait for ``x.grad``; what they compute is recorded if the backward pass was."""
+        before, mode.grad = mode.grad, recorded
+        try:
+            for hook in list(self.after.values()):
+                hook(x)
+        finally:
+            mode.grad = before
 
 
 class NodeHooks:

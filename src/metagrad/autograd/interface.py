@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 Tensors = Any  # a tensor, or a sequence of them
+repeating: list[None] = []  # filled while ``vmap`` calls a function, and will call it again: graphs are kept
 
 
 def backward(
@@ -96,7 +97,7 @@ def grad(
     outputs, inputs = tensors_at(outputs), tensors_at(inputs)
     _check_inputs(inputs)
     if not is_grads_batched:
-        keep = create_graph if retain_graph is None else retain_graph
+        keep = (create_graph if retain_graph is None else retain_graph) or bool(repeating)
         found = engine.grad(
             outputs, inputs, grad_outputs, keep, create_graph or bool(mode.levels), allow_unused, materialize_grads
         )  # a pass within a level runs on tensors, so that gradients have tangents

@@ -212,6 +212,8 @@ def write(target: Any, result: Any) -> Any:
             result = Overwrite.apply(target, result)
         elif result.dtype != target.dtype:
             result = result.to(target.dtype)
+        if target._view is not None and target._view.guard is not None:
+            refuse_to_record(target._view)
         _keep_overwritten(result._grad_fn, target.array)
     if result.array is not target.array:
         target.array[...] = result.array

@@ -18,6 +18,7 @@ from typing import Any
 from metagrad.autograd.custom import Context
 from metagrad.autograd.function import Function
 from metagrad.nn import functional
+from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "CustomOpDef", "Library", "custom_op", "define", "get_ctx", "impl", "impl_abstract", "infer_schema", "opcheck", "ops",
@@ -72,19 +73,24 @@ class CustomOpDef:
 
         class Custom(Function):
             @staticmethod
-            def forward(ctx: Context, *inputs: Any) -> Any:
+            def forward(ctx: Context, further: dict[str, Any], *inputs: Any) -> Any:
                 assert op._function is not None
-                output = op._function(*inputs)
+                output = op._function(*[x.detach() if isinstance(x, Tensor) else x for x in inputs], **further)
                 if setup_context is not None:
-                    setup_context(ctx, inputs, output)
+                    named = {"keyword_only_inputs": further} if further else {}
+                    setup_context(ctx, inputs, output=output, **named)
                 return output
 
             @staticmethod
             def backward(ctx: Context, *grads: Any) -> Any:
-                return backward(ctx, *grads)
+                given = backward(ctx, *grads)
+                return (None, *given) if isinstance(given, (tuple, list)) else (None, given)
+
+        def apply(*inputs: Any, **further: Any) -> Any:
+            return Custom.apply(further, *inputs)
 
         Custom.__name__ = Custom.__qualname__ = self._name
-        self._apply = Custom.apply
+        self._apply = apply
 
 
 def custom_op(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from metagrad.autograd.interface import repeating
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.func.trees import Tree
@@ -56,9 +57,9 @@ def vmap(
             found = []
             for i in range(count):
                 again()
-                found.append(
-                    func(*tree_unflatten([_slice(x, d, i) for x, d in zip(leaves, dims, strict=True)], spec), **kwargs)
-                )
+                slices = tree_unflatten([_slice(x, d, i) for x, d in zip(leaves, dims, strict=True)], spec)
+                with _graphs_kept() if i < count - 1 else nullcontext():
+                    found.append(func(*slices, **kwargs))
             if not count:
                 with no_grad():  # for the form of the result; no slice is there
                     found = [
@@ -67,6 +68,16 @@ def vmap(
         return _stacked(found, out_dims, name, count)
 
     return mapped
+
+
+@contextmanager
+def _graphs_kept() -> Iterator[None]:
+    """A gradient of what was computed before ``vmap`` goes through the same graph for every slice."""
+    repeating.append(None)
+    try:
+        yield
+    finally:
+        repeating.pop()
 
 
 @contextmanager

@@ -186,7 +186,7 @@ class _ConvTranspose(_ConvNd):
         n = self.axes
         batched = input.array.ndim == n + 2
         wanted = tuple(output_size)
-        wanted = wanted[n - len(wanted) :] if len(wanted) == n + 1 + batched else wanted
+        wanted = wanted[len(wanted) - n :] if len(wanted) == n + 1 + batched else wanted
         if len(wanted) != n:
             raise ValueError(
                 f"{type(self).__name__}: for {input.array.ndim}D input, output_size must have {n} or {n + 1 + batched} elements "

@@ -76,7 +76,7 @@ def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Oper
     """
     check_factor(name, alpha, kind)
     if not isinstance(other, (Variable, np.ndarray)):
-        return other * alpha
+        return bool(other) and bool(alpha) if kind is dtypes.bool_ else other * alpha
     return mul(converted(other, kind), bool(alpha) if kind is dtypes.bool_ else alpha)
 
 

@@ -112,7 +112,10 @@ class Remainder(Pointwise):
     def forward(self, x: Array, y: Array) -> Array:
         if self.needs[1]:
             self.save(x, y)
-        return np.remainder(x, y)
+        if np.result_type(x, y).kind in "iub":
+            return np.remainder(x, y)
+        z = np.fmod(x, y)  # where nothing is left over, the zero has the sign of x
+        return np.where((z != 0) & ((z < 0) != np.less(y, 0)), z + y, z)
 
     def backward(self, grad: Array) -> tuple[Array, Array | None]:
         if not self.needs[1]:

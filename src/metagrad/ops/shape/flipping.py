@@ -125,7 +125,10 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tenso
     by = shape_of((shifts,))
     if not by:
         raise RuntimeError("roll: `shifts` required")
-    axis = None if dims is None else tuple(dimension(d, input.array.ndim) for d in shape_of((dims,)))
-    if len(by) != (1 if axis is None else len(axis)):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(axis or ())}")
+    along = None if dims is None else shape_of((dims,))
+    if len(by) != (1 if along is None else len(along)):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along or ())}")
+    if not input.array.size:
+        return clone(input)
+    axis = None if along is None else tuple(dimension(d, input.array.ndim) for d in along)
     return Roll.apply(input, shifts=by, axis=axis)

@@ -100,8 +100,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     if any(x.array.ndim == 0 for x in xs):
         raise RuntimeError("zero-dimensional tensor cannot be concatenated: use stack()")
     used = [x for x in xs if x.array.shape != (0,)] or xs[:1]
-    axis = dimension(dim, used[0].array.ndim)
     first = used[0].array.shape
+    axis = 0 if first == (0,) and len(xs) > 1 else dimension(dim, len(first))
     for i, x in enumerate(used):
         shape = x.array.shape
         if len(shape) != len(first) or any(
