@@ -17,8 +17,8 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``scans.py``          running sums of large arrays
 ``philox.py``          random words made of a counter
 ``rows.py``           work on the rows of a matrix, in chunks
-``softmax.py``        softmax and log-softmax of rows
-``normalization.py``  layer norm and its gradient
+``softmax.py``        softmax, log-softmax and cross entropy of rows
+``normalization.py``  norms of rows and of channels, their gradients
 ``matmul.py``         products of matrices on several threads
 ``attention.py``      scaled dot-product attention, block by block
 ``windows.py``        windows that slide along an axis

@@ -1,4 +1,8 @@
-"""Layer norm, forward and back, by chunks of rows: every pass but the first over a chunk finds it in the cache."""
+"""Layer norm, RMS norm and the norms of channels, forward and back, by chunks of rows: every pass but the first over a chunk
+finds it in the cache.
+
+What a forward pass keeps for the gradient is given back last, as a tuple.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,36 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
 from metagrad.kernels.compiled import normalization as compiled
-from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.rows import by_rows, row_products, row_sums
+from metagrad.kernels.rows import by_rows, row_products, row_sums, takes_loop
+
+Kept = tuple[Array, ...]
 
 
-def layer_norm(
-    x: Array, w: Array | None, b: Array | None, eps: float, keep: bool
-) -> tuple[Array, Array | None, Array | None]:
-    """z = w y + b, y = (x − μ) r, r = (σ² + ε)^−½ of rows x (N, M); and y and r, (N, M) and (N, 1), if they are to be kept."""
+def _filled(parameter: Array | None, value: float, x: Array) -> Array:
+    """A parameter, or the number that changes nothing, for each column of x; as compiled loops take it."""
+    m = x.shape[1]
+    return np.full(m, value, x.dtype) if parameter is None else np.require(parameter, x.dtype, ["C", "W"])
+
+
+# ------------------------------------------------ a weight for each column
+
+
+def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: bool) -> tuple[Array, Kept]:
+    """z = w y + b, y = (x − μ) r, r = (σ² + ε)^−½ of rows x (N, M); and what the gradient needs, if ``keep``."""
     n, m = x.shape
     z, scale = np.empty_like(x), np.empty((n, 1), x.dtype, like=x)
-    kept = np.empty_like(x) if keep else z  # never z itself, which its user may write into
-    if use_compiled(x) and m <= tuning.ROWS_ADDED_IN_TURN:
-        weight, bias = (full if a is None else a for full, a in ((np.ones(m, x.dtype), w), (np.zeros(m, x.dtype), b)))
-        epsilon = np.array([eps], x.dtype)
-        by_rows(
-            lambda rows: compiled.layer_norm(x[rows], weight, bias, epsilon, z[rows], kept[rows], scale[rows]), n, m
+    if takes_loop(x):
+        x, mean, weight, bias = (
+            np.require(x, None, ["C", "W"]),
+            np.empty(n, x.dtype),
+            _filled(w, 1, x),
+            _filled(b, 0, x),
         )
-        return (z, kept, scale) if keep else (z, None, None)
+        epsilon, r = np.array([eps], x.dtype), scale[:, 0]
+        by_rows(lambda s: compiled.layer_norm(x[s], weight, bias, epsilon, z[s], mean[s], r[s]), n, m)
+        return z, (x, mean, r)
+    kept = np.empty_like(x) if keep else z  # never z itself, which its user may write into
 
     def work(rows: slice) -> None:
         y, out, r = kept[rows], z[rows], scale[rows]
@@ -45,24 +59,21 @@ def layer_norm(
 
     with np.errstate(all="ignore"):
         by_rows(work, n, m)
-    return (z, kept, scale) if keep else (z, None, None)
+    return z, (kept, scale) if keep else ()
 
 
-def layer_norm_backward(
-    grad: Array, w: Array | None, y: Array, scale: Array, needs: list[bool]
-) -> tuple[Any, Any, Any]:
+def layer_norm_backward(grad: Array, w: Array | None, kept: Kept, needs: list[bool]) -> tuple[Any, Any, Any]:
     """The gradients of x, w and b from that of z: see ``LayerNorm``."""
-    n, m = y.shape
-    grad_x = np.empty_like(y)
+    n, m = grad.shape
+    grad_x = np.empty_like(grad)
 
     def work_compiled(rows: slice) -> tuple[Any, Any]:
-        sums = np.zeros((2, m), y.dtype)
-        weight = np.ones(m, y.dtype) if w is None else w
-        compiled.layer_norm_backward(grad[rows], weight, y[rows], scale[rows], grad_x[rows], *sums)
+        sums = np.zeros((2, m), g.dtype)
+        compiled.layer_norm_backward(g[rows], weight, x[rows], mean[rows], r[rows], grad_x[rows], *sums)
         return sums[0], sums[1]
 
     def work(rows: slice) -> tuple[Any, Any]:
-        g, out, normal, r = grad[rows], grad_x[rows], y[rows], scale[rows]
+        g, out, normal, r = grad[rows], grad_x[rows], kept[0][rows], kept[1][rows]
         grad_w = np.einsum("ij,ij->j", g, normal) if needs[1] else None
         grad_b = np.add.reduce(g, axis=0) if needs[2] else None
         if w is not None:
@@ -73,8 +84,133 @@ def layer_norm_backward(
         out *= r
         return grad_w, grad_b
 
-    found = by_rows(work_compiled if use_compiled(y) and m <= tuning.ROWS_ADDED_IN_TURN else work, n, m)
-    nothing = np.zeros(m, y.dtype, like=y)
+    is_compiled = len(kept) == 3
+    if is_compiled:
+        x, mean, r = kept
+        g, weight = np.require(grad, x.dtype, ["C", "W"]), _filled(w, 1, x)
+    found = by_rows(work_compiled if is_compiled else work, n, m)
+    nothing = np.zeros(m, grad.dtype, like=grad)
     grad_w = sum([part for part, _ in found], nothing) if needs[1] else None
     grad_b = sum([part for _, part in found], nothing) if needs[2] else None
     return grad_x, grad_w, grad_b
+
+
+def rms_norm(x: Array, w: Array | None, eps: float) -> tuple[Array, Array]:
+    """z = w x r, r = (Σ x² / M + ε)^−½ of rows x (N, M); and r (N, 1)."""
+    n, m = x.shape
+    z, scale = np.empty_like(x), np.empty((n, 1), x.dtype)
+    if takes_loop(x):
+        x, weight, epsilon, r = np.require(x, None, ["C", "W"]), _filled(w, 1, x), np.array([eps], x.dtype), scale[:, 0]
+        by_rows(lambda s: compiled.rms_norm(x[s], weight, epsilon, z[s], r[s]), n, m)
+        return z, scale
+
+    def work(rows: slice) -> None:
+        r, out = scale[rows], z[rows]
+        np.divide(row_products(x[rows], x[rows]), m, out=r)
+        r += eps
+        np.sqrt(r, out=r)
+        np.divide(1, r, out=r)
+        np.multiply(x[rows], r, out=out)
+        if w is not None:
+            out *= w
+
+    with np.errstate(all="ignore"):
+        by_rows(work, n, m)
+    return z, scale
+
+
+def rms_norm_backward(grad: Array, x: Array, w: Array | None, scale: Array) -> tuple[Array, Array]:
+    """The gradients of x and w from that of z: see ``RMSNorm``."""
+    n, m = x.shape
+    grad_x = np.empty_like(x)
+    if takes_loop(x):
+        x, g, weight, r = (
+            np.require(x, None, ["C", "W"]),
+            np.require(grad, x.dtype, ["C", "W"]),
+            _filled(w, 1, x),
+            scale[:, 0],
+        )
+
+    def work_compiled(rows: slice) -> Array:
+        grad_w = np.zeros(m, x.dtype)
+        compiled.rms_norm_backward(g[rows], weight, x[rows], r[rows], grad_x[rows], grad_w)
+        return grad_w
+
+    def work(rows: slice) -> Array:
+        out, r = grad_x[rows], scale[rows]
+        normal = np.multiply(x[rows], r)
+        grad_w = np.einsum("ij,ij->j", grad[rows], normal)
+        g = grad[rows] if w is None else np.multiply(grad[rows], w, out=out)
+        normal *= row_products(g, normal) / m
+        np.subtract(g, normal, out=out)
+        out *= r
+        return grad_w
+
+    found = by_rows(work_compiled if takes_loop(x) else work, n, m)
+    return grad_x, sum(found, np.zeros(m, x.dtype))
+
+
+# ------------------------------------------------ a weight for each row
+
+
+def moments(x: Array) -> tuple[Array, Array]:
+    """μ and Σ (x − μ)² of rows x (N, M), both (N)."""
+    mean, squares = np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
+
+    def work(rows: slice) -> None:
+        np.divide(row_sums(x[rows])[:, 0], x.shape[1], out=mean[rows])
+        d = x[rows] - mean[rows, None]
+        squares[rows] = row_products(d, d)[:, 0]
+
+    loop = takes_loop(x)
+    with np.errstate(all="ignore"):
+        by_rows(lambda s: compiled.moments(x[s], mean[s], squares[s]) if loop else work(s), *x.shape)
+    return mean, squares
+
+
+def scaled_rows(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
+    """(x − μ) s + t of rows x (N, M); μ, s and t (N)."""
+    z = np.empty_like(x)
+
+    def work(rows: slice) -> None:
+        np.subtract(x[rows], mean[rows, None], out=z[rows])
+        z[rows] *= scale[rows, None]
+        z[rows] += shift[rows, None]
+
+    loop = takes_loop(x)
+    by_rows(lambda s: compiled.scaled_rows(x[s], mean[s], scale[s], shift[s], z[s]) if loop else work(s), *x.shape)
+    return z
+
+
+def gradient_moments(g: Array, x: Array, mean: Array) -> tuple[Array, Array]:
+    """Σ g and Σ g (x − μ) of rows g and x (N, M), both (N)."""
+    total, along = np.empty_like(mean), np.empty_like(mean)
+
+    def work(rows: slice) -> None:
+        total[rows] = row_sums(g[rows])[:, 0]
+        along[rows] = row_products(g[rows], x[rows] - mean[rows, None])[:, 0]
+
+    loop = takes_loop(x)
+    by_rows(lambda s: compiled.gradient_moments(g[s], x[s], mean[s], total[s], along[s]) if loop else work(s), *x.shape)
+    return total, along
+
+
+def gradient_of_rows(g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array) -> Array:
+    """g s − (x − μ) p − q of rows g and x (N, M); μ, s, p = ``along`` and q = ``total`` (N)."""
+    grad_x = np.empty_like(x)
+
+    def work(rows: slice) -> None:
+        d = x[rows] - mean[rows, None]
+        d *= along[rows, None]
+        d += total[rows, None]
+        np.multiply(g[rows], scale[rows, None], out=grad_x[rows])
+        grad_x[rows] -= d
+
+    loop = takes_loop(x)
+    by_rows(
+        lambda s: (
+            compiled.gradient_of_rows(g[s], x[s], mean[s], scale[s], along[s], total[s], grad_x[s]) if loop else work(s)
+        ),
+        *x.shape,
+    )
+    return grad_x

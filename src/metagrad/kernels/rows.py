@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.compiled.choice import use_compiled
 
 R = TypeVar("R")
 
@@ -34,6 +35,11 @@ def row_products(x: Array, y: Array) -> Array:
     if x.__class__ is np.ndarray and x.shape[1] <= tuning.ROWS_BY_BLAS:
         return np.vecdot(x, y)[:, None]
     return (x * y).sum(axis=1, keepdims=True)
+
+
+def takes_loop(x: Array) -> bool:
+    """Whether compiled loops serve the rows of a matrix: long ones lose fewer digits in NumPy, which adds in pairs."""
+    return use_compiled(x) and 0 < x.shape[1] <= tuning.ROWS_ADDED_IN_TURN
 
 
 def is_worth_rows(x: object) -> TypeGuard[np.ndarray]:

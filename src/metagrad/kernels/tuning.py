@@ -68,6 +68,8 @@ ROWS_CHUNK = 1 << 19
 ROWS_BY_BLAS = 4096
 # Elements of the longest row whose mean a compiled loop may add up in turn; NumPy adds in pairs, which loses fewer digits.
 ROWS_ADDED_IN_TURN = 1 << 16
+# Elements of a channel from which its norm is computed row by row: for fewer, the calls for a row outweigh it.
+CHANNEL_ROW = 16
 # Elements from which a compiled loop is faster than NumPy's passes.
 COMPILED_WORTH = 1 << 16
 

@@ -1,19 +1,20 @@
 """``metagrad.nn``: layers with parameters, losses, initialisation.
 
-======================  ========================================================================
-``modules/``            the layers
-``functional/``         the same as plain functions
-``recurrence.py``       recurrent layers spelled out, step by step: the reference implementation
-``fast_recurrence.py``  one op for a recurrent layer, on the kernels
-``convolution.py``      convolution spelled out: the reference implementation
-``init.py``             initial values
-``parameter.py``        Parameter, Buffer
-``parallel/``            DataParallel, DistributedDataParallel
-``attention.py``        the choice of attention's kernel
-``common_types.py``     names for annotations
-``grad.py``             gradients of convolutions by themselves
-``utils/``              padding and packing, gradient clipping, parametrizations, pruning
-======================  ========================================================================
+=========================  ========================================================================
+``modules/``               the layers
+``functional/``            the same as plain functions
+``recurrence.py``          recurrent layers spelled out, step by step: the reference implementation
+``fast_recurrence.py``     one op for a recurrent layer, on the kernels
+``fast_normalization.py``  norms of large arrays as one op each, on the kernels
+``convolution.py``         convolution spelled out: the reference implementation
+``init.py``                initial values
+``parameter.py``           Parameter, Buffer
+``parallel/``              DataParallel, DistributedDataParallel
+``attention.py``           the choice of attention's kernel
+``common_types.py``        names for annotations
+``grad.py``                gradients of convolutions by themselves
+``utils/``                 padding and packing, gradient clipping, parametrizations, pruning
+=========================  ========================================================================
 """
 
 from metagrad.nn import attention, common_types, functional, grad, init, utils

@@ -8,18 +8,19 @@ Each function works on the rows or planes it is given and lets go of the interpr
 They are handed contiguous arrays that may be written to, for each other kind of array would be compiled for apart. nan and
 infinity are what they are in NumPy.
 
-=====================  ===============================================
-``choice.py``          whether an array takes the compiled loops
-``compiler.py``        machine code at the first call, kept on disk
-``transcendental.py``  exp, log, tanh and their kind, for use in loops
+======================  =================================================
+``choice.py``           whether an array takes the compiled loops
+``compiler.py``         machine code at the first call, kept on disk
+``transcendental.py``   exp, log, tanh and their kind, for use in loops
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
 ``one_sequence.py``     the same over one sequence without a gradient
 ``pointwise.py``        activations and their gradients
-``softmax.py``          softmax, its logarithm, their gradients
-``normalization.py``   layer norm and its gradient
+``extremes.py``         the largest of a row
+``softmax.py``          softmax, its logarithm, cross entropy, their gradients
+``normalization.py``    norms of rows and of channels, their gradients
 ``reductions.py``       sums and products of rows, running sums
 ``optimizers.py``       Adam
 ``waiting.py``          looking for what another thread writes
-``windows.py``         the gradient of max pooling
-=====================  ===============================================
+``windows.py``          the gradient of max pooling
+======================  =================================================
 """

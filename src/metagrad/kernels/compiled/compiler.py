@@ -96,14 +96,14 @@ def native_sums(function: F) -> F:
 
 
 class ByDtype(Native):
-    """A function of one number, with an implementation for float32 and one for float64."""
+    """A function of one number or one array, with an implementation for float32 and one for float64."""
 
     def __init__(self, single: Callable[..., Any], double: Callable[..., Any], says: str) -> None:
         self.single, self.double, self.__doc__ = single, double, says
         self._compiled = None
 
         def either(x: Any) -> Any:
-            return (single if isinstance(x, np.float32) else double)(x)
+            return (single if x.dtype == np.float32 else double)(x)
 
         self.function = either
 
@@ -114,7 +114,7 @@ class ByDtype(Native):
         either, single, double = self.function, *(f.compiled() for f in (self.single, self.double))  # type: ignore[attr-defined]
 
         def chosen(x: Any) -> Callable[..., Any]:
-            implementation: Any = single if x == numba.types.float32 else double
+            implementation: Any = single if getattr(x, "dtype", x) == numba.types.float32 else double
             return lambda x: implementation(x)
 
         numba.extending.overload(either, jit_options={"fastmath": _CONTRACT}, strict=False)(chosen)
@@ -122,7 +122,7 @@ class ByDtype(Native):
 
 
 def by_dtype(single: F, double: Callable[..., Any], says: str) -> F:
-    """A function of one number for use in compiled loops: ``single`` for float32, ``double`` for float64."""
+    """A function of one number or array for use in compiled loops: ``single`` for float32, ``double`` for float64."""
     return ByDtype(single, double, says)  # type: ignore[return-value]
 
 

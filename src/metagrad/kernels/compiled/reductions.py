@@ -19,6 +19,15 @@ def sum_of(x: Array) -> Array:
 
 
 @native_sums
+def product_of(x: Array, y: Array) -> Array:
+    """Σⱼ xⱼ yⱼ."""
+    total = x.dtype.type(0)
+    for j in range(len(x)):
+        total += x[j] * y[j]
+    return total
+
+
+@native_sums
 def _product(x: Array) -> Array:
     total = x.dtype.type(1)
     for j in range(len(x)):

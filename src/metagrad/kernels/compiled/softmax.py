@@ -1,19 +1,15 @@
-"""Softmax and its logarithm, row by row, and their gradients. An infinite or missing number makes of its row what NumPy does."""
+"""Softmax, its logarithm and cross entropy, row by row, and their gradients.
+
+An infinite or missing number makes of its row what NumPy does.
+"""
 
 from __future__ import annotations
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native, native_sums
-from metagrad.kernels.compiled.reductions import sum_of
+from metagrad.kernels.compiled.extremes import largest_of
+from metagrad.kernels.compiled.reductions import product_of, sum_of
 from metagrad.kernels.compiled.transcendental import exp, log
-
-
-@native_sums
-def _product(x: Array, y: Array) -> Array:
-    total = x.dtype.type(0)
-    for j in range(len(x)):
-        total += x[j] * y[j]
-    return total
 
 
 @native
@@ -23,11 +19,20 @@ def _exponentials(y: Array, x: Array, shift: Array) -> None:
         y[j] = exp(x[j] - shift)
 
 
+@native_sums
+def _sum_of_exponentials(x: Array, shift: Array) -> Array:
+    """Σ exp(x − shift)."""
+    total = x.dtype.type(0)
+    for j in range(len(x)):
+        total += exp(x[j] - shift)
+    return total
+
+
 @native
-def softmax(y: Array, x: Array, largest: Array) -> None:
-    """y = exp(x − max) / Σ exp(x − max) of rows x (N, M); largest (N): each row's max."""
+def softmax(y: Array, x: Array) -> None:
+    """y = exp(x − max) / Σ exp(x − max) of rows x (N, M)."""
     for i in range(len(x)):
-        _exponentials(y[i], x[i], largest[i])
+        _exponentials(y[i], x[i], largest_of(x[i]))
         factor = x.dtype.type(1) / sum_of(y[i])
         for j in range(x.shape[1]):
             y[i, j] *= factor
@@ -37,19 +42,19 @@ def softmax(y: Array, x: Array, largest: Array) -> None:
 def softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
     """y (g − Σ g y) of every row."""
     for i in range(len(y)):
-        along = _product(g[i], y[i])
+        along = product_of(g[i], y[i])
         for j in range(y.shape[1]):
             grad_x[i, j] = y[i, j] * (g[i, j] - along)
 
 
 @native
-def log_softmax(y: Array, x: Array, largest: Array) -> None:
+def log_softmax(y: Array, x: Array) -> None:
     """x − max − ln Σ exp(x − max) of every row."""
     for i in range(len(x)):
-        _exponentials(y[i], x[i], largest[i])
-        logarithm = log(sum_of(y[i]))
+        largest = largest_of(x[i])
+        logarithm = log(_sum_of_exponentials(x[i], largest))
         for j in range(x.shape[1]):
-            y[i, j] = x[i, j] - largest[i] - logarithm
+            y[i, j] = x[i, j] - largest - logarithm
 
 
 @native
@@ -59,3 +64,21 @@ def log_softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
         total = sum_of(g[i])
         for j in range(y.shape[1]):
             grad_x[i, j] = g[i, j] - exp(y[i, j]) * total
+
+
+@native
+def cross_entropy(loss: Array, x: Array, classes: Array, largest: Array, logarithm: Array) -> None:
+    """−ln softmax(x) at the class of every row; max and ln Σ exp(x − max) are kept. All but x (N, M) are of shape (N)."""
+    for i in range(len(x)):
+        largest[i] = largest_of(x[i])
+        logarithm[i] = log(_sum_of_exponentials(x[i], largest[i]))
+        loss[i] = logarithm[i] - (x[i, classes[i]] - largest[i])
+
+
+@native
+def cross_entropy_backward(grad_x: Array, x: Array, classes: Array, largest: Array, logarithm: Array, g: Array) -> None:
+    """g (softmax(x) − 1 at the class) of every row; g (N)."""
+    for i in range(len(x)):
+        for j in range(x.shape[1]):
+            grad_x[i, j] = g[i] * exp(x[i, j] - largest[i] - logarithm[i])
+        grad_x[i, classes[i]] -= g[i]

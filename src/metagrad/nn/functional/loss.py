@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.libraries import is_on_gpu, looks_at
 from metagrad.kernels.selection import select
+from metagrad.nn.fast_normalization import serves
 from metagrad.nn.functional.reduction import (
     accepts_legacy_reduction,
     matched,
@@ -29,7 +31,7 @@ from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where
-from metagrad.ops.reduce.softmax import log_softmax
+from metagrad.ops.reduce.softmax import CrossEntropy, log_softmax
 from metagrad.ops.special.logarithms import xlogy
 
 if TYPE_CHECKING:
@@ -243,9 +245,21 @@ def nll_loss(
     >>> nll_loss(metagrad.tensor([[-0.5, -1.0], [-2.0, -0.1]]), metagrad.tensor([0, 1]))
     tensor(0.3000)
     """
+    return _of_classes(lambda rows, classes: -Pick.apply(rows, classes), input, target, weight, ignore_index, reduction)
+
+
+def _of_classes(
+    of_row: Callable[[Tensor, Array], Tensor],
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    ignore_index: int,
+    reduction: str,
+) -> Tensor:
+    """``nll_loss`` with another loss of rows and classes in the place of −x_c."""
     rows, classes, counted, shape = _by_row(input, target, ignore_index)
     _check_weight(weight, rows)
-    loss = -Pick.apply(rows, classes)
+    loss = of_row(rows, classes)
     loss = loss if weight is None else loss * wrap(weight.array[classes])
     return _over_targets(loss, classes, counted, weight, shape, reduction)
 
@@ -345,6 +359,8 @@ def cross_entropy(
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     class_dim = 0 if input.ndim == 1 else 1
+    if target.array.dtype.kind in "iu" and not label_smoothing and serves(input.array) and class_dim == input.ndim - 1:
+        return _of_classes(CrossEntropy.apply, input, target, weight, ignore_index, reduction)
     log_p = log_softmax(input, class_dim)
     if target.array.dtype.kind in "fV" and (target.ndim == input.ndim or target.ndim == 0 == input.ndim):
         if ignore_index >= 0:

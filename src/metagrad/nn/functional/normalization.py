@@ -11,9 +11,11 @@ import numpy as np
 from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
+from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import normalization as kernels
+from metagrad.nn.fast_normalization import ChannelNorm, RMSNorm, joined, serves, serves_channels
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
@@ -55,13 +57,13 @@ class LayerNorm(Function):
     def forward(self, x: Array, w: Array | None, b: Array | None, eps: float) -> Array:
         self.save(x, w)
         self.eps = eps
-        z, self.normal, self.scale = kernels.layer_norm(x, w, b, eps, keep=any(self.needs))
+        z, self.kept = kernels.layer_norm(x, w, b, eps, keep=any(self.needs))
         return z
 
     def backward(self, grad: Array) -> Any:
         x, w = self.saved
         if isinstance(grad, np.ndarray):
-            return kernels.layer_norm_backward(grad, w, self.normal, self.scale, self.needs)
+            return kernels.layer_norm_backward(grad, w, self.kept, self.needs)
         d = x - x.mean(axis=1, keepdims=True)
         r = ((d * d).mean(axis=1, keepdims=True) + self.eps) ** -0.5
         y = d * r
@@ -145,6 +147,10 @@ def rms_norm(
     tensor([[0.8485, 1.1314]])
     """
     shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
+    if serves(input.array) and (weight is None or weight.dtype == input.dtype):
+        columns, w = math.prod(shape), None if weight is None else weight.reshape(-1)
+        rows = input.reshape(-1, columns)
+        return RMSNorm.apply(rows, w, eps=_epsilon(input.dtype) if eps is None else eps).reshape(tuple(input.shape))
     dims = tuple(range(-len(shape), 0))
     epsilon = _epsilon(input.dtype) if eps is None else eps
     return cast_to(_rms_norm(input, dims, weight, epsilon), input.dtype)
@@ -174,6 +180,22 @@ def _standardized(x: Tensor, weight: Tensor | None, bias: Tensor | None, axis: t
     return _affine(Standardize.apply(x, axis=axis, eps=eps), weight, bias)
 
 
+def _in_one_op(
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    shape: tuple[int, ...],
+    axis: int,
+    eps: float,
+    moments: Any = None,
+) -> Tensor:
+    """The same over rows, the channels of each element, as in ``ChannelNorm``."""
+    rows = x.reshape(*x.array.shape[:2], -1)
+    return ChannelNorm.apply(rows, weight, bias, shape=shape, axis=axis, eps=eps, moments=moments).reshape(
+        tuple(x.shape)
+    )
+
+
 @in_single
 def _by_running(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
     return _affine((x - _per_channel(x, mean)) * _per_channel(x, (var + eps).rsqrt()), weight, bias)
@@ -186,8 +208,14 @@ def _update(mean: Tensor | None, var: Tensor | None, x: Tensor, axes: tuple[int,
     for running, statistic in ((mean, x.mean), (var, x.var)):
         if running is not None:
             value = statistic(axes)
-            value = value if 0 in axes else value.mean(0)
-            running.copy_(cast_to(running, value.dtype) * (1 - momentum) + value * momentum)
+            _move(running, value if 0 in axes else value.mean(0), momentum)
+
+
+@no_grad()
+def _move(running: Tensor | None, value: Tensor, momentum: float) -> None:
+    """A running value moved towards another, where there is one."""
+    if running is not None:
+        running.copy_(cast_to(running, value.dtype) * (1 - momentum) + value * momentum)
 
 
 @asks_for_tensors
@@ -225,6 +253,13 @@ def batch_norm(
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     if not count:
         return _affine(input * 1, weight, bias)
+    if serves_channels(input.array):
+        shape = tuple(input.array.shape[:2])
+        moments = kernels.moments(np.require(input.array.reshape(shape[0] * shape[1], -1), None, ["C", "W"]))
+        mean, variance = joined(*moments, shape, 0, count // shape[0])
+        _move(running_mean, wrap(mean.reshape(-1)), momentum)
+        _move(running_var, wrap(variance.reshape(-1) * (count / (count - 1))), momentum)
+        return _in_one_op(input, weight, bias, shape, 0, eps, moments)
     _update(running_mean, running_var, input, axes, momentum)
     return _standardized(input, weight, bias, axes, eps)
 
@@ -246,6 +281,8 @@ def instance_norm(
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
     _check_parameters("instance_norm", input, weight, bias, running_mean, running_var)
     _update(running_mean, running_var, input, axes, momentum)
+    if serves_channels(input.array):
+        return _in_one_op(input, weight, bias, (*input.array.shape[:2], 1), 2, eps)
     return _standardized(input, weight, bias, axes, eps)
 
 
@@ -271,6 +308,9 @@ def group_norm(
             f"and num_groups={num_groups}"
         )
     _check_parameters("group_norm", input, weight, bias)
+    if serves_channels(input.array):
+        shape = (input.array.shape[0], num_groups, channels // num_groups)
+        return _in_one_op(input, weight, bias, shape, 2, eps)
     return _group_norm(input, num_groups, weight, bias, eps)
 
 

@@ -89,6 +89,23 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     return _normalized(LogSoftmax, input, dim, dtype)
 
 
+class CrossEntropy(Function):
+    """y = −ln softmax(x)_c of every row of x (N, M);   ∂L/∂x = ∂L/∂y (softmax(x) − 1 at c)."""
+
+    def forward(self, x: Array, classes: Array) -> Array:
+        self.save(x)
+        self.classes = classes
+        loss, *self.kept = kernel.cross_entropy(x, classes)
+        return loss
+
+    def backward(self, grad: Array) -> tuple[Array, None]:
+        (x,) = self.saved
+        if isinstance(grad, np.ndarray):
+            return kernel.cross_entropy_backward(grad, x, self.classes, *self.kept), None
+        chosen = np.arange(x.shape[1]) == self.classes[:, None]
+        return grad[:, None] * (Softmax.on(x, axis=1) - chosen.astype(x.dtype.name)), None
+
+
 def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DTypeLike) -> Tensor:
     if dtype is not None and dtypes.of(dtype).category < 2:
         raise NotImplementedError(
