@@ -14,7 +14,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``selection.py``      choosing between numbers by their bits
 ``reductions.py``     sums, products, extremes of large arrays
 ``argmax.py``         the index of the largest or smallest element of large arrays
-``scans.py``          running sums of large arrays
+``scans.py``          running sums, products, extremes of large arrays
 ``philox.py``          random words made of a counter
 ``rows.py``           work on the rows of a matrix, in chunks
 ``softmax.py``        softmax, log-softmax and cross entropy of rows

@@ -1,4 +1,6 @@
-"""Running sums of large arrays, on all threads.
+"""Running sums, products, extremes and ln Σ eˣ of large arrays, on all threads.
+
+Compiled loops take the elements in order. Without them, only sums are more than NumPy's call.
 
 Each sum waits for the one before it, so a processor that could add eight numbers at once adds one. Across the dimension
 whole rows are added instead. Along rows, a row is cut into strips: the sums of the strips, then their running sums, are
@@ -9,13 +11,15 @@ product with a triangle of ones.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks
-from metagrad.kernels.compiled import reductions as compiled
+from metagrad.kernels.compiled import scans as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import get_num_threads
@@ -25,16 +29,85 @@ def running_sum(x: Array, axis: int) -> Array:
     """yᵢ = Σ_{j≤i} xⱼ along one dimension, in the dtype of x."""
     if not is_large(x) or not x.flags.c_contiguous or x.dtype.kind != "f":
         return np.cumsum(x, axis=axis, dtype=x.dtype)
-    outer, n, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+    if takes_loop(x):
+        outer, n, inner = _extents(x, axis)
+        if inner == 1 and outer < tuning.SCAN_ROWS and n >= tuning.SCAN_CHUNK:
+            return _of_long_rows(x.reshape(outer, n)).reshape(x.shape)
+        (y,) = _by_loop(compiled.running_sums, compiled.running_sums_of_columns, x, axis, (x.dtype,))
+        return y
+    outer, n, inner = _extents(x, axis)
     if inner >= tuning.SCAN_COLUMNS:
         return _of_columns(x.reshape(outer, n, inner)).reshape(x.shape)
-    if inner == 1 and outer >= tuning.SCAN_ROWS and use_compiled(x) and x.flags.writeable:
-        return _of_many_rows(x.reshape(outer, n)).reshape(x.shape)
     if inner == 1 and n >= 4 * tuning.SCAN_STRIP:
         y = _of_rows(x.reshape(outer, n))
         if y is not None:
             return y.reshape(x.shape)
     return np.cumsum(x, axis=axis, dtype=x.dtype)
+
+
+def running_product(x: Array, axis: int) -> Array:
+    """yᵢ = Π_{j≤i} xⱼ along one dimension, multiplied in float64 and rounded once; x takes a loop."""
+    return _by_loop(compiled.running_products, compiled.running_products_of_columns, x, axis, (x.dtype,))[0]
+
+
+def running_largest(x: Array, axis: int, sign: int) -> tuple[Array, Array]:
+    """The largest of the first elements along one dimension, and its index; for sign −1 the smallest; x takes a loop."""
+    kinds, s = (x.dtype, np.dtype(np.int64)), x.dtype.type(sign)
+    values, index = _by_loop(compiled.running_largest, compiled.running_largest_of_columns, x, axis, kinds, s)
+    return values, index
+
+
+def running_logsumexp(x: Array, axis: int) -> Array:
+    """yᵢ = ln Σ_{j≤i} e^xⱼ along one dimension; x takes a loop."""
+    return _by_loop(compiled.running_logsumexp, compiled.running_logsumexp_of_columns, x, axis, (x.dtype,))[0]
+
+
+def takes_loop(x: Array) -> bool:
+    """Whether compiled loops serve an array."""
+    return use_compiled(x) and x.flags.carray
+
+
+def _extents(x: Array, axis: int) -> tuple[int, int, int]:
+    """The extents before, of and after a dimension."""
+    return math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+
+
+def _by_loop(
+    rows: Callable[..., None],
+    columns: Callable[..., None],
+    x: Array,
+    axis: int,
+    kinds: tuple[np.dtype[Any], ...],
+    *numbers: Any,
+) -> list[Array]:
+    """Results of these dtypes, by a loop along rows or one down columns, shared out to the threads."""
+    outer, n, inner = _extents(x, axis)
+    results = [np.empty(x.shape, kind) for kind in kinds]
+    if inner == 1:
+        source, *targets = [a.reshape(outer, n) for a in (x, *results)]
+        some = cut(outer, max(4, -(-outer // get_num_threads())))
+        map_chunks(lambda s: rows(source[s], *numbers, *[t[s] for t in targets]), some)
+        return results
+    source, *targets = [a.reshape(outer, n, inner) for a in (x, *results)]
+    widths = cut(inner, -(-inner // get_num_threads()) if outer == 1 else inner)
+    chunks = [(o, w.start, w.stop) for o in range(outer) for w in widths]
+    map_chunks(lambda c: columns(source[c[0]], *numbers, *[t[c[0]] for t in targets], *c[1:]), chunks)
+    return results
+
+
+def _of_long_rows(x: Array) -> Array:
+    """Few rows: each is cut into parts that are added up by themselves, and then moved by the sum of those before."""
+    y, count = np.empty_like(x), 4 * get_num_threads()
+    length = x.shape[1] // count
+    for row, sums in zip(x, y, strict=True):
+        terms, parts = (a[: count * length].reshape(count, length) for a in (row, sums))
+        map_chunks(lambda s, t=terms, p=parts: compiled.running_sums(t[s], p[s]), cut(count, 4))  # type: ignore[misc]
+        ends = np.cumsum(parts[:, -1])
+        map_chunks(lambda i, p=parts, e=ends: compiled.add_to_row(p[i], e[i - 1]), range(1, count))  # type: ignore[misc]
+        rest = slice(count * length, None)
+        compiled.running_sums(row[None, rest], sums[None, rest])
+        sums[rest] += ends[-1]
+    return y
 
 
 def _of_columns(x: Array) -> Array:
@@ -50,13 +123,6 @@ def _of_columns(x: Array) -> Array:
 
     widths = cut(x.shape[2], -(-x.shape[2] // get_num_threads()))
     map_chunks(work, [(o, columns) for columns in widths for o in range(len(x))])
-    return y
-
-
-def _of_many_rows(x: Array) -> Array:
-    y = np.empty_like(x)
-    chunks = cut(len(x), -(-len(x) // get_num_threads()))
-    map_chunks(lambda rows: compiled.running_sums(x[rows], y[rows]), chunks)
     return y
 
 

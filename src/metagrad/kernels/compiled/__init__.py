@@ -18,7 +18,8 @@ infinity are what they are in NumPy.
 ``extremes.py``         the largest of a row
 ``softmax.py``          softmax, its logarithm, cross entropy, their gradients
 ``normalization.py``    norms of rows and of channels, their gradients
-``reductions.py``       sums and products of rows, running sums
+``reductions.py``       sums and products of rows
+``scans.py``            running sums, products, extremes, ln Σ eˣ
 ``optimizers.py``       Adam
 ``waiting.py``          looking for what another thread writes
 ``windows.py``          the gradient of max pooling

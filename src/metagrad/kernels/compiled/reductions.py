@@ -1,4 +1,4 @@
-"""Sums and products of rows, strip by strip, lest rounding errors grow with a row's length; and running sums of four rows at once.
+"""Sums and products of rows, strip by strip, lest rounding errors grow with a row's length.
 
 Inside a strip, the compiler adds many numbers at once.
 """
@@ -49,22 +49,3 @@ def row_products(x: Array, y: Array) -> None:
     """yᵢ = Πⱼ xᵢⱼ of rows x (N, M)."""
     for i in range(len(x)):
         y[i] = _product(x[i])
-
-
-@native
-def running_sums(x: Array, y: Array) -> None:
-    """yᵢⱼ = Σ_{k≤j} xᵢₖ of rows x (N, M). A sum waits for the one before it: meanwhile, those of three other rows are added."""
-    whole = len(x) // 4 * 4
-    for i in range(0, whole, 4):
-        a = b = c = d = x.dtype.type(0)
-        for j in range(x.shape[1]):
-            a += x[i, j]
-            b += x[i + 1, j]
-            c += x[i + 2, j]
-            d += x[i + 3, j]
-            y[i, j], y[i + 1, j], y[i + 2, j], y[i + 3, j] = a, b, c, d
-    for i in range(whole, len(x)):
-        total = x.dtype.type(0)
-        for j in range(x.shape[1]):
-            total += x[i, j]
-            y[i, j] = total

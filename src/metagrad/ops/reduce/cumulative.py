@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from metagrad.autograd.function import Function, quiet
-from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.kernels import scans
 from metagrad.kernels.libraries import accumulate
-from metagrad.kernels.scans import running_sum
 from metagrad.ops.arguments import accepts_axis, dimension, takes_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import in_single
@@ -35,7 +35,7 @@ class Cumsum(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        return in_order(running_sum(x, axis))
+        return in_order(scans.running_sum(x, axis))
 
     def backward(self, grad: Array) -> Array:
         return np.flip(np.cumsum(np.flip(grad, self.axis), axis=self.axis), self.axis)
@@ -73,6 +73,8 @@ def running_product(x: Array, axis: int) -> Array:
     >>> running_product(np.array([1e30, 1e30, 1e-30], np.float32), 0)
     array([1.e+30,    inf, 1.e+30], dtype=float32)
     """
+    if scans.takes_loop(x):
+        return scans.running_product(x, axis)
     wide = _WIDER.get(x.dtype.char)
     return (
         np.cumprod(x, axis=axis, dtype=x.dtype)
@@ -200,11 +202,20 @@ def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Te
     axis = dimension(dim, x.ndim)
     if not x.ndim:
         return results((input.clone(), wrap(np.zeros((), np.int64, like=x))))
+    so_far, found = _extreme_so_far(x, axis, ufunc)
+    index = wrap(found)
+    values = gather(input, axis, index) if x.size and recording(input) else wrap(in_order(so_far))
+    return results((values, index))
+
+
+def _extreme_so_far(x: Array, axis: int, ufunc: np.ufunc) -> tuple[Array, Array]:
+    """The largest or smallest of the first elements along an axis, and its index."""
+    if scans.takes_loop(x):
+        return scans.running_largest(x, axis, 1 if ufunc is np.maximum else -1)
     so_far = accumulate(ufunc, x, axis)
     position = np.arange(x.shape[axis], like=x).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
     reached = np.where(np.equal(x, so_far) | np.isnan(x), position, 0)
-    index = wrap(accumulate(np.maximum, reached, axis))
-    return results((gather(input, axis, index) if x.size else input.clone(), index))
+    return so_far, accumulate(np.maximum, reached, axis)
 
 
 class LogCumsumExp(Function):
@@ -215,7 +226,10 @@ class LogCumsumExp(Function):
 
     def forward(self, x: Array, axis: int) -> Array:
         self.axis = axis
-        y = _log_add_complex(x, axis) if x.dtype.kind == "c" else accumulate(np.logaddexp, x, axis)
+        if scans.takes_loop(x):
+            y = scans.running_logsumexp(x, axis)
+        else:
+            y = _log_add_complex(x, axis) if x.dtype.kind == "c" else accumulate(np.logaddexp, x, axis)
         y = in_order(y)
         self.save(x, y)
         return y
