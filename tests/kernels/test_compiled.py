@@ -169,8 +169,8 @@ def test_with_no_folder_each_process_compiles(monkeypatch):
     fresh = compiler.native_sums(getattr(loops.layer_norm, "py_func", None) or loops.layer_norm.__wrapped__)
     monkeypatch.setitem(fresh.function.__globals__, "layer_norm", loops.layer_norm)
     x, (w, b) = RNG.standard_normal((3, 5)), RNG.standard_normal((2, 5))
-    z, y, scale = np.empty_like(x), np.empty_like(x), np.empty((3, 1))
-    fresh(x, w, b, np.array([1e-5]), z, y, scale)
+    z, mean, scale = np.empty_like(x), np.empty(3), np.empty(3)
+    fresh(x, w, b, np.array([1e-5]), z, mean, scale)
     np.testing.assert_allclose(
         z, F.layer_norm(metagrad.tensor(x), (5,), metagrad.tensor(w), metagrad.tensor(b)).numpy()
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import metagrad
+from metagrad.kernels import tuning
 
 RNG = np.random.default_rng(0)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
@@ -12,22 +13,42 @@ THRESHOLDS = (
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def short_parts(monkeypatch):
+    """Columns are cut up, too, and rows into strips."""
+    monkeypatch.setattr(tuning, "REDUCTION_ROWS", 40)
+    monkeypatch.setattr(tuning, "REDUCTION_STRIP", 64)
+
+
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
-@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (7, 3), (33, 65), (4, 4100)])
-@pytest.mark.parametrize("name", ["sum", "mean", "prod", "cumsum"])
-def test_reductions(both, name, shape, dtype):
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (7, 3), (33, 65), (90, 20), (4, 4100), (2, 3, 4, 50)])
+@pytest.mark.parametrize("name", ["sum", "mean", "prod", "amax", "amin", "norm"])
+def test_reductions(both, threads, name, shape, dtype):
     x = (RNG.random(shape) + 0.5).astype(dtype) ** 0.1
 
     def run():
-        a = metagrad.tensor(x, requires_grad=True)
-        y = getattr(a, name)(dim=1)
-        (y * y).sum().backward()
-        strided = getattr(metagrad.from_numpy(np.asfortranarray(x)), name)(dim=1)
-        return y.detach().numpy(), strided.numpy(), a.grad.numpy()
+        found = []
+        for dim in range(len(shape)):
+            a = metagrad.tensor(x, requires_grad=True)
+            y = getattr(a, name)(dim=dim)
+            (y * y).sum().backward()
+            strided = getattr(metagrad.from_numpy(np.asfortranarray(x)), name)(dim=dim)
+            found += [y.detach().numpy(), strided.numpy(), a.grad.numpy()]
+        return [*found, *([] if name in ("amax", "amin") else [getattr(metagrad.from_numpy(x), name)().numpy()])]
 
     for found, expected in zip(*both(run), strict=True):
         assert found.dtype == expected.dtype
         np.testing.assert_allclose(found, expected, rtol=20 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("name", ["amax", "amin"])
+def test_extremes_by_bits(both, name, dtype):
+    x = RNG.standard_normal((9, 70)).astype(dtype)
+    x[0, 3], x[1, 4], x[2, 5], x[3, 6], x[4], x[5], x[6, 1:] = np.nan, -np.nan, np.inf, -np.inf, np.inf, -np.inf, -0.0
+    x[7], x[8] = np.abs(x[7]), -np.abs(x[8])
+    found, expected = both(lambda: getattr(metagrad.from_numpy(x), name)(dim=1).numpy())
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("name", ["sum", "prod", "cumsum"])

@@ -18,6 +18,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels import libraries, tuning
 from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.compiled import extremes
 from metagrad.kernels.compiled import reductions as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.threads import get_num_threads
@@ -44,9 +45,51 @@ def fold(x: Array, axis: tuple[int, ...], part: Part, join: np.ufunc, *others: A
         y = _fold_boxes(x.reshape(extents), part, join, [a.reshape(extents[0], 1, extents[2]) for a in others], once)
         return y.reshape(tuple(1 if d in axis else m for d, m in enumerate(x.shape)))
     if x.T.flags.c_contiguous and not x.flags.c_contiguous:
-        mirrored = tuple(sorted(x.ndim - 1 - d for d in axis))
-        return fold(x.T, mirrored, part, join, *[a.T for a in others], once=once).T
+        return fold(x.T, _mirrored(x, axis), part, join, *[a.T for a in others], once=once).T
     return part(x, axis, *others)
+
+
+def _by_loop(
+    x: Array,
+    axis: tuple[int, ...],
+    join: np.ufunc,
+    rows: Callable[..., None],
+    columns: Callable[..., None] | None = None,
+) -> Array | None:
+    """``fold`` by a compiled loop over rows (N, M), or one over columns (O, N, M), where there is one for x; else None.
+
+    A few parts for each thread, which ``join`` folds where they are parts of one row or column.
+    """
+    if not use_compiled(x, tuning.REDUCTION_LARGE):
+        return None
+    if x.T.flags.carray and not x.flags.carray:
+        found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns)
+        return None if found is None else found.T
+    extents = _extents(x, axis) if x.flags.carray else None
+    if extents is None or 1 < extents[2] < tuning.REDUCTION_COLUMNS or (extents[2] > 1 and columns is None):
+        return None
+    outer, n, inner = extents
+    wanted = tuning.REDUCTION_PARTS * get_num_threads()
+    height = n if outer >= wanted else -(-n * outer // wanted)
+    heights = cut(n, height if inner == 1 else min(height, tuning.REDUCTION_ROWS))
+    depths = cut(outer, -(-outer // wanted) if len(heights) == 1 else 1)
+    source, parts = x.reshape(extents), np.empty((outer, len(heights), inner), x.dtype)
+
+    def folded(box: tuple[slice, int]) -> None:
+        d, j = box
+        if inner == 1:
+            rows(source[d, heights[j], 0], parts[d, j, 0])
+        elif columns is not None:
+            columns(source[d, heights[j]], parts[d, j])
+
+    map_chunks(folded, [(d, j) for d in depths for j in range(len(heights))])
+    y = parts if len(heights) == 1 else join.reduce(parts, axis=1)
+    return y.reshape(tuple([1 if d in axis else m for d, m in enumerate(x.shape)]))
+
+
+def _mirrored(x: Array, axis: tuple[int, ...]) -> tuple[int, ...]:
+    """The same dimensions of the transposed array."""
+    return tuple(sorted(x.ndim - 1 - d for d in axis))
 
 
 def _fold_boxes(x: Array, part: Part, join: np.ufunc, others: list[Array], once: bool) -> Array:
@@ -113,34 +156,30 @@ def _strips_sum(x: Array, y: Array | None) -> Array:
     return sums + (x[:, n:] if y is None else x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
 
 
-def _takes_loop(x: Array, axis: tuple[int, ...]) -> bool:
-    """Whether x is a part whose rows a compiled loop folds."""
-    return _is_rows(x, axis) and use_compiled(x) and x.flags.carray
-
-
 def _sum(x: Array, axis: tuple[int, ...]) -> Array:
-    if _takes_loop(x, axis):
-        sums = np.empty(len(x), x.dtype)
-        compiled.row_sums(x, tuning.REDUCTION_STRIP, sums)
-        return sums[:, None]
     if x.dtype.kind == "f" and x.dtype.itemsize <= 8 and _is_rows(x, axis):
         return _strips_sum(x, None)
     return np.add.reduce(x, axis=axis, keepdims=True)
+
+
+def _row_sums(x: Array, y: Array) -> None:
+    compiled.row_sums(x, tuning.REDUCTION_STRIP, y)
+
+
+def _row_squares(x: Array, y: Array) -> None:
+    compiled.row_squares(x, tuning.REDUCTION_STRIP, y)
 
 
 def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Σ x."""
     if not is_large(x):
         return x.sum(axis=axis, keepdims=keepdims)
-    return dropped(fold(x, axis, _sum, np.add, once=True), axis, keepdims)
+    found = _by_loop(x, axis, np.add, _row_sums, compiled.column_sums)
+    return dropped(fold(x, axis, _sum, np.add, once=True) if found is None else found, axis, keepdims)
 
 
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
     """Π x: parts of a row are multiplied with each other first, which the processor does for many elements at once."""
-    if _takes_loop(x, axis):
-        products = np.empty(len(x), x.dtype)
-        compiled.row_products(x, products)
-        return products[:, None]
     while _is_rows(x, axis) and x.shape[1] >= tuning.PRODUCT_ROW:
         count = max(4, x.shape[1] // tuning.REDUCTION_STRIP)
         n = x.shape[1] // count * count
@@ -153,17 +192,20 @@ def prod(x: Array, axis: int, keepdims: bool) -> Array:
     """Π x over one dimension."""
     if not is_large(x):
         return x.prod(axis=axis, keepdims=keepdims)
-    return dropped(fold(x, (axis,), _product, np.multiply, once=True), (axis,), keepdims)
+    found = _by_loop(x, (axis,), np.multiply, compiled.row_products, compiled.column_products)
+    return dropped(fold(x, (axis,), _product, np.multiply, once=True) if found is None else found, (axis,), keepdims)
 
 
 def largest(x: Array, axis: tuple[int, ...]) -> Array:
     """The largest x, with extent 1 in ``axis``."""
-    return fold(x, axis, libraries.largest, np.maximum, once=True)
+    found = _by_loop(x, axis, np.maximum, extremes.row_largest) if is_large(x) else None
+    return fold(x, axis, libraries.largest, np.maximum, once=True) if found is None else found
 
 
 def smallest(x: Array, axis: tuple[int, ...]) -> Array:
     """The smallest x, with extent 1 in ``axis``."""
-    return fold(x, axis, libraries.smallest, np.minimum, once=True)
+    found = _by_loop(x, axis, np.minimum, extremes.row_smallest) if is_large(x) else None
+    return fold(x, axis, libraries.smallest, np.minimum, once=True) if found is None else found
 
 
 def _some(x: Array, axis: tuple[int, ...]) -> Array:
@@ -193,6 +235,9 @@ def _squares(x: Array, axis: tuple[int, ...]) -> Array:
 
 def sum_of_squares(x: Array, axis: tuple[int, ...]) -> Array:
     """Σ |x|², with extent 1 in ``axis``."""
+    found = _by_loop(x, axis, np.add, _row_squares) if is_large(x) else None
+    if found is not None:
+        return found
     return fold(x, axis, _squares, np.add, once=x.ndim - 1 in axis)  # rows need no array of squares
 
 

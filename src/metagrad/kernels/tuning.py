@@ -45,6 +45,10 @@ REDUCTION_ROWS = 4096
 REDUCTION_STRIP = 2048
 # Elements of a row from which its parts are multiplied with each other, many at once, rather than its elements in order.
 PRODUCT_ROW = 64
+# Parts for each thread of what a compiled loop folds: a thread that is held up leaves some to the others.
+REDUCTION_PARTS = 2
+# Columns from which a compiled loop folds columns: rows of fewer are too short to take many at once.
+REDUCTION_COLUMNS = 16
 # Elements from which NumPy's sum over the first axis, one row after the other, loses digits.
 SUM_LOSES_DIGITS = 1 << 14
 # Columns that are searched together for their extremes: as many as a few lines of the cache hold.

@@ -1,7 +1,7 @@
-"""The largest of a row. Floats are compared by their bits, as integers, which the processor does for many at once.
+"""The largest and the smallest of a row. Floats are compared by their bits, as integers, which the processor does for many at once.
 
 As an integer, the bits of a larger positive float are larger; those of negative ones run the other way until all but the sign
-are flipped. nan, beyond infinity, counts as the largest of all.
+are flipped. nan, beyond infinity, is what a row that has one gives.
 """
 
 from __future__ import annotations
@@ -50,6 +50,40 @@ def _largest_double(x: Array) -> np.float64:
 
 
 largest_of = by_dtype(_largest, _largest_double, "The largest element of a vector that has one.")
+
+
+@native
+def _smallest(x: Array) -> np.float32:
+    smallest = np.int32(_REST)
+    for j in range(len(x)):
+        bits = np.float32(x[j]).view(np.int32)
+        key = _flipped(bits)
+        key = np.int32(-_REST) if np.int32(bits & _REST) > _INFINITY else key
+        smallest = key if key < smallest else smallest
+    return np.int32(_flipped(smallest)).view(np.float32)
+
+
+@native
+def _smallest_double(x: Array) -> np.float64:
+    smallest = np.int64(_REST_D)
+    for j in range(len(x)):
+        bits = np.float64(x[j]).view(np.int64)
+        key = _flipped_double(bits)
+        key = np.int64(-_REST_D) if np.int64(bits & _REST_D) > _INFINITY_D else key
+        smallest = key if key < smallest else smallest
+    return np.int64(_flipped_double(smallest)).view(np.float64)
+
+
+smallest_of = by_dtype(
+    _smallest, _smallest_double, "The smallest element of a vector that has one; nan, if there is one."
+)
+
+
+@native
+def row_smallest(x: Array, y: Array) -> None:
+    """yᵢ = minⱼ xᵢⱼ of rows x (N, M)."""
+    for i in range(len(x)):
+        y[i] = smallest_of(x[i])
 
 
 @native
