@@ -11,7 +11,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
-from metagrad.kernels.compiled.transcendental import erf, exp, log1p, tanh
+from metagrad.kernels.compiled.transcendental import erf, exp, expm1, log1p, tanh
 from metagrad.kernels.compiled.transcendental import sigmoid as logistic
 
 _ROOT_HALF, _DENSITY, _ROOT_2_OVER_PI = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi), math.sqrt(2 / math.pi)
@@ -30,6 +30,119 @@ def sigmoid_backward(y: Array, g: Array, out: Array) -> None:
     one = y.dtype.type(1)
     for i in range(len(y)):
         out[i] = g[i] * (y[i] * (one - y[i]))
+
+
+@native
+def relu(x: Array, y: Array) -> None:
+    """y = x, or 0 where x < 0."""
+    zero = x.dtype.type(0)
+    for i in range(len(x)):
+        v = x[i]
+        y[i] = zero if v < zero else v
+
+
+@native
+def relu_backward(y: Array, g: Array, out: Array) -> None:
+    """g, or 0 where y ≤ 0."""
+    zero = y.dtype.type(0)
+    for i in range(len(y)):
+        d = g[i]
+        out[i] = zero if y[i] <= zero else d
+
+
+@native
+def leaky_relu(x: Array, y: Array, slope: np.float32) -> None:
+    """y = x where x > 0, else s x."""
+    for i in range(len(x)):
+        v = x[i]
+        below = v * slope
+        y[i] = v if v > 0 else below
+
+
+@native
+def leaky_relu_backward(x: Array, g: Array, out: Array, slope: np.float32) -> None:
+    """g where x > 0, else s g."""
+    for i in range(len(x)):
+        d = g[i]
+        below = d * slope
+        out[i] = d if x[i] > 0 else below
+
+
+@native
+def hardtanh(x: Array, y: Array, low: np.float32, high: np.float32) -> None:
+    """y = x limited to [low, high]."""
+    for i in range(len(x)):
+        v = x[i]
+        v = low if v < low else v
+        y[i] = high if v > high else v
+
+
+@native
+def hardtanh_backward(x: Array, g: Array, out: Array, low: np.float32, high: np.float32) -> None:
+    """g, or 0 where x ≤ low or x ≥ high."""
+    zero = x.dtype.type(0)
+    for i in range(len(x)):
+        d = g[i]
+        d = zero if x[i] <= low else d
+        out[i] = zero if x[i] >= high else d
+
+
+@native
+def hardswish(x: Array, y: Array) -> None:
+    """y = x · min(max(x + 3, 0), 6) / 6."""
+    zero, three, six = x.dtype.type(0), x.dtype.type(3), x.dtype.type(6)
+    for i in range(len(x)):
+        v = x[i] + three
+        v = zero if v < zero else v
+        v = six if v > six else v
+        y[i] = x[i] * v / six
+
+
+@native
+def hardswish_backward(x: Array, g: Array, out: Array) -> None:
+    """0 up to −3, g (x / 3 + ½) between, g from 3."""
+    half, third, three, zero = x.dtype.type(0.5), x.dtype.type(1 / 3), x.dtype.type(3), x.dtype.type(0)
+    for i in range(len(x)):
+        d = g[i]
+        between = d * (x[i] * third + half)
+        d = between if x[i] < three else d
+        out[i] = zero * g[i] if x[i] <= -three else d
+
+
+@native
+def elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
+    """y = x where x > 0, else α (eʳˣ − 1)."""
+    zero = x.dtype.type(0)
+    for i in range(len(x)):
+        v = x[i]
+        curve = alpha * expm1((zero if v > zero else v) * rate)
+        y[i] = v if v > zero else curve
+
+
+@native
+def elu_backward(x: Array, g: Array, out: Array, alpha: np.float32, rate: np.float32) -> None:
+    """g where x > 0, else g α r eʳˣ."""
+    zero = x.dtype.type(0)
+    for i in range(len(x)):
+        v, d = x[i], g[i]
+        curve = d * (alpha * rate * exp((zero if v > zero else v) * rate))
+        out[i] = curve if v <= zero else d
+
+
+@native
+def rsqrt(x: Array, y: Array) -> None:
+    """y = 1 / √x."""
+    one = x.dtype.type(1)
+    for i in range(len(x)):
+        y[i] = one / np.sqrt(x[i])
+
+
+@native
+def rsqrt_backward(y: Array, g: Array, out: Array) -> None:
+    """−½ g y³."""
+    half = y.dtype.type(-0.5)
+    for i in range(len(y)):
+        out[i] = g[i] * (half * y[i] * y[i] * y[i])
 
 
 @native

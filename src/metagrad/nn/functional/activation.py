@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import asks_for_tensors, dimension
 from metagrad.ops.create.sampling import rand_like
@@ -17,6 +18,7 @@ from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
 from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.loops import Loops
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -31,12 +33,18 @@ __all__ = [
 class Hardtanh(Pointwise):
     """y = x limited to [low, high],   ∂L/∂x = 0 at the limits and beyond, else ∂L/∂y."""
 
+    loops = Loops(compiled.hardtanh, compiled.hardtanh_backward)
+
     def forward(self, x: Array, low: float, high: float) -> Array:
-        self.outside = (x <= low) | (x >= high)  # nan is not, so that it is seen in the gradient too
-        return np.clip(x, low, high)
+        self.save(x)
+        self.low, self.high = low, high
+        return np.clip(x, x.dtype.type(low), x.dtype.type(high))
 
     def backward(self, grad: Array) -> Array:
-        return select(self.outside, 0.0, grad)
+        (x,) = self.saved
+        return select(
+            (x <= self.low) | (x >= self.high), 0.0, grad
+        )  # nan is neither, so that it is seen in the gradient
 
 
 class Hardsigmoid(Pointwise):
@@ -61,10 +69,30 @@ class Softshrink(Pointwise):
         return select(self.inside, 0.0, grad)
 
 
+class LeakyRelu(Pointwise):
+    """y = x where x > 0, else s x;   ∂L/∂x = ∂L/∂y where x > 0, else s ∂L/∂y."""
+
+    loops = Loops(compiled.leaky_relu, compiled.leaky_relu_backward)
+
+    def forward(self, x: Array, slope: float) -> Array:
+        self.save(x)
+        self.slope = slope
+        return np.maximum(x, x * slope) if 0 < slope <= 1 else select(x > 0, x, x * slope)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        return select(x > 0, grad, grad * self.slope)
+
+
+_leaky_relu = in_single(LeakyRelu.apply)
+
+
 class Elu(Pointwise):
     """y = x where x > 0, else α (eʳˣ − 1);   ∂L/∂x = ∂L/∂y · α r eʳˣ where x ≤ 0, else ∂L/∂y."""
 
-    def forward(self, x: Array, alpha: float, rate: float = 1.0) -> Array:
+    loops = Loops(compiled.elu, compiled.elu_backward)
+
+    def forward(self, x: Array, alpha: float, rate: float) -> Array:
         self.save(x)
         self.alpha, self.rate = alpha, rate
         return select(x > 0, x, alpha * np.expm1(self.exponent(x)))
@@ -79,7 +107,7 @@ class Elu(Pointwise):
         return select(x <= 0, grad * (self.alpha * self.rate * np.exp(self.exponent(x))), grad)
 
 
-_elu = in_single(Elu.apply)
+_elu = in_single(lambda x, alpha, rate=1.0: Elu.apply(x, alpha=alpha, rate=rate))
 
 
 _selu = in_single(lambda x: 1.0507009873554805 * _elu(x, alpha=1.6732632423543772))
@@ -137,6 +165,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> metagrad.nn.functional.leaky_relu(metagrad.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1000,  2.0000])
     """
+    if input.array.dtype.kind == "f":
+        return given_back(input, _leaky_relu(input, slope=float(negative_slope)), inplace)
     return given_back(input, where(input > 0, input, input * negative_slope), inplace)
 
 
@@ -158,13 +188,15 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 class Hardswish(Pointwise):
     """y = x · min(max(x + 3, 0), 6) / 6;   ∂L/∂x = ∂L/∂y · (0 up to −3, x/3 + ½ between, 1 from 3)."""
 
+    loops = Loops(compiled.hardswish, compiled.hardswish_backward)
+
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return x * np.clip(x + 3, 0, 6) / 6
+        return x * np.clip(x + 3, x.dtype.type(0), x.dtype.type(6)) / 6
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return np.where(x <= -3, 0 * grad, np.where(x < 3, grad * (x / 3 + 0.5), grad))
+        return select(x <= -3, 0 * grad, select(x < 3, grad * (x / 3 + 0.5), grad))
 
 
 _hardswish = in_single(Hardswish.apply)

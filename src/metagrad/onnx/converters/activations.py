@@ -64,6 +64,11 @@ def gelu(g: Any, step: Any, x: Any) -> Any:
     return g.op("Mul", half, g.op("Add", inner, g.scalar(1, kind)))
 
 
+@function("LeakyRelu")
+def leaky_relu(g: Any, step: Any, x: Any, slope: float) -> Any:
+    return g.op("LeakyRelu", g.tensor(x, step.outputs[0].dtype), alpha=slope)
+
+
 @function("Hardtanh")
 def hardtanh(g: Any, step: Any, x: Any, low: float, high: float) -> Any:
     kind = step.outputs[0].dtype

@@ -2,7 +2,7 @@
 
 ======================  ====================================================
 ``arithmetic.py``       sums, products, powers
-``integer_power.py``    integers to the power of negative integers
+``integer_power.py``    cubes, roots, integers to the power of negative integers
 ``compound.py``         addcmul, addcdiv, lerp
 ``division.py``         quotients, remainders, common divisors
 ``exponential.py``      exponentials, logarithms and roots

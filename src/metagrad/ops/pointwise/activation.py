@@ -26,6 +26,8 @@ __all__ = ["hardshrink", "prelu", "relu", "sigmoid"]
 class Relu(Pointwise):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
 
+    loops = Loops(compiled.relu, compiled.relu_backward, keeps_result=True)
+
     def forward(self, x: Array) -> Array:
         if x.dtype.kind == "f":  # three times as fast as np.maximum with a number
             y = np.clip(x, x.dtype.type(0), x.dtype.type(np.inf))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.ops.arguments import floating, takes_out
 from metagrad.ops.operands import need_numbers, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
+from metagrad.ops.pointwise.loops import Loops
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -256,6 +258,8 @@ def sqrt(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 class Rsqrt(Pointwise):
     """y = 1 / √x,   ∂L/∂x = −½ ∂L/∂y · y³."""
+
+    loops = Loops(compiled.rsqrt, compiled.rsqrt_backward, keeps_result=True)
 
     def forward(self, x: Array) -> Array:
         y = 1 / np.sqrt(x)

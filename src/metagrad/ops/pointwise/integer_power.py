@@ -1,4 +1,4 @@
-"""Integers to the power of integers, which may be negative."""
+"""Powers by other ways than NumPy's: cubes and roots, and integers to the power of integers, which may be negative."""
 
 from __future__ import annotations
 
@@ -21,3 +21,18 @@ def integer_power(x: Array, y: Array) -> Array:
     except ValueError as error:
         raise misfit("Pow", error) from None
     return np.where((y < 0) & (np.abs(x) != 1), 0, z)
+
+
+def power(x: Array, y: Array) -> Array:
+    """xʸ; NumPy itself takes short ways for y = 2, 1, 0, −1. A cube of integers is exact in any case.
+
+    >>> power(np.array([2.0]), 3)
+    array([8.])
+    """
+    is_one = isinstance(y, (int, float)) or (isinstance(y, np.ndarray) and not y.ndim and y.dtype == x.dtype)
+    if is_one and x.dtype.kind == "f":
+        if y == 3:
+            return x * x * x
+        if y == 0.5:  # −∞ becomes nan, as it has no root, and −0 stays what it is
+            return np.sqrt(x)
+    return x**y
