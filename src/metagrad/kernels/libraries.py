@@ -76,7 +76,13 @@ def is_outside(index: Array, low: int, count: int) -> bool:
     >>> is_outside(np.array([0, 3]), 0, 3), is_outside(np.array([-1]), -3, 3)
     (True, False)
     """
-    return bool(index.size) and looks_at(index) and bool(index.min() < low or index.max() >= count)
+    if not index.size or not looks_at(index):
+        return False
+    if (
+        low == 0 and index.dtype.kind == "i" and isinstance(index, np.ndarray)
+    ):  # read as unsigned, negative numbers are large
+        return bool(index.view(f"u{index.dtype.itemsize}").max() >= count)
+    return bool(index.min() < low or index.max() >= count)
 
 
 # ------------------------------------------------ methods of ufuncs

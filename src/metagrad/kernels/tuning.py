@@ -77,6 +77,15 @@ CHANNEL_ROW = 16
 # Elements from which a compiled loop is faster than NumPy's passes.
 COMPILED_WORTH = 1 << 16
 
+# ------------------------------------------------ elements by their index
+
+# Elements from which they are taken and added in one line, or by a compiled loop.
+GATHER_LARGE = 1 << 12
+# Elements of a chunk.
+GATHER_CHUNK = 1 << 17
+# Columns of added rows that a thread takes at least: two cache lines, so that threads do not write to the same one.
+GATHER_COLUMNS = 32
+
 # ------------------------------------------------ products of matrices
 
 # Multiplications from which OpenBLAS starts threads of its own.

@@ -22,6 +22,7 @@ infinity are what they are in NumPy.
 ``scans.py``            running sums, products, extremes, ln Σ eˣ
 ``optimizers.py``       Adam
 ``waiting.py``          looking for what another thread writes
+``gathering.py``        elements and rows taken and added by their index
 ``windows.py``          the gradient of max pooling
 ======================  =================================================
 """

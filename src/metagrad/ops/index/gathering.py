@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels.gathering import IndexAlong
 from metagrad.kernels.libraries import at, is_outside
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
 from metagrad.ops.fitting import fitting
@@ -221,7 +222,7 @@ def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...
     i = i if i.ndim else i.reshape(1)
     grid = list(np.indices(i.shape, sparse=True)) if isinstance(i, np.ndarray) else _grid(i)
     grid[axis] = i
-    return axis, tuple(grid)
+    return axis, IndexAlong.of(grid, axis)
 
 
 def _grid(i: Array) -> list[Array]:

@@ -18,6 +18,7 @@ from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writabl
 from metagrad.base.device import CPU, move
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
+from metagrad.kernels import gathering
 from metagrad.kernels.libraries import at, beside, is_on_gpu
 from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.fitting import fitting
@@ -69,6 +70,8 @@ class Gather(Function):
         self.index, self.shape_in, self.distinct = index, x.shape, distinct
         if not isinstance(x, np.ndarray):
             return x[index]
+        if gathering.fits(x, index):
+            return gathering.take_along(x, index)  # type: ignore[arg-type]
         axis = _single_axis(index) if index.__class__ is tuple and len(index) > 1 else None
         # NumPy may lay out the result as the index lies; here its elements are in order in memory, as in PyTorch
         return np.asarray(x[index], order="C") if axis is None else np.take(x, index[axis], axis)
@@ -314,7 +317,13 @@ def add_at(y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
     [2050.0]
     """
     total = y.astype(np.float32) if y.dtype == np.float16 else y
-    at(np.add, total, index, x)
+    axis = _single_axis(index) if isinstance(y, np.ndarray) and isinstance(x, np.ndarray) else None
+    if axis == 0:
+        gathering.add_rows(total, index[0] if isinstance(index, tuple) else index, x.astype(total.dtype, copy=False))
+    elif gathering.fits(total, index) and isinstance(x, np.ndarray):
+        gathering.add_along(total, index, x.astype(total.dtype, copy=False))  # type: ignore[arg-type]
+    else:
+        at(np.add, total, index, x)
     if total is not y:
         y[...] = total
 
@@ -322,8 +331,7 @@ def add_at(y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
 def add_rows(y: Array, rows: Array, x: Array) -> None:
     """y[rows[i]] = Σ of the x[i] with the same row, for y that is 0 there; rows (n), y (R, *), x (n, *).
 
-    If no row comes twice, storing is enough. Else sorting puts equal rows side by side; ``np.add.reduceat`` then adds each
-    run, several times faster than ``np.add.at`` does it one row at a time.
+    If no row comes twice, storing is enough.
 
     >>> y = np.zeros((3, 2))
     >>> add_rows(y, np.array([2, 0, 2]), np.ones((3, 2)))
@@ -340,11 +348,10 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
     if np.count_nonzero(met) == len(rows):
         y[rows] = x
         return
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    starts = np.flatnonzero(np.concatenate([np.ones_like(ordered[:1], bool), ordered[1:] != ordered[:-1]]))
-    wide = np.float32 if x.dtype == np.float16 else x.dtype  # halves are added up in float32
-    y[ordered[starts]] = np.add.reduceat(x[order], starts, axis=0, dtype=wide)
+    total = y.astype(np.float32) if y.dtype == np.float16 else y  # halves are added up in float32
+    gathering.add_rows(total, rows, x.astype(total.dtype, copy=False))
+    if total is not y:
+        y[...] = total
 
 
 def _single_axis(index: Array | tuple[Array, ...]) -> int | None:

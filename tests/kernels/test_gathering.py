@@ -1,0 +1,154 @@
+"""Elements and rows taken and added by their index: compiled, in one line, and as NumPy's indices do it, all the same."""
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.kernels import tuning
+
+RNG = np.random.default_rng(0)
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+THRESHOLDS = ("COMPILED_WORTH", "GATHER_LARGE")
+CASES = [((7,), (20,), 0), ((5, 9), (5, 40), 1), ((9, 5), (30, 5), 0), ((3, 4, 6), (3, 11, 6), 1), ((1, 1), (1, 3), 1)]
+
+
+@pytest.fixture
+def three_ways(monkeypatch, both):
+    """A function that runs another with NumPy's indices, then in one line, then compiled."""
+
+    def run(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(tuning, "GATHER_LARGE", 1 << 40)
+            patch.setattr(tuning, "COMPILED_WORTH", 1 << 40)
+            expected = function()
+        return [expected, *both(function)]
+
+    return run
+
+
+def agree(found, expected, dtype):
+    for here, there in zip(found, expected, strict=True):
+        assert here.dtype == there.dtype and here.shape == there.shape
+        np.testing.assert_allclose(here, there, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def along(library, x, index, v, dim):
+    """gather and scatter_add, and the gradients of all that goes in."""
+    x, v = (library.tensor(a, requires_grad=True) for a in (x, v))
+    index = library.tensor(index)
+    taken, added = x.gather(dim, index), x.scatter_add(dim, index, v)
+    ((taken * taken).sum() + (added * added * added).sum()).backward()
+    return [a.detach().numpy() for a in (taken, added, x.grad, v.grad)]
+
+
+def numbers(shape, index_shape, dim, dtype):
+    """x, an index with repetitions along ``dim``, and values of its shape; some not finite."""
+    x, v = (RNG.standard_normal(s).astype(dtype) for s in (shape, index_shape))
+    v.reshape(-1)[::17], x.reshape(-1)[::13] = 0.0, -0.0
+    return x, RNG.integers(0, shape[dim], index_shape), v
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize(("shape", "index_shape", "dim"), CASES)
+def test_along_a_dimension(three_ways, threads, shape, index_shape, dim, dtype):
+    given = numbers(shape, index_shape, dim, dtype)
+    expected, *others = three_ways(lambda: along(metagrad, *given, dim))
+    for found in others:
+        agree(found, expected, dtype)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("shape", "index_shape", "dim"), CASES)
+def test_along_a_dimension_as_pytorch(three_ways, torch, shape, index_shape, dim):
+    given = numbers(shape, index_shape, dim, "float32")
+    for found in three_ways(lambda: along(metagrad, *given, dim)):
+        agree(found, along(torch, *given, dim), "float32")
+
+
+@pytest.mark.parametrize("kind", ["float16", "int64", "int32", "bool", "complex64"])
+def test_along_a_dimension_of_other_dtypes(three_ways, kind):
+    x, index = (RNG.standard_normal((6, 8)) * 3).astype(kind), RNG.integers(0, 8, (6, 8))
+
+    def run():
+        a = metagrad.from_numpy(x)
+        at = metagrad.from_numpy(index)
+        added = [] if kind == "bool" else [a.scatter_add(1, at, a).numpy()]
+        return [a.gather(1, at).numpy(), a.gather(1, at.int()).numpy(), *added]
+
+    expected, *others = three_ways(run)
+    for found in others:
+        for here, there in zip(found, expected, strict=True):
+            assert here.dtype == there.dtype
+            np.testing.assert_allclose(here, there, rtol=1e-3 if kind == "float16" else 1e-6)
+
+
+def test_indices_that_are_smaller_or_lie_otherwise_or_are_out_of_range(three_ways):
+    x, index = RNG.standard_normal((6, 8)), RNG.integers(0, 6, (4, 8))
+    a = metagrad.from_numpy(x)
+
+    def run():
+        results = [a.gather(0, metagrad.from_numpy(index))]
+        results += [a.T.gather(1, metagrad.from_numpy(index).T), a.gather(1, metagrad.from_numpy(index)[:3, ::2])]
+        results += [
+            a.gather(0, metagrad.from_numpy(index)[:, 2:5]),
+            a[:, ::2].gather(0, metagrad.from_numpy(index)[:, :4]),
+        ]
+        for wrong in (-1, 6):
+            with pytest.raises(RuntimeError, match="out of bounds"):
+                a.gather(0, metagrad.full((2, 8), wrong))
+        return [r.numpy() for r in results]
+
+    expected, *others = three_ways(run)
+    for found in others:
+        agree(found, expected, "float64")
+
+
+def rows(library, table, tokens, v, dim=0):
+    """An embedding and index_add, and their gradients."""
+    table, v = (library.tensor(a, requires_grad=True) for a in (table, v))
+    tokens = library.tensor(tokens)
+    looked_up, added = library.nn.functional.embedding(tokens, table), library.index_add(table, dim, tokens, v)
+    ((looked_up * v).sum() + (added * added).sum()).backward()
+    return [a.detach().numpy() for a in (looked_up, added, table.grad, v.grad)]
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize(("height", "width", "count"), [(5, 3, 40), (40, 70, 9), (1, 1, 4), (6, 129, 1), (50, 33, 50)])
+def test_rows(three_ways, threads, height, width, count, dtype):
+    given = [RNG.standard_normal((height, width)), RNG.integers(0, height, count), RNG.standard_normal((count, width))]
+    given = [a if a.dtype == np.int64 else a.astype(dtype) for a in given]
+    expected, *others = three_ways(lambda: rows(metagrad, *given))
+    for found in others:
+        agree(found, expected, dtype)
+
+
+@pytest.mark.oracle
+def test_rows_as_pytorch(three_ways, torch):
+    given = [RNG.standard_normal((7, 40)), RNG.integers(0, 7, 30), RNG.standard_normal((30, 40))]
+    for found in three_ways(lambda: rows(metagrad, *given)):
+        agree(found, rows(torch, *given), "float64")
+
+
+def test_by_hand(three_ways):
+    def run():
+        x = metagrad.zeros(2, 3)
+        index = metagrad.tensor([[0, 0, 2], [1, 1, 1]])
+        v = metagrad.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
+        return [x.scatter_add(1, index, v).tolist(), v.gather(1, index).tolist()]
+
+    for added, taken in three_ways(run):
+        assert added == [[3.0, 0.0, 4.0], [0.0, 56.0, 0.0]]
+        assert taken == [[1.0, 1.0, 4.0], [16.0, 16.0, 16.0]]
+
+
+def test_second_derivative(three_ways):
+    x, index = RNG.standard_normal((4, 5)), RNG.integers(0, 5, (4, 9))
+
+    def run():
+        leaf = metagrad.tensor(x, requires_grad=True)
+        (first,) = metagrad.autograd.grad((leaf.gather(1, metagrad.tensor(index)) ** 3).sum(), leaf, create_graph=True)
+        return [metagrad.autograd.grad((first * first).sum(), leaf)[0].numpy()]
+
+    expected, *others = three_ways(run)
+    for found in others:
+        agree(found, expected, "float64")
