@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from metagrad.tagger.corpora import Corpus, load_corpus
+from metagrad.tagger.corpora.conllu import known_column, read_documents
 from metagrad.tagger.display import TaggedSentence, TaggedText, text_of
 from metagrad.tagger.learning import evaluate, learn
 from metagrad.tagger.metrics import Scores
@@ -96,6 +97,17 @@ class Tagger:
                 "tag_many expects several texts or lists of words, got one text: put it into a list, or use tag"
             )
         return [[(word, self.model.tags[k]) for word, k, _ in found] for found in self._scored(sentences)]
+
+    def tag_conllu(self, text: str, column: str | None = None) -> str:
+        r"""A text in CoNLL-U with its words' tags filled in, into the column trained on or this one; every other byte stays.
+
+        >>> sentences = [[("the", "DET"), ("dog", "NOUN")]] * 20
+        >>> tagger = Tagger.train(sentences, epochs=20, hidden=8, embedding=8, dropout=0.0, seed=1)
+        >>> tagger.tag_conllu("# the\r\n1\tdog\t_\t_\t_\t_\t_\t_\t_\t_\r\n")
+        '# the\r\n1\tdog\t_\tNOUN\t_\t_\t_\t_\t_\t_\r\n'
+        """
+        known_column(column)
+        return "".join(self.model.tag_conllu(read_documents([text], "the text"), column and column.upper()))
 
     def probabilities(self, sentence: str | Sequence[str]) -> list[tuple[str, dict[str, float]]]:
         """The words with the probability of each tag given the whole sentence, the most probable first."""

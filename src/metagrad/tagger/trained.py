@@ -14,6 +14,7 @@ from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import wrap
 from metagrad.serialization.safetensors import load_file, read_metadata, save_file
 from metagrad.tagger.batches import by_length, encode
+from metagrad.tagger.corpora.conllu import ConlluSentence
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import Network, Settings
 from metagrad.tagger.spans import allowed_transitions, best_legal
@@ -194,6 +195,13 @@ class Model:
                     Tagged(w.form, *rest, w.start, w.end) for w, rest in zip(words, self._best(tags, p), strict=True)
                 ]
 
+    def tag_conllu(self, sentences: Iterable[ConlluSentence], column: str | None = None) -> Iterator[str]:
+        """Sentences of CoNLL-U as text again, with their tags in the model's column (or this one), and nothing else changed."""
+        for some in portions(sentences, AT_ONCE):
+            found = self.tag_all([sentence.words for sentence in some])
+            for sentence, tagged in zip(some, found, strict=True):
+                yield sentence.with_tags([t.tag for t in tagged], column or self.column)
+
     def _best(self, tags: Array, p: Array) -> list[tuple[str, float]]:
         """Each word's tag by name, and its probability."""
         return [(self.tags[k], q) for k, q in zip(tags.tolist(), p[np.arange(len(tags)), tags].tolist(), strict=True)]
@@ -240,13 +248,18 @@ def tempered(log_p: Array, temperature: float) -> Array:
     return (p / p.sum(-1, keepdims=True)).astype(log_p.dtype)
 
 
+def size(sentence: Any) -> int:
+    """How many words a sentence has."""
+    return len(sentence.places) if isinstance(sentence, ConlluSentence) else len(sentence)
+
+
 def portions(sentences: Iterable[Any], most: int) -> Iterator[list[Any]]:
     """Sentences as they come, so many at a time that neither their number nor their words are too many."""
     some: list[Any] = []
     words = 0
     for sentence in sentences:
         some.append(sentence)
-        words += len(sentence)
+        words += size(sentence)
         if len(some) >= most or words >= WORDS_AT_ONCE:
             yield some
             some, words = [], 0

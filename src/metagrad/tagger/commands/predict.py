@@ -14,6 +14,7 @@ from typing import Any, TextIO, TypeVar
 
 from metagrad.tagger.commands.options import MODEL, Help
 from metagrad.tagger.corpora.conllu import Cell, known_column, read_documents, sentence_text
+from metagrad.tagger.corpora.sources import unpacking
 from metagrad.tagger.text.streams import read_chunks, tokenize_split, without_mark
 from metagrad.tagger.trained import AT_ONCE, Model, Tagged
 
@@ -27,7 +28,7 @@ def add_to(commands: Any) -> None:
     tag.set_defaults(run=run)
     tag.add_argument("text", nargs="*", help="text to tag; without it a file, or standard input")
     tag.add_argument("--model", type=Path, default=Path(MODEL))
-    tag.add_argument("--file", type=Path, help="a text file, UTF-8; - is standard input")
+    tag.add_argument("--file", type=Path, help="a text file, UTF-8, also .gz, .bz2 or .xz; - is standard input")
     form = tag.add_mutually_exclusive_group()
     form.add_argument(
         "--split", action="store_true", help="the text has one sentence a line and spaces between its tokens"
@@ -62,10 +63,10 @@ def given(options: argparse.Namespace) -> Iterator[Iterable[str]]:
     elif options.file is None or str(options.file) == "-":
         if sys.stdin is None:
             raise ValueError("standard input is closed: give a text or --file")
-        yield read_chunks(sys.stdin.buffer, "standard input")
+        yield read_chunks(unpacking(sys.stdin.buffer, "standard input"), "standard input")
     else:
         with open(options.file, "rb") as file:
-            yield read_chunks(file, str(options.file))
+            yield read_chunks(unpacking(file, str(options.file)), str(options.file))
 
 
 def run(options: argparse.Namespace) -> int:
@@ -104,12 +105,10 @@ def flushed(items: Iterable[Item]) -> Iterator[Item]:
 
 def run_conllu(text: Iterable[str], model: Model, options: argparse.Namespace) -> int:
     """Fill in a column of CoNLL-U, and leave every other byte as it is."""
-    column = options.tag_column or model.column
     out = sys.stdout.buffer
     for some in at_hand(read_documents(text, str(options.file or "standard input"))):
-        found = model.tag_all([sentence.words for sentence in some])
-        for sentence, tagged in zip(some, found, strict=True):
-            out.write(sentence.with_tags([t.tag for t in tagged], column).encode())
+        for filled in model.tag_conllu(some, options.tag_column):
+            out.write(filled.encode())
         out.flush()
     return 0
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 import bz2
 import glob
 import gzip
+import io
 import lzma
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 PACKED: dict[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress,
 }  # fmt: skip
+STREAMS: dict[bytes, Callable[[BinaryIO], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw), b"BZh": bz2.BZ2File, b"\xfd7zXZ\x00": lzma.LZMAFile,
+}  # fmt: skip
+DAMAGES = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)  # what a damaged file gives
 OTHERS = {b"PK\x03\x04": "a ZIP archive", b"%PDF": "a PDF", b"\x89PNG": "a picture", b"SQLite": "a database"}
 PACKED_ENDINGS = (".gz", ".bz2", ".xz")
 LEFT_OUT = {".md", ".html", ".json", ".py", ".png", ".pdf", ".zip", ".safetensors"}  # in a folder, no corpus
@@ -44,10 +53,8 @@ def unpacked(content: bytes, name: str) -> bytes:
         if content.startswith(start):
             try:
                 return unpack(content)
-            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-                raise ValueError(
-                    f"{name}: expected a packed file that is whole, got a damaged one ({error})"
-                ) from error
+            except DAMAGES as error:
+                raise damaged(name, error) from error
     for start, kind in OTHERS.items():
         if content.startswith(start):
             raise ValueError(
@@ -57,6 +64,42 @@ def unpacked(content: bytes, name: str) -> bytes:
         kind = "UTF-16 text" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "binary data"
         raise ValueError(f"{name}: expected UTF-8 text, got {kind}: convert the file to UTF-8")
     return content
+
+
+def unpacking(stream: BinaryIO, name: str) -> BinaryIO:
+    """A stream of bytes unpacked as it is read, if it is packed: ValueError where it turns out to be damaged."""
+    beginning = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
+    start = beginning.peek(6)[:6]
+    for mark, unpack in STREAMS.items():
+        if start.startswith(mark):
+            return io.BufferedReader(Checked(unpack(beginning), name))
+    return beginning
+
+
+class Checked(io.RawIOBase):
+    """An unpacked stream whose errors are ValueErrors that name the file."""
+
+    def __init__(self, stream: io.BufferedIOBase, name: str) -> None:
+        self._stream, self._name = stream, name
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Bytes as they are unpacked."""
+        view = memoryview(buffer)
+        try:
+            found = self._stream.read(len(view))
+        except DAMAGES as error:
+            raise damaged(self._name, error) from error
+        view[: len(found)] = found
+        return len(found)
+
+
+def damaged(name: str, error: Exception) -> ValueError:
+    """The error for a packed file that cannot be unpacked."""
+    return ValueError(f"{name}: expected a packed file that is whole, got a damaged one ({error})")
 
 
 def ending(path: Path) -> str:
