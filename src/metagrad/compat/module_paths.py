@@ -108,7 +108,6 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "nn.parallel.parallel_apply": "nn.parallel.scatter_gather",
     "nn.parallel.replicate": "nn.parallel.scatter_gather",
     "nn.utils.init": "nn.utils",
-    "nn.utils.memory_format": "nn.utils",
     "nn.utils.spectral_norm": "nn.utils.hooked_norms",
     "nn.utils.weight_norm": "nn.utils.hooked_norms",
     "optim.adamw": "optim.adam",

@@ -256,7 +256,7 @@ def _deprecated(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     @functools.wraps(function)
     def warned(*args: Any, **kwargs: Any) -> Tensor:
-        warn(f"nn.init.{old} is now deprecated in favor of nn.init.{new}", FutureWarning)
+        warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning)
         return function(*args, **kwargs)
 
     warned.__name__, warned.__doc__ = old, f"``{new}``, by its older name, which warns."

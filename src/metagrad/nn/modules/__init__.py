@@ -41,6 +41,10 @@ def __getattr__(name: str) -> object:
     """Layers by the path ``metagrad.nn.modules.Linear``, too."""
     from metagrad import nn
 
+    if name == "utils":  # the module beside this file, not ``nn.utils``
+        import importlib
+
+        return importlib.import_module("metagrad.nn.modules.utils")
     if name.startswith("_") or not hasattr(nn, name):
         raise AttributeError(f"module 'metagrad.nn.modules' has no attribute {name!r}")
     return getattr(nn, name)

@@ -11,6 +11,7 @@ from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
@@ -34,12 +35,14 @@ class Hooked:
     """The part of Module that registers hooks, and calls ``forward`` with them around it."""
 
     _forward_pre_hooks, _forward_hooks, _backward_pre_hooks, _backward_hooks = _Kept(), _Kept(), _Kept(), _Kept()
+    _forward_pre_hooks_with_kwargs, _forward_hooks_with_kwargs = _Kept(), _Kept()  # the numbers of those that take them
+    _forward_hooks_always_called = _Kept()
 
     _hooked = False  # whether any hook was ever registered here, or for all modules: calls are direct until then
 
-    def _add_hook(self, kind: str, hook: Any, prepend: bool) -> RemovableHandle:
+    def _add_hook(self, kind: str, hook: Any, prepend: bool, **settings: bool) -> RemovableHandle:
         self.__dict__["_hooked"] = True
-        return RemovableHandle(self.__dict__.setdefault(kind, OrderedDict()), hook, prepend)
+        return _add(self.__dict__, kind, hook, prepend, settings)
 
     def __setstate__(self: Any, state: dict[str, Any]) -> None:
         """Take back what pickle kept of a module; of one of PyTorch's, too, which keeps its hooks in another way."""
@@ -53,7 +56,7 @@ class Hooked:
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
         """Call ``hook(module, args)`` before forward; what it returns, if anything, replaces the arguments."""
-        return self._add_hook("_forward_pre_hooks", (hook, with_kwargs), prepend)
+        return self._add_hook("_forward_pre_hooks", hook, prepend, _with_kwargs=with_kwargs)
 
     def register_forward_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
@@ -62,7 +65,8 @@ class Hooked:
 
         always_call: also when forward raises, with None for the output.
         """
-        return self._add_hook("_forward_hooks", (hook, with_kwargs, always_call), prepend)
+        settings = {"_with_kwargs": with_kwargs, "_always_called": always_call}
+        return self._add_hook("_forward_hooks", hook, prepend, **settings)
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_output)`` before backward enters the module; what it returns replaces grad_output."""
@@ -80,9 +84,9 @@ class Hooked:
         try:
             return _call(self, args, kwargs, called)
         except Exception:
-            for hook, with_kwargs, always in _hooks(self, "_forward_hooks"):
-                if always and id(hook) not in called:
-                    hook(self, args, kwargs, None) if with_kwargs else hook(self, args, None)
+            for key, hook, with_kwargs, always in _numbered(self, "_forward_hooks"):
+                if always and key not in called:
+                    _call_though_failed(hook, (self, args, kwargs, None) if with_kwargs else (self, args, None))
             raise
 
 
@@ -113,15 +117,46 @@ def _register_pytorchs(module: Any, kept: dict[str, Any]) -> None:
         module.register_full_backward_hook(hook)
 
 
+def _add(space: dict[str, Any], kind: str, hook: Any, prepend: bool, settings: dict[str, bool]) -> RemovableHandle:
+    """Keep a hook among those of its kind, and its number among those with each of its settings."""
+    beside = [space.setdefault(kind + setting, OrderedDict()) for setting, on in settings.items() if on]
+    handle = RemovableHandle(space.setdefault(kind, OrderedDict()), hook, prepend, extra_dict=beside)
+    for numbers in beside:
+        numbers[handle.id] = True
+    return handle
+
+
 def _hooks(module: Module, kind: str) -> list[Any]:
     return [*_OF_ALL_MODULES.get(kind, {}).values(), *module.__dict__.get(kind, {}).values()]
 
 
+def _numbered(module: Module, kind: str) -> list[tuple[int, Any, bool, bool]]:
+    """The hooks of a kind with their numbers, whether they take keyword arguments, and whether they are always called."""
+    found = []
+    for space in (_OF_ALL_MODULES, module.__dict__):
+        takes, always = space.get(kind + "_with_kwargs", ()), space.get(kind + "_always_called", ())
+        found += [(key, hook, key in takes, key in always) for key, hook in space.get(kind, {}).items()]
+    return found
+
+
+def _call_though_failed(hook: Any, args: tuple[Any, ...]) -> None:
+    """Call a hook where forward has raised; an error of its own is said, and no more."""
+    try:
+        hook(*args)
+    except Exception as error:
+        said = "module forward hook with ``always_call=True`` raised an exception that was silenced as another error was raised"
+        warn(f"{said} in forward: {error}")
+
+
 def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], called: set[int]) -> Any:
-    for hook, with_kwargs in _hooks(module, "_forward_pre_hooks"):
+    for _, hook, with_kwargs, _ in _numbered(module, "_forward_pre_hooks"):
         if with_kwargs:
             replaced = hook(module, args, kwargs)
             if replaced is not None:
+                if not (isinstance(replaced, tuple) and len(replaced) == 2):
+                    raise RuntimeError(
+                        f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {replaced}."
+                    )
                 args, kwargs = replaced
         else:
             replaced = hook(module, args)
@@ -134,8 +169,8 @@ def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], called:
             watch.without_inputs = len(args)
         args = _passed_through(args, watch.at_input)
     output = module.forward(*args, **kwargs)
-    for hook, with_kwargs, _ in _hooks(module, "_forward_hooks"):
-        called.add(id(hook))
+    for key, hook, with_kwargs, _ in _numbered(module, "_forward_hooks"):
+        called.add(key)
         replaced = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
         if replaced is not None:
             output = replaced
@@ -213,21 +248,21 @@ def _replaced(given: Any, by_default: tuple[Any, ...]) -> tuple[Any, ...]:
 # ------------------------------------------------ hooks of all modules
 
 
-def _add_for_all(kind: str, hook: Any) -> RemovableHandle:
+def _add_for_all(kind: str, hook: Any, **settings: bool) -> RemovableHandle:
     Hooked._hooked = True
-    return RemovableHandle(_OF_ALL_MODULES.setdefault(kind, OrderedDict()), hook)
+    return _add(_OF_ALL_MODULES, kind, hook, False, settings)
 
 
 def register_module_forward_pre_hook(hook: Hook) -> RemovableHandle:
     """``register_forward_pre_hook`` for every module there is and will be."""
-    return _add_for_all("_forward_pre_hooks", (hook, False))
+    return _add_for_all("_forward_pre_hooks", hook)
 
 
 def register_module_forward_hook(
     hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
 ) -> RemovableHandle:
     """``register_forward_hook`` for every module there is and will be."""
-    return _add_for_all("_forward_hooks", (hook, with_kwargs, always_call))
+    return _add_for_all("_forward_hooks", hook, _with_kwargs=with_kwargs, _always_called=always_call)
 
 
 def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:

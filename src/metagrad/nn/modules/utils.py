@@ -15,4 +15,21 @@ def _ntuple(count: int) -> Callable[[Any], tuple[Any, ...]]:
     return lambda value: tuple(value) if isinstance(value, Iterable) else (value,) * count
 
 
+def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
+    """Take a prefix off the names of a state dictionary, such as the "module." that ``DataParallel`` adds; in place.
+
+    >>> state = {"module.weight": 1, "bias": 2}
+    >>> consume_prefix_in_state_dict_if_present(state, "module.")
+    >>> state
+    {'bias': 2, 'weight': 1}
+    """
+    for name in list(state_dict):
+        if name.startswith(prefix):
+            state_dict[name.removeprefix(prefix)] = state_dict.pop(name)
+    versions: Any = getattr(state_dict, "_metadata", None) or {}
+    for name in list(versions):
+        if name and (name.startswith(prefix) or name == prefix.rstrip(".")):
+            versions[name[len(prefix) :]] = versions.pop(name)
+
+
 _single, _pair, _triple, _quadruple = (_ntuple(count) for count in (1, 2, 3, 4))

@@ -10,6 +10,7 @@
 ``prune.py``               masks that leave only some elements
 ``fusion.py``              a layer and the batch norm after it as one
 ``stateless.py``           a module called with other parameters
+``memory_format.py``       the layout of the weights of convolutions
 =========================  ==========================================================
 """
 
@@ -24,12 +25,15 @@ from metagrad.nn.utils.clip_grad import (
     get_total_norm,
 )
 from metagrad.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from metagrad.nn.utils.memory_format import convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format
 
 __all__ = [
     "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "convert_conv2d_weight_memory_format",
+    "convert_conv3d_weight_memory_format",
     "get_total_norm",
     "parameters_to_vector",
     "rnn",
@@ -55,7 +59,19 @@ _LAZY_NAMES = {
 
 
 def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
-    """A module made with these arguments, of whose initial values nothing may be expected."""
+    """A module made with these arguments, of whose initial values nothing may be expected.
+
+    Raises RuntimeError for what is no class of modules, or one that takes no ``device``.
+    """
+    from inspect import signature
+
+    from metagrad.nn.modules.module import Module
+
+    if not issubclass(module_cls, Module):
+        raise RuntimeError(f"Expected a Module; got {module_cls}")
+    takes = signature(module_cls).parameters.values()
+    if not any(p.name == "device" or p.kind is p.VAR_KEYWORD for p in takes):
+        raise RuntimeError("Module must support a 'device' arg to skip initialization")
     return module_cls(*args, **kwargs)
 
 

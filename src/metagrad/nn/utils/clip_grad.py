@@ -41,6 +41,8 @@ def get_total_norm(
         total = norms[0] if len(norms) == 1 else np.stack(norms).max()
     elif p == 2:
         total = np.sqrt(sum(np.vdot(a, a).real if a.flags.c_contiguous else (np.abs(a) ** 2).sum() for a in arrays))
+    elif p == 0:  # how many tensors have an element that is not 0
+        total = sum(float(np.any(a)) for a in arrays)
     else:
         total = sum((np.abs(a) ** p).sum() for a in arrays) ** (1 / p)
     with np.errstate(all="ignore"):
@@ -105,6 +107,6 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
 
 def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
     """``clip_grad_norm_``, by its older name, which warns."""
-    message = "torch.nn.utils.clip_grad_norm is now deprecated in favor of torch.nn.utils.clip_grad_norm_."
+    message = "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`."
     warn(message, FutureWarning)
     return clip_grad_norm_(*args, **kwargs)

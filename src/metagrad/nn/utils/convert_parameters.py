@@ -25,7 +25,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     Raises TypeError if it is no tensor.
     """
     if not isinstance(vec, Tensor):
-        raise TypeError(f"expected a tensor, but got: {type(vec).__name__}")
+        raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
     start = 0
     for p in parameters:
         p.data = vec[start : start + p.numel()].reshape(tuple(p.shape)).data

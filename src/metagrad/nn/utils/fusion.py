@@ -17,7 +17,7 @@ __all__ = ["fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "
 def _fused(layer: Module, bn: Module, transpose: bool) -> Module:
     """w' = s w and b' = s (b − μ) + β, s = γ / √(σ² + ε)."""
     if layer.training or bn.training:
-        raise AssertionError("Fusion only for eval: call .eval() on both layers first")
+        raise AssertionError("Fusion only for eval! Call .eval() on both layers first")
     made = copy.deepcopy(layer)
     made.weight, made.bias = fuse_conv_bn_weights(
         layer.weight, layer.bias, bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias, transpose

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.mode import no_grad
+from metagrad.base.warning import warn
 from metagrad.nn.functional.normalization import normalize
 from metagrad.nn.parameter import Parameter
 from metagrad.nn.utils.parametrizations import norm_except
@@ -89,12 +90,12 @@ class _SpectralNorm(_Hook):
 
 def _hooks(module: Module) -> list[tuple[Any, Any]]:
     """The hooks that are called before the module, each with its key."""
-    return [(key, hook) for key, (hook, _) in module.__dict__.get("_forward_pre_hooks", {}).items()]
+    return list(module.__dict__.get("_forward_pre_hooks", {}).items())
 
 
-def _check_new(module: Module, name: str, kind: type[_Hook]) -> None:
+def _check_new(module: Module, name: str, kind: type[_Hook], called: str) -> None:
     if any(isinstance(hook, kind) and hook.name == name for _, hook in _hooks(module)):
-        raise RuntimeError(f"Cannot register two such hooks on the same parameter {name}")
+        raise RuntimeError(f"Cannot register two {called} hooks on the same parameter {name}")
     if not isinstance(module._parameters.get(name), Parameter):
         raise AttributeError(f"{type(module).__name__} has no parameter {name!r}")
 
@@ -103,10 +104,17 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     """w = g v / ‖v‖, g and v being parameters ``name_g`` and ``name_v`` (Salimans & Kingma 2016).
 
     >>> from metagrad import nn
-    >>> [name for name, _ in nn.utils.weight_norm(nn.Linear(2, 2)).named_parameters()]
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     layer = nn.utils.weight_norm(nn.Linear(2, 2))
+    >>> [name for name, _ in layer.named_parameters()]
     ['bias', 'weight_g', 'weight_v']
     """
-    _check_new(module, name, _WeightNorm)
+    warn(
+        "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
+        FutureWarning,
+    )
+    _check_new(module, name, _WeightNorm, "weight_norm")
     _WeightNorm(name, dim).put(module)
     return module
 
@@ -115,7 +123,7 @@ def spectral_norm(
     module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Module:
     """w / σ(W), W being the parameter ``name_orig``; ``name_u`` and ``name_v`` are buffers (Miyato et al. 2018)."""
-    _check_new(module, name, _SpectralNorm)
+    _check_new(module, name, _SpectralNorm, "spectral_norm")
     if dim is None:
         dim = 1 if "ConvTranspose" in type(module).__name__ else 0
     _SpectralNorm(name, n_power_iterations, dim, eps).put(module)

@@ -89,9 +89,10 @@ class ParametrizationList(ModuleList):
             if not isinstance(found, Tensor):
                 raise ValueError(f"A parametrization must return a tensor. Got {type(found).__name__}.")
             if found.dtype != dtype or tuple(found.shape) != tuple(shape):
+                what = "dtype" if found.dtype != dtype else "shape"
                 raise ValueError(
-                    f"Registering a parametrization may not change the tensor, unless unsafe=True: {tuple(shape)} of {dtype} "
-                    f"became {tuple(found.shape)} of {found.dtype}"
+                    f"Registering a parametrization may not change the {what} of the tensor, unless `unsafe` flag is enabled: "
+                    f"{tuple(shape)} of {dtype} became {tuple(found.shape)} of {found.dtype}"
                 )
 
     def _originals(self) -> list[Any]:
@@ -151,7 +152,7 @@ def _own_class(module: Module) -> None:
         return replica
 
     def get_state(self: Any) -> Any:
-        raise RuntimeError("a module with parametrizations cannot be pickled: save its state_dict() instead")
+        raise RuntimeError("Serialization of parametrized modules is only supported through state_dict().")
 
     members: dict[str, Any] = {"__getstate__": get_state, "__deepcopy__": deep_copy, "_parametrized": True}
 

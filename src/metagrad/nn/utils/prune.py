@@ -69,18 +69,21 @@ class BasePruningMethod:
         """
         hooks = module.__dict__.get("_forward_pre_hooks", {})
         old = next(
-            ((k, h[0]) for k, h in hooks.items() if isinstance(h[0], BasePruningMethod) and h[0]._tensor_name == name),
+            ((k, h) for k, h in hooks.items() if isinstance(h, BasePruningMethod) and h._tensor_name == name),
             None,
         )
         method: BasePruningMethod = cls(*args, **kwargs)
         method._tensor_name = name
         if not hasattr(module, name):
-            raise AttributeError(f"{type(module).__name__} has no parameter {name} to prune")
+            raise AttributeError(
+                f"'{type(module).__name__}' object has no attribute '{name}': there is nothing to prune"
+            )
         original = getattr(module, name) if old is None else getattr(module, name + "_orig")
         scores = getattr(module, name) if importance_scores is None else importance_scores
         if tuple(scores.shape) != tuple(original.shape):
             raise AssertionError(
-                f"importance_scores should have shape {tuple(original.shape)}, got {tuple(scores.shape)}"
+                f"importance_scores should have the same shape as parameter {name} of {module}, got {scores.shape} vs "
+                f"{original.shape}"
             )
         mask = (
             original.detach().new_ones(tuple(original.shape))
@@ -334,7 +337,7 @@ def global_unstructured(
 
 
 def _hook_of(module: Module, name: str | None) -> tuple[object, BasePruningMethod] | None:
-    for key, (hook, _) in module.__dict__.get("_forward_pre_hooks", {}).items():
+    for key, hook in module.__dict__.get("_forward_pre_hooks", {}).items():
         if isinstance(hook, BasePruningMethod) and name in (None, hook._tensor_name):
             return key, hook
     return None

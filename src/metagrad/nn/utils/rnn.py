@@ -55,6 +55,10 @@ class PackedSequence(_Packed):
             unsorted_indices = invert_permutation(sorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
+    def is_pinned(self) -> bool:
+        """Whether the data lies in memory that a GPU reads from."""
+        return bool(self.data.is_pinned())
+
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """The same with the data in another dtype or on another device."""
         data = self.data.to(*args, **kwargs)
@@ -114,6 +118,8 @@ def pack_padded_sequence(
     """
     given = lengths.detach().cpu().array if isinstance(lengths, Tensor) else list(lengths)
     counts = np.asarray(given, np.int64)
+    if counts.ndim > 1:
+        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {counts.ndim}D")
     time_dim, batch_dim = (1, 0) if batch_first else (0, 1)
     if input.ndim < 2:
         raise RuntimeError(f"pack_padded_sequence: expected (T, B, *) or (B, T, *), got shape {tuple(input.shape)}")
@@ -217,6 +223,10 @@ def pad_sequence(
     tensor([[1, 2],
             [3, 0]])
     """
+    if not isinstance(sequences, Iterable):
+        raise RuntimeError(
+            f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}"
+        )
     given = list(sequences)
     if not given:
         raise RuntimeError("pad_sequence: received an empty list of sequences")

@@ -56,9 +56,14 @@ def functional_call(
                 slots_of[f"{prefix}.{name}" if prefix else name] = slots, name
     unexpected, missing = [n for n in given if n not in slots_of], [n for n in slots_of if n not in given]
     if unexpected or (strict and missing):
-        raise (RuntimeError if strict else KeyError)(
-            f"unexpected names {unexpected}, missing names {missing if strict else []}"
-        )
+        if not strict:
+            raise KeyError(f"unexpected names {unexpected}")
+        said = [
+            f"{what} key(s): {', '.join(map(repr, sorted(names)))}."
+            for what, names in (("Unexpected", unexpected), ("Missing", missing))
+            if names
+        ]
+        raise RuntimeError("\n\t".join([f"Error(s) in reparametrizing for {type(module).__name__}:", *said]))
     chosen = [(*slots_of[name], value) for name, value in given.items()]
     if tie_weights:
         by_tensor = {id(slots_of[name][0][slots_of[name][1]]): value for name, value in given.items()}
