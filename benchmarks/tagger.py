@@ -2,11 +2,10 @@
 
 ``python -m benchmarks tagger ablation`` trains on four fifths of the training sentences and looks at the other fifth (blocks of
 a hundred, spread over the corpus): the test sentences are not looked at. ``speed`` and ``load`` take a trained model.
-``segmentation`` learns from a treebank where words and sentences end, and counts them on another part's raw text.
+``segmentation`` and ``treebanks`` learn from treebanks, raw text too (``benchmarks/treebanks.py``).
 """
 
 import asyncio
-import itertools
 import json
 import random
 import resource
@@ -15,15 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 
+from benchmarks import treebanks
 from metagrad.tagger.corpora import default_corpus, load_corpus
 from metagrad.tagger.learning import evaluate, learn
 from metagrad.tagger.presets import settings_and_recipe
 from metagrad.tagger.splits import Split
 from metagrad.tagger.tagging import Tagger
-from metagrad.tagger.text.tokenizer import Tokenizer
 
 WITHOUT = {
     "the preset": {},
@@ -59,10 +57,7 @@ def add_to(parser):
     ablation.add_argument("--epochs", type=int)
     ablation.add_argument("--only", nargs="*", choices=WITHOUT, default=list(WITHOUT))
     ablation.set_defaults(run=run_ablation)
-    segmentation = kinds.add_parser("segmentation")
-    segmentation.add_argument("--train", required=True, help="a CoNLL-U file to learn from")
-    segmentation.add_argument("--test", required=True, help="a CoNLL-U file whose raw text is cut")
-    segmentation.set_defaults(run=run_segmentation)
+    treebanks.add_to(kinds)
     for name, run in (("speed", run_speed), ("load", run_load)):
         kind = kinds.add_parser(name)
         kind.add_argument("--model", type=Path, required=True)
@@ -98,43 +93,6 @@ def run_ablation(options):
             rows.append((scores.overall.value, scores.unknown.value, spent))
         accuracy, unknown, spent = map(statistics.fmean, zip(*rows))
         print(f"| {name} | {accuracy:.4f} | {unknown:.4f} | {spent:.0f} |", flush=True)
-
-
-def raw(sentences):
-    """The raw text of a treebank, and its true spans in characters that are no blanks: of tokens, sentences, and words."""
-    text, place, tokens, ends, words = "", 0, Counter(), Counter(), Counter()
-    for sentence in sentences:
-        if sentence.begins_paragraph and text:
-            text = text.rstrip() + "\n\n"
-        start = place
-        for token in sentence.tokens:
-            text += token.form + " " * token.space_after
-            end = place + len("".join(token.form.split()))
-            tokens[place, end] += 1
-            words.update((place, end, word) for word in token.words)
-            place = end
-        ends[start, place] += 1
-    return text, tokens, ends, words
-
-
-def found_in(text, tokenizer):
-    """The spans that a tokenizer finds."""
-    solid = [0, *itertools.accumulate(not c.isspace() for c in text)]
-    tokens, ends, words = Counter(), Counter(), Counter()
-    for sentence in tokenizer.sentences(text):
-        tokens.update({(solid[w.start], solid[w.end]) for w in sentence})
-        ends[solid[sentence[0].start], solid[sentence[-1].end]] += 1
-        words.update((solid[w.start], solid[w.end], w.form) for w in sentence)
-    return tokens, ends, words
-
-
-def run_segmentation(options):
-    """F1 of tokens, sentences and words; a word is right with its token's place and its form."""
-    tokenizer = Tokenizer.of(load_corpus(options.train).sentences)
-    text, *true = raw(load_corpus(options.test).sentences)
-    for name, a, b in zip(("tokens", "sentences", "words"), true, found_in(text, tokenizer)):
-        print(f"{name}: F1 {2 * (a & b).total() / (a.total() + b.total()):.4f}", end="   ")
-    print(f"({tokenizer.kind})")
 
 
 def run_speed(options):
