@@ -100,6 +100,125 @@ def test_as_in_pytorch(torch, program):
     assert program(torch) == PROGRAMS[program]
 
 
+def constructed(lib, make):
+    """What came of it: a dtype and numbers, or the kinds of error that it is."""
+    try:
+        x = make(lib)
+    except (TypeError, ValueError, RuntimeError, IndexError) as error:
+        return type(error).__mro__[:-1]
+    return str(x.dtype).split(".")[-1], x.tolist()
+
+
+NAN = float("nan")
+CONSTRUCTIONS = [
+    (lambda lib: lib.tensor([lib.tensor([1]), lib.tensor([2])]), ("int64", [1, 2])),
+    (lambda lib: lib.tensor([lib.tensor([[1.5]]), 2]), ("float32", [1.5, 2.0])),
+    (lambda lib: lib.tensor([[2], lib.tensor([1])]), ("int64", [[2], [1]])),
+    (lambda lib: lib.tensor([range(2), [3, 4]]), ("int64", [[0, 1], [3, 4]])),
+    (lambda lib: lib.tensor(b"ab"), TypeError),
+    (lambda lib: lib.tensor(2**64), ValueError),
+    (lambda lib: lib.tensor([2**64], dtype=lib.float64), ("float64", [2.0**64])),
+    (lambda lib: lib.tensor([1.0, NAN], dtype=lib.int64), RuntimeError),
+    (lambda lib: lib.tensor(300.5, dtype=lib.uint8), RuntimeError),
+    (lambda lib: lib.tensor([-1.5], dtype=lib.uint8), RuntimeError),
+    (lambda lib: lib.tensor([1e20], dtype=lib.int32), RuntimeError),
+    (lambda lib: lib.tensor([-1.5, 2.9], dtype=lib.int8), ("int8", [-1, 2])),
+    (lambda lib: lib.tensor([1 + 2j], dtype=lib.float32), TypeError),
+    (lambda lib: lib.asarray(bytearray(b"\0\0\x80?")), ("float32", [1.0])),
+    (lambda lib: lib.asarray(bytearray(b"\1\0\2\0"), dtype=lib.int16), ("int16", [1, 2])),
+    (lambda lib: lib.randint(0, 300, (2,), dtype=lib.uint8), RuntimeError),
+    (lambda lib: lib.randint(-200, 100, (2,), dtype=lib.int8), RuntimeError),
+    (lambda lib: lib.randint(255, 256, (2,), dtype=lib.uint8), ("uint8", [255, 255])),
+    (lambda lib: lib.zeros_like([1, 2]), TypeError),
+    (lambda lib: lib.rand_like([1.0]), TypeError),
+    (lambda lib: lib.arange(4)[0:1.5], TypeError),
+    (lambda lib: lib.arange(8).reshape(2, 2, 2)[..., 0, ...], ("int64", [[0, 2], [4, 6]])),
+    (lambda lib: lib.index_select(lib.arange(3), 0, lib.tensor([0.0])), RuntimeError),
+    (lambda lib: lib.zeros(0, 4).view(lib.float64), ("float64", [])),
+]
+
+
+@pytest.mark.parametrize(("make", "expected"), CONSTRUCTIONS)
+def test_constructions(make, expected):
+    found = constructed(metagrad, make)
+    assert expected in found if isinstance(expected, type) else found == expected
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("make", "expected"), CONSTRUCTIONS)
+def test_constructions_are_pytorchs(torch, make, expected):
+    found = constructed(torch, make)
+    assert expected in found if isinstance(expected, type) else found == expected
+
+
+def test_memory_shared_with_bytes():
+    memory = bytearray(b"ab")
+    metagrad.asarray(memory, dtype=metagrad.uint8)[0] = 0
+    assert memory == b"\0b"
+
+
+def message(lib, *args, **options):
+    with pytest.raises((AssertionError, TypeError)) as caught:
+        lib.testing.assert_close(*[a(lib) if callable(a) else a for a in args], **options)
+    return type(caught.value).__name__, str(caught.value)
+
+
+COMPARISONS = [
+    ((lambda lib: lib.tensor([1, 2]), lambda lib: lib.tensor([1, 3])), {},
+     "Tensor-likes are not equal!\n\nMismatched elements: 1 / 2 (50.0%)\nGreatest absolute difference: 1 at index (1,)\n"
+     "Greatest relative difference: 0.3333333432674408 at index (1,)"),
+    ((lambda lib: lib.tensor([1.0, 2.0]), lambda lib: lib.tensor([1.0, 2.5])), {},
+     "Tensor-likes are not close!\n\nMismatched elements: 1 / 2 (50.0%)\n"
+     "Greatest absolute difference: 0.5 at index (1,) (up to 1e-05 allowed)\n"
+     "Greatest relative difference: 0.20000000298023224 at index (1,) (up to 1.3e-06 allowed)"),
+    ((lambda lib: lib.tensor(1), lambda lib: lib.tensor(2)), {},
+     "Scalars are not equal!\n\nExpected 2 but got 1.\nAbsolute difference: 1\nRelative difference: 0.5"),
+    ((1, 1.0), {}, "The (d)types do not match: <class 'int'> != <class 'float'>."),
+    (("a", "b"), {}, "No comparison pair was able to handle inputs of type <class 'str'> and <class 'str'>."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pair", "options", "expected"), COMPARISONS)
+def test_what_a_comparison_says(pair, options, expected):
+    assert message(metagrad, *pair, **options)[1] == expected
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("pair", "options", "expected"), COMPARISONS)
+def test_what_a_comparison_says_is_pytorchs(torch, pair, options, expected):
+    import torch.testing
+
+    assert message(torch, *pair, **options) == message(metagrad, *pair, **options)
+
+
+def test_subclasses_may_be_told_apart():
+    x = metagrad.ones(2)
+    metagrad.testing.assert_close(metagrad.nn.Parameter(x), x)
+    with pytest.raises(TypeError, match="comparison pair"):
+        metagrad.testing.assert_close(metagrad.nn.Parameter(x), x, allow_subclasses=False)
+
+
+def test_tensors_made_for_tests():
+    make = metagrad.testing.make_tensor
+    x = make(2, 3, 4, 5, dtype=metagrad.float32, memory_format=metagrad.channels_last)
+    assert x.stride() == (60, 1, 15, 3)
+    assert metagrad.isfinite(make(9, dtype=metagrad.float32, low=-math.inf, high=math.inf)).all()
+    assert 0 <= make(99, dtype=metagrad.uint8, low=-5, high=300).min().item()
+    with pytest.raises(ValueError, match="NaN"):
+        make(2, dtype=metagrad.float32, low=math.nan)
+    with pytest.raises(ValueError, match="mutually exclusive"):
+        make(2, 3, 4, 5, dtype=metagrad.float32, memory_format=metagrad.channels_last, noncontiguous=True)
+
+
+def test_orders_that_are_not_clear():
+    assert metagrad.ones(2, 3).t().dim_order(ambiguity_check=True) == (1, 0)
+    with pytest.raises(RuntimeError, match="unique"):
+        metagrad.ones(1, 2, 3, 4).dim_order(ambiguity_check=True)
+    with pytest.raises(RuntimeError, match="unique"):
+        metagrad.ones(2, 1, 3, 4).dim_order(ambiguity_check=[metagrad.contiguous_format, metagrad.channels_last])
+    assert not metagrad.ones(2, 3).is_contiguous(memory_format=metagrad.channels_last)
+
+
 def test_a_custom_op_computes_below_its_gradient():
     from metagrad.compat import library
 

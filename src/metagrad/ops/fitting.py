@@ -49,9 +49,16 @@ def _fitting_integer(value: Any, kind: dtypes.dtype) -> Number:
 
 
 def check_range(array: Array, kind: dtypes.dtype) -> None:
-    """Raise if an integer does not fit in an integer dtype; negative ones wrap around in an unsigned one."""
+    """Raise if a number does not fit in a dtype: a complex one in a real dtype, one that is infinite, nan or too large in an
+    integer dtype. Negative integers wrap around in an unsigned one."""
+    if array.dtype.kind == "c" and 0 < kind.category < 3:
+        raise TypeError(f"a complex number cannot be converted to {kind}: take .real")
     if kind.category == 1 and array.size:
         limits = np.iinfo(kind.dtype)
+        if array.dtype.kind in "fV" and not (
+            np.isfinite(array).all() and (limits.min or not ((array < 0) & (array % 1 != 0)).any())
+        ):
+            raise _overflow(kind, f"{array.max()} or {array.min()}")
         if array.max() > limits.max or array.min() < (limits.min or -int(limits.max) - 1):
             raise _overflow(kind, f"{array.max()} or {array.min()}")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from metagrad.base import dtypes
+from metagrad.base import dtypes, layouts
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.base.warning import warn
 from metagrad.ops.arguments import shape_of
@@ -59,7 +59,7 @@ def assert_close(
     if (rtol is None) != (atol is None):
         raise ValueError("Both 'rtol' and 'atol' must be either specified or omitted: give both, or neither")
     try:
-        _compare(actual, expected, rtol, atol, equal_nan, check_device, check_dtype, check_stride, "")
+        _compare(actual, expected, rtol, atol, equal_nan, check_device, check_dtype, check_stride, allow_subclasses, "")
     except AssertionError as error:
         if msg is None:
             raise
@@ -75,9 +75,10 @@ def _compare(
     device: bool,
     dtype: bool,
     stride: bool,
+    subclasses: bool,
     where: str,
 ) -> None:
-    settings = rtol, atol, nan, device, dtype, stride
+    settings = rtol, atol, nan, device, dtype, stride, subclasses
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         if set(a) != set(b):
             missing, more = sorted(set(b) - set(a), key=str), sorted(set(a) - set(b), key=str)
@@ -98,12 +99,12 @@ def _compare(
         if a is not b:
             raise AssertionError(f"None mismatch: {a} is not {b}{_at(where)}")
         return
-    if isinstance(a, Tensor) != isinstance(b, Tensor) or isinstance(a, str):
-        raise TypeError(
-            f"No comparison pair was able to handle inputs of type {type(a)} and {type(b)}: cannot compare these{_at(where)}"
-        )
+    if not _is_pair(a, b, subclasses):
+        raise TypeError(f"No comparison pair was able to handle inputs of type {type(a)} and {type(b)}.{_at(where)}")
     if isinstance(a, bool) and isinstance(b, bool) and a is not b:
         raise AssertionError(f"Booleans mismatch: {a} is not {b}{_at(where)}")
+    if dtype and isinstance(a, _NUMBERS) and isinstance(b, _NUMBERS) and type(a) is not type(b):
+        raise AssertionError(f"The (d)types do not match: {type(a)} != {type(b)}.{_at(where)}")
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         for name, checked, own, other in (
             ("shape", True, a.shape, b.shape),
@@ -113,10 +114,22 @@ def _compare(
         ):
             if checked and own != other:
                 raise AssertionError(f"The values for attribute {name!r} do not match: {own} != {other}.{_at(where)}")
+        if a.is_meta or b.is_meta:  # there are no numbers to compare
+            return
     x, y = (np.asarray(v.detach().cpu().numpy() if isinstance(v, Tensor) else v) for v in (a, b))
     if x.shape != y.shape:
         raise AssertionError(f"The values for attribute 'shape' do not match: {x.shape} != {y.shape}.{_at(where)}")
     _close(x, y, rtol, atol, nan, "Tensor-likes" if isinstance(a, (Tensor, np.ndarray)) else "Scalars", where)
+
+
+_NUMBERS = (int, float, complex)
+
+
+def _is_pair(a: object, b: object, subclasses: bool) -> bool:
+    """Whether two things can be compared: two tensors, two arrays or two numbers."""
+    if not subclasses and (isinstance(a, Tensor) or isinstance(b, Tensor)) and type(a) is not type(b):
+        return False
+    return any(isinstance(a, kind) and isinstance(b, kind) for kind in (Tensor, np.ndarray, (*_NUMBERS, np.generic)))
 
 
 def _at(where: str) -> str:
@@ -131,20 +144,35 @@ def _close(x: Array, y: Array, rtol: float | None, atol: float | None, nan: bool
         return
     exactly = rtol == atol == 0
     heading = f"{what} are not {'equal' if exactly else 'close'}!\n\n"
-    kind = np.result_type(x, y, np.float64)
-    apart = np.where(good, 0, np.abs(x.astype(kind) - y.astype(kind)))
-    with np.errstate(all="ignore"):
-        share = np.where(good, 0, apart / np.abs(y.astype(kind)))
     limits = ("", "") if exactly else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
-    if what == "Scalars" or not x.ndim:
-        text = f"Expected {y} but got {x}.\nAbsolute difference: {apart}{limits[0]}\nRelative difference: {share}{limits[1]}"
-        raise AssertionError((heading if what == "Scalars" else heading.replace(what, "Scalars")) + text + _at(where))
-    worst, most = (np.unravel_index(int(np.nan_to_num(d, nan=math.inf).argmax()), x.shape) for d in (apart, share))
+    if not x.ndim:
+        own, other = x.item(), y.item()
+        apart = abs(own - other)
+        share: Any = math.inf if other == 0 else apart / abs(other)
+        raise AssertionError(
+            f"{heading.replace('Tensor-likes', 'Scalars')}Expected {other} but got {own}.\n"
+            f"Absolute difference: {apart}{limits[0]}\nRelative difference: {share}{limits[1]}{_at(where)}"
+        )
+    differences, shares = _apart(x, y, good)
+    worst, most = (
+        np.unravel_index(int(np.nan_to_num(d, nan=math.inf).argmax()), x.shape) for d in (differences, shares)
+    )
     raise AssertionError(
         f"{heading}Mismatched elements: {(~good).sum()} / {x.size} ({100 * (~good).mean():.1f}%)\n"
-        f"Greatest absolute difference: {apart[worst]} at index {tuple(map(int, worst))}{limits[0]}\n"
-        f"Greatest relative difference: {share[most]} at index {tuple(map(int, most))}{limits[1]}{_at(where)}"
+        f"Greatest absolute difference: {differences[worst].item()} at index {tuple(map(int, worst))}{limits[0]}\n"
+        f"Greatest relative difference: {shares[most].item()} at index {tuple(map(int, most))}{limits[1]}{_at(where)}"
     )
+
+
+def _apart(x: Array, y: Array, good: Array) -> tuple[Array, Array]:
+    """|x − y| and |x − y| / |y| in the tensors' own dtype, 0 where they are close; integers divide to float32."""
+    kind = np.result_type(x, y)
+    kind = np.dtype(np.int64) if kind.kind in "biu" else kind
+    with np.errstate(all="ignore"):
+        apart = np.abs(x.astype(kind) - y.astype(kind))
+        size = np.abs(y.astype(kind))
+        share = apart / size if kind.kind != "i" else apart.astype(np.float32) / size.astype(np.float32)
+    return np.where(good, np.zeros_like(apart), apart), np.where(good, np.zeros_like(share), share)
 
 
 def assert_allclose(
@@ -185,10 +213,22 @@ def make_tensor(
     >>> metagrad.testing.make_tensor(2, 3, dtype=metagrad.int8, low=0, high=2).shape
     metagrad.Size([2, 3])
     """
+    if noncontiguous and memory_format is not None:
+        raise ValueError(
+            "The parameters `noncontiguous` and `memory_format` are mutually exclusive, but got noncontiguous=True and "
+            f"memory_format={memory_format}"
+        )
     extents = shape_of(shape)
     kind = dtypes.of(dtype).dtype
     default = {"b": (0, 2), "u": (0, 10), "i": (-9, 10)}.get(kind.kind, (-9, 9))
     low, high = (default[0] if low is None else low), (default[1] if high is None else high)
+    if requires_grad and kind.kind in "bui":
+        raise ValueError(
+            f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={dtype}"
+        )
+    if math.isnan(low) or math.isnan(high):
+        raise ValueError(f"`low` and `high` cannot be NaN, but got low={low} and high={high}")
+    low, high = _within(low, high, kind)
     source = numpy_generator()
     wide = (*extents[:-1], 2 * extents[-1]) if noncontiguous and extents else extents
     if kind.kind in "bui":
@@ -202,4 +242,17 @@ def make_tensor(
     result = tensor(values, dtype=dtype, device=device)
     if wide != extents:
         result = result[..., ::2]
+    if isinstance(memory_format, layouts.memory_format):
+        result = result.contiguous(memory_format=memory_format)
     return result.requires_grad_() if requires_grad else result
+
+
+def _within(low: float, high: float, kind: np.dtype[Any]) -> tuple[float, float]:
+    """The bounds cut to what the dtype holds; of a floating-point one to half of it, for ``high - low`` must be finite."""
+    if kind.kind == "b":
+        return low, high
+    if kind.kind in "ui":
+        limits = np.iinfo(kind)
+        return max(low, int(limits.min)), min(high, int(limits.max) + 1)
+    most = dtypes.finfo(dtypes.of(kind)).max / 2 if kind.itemsize > 2 else dtypes.finfo(dtypes.of(kind)).max
+    return max(low, -most), min(high, most)

@@ -108,8 +108,10 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
 
 def _survey(data: object, found: set[Any]) -> tuple[int, ...]:
     """The shape of nested lists, checked: rows of different lengths are an error. ``found``: the kinds of their items."""
-    if isinstance(data, (list, tuple)):
+    if isinstance(data, (list, tuple, range)):
         inner = [_survey(d, found) for d in data]
+        if any(inner) and _are_numbers(data, inner):
+            return (len(data),)
         for i, shape in enumerate(inner):
             if shape != inner[0]:
                 raise ValueError(
@@ -126,10 +128,21 @@ def _survey(data: object, found: set[Any]) -> tuple[int, ...]:
     return tuple(np.shape(item))
 
 
+def _are_numbers(data: Sequence[object], shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether these are numbers and tensors of one element, which beside each other count as numbers."""
+    return all(
+        shape == () or isinstance(d, Variable) and d.array.size == 1 for d, shape in zip(data, shapes, strict=True)
+    )
+
+
 def _plain(data: object) -> object:
     """Nested lists with tensors replaced by their numbers."""
-    if isinstance(data, (list, tuple)):
-        return [_plain(d) for d in data]
+    if isinstance(data, (list, tuple, range)):
+        parts: list[Any] = [_plain(d) for d in data]
+        shapes = [np.shape(p) if isinstance(d, Variable) else () for d, p in zip(data, parts, strict=True)]
+        if any(shapes) and _are_numbers(data, [s or np.shape(p) for s, p in zip(shapes, parts, strict=True)]):
+            return [p.reshape(()) if s else p for s, p in zip(shapes, parts, strict=True)]
+        return parts
     return widened(move(unwrap(data), CPU)) if hasattr(data, "dtype") else data
 
 
@@ -148,21 +161,31 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
     elif hasattr(data, "__array__") and not isinstance(data, np.generic):
         array = np.asarray(data)
     else:
-        if isinstance(data, (range, memoryview, bytes, bytearray)):
+        if isinstance(data, bytes):
+            raise TypeError("cannot make a tensor of bytes: use frombuffer(), or list() for one number a byte")
+        if isinstance(data, (range, memoryview, bytearray)):
             data = list(data)
         kinds: set[Any] = set()
         _survey(data, kinds)
         array = np.asarray(_plain(data))
+        if array.dtype == object and kinds <= {int, float, bool}:  # an integer beyond 64 bits
+            if float not in kinds and (dtype is None or dtypes.of(dtype).category < 2):
+                raise ValueError("an integer does not fit in 64 bits: give a floating-point dtype")
+            array = array.astype(np.float64)
         if dtype is None and array.dtype.kind in "biufc":
             dtype = _inferred(kinds, array)
-        elif dtype is not None and array.dtype.kind in "iuO":
+        elif dtype is not None:
             check_range(array, dtypes.of(dtype))
     if array.dtype == object or (array.dtype.kind in "USMmV" and array.dtype.name != "bfloat16"):
         raise (RuntimeError if array.dtype == object else TypeError)(
             f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
         )
-    with np.errstate(over="ignore"):  # a number too large becomes infinite, in an array of any size
-        return array.astype(dtypes.of(dtype or array.dtype).dtype, copy=False)
+    target = dtypes.of(dtype or array.dtype)
+    if array.dtype.kind == "c" and 0 < target.category < 3:
+        warn("Casting complex values to real discards the imaginary part: use .real if that is meant", UserWarning)
+        array = array.real
+    with np.errstate(all="ignore"):  # a number too large becomes infinite, in an array of any size
+        return array.astype(target.dtype, copy=False)
 
 
 _python_numbers: dict[Any, Callable[[], dtypes.dtype]] = {

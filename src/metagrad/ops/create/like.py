@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
+from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, kept_order, layout, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
-from metagrad.ops.arguments import shape_of
+from metagrad.ops.arguments import NotATensor, shape_of
 from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, tensor
 from metagrad.ops.fitting import fitting
 from metagrad.ops.shape.strided import extent, strided
@@ -47,6 +48,8 @@ def _image(
 ) -> Tensor:
     """A new tensor of the shape, dtype and device of another, by ``np.zeros_like`` and its kin."""
     check_layout(layout)
+    if not isinstance(input, Variable):
+        raise NotATensor(f"{make.__name__}(): argument 'input' must be a tensor, got {type(input).__name__}")
     kind = (input.dtype if dtype is None else dtypes.of(dtype)).dtype
     if device is not None and Device(device).type != of_array(input.array).type:  # none of its numbers are wanted
         likeness: Array = np.broadcast_to(np.zeros((), kind), input.array.shape)

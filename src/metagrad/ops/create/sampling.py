@@ -16,7 +16,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, layout, memory_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
-from metagrad.ops.arguments import shape_of, takes_exact_out, takes_out
+from metagrad.ops.arguments import NotATensor, shape_of, takes_exact_out, takes_out
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.like import LikeOptions
 from metagrad.ops.create.random import Generator, numpy_generator, source
@@ -150,7 +150,19 @@ def randint(
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
+    _check_bounds(low, high, kind)
     return as_array(source(generator, where_to(device)).integers(low, high, shape_of((size,)))).astype(kind.dtype)
+
+
+def _check_bounds(low: int, high: int, kind: dtypes.dtype) -> None:
+    """Raise unless the least and the largest number that may be drawn fit in the dtype."""
+    if kind.category > 1:
+        least, most = -dtypes.finfo(kind).max, dtypes.finfo(kind).max
+    else:
+        least, most = (0, 1) if kind is dtypes.bool_ else (dtypes.iinfo(kind).min, dtypes.iinfo(kind).max)
+    for name, bound in (("from", low), ("to - 1", high - 1)):
+        if not least <= bound <= most:
+            raise RuntimeError(f"randint(): {name} is out of bounds for {kind}: {bound}")
 
 
 def _whole(bound: Any) -> int:
@@ -200,6 +212,8 @@ def _drawn_like(
     generator: Generator | None = None,
 ) -> Tensor:
     check_layout(layout)
+    if not isinstance(input, Variable):
+        raise NotATensor(f"argument 'input' must be a tensor, got {type(input).__name__}")
     where = of_array(input.array) if device is None else Device(device)
     array = draw(tuple(input.shape), input.dtype if dtype is None else dtypes.of(dtype), generator, where)
     return finished(as_array(array), None, where, requires_grad)

@@ -40,6 +40,8 @@ def asarray(
     >>> metagrad.asarray(x) is x, metagrad.asarray(x, copy=True) is x
     (True, False)
     """
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        obj = _numbers_in(obj, dtype)
     found = as_tensor(obj, dtype, device)
     shared = np.may_share_memory(unwrap(found), unwrap(obj)) if hasattr(unwrap(obj), "__array_function__") else False
     if copy is False and not shared:
@@ -51,6 +53,12 @@ def asarray(
     if requires_grad:
         return found.requires_grad_()
     return found.detach() if requires_grad is False and found.requires_grad else found
+
+
+def _numbers_in(buffer: bytes | bytearray | memoryview, dtype: DTypeLike) -> Tensor:
+    """What bytes hold, as numbers: in the same memory, unless that must not be written to."""
+    found = frombuffer(buffer, dtype=dtypes.get_default_dtype() if dtype is None else dtype)
+    return found if found.array.flags.writeable else found.clone()
 
 
 def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:

@@ -91,6 +91,8 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     index = tensor_of(index)
     if index.array.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
+    if index.array.dtype not in (np.int32, np.int64):
+        raise RuntimeError(f"index_select(): Expected dtype int32 or int64 for index, got {index.dtype}")
     axis = dimension(dim, input.array.ndim)
     rows = index.array.reshape(-1)
     n = input.array.shape[axis] if input.array.ndim else 1

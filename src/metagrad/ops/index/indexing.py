@@ -387,7 +387,7 @@ def _stands_for_a_tuple(index: list[Any]) -> bool:
 def _plain(index: object) -> tuple[Any, bool]:
     """An index without tensors, and whether it selects a view."""
     if isinstance(index, tuple):
-        parts = [_plain(list(i) if isinstance(i, tuple) else i) for i in index]
+        parts = [_plain(list(i) if isinstance(i, tuple) else i) for i in _with_one_ellipsis(index)]
         return tuple(p for p, _ in parts), all(basic for _, basic in parts)
     if isinstance(index, Variable):
         a = index.array
@@ -405,9 +405,9 @@ def _plain(index: object) -> tuple[Any, bool]:
     if isinstance(index, (bool, np.bool_)):
         return index, False
     if isinstance(index, slice):
-        if index.step is not None and int(index.step) <= 0:
+        if index.step is not None and operator.index(index.step) <= 0:
             raise ValueError(f"step must be greater than zero, got {index.step}: use flip() to reverse a dimension")
-        return slice(*[i if i is None else int(i) for i in (index.start, index.stop, index.step)]), True
+        return slice(*[i if i is None else operator.index(i) for i in (index.start, index.stop, index.step)]), True
     if index is None or index is Ellipsis:
         return index, True
     if isinstance(index, (list, range)):
@@ -419,6 +419,14 @@ def _plain(index: object) -> tuple[Any, bool]:
     raise IndexError(
         f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
     )
+
+
+def _with_one_ellipsis(index: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The first Ellipsis stands for all dimensions that nothing else names, a further one for none."""
+    if sum([i is Ellipsis for i in index]) < 2:
+        return index
+    first = next(n for n, i in enumerate(index) if i is Ellipsis)
+    return tuple([i for n, i in enumerate(index) if i is not Ellipsis or n == first])
 
 
 def _plain_list(index: list[Any]) -> Array:

@@ -110,7 +110,9 @@ def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
 def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
     """The same bytes as numbers of another dtype: the last dimension grows or shrinks with their size."""
     ours, theirs, shape = input.dtype.itemsize, kind.itemsize, tuple(input.shape)
-    if ours != theirs and (not shape or shape[-1] * ours % theirs or input.array.strides[-1] != ours):
+    if ours != theirs and (
+        not shape or shape[-1] * ours % theirs or input.array.size and input.array.strides[-1] != ours
+    ):
         raise RuntimeError(
             f"view: a tensor of {input.dtype} with shape {list(shape)} cannot be seen as {kind}: its last dimension must lie"
             f" next to each other in memory and be whole numbers of {theirs} bytes"
@@ -186,6 +188,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """
     shape = tuple(input.array.shape)
     d = dimension(dim, len(shape))
+    if not shape:
+        raise RuntimeError("unflatten: the tensor has no dimensions")
     return reshape(input, (*shape[:d], *_filled_in(tuple(sizes), shape[d]), *shape[d + 1 :]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, cast
 
 from metagrad.autograd.variable import Variable
@@ -71,12 +72,31 @@ class MemoryMethods(OpMethods):
 
     def is_contiguous(self, memory_format: memory_format = contiguous_format) -> bool:
         """Whether the elements are in order in memory."""
-        order = memory_format.order_of(self.array.ndim) if memory_format.order else ()
+        order = memory_format.order
+        if order and len(order) != self.array.ndim:
+            return False
         return bool((self.array.transpose(order) if order else self.array).flags.c_contiguous)
 
-    def dim_order(self) -> tuple[int, ...]:
-        """The dimensions from the one with the widest steps to the one with the narrowest."""
+    def dim_order(self, *, ambiguity_check: bool | Sequence[memory_format] = False) -> tuple[int, ...]:
+        """The dimensions from the one with the widest steps to the one with the narrowest.
+
+        ambiguity_check: raise RuntimeError where another order would describe the same memory, or, of a list of formats,
+        where several of them do.
+        """
+        if ambiguity_check is not False:
+            self._check_order(ambiguity_check)
         return tuple(sorted(range(self.array.ndim), key=lambda d: -self.array.strides[d]))
+
+    def _check_order(self, formats: bool | Sequence[memory_format]) -> None:
+        if isinstance(formats, bool):
+            steps = self.array.strides if self.array.size else ()
+            unclear = len(set(steps)) < len(steps) or 1 in self.array.shape
+        else:
+            unclear = sum([self.is_contiguous(f) for f in formats]) > 1
+        if unclear:
+            raise RuntimeError(
+                "The tensor does not have unique dim order, or cannot map to exact one of the given memory formats."
+            )
 
     def data_ptr(self) -> int:
         """The address of the first element."""
