@@ -170,7 +170,7 @@ def main():
         "Written by `python docs/reference.py` from the docstrings.",
         "",
         "One entry of PyTorch's own op database does not pass: `as_strided_scatter`, where",
-        "metagrad's gradient of overlapping views is 0 for what was overwritten and PyTorch's is not.",
+        "metagrad's gradient is 0 for what was overwritten, and PyTorch's for what was not: its own `gradcheck` refuses that.",
         "",
     ]
     Path(__file__).with_name("reference.md").write_text("\n".join(head + parts))

@@ -56,7 +56,7 @@ KNOWN = [
     known("in-place code of PyTorch's own makes its backward pass fail", "vander", SIZES, f"{FLOATS} {COMPLEX}"),
     known("PyTorch's arange takes no tensor with several places in memory of its own", "arange", SIZES),
     known(
-        "PyTorch's gradient takes the strides of the result for those of the gradient",
+        "PyTorch's gradient is that of what was overwritten, and 0 for the rest: finite differences and its own gradcheck refute it",
         "as_strided_scatter",
         SIZES,
         f"{FLOATS} {COMPLEX}",

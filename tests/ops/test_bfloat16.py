@@ -534,3 +534,26 @@ def test_assert_close_knows_its_precision():
     mg.testing.assert_close(brain([1.0]), brain([1.0078125]))
     with pytest.raises(AssertionError):
         mg.testing.assert_close(brain([1.0]), brain([1.03125]))
+
+
+# ------------------------------------------------ views
+
+
+def parts(lib):
+    """Writes through the parts of a tensor, and the gradients that come back through them."""
+    x = lib.zeros(2, 4, dtype=lib.bfloat16)
+    for part in (*x.chunk(2, 1), *x.split([1, 3], 1), *x.unbind(0)):
+        part.add_(1)
+    leaf = lib.ones(4, dtype=lib.bfloat16, requires_grad=True)
+    a, b = (leaf * 1).chunk(2)
+    (a * b).sum().backward()
+    return x.float().tolist(), leaf.grad.float().tolist(), str(leaf.grad.dtype).split(".")[1]
+
+
+def test_parts_are_views():
+    assert parts(mg) == ([[3, 3, 3, 3], [3, 3, 3, 3]], [1, 1, 1, 1], "bfloat16")
+
+
+@pytest.mark.oracle
+def test_parts_are_views_as_in_pytorch(torch):
+    assert parts(mg) == parts(torch)

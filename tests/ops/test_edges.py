@@ -238,3 +238,16 @@ def test_a_view_of_a_deep_copy_is_a_view():
     y = x[1:]
     y[0] = 9
     assert x.tolist() == [1, 9, 3] and y._base is x
+
+
+def test_polygamma_as_a_method():
+    x = metagrad.tensor([1.0, 2.0])
+    expected = metagrad.polygamma(1, x).tolist()
+    assert x.polygamma(1).tolist() == x.polygamma(n=1).tolist() == expected
+    assert x.polygamma_(n=1) is x and x.tolist() == expected == pytest.approx([1.6449341, 0.6449341])
+    with pytest.raises(TypeError, match="must be an int"):
+        metagrad.polygamma(1.5, x)
+
+
+def test_the_smallest_of_rows_may_be_viewed_as_one_row():
+    assert metagrad.arange(6).reshape(2, 3).topk(2).values.view(-1).tolist() == [2, 1, 5, 4]

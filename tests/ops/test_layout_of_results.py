@@ -42,6 +42,11 @@ OPS = {
     "lerp": lambda lib, a: lib.lerp(a, a, 0.5), "addcmul": lambda lib, a: lib.addcmul(a, a, a),
     "index_add": lambda lib, a: a.index_add(0, lib.tensor([0]), a[:1]), "scatter": lambda lib, a: a.scatter(1, zeros(lib, a), 1.0),
     "index_fill": lambda lib, a: a.index_fill(1, lib.tensor([0]), 1), "floor_divide": lambda lib, a: a.long() // 2,
+    "smallest": lambda lib, a: a.topk(1, 0, largest=False)[1], "nonzero": lambda lib, a: a.nonzero(),
+    "nonzero of a dimension": lambda lib, a: a.nonzero(as_tuple=True)[0], "half": lambda lib, a: a.half() * 2,
+    "cut and padded": lambda lib, a: lib.nn.functional.pad(a.reshape(1, 2, -1), (-1, 1), "replicate"),
+    "split bfloat16": lambda lib, a: a.bfloat16().split(1, 1)[0], "sums of bfloat16": lambda lib, a: a.bfloat16() + 1,
+    "unbound bfloat16": lambda lib, a: a.bfloat16().unbind(1)[0],
     "gelu": lambda lib, a: lib.nn.functional.gelu(a), "contiguous": lambda lib, a: a.contiguous(),
 }  # fmt: skip
 
@@ -69,3 +74,14 @@ def test_gradients_lie_as_their_tensors_do(torch, name):
         (x * 2).sum().backward()
         strides.append(x.grad.stride())
     assert strides[0] == strides[1]
+
+
+@pytest.mark.parametrize("kind", ["half", "double", "int", "bool", "to"])
+def test_a_conversion_into_another_order(torch, kind):
+    def strides(lib):
+        x, wanted = lib.arange(24.0).reshape(2, 2, 2, 3), lib.channels_last
+        converted = x.to(lib.float64, memory_format=wanted) if kind == "to" else getattr(x, kind)(memory_format=wanted)
+        return tuple(converted.stride()), converted.tolist()
+
+    assert strides(metagrad) == strides(torch)
+    assert strides(metagrad)[0] == (12, 1, 6, 2)

@@ -77,7 +77,7 @@ def test_an_unknown_name_beside_all_that_is_needed(name):
 
 
 CALLS = {
-    "tanh": (), "add": (1.5,), "sum": (), "mean": (), "cumsum": (0,), "logsumexp": (0,), "quantile": (0.5,),
+    "tanh": (), "add": (1.5,), "sum": (), "mean": (), "cumsum": (0,), "logsumexp": (0,),
     "exp": (), "clamp": (0.0, 1.0), "special.i0e": (), "var": (),
 }  # fmt: skip
 
@@ -104,6 +104,50 @@ def test_out_of_a_lower_dtype_is_refused(name):
         assert not out.any()
     with pytest.raises(TypeError, match="expected a tensor, got ndarray"):
         function(x, *CALLS[name], out=np.zeros((2, 2)))
+
+
+EXACT = {
+    "mm": lambda lib, out: lib.mm(lib.eye(2), lib.eye(2), out=out),
+    "matmul": lambda lib, out: lib.matmul(lib.eye(2), lib.eye(2), out=out),
+    "addmm": lambda lib, out: lib.addmm(lib.eye(2), lib.eye(2), lib.eye(2), out=out),
+    "abs": lambda lib, out: lib.abs(lib.eye(2), out=out),
+    "floor": lambda lib, out: lib.floor(lib.eye(2), out=out),
+    "neg": lambda lib, out: lib.neg(lib.eye(2), out=out),
+    "where": lambda lib, out: lib.where(lib.eye(2) > 0, lib.eye(2), lib.eye(2), out=out),
+    "amax": lambda lib, out: lib.amax(lib.eye(2), 0, out=out),
+    "argmax": lambda lib, out: lib.argmax(lib.eye(2), 0, out=out),
+    "quantile": lambda lib, out: lib.quantile(lib.eye(2), 0.5, 0, out=out),
+    "index_select": lambda lib, out: lib.index_select(lib.eye(2), 0, lib.tensor([0, 1]), out=out),
+    "nonzero": lambda lib, out: lib.nonzero(lib.eye(2), out=out),
+    "searchsorted": lambda lib, out: lib.searchsorted(lib.ones(3), lib.ones(3), out=out),
+    "linalg.inv": lambda lib, out: lib.linalg.inv(lib.eye(2), out=out),
+    "linalg.norm": lambda lib, out: lib.linalg.norm(lib.eye(2), dim=0, out=out),
+    "tensordot": lambda lib, out: lib.tensordot(lib.eye(2), lib.eye(2), 1, out=out),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_out_of_another_dtype_than_the_results(name):
+    with pytest.raises(RuntimeError, match=r"out= to have dtype metagrad.\w+, but got metagrad.float64"):
+        EXACT[name](metagrad, metagrad.empty(0, dtype=metagrad.float64))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", EXACT)
+def test_pytorch_refuses_it_too(torch, name):
+    with pytest.raises(RuntimeError):
+        EXACT[name](torch, torch.empty(0, dtype=torch.float64))
+
+
+def test_out_is_resized_and_not_recorded():
+    for write in (
+        lambda out, x: metagrad.tensordot(x, metagrad.eye(2), 1, out=out),
+        lambda out, x: metagrad.nn.functional.normalize(x, out=out),
+    ):
+        out = metagrad.empty(0)
+        assert write(out, metagrad.eye(2)) is out and out.tolist() == [[1, 0], [0, 1]]
+        with pytest.raises(RuntimeError, match="don't support automatic differentiation"):
+            write(out, metagrad.eye(2).requires_grad_())
 
 
 def test_out_of_another_dtype_where_nothing_is_converted():

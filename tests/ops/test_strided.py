@@ -90,6 +90,14 @@ def test_as_strided_scatter_has_the_gradient_of_what_it_computes():
 
 
 @pytest.mark.oracle
+def test_pytorchs_own_check_refuses_its_gradient_of_as_strided_scatter(torch):
+    """Should this fail one day, PyTorch has mended it, and ours may be compared with its gradient."""
+    x, v = torch.randn(3, 3, dtype=torch.float64, requires_grad=True), torch.randn(2, 2, dtype=torch.float64)
+    function = lambda x: torch.as_strided_scatter(x, v, (2, 2), (1, 2), 0)  # noqa: E731
+    assert not torch.autograd.gradcheck(function, (x,), raise_exception=False)
+
+
+@pytest.mark.oracle
 def test_unfold_is_a_view_to_write_through(torch):
     def run(lib):
         x = lib.arange(10.0, requires_grad=True)

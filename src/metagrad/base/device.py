@@ -30,8 +30,10 @@ class device:
     index: int | None
 
     def __init__(self, type: device | str | int = "cpu", index: int | None = None) -> None:
-        if isinstance(type, int):
+        if type.__class__ is int:
             index, type = type, "cuda"
+        if not isinstance(type, (str, device)):
+            raise TypeError(f'expected a device such as "cpu", "cuda", "cuda:0" or "meta", got {type!r:.80}')
         name, _, number = str(type).partition(":")
         if name not in _NAMES or (number and not number.isdigit()):
             raise RuntimeError(f'expected a device such as "cpu", "cuda", "cuda:0" or "meta", got {type!r}')

@@ -174,7 +174,7 @@ def of(kind: Any) -> dtype:
         return _python_types[kind]
     try:
         return _by_numpy[np.dtype(kind).newbyteorder("=")]
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         if "bfloat16" in (kind, getattr(kind, "name", None), getattr(kind, "__name__", None)):
             return bfloat16
         known = ", ".join(d.name for d in (*ALL, bfloat16))

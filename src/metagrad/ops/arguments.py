@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+import numpy as np
+
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, recording
 from metagrad.base import dtypes
@@ -81,6 +83,31 @@ def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any,
 
 
 _numpy_names = {"axis": "dim", "keepdims": "keepdim"}
+_flags = frozenset(
+    """accumulate adjoint align_corners antialias as_tuple ceil_mode center count_include_pad density descending equal_nan full
+    full_matrices hermitian include_self is_causal keepdim largest left log_input log_target non_blocking onesided out_int32
+    pivot replacement requires_grad return_complex return_counts return_inverse right scale_grad_by_freq some sorted sparse
+    stable training transpose unbiased unitriangular unpack_data unpack_pivots upper use_input_stats with_replacement
+    zero_infinity""".split()
+)
+_or_none = frozenset(["align_corners", "onesided", "return_complex", "stable"])
+
+
+def check_flags(function: Callable[..., Any], named: dict[str, Any]) -> None:
+    """Raise TypeError if an argument of those that are true or false is something else.
+
+    >>> import metagrad
+    >>> metagrad.sort(metagrad.ones(2), descending="no")
+    Traceback (most recent call last):
+    TypeError: sort(): argument 'descending' must be True or False, got str: 'no'
+    """
+    for name, value in named.items():
+        if value is True or value is False or name not in _flags:
+            continue
+        if not isinstance(value, np.bool_) and (value is not None or name not in _or_none):
+            raise TypeError(
+                f"{function.__name__}(): argument '{name}' must be True or False, got {type(value).__name__}: {value!r:.60}"
+            )
 
 
 def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
@@ -89,7 +116,9 @@ def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def with_numpy_names(*args: Any, **kwargs: Any) -> Any:
         if kwargs:
-            kwargs = {_numpy_names.get(name, name): value for name, value in kwargs.items()}
+            if "axis" in kwargs or "keepdims" in kwargs:
+                kwargs = {_numpy_names.get(name, name): value for name, value in kwargs.items()}
+            check_flags(function, kwargs)
         try:
             return function(*args, **kwargs)
         except (AttributeError, ValueError) as error:
@@ -113,12 +142,27 @@ def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def with_tensors(*args: P.args, **kwargs: P.kwargs) -> R:
+        if kwargs:
+            check_flags(function, kwargs)
         try:
             return function(*args, **kwargs)
         except (AttributeError, ValueError) as error:
             raise not_a_tensor(function, error, args, kwargs) from None
 
     return with_tensors
+
+
+def asks_for_a_tensor(function: Callable[P, R]) -> Callable[P, R]:
+    """``asks_for_tensors`` for a function of one tensor: as a method it needs no such thing, and is spared the call.
+
+    >>> import metagrad
+    >>> metagrad.flatten([1.0])
+    Traceback (most recent call last):
+    metagrad.ops.arguments.NotATensor: flatten() expected a tensor, got list [1.0]: make one with tensor()
+    """
+    asking = asks_for_tensors(function)
+    asking.as_method = function  # type: ignore[attr-defined]
+    return asking
 
 
 def not_a_tensor(
@@ -141,7 +185,9 @@ def not_a_tensor(
 
 def _of_numbers(function: str, error: Exception) -> Exception:
     text = str(error)
-    if text.startswith(("invalid literal for int()", "could not convert string to float")):
+    if text.startswith(
+        ("invalid literal for int()", "could not convert string to float", "only one element tensors can")
+    ):
         return TypeError(f"{function}() expected a number: {text}")
     if text.startswith(("negative dimensions", "Maximum allowed")):
         return RuntimeError(f"{function}(): {text}")
@@ -168,6 +214,8 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
 
     @functools.wraps(function)
     def with_out(*args: Any, out: object = None, **kwargs: Any) -> Any:
+        if kwargs:
+            check_flags(function, kwargs)
         if out is None:
             try:
                 return function(*args, **kwargs)
@@ -225,11 +273,15 @@ def as_method(function: Callable[..., R]) -> Callable[..., R]:
 
     @functools.wraps(bare)
     def method(*args: Any, **kwargs: Any) -> R:
-        if not kwargs:
-            return bare(*args)
-        if "out" in kwargs:
-            raise no_out(bare.__name__)
-        return bare(*args, **kwargs)
+        try:
+            if not kwargs:
+                return bare(*args)
+            if "out" in kwargs:
+                raise no_out(bare.__name__)
+            check_flags(bare, kwargs)
+            return bare(*args, **kwargs)
+        except (AttributeError, ValueError) as error:
+            raise not_a_tensor(bare, error, args, kwargs) from None
 
     vars(method)["__wrapped__"] = WithoutOut(bare)
     return method

@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import WithoutOut, no_out, without_out
+from metagrad.ops.arguments import WithoutOut, check_flags, no_out, not_a_tensor, without_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import value_for
 from metagrad.ops.overlap import check_overlap
@@ -48,6 +48,7 @@ def in_place(
         if kwargs and "out" in kwargs:
             raise no_out(written.__name__)
         if args or kwargs:
+            check_flags(written, kwargs)
             check_overlap(input, (*args, *kwargs.values()))
         if node is not None and is_large(input.array) and not _is_recorded(input, args):
             check_writable(input)
@@ -55,8 +56,10 @@ def in_place(
                 return write(input, op(input, *args, **kwargs))
         try:
             result = op(input.clone() if keeps else input, *args, **kwargs)
-        except (RuntimeError, IndexError, ValueError):
+        except (RuntimeError, IndexError, ValueError, AttributeError) as error:
             check_writable(input)  # what may not be written to at all says so first
+            if isinstance(error, (AttributeError, ValueError)):
+                raise not_a_tensor(written, error, (input, *args), kwargs) from None
             raise
         return write(input, result.to(input.dtype) if converts else result)
 

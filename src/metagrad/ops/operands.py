@@ -222,9 +222,8 @@ class NumberOfHalves(float):
         if not wide:
             with np.errstate(over="ignore"):  # of the number itself
                 return getattr(ufunc, method)(*plain, **kwargs, **({} if out is None else {"out": out}))
-        found = ufunc(*[x if isinstance(x, float) else x.astype(np.float32) for x in plain], **kwargs).astype(
-            np.float16
-        )
+        single = [x if isinstance(x, float) else x.astype(np.float32, kept_order(x.strides)) for x in plain]
+        found = ufunc(*single, **kwargs).astype(np.float16)
         if out is None:
             return found
         out[0][...] = found

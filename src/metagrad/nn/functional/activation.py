@@ -126,11 +126,13 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     return given_back(input, activation.relu(input), inplace)
 
 
+@asks_for_tensors
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)."""
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
+@asks_for_tensors
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x limited to [min_val, max_val]; for integers the limits are cut down to integers.
 
@@ -209,6 +211,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return given_back(input, _elu(input, alpha=alpha, rate=1 / alpha), inplace)
 
 
+@asks_for_tensors
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x + 3, 0), 6) / 6.
 
@@ -219,6 +222,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     return given_back(input, _hardsigmoid(input), inplace)
 
 
+@asks_for_tensors
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
     return given_back(input, _hardswish(input), inplace)
@@ -238,6 +242,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return Softshrink.apply(input, lambd=lambd)
 
 
+@asks_for_tensors
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value.
 

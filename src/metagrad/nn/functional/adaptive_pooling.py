@@ -209,6 +209,7 @@ def _fractional_max(
     return (y.reshape(shape), found.reshape(shape)) if return_indices else y.reshape(shape)
 
 
+@asks_for_tensors
 def fractional_max_pool2d(
     input: Tensor, kernel_size: Setting, output_size: OutputSize = None, output_ratio: Ratio = None, return_indices: bool = False,
     _random_samples: Tensor | None = None,

@@ -18,6 +18,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.random import numpy_generator, source
 from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.softmax import softmax
@@ -135,6 +136,7 @@ def _four(x: Tensor, lead: tuple[int, ...]) -> Tensor:
     return x.reshape(math.prod(lead[:-1]), lead[-1], *tail) if lead else x.unsqueeze(0).unsqueeze(0)
 
 
+@asks_for_tensors
 @composite
 def scaled_dot_product_attention(
     query: Tensor,

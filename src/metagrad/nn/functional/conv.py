@@ -192,6 +192,7 @@ def _conv(
     return y if had_batch else y.squeeze(0)
 
 
+@asks_for_tensors
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -215,6 +216,7 @@ def conv1d(
     return _conv(1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@asks_for_tensors
 def conv2d(
     input: Tensor,
     weight: Tensor,
@@ -234,6 +236,7 @@ def conv2d(
     return _conv(2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@asks_for_tensors
 def conv3d(
     input: Tensor,
     weight: Tensor,
@@ -324,6 +327,7 @@ def conv_transpose2d(
     return _conv_transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@asks_for_tensors
 def conv_transpose3d(
     input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Setting = 1, padding: Setting = 0,
     output_padding: Setting = 0, groups: int = 1, dilation: Setting = 1,

@@ -334,6 +334,7 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
     return rows, np.where(counted, classes, 0), counted, expected
 
 
+@asks_for_tensors
 @composite
 @accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
 def cross_entropy(

@@ -16,7 +16,7 @@ from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import normalization as kernels
 from metagrad.nn.fast_normalization import ChannelNorm, RMSNorm, joined, serves, serves_channels
-from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.arguments import asks_for_tensors, takes_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.padding import constant_pad_nd
@@ -107,6 +107,7 @@ def _check_parameters(name: str, input: Tensor, *parameters: Tensor | None) -> N
         )
 
 
+@asks_for_tensors
 @composite
 def layer_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
@@ -157,6 +158,8 @@ def rms_norm(
 
 
 def _epsilon(kind: dtypes.dtype) -> float:
+    if kind.category < 2:
+        raise NotImplementedError(f"rms_norm is not implemented for {kind}: convert the tensor with .float() first")
     return dtypes.finfo(dtypes.float32 if kind.itemsize == 2 else kind).eps
 
 
@@ -336,6 +339,8 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
     return input / (sums * alpha + k) ** beta
 
 
+@takes_out
+@in_single
 def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """x / max(‖x‖ₚ, ε), the norm along ``dim``.
 
@@ -343,11 +348,5 @@ def normalize(input: Tensor, p: float = 2.0, dim: Dims = 1, eps: float = 1e-12, 
     >>> metagrad.nn.functional.normalize(metagrad.tensor([[3.0, 4.0]]))
     tensor([[0.6000, 0.8000]])
     """
-    found = _normalize(input, p, dim, eps)
-    return found if out is None else out.copy_(found)
-
-
-@in_single
-def _normalize(x: Tensor, p: float, dim: Dims, eps: float) -> Tensor:
-    norm: Tensor = vector_norm(x, p, dim, keepdim=True)
-    return x / norm.clamp_min(eps)
+    norm: Tensor = vector_norm(input, p, dim, keepdim=True)
+    return input / norm.clamp_min(eps)

@@ -181,6 +181,7 @@ def _max_pool(
     return pooled_max(function, input, windows, return_indices)
 
 
+@asks_for_tensors
 def max_pool1d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,
@@ -200,6 +201,7 @@ def max_pool1d(
     )
 
 
+@asks_for_tensors
 def max_pool2d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, dilation: Setting = 1,
     ceil_mode: bool = False, return_indices: bool = False,

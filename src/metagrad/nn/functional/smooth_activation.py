@@ -14,7 +14,7 @@ from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
 from metagrad.nn.functional.activation import given_back
-from metagrad.ops.arguments import floating
+from metagrad.ops.arguments import asks_for_tensors, floating
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -186,6 +186,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return (Gelu if approximate == "none" else GeluTanh).apply(floating(input))
 
 
+@asks_for_tensors
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(softplus(x)) (Misra 2019)."""
     return given_back(input, _mish(input), inplace)

@@ -13,10 +13,11 @@ from metagrad.autograd.views import ViewFunction
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
-from metagrad.base.layouts import memory_format
+from metagrad.base.layouts import memory_format, preserve_format
 from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.base.warning import warn
+from metagrad.ops.arguments import asks_for_a_tensor
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.shape.copying import clone, contiguous
 
@@ -69,7 +70,7 @@ def to(
                 UserWarning,
             )
         out = cast_to(out, kind)
-    if memory_format is not None:
+    if memory_format not in (None, preserve_format):
         out = contiguous(out, memory_format)
     return clone(out) if copy and out is input else out
 
@@ -190,7 +191,8 @@ def converter(kind: dtypes.dtype) -> Callable[..., Tensor]:
     """
 
     def convert(input: Tensor, memory_format: memory_format | None = None) -> Tensor:
-        return cast_to(input, kind)
+        out = cast_to(input, kind)
+        return out if memory_format in (None, preserve_format) else contiguous(out, memory_format)
 
     convert.__doc__ = f"The tensor as {kind.name}; itself if it is already."
     return convert
@@ -206,6 +208,7 @@ class Real(ViewFunction):
         return grad
 
 
+@asks_for_a_tensor
 def real(input: Tensor) -> Tensor:
     """The real part of each element.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.base.typing import Operand
 from metagrad.base.warning import warn
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.shape.broadcasting import expand
@@ -62,6 +63,7 @@ def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str | None = None)
     return tuple(transpose(g, 0, 1) if indexing == "xy" and count > 1 else g for g in grids)
 
 
+@asks_for_tensors
 def cartesian_prod(*tensors: Tensor) -> Tensor:
     """Every choice of one element from each vector, one a row: (n₁ · n₂ · …, number of vectors).
 
@@ -82,6 +84,7 @@ def cartesian_prod(*tensors: Tensor) -> Tensor:
     return stack([reshape(g, g.array.size) for g in meshgrid(*tensors, indexing="ij")], dim=1)
 
 
+@asks_for_tensors
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """Every choice of ``r`` elements of a vector, in its order, one a row; with_replacement: the same one several times.
 

@@ -13,7 +13,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, kept_order, layout, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
-from metagrad.ops.arguments import NotATensor, shape_of
+from metagrad.ops.arguments import NotATensor, asks_for_tensors, shape_of
 from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, tensor
 from metagrad.ops.fitting import fitting
 from metagrad.ops.shape.strided import extent, strided
@@ -62,6 +62,7 @@ def _image(
     return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
 
 
+@asks_for_tensors
 def zeros_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     """Zeros with the shape and dtype of another tensor. Options: dtype, device, requires_grad, memory_format.
 
@@ -72,6 +73,7 @@ def zeros_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     return _image(np.zeros_like, input, **options)
 
 
+@asks_for_tensors
 def ones_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     """Ones with the shape and dtype of another tensor. Options as for ``zeros_like``.
 
@@ -82,6 +84,7 @@ def ones_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     return _image(np.ones_like, input, **options)
 
 
+@asks_for_tensors
 def empty_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     """Unfilled memory with the shape and dtype of another tensor. Options as for ``zeros_like``.
 
@@ -92,6 +95,7 @@ def empty_like(input: Tensor, **options: Unpack[LikeOptions]) -> Tensor:
     return _image(np.empty_like, input, **options)
 
 
+@asks_for_tensors
 def full_like(input: Tensor, fill_value: Operand, **options: Unpack[LikeOptions]) -> Tensor:
     """One number everywhere, with the shape and dtype of another tensor. Options as for ``zeros_like``.
 

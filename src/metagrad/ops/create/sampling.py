@@ -16,7 +16,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, layout, memory_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
-from metagrad.ops.arguments import NotATensor, shape_of, takes_exact_out, takes_out
+from metagrad.ops.arguments import NotATensor, asks_for_tensors, shape_of, takes_exact_out, takes_out
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.like import LikeOptions
 from metagrad.ops.create.random import Generator, numpy_generator, source
@@ -219,6 +219,7 @@ def _drawn_like(
     return finished(as_array(array), None, where, requires_grad)
 
 
+@asks_for_tensors
 def rand_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     """Uniform random numbers in [0, 1) with the shape and dtype of another tensor.
 
@@ -231,6 +232,7 @@ def rand_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     )
 
 
+@asks_for_tensors
 def randn_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     """Standard normal random numbers with the shape and dtype of another tensor.
 
@@ -243,6 +245,7 @@ def randn_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     )
 
 
+@asks_for_tensors
 def randint_like(input: Tensor, low: int = 0, high: int | None = None, **options: Unpack[DrawOptions]) -> Tensor:
     """Random integers from ``low`` to ``high`` (excluded), or below ``low``, with the shape and dtype of another tensor.
 

@@ -11,6 +11,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.libraries import is_outside
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import add_rows
 from metagrad.ops.operands import tensor_of
 
@@ -48,6 +49,7 @@ class AddRows(Function):
         return Lookup.on(grad, self.tokens, padding_idx=self.padding_idx)
 
 
+@asks_for_tensors
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -109,6 +111,7 @@ def _limit_rows(weight: Tensor, tokens: Array, max_norm: float, norm_type: float
     weight._counter[0] += 1
 
 
+@asks_for_tensors
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Class numbers (*) as rows (*, C) with a 1 at the class, else 0; C is the largest class + 1 if not given.
 

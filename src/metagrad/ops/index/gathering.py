@@ -12,7 +12,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.gathering import IndexAlong
 from metagrad.kernels.libraries import at, is_outside
-from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import as_tensor, converted, tensor_of
@@ -77,7 +77,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.
 
@@ -108,7 +108,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def scatter(
     input: Tensor,
     dim: int,
@@ -142,7 +142,7 @@ def scatter(
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated indices add up.
 

@@ -20,7 +20,7 @@ from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
 from metagrad.kernels import gathering
 from metagrad.kernels.libraries import at, beside, is_on_gpu
-from metagrad.ops.arguments import dimension, takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.overlap import check_overlap
@@ -190,6 +190,7 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
             raise RuntimeError(f"setitem: {error}") from None
 
 
+@asks_for_tensors
 def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:
     """A copy of ``input`` with ``copy[indices] = values``; accumulate: ``+=``.
 
@@ -221,6 +222,7 @@ def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumul
     return write(input, index_put(input, indices, values, accumulate))
 
 
+@asks_for_a_tensor
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """The slice at ``index`` of dimension ``dim``, without that dimension. A view.
 
@@ -241,6 +243,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     return Slice.apply(input, index=(*[slice(None)] * d, int(index)))
 
 
+@asks_for_a_tensor
 def narrow(input: Tensor, dim: int, start: Tensor | int, length: int) -> Tensor:
     """``length`` slices of dimension ``dim``, from ``start`` on. A view.
 
@@ -264,7 +267,7 @@ def narrow(input: Tensor, dim: int, start: Tensor | int, length: int) -> Tensor:
     return Slice.apply(input, index=(*[slice(None)] * d, slice(first, first + length)))
 
 
-@takes_out
+@takes_exact_out
 def narrow_copy(input: Tensor, dim: int, start: Tensor | int, length: int, *, out: Tensor | None = None) -> Tensor:
     """``narrow`` that copies.
 

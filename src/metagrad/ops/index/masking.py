@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Operand
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import asks_for_tensors, takes_exact_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Put, getitem
 from metagrad.ops.index.scattering import check_same_dtype
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["argwhere", "masked_fill", "masked_scatter", "masked_select", "nonzero"]
 
 
+@asks_for_tensors
 def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     """``value`` where the bool mask holds, ``input`` elsewhere; the mask broadcasts.
 
@@ -36,7 +37,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     tensor([0., 2.])
     """
     mask = tensor_of(mask)
-    if mask.dtype is not dtypes.bool_:
+    if mask.array.dtype.kind != "b":
         raise RuntimeError(
             f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
         )
@@ -49,7 +50,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     return where(mask, number, contiguous(input))
 
 
-@takes_out
+@takes_exact_out
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where the bool mask holds, in order, in one dimension.
 
@@ -67,7 +68,7 @@ def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> 
     return getitem(input.expand(shape), mask.expand(shape))
 
 
-@takes_out
+@takes_exact_out
 def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None) -> Any:
     """The indices of the elements that are not zero: (count, ndim), or a tuple of ndim vectors.
 
@@ -78,8 +79,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     """
     if input.array.ndim == 0 and not as_tuple:
         return wrap(np.zeros((int(input.array != 0), 0), np.int64))
-    found = np.nonzero(input.array.reshape(input.array.shape or (1,)))
-    return tuple(wrap(i) for i in found) if as_tuple else wrap(np.stack(found, axis=1))
+    found = np.stack(np.nonzero(input.array.reshape(input.array.shape or (1,))))  # each dimension's in order in memory
+    return tuple(wrap(i) for i in found) if as_tuple else wrap(found.T)
 
 
 def argwhere(input: Tensor) -> Tensor:
@@ -93,6 +94,7 @@ def argwhere(input: Tensor) -> Tensor:
     return nonzero(input)
 
 
+@asks_for_tensors
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy with the elements where the bool mask holds replaced, in order, by the elements of ``source``.
 

@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.libraries import at
-from metagrad.ops.arguments import accepts_axis, takes_out
+from metagrad.ops.arguments import accepts_axis, takes_exact_out
 from metagrad.ops.index.gathering import PutMultiply, in_one_dimension, scattered
 from metagrad.ops.index.indexing import Gather, Put, PutAdd
 from metagrad.ops.index.scattering import check_source, in_slices, vector
@@ -80,7 +80,7 @@ def _check_reduce(name: str, reduce: str, allowed: tuple[str, ...]) -> None:
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def scatter_reduce(
     input: Tensor,
     dim: int,
@@ -111,7 +111,7 @@ def scatter_reduce(
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def index_reduce(
     input: Tensor,
     dim: int,

@@ -14,7 +14,7 @@ from metagrad.base import dtypes
 from metagrad.base.layouts import laid_out_like
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.libraries import is_outside
-from metagrad.ops.arguments import accepts_axis, dimension, takes_out
+from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import in_one_dimension
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
@@ -78,7 +78,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int, *, out: Ten
     return _embedded(input, src, view, (Slice, {"index": (*[slice(None)] * d, int(index))}))
 
 
-@takes_out
+@takes_exact_out
 def slice_scatter(
     input: Tensor,
     src: Tensor,
@@ -103,6 +103,7 @@ def slice_scatter(
     return _embedded(input, src, getitem(input, index), (Slice, {"index": index}))
 
 
+@asks_for_tensors
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy with the diagonal of two dimensions replaced by ``src``, the shape of which is that of ``diagonal``.
 
@@ -119,6 +120,7 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
     return _embedded(input, src, view, (Diagonal, at))
 
 
+@asks_for_tensors
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ) -> Tensor:
@@ -221,7 +223,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
 
@@ -240,7 +242,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1, out: Tensor | None = None
 ) -> Tensor:
@@ -288,6 +290,7 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
 # ------------------------------------------------ elements by their number
 
 
+@asks_for_tensors
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with element ``index[i]``, counted in order over all dimensions, replaced by ``source[i]``; accumulate: added.
 

@@ -11,7 +11,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.libraries import is_outside
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.operands import as_tensor, converted, result_type
 from metagrad.ops.reduce.extrema import ordered
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["bucketize", "isin", "searchsorted"]
 
 
-@takes_out
+@takes_exact_out
 def searchsorted(
     sorted_sequence: Tensor,
     values: Operand,
@@ -85,7 +85,7 @@ def _checked_sorter(edges: Array, sorter: Tensor) -> Array:
     return order
 
 
-@takes_out
+@takes_exact_out
 def bucketize(
     input: Operand, boundaries: Tensor, *, out_int32: bool = False, right: bool = False, out: Tensor | None = None
 ) -> Tensor:
@@ -103,7 +103,7 @@ def bucketize(
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-@takes_out
+@takes_exact_out
 def isin(
     elements: Operand,
     test_elements: Operand,

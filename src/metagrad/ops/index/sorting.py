@@ -11,7 +11,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.layouts import laid_out_like
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import accepts_axis, dimension, takes_out
+from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.reduce.extrema import Along, ordered
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["argsort", "msort", "sort", "topk", "unique", "unique_consecutive"]
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False, *, out: Tensor | None = None
 ) -> results.sort:
@@ -51,7 +51,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     return sort(input, dim, descending, stable).indices
 
 
-@takes_out
+@takes_exact_out
 def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The first dimension in order.
 
@@ -82,7 +82,7 @@ def topk(
         raise RuntimeError(f"selected index k out of range: k={k}, dimension {axis} has size {n}")
     if not input.array.ndim:
         return results.topk((input.clone(), _first(input)))
-    order = _order(input.array, axis, largest)[(*[slice(None)] * axis, slice(0, k))]
+    order = _order(input.array, axis, largest)[(*[slice(None)] * axis, slice(0, k))].copy()  # in order in memory
     return results.topk((Along.apply(input, order, axis=axis), wrap(order)))
 
 
@@ -97,6 +97,7 @@ def _first(input: Tensor) -> Tensor:
     return wrap(np.zeros((), np.int64, like=input.array))
 
 
+@asks_for_tensors
 def unique(
     input: Tensor,
     sorted: bool = True,

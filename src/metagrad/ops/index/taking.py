@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.kernels.libraries import is_outside
-from metagrad.ops.arguments import accepts_axis, dimension, shape_of, takes_out
+from metagrad.ops.arguments import accepts_axis, dimension, shape_of, takes_exact_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.index.masking import nonzero
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["nonzero_static", "take", "take_along_dim", "unravel_index"]
 
 
-@takes_out
+@takes_exact_out
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements with the given numbers, counted in order over all dimensions; the result has the shape of ``index``.
 
@@ -45,7 +45,7 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @accepts_axis
-@takes_out
+@takes_exact_out
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """``gather`` that broadcasts ``input`` and ``indices``, for what argmax and argsort return; flattened, if dim is None.
 

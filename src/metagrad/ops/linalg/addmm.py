@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from metagrad.autograd.variable import Variable
 from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
 from metagrad.ops.operands import need_one_dtype, promoted_in_single, result_type
 from metagrad.ops.pointwise.arithmetic import add, mul
@@ -40,7 +40,7 @@ def _older_form(op: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", run)
 
 
-@takes_out
+@takes_exact_out
 @_older_form
 def addmm(
     input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
@@ -58,7 +58,7 @@ def addmm(
     return _plus_product(input, mat1, mat2, mm, beta, alpha)
 
 
-@takes_out
+@takes_exact_out
 @_older_form
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
@@ -75,7 +75,7 @@ def baddbmm(
     return _plus_product(input, batch1, batch2, bmm, beta, alpha)
 
 
-@takes_out
+@takes_exact_out
 @_older_form
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None
@@ -93,7 +93,7 @@ def addbmm(
     return _plus_product(input, batch1, batch2, _sum_of_products, beta, alpha)
 
 
-@takes_out
+@takes_exact_out
 @_older_form
 def addmv(
     input: Tensor, mat: Tensor, vec: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.variable import Variable
-from metagrad.ops.arguments import dimension, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import bmm, dot, mm
 from metagrad.ops.operands import cast_to, result_type
 from metagrad.ops.pointwise.arithmetic import conj, mul
@@ -26,6 +26,7 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # ------------------------------------------------ einsum
 
 
+@asks_for_tensors
 def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     """Σ of products of elements, by a formula of dimensions: "ik,kj->ij" is a product of matrices.
 
@@ -188,6 +189,7 @@ def _as_matrices(x: Tensor, labels: list[Any], batch: list[Any], rows: list[Any]
 # ------------------------------------------------ what it generalizes
 
 
+@takes_exact_out
 def tensordot(
     a: Tensor, b: Tensor, dims: Tensor | int | Sequence[int | Sequence[int]] = 2, out: Tensor | None = None
 ) -> Tensor:
@@ -227,8 +229,7 @@ def tensordot(
     shape_a, shape_b = [a.array.shape[d] for d in mine], [b.array.shape[d] for d in others]
     left = reshape(permute(a, (*mine, *x)), (math.prod(shape_a), summed))
     right = reshape(permute(b, (*y, *others)), (summed, math.prod(shape_b)))
-    found = reshape(mm(left, right), (*shape_a, *shape_b))
-    return found if out is None else out.copy_(found)
+    return reshape(mm(left, right), (*shape_a, *shape_b))
 
 
 @takes_out
@@ -267,7 +268,7 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return reshape(mul(x, y), tuple(a * b for a, b in zip(m, n, strict=True)))
 
 
-@takes_out
+@takes_exact_out
 def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Σ x* y of two vectors, x conjugated.
 
@@ -280,6 +281,7 @@ def vdot(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return dot(conj(input), other)
 
 
+@asks_for_tensors
 def trace(input: Tensor) -> Tensor:
     """The sum of a matrix's diagonal.
 

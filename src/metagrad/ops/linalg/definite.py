@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import (
     H,
     LinAlgError,
@@ -87,7 +87,7 @@ def factored(name: str, A: Tensor, upper: bool) -> Tensor:
     return Cholesky.apply(A, name=name)
 
 
-@takes_out
+@takes_exact_out
 def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Tensor:
     """L, lower triangular with a positive diagonal, with A = L Lᴴ; with ``upper``, Lᴴ.
 
@@ -102,7 +102,7 @@ def cholesky(A: Tensor, *, upper: bool = False, out: Tensor | None = None) -> Te
     return factored("linalg.cholesky", A, upper)
 
 
-@takes_out
+@takes_exact_out
 def cholesky_ex(
     A: Tensor, *, upper: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_cholesky_ex:

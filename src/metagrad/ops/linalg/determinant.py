@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, unwrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.singular import SVD
 from metagrad.ops.linalg.solving import Solve
@@ -86,7 +86,7 @@ class SlogDet(Function):
         return np.where(singular, math.nan, inverse)
 
 
-@takes_out
+@takes_exact_out
 def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The determinants (*) of square matrices (*, n, n); 1 for n = 0.
 
@@ -100,7 +100,7 @@ def det(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Det.apply(A)
 
 
-@takes_out
+@takes_exact_out
 def slogdet(A: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.linalg_slogdet:
     """The sign (of absolute value 1, or 0) and ln |det A| of square matrices (*, n, n), without overflow.
 

@@ -10,7 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import recording, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import (
     H,
     check_square,
@@ -100,7 +100,7 @@ def _triangle(name: str, UPLO: str) -> str:
     return UPLO.upper()
 
 
-@takes_out
+@takes_exact_out
 def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, ...] | None = None) -> results.linalg_eigh:
     """Eigenvalues (*, n), real and ascending, and orthonormal eigenvectors (*, n, n), as columns, of Hermitian matrices.
 
@@ -116,7 +116,7 @@ def eigh(A: Tensor, UPLO: str = "L", *, out: tuple[Tensor, ...] | None = None) -
     return results.linalg_eigh(Eigh.apply_many(A, triangle=_triangle("linalg.eigh", UPLO)))
 
 
-@takes_out
+@takes_exact_out
 def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor:
     """The eigenvalues (*, n) of Hermitian matrices, real and ascending. Their gradient always exists.
 

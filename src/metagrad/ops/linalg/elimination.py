@@ -10,7 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import H, check, check_square, diagonal, eye
 from metagrad.ops.linalg.triangular import SolveTriangular, substitute
 from metagrad.ops.shape.triangular import tril, triu
@@ -117,7 +117,7 @@ def lu(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) 
     return results.linalg_lu(lu_unpack(factors, pivots, unpack_pivots=pivot))
 
 
-@takes_out
+@takes_exact_out
 def lu_factor(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None = None) -> results.linalg_lu_factor:
     """The LU decomposition with partial pivoting in packed form: for ``lu_solve`` and ``lu_unpack``.
 
@@ -137,7 +137,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True, out: tuple[Tensor, ...] | None =
     return results.linalg_lu_factor((factors, pivots))
 
 
-@takes_out
+@takes_exact_out
 def lu_factor_ex(
     A: Tensor, *, pivot: bool = True, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_lu_factor_ex:
@@ -199,7 +199,7 @@ def lu_unpack(
     return results.lu_unpack((P, L, U))
 
 
-@takes_out
+@takes_exact_out
 def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False, out: Tensor | None = None
 ) -> Tensor:

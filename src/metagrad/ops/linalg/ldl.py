@@ -11,7 +11,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.optional import need
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.linalg.matrices import check, check_info, check_square
 from metagrad.ops.pointwise.arithmetic import conj
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-@takes_out
+@takes_exact_out
 def ldl_factor(
     A: Tensor, *, hermitian: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_ldl_factor:
@@ -38,7 +38,7 @@ def ldl_factor(
     return results.linalg_ldl_factor((factors, pivots))
 
 
-@takes_out
+@takes_exact_out
 def ldl_factor_ex(
     A: Tensor, *, hermitian: bool = False, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_ldl_factor_ex:
@@ -79,7 +79,7 @@ class LDLSolve(Function):
         return None, None, conj(LDLSolve.on(*self.factors, conj(grad), hermitian=False))
 
 
-@takes_out
+@takes_exact_out
 def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False, out: Tensor | None = None) -> Tensor:
     """X with A X = B for A given by ``ldl_factor``; differentiable in B. LD (*, n, n), B (*, n, k). Needs SciPy.
 

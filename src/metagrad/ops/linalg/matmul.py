@@ -9,7 +9,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product, transposed
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.operands import NotAnOperand, in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 
@@ -63,7 +63,7 @@ class Linear(Function):
         return grad_x, grad_w, grad_b
 
 
-@takes_out
+@takes_exact_out
 def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     """Matrix product ``input @ other``.
 
@@ -131,7 +131,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return Linear.apply(input, weight, bias)
 
 
-@takes_out
+@takes_exact_out
 def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Product of two matrices, (n, k) with (k, m); no broadcasting.
 
@@ -147,7 +147,7 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     return matmul(input, mat2)
 
 
-@takes_out
+@takes_exact_out
 def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Product of a matrix (n, m) and a vector (m).
 
@@ -162,7 +162,7 @@ def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
     return matmul(input, vec)
 
 
-@takes_out
+@takes_exact_out
 def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Inner product of two vectors of one length.
 
@@ -177,7 +177,7 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     return matmul(input, tensor)
 
 
-@takes_out
+@takes_exact_out
 def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Products of two batches of matrices, (b, n, k) with (b, k, m).
 

@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
-from metagrad.ops.arguments import accepts_axis, dimensions, takes_out
+from metagrad.ops.arguments import accepts_axis, dimensions, takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
 from metagrad.ops.linalg.solving import inv_ex
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def matrix_norm(
     A: Tensor,
@@ -87,7 +87,7 @@ def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
     return amax(x, dim) if largest else amin(x, dim)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 @in_single
 def norm(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad.base import results
 from metagrad.base.typing import Dims, DTypeLike
 from metagrad.base.warning import warn
-from metagrad.ops.arguments import accepts_axis, takes_out
+from metagrad.ops.arguments import accepts_axis, takes_exact_out, takes_out
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
@@ -60,7 +60,7 @@ def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -
     return factored("cholesky", input, upper)
 
 
-@takes_out
+@takes_exact_out
 def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = None) -> results.qr:
     """``linalg.qr``, reduced, or complete if not ``some``.
 
@@ -72,7 +72,7 @@ def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = Non
     return results.qr(orthogonal.qr(input, "reduced" if some else "complete"))
 
 
-@takes_out
+@takes_exact_out
 def svd(
     input: Tensor, some: bool = True, compute_uv: bool = True, *, out: tuple[Tensor, ...] | None = None
 ) -> results.svd:
@@ -108,7 +108,7 @@ def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, *, out: Tensor | 
     return found if get_infos else found[:2]
 
 
-@takes_out
+@takes_exact_out
 def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | None = None) -> Tensor:
     """``linalg.lu_solve`` with the right side first: X with A X = b, b (*, n, k).
 
@@ -121,7 +121,7 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | Non
     return elimination.lu_solve(LU_data, LU_pivots, b)
 
 
-@takes_out
+@takes_exact_out
 def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """``linalg.cross`` along the first dimension of extent 3, unless ``dim`` says which.
 
@@ -163,7 +163,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     return found if increasing else flip(found, -1)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 @in_single
 def norm(

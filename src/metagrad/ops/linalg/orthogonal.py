@@ -10,7 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import H, check, eye, lower_half, with_diagonal
 from metagrad.ops.linalg.triangular import SolveTriangular
 from metagrad.ops.shape.triangular import tril
@@ -71,7 +71,7 @@ class QR(Function):
         return H(SolveTriangular.on(r, H(total), upper=True, unit=False))
 
 
-@takes_out
+@takes_exact_out
 def qr(A: Tensor, mode: str = "reduced", *, out: tuple[Tensor, ...] | None = None) -> results.linalg_qr:
     """Q, R with A = Q R: Q has orthonormal columns, R is upper triangular.
 
@@ -150,7 +150,7 @@ def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) ->
     return wrap(eye(m, A, n)) - V @ (T @ H(V[..., :n, :]))
 
 
-@takes_out
+@takes_exact_out
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False, *, out: Tensor | None = None
 ) -> Tensor:

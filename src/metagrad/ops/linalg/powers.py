@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.solving import inv
@@ -108,7 +108,7 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
         base = matmul(base, base)
 
 
-@takes_out
+@takes_exact_out
 def multi_dot(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """The product of two or more matrices, in the order of multiplication that takes the fewest steps.
 

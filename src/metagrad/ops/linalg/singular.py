@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import recording, unwrap, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.create.sampling import randn
 from metagrad.ops.linalg.matrices import (
     H,
@@ -94,7 +94,7 @@ class SVD(Function):
         return result
 
 
-@takes_out
+@takes_exact_out
 def svd(
     A: Tensor, full_matrices: bool = True, *, driver: str | None = None, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_svd:
@@ -113,7 +113,7 @@ def svd(
     return results.linalg_svd(SVD.apply_many(A, full_matrices=full_matrices))
 
 
-@takes_out
+@takes_exact_out
 def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) -> Tensor:
     """The singular values (*, k) of matrices (*, m, n), in descending order. Their gradient always exists.
 

@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.elimination import singular_at
 from metagrad.ops.linalg.matrices import H, LinAlgError, check, check_info, check_square, eye, is_vector
 from metagrad.ops.pointwise.selection import where
@@ -58,7 +58,7 @@ class Solve(Function):
         return -(grad_b @ H(x)) if self.needs[0] else None, grad_b
 
 
-@takes_out
+@takes_exact_out
 def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The inverse A⁻¹ of square matrices (*, n, n). Raises LinAlgError if one of them is singular.
 
@@ -73,7 +73,7 @@ def inv(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Inverse.apply(A, name="linalg.inv")
 
 
-@takes_out
+@takes_exact_out
 def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, ...] | None = None) -> results.linalg_inv_ex:
     """``inv`` that does not raise: ``info`` is 0 for each matrix, or where elimination met a 0; such inverses are nan.
 
@@ -85,7 +85,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False, out: tuple[Tensor, ...] | N
     return results.linalg_inv_ex(_despite_singular(lambda a: Inverse.apply(a, name="linalg.inv_ex"), A, check_errors))
 
 
-@takes_out
+@takes_exact_out
 def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None) -> Tensor:
     """X with A X = B, or X A = B if not ``left``, for square A. Raises LinAlgError if A is singular.
 
@@ -99,7 +99,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True, out: Tensor | None = None)
     return _solved("linalg.solve", A, B, left)
 
 
-@takes_out
+@takes_exact_out
 def solve_ex(
     A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.linalg_solve_ex:

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.linalg.matrices import H, check, check_square, eye
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SolveTriangular(Function):
         return np.triu(grad_a, k) if self.upper else np.tril(grad_a, -k), grad_b
 
 
-@takes_out
+@takes_exact_out
 def solve_triangular(
     A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False, out: Tensor | None = None
 ) -> Tensor:
@@ -91,7 +91,7 @@ def solve_triangular(
     return SolveTriangular.apply(A.mT, B.mT, upper=not upper, unit=unitriangular).mT
 
 
-@takes_out
+@takes_exact_out
 def triangular_solve(
     b: Tensor,
     A: Tensor,

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.ops.arguments import accepts_axis, dimension, takes_out
+from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.linalg.matrices import check
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of 3 elements in dimension ``dim``: zᵢ = xᵢ₊₁ yᵢ₊₂ − xᵢ₊₂ yᵢ₊₁, i counted modulo 3.
@@ -53,7 +53,7 @@ def _cross(x: Tensor, y: Tensor, d: int) -> Tensor:
     return sub(mul(roll(x, -1, d), roll(y, -2, d)), mul(roll(x, -2, d), roll(y, -1, d)))
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The inner products Σ xᵢ* yᵢ of vectors in dimension ``dim``; all dimensions broadcast.
@@ -68,6 +68,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) ->
     return sum(mul(conj(x), y), dim)
 
 
+@asks_for_tensors
 def vander(x: Tensor, N: int | None = None) -> Tensor:
     """The powers 0 to N − 1 of numbers (*, n), as a matrix (*, n, N); N is n by default. Integers become int64.
 

@@ -12,7 +12,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, takes_exact_out, takes_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import (
     as_tensor,
@@ -158,7 +158,7 @@ class Neg(Pointwise):
         return -grad
 
 
-@takes_out
+@takes_exact_out
 def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """−x, element by element.
 
@@ -173,6 +173,7 @@ def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Neg.apply(input)
 
 
+@asks_for_a_tensor
 def positive(input: Tensor) -> Tensor:
     """The tensor itself, not a copy: what ``+x`` gives.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Operand
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.operands import need_a_tensor, operands
 from metagrad.ops.pointwise.comparison import applied
 
@@ -68,7 +68,7 @@ def _bitwise(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     return applied(ufunc, a, b)
 
 
-@takes_out
+@takes_exact_out
 def bitwise_not(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Bitwise complement, −x − 1 of signed integers; logical not for bools.
 

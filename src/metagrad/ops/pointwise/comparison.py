@@ -12,7 +12,7 @@ from metagrad.autograd.errors import misfit
 from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 
 if TYPE_CHECKING:
@@ -235,6 +235,7 @@ def _logical(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     return applied(ufunc, as_tensor(x).array, as_tensor(y).array)
 
 
+@asks_for_a_tensor
 def isnan(input: Tensor) -> Tensor:
     """Whether each element is not a number: the only ones that do not equal themselves.
 
@@ -245,6 +246,7 @@ def isnan(input: Tensor) -> Tensor:
     return wrap(np.isnan(input.array))
 
 
+@asks_for_a_tensor
 def isinf(input: Tensor) -> Tensor:
     """Whether each element is +∞ or −∞, or has a part that is.
 
@@ -255,6 +257,7 @@ def isinf(input: Tensor) -> Tensor:
     return wrap(np.isinf(input.array))
 
 
+@asks_for_a_tensor
 def isfinite(input: Tensor) -> Tensor:
     """Whether each element is neither infinite nor nan.
 
@@ -265,7 +268,7 @@ def isfinite(input: Tensor) -> Tensor:
     return wrap(np.isfinite(input.array))
 
 
-@takes_out
+@takes_exact_out
 def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is +∞.
 
@@ -278,7 +281,7 @@ def isposinf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _infinite(input, "isposinf", 1)
 
 
-@takes_out
+@takes_exact_out
 def isneginf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether each element is −∞.
 
@@ -297,6 +300,7 @@ def _infinite(input: Tensor, name: str, sign: float) -> Tensor:
     return wrap(np.equal(input.array, sign * np.inf))
 
 
+@asks_for_a_tensor
 def isreal(input: Tensor) -> Tensor:
     """Whether each element has no imaginary part, or one that is 0.
 

@@ -12,7 +12,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import floating, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, floating, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors
 from metagrad.ops.pointwise.arithmetic import Conj
 
@@ -151,6 +151,7 @@ def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Angle.apply(input) if input.array.dtype.kind == "c" else RealAngle.apply(floating(input))
 
 
+@asks_for_a_tensor
 def conj(input: Tensor) -> Tensor:
     """The complex conjugate x − iy of x + iy; a real tensor as it is.
 
@@ -161,7 +162,7 @@ def conj(input: Tensor) -> Tensor:
     return Conj.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)
 
 
-@takes_out
+@takes_exact_out
 def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The complex conjugate; a real tensor as it is. Conjugation is never put off here, so ``conj`` does the same.
 
@@ -226,6 +227,7 @@ class ViewAsComplex(ViewFunction):
         return np.stack([np.real(grad), np.imag(grad)], axis=-1)
 
 
+@asks_for_a_tensor
 def view_as_complex(input: Tensor) -> Tensor:
     """Pairs of real and imaginary parts (*, 2) as complex numbers (*); a view.
 

@@ -11,7 +11,7 @@ from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.operands import (
     as_tensor,
     cast_to,
@@ -40,7 +40,7 @@ class NanToNum(Pointwise):
         return grad * self.finite
 
 
-@takes_out
+@takes_exact_out
 def nan_to_num(
     input: Tensor,
     nan: float | None = None,
@@ -101,7 +101,7 @@ class Frexp(Function):
         return grad * self.scale
 
 
-@takes_out
+@takes_exact_out
 def frexp(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.frexp:
     """The mantissa m and the exponent e with x = m · 2ᵉ, ½ ≤ |m| < 1, the exponent int32.
 
@@ -134,7 +134,7 @@ def ldexp(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     return mul(input, pow(2.0, cast_to(as_tensor(other), kind)))
 
 
-@takes_out
+@takes_exact_out
 def float_power(input: Operand, exponent: Operand, *, out: Tensor | None = None) -> Tensor:
     """``input ** exponent`` computed in float64, or in complex128 if an operand is complex, whatever the dtypes are.
 

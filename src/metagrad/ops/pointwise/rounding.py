@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.operands import as_tensor, in_single
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -28,7 +28,7 @@ class Step(Pointwise):
         return np.zeros_like(grad)
 
 
-@takes_out
+@takes_exact_out
 def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The largest integer ⌊x⌋ not above x, in the dtype of x.
 
@@ -39,7 +39,7 @@ def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _step(input, np.floor)
 
 
-@takes_out
+@takes_exact_out
 def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The smallest integer ⌈x⌉ not below x, in the dtype of x.
 
@@ -50,7 +50,7 @@ def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return _step(input, np.ceil)
 
 
-@takes_out
+@takes_exact_out
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
     """x rounded to the nearest multiple of 10⁻ᵈ, d = ``decimals``; halves go to the even neighbour.
 
@@ -70,7 +70,7 @@ def _to_decimals(x: Tensor, decimals: int) -> Tensor:
     return _step(x, lambda numbers: np.round(numbers, decimals))
 
 
-@takes_out
+@takes_exact_out
 def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x without its fraction, rounded towards 0, in the dtype of x.
 
@@ -84,7 +84,7 @@ def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 fix = trunc
 
 
-@takes_out
+@takes_exact_out
 def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The fraction of x, with its sign: x − trunc(x).
 

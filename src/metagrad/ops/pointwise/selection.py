@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.selection import select
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_tensors, operands, result_type
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -33,7 +33,7 @@ class Where(Pointwise):
         return None, select(c, grad, 0.0), select(c, 0.0, grad)
 
 
-@takes_out
+@takes_exact_out
 def where(
     condition: Tensor,
     input: Operand | Variable | None = None,

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
@@ -48,7 +48,7 @@ class ComplexAbs(Pointwise):
         return grad * (x / np.where(y == 0, 1.0, y))
 
 
-@takes_out
+@takes_exact_out
 def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """|x|, element by element; its derivative at 0 is 0.
 
@@ -71,7 +71,7 @@ class Sign(Step):
         return np.where(np.equal(x, x), ufunc(x), 0)
 
 
-@takes_out
+@takes_exact_out
 def sign(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """−1, 0 or 1 by the sign of x, in the dtype of x; 0 for nan.
 
@@ -105,7 +105,7 @@ class ComplexSign(Function):
         return np.where(size == 0, 0, (grad - np.real(grad * np.conjugate(s)) * s) / np.where(size == 0, 1, size))
 
 
-@takes_out
+@takes_exact_out
 def sgn(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """z / |z|, 0 at 0, a number on the unit circle: for real numbers their sign.
 
@@ -142,7 +142,7 @@ def copysign(input: Tensor, other: Operand, *, out: Tensor | None = None) -> Ten
     return Copysign.apply(*float_operands(input, other))
 
 
-@takes_out
+@takes_exact_out
 def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Whether the sign bit is set: for negative numbers and −0.
 
@@ -158,7 +158,7 @@ def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return wrap(np.signbit(x) if x.dtype.kind in "fV" else x < 0)
 
 
-@takes_out
+@takes_exact_out
 def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
     """0 where x < 0, 1 where x > 0, and ``values`` where x = 0.
 

@@ -15,7 +15,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import scans
 from metagrad.kernels.libraries import accumulate
-from metagrad.ops.arguments import accepts_axis, dimension, takes_out
+from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
@@ -167,7 +167,7 @@ def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: DTypeLik
     return write(input, op(input.clone(), dim, dtype=input.dtype))
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummax:
     """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
@@ -183,7 +183,7 @@ def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) ->
     return _cumulative_extreme(results.cummax, input, dim, np.maximum)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummin:
     """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
@@ -259,7 +259,7 @@ def _exp_of_difference(a: Array, b: Array) -> Array:
     return conj(np.exp(np.where(np.isinf(a), a, a - np.where(np.isinf(a), 0, b))))
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 @in_single
 def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from metagrad.autograd.variable import wrap
-from metagrad.ops.arguments import dimension, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.operands import as_tensor, in_single, need_one_dtype, promoted_in_single
 from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
@@ -47,6 +47,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return found
 
 
+@asks_for_tensors
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The distances ‖xᵢ − yⱼ‖ₚ of all pairs of rows: (*, P, M) and (*, R, M) to (*, P, R).
 
@@ -83,6 +84,7 @@ def _distances(x1: Tensor, x2: Tensor, p: float) -> Tensor:
     return _lengths(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p)
 
 
+@asks_for_tensors
 @in_single
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The distances of all pairs of rows i < j of an (N, M) matrix, N (N − 1) / 2 of them, row by row.
@@ -103,7 +105,7 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     return _lengths(sub(input[i], input[j]), p)
 
 
-@takes_out
+@takes_exact_out
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | None = None) -> Tensor:
     """Each slice of ``dim`` with a p-norm above ``maxnorm`` made smaller until it has that norm.
 

@@ -94,7 +94,7 @@ def _argmin(a: Array, axis: int) -> Array:
     return index_of(np.argmin, a, axis)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
@@ -108,7 +108,7 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
     return _arg(input, dim, keepdim, np.argmax)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None.
@@ -153,7 +153,7 @@ class Shared(Function):
         return grad.reshape(self.kept) * self.share
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Largest element over ``dim``; the gradient is shared by all elements equal to it.
@@ -167,7 +167,7 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
     return Shared.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.largest)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Smallest element over ``dim``; the gradient is shared by all elements equal to it.

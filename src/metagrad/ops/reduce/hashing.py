@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Dims
 from metagrad.kernels.libraries import xor
-from metagrad.ops.arguments import accepts_axis, takes_out
+from metagrad.ops.arguments import accepts_axis, takes_exact_out
 from metagrad.ops.reduce.extrema import nonempty, ordered
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["hash_tensor"]
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def hash_tensor(
     input: Tensor, dim: Dims = None, *, keepdim: bool = False, mode: int = 0, out: Tensor | None = None

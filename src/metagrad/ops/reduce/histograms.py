@@ -12,7 +12,7 @@ from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.reduce.extrema import ordered
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["bincount", "histc", "histogram", "histogramdd"]
 
 
+@asks_for_tensors
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2, … occurs in a vector of non-negative integers, or the sum of the weights there.
 
@@ -52,7 +53,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return wrap(np.bincount(a, weights.array, minlength).astype(kind))
 
 
-@takes_out
+@takes_exact_out
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out: Tensor | None = None) -> Tensor:
     """How many elements fall into each of ``bins`` bins of one width from ``min`` to ``max``, both included.
 
@@ -84,7 +85,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
     return wrap(np.bincount(np.minimum(cell, bins - 1), minlength=bins).astype(x.dtype))
 
 
-@takes_out
+@takes_exact_out
 def histogram(
     input: Tensor,
     bins: Tensor | int = 100,

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import accumulate
-from metagrad.ops.arguments import accepts_axis, dimension, takes_out
+from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
 from metagrad.ops.reduce.extrema import Shared, chosen_along, nonempty, ordered
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _ranked(x: Array, rank: Array, axis: int) -> Array:
     return np.take_along_axis(order, ranks, axis)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None) -> results.mode:
     """The most frequent element along ``dim``, the smallest of several, and its last index: (values, indices).

@@ -11,7 +11,7 @@ from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
-from metagrad.ops.arguments import accepts_axis, axes, takes_out
+from metagrad.ops.arguments import accepts_axis, axes, takes_exact_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.signs import Sign, abs
 from metagrad.ops.reduce.extrema import amax, amin
@@ -51,7 +51,7 @@ class Norm(Function):
         return np.where(zero, 0, grad / y ** (self.p - 1)) * (Sign.on(x) * size ** (self.p - 1))
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 @in_single
 def vector_norm(

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
-from metagrad.ops.arguments import accepts_axis, dimension, takes_out
+from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.sorting import sort
 from metagrad.ops.operands import as_tensor, cast_to
@@ -24,7 +24,7 @@ __all__ = ["nanquantile", "quantile"]
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def quantile(
     input: Tensor,
@@ -50,7 +50,7 @@ def quantile(
     return _quantile("quantile", input, q, dim, keepdim, interpolation, ignore_nan=False)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def nanquantile(
     input: Tensor,

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
-from metagrad.ops.arguments import accepts_axis, axes, floating, takes_out
+from metagrad.ops.arguments import accepts_axis, asks_for_tensors, axes, floating, takes_out
 from metagrad.ops.create.conversion import real
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.operands import in_single
@@ -124,6 +124,7 @@ def nanmean(
 # ------------------------------------------------ several variables
 
 
+@asks_for_tensors
 def cov(
     input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
 ) -> Tensor:
@@ -185,6 +186,7 @@ def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Ten
     return found
 
 
+@asks_for_tensors
 def corrcoef(input: Tensor) -> Tensor:
     """Correlations: covariances of variables divided by their standard deviations, within [−1, 1].
 

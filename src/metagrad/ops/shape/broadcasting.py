@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.size import Size
 from metagrad.base.typing import Array, Sizes
-from metagrad.ops.arguments import given, shape_of
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, given, shape_of
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -71,6 +71,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     return expand(input, tuple(other.shape))
 
 
+@asks_for_a_tensor
 def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     """``input.expand(size)``.
 
@@ -82,6 +83,7 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     return expand(input, tuple(size))
 
 
+@asks_for_tensors
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     """The tensors expanded to the shape they broadcast to.
 

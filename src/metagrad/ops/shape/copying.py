@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from metagrad.autograd.function import Function
 from metagrad.base.layouts import contiguous_format, inverse, kept_order, memory_format, preserve_format
 from metagrad.base.typing import Array
+from metagrad.ops.arguments import asks_for_a_tensor
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -26,6 +27,7 @@ class Clone(Function):
         return grad
 
 
+@asks_for_a_tensor
 def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
     """A copy in memory of its own, with the original's order in memory; the gradient flows through to the original.
 
@@ -59,6 +61,10 @@ def _in_order(input: Tensor) -> Tensor:
 
 def _ordered(copy: Callable[[Tensor], Tensor], input: Tensor, wanted: memory_format) -> Tensor:
     """A copy whose dimensions are in another order in memory."""
+    if not isinstance(wanted, memory_format):
+        raise TypeError(
+            f"memory_format must be one such as metagrad.channels_last, got {type(wanted).__name__}: {wanted!r:.60}"
+        )
     if not wanted.order:
         return copy(input)
     order = wanted.order_of(input.array.ndim)

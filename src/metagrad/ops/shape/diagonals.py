@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import dimension, takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, dimension, takes_exact_out
 from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import ravel
 
@@ -51,6 +51,7 @@ class EmbedDiagonal(Function):
         return Diagonal.on(grad, offset=offset, dim1=dim1, dim2=dim2)
 
 
+@asks_for_a_tensor
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The diagonal of two dimensions, as the last dimension. A view.
 
@@ -67,6 +68,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return Diagonal.apply(input, offset=offset, dim1=a, dim2=b)
 
 
+@asks_for_a_tensor
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The last dimension as a diagonal of two new ones, zeros elsewhere: (*, n) becomes (*, n + |offset|, n + |offset|).
 
@@ -88,7 +90,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return EmbedDiagonal.apply(input, shape=tuple(shape), offset=offset, dim1=a, dim2=b)
 
 
-@takes_out
+@takes_exact_out
 def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """A vector as the diagonal of a matrix; of a matrix, its diagonal as a vector (a copy).
 
@@ -106,6 +108,7 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 _of_matrix = diagonal  # diag calls its own argument `diagonal`, as PyTorch does
 
 
+@asks_for_a_tensor
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """All elements, in order, as the diagonal of a matrix.
 

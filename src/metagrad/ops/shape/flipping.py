@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base.layouts import channels_last, in_order, laid_out_in, lies_in, memory_like
 from metagrad.base.typing import Array, Dims
-from metagrad.ops.arguments import axes, dimension, shape_of
+from metagrad.ops.arguments import asks_for_a_tensor, axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import transpose
 
@@ -45,6 +45,7 @@ class Roll(Function):
         return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)
 
 
+@asks_for_a_tensor
 def flip(input: Tensor, *args: int | Sequence[int], dims: Dims = None, axis: Dims = None) -> Tensor:
     """The elements in reverse order along ``dims``. A copy.
 
@@ -57,6 +58,7 @@ def flip(input: Tensor, *args: int | Sequence[int], dims: Dims = None, axis: Dim
     return Flip.apply(input, axis=axes(order, input.array.ndim) if order else ())
 
 
+@asks_for_a_tensor
 def fliplr(input: Tensor) -> Tensor:
     """Left and right exchanged: the second dimension in reverse order. A copy.
 
@@ -72,6 +74,7 @@ def fliplr(input: Tensor) -> Tensor:
     return flip(input, 1)
 
 
+@asks_for_a_tensor
 def flipud(input: Tensor) -> Tensor:
     """Top and bottom exchanged: the first dimension in reverse order. A copy.
 
@@ -87,6 +90,7 @@ def flipud(input: Tensor) -> Tensor:
     return flip(input, 0)
 
 
+@asks_for_a_tensor
 def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """The plane of two dimensions turned by k · 90°, from the first towards the second. A copy.
 
@@ -113,6 +117,7 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     return transpose(flip(input, b if turns == 1 else a), a, b)
 
 
+@asks_for_a_tensor
 def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tensor:
     """The elements shifted along ``dims`` (flattened, if None); what falls off one end comes in at the other.
 

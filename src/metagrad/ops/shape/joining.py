@@ -12,7 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.layouts import channels_last, in_order, laid_out_in, lies_in
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import accepts_axis, dimension, takes_out
+from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_out
 from metagrad.ops.create.creation import finished
 from metagrad.ops.operands import as_tensor, cast_to, result_type
 from metagrad.ops.shape.views import reshape, unsqueeze
@@ -143,6 +143,7 @@ def _each(function: Callable[[Any], Any], tensors: tuple[Any, ...]) -> Tensor | 
     return tuple(function(x) for x in (tensors[0] if len(tensors) == 1 else tensors))
 
 
+@asks_for_tensors
 def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """0-d tensors as vectors of one element, others as they are; a tuple for several tensors. Views.
 
@@ -153,6 +154,7 @@ def atleast_1d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     return _each(lambda x: x if x.array.ndim else reshape(x, 1), tensors)
 
 
+@asks_for_tensors
 def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """Vectors (n) as rows (1, n), 0-d tensors as (1, 1), others as they are. Views.
 
@@ -163,6 +165,7 @@ def atleast_2d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     return _each(lambda x: x if x.array.ndim > 1 else reshape(x, 1, x.array.size), tensors)
 
 
+@asks_for_tensors
 def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     """Matrices (m, n) as (m, n, 1), vectors (n) as (1, n, 1), 0-d tensors as (1, 1, 1), others as they are. Views.
 

@@ -10,9 +10,11 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.broadcasting import expand
+from metagrad.ops.shape.copying import contiguous
 from metagrad.ops.shape.flipping import flip
 from metagrad.ops.shape.joining import cat
 
@@ -40,6 +42,7 @@ class Pad(Function):
         return Pad.on(grad, widths=tuple((-a, -b) for a, b in self.widths), value=0)
 
 
+@asks_for_tensors
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """The input with elements in front of and behind its last dimensions; a negative width cuts elements off.
 
@@ -94,7 +97,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             y = _pad_along(_cut(y, d, low, high), d, max(0, low), max(0, high), mode)
         else:
             y = _cut(_pad_along(y, d, max(0, low), max(0, high), mode), d, low, high)
-    return y.clone() if not any(p > 0 for p in pad) else y
+    return y.clone() if not any(p > 0 for p in pad) else contiguous(y) if min(pad) < 0 else y
 
 
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
 from metagrad.base.typing import Array, Sizes
-from metagrad.ops.arguments import accepts_axis, dimension, given, shape_of
+from metagrad.ops.arguments import accepts_axis, asks_for_a_tensor, dimension, given, shape_of
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.views import reshape
 
@@ -41,6 +41,7 @@ def repeat(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     return repeated.contiguous().clone() if shares_memory(repeated.array, input.array) else repeated
 
 
+@asks_for_a_tensor
 def tile(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
     """``repeat`` that also takes fewer counts than dimensions.
 

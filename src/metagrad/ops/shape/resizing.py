@@ -14,7 +14,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump, check_history
 from metagrad.base.layouts import memory_format
 from metagrad.base.typing import Sizes
-from metagrad.ops.arguments import shape_of
+from metagrad.ops.arguments import asks_for_tensors, shape_of
 from metagrad.ops.shape.strided import as_strided, in_order, located, strided
 from metagrad.ops.shape.views import squeeze, t, transpose, unsqueeze
 
@@ -104,6 +104,7 @@ def resize_(input: Tensor, *sizes: Sizes, memory_format: memory_format | None = 
     return input
 
 
+@asks_for_tensors
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: memory_format | None = None) -> Tensor:
     """``input.resize_`` to the shape of another tensor.
 

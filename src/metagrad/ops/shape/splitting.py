@@ -13,7 +13,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import SEVERAL, views_of
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import accepts_axis, dimension
+from metagrad.ops.arguments import accepts_axis, asks_for_a_tensor, dimension
 from metagrad.ops.index.indexing import Slice, getitem
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Split(Function):
     One node for all chunks: were each chunk a ``Slice`` of its own, each gradient would be put into zeros as large as x.
     """
 
+    computes = False
+
     def forward(self, x: Array, sizes: tuple[int, ...], axis: int) -> tuple[Array, ...]:
         self.axis = axis
         before = (slice(None),) * axis
@@ -45,6 +47,8 @@ class Split(Function):
 
 class Unbind(Function):
     """y₁, y₂, … = the slices of x along a dimension, as views;   ∂L/∂x stacks the ∂L/∂yᵢ."""
+
+    computes = False
 
     def forward(self, x: Array, axis: int) -> tuple[Array, ...]:
         self.axis = axis
@@ -190,6 +194,7 @@ def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int
     return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))
 
 
+@asks_for_a_tensor
 def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """Sections side by side: columns of a matrix, parts of a vector. Equal sections, or cut at a list of indices. Views.
 
@@ -203,6 +208,7 @@ def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> 
     return _split_along("hsplit", input, 0 if input.array.ndim == 1 else 1, 1, indices_or_sections)
 
 
+@asks_for_a_tensor
 def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """Sections one above the other, along the first of two or more dimensions. Views.
 
@@ -215,6 +221,7 @@ def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> 
     return _split_along("vsplit", input, 0, 2, indices_or_sections)
 
 
+@asks_for_a_tensor
 def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
     """Sections one behind the other, along the third dimension. Views.
 

@@ -12,8 +12,8 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import at
+from metagrad.ops.arguments import asks_for_a_tensor, shape_of
 from metagrad.ops.arguments import dimension as axis_of
-from metagrad.ops.arguments import shape_of
 from metagrad.ops.index.indexing import AddAt, Gather
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ class AsStrided(ViewFunction):
         return Gather.on(memory * (1 / np.maximum(shares, 1)), index=own)
 
 
+@asks_for_a_tensor
 def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None) -> Tensor:
     """The memory of a tensor under any shape and strides (in elements), from any offset on. A view.
 

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, Sizes
-from metagrad.ops.arguments import axes, dimension, dimensions, given, shape_of
+from metagrad.ops.arguments import asks_for_a_tensor, axes, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
 from metagrad.ops.shape.copying import contiguous
 
@@ -49,6 +49,7 @@ class Permute(ViewFunction):
         return np.transpose(grad, inverse)
 
 
+@asks_for_a_tensor
 def reshape(input: Tensor, *shape: Sizes, **named: Sizes) -> Tensor:
     """The same elements, in the same order, in another shape; one extent may be −1 and is worked out.
 
@@ -157,6 +158,7 @@ def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     return reshape(input, tuple(other.shape))
 
 
+@asks_for_a_tensor
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dimensions ``start_dim`` to ``end_dim`` joined into one.
 
@@ -177,6 +179,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
+@asks_for_a_tensor
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dimension split into several: the inverse of ``flatten``.
 
@@ -193,6 +196,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return reshape(input, (*shape[:d], *_filled_in(tuple(sizes), shape[d]), *shape[d + 1 :]))
 
 
+@asks_for_a_tensor
 def ravel(input: Tensor) -> Tensor:
     """All elements in one dimension, next to each other in memory; a view if they are already.
 
@@ -203,6 +207,7 @@ def ravel(input: Tensor) -> Tensor:
     return reshape(contiguous(input), input.array.size)
 
 
+@asks_for_a_tensor
 def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """Without its dimensions of extent 1, or without those of them that ``dim`` names. A view.
 
@@ -215,6 +220,7 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     return Reshape.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
 
 
+@asks_for_a_tensor
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A dimension of extent 1 inserted before position ``dim``. A view.
 
@@ -227,6 +233,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return Reshape.apply(input, shape=(*shape[:d], 1, *shape[d:]))
 
 
+@asks_for_a_tensor
 def permute(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
     """The dimensions in another order: dimension i of the result is dimension ``dims[i]`` of the input. A view.
 
@@ -243,6 +250,7 @@ def permute(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
     return Permute.apply(input, dims=dimensions(order, ndim) if ndim else ())
 
 
+@asks_for_a_tensor
 def transpose(input: Tensor, dim0: Any, dim1: int | None = None, *more: int) -> Tensor:
     """Two dimensions swapped; with a whole permutation, ``transpose((1, 0, 2))``, NumPy's transpose. A view.
 
@@ -273,6 +281,7 @@ def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     return transpose(input, axis0, axis1)
 
 
+@asks_for_a_tensor
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; vectors and numbers as they are.
 
@@ -288,6 +297,7 @@ def t(input: Tensor) -> Tensor:
     return Permute.apply(input, dims=tuple(range(input.array.ndim))[::-1])
 
 
+@asks_for_a_tensor
 def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """Dimensions moved to other positions, the rest in their order. A view.
 

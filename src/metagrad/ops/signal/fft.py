@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.base.typing import Dims
-from metagrad.ops.arguments import accepts_axis, takes_out
+from metagrad.ops.arguments import accepts_axis, takes_exact_out, takes_out
 from metagrad.ops.signal.fourier import complex_to_complex, complex_to_real, real_to_complex
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def fft(
     return complex_to_complex("fft", input, n, dim, norm, False)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def ifft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
@@ -98,7 +98,7 @@ def hfft(
     return complex_to_real("hfft", input, n, dim, norm, False)
 
 
-@takes_out
+@takes_exact_out
 @accepts_axis
 def ihfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None

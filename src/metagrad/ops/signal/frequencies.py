@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array, Dims, DTypeLike
-from metagrad.ops.arguments import axes
+from metagrad.ops.arguments import asks_for_tensors, axes
 from metagrad.ops.create.creation import factory, kind_or_default
 from metagrad.ops.shape.flipping import roll
 
@@ -37,6 +37,7 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     return (np.arange(n // 2 + 1) / (n * d)).astype(kind_or_default(dtype).dtype)
 
 
+@asks_for_tensors
 def fftshift(input: Tensor, dim: Dims = None) -> Tensor:
     """Dimensions turned by half their extent, so that frequency 0 comes to the middle.
 
@@ -48,6 +49,7 @@ def fftshift(input: Tensor, dim: Dims = None) -> Tensor:
     return roll(input, tuple(input.array.shape[d] // 2 for d in dims), dims)
 
 
+@asks_for_tensors
 def ifftshift(input: Tensor, dim: Dims = None) -> Tensor:
     """Dimensions turned back by half their extent: what undoes ``fftshift``.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.index.scattering import index_add
 from metagrad.ops.pointwise.arithmetic import mul
@@ -41,6 +42,7 @@ def _window(name: str, window: Tensor | None, win_length: int, n_fft: int, like:
     return constant_pad_nd(window, (left, n_fft - win_length - left))
 
 
+@asks_for_tensors
 def stft(
     input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None, window: Tensor | None = None,
     center: bool = True, pad_mode: str = "reflect", normalized: bool = False, onesided: bool | None = None,

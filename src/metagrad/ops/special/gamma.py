@@ -85,7 +85,7 @@ def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_out
-def polygamma(n: int | Tensor, input: Tensor | int, *, out: Tensor | None = None) -> Tensor:
+def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ψ⁽ⁿ⁾(x), the n-th derivative of the digamma function, n ≥ 0.
 
     Raises RuntimeError if n is negative.
@@ -94,8 +94,8 @@ def polygamma(n: int | Tensor, input: Tensor | int, *, out: Tensor | None = None
     >>> metagrad.polygamma(1, metagrad.tensor([1.0, 2.0]))
     tensor([1.6449, 0.6449])
     """
-    if not isinstance(n, int):  # as a method: x.polygamma(n)
-        n, input = input, n
+    if not isinstance(n, int):
+        raise TypeError(f"polygamma(): argument 'n' must be an int, got {type(n).__name__}: {n!r:.60}")
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n, got {n}")
     return Polygamma.apply(floating(input), n=n)

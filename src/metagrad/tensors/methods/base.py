@@ -18,3 +18,5 @@ class OpMethods(Variable):
         for name, op in list(vars(cls).items()):
             if hasattr(op, "without_out"):
                 setattr(cls, name, as_method(op))
+            elif hasattr(op, "as_method") and op.as_method is op.__wrapped__:  # not what a wrapper of it took over
+                setattr(cls, name, op.as_method)

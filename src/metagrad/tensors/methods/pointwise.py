@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import (
     activation,
@@ -23,6 +25,9 @@ from metagrad.ops.special import bessel, gamma, logarithms
 from metagrad.ops.special import erf as errors
 from metagrad.tensors.methods.base import OpMethods
 from metagrad.tensors.methods.operators import operator
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
 
 
 class PointwiseMethods(OpMethods):
@@ -124,7 +129,11 @@ class PointwiseMethods(OpMethods):
     igammac = gamma.igammac
     lgamma = gamma.lgamma
     mvlgamma = gamma.mvlgamma
-    polygamma = gamma.polygamma
+
+    def polygamma(self, n: int) -> Tensor:
+        """``metagrad.polygamma(n, self)``."""
+        return gamma.polygamma(n, self)  # type: ignore[arg-type]
+
     logit = logarithms.logit
     xlogy = logarithms.xlogy
 
@@ -201,7 +210,7 @@ class PointwiseMethods(OpMethods):
     igammac_ = in_place(gamma.igammac)
     lgamma_ = in_place(gamma.lgamma)
     mvlgamma_ = in_place(gamma.mvlgamma)
-    polygamma_ = in_place(gamma.polygamma)
+    polygamma_ = in_place(polygamma)
     logit_ = in_place(logarithms.logit)
     xlogy_ = in_place(logarithms.xlogy)
     expm1_ = in_place(exponential.expm1)
