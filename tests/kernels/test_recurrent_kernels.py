@@ -224,7 +224,7 @@ def test_an_overwritten_weight_is_noticed():
     loss = layer(metagrad.ones(4, 1, 2))[0].sum()
     with metagrad.no_grad():
         layer.weight_hh_l0.mul_(2)
-    with pytest.raises(RuntimeError, match="overwritten"):
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
 
 
