@@ -10,7 +10,6 @@ import pytest
 import metagrad
 
 pytest.importorskip("numba")
-pytest.importorskip("scipy")
 
 PROGRAM = """
 import hashlib, logging, sys

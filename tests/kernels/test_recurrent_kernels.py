@@ -10,7 +10,7 @@ from metagrad import nn
 from metagrad.autograd import gradcheck, gradgradcheck
 from metagrad.kernels import threads, tuning, workspace
 from metagrad.kernels.compiled import choice
-from metagrad.kernels.recurrent import loops, one_sequence
+from metagrad.kernels.recurrent import one_sequence
 from metagrad.kernels.recurrent.steps import all_entering, final, visits
 from metagrad.nn import fast_recurrence
 from metagrad.nn.fast_recurrence import Layer, plain_layer
@@ -52,7 +52,7 @@ def run(function, inputs, settings):
 def looped(request, monkeypatch):
     """With NumPy's kernels, and on loops: compiled, or without Numba as the Python they look like."""
     for module in (fast_recurrence, one_sequence):
-        monkeypatch.setattr(module, "use_compiled_products", lambda x: request.param)
+        monkeypatch.setattr(module, "use_compiled", lambda x, least: request.param)
     return request.param
 
 
@@ -87,26 +87,11 @@ def test_loops_equal_numpys_kernels_on_odd_sizes_and_strided_arrays(cell, dtype,
     inputs = [strided(sum(sizes), 21), *states, *weights, *weights]
     settings, found = {"cell": cell, "sizes": sizes, "directions": 2}, []
     for looped in (False, True):
-        monkeypatch.setattr(fast_recurrence, "use_compiled_products", lambda x, looped=looped: looped)
+        monkeypatch.setattr(fast_recurrence, "use_compiled", lambda x, least, looped=looped: looped)
         found.append(run(Layer.apply_many, inputs, settings))
     close = 1e-5 if dtype == "float32" else 1e-10
     for numpys, ours in zip(found[0][0] + found[0][1], found[1][0] + found[1][1], strict=True):
         np.testing.assert_allclose(ours, numpys, rtol=close, atol=close * np.abs(numpys).max())
-
-
-@pytest.mark.parametrize("cell", CELLS)
-def test_products_by_blocks_give_the_same(cell, monkeypatch):
-    monkeypatch.setattr(tuning, "SMALL_PRODUCT_COLUMNS", 2)
-    monkeypatch.setattr(tuning, "SMALL_PRODUCT", 4 * 2 * 2 + 1)
-    monkeypatch.setattr(loops, "multiplies_in_place", lambda: True)
-    monkeypatch.setattr(fast_recurrence, "use_compiled_products", lambda x: True)
-    w = np.arange(32.0).reshape(4, 8)
-    by_blocks = loops.blocks(w, 4)
-    assert by_blocks.shape == (2, 4, 2, 2) and by_blocks[1, 2].tolist() == w[2:, 4:6].tolist()
-    inputs, settings = arguments(cell, [4, 3, 3, 1, 1], 2, True, "float64")
-    fast, plain = run(Layer.apply_many, inputs, settings), run(plain_layer, inputs, settings)
-    for ours, theirs in zip(fast[0] + fast[1], plain[0] + plain[1], strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("cell", ["RNN_TANH", "LSTM", "GRU"])
@@ -116,7 +101,7 @@ def test_what_is_not_finite_stays_so_in_loops(cell, monkeypatch):
     x[1, 0], x[2, 0] = np.nan, np.inf
     found = []
     for looped in (False, True):
-        monkeypatch.setattr(fast_recurrence, "use_compiled_products", lambda x, looped=looped: looped)
+        monkeypatch.setattr(fast_recurrence, "use_compiled", lambda x, least, looped=looped: looped)
         with np.errstate(all="ignore"):
             found.append(Layer.apply_many(metagrad.tensor(x), *inputs[1:], **settings)[0].detach().numpy())
     assert np.isnan(found[1][1]).all()
@@ -124,8 +109,8 @@ def test_what_is_not_finite_stays_so_in_loops(cell, monkeypatch):
 
 
 def test_half_precision_takes_numpys_kernels():
-    assert not choice.use_compiled_products(np.zeros(4, np.float16))
-    assert choice.use_compiled_products(np.zeros(4, np.float32)) == (choice.available() and choice._has_blas())
+    assert not choice.use_compiled(np.zeros(4, np.float16), 0)
+    assert choice.use_compiled(np.zeros(4, np.float32), 0) == choice.available()
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 6])
@@ -169,12 +154,9 @@ def test_one_sequence_without_gradient_equals_the_reference_implementation(
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), **tolerance)
 
 
-@pytest.mark.parametrize("in_place", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "LSTM projected", "GRU"])
-def test_a_stack_over_one_sequence_without_gradient_equals_training(cell, bidirectional, in_place, looped, monkeypatch):
-    monkeypatch.setattr(one_sequence, "multiplies_in_place", lambda: in_place)
-    monkeypatch.setattr(tuning, "SMALL_PRODUCT_SHORT", 8)
+def test_a_stack_over_one_sequence_without_gradient_equals_training(cell, bidirectional, looped):
     metagrad.manual_seed(0)
     settings = {"proj_size": 3} if "projected" in cell else {}
     layer = getattr(nn, cell.split()[0])(

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NAME = "metagrad-worker"
-_WITH_AVX512 = ("SkylakeX", "Cooperlake", "SapphireRapids")  # OpenBLAS's names for its kernels
 _lock = threading.Lock()
 _holders = 0
 _before: list[tuple[Any, int]] = []  # what the number of threads was
@@ -67,19 +66,6 @@ def _blas() -> tuple[Any, ...]:
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # when first used: it reads /proc
 
     return tuple(ThreadpoolController().select(user_api="blas").lib_controllers)
-
-
-def look_for_blas() -> None:
-    """Another BLAS library has been loaded: it is to be held like the others."""
-    _blas.cache_clear()
-    multiplies_in_place.cache_clear()
-
-
-@functools.cache
-def multiplies_in_place() -> bool:
-    """Whether BLAS takes small matrices as they lie in memory: OpenBLAS does on processors with AVX-512."""
-    of_openblas = [library for library in _blas() if library.internal_api == "openblas"]
-    return bool(of_openblas) and all(library.architecture in _WITH_AVX512 for library in of_openblas)
 
 
 def can_hold_blas() -> bool:

@@ -93,14 +93,8 @@ BLAS_STARTS_THREADS = 1 << 18
 # Multiplications that outweigh the handing over to threads.
 MATMUL_WORTH_THREADS = 8_000_000
 
-# Multiplications below which OpenBLAS, with AVX-512, takes small matrices as they lie in memory.
-SMALL_PRODUCT = 1_000_000
-# Columns of the second matrix for which that is fastest.
-SMALL_PRODUCT_COLUMNS = 64
-# Rows of the first matrix, and columns of a block, up to which that is faster if the second matrix lies transposed.
-SMALL_PRODUCT_SHORT = 32
-# Rows of the first matrix from which copying the second one costs little beside the product.
-SMALL_PRODUCT_ROWS = 48
+# Rows of a panel of a compiled product that are used for all rows of the first matrix, one after the other: they stay in the cache.
+PRODUCT_DEPTH = 256
 
 # ------------------------------------------------ convolution, pooling, attention
 

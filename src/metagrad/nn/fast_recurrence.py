@@ -18,7 +18,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.compiled.choice import use_compiled_products
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.recurrent import one_sequence
 from metagrad.kernels.recurrent.gru import GRU
 from metagrad.kernels.recurrent.loops import LoopedGRU, LoopedLSTM, LoopedRNN
@@ -138,7 +138,7 @@ class Layer(Function):
             (result,) = run_in_turn([lambda: one_sequence.run(cell, x, states, weights)])
             return result
         self.cell, self.directions = cell, directions
-        looped = use_compiled_products(x)
+        looped = use_compiled(x, 0)
         self.shares = shares(sizes, directions, parts_worth(sizes, directions, weights[0][1], looped))
         self.apart = len(x) * sum(w.size for w in weights[0][:2]) > tuning.RECURRENT_WORTH_THREADS
         kernels = [make_kernel(cell, share.sizes, share.direction == 1, looped) for share in self.shares]

@@ -12,6 +12,7 @@ infinity are what they are in NumPy.
 ``choice.py``           whether an array takes the compiled loops
 ``compiler.py``         machine code at the first call, kept on disk
 ``transcendental.py``   exp, log, tanh and their kind, for use in loops
+``products.py``         products of matrices, for use in loops
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
 ``one_sequence.py``     the same over one sequence without a gradient
 ``pointwise.py``        activations and their gradients

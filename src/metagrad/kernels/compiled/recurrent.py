@@ -6,10 +6,9 @@ and its sequences are the first ones. States are rows of a buffer, one for each 
 leaves with the final ones, for a row stays as it is while its sequence does not run. Gates are in PyTorch's order, side by side
 in a row, (N, G, H).
 
-The products of all steps' inputs are made before, those of the weights' gradients afterwards: large ones, by BLAS. In the loop
+The products of all steps' inputs are made before, with the biases, those of the weights' gradients afterwards. In the loop
 are only the products with the states of a step, and short loops over few arrays, as only these become vector instructions: a
-compiler has to make sure that no two arrays overlap. A recurrent weight u (P, C) comes in blocks, (R, K, P/R, C/K): see
-``blocks`` in ``kernels/recurrent/loops.py``.
+compiler has to make sure that no two arrays overlap. A recurrent weight u (P, C) comes in panels (``products.py``), (*, P, W).
 """
 
 from __future__ import annotations
@@ -18,33 +17,8 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.products import add_product
 from metagrad.kernels.compiled.transcendental import tanh
-
-
-@native
-def _multiply(x: Array, u: Array, block: Array, out: Array) -> None:
-    """out = x u for x (B, P) and u (R, K, P/R, C/K), blocks of a matrix (P, C); block (B, P/R + C/K) is memory."""
-    if u.shape[0] == 1 and u.shape[1] == 1:
-        np.dot(x, u[0, 0], out)
-        return
-    size, (above, beside, height, width) = len(x), u.shape
-    columns, results = x.reshape((size, above, height)), out.reshape((size, beside, width))
-    flat = block.reshape(-1)
-    part, product = flat[: size * height].reshape((size, height)), flat[size * height :][: size * width]
-    product = product.reshape((size, width))
-    for r in range(above):
-        for b in range(size):
-            for j in range(height):
-                part[b, j] = columns[b, r, j]
-        for k in range(beside):
-            np.dot(part, u[r, k], product)
-            for b in range(size):
-                if r == 0:
-                    for j in range(width):
-                        results[b, k, j] = product[b, j]
-                else:
-                    for j in range(width):
-                        results[b, k, j] += product[b, j]
 
 
 @native
@@ -63,43 +37,38 @@ def _add(a: Array, s: Array) -> None:
 
 
 @native
-def rnn_forward(y: Array, bias: Array, u: Array, h: Array, steps: Array, relu: bool) -> None:
-    """hₜ = tanh(aₜ + hₜ₋₁ u + bias) or relu: y (N, H) is a and becomes h; bias (H); u (H, H) in blocks; h (B, H)."""
-    product, block = np.empty_like(h), np.empty((len(h), u.shape[2] + u.shape[3]), h.dtype)
+def rnn_forward(y: Array, u: Array, h: Array, steps: Array, relu: bool) -> None:
+    """hₜ = tanh(aₜ + hₜ₋₁ u) or relu: y (N, H) is a and becomes h; u (H, H) in panels; h (B, H)."""
     for t in range(len(steps)):
         start, size = steps[t, 0], steps[t, 1]
-        s_t, h_t, y_t = product[:size], h[:size], y[start : start + size]
-        _multiply(h_t, u, block, s_t)
+        h_t, y_t = h[:size], y[start : start + size]
+        add_product(h_t, u, y_t)
         if relu:
-            _new_by_relu(y_t, s_t, bias, h_t)
+            _new_by_relu(y_t.reshape(-1), h_t.reshape(-1))
         else:
-            _new_by_tanh(y_t, s_t, bias, h_t)
+            _new_by_tanh(y_t.reshape(-1), h_t.reshape(-1))
 
 
 @native
-def _new_by_tanh(y: Array, s: Array, bias: Array, h: Array) -> None:
-    for b in range(len(y)):
-        for j in range(y.shape[1]):
-            value = tanh(y[b, j] + s[b, j] + bias[j])
-            y[b, j] = value
-            h[b, j] = value
+def _new_by_tanh(y: Array, h: Array) -> None:
+    for j in range(y.size):
+        value = tanh(y[j])
+        y[j] = value
+        h[j] = value
 
 
 @native
-def _new_by_relu(y: Array, s: Array, bias: Array, h: Array) -> None:
+def _new_by_relu(y: Array, h: Array) -> None:
     zero = y.dtype.type(0)
-    for b in range(len(y)):
-        for j in range(y.shape[1]):
-            value = y[b, j] + s[b, j] + bias[j]
-            value = zero if value < zero else value
-            y[b, j] = value
-            h[b, j] = value
+    for j in range(y.size):
+        value = zero if y[j] < zero else y[j]
+        y[j] = value
+        h[j] = value
 
 
 @native
 def rnn_backward(d: Array, y: Array, grad_y: Array, u: Array, grad_h: Array, steps: Array, relu: bool) -> None:
-    """∂aₜ = (∂hₜ + ∂yₜ) (1 − yₜ²) into d (N, H), ∂hₜ₋₁ = ∂aₜ u: y, grad_y (N, H); u (H, H) in blocks; grad_h (B, H)."""
-    block = np.empty((len(grad_h), u.shape[2] + u.shape[3]), d.dtype)
+    """∂aₜ = (∂hₜ + ∂yₜ) (1 − yₜ²) into d (N, H), ∂hₜ₋₁ = ∂aₜ u: y, grad_y (N, H); u (H, H) in panels; grad_h (B, H)."""
     for t in range(len(steps) - 1, -1, -1):
         start, size = steps[t, 0], steps[t, 1]
         rows = slice(start, start + size)
@@ -108,7 +77,8 @@ def rnn_backward(d: Array, y: Array, grad_y: Array, u: Array, grad_h: Array, ste
             _back_through_relu(d_t.reshape(-1), y_t.reshape(-1), g_t.reshape(-1), h_t.reshape(-1))
         else:
             _back_through_tanh(d_t.reshape(-1), y_t.reshape(-1), g_t.reshape(-1), h_t.reshape(-1))
-        _multiply(d_t, u, block, h_t)
+        h_t[:] = 0
+        add_product(d_t, u, h_t)
 
 
 @native
@@ -130,52 +100,43 @@ def _back_through_relu(d: Array, y: Array, g: Array, h: Array) -> None:
 
 @native
 def lstm_forward(
-    a: Array,
-    bias: Array,
-    u: Array,
-    h: Array,
-    c: Array,
-    cell: Array,
-    outputs: Array,
-    y: Array,
-    w: Array | None,
-    steps: Array,
+    a: Array, u: Array, h: Array, c: Array, cell: Array, outputs: Array, y: Array, w: Array | None, steps: Array
 ) -> None:
-    """i, f, o = σ(aₜ + hₜ₋₁ u + bias), g = tanh; cₜ = f cₜ₋₁ + i g; outputs = o tanh cₜ; y = outputs w, or outputs if w is None.
+    """i, f, o = σ(aₜ + hₜ₋₁ u), g = tanh; cₜ = f cₜ₋₁ + i g; outputs = o tanh cₜ; y = outputs w, or outputs if w is None.
 
-    a (N, 4, H) becomes the gates i, f, g, o; bias (4, H); u (P, 4·H) in blocks; h (B, P), c (B, H); cell, outputs (N, H);
-    y (N, P); w (H, P).
+    a (N, 4, H) becomes the gates i, f, g, o; u (P, 4·H) in panels; h (B, P), c (B, H); cell, outputs (N, H); y (N, P);
+    w (H, P) in panels.
     """
-    product, block = np.empty((len(c), 4, c.shape[1]), c.dtype), np.empty((len(c), u.shape[2] + u.shape[3]), c.dtype)
     for t in range(len(steps)):
         start, size = steps[t, 0], steps[t, 1]
         rows = slice(start, start + size)
-        a_t, s_t, c_t, o_t = a[rows], product[:size], c[:size], outputs[rows]
-        _multiply(h[:size], u, block, s_t.reshape((size, -1)))
-        _sigmoid_gate(a_t, s_t, bias, 0)
-        _sigmoid_gate(a_t, s_t, bias, 1)
-        _tanh_gate(a_t, s_t, bias, 2)
-        _sigmoid_gate(a_t, s_t, bias, 3)
+        a_t, c_t, o_t = a[rows], c[:size], outputs[rows]
+        add_product(h[:size], u, a_t.reshape((size, -1)))
+        _sigmoid_gate(a_t, 0)
+        _sigmoid_gate(a_t, 1)
+        _tanh_gate(a_t, 2)
+        _sigmoid_gate(a_t, 3)
         _new_cell(a_t, c_t, cell[rows])
         _output(a_t, c_t, o_t)
         if w is not None:
-            np.dot(o_t, w, y[rows])
+            y[rows] = 0
+            add_product(o_t, w, y[rows])
         _copy(h[:size].reshape(-1), y[rows].reshape(-1))
 
 
 @native
-def _sigmoid_gate(a: Array, s: Array, bias: Array, k: int) -> None:
+def _sigmoid_gate(a: Array, k: int) -> None:
     half = a.dtype.type(0.5)
     for b in range(len(a)):
         for j in range(a.shape[2]):
-            a[b, k, j] = half + half * tanh(half * (a[b, k, j] + s[b, k, j] + bias[k, j]))
+            a[b, k, j] = half + half * tanh(half * a[b, k, j])
 
 
 @native
-def _tanh_gate(a: Array, s: Array, bias: Array, k: int) -> None:
+def _tanh_gate(a: Array, k: int) -> None:
     for b in range(len(a)):
         for j in range(a.shape[2]):
-            a[b, k, j] = tanh(a[b, k, j] + s[b, k, j] + bias[k, j])
+            a[b, k, j] = tanh(a[b, k, j])
 
 
 @native
@@ -201,11 +162,10 @@ def lstm_backward(
 ) -> None:  # fmt: skip
     """∂a (N, 4, H) into d, from grad_y (N, P) and the final states' grad_h (B, P), grad_c (B, H), which become the initial ones'.
 
-    a (N, 4, H): the gates; cell (N, H); first_c (B, H); u (4·H, P) in blocks; w (P, H) or None; grad_out (N, P), where w is not
+    a (N, 4, H): the gates; cell (N, H); first_c (B, H); u (4·H, P), w (P, H) in panels, or None; grad_out (N, P), where w is not
     None, is what the projection's outputs get.
     """
     m, tanh_c = np.empty_like(grad_c), np.empty_like(grad_c)
-    block = np.empty((len(grad_h), u.shape[2] + u.shape[3]), d.dtype)
     for t in range(len(steps) - 1, -1, -1):
         start, size = steps[t, 0], steps[t, 1]
         previous, running = (steps[t - 1, 0], min(size, steps[t - 1, 1])) if t else (0, 0)
@@ -214,14 +174,16 @@ def lstm_backward(
         _add(h_t.reshape(-1), grad_y[rows].reshape(-1))
         if w is not None:
             _copy(grad_out[rows].reshape(-1), h_t.reshape(-1))
-            np.dot(h_t, w, m_t)
+            m_t[:] = 0
+            add_product(h_t, w, m_t)
         else:
             _copy(m_t.reshape(-1), h_t.reshape(-1))
         _back_through_output(d_t, a_t, cell[rows], c_t, m_t, tanh_c)
         _back_through_input(d_t, a_t, c_t)
         _back_through_memory(d_t[:running], a_t[:running], c_t[:running], cell[previous : previous + running])
         _back_through_memory(d_t[running:], a_t[running:], c_t[running:], first_c[running:size])
-        _multiply(d_t.reshape((size, -1)), u, block, h_t)
+        h_t[:] = 0
+        add_product(d_t.reshape((size, -1)), u, h_t)
 
 
 @native
@@ -263,31 +225,30 @@ def _back_through_memory(d: Array, a: Array, grad_c: Array, c_before: Array) -> 
 
 
 @native
-def gru_forward(a: Array, bias: Array, u: Array, b_q: Array, h: Array, q: Array, y: Array, steps: Array) -> None:
-    """r, z = σ(aₜ + hₜ₋₁ u + bias), q = hₜ₋₁ u_n + b_q, n = tanh(aₜ + r q + bias); hₜ = n + z (hₜ₋₁ − n).
+def gru_forward(a: Array, u: Array, u_n: Array, h: Array, q: Array, y: Array, steps: Array) -> None:
+    """r, z = σ(aₜ + hₜ₋₁ u), qₜ = qₜ + hₜ₋₁ u_n, n = tanh(aₜ + r qₜ); hₜ = n + z (hₜ₋₁ − n).
 
-    a (N, 3, H) becomes the gates r, z, n; bias (3, H); u (H, 3·H) in blocks; b_q (H); h (B, H); q, y (N, H).
+    a (N, 3, H) becomes the gates r, z, n; u (H, 2·H), u_n (H, H) in panels; h (B, H); q (N, H) comes as the candidate's
+    recurrent bias; y (N, H).
     """
-    product, block = np.empty((len(h), 3, h.shape[1]), h.dtype), np.empty((len(h), u.shape[2] + u.shape[3]), h.dtype)
+    hidden = h.shape[1]
     for t in range(len(steps)):
         start, size = steps[t, 0], steps[t, 1]
         rows = slice(start, start + size)
-        a_t, s_t, h_t = a[rows], product[:size], h[:size]
-        _multiply(h_t, u, block, s_t.reshape((size, -1)))
-        _sigmoid_gate(a_t, s_t, bias, 0)
-        _sigmoid_gate(a_t, s_t, bias, 1)
-        _candidate(a_t, s_t, bias, b_q, q[rows])
+        a_t, h_t, q_t = a[rows], h[:size], q[rows]
+        add_product(h_t, u, a_t.reshape((size, -1))[:, : 2 * hidden])
+        add_product(h_t, u_n, q_t)
+        _sigmoid_gate(a_t, 0)
+        _sigmoid_gate(a_t, 1)
+        _candidate(a_t, q_t)
         _new_state(a_t, h_t, y[rows])
 
 
 @native
-def _candidate(a: Array, s: Array, bias: Array, b_q: Array, q: Array) -> None:
+def _candidate(a: Array, q: Array) -> None:
     for b in range(len(a)):
         for j in range(a.shape[2]):
-            value = s[b, 2, j] + b_q[j]
-            q[b, j] = value
-            s[b, 2, j] = a[b, 0, j] * value
-    _tanh_gate(a, s, bias, 2)
+            a[b, 2, j] = tanh(a[b, 2, j] + a[b, 0, j] * q[b, j])
 
 
 @native
@@ -306,25 +267,19 @@ def gru_backward(
     """∂n, ∂r, ∂z, ∂q (before tanh and σ) into d (N, 4, H), from grad_y (N, H) and the final states' grad_h (B, H), which becomes
     the initial ones'.
 
-    a (N, 3, H): the gates; q, y (N, H); first_h (B, H); u (3·H, H) in blocks.
+    a (N, 3, H): the gates; q, y (N, H); first_h (B, H); u (3·H, H) in panels.
     """
-    side, product = np.empty((len(grad_h), 3, y.shape[1]), y.dtype), np.empty_like(grad_h)
-    block = np.empty((len(grad_h), u.shape[2] + u.shape[3]), d.dtype)
+    hidden = y.shape[1]
     for t in range(len(steps) - 1, -1, -1):
         start, size = steps[t, 0], steps[t, 1]
         previous, running = (steps[t - 1, 0], min(size, steps[t - 1, 1])) if t else (0, 0)
         rows = slice(start, start + size)
-        d_t, a_t, h_t, s_t = d[rows], a[rows], grad_h[:size], product[:size]
+        d_t, a_t, h_t = d[rows], a[rows], grad_h[:size]
         _add(h_t.reshape(-1), grad_y[rows].reshape(-1))
         _back_through_candidate(d_t, a_t, h_t, q[rows])
         _back_through_update(d_t[:running], a_t[:running], h_t[:running], y[previous : previous + running])
         _back_through_update(d_t[running:], a_t[running:], h_t[running:], first_h[running:size])
-        for b in range(size):
-            for k in range(3):
-                for j in range(y.shape[1]):
-                    side[b, k, j] = d_t[b, k + 1, j]
-        _multiply(side[:size].reshape((size, -1)), u, block, s_t)
-        _add(h_t.reshape(-1), s_t.reshape(-1))
+        add_product(d_t.reshape((size, -1))[:, hidden:], u, h_t)
 
 
 @native

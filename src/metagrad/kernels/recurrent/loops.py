@@ -3,7 +3,7 @@
 Legend: N packed rows, B sequences, I inputs, H hidden features, P outputs (H without a projection), G gates; x (N, I),
 y (N, P), h (B, P), c (B, H). Gates stand side by side in a row, (N, G·H), in PyTorch's order, as one large product gives them.
 
-What is here is what BLAS does before a loop and after it; the loops are in ``compiled/recurrent.py``.
+What is here are the large products before a loop and after it; the loops are in ``compiled/recurrent.py``.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
 from metagrad.kernels.compiled import recurrent as compiled
-from metagrad.kernels.recurrent.steps import Gradients, Inputs, product_with_entering, visits
-from metagrad.kernels.threads import multiplies_in_place
+from metagrad.kernels.compiled.products import add_product, panels
+from metagrad.kernels.recurrent.steps import Gradients, Inputs, all_entering, visits
 from metagrad.kernels.workspace import Workspace
 
 
@@ -30,38 +29,47 @@ class Loops:
 
     def recurrent_gradient(self, grad_a: Array, y: Array, initial: Array, memory: Workspace) -> Array:
         """Σₜ ∂aₜᵀ hₜ₋₁, the gradient of the recurrent weight."""
-        return product_with_entering(grad_a, y, initial, self.order, memory.empty(y.shape, y.dtype))
+        return product_of_columns(grad_a, all_entering(y, initial, self.order, memory.empty(y.shape, y.dtype)))
 
 
-def blocks(w: Array, rows: int) -> Array:
-    """A matrix (P, C) in blocks, (R, K, P/R, C/K), for products of ``rows`` rows with it.
-
-    Where BLAS works on small matrices as they lie in memory, the blocks are small enough for that: at other products it
-    copies w into an order of its own first, each time, which takes as long as the multiplications of some ten rows.
-    """
-    height, width = w.shape
-    if rows <= tuning.SMALL_PRODUCT_ROWS and multiplies_in_place() and width % tuning.SMALL_PRODUCT_COLUMNS == 0:
-        high = height
-        while rows * high * tuning.SMALL_PRODUCT_COLUMNS >= tuning.SMALL_PRODUCT and high % 2 == 0:
-            high //= 2
-        if rows * high * tuning.SMALL_PRODUCT_COLUMNS < tuning.SMALL_PRODUCT:
-            height, width = high, tuning.SMALL_PRODUCT_COLUMNS
-    return np.ascontiguousarray(w.reshape(-1, height, w.shape[1] // width, width).transpose(0, 2, 1, 3))
+def inputs_and_bias(x: Array, w: Array, bias: Array | None, out: Array) -> None:
+    """out (N, G·H) = x wᵀ + bias, for w (G·H, I), bias (G·H)."""
+    out[...] = 0 if bias is None else bias
+    add_product(in_order(x), panels(w.T), out)
 
 
-def biases(b_ih: Array | None, b_hh: Array | None, a: Array, gates: int) -> Array:
-    """b_ih + b_hh as (G, H) for a (N, G·H), or zeros."""
-    both = np.zeros(a.shape[1], a.dtype) if b_ih is None or b_hh is None else b_ih + b_hh
-    return both.reshape(gates, -1)
+def in_order(x: Array) -> Array:
+    """x, or a copy whose elements stand in order and may be written to: each other kind of array would be compiled for apart."""
+    return x if x.flags.carray else x.copy()
 
 
-def gru_biases(b_ih: Array | None, b_hh: Array | None, a: Array) -> tuple[Array, Array]:
-    """The same for a GRU, (3, H), without b_hh of the candidate, (H), which comes apart."""
-    both = biases(b_ih, b_hh, a, 3)
+def both(b_ih: Array | None, b_hh: Array | None) -> Array | None:
+    """b_ih + b_hh, if they are there."""
+    return None if b_ih is None or b_hh is None else b_ih + b_hh
+
+
+def gru_biases(b_ih: Array | None, b_hh: Array | None) -> tuple[Array | None, Array | None]:
+    """b_ih + b_hh for a GRU, (3·H), but without b_hh of the candidate, (H), which comes apart."""
     if b_ih is None or b_hh is None:
-        return both, np.zeros_like(both[2])
-    both[2] = b_ih.reshape(3, -1)[2]
-    return both, np.ascontiguousarray(b_hh.reshape(3, -1)[2])
+        return None, None
+    hidden = len(b_hh) // 3
+    sums = b_ih.copy()
+    sums[: 2 * hidden] += b_hh[: 2 * hidden]
+    return sums, b_hh[2 * hidden :]
+
+
+def product_of_columns(a: Array, b: Array) -> Array:
+    """aᵀ b for a (N, A), b (N, B)."""
+    out = np.zeros((a.shape[1], b.shape[1]), a.dtype)
+    add_product(a.T, panels(b), out)
+    return out
+
+
+def product_of_rows(a: Array, w: Array) -> Array:
+    """a w for a (N, A), w (A, B)."""
+    out = np.zeros((len(a), w.shape[1]), a.dtype)
+    add_product(a, panels(w), out)
+    return out
 
 
 def _column_sums(x: Array) -> Array:
@@ -80,9 +88,9 @@ class LoopedRNN(Loops):
         """(y, [final h])."""
         x, (initial,), (w_ih, w_hh, b_ih, b_hh) = inputs
         y = self.memory.empty((len(x), initial.shape[1]), x.dtype)
-        np.matmul(x, w_ih.T, out=y)
+        inputs_and_bias(x, w_ih, both(b_ih, b_hh), y)
         h = initial.copy()
-        compiled.rnn_forward(y, biases(b_ih, b_hh, y, 1)[0], blocks(w_hh.T, len(h)), h, self.steps, self.relu)
+        compiled.rnn_forward(y, panels(w_hh.T), h, self.steps, self.relu)
         self.y = y
         return y, [h]
 
@@ -91,12 +99,15 @@ class LoopedRNN(Loops):
         x, (initial,), (w_ih, w_hh, b_ih, _) = inputs
         memory, grad_h = Workspace(), grad_states[0].copy()
         grad_a = memory.empty(self.y.shape, x.dtype)
-        compiled.rnn_backward(
-            grad_a, self.y, np.ascontiguousarray(grad_y), blocks(w_hh, len(grad_h)), grad_h, self.steps, self.relu
-        )
+        compiled.rnn_backward(grad_a, self.y, in_order(grad_y), panels(w_hh), grad_h, self.steps, self.relu)
         grad_b = _column_sums(grad_a) if b_ih is not None else None
-        grads = [grad_a.T @ x, self.recurrent_gradient(grad_a, self.y, initial, memory), grad_b, grad_b]
-        return grad_a @ w_ih if needs_x else None, [grad_h], grads
+        grads = [
+            product_of_columns(grad_a, x),
+            self.recurrent_gradient(grad_a, self.y, initial, memory),
+            grad_b,
+            grad_b,
+        ]
+        return product_of_rows(grad_a, w_ih) if needs_x else None, [grad_h], grads
 
 
 class LoopedLSTM(Loops):
@@ -107,23 +118,12 @@ class LoopedLSTM(Loops):
         x, (first_h, first_c), (w_ih, w_hh, b_ih, b_hh, *projection) = inputs
         rows, cells, empty = len(x), first_c.shape[1], self.memory.empty
         gates = empty((rows, 4 * cells), x.dtype)
-        np.matmul(x, w_ih.T, out=gates)
+        inputs_and_bias(x, w_ih, both(b_ih, b_hh), gates)
         y, cell = empty((rows, first_h.shape[1]), x.dtype), empty((rows, cells), x.dtype)
         outputs = empty((rows, cells), x.dtype) if projection else y  # o tanh c, before the projection
-        w_hr = np.ascontiguousarray(projection[0].T) if projection else None
+        w_hr = panels(projection[0].T) if projection else None
         h, c = first_h.copy(), first_c.copy()
-        compiled.lstm_forward(
-            gates.reshape(rows, 4, cells),
-            biases(b_ih, b_hh, gates, 4),
-            blocks(w_hh.T, len(h)),
-            h,
-            c,
-            cell,
-            outputs,
-            y,
-            w_hr,
-            self.steps,
-        )
+        compiled.lstm_forward(gates.reshape(rows, 4, cells), panels(w_hh.T), h, c, cell, outputs, y, w_hr, self.steps)
         self.kept = gates, y, cell, outputs
         return y, [h, c]
 
@@ -133,19 +133,19 @@ class LoopedLSTM(Loops):
         gates, y, cell, outputs = self.kept
         memory, grad_h, grad_c = Workspace(), grad_states[0].copy(), grad_states[1].copy()
         grad_a, shape = memory.empty(gates.shape, x.dtype), (len(x), 4, -1)
-        w_hr = np.ascontiguousarray(projection[0]) if projection else None
+        w_hr = panels(projection[0]) if projection else None
         grad_out = memory.empty(y.shape, x.dtype) if projection else y
         compiled.lstm_backward(
-            grad_a.reshape(shape), gates.reshape(shape), cell, np.ascontiguousarray(first_c), np.ascontiguousarray(grad_y),
-            blocks(w_hh, len(grad_h)), grad_h, grad_c, w_hr, grad_out, self.steps,
+            grad_a.reshape(shape), gates.reshape(shape), cell, in_order(first_c), in_order(grad_y),
+            panels(w_hh), grad_h, grad_c, w_hr, grad_out, self.steps,
         )  # fmt: skip
         grad_b = _column_sums(grad_a) if b_ih is not None else None
         grads: list[Array | None] = [
-            grad_a.T @ x, self.recurrent_gradient(grad_a, y, first_h, memory), grad_b, grad_b,
+            product_of_columns(grad_a, x), self.recurrent_gradient(grad_a, y, first_h, memory), grad_b, grad_b,
         ]  # fmt: skip
         if projection:
-            grads.append(grad_out.T @ outputs)
-        return grad_a @ w_ih if needs_x else None, [grad_h, grad_c], grads
+            grads.append(product_of_columns(grad_out, outputs))
+        return product_of_rows(grad_a, w_ih) if needs_x else None, [grad_h, grad_c], grads
 
 
 class LoopedGRU(Loops):
@@ -156,10 +156,12 @@ class LoopedGRU(Loops):
         x, (initial,), (w_ih, w_hh, b_ih, b_hh) = inputs
         rows, hidden, empty = len(x), initial.shape[1], self.memory.empty
         gates = empty((rows, 3 * hidden), x.dtype)
-        np.matmul(x, w_ih.T, out=gates)
-        bias, b_q = gru_biases(b_ih, b_hh, gates)
+        bias, b_q = gru_biases(b_ih, b_hh)
+        inputs_and_bias(x, w_ih, bias, gates)
         y, q, h = empty((rows, hidden), x.dtype), empty((rows, hidden), x.dtype), initial.copy()
-        compiled.gru_forward(gates.reshape(rows, 3, hidden), bias, blocks(w_hh.T, len(h)), b_q, h, q, y, self.steps)
+        q[...] = 0 if b_q is None else b_q
+        u, u_n = panels(w_hh[: 2 * hidden].T), panels(w_hh[2 * hidden :].T)
+        compiled.gru_forward(gates.reshape(rows, 3, hidden), u, u_n, h, q, y, self.steps)
         self.kept = gates, y, q
         return y, [h]
 
@@ -172,15 +174,16 @@ class LoopedGRU(Loops):
             (len(y), 4 * hidden), x.dtype
         )  # ∂n, ∂r, ∂z, ∂q: the first three are the inputs', the last the states'
         compiled.gru_backward(
-            grad.reshape(-1, 4, hidden), gates.reshape(-1, 3, hidden), q, y, np.ascontiguousarray(initial),
-            np.ascontiguousarray(grad_y), blocks(w_hh, len(grad_h)), grad_h, self.steps,
+            grad.reshape(-1, 4, hidden), gates.reshape(-1, 3, hidden), q, y, in_order(initial),
+            in_order(grad_y), panels(w_hh), grad_h, self.steps,
         )  # fmt: skip
         by_input, by_state = grad[:, : 3 * hidden], grad[:, hidden:]
         grads: list[Array | None] = [
-            np.roll(by_input.T @ x, -hidden, axis=0), self.recurrent_gradient(by_state, y, initial, memory), None, None,
+            np.roll(product_of_columns(by_input, x), -hidden, axis=0),
+            self.recurrent_gradient(by_state, y, initial, memory), None, None,
         ]  # fmt: skip
         if b_ih is not None:
             sums = _column_sums(grad)
             grads[2:] = [np.roll(sums[: 3 * hidden], -hidden), sums[hidden:].copy()]
-        grad_x = by_input @ np.roll(w_ih, hidden, axis=0) if needs_x else None
+        grad_x = product_of_rows(by_input, np.roll(w_ih, hidden, axis=0)) if needs_x else None
         return grad_x, [grad_h], grads

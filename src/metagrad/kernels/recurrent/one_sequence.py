@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
 from metagrad.kernels.compiled import one_sequence as compiled
-from metagrad.kernels.compiled.choice import use_compiled_products
+from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled.products import add_product, panels
 from metagrad.kernels.matmul import product
-from metagrad.kernels.recurrent.loops import biases, gru_biases
-from metagrad.kernels.threads import multiplies_in_place
+from metagrad.kernels.recurrent.loops import both, gru_biases, in_order
 
 
 def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
@@ -31,7 +30,7 @@ def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence
 
     cell: RNN_TANH, RNN_RELU, LSTM or GRU; weights: for each direction W_ih, W_hh, b_ih, b_hh, and W_hr or nothing.
     """
-    if use_compiled_products(x):
+    if use_compiled(x, 0):
         return _on_loops(cell, x, states, weights)
     first_h = states[0][:, 0]
     steps, directions, width = len(x), len(weights), first_h.shape[1]
@@ -57,28 +56,26 @@ def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Se
     """``run`` on compiled loops, one direction after the other."""
     final = [s.copy() for s in states]
     hidden = states[-1].shape[2]
-    y = np.empty((len(x), len(weights), states[0].shape[2]), x.dtype)
+    y, u = np.empty((len(x), len(weights), states[0].shape[2]), x.dtype), panels(x.T)
     for d, (w_ih, w_hh, b_ih, b_hh, *projection) in enumerate(weights):
-        a, w = _input_product(x, w_ih), np.ascontiguousarray(w_hh)
-        h, by_gate = final[0][d], a.reshape(len(x), -1, hidden)
+        bias, b_q = gru_biases(b_ih, b_hh) if cell == "GRU" else (both(b_ih, b_hh), None)
+        a, w = _inputs_and_bias(u, in_order(w_ih), bias, len(x)).reshape(len(x), -1, hidden), in_order(w_hh)
+        h = final[0][d]
         if cell == "GRU":
-            bias, b_q = gru_biases(b_ih, b_hh, a)
-            compiled.gru(by_gate, bias, w, b_q, h, y, d)
+            compiled.gru(a, w, np.zeros(hidden, x.dtype) if b_q is None else b_q.copy(), h, y, d)
         elif cell == "LSTM":
-            w_hr = np.ascontiguousarray(projection[0]) if projection else None
-            compiled.lstm(by_gate, biases(b_ih, b_hh, a, 4), w, h, final[1][d], y, d, w_hr)
+            compiled.lstm(a, w, h, final[1][d], y, d, in_order(projection[0]) if projection else None)
         else:
-            compiled.rnn(by_gate, biases(b_ih, b_hh, a, 1), w, h, y, d, cell == "RNN_RELU")
+            compiled.rnn(a, w, h, y, d, cell == "RNN_RELU")
     return y.reshape(len(x), -1), *final
 
 
-def _input_product(x: Array, w: Array) -> Array:
-    """x wᵀ, (T, G·H); by blocks where BLAS takes small matrices as they lie in memory."""
-    columns = tuning.SMALL_PRODUCT_SHORT
-    if len(x) > columns or len(w) % columns or not multiplies_in_place():
-        return np.dot(x, w.T)
-    a = np.empty((len(x), len(w)), x.dtype)
-    compiled.inputs_by_blocks(np.ascontiguousarray(x), np.ascontiguousarray(w), a, columns)
+def _inputs_and_bias(u: Array, w: Array, bias: Array | None, steps: int) -> Array:
+    """x wᵀ + bias, (T, G·H), for xᵀ in panels: as w xᵀ, for the weights are larger than one sequence."""
+    turned = np.zeros((len(w), len(u) * u.shape[2]), w.dtype)
+    add_product(w, u, turned)
+    a = np.empty((steps, len(w)), w.dtype)
+    np.add(turned.T[:steps], 0 if bias is None else bias, out=a)
     return a
 
 

@@ -74,6 +74,11 @@ def entering(before: Array, initial: Array, size: int) -> Array:
 
 def all_entering(states: Array, initial: Array, order: Visits, out: Array) -> Array:
     """The states every step starts from, (N, *), in the rows of the step; ``states`` (N, *) are those it ends with."""
+    first, last = order[0], order[-1]
+    if first[2] == last[2]:  # all steps have as many: each starts from the rows beside its own
+        later, earlier = (slice(first[2], None), slice(None, -first[2]))[:: 1 if first[0] == 0 else -1]
+        out[first[0] : first[1]], out[later] = initial, states[earlier]
+        return out
     before = initial[:0]
     for start, stop, size in order:
         running = min(len(before), size)

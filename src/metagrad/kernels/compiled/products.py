@@ -1,0 +1,170 @@
+"""Products of matrices for use in compiled loops, by a kernel that keeps its results in registers.
+
+A product (B, K) (K, C) is cut into tiles of a few rows and of as many columns as two vector registers hold. A tile's results
+stay in registers while k runs over K: each step reads one row of a panel, which is those columns of the second matrix, and
+multiplies it with one number of each row of the first. So of two numbers read, many products are made; this is what fast BLAS
+libraries do (Goto and van de Geijn 2008). They must first copy the second matrix into panels, at each call, which for few rows
+takes longer than the product. A recurrent layer multiplies with one matrix at every step: here it is copied once.
+
+Each result is a sum in the order of k, whatever the number of rows: a sequence's values do not depend on its batch.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled.compiler import Native, available, native
+
+
+@functools.cache
+def register_bytes() -> int:
+    """Bytes of a vector register: 64 with AVX-512; else 32, for which other processors take one register, or two."""
+    if not available():
+        return 32
+    from llvmlite import binding  # type: ignore[import-untyped]
+
+    return 64 if binding.get_host_cpu_features().get("avx512f") else 32
+
+
+def panel_width(dtype: npt.DTypeLike) -> int:
+    """Columns of a panel: two registers full."""
+    return 2 * register_bytes() // np.dtype(dtype).itemsize
+
+
+def panels(w: Array) -> Array:
+    """A matrix (K, C) in panels of W columns, (⌈C/W⌉, K, W), the last one filled up with zeros.
+
+    >>> panels(np.ones((3, 5), np.float32)).shape[1]
+    3
+    """
+    (depth, columns), width = w.shape, panel_width(w.dtype)
+    count = -(-columns // width)
+    if columns % width == 0:
+        return w.reshape(depth, count, width).swapaxes(0, 1).copy()
+    filled = np.zeros((count, depth, width), w.dtype)
+    for p in range(count):
+        part = w[:, p * width : (p + 1) * width]
+        filled[p, :, : part.shape[1]] = part
+    return filled
+
+
+class Tile(Native):
+    """``tile(x, i, first, last, panel, out, j)``: for so many rows from i on, and the columns from j on,
+    out += x[:, first:last] panel[first:last]; x (B, K) of any strides, panel (K, W), out (B, C) with its columns side by side."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows, self._compiled = rows, None
+
+        def tile(x: Array, i: int, first: int, last: int, panel: Array, out: Array, j: int) -> None:
+            out[i : i + rows, j : j + panel.shape[1]] += x[i : i + rows, first:last] @ panel[first:last]
+
+        self.function = tile
+
+    def _compile(self) -> Any:
+        """The function as an instruction of Numba's: LLVM's own loops do not keep the results in registers."""
+        from numba import types
+        from numba.extending import intrinsic
+
+        @intrinsic
+        def tile(context: Any, x: Any, i: Any, first: Any, last: Any, panel: Any, out: Any, j: Any) -> Any:
+            return types.void(x, i, first, last, panel, out, j), functools.partial(_emit, self.rows)
+
+        return tile
+
+
+def _emit(rows: int, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    """The instructions of a tile of so many rows."""
+    from llvmlite import ir
+    from numba.core import cgutils as untyped
+
+    cgutils: Any = untyped
+    x_type, _, _, _, panel_type, out_type, _ = signature.args
+    x, panel, out = (
+        context.make_array(kind)(context, builder, arguments[k])
+        for k, kind in ((0, x_type), (4, panel_type), (5, out_type))
+    )
+    i, first, last, j = (arguments[k] for k in (1, 2, 3, 6))
+    number = context.get_value_type(x_type.dtype)
+    size = context.get_abi_sizeof(number)
+    lanes = register_bytes() // size
+    vector, index = ir.VectorType(number, lanes), context.get_value_type(signature.args[1])
+    zero, undefined = ir.Constant(vector, [0.0] * lanes), ir.Constant(vector, ir.Undefined)
+    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+
+    def at(array: Any, row: Any, column: Any) -> Any:
+        """The address of an element."""
+        strides = cgutils.unpack_tuple(builder, array.strides, 2)
+        bytes_away = builder.add(builder.mul(row, strides[0]), builder.mul(column, strides[1]))
+        return builder.gep(array.data, [builder.sdiv(bytes_away, ir.Constant(index, size))])
+
+    def part(address: Any, k: int) -> Any:
+        """The address of the k-th vector from there on."""
+        return builder.bitcast(builder.gep(address, [ir.Constant(index, k * lanes)]), vector.as_pointer())
+
+    def loaded(address: Any) -> Any:
+        found = builder.load(address)
+        found.align = size
+        return found
+
+    down = [builder.add(i, ir.Constant(index, r)) for r in range(rows)]
+    sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in down]  # which LLVM keeps in registers
+    with cgutils.for_range_slice(builder, first, last, ir.Constant(index, 1)) as (k, _):
+        row_of_panel = at(panel, k, ir.Constant(index, 0))
+        columns = [loaded(part(row_of_panel, v)) for v in range(2)]
+        for row, results in zip(down, sums, strict=True):
+            single = builder.insert_element(undefined, builder.load(at(x, row, k)), ir.Constant(ir.IntType(32), 0))
+            times = builder.shuffle_vector(single, undefined, everywhere)
+            for column, result in zip(columns, results, strict=True):
+                made = builder.fmul(times, column, flags=("contract",))
+                builder.store(builder.fadd(builder.load(result), made, flags=("contract",)), result)
+    for row, results in zip(down, sums, strict=True):
+        there = at(out, row, j)
+        for v, result in enumerate(results):
+            target = part(there, v)
+            builder.store(builder.fadd(loaded(target), builder.load(result)), target).align = size
+    return context.get_dummy_value()
+
+
+_tile_of_8, _tile_of_4, _tile_of_2, _tile_of_1 = (Tile(rows) for rows in (8, 4, 2, 1))
+_DEPTH = tuning.PRODUCT_DEPTH
+
+
+@native
+def add_product(x: Array, u: Array, out: Array) -> None:
+    """out += x u for x (B, K), out (B, C) and u in panels (⌈C/W⌉, K, W)."""
+    (depth, width), whole = u.shape[1:], out.shape[1] // u.shape[2]
+    for first in range(0, depth, _DEPTH):
+        last = min(first + _DEPTH, depth)
+        for p in range(whole):
+            _add_columns(x, first, last, u[p], out, p * width)
+    if whole < len(u):
+        rest = np.zeros((len(x), width), out.dtype)
+        for first in range(0, depth, _DEPTH):
+            _add_columns(x, first, min(first + _DEPTH, depth), u[whole], rest, 0)
+        for b in range(len(x)):
+            for j in range(whole * width, out.shape[1]):
+                out[b, j] += rest[b, j - whole * width]
+
+
+@native
+def _add_columns(x: Array, first: int, last: int, panel: Array, out: Array, j: int) -> None:
+    """The same for one panel, whose columns of out begin at j, and a part of k."""
+    i, rows = 0, len(x)
+    if panel.shape[1] * panel.itemsize == 128:  # with registers half as wide there are too few for eight rows' results
+        while i + 8 <= rows:
+            _tile_of_8(x, i, first, last, panel, out, j)
+            i += 8
+    while i + 4 <= rows:
+        _tile_of_4(x, i, first, last, panel, out, j)
+        i += 4
+    if i + 2 <= rows:
+        _tile_of_2(x, i, first, last, panel, out, j)
+        i += 2
+    if i < rows:
+        _tile_of_1(x, i, first, last, panel, out, j)

@@ -1,0 +1,85 @@
+"""Products in compiled loops: equal to NumPy's, for all sizes and strides, with Numba and without."""
+
+import numpy as np
+import pytest
+
+from metagrad.kernels.compiled import products
+from metagrad.kernels.compiled.compiler import available
+
+SIZES = [(1, 1, 1), (3, 5, 7), (7, 300, 100), (13, 513, 33), (16, 128, 128), (0, 4, 5), (4, 0, 5), (5, 3, 0)]
+CLOSE = {"float32": {"rtol": 1e-5, "atol": 1e-5}, "float64": {"rtol": 1e-12, "atol": 1e-12}}
+
+
+@pytest.fixture(params=["as Python", "compiled"])
+def add_product(request):
+    """The function as it stands, or what Numba makes of it; the tiles that it calls are compiled in any case, if they can be."""
+    if request.param == "compiled":
+        pytest.importorskip("numba")
+        return products.add_product
+    return by_tiles
+
+
+def by_tiles(x, u, out):
+    """What the tiles say of themselves, one row at a time."""
+    tile, columns = products.Tile(1).function, np.zeros((len(x), len(u) * u.shape[2]), out.dtype)
+    for p, panel in enumerate(u):
+        for i in range(len(x)):
+            tile(x, i, 0, panel.shape[0], panel, columns, p * u.shape[2])
+    out += columns[:, : out.shape[1]]
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+@pytest.mark.parametrize("size", SIZES)
+def test_a_product_is_added(add_product, size, dtype):
+    rows, depth, columns = size
+    rng = np.random.default_rng(0)
+    x, w, out = (
+        rng.standard_normal(shape).astype(dtype) for shape in ((rows, depth), (depth, columns), (rows, columns))
+    )
+    expected = out + x @ w
+    add_product(x, products.panels(w), out)
+    np.testing.assert_allclose(out, expected, **CLOSE[dtype])
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+def test_operands_may_be_turned_or_stand_apart(add_product, dtype):
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((50, 13)).astype(dtype), rng.standard_normal((26, 2 * 70)).astype(dtype)
+    wide = np.ones((50, 100), dtype)
+    add_product(x, products.panels(w[::2, ::2]), wide[:, 20:90])
+    np.testing.assert_allclose(wide[:, 20:90], 1 + x @ w[::2, ::2], **CLOSE[dtype])
+    assert (wide[:, :20] == 1).all() and (wide[:, 90:] == 1).all()
+    turned = np.zeros((13, 40), dtype)
+    add_product(x.T, products.panels(wide[:, :40]), turned)
+    np.testing.assert_allclose(turned, x.T @ wide[:, :40], **CLOSE[dtype])
+
+
+@pytest.mark.skipif(not available(), reason="needs Numba")
+def test_a_row_is_the_same_whatever_rows_are_beside_it():
+    rng = np.random.default_rng(0)
+    x, u = (
+        rng.standard_normal((29, 400)).astype(np.float32),
+        products.panels(rng.standard_normal((400, 48)).astype(np.float32)),
+    )
+    whole = np.zeros((29, 48), np.float32)
+    products.add_product(x, u, whole)
+    for rows in range(1, 29, 3):
+        part = np.zeros((rows, 48), np.float32)
+        products.add_product(x[:rows], u, part)
+        assert (part == whole[:rows]).all()
+
+
+def test_what_is_not_finite_stays_in_its_row(add_product):
+    x, out = np.ones((9, 4), np.float32), np.zeros((9, 40), np.float32)
+    x[2, 1], x[5, 0] = np.nan, np.inf
+    with np.errstate(invalid="ignore"):
+        add_product(x, products.panels(np.ones((4, 40), np.float32)), out)
+    assert np.isnan(out[2]).all() and np.isinf(out[5]).all() and (np.delete(out, [2, 5], 0) == 4).all()
+
+
+def test_panels_hold_the_columns_and_zeros():
+    width = products.panel_width(np.float64)
+    w = np.arange(3.0 * (width + 1)).reshape(3, width + 1)
+    first, second = products.panels(w)
+    assert first.tolist() == w[:, :width].tolist() and second[:, 0].tolist() == w[:, width].tolist()
+    assert not second[:, 1:].any()
