@@ -295,6 +295,49 @@ def test_told_to_end_it_delivers_what_is_finished_and_ends(path):
         assert server.returncode in (0, -signal.SIGTERM), time.monotonic() - started
 
 
+def whole_answer(address, data):
+    """(status, body) of what is answered to these bytes until the connection is closed."""
+    with connect(address) as connection:
+        connection.sendall(data)
+        head, _, body = b"".join(iter(lambda: connection.recv(65536), b"")).partition(b"\r\n\r\n")
+    return int(head.split()[1]), body
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\r\n\r\n",
+        b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n{}",
+        b"POST /tag HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST /tag HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: x\r\n\r\nno HTTP\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_answered_by_json(address, request_):
+    status, body = whole_answer(address, request_)
+    if request_.endswith(b"no HTTP\r\n\r\n"):  # after a good request on the same connection
+        assert status == 200
+        status, body = 400, body.partition(b"\r\n\r\n")[2]
+    assert status == 400 and "no HTTP request" in json.loads(body)["error"]
+
+
+def test_a_body_in_chunks(address):
+    body = b'{"text": "The dog barks."}'
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    head = b"POST /tag HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    status, answer = whole_answer(address, head + chunks)
+    assert status == 200 and len(json.loads(answer)["sentences"][0]) == 4
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "PUT", "DELETE"])
+@pytest.mark.parametrize(("place", "status"), [("/", 200), ("/health", 200), ("/tag", 405), ("/nowhere", 404)])
+def test_other_methods(address, method, place, status):
+    expected = status if method == "HEAD" or status == 404 else 405
+    found, body = whole_answer(address, f"{method} {place} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert found == expected and (body == b"" if method == "HEAD" else "error" in json.loads(body))
+
+
 def test_places_in_the_text(address):
     text = "The \u201cdog\u201d barks.  A cat\u2026"
     sentences = json.loads(ask(address, {"text": text})[1])["sentences"]
@@ -321,6 +364,42 @@ def test_it_is_warm_before_it_says_that_it_serves(path, monkeypatch, capsys):
     assert told[0] == "warm" and told[1].startswith("Serving ")
 
 
+def press(browser, key):
+    """A key, down and up, where the focus is."""
+    text = {"text": "\r"} if key == "Enter" else {}
+    codes = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowRight": 39}
+    for kind in ("keyDown", "keyUp"):
+        browser.send("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=codes[key], **text)
+
+
+def test_colours_are_of_families_of_tags(address, browser):
+    browser.send("Page.navigate", url=address)
+    browser.wait(WORDS, "Time flies like an arrow .")
+
+    def same(*tags):
+        return browser.value(f"new Set({json.dumps(tags)}.map(tag => colour(family(tag)))).size === 1")
+
+    assert (
+        same("NN", "NNS", "NOUN", "NOUN\tNumber=Sing") and same("VB", "VBZ", "VERB", "AUX") and same(",", "PUNCT", "O")
+    )
+    assert same("B-PER", "I-PER", "E-PER", "S-PER")
+    for one, other in (("ADJ", "ADV"), ("NOUN", "PROPN"), ("B-PER", "B-LOC"), ("DET", "PRON"), ("Nc", "Np")):
+        assert not same(one, other)
+
+
+def test_right_to_left_and_small_pages_do_not_overflow(address, browser):
+    browser.send("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
+    browser.send("Page.navigate", url=address)
+    browser.wait(WORDS, "Time flies like an arrow .")
+    browser.value("text.focus(); text.select()")
+    browser.send("Input.insertText", text="שלום " + "ארוך" * 60)
+    browser.wait("document.querySelectorAll('.word').length", 2)
+    browser.value("document.querySelectorAll('.word')[0].click()")
+    assert browser.value("document.documentElement.scrollWidth") == 390
+    first, second = browser.value("[...document.querySelectorAll('.word')].map(w => w.getBoundingClientRect().right)")
+    assert first > 370 and browser.value("getComputedStyle(details).direction") == "rtl" and second <= 390
+
+
 def test_the_page_in_a_browser(address, browser):
     browser.send("Page.navigate", url=address)
     browser.wait(WORDS, "Time flies like an arrow .")  # its example, tagged at once
@@ -341,6 +420,14 @@ def test_the_page_in_a_browser(address, browser):
     shares = [float(row.split("%")[0].strip().lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ.$")) for row in rows]
     assert shares == sorted(shares, reverse=True)
     assert 50 < sum(shares) <= 100.2
+    assert "doubtful" in browser.value("legend.textContent") and "noun: NN" in browser.value("legend.textContent")
+    browser.value("document.querySelectorAll('.word')[1].focus()")
+    press(browser, "Escape")
+    assert browser.value("document.querySelector('.details')") is None
+    browser.value("document.querySelectorAll('.word')[0].focus()")
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "Enter"):
+        press(browser, key)
+    assert browser.value("details.querySelector('h2').textContent") == "cat"
     browser.value("text.focus(); text.select()")
     browser.send("Input.insertText", text="x" * 6000)
     browser.wait(

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from metagrad.base.optional import need
 
 HEADERS_WITHIN = 20.0  # seconds a client has for the headers of a request
 END_WITHIN = 3  # seconds that answers under way have when the service is told to end
+_WRONG = json.dumps(
+    {"error": "this is no HTTP request: its first line, a header, or the way its body is sent is wrong"}
+)
+BAD_REQUEST = (
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    f"Content-Length: {len(_WRONG)}\r\n\r\n{_WRONG}"
+).encode()
 
 
 def protocol() -> Any:
@@ -35,6 +43,12 @@ def protocol() -> Any:
         def connection_lost(self, exc: Any) -> None:
             self._forget()
             super().connection_lost(exc)
+
+        def send_400_response(self, msg: str) -> None:
+            """What is no HTTP is answered as other faults are, by JSON that says so; then the connection ends."""
+            if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+                self.transport.write(BAD_REQUEST)
+            self.transport.close()
 
         def _watch(self) -> None:
             """Start to wait for headers if there is no request under way; else stop waiting."""
