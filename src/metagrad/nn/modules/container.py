@@ -49,20 +49,8 @@ class _Numbered(Module):
         del modules[index if isinstance(index, slice) else position(index, len(self))]
         self._renumber(modules)
 
-    def __add__(self, other: object) -> Sequential:
-        if not isinstance(other, Sequential):
-            return NotImplemented
-        return Sequential(*self, *other)
-
-    def __mul__(self, times: int) -> Sequential:
-        """The modules again and again, the same ones."""
-        if not isinstance(times, int):
-            return NotImplemented
-        if times <= 0:
-            raise ValueError(f"unsupported operation: a Sequential can be repeated once or more, not {times} times")
-        return Sequential(*list(self) * times)
-
-    __rmul__ = __mul__
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.isdigit()]
 
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
@@ -70,19 +58,16 @@ class _Numbered(Module):
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
-        """Add modules at the end."""
-        for module in modules:
+        """Add modules at the end. Raises TypeError for what is no collection of them."""
+        _check_iterable(self, "extend", "", modules)
+        for module in list(modules):
             self.append(module)
         return self
 
-    def insert(self, index: int, module: Module) -> Self:
-        """Add a module before position ``index``."""
-        if not isinstance(module, Module):
-            raise AssertionError(f"module should be of type: {Module}")
+    def _insert(self, index: int, module: Module) -> None:
         modules = self._listed()
         modules.insert(index, module)
         self._renumber(modules)
-        return self
 
     def pop(self, index: int | slice = -1) -> Module:
         """Take a module out."""
@@ -111,6 +96,41 @@ class Sequential(_Numbered):
         for name, module in named.items():
             self.add_module(name, module)
 
+    def __add__(self, other: Iterable[Module]) -> Sequential:
+        if not isinstance(other, Sequential):
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+        return Sequential(*self, *other)
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        if not isinstance(other, Sequential):
+            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+        return self.extend(other)
+
+    def __mul__(self, times: int) -> Sequential:
+        """The modules again and again, the same ones."""
+        return Sequential(*list(self) * self._checked_times(times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        return self.extend(list(self) * (self._checked_times(times) - 1))
+
+    def _checked_times(self, times: int) -> int:
+        if not isinstance(times, int):
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(times)}")
+        if times <= 0:
+            raise ValueError(f"Non-positive multiplication factor {times} for {type(self)}")
+        return times
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Add a module before position ``index``. Raises AssertionError for what is none, IndexError for no such position."""
+        if not isinstance(module, Module):
+            raise AssertionError(f"module should be of type: {Module}")
+        if not -len(self) <= index <= len(self):
+            raise IndexError(f"Index out of range: {index}")
+        self._insert(index, module)
+        return self
+
     def forward(self, input: Tensor) -> Tensor:
         """The input, through every module in turn."""
         for module in self._modules.values():
@@ -128,7 +148,17 @@ class ModuleList(_Numbered):
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
-        self.extend(modules or [])
+        self.extend([] if modules is None else modules)
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(other)
+
+    def insert(self, index: int, module: Module) -> None:
+        """Add a module before position ``index``."""
+        self._insert(index, module)
 
     def __repr__(self) -> str:
         runs: list[tuple[int, int, str]] = []  # (first, last, text) of modules that print alike
@@ -197,6 +227,22 @@ class ModuleDict(Module):
         return self._modules.values()
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules from a mapping or from pairs."""
-        for key, module in modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules:
+        """Add modules from a mapping or from pairs. Raises TypeError or ValueError for anything else."""
+        _check_iterable(self, "update", " of key/value pairs", modules)
+        pairs: Iterable[Any] = modules.items() if isinstance(modules, (Mapping, ModuleDict)) else modules
+        for i, pair in enumerate(pairs):
+            if not isinstance(pair, Iterable):
+                raise TypeError(f"ModuleDict update sequence element #{i} should be Iterable; is {type(pair).__name__}")
+            if len(tuple(pair)) != 2:
+                raise ValueError(
+                    f"ModuleDict update sequence element #{i} has length {len(tuple(pair))}; 2 is required"
+                )
+            key, module = pair
             self[key] = module
+
+
+def _check_iterable(module: Module, method: str, what: str, given: object) -> None:
+    """Raise TypeError for what is no collection."""
+    if not isinstance(given, Iterable):
+        name = type(module).__name__
+        raise TypeError(f"{name}.{method} should be called with an iterable{what}, but got {type(given).__name__}")

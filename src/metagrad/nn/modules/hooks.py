@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.hooks import RemovableHandle
@@ -38,6 +38,7 @@ class Hooked:
     _forward_pre_hooks_with_kwargs, _forward_hooks_with_kwargs = _Kept(), _Kept()  # the numbers of those that take them
     _forward_hooks_always_called = _Kept()
 
+    call_super_init, dump_patches, T_destination = False, False, TypeVar("T_destination")  # PyTorch's, without effect
     _hooked = False  # whether any hook was ever registered here, or for all modules: calls are direct until then
 
     def _add_hook(self, kind: str, hook: Any, prepend: bool, **settings: bool) -> RemovableHandle:
@@ -74,9 +75,19 @@ class Hooked:
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
         """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are known."""
+        self._check_kind_of_backward_hook(True)
         return self._add_hook("_backward_hooks", hook, prepend)
 
-    register_backward_hook = register_full_backward_hook  # the old name
+    def register_backward_hook(self, hook: Hook) -> RemovableHandle:
+        """``register_full_backward_hook`` by its older name, beside which it cannot stand: RuntimeError."""
+        self._check_kind_of_backward_hook(False)
+        return self._add_hook("_backward_hooks", hook, False)
+
+    def _check_kind_of_backward_hook(self, full: bool) -> None:
+        if self.__dict__.setdefault("_is_full_backward_hook", full) is not full:
+            raise RuntimeError(
+                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
+            )
 
     def _call_with_hooks(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``forward`` with the hooks around it: those of all modules first, then in the order they were registered."""
@@ -174,7 +185,12 @@ def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], called:
         replaced = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
         if replaced is not None:
             output = replaced
-    if watch is not None:
+    if watch is not None and not isinstance(output, tuple | Variable):
+        warn(
+            "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
+            f"{type(output)}"
+        )
+    elif watch is not None:
         outputs = _passed_through(output if isinstance(output, tuple) else (output,), watch.at_output)
         output = outputs if isinstance(output, tuple) else outputs[0]
     return output
@@ -214,9 +230,15 @@ class _BackwardHooks:
     def at_output(self, grads: Any) -> Any:
         outputs = _as_tensors(grads)
         for hook in self.before:
-            outputs = _replaced(hook(self.module, outputs), outputs)
+            outputs = _replaced(
+                hook(self.module, outputs), outputs, "pre hook returned an invalid number of grad_output"
+            )
         self.grad_output = outputs
         if self.without_inputs is not None:
+            warn(
+                "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs require "
+                "gradients."
+            )
             self._call_after((None,) * self.without_inputs)
         return _as_they_were(outputs, grads)
 
@@ -225,7 +247,8 @@ class _BackwardHooks:
 
     def _call_after(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         for hook in self.after:
-            inputs = _replaced(hook(self.module, inputs, self.grad_output), inputs)
+            answer = hook(self.module, inputs, self.grad_output)
+            inputs = _replaced(answer, inputs, "hook returned an invalid number of grad_input")
         return inputs
 
 
@@ -239,10 +262,13 @@ def _as_they_were(tensors: tuple[Any, ...], grads: Any) -> tuple[Any, ...]:
     return tuple(t if recorded or not isinstance(t, Variable) else t.array for t in tensors)
 
 
-def _replaced(given: Any, by_default: tuple[Any, ...]) -> tuple[Any, ...]:
+def _replaced(given: Any, by_default: tuple[Any, ...], what: str) -> tuple[Any, ...]:
     if given is None:
         return by_default
-    return given if isinstance(given, tuple) else (given,)
+    given = given if isinstance(given, tuple) else (given,)
+    if len(given) != len(by_default):
+        raise RuntimeError(f"Backward {what}, got {len(given)}, but expected {len(by_default)}")
+    return given
 
 
 # ------------------------------------------------ hooks of all modules
@@ -268,6 +294,29 @@ def register_module_forward_hook(
 def register_module_full_backward_pre_hook(hook: Hook) -> RemovableHandle:
     """``register_full_backward_pre_hook`` for every module there is and will be."""
     return _add_for_all("_backward_pre_hooks", hook)
+
+
+def registered(module: Module, kind: str, name: str, value: Any) -> Any:
+    """A parameter, buffer or module as it is registered: what the last hook that returns something makes of it."""
+    for hook in list(_OF_ALL_MODULES.get(f"_{kind}_registration", {}).values()):
+        replaced = hook(module, name, value)
+        value = value if replaced is None else replaced
+    return value
+
+
+def register_module_parameter_registration_hook(hook: Hook) -> RemovableHandle:
+    """Call ``hook(module, name, parameter)`` where any module gets a parameter; what it returns takes its place."""
+    return _add(_OF_ALL_MODULES, "_parameter_registration", hook, False, {})
+
+
+def register_module_buffer_registration_hook(hook: Hook) -> RemovableHandle:
+    """The same for buffers."""
+    return _add(_OF_ALL_MODULES, "_buffer_registration", hook, False, {})
+
+
+def register_module_module_registration_hook(hook: Hook) -> RemovableHandle:
+    """The same for child modules."""
+    return _add(_OF_ALL_MODULES, "_module_registration", hook, False, {})
 
 
 def register_module_full_backward_hook(hook: Hook) -> RemovableHandle:

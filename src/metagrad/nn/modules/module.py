@@ -7,10 +7,14 @@ from typing import Any, Self
 
 from metagrad.nn.modules.hooks import (
     Hooked,
+    register_module_buffer_registration_hook,
     register_module_forward_hook,
     register_module_forward_pre_hook,
     register_module_full_backward_hook,
     register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    registered,
 )
 from metagrad.nn.modules.placement import Placement
 from metagrad.nn.modules.state_dict import _EXTRA_STATE_KEY_SUFFIX, StateKeeper, _IncompatibleKeys  # noqa: F401 (programs import it)
@@ -23,7 +27,10 @@ __all__ = [
     "register_module_forward_hook",
     "register_module_forward_pre_hook",
     "register_module_full_backward_hook",
+    "register_module_buffer_registration_hook",
     "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
 ]
 
 
@@ -79,7 +86,8 @@ class Module(Hooked, Placement, StateKeeper):
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Parameter, Module, Buffer)):
             if "_parameters" not in self.__dict__:
-                raise AttributeError(f"cannot assign {type(value).__name__} '{name}' before Module.__init__() call")
+                kind = "module" if isinstance(value, Module) else "parameters"
+                raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
             if name not in self._slots_of(value):  # a name keeps its place in the order when it is assigned again
                 self._forget(name)
             if isinstance(value, Parameter):
@@ -87,14 +95,14 @@ class Module(Hooked, Placement, StateKeeper):
             elif isinstance(value, Buffer):
                 self.register_buffer(name, value, value.persistent)
             else:
-                self._modules[name] = value
+                self._modules[name] = registered(self, "module", name, value)
             return
         for kind, wanted in (("_parameters", Parameter), ("_modules", Module), ("_buffers", Tensor)):
             slots = self.__dict__.get(kind)
             if slots is not None and name in slots:
                 if value is not None and not isinstance(value, wanted):
                     raise TypeError(
-                        f"cannot assign '{type(value).__name__}' as {kind[1:-1]} '{name}' "
+                        f"cannot assign '{type(value).__name__}' as {'child ' * (wanted is Module)}{kind[1:-1]} '{name}' "
                         f"({wanted.__name__} or None expected)"
                     )
                 slots[name] = value
@@ -135,7 +143,11 @@ class Module(Hooked, Placement, StateKeeper):
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {type(name).__name__}")
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain "."')
+            raise KeyError(
+                f'{kind} name can\'t contain ".", got: {name}'
+                if kind == "module"
+                else f'{kind} name can\'t contain "."'
+            )
         if name == "":
             raise KeyError(f'{kind} name can\'t be empty string ""')
         if hasattr(self, name) and name not in slots:
@@ -156,7 +168,7 @@ class Module(Hooked, Placement, StateKeeper):
             raise ValueError(
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly."
             )
-        self._parameters[name] = param
+        self._parameters[name] = registered(self, "parameter", name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a tensor that is state but not learned; a persistent one is part of the ``state_dict``.
@@ -168,7 +180,7 @@ class Module(Hooked, Placement, StateKeeper):
             raise TypeError(
                 f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (metagrad.Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._buffers[name] = registered(self, "buffer", name, tensor)
         (
             self.__dict__["_non_persistent_buffers_set"].discard
             if persistent
@@ -180,7 +192,7 @@ class Module(Hooked, Placement, StateKeeper):
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{type(module).__name__} is not a Module subclass")
         self._check_name(name, "module", self.__dict__.get("_modules", {}))
-        self._modules[name] = module
+        self._modules[name] = registered(self, "module", name, module)
 
     register_module = add_module
 
@@ -248,10 +260,11 @@ class Module(Hooked, Placement, StateKeeper):
         """The module with a dotted name."""
         module: Module = self
         for name in target.split(".") if target else []:
-            found = getattr(module, name, None)
-            if not isinstance(found, Module):
-                raise AttributeError(f"{type(module).__name__} has no submodule `{name}` (looking for `{target}`)")
-            module = found
+            if not hasattr(module, name):
+                raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            module = getattr(module, name)
+            if not isinstance(module, Module):
+                raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 
     def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
@@ -271,10 +284,12 @@ class Module(Hooked, Placement, StateKeeper):
 
     def _get(self, target: str, kind: str) -> Any:
         owner, _, name = target.rpartition(".")
-        slots = self.get_submodule(owner).__dict__[kind]
-        if name not in slots:
-            raise AttributeError(f"{type(self).__name__} has no {kind.strip('_')[:-1]} `{target}`")
-        return slots[name]
+        module = self.get_submodule(owner)
+        if not hasattr(module, name):
+            raise AttributeError(f"{type(module).__name__} has no attribute `{name}`")
+        if name not in module.__dict__[kind]:
+            raise AttributeError(f"`{name}` is not {'an nn.Parameter' if kind == '_parameters' else 'a buffer'}")
+        return module.__dict__[kind][name]
 
     def get_parameter(self, target: str) -> Parameter:
         """The parameter with a dotted name."""

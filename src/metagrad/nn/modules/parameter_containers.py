@@ -55,7 +55,10 @@ class ParameterList(Module):
         return getattr(self, str(position(index, len(self))))
 
     def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, str(position(index, len(self))), value if isinstance(value, Parameter) else Parameter(value))
+        name = str(position(index, len(self)))
+        setattr(
+            self, name, Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+        )
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
@@ -67,10 +70,19 @@ class ParameterList(Module):
         return self
 
     def extend(self, values: Iterable[Any]) -> Self:
-        """Add parameters at the end."""
-        for value in values:
+        """Add parameters at the end. Raises TypeError for what is no collection of them."""
+        if not isinstance(values, Iterable) or isinstance(values, str):
+            raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
+        for value in list(values):
             self.append(value)
         return self
+
+    def __iadd__(self, values: Iterable[Any]) -> Self:
+        return self.extend(values)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises RuntimeError: there is nothing to compute."""
+        raise RuntimeError("ParameterList should not be called.")
 
 
 class ParameterDict(Module):
@@ -99,11 +111,17 @@ class ParameterDict(Module):
 
     def __setitem__(self, key: str, value: Any) -> None:
         if not isinstance(key, str):
-            raise TypeError(f"a ParameterDict's keys are strings, got {key!r} of type {type(key).__name__}")
+            raise TypeError(
+                f"Index given to ParameterDict cannot be used as a key as it is not a string (type is '{type(key).__name__}')"
+            )
         self._keys[key] = None
         setattr(
             self, key, Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
         )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raises RuntimeError: there is nothing to compute."""
+        raise RuntimeError("ParameterDict should not be called.")
 
     def __delitem__(self, key: str) -> None:
         del self._keys[key]
@@ -187,7 +205,9 @@ class ParameterDict(Module):
         Raises TypeError for anything else.
         """
         if not isinstance(parameters, Iterable):
-            raise TypeError(f"expected a mapping or pairs of a name and a value, got {type(parameters).__name__}")
+            raise TypeError(
+                f"ParametersDict.update should be called with an iterable of key/value pairs, but got {type(parameters).__name__}"
+            )
         pairs = parameters.items() if hasattr(parameters, "items") else parameters
         if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
             pairs = sorted(pairs)  # as in PyTorch, where this decides the order of the optimizer's parameters

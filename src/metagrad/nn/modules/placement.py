@@ -34,14 +34,20 @@ class Placement:
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move to a device, convert floating-point parameters and buffers to a dtype, or both.
+        """Move to a device, convert floating-point parameters and buffers to a dtype, or both; memory_format: the layout of images.
 
         Raises TypeError for a dtype that is not floating-point or complex.
         """
         kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
         if kind is not None and kind.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
-        return self._apply(lambda t: t.to(where, kind if t.dtype.category >= 2 else None))
+        laid_out = kwargs.get("memory_format")
+
+        def moved(t: Tensor) -> Tensor:
+            found = t.to(where, kind if t.dtype.category >= 2 else None)
+            return found.contiguous(memory_format=laid_out) if laid_out is not None and t.dim() in (4, 5) else found
+
+        return self._apply(moved)
 
     def to_empty(self, *, device: DeviceLike, recurse: bool = True) -> Self:
         """Move to a device without the numbers: memory as it comes, to be filled by ``load_state_dict``."""

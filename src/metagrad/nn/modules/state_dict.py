@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import OrderedDict
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable
+from metagrad.base.warning import warn
 from metagrad.nn.parameter import Parameter, UninitializedTensorMixin, is_lazy
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def check_own(module: Module, state: Mapping[str, Any], prefix: str, keys: Itera
             if not is_lazy(value):
                 cast("UninitializedTensorMixin", tensor).materialize(value.shape)
             continue
-        if tuple(value.shape) != tuple(tensor.shape):
+        if tuple(value.shape) != tuple(tensor.shape) and not _is_one_number(value, tensor):
             report.errors.append(
                 f"size mismatch for {key}: copying a param with shape {value.shape} from checkpoint, "
                 f"the shape in current model is {tensor.shape}."
@@ -102,6 +104,11 @@ def check_own(module: Module, state: Mapping[str, Any], prefix: str, keys: Itera
     report.unexpected += [key for key in keys if key != extra and key[len(prefix) :] not in own]
 
 
+def _is_one_number(value: Any, tensor: Tensor) -> bool:
+    """Whether a state has one number for a 0-d tensor, as it was saved before there were any."""
+    return tuple(tensor.shape) == () and tuple(value.shape) == (1,)
+
+
 def copy_own(module: Module, state: Mapping[str, Any], prefix: str, assign: bool) -> None:
     """Copy (or assign) what ``state`` has, and fits, into a module's own parameters and buffers."""
     with no_grad():
@@ -109,6 +116,8 @@ def copy_own(module: Module, state: Mapping[str, Any], prefix: str, assign: bool
             value: Any = state.get(prefix + name)
             if is_lazy(tensor):  # and so is the value
                 continue
+            if hasattr(value, "shape") and _is_one_number(value, tensor):
+                value = value[0]
             if not hasattr(value, "shape") or tuple(value.shape) != tuple(tensor.shape):
                 continue
             if not assign:
@@ -132,6 +141,7 @@ class StateKeeper:
     def state_dict(self: Any, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """Dotted names to parameters and persistent buffers, detached but sharing memory (with ``keep_vars`` themselves)."""
         if args:  # the form of old programs
+            warn("Positional args are being deprecated, use kwargs instead.", FutureWarning)
             destination, prefix, keep_vars = args + (destination, prefix, keep_vars)[len(args) :]
         if destination is None:
             destination = OrderedDict()
@@ -147,6 +157,8 @@ class StateKeeper:
                 child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         for hook in _hooks(self, "_state_dict_hooks"):
             replaced = hook(self, destination, prefix, local)
+            if replaced is not None and getattr(hook, "_from_public_api", False):
+                raise RuntimeError("state_dict post-hook must return None: change the state in place")
             destination = destination if replaced is None else replaced
         return destination
 
@@ -200,8 +212,8 @@ class StateKeeper:
             for hook in _hooks(module, "_load_state_dict_post_hooks"):
                 if hook(module, keys) is not None:
                     raise AssertionError(
-                        "a hook registered by register_load_state_dict_post_hook is to change the keys it is given in "
-                        "place, and return nothing"
+                        "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new values: "
+                        "change the keys in place"
                     )
         report.refuse(self, strict)
         return keys
@@ -264,9 +276,17 @@ class StateKeeper:
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata)`` when the state is collected; it may change it in place."""
+        with contextlib.suppress(AttributeError):  # a method cannot be marked
+            hook._from_public_api = True  # type: ignore[attr-defined]  # it must return nothing
         return self._state_hook("_state_dict_hooks", hook)
 
-    _register_state_dict_hook = register_state_dict_post_hook
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """The same for a hook that may return another state."""
+        if getattr(hook, "_from_public_api", False):
+            raise RuntimeError(
+                "Cannot register the same function as the state dict post hook that was registered publicly"
+            )
+        return self._state_hook("_state_dict_hooks", hook)
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``
