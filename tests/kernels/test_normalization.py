@@ -12,6 +12,9 @@ TOLERANCE = {"float32": 2e-4, "float64": 1e-10}
 THRESHOLDS = ("COMPILED_WORTH", "ROWS_WORTH_THREADS")
 CHANNELS = {
     "batch": lambda lib, x, w, b: lib.nn.functional.batch_norm(x, None, None, w, b, training=True),
+    "evaluated": lambda lib, x, w, b: lib.nn.functional.batch_norm(
+        x, x.detach().mean((0, *range(2, x.ndim))) + 1, x.detach().var((0, *range(2, x.ndim))), w, b
+    ),
     "group": lambda lib, x, w, b: lib.nn.functional.group_norm(x, 3, w, b, eps=1e-3),
     "instance": lambda lib, x, w, b: lib.nn.functional.instance_norm(x, None, None, w, b),
 }
@@ -126,7 +129,7 @@ def test_second_derivatives(in_one_op, name):
         np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", list(CHANNELS))
+@pytest.mark.parametrize("name", [n for n in CHANNELS if n != "evaluated"])
 def test_gradients_by_finite_differences(in_one_op, name):
     x, w, b = (metagrad.tensor(RNG.standard_normal(s), requires_grad=True) for s in ((2, 3, 16), (3,), (3,)))
     assert all(in_one_op(lambda: metagrad.autograd.gradcheck(lambda *v: CHANNELS[name](metagrad, *v), (x, w, b))))

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.compiled import normalization as compiled
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.rows import by_rows, row_products, row_sums, takes_loop
 
 Kept = tuple[Array, ...]
@@ -148,6 +150,46 @@ def rms_norm_backward(grad: Array, x: Array, w: Array | None, scale: Array) -> t
 
     found = by_rows(work_compiled if takes_loop(x) else work, n, m)
     return grad_x, sum(found, np.zeros(m, x.dtype))
+
+
+# ------------------------------------------------ a group of rows, as one loop
+
+
+def takes_groups(x: Array) -> bool:
+    """Whether a compiled loop norms matrices x (N, K, M) by themselves."""
+    return use_compiled(x) and x.flags.carray and x.shape[1] * x.shape[2] <= tuning.ROWS_ADDED_IN_TURN
+
+
+def group_norm(x: Array, w: Array, b: Array, eps: float) -> tuple[Array, Array, Array]:
+    """z = w (x − μ) r + b of matrices x (N, K, M), w and b (G, K) for one after the other; and μ and r, both (N)."""
+    z, mean, scale, epsilon = (
+        np.empty_like(x),
+        np.empty(len(x), x.dtype),
+        np.empty(len(x), x.dtype),
+        np.array([eps], x.dtype),
+    )
+
+    def work(s: slice) -> None:
+        compiled.group_norm(x[s], _from(w, s), _from(b, s), epsilon, z[s], mean[s], scale[s])
+
+    by_rows(work, len(x), x.shape[1] * x.shape[2])
+    return z, mean, scale
+
+
+def group_norm_backward(g: Array, w: Array, x: Array, mean: Array, scale: Array) -> tuple[Array, Array, Array]:
+    """The gradient of x from that of z; and Σ g and Σ g (x − μ) of every row, both (N, K)."""
+    grad_x, total, along = np.empty_like(x), np.empty(x.shape[:2], x.dtype), np.empty(x.shape[:2], x.dtype)
+
+    def work(s: slice) -> None:
+        compiled.group_norm_backward(g[s], _from(w, s), x[s], mean[s], scale[s], grad_x[s], total[s], along[s])
+
+    by_rows(work, len(x), x.shape[1] * x.shape[2])
+    return grad_x, total, along
+
+
+def _from(w: Array, some: slice) -> Array:
+    """The weights in the order in which some of the matrices take them."""
+    return np.roll(w, -some.start % len(w), axis=0)
 
 
 # ------------------------------------------------ a weight for each row

@@ -68,12 +68,20 @@ class ChannelNorm(Function):
         self.save(x, w)
         self.split, self.axis, self.eps = shape, axis, eps
         self.count = shape[axis] * x.shape[2]
+        weight, bias = (np.full(x.shape[1], n, x.dtype) if p is None else p for p, n in ((w, 1), (b, 0)))
+        if axis == 2 and kernels.takes_groups(self.in_groups(x)):
+            self.weight = weight.reshape(shape[1:])
+            z, self.mean, self.r = kernels.group_norm(self.in_groups(x), self.weight, bias.reshape(shape[1:]), eps)
+            return z.reshape(x.shape)
         mean, squares = kernels.moments(_rows(x)) if moments is None else moments
         mean, variance = joined(mean, squares, shape, axis, x.shape[2])
         self.mean, self.r = self.of_rows(mean, x), self.of_rows((variance + eps) ** -0.5, x)
-        self.weight = np.ones_like(self.r) if w is None else np.tile(w, len(x))
-        shift = np.zeros_like(self.r) if b is None else np.tile(b, len(x))
-        return kernels.scaled_rows(_rows(x), self.mean, self.r * self.weight, shift).reshape(x.shape)
+        self.weight = np.tile(weight, len(x))
+        return kernels.scaled_rows(_rows(x), self.mean, self.r * self.weight, np.tile(bias, len(x))).reshape(x.shape)
+
+    def in_groups(self, x: Array) -> Array:
+        """x as matrices, a group of channels each."""
+        return np.require(x.reshape(-1, self.split[-1], x.shape[2]), None, ["C", "W"])
 
     def of_rows(self, values: Array, like: Array) -> Array:
         """A value of each mean for the rows that it is the mean of."""
@@ -83,6 +91,8 @@ class ChannelNorm(Function):
         x, w = self.saved
         if not isinstance(grad, np.ndarray):
             return self.recorded_backward(grad, x, w)
+        if self.weight.ndim > 1:
+            return self.backward_in_groups(grad.astype(x.dtype, copy=False), x)
         g, r = _rows(grad.astype(x.dtype, copy=False)), self.r
         total, along = kernels.gradient_moments(g, _rows(x), self.mean)
         by_channel = (len(x), -1)
@@ -91,6 +101,13 @@ class ChannelNorm(Function):
         t, a = (self.of_rows(self.mean_of(v * self.weight), x) for v in (total, along))
         grad_x = kernels.gradient_of_rows(g, _rows(x), self.mean, r * self.weight, r * r * r * a, r * t)
         return grad_x.reshape(x.shape), grad_w, grad_b
+
+    def backward_in_groups(self, grad: Array, x: Array) -> Any:
+        """The gradients where each group is normed by itself."""
+        g, groups = self.in_groups(grad), self.in_groups(x)
+        grad_x, total, along = kernels.group_norm_backward(g, self.weight, groups, self.mean, self.r)
+        grad_w = (along * self.r[:, None]).reshape(len(x), -1).sum(axis=0) if self.needs[1] else None
+        return grad_x.reshape(x.shape), grad_w, total.reshape(len(x), -1).sum(axis=0) if self.needs[2] else None
 
     def mean_of(self, sums: Array) -> Array:
         """The means, from the sums of the rows."""
@@ -107,6 +124,36 @@ class ChannelNorm(Function):
         g = g if w is None else g * w.reshape((1, *self.split[1:], 1))
         grad_x = r * (g - g.mean(axis=axes, keepdims=True) - y * (g * y).mean(axis=axes, keepdims=True))
         return grad_x.reshape(grad.shape), grad_w, grad.sum(axis=(0, 2)) if self.needs[2] else None
+
+
+class RunningNorm(Function):
+    """z = w (x − μ) r + b of x (N, C, L), w, b, μ and σ² (C), r = (σ² + ε)^−½;   with μ and σ² given:
+
+    ∂L/∂x = w r ∂L/∂z,   ∂L/∂w = Σ (x − μ) r ∂L/∂z,   ∂L/∂b = Σ ∂L/∂z.
+    """
+
+    def forward(self, x: Array, w: Array | None, b: Array | None, mean: Array, variance: Array, eps: float) -> Array:
+        self.save(x, w)
+        self.mean, self.r = mean, (variance + x.dtype.type(eps)) ** -0.5
+        scale, shift = self.r if w is None else self.r * w, np.zeros_like(mean) if b is None else b
+        z = kernels.scaled_rows(_rows(x), *(np.tile(v, len(x)) for v in (mean, scale, shift)))
+        return z.reshape(x.shape)
+
+    def backward(self, grad: Array) -> Any:
+        x, w = self.saved
+        scale, needs_sums = self.r if w is None else self.r * w, self.needs[1] or self.needs[2]
+        if not isinstance(grad, np.ndarray):
+            channels = (1, -1, 1)
+            along = (grad * (x - self.mean.reshape(channels))).sum(axis=(0, 2)) * self.r if self.needs[1] else None
+            return grad * scale.reshape(channels), along, grad.sum(axis=(0, 2)) if self.needs[2] else None
+        g, n = _rows(grad.astype(x.dtype, copy=False)), len(x)
+        zeros = np.zeros(len(g), x.dtype)
+        grad_x = kernels.scaled_rows(g, zeros, np.tile(scale, n), zeros).reshape(x.shape)
+        if not needs_sums:
+            return grad_x, None, None
+        sums = kernels.gradient_moments(g, _rows(x), np.tile(self.mean, n))
+        total, along = (v.reshape(n, -1).sum(axis=0) for v in sums)
+        return grad_x, along * self.r, total
 
 
 @quiet

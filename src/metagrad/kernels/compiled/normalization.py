@@ -30,12 +30,14 @@ def _moment(g: Array, x: Array, mean: Array) -> Array:
 
 
 @native_sums
-def _weighted_moment(g: Array, w: Array, x: Array, mean: Array) -> Array:
-    """Σⱼ gⱼ wⱼ (xⱼ − μ)."""
-    total = x.dtype.type(0)
+def _weighted_moments(g: Array, w: Array, x: Array, mean: Array) -> tuple[Array, Array]:
+    """Σⱼ gⱼ wⱼ and Σⱼ gⱼ wⱼ (xⱼ − μ)."""
+    total, along = x.dtype.type(0), x.dtype.type(0)
     for j in range(len(x)):
-        total += g[j] * w[j] * (x[j] - mean)
-    return total
+        t = g[j] * w[j]
+        total += t
+        along += t * (x[j] - mean)
+    return total, along
 
 
 # ------------------------------------------------ a weight for each column: layer norm and RMS norm
@@ -69,16 +71,21 @@ def rms_norm(x: Array, w: Array, eps: Array, z: Array, scale: Array) -> None:
 
 @native
 def _gradient_of_row(
-    g: Array, w: Array, x: Array, mean: Array, r: Array, total: Array, along: Array, grad_x: Array
+    g: Array,
+    w: Array,
+    x: Array,
+    mean: Array,
+    r: Array,
+    total: Array,
+    along: Array,
+    grad_x: Array,
+    grad_w: Array,
+    grad_b: Array,
 ) -> None:
     for j in range(len(x)):
-        grad_x[j] = r * (g[j] * w[j] - total - (x[j] - mean) * along)
-
-
-@native
-def _add_to_weights(g: Array, x: Array, mean: Array, r: Array, grad_w: Array, grad_b: Array) -> None:
-    for j in range(len(x)):
-        grad_w[j] += g[j] * ((x[j] - mean) * r)
+        d = x[j] - mean
+        grad_x[j] = r * (g[j] * w[j] - total - d * along)
+        grad_w[j] += g[j] * (d * r)
         grad_b[j] += g[j]
 
 
@@ -89,10 +96,9 @@ def layer_norm_backward(
     """The gradient of x from g, that of z; those of w and b are added to ``grad_w`` and ``grad_b``."""
     m = x.dtype.type(x.shape[1])
     for i in range(len(x)):
-        total = product_of(g[i], w) / m
-        along = _weighted_moment(g[i], w, x[i], mean[i]) * scale[i] * scale[i] / m
-        _gradient_of_row(g[i], w, x[i], mean[i], scale[i], total, along, grad_x[i])
-        _add_to_weights(g[i], x[i], mean[i], scale[i], grad_w, grad_b)
+        r = scale[i]
+        total, along = _weighted_moments(g[i], w, x[i], mean[i])
+        _gradient_of_row(g[i], w, x[i], mean[i], r, total / m, along * r * r / m, grad_x[i], grad_w, grad_b)
 
 
 @native
@@ -101,14 +107,57 @@ def rms_norm_backward(g: Array, w: Array, x: Array, scale: Array, grad_x: Array,
     m, zero = x.dtype.type(x.shape[1]), x.dtype.type(0)
     for i in range(len(x)):
         r = scale[i]
-        along = _weighted_moment(g[i], w, x[i], zero) * r * r / m
+        along = _weighted_moments(g[i], w, x[i], zero)[1] * r * r / m
         for j in range(x.shape[1]):
             grad_x[i, j] = r * (g[i, j] * w[j] - x[i, j] * along)
         for j in range(x.shape[1]):
             grad_w[j] += g[i, j] * (x[i, j] * r)
 
 
-# ------------------------------------------------ a weight for each row: batch norm and group norm
+# ------------------------------------------------ a weight for each row: batch norm; a group of rows: group norm
+
+
+@native
+def _scaled_row(x: Array, mean: Array, scale: Array, shift: Array, z: Array) -> None:
+    for j in range(len(x)):
+        z[j] = (x[j] - mean) * scale + shift
+
+
+@native
+def _gradient_by_row(g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array, grad_x: Array) -> None:
+    for j in range(len(x)):
+        grad_x[j] = g[j] * scale - (x[j] - mean) * along - total
+
+
+@native
+def group_norm(x: Array, w: Array, b: Array, eps: Array, z: Array, mean: Array, scale: Array) -> None:
+    """z = w (x − μ) r + b, r = (σ² + ε)^−½ of matrices x (N, K, M); w and b (G, K), G a divisor of N; eps (1); μ, r (N)."""
+    one, m = x.dtype.type(1), x.dtype.type(x.shape[1] * x.shape[2])
+    for n in range(len(x)):
+        numbers = x[n].reshape(-1)
+        mean[n] = sum_of(numbers) / m
+        scale[n] = one / np.sqrt(_squares(numbers, mean[n]) / m + eps[0])
+        for k in range(x.shape[1]):
+            s, t = scale[n] * w[n % len(w), k], b[n % len(w), k]
+            _scaled_row(x[n, k], mean[n], s, t, z[n, k])
+
+
+@native
+def group_norm_backward(
+    g: Array, w: Array, x: Array, mean: Array, scale: Array, grad_x: Array, total: Array, along: Array
+) -> None:
+    """The gradient of x from g, that of z; and Σ g and Σ g (x − μ) of every row, both (N, K)."""
+    m = x.dtype.type(x.shape[1] * x.shape[2])
+    for n in range(len(x)):
+        t, a, r = x.dtype.type(0), x.dtype.type(0), scale[n]
+        for k in range(x.shape[1]):
+            total[n, k], along[n, k] = sum_of(g[n, k]), _moment(g[n, k], x[n, k], mean[n])
+            t += w[n % len(w), k] * total[n, k]
+            a += w[n % len(w), k] * along[n, k]
+        t, a = r * t / m, r * r * r * a / m
+        for k in range(x.shape[1]):
+            s = r * w[n % len(w), k]
+            _gradient_by_row(g[n, k], x[n, k], mean[n], s, a, t, grad_x[n, k])
 
 
 @native
@@ -123,8 +172,7 @@ def moments(x: Array, mean: Array, squares: Array) -> None:
 def scaled_rows(x: Array, mean: Array, scale: Array, shift: Array, z: Array) -> None:
     """z = (x − μ) s + t of rows x (N, M); μ, s and t (N)."""
     for i in range(len(x)):
-        for j in range(x.shape[1]):
-            z[i, j] = (x[i, j] - mean[i]) * scale[i] + shift[i]
+        _scaled_row(x[i], mean[i], scale[i], shift[i], z[i])
 
 
 @native
@@ -139,5 +187,4 @@ def gradient_moments(g: Array, x: Array, mean: Array, total: Array, along: Array
 def gradient_of_rows(g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array, grad_x: Array) -> None:
     """g s − (x − μ) p − q of rows g and x (N, M); μ, s, p = ``along`` and q = ``total`` (N)."""
     for i in range(len(x)):
-        for j in range(x.shape[1]):
-            grad_x[i, j] = g[i, j] * scale[i] - (x[i, j] - mean[i]) * along[i] - total[i]
+        _gradient_by_row(g[i], x[i], mean[i], scale[i], along[i], total[i], grad_x[i])

@@ -11,11 +11,11 @@ import numpy as np
 from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import recording, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import normalization as kernels
-from metagrad.nn.fast_normalization import ChannelNorm, RMSNorm, joined, serves, serves_channels
+from metagrad.nn.fast_normalization import ChannelNorm, RMSNorm, RunningNorm, joined, serves, serves_channels
 from metagrad.ops.arguments import asks_for_tensors, takes_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
@@ -249,6 +249,11 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        if serves_channels(input.array) and not recording(running_mean, running_var):
+            rows, given = input.reshape(*input.array.shape[:2], -1), (running_mean.array, running_var.array)
+            return RunningNorm.apply(rows, weight, bias, mean=given[0], variance=given[1], eps=eps).reshape(
+                tuple(input.shape)
+            )
         return _by_running(input, running_mean, running_var, weight, bias, eps)
     if eps <= 0:
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
