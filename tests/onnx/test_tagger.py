@@ -59,6 +59,20 @@ def test_the_same_tags(name):
         np.testing.assert_allclose(p[: len(q)], q, atol=1e-5)
 
 
+@pytest.mark.parametrize("preset", ["fast", "best"])
+def test_tags_of_several_columns(preset):
+    given = [[(w, (t, t[:1])) for w, t in s] for s in sentences(40, 0)]
+    tagger = Tagger.train(given, preset=preset, epochs=2, hidden=8, embedding=8, seed=1)
+    session = session_of(export(tagger.model, None))
+    words = [[w for w, _ in s] for s in sentences(20, 1)]
+    inputs = dict(zip(("features", "letters", "lengths"), arrays(tagger.model, words), strict=True))
+    tags, probabilities = session.run(None, inputs)
+    for row, p, (expected, q) in zip(tags, probabilities, tagger.model.scored(words), strict=True):
+        assert row[: len(expected)].tolist() == expected.tolist() and (row[len(expected) :] == -1).all()
+        np.testing.assert_allclose(p[: len(q)], q, atol=1e-5)
+    assert [len(c) for c in tagger.model.tags.columns] == [4, 4]
+
+
 def test_the_command_and_the_page(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     tagger = Tagger.train(sentences(40, 0), epochs=8, hidden=16, embedding=16, seed=1)

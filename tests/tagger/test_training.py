@@ -300,7 +300,7 @@ def test_traces_are_never_predicted():
 def test_network_shapes():
     settings = Settings(layers=2, hidden=6, embedding=8, bidirectional=False, letters="convolution", letter_features=4)
     lexicon = Lexicon.of(["the", "dog"], ["word", "shape"])
-    network = Network(settings, lexicon.sizes, len(lexicon.alphabet), 5)
+    network = Network(settings, lexicon.sizes, len(lexicon.alphabet), [5])
     assert [e.embedding_dim for e in network.members[0].words.embeddings] == [8, 2] and network.members[
         0
     ].words.features == 14

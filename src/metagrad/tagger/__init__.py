@@ -10,6 +10,7 @@
 ``text/``            raw text into sentences and words
 ``splits.py``        training, held-out and test part
 ``vocabulary.py``    numbers for words and for how they are spelled
+``tagset.py``        the tags of one column, or of several
 ``batches.py``       packed arrays
 ``model.py``         the network
 ``training.py``      the training loop

@@ -15,6 +15,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.nn.utils.rnn import PackedSequence, batch_sizes_of, packed_positions
 from metagrad.ops.create.random import numpy_generator
+from metagrad.tagger.tagset import TagSet
 from metagrad.tagger.vocabulary import IDENTITIES, UNKNOWN, Lexicon
 from metagrad.tensors.tensor import Tensor
 
@@ -48,7 +49,7 @@ class Words:
 
 @dataclass
 class Encoded:
-    """Sentences as numbers: for each the rows of its words in ``words``, (T), and its tags, (T)."""
+    """Sentences as numbers: for each the rows of its words in ``words``, (T), and its tags, (T), or of C columns (T, C)."""
 
     words: Words
     rows: list[Array] = field(default_factory=list)
@@ -61,7 +62,7 @@ class Encoded:
 class Batch(NamedTuple):
     """B packed sentences.
 
-    features (U, F) and letters (U, L) of the distinct words; ``which`` (N): which of them stands where; tags (N);
+    features (U, F) and letters (U, L) of the distinct words; ``which`` (N): which of them stands where; tags (N) or (N, C);
     frequencies (N), ⌊ln count⌋ of each word; batch_sizes (T); ``places`` (B): the sentences' numbers in the data, in the
     order they are packed in.
     """
@@ -86,8 +87,9 @@ class Batch(NamedTuple):
 
 
 def encode(sentences: Sequence[Sequence[tuple[str, str]]], lexicon: Lexicon, tags: Sequence[str]) -> Encoded:
-    """Numbers for all words and tags; a tag that is not in ``tags`` becomes ``NO_TAG``."""
-    numbers = {tag: i for i, tag in enumerate(tags)}
+    """Numbers for all words and tags; a tag that is not in ``tags``, or a part of one, becomes ``NO_TAG``."""
+    known = TagSet.one(tags)
+    numbers: dict[str, list[int]] = {}
     rows: dict[str, int] = {}
     counts: list[int] = []
     encoded_rows, encoded_tags = [], []
@@ -100,8 +102,18 @@ def encode(sentences: Sequence[Sequence[tuple[str, str]]], lexicon: Lexicon, tag
             counts[row] += 1
             own[t] = row
         encoded_rows.append(own)
-        encoded_tags.append(np.array([numbers.get(tag, NO_TAG) for _, tag in sentence], np.int64))
+        encoded_tags.append(numbered([tag for _, tag in sentence], known, numbers))
     return Encoded(Words.of(list(rows), counts, lexicon), encoded_rows, encoded_tags)
+
+
+def numbered(tags: Sequence[str], known: TagSet, numbers: dict[str, list[int]]) -> Array:
+    """The numbers of a sentence's tags, (T) or (T, C); ``numbers`` keeps what was looked up."""
+    for tag in tags:
+        if tag not in numbers:
+            found = [NO_TAG if k is None else k for k in known.numbers(tag)]
+            numbers[tag] = found if len(found) == len(known.columns) else [NO_TAG] * len(known.columns)
+    rows = np.array([numbers[tag] for tag in tags], np.int64).reshape(len(tags), len(known.columns))
+    return rows[:, 0] if known.is_one else rows
 
 
 def collate(data: Encoded, places: Sequence[int], word_dropout: float = 0.0, letter_dropout: float = 0.0) -> Batch:

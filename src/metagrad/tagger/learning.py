@@ -11,14 +11,15 @@ import numpy as np
 
 from metagrad.ops.create import random
 from metagrad.tagger import checkpoints
-from metagrad.tagger.batches import encode
+from metagrad.tagger.batches import NO_TAG, encode
 from metagrad.tagger.calibration import find_temperature
 from metagrad.tagger.corpora import Sentence
-from metagrad.tagger.metrics import Scores, score
+from metagrad.tagger.metrics import Scores, score_columns
 from metagrad.tagger.model import Settings
 from metagrad.tagger.splits import Split
+from metagrad.tagger.tagset import TagSet
 from metagrad.tagger.text.tokenizer import Tokenizer
-from metagrad.tagger.trained import Model
+from metagrad.tagger.trained import Model, chosen
 from metagrad.tagger.training import Epoch, Progress, Recipe, Trainer
 from metagrad.tagger.vectors import put_in, read_vectors, with_words
 from metagrad.tagger.vocabulary import Lexicon
@@ -31,7 +32,7 @@ def new_model(
     """An untrained model whose vocabularies and tags come from the training part alone, or also from a file of word vectors."""
     random.manual_seed(recipe.seed)
     words = [word for sentence in parts.train for word, _ in sentence]
-    tags = sorted({tag for sentence in parts.train for _, tag in sentence})
+    tags = TagSet.of(tag for sentence in parts.train for _, tag in sentence)
     lexicon = Lexicon.of(words, settings.descriptions)
     if vectors is None:
         model = Model.new(settings, lexicon, tags, about)
@@ -88,27 +89,27 @@ def learn(
 
 
 def calibrate(model: Model, sentences: list[Sentence]) -> None:
-    """Set the temperature by sentences the network has not learned from."""
-    model.temperature = 1.0
-    numbers = {tag: k for k, tag in enumerate(model.tags)}
-    rows, tags = [], []
-    for sentence, (_, p) in zip(
-        sentences, model.scored([[w for w, _ in s] for s in sentences], traces=True), strict=True
-    ):
-        known = [t for t, (_, tag) in enumerate(sentence) if tag in numbers]
-        rows.append(p[known])
-        tags += [numbers[sentence[t][1]] for t in known]
-    if tags:
-        with np.errstate(divide="ignore"):
-            model.temperature = find_temperature(np.log(np.concatenate(rows)), np.array(tags))
+    """Set the temperatures by sentences the network has not learned from."""
+    model.temperatures = [1.0] * len(model.tags.columns)
+    words = [[w for w, _ in s] for s in sentences]
+    rows = [p for _, p in model.scored(words, traces=True)]
+    if not rows:
+        return
+    with np.errstate(divide="ignore"):
+        log_p = np.log(np.concatenate(rows))
+    tags = np.concatenate(encode(sentences, model.lexicon, model.tags).tags).reshape(len(log_p), -1)
+    for c, own in enumerate(model.tags.slices):
+        known = tags[:, c] != NO_TAG
+        if known.any():
+            model.temperatures[c] = find_temperature(log_p[known, own], tags[known, c] - own.start)
 
 
 def evaluate(model: Model, sentences: list[Sentence]) -> tuple[Scores, list[list[str]]]:
     """Tag sentences whose tags are known; the counts, and the tags found. Unlike in tagging text, a trace may be found."""
     found = model.scored([[word for word, _ in sentence] for sentence in sentences], traces=True)
-    tags = [[model.tags[k] for k in row.tolist()] for row, _ in found]
-    sure = [p[np.arange(len(row)), row] for row, p in found]
-    scores = score(sentences, tags, model.lexicon.knows, np.concatenate(sure) if sure else None)
+    tags = [[model.tags.name(k) for k in row.tolist()] for row, _ in found]
+    sure = np.concatenate([chosen(row, p) for row, p in found]) if found else None
+    scores = score_columns(sentences, tags, model.lexicon.knows, sure, model.column.split(","))
     if model.transitions is not None:
         spans = score_spans([[tag for _, tag in sentence] for sentence in sentences], tags)
         scores = replace(scores, spans=tuple(spans))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from metagrad.tagger.calibration import Bin, bins, calibration_error
+from metagrad.tagger.tagset import TAB, parts_of
 from metagrad.utils.metrics.classification import PrecisionRecall
 from metagrad.utils.metrics.spans import SpanScore
 
@@ -61,7 +62,7 @@ class Scores:
     tags: list[TagScore]
     pairs: dict[tuple[str, str], int]  # (actual, predicted): how often, the right ones included
     bins: tuple[Bin, ...] = ()  # the words by the probability of their tag
-    columns: tuple[Share, ...] = ()  # of each column by itself, where the tags are of several
+    columns: Mapping[str, Scores] = field(default_factory=dict)  # each by itself, where the tags are of several
     spans: tuple[SpanScore, ...] = ()  # of all spans and of each type, where the tags are of spans
 
     @property
@@ -100,24 +101,10 @@ class Scores:
                 }
                 for t in self.tags
             },
-            **({"columns": [s.value for s in self.columns]} if self.columns else {}),
+            **({"columns": {name: s.as_dict() for name, s in self.columns.items()}} if self.columns else {}),
             **({"spans": {s.type: s.as_dict() for s in self.spans}} if self.spans else {}),
             "confusions": [{"actual": a, "predicted": p, "count": n} for a, p, n in self.confusions(50)],
         }  # fmt: skip
-
-
-def score_columns(pairs: dict[tuple[str, str], int]) -> tuple[Share, ...]:
-    """The accuracy of each column, where tags are of several with tabs between; nothing where they are of one.
-
-    >>> [share.value for share in score_columns({("NOUN\\tNN", "NOUN\\tNNS"): 1, ("DET\\tDT", "DET\\tDT"): 1})]
-    [1.0, 0.5]
-    """
-    count = max((actual.count("\t") for actual, _ in pairs), default=0) + 1
-    if count == 1:
-        return ()
-    total = sum(pairs.values())
-    split = [(actual.split("\t"), found.split("\t"), n) for (actual, found), n in pairs.items()]
-    return tuple(Share(sum(n for a, f, n in split if a[c] == f[c]), total) for c in range(count))
 
 
 def score(
@@ -171,5 +158,36 @@ def score(
         [TagScore(t, pairs[t, t], found_counts[t], actual_counts[t]) for t in tags_seen],
         dict(pairs),
         () if sure is None else tuple(bins(np.asarray(sure), np.array(hits, bool))),
-        score_columns(pairs),
     )
+
+
+def score_columns(
+    sentences: Sequence[Sequence[tuple[str, str]]], predicted: Sequence[Sequence[str]], knows: Callable[[str], bool],
+    sure: Array | None, names: Sequence[str],
+) -> Scores:  # fmt: skip
+    r"""``score``; where tags are of several columns with tabs between, of all together, and in ``columns`` of each by itself.
+
+    ``sure``: the probabilities, (N) or (N, C).
+
+    >>> sentence, found = [("dogs", "NOUN\tNNS"), ("bark", "VERB\tVBP")], ["NOUN\tNN", "VERB\tVBP"]
+    >>> s = score_columns([sentence], [found], str.istitle, None, ["U", "X"])
+    >>> s.overall.value, {name: own.overall.value for name, own in s.columns.items()}
+    (0.5, {'U': 1.0, 'X': 0.5})
+    """
+    several = sure is not None and sure.ndim == 2
+    whole = score(sentences, predicted, knows, sure.prod(-1) if several and sure is not None else sure)
+    count = next((tag.count(TAB) + 1 for sentence in sentences for _, tag in sentence), 1)
+    if count == 1 or len(names) not in (1, count):
+        return whole
+    columns = {}
+    for c, name in enumerate(names if len(names) == count else map(str, range(1, count + 1))):
+        own = [[(word, part(tag, c)) for word, tag in sentence] for sentence in sentences]
+        found = [[part(tag, c) for tag in tags] for tags in predicted]
+        columns[name] = score(own, found, knows, sure[:, c] if several and sure is not None else None)
+    return replace(whole, columns=columns)
+
+
+def part(tag: str, column: int) -> str:
+    """What a tag says in a column; nothing if it has not so many."""
+    parts = parts_of(tag)
+    return parts[column] if column < len(parts) else ""

@@ -1,13 +1,17 @@
 """The tagger's network: descriptions of words in, a score for every tag out.
 
-Legend: N packed words, U distinct words of the batch, I features of a word, H hidden features, D directions, K tags.
+Legend: N packed words, U distinct words of the batch, I features of a word, H hidden features, D directions,
+K tags, those of all columns together, C columns.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial, reduce
+from itertools import accumulate
+from operator import add
 from typing import Any, cast
 
 import numpy as np
@@ -89,6 +93,10 @@ class Settings:
         own = self.variants[number % len(self.variants)] if self.variants else {}
         return replace(self, **{**own, "members": 1, "variants": ()})
 
+    def without_crf(self) -> Settings:
+        """The same without a CRF anywhere: for tags of several columns."""
+        return replace(self, crf=False, variants=[{**variant, "crf": False} for variant in self.variants])
+
     def as_dict(self) -> dict[str, Any]:
         """For the model file."""
         return asdict(self)
@@ -130,8 +138,11 @@ class Member(nn.Module):
     Called with a batch it gives the tags' scores (N, K). Dropout acts on the input, between layers, and on the output.
     """
 
-    def __init__(self, settings: Settings, sizes: Mapping[str, int], alphabet: int, tags: int) -> None:
+    def __init__(self, settings: Settings, sizes: Mapping[str, int], alphabet: int, tags: Sequence[int]) -> None:
         super().__init__()
+        if settings.crf and len(tags) > 1:
+            raise ValueError(f"a CRF chooses the tags of one column, and there are {len(tags)}: leave the CRF out")
+        self.slices = columns_of(tags)
         self.words = WordEncoder(settings, sizes, alphabet)
         directions = 2 if settings.bidirectional else 1
         widths = [self.words.features] + [settings.hidden * directions] * (settings.layers - 1)
@@ -143,9 +154,9 @@ class Member(nn.Module):
         self.between = nn.VariationalDropout(settings.dropout) if settings.variational else None
         self.shortcut, self.padded = settings.shortcut, settings.padded
         width = settings.hidden * directions + (sum(widths) if settings.shortcut else 0)
-        self.scorer = nn.Linear(width, tags)
+        self.scorer = nn.Linear(width, sum(tags))
         self.frequency = nn.Linear(width, FREQUENCIES) if settings.frequency else None
-        self.crf = nn.CRF(tags) if settings.crf else None
+        self.crf = nn.CRF(tags[0]) if settings.crf else None
 
     def _dropped(self, x: PackedSequence) -> PackedSequence:
         if self.between is not None:
@@ -174,7 +185,8 @@ class Member(nn.Module):
         return self.scorer(self.read(batch))
 
     def losses(self, batch: Batch, smoothing: float = 0.0) -> tuple[Tensor, Tensor | None]:
-        """−ln p(tags) a word, of the whole sentence with a CRF, else of each word by itself; and the loss of the auxiliary task.
+        """−ln p(tags) a word, of the whole sentence with a CRF, else of each word by itself, the sum over columns; and the loss of
+        the auxiliary task.
 
         ``smoothing`` is the share of each true tag's probability that is given to all alike (Szegedy et al. 2016), without a CRF.
         """
@@ -183,22 +195,26 @@ class Member(nn.Module):
         if self.crf is not None:
             loss = self.crf(batch.packed(scores), batch.packed(batch.tags))
         else:
-            loss = F.cross_entropy(scores, batch.tags, ignore_index=NO_TAG, label_smoothing=smoothing)
+            losses = [
+                F.cross_entropy(own, tags, ignore_index=missing, label_smoothing=smoothing)
+                for own, tags, missing in by_column(scores, batch.tags, self.slices)
+            ]
+            loss = reduce(add, losses)
         if self.frequency is None:
             return loss, None
         return loss, F.cross_entropy(self.frequency(features), batch.frequencies)
 
     def log_probabilities(self, scores: Tensor, batch: Batch) -> Tensor:
-        """ln p(tag of a word), (N, K), given the whole sentence."""
+        """ln p(tag of a word), (N, K), given the whole sentence; those of each column sum to 1."""
         if self.crf is not None:
             return cast(Tensor, self.crf.marginals(batch.packed(scores)).data.log())
-        return F.log_softmax(scores, -1)
+        return over_columns(partial(F.log_softmax, dim=-1), scores, self.slices)
 
     def best(self, scores: Tensor, batch: Batch) -> Array:
-        """The tags' numbers (N): of the best path with a CRF, else the best of each word by itself."""
+        """The tags' numbers (N), or (N, C): of the best path with a CRF, else the best of each word by itself."""
         if self.crf is not None:
             return cast(Array, self.crf.decode(batch.packed(scores)).data.array)
-        return cast(Array, scores.array.argmax(-1))
+        return best_by_column(scores, self.slices).array
 
 
 class Network(nn.Module):
@@ -208,8 +224,9 @@ class Network(nn.Module):
     opinions are averaged: p(tag) = Σ_m p_m(tag) / M.
     """
 
-    def __init__(self, settings: Settings, sizes: Mapping[str, int], alphabet: int, tags: int) -> None:
+    def __init__(self, settings: Settings, sizes: Mapping[str, int], alphabet: int, tags: Sequence[int]) -> None:
         super().__init__()
+        self.slices = columns_of(tags)
         self.members = nn.ModuleList(
             [Member(settings.member(m), sizes, alphabet, tags) for m in range(settings.members)]
         )
@@ -224,7 +241,41 @@ class Network(nn.Module):
         return each[0] if len(each) == 1 else stack(each).logsumexp(0) - math.log(len(each))
 
     def best(self, scores: Tensor, batch: Batch) -> Array:
-        """The tags' numbers (N): one member's choice, or the most probable in the opinion of several."""
+        """The tags' numbers (N), or (N, C): one member's choice, or the most probable in the opinion of several."""
         if len(self.members) == 1:
             return cast(Array, self.members[0].best(scores[0], batch))
-        return cast(Array, self.log_probabilities(scores, batch).array.argmax(-1))
+        return best_by_column(self.log_probabilities(scores, batch), self.slices).array
+
+
+# ------------------------------------------------ columns of tags, side by side in one row of scores
+
+
+def columns_of(sizes: Sequence[int]) -> list[slice]:
+    """Where the scores of each column are.
+
+    >>> columns_of([3, 2])
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    ends = list(accumulate(sizes))
+    return [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+
+
+def by_column(scores: Tensor, tags: Tensor, slices: Sequence[slice]) -> Iterator[tuple[Tensor, Tensor, int]]:
+    """Column by column: its scores (N, K_c), its tags' numbers (N) counted from 0, and the number of a tag that is not known."""
+    if len(slices) == 1:
+        yield scores, tags, NO_TAG
+        return
+    for c, own in enumerate(slices):
+        yield scores[..., own], tags[:, c] - own.start, NO_TAG - own.start
+
+
+def over_columns(function: Callable[[Tensor], Tensor], scores: Tensor, slices: Sequence[slice]) -> Tensor:
+    """A function (N, K_c) to (N, K_c) of the scores of each column by itself."""
+    return function(scores) if len(slices) == 1 else cat([function(scores[..., own]) for own in slices], -1)
+
+
+def best_by_column(scores: Tensor, slices: Sequence[slice]) -> Tensor:
+    """The number of the best tag of each column, (N, C), or (N) where there is one column."""
+    if len(slices) == 1:
+        return scores.argmax(-1)
+    return stack([scores[..., own].argmax(-1) + own.start for own in slices], -1)

@@ -31,6 +31,9 @@ h1, pre, td { overflow-wrap: anywhere } pre { white-space: pre-wrap } .wide { ov
 
 def accuracies(scores: Scores) -> list[tuple[str, Any]]:
     """The accuracies with their names."""
+    if scores.columns:
+        return [*((name, own.overall) for name, own in scores.columns.items()), ("all columns equal", scores.overall),
+                ("unknown words", scores.unknown), ("whole sentences", scores.whole_sentences)]  # fmt: skip
     traces = [("without traces (-NONE-)", scores.without_traces)] if scores.has_traces else []
     return [
         ("all tokens", scores.overall),
@@ -44,10 +47,10 @@ def accuracies(scores: Scores) -> list[tuple[str, Any]]:
 def summary(scores: Scores) -> str:
     """The accuracies, one to a line, and how well the probabilities are calibrated."""
     lines = [f"  {'spans: ' + s.type:<24} {span_text(s)}" for s in scores.spans]
-    lines += [f"  {f'column {n}':<24} {share}" for n, share in enumerate(scores.columns, 1)]
     lines += [f"  {name:<24} {share}" for name, share in accuracies(scores)]
-    if scores.calibration_error is not None:
-        lines.append(f"  {'calibration error':<24} {scores.calibration_error:.4f}")
+    for name, own in {**scores.columns, "": scores}.items():
+        if own.calibration_error is not None:
+            lines.append(f"  {f'calibration error {name}':<24} {own.calibration_error:.4f}")
     return "\n".join(lines)
 
 
@@ -93,16 +96,8 @@ def as_html(
         parts += ["<h2>Spans</h2>", table(["type", "precision", "recall", "F1", "spans"], rows)]
     if history:
         parts += ["<h2>Training</h2>", picture(draw_curves(history), "Loss, accuracy and learning rate by epoch")]
-    rows = [[t.tag, *(f"{x:.4f}" for x in (t.precision, t.recall, t.f1)), f"{t.actual:,}"] for t in scores.tags]
-    parts += ["<h2>Tags</h2>", table(["tag", "precision", "recall", "F1", "words"], rows)]
-    if scores.bins:
-        parts += [
-            f"<h2>Calibration</h2><p>Expected calibration error {scores.calibration_error:.4f}.</p>",
-            picture(draw_calibration(scores), "Share of right tags by their probability"),
-        ]
-    parts += ["<h2>What is confused with what</h2>", confusion_matrix(scores)]
-    confused = [[a, p, f"{n:,}"] for a, p, n in scores.confusions()]
-    parts.append(table(["actual", "predicted", "times"], confused))
+    for name, own in (scores.columns or {"": scores}).items():
+        parts += by_tag(own, f"{name}: " if name else "")
     if compared:
         parts += ["<h2>Compared with another model</h2>", f"<pre>{html.escape(compared)}</pre>"]
     if errors:
@@ -113,6 +108,20 @@ def as_html(
     parts += ["<h2>Settings</h2>", f"<pre>{settings}</pre>"]
     head = f"<meta charset=utf-8><title>{html.escape(title)}</title><style>{STYLE}</style>"
     return f"<!doctype html><html lang=en><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+
+
+def by_tag(scores: Scores, name: str) -> list[str]:
+    """The tags of a column, how true their probabilities are, and which are confused."""
+    rows = [[t.tag, *(f"{x:.4f}" for x in (t.precision, t.recall, t.f1)), f"{t.actual:,}"] for t in scores.tags]
+    parts = [f"<h2>{html.escape(name)}Tags</h2>", table(["tag", "precision", "recall", "F1", "words"], rows)]
+    if scores.bins:
+        parts += [
+            f"<h2>{html.escape(name)}Calibration</h2><p>Expected calibration error {scores.calibration_error:.4f}.</p>",
+            picture(draw_calibration(scores), "Share of right tags by their probability"),
+        ]
+    parts += [f"<h2>{html.escape(name)}What is confused with what</h2>", confusion_matrix(scores)]
+    confused = [[a, p, f"{n:,}"] for a, p, n in scores.confusions()]
+    return [*parts, table(["actual", "predicted", "times"], confused)]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

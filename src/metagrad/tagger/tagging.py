@@ -17,6 +17,7 @@ from metagrad.tagger.learning import evaluate, learn
 from metagrad.tagger.metrics import Scores
 from metagrad.tagger.presets import settings_and_recipe
 from metagrad.tagger.splits import Split, hold_out
+from metagrad.tagger.tagset import TAB
 from metagrad.tagger.trained import Array, Model, ModelFileError, Tagged
 from metagrad.tagger.training import Epoch
 
@@ -29,8 +30,9 @@ class Tagger:
     ``Tagger.load(path)`` reads a trained one; ``Tagger.train(sentences)`` trains one on lists of (word, tag), and
     ``Tagger(preset, **options).fit(X, y)`` on lists of words and lists of their tags. Options are those of ``Settings`` and
     ``Recipe``, put in the place of the preset's (see ``metagrad.tagger.presets``); ``dev``, a share of the sentences to choose
-    the epoch by; ``vectors``, a file of word vectors to begin with; ``verbose=True`` prints the epochs. A sentence may be given as
-    text, which is then cut into words (and sentences), or as a list of words.
+    the epoch by; ``vectors``, a file of word vectors to begin with; ``tag_column``, such as ``"UPOS,FEATS"``, of a corpus's
+    file; ``verbose=True`` prints the epochs. A sentence may be given as text, which is then cut into words (and sentences), or as
+    a list of words. A tag may be a tuple, of the tags of several columns: each column is learned for itself.
 
     >>> from metagrad.tagger import Tagger
     >>> sentences = [[("the", "DT"), ("dog", "NN")], [("a", "DT"), ("cat", "NN")]] * 8
@@ -86,17 +88,22 @@ class Tagger:
             return text_of(self.model.tag_text(self.model.sentences(sentence)))
         return text_of(self.model.tag_all([_words(sentence)]))
 
-    def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, str]]:
-        """The words of a text, or of one sentence given as words, with their tags."""
+    def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, Any]]:
+        """The words of a text, or of one sentence given as words, with their tags; a tag of several columns is a tuple."""
         return self.tag_many([sentence])[0]
 
-    def tag_many(self, sentences: Iterable[str | Sequence[str]]) -> list[list[tuple[str, str]]]:
+    def tag_many(self, sentences: Iterable[str | Sequence[str]]) -> list[list[tuple[str, Any]]]:
         """``tag`` of each of them, in batches: much faster than one by one."""
         if isinstance(sentences, str):
             raise TypeError(
                 "tag_many expects several texts or lists of words, got one text: put it into a list, or use tag"
             )
-        return [[(word, self.model.tags[k]) for word, k, _ in found] for found in self._scored(sentences)]
+        name = self._name
+        return [[(word, name(k)) for word, k, _ in found] for found in self._scored(sentences)]
+
+    def _name(self, numbers: int | list[int]) -> str | tuple[str, ...]:
+        tags = self.model.tags
+        return tags[numbers] if isinstance(numbers, int) else tuple(tags[k] for k in numbers)
 
     def tag_conllu(self, text: str, column: str | None = None) -> str:
         r"""A text in CoNLL-U with its words' tags filled in, into the column trained on or this one; every other byte stays.
@@ -109,13 +116,17 @@ class Tagger:
         known_column(column)
         return "".join(self.model.tag_conllu(read_documents([text], "the text"), column and column.upper()))
 
-    def probabilities(self, sentence: str | Sequence[str]) -> list[tuple[str, dict[str, float]]]:
-        """The words with the probability of each tag given the whole sentence, the most probable first."""
+    def probabilities(self, sentence: str | Sequence[str]) -> list[tuple[str, Any]]:
+        """The words with the probability of each tag given the whole sentence, the most probable first; of several columns, a
+        tuple of these."""
         (found,) = self._scored([sentence])
-        names = self.model.tags
-        return [(word, {names[k]: float(p[k]) for k in np.argsort(-p, kind="stable").tolist()}) for word, _, p in found]
+        tags = self.model.tags
+        if tags.is_one:
+            return [(word, ranked(tags, p)) for word, _, p in found]
+        each = list(zip(tags.columns, tags.slices, strict=True))
+        return [(word, tuple(ranked(column, p[own]) for column, own in each)) for word, _, p in found]
 
-    def _scored(self, sentences: Iterable[str | Sequence[str]]) -> list[list[tuple[str, int, Array]]]:
+    def _scored(self, sentences: Iterable[str | Sequence[str]]) -> list[list[tuple[str, Any, Array]]]:
         given = [self._sentences(sentence) for sentence in sentences]
         flat = [words for parts in given for words in parts]
         found = iter(self.model.scored(flat))
@@ -131,7 +142,12 @@ class Tagger:
 
         Returns itself. Raises TypeError for what are no words and tags, ValueError for empty ones.
         """
-        corpus = load_corpus(X) if isinstance(X, (str, Path)) else X if isinstance(X, Corpus) else None
+        column = self.options.get("tag_column")
+        if column is not None and not isinstance(X, (str, Path)):
+            raise TypeError(f"tag_column={column!r} is for a corpus that is read from a file, got {type(X).__name__}")
+        corpus = (
+            load_corpus(X, tag_column=column) if isinstance(X, (str, Path)) else X if isinstance(X, Corpus) else None
+        )
         if corpus is not None:
             sentences: list[Any] = corpus.sentences
         else:
@@ -140,11 +156,15 @@ class Tagger:
                 if y is None
                 else _paired(cast(Iterable[Any], X), y)
             )
+        sentences = [_joined(sentence) for sentence in sentences]
         _check(sentences)
         options = dict(self.options)
+        options.pop("tag_column", None)
         dev, vectors, verbose = options.pop("dev", 0.0), options.pop("vectors", None), options.pop("verbose", False)
         held_out = round(len(sentences) * dev)
         settings, recipe = settings_and_recipe(self.preset, options)
+        if TAB in next(tag for sentence in sentences for _, tag in sentence):
+            settings = settings.without_crf()
         parts = hold_out(Split(sentences[: len(sentences) - held_out], sentences[len(sentences) - held_out :], []))
         about = {"preset": self.preset, "options": _plain(self.options), "tag_column": corpus and corpus.column}
         self._model, _ = learn(
@@ -164,7 +184,7 @@ class Tagger:
             X, y = [[w for w, _ in s] for s in pairs], [[t for _, t in s] for s in pairs]
         right = total = 0
         for found, tags in zip(self.predict(X), y, strict=True):
-            right += sum(a == b for a, b in zip(found, tags, strict=True))
+            right += sum(_tag(a) == _tag(b) for a, b in zip(found, tags, strict=True))
             total += len(tags)
         if not total:
             raise ValueError("expected words to score on, got none")
@@ -172,7 +192,8 @@ class Tagger:
 
     def report(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Scores:
         """All that is counted about the tags of these sentences: accuracies, each tag's precision and recall, calibration."""
-        return evaluate(self.model, [list(sentence) for sentence in X] if y is None else _paired(X, y))[0]
+        sentences = [list(sentence) for sentence in X] if y is None else _paired(X, y)
+        return evaluate(self.model, [_joined(sentence) for sentence in sentences])[0]
 
     def to_frame(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Any:
         """``report`` as a pandas DataFrame: for each tag (or type of span) precision, recall, F1, and how often it occurs."""
@@ -182,14 +203,15 @@ class Tagger:
             raise ImportError("pandas is needed for to_frame and is not installed: pip install pandas") from error
         scores = self.report(X, y)
         rows = [(s.type, s.precision, s.recall, s.f1, s.actual) for s in scores.spans]
-        rows = rows or [(t.tag, t.precision, t.recall, t.f1, t.actual) for t in scores.tags]
+        for name, own in (scores.columns or {"": scores}).items() if not rows else ():
+            rows += [(f"{name} {t.tag}".strip(), t.precision, t.recall, t.f1, t.actual) for t in own.tags]
         frame = pandas.DataFrame(rows, columns=["tag", "precision", "recall", "f1", "actual"])
         return frame.set_index("tag")
 
     @property
-    def classes_(self) -> list[str]:
-        """The tags it knows."""
-        return list(self.model.tags)
+    def classes_(self) -> list[Any]:
+        """The tags it knows; of several columns, a list of those of each."""
+        return list(self.model.tags) if self.model.tags.is_one else list(self.model.tags.columns)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The preset and the options."""
@@ -227,6 +249,11 @@ class Tagger:
         return f"Tagger({self.preset!r}{options})"
 
 
+def ranked(tags: Sequence[str], p: Array) -> dict[str, float]:
+    """Tags with their probabilities, the most probable first."""
+    return {tags[k]: float(p[k]) for k in np.argsort(-p, kind="stable").tolist()}
+
+
 def _words(sentence: Sequence[str]) -> list[str]:
     """A sentence as a list of words; TypeError if it is none."""
     words = list(sentence)
@@ -239,6 +266,18 @@ def _words(sentence: Sequence[str]) -> list[str]:
 def _listed(sentence: Any) -> Any:
     """A sentence that can be gone over again; one that knows more than its words stays what it is."""
     return sentence if isinstance(sentence, list) else list(sentence)
+
+
+def _tag(tag: Any) -> Any:
+    """A tag of several columns, a tuple, as one string."""
+    return TAB.join(tag) if isinstance(tag, tuple) and all(isinstance(part, str) for part in tag) else tag
+
+
+def _joined(sentence: Any) -> Any:
+    """A sentence whose tags are strings, those of several columns too."""
+    if not any(isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[1], tuple) for pair in sentence):
+        return sentence
+    return [(pair[0], _tag(pair[1])) for pair in sentence]
 
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:

@@ -18,13 +18,14 @@ from metagrad.tagger.corpora.conllu import ConlluSentence
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import Network, Settings
 from metagrad.tagger.spans import allowed_transitions, best_legal
+from metagrad.tagger.tagset import TagSet
 from metagrad.tagger.text.forms import as_known
 from metagrad.tagger.text.tokenizer import WEIGHTS, Tokenizer, Word
 from metagrad.tagger.vocabulary import Lexicon, Vocabulary
 
 FORMAT = "metagrad tagger"
-VERSION = 3
-READ = ("2", "3")  # versions that can be read
+VERSION, SEVERAL = "3", "4"  # of a file with tags of one column, and of several, each with its own vocabulary
+READ = ("2", "3", "4")  # versions that can be read
 AT_ONCE = 512  # sentences held while tagging a stream
 WORDS_AT_ONCE = 20_000  # words held while tagging a stream
 TOGETHER = 64  # sentences in a batch
@@ -41,33 +42,41 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True)
 class Tagged:
-    """A word, its tag, that tag's probability given the whole sentence, and the place of the word in the text it is from."""
+    """A word, its tag, that tag's probability given the whole sentence, and the place of the word in the text it is from.
+
+    columns: (name, tag, probability) for each, where the tag is of several columns; then ``tag`` has tabs between them, and
+    ``probability`` is the product.
+    """
 
     word: str
     tag: str
     probability: float
     start: int | None = None
     end: int | None = None
+    columns: tuple[tuple[str, str, float], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         place = {} if self.start is None else {"start": self.start, "end": self.end}
-        return {"word": self.word, "tag": self.tag, "probability": round(self.probability, 6), **place}
+        each = {name: {"tag": tag, "probability": round(q, 6)} for name, tag, q in self.columns}
+        columns = {"columns": each} if each else {}
+        return {"word": self.word, "tag": self.tag, "probability": round(self.probability, 6), **columns, **place}
 
 
 class Model:
     """What a trained tagger consists of, its file, and tagging streams with it; ``Tagger`` is the same for everyday use.
 
-    temperature: probabilities are p^(1/temperature), made to sum to 1; found on held-out words, so that they are as often right as
-    they say (Guo et al. 2017).
+    temperatures: one for each column of tags; probabilities are p^(1/temperature), made to sum to 1; found on held-out words,
+    so that they are as often right as they say (Guo et al. 2017).
     """
 
     def __init__(
         self, network: Network, settings: Settings, lexicon: Lexicon, tags: Sequence[str], about: dict[str, Any]
     ) -> None:
-        self.network, self.settings, self.lexicon, self.tags, self.about = network, settings, lexicon, list(tags), about
+        self.network, self.settings, self.lexicon, self.about = network, settings, lexicon, about
+        self.tags = TagSet.one(tags)
         self.tokenizer = Tokenizer()
-        self.temperature = 1.0
+        self.temperatures = [1.0] * len(self.tags.columns)
         scheme = self.about.get("scheme")
         self.transitions = None if scheme is None else allowed_transitions(self.tags, scheme)
 
@@ -76,13 +85,19 @@ class Model:
         cls, settings: Settings, lexicon: Lexicon, tags: Sequence[str], about: dict[str, Any] | None = None
     ) -> Model:
         """An untrained one; ``about`` is kept in its file and says where it came from."""
-        network = Network(settings, lexicon.sizes, len(lexicon.alphabet), len(tags))
+        network = Network(settings, lexicon.sizes, len(lexicon.alphabet), TagSet.one(tags).sizes)
         return cls(network, settings, lexicon, tags, about or {})
 
     @property
     def column(self) -> str:
         """The column of CoNLL-U the tags belong into: the one it was trained on, or what the tags look like."""
         return self.about.get("tag_column") or ("UPOS" if UNIVERSAL.issuperset(self.tags) else "XPOS")
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns of tags."""
+        names = self.column.split(",")
+        return names if len(names) == len(self.tags.columns) else [str(c + 1) for c in range(len(self.tags.columns))]
 
     # ------------------------------------------------ the file
 
@@ -92,12 +107,13 @@ class Model:
             "settings": self.settings.as_dict(),
             "vocabularies": {name: v.entries for name, v in self.lexicon.vocabularies.items()},
             "alphabet": self.lexicon.alphabet.entries,
-            "tags": self.tags,
+            "tags": list(self.tags) if self.tags.is_one else self.tags.columns,
             "tokenizer": self.tokenizer.description(),
-            "temperature": self.temperature,
+            "temperature": self.temperatures[0] if self.tags.is_one else self.temperatures,
             "about": self.about,
         }
-        return {"format": FORMAT, "version": str(VERSION), "tagger": json.dumps(description, ensure_ascii=False)}
+        version = VERSION if self.tags.is_one else SEVERAL
+        return {"format": FORMAT, "version": version, "tagger": json.dumps(description, ensure_ascii=False)}
 
     def arrays(self, weights: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """A file's tensors: the network's weights (or the ones given) and the tokenizer's."""
@@ -115,11 +131,13 @@ class Model:
             description = json.loads(metadata["tagger"])
             words = {name: Vocabulary(entries) for name, entries in description["vocabularies"].items()}
             lexicon = Lexicon(words, Vocabulary(description["alphabet"]))
-            model = cls.new(Settings(**description["settings"]), lexicon, description["tags"], description["about"])
+            tags = TagSet(description["tags"]) if metadata["version"] == SEVERAL else description["tags"]
+            model = cls.new(Settings(**description["settings"]), lexicon, tags, description["about"])
             weights = {name: t for name, t in load_file(path).items() if not name.startswith(TRAINING)}
             cutting = weights.pop(WEIGHTS, None)
             model.network.load_state_dict(weights)
-            model.temperature = float(description.get("temperature", 1.0))
+            temperature = description.get("temperature", 1.0)
+            model.temperatures = [float(t) for t in (temperature if isinstance(temperature, list) else [temperature])]
             if "tokenizer" in description:
                 model.tokenizer = Tokenizer.read(description["tokenizer"], None if cutting is None else cutting.array)
         except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
@@ -141,7 +159,8 @@ class Model:
 
     @no_grad()
     def scored(self, sentences: Sequence[Sequence[str]], traces: bool = False) -> list[tuple[Array, Array]]:
-        """For each sentence its tags' numbers (T), and the probability of every tag for every word (T, K).
+        """For each sentence its tags' numbers (T), and the probability of every tag for every word (T, K); with C columns of tags
+        the numbers are (T, C), and the probabilities of each column sum to 1.
 
         A long sentence is read in windows. With ``traces`` a trace may be found, which nobody writes.
         """
@@ -153,7 +172,8 @@ class Model:
         for w, (tags, p) in zip(windows, found, strict=True):
             kept = slice(w.start - w.first, w.end - w.first)
             parts[w.sentence].append((tags[kept], p[kept]))
-        nothing = np.zeros(0, np.int64), np.zeros((0, len(self.tags)), np.float32)
+        none = np.zeros(0 if self.tags.is_one else (0, len(self.tags.columns)), np.int64)
+        nothing = none, np.zeros((0, len(self.tags)), np.float32)
         return [self._legal(*joined(own)) if own else nothing for own in parts]
 
     def _legal(self, tags: Array, p: Array) -> tuple[Array, Array]:
@@ -167,7 +187,7 @@ class Model:
         self.network.eval()
         results: list[Any] = [None] * len(sentences)
         encoded = encode([[(word, "") for word in words] for words in sentences], self.lexicon, self.tags)
-        impossible = np.array([tag == TRACE and not traces for tag in self.tags])
+        impossible = np.array([tag == TRACE and not traces and self.tags.is_one for tag in self.tags])
         for batch in by_length(encoded, TOGETHER):
             scores = self.network(batch).array
             if impossible.any() and not impossible.all():
@@ -175,7 +195,9 @@ class Model:
             possible = wrap(scores)
             log_p = self.network.log_probabilities(possible, batch).array
             best = self.network.best(possible, batch)
-            probabilities = tempered(log_p, self.temperature)
+            probabilities = np.concatenate(
+                [tempered(log_p[:, own], t) for own, t in zip(self.tags.slices, self.temperatures, strict=True)], -1
+            )
             for (place, tags), (_, p) in zip(batch.sentences(best), batch.sentences(probabilities), strict=True):
                 results[place] = tags, p
         return results
@@ -184,7 +206,9 @@ class Model:
         """Tag sentences of words as they come, holding no more than ``at_once`` of them, nor many more than 20,000 words."""
         for some in portions(sentences, at_once):
             for words, (tags, p) in zip(some, self.scored(some), strict=True):
-                yield [Tagged(w, *rest) for w, rest in zip(words, self._best(tags, p), strict=True)]
+                yield [
+                    Tagged(w, *own, None, None, rest) for w, own, rest in zip(words, *self._best(tags, p), strict=True)
+                ]
 
     def tag_text(self, sentences: Iterable[Sequence[Word]], at_once: int = AT_ONCE) -> Iterator[list[Tagged]]:
         """``tag_all`` for sentences of raw text, whose words have places."""
@@ -192,7 +216,8 @@ class Model:
             scored = self.scored([[word.form for word in words] for words in some])
             for words, (tags, p) in zip(some, scored, strict=True):
                 yield [
-                    Tagged(w.form, *rest, w.start, w.end) for w, rest in zip(words, self._best(tags, p), strict=True)
+                    Tagged(w.form, *own, w.start, w.end, rest)
+                    for w, own, rest in zip(words, *self._best(tags, p), strict=True)
                 ]
 
     def tag_conllu(self, sentences: Iterable[ConlluSentence], column: str | None = None) -> Iterator[str]:
@@ -202,9 +227,19 @@ class Model:
             for sentence, tagged in zip(some, found, strict=True):
                 yield sentence.with_tags([t.tag for t in tagged], column or self.column)
 
-    def _best(self, tags: Array, p: Array) -> list[tuple[str, float]]:
-        """Each word's tag by name, and its probability."""
-        return [(self.tags[k], q) for k, q in zip(tags.tolist(), p[np.arange(len(tags)), tags].tolist(), strict=True)]
+    def _best(self, tags: Array, p: Array) -> tuple[list[tuple[str, float]], list[tuple[tuple[str, str, float], ...]]]:
+        """Each word's tag by name and its probability; and the same for each column, where there are several."""
+        q = chosen(tags, p)
+        whole = [
+            (self.tags.name(k), float(s)) for k, s in zip(tags.tolist(), q if q.ndim == 1 else q.prod(-1), strict=True)
+        ]
+        if self.tags.is_one:
+            return whole, [()] * len(whole)
+        columns = self.columns
+        return whole, [
+            tuple(zip(columns, [self.tags[k] for k in numbers], own, strict=True))
+            for numbers, own in zip(tags.tolist(), q.tolist(), strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -237,6 +272,11 @@ def windows_of(sentence: int, words: int) -> list[Window]:
 def joined(parts: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
     """The windows of a sentence put together."""
     return np.concatenate([tags for tags, _ in parts]), np.concatenate([p for _, p in parts])
+
+
+def chosen(tags: Array, p: Array) -> Array:
+    """The probabilities of the tags with these numbers, (T), or (T, C)."""
+    return p[np.arange(len(tags)), tags] if tags.ndim == 1 else np.take_along_axis(p, tags, 1)
 
 
 def tempered(log_p: Array, temperature: float) -> Array:

@@ -22,7 +22,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.nn import functional as F
 from metagrad.ops.create import random
 from metagrad.tagger.batches import NO_TAG, Batch, Encoded, by_length, collate, shuffled
-from metagrad.tagger.model import Network
+from metagrad.tagger.model import Network, by_column
 from metagrad.tensors.tensor import Tensor
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # wraps an iterable of known length, with a title
@@ -237,7 +237,8 @@ class Trainer:
         """(loss, accuracy) over all words of these sentences, with the averaged weights if there are any."""
         with self._averaged():
             predicted, loss = predict(self.network, sentences)
-        right = sum(int((p == tags).sum()) for p, tags in zip(predicted, sentences.tags, strict=True))
+        hits = [p == tags for p, tags in zip(predicted, sentences.tags, strict=True)]
+        right = sum(int((hit if hit.ndim == 1 else hit.all(-1)).sum()) for hit in hits)
         return loss, right / max(1, sum(map(len, sentences.tags)))
 
     # ------------------------------------------------ writing down, taking up
@@ -292,8 +293,11 @@ def predict(network: Network, sentences: Encoded) -> tuple[list[Array], float]:
         known = float((batch.tags.array != NO_TAG).sum())
         if known:
             log_p = network.log_probabilities(scores, batch)
-            loss = F.nll_loss(log_p, batch.tags, ignore_index=NO_TAG, reduction="sum")
-            total, words = total + float(loss.item()), words + known
+            losses = [
+                F.nll_loss(own, tags, ignore_index=missing, reduction="sum")
+                for own, tags, missing in by_column(log_p, batch.tags, network.slices)
+            ]
+            total, words = total + sum(float(loss.item()) for loss in losses), words + known / len(losses)
         for place, tags in batch.sentences(network.best(scores, batch)):
             found[place] = tags
     return found, total / max(words, 1)

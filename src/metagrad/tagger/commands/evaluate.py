@@ -69,8 +69,8 @@ def chosen_part(corpus: Corpus, model: Model, options: argparse.Namespace) -> tu
 
 
 def unknown_tags(sentences: Sequence[Sentence], model: Model) -> Counter[str]:
-    """The true tags that the model does not have, and how many words have them."""
-    return Counter(tag for sentence in sentences for _, tag in sentence if tag not in model.tags)
+    """The true tags (or parts of tags) that the model does not have, and how many words have them."""
+    return Counter(part for sentence in sentences for _, tag in sentence if (part := model.tags.unknown(tag)))
 
 
 def warning(corpus: Corpus, sentences: Sequence[Sentence], model: Model, options: argparse.Namespace) -> str:

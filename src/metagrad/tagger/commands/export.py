@@ -15,6 +15,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from metagrad.tagger.commands.options import MODEL, Help
 from metagrad.tagger.metrics import TRACE
+from metagrad.tagger.model import best_by_column
 from metagrad.tagger.tagging import Model
 from metagrad.tagger.vocabulary import DESCRIPTIONS, LONGEST_WORD
 from metagrad.tensors.tensor import Tensor
@@ -40,12 +41,12 @@ def run(options: argparse.Namespace) -> int:
 
 class Padded(nn.Module):
     """A tagger's network for padded sentences: features (B, T, F), letters (B, T, L), lengths (B) to tags (B, T), −1 beyond a
-    sentence's end, and the probability of every tag (B, T, K)."""
+    sentence's end, and the probability of every tag (B, T, K). With C columns of tags they are (B, T, C)."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.network = model.network
-        impossible = np.array([tag == TRACE for tag in model.tags])  # nobody writes a trace
+        impossible = np.array([tag == TRACE and model.tags.is_one for tag in model.tags])  # nobody writes a trace
         barred = impossible if not impossible.all() else ~impossible
         self.register_buffer("barred", wrap(np.where(barred, -np.inf, 0.0).astype(np.float32)), persistent=False)
 
@@ -59,7 +60,7 @@ class Padded(nn.Module):
         if member.crf is not None and not others:
             best = member.crf.decode(batch.packed(scores[0])).data
         else:
-            best = (scores[0] if not others else probabilities).argmax(-1)
+            best = best_by_column(scores[0] if not others else probabilities, self.network.slices)
         back = order.argsort()
         tags, _ = pad_packed_sequence(batch.packed(best), batch_first=True, padding_value=-1)
         padded, _ = pad_packed_sequence(batch.packed(probabilities), batch_first=True)
@@ -100,6 +101,7 @@ def metadata(model: Model) -> dict[str, str]:
     return {
         "format": "metagrad tagger",
         "tags": json.dumps(model.tags, ensure_ascii=False),
+        "columns": json.dumps({n: len(own) for n, own in zip(model.columns, model.tags.columns, strict=True)}),
         "vocabularies": json.dumps({n: v.entries for n, v in model.lexicon.vocabularies.items()}, ensure_ascii=False),
         "alphabet": json.dumps(model.lexicon.alphabet.entries, ensure_ascii=False),
         "descriptions": json.dumps(list(DESCRIPTIONS)),

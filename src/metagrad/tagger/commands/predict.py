@@ -15,11 +15,11 @@ from typing import Any, TextIO, TypeVar
 from metagrad.tagger.commands.options import MODEL, Help
 from metagrad.tagger.corpora.conllu import Cell, known_column, read_documents, sentence_text
 from metagrad.tagger.corpora.sources import unpacking
+from metagrad.tagger.tagset import TAB
 from metagrad.tagger.text.streams import read_chunks, tokenize_split, without_mark
 from metagrad.tagger.trained import AT_ONCE, Model, Tagged
 
 Item = TypeVar("Item")
-TAB = "\t"  # between the tags of a word, where there are several columns of them
 
 
 def add_to(commands: Any) -> None:

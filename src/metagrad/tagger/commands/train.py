@@ -33,6 +33,7 @@ from metagrad.tagger.presets import PRESETS, settings_and_recipe
 from metagrad.tagger.report import summary, write_report
 from metagrad.tagger.spans import SCHEMES, converted, scheme_of
 from metagrad.tagger.splits import Split
+from metagrad.tagger.tagset import TAB
 from metagrad.tagger.trained import Model
 from metagrad.tagger.training import OPTIMIZERS, SCHEDULES, Epoch, Trainer
 
@@ -175,6 +176,12 @@ def run(options: argparse.Namespace) -> int:
         scheme = options.scheme or about.get("scheme") or scheme_of([[tag for _, tag in s] for s in parts.train])
         parts = Split(*(converted(part, scheme) for part in (parts.train, parts.dev, parts.test, parts.calibration)))
         print(f"Spans in the scheme {scheme}.")
+    if TAB in parts.train[0][0][1]:
+        if own.get("crf"):
+            raise ValueError(
+                f"--crf chooses the tags of one column, and {corpus.column} are several: leave one of them out"
+            )
+        settings = settings.without_crf()
     print(what_is_held_out(parts))
     if "epochs" in own and PRESETS[preset].get("steps") and not recipe.steps:
         print(f"{recipe.epochs} epochs, however few steps they are: without --epochs there would be {PRESETS[preset]['steps']} "

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import math
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ import numpy as np
 
 from metagrad.base.optional import need
 from metagrad.tagger.serve.batching import Batcher, Overloaded
+from metagrad.tagger.tagset import TAB
 from metagrad.tagger.text.tokenizer import Word
 from metagrad.tagger.trained import Model
 
@@ -231,10 +233,34 @@ def form_of(word: str | Word) -> str:
 def answers(model: Model, sentences: Sequence[Sequence[Any]], alternatives: int) -> list[list[dict[str, Any]]]:
     """For each sentence its words, with tags, probabilities, places, and the next most probable tags."""
     scored = model.scored([[form_of(word) for word in words] for words in sentences])
+    if not model.tags.is_one:
+        return [
+            columns_answer(model, words, tags, p, alternatives)
+            for words, (tags, p) in zip(sentences, scored, strict=True)
+        ]
     return [
         sentence_answer(model.tags, words, tags, p, alternatives)
         for words, (tags, p) in zip(sentences, scored, strict=True)
     ]
+
+
+def columns_answer(model: Model, words: Sequence[Any], tags: Any, p: Any, alternatives: int) -> list[dict[str, Any]]:
+    """One sentence of an answer, with tags of several columns: what ``sentence_answer`` says of each, and all together."""
+    each = [
+        sentence_answer(names, words, tags[:, c] - own.start, p[:, own], alternatives)
+        for c, (names, own) in enumerate(zip(model.tags.columns, model.tags.slices, strict=True))
+    ]
+    sentence = []
+    for answers in zip(*each, strict=True):
+        place = {name: answers[0][name] for name in ("start", "end") if name in answers[0]}
+        parts = [{name: a[name] for name in ("tag", "probability", "alternatives")} for a in answers]
+        whole = {
+            "tag": TAB.join(a["tag"] for a in answers),
+            "probability": math.prod(a["probability"] for a in answers),
+        }
+        columns = dict(zip(model.columns, parts, strict=True))
+        sentence.append({"word": answers[0]["word"], **whole, **place, "alternatives": [], "columns": columns})
+    return sentence
 
 
 def sentence_answer(
