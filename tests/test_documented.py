@@ -234,3 +234,44 @@ def test_a_custom_op_computes_below_its_gradient():
     x = metagrad.tensor([0.0, 1.0], requires_grad=True)
     scaled_sine(x, by=3.0).sum().backward()
     assert x.grad.tolist() == pytest.approx([3.0, 3 * math.cos(1.0)])
+
+
+SHOWN = [
+    ("Beta(2.0, 1.0)", "Beta()"),
+    ("Chi2(2.0)", "Chi2()"),
+    ("InverseGamma(3.0, 1.0)", "InverseGamma()"),
+    ("OneHotCategorical(lib.tensor([0.2, 0.8]))", "OneHotCategorical()"),
+    ("Multinomial(5, lib.tensor([0.2, 0.8]))", "Multinomial()"),
+    ("MultivariateNormal(lib.zeros(2), lib.eye(2)).expand((3,))",
+     "MultivariateNormal(loc: torch.Size([3, 2]), covariance_matrix: torch.Size([3, 2, 2]))"),
+    ("MultivariateNormal(lib.zeros(2), precision_matrix=lib.eye(2))",
+     "MultivariateNormal(loc: torch.Size([2]), precision_matrix: torch.Size([2, 2]))"),
+    ("MultivariateNormal(lib.zeros(2), scale_tril=lib.eye(2))",
+     "MultivariateNormal(loc: torch.Size([2]), scale_tril: torch.Size([2, 2]))"),
+    ("Wishart(lib.tensor(3.0), lib.eye(2))", "Wishart(covariance_matrix: torch.Size([2, 2]), df: 3.0)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("made", "text"), SHOWN)
+def test_how_distributions_print(made, text):
+    found = repr(eval(f"lib.distributions.{made}", {"lib": metagrad}))
+    assert found.replace("metagrad.Size", "torch.Size") == text
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("made", "text"), SHOWN)
+def test_how_distributions_print_is_pytorchs(torch, made, text):
+    assert repr(eval(f"lib.distributions.{made}", {"lib": torch})) == text
+
+
+def test_a_gradient_of_shared_memory_is_accumulated_to():
+    x = metagrad.tensor(3.0 + 4.0j, requires_grad=True)
+    for y in (x.sum(), x.reshape(1), x):
+        y.abs().sum().backward()
+    assert x.grad.item() == pytest.approx(3 * (0.6 + 0.8j))
+
+
+def test_running_extremes_of_nothing_are_recorded():
+    x = metagrad.zeros(2, 0, requires_grad=True)
+    found = metagrad.cummax(x, 1)
+    assert found.values.requires_grad and tuple(found.indices.shape) == (2, 0)

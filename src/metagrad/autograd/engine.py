@@ -277,7 +277,7 @@ def _unshared(found: dict[Edge, Gradient], lent: Sequence[tuple[Edge, Gradient]]
             continue
         owner = _owner(g)
         reshaped = owner.base is None and g.size == owner.size and g.flags.c_contiguous  # all of its owner's memory
-        if not reshaped or id(owner) in taken:
+        if not reshaped or not getattr(g.flags, "writeable", True) or id(owner) in taken:
             found[edge] = owner = g.copy()
         taken.add(id(owner))
     return found

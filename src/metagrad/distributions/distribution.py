@@ -199,15 +199,20 @@ class Distribution:
 
     def __repr__(self) -> str:
         shown = []
-        for name in self._shown:
+        for name in self._printed:
             value = getattr(self, name)
             shown.append(f"{name}: {value if value.numel() == 1 else value.size()}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
     @property
     def _shown(self) -> tuple[str, ...]:
-        """The parameters it was made from: those that are checked and printed."""
+        """The parameters it was made from: those that are checked."""
         return tuple(name for name in self.arg_constraints if name in self.__dict__)
+
+    @property
+    def _printed(self) -> tuple[str, ...]:
+        """Those that are printed: PyTorch leaves out what it computes from another distribution's."""
+        return self._shown
 
 
 class ExponentialFamily(Distribution):

@@ -123,6 +123,7 @@ class Chi2(Gamma):
 
     arg_constraints = {"df": constraints.positive}
     _shown = ("df",)
+    _printed = ()
 
     def __init__(self, df: Tensor | float, validate_args: bool | None = None) -> None:
         super().__init__(0.5 * broadcast_all(df)[0], 0.5, validate_args)
@@ -204,6 +205,7 @@ class Beta(ExponentialFamily):
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval
     _shown = ("concentration1", "concentration0")
+    _printed = ()
 
     def __init__(
         self, concentration1: Tensor | float, concentration0: Tensor | float, validate_args: bool | None = None

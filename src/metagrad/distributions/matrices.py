@@ -11,7 +11,7 @@ from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.gammas import Beta, standard_gamma
-from metagrad.distributions.multivariate import WithCovariance, given_matrix, lower_factor
+from metagrad.distributions.multivariate import WithCovariance, given_matrix, lower_factor, name_of_matrix
 from metagrad.distributions.utils import broadcast_all
 from metagrad.ops.create import ranges, sampling
 from metagrad.ops.linalg import definite
@@ -43,6 +43,7 @@ class Wishart(WithCovariance, ExponentialFamily):
         if given_matrix(covariance_matrix, precision_matrix, scale_tril).dim() < 2:
             raise ValueError("scale_tril must be at least two-dimensional, with optional leading batch dimensions")
         lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
+        self._given = name_of_matrix(covariance_matrix, precision_matrix)
         (own,) = broadcast_all(df)
         batch, p = broadcasting.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
         self.df, self.scale_tril = own.to(lower.dtype).expand(batch), lower.expand((*batch, p, p))
@@ -59,6 +60,10 @@ class Wishart(WithCovariance, ExponentialFamily):
             "scale_tril": constraints.lower_cholesky,
             "df": constraints.greater_than(self.event_shape[-1] - 1),
         }
+
+    @property
+    def _printed(self) -> tuple[str, ...]:
+        return self._given, "df"
 
     @property
     def _matrix_df(self) -> Tensor:

@@ -18,6 +18,7 @@ class WithCovariance(Distribution):
     """Distributions of a positive definite matrix L Lᵀ, of which L, ``scale_tril``, is kept."""
 
     scale_tril: Tensor
+    _given: str  # which of the matrices it was made from
 
     @property
     def covariance_matrix(self) -> Tensor:
@@ -36,6 +37,13 @@ def given_matrix(covariance: Tensor | None, precision: Tensor | None, factor: Te
     if len(given) != 1:
         raise ValueError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
     return given[0]
+
+
+def name_of_matrix(covariance: Tensor | None, precision: Tensor | None) -> str:
+    """Which of the three is there."""
+    if covariance is not None:
+        return "covariance_matrix"
+    return "scale_tril" if precision is None else "precision_matrix"
 
 
 def lower_factor(covariance: Tensor | None, precision: Tensor | None, factor: Tensor | None) -> Tensor:
@@ -78,16 +86,21 @@ class MultivariateNormal(WithCovariance):
         if loc.dim() < 1 or given.dim() < 2:
             raise ValueError("loc must be a vector and the matrix must have two dimensions, with batches before them")
         if validate_args is not False and scale_tril is None:
-            name = "covariance_matrix" if covariance_matrix is not None else "precision_matrix"
+            name = name_of_matrix(covariance_matrix, precision_matrix)
             if not bool(constraints.positive_definite.check(given).all()):
                 raise ValueError(
                     f"Expected parameter {name} (Tensor of shape {tuple(given.shape)}) of distribution MultivariateNormal "
                     f"to satisfy the constraint PositiveDefinite(), but found invalid values:\n{given}"
                 )
         lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
+        self._given = name_of_matrix(covariance_matrix, precision_matrix)
         batch = broadcasting.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])
         self.loc, self.scale_tril = loc.expand((*batch, -1)), lower.expand((*batch, -1, -1))
         super().__init__(batch, loc.shape[-1:], validate_args)
+
+    @property
+    def _printed(self) -> tuple[str, ...]:
+        return "loc", self._given
 
     @property
     def mean(self) -> Tensor:

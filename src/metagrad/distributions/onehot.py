@@ -41,6 +41,8 @@ class _OfClasses(Distribution):
         self._categorical = Categorical(probs, logits, validate_args)
         super().__init__(self._categorical.batch_shape, self._categorical.param_shape[-1:], validate_args)
 
+    _printed = ()
+
     @property
     def _shown(self) -> tuple[str, ...]:
         return self._categorical._shown

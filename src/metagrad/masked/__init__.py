@@ -14,6 +14,8 @@ nothing is left, a sum is 0, a product 1, a maximum −∞, a mean nan.
 tensor(2.)
 """
 
+import sys
+
 from metagrad.masked.normalizations import log_softmax, normalize, softmax, softmin
 from metagrad.masked.reductions import (
     amax,
@@ -37,3 +39,5 @@ __all__ = [
     "amax", "amin", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logaddexp", "logsumexp", "mean", "median",
     "norm", "normalize", "prod", "softmax", "softmin", "std", "sum", "var",
 ]  # fmt: skip
+
+_ops = sys.modules[__name__]  # where programs of its first version look

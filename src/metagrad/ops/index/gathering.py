@@ -70,6 +70,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     """
     index = tensor_of(index)
     if not index.array.size:  # of any number of dimensions, in PyTorch
+        dimension(dim, input.array.ndim)
         return Gather.apply(input.reshape(-1), index=(index.array,))
     axis, grid = along(input, dim, index)
     check_no_larger(index, input, axis)

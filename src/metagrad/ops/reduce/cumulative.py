@@ -200,11 +200,11 @@ def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) ->
 def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Tensor, dim: int, ufunc: np.ufunc) -> R:
     x = ordered(input, results.__name__).array
     axis = dimension(dim, x.ndim)
-    if not x.ndim:
-        return results((input.clone(), wrap(np.zeros((), np.int64, like=x))))
+    if not x.ndim or not x.size:
+        return results((input.clone(), wrap(np.zeros(x.shape, np.int64, like=x))))
     so_far, found = _extreme_so_far(x, axis, ufunc)
     index = wrap(found)
-    values = gather(input, axis, index) if x.size and recording(input) else wrap(in_order(so_far))
+    values = gather(input, axis, index) if recording(input) else wrap(in_order(so_far))
     return results((values, index))
 
 
