@@ -3,19 +3,19 @@
 After every character a linear classifier says: within a word, end of a word, or end of a word and of its sentence (Neubig, Nakata
 and Mori 2011 cut Japanese so). It reads the characters about the place, their kinds, and the words between blanks before and
 after, as numbers made by hashing (Weinberger et al. 2009), and is trained by AdaGrad (Duchi, Hazan and Singer 2011) on the
-cross-entropy. Tokens that stand for several words, as French ``du`` for ``de le``, are divided as the treebank most often does.
+cross-entropy. Which tokens stand for several words, ``division.py`` says.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from metagrad.tagger.corpora.corpus import Token, Written
+from metagrad.tagger.corpora.corpus import Written
+from metagrad.tagger.text.division import Division
 from metagrad.tagger.text.sentences import PARAGRAPH
 from metagrad.tagger.text.words import WHOLE, kind
 
@@ -84,13 +84,13 @@ def letter_kind(c: str) -> str:
 
 
 class Segmenter:
-    """Where words and sentences end; ``weights`` (BUCKETS, 3), and the tokens that stand for several words.
+    """Where words and sentences end; ``weights`` (BUCKETS, 3), and how tokens that stand for several words are divided.
 
     blanks_within: words of this language may have blanks in them, as Vietnamese ones have.
     """
 
-    def __init__(self, weights: Array, multiword: dict[str, list[str]], blanks_within: bool) -> None:
-        self.weights, self.multiword, self.blanks_within = weights, multiword, blanks_within
+    def __init__(self, weights: Array, division: Division, blanks_within: bool) -> None:
+        self.weights, self.division, self.blanks_within = weights, division, blanks_within
 
     @classmethod
     def learn(cls, sentences: Iterable[Written], epochs: int = 8, seed: int = 0) -> Segmenter:
@@ -100,7 +100,7 @@ class Segmenter:
         rows = np.flatnonzero(labels >= 0)
         weights = fit(features(text)[rows], labels[rows], epochs, seed)
         blanks = any(" " in token.form for sentence in sentences for token in sentence.tokens)
-        return cls(weights, divided(token for sentence in sentences for token in sentence.tokens), blanks)
+        return cls(weights, Division.learn(token for sentence in sentences for token in sentence.tokens), blanks)
 
     def decide(self, text: str) -> Array:
         """INSIDE, WORD_END or SENTENCE_END after each character."""
@@ -184,12 +184,3 @@ def fit(rows: Array, labels: Array, epochs: int, seed: int, rate: float = 0.2, s
             squares[touched] += total**2
             weights[touched] -= rate * total / np.sqrt(squares[touched])
     return weights
-
-
-def divided(tokens: Iterable[Token]) -> dict[str, list[str]]:
-    """The tokens that stand for several words more often than for one, in lower case, and the words they most often stand for."""
-    counts: dict[str, Counter[tuple[str, ...]]] = {}
-    for token in tokens:
-        counts.setdefault(token.form.lower(), Counter())[tuple(w.lower() for w in token.words)] += 1
-    best = {form: max(found, key=lambda words: (found[words], words)) for form, found in counts.items()}
-    return {form: list(words) for form, words in sorted(best.items()) if len(words) > 1}

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metagrad.tagger.corpora.corpus import Sentence, Token, Written
+from metagrad.tagger.text.division import Division, Rule
 from metagrad.tagger.text.segmenter import LEAST, Segmenter
 from metagrad.tagger.text.sentences import Ends, rule_ends, spans
 from metagrad.tagger.text.streams import without_mark
@@ -75,22 +76,19 @@ class Tokenizer:
         return RULES[self.kind](sentence) if self.segmenter is None else self.segmenter.words(sentence)
 
     def divided(self, token: str, start: int, end: int) -> list[Word]:
-        """The words a token stands for: one, or as the treebank divides it, with its capital."""
-        parts = self.segmenter.multiword.get(token.lower()) if self.segmenter is not None else None
-        if parts is None:
-            return [Word(token, start, end)]
-        first = parts[0].capitalize() if token[:1].isupper() else parts[0]
-        return [Word(form, start, end) for form in (first, *parts[1:])]
+        """The words a token stands for: one, or as the treebank divides it."""
+        forms = [token] if self.segmenter is None else self.segmenter.division.words(token)
+        return [Word(form, start, end) for form in forms]
 
     # ------------------------------------------------ the model's file
 
     def description(self) -> dict[str, Any]:
         """What JSON can hold of it."""
-        s = self.segmenter
-        return {
-            "kind": self.kind,
-            **({} if s is None else {"multiword": s.multiword, "blanks_within": s.blanks_within}),
-        }
+        if self.segmenter is None:
+            return {"kind": self.kind}
+        d = self.segmenter.division
+        known = {"multiword": d.known, "endings": d.endings, "beginnings": d.beginnings}
+        return {"kind": self.kind, **known, "blanks_within": self.segmenter.blanks_within}
 
     def arrays(self) -> dict[str, Any]:
         """The rest of it."""
@@ -101,8 +99,11 @@ class Tokenizer:
         """From what ``description`` and ``arrays`` gave."""
         if description["kind"] != "learned":
             return cls(description["kind"])
-        learned = Segmenter(weights.astype(np.float32), description["multiword"], description["blanks_within"])
-        return cls("learned", learned)
+        rules = (
+            {e: Rule(*rule) for e, rule in description.get(kind, {}).items()} for kind in ("endings", "beginnings")
+        )
+        division = Division(description["multiword"], *rules)
+        return cls("learned", Segmenter(weights.astype(np.float32), division, description["blanks_within"]))
 
 
 def ascii_only(words: Iterable[str]) -> bool:
