@@ -37,6 +37,8 @@ __all__ = ["add", "mul", "multiply", "neg", "negative", "positive", "pow", "rsub
 class Add(Pointwise):
     """z = x + y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = ∂L/∂z."""
 
+    ufunc = np.add
+
     def forward(self, x: Array, y: Array) -> Array:
         return np.add(x, y)  # not x + y: the ufunc makes bool + bool a logical or, where Python's scalars add up
 
@@ -83,6 +85,8 @@ def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Oper
 class Sub(Pointwise):
     """z = x − y,   ∂L/∂x = ∂L/∂z,   ∂L/∂y = −∂L/∂z."""
 
+    ufunc = np.subtract
+
     def forward(self, x: Array, y: Array) -> Array:
         return x - y
 
@@ -128,6 +132,8 @@ def rsub(input: Operand, other: Operand, *, alpha: Number = 1) -> Tensor:
 class Mul(Pointwise):
     """z = x · y,   ∂L/∂x = ∂L/∂z · y*,   ∂L/∂y = ∂L/∂z · x*   (* conjugates complex numbers)."""
 
+    ufunc = np.multiply
+
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x if self.needs[1] else None, y if self.needs[0] else None)
         return x * y
@@ -150,6 +156,8 @@ def mul(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
 
 class Neg(Pointwise):
     """z = −x,   ∂L/∂x = −∂L/∂z."""
+
+    ufunc = np.negative
 
     def forward(self, x: Array) -> Array:
         return -x

@@ -38,6 +38,7 @@ class Pointwise(Function):
 
     __slots__ = ()
     loops: ClassVar[Loops | None] = None
+    ufunc: ClassVar[np.ufunc | None] = None  # what forward calls, if it is one call; or the parameter of that name
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -61,6 +62,11 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
             return forward_by_loop(self, self.loops, x, params, _destination(self, inputs))
         cuts = _Cuts.of(x.shape, inputs)
         try:
+            ufunc = self.ufunc or params.get("ufunc")
+            if cuts is not None and isinstance(ufunc, np.ufunc) and not any(self.needs):
+                y = _by_one_call(ufunc, cuts, inputs, _destination(self, inputs))
+                if y is not None:
+                    return y
             if cuts is not None:
                 return _forward(self, forward, cuts, inputs, params)
         except NotPointwise:
@@ -88,6 +94,23 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     code = forward.__code__
     ways: dict[tuple[str, ...], Callable[..., Results]] = {("self", "x"): one, ("self", "x", "y"): two}
     return functools.wraps(forward)(ways.get(code.co_varnames[: code.co_argcount], several))
+
+
+def _by_one_call(ufunc: np.ufunc, cuts: _Cuts, inputs: Sequence[Array], memory: Array | None) -> Array | None:
+    """A ufunc of arrays of one dtype, chunk by chunk, without noting it down; in ``memory`` if given. None for other inputs."""
+    kind = inputs[0].dtype if isinstance(inputs[0], np.ndarray) else None
+    if kind is None or kind.kind != "f" or not all(isinstance(a, np.ndarray) and a.dtype == kind for a in inputs):
+        return None
+    y = np.empty(cuts.shape, kind) if memory is None else memory
+    flat = [cuts.in_rows(a) if cuts.of_whole(a) else a.reshape(() if a.size == 1 else -1) for a in inputs]
+    out, is_whole = cuts.in_rows(y), [cuts.of_whole(a) for a in inputs]
+
+    def work(share: Iterable[slice]) -> None:
+        for chunk in share:
+            ufunc(*[a[chunk] if w else a for a, w in zip(flat, is_whole, strict=True)], out=out[chunk])
+
+    share_out(work, cuts.chunks(_length_read_once(y.size)))
+    return y
 
 
 def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Results]:
@@ -209,6 +232,10 @@ def _chunk_length(formula: Formula, size: int) -> int:
     """Elements of a chunk: where nothing is read twice the cache is no help, and chunks are longer, but one for each thread."""
     if len(formula.steps) > 1:
         return tuning.POINTWISE_CHUNK
+    return _length_read_once(size)
+
+
+def _length_read_once(size: int) -> int:
     return min(tuning.POINTWISE_CHUNK_READ_ONCE, size // get_num_threads() + 1)
 
 

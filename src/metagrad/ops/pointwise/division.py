@@ -24,6 +24,8 @@ __all__ = ["div", "divide", "floor_divide", "fmod", "gcd", "lcm", "remainder", "
 class Div(Pointwise):
     """z = x / y,   ∂L/∂x = ∂L/∂z / y,   ∂L/∂y = −∂L/∂z · x / y²."""
 
+    ufunc = np.divide
+
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x if self.needs[1] else None, y)
         return x / y

@@ -26,6 +26,8 @@ __all__ = [
 class Exp(Pointwise):
     """y = eˣ,   ∂L/∂x = ∂L/∂y · y."""
 
+    ufunc = np.exp
+
     def forward(self, x: Array) -> Array:
         y = np.exp(x)
         self.save(y)
@@ -234,6 +236,8 @@ def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
 
 class Sqrt(Pointwise):
     """y = √x,   ∂L/∂x = ∂L/∂y / 2y."""
+
+    ufunc = np.sqrt
 
     def forward(self, x: Array) -> Array:
         y = np.sqrt(x)

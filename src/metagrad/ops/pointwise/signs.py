@@ -26,6 +26,8 @@ __all__ = ["abs", "absolute", "copysign", "heaviside", "sgn", "sign", "signbit"]
 class Abs(Pointwise):
     """y = |x|,   ∂L/∂x = ∂L/∂y · sgn x (0 at 0)."""
 
+    ufunc = np.abs
+
     def forward(self, x: Array) -> Array:
         self.save(x)
         return np.abs(x)

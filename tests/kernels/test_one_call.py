@@ -1,0 +1,110 @@
+"""Large ops that are one ufunc, chunk by chunk, give what the ufunc gives at once, into fresh memory and in place."""
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.kernels import tuning
+
+RNG = np.random.default_rng(0)
+OPS = {
+    "add": (metagrad.add, np.add), "sub": (metagrad.sub, np.subtract), "mul": (metagrad.mul, np.multiply),
+    "div": (metagrad.div, np.divide), "maximum": (metagrad.maximum, np.maximum), "minimum": (metagrad.minimum, np.minimum),
+    "fmax": (metagrad.fmax, np.fmax),
+}  # fmt: skip
+OF_ONE = {
+    "sqrt": np.sqrt, "exp": np.exp, "abs": np.abs, "neg": np.negative, "log2": np.log2, "floor": np.floor, "trunc": np.trunc,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def small_arrays_are_large(monkeypatch):
+    """Every array of some elements is cut up."""
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 4)
+    monkeypatch.setattr(tuning, "POINTWISE_CHUNK_READ_ONCE", 7)
+
+
+def numbers(shape, dtype):
+    """Numbers of both signs, zeros, and what is not finite."""
+    x = RNG.standard_normal(shape).astype(dtype)
+    if x.size > 9:
+        x.reshape(-1)[:6] = np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30
+    return x
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int32"])
+@pytest.mark.parametrize("name", list(OPS))
+def test_of_two(threads, name, dtype):
+    op, ufunc = OPS[name]
+    x, y = numbers((5, 9), "float32"), numbers((5, 9), "float32")[::-1].copy()
+    if dtype == "int32":
+        x, y = (np.where(np.isfinite(a) & (np.abs(a) < 1e9), a * 9, 7).astype(dtype) for a in (x, y))
+        y[y == 0] = 1
+    with np.errstate(over="ignore"):
+        x, y = x.astype(dtype), y.astype(dtype)
+    single = {"dtype": np.float32} if dtype == "float16" else {}
+    with np.errstate(all="ignore"):
+        pairs = [
+            (x, y),
+            (x, y[0]),
+            (y[0], x),
+            (x, y[:1]),
+            (x, y[0, 3]),
+            (x[:, ::2], y[:, ::2]),
+            (x, np.asfortranarray(y)),
+            (x, y[:, :1]),
+        ]
+        for a, b in pairs:
+            found = op(*(metagrad.from_numpy(np.asarray(v)) for v in (a, b))).numpy()
+            expected = ufunc(a, b, **single)
+            np.testing.assert_array_equal(found, expected.astype(found.dtype))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", list(OF_ONE))
+def test_of_one(threads, name, dtype):
+    x = numbers((5, 9), dtype)
+    with np.errstate(all="ignore"):
+        expected = OF_ONE[name](x)
+    for given in (x, np.asfortranarray(x)):
+        np.testing.assert_array_equal(getattr(metagrad, name)(metagrad.from_numpy(given)).numpy(), expected)
+    a = metagrad.from_numpy(x.copy())
+    memory = a.data_ptr()
+    getattr(a, f"{name}_")()
+    assert a.data_ptr() == memory
+    np.testing.assert_array_equal(a.numpy(), expected)
+
+
+def test_in_place_and_with_numbers():
+    x, y = RNG.standard_normal((2, 5, 9)).astype(np.float32)
+    a = metagrad.from_numpy(x.copy())
+    memory = a.data_ptr()
+    a.add_(1.5).mul_(metagrad.from_numpy(y)).sub_(metagrad.from_numpy(y[0])).div_(2)
+    assert a.data_ptr() == memory
+    expected = ((x + np.float32(1.5)) * y - y[0]) / np.float32(2)
+    np.testing.assert_array_equal(a.numpy(), expected)
+    assert (a + metagrad.ones(5, 9, dtype=metagrad.float64)).dtype == metagrad.float64
+    assert (a + 1j).dtype == metagrad.complex64
+
+
+@pytest.mark.parametrize("name", [*OPS, "sqrt", "exp", "abs"])
+def test_gradients_are_those_of_small_arrays(monkeypatch, name):
+    x, y = RNG.random((2, 5, 9)) + 0.5
+
+    def gradients():
+        a, b = metagrad.tensor(x, requires_grad=True), metagrad.tensor(y, requires_grad=True)
+        z = OPS[name][0](a, b) if name in OPS else getattr(a * b, name)()
+        (z * z).sum().backward()
+        return a.grad.numpy(), b.grad.numpy()
+
+    found = gradients()
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1 << 18)
+    for here, there in zip(found, gradients(), strict=True):
+        np.testing.assert_allclose(here, there, rtol=1e-12)
+
+
+def test_tangents_pass(monkeypatch):
+    x, v = metagrad.tensor(RNG.random((5, 9))), metagrad.tensor(RNG.random((5, 9)))
+    _, found = metagrad.func.jvp(lambda a: (a * a).exp(), (x,), (v,))
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1 << 18)
+    np.testing.assert_allclose(found.numpy(), (2 * x * v * (x * x).exp()).numpy(), rtol=1e-12)
