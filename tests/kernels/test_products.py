@@ -24,7 +24,7 @@ def by_tiles(x, u, out):
     tile, columns = products.Tile(1).function, np.zeros((len(x), len(u) * u.shape[2]), out.dtype)
     for p, panel in enumerate(u):
         for i in range(len(x)):
-            tile(x, i, 0, panel.shape[0], panel, columns, p * u.shape[2])
+            tile(x, None, i, 0, panel.shape[0], panel, None, columns, p * u.shape[2])
     out += columns[:, : out.shape[1]]
 
 
@@ -83,3 +83,17 @@ def test_panels_hold_the_columns_and_zeros():
     first, second = products.panels(w)
     assert first.tolist() == w[:, :width].tolist() and second[:, 0].tolist() == w[:, width].tolist()
     assert not second[:, 1:].any()
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_rows_and_depths_may_begin_anywhere(compiled):
+    rng, width = np.random.default_rng(0), products.panel_width(np.float64)
+    flat, starts = rng.standard_normal(200), np.array([3, 90, 0, 41, 7])
+    add = products.add_columns if compiled else products.Tile(5).function
+    more = () if compiled else (0,)
+    by_rows, by_depths, panel = np.zeros((5, width)), np.zeros((5, width)), rng.standard_normal((9, width))
+    add(flat, starts, *more, 2, 9, panel, None, by_rows, 0)
+    np.testing.assert_allclose(by_rows, np.stack([flat[s + 2 : s + 9] for s in starts]) @ panel[2:], rtol=1e-12)
+    x = rng.standard_normal((5, 5))
+    add(x, None, *more, 1, 5, flat, starts, by_depths, 0)
+    np.testing.assert_allclose(by_depths, x[:, 1:] @ np.stack([flat[s : s + width] for s in starts[1:]]), rtol=1e-12)

@@ -2,32 +2,33 @@
 
 Each has a reference implementation elsewhere, in ordinary ops, and a test that holds both equal.
 
-====================  =========================================================================
-``libraries.py``      where NumPy and CuPy differ
-``tuning.py``         every threshold and size of a chunk
-``threads.py``        jobs on several threads, with BLAS held to one thread each
-``helpers.py``        threads that begin at once, as they look out for work before they sleep
-``chunks.py``         the scheduler: chunks of arrays shared out to the threads
-``workspace.py``      memory that is used again
-``allocation.py``     memory that arrays gave back stays with the process
-``fusion.py``         a formula of pointwise functions, traced once and replayed chunk by chunk
-``selection.py``      choosing between numbers by their bits
-``reductions.py``     sums, products, extremes of large arrays
-``argmax.py``         the index of the largest or smallest element of large arrays
-``scans.py``          running sums, products, extremes of large arrays
-``gathering.py``      elements and rows taken and added by their index
-``philox.py``          random words made of a counter
-``rows.py``           work on the rows of a matrix, in chunks
-``softmax.py``        softmax, log-softmax and cross entropy of rows
-``normalization.py``  norms of rows and of channels, their gradients
-``matmul.py``         products of matrices on several threads
-``attention.py``      scaled dot-product attention, block by block
-``windows.py``        windows that slide along an axis
-``convolution.py``    convolution as products over tiles of im2col
-``pooling.py``        maxima and sums of windows
-``crf.py``            the forward algorithm, and the best sequence of labels
-``recurrent/``        whole sequences through RNN, LSTM and GRU
-``special/``          special functions: erf, Γ, Bessel's
-``compiled/``         kernels compiled by Numba
-====================  =========================================================================
+=========================  =========================================================================
+``libraries.py``           where NumPy and CuPy differ
+``tuning.py``              every threshold and size of a chunk
+``threads.py``             jobs on several threads, with BLAS held to one thread each
+``helpers.py``             threads that begin at once, as they look out for work before they sleep
+``chunks.py``              the scheduler: chunks of arrays shared out to the threads
+``workspace.py``           memory that is used again
+``allocation.py``          memory that arrays gave back stays with the process
+``fusion.py``              a formula of pointwise functions, traced once and replayed chunk by chunk
+``selection.py``           choosing between numbers by their bits
+``reductions.py``          sums, products, extremes of large arrays
+``argmax.py``              the index of the largest or smallest element of large arrays
+``scans.py``               running sums, products, extremes of large arrays
+``gathering.py``           elements and rows taken and added by their index
+``philox.py``              random words made of a counter
+``rows.py``                work on the rows of a matrix, in chunks
+``softmax.py``             softmax, log-softmax and cross entropy of rows
+``normalization.py``       norms of rows and of channels, their gradients
+``matmul.py``              products of matrices on several threads
+``attention.py``           scaled dot-product attention, block by block
+``windows.py``             windows that slide along an axis
+``convolution.py``         convolution as products over tiles of im2col
+``direct_convolution.py``  the same without columns, on compiled loops
+``pooling.py``             maxima and sums of windows
+``crf.py``                 the forward algorithm, and the best sequence of labels
+``recurrent/``             whole sequences through RNN, LSTM and GRU
+``special/``               special functions: erf, Γ, Bessel's
+``compiled/``              kernels compiled by Numba
+=========================  =========================================================================
 """

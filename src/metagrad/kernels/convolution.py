@@ -33,7 +33,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
+from metagrad.kernels import direct_convolution, tuning
 from metagrad.kernels.chunks import cut, deal, map_chunks, threads_worth
 from metagrad.kernels.windows import Windows, counts, extents, mirrored, sizes
 from metagrad.kernels.workspace import Workspace
@@ -190,6 +190,8 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
     if not y.size or not w.size:
         y[...] = 0 if bias is None else bias[:, 0]
         return y
+    if direct_convolution.serves(x, windows, groups):
+        return direct_convolution.convolve(x, w, b, windows)
     matrix = w.reshape(groups, work.filters // groups, -1)
     if _is_pointwise(windows):
         _convolve_points(x, matrix, bias, y, work)
@@ -306,6 +308,9 @@ def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int,
     shape = (groups, work.filters // groups, work.channels // groups * work.size)
     if not x.size or not g.size:
         return np.zeros((work.filters, work.channels // groups, *sizes(windows)), x.dtype)
+    if wide and direct_convolution.serves(x, windows, groups):
+        found = direct_convolution.weight_gradient(x, g, windows)
+        return found if np.isfinite(found).all() else weight_gradient(x, g, windows, groups, wide=False)
 
     def job(share: list[Tile]) -> Array:
         memory = Workspace()

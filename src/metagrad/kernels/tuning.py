@@ -106,6 +106,12 @@ CONVOLUTION_BROAD = 256
 CONVOLUTION_ACROSS = 400
 # Multiplications that outweigh the handing over to threads.
 CONVOLUTION_WORTH_THREADS = 4_000_000
+# Elements of images from which compiled loops convolve them: any.
+CONVOLUTION_LOOPS_WORTH = 0
+# Columns of results that a compiled convolution works on at a time, for all filters: they stay in the cache.
+CONVOLUTION_STRIP = 1024
+# Multiplications of a compiled convolution that outweigh the handing over to threads.
+CONVOLUTION_LOOPS_WORTH_THREADS = 2_000_000
 # Elements of a block of planes: smaller ones cost more in calls than the cache gives back.
 POOLING_BLOCK = 1 << 18
 # Elements, each counted once for a pass over it, that outweigh the handing over to threads.

@@ -13,6 +13,7 @@ infinity are what they are in NumPy.
 ``compiler.py``         machine code at the first call, kept on disk
 ``transcendental.py``   exp, log, tanh and their kind, for use in loops
 ``products.py``         products of matrices, for use in loops
+``convolution.py``      convolutions of stride 1 without columns
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
 ``one_sequence.py``     the same over one sequence without a gradient
 ``pointwise.py``        activations and their gradients

@@ -55,14 +55,32 @@ def panels(w: Array) -> Array:
 
 
 class Tile(Native):
-    """``tile(x, i, first, last, panel, out, j)``: for so many rows from i on, and the columns from j on,
-    out += x[:, first:last] panel[first:last]; x (B, K) of any strides, panel (K, W), out (B, C) with its columns side by side."""
+    """``tile(x, rows, i, first, last, panel, depths, out, j)``: for so many rows from i on, and a panel's columns from j on,
+    out += x[:, first:last] panel[first:last]; x (B, K) of any strides, panel (K, W), out (B, C) with its columns side by side.
 
-    def __init__(self, rows: int) -> None:
-        self.rows, self._compiled = rows, None
+    With ``rows`` (B), x is flat, and its row b begins at rows[b]; with ``depths`` (K), so is the panel.
+    """
 
-        def tile(x: Array, i: int, first: int, last: int, panel: Array, out: Array, j: int) -> None:
-            out[i : i + rows, j : j + panel.shape[1]] += x[i : i + rows, first:last] @ panel[first:last]
+    def __init__(self, count: int) -> None:
+        self.count, self._compiled = count, None
+
+        def tile(
+            x: Array,
+            rows: Array | None,
+            i: int,
+            first: int,
+            last: int,
+            panel: Array,
+            depths: Array | None,
+            out: Array,
+            j: int,
+        ) -> None:
+            width, here = panel_width(out.dtype), slice(i, i + count)
+            left = x[here, first:last] if rows is None else np.stack([x[r + first : r + last] for r in rows[here]])
+            right = (
+                panel[first:last] if depths is None else np.stack([panel[d : d + width] for d in depths[first:last]])
+            )
+            out[here, j : j + width] += left @ right
 
         self.function = tile
 
@@ -72,33 +90,42 @@ class Tile(Native):
         from numba.extending import intrinsic
 
         @intrinsic
-        def tile(context: Any, x: Any, i: Any, first: Any, last: Any, panel: Any, out: Any, j: Any) -> Any:
-            return types.void(x, i, first, last, panel, out, j), functools.partial(_emit, self.rows)
+        def tile(
+            context: Any, x: Any, rows: Any, i: Any, first: Any, last: Any, panel: Any, depths: Any, out: Any, j: Any
+        ) -> Any:
+            emit = functools.partial(_emit, self.count)
+            return types.void(x, rows, i, first, last, panel, depths, out, j), emit
 
         return tile
 
 
-def _emit(rows: int, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def _emit(count: int, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """The instructions of a tile of so many rows."""
     from llvmlite import ir
     from numba.core import cgutils as untyped
+    from numba.core import types
 
     cgutils: Any = untyped
-    x_type, _, _, _, panel_type, out_type, _ = signature.args
-    x, panel, out = (
-        context.make_array(kind)(context, builder, arguments[k])
-        for k, kind in ((0, x_type), (4, panel_type), (5, out_type))
+    x_type, _, _, _, _, _, _, out_type, _ = signature.args
+    x, rows, panel, depths, out = (
+        None
+        if signature.args[k] == types.none
+        else context.make_array(signature.args[k])(context, builder, arguments[k])
+        for k in (0, 1, 5, 6, 7)
     )
-    i, first, last, j = (arguments[k] for k in (1, 2, 3, 6))
+    _, _, i, first, last, _, _, _, j = arguments
     number = context.get_value_type(x_type.dtype)
     size = context.get_abi_sizeof(number)
     lanes = register_bytes() // size
-    vector, index = ir.VectorType(number, lanes), context.get_value_type(signature.args[1])
+    vector, index = ir.VectorType(number, lanes), context.get_value_type(signature.args[2])
     zero, undefined = ir.Constant(vector, [0.0] * lanes), ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
 
-    def at(array: Any, row: Any, column: Any) -> Any:
+    def at(array: Any, starts: Any, row: Any, column: Any) -> Any:
         """The address of an element."""
+        if starts is not None:
+            start = builder.load(builder.gep(starts.data, [row]))
+            return builder.gep(array.data, [builder.add(start, column)])
         strides = cgutils.unpack_tuple(builder, array.strides, 2)
         bytes_away = builder.add(builder.mul(row, strides[0]), builder.mul(column, strides[1]))
         return builder.gep(array.data, [builder.sdiv(bytes_away, ir.Constant(index, size))])
@@ -112,26 +139,28 @@ def _emit(rows: int, context: Any, builder: Any, signature: Any, arguments: Any)
         found.align = size
         return found
 
-    down = [builder.add(i, ir.Constant(index, r)) for r in range(rows)]
+    down = [builder.add(i, ir.Constant(index, r)) for r in range(count)]
     sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in down]  # which LLVM keeps in registers
     with cgutils.for_range_slice(builder, first, last, ir.Constant(index, 1)) as (k, _):
-        row_of_panel = at(panel, k, ir.Constant(index, 0))
+        row_of_panel = at(panel, depths, k, ir.Constant(index, 0))
         columns = [loaded(part(row_of_panel, v)) for v in range(2)]
         for row, results in zip(down, sums, strict=True):
-            single = builder.insert_element(undefined, builder.load(at(x, row, k)), ir.Constant(ir.IntType(32), 0))
+            single = builder.insert_element(
+                undefined, builder.load(at(x, rows, row, k)), ir.Constant(ir.IntType(32), 0)
+            )
             times = builder.shuffle_vector(single, undefined, everywhere)
             for column, result in zip(columns, results, strict=True):
                 made = builder.fmul(times, column, flags=("contract",))
                 builder.store(builder.fadd(builder.load(result), made, flags=("contract",)), result)
     for row, results in zip(down, sums, strict=True):
-        there = at(out, row, j)
+        there = at(out, None, row, j)
         for v, result in enumerate(results):
             target = part(there, v)
             builder.store(builder.fadd(loaded(target), builder.load(result)), target).align = size
     return context.get_dummy_value()
 
 
-_tile_of_8, _tile_of_4, _tile_of_2, _tile_of_1 = (Tile(rows) for rows in (8, 4, 2, 1))
+_tile_of_8, _tile_of_4, _tile_of_2, _tile_of_1 = (Tile(count) for count in (8, 4, 2, 1))
 _DEPTH = tuning.PRODUCT_DEPTH
 
 
@@ -142,29 +171,30 @@ def add_product(x: Array, u: Array, out: Array) -> None:
     for first in range(0, depth, _DEPTH):
         last = min(first + _DEPTH, depth)
         for p in range(whole):
-            _add_columns(x, first, last, u[p], out, p * width)
+            add_columns(x, None, first, last, u[p], None, out, p * width)
     if whole < len(u):
         rest = np.zeros((len(x), width), out.dtype)
         for first in range(0, depth, _DEPTH):
-            _add_columns(x, first, min(first + _DEPTH, depth), u[whole], rest, 0)
+            add_columns(x, None, first, min(first + _DEPTH, depth), u[whole], None, rest, 0)
         for b in range(len(x)):
             for j in range(whole * width, out.shape[1]):
                 out[b, j] += rest[b, j - whole * width]
 
 
 @native
-def _add_columns(x: Array, first: int, last: int, panel: Array, out: Array, j: int) -> None:
-    """The same for one panel, whose columns of out begin at j, and a part of k."""
-    i, rows = 0, len(x)
-    if panel.shape[1] * panel.itemsize == 128:  # with registers half as wide there are too few for eight rows' results
-        while i + 8 <= rows:
-            _tile_of_8(x, i, first, last, panel, out, j)
-            i += 8
-    while i + 4 <= rows:
-        _tile_of_4(x, i, first, last, panel, out, j)
+def add_columns(
+    x: Array, rows: Array | None, first: int, last: int, panel: Array, depths: Array | None, out: Array, j: int
+) -> None:
+    """What a tile adds, for all rows of out (B, C)."""
+    i, count = 0, len(out)
+    while i + 8 <= count:
+        _tile_of_8(x, rows, i, first, last, panel, depths, out, j)
+        i += 8
+    while i + 4 <= count:
+        _tile_of_4(x, rows, i, first, last, panel, depths, out, j)
         i += 4
-    if i + 2 <= rows:
-        _tile_of_2(x, i, first, last, panel, out, j)
+    if i + 2 <= count:
+        _tile_of_2(x, rows, i, first, last, panel, depths, out, j)
         i += 2
-    if i < rows:
-        _tile_of_1(x, i, first, last, panel, out, j)
+    if i < count:
+        _tile_of_1(x, rows, i, first, last, panel, depths, out, j)
