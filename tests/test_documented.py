@@ -275,3 +275,35 @@ def test_running_extremes_of_nothing_are_recorded():
     x = metagrad.zeros(2, 0, requires_grad=True)
     found = metagrad.cummax(x, 1)
     assert found.values.requires_grad and tuple(found.indices.shape) == (2, 0)
+
+
+NODES = {
+    "x[0]": "SelectBackward0", "x[:1]": "SliceBackward0", "x[None]": "UnsqueezeBackward0", "x[[0]]": "IndexBackward0",
+    "x.view(-1)": "ViewBackward0", "x.double()": "ToCopyBackward0", "x.norm()": "LinalgVectorNormBackward0",
+    "x @ x.T": "MmBackward0", "lib.nn.Linear(3, 4)(x)": "AddmmBackward0",
+    "lib.nn.Linear(3, 4, bias=False)(x)": "MmBackward0",
+    "lib.nn.Linear(3, 4)(x.reshape(1, 2, 3))": "ViewBackward0",
+    "F.conv2d(x.reshape(1, 1, 2, 3), lib.ones(1, 1, 1, 1))": "ConvolutionBackward0",
+    "F.embedding(lib.tensor([0]), x)": "EmbeddingBackward0", "F.mse_loss(x, x.detach())": "MseLossBackward0",
+    "F.cross_entropy(x, lib.tensor([0, 1]))": "NllLossBackward0",
+    "F.binary_cross_entropy_with_logits(x, x.detach())": "BinaryCrossEntropyWithLogitsBackward0",
+    "F.smooth_l1_loss(x, x.detach())": "SmoothL1LossBackward0", "F.layer_norm(x, (3,))": "NativeLayerNormBackward0",
+    "F.relu(x)": "ReluBackward0", "x.log_softmax(1)": "LogSoftmaxBackward0", "x.sum()": "SumBackward0",
+    "lib.linalg.inv(x[:, :2])": "LinalgInvExBackward0",
+}  # fmt: skip
+
+
+def node_of(lib, text):
+    x = lib.tensor([[1.0, 2.0, 0.5], [0.25, 0.75, 4.0]], requires_grad=True)
+    return eval(text, {"lib": lib, "F": lib.nn.functional, "x": x}).grad_fn.name()
+
+
+@pytest.mark.parametrize("text", NODES)
+def test_names_of_nodes(text):
+    assert node_of(metagrad, text) == NODES[text]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("text", NODES)
+def test_names_of_nodes_are_pytorchs(torch, text):
+    assert node_of(torch, text) == NODES[text]

@@ -17,6 +17,7 @@
 ``views.py``         shared memory and in-place writes
 ``hooks.py``         functions that gradients pass through
 ``node.py``          a node as it is seen from outside
+``node_names.py``    what PyTorch calls the nodes whose ops have other names here
 ``graph.py``         ``autograd.graph``: edges, hooks on several gradients
 ``packing.py``       packing what nodes save
 ``custom.py``        functions written for PyTorch's ``autograd.Function``

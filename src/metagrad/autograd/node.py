@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
+from metagrad.autograd.node_names import pytorchs_name
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
 
@@ -39,7 +40,7 @@ class Node:
 
     def name(self) -> str:
         """The name of this node of the graph, as PyTorch shows it."""
-        return f"{self.op_name}Backward0"
+        return pytorchs_name(self)
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.ops.index.embedding import embedding
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["embedding_bag"]
 
 
+@known_as("EmbeddingBag")
 def embedding_bag(
     input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None, norm_type: float = 2,
     scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,

@@ -12,6 +12,7 @@ import numpy as np
 
 from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
@@ -95,6 +96,7 @@ class Huber(Pointwise):
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
+@known_as("MseLoss")
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """(x − y)²; input and target (*). With ``weight`` (*) the mean is weighted.
 
@@ -121,6 +123,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: T
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "beta")
+@known_as("SmoothL1Loss")
 def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """d² / 2β where d = |x − y| < β, else d − β/2 (Girshick 2015). Raises RuntimeError for a negative β.
 
@@ -135,6 +138,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     return reduced(loss, reduction)
 
 
+@known_as("HuberLoss")
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -153,6 +157,7 @@ def huber_loss(
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
+@known_as("BinaryCrossEntropy")
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -180,6 +185,7 @@ def binary_cross_entropy(
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "pos_weight")
+@known_as("BinaryCrossEntropyWithLogits")
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -232,6 +238,7 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
 @asks_for_tensors
 @composite
 @accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction")
+@known_as("NllLoss")
 def nll_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
@@ -337,6 +344,7 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
 @asks_for_tensors
 @composite
 @accepts_legacy_reduction("size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
+@known_as("NllLoss")
 def cross_entropy(
     input: Tensor,
     target: Tensor,

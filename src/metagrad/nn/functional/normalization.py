@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import recording, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
@@ -109,6 +110,7 @@ def _check_parameters(name: str, input: Tensor, *parameters: Tensor | None) -> N
 
 @asks_for_tensors
 @composite
+@known_as("NativeLayerNorm")
 def layer_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
     eps: float = 1e-5, cudnn_enable: bool = True,
@@ -223,6 +225,7 @@ def _move(running: Tensor | None, value: Tensor, momentum: float) -> None:
 
 @asks_for_tensors
 @composite
+@known_as("NativeBatchNorm")
 def batch_norm(
     input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
     bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
@@ -296,6 +299,7 @@ def instance_norm(
 
 @asks_for_tensors
 @composite
+@known_as("NativeGroupNorm")
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:

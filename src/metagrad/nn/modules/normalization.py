@@ -42,7 +42,7 @@ class LayerNorm(_Affine):
 
     >>> import metagrad
     >>> metagrad.nn.LayerNorm(2)(metagrad.tensor([[1.0, 3.0]]))
-    tensor([[-1.0000,  1.0000]], grad_fn=<ReshapeBackward0>)
+    tensor([[-1.0000,  1.0000]], grad_fn=<NativeLayerNormBackward0>)
     """
 
     def __init__(

@@ -1,0 +1,79 @@
+"""What PyTorch calls the nodes whose ops have other names here, so that tensors print as they do there.
+
+Where PyTorch has one op and this library computes it from several, the node of the last one bears PyTorch's name: ``known_as``.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+_NAMES = {  # by the name of the op here
+    "BlockDiagonal": "BlockDiag", "Cast": "ToCopy", "Cholesky": "LinalgCholeskyEx", "Convolve": "Convolution",
+    "Det": "LinalgDet", "Eig": "LinalgEig", "Eigh": "LinalgEigh", "EmbedDiagonal": "DiagEmbed", "Fold": "Col2Im",
+    "FromHalf": "FftC2R", "Gather": "Index", "HalfSpectrum": "FftR2C", "Inverse": "LinalgInvEx", "Log1p": "Log1P",
+    "LogAddExp": "Logaddexp", "LogCumsumExp": "Logcumsumexp", "LogSumExp": "Logsumexp", "Lookup": "Embedding",
+    "MatrixExp": "LinalgMatrixExp", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd", "Prelu": "PreluKernel",
+    "PseudoInverse": "LinalgPinv", "Put": "IndexPut", "QR": "LinalgQr", "RealAngle": "Angle", "Reshape": "View",
+    "SVD": "LinalgSvd", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",
+}  # fmt: skip
+
+
+def pytorchs_name(node: Any) -> str:
+    """The name under which PyTorch shows a node of the graph.
+
+    >>> import metagrad
+    >>> x = metagrad.ones(2, 3, requires_grad=True)
+    >>> pytorchs_name(x[0].grad_fn), pytorchs_name(x.double().grad_fn)
+    ('SelectBackward0', 'ToCopyBackward0')
+    """
+    name = node.op_name
+    if name == "WriteThrough":
+        return "CopySlices"
+    known = node.__dict__.get("_known_as")
+    if known is None:
+        known = _BY_STATE[name](node) if name in _BY_STATE else _NAMES.get(name, name)
+    return f"{known}Backward0"
+
+
+def known_as(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator: the last node of what a function computes bears the name of PyTorch's op that does all of it.
+
+    >>> import metagrad
+    >>> metagrad.nn.functional.mse_loss(metagrad.ones(2, requires_grad=True), metagrad.zeros(2))
+    tensor(1., grad_fn=<MseLossBackward0>)
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def named(*args: Any, **kwargs: Any) -> Any:
+            result = function(*args, **kwargs)
+            node = getattr(result, "_grad_fn", None)
+            if node is not None and node is not getattr(args[0] if args else None, "_grad_fn", None):
+                node.__dict__["_known_as"] = name
+            return result
+
+        return named
+
+    return decorate
+
+
+def _sliced(node: Any) -> str:
+    parts = node.index if isinstance(node.index, tuple) else (node.index,)
+    if any(isinstance(i, int) for i in parts):
+        return "Select"
+    return "Unsqueeze" if any(i is None for i in parts) else "Slice"
+
+
+def _product(node: Any) -> str:
+    return "Mm" if len(node.shape) == 2 else "UnsafeView"
+
+
+def _affine(node: Any) -> str:
+    if len(node.shape) != 2:
+        return "View" if len(node.needs) > 2 and node.needs[2] else "UnsafeView"
+    return "Addmm" if len(node.needs) > 2 and node.needs[2] else "Mm"
+
+
+_BY_STATE: dict[str, Callable[[Any], str]] = {"Linear": _affine, "Matmul": _product, "Slice": _sliced}
