@@ -73,6 +73,54 @@ def test_norms_of_channels(in_one_op, both, name, shape, affine, dtype):
     agree(*both(run), dtype)
 
 
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("shape", [(2, 1), (7, 5), (33, 65), (300, 3)])
+def test_batch_norm_of_rows(in_one_op, both, threads, shape, affine, dtype):
+    x, g = numbers(shape, dtype)
+    weights = [RNG.standard_normal(shape[1]).astype(dtype) if affine else None for _ in range(2)]
+
+    def run():
+        return with_gradients(metagrad, CHANNELS["batch"], x, g, *weights)
+
+    if shape[0] > 2:  # of two numbers, what is left of the gradient is rounding errors
+        agree(*in_one_op(run), dtype)
+        agree(*both(run), dtype)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+def test_batch_norm_of_rows_is_pytorchs(both, torch, dtype):
+    x, g = numbers((40, 6), dtype)
+    weights = [RNG.standard_normal(6).astype(dtype) for _ in range(2)]
+    for found in both(lambda: with_gradients(metagrad, CHANNELS["batch"], x, g, *weights)):
+        agree(found, with_gradients(torch, CHANNELS["batch"], x, g, *weights), dtype)
+
+
+def test_batch_norm_of_rows_twice_and_by_finite_differences(in_one_op):
+    x, w, b = (metagrad.tensor(RNG.standard_normal(s), requires_grad=True) for s in ((5, 3), (3,), (3,)))
+
+    def both_orders():
+        function = lambda *v: CHANNELS["batch"](metagrad, *v)  # noqa: E731
+        return metagrad.autograd.gradcheck(function, (x, w, b)) and metagrad.autograd.gradgradcheck(function, (x, w, b))
+
+    assert all(in_one_op(both_orders))
+
+
+def test_running_values_of_rows(in_one_op, both):
+    x = (RNG.standard_normal((40, 3)) + 7).astype(np.float32)
+
+    def run():
+        layer = metagrad.nn.BatchNorm1d(3, momentum=0.3)
+        for _ in range(3):
+            layer(metagrad.tensor(x))
+        return layer.running_mean.numpy(), layer.running_var.numpy()
+
+    for pair in (in_one_op(run), both(run)):
+        for found, expected in zip(*pair, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
 @pytest.mark.parametrize("name", list(CHANNELS))

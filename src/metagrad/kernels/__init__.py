@@ -20,6 +20,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``rows.py``                work on the rows of a matrix, in chunks
 ``softmax.py``             softmax, log-softmax and cross entropy of rows
 ``normalization.py``       norms of rows and of channels, their gradients
+``column_norms.py``        batch norm of rows, a mean for each column
 ``matmul.py``              products of matrices on several threads
 ``attention.py``           scaled dot-product attention, block by block
 ``windows.py``             windows that slide along an axis
@@ -30,5 +31,4 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``recurrent/``             whole sequences through RNN, LSTM and GRU
 ``special/``               special functions: erf, Γ, Bessel's
 ``compiled/``              kernels compiled by Numba
-=========================  =========================================================================
-"""
+=========================  =================================================================="""

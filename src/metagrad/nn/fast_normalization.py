@@ -13,6 +13,7 @@ import numpy as np
 from metagrad.autograd.composites import observers
 from metagrad.autograd.function import Function, quiet
 from metagrad.base.typing import Array
+from metagrad.kernels import column_norms as columns
 from metagrad.kernels import normalization as kernels
 from metagrad.kernels import tuning
 from metagrad.kernels.rows import is_worth_rows
@@ -124,6 +125,32 @@ class ChannelNorm(Function):
         g = g if w is None else g * w.reshape((1, *self.split[1:], 1))
         grad_x = r * (g - g.mean(axis=axes, keepdims=True) - y * (g * y).mean(axis=axes, keepdims=True))
         return grad_x.reshape(grad.shape), grad_w, grad.sum(axis=(0, 2)) if self.needs[2] else None
+
+
+class ColumnNorm(Function):
+    """``ChannelNorm`` of rows x (N, C), μ and σ² over the batch; moments: μ and Σ (x − μ)² of each column."""
+
+    def forward(self, x: Array, w: Array | None, b: Array | None, moments: tuple[Array, Array], eps: float) -> Array:
+        self.save(x, w)
+        self.mean, squares = moments
+        self.eps, self.r = eps, (squares / x.dtype.type(len(x)) + x.dtype.type(eps)) ** -0.5
+        self.scale = self.r if w is None else self.r * w
+        return columns.scaled(x, self.mean, self.scale, np.zeros_like(self.r) if b is None else b)
+
+    def backward(self, grad: Array) -> Any:
+        x, w = self.saved
+        if isinstance(grad, np.ndarray):
+            g, n, r = np.require(grad, x.dtype, ["C", "W"]), x.dtype.type(len(x)), self.r
+            total, along = columns.gradient_moments(g, x, self.mean)
+            grad_x = columns.gradient(
+                g, x, self.mean, self.scale, self.scale * r * r * along / n, self.scale * total / n
+            )
+            return grad_x, along * r if self.needs[1] else None, total if self.needs[2] else None
+        d = x - x.mean(axis=0, keepdims=True)
+        r = ((d * d).mean(axis=0, keepdims=True) + self.eps) ** -0.5
+        y, g = d * r, grad if w is None else grad * w
+        grad_x = r * (g - g.mean(axis=0, keepdims=True) - y * (g * y).mean(axis=0, keepdims=True))
+        return grad_x, (grad * y).sum(axis=0) if self.needs[1] else None, grad.sum(axis=0) if self.needs[2] else None
 
 
 class RunningNorm(Function):

@@ -188,3 +188,63 @@ def gradient_of_rows(g: Array, x: Array, mean: Array, scale: Array, along: Array
     """g s − (x − μ) p − q of rows g and x (N, M); μ, s, p = ``along`` and q = ``total`` (N)."""
     for i in range(len(x)):
         _gradient_by_row(g[i], x[i], mean[i], scale[i], along[i], total[i], grad_x[i])
+
+
+# ------------------------------------------------ a weight for each column, means of columns: batch norm of rows
+
+
+@native
+def _add_product(g: Array, x: Array, mean: Array, y: Array) -> None:
+    for j in range(len(x)):
+        y[j] += g[j] * (x[j] - mean[j])
+
+
+@native
+def _add_square(x: Array, mean: Array, y: Array) -> None:
+    for j in range(len(x)):
+        d = x[j] - mean[j]
+        y[j] += d * d
+
+
+@native
+def column_squares(x: Array, mean: Array, y: Array) -> None:
+    """Σᵢ (xᵢⱼ − μⱼ)² is added to yⱼ, for x (N, M); μ and y (M)."""
+    for i in range(len(x)):
+        _add_square(x[i], mean, y)
+
+
+@native
+def column_moments(g: Array, x: Array, mean: Array, y: Array) -> None:
+    """Σᵢ gᵢⱼ (xᵢⱼ − μⱼ) is added to yⱼ, for g and x (N, M); μ and y (M)."""
+    for i in range(len(x)):
+        _add_product(g[i], x[i], mean, y)
+
+
+@native
+def _scaled_numbers(x: Array, mean: Array, scale: Array, shift: Array, z: Array) -> None:
+    for j in range(len(x)):
+        z[j] = (x[j] - mean[j]) * scale[j] + shift[j]
+
+
+@native
+def scaled_columns(x: Array, mean: Array, scale: Array, shift: Array, z: Array) -> None:
+    """z = (x − μ) s + t of x (N, M); μ, s and t (M)."""
+    for i in range(len(x)):
+        _scaled_numbers(x[i], mean, scale, shift, z[i])
+
+
+@native
+def _gradient_of_numbers(
+    g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array, grad_x: Array
+) -> None:
+    for j in range(len(x)):
+        grad_x[j] = g[j] * scale[j] - (x[j] - mean[j]) * along[j] - total[j]
+
+
+@native
+def gradient_of_columns(
+    g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array, grad_x: Array
+) -> None:
+    """g s − (x − μ) p − q of g and x (N, M); μ, s, p = ``along`` and q = ``total`` (M)."""
+    for i in range(len(x)):
+        _gradient_of_numbers(g[i], x[i], mean, scale, along, total, grad_x[i])

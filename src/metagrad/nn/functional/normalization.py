@@ -15,8 +15,17 @@ from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import recording, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims
+from metagrad.kernels import column_norms as columns
 from metagrad.kernels import normalization as kernels
-from metagrad.nn.fast_normalization import ChannelNorm, RMSNorm, RunningNorm, joined, serves, serves_channels
+from metagrad.nn.fast_normalization import (
+    ChannelNorm,
+    ColumnNorm,
+    RMSNorm,
+    RunningNorm,
+    joined,
+    serves,
+    serves_channels,
+)
 from metagrad.ops.arguments import asks_for_tensors, takes_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
@@ -223,6 +232,13 @@ def _move(running: Tensor | None, value: Tensor, momentum: float) -> None:
         running.copy_(cast_to(running, value.dtype) * (1 - momentum) + value * momentum)
 
 
+def _move_both(
+    running_mean: Tensor | None, running_var: Tensor | None, mean: Array, variance: Array, momentum: float
+) -> None:
+    _move(running_mean, wrap(mean), momentum)
+    _move(running_var, wrap(variance), momentum)
+
+
 @asks_for_tensors
 @composite
 @known_as("NativeBatchNorm")
@@ -268,9 +284,12 @@ def batch_norm(
         shape = tuple(input.array.shape[:2])
         moments = kernels.moments(np.require(input.array.reshape(shape[0] * shape[1], -1), None, ["C", "W"]))
         mean, variance = joined(*moments, shape, 0, count // shape[0])
-        _move(running_mean, wrap(mean.reshape(-1)), momentum)
-        _move(running_var, wrap(variance.reshape(-1) * (count / (count - 1))), momentum)
+        _move_both(running_mean, running_var, mean.reshape(-1), variance.reshape(-1) * (count / (count - 1)), momentum)
         return _in_one_op(input, weight, bias, shape, 0, eps, moments)
+    if serves(input.array) and input.array.ndim == 2 and input.array.flags.writeable:
+        moments = columns.moments(input.array)
+        _move_both(running_mean, running_var, moments[0], moments[1] / (count - 1), momentum)
+        return ColumnNorm.apply(input, weight, bias, moments=moments, eps=eps)
     _update(running_mean, running_var, input, axes, momentum)
     return _standardized(input, weight, bias, axes, eps)
 
