@@ -58,6 +58,8 @@ def _vectors(v: Any, like: tuple[Any, ...], what: str, caller: str) -> tuple[Any
         return (like[0].detach().new_ones(tuple(like[0].shape)),)
     found = _several(v, "v", caller)
     if len(found) != len(like):
+        if len(like) == 1:
+            raise RuntimeError(f"The given v should contain a single Tensor, for there is one: got {len(found)}.")
         raise RuntimeError(f"v is a tuple of invalid length: should be {len(like)} but got {len(found)}.")
     for i, (a, b) in enumerate(zip(found, like, strict=True)):
         if tuple(a.shape) != tuple(b.shape):
@@ -177,12 +179,18 @@ def jacobian(
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError(f'Expected strategy to be either "forward-mode" or "reverse-mode", got {strategy!r}.')
     if strict and vectorize:
-        raise RuntimeError("`strict=True` and `vectorized=True` are not supported together: set one of them to False.")
+        raise RuntimeError(
+            "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. Please either "
+            "set `strict=False` or `vectorize=False`."
+        )
     if strategy == "forward-mode":
         if create_graph:
             raise NotImplementedError('`create_graph=True` and `strategy="forward-mode"` are not supported together')
         if not vectorize:
-            raise NotImplementedError("forward mode is only implemented for `vectorize=True`")
+            raise NotImplementedError(
+                "Computing Jacobian using forward-AD or forward-over-reverse Hessian is"
+                "only implemented for `vectorize=True`."
+            )
         return _by_columns(func, inputs)
     xs = _inputs(inputs, create_graph, "jacobian")
     out, ys = _called(func, xs, "jacobian", strict)
@@ -227,7 +235,9 @@ def _columns(func: Callable[..., Any], xs: tuple[Any, ...], j: int, y: Any, i: i
     return whole.reshape((*y.shape, *xs[j].shape))
 
 
-def _number(func: Callable[..., Any], caller: str) -> Callable[..., Any]:
+def _number(func: Callable[..., Any], caller: str, shapes: list[Any] | None = None) -> Callable[..., Any]:
+    """A function with one number for a result, without dimensions. shapes: where the shape is noted that it had."""
+
     def checked(*xs: Any) -> Any:
         y = func(*xs)
         ys = _several(y, "outputs of the user-provided function", caller)
@@ -235,6 +245,8 @@ def _number(func: Callable[..., Any], caller: str) -> Callable[..., Any]:
             raise RuntimeError(f"The function given to {caller} should return a single Tensor")
         if ys[0].numel() != 1:
             raise RuntimeError(f"The Tensor returned by the function given to {caller} should contain a single element")
+        if shapes is not None:
+            shapes.append(tuple(y.shape))
         return y.reshape(())
 
     return checked
@@ -297,13 +309,14 @@ def _hessian_product(
     """The function's result, and vᵀ H, which is H v, for H is symmetric."""
     xs = _inputs(inputs, create_graph, caller)
     vs = _vectors(v, xs, "the input to the user-provided function is", caller)
-    _, ys = _called(_number(func, caller), xs, caller, strict)
+    shapes: list[Any] = []
+    _, ys = _called(_number(func, caller, shapes), xs, caller, strict)
     slope = _grads(ys, xs, (ys[0].detach().new_ones(()),), True)
     _checked(slope, strict, True, OUTPUT, HESSIAN)
     pairs = [(g, v) for g, v in zip(slope, vs, strict=True) if g is not None]
     found = _grads([g for g, _ in pairs], xs, [v for _, v in pairs], create_graph)
     _checked(found, strict, create_graph, HESSIAN)
-    return _finished(ys, create_graph)[0], _as(inputs, _filled(found, xs, create_graph))
+    return _finished(ys, create_graph)[0].reshape(shapes[0]), _as(inputs, _filled(found, xs, create_graph))
 
 
 def vhp(

@@ -71,13 +71,13 @@ def gradcheck(
     check_batched_forward_grad: bool = False,
     check_forward_ad: bool = False,
     check_backward_ad: bool = True,
-    fast_mode: bool = True,
+    fast_mode: bool = False,
     masked: bool | None = None,
 ) -> bool:
     """Whether the gradients of ``func`` with respect to those ``inputs`` that require grad match finite differences.
 
     func: from tensors to a tensor or a tuple of them, deterministic. inputs: a tuple; differentiable ones in float64
-    (or complex128). fast_mode: in random directions (the default), not the whole Jacobian. nondet_tol: how much the gradient may
+    (or complex128). fast_mode: in random directions, not the whole Jacobian. nondet_tol: how much the gradient may
     differ from one pass to the next. check_forward_ad, check_backward_ad: which ways are checked. check_undefined_grad: that
     each result can be differentiated without the others. check_grad_dtypes: that gradients have the inputs' dtypes.
     check_batched_grad: the gradients of a batch of vectors too. masked: accepted.
@@ -139,7 +139,7 @@ def gradgradcheck(
     check_batched_grad: bool = False,
     check_fwd_over_rev: bool = False,
     check_rev_over_rev: bool = True,
-    fast_mode: bool = True,
+    fast_mode: bool = False,
     masked: bool = False,
 ) -> bool:
     """``gradcheck`` of the gradient itself: whether second derivatives match finite differences.
@@ -306,7 +306,7 @@ def _check_backward(check: _Check, i: int, x: Any, source: Any, directions: list
             raise GradcheckError(f"input {i} is {x.dtype}, its gradient {found.dtype}")
         for v, slope in zip(directions, slopes, strict=True):
             numerical = sum(_inner(u, s) for u, s in zip(us, slope, strict=True))
-            _compare(check, f"Jacobian mismatch: the gradient of input {i}, of shape {tuple(x.shape)}, is wrong: backward gives",
+            _compare(check, f"Jacobian mismatch for output 0 with respect to input {i}, of shape {tuple(x.shape)}: backward gives",
                      _inner(found.array, v), numerical)  # fmt: skip
 
 

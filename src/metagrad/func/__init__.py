@@ -6,15 +6,17 @@
 ``tangents.py``    ``jvp``, ``jacfwd``, ``linearize``: by forward mode
 ``mapping.py``     ``vmap``: a function of one, applied to many
 ``ensembles.py``   several models of one kind as one
+``batch_norm.py``  a model's batch norms without the statistics that ``vmap`` cannot keep
 =================  ==========================================================================
 """
 
+from metagrad.func.batch_norm import replace_all_batch_norm_modules_
 from metagrad.func.ensembles import functional_call, stack_module_state
 from metagrad.func.mapping import vmap
 from metagrad.func.reverse import grad, grad_and_value, hessian, jacrev, vjp
 from metagrad.func.tangents import jacfwd, jvp, linearize
 
 __all__ = [
-    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize", "stack_module_state",
-    "vjp", "vmap",
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
+    "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
 ]  # fmt: skip

@@ -53,6 +53,7 @@ def vmap(
         name = getattr(func, "__name__", repr(func))
         leaves, dims, spec = _inputs(args, in_dims, name)
         count = _count(leaves, dims)
+        shared = [(x, x._version) for x, d in zip(leaves, dims, strict=True) if d is None and isinstance(x, Variable)]
         with _randomness(randomness) as again:
             found = []
             for i in range(count):
@@ -60,6 +61,11 @@ def vmap(
                 slices = tree_unflatten([_slice(x, d, i) for x, d in zip(leaves, dims, strict=True)], spec)
                 with _graphs_kept() if i < count - 1 else nullcontext():
                     found.append(func(*slices, **kwargs))
+                if count > 1 and any(x._version != version for x, version in shared):
+                    raise RuntimeError(
+                        "vmap: inplace arithmetic on an argument that is not mapped over is not possible: it is one tensor for all "
+                        "slices. Use the out-of-place form"
+                    )
             if not count:
                 with no_grad():  # for the form of the result; no slice is there
                     found = [
