@@ -40,7 +40,27 @@ def cases(lib):
         "a list for a vector, as a method": lambda: x[0].dot([1.0]),
         "a string for a source": lambda: x.put(t([0]), "a"),
         "a list in a scatter": lambda: x.diagonal_scatter([1.0]),
+        "a list in relu": lambda: F.relu([1.0]),
+        "a string in leaky relu": lambda: F.leaky_relu("a"),
+        "a number for its sine": lambda: lib.sin(1.0),
+        "a number for a logarithm of gamma": lambda: lib.special.gammaln(1),
+        "a number for a softmax": lambda: lib.softmax(1.0, 0),
+        "a list to expand as": lambda: x.expand_as([1]),
+        "None to view as": lambda: x.view_as(None),
+        "a string for out, of zeros": lambda: lib.zeros(2, out="a"),
+        # factors and indices of the wrong kind
+        "a complex factor of a product": lambda: lib.addmm(x, lib.eye(3), x, alpha=1j),
+        "a complex factor of what is added to": lambda: lib.baddbmm(
+            ones(1, 2, 2), ones(1, 2, 2), ones(1, 2, 2), beta=1j
+        ),
+        "a complex factor of a quotient": lambda: lib.addcdiv(x, x, x, value=1j),
+        "a complex weight": lambda: lib.lerp(x, x, 1j),
+        "fractions for indices": lambda: x.index_reduce(0, t([0.5]), x[:1], "amax"),
+        "bools for indices": lambda: x.index_reduce(0, t([True]), x[:1], "prod"),
+        "a padding token beyond the bags": lambda: F.embedding_bag(t([[0]]), x, padding_idx=-100),
         # what is neither true nor false
+        "a number for requires_grad": lambda: lib.ones(2, requires_grad=1),
+        "a dictionary for dimensions": lambda: x.sum({}),
         "a number for keepdim": lambda: x.sum(0, keepdim=1),
         "a string for keepdim": lambda: lib.amax(x, 0, keepdim="no"),
         "a string for an order": lambda: x.sort(descending="no"),

@@ -14,7 +14,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, recording
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, Operand
-from metagrad.ops.operands import as_tensor, cast_to
+from metagrad.ops.operands import NotAnOperand, as_tensor, cast_to
 from metagrad.ops.out import store
 from metagrad.ops.overlap import check_overlap
 
@@ -29,6 +29,8 @@ def floating(x: Operand) -> Tensor:
     """The operand of a function with real values: integers and bools become the default dtype."""
     if isinstance(x, Variable):
         return x if x.array.dtype.kind in "fcV" else cast_to(x, dtypes.get_default_dtype())
+    if not hasattr(x, "__array_function__"):  # a number, as in PyTorch, is no tensor
+        raise NotAnOperand(f"expected a tensor, got {type(x).__name__}: {x!r:.60}: make it one with tensor()")
     return floating(as_tensor(x))
 
 
@@ -52,7 +54,7 @@ def dimensions(dim: Dims, ndim: int) -> tuple[int, ...]:
     """A tuple of distinct dimensions counted from the front; None or () means all of them."""
     if dim is None:
         return tuple(range(ndim))
-    if isinstance(dim, Iterable) and not isinstance(dim, Variable):  # a 0-d tensor is a number
+    if isinstance(dim, Iterable) and not isinstance(dim, (Variable, dict, set)):  # a 0-d tensor is a number
         found = tuple(dimension(d, ndim) for d in dim)
         if len(set(found)) != len(found):
             repeated = next(d for d in found if found.count(d) > 1)

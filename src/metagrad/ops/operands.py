@@ -158,6 +158,20 @@ def check_factor(name: str, alpha: Number, kind: dtypes.dtype) -> None:
         raise RuntimeError(f"{name}: for integer operands the factor must be an integer, got {alpha}")
 
 
+def real_factor(function: str, factor: Any, x: Tensor) -> Any:
+    """A factor of a tensor, if it does not make it complex; RuntimeError if it would.
+
+    >>> import metagrad
+    >>> real_factor("addmm", 2.0, metagrad.ones(2))
+    2.0
+    """
+    if isinstance(factor, complex) and x.array.dtype.kind != "c":
+        raise RuntimeError(
+            f"{function}: for operands that are not complex the factor must not be complex, got {factor}"
+        )
+    return factor
+
+
 def need_a_tensor(function: str, x: Any, y: Any) -> None:
     """Raise unless one of two operands, at the least, is a tensor or an array."""
     if not any(isinstance(v, Variable) or hasattr(v, "__array_function__") for v in (x, y)):

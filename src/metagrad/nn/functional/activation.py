@@ -160,6 +160,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     return given_back(input, Hardtanh.apply(input, low=min_val, high=max_val), inplace)
 
 
+@asks_for_tensors
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope · x (Maas et al. 2013).
 

@@ -55,7 +55,7 @@ def embedding_bag(
     names, bag_of, bags = _bags(input, offsets, include_last_offset)
     v = weight.array.shape[0]
     if padding_idx is not None and not -v <= padding_idx < v:
-        raise AssertionError(f"padding_idx must be within the number of embeddings, {v}, got {padding_idx}")
+        raise RuntimeError(f"padding_idx must be within the number of embeddings, {v}, got {padding_idx}")
     padding_idx = None if padding_idx is None else padding_idx % v
     rows = embedding(wrap(names), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
     return _pooled(rows, per_sample_weights, names, bag_of, bags, mode, padding_idx)

@@ -49,7 +49,9 @@ def finished(array: Array, dtype: DTypeLike = None, device: DeviceLike = None, r
     out = wrap(array)
     if mode.inference:
         out._counter = Untracked()
-    if requires_grad:
+    if requires_grad is not False:
+        if requires_grad is not True:
+            raise TypeError(f"argument 'requires_grad' must be True or False, got {requires_grad!r:.60}")
         out.requires_grad = True
     return out
 
@@ -78,6 +80,8 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
     ) -> Tensor:
         if layout is not None:
             check_layout(layout)
+        if out is not None and not isinstance(out, Variable):
+            raise TypeError(f"{function.__name__}(): out must be a tensor, got {type(out).__name__}")
         if out is None and sized and (device is not None or get_default_device() is not CPU):
             where = get_default_device() if device is None else Device(device)
             if where.type == "meta":  # however large it is, it costs nothing

@@ -150,7 +150,7 @@ def as_strided_scatter(
 def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = False) -> tuple[int, Array]:
     """The dimension, counted from the front, and the indices, checked.
 
-    Raises IndexError for an index out of bounds, or of two or more dimensions.
+    Raises IndexError for an index out of bounds, or of two or more dimensions, and RuntimeError for one of no integers.
 
     >>> import metagrad
     >>> vector("index_fill", metagrad.zeros(2, 3), -1, metagrad.tensor([2, 0]))
@@ -159,6 +159,10 @@ def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = F
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.ndim > 1:
         raise IndexError(f"{name}(): index is supposed to be a vector, got shape {tuple(i.shape)}")
+    if i.dtype.kind not in "iu":
+        raise RuntimeError(
+            f"{name}(): expected index to have dtype int64 or int32, got {index.dtype}: use index.long()"
+        )
     n = input.array.shape[axis] if input.array.ndim else 1
     if is_outside(i, -n if negative else 0, n):
         kind = RuntimeError if name == "index_add" and input.array.ndim > 1 else IndexError  # PyTorch's kinds

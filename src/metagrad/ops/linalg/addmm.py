@@ -11,7 +11,7 @@ from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
-from metagrad.ops.operands import need_one_dtype, promoted_in_single, result_type
+from metagrad.ops.operands import need_one_dtype, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, mul
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _weighted(input: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     input = input.expand(tuple(product.shape))
     if product.array.dtype.kind in "iu" and input.array.dtype.kind in "iu":
         beta, alpha = int(beta), int(alpha)
-    product = product if alpha == 1 else mul(product, alpha)
+    product = product if alpha == 1 else mul(product, real_factor("addmm", alpha, product))
     if beta == 0:
         return product
-    return add(input if beta == 1 else mul(input, beta), product)
+    return add(input if beta == 1 else mul(input, real_factor("addmm", beta, product)), product)

@@ -10,7 +10,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import floating, takes_out
-from metagrad.ops.operands import in_single, need_one_dtype
+from metagrad.ops.operands import in_single, need_one_dtype, need_tensors
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.loops import Loops
@@ -50,7 +50,12 @@ def relu(input: Tensor) -> Tensor:
     >>> metagrad.relu(metagrad.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    if input.array.dtype.kind in "bc":
+    try:
+        kind = input.array.dtype.kind
+    except AttributeError:
+        need_tensors("relu", input=input)
+        raise
+    if kind in "bc":
         raise NotImplementedError(f"relu is not defined for {input.dtype.name} tensors: convert with .float() or .real")
     return Relu.apply(input)
 

@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.arguments import takes_out
-from metagrad.ops.operands import as_tensor, in_single, promoted_in_single, result_type
+from metagrad.ops.operands import as_tensor, in_single, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, conj, mul, scaled
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.division import div
@@ -88,7 +88,7 @@ def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = No
     if len(kinds) > 1 or input.array.dtype.kind not in "fcV":
         found = ", ".join(sorted(kind.name for kind in kinds))
         raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
-    return _lerp(input, end, weight)
+    return _lerp(input, end, real_factor("lerp", weight, input))
 
 
 @takes_out
@@ -108,4 +108,4 @@ def addcdiv(
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
         raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
     quotient = div(tensor1, tensor2)
-    return add(input, quotient if value == 1 else mul(quotient, value))
+    return add(input, quotient if value == 1 else mul(quotient, real_factor("addcdiv", value, quotient)))

@@ -60,6 +60,7 @@ def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     return Expand.apply(input, shape=tuple(full))
 
 
+@asks_for_tensors
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """``input.expand`` to the shape of ``other``.
 

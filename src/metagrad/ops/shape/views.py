@@ -13,7 +13,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, Sizes
-from metagrad.ops.arguments import asks_for_a_tensor, axes, dimension, dimensions, given, shape_of
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, axes, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
 from metagrad.ops.shape.copying import contiguous
 
@@ -138,6 +138,7 @@ def _check_alignment(x: Array, size: int) -> None:
             )
 
 
+@asks_for_tensors
 def view_as(input: Tensor, other: Tensor) -> Tensor:
     """``input.view`` with the shape of ``other``.
 
@@ -148,6 +149,7 @@ def view_as(input: Tensor, other: Tensor) -> Tensor:
     return view(input, tuple(other.shape))
 
 
+@asks_for_tensors
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """``input.reshape`` with the shape of ``other``.
 
