@@ -2,6 +2,7 @@
 
 Both libraries do the same work by turns in one process, on weights and data that are the same, and their losses must agree before
 anything is timed. A turn is as many steps as fill a fifth of a second; it ends when the GPU has finished. Times are medians.
+``--dry-run`` does all of it on the CPU with a small part of each batch, and shows the losses: the times would say nothing.
 """
 
 import statistics
@@ -80,22 +81,24 @@ CASES = {f.__name__: f for f in (article, lstm, transformer, images, elementwise
 
 
 class Side:
-    """One library's model, optimizer and batch on the GPU."""
+    """One library's model, optimizer and batch on a device; ``small``: two rows of the batch, and six steps of sequences."""
 
-    def __init__(self, lib, case):
-        self.lib = lib
+    def __init__(self, lib, case, device="cuda", small=False):
+        self.lib, self.device = lib, device
         self.model, shape, below, classes = case(lib, lib.nn)
+        if small:
+            shape = (2, min(shape[1], 6) if below or len(shape) == 3 else shape[1], *shape[2:])
         rng = np.random.default_rng(0)
         batch = rng.integers(1, below, shape) if below else rng.normal(size=shape).astype(np.float32)
-        self.x, self.classes = lib.tensor(batch).to("cuda"), classes
-        self.model.to("cuda")
+        self.x, self.classes = lib.tensor(batch).to(device), classes
+        self.model.to(device)
 
     def start(self, weights):
         """Take these weights, and a batch of targets."""
         self.model.load_state_dict({name: self.lib.tensor(w) for name, w in weights.items()})
         self.optimizer = self.lib.optim.AdamW(self.model.parameters(), lr=1e-3)
         rows = self.model(self.x).shape[0]
-        self.y = self.lib.tensor(np.arange(rows) % self.classes).to("cuda")
+        self.y = self.lib.tensor(np.arange(rows) % self.classes).to(self.device)
 
     def step(self):
         """One training step; the loss stays on the GPU."""
@@ -105,36 +108,52 @@ class Side:
         self.optimizer.step()
         return loss
 
+    def wait(self):
+        """Until the device has done all it was given."""
+        if self.device == "cuda":
+            self.lib.cuda.synchronize()
+
     def turn(self, count):
         """Milliseconds for each of so many steps."""
-        self.lib.cuda.synchronize()
+        self.wait()
         started = time.perf_counter()
         for _ in range(count):
             self.step()
-        self.lib.cuda.synchronize()
+        self.wait()
         return (time.perf_counter() - started) / count * 1e3
 
 
-def compare(name, repeats):
-    """The medians of both, in milliseconds a step: (PyTorch, metagrad)."""
-    import torch
-
-    import metagrad
-
-    sides = [Side(torch, CASES[name]), Side(metagrad, CASES[name])]
+def begin(name, sides):
+    """Start all sides on the weights of the first; the losses of the first steps, which must agree."""
     weights = {key: value.cpu().numpy().copy() for key, value in sides[0].model.state_dict().items()}
     losses = []
     for side in sides:
         side.start(weights)
         losses.append([side.step().item() for _ in range(STEPS)])
-    if not np.allclose(losses[1], losses[0], rtol=1e-3):
-        raise RuntimeError(f"{name}: the losses differ, so the work does: torch {losses[0]}, metagrad {losses[1]}")
+    if not all(np.allclose(found, losses[0], rtol=1e-3) for found in losses):
+        raise RuntimeError(f"{name}: the losses differ, so the work does: {losses}")
+    return losses[0]
+
+
+def measure(sides, repeats):
+    """The median of each side, in milliseconds a step."""
     counts = [max(1, int(TURN * 1e3 / side.turn(3))) for side in sides]
-    times = [[], []]
+    times = [[] for _ in sides]
     for _ in range(repeats):
         for side, count, found in zip(sides, counts, times):
             found.append(side.turn(count))
-    return tuple(statistics.median(found) for found in times)
+    return [statistics.median(found) for found in times]
+
+
+def libraries():
+    """PyTorch, if it is installed, and metagrad."""
+    import metagrad
+
+    try:
+        import torch
+    except ImportError:
+        return [metagrad]
+    return [torch, metagrad]
 
 
 def why_not():
@@ -152,8 +171,20 @@ def why_not():
     return None if torch.cuda.is_available() else "this PyTorch finds no GPU: install a build for CUDA"
 
 
+def try_out(names, device="cpu", libs=None):
+    """Everything but the sizes of a run, on another device."""
+    for name in names:
+        sides = [Side(lib, CASES[name], device, small=True) for lib in libs or libraries()]
+        losses = begin(name, sides)
+        sides[-1].turn(1)
+        print(f"{name:12} losses {', '.join(f'{loss:.5f}' for loss in losses)}   {len(sides)} libraries on {device}")
+
+
 def run(options):
     """Print a table of all cases, or say why there is none."""
+    if options.dry_run:
+        try_out(options.cases or CASES)
+        return
     missing = why_not()
     if missing is not None:
         print(f"nothing was run: {missing}")
@@ -162,7 +193,9 @@ def run(options):
 
     print(f"{metagrad.cuda.get_device_name()}; milliseconds a step, medians of {options.repeats}")
     for name in options.cases or CASES:
-        theirs, ours = compare(name, options.repeats)
+        sides = [Side(lib, CASES[name]) for lib in libraries()]
+        begin(name, sides)
+        theirs, ours = measure(sides, options.repeats)
         print(f"{name:12} torch {theirs:8.3f}   metagrad {ours:8.3f}   ratio {ours / theirs:5.2f}")
 
 
@@ -170,4 +203,5 @@ def add_to(parser):
     """The arguments of the command."""
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all if none is named")
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--dry-run", action="store_true", help="on the CPU, a small part of each batch: does it still run?")
     parser.set_defaults(run=run)

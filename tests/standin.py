@@ -440,11 +440,12 @@ class FakeCupy:
                 }
             )
 
+    limit = 10**6  # elements of an array, beyond which memory is full
     get_default_memory_pool = staticmethod(FakePool)
 
     @staticmethod
     def asarray(array):
-        if array.size > 10**6:
+        if array.size > FakeCupy.limit:
             raise OutOfMemoryError(f"Out of memory allocating {array.nbytes:,} bytes (allocated so far: 1,000 bytes).")
         return array if isinstance(array, Strict) else Strict(np.array(array))
 
