@@ -203,5 +203,7 @@ def add_to(parser):
     """The arguments of the command."""
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; all if none is named")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--dry-run", action="store_true", help="on the CPU, a small part of each batch: does it still run?")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="on the CPU, a small part of each batch: does it still run?"
+    )
     parser.set_defaults(run=run)

@@ -1,9 +1,9 @@
 """The benchmark for GPUs still runs: on the stand-in array, with the losses of the CPU."""
 
 import pytest
+from benchmarks import gpu
 
 import metagrad
-from benchmarks import gpu
 from tests.standin import FakeCupy, Strict, install
 
 
@@ -11,7 +11,10 @@ from tests.standin import FakeCupy, Strict, install
 def test_a_case_on_the_standin(name, monkeypatch):
     install(monkeypatch)
     monkeypatch.setattr(FakeCupy, "limit", 10**9)
-    here, there = gpu.Side(metagrad, gpu.CASES[name], "cpu", small=True), gpu.Side(metagrad, gpu.CASES[name], small=True)
+    here, there = (
+        gpu.Side(metagrad, gpu.CASES[name], "cpu", small=True),
+        gpu.Side(metagrad, gpu.CASES[name], small=True),
+    )
     losses = gpu.begin(name, [here, there])
     assert losses[-1] < losses[0]
     assert isinstance(there.x.array, Strict) and all(isinstance(p.array, Strict) for p in there.model.parameters())

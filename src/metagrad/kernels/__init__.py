@@ -11,6 +11,8 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``workspace.py``           memory that is used again
 ``allocation.py``          memory that arrays gave back stays with the process
 ``fusion.py``              a formula of pointwise functions, traced once and replayed chunk by chunk
+``fused.py``               such a formula printed as one kernel for a GPU
+``cuda_text.py``           pointwise functions in CUDA C, for those kernels
 ``selection.py``           choosing between numbers by their bits
 ``reductions.py``          sums, products, extremes of large arrays
 ``argmax.py``              the index of the largest or smallest element of large arrays

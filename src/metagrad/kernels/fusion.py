@@ -30,15 +30,19 @@ class _Sample(np.ndarray[Any, Any]):
 
     tape: Callable[[], Tape | None] = staticmethod(lambda: None)  # a weak reference; a view of a sample is on no tape
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs.keys() & {"out", "where"}:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+        if method != "__call__" or "where" in kwargs:
             raise NotPointwise(f"{ufunc.__name__}.{method}")
         function = (lambda *xs, out: ufunc(*xs, out=out, **kwargs)) if kwargs else ufunc
-        return _tape_of(inputs).note(function, inputs, ufunc(*_plain(inputs), **kwargs), overwrites=True)
+        tape = _tape_of(inputs if out is None else out)
+        found = tape.note(function, inputs, ufunc(*_plain(inputs), **kwargs), overwrites=True)
+        return found if out is None else tape.write(out[0], found)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func in _PASSED_ON:
             return super().__array_function__(func, types, args, kwargs)
+        if func is np.empty_like:
+            return _tape_of(args).memory(*args, **kwargs)
         if func is np.where and len(args) == 3 and not kwargs:
             return _tape_of(args).note(_where, args, np.where(*_plain(args)))
         raise NotPointwise(func.__name__)
@@ -48,7 +52,12 @@ class _Sample(np.ndarray[Any, Any]):
         result = self.view(np.ndarray).astype(dtype, *args, **kwargs)
         if result.dtype == self.dtype and kwargs.get("copy") is False:
             return self
-        return _tape_of([self]).note(_convert, [self], result)
+        return _tape_of([self]).convert(self, result.dtype)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if index is not Ellipsis:
+            self._refuse()
+        _tape_of([self]).write(self, value)
 
     def _refuse(self, *args: Any) -> Any:
         raise NotPointwise("single elements")
@@ -80,6 +89,16 @@ def _where(c: Array, x: Any, y: Any, out: Array) -> None:
 
 def _convert(x: Array, out: Array) -> None:
     np.copyto(out, x, casting="unsafe")
+
+
+def is_where(function: object) -> bool:
+    """Whether a step is ``np.where`` of three arguments."""
+    return function is _where
+
+
+def is_conversion(function: object) -> bool:
+    """Whether a step is a conversion to another dtype."""
+    return function is _convert
 
 
 def _plain(values: Sequence[Any]) -> list[Any]:
@@ -132,6 +151,18 @@ class Tape:
         sample = self.sample(result)
         self.steps.append(_Step(function, numbers, len(self.values) - 1, overwrites))
         return sample
+
+    def write(self, target: Any, value: Any) -> Any:
+        """Let a sample stand for another value from now on: what a formula does in place. Not on this tape."""
+        raise NotPointwise("a result in place")
+
+    def memory(self, like: Any) -> Any:
+        """A sample for what a formula will write. Not on this tape."""
+        raise NotPointwise("empty_like")
+
+    def convert(self, x: Any, dtype: np.dtype[Any]) -> Array:
+        """A step that makes a value of this dtype, or only copies it."""
+        return self.note(_convert, [x], x.view(np.ndarray).astype(dtype))
 
     def _number_of(self, x: Any) -> int:
         number = self.number(x)

@@ -10,6 +10,8 @@ import numpy as np
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.fused import in_place
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.kernels.threads import get_num_threads
 
 
@@ -17,8 +19,8 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     """``formula(*chunks, *settings)`` for the chunks that cover ``arrays``, all of the first one's shape.
 
     An array may be None, and stays None. Halves are computed with in float32, for the square of a gradient of 256 is infinite
-    in float16, and each array is rounded once, at the end. Arrays that cannot be flattened without a copy, and a GPU's, for
-    which a call is the expense, come in one chunk.
+    in float16, and each array is rounded once, at the end. Arrays that cannot be flattened without a copy come in one chunk, and
+    a GPU's in one kernel.
 
     >>> total, parts = np.zeros(100_000), np.ones(100_000)
     >>> def add(total, part, times):
@@ -29,6 +31,8 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     """
     if arrays[0].dtype.char in "eE":
         _in_single(formula, arrays, settings)
+        return
+    if not isinstance(arrays[0], np.ndarray) and is_on_gpu(arrays[0]) and in_place(formula, arrays, settings):
         return
     size, length = arrays[0].size, tuning.OPTIMIZER_CHUNK
     if size <= length or not all(a is None or (isinstance(a, np.ndarray) and a.flags.c_contiguous) for a in arrays):

@@ -126,5 +126,5 @@ def rounded(x: Array) -> Array:
     >>> [float(v) for v in rounded(np.array([1.0, 1.003, 1.006], np.float32))]
     [1.0, 1.0, 1.0078125]
     """
-    bits = np.asarray(x, np.float32).view(np.uint32)
+    bits = x.astype(np.float32, copy=False).view(np.uint32)
     return ((bits + np.uint32(0x7FFF) + (bits >> 16 & np.uint32(1))) & np.uint32(0xFFFF0000)).view(np.float32)

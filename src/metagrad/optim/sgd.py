@@ -88,7 +88,9 @@ class SGD(Optimizer):
             return
         array = param.array
         arrays = array, grad.array, b
-        if array.size <= OPTIMIZER_CHUNK and array.dtype.char not in "eE":  # models have many small parameters
+        if (
+            array.__class__ is np.ndarray and array.size <= OPTIMIZER_CHUNK and array.dtype.char not in "eE"
+        ):  # many are small
             sgd_step(*arrays, *settings)
         else:
             in_blocks(sgd_step, arrays, settings)

@@ -24,6 +24,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, share_out
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.threads import get_num_threads
+from metagrad.ops.pointwise.fused import backward_on_gpu, forward_on_gpu, on_gpu
 from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
 
 Results: TypeAlias = "Array | tuple[Array, ...]"  # what a forward or a backward gives
@@ -74,21 +75,25 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         return forward(self, *inputs, **params)
 
     def one(self: Pointwise, x: Array) -> Results:
-        if x.size >= tuning.POINTWISE_LARGE and x.__class__ is ndarray:
-            return in_chunks(self, x)
-        return forward(self, x)
+        if x.__class__ is not ndarray:
+            return forward_on_gpu(self, forward, (x,), {}) if on_gpu(x) else forward(self, x)
+        return in_chunks(self, x) if x.size >= tuning.POINTWISE_LARGE else forward(self, x)
 
     def two(self: Pointwise, x: Array, y: Array) -> Results:
         if (x.__class__ is ndarray and x.size >= tuning.POINTWISE_LARGE) or (
             y.__class__ is ndarray and y.size >= tuning.POINTWISE_LARGE
         ):
             return in_chunks(self, x, y)
+        if on_gpu(x, y):
+            return forward_on_gpu(self, forward, (x, y), {})
         return forward(self, x, y)
 
     def several(self: Pointwise, *inputs: Array, **params: object) -> Results:
         for x in inputs:
             if is_large(x):
                 return in_chunks(self, *inputs, **params)
+        if on_gpu(*inputs):
+            return forward_on_gpu(self, forward, inputs, params)
         return forward(self, *inputs, **params)
 
     code = forward.__code__
@@ -129,6 +134,8 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
                     return _backward(self, backward, cuts, grad)
                 except NotPointwise:
                     pass
+        elif on_gpu(grad):
+            return backward_on_gpu(self, backward, grad)
         return backward(self, grad)
 
     return run

@@ -1,0 +1,233 @@
+"""A noted formula (``fusion.py``) printed as one kernel for a GPU, step by step, each step a line of CUDA C.
+
+    y = 1 / (np.exp(-x) + 1)    float v1 = -x0;
+                                float v2 = expf(v1);
+                                float v4 = v2 + c3;   ...
+
+The formula's arrays and numbers are the kernel's arguments, so that one kernel serves all numbers; the values that the formula or
+its gradient want are its results. CuPy compiles the text, broadcasts the arrays and runs it for each element. Halves are
+computed in float and rounded after each step, as NumPy does.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metagrad.base.device import cupy
+from metagrad.base.typing import Array
+from metagrad.base.warning import warn
+from metagrad.kernels.cuda_text import EXPRESSIONS, HELPERS
+from metagrad.kernels.fusion import Formula, NotPointwise, Tape, is_conversion, is_where
+
+_TYPES = {
+    "bool": "bool", "int8": "signed char", "int16": "short", "int32": "int", "int64": "long long",
+    "uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long",
+    "float16": "float16", "float32": "float", "float64": "double",
+}  # fmt: skip
+_ON = os.environ.get("METAGRAD_GPU_FUSION") != "0"
+
+
+class Text(NamedTuple):
+    """A kernel's parameters as CuPy wants them ("float32 x0, float32 c3"), its lines, and the functions those call."""
+
+    inputs: str
+    outputs: str
+    body: str
+    helpers: str
+
+
+def can_fuse() -> bool:
+    """Whether formulas are made kernels: not with METAGRAD_GPU_FUSION=0 in the environment.
+
+    >>> can_fuse() in (True, False)
+    True
+    """
+    return _ON and hasattr(cupy(), "ElementwiseKernel")
+
+
+def compute(tape: Tape, given: dict[int, Array], wanted: Sequence[int], into: Sequence[Array] = ()) -> list[Array]:
+    """The values ``wanted``, by number, of a tape whose inputs stand for these arrays of a GPU; written into ``into`` if given."""
+    steps = Formula(tape, set(wanted)).steps
+    if len(steps) < 2:
+        raise NotPointwise("a step by itself is CuPy's")
+    text, numbers = printed(tape, list(given), wanted)
+    found = _kernel(text)(*given.values(), *numbers, *into)
+    return list(found) if isinstance(found, tuple) else [found]
+
+
+class _InPlaceTape(Tape):
+    """A tape on which samples may be written to: they then stand for what was written."""
+
+    def write(self, target: Any, value: Any) -> Any:
+        if self.number(value) is None:
+            raise NotPointwise("a number written to an array")
+        self._numbers[id(target)] = self._number_of(self.convert(value, target.dtype))
+        return target
+
+    def memory(self, like: Any) -> Any:
+        return self.sample(np.ones(2, like.dtype))
+
+
+def in_place(formula: Callable[..., None], arrays: Sequence[Array | None], settings: Sequence[Any]) -> bool:
+    """``formula(*arrays, *settings)``, in place in a GPU's arrays of one shape, as one kernel; whether it was done."""
+    if not can_fuse():
+        return False
+    tape = _InPlaceTape([])
+    samples = [None if a is None else tape.sample(np.ones(2, a.dtype)) for a in arrays]
+    given = {tape.number(x): a for x, a in zip(samples, arrays, strict=True) if x is not None}
+    try:
+        with np.errstate(all="ignore"):
+            formula(*samples, *settings)
+        changed = {tape.number(x): a for x, a in zip(samples, arrays, strict=True) if tape.number(x) not in given}
+        changed.pop(None, None)
+        compute(tape, given, list(changed), list(changed.values()))  # type: ignore[arg-type]
+    except NotPointwise:
+        return False
+    return True
+
+
+@functools.cache
+def _kernel(text: Text) -> Callable[..., Any]:
+    kernel = cupy().ElementwiseKernel(text.inputs, text.outputs, text.body, "metagrad_formula", preamble=text.helpers)  # type: ignore[union-attr]
+    works = True
+
+    def run(*arguments: Any) -> Any:
+        nonlocal works
+        if works:
+            try:
+                return kernel(*arguments)
+            except Exception as error:
+                if type(error).__name__ != "CompileException":
+                    raise
+                works = False
+                warn(
+                    f"CuPy does not compile this formula, which is computed step by step instead: {error}\n{text.body}"
+                )
+        raise NotPointwise("a text that does not compile")
+
+    return run
+
+
+def printed(tape: Tape, inputs: Sequence[int], wanted: Sequence[int]) -> tuple[Text, list[Any]]:
+    """The kernel for a tape's values ``wanted``, and the numbers among its arguments, which come after the arrays.
+
+    >>> tape = Tape([])
+    >>> x = tape.sample(np.ones(2, np.float32))
+    >>> y = 1 / (np.exp(-x) + 1)
+    >>> text, numbers = printed(tape, [0], [tape.number(y)])
+    >>> text.inputs, text.outputs, numbers
+    ('float32 x0, float32 c3, float32 c5', 'float32 y6', [1, 1])
+    >>> print(text.body)
+    float v1 = -x0;
+    float v2 = expf(v1);
+    float v4 = v2 + c3;
+    float v6 = c5 / v4;
+    y6 = v6;
+    """
+    printer = _Printer(tape, inputs)
+    for step in Formula(tape, set(wanted)).steps:
+        printer.add(step.function, step.arguments, step.result)
+    lines = [*printer.lines, *[f"y{n} = {printer.names[n]};" for n in wanted]]
+    parameters = [f"{_dtype(tape.values[n])} x{n}" for n in inputs] + printer.parameters
+    outputs = ", ".join(f"{_dtype(tape.values[n])} y{n}" for n in wanted)
+    return Text(", ".join(parameters), outputs, "\n".join(lines), "\n".join(printer.helpers)), printer.numbers
+
+
+class _Printer:
+    """The lines so far, with what they need."""
+
+    def __init__(self, tape: Tape, inputs: Sequence[int]) -> None:
+        self.values = tape.values
+        self.names = {n: f"x{n}" for n in inputs}
+        self.lines: list[str] = []
+        self.parameters: list[str] = []
+        self.numbers: list[Any] = []
+        self.helpers: dict[str, None] = {}
+
+    def add(self, function: Callable[..., Any], arguments: Sequence[int], result: int) -> None:
+        """The line of a step."""
+        to = _dtype(self.values[result])
+        if is_conversion(function):
+            text = self.argument(arguments[0], to)
+        elif is_where(function):
+            condition, x, y = (self.argument(n, t) for n, t in zip(arguments, ("bool", to, to), strict=True))
+            text = f"{condition} ? {x} : {y}"
+        elif isinstance(function, np.ufunc):
+            text = self.call(function, arguments, to)
+        else:
+            raise NotPointwise("a function with no expression in C")
+        self.lines.append(f"{_TYPES[to]} v{result} = {text};")
+        self.names[result] = f"v{result}"
+
+    def call(self, ufunc: np.ufunc, arguments: Sequence[int], to: str) -> str:
+        """A ufunc's expression for arguments of the dtype that NumPy chooses; halves in float."""
+        *loop, out = [d.name for d in ufunc.resolve_dtypes((*[_kind(self.values[n]) for n in arguments], None))]
+        if len({*loop}) > 1 or loop[0] not in _TYPES:
+            raise NotPointwise(f"{ufunc.__name__} of {loop}")
+        name, kind = ("float32" if loop[0] == "float16" else loop[0]), np.dtype(loop[0]).kind
+        filled = {"T": _TYPES[name], "t": name, "f": "f" if name == "float32" else ""}
+        expression = EXPRESSIONS[kind].get(ufunc.__name__)
+        if expression is None:
+            raise NotPointwise(f"{ufunc.__name__} has no expression in C")
+        if ufunc.__name__ in HELPERS.get(kind, {}):
+            self.helpers[HELPERS[kind][ufunc.__name__].format(**filled)] = None
+        text = expression.format(*[self.argument(n, loop[0], name) for n in arguments], **filled)
+        result = "float32" if out == "float16" else out
+        return text if out == to else _cast(f"({text})", result, to)  # a line's type rounds and cuts what it is given
+
+    def argument(self, number: int, dtype: str, computed: str | None = None) -> str:
+        """A value as a dtype, in C as ``computed`` of it; a number becomes a parameter."""
+        if number not in self.names:
+            self.names[number] = f"c{number}"
+            self.parameters.append(f"{dtype} c{number}")
+            self.numbers.append(_number(self.values[number], dtype))
+            return _cast(f"c{number}", dtype, computed or dtype)
+        name, of = self.names[number], _dtype(self.values[number])
+        if dtype == "float16" and of != dtype:
+            name, of = f"({_cast(name, of, dtype)})", dtype
+        return _cast(name, of, computed or dtype)
+
+
+def _dtype(value: Any) -> str:
+    name = str(value.dtype.name)
+    if name not in _TYPES:
+        raise NotPointwise(f"{name} in C")
+    return name
+
+
+def _kind(value: Any) -> Any:
+    """What NumPy's promotion asks of a value: its dtype, or the type of a Python number."""
+    if isinstance(value, (bool, np.bool_)):
+        return np.dtype(bool)
+    if isinstance(value, (int, float)) and not isinstance(value, np.generic):
+        return int if isinstance(value, int) else float
+    return np.dtype(_dtype(value)) if hasattr(value, "dtype") else _refuse(value)
+
+
+def _number(value: Any, dtype: str) -> Any:
+    """A constant of a formula as a Python number, of the dtype it is computed with."""
+    if isinstance(value, np.ndarray) and value.ndim == 0 or isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, (bool, int, float)):
+        _refuse(value)
+    return {"b": bool, "i": int, "u": int, "f": float}[np.dtype(dtype).kind](value)
+
+
+def _refuse(value: Any) -> Any:
+    raise NotPointwise(f"a {type(value).__name__} in a formula")
+
+
+def _cast(name: str, of: str, to: str) -> str:
+    if of == to:
+        return name
+    if of == "float16":
+        return f"(float){name}" if to == "float32" else _cast(f"(float){name}", "float32", to)
+    if to == "bool":
+        return f"({name} != 0)"
+    through = "(float)" if to == "float16" and of not in ("float32", "float64") else ""
+    return f"({_TYPES[to]}){through}{name}"

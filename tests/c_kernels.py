@@ -1,0 +1,101 @@
+"""CuPy's ElementwiseKernel on the stand-in array: what was printed for a GPU, compiled as C for this machine.
+
+Types of arrays must be those declared, as in CuPy; numbers become the declared type; all are broadcast.
+"""
+
+import ctypes
+import functools
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from metagrad.kernels.fused import _TYPES
+from tests.standin import Strict, unwrap, wrap
+
+COMPILER = shutil.which("gcc")
+HEAD = """
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#define __device__ static inline
+typedef _Float16 float16;
+"""
+OPTIONS = "-O1 -shared -fPIC -fwrapv -ffp-contract=off -Wall -Werror -Wno-unused-function -Wno-unused-variable".split()
+
+
+@functools.cache
+def can_compile():
+    """Whether there is a compiler that knows halves."""
+    try:
+        return COMPILER is not None and compiled(HEAD + "float16 f(float16 x) { return x; }") is not None
+    except subprocess.CalledProcessError:
+        return False
+
+
+@functools.cache
+def compiled(text):
+    """The library that a C text makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "kernel.c"), Path(folder, "kernel.so")
+        source.write_text(text)
+        try:
+            subprocess.run(
+                [COMPILER, *OPTIONS, source, "-o", target, "-lm"], check=True, capture_output=True, text=True
+            )
+        except subprocess.CalledProcessError as error:
+            error.add_note(f"{error.stderr}\n{text}")
+            raise
+        return ctypes.CDLL(str(target))
+
+
+class ElementwiseKernel:
+    """It has the parameters of CuPy's that are used."""
+
+    made = []  # every kernel, to be counted
+
+    def __init__(self, in_params, out_params, operation, name="kernel", *, preamble=""):
+        assert name.isidentifier()
+        self.inputs, self.outputs = ([p.split() for p in ps.split(", ") if p] for ps in (in_params, out_params))
+        names = [name for _, name in self.inputs + self.outputs]
+        assert len({*names, "i", "n", "_ind"}) == len(names) + 3, "CuPy wants other names"
+        parameters = [f"const {_TYPES[t]} *{n}_" for t, n in self.inputs] + [
+            f"{_TYPES[t]} *{n}_" for t, n in self.outputs
+        ]
+        loads = [f"const {_TYPES[t]} {n} = {n}_[i];" for t, n in self.inputs] + [
+            f"{_TYPES[t]} {n};" for t, n in self.outputs
+        ]
+        stores = [f"{n}_[i] = {n};" for _, n in self.outputs]
+        loop = "\n".join([*loads, operation, *stores])
+        self.operation = operation
+        loop = f"for (ptrdiff_t i = 0; i < n; i++) {{\n{loop}\n}}"
+        self.text = f"{HEAD}{preamble}\nvoid run(ptrdiff_t n, {', '.join(parameters)}) {{\n{loop}\n}}"
+        self.made.append(self)
+
+    def __call__(self, *arguments):
+        assert len(arguments) in (len(self.inputs), len(self.inputs) + len(self.outputs))
+        given = [self._taken(a, *declared) for a, declared in zip(arguments, self.inputs)]
+        into = arguments[len(self.inputs) :]
+        for a, declared in zip(into, self.outputs):
+            self._taken(a, *declared)
+        shape = np.broadcast_shapes(*[a.shape for a in given])
+        arrays = [np.array(np.broadcast_to(a, shape), order="C") for a in given]
+        arrays += [np.empty(shape, t) for t, _ in self.outputs]
+        size = arrays[0].size
+        compiled(self.text).run(ctypes.c_ssize_t(size), *[ctypes.c_void_p(a.ctypes.data) for a in arrays])
+        results = tuple(wrap(a) for a in arrays[len(given) :])
+        for a, result in zip(into, results):
+            a[...] = result
+        return results if len(results) > 1 else results[0]
+
+    @staticmethod
+    def _taken(value, dtype, name):
+        if isinstance(value, (bool, int, float)):
+            with np.errstate(over="ignore"):
+                return np.asarray(value, dtype)
+        assert isinstance(value, Strict), f"CuPy takes its arrays and numbers, not a {type(value)}"
+        if value.dtype != dtype:
+            raise TypeError(f"Type is mismatched. {name} {value.dtype} {dtype}")
+        return unwrap(value)
