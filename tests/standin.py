@@ -357,11 +357,17 @@ class FakeDevice:
 class FakePool:
     """CuPy's memory pool."""
 
+    used, kept = 1000, 4096
+
     def used_bytes(self):
-        return 1000
+        return self.used
 
     def total_bytes(self):
-        return 4096
+        return self.kept
+
+    def malloc(self, size):
+        FakePool.used += size
+        return size
 
     def free_all_blocks(self):
         FakeDevice.used.append(("free_all_blocks", 0))
@@ -409,6 +415,30 @@ class FakeStream:
     def wait_event(self, event):
         self.waited_for.append(event)
 
+    def begin_capture(self, mode=None):
+        if self.ptr == 0:
+            raise RuntimeError("cannot capture the legacy stream")  # cupy/cuda/stream.pyx
+        self.captured, self.capturing = FakeGraph(), True
+
+    def end_capture(self):
+        self.capturing = False
+        return self.captured
+
+    capturing = False
+
+    def is_capturing(self):
+        return self.capturing
+
+
+class FakeGraph:
+    """Work that was recorded."""
+
+    def __init__(self):
+        self.launched_on = []
+
+    def launch(self, stream=None):
+        self.launched_on.append(stream)
+
 
 FakeStream.null = FakeStream(null=True)
 
@@ -424,6 +454,19 @@ class FakeCupy:
 
     class cuda:
         Device, Event, Stream, current = FakeDevice, FakeEvent, FakeStream, FakeStream.null
+        MemoryPool, allocator = FakePool, None
+
+        @staticmethod
+        def set_allocator(allocator=None):
+            FakeCupy.cuda.allocator = allocator
+
+        @staticmethod
+        @contextmanager
+        def using_allocator(allocator=None):
+            before, FakeCupy.cuda.allocator = FakeCupy.cuda.allocator, allocator
+            yield
+            FakeCupy.cuda.allocator = before
+
         get_current_stream = staticmethod(lambda device_id=-1: FakeCupy.cuda.current)
         get_elapsed_time = staticmethod(lambda start, end: 1.5)
 

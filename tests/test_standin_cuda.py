@@ -5,7 +5,7 @@ import pytest
 
 import metagrad
 from metagrad import cuda
-from tests.standin import FakeCupy, FakeDevice, FakeStream, OutOfMemoryError, Strict, install
+from tests.standin import FakeCupy, FakeDevice, FakePool, FakeStream, OutOfMemoryError, Strict, install
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +95,57 @@ def test_streams_and_events():
     assert isinstance(stream._stream, FakeStream) and FakeCupy.cuda.current is FakeStream.null
 
 
+def test_peaks_of_memory(monkeypatch):
+    monkeypatch.setattr("metagrad.compat.cuda.memory._peaks", {})
+    monkeypatch.setattr(FakePool, "used", 1000)
+    assert cuda.max_memory_allocated() == 1000 and cuda.max_memory_reserved() == 4096
+    FakeCupy.cuda.allocator(500)
+    FakePool.used -= 700
+    assert cuda.memory_allocated() == 800 and cuda.max_memory_allocated() == 1500
+    assert cuda.memory_stats()["allocated_bytes.all.peak"] == 1500
+    cuda.reset_peak_memory_stats()
+    assert cuda.max_memory_allocated() == 800
+    FakeCupy.cuda.allocator(100)
+    assert cuda.max_memory_allocated() == 900 == cuda.memory_allocated()
+
+
+def test_recorded_work():
+    g, stream, before = cuda.CUDAGraph(), cuda.Stream(), FakeCupy.cuda.allocator
+    with pytest.raises(RuntimeError, match="replay without"):
+        g.replay()
+    with cuda.graph(g, stream=stream):
+        assert cuda.current_stream() == stream and cuda.is_current_stream_capturing()
+        assert FakeCupy.cuda.allocator == g.pool().malloc
+    assert not cuda.is_current_stream_capturing() and cuda.current_stream() == cuda.default_stream()
+    assert FakeCupy.cuda.allocator is before and FakeDevice.used == [("synchronize", 0)]
+    g.replay()
+    with cuda.stream(stream):
+        g.replay()
+    assert stream._stream.captured.launched_on == [FakeStream.null, stream._stream]
+    with pytest.raises(RuntimeError, match="already owns"), cuda.graph(g):
+        pass
+    assert cuda.current_stream() == cuda.default_stream()
+    g.reset()
+    with pytest.raises(RuntimeError, match="replay without"):
+        g.replay()
+
+
+def test_recording_needs_a_stream_of_its_own():
+    with pytest.raises(RuntimeError, match="non-default stream"):
+        cuda.CUDAGraph().capture_begin()
+    with pytest.raises(RuntimeError, match="no capture"):
+        cuda.CUDAGraph().capture_end()
+
+
+def test_graphs_that_share_memory():
+    pool = cuda.graph_pool_handle()
+    graphs = [cuda.CUDAGraph(), cuda.CUDAGraph()]
+    for g in graphs:
+        with cuda.graph(g, pool=pool):
+            pass
+    assert graphs[0].pool() is graphs[1].pool() is pool
+
+
 class Foreign:
     """Another library's array on a GPU."""
 
@@ -115,8 +166,10 @@ def test_dlpack():
 
 
 def test_where_there_is_no_gpu(monkeypatch):
-    for module in ("memory", "random"):
+    for module in ("memory", "random", "graphs"):
         monkeypatch.setattr(f"metagrad.compat.cuda.{module}.cupy", lambda: None)
+    assert not cuda.is_current_stream_capturing() and cuda.max_memory_allocated() == 0
+    cuda.reset_peak_memory_stats()
     cuda.empty_cache()
     cuda.manual_seed_all(3)
     cuda.manual_seed(5)

@@ -5,6 +5,7 @@
 ``random.py``    the generators of GPUs
 ``amp.py``       mixed precision by its older path
 ``streams.py``   streams and events
+``graphs.py``    work that is recorded once and repeated
 ``nvtx.py``      marks for NVIDIA's profiler
 ===============  ========================================
 """
@@ -109,19 +110,16 @@ def ipc_collect() -> None:
     """Nothing to do: tensors travel between processes as copies."""
 
 
-def is_current_stream_capturing() -> bool:
-    """False: work is not recorded to be repeated."""
-    return False
-
-
 def __getattr__(name: str) -> Any:
-    if name in ("amp", "streams", "nvtx"):
+    if name in ("amp", "graphs", "streams", "nvtx"):
         import importlib
 
         return importlib.import_module(f"metagrad.compat.cuda.{name}")
+    if name in ("CUDAGraph", "graph", "graph_pool_handle", "is_current_stream_capturing"):
+        from metagrad.compat.cuda import graphs
+
+        return getattr(graphs, name)
     if name in (
-        "CUDAGraph",
-        "graph",
         "Event",
         "Stream",
         "StreamContext",

@@ -1,6 +1,7 @@
 """``metagrad.cuda.memory``: what a GPU's memory holds. Written to CuPy's source, and unverified.
 
-CuPy keeps memory that arrays gave back, to give it to others. In use is what arrays hold; reserved is all that it keeps.
+CuPy keeps memory that arrays gave back, to give it to others. In use is what arrays hold; reserved is all that it keeps. It keeps
+no peaks; once a program asks for them, they are noted whenever an array gets memory.
 """
 
 from __future__ import annotations
@@ -16,6 +17,30 @@ __all__ = [
     "reset_accumulated_memory_stats", "reset_max_memory_allocated", "reset_max_memory_cached", "reset_peak_memory_stats",
     "set_per_process_memory_fraction",
 ]  # fmt: skip
+
+
+_peaks: dict[int, list[int]] = {}  # by number of the GPU: the most bytes in use, and kept, since they were last reset
+
+
+def _watch(device: Any) -> list[int]:
+    """The peaks of a GPU. From the first call on, CuPy's arrays of every GPU get memory through a function that notes them."""
+    module = require_cupy("cuda")
+    pool = module.get_default_memory_pool()
+    with _on(device) as here:
+        if here.id in _peaks:
+            return _peaks[here.id]
+        if not _peaks:
+            module.cuda.set_allocator(lambda size: _noted(pool, pool.malloc(size), int(module.cuda.Device().id)))
+        _peaks[here.id] = [0, 0]
+        _noted(pool, None, here.id)
+        return _peaks[here.id]
+
+
+def _noted(pool: Any, memory: Any, index: int) -> Any:
+    if index in _peaks:
+        for i, now in enumerate((pool.used_bytes(), pool.total_bytes())):
+            _peaks[index][i] = max(_peaks[index][i], int(now))
+    return memory
 
 
 def _on(device: Any) -> Any:
@@ -51,17 +76,20 @@ def memory_reserved(device: Any = None) -> int:
 
 
 def max_memory_allocated(device: Any = None) -> int:
-    """Bytes in use now: CuPy keeps no peak of them."""
-    return memory_allocated(device)
+    """The most bytes in use since peaks are kept (``reset_peak_memory_stats``, or the first question for one); 0 without a GPU."""
+    return 0 if cupy() is None else _watch(device)[0]
 
 
 def max_memory_reserved(device: Any = None) -> int:
-    """Bytes kept now, which is the peak until ``empty_cache`` is called."""
-    return memory_reserved(device)
+    """The most bytes kept since peaks are kept, in use or for reuse; 0 without a GPU."""
+    return 0 if cupy() is None else _watch(device)[1]
 
 
 def reset_peak_memory_stats(device: Any = None) -> None:
-    """Nothing to do: peaks are not kept."""
+    """Let the peaks begin anew with what is in use now; nothing to do without a GPU."""
+    if cupy() is not None:
+        peaks = _watch(device)
+        peaks[:] = memory_allocated(device), memory_reserved(device)
 
 
 reset_max_memory_allocated = reset_max_memory_cached = reset_accumulated_memory_stats = reset_peak_memory_stats
@@ -72,7 +100,9 @@ def memory_stats(device: Any = None) -> dict[str, int]:
     """What is known of the GPU's memory, by PyTorch's names."""
     return {
         "allocated_bytes.all.current": memory_allocated(device),
+        "allocated_bytes.all.peak": max_memory_allocated(device),
         "reserved_bytes.all.current": memory_reserved(device),
+        "reserved_bytes.all.peak": max_memory_reserved(device),
     }
 
 

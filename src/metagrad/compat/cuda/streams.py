@@ -1,4 +1,4 @@
-"""Streams and events of a GPU, through CuPy. Written to CuPy's documentation, and unverified."""
+"""Streams and events of a GPU, through CuPy. Written to CuPy's source, and unverified."""
 
 from __future__ import annotations
 
@@ -130,13 +130,3 @@ class device(contextlib.AbstractContextManager[Any]):
     def __exit__(self, *error: Any) -> None:
         if self._device is not None:
             self._device.__exit__(*error)
-
-
-class CUDAGraph:
-    """Work recorded to be repeated, which is not done here: making one raises NotImplementedError."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        raise NotImplementedError("work of a GPU cannot be recorded to be repeated: give it as it comes")
-
-
-graph = CUDAGraph
