@@ -109,6 +109,32 @@ PARAMETERS = {
     "fft.rfftn": Limit("a s axes norm", "out", "cupy/fft/_fft.py"),
 }
 
+PAD_MODES = (
+    "empty edge wrap constant linear_ramp maximum mean minimum reflect symmetric".split()
+)  # cupy/_padding/pad.py
+EINSUM = "dtype optimize".split()  # cupy/linalg/_einsum.py: no out, order, casting
+NO_DTYPES = (
+    "object longdouble clongdouble str bytes".split()
+)  # cupy/_core/_dtype.pyx, check_supported_dtype: ValueError
+
+# Functions that wait until the GPU has done all it was told, to learn a shape or to check a value, and where they do.
+WAITS = {
+    "nonzero": "cupy/_core/_routines_indexing.pyx",
+    "flatnonzero": "cupy/_sorting/search.py",
+    "argwhere": "cupy/_sorting/search.py",
+    "extract": "cupy/_indexing/indexing.py",
+    "compress": "cupy/_core/_routines_indexing.pyx",
+    "choose": "cupy/_core/_routines_indexing.pyx",
+    "place": "cupy/_indexing/insert.py",
+    "unique": "cupy/_manipulation/add_remove.py",
+    "unravel_index": "cupy/_indexing/generate.py",
+    "bincount": "cupy/_statistics/histogram.py",
+    "histogram": "cupy/_statistics/histogram.py",
+    "array_equal": "cupy/_logic/comparison.py",  # whose answer becomes a bool where it is used
+    "allclose": "cupy/_logic/comparison.py",
+}
+REPEAT_WAITS = "cupy/_core/_routines_manipulation.pyx"  # where the counts are an array
+
 # ------------------------------------------------ ufuncs: cupy/_core/_kernel.pyx, class ufunc
 
 CALL_PARAMETERS = "out dtype casting".split()  # no where, order, subok, signature

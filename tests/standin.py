@@ -19,6 +19,10 @@ class Refused(TypeError):
     """CuPy has no such thing."""
 
 
+class Undefined(Refused):
+    """What comes of it is not said."""
+
+
 waits = []  # what brought a value to the CPU, while ``counting`` is active: names of methods
 
 
@@ -109,16 +113,25 @@ def _check_no_half(args):
         raise TypeError("float16 is unsupported in linalg")
 
 
+def _check_pad(args):
+    if args.get("mode", "constant") not in limits.PAD_MODES:
+        raise ValueError(f"mode '{args['mode']}' is not supported")
+
+
+def _check_einsum(args):
+    if args.get("kwargs", {}).keys() - {*limits.EINSUM} or args.get("out") is not None:
+        raise TypeError(f"Did not understand the following kwargs: {[*args.get('kwargs', {}), 'out']}")
+
+
 _CHECKS = {
+    "pad": _check_pad,
+    "einsum": _check_einsum,
     "sort": _check_sort,
     "argsort": _check_sort,
     "nonzero": _check_nonzero,
     "lexsort": _check_lexsort,
     **{f"linalg.{name}": _check_no_half for name in "qr svd eigh eigvalsh eig eigvals inv solve det slogdet".split()},
 }
-WAITING = (
-    "bincount nonzero flatnonzero unique argwhere extract array_equal allclose".split()
-)  # the result's shape depends on values
 
 
 class Flags:
@@ -137,6 +150,8 @@ class Strict:
     __contains__ = None
 
     def __init__(self, hidden, base=None):
+        if any(hidden.dtype == name or hidden.dtype.kind == np.dtype(name).kind in "OSU" for name in limits.NO_DTYPES):
+            raise ValueError(f"Unsupported dtype {hidden.dtype}")
         self._hidden, self.base = hidden, base
 
     def __array__(self, *args, **kwargs):
@@ -184,7 +199,11 @@ class Strict:
             _check(_FUNCTIONS[name], name, args, kwargs)
         if name in _CHECKS:
             _CHECKS[name](inspect.signature(function).bind(*args, **kwargs).arguments)
-        if name in WAITING or (name == "where" and len(args) == 1):
+        if name in limits.WAITS or (name == "where" and len(args) == 1):
+            waits.append(name)
+        if name == "repeat" and isinstance(
+            inspect.signature(function).bind(*args, **kwargs).arguments["repeats"], Strict
+        ):
             waits.append(name)
         result = function(*unwrap(tuple(args)), **{k: unwrap(v) for k, v in kwargs.items()})
         if function is np.diagonal or function is np.broadcast_to:
@@ -213,7 +232,10 @@ class Strict:
         return wrap(self._hidden[_wrapped_around(index, self._hidden.shape)], self)
 
     def __setitem__(self, index, value):
-        self._hidden[_wrapped_around(index, self._hidden.shape)] = unwrap(value)
+        where, value = _wrapped_around(index, self._hidden.shape), unwrap(value)
+        self._hidden[where] = value
+        if np.size(value) > 1 and not _holds(self._hidden, where, value):
+            raise Undefined("several values were written to one element: CuPy stores any of them")
 
     def __len__(self):
         return len(self._hidden)
@@ -222,6 +244,12 @@ class Strict:
         if not self.ndim:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self)))
+
+
+def _holds(array, where, value):
+    """Whether an array has, after ``array[where] = value``, what was written to it."""
+    found = array[where]
+    return bool(np.all((found == np.asarray(value).astype(array.dtype)) | (found != found)))
 
 
 def _check_call(ufunc, inputs, kwargs):

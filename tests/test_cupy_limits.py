@@ -163,6 +163,62 @@ def test_indices_out_of_range_wrap_around():
         x[4]
 
 
+def test_one_element_written_to_several_times():
+    """cupy/_core/core.pyx, __setitem__: the value that is stored is undefined."""
+    x = Strict(np.zeros(3))
+    x[Strict(np.array([1, 1]))] = 2.0
+    x[Strict(np.array([1, 1]))] = Strict(np.array([5.0, 5.0]))
+    x[Strict(np.array([0, 2]))] = Strict(np.array([3.0, 4.0]))
+    assert x.get().tolist() == [3.0, 5.0, 4.0]
+    with pytest.raises(TypeError, match="any of them"):
+        x[Strict(np.array([1, 1]))] = Strict(np.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("mode", [*limits.PAD_MODES, "median"])
+def test_modes_of_pad(mode):
+    if mode in limits.PAD_MODES:
+        np.pad(array(), 1, mode)
+    else:
+        with pytest.raises(ValueError, match="not supported"):
+            np.pad(array(), 1, mode)
+
+
+@pytest.mark.parametrize("parameter", ["out", "order", "casting"])
+def test_parameters_of_einsum(parameter):
+    assert parameter not in limits.EINSUM
+    with pytest.raises(TypeError, match=parameter):
+        np.einsum("i->", array(), **{parameter: array() if parameter == "out" else "K"})
+
+
+@pytest.mark.parametrize("dtype", limits.NO_DTYPES)
+def test_dtypes_of_arrays(dtype):
+    with pytest.raises(ValueError, match="Unsupported dtype"):
+        Strict(np.zeros(2, dtype))
+
+
+WAITING = {
+    "choose": lambda x: np.choose(Strict(np.array([0, 0, 0])), [x, x]), "compress": lambda x: np.compress(x > 0, x),
+    "extract": lambda x: np.extract(x > 0, x), "place": lambda x: np.place(x, x > 0, x),
+    "unravel_index": lambda x: np.unravel_index(Strict(np.array([1])), (2, 2)), "array_equal": lambda x: np.array_equal(x, x),
+    "bincount": lambda x: np.bincount(Strict(np.array([1]))), "allclose": lambda x: np.allclose(x, x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", limits.WAITS)
+def test_functions_that_wait(name):
+    with counting() as waits:
+        WAITING.get(name, getattr(np, name))(array())
+    assert waits == [name]
+
+
+def test_repeating_by_an_array_waits():
+    with counting() as waits:
+        np.repeat(array(), 2)
+        assert not waits
+        np.repeat(array(), Strict(np.array([1, 2, 0])))
+    assert waits == ["repeat"] and limits.REPEAT_WAITS
+
+
 def test_results_without_dimensions_are_arrays():
     assert (
         isinstance(array().sum(), Strict)

@@ -311,6 +311,32 @@ def test_a_number_of_the_cpu_beside_tensors_of_the_device(name):
         np.testing.assert_allclose(b, a)
 
 
+BRAIN = {
+    "formula": lambda x, w: x * 2 + x.exp(),
+    "product": lambda x, w: x @ w,
+    "softmax": lambda x, w: x.softmax(1) * 3,
+    "sums": lambda x, w: x.sigmoid().cumsum(1),
+    "special": lambda x, w: x.erf() + x.sort(1).values,
+    "choice": lambda x, w: metagrad.where(x > 0, x, 0.5).mean(0),
+    "norm": lambda x, w: F.layer_norm(x, (5,), w[:, 0]).square(),
+}
+
+
+@pytest.mark.parametrize("name", BRAIN)
+def test_bfloat16_by_way_of_float32(name):
+    pytest.importorskip("ml_dtypes")
+    found = []
+    for device in ("cpu", "cuda"):
+        rng = np.random.default_rng(3)
+        x, w = (metagrad.tensor(rng.normal(size=s)).bfloat16().to(device).requires_grad_() for s in ((4, 5), (5, 3)))
+        y = BRAIN[name](x, w)
+        y.sum().backward()
+        assert y.dtype is metagrad.bfloat16 and isinstance(y.array, Strict) == (device == "cuda")
+        found.append([t.cpu().float().numpy() for t in (y.detach(), x.grad)])
+    for theirs, ours in zip(*found):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-2, atol=1e-3)
+
+
 def test_tensors_of_two_devices():
     with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device.*cuda:0 and cpu"):
         metagrad.ones(3) * metagrad.ones(3, device="cuda")

@@ -14,6 +14,7 @@ def fake_gpu(monkeypatch):
 
 
 def test_devices():
+    assert cuda.is_bf16_supported() and not cuda.is_bf16_supported(including_emulation=False)
     assert cuda.is_available() and cuda.device_count() == 1 and cuda.current_device() == 0
     cuda.synchronize()
     cuda.synchronize(3)

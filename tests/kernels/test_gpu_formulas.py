@@ -101,7 +101,7 @@ def test_conversions_and_choices(of):
         np.testing.assert_array_equal(result.get(), expected)
 
 
-@pytest.mark.parametrize(("row", "call", "dtype"), CALLS)
+@pytest.mark.parametrize(("row", "call", "dtype"), [c for c in CALLS if c.values[2] in ("float16", "float32")])
 def test_an_op_of_the_table(row, call, dtype):
     try:
         expected = run(row, call, dtype, np.array)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def is_bfloat16(x: object) -> bool:
     """Whether x is an array of bfloat16."""
-    return x.__class__ is np.ndarray and x.dtype.kind == "V"
+    return getattr(getattr(x, "dtype", None), "kind", "") == "V"
 
 
 def widened(x: Any) -> Any:
@@ -43,7 +43,7 @@ def in_float32(node: Function, arrays: Sequence[Any], params: dict[str, Any]) ->
     if all(id(a) in narrow for a in arrays if getattr(getattr(a, "dtype", None), "kind", "") in ("f", "c", "V")):
         for part in parts:
             if getattr(part, "dtype", None) == np.float32:
-                kept.setdefault(id(part), np.asarray(part, dtypes.bfloat16.dtype))
+                kept.setdefault(id(part), part.astype(dtypes.bfloat16.dtype))
     node.saved = tuple([kept.get(id(a), a) for a in node.saved])
     rounded = tuple([kept.get(id(part), part) for part in parts])
     return rounded if isinstance(result, tuple) else rounded[0]

@@ -182,5 +182,6 @@ def _at_in_order(ufunc: np.ufunc, y: Array, places: Array, values: Array) -> Non
         reach *= 2
     is_last = np.concatenate([places[1:] != places[:-1], np.ones_like(places[:1], bool)])
     longer = np.concatenate([y, y[:1]])  # its last element takes what is no whole sum
-    longer[np.where(is_last, places, y.size)] = ufunc(y[places], values).astype(y.dtype, copy=False)
+    joined = np.where(is_last, ufunc(y[places], values), np.zeros((), y.dtype, like=y))
+    longer[np.where(is_last, places, y.size)] = joined.astype(y.dtype, copy=False)
     y[...] = longer[:-1]

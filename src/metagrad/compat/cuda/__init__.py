@@ -68,8 +68,8 @@ def is_initialized() -> bool:
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """False: metagrad computes with bfloat16 on the CPU only."""
-    return False
+    """Whether a GPU computes with bfloat16; by way of float32, so that without emulation none does."""
+    return including_emulation and is_available()
 
 
 def get_device_name(device: Any = None) -> str:

@@ -62,7 +62,9 @@ class Lerp(Pointwise):
         both = (x, y) if self.needs[2] else (None, None)
         self.save(*both, w)
         near = np.less(np.abs(w), 0.5)  # from the nearer end, so that w = 1 gives exactly y
-        if isinstance(near, np.bool_):  # one weight for all
+        if isinstance(near, np.bool_) and (
+            isinstance(x, np.ndarray) or not isinstance(w, np.ndarray)
+        ):  # one weight for all
             return x + w * (y - x) if near else y - (y - x) * (1 - w)
         return np.where(near, x + w * (y - x), y - (y - x) * (1 - w))
 
