@@ -84,7 +84,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
             y.__class__ is ndarray and y.size >= tuning.POINTWISE_LARGE
         ):
             return in_chunks(self, x, y)
-        if on_gpu(x, y):
+        if x.__class__ is not ndarray and y.__class__ is not ndarray and on_gpu(x, y):
             return forward_on_gpu(self, forward, (x, y), {})
         return forward(self, x, y)
 
@@ -92,7 +92,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         for x in inputs:
             if is_large(x):
                 return in_chunks(self, *inputs, **params)
-        if on_gpu(*inputs):
+        if inputs[0].__class__ is not ndarray and on_gpu(*inputs):
             return forward_on_gpu(self, forward, inputs, params)
         return forward(self, *inputs, **params)
 
@@ -125,7 +125,9 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     def run(self: Pointwise, grad: Array, *others: Array) -> Results:
         if others:
             return backward(self, grad, *others)
-        if grad.__class__ is ndarray and grad.size >= tuning.POINTWISE_LARGE:
+        if grad.__class__ is not ndarray:
+            return backward_on_gpu(self, backward, grad) if on_gpu(grad) else backward(self, grad)
+        if grad.size >= tuning.POINTWISE_LARGE:
             if self.loops is not None and self.loops.backward is not None and fit(grad, *self.saved):
                 return backward_by_loop(self, self.loops.backward, grad)
             cuts = _Cuts.of(grad.shape, [grad, *self.saved, *self.__dict__.values()])
@@ -134,8 +136,6 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
                     return _backward(self, backward, cuts, grad)
                 except NotPointwise:
                     pass
-        elif on_gpu(grad):
-            return backward_on_gpu(self, backward, grad)
         return backward(self, grad)
 
     return run
