@@ -133,7 +133,11 @@ def test_certain_predictions_are_finite():
     [
         (lambda: F.cross_entropy(metagrad.zeros(2, 3), metagrad.tensor([0, 3])), IndexError, "out of bounds"),
         (lambda: F.cross_entropy(metagrad.zeros(2, 3), metagrad.tensor([0])), ValueError, "Expected target size"),
-        (lambda: F.nll_loss(metagrad.zeros(2, 3), metagrad.tensor([0.0, 1.0])), RuntimeError, "int64"),
+        (
+            lambda: F.nll_loss(metagrad.zeros(2, 3), metagrad.tensor([0.0, 1.0])),
+            RuntimeError,
+            "expected target dtype to be Long or Byte",
+        ),
         (lambda: F.mse_loss(metagrad.zeros(2), metagrad.zeros(2), reduction="avg"), ValueError, "reduction"),
         (
             lambda: F.binary_cross_entropy(metagrad.tensor([2.0]), metagrad.tensor([1.0])),

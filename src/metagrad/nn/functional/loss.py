@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -309,6 +310,22 @@ def _is_one_hot(target: Tensor, shape: tuple[int, ...], class_dim: int) -> bool:
     )
 
 
+def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected: tuple[int, ...]) -> Exception:
+    """What to raise where scores of a shape get a target of another shape than a class for each position has."""
+    if target == shape:
+        return RuntimeError(
+            f"Expected floating point type for target with class probabilities: the target has the scores' shape {list(shape)} and "
+            f"integers. Expected target size {list(expected)} for class numbers"
+        )
+    why = f"Expected target size {list(expected)}, got {list(target)}: scores {shape} get a class for each position"
+    if len(shape) == 1:
+        return ValueError(f"For 1D input, 1D target must have size 1, but got target size: {math.prod(target)}. {why}")
+    if target[:1] != shape[:1]:
+        given = target[0] if target else 1
+        return ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({given}). {why}")
+    return RuntimeError(why)
+
+
 def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array, tuple[int, ...]]:
     """Scores as rows (M, C), the class of each, whether it counts, and the target's shape. All checked."""
     if input.ndim == 0:
@@ -320,14 +337,10 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
     if input.ndim == 1 and tuple(target.shape) == (1,):
         target = target.reshape(())
     if tuple(target.shape) != expected:
-        error = ValueError if input.ndim == 1 or target.shape[:1] != shape[:1] else RuntimeError
-        raise error(
-            f"Expected target size {list(expected)}, got {list(target.shape)}: scores {shape} have their classes in "
-            f"dimension {class_dim}, and the target holds a class for each of the other positions"
-        )
+        raise _misfit_of_classes(shape, tuple(target.shape), expected)
     if target.array.dtype.kind not in "iu":
         raise RuntimeError(
-            f"expected class numbers as an integer tensor (int64), got {target.dtype}: use target.long()"
+            f"expected target dtype to be Long or Byte, but got {target.dtype}: class numbers are integers, use target.long()"
         )
     count = shape[class_dim]
     rows = (input.movedim(1, -1) if input.ndim > 2 else input).reshape(-1, count) if count else input.reshape(0, 0)
@@ -390,8 +403,8 @@ def _against_probabilities(
     if tuple(target.shape) != tuple(log_p.shape):
         error = ValueError if class_dim and target.shape[0] != log_p.shape[0] else RuntimeError
         raise error(
-            f"Expected floating point type for target with class probabilities to have the input's shape "
-            f"{tuple(log_p.shape)}, got {tuple(target.shape)}"
+            f"Expected input batch_size ({log_p.shape[0] if class_dim else 1}) to match target batch_size "
+            f"({target.shape[0]}): class probabilities have the input's shape {tuple(log_p.shape)}, got {tuple(target.shape)}"
         )
     count = log_p.shape[class_dim]
     if label_smoothing:

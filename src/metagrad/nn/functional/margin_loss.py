@@ -126,7 +126,10 @@ def multi_margin_loss(
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     classes = target.reshape(-1)
     if rows.array.ndim != 2 or classes.array.size != rows.array.shape[0]:
-        raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected "
+            f"target size [{rows.array.shape[0]}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
+        )
     count = rows.array.shape[1]
     if is_outside(classes.array, 0, count):
         raise RuntimeError(f"multi_margin_loss: target out of range: there are {count} classes")

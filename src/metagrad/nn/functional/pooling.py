@@ -103,10 +103,12 @@ def check_input(function: str, input: Tensor, axes: int) -> None:
     """Raise unless the input is (C, *L) or (N, C, *L), with only the batch allowed to be empty."""
     shape = tuple(input.shape)
     if len(shape) not in (axes + 1, axes + 2) or 0 in shape[-axes - 1 :]:
-        raise RuntimeError(
-            f"{function}: Expected {axes + 1}D or {axes + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
-            f"but got: {list(shape)}"
-        )
+        kinds = f"{axes + 1}D or {axes + 2}D (batch mode) tensor"
+        if axes == 1:
+            raise RuntimeError(
+                f"{function}: Expected {kinds} with optional 0 dim batch size for input, but got:{list(shape)}"
+            )
+        raise RuntimeError(f"{function}: non-empty {kinds} expected for input, but got: {list(shape)}")
 
 
 def windows_of(
@@ -138,10 +140,8 @@ def windows_of(
     for n, k, s, p, d in zip(input.array.shape[-axes:], size, stride, padding, dilation, strict=True):
         reach = d * (k - 1) + 1
         if p < 0 or p > reach // 2:
-            raise RuntimeError(
-                f"{function}: pad should be non-negative and at most half of effective kernel size, but got pad={p}, "
-                f"kernel_size={k} and dilation={d}"
-            )
+            limit = "non-negative" if p < 0 else "at most half of effective kernel size"
+            raise RuntimeError(f"{function}: pad should be {limit}, but got pad={p}, kernel_size={k} and dilation={d}")
         count = (n + 2 * p - reach + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (count - 1) * s >= n + p:
             count -= 1

@@ -58,7 +58,8 @@ class RNNCellBase(Module):
     def _step(self, step: recurrence.Step, x: Tensor, given: State | None, states: int) -> State:
         """One step on input (B, I) or (I), from the given states or from zeros."""
         name = type(self).__name__
-        for what, value in (("input", x), *(("hidden", s) for s in given or ())):
+        names = ("hidden",) if states == 1 else ("hx[0]", "hx[1]")
+        for what, value in (("input", x), *zip(names, given or (), strict=False)):
             if value.ndim not in (1, 2):
                 raise ValueError(f"{name}: Expected {what} to be 1D or 2D, got {value.ndim}D instead")
         batched = x.ndim == 2
@@ -70,9 +71,15 @@ class RNNCellBase(Module):
             state: State = tuple(zeros(shape, dtype=x.dtype, device=x.device) for _ in range(states))
         else:
             state = tuple(s if batched else s.unsqueeze(0) for s in given)
-            for s in state:
-                if tuple(s.shape) != shape:
-                    raise RuntimeError(f"{name}: expected a hidden state of shape {shape}, got {tuple(s.shape)}")
+            for i, s in enumerate(state):
+                if s.array.shape[0] != shape[0]:
+                    raise RuntimeError(
+                        f"Input batch size {shape[0]} doesn't match hidden{i} batch size {s.array.shape[0]}"
+                    )
+                if s.array.shape[1] != shape[1]:
+                    raise RuntimeError(
+                        f"hidden{i} has inconsistent hidden_size: got {s.array.shape[1]}, expected {shape[1]}"
+                    )
         result = step(linear(x, self.weight_ih, self.bias_ih), state)
         return result if batched else tuple(s.squeeze(0) for s in result)
 

@@ -76,7 +76,7 @@ def embedding(
     tokens, rows = _whole(tensor_of(input).array), weight.array.shape[0]
     if is_outside(tokens, 0, rows):
         raise IndexError(
-            f"embedding: index out of range: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
+            f"index out of range in self: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
         )
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
@@ -97,7 +97,10 @@ def _whole(tokens: Array) -> Array:
     if tokens.dtype.kind in "iu":
         return tokens
     if tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
-        raise RuntimeError(f"embedding: tokens must be integers, got {tokens.dtype}")
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{tokens.dtype} instead (while checking arguments for embedding)"
+        )
     warn(f"embedding: tokens are integers, got {tokens.dtype}: use .long()", UserWarning)
     return tokens.astype(np.int64)
 
