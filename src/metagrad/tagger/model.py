@@ -28,6 +28,7 @@ Array = np.ndarray[Any, Any]
 
 CELLS = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 LETTERS = ("none", "convolution", "lstm", "gru")
+MOST = 100  # layers, and members
 FREQUENCIES = 16  # classes of the auxiliary loss: ⌊ln count⌋
 
 
@@ -64,9 +65,12 @@ class Settings:
         for name, known in (("cell", CELLS), ("letters", LETTERS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"unknown {name} {getattr(self, name)!r}: expected one of {', '.join(known)}")
-        for name in ("layers", "hidden", "embedding", "members"):
+        for name in ("layers", "hidden", "embedding", "members", "letter_features"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("layers", "members"):
+            if getattr(self, name) > MOST:
+                raise ValueError(f"{name} must be at most {MOST}, got {getattr(self, name)}")
         object.__setattr__(self, "variants", tuple(dict(variant) for variant in self.variants))
         for number in range(self.members if self.variants else 0):
             self.member(number)  # raises for a variant that cannot be

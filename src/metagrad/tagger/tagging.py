@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from metagrad.tagger.corpora import Corpus, load_corpus
-from metagrad.tagger.corpora.conllu import known_column, read_documents
+from metagrad.tagger.corpora.conllu import read_documents, writable_column
 from metagrad.tagger.display import TaggedSentence, TaggedText, text_of
 from metagrad.tagger.learning import evaluate, learn
 from metagrad.tagger.metrics import Scores
@@ -113,7 +113,8 @@ class Tagger:
         >>> tagger.tag_conllu("# the\r\n1\tdog\t_\t_\t_\t_\t_\t_\t_\t_\r\n")
         '# the\r\n1\tdog\t_\tNOUN\t_\t_\t_\t_\t_\t_\r\n'
         """
-        known_column(column)
+        writable_column(column)
+        self.model.check_column(column)
         return "".join(self.model.tag_conllu(read_documents([text], "the text"), column and column.upper()))
 
     def probabilities(self, sentence: str | Sequence[str]) -> list[tuple[str, Any]]:

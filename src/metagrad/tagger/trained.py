@@ -18,7 +18,7 @@ from metagrad.tagger.corpora.conllu import ConlluSentence
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import Network, Settings
 from metagrad.tagger.spans import allowed_transitions, best_legal
-from metagrad.tagger.tagset import TagSet
+from metagrad.tagger.tagset import TagSet, parts_of
 from metagrad.tagger.text.forms import as_known
 from metagrad.tagger.text.tokenizer import WEIGHTS, Tokenizer, Word
 from metagrad.tagger.vocabulary import Lexicon, Vocabulary
@@ -98,6 +98,15 @@ class Model:
         """The names of the columns of tags."""
         names = self.column.split(",")
         return names if len(names) == len(self.tags.columns) else [str(c + 1) for c in range(len(self.tags.columns))]
+
+    def check_column(self, column: str | None) -> None:
+        """ValueError if the tags cannot be written into this column, or these, because there are more of them or fewer."""
+        chosen = (column or self.column).split(",")
+        parts = len(self.tags.columns) if not self.tags.is_one else max(map(len, map(parts_of, self.tags)), default=1)
+        if len(chosen) != parts:
+            raise ValueError(
+                f"the model has tags of {parts} column{'s' * (parts > 1)}, got {','.join(chosen)} to write them into"
+            )
 
     # ------------------------------------------------ the file
 

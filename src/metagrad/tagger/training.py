@@ -77,8 +77,8 @@ class Recipe:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**63:
             raise ValueError(f"the seed must be at least 0 and below 2**63, got {self.seed}")
-        if self.lr is not None and not self.lr > 0:
-            raise ValueError(f"the learning rate must be positive, got {self.lr}")
+        if self.lr is not None and not 0 < self.lr < math.inf:
+            raise ValueError(f"the learning rate must be positive and finite, got {self.lr}")
         for name in ("word_dropout", "letter_dropout", "averaging", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")

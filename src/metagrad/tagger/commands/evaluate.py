@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from metagrad.tagger.commands.options import CORPUS_HELP, MODEL, Help, add_file_options, load, require
+from metagrad.tagger.commands.options import CORPUS_HELP, MODEL, Help, add_file_options, load, require, writable
 from metagrad.tagger.commands.parts import divide
 from metagrad.tagger.comparison import Comparison, by_tag, compare
 from metagrad.tagger.corpora import Corpus, Sentence, default_corpus, load_corpus
@@ -99,6 +99,10 @@ def better_column(corpus: Corpus, share: float, model: Model, options: argparse.
 
 def run(options: argparse.Namespace) -> int:
     """Print, and if asked write, a report on a trained tagger."""
+    if options.errors < 0:
+        raise ValueError(f"--errors must be at least 0, got {options.errors}")
+    if options.report is not None:
+        writable("--report", options.report, is_folder=True)
     model = Model.load(options.model)
     other = None if options.against is None else Model.load(options.against)
     corpus = chosen_corpus(model, options)

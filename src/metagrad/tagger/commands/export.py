@@ -13,7 +13,7 @@ import numpy as np
 from metagrad import nn
 from metagrad.autograd.variable import wrap
 from metagrad.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-from metagrad.tagger.commands.options import MODEL, Help
+from metagrad.tagger.commands.options import MODEL, Help, writable
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import best_by_column
 from metagrad.tagger.tagging import Model
@@ -33,7 +33,11 @@ def add_to(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the file, and say what its inputs are."""
-    export(Model.load(options.model), options.output)
+    writable("--output", options.output)
+    model = Model.load(options.model)
+    if options.output.is_file() and options.output.samefile(options.model):
+        raise ValueError(f"--output {options.output} is the model itself, which would be lost: give another name")
+    export(model, options.output)
     print(f"{options.output}: features (batch, words, descriptions), letters (batch, words, letters), lengths (batch)")
     print("to tags (batch, words) and probabilities (batch, words, tags); the vocabularies are in its metadata")
     return 0

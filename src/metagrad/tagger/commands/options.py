@@ -73,6 +73,15 @@ def writable(option: str, path: Path, is_folder: bool = False) -> None:
         raise ValueError(f"{option} {path} cannot be written: {error.strerror or error}") from None
 
 
+def replaceable(option: str, path: Path) -> None:
+    """A ValueError if a model would be written over a file that is no safetensors file, such as the corpus itself."""
+    if path.is_file() and path.stat().st_size:
+        with open(path, "rb") as file:
+            start = file.read(9)  # the length of the header, and its first letter
+        if start[8:] != b"{":
+            raise ValueError(f"{option} {path} is a file of another kind, which would be lost: give another name")
+
+
 def remove_leftovers(folder: Path, age: float = 600) -> None:
     """Remove the unfinished files that a killed process has left in a folder, not those another may be writing now."""
     for path in folder.glob(".metagrad-*"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from metagrad.tagger.commands.options import MODEL, Help
-from metagrad.tagger.corpora.conllu import Cell, known_column, read_documents, sentence_text
+from metagrad.tagger.corpora.conllu import Cell, read_documents, sentence_text, writable_column
 from metagrad.tagger.corpora.sources import unpacking
 from metagrad.tagger.tagset import TAB
 from metagrad.tagger.text.streams import read_chunks, tokenize_split, without_mark
@@ -59,6 +59,8 @@ def given(options: argparse.Namespace) -> Iterator[Iterable[str]]:
     if options.text:
         if options.file is not None:
             raise ValueError("give either text or --file, not both")
+        if options.conllu:
+            raise ValueError("--conllu reads a file or standard input: put the text there, not on the command line")
         yield [text + "\n\n" for text in options.text]
     elif options.file is None or str(options.file) == "-":
         if sys.stdin is None:
@@ -73,10 +75,15 @@ def run(options: argparse.Namespace) -> int:
     """Tag text as it comes, and print it."""
     if (options.conllu or options.to_conllu) and options.json:
         raise ValueError("--conllu and --to-conllu answer in CoNLL-U: leave out --json")
-    known_column(options.tag_column)
+    conllu = options.conllu or options.to_conllu
+    if options.tag_column is not None and not conllu:
+        raise ValueError("--tag-column is of CoNLL-U: add --conllu or --to-conllu, or leave it out")
+    writable_column(options.tag_column)
     if sys.stdout is None:
         raise ValueError("standard output is closed: there is nowhere to write to")
     model = Model.load(options.model)
+    if conllu:
+        model.check_column(options.tag_column)
     with given(options) as text:
         if options.conllu:
             return run_conllu(text, model, options)

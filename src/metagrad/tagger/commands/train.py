@@ -21,6 +21,7 @@ from metagrad.tagger.commands.options import (
     add_file_options,
     load,
     remove_leftovers,
+    replaceable,
     require,
     writable,
 )
@@ -132,9 +133,16 @@ def run(options: argparse.Namespace) -> int:
         from metagrad.tagger import ranks
 
         return ranks.run(options, run)
+    if options.ranks < 1:
+        raise ValueError(f"--ranks must be at least 1, got {options.ranks}")
+    if options.scheme is not None and options.task != "spans" and not options.resume:
+        raise ValueError(f"--scheme {options.scheme} is of spans: add --task spans, or leave it out")
     require(["tqdm", "matplotlib"], "tagger")
     writable("--output", options.output)
+    replaceable("--output", options.output)
     writable("--report", options.report, is_folder=True)
+    if options.tensorboard is not None:
+        writable("--tensorboard", options.tensorboard, is_folder=True)
     remove_leftovers(options.output.parent)
     writer = tensorboard(options.tensorboard)
     checkpoint = checkpoints.checkpoint_of(options.output)
@@ -172,8 +180,13 @@ def run(options: argparse.Namespace) -> int:
     print(notice)
     dev = str(PRESETS[preset].get("dev", 0) if dev is None else dev)
     parts = divide(corpus, dev, test, options)
+    if own.get("patience") and not parts.dev:
+        raise ValueError(
+            f"--patience {own['patience']} watches what is held out, and nothing is: add --dev 0.1, or a corpus"
+        )
     if spans:
-        scheme = options.scheme or about.get("scheme") or scheme_of([[tag for _, tag in s] for s in parts.train])
+        own_scheme = scheme_of([[tag for _, tag in s] for s in parts.train])  # refuses what are no spans
+        scheme = options.scheme or about.get("scheme") or own_scheme
         parts = Split(*(converted(part, scheme) for part in (parts.train, parts.dev, parts.test, parts.calibration)))
         print(f"Spans in the scheme {scheme}.")
     if TAB in parts.train[0][0][1]:

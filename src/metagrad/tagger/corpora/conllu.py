@@ -209,6 +209,16 @@ def known_column(wanted: str | None) -> None:
         )
 
 
+def writable_column(wanted: str | None) -> None:
+    """ValueError for a column that tags cannot be written into: one that is none, or twice the same, or the words and numbers."""
+    known_column(wanted)
+    names = [] if wanted is None else wanted.upper().split(",")
+    if {"ID", "FORM"} & {*names} or len({*names}) < len(names):
+        raise ValueError(
+            f"expected a column of tags, or several different ones, and neither ID nor FORM, got {wanted!r}"
+        )
+
+
 def choose_column(sentences: Sequence[ConlluSentence], wanted: str | None, name: str) -> tuple[str, str]:
     """The column of the tags, decided once for the whole corpus, and what is to be said about it.
 
@@ -218,6 +228,7 @@ def choose_column(sentences: Sequence[ConlluSentence], wanted: str | None, name:
     if wanted is not None:
         known_column(wanted)
         column = wanted.upper()
+        writable_column(column)
         for one in column.split(","):
             refuse_missing(sentences, one, name)
         return column, ""

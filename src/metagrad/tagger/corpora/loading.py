@@ -69,12 +69,12 @@ def load_corpus(
         refuse({key: value for key, value in given.items() if value is not None}, f"the corpus {name_or_path!r}")
         return treebank.treebank() if name_or_path == treebank.NAME else sample()
     path = Path(name_or_path)
-    found = files_of(path)
+    found = files_of(path) if str(name_or_path) else []
     if not found:
         what = "a folder without any" if path.is_dir() else "nothing there"
         raise FileNotFoundError(
             f"expected {treebank.NAME!r}, {SAMPLE!r} or the path of a file, a folder or a pattern of files of tagged sentences, "
-            f"got {str(path)!r}, and found {what}"
+            f"got {str(name_or_path)!r}, and found {what}"
         )
     if isinstance(columns, str):
         columns = columns.split(",")
@@ -162,6 +162,10 @@ def read_conllu(contents: Sequence[tuple[Path, list[Line]]], wanted: Wanted) -> 
     """CoNLL-U files, the column of the tags decided once for all of them."""
     if wanted.columns and not conllu_names(wanted.columns):
         refuse({"columns": wanted.columns}, "CoNLL-U, whose columns are fixed; tag_column chooses one")
+    if wanted.columns and wanted.tag_column:
+        refuse(
+            {"tag_column": wanted.tag_column}, f"the columns {','.join(wanted.columns)}, which say where the tags are"
+        )
     asked = wanted.columns[1] if wanted.columns else wanted.tag_column
     conllu.known_column(asked)
     sentences = [

@@ -61,9 +61,23 @@ def unpacked(content: bytes, name: str) -> bytes:
                 f"{name}: expected text, packed by gzip, bzip2 or xz or not at all, got {kind}: unpack it first"
             )
     if b"\0" in content[:4096]:
-        kind = "UTF-16 text" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "binary data"
-        raise ValueError(f"{name}: expected UTF-8 text, got {kind}: convert the file to UTF-8")
+        raise ValueError(f"{name}: expected UTF-8 text, got {encoding(content[:4096])}: convert the file to UTF-8")
     return content
+
+
+def encoding(start: bytes) -> str:
+    """What text or data with zero bytes looks like: they stand at every second byte of UTF-16, and at three of four of UTF-32.
+
+    >>> encoding("a".encode("utf-32-le")), encoding("ab".encode("utf-16-be")), encoding(b"a\\0\\0\\0bcd")
+    ('UTF-32 text', 'UTF-16 text', 'binary data')
+    """
+    if start[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return "UTF-32 text"
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "UTF-16 text"
+    zeros = [start[i::4].count(0) * 4 / len(start) for i in range(4)]
+    many, few = sum(share > 0.7 for share in zeros), sum(share < 0.3 for share in zeros)
+    return {(3, 1): "UTF-32 text", (2, 2): "UTF-16 text"}.get((many, few), "binary data")
 
 
 def unpacking(stream: BinaryIO, name: str) -> BinaryIO:
