@@ -154,9 +154,11 @@ def test_one_sequence_without_gradient_equals_the_reference_implementation(
         np.testing.assert_allclose(ours.numpy(), theirs.numpy(), **tolerance)
 
 
+@pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("cell", ["RNN", "LSTM", "LSTM projected", "GRU"])
-def test_a_stack_over_one_sequence_without_gradient_equals_training(cell, bidirectional, looped):
+def test_a_stack_over_one_sequence_without_gradient_equals_training(cell, bidirectional, apart, looped, monkeypatch):
+    monkeypatch.setattr(tuning, "ONE_SEQUENCE_WORTH_THREADS", 0 if apart else 10**9)
     metagrad.manual_seed(0)
     settings = {"proj_size": 3} if "projected" in cell else {}
     layer = getattr(nn, cell.split()[0])(

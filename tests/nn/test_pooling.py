@@ -248,3 +248,25 @@ def test_errors_are_pytorchs(torch, case):
     function, error = BAD[case]
     with pytest.raises(error):
         function(torch, torch.ones(1, 2, 4, 5))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"kernel_size": 2}, {"kernel_size": 3, "stride": 2, "padding": 1}, {"kernel_size": (1, 4), "stride": 1},
+        {"kernel_size": 3, "stride": 1, "dilation": 2, "padding": 1}, {"kernel_size": 2, "stride": 3, "ceil_mode": True},
+        {"kernel_size": 3, "stride": 4},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_maxima_are_the_same_without_a_gradient(settings, dtype):
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((2, 3, 9, 10)) * 10).astype(dtype)
+    if dtype.startswith("float"):
+        x[0, 0, 3, 4], x[1, 2, 5] = np.nan, -np.inf
+    x = metagrad.tensor(x)
+    expected, _ = metagrad.nn.functional.max_pool2d(x, return_indices=True, **settings)
+    found = metagrad.nn.functional.max_pool2d(x, **settings)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())

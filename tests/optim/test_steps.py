@@ -144,7 +144,8 @@ def test_arrays_that_are_not_contiguous(name, settings, arranged):
     values = np.random.default_rng(5).standard_normal((300, 250)).astype(np.float32)
     (plain,), _ = stepped(name, settings, [values.copy()])
     (other,), _ = stepped(name, settings, [arranged(values)])
-    assert not other.array.flags.c_contiguous and np.array_equal(plain.array, other.array)
+    assert not other.array.flags.c_contiguous
+    np.testing.assert_allclose(other.array, plain.array, rtol=1e-6, atol=1e-6)  # a compiled loop rounds less often
 
 
 @pytest.mark.parametrize(("name", "settings"), ALL_KINDS)
@@ -155,7 +156,8 @@ def test_an_array_type_that_is_not_numpys(name, settings, dtype):
     ours, _ = stepped(name, settings, [v.copy() for v in values])
     strict, optimizer = stepped(name, settings, [Strict(v.copy()) for v in values])
     for a, b in zip(ours, strict, strict=True):
-        assert type(b.array) is Strict and np.array_equal(a.array, b.array.get(), equal_nan=True)
+        assert type(b.array) is Strict
+        np.testing.assert_allclose(b.array.get(), a.array, rtol=1e-6, atol=1e-6)
     for values_of_one in optimizer.state_dict()["state"].values():
         assert all(type(v.array) is Strict for k, v in values_of_one.items() if k != "step")
 

@@ -109,6 +109,37 @@ def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
     return y, winners
 
 
+def largest(x: Array, axes: Axes) -> Array:
+    """``max_pool`` without the winners, for those who want no gradient."""
+    y = np.empty((len(x), *counts(axes)), x.dtype, like=x)
+
+    def job(planes: slice) -> None:
+        y[planes] = _largest(x[planes], axes)
+
+    _over_planes(job, len(x), axes, x)
+    return y
+
+
+def _largest(x: Array, axes: Axes) -> Array:
+    """The same for a block of planes, one axis after the other."""
+    for i, w in enumerate(axes):
+        parts: Any = w.parts()
+        before = (slice(None),) * (i + 1)
+        shape = (*x.shape[: i + 1], w.count, *x.shape[i + 2 :])
+        whole = isinstance(w, Windows) and all(last.stop - last.start == w.count for last, _ in parts)
+        if whole and len(parts) > 1:
+            (_, first), (_, second), *others = parts
+            found = np.maximum(x[*before, first], x[*before, second])
+            for _, elements in others:
+                np.maximum(found, x[*before, elements], out=found)
+        else:
+            found = np.full(shape, -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype, like=x)
+            for results, elements in parts:
+                found[*before, results] = np.maximum(found[*before, results], x[*before, elements])
+        x = found
+    return x
+
+
 def _max_along(
     x: Array, axis: int, w: Windows | Uneven, y: Array, winners: Array, memory: _Memory, may_be_nan: bool
 ) -> None:
@@ -162,7 +193,7 @@ def positions(winners: Sequence[Array], axes: Axes) -> Array:
 
 def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
     """Planes (R, *L) with the elements of g (R, *O) added where the maxima were found, zero elsewhere."""
-    if use_compiled(g) and len(axes) == 2 and all(isinstance(w, Windows) for w in axes):
+    if use_compiled(g, tuning.POOLING_LOOPS_WORTH) and len(axes) == 2 and all(isinstance(w, Windows) for w in axes):
         x = np.zeros((len(g), *extents(axes)), g.dtype)
         windows = np.array([[w.stride, w.low, w.dilation] for w in axes])  # type: ignore[union-attr]
         columns, rows = winners

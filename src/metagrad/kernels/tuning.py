@@ -111,9 +111,11 @@ CONVOLUTION_LOOPS_WORTH = 0
 # Columns of results that a compiled convolution works on at a time, for all filters: they stay in the cache.
 CONVOLUTION_STRIP = 1024
 # Multiplications of a compiled convolution that outweigh the handing over to threads.
-CONVOLUTION_LOOPS_WORTH_THREADS = 2_000_000
+CONVOLUTION_LOOPS_WORTH_THREADS = 8_000_000
 # Elements of a block of planes: smaller ones cost more in calls than the cache gives back.
 POOLING_BLOCK = 1 << 18
+# Elements of results from which a compiled loop finds where maxima stood.
+POOLING_LOOPS_WORTH = 1 << 10
 # Elements, each counted once for a pass over it, that outweigh the handing over to threads.
 POOLING_WORTH_THREADS = 4_000_000
 # Scores of a block: half a megabyte of float32, and as much again for their gradient.
@@ -135,10 +137,17 @@ RECURRENT_LOOPS_WORTH_PARTS = 25_000_000
 # Sequences of a part at least: products with fewer rows are slower.
 RECURRENT_LOOPS_PART = 8
 
+# Multiplications of a layer's direction over one sequence, on compiled loops, from which each direction gets a thread.
+ONE_SEQUENCE_WORTH_THREADS = 1_500_000
+
 # ------------------------------------------------ optimizers
 
 # Elements of a chunk: a formula passes over its arrays a dozen times; chunks of 16,384 spend more on calls.
-OPTIMIZER_CHUNK = 1 << 16
+OPTIMIZER_CHUNK = 1 << 17
+# Elements from which a formula of two or three passes is shared out to threads.
+OPTIMIZER_SHORT_WORTH_THREADS = 1 << 20
+# Elements from which a compiled loop is faster than a formula's calls, and worth being compiled.
+OPTIMIZER_LOOP_WORTH = 1 << 12
 # Elements from which a compiled loop is shared out to threads.
 OPTIMIZER_LOOP_WORTH_THREADS = 1 << 17
 

@@ -9,14 +9,18 @@ import numpy as np
 
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.compiled import optimizers as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.fused import in_place
 from metagrad.kernels.libraries import is_on_gpu
-from metagrad.kernels.threads import get_num_threads
 
 
-def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
+def in_blocks(
+    formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...], worth_threads: int = 0
+) -> None:
     """``formula(*chunks, *settings)`` for the chunks that cover ``arrays``, all of the first one's shape.
+
+    worth_threads: elements from which the chunks are shared out to threads.
 
     An array may be None, and stays None. Halves are computed with in float32, for the square of a gradient of 256 is infinite
     in float16, and each array is rounded once, at the end. Arrays that cannot be flattened without a copy come in one chunk, and
@@ -30,7 +34,7 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     (2.0, 2.0)
     """
     if arrays[0].dtype.char in "eE":
-        _in_single(formula, arrays, settings)
+        _in_single(formula, arrays, settings, worth_threads)
         return
     if not isinstance(arrays[0], np.ndarray) and is_on_gpu(arrays[0]) and in_place(formula, arrays, settings):
         return
@@ -44,13 +48,15 @@ def in_blocks(formula: Callable[..., None], arrays: tuple[Any, ...], settings: t
     def work(chunk: slice) -> None:
         formula(*[None if a is None else a[chunk] for a in flat], *settings)
 
-    map_chunks(work, chunks, max(1, min(get_num_threads(), len(chunks) // 2)))
+    map_chunks(work, chunks, max(1, min(threads_worth(size, worth_threads), len(chunks) // 2)))
 
 
-def _in_single(formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...]) -> None:
+def _in_single(
+    formula: Callable[..., None], arrays: tuple[Any, ...], settings: tuple[Any, ...], worth_threads: int
+) -> None:
     """``in_blocks`` with float32 copies of the arrays, whose values they then take, all but the gradient, the second one."""
     wide = tuple([None if a is None else a.astype(np.float32) for a in arrays])
-    in_blocks(formula, wide, settings)
+    in_blocks(formula, wide, settings, worth_threads)
     with np.errstate(over="ignore"):
         for i, a in enumerate(arrays):
             if a is not None and i != 1:
@@ -68,7 +74,7 @@ def in_blocks_by_part(formula: Callable[..., None], arrays: tuple[Any, ...], set
 
 def all_fit(arrays: Sequence[Any]) -> bool:
     """Whether a compiled loop serves these arrays: large, of one dtype, in order in memory."""
-    return use_compiled(arrays[0]) and all(
+    return use_compiled(arrays[0], tuning.OPTIMIZER_LOOP_WORTH) and all(
         type(a) is np.ndarray and a.dtype == arrays[0].dtype and a.flags.carray for a in arrays
     )
 
@@ -77,5 +83,19 @@ def run_loop(loop: Callable[..., None], arrays: Sequence[Any], numbers: Sequence
     """``loop(*parts, numbers)``, each thread over its part of the arrays; the numbers as an array of their dtype."""
     flat = [a.reshape(-1) for a in arrays]
     given, size = np.array(numbers, flat[0].dtype), flat[0].size
+    if size < tuning.OPTIMIZER_LOOP_WORTH_THREADS:
+        loop(*flat, given)
+        return
     parts = cut(size, -(-size // threads_worth(size, tuning.OPTIMIZER_LOOP_WORTH_THREADS)))
     map_chunks(lambda part: loop(*[a[part] for a in flat], given), parts)
+
+
+def sgd_by_loop(arrays: Sequence[Any], settings: tuple[Any, ...]) -> bool:
+    """A step of SGD, ``sgd_step(*arrays, *settings)``, by a compiled loop, if there is one for such arrays; whether it was done."""
+    given = [a for a in arrays if a is not None]
+    if not all_fit(given):
+        return False
+    lr, weight_decay, momentum, keep, take, nesterov, maximize = settings
+    numbers = [lr, -1.0 if maximize else 1.0, weight_decay, keep, take, momentum if nesterov else 0.0]
+    run_loop(compiled.sgd if len(given) == 2 else compiled.sgd_with_momentum, given, numbers)
+    return True

@@ -9,8 +9,8 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
-from metagrad.kernels.tuning import OPTIMIZER_CHUNK
-from metagrad.optim.blocks import in_blocks
+from metagrad.kernels import tuning
+from metagrad.optim.blocks import in_blocks, sgd_by_loop
 from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.optimizer import Optimizer
 from metagrad.optim.settings import check_settings
@@ -88,12 +88,11 @@ class SGD(Optimizer):
             return
         array = param.array
         arrays = array, grad.array, b
-        if (
-            array.__class__ is np.ndarray and array.size <= OPTIMIZER_CHUNK and array.dtype.char not in "eE"
-        ):  # many are small
+        small = array.size < tuning.OPTIMIZER_LOOP_WORTH and array.dtype.char not in "eE"
+        if small and array.__class__ is np.ndarray:  # models have many small parameters
             sgd_step(*arrays, *settings)
-        else:
-            in_blocks(sgd_step, arrays, settings)
+        elif not sgd_by_loop(arrays, settings):
+            in_blocks(sgd_step, arrays, settings, tuning.OPTIMIZER_SHORT_WORTH_THREADS)
         bump(param)
 
 

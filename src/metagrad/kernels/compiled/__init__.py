@@ -22,7 +22,7 @@ infinity are what they are in NumPy.
 ``normalization.py``    norms of rows and of channels, their gradients
 ``reductions.py``       sums and products of rows
 ``scans.py``            running sums, products, extremes, ln Σ eˣ
-``optimizers.py``       Adam
+``optimizers.py``       Adam, SGD
 ``waiting.py``          looking for what another thread writes
 ``gathering.py``        elements and rows taken and added by their index
 ``windows.py``          the gradient of max pooling

@@ -21,6 +21,24 @@ def adam(p: Array, g: Array, m: Array, v: Array, numbers: Array) -> None:
         p[i] = left * p[i] - rate * (m[i] / (np.sqrt(v[i]) + eps))
 
 
+@native
+def sgd(p: Array, g: Array, numbers: Array) -> None:
+    """p ← p − η (±g + λ p); numbers: η, the sign, λ."""
+    rate, sign, decay = numbers[0], numbers[1], numbers[2]
+    for i in range(len(p)):
+        p[i] -= rate * (sign * g[i] + decay * p[i] if decay != 0 else sign * g[i])
+
+
+@native
+def sgd_with_momentum(p: Array, g: Array, b: Array, numbers: Array) -> None:
+    """d = ±g + λ p, b ← keep b + take d, and p ← p − η b, or p − η (d + μ b); numbers: η, the sign, λ, keep, take, μ or 0."""
+    rate, sign, decay, keep, take, ahead = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+    for i in range(len(p)):
+        d = sign * g[i] + decay * p[i] if decay != 0 else sign * g[i]
+        b[i] = keep * b[i] + take * d
+        p[i] -= rate * (d + ahead * b[i] if ahead != 0 else b[i])
+
+
 def adam_numbers(t: float, lr: float, beta1: float, beta2: float, eps: float, shrink: float) -> list[float]:
     """The numbers of step t, of which the weights shrink by this share."""
     root = math.sqrt(1 - beta2**t)

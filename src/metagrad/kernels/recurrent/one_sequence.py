@@ -12,17 +12,20 @@ in the order of the visits: row t belongs to step t of direction 0 and to step T
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.compiled import one_sequence as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.products import add_product, panels
 from metagrad.kernels.matmul import product
 from metagrad.kernels.recurrent.loops import both, gru_biases, in_order
+from metagrad.kernels.threads import run_in_turn, run_on_threads
 
 
 def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
@@ -32,6 +35,12 @@ def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence
     """
     if use_compiled(x, 0):
         return _on_loops(cell, x, states, weights)
+    (found,) = run_in_turn([lambda: _by_calls(cell, x, states, weights)])
+    return found
+
+
+def _by_calls(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
+    """``run`` by NumPy's calls, both directions in one loop."""
     first_h = states[0][:, 0]
     steps, directions, width = len(x), len(weights), first_h.shape[1]
     h = np.empty((steps + 1, directions, width), x.dtype)  # row t + 1 is what visit t ends with
@@ -53,11 +62,13 @@ def run(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence
 
 
 def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
-    """``run`` on compiled loops, one direction after the other."""
+    """``run`` on compiled loops, each direction on a thread if that pays."""
     final = [s.copy() for s in states]
     hidden = states[-1].shape[2]
     y, u = np.empty((len(x), len(weights), states[0].shape[2]), x.dtype), panels(x.T)
-    for d, (w_ih, w_hh, b_ih, b_hh, *projection) in enumerate(weights):
+
+    def work(d: int) -> None:
+        w_ih, w_hh, b_ih, b_hh, *projection = weights[d]
         bias, b_q = gru_biases(b_ih, b_hh) if cell == "GRU" else (both(b_ih, b_hh), None)
         a, w = _inputs_and_bias(u, in_order(w_ih), bias, len(x)).reshape(len(x), -1, hidden), in_order(w_hh)
         h = final[0][d]
@@ -67,6 +78,13 @@ def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Se
             compiled.lstm(a, w, h, final[1][d], y, d, in_order(projection[0]) if projection else None)
         else:
             compiled.rnn(a, w, h, y, d, cell == "RNN_RELU")
+
+    jobs = [functools.partial(work, d) for d in range(len(weights))]
+    if len(x) * sum(w.size for w in weights[0][:2]) < tuning.ONE_SEQUENCE_WORTH_THREADS:
+        for job in jobs:
+            job()
+    else:
+        run_on_threads(jobs)
     return y.reshape(len(x), -1), *final
 
 

@@ -43,8 +43,10 @@ class MaxPool(Function):
     """y = the largest element of each window;   ∂L/∂x adds up the ∂L/∂y of the windows in which an element is the largest."""
 
     def forward(self, x: Array, axes: Axes, positions: bool) -> Any:
-        y, self.winners = kernel.max_pool(_planes(x, axes), axes)
         self.axes, shape = axes, (*x.shape[: x.ndim - len(axes)], *counts(axes))
+        if not positions and not any(self.needs):
+            return kernel.largest(_planes(x, axes), axes).reshape(shape)
+        y, self.winners = kernel.max_pool(_planes(x, axes), axes)
         if not positions:
             return y.reshape(shape)
         return y.reshape(shape), kernel.positions(self.winners, axes).reshape(shape)
