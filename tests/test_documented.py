@@ -307,3 +307,12 @@ def test_names_of_nodes(text):
 @pytest.mark.parametrize("text", NODES)
 def test_names_of_nodes_are_pytorchs(torch, text):
     assert node_of(torch, text) == NODES[text]
+
+
+def test_a_gradient_that_is_added_to_lies_as_its_tensor():
+    x = metagrad.ones(2, 3).t().requires_grad_()
+    with pytest.warns(UserWarning, match="create_graph"):
+        (x * x).sum().backward(create_graph=True)
+    (x.reshape(-1) * 2).sum().backward()
+    assert x.grad.stride() == x.stride() == (1, 3) and x.grad.tolist() == [[4.0] * 2] * 3
+    x.grad = None

@@ -25,6 +25,9 @@ class Known:
     tells: Callable[[Program, Difference], bool]
 
 
+_SAVE_THEIR_RESULT = "exp|exp2|expm1|tanh|sigmoid|sqrt|rsqrt|reciprocal|tan|pow|relu|div|clamp|leaky_relu|elu|hardtanh"
+
+
 def _says(words: str, anything: bool = False) -> Callable[[Program, Difference], bool]:
     """Tells where PyTorch refuses in these words and metagrad does not refuse; or, with anything, whatever it does."""
 
@@ -111,7 +114,19 @@ def _leaf_of_another(program: Program, difference: Difference) -> bool:
     behind = any(word in text for word in (".detach()", ".data", "no_grad()")) and "_(" in text.replace(
         ".requires_grad_()", ""
     )
-    return difference.kind == "gradient" and behind and difference.expected is None
+    made_as_a_view = re.search(r"= torch\.\w+\(.*\)\.\w+.*\.requires_grad_\(\)", text) is not None
+    return difference.kind == "gradient" and behind and (difference.expected is None or made_as_a_view)
+
+
+def _saved_result(program: Program, difference: Difference) -> bool:
+    text = str(program)
+    behind = any(word in text for word in (".detach()", ".data", "no_grad()"))
+    return difference.kind == "gradient" and behind and re.search(rf"\.({_SAVE_THEIR_RESULT})_\(", text) is not None
+
+
+def _stored_nowhere(program: Program, difference: Difference) -> bool:
+    refused = difference.kind == "error" and difference.expected[0] is None
+    return refused and "without overflow" in difference.found[1] and "torch.zeros((0" in difference.step.text
 
 
 def _kron(program: Program, difference: Difference) -> bool:
@@ -149,6 +164,9 @@ def _index_of_lists(program: Program, difference: Difference) -> bool:
 KNOWN = [
     Known("a leaf that is itself a view, and is written to behind the graph: PyTorch makes its views anew from the base, and the "
           "leaf gets no gradient", _leaf_of_another),
+    Known("what an op in place saved for its gradient, and a write behind the graph then changed: here the op saved a copy",
+          _saved_result),
+    Known("a number that the dtype does not hold, to be stored nowhere: refused here all the same", _stored_nowhere),
     Known("PyTorch multiplies what it subtracts by alpha, a complex 1: infinite - 0j · inf is nan", _infinite),
     Known("which of several equal elements topk takes, and so gives the gradient to", _ties),
     Known("PyTorch divides a number by a tensor as number · 1/tensor, of which only the quotient is kept: the divisor may be "

@@ -142,7 +142,7 @@ def _values(x: Any, y: Any, tolerance: float = 0.0) -> tuple[Any, Any] | None:
     expected, found = as_array(x), as_array(y)
     if expected.shape != found.shape or expected.dtype != found.dtype:
         return (expected.dtype, expected.shape), (found.dtype, found.shape)
-    if np.array_equal(expected, found, equal_nan=expected.dtype.kind in "fc"):
+    if np.array_equal(expected, found):
         return None
     tolerance = max(tolerance, TOLERANCE.get(str(expected.dtype), 0))
     if not np.allclose(expected, found, tolerance, tolerance, equal_nan=True):

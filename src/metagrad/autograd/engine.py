@@ -297,6 +297,7 @@ def _accumulate(x: Any, g: Gradient) -> None:
         x._grad = as_tensor(g if g.strides == x.array.strides else laid_out_like(g, x.array))
     elif isinstance(g, Variable) or mode.grad and x._grad.requires_grad:
         x._grad = x._grad + as_tensor(g)
+        x._grad.array = laid_out_like(x._grad.array, x.array)
     else:
         np.add(x._grad.array, g, out=x._grad.array)
         x._grad._counter[0] += 1
