@@ -202,3 +202,20 @@ def test_fusion_can_be_switched_off(monkeypatch, kernels):
     monkeypatch.setattr(fused, "_ON", False)
     metagrad.sigmoid(metagrad.ones(3, device="cuda"))
     assert not kernels
+
+
+@pytest.mark.parametrize("cell", ["LSTM", "GRU"])
+def test_a_recurrent_step_is_one_kernel_each_way(cell, kernels):
+    found = []
+    for device in ("cpu", "cuda"):
+        metagrad.manual_seed(0)
+        layer = getattr(metagrad.nn, cell)(3, 4, 2, bidirectional=True).double()
+        x = metagrad.randn(5, 2, 3, dtype=metagrad.float64).to(device).requires_grad_()
+        layer.to(device)
+        y, _ = layer(x)
+        (y * y).sum().backward()
+        found.append([t.cpu().numpy() for t in (y.detach(), x.grad, *[p.grad for p in layer.parameters()])])
+    for theirs, ours in zip(*found):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+    steps = [k for k in kernels if "tanh" in k.operation]
+    assert len(steps) == 2 and steps[0].operation.count("exp(") == steps[1].operation.count("exp(") > 1

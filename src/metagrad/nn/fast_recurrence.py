@@ -19,6 +19,7 @@ from metagrad.autograd.mode import mode
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.kernels.recurrent import one_sequence
 from metagrad.kernels.recurrent.gru import GRU
 from metagrad.kernels.recurrent.loops import LoopedGRU, LoopedLSTM, LoopedRNN
@@ -26,7 +27,7 @@ from metagrad.kernels.recurrent.lstm import LSTM
 from metagrad.kernels.recurrent.rnn import RNN
 from metagrad.kernels.recurrent.steps import Inputs
 from metagrad.kernels.threads import can_hold_blas, get_num_threads, run_in_turn, run_on_threads, run_together
-from metagrad.nn import recurrence
+from metagrad.nn import gpu_recurrence, recurrence
 from metagrad.ops.shape.joining import cat, stack
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ def make_kernel(cell: str, sizes: Sequence[int], reverse: bool, looped: bool = F
     return (LoopedRNN if looped else RNN)(sizes, reverse, "tanh" if cell == "RNN_TANH" else "relu")
 
 
-def make_step(cell: str) -> Callable[..., Callable[[Tensor, tuple[Tensor, ...]], tuple[Tensor, ...]]]:
-    """The plain step of the same cell."""
+def make_step(cell: str, on_gpu: bool = False) -> Callable[..., recurrence.Step]:
+    """The plain step of the same cell, or a GPU's."""
     if cell == "LSTM":
-        return recurrence.lstm_step
+        return gpu_recurrence.lstm_step if on_gpu else recurrence.lstm_step
     if cell == "GRU":
-        return recurrence.gru_step
+        return gpu_recurrence.gru_step if on_gpu else recurrence.gru_step
     return lambda *weights: recurrence.rnn_step("tanh" if cell == "RNN_TANH" else "relu", *weights)
 
 
@@ -61,7 +62,7 @@ def plain_layer(x: Tensor, *rest: Tensor, cell: str, sizes: Sequence[int], direc
     outputs, last = [], []
     for d in range(directions):
         initial = tuple(s[d] for s in states)
-        y, final = recurrence.layer(make_step(cell), x, sizes, initial, weights[d], d == 1)
+        y, final = recurrence.layer(make_step(cell, is_on_gpu(x.array)), x, sizes, initial, weights[d], d == 1)
         outputs.append(y)
         last.append(final)
     y = cat(outputs, 1) if directions == 2 else outputs[0]

@@ -123,10 +123,10 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
 
     @functools.wraps(backward)
     def run(self: Pointwise, grad: Array, *others: Array) -> Results:
-        if others:
+        if grad.__class__ is not ndarray and on_gpu(grad, *others):
+            return backward_on_gpu(self, backward, grad, *others)
+        if others or grad.__class__ is not ndarray:
             return backward(self, grad, *others)
-        if grad.__class__ is not ndarray:
-            return backward_on_gpu(self, backward, grad) if on_gpu(grad) else backward(self, grad)
         if grad.size >= tuning.POINTWISE_LARGE:
             if self.loops is not None and self.loops.backward is not None and fit(grad, *self.saved):
                 return backward_by_loop(self, self.loops.backward, grad)

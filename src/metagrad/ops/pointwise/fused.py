@@ -69,32 +69,34 @@ def forward_on_gpu(node: Function, forward: Callable[..., Any], inputs: Sequence
     def fuse() -> Any:
         note, noting = _Note(), _like(node)
         found = forward(noting, *[note.sample(x) for x in inputs], **params)
-        if note.tape.number(found) is None:
-            raise NotPointwise("several results, or none that was computed")
-        result, saved = note.want(found), [note.want(x) for x in noting.saved]
+        results = found if found.__class__ is tuple else (found,)
+        if any(note.tape.number(x) in (None, *note.given) for x in results):
+            raise NotPointwise("a result that was not computed")
+        wanted, saved = [note.want(x) for x in results], [note.want(x) for x in noting.saved]
         kept = {name: note.want(x) for name, x in noting.__dict__.items()}
         values = note.compute()
         node.saved = tuple([of(values) for of in saved])
         node.__dict__.update({name: of(values) for name, of in kept.items()})
-        return result(values)
+        made = tuple([of(values) for of in wanted])
+        return made if found.__class__ is tuple else made[0]
 
     return _fused_or(fuse, (type(node), "forward"), inputs, lambda: forward(node, *inputs, **params))
 
 
-def backward_on_gpu(node: Function, backward: Callable[..., Any], grad: Array) -> Any:
+def backward_on_gpu(node: Function, backward: Callable[..., Any], *grads: Array) -> Any:
     """The gradients of an op's inputs from one kernel; step by step where their formula is no kernel."""
 
     def fuse() -> Any:
         note, noting = _Note(), _like(node)
         noting.saved = tuple([note.sample(x) for x in node.saved])
         noting.__dict__.update({name: note.sample(x) for name, x in node.__dict__.items()})
-        found = backward(noting, note.sample(grad))
-        grads = [note.want(x) for x in (found if found.__class__ is tuple else (found,))]
+        found = backward(noting, *[note.sample(grad) for grad in grads])
+        wanted = [note.want(x) for x in (found if found.__class__ is tuple else (found,))]
         values = note.compute()
-        results = tuple([of(values) for of in grads])
+        results = tuple([of(values) for of in wanted])
         return results if found.__class__ is tuple else results[0]
 
-    return _fused_or(fuse, (type(node), "backward"), (grad, *node.saved), lambda: backward(node, grad))
+    return _fused_or(fuse, (type(node), "backward"), (*grads, *node.saved), lambda: backward(node, *grads))
 
 
 def _fused_or(
