@@ -1,11 +1,13 @@
 """``metagrad.cuda`` by PyTorch's names, on a stand-in for the CuPy module."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import metagrad
 from metagrad import cuda
-from tests.standin import FakeCupy, FakeDevice, FakePool, FakeStream, OutOfMemoryError, Strict, install
+from tests.standin import FakeCupy, FakeDevice, FakeEvent, FakePool, FakeStream, OutOfMemoryError, Strict, install
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +25,35 @@ def test_devices():
     assert FakeDevice.used == [("synchronize", 0), ("synchronize", 3), ("synchronize", 2), ("use", 1)]
     assert cuda.get_device_name() == "Stand-in" and cuda.get_device_capability() == (9, 0)
     assert cuda.get_device_properties(0).total_memory == 10_000
+
+
+def test_ways_to_a_device():
+    x = metagrad.ones(2)
+    for moved in (
+        x.cuda(), x.cuda(0), x.cuda("cuda:0", non_blocking=True), x.cuda(device=metagrad.device(0)),
+        x.to("cuda", non_blocking=True), x.to(0), x.to(device="cuda:0"), x.to(x.cuda()), metagrad.ones(2, device=0),
+        x.cuda().new_ones(2),
+        metagrad.ones_like(x.cuda()),
+    ):  # fmt: skip
+        assert moved.is_cuda and moved.device == metagrad.device("cuda", 0) and moved.get_device() == 0
+        assert moved.tolist() == [1.0, 1.0] and not moved.cpu().is_cuda
+    for wrong in (lambda: x.cuda(1), lambda: x.to("cuda:3"), lambda: metagrad.ones(2, device="cuda:1")):
+        with pytest.raises(RuntimeError, match="invalid device ordinal.*1 GPUs"):
+            wrong()
+
+
+def test_memory_that_another_stream_uses(monkeypatch):
+    from metagrad.tensors.methods.memory import _in_use
+
+    x, stream = metagrad.ones(2, device="cuda"), cuda.Stream()
+    monkeypatch.setattr(FakeEvent, "done", False)
+    x.record_stream(stream)
+    x.cpu().record_stream(stream)
+    assert [array for _, array in _in_use] == [x.array] and _in_use[0][0]._event.recorded is stream._stream
+    monkeypatch.setattr(FakeEvent, "done", True)
+    y = metagrad.zeros(2, device="cuda")
+    y.record_stream(stream)
+    assert [array for _, array in _in_use] == [y.array]
 
 
 def test_memory():
@@ -176,3 +207,31 @@ def test_where_there_is_no_gpu(monkeypatch):
     cuda.manual_seed(5)
     assert cuda.memory_allocated() == cuda.memory_reserved() == 0 and cuda.get_rng_state_all() == []
     assert cuda.initial_seed() == 5
+
+
+@pytest.mark.parametrize("found", ["nothing", "no driver"])
+def test_what_to_install_is_said(found, monkeypatch):
+    """CuPy is missing, or it finds no driver, which its runtime says by an error of its own."""
+    from metagrad.base import device
+
+    def without_driver():
+        raise OSError("cudaErrorNoDevice")
+
+    module = type(
+        "cupy", (), {"cuda": type("cuda", (), {"runtime": type("runtime", (), {"getDeviceCount": without_driver})})}
+    )
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "cupy", None if found == "nothing" else module)
+    device.cupy.cache_clear()
+    try:
+        assert not cuda.is_available() and cuda.device_count() == 0
+        expected = (
+            r'pip install "metagrad\[cuda12\]", or "metagrad\[cuda13\]"'
+            if found == "nothing"
+            else "no CUDA-capable GPU or driver"
+        )
+        for ask in (lambda: metagrad.ones(2).cuda(), cuda.current_device, cuda.Stream, cuda.mem_get_info, cuda.init):
+            with pytest.raises(RuntimeError, match=expected):
+                ask()
+    finally:
+        device.cupy.cache_clear()

@@ -163,7 +163,11 @@ def move(array: Array, to: device) -> Array:
     if to.type != "cuda":
         raise RuntimeError(f"device {str(to)!r} cannot be used: metagrad's tensors are on 'cpu', 'cuda' or 'meta'")
     module = require_cupy(to)
-    with module.cuda.Device(to.index or 0):
+    if to.index is not None and to.index >= (there := int(module.cuda.runtime.getDeviceCount())):
+        raise RuntimeError(
+            f"CUDA error: invalid device ordinal: {str(to)!r}, but there are {there} GPUs, counted from 0"
+        )
+    with module.cuda.Device(to.index):  # None: the one in use
         try:
             return module.asarray(array)
         except MemoryError as error:

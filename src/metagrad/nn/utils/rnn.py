@@ -76,7 +76,7 @@ class PackedSequence(_Packed):
         """The same with the data in the CPU's memory."""
         return self.to("cpu")
 
-    def cuda(self, device: DeviceLike = None) -> PackedSequence:
+    def cuda(self, device: DeviceLike = None, non_blocking: bool = False) -> PackedSequence:
         """The same with the data in a GPU's memory."""
         return self.to("cuda" if device is None else device)
 

@@ -130,8 +130,10 @@ def cpu(input: Tensor) -> Tensor:
     return to(input, "cpu")
 
 
-def cuda(input: Tensor, device: DeviceLike = None) -> Tensor:
-    """The tensor in a GPU's memory; raises, saying what is missing, where there is none.
+def cuda(input: Tensor, device: DeviceLike = None, non_blocking: bool = False) -> Tensor:
+    """The tensor in a GPU's memory, the one in use if none is named; raises, saying what is missing, where there is none.
+
+    ``non_blocking`` changes nothing: the copy is done when this returns.
 
     Raises RuntimeError without CuPy or without a GPU.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
 from metagrad.base.layouts import contiguous_format, layout, memory_format
 from metagrad.base.layouts import strided as strided_layout
-from metagrad.base.typing import DTypeLike
+from metagrad.base.typing import Array, DTypeLike
+from metagrad.kernels.libraries import is_on_gpu
 from metagrad.ops.create import conversion
 from metagrad.ops.shape import copying, properties
 from metagrad.ops.shape.strided import located
@@ -18,6 +19,8 @@ from metagrad.tensors.storage import TypedStorage, UntypedStorage
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
+
+_in_use: list[tuple[Any, Array]] = []  # arrays of a GPU with the marks up to which streams use them
 
 
 class MemoryMethods(OpMethods):
@@ -144,6 +147,12 @@ class MemoryMethods(OpMethods):
     def pin_memory(self) -> Self:
         """The tensor itself: there is nothing to pin memory for."""
         return self
+
+    def record_stream(self, stream: Any) -> None:
+        """Let a GPU's memory be no one else's until what this stream was given so far is done; nothing to do on the CPU."""
+        if is_on_gpu(self.array):
+            _in_use[:] = [(event, array) for event, array in _in_use if not event.query()]
+            _in_use.append((stream.record_event(), self.array))
 
     def is_shared(self) -> bool:
         """False: memory belongs to one process."""
