@@ -59,7 +59,7 @@ def test_the_letters_stay():
 
 
 def test_it_travels_in_the_model_file():
-    weights = np.zeros((1 << 18, 3), np.float32)
+    weights = np.zeros((1 << 18, 2), np.float32)
     tokenizer = Tokenizer("learned", Segmenter(weights, Division.learn(tokens(TURKISH)), False))
     description = json.loads(json.dumps(tokenizer.description()))
     again = Tokenizer.read(description, tokenizer.arrays()["tokenizer/weights"])

@@ -4,12 +4,15 @@ import io
 import itertools
 import random
 
+import numpy as np
 import pytest
 
 from metagrad.tagger.corpora import Token, Written
 from metagrad.tagger.text import sentences as module
 from metagrad.tagger.text import streams
+from metagrad.tagger.text.division import Division
 from metagrad.tagger.text.forms import as_known
+from metagrad.tagger.text.segmenter import Segmenter
 from metagrad.tagger.text.sentences import rule_ends, sentences
 from metagrad.tagger.text.streams import read_chunks, tokenize_split, without_mark
 from metagrad.tagger.text.tokenizer import Tokenizer
@@ -308,3 +311,29 @@ def test_the_tokenizer_is_chosen_by_the_corpus(words, kind):
 )  # fmt: skip
 def test_words_are_read_as_the_corpus_writes_them(given, known, read):
     assert as_known(given.split(), known.split().__contains__) == read.split()
+
+
+def headed(count, seed):
+    """Sentences that end with a point, and headings that end with nothing, between blanks."""
+    chance = random.Random(seed)
+    words = ["ka", "kori", "ma", "matu", "sa", "sanu", "to", "tori", "ri", "Ms."]
+    for n in range(count):
+        forms = [w.capitalize() if i == 0 else w for i, w in enumerate(chance.choices(words, k=chance.randint(4, 9)))]
+        end = [".", "!"][n % 2] if n % 3 else ""
+        tokens = [Token(form, True, (form,)) for form in forms[:-1]] + [Token("kasa", not end, ("kasa",))]
+        tokens += [Token(end, True, (end,))] if end else []
+        yield Written([(token.form, "X") for token in tokens], tokens, n % 40 == 0)
+
+
+def test_sentences_without_a_mark_end_before_a_capital():
+    tokenizer = Tokenizer.of(list(headed(400, 1)))
+    assert tokenizer.kind == "learned"
+    gold = list(headed(90, 2))
+    found = list(tokenizer.sentences(" ".join(sentence.text for sentence in gold)))
+    assert [[w.form for w in words] for words in found] == [[t.form for t in s.tokens] for s in gold]
+    assert list(tokenizer.sentences(" \t ")) == [] and list(tokenizer.sentences("")) == []
+
+
+def test_weights_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match="train it again"):
+        Segmenter(np.zeros((1 << 18, 3), np.float32), Division({}), False)

@@ -1,122 +1,76 @@
 """Where words and sentences end, learned from a treebank that says where spaces were (CoNLL-U's SpaceAfter).
 
-After every character a linear classifier says: within a word, end of a word, or end of a word and of its sentence (Neubig, Nakata
-and Mori 2011 cut Japanese so). It reads the characters about the place, their kinds, and the words between blanks before and
-after, as numbers made by hashing (Weinberger et al. 2009), and is trained by AdaGrad (Duchi, Hazan and Singer 2011) on the
-cross-entropy. Which tokens stand for several words, ``division.py`` says.
+After every character a linear classifier says whether a word ends there (Neubig, Nakata and Mori 2011 cut Japanese so), and after
+every word another one whether its sentence does. What they read is in ``clues.py``; they are trained by AdaGrad (Duchi, Hazan and
+Singer 2011) on the cross-entropy, and are the average of the later weights. Which tokens stand for several words, ``division.py``
+says.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from metagrad.tagger.corpora.corpus import Written
+from metagrad.tagger.text.clues import BUCKETS, Array, sentence_clues, word_clues
 from metagrad.tagger.text.division import Division
 from metagrad.tagger.text.sentences import PARAGRAPH
-from metagrad.tagger.text.words import WHOLE, kind
+from metagrad.tagger.text.words import WHOLE
 
-Array = np.ndarray[Any, Any]
-
-BUCKETS = 1 << 18
 INSIDE, WORD_END, SENTENCE_END = range(3)
-MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-# The characters a feature reads, counted from the one the decision comes after.
-LETTERS = [
-    (-2,), (-1,), (0,), (1,), (2,), (3,), (-1, 0), (0, 1), (1, 2), (2, 3), (-2, -1, 0), (-1, 0, 1), (0, 1, 2), (1, 2, 3),
-    (-1, 0, 1, 2), (-2, -1, 0, 1), (-3, -2, -1, 0), (1, 2, 3, 4), (-2, -1, 0, 1, 2),
-]  # fmt: skip
-KINDS = [(-1, 0, 1, 2), (-2, -1, 0, 1, 2, 3), (0, 1), (0, 1, 2, 3)]
-AROUND = 8  # characters on each side that any feature may read
-LOOK_AHEAD = 60  # characters that must follow a place for a decision, while more text may come
+LOOK_AHEAD = 80  # characters that must follow a place for a decision, while more text may come
 LEAST = 500  # words from which there is something to learn
 
 
-def hashed(parts: Sequence[Array], seed: int) -> Array:
-    """One number below BUCKETS for each row of these columns."""
-    h = np.full(len(parts[0]), seed * 0x51ED27 + 7, np.uint64)
-    for part in parts:
-        h = (h ^ part) * MULTIPLIER
-        h ^= h >> np.uint64(29)
-    return (h & np.uint64(BUCKETS - 1)).astype(np.int64)
-
-
-def running_words(codes: Array) -> Array:
-    """For each character a hash of what stands from the blank before it up to here."""
-    found, h = [], 0
-    for code in codes.tolist():
-        h = 0 if code == 32 else (h * 1_000_003 + code) & 0xFFFFFFFFFFFF
-        found.append(h)
-    return np.array(found, np.uint64)
-
-
-def features(text: str) -> Array:
-    """The numbers (N, F) of the features after each of N characters."""
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32).astype(np.uint64)
-    kinds = np.array([ord(letter_kind(c)) for c in text], np.uint64)
-    around = np.pad(codes, AROUND, constant_values=2), np.pad(kinds, AROUND, constant_values=2)
-    count = len(codes)
-
-    def at(which: int, place: int) -> Array:
-        return around[which][AROUND + place : AROUND + place + count]
-
-    columns = [hashed([at(0, p) for p in places], n) for n, places in enumerate(LETTERS)]
-    columns += [hashed([at(1, p) for p in places], 100 + n) for n, places in enumerate(KINDS)]
-    before, after = running_words(codes), running_words(codes[::-1])[::-1]
-    follows = np.append(after[1:], np.zeros(2, np.uint64))
-    next_word = np.where(at(0, 1) == 32, follows[1:][:count], follows[:count])
-    columns += [
-        hashed([before], 200),
-        hashed([next_word], 201),
-        hashed([before, next_word], 202),
-        hashed([before, at(1, 1), at(1, 2)], 203),
-    ]
-    return np.stack(columns, 1)
-
-
-def letter_kind(c: str) -> str:
-    """The kind of a character, with capital letters apart, and marks of their own."""
-    found = kind(c)
-    return "U" if found == "L" and c.isupper() else c if found in "bmno" and ord(c) < 128 else found
-
-
 class Segmenter:
-    """Where words and sentences end; ``weights`` (BUCKETS, 3), and how tokens that stand for several words are divided.
+    """Where words and sentences end; ``weights`` (BUCKETS, 2), and how tokens that stand for several words are divided.
 
     blanks_within: words of this language may have blanks in them, as Vietnamese ones have.
     """
 
     def __init__(self, weights: Array, division: Division, blanks_within: bool) -> None:
+        if weights.shape != (BUCKETS, 2):
+            raise ValueError(
+                f"expected the weights ({BUCKETS}, 2) of a tokenizer, got {weights.shape}: the model was trained by an earlier "
+                "metagrad; train it again"
+            )
         self.weights, self.division, self.blanks_within = weights, division, blanks_within
 
     @classmethod
-    def learn(cls, sentences: Iterable[Written], epochs: int = 8, seed: int = 0) -> Segmenter:
+    def learn(cls, sentences: Iterable[Written], seed: int = 0) -> Segmenter:
         """Learn from sentences that know how they were written."""
         sentences = list(sentences)
         text, labels = running_text(sentences)
-        rows = np.flatnonzero(labels >= 0)
-        weights = fit(features(text)[rows], labels[rows], epochs, seed)
+        decided, ends = np.flatnonzero(labels >= 0), np.flatnonzero(labels >= WORD_END)
+        clues = word_clues(text)
+        words = fit(clues[decided], labels[decided] >= WORD_END, 8, seed)
+        stops = fit(np.hstack([clues[ends], sentence_clues(text, ends)]), labels[ends] == SENTENCE_END, 12, seed)
         blanks = any(" " in token.form for sentence in sentences for token in sentence.tokens)
-        return cls(weights, Division.learn(token for sentence in sentences for token in sentence.tokens), blanks)
+        division = Division.learn(token for sentence in sentences for token in sentence.tokens)
+        return cls(np.stack([words, stops], 1), division, blanks)
 
-    def decide(self, text: str) -> Array:
-        """INSIDE, WORD_END or SENTENCE_END after each character."""
+    def decide(self, text: str, sentences: bool = True) -> Array:
+        """INSIDE, WORD_END or SENTENCE_END after each character; without ``sentences`` only where words end is asked."""
         if not text:
             return np.zeros(0, np.int64)
         plain, places = one_blank(text)
+        clues = word_clues(plain)
         found = np.full(len(text), INSIDE, np.int64)
-        found[places] = self.weights[features(plain)].sum(1).argmax(1)
+        found[places] = self.weights[clues, 0].sum(1) > 0
         blank = np.array([c.isspace() for c in text])
-        before_blank = np.append(blank[1:], True) & ~blank
         if not self.blanks_within:
-            found = np.where(before_blank, np.maximum(found, WORD_END), found)
+            found[np.append(blank[1:], True) & ~blank] = WORD_END
         for whole in WHOLE.finditer(text):
             found[whole.start() : whole.end() - 1] = INSIDE
-            found[whole.end() - 1] = max(found[whole.end() - 1], WORD_END)
+            found[whole.end() - 1] = WORD_END
         found[blank] = INSIDE
+        if not sentences:
+            return found
+        ends = np.flatnonzero(found[places])
+        score = self.weights[clues[ends], 1].sum(1) + self.weights[sentence_clues(plain, ends), 1].sum(1)
+        found[places[ends[score > 0]]] = SENTENCE_END
         return found
 
     def ends(self, text: str, more: bool) -> list[int]:
@@ -137,7 +91,7 @@ class Segmenter:
     def words(self, sentence: str) -> Iterable[tuple[int, int]]:
         """The places of a sentence's tokens."""
         start = 0
-        for end in [*(np.flatnonzero(self.decide(sentence)) + 1).tolist(), len(sentence)]:
+        for end in [*(np.flatnonzero(self.decide(sentence, False)) + 1).tolist(), len(sentence)]:
             while start < end and sentence[start].isspace():
                 start += 1
             if sentence[start:end].strip():
@@ -164,23 +118,19 @@ def running_text(sentences: Sequence[Written]) -> tuple[str, Array]:
 
 
 def fit(rows: Array, labels: Array, epochs: int, seed: int, rate: float = 0.2, size: int = 512) -> Array:
-    """Weights (BUCKETS, 3) by AdaGrad, from the features (N, F) and the decisions (N)."""
+    """Weights (BUCKETS) by AdaGrad, from the clues (N, F) and what is true (N); the average over the second half of the epochs."""
     random = np.random.default_rng(seed)
-    weights, squares = np.zeros((BUCKETS, 3), np.float32), np.full((BUCKETS, 3), 1e-2, np.float32)
-    one_hot = np.eye(3, dtype=np.float32)
-    for _ in range(epochs):
+    weights, squares = np.zeros(BUCKETS, np.float32), np.full(BUCKETS, 1e-2, np.float32)
+    total = np.zeros(BUCKETS, np.float32)
+    for epoch in range(epochs):
         order = random.permutation(len(rows))
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            scores = weights[rows[batch]].sum(1)
-            p = np.exp(scores - scores.max(1, keepdims=True))
-            gradient = p / p.sum(1, keepdims=True) - one_hot[labels[batch]]
+            chance = 0.5 + 0.5 * np.tanh(0.5 * weights[rows[batch]].sum(1))
+            error = (chance - labels[batch]).astype(np.float32)
             touched, where = np.unique(rows[batch], return_inverse=True)
-            where = where.reshape(rows[batch].shape)
-            each = np.repeat(gradient, rows.shape[1], axis=0)
-            total = np.stack([np.bincount(where.ravel(), each[:, k], len(touched)) for k in range(3)], 1).astype(
-                np.float32
-            )
-            squares[touched] += total**2
-            weights[touched] -= rate * total / np.sqrt(squares[touched])
-    return weights
+            gradient = np.bincount(where.ravel(), np.repeat(error, rows.shape[1]), len(touched)).astype(np.float32)
+            squares[touched] += gradient**2
+            weights[touched] -= rate * gradient / np.sqrt(squares[touched])
+        total += weights * (epoch >= epochs // 2)
+    return total / (epochs - epochs // 2)
