@@ -1,7 +1,8 @@
 """What a segmenter reads about a place in a text: numbers made by hashing (Weinberger et al. 2009).
 
 Of words: the characters about the place, their kinds, and what stands between blanks before and after. Of sentences, these too, and
-the shapes of the words about the place, as ``Aa`` or ``9.9``, and how far back a mark stands that could have ended a sentence.
+the shapes of the words about the place, as ``Aa`` or ``9.9``, the next word, and how far back a mark stands that could have ended a
+sentence.
 """
 
 from __future__ import annotations
@@ -113,9 +114,11 @@ def sentence_clues(text: str, places: Array) -> Array:
     last = np.append(-1, np.maximum.accumulate(np.where(marks, here, -1)))[places]
     distance = np.minimum(np.log2(np.maximum(places - last, 1)).astype(np.uint64), np.uint64(8))
     blanks = followed.astype(np.uint64)
+    length = np.minimum(places - start, 12).astype(np.uint64)
     columns = [
         [shape, next_shape], [last_shape, shape, next_shape], [shape, next_shape, then_shape],
         [last_shape, shape, next_shape, then_shape], [word, next_shape], [shape, next_word],
+        [length, small[places], next_shape], [small[places], next_word],
         [distance, small[places], next_shape], [distance, shape, next_shape], [distance],
     ]  # fmt: skip
     return np.stack([hashed([*parts, blanks], 300 + n) for n, parts in enumerate(columns)], 1)
