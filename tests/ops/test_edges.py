@@ -251,3 +251,10 @@ def test_polygamma_as_a_method():
 
 def test_the_smallest_of_rows_may_be_viewed_as_one_row():
     assert metagrad.arange(6).reshape(2, 3).topk(2).values.view(-1).tolist() == [2, 1, 5, 4]
+
+
+def test_bounds_by_name_are_no_flags():
+    """``upper`` is a bound of rrelu, and a flag of cholesky."""
+    x = metagrad.tensor([-8.0, 4.0])
+    assert metagrad.nn.functional.rrelu(x, lower=0.25, upper=0.75).tolist() == [-4.0, 4.0]
+    assert metagrad.linalg.cholesky(metagrad.eye(2), upper=True).tolist() == [[1, 0], [0, 1]]

@@ -89,7 +89,7 @@ _flags = frozenset(
     """accumulate adjoint align_corners antialias as_tuple ceil_mode center count_include_pad density descending equal_nan full
     full_matrices hermitian include_self is_causal keepdim largest left log_input log_target non_blocking onesided out_int32
     pivot replacement requires_grad return_complex return_counts return_inverse right scale_grad_by_freq some sorted sparse
-    stable training transpose unbiased unitriangular unpack_data unpack_pivots upper use_input_stats with_replacement
+    stable training transpose unbiased unitriangular unpack_data unpack_pivots use_input_stats with_replacement
     zero_infinity""".split()
 )
 _or_none = frozenset(["align_corners", "onesided", "return_complex", "stable"])
