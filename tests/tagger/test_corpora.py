@@ -539,3 +539,51 @@ def test_the_real_treebank():
     again, notice = default_corpus()
     assert again.sentences == corpus.sentences
     assert notice.startswith("Using NLTK's Penn Treebank sample, found at")
+
+
+JSON_SENTENCES = {
+    "pairs": '[["Why","WRB"],["go","VB"]]\n[["A","DT"]]\n', "pairs in a list": '[[["Why","WRB"],["go","VB"]],[["A","DT"]]]',
+    "words": '{"words":["Why","go"],"tags":["WRB","VB"]}\n\n{"words":["A"],"tags":["DT"]}',
+    "tokens": '{"tokens":["Why","go"],"upos":["WRB","VB"]}\n{"tokens":["A"],"upos":["DT"]}',
+    "objects": '{"tokens":[{"text":"Why","pos":"WRB"},{"text":"go","pos":"VB"}]}\n{"tokens":[{"text":"A","pos":"DT"}]}',
+    "a list over lines": '[\n {"tokens": ["Why", "go"],\n  "ner_tags": ["WRB", "VB"]},\n {"tokens": ["A"], "ner_tags": ["DT"]}\n]',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", JSON_SENTENCES)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.txt", "a.json"])
+def test_json_in_every_usual_form(kind, name, tmp_path):
+    (tmp_path / name).write_text(JSON_SENTENCES[kind])
+    corpus = load_corpus(tmp_path / name)
+    assert (corpus.format, corpus.sentences) == ("jsonl", [[("Why", "WRB"), ("go", "VB")], [("A", "DT")]])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('{"words":["a"],"tags":["X"]}\n{"words":["a"],"pos":["X"]}', 2), ('{"words":["a"],"tags":[1]}', 1),
+        ('[["a","X"],["b"]]', 1),
+        ('{"words":["a"],"tags":["X"]}\n3', 2), ('{"words":["a"],"tags":["X"]}\nnull', 2), ('[["a","X"]]\n[["b",""]]', 2),
+        ('{"words":["a"],"tags":["X"]}\n{"words":["a"],"tags":[["X"]]}', 2), ("[" * 5000, 1), ('[[["a","X"]],7]', 1),
+    ],
+)  # fmt: skip
+def test_json_of_another_form_is_refused_by_line(text, line, tmp_path):
+    (tmp_path / "a.jsonl").write_text(text)
+    with pytest.raises(ValueError, match=f"a.jsonl, line {line}: expected"):
+        load_corpus(tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize("mark", ["-DOCSTART- -X- O O", "-DOCSTART- -X- -X- O", "-DOCSTART-"])
+def test_a_new_document_is_no_word_and_ends_a_sentence(mark, tmp_path):
+    text = f"{mark}\n\nEU NNP I-NP I-ORG\nrejects VBZ I-VP O\n{mark}\nGo VB I-VP O\n\n{mark}\n\n"
+    (tmp_path / "news").write_text(text)
+    corpus = load_corpus(tmp_path / "news", tag_column="NER")
+    assert corpus.format == "conll2003"
+    assert corpus.sentences == [[("EU", "I-ORG"), ("rejects", "O")], [("Go", "O")]]
+    (tmp_path / "two").write_text(f"{mark.split()[0]}\n\nEU I-ORG\nrejects O\n")
+    assert load_corpus(tmp_path / "two").sentences == [[("EU", "I-ORG"), ("rejects", "O")]]
+
+
+def test_a_quotation_mark_may_be_a_word_between_tabs(tmp_path):
+    (tmp_path / "a.tsv").write_text('word\ttag\n"\t``\n"New ""York"""\tNNP\n""\t.\n')
+    assert load_corpus(tmp_path / "a.tsv").sentences == [[('"', "``"), ('New "York"', "NNP"), ('""', ".")]]

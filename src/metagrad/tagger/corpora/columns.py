@@ -14,7 +14,7 @@ from metagrad.tagger.corpora.corpus import Sentence
 from metagrad.tagger.corpora.lines import Line, fields, groups, is_comment, malformed
 
 MARKUP = re.compile(r"</?[A-Za-z][^<>\t]*>")  # TreeTagger's <s>, </s>, <text id="…">
-DOCUMENT = "-DOCSTART-"  # CoNLL-2003's line before each document
+DOCUMENT = "-DOCSTART-"  # CoNLL-2003's line before each document: no word, and no sentence goes past it
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,14 @@ def table(lines: Iterable[Line], name: str, layout: Layout, tag: str, more: bool
                     sentence = []
                 continue
             cells = cells_of(line.text)
+            if DOCUMENT in cells[:1] or len(cells) > of_word and cells[of_word] == DOCUMENT:
+                if sentence:
+                    yield sentence
+                sentence = []
+                continue
             fits = len(cells) == count or more and len(cells) > count
             if not fits or not cells[of_word] or not cells[of_tag]:
                 malformed(name, line, f"{what} and an empty line between sentences")
-            if cells[of_word] != DOCUMENT:
-                sentence.append((cells[of_word], cells[of_tag]))
+            sentence.append((cells[of_word], cells[of_tag]))
         if sentence:
             yield sentence

@@ -14,7 +14,7 @@ format            a sentence                                                    
 ``trees``         Penn Treebank brackets, ``.mrg``                              ``brackets.py``
 ``penn-pos``      Penn Treebank ``.pos``: ``[ the/DT dog/NN ]``                 ``brackets.py``
 ``table``         CSV or TSV with a header                                      ``tables.py``
-``jsonl``         a JSON object for each sentence                               ``tables.py``
+``jsonl``         JSON for each sentence, on a line of its own or in a list     ``tables.py``
 ================  ============================================================  ===================
 
 An empty line ends a sentence wherever a word has a line of its own. All are UTF-8. A comment is a line that is ``#`` or begins with
@@ -26,11 +26,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from metagrad.tagger.corpora.columns import MARKUP, cells_of
+from metagrad.tagger.corpora.columns import DOCUMENT, MARKUP, cells_of
 from metagrad.tagger.corpora.conllu import COLUMNS as CONLLU_COLUMNS
 from metagrad.tagger.corpora.lines import Line, fields, malformed
 from metagrad.tagger.corpora.pairs import SEPARATORS, content, splits
-from metagrad.tagger.corpora.tables import header
+from metagrad.tagger.corpora.tables import header, parsed
 
 FORMATS = (
     "word_TAG", "two-column", "treetagger", "conll2000", "conll2003", "conll2009", "columns", "conllu", "trees", "penn-pos",
@@ -48,7 +48,9 @@ def detect_format(lines: Sequence[Line], name: str) -> str:
     >>> detect_format([Line(1, "The DT"), Line(2, "dog NN"), Line(3, "")], "dogs.txt")
     'two-column'
     """
-    first = [line for line in content(lines) if not MARKUP.fullmatch(line.text.strip())]
+    first = [
+        line for line in content(lines) if not MARKUP.fullmatch(line.text.strip()) and not begins_document(line.text)
+    ]
     if not first:
         raise ValueError(f"{name}: expected tagged sentences, got a file without any")
 
@@ -58,6 +60,8 @@ def detect_format(lines: Sequence[Line], name: str) -> str:
     if first[0].text.lstrip().startswith("(") and half(lambda text: "(" in text):
         return "trees"
     if half(lambda text: text.lstrip().startswith("{")):
+        return "jsonl"
+    if first[0].text.lstrip().startswith("[") and is_json(first[0].text, lines):
         return "jsonl"
     if header(first[0].text) is not None:
         return "table"
@@ -88,6 +92,16 @@ def detect_format(lines: Sequence[Line], name: str) -> str:
         "TreeTagger, Penn Treebank trees or .pos, CSV or TSV with a header, or JSON lines; "
         f"if the file is one of these, name its format, one of {', '.join(FORMATS)}, or its columns, such as word,_,tag",
     )  # fmt: skip
+
+
+def begins_document(text: str) -> bool:
+    """Whether a line is CoNLL-2003's mark of a new document."""
+    return fields(text)[:1] == [DOCUMENT]
+
+
+def is_json(first: str, lines: Sequence[Line]) -> bool:
+    """Whether the first line, or all lines together, are JSON; a word may begin with a bracket too."""
+    return parsed(first) is not None or parsed("\n".join(line.text for line in lines)) is not None
 
 
 def ends_in_bio(text: str) -> bool:
