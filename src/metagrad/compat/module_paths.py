@@ -50,8 +50,6 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "dataset": "utils.data",
     "cuda.amp.autocast_mode": "compat.cuda.amp",
     "cuda.amp.grad_scaler": "compat.cuda.amp",
-    "cuda.memory": "compat.cuda",
-    "cuda.random": "compat.cuda",
     "distributed.checkpoint": "serialization.ranks",
     "distributed.distributed_c10d": "distributed",
     "distributed.constants": "compat.beside",
