@@ -26,7 +26,7 @@ from metagrad.kernels.recurrent.loops import LoopedGRU, LoopedLSTM, LoopedRNN
 from metagrad.kernels.recurrent.lstm import LSTM
 from metagrad.kernels.recurrent.rnn import RNN
 from metagrad.kernels.recurrent.steps import Inputs
-from metagrad.kernels.threads import can_hold_blas, get_num_threads, run_in_turn, run_on_threads, run_together
+from metagrad.kernels.threads import can_hold_blas, get_num_threads, run_in_turn, run_together
 from metagrad.nn import gpu_recurrence, recurrence
 from metagrad.ops.shape.joining import cat, stack
 
@@ -138,7 +138,7 @@ class Layer(Function):
         if not keep and sizes[0] == 1:
             return one_sequence.run(cell, x, states, weights)
         self.cell, self.directions = cell, directions
-        looped = self.looped = use_compiled(x, 0)
+        looped = use_compiled(x, 0)
         self.shares = shares(sizes, directions, parts_worth(sizes, directions, weights[0][1], looped))
         self.apart = len(x) * sum(w.size for w in weights[0][:2]) > tuning.RECURRENT_WORTH_THREADS
         kernels = [make_kernel(cell, share.sizes, share.direction == 1, looped) for share in self.shares]
@@ -160,8 +160,6 @@ class Layer(Function):
     def _run(self, work: Callable[[Kernel, Share], R], kernels: Sequence[Kernel]) -> list[R]:
         """``work(kernel, share)`` for all shares, on threads of their own where that pays."""
         jobs = [functools.partial(work, k, share) for k, share in zip(kernels, self.shares, strict=True)]
-        if self.looped:  # no BLAS in them
-            return run_on_threads(jobs) if self.apart else [job() for job in jobs]
         return run_together(jobs) if self.apart else run_in_turn(jobs)
 
     def backward(self, grad_y: Array, *grad_states: Array) -> tuple[Array | None, ...]:
