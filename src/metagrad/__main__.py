@@ -1,7 +1,5 @@
 """``python -m metagrad`` is the ``metagrad`` command."""
 
-import sys
+from metagrad.cli import command
 
-from metagrad.cli import main
-
-sys.exit(main())
+command()

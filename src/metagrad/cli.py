@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from metagrad.base import interrupts
 from metagrad.base.version import __version__
 
 
@@ -95,3 +96,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("metagrad: stopped", file=sys.stderr)
         return 130
+
+
+def command() -> None:
+    """The process of the ``metagrad`` command: ``main``, and then its end."""
+    interrupts.watch()
+    status = main()
+    if (
+        status == 130
+    ):  # a thread that waits for input would keep the interpreter from ending, which it calls a fatal error
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

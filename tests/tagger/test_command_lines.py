@@ -109,8 +109,13 @@ def test_a_line_that_cannot_work_is_refused_at_once(line, folder, monkeypatch, c
 def process(folder, line, **options):
     return subprocess.Popen(
         [sys.executable, "-m", "metagrad", "tag", *shlex.split(line)], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, **options,
+        text=True, preexec_fn=heed_ctrl_c, **options,
     )  # fmt: skip
+
+
+def heed_ctrl_c():
+    """A shell's job in the background ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.parametrize("seconds", [0, 0.05, 0.2, 0.5, 2.0])
@@ -120,7 +125,10 @@ def test_ctrl_c_ends_a_training_with_130_whenever_it_comes(folder, tmp_path, sec
     assert "Using the file" in running.stdout.readline()
     time.sleep(seconds)
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=120)
+    try:
+        _, err = running.communicate(timeout=120)
+    finally:
+        running.kill()
     assert running.returncode == 130 and "Traceback" not in err, err
 
 

@@ -1,6 +1,6 @@
 """What everything stands on, and what needs nothing of metagrad but itself.
 
-===================  ============================================
+===================  ==============================================
 ``dtypes.py``        number types, and the rules for mixing them
 ``named_dtypes.py``  number types of which there are no tensors
 ``device.py``        the CPU, or a GPU through CuPy
@@ -12,7 +12,8 @@
 ``typing.py``        names for the types that annotations use
 ``files.py``         files written as a whole or not at all
 ``optional.py``      libraries that need not be installed
+``interrupts.py``    Ctrl-C, heeded also where a library swallows it
 ``version.py``       the version, in one place
 ``warning.py``       warnings that name the line of the program
-===================  ============================================
+===================  ==============================================
 """

@@ -19,6 +19,7 @@ import numpy as np
 from metagrad import nn, optim
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import wrap
+from metagrad.base import interrupts
 from metagrad.nn import functional as F
 from metagrad.ops.create import random
 from metagrad.tagger.batches import NO_TAG, Batch, Encoded, by_length, collate, shuffled
@@ -172,6 +173,7 @@ class Trainer:
         chunks = shuffled(train, recipe.batch_size)
         self.begin(number)
         for i, places in enumerate(progress(chunks, len(chunks), f"epoch {number}")):
+            interrupts.check()
             done = (number - 1 + i / len(chunks)) / self._epochs(train)
             rate = recipe.learning_rate * SCHEDULES[recipe.schedule](done)
             for group in self.optimizer.param_groups:
