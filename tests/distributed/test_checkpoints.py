@@ -77,3 +77,13 @@ def test_states_are_filled_in_place(tmp_path):
         checkpoint.read(tmp_path / "other.pt")
     with pytest.raises(ValueError, match="checkpoint_id"):
         checkpoint.save({})
+
+
+def test_what_one_rank_cannot_send_is_refused_on_all(tmp_path):
+    def program(rank):
+        with pytest.raises(TypeError, match="rank 1: objects travel between ranks if they are"):
+            checkpoint.save({"w": mg.ones(1)}, tmp_path / "a.pt", own=object() if rank else 1)
+        checkpoint.save({"w": mg.ones(1)}, tmp_path / "b.pt", own=rank)
+        return (tmp_path / "a.pt").exists(), checkpoint.read(tmp_path / "b.pt")[1]
+
+    assert on(2, program) == [(False, 0), (False, 1)]

@@ -69,6 +69,11 @@ def test_the_environment_and_the_output(program):
     ]
 
 
+def test_ranks_that_read_their_input_come_to_its_end(program):
+    status, out, errors, _ = launch("-n", 2, program("import sys; print(repr(sys.stdin.read()))"))
+    assert status == 0 and sorted(out.splitlines()) == ["[0] ''", "[1] ''"], errors
+
+
 def test_under_a_clusters_own_mpiexec(program):
     path = program(
         "import os\nfrom metagrad import distributed as d\nd.init_process_group()\n"

@@ -120,3 +120,7 @@ def test_a_finished_model_stays_until_another_is_finished(tmp_path, capsys):
     finally:
         patch.undo()
     assert "--resume" in capsys.readouterr().out
+    assert output.read_bytes() == before
+    (tmp_path / "m.st.checkpoint").unlink()
+    assert cli.main(["tag", "train", "--resume", "--output", str(output)]) == 0
+    assert "nothing to go on with" in capsys.readouterr().out and output.read_bytes() == before

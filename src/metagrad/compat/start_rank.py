@@ -34,6 +34,8 @@ def set_environment(place: Place) -> None:
 def run(program: str, arguments: Sequence[str], module: bool, place: Place) -> int:
     """Run the program as this rank; its exit status. An error ends all ranks."""
     launched = LAUNCHED in os.environ
+    if place.rank:  # mpiexec gives its input to rank 0, and lets a read of the others wait for ever
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if launched:
         die_with_parent()
         lines.tell("start", place.rank, f"{os.getpid()} {socket.gethostname()}")

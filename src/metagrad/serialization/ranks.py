@@ -16,6 +16,7 @@ from typing import Any
 
 from metagrad import distributed as dist
 from metagrad.autograd.variable import Variable
+from metagrad.distributed.encoding import encode
 from metagrad.serialization import checkpoint
 
 __all__ = ["load", "read", "save"]
@@ -29,20 +30,35 @@ def save(
 ) -> None:
     """Write rank 0's state, and what each rank has of its own, to the file ``checkpoint_id``; all ranks call it.
 
-    The file is there, or replaced, when it returns, on every rank. If it cannot be written all ranks raise OSError, and the
-    earlier file is as it was. It is one that ``metagrad.load`` reads.
+    The file is there, or replaced, when it returns, on every rank. If it cannot be written all ranks raise OSError, and
+    TypeError if one rank's own is no plain container of tensors and numbers; the earlier file is as it was. It is one that
+    ``metagrad.load`` reads.
     """
     if checkpoint_id is None:
         raise ValueError("save needs checkpoint_id, the path of the file to write")
-    each = [own]
-    if dist.is_initialized():
-        each = [None] * dist.get_world_size(process_group)
-        dist.all_gather_object(each, own, process_group)
+    each = _gathered(own, process_group)
 
     def write() -> None:
         checkpoint.save({_STATE: state_dict, _OWN: each}, checkpoint_id)
 
     _on_rank_0(write, process_group)
+
+
+def _gathered(own: Any, group: Any) -> list[Any]:
+    """What each rank has of its own, on all ranks; TypeError on all ranks if one of them has what cannot be sent."""
+    if not dist.is_initialized():
+        return [own]
+    try:
+        encode(own)
+        told: tuple[str | None, Any] = None, own
+    except TypeError as error:
+        told = f"rank {dist.get_rank(group)}: {error}", None
+    each: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(each, told, group)
+    refused = [why for why, _ in each if why is not None]
+    if refused:
+        raise TypeError("; ".join(refused))
+    return [found for _, found in each]
 
 
 def read(checkpoint_id: Place, process_group: Any = None) -> tuple[Any, Any]:

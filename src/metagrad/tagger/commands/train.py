@@ -155,6 +155,11 @@ def run(options: argparse.Namespace) -> int:
         preset, corpus_name, dev = about["preset"], options.corpus or about["path"], options.dev or about["dev"]
         test = options.test or about.get("test")
     else:
+        if options.resume and is_finished(options.output):
+            print(
+                f"There is nothing to go on with: the training of {options.output} is over. Without --resume a new one begins."
+            )
+            return 0
         if options.resume:
             print(f"There is no {checkpoint} to go on from: beginning anew.")
         elif checkpoint.is_file():
@@ -222,6 +227,9 @@ def run(options: argparse.Namespace) -> int:
     model.about["finished"] = not trainer.interrupted
     what, sentences = judged(parts)
     model.about["example"] = example(sentences)
+    if trainer.interrupted and is_finished(options.output):
+        print(f"{options.output}, of a training that was finished, is left as it is.")
+        return 130
     model.save(options.output)
     if not trainer.interrupted:
         checkpoint.unlink(missing_ok=True)
@@ -256,18 +264,21 @@ def find_corpus(
 
 def keeping(output: Path) -> Callable[[Model, Trainer], None]:
     """What writes the model after every epoch, unless a finished one is there: that is only replaced by a finished one."""
-    finished = output.is_file()
-    if finished:
-        try:
-            finished = Model.load(output).about.get("finished", True)
-        except ValueError:
-            finished = True  # not ours: nothing is touched before there is something to put in its place
+    finished = is_finished(output)
 
     def keep(model: Model, trainer: Trainer) -> None:
         if not finished:
             model.save(output, trainer.kept)
 
     return keep
+
+
+def is_finished(output: Path) -> bool:
+    """Whether a file is there that is not the model of an interrupted training."""
+    try:
+        return output.is_file() and bool(Model.load(output).about.get("finished", True))
+    except ValueError:
+        return True  # not ours: nothing is touched before there is something to put in its place
 
 
 def shown(writer: Any, is_new: bool, settings: Any, sentences: int) -> Callable[[Epoch, bool], None]:
