@@ -130,8 +130,9 @@ def test_no_op_is_left_out():
     finally:
         observers.pop()
     # Move is to another device: in test_standin.py; Pointwise is a base; FromWinners belongs to a gradient of pooling;
-    # Ctc and Hardsigmoid are in test_layers.py, Attention in test_attention.py, DropoutByLoop with the compiled kernels.
-    apart = {"Move", "Pointwise", "FromWinners", "Ctc", "Hardsigmoid", "Attention", "DropoutByLoop"}
+    # Ctc and Hardsigmoid are in test_layers.py, Attention in test_attention.py, DropoutByLoop and
+    # CrossEntropy with the kernels.
+    apart = {"Move", "Pointwise", "FromWinners", "Ctc", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy"}
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
 
 

@@ -178,7 +178,7 @@ def test_an_argument_that_was_overwritten_is_noticed():
     y = x * 2
     z = checkpoint(metagrad, lambda a: (a**2).sum(), y, use_reentrant=False)
     y.add_(1)
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+    with pytest.raises(RuntimeError, match="was overwritten by an in-place operation"):
         z.backward()
 
 

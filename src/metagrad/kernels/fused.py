@@ -120,8 +120,8 @@ def printed(tape: Tape, inputs: Sequence[int], wanted: Sequence[int]) -> tuple[T
     >>> x = tape.sample(np.ones(2, np.float32))
     >>> y = 1 / (np.exp(-x) + 1)
     >>> text, numbers = printed(tape, [0], [tape.number(y)])
-    >>> text.inputs, text.outputs, numbers
-    ('float32 x0, float32 c3, float32 c5', 'float32 y6', [1, 1])
+    >>> text.inputs, text.outputs, [float(n) for n in numbers]
+    ('float32 x0, float32 c3, float32 c5', 'float32 y6', [1.0, 1.0])
     >>> print(text.body)
     float v1 = -x0;
     float v2 = expf(v1);
