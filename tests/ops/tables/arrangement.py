@@ -22,7 +22,7 @@ STRIDED = [
     row("permute", call(x(2, 3, 4), dims=(2, 0, 1)), error(TypeError, x(3), sizes=(0,))),
     row("tile", call(x(3), dims=(2,))),
     row("view", call(x(3, 4), Dtype("int16")), call(x(3, 4), Dtype("uint8")), call(x(2, 8), dtype=Dtype("complex128")), error(RuntimeError, x(3), Dtype("complex128")),
-        dtypes=("int64", "int32"), **NEW),
+        dtypes=("int64", "int32"), without=("empty",), **NEW),  # there PyTorch's from_numpy makes strides of 0
     row("narrow_copy", call(x(3, 4), 1, 1, 2), error(RuntimeError, x(3, 4), 0, 2, 2)),
 ]  # fmt: skip
 
