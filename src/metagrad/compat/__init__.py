@@ -25,6 +25,7 @@
 ``jit.py``               ``jit.script``, ``jit.trace``
 ``mps.py``               Apple's GPUs
 ``multiprocessing.py``   processes that pass tensors on
+``replacing.py``         functions put in the place of others
 ``sharded.py``           the names of what is split over ranks
 ``start_rank.py``        the first lines of each rank of ``metagrad launch``
 ``storage_types.py``     ``FloatStorage`` and its kind

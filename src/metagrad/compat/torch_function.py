@@ -18,6 +18,7 @@ from typing import Any
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.results import Results
+from metagrad.compat.replacing import replace
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["asked", "names", "overloaded", "start_asking", "state"]
@@ -205,7 +206,7 @@ def start_asking(cls: type | None = None) -> None:
     top: Any = sys.modules["metagrad"]
     replaced[top.as_tensor] = unasked(top.as_tensor)
     top.as_tensor, Tensor.as_subclass = replaced[top.as_tensor], unasked(Tensor.as_subclass)  # type: ignore[method-assign]
-    _replace(replaced)
+    replace(replaced)
     _ask_methods()
 
 
@@ -215,20 +216,6 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
         computes = str(getattr(value, "__module__", "")).startswith(_COMPUTING) and name not in _NOT_ASKED
         if isinstance(value, FunctionType) and not name.startswith("_") and computes:
             yield name, value
-
-
-def _replace(replaced: dict[Any, Any]) -> None:
-    """Put functions in the place of others: where layers use them, and where a program has imported them already."""
-    for name, module in list(sys.modules.items()):
-        if not issubclass(type(module), ModuleType):
-            continue
-        own = name.partition(".")[0] == "metagrad" or getattr(module, "__name__", "").partition(".")[0] == "metagrad"
-        if own and not name.startswith("metagrad.nn.modules"):
-            continue
-        space: dict[str, Any] = getattr(module, "__dict__", {})
-        for key, value in list(space.items()):
-            if type(value) is FunctionType and value in replaced:
-                space[key] = replaced[value]
 
 
 def _ask_methods() -> None:

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-import sys
 from collections.abc import Callable, Iterator
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.compat.amp.settings import Settings, settings
+from metagrad.compat.replacing import replace
 from metagrad.nn.modules.rnn import RNNBase
 from metagrad.tensors.tensor import Tensor
 
@@ -135,7 +135,7 @@ def start_casting() -> None:
                 setattr(space, key, replaced[function])
     for operator in ("__matmul__", "__rmatmul__"):
         setattr(Tensor, operator, _casting(getattr(Tensor, operator), lower_precision))
-    _replace(replaced)
+    replace(replaced)
     _cast_in_recurrence()
 
 
@@ -148,20 +148,6 @@ def _places(name: str) -> Iterator[tuple[Any, str]]:
             yield module, key
     if not path and isinstance(getattr(Tensor, key, None), FunctionType):
         yield Tensor, key
-
-
-def _replace(replaced: dict[Any, Any]) -> None:
-    """The same where layers use them, and where a program has imported them already."""
-    for name, module in list(sys.modules.items()):
-        if not issubclass(type(module), ModuleType):
-            continue
-        own = name.partition(".")[0] == "metagrad" or getattr(module, "__name__", "").partition(".")[0] == "metagrad"
-        if own and not name.startswith("metagrad.nn.modules"):
-            continue
-        space: dict[str, Any] = getattr(module, "__dict__", {})
-        for key, value in list(space.items()):
-            if type(value) is FunctionType and value in replaced:
-                space[key] = replaced[value]
 
 
 def _cast_in_recurrence() -> None:
