@@ -2,6 +2,9 @@
 
 import inspect
 import io
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -250,6 +253,24 @@ NUMBERS = {
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_value_that_became_a_number_is_named(name):
     refuses(NUMBERS[name], metagrad.ones(2, 3), match=r"test_export\.py:\d+: the model makes .* of a tensor")
+
+
+def test_a_value_that_became_a_number_is_named_where_classes_are_asked():
+    program = """
+import io, metagrad
+from metagrad import onnx
+class Own(metagrad.Tensor): pass
+for model in (lambda x: x * x.sum().item(), lambda x: x + (1 if x.sum() > 0 else 2), lambda x: x * float(x.sum())):
+    try:
+        onnx.export(model, (metagrad.ones(2, 3),), io.BytesIO())
+    except onnx.ExportError as error:
+        assert "the model makes a Python" in str(error), error
+    else:
+        raise AssertionError("exported")
+"""
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 3])

@@ -33,18 +33,22 @@ _CONVERSIONS = {
     "__bool__", "__complex__", "__float__", "__index__", "__int__", "_scalar", "item", "numpy", "tolist", "__array__",
     "__contains__",
 }  # fmt: skip
+# What stands in the place of methods once classes are asked, or autocast was entered, and calls them.
+_IN_PLACE = tuple(os.path.join(_PACKAGE, "compat", *path) for path in (("torch_function.py",), ("amp", "casting.py")))
 _DECIDING = {"_highest_degree"}  # where an op itself makes a number of a tensor, and goes by it
 
 
 def asked_by_user() -> bool:
     """Whether it is the user's program, or an op that goes by the answer, and no check inside metagrad, that asks for a number."""
     frame: Any = sys._getframe(2)
-    here = os.path.abspath(__file__)
+    passed_on = (os.path.abspath(__file__), *_IN_PLACE)
     while frame is not None:
         code = frame.f_code
         if code.co_filename.startswith(_PACKAGE) and code.co_name in _DECIDING:
             return True
-        if not (code.co_filename == here or code.co_filename.startswith(_PACKAGE) and code.co_name in _CONVERSIONS):
+        if not (
+            code.co_filename in passed_on or code.co_filename.startswith(_PACKAGE) and code.co_name in _CONVERSIONS
+        ):
             return not code.co_filename.startswith(_PACKAGE)
         frame = frame.f_back
     return False
