@@ -11,11 +11,13 @@ import math
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
+from metagrad.kernels import libraries, tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.compiled import gathering as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.libraries import at, is_on_gpu
+from metagrad.kernels.reductions import is_large
+from metagrad.kernels.threads import get_num_threads
 
 
 class IndexAlong(tuple[Array, ...]):
@@ -40,41 +42,64 @@ def fits(x: Array, index: object) -> bool:
     return i.size >= tuning.GATHER_LARGE and i.shape == shape
 
 
+def is_outside(index: Array, count: int) -> bool:
+    """Whether an index is negative, or ``count`` and more: ``libraries.is_outside``, on all threads."""
+    if not is_large(index) or not index.flags.c_contiguous:
+        return libraries.is_outside(index, 0, count)
+    numbers = index.reshape(-1)
+    chunks = cut(len(numbers), tuning.POINTWISE_CHUNK_READ_ONCE)
+    return any(map_chunks(lambda s: libraries.is_outside(numbers[s], 0, count), chunks))
+
+
 def take_along(x: Array, index: IndexAlong) -> Array:
     """x[index], for an index that fits."""
-    axis = index.axis
-    source, i = _boxes(x, axis), _numbers(index)
+    source, i = _boxes(x, index.axis), _numbers(index)
     y = np.empty(i.shape, x.dtype)
-    loop, base = use_compiled(x), _base(source)
+    if use_compiled(x):
+        _take_by_loop(source, i.view(np.uint64), y)
+        return y.reshape(index[index.axis].shape)
+    base = _base(source)
 
     def work(some: slice) -> None:
-        if loop and source.shape[2] == 1:
-            compiled.take_in_rows(source[some, :, 0], i[some, :, 0], y[some, :, 0])
-        elif loop:
-            compiled.take_along(source[some], i[some], y[some])
-        else:
-            numbers = i[some] * source.shape[2]
-            numbers += base[some]
-            np.take(source.reshape(-1), numbers, out=y[some], mode="clip")  # they are within: checked by the caller
+        numbers = i[some] * source.shape[2]
+        numbers += base[some]
+        np.take(source.reshape(-1), numbers, out=y[some], mode="clip")  # they are within: checked by the caller
 
-    map_chunks(work, cut(len(i), max(1, tuning.GATHER_CHUNK // max(1, i[0].size))))
-    return y.reshape(index[axis].shape)
+    map_chunks(work, _of_boxes(i))
+    return y.reshape(index[index.axis].shape)
+
+
+def _take_by_loop(x: Array, i: Array, y: Array) -> None:
+    if x.shape[2] == 1:
+        x, i, y = x[..., 0], i[..., 0], y[..., 0]
+        map_chunks(lambda s: compiled.take_in_rows(x[s], i[s], y[s]), _of_boxes(i))
+        return
+    rows = cut(i.shape[0] * i.shape[1], max(1, tuning.GATHER_CHUNK // i.shape[2]))
+    map_chunks(lambda s: compiled.take_along(x, i, y, s.start, s.stop), rows)
 
 
 def add_along(y: Array, index: IndexAlong, x: Array) -> None:
     """y[index] += x, as often as an element is named, for an index that fits and x of its shape and y's dtype."""
-    axis = index.axis
-    i, target = _numbers(index), _boxes(y, axis)
-    terms = np.require(np.broadcast_to(x, index[axis].shape), None, ["C", "W"]).reshape(i.shape)
+    i, target, shape = _numbers(index), _boxes(y, index.axis), index[index.axis].shape
+    x = x if x.shape == shape else np.broadcast_to(x, shape)  # which may not be written to, so that it is copied below
+    terms = np.require(x, None, ["C", "W"]).reshape(i.shape)
     if use_compiled(y):
-        some = cut(len(i), max(1, tuning.GATHER_CHUNK // max(1, i[0].size)))
-        if target.shape[2] == 1:
-            map_chunks(lambda s: compiled.add_in_rows(target[s, :, 0], i[s, :, 0], terms[s, :, 0]), some)
-        else:
-            map_chunks(lambda s: compiled.add_along(target[s], i[s], terms[s]), some)
+        _add_by_loop(target, i.view(np.uint64), terms)
         return
     numbers = i * target.shape[2] + _base(target)
     np.add.at(y.reshape(-1), numbers.reshape(-1), terms.reshape(-1))
+
+
+def _add_by_loop(y: Array, i: Array, x: Array) -> None:
+    """By boxes if there are some for each thread, else by columns: threads write to different elements."""
+    if i.shape[2] == 1:
+        y, i, x = y[..., 0], i[..., 0], x[..., 0]
+        map_chunks(lambda s: compiled.add_in_rows(y[s], i[s], x[s]), _of_boxes(i))
+    elif len(i) >= get_num_threads():
+        map_chunks(lambda s: compiled.add_along(y[s], i[s], x[s], 0, i.shape[2]), _of_boxes(i))
+    else:
+        columns = _shares_of_columns(i.shape[2], i.size)
+        map_chunks(lambda c: compiled.add_along(y, i, x, c.start, c.stop), columns)
 
 
 def add_rows(y: Array, rows: Array, x: Array) -> None:
@@ -92,11 +117,21 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
     rows, width = rows.astype(np.int64, copy=False) % len(y), math.prod(y.shape[1:])
     target, terms = y.reshape(len(y), width), np.require(x, None, ["C", "W"]).reshape(len(rows), width)
     if use_compiled(terms):
-        columns = cut(width, max(tuning.GATHER_COLUMNS, -(-width // threads_worth(terms.size, tuning.GATHER_LARGE))))
-        map_chunks(lambda c: compiled.add_rows(target, rows, terms, c.start, c.stop), columns)
+        numbers, columns = rows.view(np.uint64), _shares_of_columns(width, terms.size)
+        map_chunks(lambda c: compiled.add_rows(target, numbers, terms, c.start, c.stop), columns)
         return
     numbers = rows[:, None] * width + np.arange(width)
     np.add.at(target.reshape(-1), numbers.reshape(-1), terms.reshape(-1))
+
+
+def _of_boxes(i: Array) -> list[slice]:
+    """Chunks of the first dimension."""
+    return cut(len(i), max(1, tuning.GATHER_CHUNK // max(1, i[0].size)))
+
+
+def _shares_of_columns(width: int, elements: int) -> list[slice]:
+    """Columns of a matrix for each thread that so many elements are worth."""
+    return cut(width, max(tuning.GATHER_COLUMNS, -(-width // threads_worth(elements, tuning.GATHER_LARGE))))
 
 
 def _boxes(x: Array, axis: int) -> Array:

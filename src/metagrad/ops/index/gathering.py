@@ -10,8 +10,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
-from metagrad.kernels.gathering import IndexAlong
-from metagrad.kernels.libraries import at, is_outside
+from metagrad.kernels.gathering import IndexAlong, is_outside
+from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
@@ -97,7 +97,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     axis = dimension(dim, input.array.ndim)
     rows = index.array.reshape(-1)
     n = input.array.shape[axis] if input.array.ndim else 1
-    if is_outside(rows, 0, n):
+    if is_outside(rows, n):
         raise IndexError(
             f"index out of range in self: indices go from {rows.min()} to {rows.max()}, dimension {axis} has size {n}"
         )
@@ -217,7 +217,7 @@ def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...
         raise RuntimeError(
             f"Index tensor must have the same number of dimensions as input tensor: {i.ndim} and {len(shape)}"
         )
-    if is_outside(i, 0, shape[axis] if shape else 1):
+    if is_outside(i, shape[axis] if shape else 1):
         raise RuntimeError(
             f"index out of bounds: indices go from {i.min()} to {i.max()}, "
             f"dimension {axis} has size {shape[axis] if shape else 1}"
