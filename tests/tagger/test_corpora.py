@@ -3,7 +3,9 @@
 import bz2
 import gzip
 import lzma
+import os
 import types
+import zipfile
 
 import pytest
 
@@ -303,42 +305,34 @@ def test_the_sample_comes_with_the_package():
     assert {"NN", "NNP", "VBD", "DT", "IN", "."} <= set(corpus.tags)
 
 
-# The treebank, by stand-ins: a reader in place of NLTK's, and a downloader that the download's own process imports.
+# The treebank, by stand-ins: a data folder in place of NLTK's, and a downloader that the download's own process imports.
 
-TINY = [[("Dogs", "NNS")]] * 3914
-
-
-class Reader:
-    """What ``nltk.corpus.treebank`` does: LookupError until its data is here."""
-
-    def __init__(self, sentences=TINY, here=lambda: True):
-        self.sentences, self.here = sentences, here
-
-    def _load(self):
-        if not self.here():
-            raise LookupError("Resource 'treebank' not found.")
-        if isinstance(self.sentences, Exception):
-            raise self.sentences
-
-    @property
-    def root(self):
-        self._load()
-        return "/data/treebank"
-
-    def tagged_sents(self):
-        self._load()
-        return iter(self.sentences)
+TREE = "( (S (NP-SBJ (NNS Dogs) ) (VP (VBP bark) (NP (-NONE- *) )) (. .) ))\n"
 
 
 @pytest.fixture
-def reader(monkeypatch):
-    """Put a Reader in the place of NLTK's corpora."""
+def nltk_data(tmp_path, monkeypatch):
+    """An empty data folder, the only one NLTK searches."""
+    monkeypatch.setitem(treebank.sys.modules, "nltk.data", types.SimpleNamespace(path=[str(tmp_path)]))
+    (tmp_path / "corpora").mkdir()
+    return tmp_path / "corpora"
 
-    def put(*args, **options):
-        module = types.SimpleNamespace(treebank=Reader(*args, **options))
-        monkeypatch.setitem(treebank.sys.modules, "nltk.corpus", module)
 
-    return put
+def unpacked(corpora, text=TREE * 3914):
+    """A treebank in a folder."""
+    folder = corpora / "treebank" / "combined"
+    folder.mkdir(parents=True)
+    write(folder, "wsj_0001.mrg", text)
+    return folder
+
+
+def packed(corpora, *texts):
+    """A treebank in an archive, a file for each text, the last one first."""
+    with zipfile.ZipFile(corpora / "treebank.zip", "w") as archive:
+        for number, text in reversed(list(enumerate(texts, 1))):
+            archive.writestr(f"treebank/combined/wsj_{number:04}.mrg", text)
+        archive.writestr("treebank/tagged/wsj_0001.pos", "[ no/DT ]")
+    return corpora / "treebank.zip" / "treebank" / "combined"
 
 
 @pytest.fixture
@@ -354,25 +348,44 @@ def downloader(tmp_path, monkeypatch):
     return put
 
 
-def absent():
-    return False
-
-
-def test_the_treebank_is_taken_from_where_nltk_finds_it(reader, downloader):
-    reader()
+@pytest.mark.parametrize("kind", [unpacked, packed])
+def test_the_treebank_is_taken_from_where_nltk_finds_it(kind, nltk_data, downloader):
+    where = kind(nltk_data, TREE * 3914)
     downloader("raise AssertionError('nothing to download')")
     corpus = load_corpus("treebank")
     assert (corpus.name, len(corpus.sentences), corpus.training) == ("treebank", 3914, 3000)
-    assert corpus.source == "NLTK's Penn Treebank sample, found at /data/treebank"
+    assert corpus.source == f"NLTK's Penn Treebank sample, found at {where}"
     assert "non-commercial" in corpus.licence
 
 
-def test_a_missing_treebank_is_downloaded(tmp_path, reader, downloader):
-    reader(here=(tmp_path / "fetched").exists)
-    downloader("(here / 'fetched').touch(); return True")
+def test_words_tags_and_traces_in_the_order_of_the_files(nltk_data, monkeypatch):
+    monkeypatch.setattr(treebank, "SENTENCES", 3)
+    packed(nltk_data, TREE * 2, "( (S (NNS Cats)))")
     corpus = load_corpus("treebank")
-    assert len(corpus.sentences) == 3914
-    assert corpus.source == "NLTK's Penn Treebank sample, just downloaded to /data/treebank"
+    assert corpus.sentences == [[("Dogs", "NNS"), ("bark", "VBP"), ("*", "-NONE-"), (".", ".")]] * 2 + [
+        [("Cats", "NNS")]
+    ]
+    assert all(type(sentence) is list for sentence in corpus.sentences)
+
+
+def test_where_nltk_looks_is_known_without_it(monkeypatch, tmp_path):
+    data, before = pytest.importorskip("nltk.data"), os.environ.get("NLTK_DATA", "").split(os.pathsep)
+    monkeypatch.setenv("NLTK_DATA", os.pathsep.join([str(tmp_path), "~/more"]))
+    monkeypatch.delitem(treebank.sys.modules, "nltk.data")
+    found = [str(folder) for folder in treebank.usual_folders()]
+    assert found[:2] == [str(tmp_path), os.path.expanduser("~/more")]
+    assert set(found) >= set(data.path) - set(before)
+
+
+def test_a_missing_treebank_is_downloaded(nltk_data, downloader, monkeypatch):
+    monkeypatch.setattr(treebank, "SENTENCES", 1)
+    downloader(
+        "folder = here / 'corpora' / 'treebank' / 'combined'; folder.mkdir(parents=True); "
+        f"(folder / 'wsj_0001.mrg').write_text({TREE!r}); return True"
+    )
+    corpus = load_corpus("treebank")
+    assert len(corpus.sentences) == 1
+    assert corpus.source == f"NLTK's Penn Treebank sample, just downloaded to {nltk_data / 'treebank' / 'combined'}"
 
 
 @pytest.mark.parametrize(
@@ -384,8 +397,7 @@ def test_a_missing_treebank_is_downloaded(tmp_path, reader, downloader):
         ("time.sleep(20); return True", 0.5, r"\(it was not done within 0\.5 seconds\)"),
     ],
 )
-def test_a_download_that_fails_says_why_and_what_to_do(reader, downloader, monkeypatch, body, patience, reason):
-    reader(here=absent)
+def test_a_download_that_fails_says_why_and_what_to_do(nltk_data, downloader, monkeypatch, body, patience, reason):
     downloader(body)
     monkeypatch.setattr(treebank, "PATIENCE", patience)
     with pytest.raises(CorpusUnavailable, match=reason + r".*nltk\.download\(\'treebank\'\)"):
@@ -396,40 +408,54 @@ def test_a_download_is_given_up_within_ten_seconds():
     assert treebank.PATIENCE < 10
 
 
-def test_a_download_that_cannot_be_started_is_reported(reader, monkeypatch, tmp_path):
-    reader(here=absent)
+def test_a_download_that_cannot_be_started_is_reported(nltk_data, monkeypatch, tmp_path):
     monkeypatch.setattr(treebank.sys, "executable", str(tmp_path / "no-python"))
     with pytest.raises(CorpusUnavailable, match="it could not be started: .*no-python"):
         load_corpus("treebank")
 
 
-def test_a_download_to_a_place_nltk_does_not_search_is_reported(reader, downloader):
-    reader(here=absent)
+def test_a_download_to_a_place_nltk_does_not_search_is_reported(nltk_data, downloader):
     downloader("return True")
-    with pytest.raises(CorpusUnavailable, match="NLTK_DATA .*Resource 'treebank' not found"):
+    with pytest.raises(CorpusUnavailable, match=f"NLTK_DATA .*looks in {nltk_data.parent}"):
         load_corpus("treebank")
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"),
+    ("text", "reason"),
     [
-        (TINY[:-1], "it has 3913 of its 3914 sentences"),
-        (ValueError("bad tree"), "ValueError: bad tree"),
-        (KeyError("no such entry"), "KeyError: 'no such entry'"),
-        (PermissionError("not yours"), "PermissionError: not yours"),
+        (TREE * 3913, "it has 3913 of its 3914 sentences"),
+        (TREE.replace("))\n", ")\n"), r"ValueError: wsj_0001\.mrg, line 1: expected 1 more closing brackets .*"),
     ],
 )
-def test_a_damaged_treebank_is_refused(reader, downloader, content, reason):
-    reader(content)
+def test_a_damaged_treebank_is_refused(nltk_data, downloader, text, reason):
+    unpacked(nltk_data, text)
     downloader("raise AssertionError('nothing to download')")
     with pytest.raises(CorpusUnavailable, match=rf"damaged \({reason}\).*force=True"):
         load_corpus("treebank")
 
 
-def test_without_nltk_the_extra_to_install_is_named(monkeypatch):
-    monkeypatch.setitem(treebank.sys.modules, "nltk.corpus", None)
+def test_an_archive_that_is_none_is_a_damaged_treebank(nltk_data):
+    write(nltk_data, "treebank.zip", b"<html>not found</html>")
+    with pytest.raises(CorpusUnavailable, match="damaged .*BadZipFile"):
+        load_corpus("treebank")
+
+
+@pytest.fixture
+def no_nltk(monkeypatch, tmp_path):
+    """No NLTK, and no data where it would look."""
+    monkeypatch.setattr(treebank, "usual_folders", lambda: [tmp_path])
+    monkeypatch.setitem(treebank.sys.modules, "nltk.data", None)
+
+
+def test_without_nltk_the_extra_to_install_is_named(no_nltk):
     with pytest.raises(ImportError, match=r'pip install "metagrad\[tagger\]"'):
         load_corpus("treebank")
+
+
+def test_without_nltk_a_treebank_that_is_here_is_read(no_nltk, tmp_path, monkeypatch):
+    monkeypatch.setattr(treebank, "SENTENCES", 1)
+    unpacked(tmp_path / "corpora", TREE)
+    assert len(load_corpus("treebank").sentences) == 1
 
 
 # What is used when no corpus is named.
@@ -442,15 +468,14 @@ def small_sample(tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "files", lambda package: tmp_path)
 
 
-def test_by_default_it_is_the_treebank(reader):
-    reader()
+def test_by_default_it_is_the_treebank(nltk_data):
+    where = unpacked(nltk_data)
     corpus, notice = default_corpus()
     assert corpus.name == "treebank"
-    assert notice == "Using NLTK's Penn Treebank sample, found at /data/treebank (3914 sentences)."
+    assert notice == f"Using NLTK's Penn Treebank sample, found at {where} (3914 sentences)."
 
 
-def test_without_the_treebank_it_is_the_sample_and_the_notice_says_why(reader, downloader, small_sample):
-    reader(here=absent)
+def test_without_the_treebank_it_is_the_sample_and_the_notice_says_why(nltk_data, downloader, small_sample):
     downloader("print('no route to host', file=sys.stderr); return False")
     corpus, notice = default_corpus()
     assert (corpus.name, corpus.sentences) == ("sample", DOGS)
@@ -459,66 +484,20 @@ def test_without_the_treebank_it_is_the_sample_and_the_notice_says_why(reader, d
     assert "nltk.download('treebank')" in notice
 
 
-def test_with_a_damaged_treebank_it_is_the_sample(reader, small_sample):
-    reader(TINY[:7])
+def test_with_a_damaged_treebank_it_is_the_sample(nltk_data, small_sample):
+    unpacked(nltk_data, TREE * 7)
     corpus, notice = default_corpus()
     assert corpus.name == "sample"
     assert "damaged (it has 7 of its 3914 sentences)" in notice
 
 
-def test_without_nltk_it_is_the_sample(monkeypatch, small_sample):
-    monkeypatch.setitem(treebank.sys.modules, "nltk.corpus", None)
+def test_without_nltk_it_is_the_sample(no_nltk, small_sample):
     corpus, notice = default_corpus()
     assert corpus.name == "sample"
     assert 'pip install "metagrad[tagger]"' in notice
 
 
-# NLTK itself: on a treebank of our own in a folder of its own, and on the real one where it is installed.
-
-TREE = "( (S (NP-SBJ (NNS Dogs) ) (VP (VBP bark) (NP (-NONE- *) )) (. .) ))\n"
-
-
-@pytest.fixture
-def nltk_data(tmp_path, monkeypatch):
-    """An empty data folder, the only one NLTK searches, and its treebank not loaded yet."""
-    corpus = pytest.importorskip("nltk.corpus")
-    data = pytest.importorskip("nltk.data")
-    fresh = corpus.LazyCorpusLoader(
-        "treebank/combined", corpus.BracketParseCorpusReader, r"wsj_.*\.mrg", tagset="wsj", encoding="ascii"
-    )
-    monkeypatch.setattr(corpus, "treebank", fresh)
-    monkeypatch.setattr(data, "path", [str(tmp_path)])
-    (tmp_path / "corpora").mkdir()
-    return tmp_path / "corpora"
-
-
-def test_nltk_reads_words_tags_and_traces(nltk_data, monkeypatch):
-    monkeypatch.setattr(treebank, "SENTENCES", 2)
-    folder = nltk_data / "treebank" / "combined"
-    folder.mkdir(parents=True)
-    write(folder, "wsj_0001.mrg", TREE * 2)
-    corpus = load_corpus("treebank")
-    assert corpus.sentences == [[("Dogs", "NNS"), ("bark", "VBP"), ("*", "-NONE-"), (".", ".")]] * 2
-    assert all(type(sentence) is list for sentence in corpus.sentences)
-    assert str(folder) in corpus.source
-
-
-def test_nltk_finds_the_treebank_after_its_download(nltk_data, downloader, monkeypatch):
-    monkeypatch.setattr(treebank, "SENTENCES", 1)
-    downloader(
-        "folder = here / 'corpora' / 'treebank' / 'combined'; folder.mkdir(parents=True); "
-        f"(folder / 'wsj_0001.mrg').write_text({TREE!r}); return True"
-    )
-    corpus = load_corpus("treebank")
-    assert len(corpus.sentences) == 1
-    assert "just downloaded to" in corpus.source
-
-
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_an_archive_that_is_none_is_a_damaged_treebank(nltk_data):
-    write(nltk_data, "treebank.zip", b"<html>not found</html>")
-    with pytest.raises(CorpusUnavailable, match="damaged .*BadZipFile"):
-        load_corpus("treebank")
+# The real one where it is, compared with what NLTK reads.
 
 
 def treebank_is_here():
@@ -536,6 +515,9 @@ def test_the_real_treebank():
     corpus = load_corpus("treebank")
     assert (len(corpus.sentences), corpus.words, len(corpus.tags)) == (3914, 100_676, 46)
     assert "found at" in corpus.source
+    from nltk.corpus import treebank as by_nltk
+
+    assert corpus.sentences == [list(sentence) for sentence in by_nltk.tagged_sents()]
     again, notice = default_corpus()
     assert again.sentences == corpus.sentences
     assert notice.startswith("Using NLTK's Penn Treebank sample, found at")
