@@ -30,10 +30,10 @@ def fingerprint(parts: Split) -> str:
     return hashlib.sha256(json.dumps([parts.train, parts.dev, parts.calibration]).encode()).hexdigest()
 
 
-def save_checkpoint(path: Path, model: Model, trainer: Trainer, parts: Split) -> None:
-    """Write down the training after its last finished epoch."""
+def save_checkpoint(path: Path, model: Model, trainer: Trainer, data: str) -> None:
+    """Write down the training after its last finished epoch; ``data`` is the sentences' fingerprint."""
     arrays, numbers = trainer.state()
-    training = {"recipe": asdict(trainer.recipe), "data": fingerprint(parts), **numbers}
+    training = {"recipe": asdict(trainer.recipe), "data": data, **numbers}
     tensors = {
         **model.arrays(trainer.kept),
         **{TRAINING + name: a for name, a in arrays.items() if not name.startswith("kept/")},

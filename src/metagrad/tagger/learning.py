@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import Array
 from metagrad.ops.create import random
 from metagrad.tagger import checkpoints
 from metagrad.tagger.batches import NO_TAG, encode
@@ -62,10 +63,11 @@ def learn(
 
     ``keep(model, trainer)`` is called after every epoch too; ``trainer.kept`` has the weights to be kept, as things stand.
     """
+    data = "" if checkpoint is None else checkpoints.fingerprint(parts)
     if resume and checkpoint is not None:
         model, written, numbers = checkpoints.read_checkpoint(checkpoint)
         found = checkpoints.differences(settings, recipe, model, written)
-        if numbers["data"] != checkpoints.fingerprint(parts):
+        if numbers["data"] != data:
             found.append("the sentences are others")
         if found:
             raise ValueError(f"{checkpoint} belongs to another training: {'; '.join(found)}")
@@ -77,7 +79,7 @@ def learn(
 
     def after_epoch() -> None:
         if checkpoint is not None:
-            checkpoints.save_checkpoint(checkpoint, model, trainer, parts)
+            checkpoints.save_checkpoint(checkpoint, model, trainer, data)
         keep(model, trainer)
 
     train, dev = (encode(part, model.lexicon, model.tags) for part in (parts.train, parts.dev))
@@ -104,11 +106,19 @@ def calibrate(model: Model, sentences: list[Sentence]) -> None:
             model.temperatures[c] = find_temperature(log_p[known, own], tags[known, c] - own.start)
 
 
-def evaluate(model: Model, sentences: list[Sentence]) -> tuple[Scores, list[list[str]]]:
+Answers = Callable[[Model, list[list[str]]], list[tuple[Array, Array]]]
+
+
+def answers(model: Model, sentences: list[list[str]]) -> list[tuple[Array, Array]]:
+    """For each sentence the numbers of the tags found and their probabilities, (T), or with C columns of tags (T, C)."""
+    return [(tags, chosen(tags, p)) for tags, p in model.scored(sentences, traces=True)]
+
+
+def evaluate(model: Model, sentences: list[Sentence], answer: Answers = answers) -> tuple[Scores, list[list[str]]]:
     """Tag sentences whose tags are known; the counts, and the tags found. Unlike in tagging text, a trace may be found."""
-    found = model.scored([[word for word, _ in sentence] for sentence in sentences], traces=True)
+    found = answer(model, [[word for word, _ in sentence] for sentence in sentences])
     tags = [[model.tags.name(k) for k in row.tolist()] for row, _ in found]
-    sure = np.concatenate([chosen(row, p) for row, p in found]) if found else None
+    sure = np.concatenate([p for _, p in found]) if found else None
     scores = score_columns(sentences, tags, model.lexicon.knows, sure, model.column.split(","))
     if model.transitions is not None:
         spans = score_spans([[tag for _, tag in sentence] for sentence in sentences], tags)

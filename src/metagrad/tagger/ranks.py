@@ -14,22 +14,27 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from metagrad import distributed as dist
 from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.distributed.launch import launcher
 from metagrad.distributed.launch.mpiexec import place_of
-from metagrad.nn.parallel.buckets import MiB, Reducer
+from metagrad.nn.parameter import Parameter
 from metagrad.ops.create import random
 from metagrad.tagger import checkpoints
 from metagrad.tagger.batches import Encoded
+from metagrad.tagger.learning import answers
 from metagrad.tagger.model import Network
+from metagrad.tagger.trained import Model
 from metagrad.tagger.training import Epoch, Progress, Recipe, Trainer
+from metagrad.tagger.vocabulary import UNKNOWN
 from metagrad.tensors.tensor import Tensor
 
 
@@ -40,7 +45,7 @@ def run(options: argparse.Namespace, train: Callable[[argparse.Namespace], int])
         return launcher.launch("metagrad", sys.argv[1:], options.ranks, module=True)
     dist.init_process_group()
     options.scaled = lambda recipe: scaled(recipe, options.ranks)
-    options.trainer_type, options.is_first = RanksTrainer, dist.get_rank() == 0
+    options.trainer_type, options.is_first, options.answer = RanksTrainer, dist.get_rank() == 0, shared_answers
     options.progress = lambda steps, count, title: steps  # bars of several ranks cannot share a line
     if options.is_first:
         return train(options)
@@ -78,19 +83,49 @@ def _divert(options: argparse.Namespace, folder: Path) -> None:
         shutil.copy(checkpoint, checkpoints.checkpoint_of(options.output))
 
 
+def shared_answers(model: Model, sentences: list[list[str]]) -> list[tuple[Array, Array]]:
+    """``learning.answers``, of which each rank finds its share."""
+    rank, ranks = dist.get_rank(), dist.get_world_size()
+    own = [(wrap(tags), wrap(p)) for tags, p in answers(model, sentences[rank::ranks])]
+    each: list[Any] = [None] * ranks
+    dist.all_gather_object(each, own)
+    return [(tags.array, p.array) for tags, p in (each[i % ranks][i // ranks] for i in range(len(sentences)))]
+
+
+def rows_of(train: Encoded, places: Sequence[int]) -> list[Array]:
+    """For each description of words, its numbers in the sentences at these places, and of a word that is made unknown."""
+    words = np.unique(np.concatenate([train.rows[i] for i in places]))
+    return [np.union1d(column, UNKNOWN) for column in train.words.features[words].T]
+
+
+def add_up(parameters: Sequence[Parameter], rows: Mapping[int, Array]) -> None:
+    """Replace gradients by their sums over all ranks, in one message. rows: of embeddings, by id, those that are not 0 anywhere.
+
+    Of an embedding's gradient most rows are 0, for words that no rank's sentences have: they need not be sent.
+    """
+    gradients = [np.zeros_like(p.array) if p.grad is None else p.grad.array for p in parameters]
+    sent = [g[rows[id(p)]] if id(p) in rows else g for p, g in zip(parameters, gradients, strict=True)]
+    flat = np.concatenate([a.reshape(-1) for a in sent])
+    dist.all_reduce(wrap(flat))
+    ends = np.cumsum([a.size for a in sent])[:-1]
+    for p, gradient, total in zip(parameters, gradients, np.split(flat, ends), strict=True):
+        if id(p) in rows:
+            gradient[rows[id(p)]] = total.reshape(-1, gradient.shape[1])
+        p.grad = wrap(gradient if id(p) in rows else total.reshape(gradient.shape))
+
+
 class RanksTrainer(Trainer):
     """A Trainer that is one of several ranks: same weights everywhere, to the bit, from shares of the batches."""
 
     def __init__(self, network: Network, recipe: Recipe) -> None:
         super().__init__(network, recipe)
         self.rank, self.ranks = dist.get_rank(), dist.get_world_size()
-        self.reducers = [Reducer(dict(m.named_parameters()), None, 25 * MiB, False) for m in network.members]
-        for reducer in self.reducers:
-            reducer.divisor = 1.0  # a sum: what the loss is multiplied with makes it a mean
         self.part = 1.0  # how much of the batch is this rank's
+        self.described: list[Array] = []  # the rows of each embedding that the whole batch may use
 
     def share(self, train: Encoded, places: Sequence[int]) -> Sequence[int]:
         """This rank's sentences of a batch; all of them where there are fewer than ranks."""
+        self.described = rows_of(train, places)
         self.part = 1 / self.ranks
         if len(places) < self.ranks:
             return places
@@ -101,8 +136,9 @@ class RanksTrainer(Trainer):
 
     def backward(self, loss: Tensor, member: int) -> None:
         """The gradients of the whole batch."""
-        self.reducers[member].prepare()
         (loss * self.part).backward()
+        tables = [table.weight for table in self.network.members[member].words.embeddings]
+        add_up(self.members[member], dict(zip(map(id, tables), self.described, strict=True)))
 
     def _epoch(self, train: Encoded, dev: Encoded, number: int, progress: Progress) -> Epoch:
         epoch = super()._epoch(train, dev, number, progress)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 PADDING, UNKNOWN = 0, 1
@@ -31,8 +31,8 @@ class Vocabulary:
             raise ValueError("a vocabulary's entries must be distinct")
 
     @classmethod
-    def of(cls, strings: Iterable[str], at_least: int = 1) -> Vocabulary:
-        """The strings that occur ``at_least`` so often, the most frequent first."""
+    def of(cls, strings: Iterable[str] | Mapping[str, int], at_least: int = 1) -> Vocabulary:
+        """The strings that occur ``at_least`` so often, the most frequent first; a mapping says how often each occurs."""
         counts = Counter(strings)
         return cls(sorted((s for s, n in counts.items() if n >= at_least), key=lambda s: (-counts[s], s)))
 
@@ -110,6 +110,18 @@ def spelled(word: str) -> str:
     return whole if len(whole) <= LONGEST_WORD else whole[:half] + whole[-half:]
 
 
+def tally(counted: Iterable[tuple[str, int]]) -> Counter[str]:
+    """How often each string occurs, counted in parts.
+
+    >>> tally([("a", 2), ("b", 1), ("a", 3)])
+    Counter({'a': 5, 'b': 1})
+    """
+    total: Counter[str] = Counter()
+    for string, count in counted:
+        total[string] += count
+    return total
+
+
 class Lexicon:
     """The vocabularies of all descriptions in use, and the alphabet, built from the words of the training part only.
 
@@ -129,12 +141,14 @@ class Lexicon:
     def of(cls, words: Sequence[str], descriptions: Iterable[str]) -> Lexicon:
         """Count the training words under every description. A description of all words alike gets at least one entry."""
         found = {}
-        rare = len(words) > 1000
+        rare, counts = len(words) > 1000, Counter(words)
         for name in descriptions:
             describe, at_least = DESCRIPTIONS[name]
-            found[name] = Vocabulary.of(map(describe, words), at_least if rare else 1)
-        letters = Vocabulary.of((c for word in words for c in word if c not in (BEGIN, END)), 2 if rare else 1)
-        return cls(found, Vocabulary([BEGIN, END, *letters.entries]))
+            found[name] = Vocabulary.of(
+                tally((describe(word), n) for word, n in counts.items()), at_least if rare else 1
+            )
+        letters = tally((c, n) for word, n in counts.items() for c in word if c not in (BEGIN, END))
+        return cls(found, Vocabulary([BEGIN, END, *Vocabulary.of(letters, 2 if rare else 1).entries]))
 
     def describe(self, word: str) -> list[int]:
         """The word's number under each description."""

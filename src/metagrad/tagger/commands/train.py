@@ -28,7 +28,7 @@ from metagrad.tagger.commands.options import (
 from metagrad.tagger.commands.parts import divide, example, judged, what_is_held_out
 from metagrad.tagger.corpora import Corpus, default_corpus
 from metagrad.tagger.curve import as_text, learning_curve
-from metagrad.tagger.learning import evaluate, learn
+from metagrad.tagger.learning import answers, evaluate, learn
 from metagrad.tagger.model import CELLS, LETTERS
 from metagrad.tagger.presets import PRESETS, settings_and_recipe
 from metagrad.tagger.report import summary, write_report
@@ -45,7 +45,9 @@ Flag = argparse.BooleanOptionalAction
 def add_to(commands: Any) -> None:
     """Add the command to a parser."""
     train = commands.add_parser("train", help="train a tagger and report on it", formatter_class=Help)
-    train.set_defaults(run=run, trainer_type=Trainer, is_first=True, progress=progress, scaled=lambda recipe: recipe)
+    train.set_defaults(
+        run=run, trainer_type=Trainer, is_first=True, progress=progress, scaled=lambda recipe: recipe, answer=answers
+    )
     train.add_argument(
         "--ranks", type=int, default=1, help="processes that share the batches, with MPI between them (metagrad launch)"
     )
@@ -222,10 +224,11 @@ def run(options: argparse.Namespace) -> int:
         return 130
     if trainer.interrupted:
         print("Stopped; keeping what was best so far. The same command with --resume goes on.")
-    if not options.is_first:  # the others have what rank 0 has
+    what, sentences = judged(parts)
+    if not options.is_first:  # the others have what rank 0 has, and help to judge it
+        evaluate(model, sentences, options.answer)
         return 0
     model.about["finished"] = not trainer.interrupted
-    what, sentences = judged(parts)
     model.about["example"] = example(sentences)
     if trainer.interrupted and is_finished(options.output):
         print(f"{options.output}, of a training that was finished, is left as it is.")
@@ -234,7 +237,7 @@ def run(options: argparse.Namespace) -> int:
     if not trainer.interrupted:
         checkpoint.unlink(missing_ok=True)
 
-    scores, _ = evaluate(model, sentences)
+    scores, _ = evaluate(model, sentences, options.answer)
     print(f"\nEpoch {trainer.best.number}. Accuracy on the {len(sentences):,} {what}:")
     print(summary(scores))
     title = f"Part-of-speech tagger, trained on {corpus.source}"
