@@ -17,9 +17,10 @@ OF_ONE = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def small_arrays_are_large(monkeypatch):
-    """Every array of some elements is cut up."""
+@pytest.fixture(autouse=True, params=[1, 1 << 40], ids=["compiled", "NumPy"])
+def small_arrays_are_large(monkeypatch, request):
+    """Every array of some elements is cut up, and computed by compiled loops or by NumPy's."""
+    monkeypatch.setattr(tuning, "COMPILED_WORTH", request.param)
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 4)
     monkeypatch.setattr(tuning, "POINTWISE_CHUNK_READ_ONCE", 7)
 
@@ -53,6 +54,9 @@ def test_of_two(threads, name, dtype):
             (x[:, ::2], y[:, ::2]),
             (x, np.asfortranarray(y)),
             (x, y[:, :1]),
+            (y[:, :1], x),
+            (x[:, None], y),
+            (x.T, y[0, :5]),
         ]
         for a, b in pairs:
             found = op(*(metagrad.from_numpy(np.asarray(v)) for v in (a, b))).numpy()
@@ -108,3 +112,18 @@ def test_tangents_pass(monkeypatch):
     _, found = metagrad.func.jvp(lambda a: (a * a).exp(), (x,), (v,))
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1 << 18)
     np.testing.assert_allclose(found.numpy(), (2 * x * v * (x * x).exp()).numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div"])
+def test_a_column_keeps_its_gradient(monkeypatch, name):
+    x, c = RNG.random((5, 9)) + 0.5, RNG.random((5, 1)) + 0.5
+
+    def gradients():
+        a, b = metagrad.tensor(x, requires_grad=True), metagrad.tensor(c, requires_grad=True)
+        (OPS[name][0](a, b) ** 2).sum().backward()
+        return a.grad.numpy(), b.grad.numpy()
+
+    found = gradients()
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1 << 18)
+    for here, there in zip(found, gradients(), strict=True):
+        np.testing.assert_allclose(here, there, rtol=1e-12)

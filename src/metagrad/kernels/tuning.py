@@ -12,8 +12,9 @@ Units: *elements* are numbers of an array; *multiplications* are those of a prod
 
 # Looks at a number in memory before a thread that waits goes to sleep: each takes a clock cycle or a few, all about 70 µs.
 LOOKS = 1 << 18
-# Looks after the number has changed: a few µs, in which the other thread leaves the interpreter.
-LOOKS_OF_GRACE = 1 << 13
+# Looks after the number has changed: about 5 µs, in which the other thread leaves the interpreter; a thread that asks for it
+# sooner is put to sleep, and woken late.
+LOOKS_OF_GRACE = 1 << 16
 
 # ------------------------------------------------ pointwise formulas, and dropout
 
@@ -21,8 +22,8 @@ LOOKS_OF_GRACE = 1 << 13
 POINTWISE_LARGE = 1 << 18
 # Elements of a chunk: half a megabyte of float32, of which a few arrays stay in a core's own cache, or nearly so.
 POINTWISE_CHUNK = 1 << 17
-# Elements of a chunk that is passed over once: the cache is no help there, and fewer chunks are fewer calls.
-POINTWISE_CHUNK_READ_ONCE = 1 << 19
+# Elements of a chunk that is passed over once: the cache is no help there, and between chunks threads wait for the interpreter.
+POINTWISE_CHUNK_READ_ONCE = 1 << 20
 # Elements from which choosing by bits, in several calls, is faster than ``np.where`` in one.
 SELECT_BY_BITS = 1 << 10
 # Elements from which 64 random bits decide on four of them.

@@ -17,6 +17,7 @@ infinity are what they are in NumPy.
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
 ``one_sequence.py``     the same over one sequence without a gradient
 ``pointwise.py``        activations and their gradients
+``broadcasting.py``     a row with every row of a matrix, the larger of two numbers
 ``extremes.py``         the largest of a row
 ``softmax.py``          softmax, its logarithm, cross entropy, their gradients
 ``normalization.py``    norms of rows and of channels, their gradients

@@ -23,6 +23,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, share_out
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
+from metagrad.kernels.one_call import in_parts
 from metagrad.kernels.threads import get_num_threads
 from metagrad.ops.pointwise.fused import backward_on_gpu, forward_on_gpu, on_gpu
 from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
@@ -61,13 +62,11 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         x = next(x for x in inputs if is_large(x))
         if self.loops is not None and fit(x, *inputs):
             return forward_by_loop(self, self.loops, x, params, _destination(self, inputs))
+        y = _by_one_call(self, forward, inputs, params)
+        if y is not None:
+            return y
         cuts = _Cuts.of(x.shape, inputs)
         try:
-            ufunc = self.ufunc or params.get("ufunc")
-            if cuts is not None and isinstance(ufunc, np.ufunc) and not any(self.needs):
-                y = _by_one_call(ufunc, cuts, inputs, _destination(self, inputs))
-                if y is not None:
-                    return y
             if cuts is not None:
                 return _forward(self, forward, cuts, inputs, params)
         except NotPointwise:
@@ -101,21 +100,21 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     return functools.wraps(forward)(ways.get(code.co_varnames[: code.co_argcount], several))
 
 
-def _by_one_call(ufunc: np.ufunc, cuts: _Cuts, inputs: Sequence[Array], memory: Array | None) -> Array | None:
-    """A ufunc of arrays of one dtype, chunk by chunk, without noting it down; in ``memory`` if given. None for other inputs."""
-    kind = inputs[0].dtype if isinstance(inputs[0], np.ndarray) else None
-    if kind is None or kind.kind != "f" or not all(isinstance(a, np.ndarray) and a.dtype == kind for a in inputs):
+def _by_one_call(
+    node: Pointwise, forward: Callable[..., Results], inputs: Sequence[Array], params: dict[str, object]
+) -> Array | None:
+    """The result of an op that is a ufunc and keeps nothing but inputs, without noting it down; None for others."""
+    ufunc = node.ufunc or params.get("ufunc")
+    if not isinstance(ufunc, np.ufunc) or not all(isinstance(x, np.ndarray) for x in inputs):
         return None
-    y = np.empty(cuts.shape, kind) if memory is None else memory
-    flat = [cuts.in_rows(a) if cuts.of_whole(a) else a.reshape(() if a.size == 1 else -1) for a in inputs]
-    out, is_whole = cuts.in_rows(y), [cuts.of_whole(a) for a in inputs]
-
-    def work(share: Iterable[slice]) -> None:
-        for chunk in share:
-            ufunc(*[a[chunk] if w else a for a, w in zip(flat, is_whole, strict=True)], out=out[chunk])
-
-    share_out(work, cuts.chunks(_length_read_once(y.size)))
-    return y
+    if any(node.needs):  # what it keeps, its forward tells for the first elements
+        firsts, like = [x[tuple([slice(1)] * x.ndim)] for x in inputs], _like(node)
+        forward(like, *firsts, **params)
+        given = {id(first): x for first, x in zip(firsts, inputs, strict=True)}
+        if like.__dict__ or not all(a is None or id(a) in given for a in like.saved):
+            return None
+        node.saved = tuple([None if a is None else given[id(a)] for a in like.saved])
+    return in_parts(ufunc, inputs, _destination(node, inputs))
 
 
 def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Results]:
