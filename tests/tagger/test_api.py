@@ -8,8 +8,8 @@ import pytest
 import metagrad
 from metagrad.tagger import Tagger
 from metagrad.tagger.batches import collate, encode
-from metagrad.tagger.model import Settings
 from metagrad.tagger.presets import PRESETS, settings_and_recipe
+from metagrad.tagger.settings import Settings
 
 SENTENCES = [[("the", "DT"), ("dog", "NN"), ("barks", "VBZ")], [("a", "DT"), ("cat", "NN"), ("sleeps", "VBZ")]] * 8
 SMALL = {"epochs": 20, "hidden": 8, "embedding": 8, "dropout": 0.0, "seed": 1}

@@ -11,8 +11,8 @@ from metagrad.serialization.safetensors import read_metadata
 from metagrad.tagger import Tagger
 from metagrad.tagger.batches import NO_TAG, collate, encode
 from metagrad.tagger.learning import evaluate, learn, new_model
-from metagrad.tagger.model import Settings
 from metagrad.tagger.serve.app import Limits, answers, sentences_of
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.splits import Split
 from metagrad.tagger.trained import Model, ModelFileError
 from metagrad.tagger.training import Recipe

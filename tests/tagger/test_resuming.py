@@ -12,7 +12,7 @@ from metagrad.serialization.safetensors import load_file
 from metagrad.tagger import checkpoints
 from metagrad.tagger.corpora import load_corpus
 from metagrad.tagger.learning import learn
-from metagrad.tagger.model import Settings
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.splits import Split, split
 from metagrad.tagger.trained import Model, ModelFileError
 from metagrad.tagger.training import Recipe

@@ -12,7 +12,8 @@ from metagrad.tagger.batches import by_length, collate, encode, shuffled
 from metagrad.tagger.corpora import load_corpus
 from metagrad.tagger.learning import evaluate, learn, new_model
 from metagrad.tagger.metrics import score
-from metagrad.tagger.model import Network, Settings
+from metagrad.tagger.model import Network
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.splits import Split, split
 from metagrad.tagger.trained import Model, ModelFileError
 from metagrad.tagger.training import Recipe, Trainer, predict
@@ -82,9 +83,11 @@ def test_batches_hold_every_sentence_once(parts):
             assert len(np.unique(b.features.array, axis=0)) <= len(b.features)
 
 
-@pytest.mark.parametrize("extra", [{}, {"letters": "convolution"}, {"letters": "gru", "shortcut": True}, {"crf": True}])
+@pytest.mark.parametrize(
+    "extra", [{}, {"letters": "convolution"}, {"letters": "gru", "shortcut": True}, {"crf": True}, {"cell": "none"}]
+)
 def test_neighbours_in_the_batch_change_no_score(parts, extra):
-    settings = Settings(cell="gru", layers=2, hidden=8, embedding=8, **extra)
+    settings = Settings(**{"cell": "gru", "layers": 2, "hidden": 8, "embedding": 8, **extra})
     tagger = new_model(parts, settings, Recipe(), {})
     encoded = encode(parts.train[:5], tagger.lexicon, tagger.tags)
     tagger.network.eval()

@@ -5,7 +5,7 @@ import pytest
 
 from metagrad.tagger import Tagger
 from metagrad.tagger.learning import new_model
-from metagrad.tagger.model import Settings
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.splits import Split
 from metagrad.tagger.training import Recipe
 from metagrad.tagger.vectors import read_vectors

@@ -12,7 +12,10 @@
 ``vocabulary.py``    numbers for words and for how they are spelled
 ``tagset.py``        the tags of one column, or of several
 ``batches.py``       packed arrays
-``model.py``         the network
+``settings.py``      what the network is built from
+``members.py``       recurrent networks: words in, scores of tags out
+``linear.py``        a linear model of the words about
+``model.py``         the network: one member, or several
 ``training.py``      the training loop
 ``ranks.py``         the training loop on several ranks
 ``presets.py``       article, fast, best

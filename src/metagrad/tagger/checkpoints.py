@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from metagrad.serialization.safetensors import load_file, read_metadata, save_file
-from metagrad.tagger.model import Settings
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.splits import Split
 from metagrad.tagger.text.tokenizer import WEIGHTS
 from metagrad.tagger.trained import TRAINING, Model, ModelFileError

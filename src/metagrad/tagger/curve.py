@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metagrad.tagger.learning import evaluate, learn
-from metagrad.tagger.model import Settings
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.splits import Split, shuffled
 from metagrad.tagger.training import Recipe
 

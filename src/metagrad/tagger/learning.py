@@ -16,7 +16,7 @@ from metagrad.tagger.batches import NO_TAG, encode
 from metagrad.tagger.calibration import find_temperature
 from metagrad.tagger.corpora import Sentence
 from metagrad.tagger.metrics import Scores, score_columns
-from metagrad.tagger.model import Settings
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.splits import Split
 from metagrad.tagger.tagset import TagSet
 from metagrad.tagger.text.tokenizer import Tokenizer

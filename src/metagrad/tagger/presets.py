@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from metagrad.tagger.model import Settings
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.training import Recipe
 
 # The network of the article metagrad began with: a plain recurrent network that knows a word only by its number.

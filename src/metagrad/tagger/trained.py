@@ -16,7 +16,8 @@ from metagrad.serialization.safetensors import load_file, read_metadata, save_fi
 from metagrad.tagger.batches import by_length, encode
 from metagrad.tagger.corpora.conllu import ConlluSentence
 from metagrad.tagger.metrics import TRACE
-from metagrad.tagger.model import Network, Settings
+from metagrad.tagger.model import Network
+from metagrad.tagger.settings import Settings
 from metagrad.tagger.spans import allowed_transitions, best_legal
 from metagrad.tagger.tagset import TagSet, parts_of
 from metagrad.tagger.text.forms import as_known

@@ -23,7 +23,8 @@ from metagrad.base import interrupts
 from metagrad.nn import functional as F
 from metagrad.ops.create import random
 from metagrad.tagger.batches import NO_TAG, Batch, Encoded, by_length, collate, shuffled
-from metagrad.tagger.model import Network, by_column
+from metagrad.tagger.members import by_column
+from metagrad.tagger.model import Network
 from metagrad.tensors.tensor import Tensor
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]  # wraps an iterable of known length, with a title

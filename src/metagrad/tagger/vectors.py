@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.mode import no_grad
+from metagrad.tagger.members import RecurrentMember
 from metagrad.tagger.model import Network
 from metagrad.tagger.vocabulary import Lexicon, Vocabulary, lower
 
@@ -72,6 +73,8 @@ def put_in(network: Network, lexicon: Lexicon, vectors: dict[str, Array]) -> Non
     rows = np.array([lexicon.vocabularies[DESCRIPTION][word] for word in vectors])
     values = np.stack(list(vectors.values()))
     for member in network.members:
+        if not isinstance(member, RecurrentMember):
+            continue  # it has weights of words, no vectors
         table = member.words.embeddings[place].weight
         if table.shape[1] != values.shape[1]:
             raise ValueError(

@@ -14,8 +14,8 @@ from metagrad import nn
 from metagrad.autograd.variable import wrap
 from metagrad.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 from metagrad.tagger.commands.options import MODEL, Help, writable
+from metagrad.tagger.members import best_by_column
 from metagrad.tagger.metrics import TRACE
-from metagrad.tagger.model import best_by_column
 from metagrad.tagger.tagging import Model
 from metagrad.tagger.vocabulary import DESCRIPTIONS, LONGEST_WORD
 from metagrad.tensors.tensor import Tensor

@@ -29,9 +29,9 @@ from metagrad.tagger.commands.parts import divide, example, judged, what_is_held
 from metagrad.tagger.corpora import Corpus, default_corpus
 from metagrad.tagger.curve import as_text, learning_curve
 from metagrad.tagger.learning import answers, evaluate, learn
-from metagrad.tagger.model import CELLS, LETTERS
 from metagrad.tagger.presets import PRESETS, settings_and_recipe
 from metagrad.tagger.report import summary, write_report
+from metagrad.tagger.settings import CELLS, LETTERS
 from metagrad.tagger.spans import SCHEMES, converted, scheme_of
 from metagrad.tagger.splits import Split
 from metagrad.tagger.tagset import TAB
@@ -84,7 +84,7 @@ def add_to(commands: Any) -> None:
     def option(name: str, help: str, **kind: Any) -> None:
         own.add_argument(f"--{name}", help=help, default=argparse.SUPPRESS, **kind)
 
-    option("cell", "the recurrent layer", choices=CELLS)
+    option("cell", "the recurrent layer, or none for a linear model of the words about", choices=CELLS)
     option("layers", "recurrent layers", type=int)
     option("hidden", "features of each layer and direction", type=int)
     option("embedding", "features of a word", type=int)
