@@ -119,7 +119,8 @@ def test_nothing_piles_up_in_an_endless_text():
 
 
 @pytest.mark.parametrize("endless", ["word ", "word\n", "x", "word. and ", "Mr. "])
-def test_a_sentence_without_end_is_cut(endless):
+def test_a_sentence_without_end_is_cut(endless, monkeypatch):
+    monkeypatch.setattr(module, "LONGEST_WORD", module.LONGEST)  # a word without end is cut too, but not so soon
     ends = Measured()
     found = list(itertools.islice(sentences(itertools.repeat(endless * 50), ends), 5))
     assert all(0 < module.LONGEST - len(part) < 10 or len(part) == module.LONGEST for part in found)
@@ -200,6 +201,8 @@ WORDS = [
     ("\u201cGo,\u201d he \u2018said\u2019.", "\u201c Go , \u201d he \u2018 said \u2019 ."),
     ("It costs $3.50 (5%).", "It costs $ 3.50 ( 5 % ) ."),
     ("See https://example.com/a, (http://b.org/c?d=e#f).", "See https://example.com/a , ( http://b.org/c?d=e#f ) ."),
+    ("See (https://a.org/Foo_(bar)), https://a.org/b[1] <http://b.org/> (www.a.org/x).",
+     "See ( https://a.org/Foo_(bar) ) , https://a.org/b[1] < http://b.org/ > ( www.a.org/x ) ."),
     ("Mail me@example.com or www.a.org; @user #tag.", "Mail me@example.com or www.a.org ; @user #tag ."),
     ("Fine \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f44d\U0001f3fd!! :-)",
      "Fine \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f44d\U0001f3fd ! ! :-)"),
@@ -311,6 +314,61 @@ def test_the_tokenizer_is_chosen_by_the_corpus(words, kind):
 )  # fmt: skip
 def test_words_are_read_as_the_corpus_writes_them(given, known, read):
     assert as_known(given.split(), known.split().__contains__) == read.split()
+
+
+def spaced(count, seed, marks="'"):
+    """A language with blanks and straight apostrophes within tokens and at their ends, but without quotation marks."""
+    chance = random.Random(seed)
+    words = ["ka", "kori", "ma", "matu", "sa", "sanu", "to", "tori", "ta'", "d'"]
+    for n in range(count):
+        forms = [*chance.choices(words, k=chance.randint(4, 9)), "ri", *(['"', "ma", '"'] if '"' in marks else []), "."]
+        tokens = [
+            Token(form, form[:1] not in "d" and after not in '."' and form != '"', (form,))
+            for form, after in zip(forms, [*forms[1:], ""])
+        ]
+        yield Written([(form, "X") for form in forms], tokens, n % 40 == 0)
+
+
+@pytest.mark.parametrize("marks", ["'", "'\""])
+def test_marks_that_a_treebank_does_not_have_are_read_as_those_it_has(marks):
+    learned = Tokenizer.of(list(spaced(300, 1, marks)))
+    for tokenizer in (learned, Tokenizer.read(learned.description(), learned.arrays()["tokenizer/weights"])):
+        assert tokenizer.kind == "learned" and set(tokenizer.segmenter.marks) == set(marks + ".")
+
+        def words(text, tokenizer=tokenizer):
+            return " ".join(word.form for sentence in tokenizer.sentences(text) for word in sentence)
+
+        assert words("to \u201cka ri\u201d ma.") == "to \u201c ka ri \u201d ma ."
+        assert words("to \u2018ka ri\u2019 ma.") == "to \u2018 ka ri \u2019 ma ."
+        assert words("to \u00abka\u00bb ta\u2019 ma.") == "to \u00ab ka \u00bb ta\u2019 ma ."
+        assert words("to d\u2019ka d'ka ri.") == "to d\u2019 ka d' ka ri ."
+        assert words("to <https://a.org/x_(y)> ri.") == "to < https://a.org/x_(y) > ri ."
+
+
+LONG = {"letters": "a" * 300_000, "contractions": "n't" * 100_000, "base64": "ab+/c1" * 50_000, "rules": "-" * 300_000}
+
+
+@pytest.mark.parametrize("kind", ["english", "unicode", "learned"])
+@pytest.mark.parametrize("name", LONG)
+def test_a_very_long_word_is_one_word(kind, name):
+    tokenizer = Tokenizer.of(list(spaced(300, 1))) if kind == "learned" else Tokenizer(kind)
+    long = LONG[name]
+    text = f"to {long}, {long} ri."
+    found = [
+        word
+        for sentence in tokenizer.sentences([text[i : i + 50_000] for i in range(0, len(text), 50_000)])
+        for word in sentence
+    ]
+    assert [word.form for word in found] == ["to", long, ",", long, "ri", "."]
+    assert all(text[word.start : word.end] == word.form for word in found)
+
+
+@pytest.mark.parametrize("kind", ["english", "unicode"])
+@pytest.mark.parametrize(
+    "text", ["." * 100_000, "a." * 50_000, "https://a" + "(b" * 50_000, "(b)" * 30_000, "@" * 100_000, "x@" * 50_000]
+)
+def test_long_text_of_any_kind_is_read_in_linear_time(kind, text):
+    assert "".join(word.form for sentence in Tokenizer(kind).sentences(text) for word in sentence) == text
 
 
 def headed(count, seed):

@@ -16,8 +16,9 @@ import numpy as np
 from metagrad.tagger.corpora.corpus import Written
 from metagrad.tagger.text.clues import BUCKETS, Array, sentence_clues, word_clues
 from metagrad.tagger.text.division import Division
+from metagrad.tagger.text.marks import MARKS, as_seen, marks_of, quotation_marks
 from metagrad.tagger.text.sentences import PARAGRAPH
-from metagrad.tagger.text.words import WHOLE
+from metagrad.tagger.text.words import LONG, WHOLE, long_words
 
 INSIDE, WORD_END, SENTENCE_END = range(3)
 LOOK_AHEAD = 80  # characters that must follow a place for a decision, while more text may come
@@ -27,16 +28,22 @@ LEAST = 500  # words from which there is something to learn
 class Segmenter:
     """Where words and sentences end; ``weights`` (BUCKETS, 2), and how tokens that stand for several words are divided.
 
-    blanks_within: words of this language may have blanks in them, as Vietnamese ones have.
+    blanks_within: words of this language may have blanks in them, as Vietnamese ones have. marks: the quotation marks, dashes and
+    apostrophes that the treebank has (see ``marks.py``); by default all. spaced: between most tokens there is a blank, so what has
+    none for long is one word.
     """
 
-    def __init__(self, weights: Array, division: Division, blanks_within: bool) -> None:
+    def __init__(
+        self, weights: Array, division: Division, blanks_within: bool, marks: str | None = None, spaced: bool = True
+    ) -> None:
         if weights.shape != (BUCKETS, 2):
             raise ValueError(
                 f"expected the weights ({BUCKETS}, 2) of a tokenizer, got {weights.shape}: the model was trained by an earlier "
                 "metagrad; train it again"
             )
         self.weights, self.division, self.blanks_within = weights, division, blanks_within
+        self.spaced = spaced
+        self.marks = "".join(sorted(MARKS)) if marks is None else marks
 
     @classmethod
     def learn(cls, sentences: Iterable[Written], seed: int = 0) -> Segmenter:
@@ -49,22 +56,39 @@ class Segmenter:
         stops = fit(np.hstack([clues[ends], sentence_clues(text, ends)]), labels[ends] == SENTENCE_END, 12, seed)
         blanks = any(" " in token.form for sentence in sentences for token in sentence.tokens)
         division = Division.learn(token for sentence in sentences for token in sentence.tokens)
-        return cls(np.stack([words, stops], 1), division, blanks)
+        spaces = [token.space_after for sentence in sentences for token in sentence.tokens]
+        return cls(np.stack([words, stops], 1), division, blanks, marks_of(text), sum(spaces) * 2 > len(spaces))
 
     def decide(self, text: str, sentences: bool = True) -> Array:
         """INSIDE, WORD_END or SENTENCE_END after each character; without ``sentences`` only where words end is asked."""
-        if not text:
-            return np.zeros(0, np.int64)
-        plain, places = one_blank(text)
+        found = np.full(len(text), INSIDE, np.int64)
+        places = np.delete(np.arange(len(text)), middles(self._long(text)))
+        if len(places) == len(text):
+            return self._decide(text, sentences) if text else found
+        found[places] = self._decide("".join(map(text.__getitem__, places.tolist())), sentences)
+        return found
+
+    def _long(self, text: str) -> list[tuple[int, int]]:
+        """The places of words so long that they need not be looked at."""
+        return long_words(text) if self.spaced else []
+
+    def _wholes(self, text: str) -> list[tuple[int, int]]:
+        """The places of what is one word in any language."""
+        return [found.span() for found in WHOLE.finditer(text)] + self._long(text)
+
+    def _decide(self, text: str, sentences: bool) -> Array:
+        """``decide`` for text whose long words are shortened."""
+        plain, places = one_blank(as_seen(text, self.marks))
         clues = word_clues(plain)
         found = np.full(len(text), INSIDE, np.int64)
         found[places] = self.weights[clues, 0].sum(1) > 0
         blank = np.array([c.isspace() for c in text])
         if not self.blanks_within:
             found[np.append(blank[1:], True) & ~blank] = WORD_END
-        for whole in WHOLE.finditer(text):
-            found[whole.start() : whole.end() - 1] = INSIDE
-            found[whole.end() - 1] = WORD_END
+        found[self._certain(text)] = WORD_END
+        for start, end in self._wholes(text):
+            found[start : end - 1] = INSIDE
+            found[end - 1] = WORD_END
         found[blank] = INSIDE
         if not sentences:
             return found
@@ -72,6 +96,12 @@ class Segmenter:
         score = self.weights[clues[ends], 1].sum(1) + self.weights[sentence_clues(plain, ends), 1].sum(1)
         found[places[ends[score > 0]]] = SENTENCE_END
         return found
+
+    def _certain(self, text: str) -> list[int]:
+        """Where words certainly end: at quotation marks, and before what is one word."""
+        alone = quotation_marks(text, self.marks)
+        before = [place - 1 for place in [*alone, *(start for start, _ in self._wholes(text))] if place]
+        return [*alone, *before]
 
     def ends(self, text: str, more: bool) -> list[int]:
         """Where sentences end; what ``sentences.spans`` asks for."""
@@ -97,6 +127,12 @@ class Segmenter:
             if sentence[start:end].strip():
                 yield start, start + len(sentence[start:end].rstrip())
             start = max(start, end)
+
+
+def middles(long: Iterable[tuple[int, int]]) -> Array:
+    """The places in long words that need not be looked at: all but their beginnings and ends."""
+    inside = [np.arange(start + LONG // 2, end - LONG // 2) for start, end in long]
+    return np.concatenate(inside) if inside else np.zeros(0, np.int64)
 
 
 def one_blank(text: str) -> tuple[str, Array]:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from metagrad.tagger.text.streams import pieces
+from metagrad.tagger.text.words import UNBROKEN
 
-LONGEST = 10_000  # characters after which a "sentence" without any end, such as a table, is cut at a blank
+LONGEST = 10_000  # characters after which a "sentence" without any end, such as a table, is cut between words
+LONGEST_WORD = 1 << 22  # characters after which a word without end is cut, too
 LONG = 1000  # characters after which a sentence is searched for its end only when it has grown by a tenth
 LOOK_BACK = 40  # characters before a point that are looked at; no abbreviation is longer
 
@@ -47,6 +49,7 @@ POSSIBLE_END = re.compile(
     | (?<![.!?\u2026]) (?P<mark>[.!?\u2026]++) [{re.escape(CLOSING)}]*+ (?=\s+(?P<next>\S++)(?P<whole>\s)?)""",
     re.VERBOSE,
 )
+RUN = re.compile(f"{UNBROKEN}++")
 DOTTED = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")  # U.S, a.m: the last point is not part of it
 
 
@@ -67,8 +70,10 @@ def sentences(chunks: str | Iterable[str], ends: Ends) -> Iterator[str]:
         yield " ".join(span.text.split())
 
 
-def spans(chunks: str | Iterable[str], ends: Ends) -> Iterator[Span]:
-    """The sentences of running text as they stand there, with their places.
+def spans(chunks: str | Iterable[str], ends: Ends, whole: bool = True) -> Iterator[Span]:
+    """The sentences of running text as they stand there, with their places; one that is too long is cut.
+
+    whole: not within words, which a text that is written without blanks does not show.
 
     >>> list(spans(["It rains.  We\\nst", "ay."], rule_ends))
     [Span(start=0, text='It rains.'), Span(start=11, text='We\\nstay.')]
@@ -78,24 +83,24 @@ def spans(chunks: str | Iterable[str], ends: Ends) -> Iterator[Span]:
     for piece in pieces(chunks):
         rest += piece
         # Without a blank there is nothing new to decide.
-        if len(rest) > LONGEST or (len(rest) >= due and re.search(r"\s", piece)):
+        if len(rest) >= due and (len(rest) > LONGEST or re.search(r"\s", piece)):
             places = list(ends(rest, True))
-            yield from cut(rest, base, places)
+            yield from cut(rest, base, places, whole)
             rest, base = remaining(rest, base, places)
-            while len(rest) > LONGEST:
-                places = [longest_end(rest, 0)]
-                yield from cut(rest, base, places)
-                rest, base = remaining(rest, base, places)
+            while len(rest) > LONGEST and (place := longest_end(rest, 0, whole)) < len(rest):
+                yield from cut(rest, base, [place], whole)
+                rest, base = remaining(rest, base, [place])
             due = len(rest) * 1.1 if len(rest) > LONG else 0.0
-    yield from cut(rest, base, [*ends(rest, False), len(rest)])
+            due = due if len(rest) > LONGEST else min(due, LONGEST + 1)
+    yield from cut(rest, base, [*ends(rest, False), len(rest)], whole)
 
 
-def cut(text: str, base: int, places: Iterable[int]) -> Iterator[Span]:
+def cut(text: str, base: int, places: Iterable[int], whole: bool) -> Iterator[Span]:
     """The text between these places, none of it too long, without the blanks around."""
     start = after_blanks(text, 0)
     for place in places:
         while start < place:
-            end = place if place - start <= LONGEST else longest_end(text, start)
+            end = place if place - start <= LONGEST else min(place, longest_end(text, start, whole))
             yield Span(base + start, text[start:end].rstrip())
             start = after_blanks(text, end)
 
@@ -113,10 +118,21 @@ def after_blanks(text: str, place: int) -> int:
     return place
 
 
-def longest_end(text: str, start: int) -> int:
-    """Where to cut a sentence that is too long: at a blank, if it has any."""
-    blank = last_blank(text, start + 1, start + LONGEST)
-    return blank if blank > 0 else start + LONGEST
+def longest_end(text: str, start: int, whole: bool) -> int:
+    """Where to cut a sentence that is too long: at a blank, if it has any; else anywhere, or, where words are to stay ``whole``,
+    where one may end, or after the only one.
+
+    The end of the text means that the word may go on.
+    """
+    end = start + LONGEST
+    blank = last_blank(text, start + 1, end)
+    if blank > 0 or not whole:
+        return blank if blank > 0 else end
+    place = next((found.start() for found in RUN.finditer(text, start, end) if found.end() == end), end)
+    if place > start:
+        return place
+    after = RUN.match(text, end)
+    return min(after.end() if after else end, start + LONGEST_WORD)
 
 
 def rule_ends(text: str, more: bool) -> list[int]:

@@ -13,7 +13,7 @@ from metagrad.tagger.text.division import Division, Rule
 from metagrad.tagger.text.segmenter import LEAST, Segmenter
 from metagrad.tagger.text.sentences import Ends, rule_ends, spans
 from metagrad.tagger.text.streams import without_mark
-from metagrad.tagger.text.words import RULES, kind
+from metagrad.tagger.text.words import RULES, by_rule, kind
 
 WEIGHTS = "tokenizer/weights"
 FREQUENT = frozenset("the of to a in and for that is on".split())  # in English about one word in five
@@ -60,7 +60,7 @@ class Tokenizer:
     def sentences(self, text: str | Iterable[str], ends: Ends | None = None) -> Iterator[list[Word]]:
         """The words of raw text, sentence by sentence, each given once the next one has begun."""
         chunks = without_mark([text] if isinstance(text, str) else text)
-        for span in spans(chunks, ends or self.ends()):
+        for span in spans(chunks, ends or self.ends(), self.segmenter is None or self.segmenter.spaced):
             yield [
                 word
                 for a, b in self.words(span.text)
@@ -73,7 +73,7 @@ class Tokenizer:
 
     def words(self, sentence: str) -> Iterable[tuple[int, int]]:
         """The places of the tokens of a sentence."""
-        return RULES[self.kind](sentence) if self.segmenter is None else self.segmenter.words(sentence)
+        return by_rule(sentence, RULES[self.kind]) if self.segmenter is None else self.segmenter.words(sentence)
 
     def divided(self, token: str, start: int, end: int) -> list[Word]:
         """The words a token stands for: one, or as the treebank divides it."""
@@ -88,7 +88,12 @@ class Tokenizer:
             return {"kind": self.kind}
         d = self.segmenter.division
         known = {"multiword": d.known, "endings": d.endings, "beginnings": d.beginnings}
-        return {"kind": self.kind, **known, "blanks_within": self.segmenter.blanks_within}
+        return {
+            "kind": self.kind,
+            **known,
+            "blanks_within": self.segmenter.blanks_within,
+            "marks": self.segmenter.marks,
+        }
 
     def arrays(self) -> dict[str, Any]:
         """The rest of it."""
@@ -103,7 +108,16 @@ class Tokenizer:
             {e: Rule(*rule) for e, rule in description.get(kind, {}).items()} for kind in ("endings", "beginnings")
         )
         division = Division(description["multiword"], *rules)
-        return cls("learned", Segmenter(weights.astype(np.float32), division, description["blanks_within"]))
+        return cls(
+            "learned",
+            Segmenter(
+                weights.astype(np.float32),
+                division,
+                description["blanks_within"],
+                description.get("marks"),
+                description.get("spaced", True),
+            ),
+        )
 
 
 def ascii_only(words: Iterable[str]) -> bool:

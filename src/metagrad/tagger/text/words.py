@@ -19,14 +19,34 @@ _EMOJI = (
     r"|[\U0001F000-\U0001FAFF\u2600-\u27BF\u2B00-\u2BFF\u231A-\u23FF]\uFE0F?[\U0001F3FB-\U0001F3FF]?"
     r"(?:\u200D[\U0001F000-\U0001FAFF\u2600-\u27BF]\uFE0F?[\U0001F3FB-\U0001F3FF]?)*)"
 )
-_IN_ADDRESS, _LAST = (
-    r"[^\s<>\"\u201c\u201d\u3000-\u30ff\u4e00-\u9fff]",
-    r"[^\s<>\"\u201c\u201d.,;:!?'\u2019)\]}\u3000-\u30ff\u4e00-\u9fff]",
-)
+_NOT_IN_ADDRESS = r"\s<>\"\u201c\u201d\u3000-\u30ff\u4e00-\u9fff"
+_BRACKETS = rf"\([^()\[\]{_NOT_IN_ADDRESS}]*\)|\[[^()\[\]{_NOT_IN_ADDRESS}]*\]"  # a pair of them may end an address
+_IN_ADDRESS = rf"(?>{_BRACKETS}|[^{_NOT_IN_ADDRESS}])"
+_LAST = rf"(?>{_BRACKETS}|[^.,;:!?'\u2018\u2019()\[\]{{}}{_NOT_IN_ADDRESS}])"
 WHOLE = re.compile(
     rf"(?:https?|ftp)://{_IN_ADDRESS}*{_LAST}|www\.{_IN_ADDRESS}*\.{_IN_ADDRESS}*{_LAST}"
-    rf"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|(?<!\w)@\w+|(?<!\w)\#\w*[^\W\d_]\w*|{_EMOJI}"
+    rf"|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+|(?<!\w)@\w+|(?<!\w)\#\w*[^\W\d_]\w*|{_EMOJI}"
 )
+
+# A run of characters without a blank, a comma, or a letter of a script that is written without blanks: so long, it is one word.
+_WITHOUT_BLANKS = (
+    r"\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u2e80-\u9fff\ua000-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+    r"\U00020000-\U0003ffff"
+)
+UNBROKEN = rf"[^\s,;()\[\]{{}}<>\"\u201c\u201d{_WITHOUT_BLANKS}]"
+LONG = 1000  # characters
+_LONG_RUN = re.compile(rf"{UNBROKEN}{{{LONG},}}+")
+
+
+def long_words(text: str) -> list[tuple[int, int]]:
+    """The places of words of LONG characters or more, without the marks that end them.
+
+    >>> long_words("a " + "b" * 2000 + ". c")
+    [(2, 2002)]
+    """
+    runs = ((found.start(), len(found[0].rstrip(".!?:'\u2019\u2026"))) for found in _LONG_RUN.finditer(text))
+    return [(start, start + size) for start, size in runs if size >= LONG]
+
 
 # ------------------------------------------------ English
 
@@ -145,3 +165,13 @@ def breaks(sentence: str, start: int, end: int) -> Spans:
 
 
 RULES: dict[str, Rule] = {"english": english, "unicode": unicode_words}
+
+
+def by_rule(sentence: str, rule: Rule) -> Spans:
+    """The places of the words of a sentence, long ones whole, the others by a rule."""
+    start = 0
+    for span in [*long_words(sentence), (len(sentence), len(sentence))]:
+        yield from ((start + a, start + b) for a, b in rule(sentence[start : span[0]]))
+        if span[1] > span[0]:
+            yield span
+        start = span[1]
