@@ -7,7 +7,7 @@ import pytest
 from tests.tagger.documents import Document
 
 from metagrad import cli
-from metagrad.serialization.safetensors import read_metadata
+from metagrad.serialization.safetensors import read_metadata, save_file
 from metagrad.tagger import Tagger
 from metagrad.tagger.batches import NO_TAG, collate, encode
 from metagrad.tagger.learning import evaluate, learn, new_model
@@ -73,11 +73,39 @@ def test_the_api_has_tuples_of_tags(tagger, tmp_path):
     assert report.columns["1"].calibration_error is not None and report.calibration_error is not None
 
 
-def test_a_pair_of_tags_never_seen_together_can_be_said():
+def test_tags_never_seen_together_are_not_given_together(tmp_path):
     words = [(a * 4 + b * 4, (a, b)) for a in "uvwxyz" for b in "klm" if (a, b) != ("x", "k")]
     options = {"epochs": 40, "dropout": 0.0, "word_dropout": 0.5, "letters": "none"}
     tagger = Tagger.train([[pair] for pair in words] * 6, **{**SMALL, **options})
-    assert tagger.tag(["xxxxkkkk"]) == [("xxxxkkkk", ("x", "k"))]
+    ((_, (first, second)),) = tagger.probabilities(["xxxxkkkk"])
+    assert next(iter(first)) == "x" and next(iter(second)) == "k"  # each by itself
+    seen = {tag for _, tag in words}
+    tagger.save(tmp_path / "m")
+    for one in (tagger, Tagger.load(tmp_path / "m")):
+        found = one.tag([a * 4 + b * 4 for a in "uvwxyzabc" for b in "klmabc"])
+        assert {tag for _, tag in found} <= seen and ("x", "k") not in seen
+        assert dict(found)["xxxxkkkk"] == one.tag(["xxxxkkkk"])[0][1]
+    tags = tagger.model.tags
+    p = np.random.default_rng(0).dirichlet(np.ones(len(tags)), 200)
+    for row, numbers in zip(np.log(p), tags.best_together(np.log(p)).tolist()):
+        best = max(seen, key=lambda tag: sum(row[k] / np.log(n) for k, n in zip(tags.numbers("\t".join(tag)), (6, 3))))
+        assert tags.name(numbers) == "\t".join(best)
+
+
+def test_a_file_from_before_gives_each_column_by_itself(tagger, tmp_path):
+    description = json.loads(tagger.model.description()["tagger"])
+    assert description.pop("together") == [[0, 5], [0, 6], [1, 4], [1, 5], [2, 6], [3, 4], [3, 5]]
+    metadata = {**tagger.model.description(), "tagger": json.dumps(description)}
+    save_file(tagger.model.arrays(), tmp_path / "m", metadata)
+    old = Model.load(tmp_path / "m")
+    assert old.tags.together is None and old.tags.columns == tagger.model.tags.columns
+    for (tags, p), (_, q) in zip(old.scored([["the", "dog"]]), tagger.model.scored([["the", "dog"]])):
+        np.testing.assert_array_equal(p, q)
+        assert tags.tolist() == [[own[:4].argmax(), own[4:].argmax() + 4] for own in p]
+    description["together"] = [[0, 1]]
+    save_file(tagger.model.arrays(), tmp_path / "m", {**metadata, "tagger": json.dumps(description)})
+    with pytest.raises(ModelFileError, match="damaged"):
+        Model.load(tmp_path / "m")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -142,9 +170,12 @@ def test_what_cannot_be_is_refused(tmp_path):
 def test_the_service_answers_by_column(tagger):
     body = json.dumps({"text": "the dog"}).encode()
     ((the, dog),) = answers(tagger.model, sentences_of(body, tagger.model, Limits()), 5)
-    assert dog["word"] == "dog" and dog["tag"] == "NOUN\tSing" and (dog["start"], dog["end"]) == (4, 7)
+    assert dog["word"] == "dog" and dog["tag"] == {"1": "NOUN", "2": "Sing"} and (dog["start"], dog["end"]) == (4, 7)
     assert dog["columns"]["1"]["tag"] == "NOUN" and dog["columns"]["2"]["tag"] == "Sing"
-    assert {a["tag"] for a in dog["columns"]["2"]["alternatives"]} == {"Plur", "_"} and the["tag"] == "DET\t_"
+    assert {a["tag"] for a in dog["columns"]["2"]["alternatives"]} == {"Plur", "_"} and the["tag"] == {
+        "1": "DET",
+        "2": "_",
+    }
 
 
 def test_the_commands(tmp_path, capsys):
@@ -170,6 +201,6 @@ def test_the_commands(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["columns"]["UPOS"]["accuracy"]["all"]["value"] == 1.0
     assert cli.main(["tag", "predict", *model, "--split", "--json", "the dog"]) == 0
     token = json.loads(capsys.readouterr().out)["tokens"][1]
-    assert token["tag"] == "NOUN\tSing" and token["columns"]["FEATS"]["tag"] == "Sing"
+    assert token["tag"] == {"UPOS": "NOUN", "FEATS": "Sing"} and token["columns"]["FEATS"]["tag"] == "Sing"
     assert cli.main(["tag", "predict", *model, "--conllu", "--file", str(tmp_path / "c.conllu")]) == 0
     assert capsys.readouterr().out == "\n".join(lines)

@@ -106,8 +106,7 @@ def test_tags_the_model_does_not_know_are_a_warning_with_the_column_to_use(folde
     model = train(folder, "train.conllu", "upos", "--tag-column", "UPOS")
     (folder / "other.conllu").write_text(treebank(6))
     answer = tag(capsys, "evaluate", "--model", model, "--corpus", folder / "other.conllu", "--tag-column", "XPOS")
-    assert "18 of 21 words have tags that the model does not know" not in answer.err
-    assert "words have tags that the model does not know" in answer.err and "DT (6)" in answer.err
+    assert f"21 of 21 words have tags that {model} does not know" in answer.err and "DT (6)" in answer.err
     assert "use --tag-column UPOS" in answer.err
     assert tag(capsys, "evaluate", "--model", model, "--corpus", folder / "other.conllu").err == ""
 
@@ -187,9 +186,9 @@ def test_empty_words_and_tags_are_refused(pair):
 
 
 def test_verbose_prints_the_epochs(capsys):
-    Tagger.train([[("a", "DT")]] * 4, epochs=2, hidden=4, embedding=4, verbose=True)
+    Tagger.train([[("a", "DT"), ("dog", "NN")]] * 4, epochs=2, hidden=4, embedding=4, verbose=True)
     assert capsys.readouterr().out.count("epoch ") == 2
-    Tagger.train([[("a", "DT")]] * 4, epochs=2, hidden=4, embedding=4)
+    Tagger.train([[("a", "DT"), ("dog", "NN")]] * 4, epochs=2, hidden=4, embedding=4)
     assert capsys.readouterr().out == ""
 
 

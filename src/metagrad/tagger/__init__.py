@@ -23,6 +23,7 @@
 ``checkpoints.py``   an unfinished training as a file
 ``trained.py``       a trained tagger, its file, and tagging streams with it
 ``tagging.py``       ``Tagger``: all of it from Python
+``inputs.py``        what ``Tagger`` is given, checked
 ``vectors.py``       word vectors learned elsewhere
 ``commands/``        ``metagrad tag train | evaluate | predict | serve``
 ``serve/``           tagging over HTTP

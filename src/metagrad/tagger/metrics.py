@@ -95,16 +95,28 @@ class Scores:
             "sentences": self.sentences,
             "calibration": {"error": self.calibration_error, "bins": [b._asdict() for b in self.bins]},
             "accuracy": {k: {"value": s.value, "right": s.right, "total": s.total} for k, s in shares.items()},
-            "tags": {
-                t.tag: {
-                    "precision": t.precision, "recall": t.recall, "f1": t.f1, "predicted": t.predicted, "actual": t.actual,
-                }
-                for t in self.tags
-            },
-            **({"columns": {name: s.as_dict() for name, s in self.columns.items()}} if self.columns else {}),
+            **(self._by_column() if self.columns else self._by_tag()),
             **({"spans": {s.type: s.as_dict() for s in self.spans}} if self.spans else {}),
-            "confusions": [{"actual": a, "predicted": p, "count": n} for a, p, n in self.confusions(50)],
         }  # fmt: skip
+
+    def _by_column(self) -> dict[str, Any]:
+        return {"columns": {name: s.as_dict() for name, s in self.columns.items()}}
+
+    def _by_tag(self) -> dict[str, Any]:
+        tags = {
+            t.tag: {
+                "precision": t.precision,
+                "recall": t.recall,
+                "f1": t.f1,
+                "predicted": t.predicted,
+                "actual": t.actual,
+            }
+            for t in self.tags
+        }
+        return {
+            "tags": tags,
+            "confusions": [{"actual": a, "predicted": p, "count": n} for a, p, n in self.confusions(50)],
+        }
 
 
 def score(

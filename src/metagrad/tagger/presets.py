@@ -33,11 +33,13 @@ _TRAINING = {f.name for f in fields(Recipe)}
 
 
 def settings_and_recipe(preset: str, options: dict[str, Any]) -> tuple[Settings, Recipe]:
-    """A preset's network and training, with some options put in the place of its own.
+    """A preset's network and training, with some options put in the place of its own; those of the network hold for all members.
 
     >>> settings, recipe = settings_and_recipe("best", {"layers": 1, "seed": 7})
     >>> settings.layers, recipe.seed
     (1, 7)
+    >>> [settings.member(m).layers for m in range(2)]
+    [1, 1]
     """
     if preset not in PRESETS:
         raise ValueError(f"unknown preset {preset!r}: expected one of {', '.join(PRESETS)}")
@@ -47,6 +49,9 @@ def settings_and_recipe(preset: str, options: dict[str, Any]) -> tuple[Settings,
             f"unknown options {sorted(unknown)}: expected some of {', '.join(sorted(_NETWORK | _TRAINING))}"
         )
     chosen = {**PRESETS[preset], **options}
+    if "variants" not in options:
+        variants = PRESETS[preset].get("variants", ())
+        chosen["variants"] = tuple({k: v for k, v in variant.items() if k not in options} for variant in variants)
     if "epochs" in options and "steps" not in options:
         chosen["steps"] = 0  # so many epochs are meant, however small the corpus
     return (

@@ -54,6 +54,11 @@ def summary(scores: Scores) -> str:
     return "\n".join(lines)
 
 
+def shown(tag: Any) -> str:
+    """A tag as JSON has it, for reading."""
+    return tag if isinstance(tag, str) else " ".join(tag.values() if isinstance(tag, dict) else tag)
+
+
 def span_text(s: SpanScore) -> str:
     """A score of spans on one line."""
     counts = f"({s.right:,} right, {s.found:,} found, {s.actual:,} there)"
@@ -102,7 +107,7 @@ def as_html(
         parts += ["<h2>Compared with another model</h2>", f"<pre>{html.escape(compared)}</pre>"]
     if errors:
         parts += ["<h2>Errors in context</h2>", table(["where", "actual", "found", "context"], [
-            [e["place"], e["actual"], e["found"], e["context"]] for e in errors
+            [e["place"], shown(e["actual"]), shown(e["found"]), e["context"]] for e in errors
         ])]  # fmt: skip
     settings = html.escape(json.dumps(about, indent=2, ensure_ascii=False))
     parts += ["<h2>Settings</h2>", f"<pre>{settings}</pre>"]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import importlib
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
+from metagrad.base.optional import need
 from metagrad.tagger.corpora import Corpus, load_corpus
 from metagrad.tagger.corpora.conllu import read_documents, writable_column
 from metagrad.tagger.display import TaggedSentence, TaggedText, text_of
+from metagrad.tagger.inputs import check, iterable, joined, joined_tag, listed, paired, words_of
 from metagrad.tagger.learning import evaluate, learn
 from metagrad.tagger.metrics import Scores
 from metagrad.tagger.presets import settings_and_recipe
@@ -80,13 +83,13 @@ class Tagger:
     def _sentences(self, sentence: str | Sequence[str]) -> list[list[str]]:
         if isinstance(sentence, str):
             return [[word.form for word in words] for words in self.model.sentences(sentence)]
-        return [_words(sentence)]
+        return [words_of(sentence)]
 
     def annotate(self, sentence: str | Sequence[str]) -> TaggedText:
         """The sentences of a text, each word with its tag, probability and place (``text[w.start:w.end]``)."""
         if isinstance(sentence, str):
             return text_of(self.model.tag_text(self.model.sentences(sentence)))
-        return text_of(self.model.tag_all([_words(sentence)]))
+        return text_of(self.model.tag_all([words_of(sentence)]))
 
     def tag(self, sentence: str | Sequence[str]) -> list[tuple[str, Any]]:
         """The words of a text, or of one sentence given as words, with their tags; a tag of several columns is a tuple."""
@@ -113,6 +116,8 @@ class Tagger:
         >>> tagger.tag_conllu("# the\r\n1\tdog\t_\t_\t_\t_\t_\t_\t_\t_\r\n")
         '# the\r\n1\tdog\t_\tNOUN\t_\t_\t_\t_\t_\t_\r\n'
         """
+        if not isinstance(text, str):
+            raise TypeError(f"tag_conllu expects the text of a file in CoNLL-U, got {type(text).__name__}")
         writable_column(column)
         self.model.check_column(column)
         return "".join(self.model.tag_conllu(read_documents([text], "the text"), column and column.upper()))
@@ -128,7 +133,7 @@ class Tagger:
         return [(word, tuple(ranked(column, p[own]) for column, own in each)) for word, _, p in found]
 
     def _scored(self, sentences: Iterable[str | Sequence[str]]) -> list[list[tuple[str, Any, Array]]]:
-        given = [self._sentences(sentence) for sentence in sentences]
+        given = [self._sentences(sentence) for sentence in iterable(sentences, "several texts or lists of words")]
         flat = [words for parts in given for words in parts]
         found = iter(self.model.scored(flat))
         return [
@@ -153,12 +158,14 @@ class Tagger:
             sentences: list[Any] = corpus.sentences
         else:
             sentences = (
-                [_listed(sentence) for sentence in cast(Iterable[Any], X)]
+                [listed(sentence) for sentence in iterable(X, "sentences, each a list of (word, tag)")]
                 if y is None
-                else _paired(cast(Iterable[Any], X), y)
+                else paired(cast(Iterable[Any], X), y)
             )
-        sentences = [_joined(sentence) for sentence in sentences]
-        _check(sentences)
+        sentences = [joined(sentence) for sentence in sentences]
+        check(sentences)
+        if constant := (corpus or Corpus("", sentences, "", "")).constant:
+            warnings.warn(constant, stacklevel=2)
         options = dict(self.options)
         options.pop("tag_column", None)
         dev, vectors, verbose = options.pop("dev", 0.0), options.pop("vectors", None), options.pop("verbose", False)
@@ -181,11 +188,11 @@ class Tagger:
     def score(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> float:
         """The share of words tagged right; X and y as for ``fit``."""
         if y is None:
-            pairs = [list(sentence) for sentence in X]
+            pairs = [listed(sentence) for sentence in iterable(X, "sentences, each a list of (word, tag)")]
             X, y = [[w for w, _ in s] for s in pairs], [[t for _, t in s] for s in pairs]
         right = total = 0
         for found, tags in zip(self.predict(X), y, strict=True):
-            right += sum(_tag(a) == _tag(b) for a, b in zip(found, tags, strict=True))
+            right += sum(joined_tag(a) == joined_tag(b) for a, b in zip(found, tags, strict=True))
             total += len(tags)
         if not total:
             raise ValueError("expected words to score on, got none")
@@ -193,15 +200,17 @@ class Tagger:
 
     def report(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Scores:
         """All that is counted about the tags of these sentences: accuracies, each tag's precision and recall, calibration."""
-        sentences = [list(sentence) for sentence in X] if y is None else _paired(X, y)
-        return evaluate(self.model, [_joined(sentence) for sentence in sentences])[0]
+        sentences = [listed(sentence) for sentence in iterable(X, "sentences")] if y is None else paired(X, y)
+        sentences = [joined(sentence) for sentence in sentences]
+        check(sentences)
+        return evaluate(self.model, sentences)[0]
 
     def to_frame(self, X: Iterable[Any], y: Iterable[Sequence[str]] | None = None) -> Any:
-        """``report`` as a pandas DataFrame: for each tag (or type of span) precision, recall, F1, and how often it occurs."""
-        try:
-            pandas = importlib.import_module("pandas")
-        except ImportError as error:
-            raise ImportError("pandas is needed for to_frame and is not installed: pip install pandas") from error
+        """``report`` as a DataFrame: for each tag (or type of span) precision, recall, F1, and how often it occurs.
+
+        It needs pandas, which the extra ``metagrad[pandas]`` has.
+        """
+        pandas = need("pandas", "pandas")
         scores = self.report(X, y)
         rows = [(s.type, s.precision, s.recall, s.f1, s.actual) for s in scores.spans]
         for name, own in (scores.columns or {"": scores}).items() if not rows else ():
@@ -255,32 +264,6 @@ def ranked(tags: Sequence[str], p: Array) -> dict[str, float]:
     return {tags[k]: float(p[k]) for k in np.argsort(-p, kind="stable").tolist()}
 
 
-def _words(sentence: Sequence[str]) -> list[str]:
-    """A sentence as a list of words; TypeError if it is none."""
-    words = list(sentence)
-    wrong = [word for word in words if not isinstance(word, str)]
-    if wrong:
-        raise TypeError(f"expected text or a list of words, got a list with a {type(wrong[0]).__name__}")
-    return words
-
-
-def _listed(sentence: Any) -> Any:
-    """A sentence that can be gone over again; one that knows more than its words stays what it is."""
-    return sentence if isinstance(sentence, list) else list(sentence)
-
-
-def _tag(tag: Any) -> Any:
-    """A tag of several columns, a tuple, as one string."""
-    return TAB.join(tag) if isinstance(tag, tuple) and all(isinstance(part, str) for part in tag) else tag
-
-
-def _joined(sentence: Any) -> Any:
-    """A sentence whose tags are strings, those of several columns too."""
-    if not any(isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[1], tuple) for pair in sentence):
-        return sentence
-    return [(pair[0], _tag(pair[1])) for pair in sentence]
-
-
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """Options as JSON can hold them."""
     return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
@@ -293,31 +276,6 @@ def _silent(epoch: Epoch, is_kept: bool) -> None:
 def _print(epoch: Epoch, is_kept: bool) -> None:
     """Print an epoch."""
     print(epoch.line(is_kept), flush=True)
-
-
-def _paired(X: Iterable[Any], y: Iterable[Sequence[str]]) -> list[Any]:
-    """Sentences of words and their tags as sentences of (word, tag)."""
-    words, tags = [list(sentence) for sentence in X], [list(sentence) for sentence in y]
-    if len(words) != len(tags):
-        raise ValueError(
-            f"X has {len(words)} sentences and y has the tags of {len(tags)}: give a list of tags for each"
-        )
-    for number, (w, t) in enumerate(zip(words, tags, strict=True)):
-        if len(w) != len(t):
-            raise ValueError(f"sentence {number} has {len(w)} words and {len(t)} tags: give each word its tag")
-    return [list(zip(w, t, strict=True)) for w, t in zip(words, tags, strict=True)]
-
-
-def _check(sentences: Sequence[Sequence[Any]]) -> None:
-    """Raise unless these are sentences to learn from: lists of (word, tag), two strings each."""
-    for number, sentence in enumerate(sentences):
-        for pair in sentence:
-            if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
-                raise TypeError(f"sentence {number}: expected (word, tag), two strings, got {pair!r}")
-            if not pair[0].strip() or not pair[1].strip():
-                raise ValueError(f"sentence {number}: expected a word and a tag, got {pair!r}, one of them empty")
-    if not any(sentences):
-        raise ValueError("expected sentences to learn from, got none with a word")
 
 
 def _both(found: tuple[Array, Array]) -> tuple[list[int], Array]:

@@ -14,12 +14,12 @@ from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import wrap
 from metagrad.serialization.safetensors import load_file, read_metadata, save_file
 from metagrad.tagger.batches import by_length, encode
-from metagrad.tagger.corpora.conllu import ConlluSentence
+from metagrad.tagger.corpora.conllu import COLUMNS, ConlluSentence
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import Network
 from metagrad.tagger.settings import Settings
 from metagrad.tagger.spans import allowed_transitions, best_legal
-from metagrad.tagger.tagset import TagSet, parts_of
+from metagrad.tagger.tagset import TagSet, for_json, parts_of
 from metagrad.tagger.text.forms import as_known
 from metagrad.tagger.text.tokenizer import WEIGHTS, Tokenizer, Word
 from metagrad.tagger.vocabulary import Lexicon, Vocabulary
@@ -61,7 +61,8 @@ class Tagged:
         place = {} if self.start is None else {"start": self.start, "end": self.end}
         each = {name: {"tag": tag, "probability": round(q, 6)} for name, tag, q in self.columns}
         columns = {"columns": each} if each else {}
-        return {"word": self.word, "tag": self.tag, "probability": round(self.probability, 6), **columns, **place}
+        tag = for_json(self.tag, [name for name, *_ in self.columns])
+        return {"word": self.word, "tag": tag, "probability": round(self.probability, 6), **columns, **place}
 
 
 class Model:
@@ -91,8 +92,14 @@ class Model:
 
     @property
     def column(self) -> str:
+        """The column of the tags: the one it was trained on, or the one of CoNLL-U that they belong into."""
+        return self.about.get("tag_column") or self.conllu_column
+
+    @property
+    def conllu_column(self) -> str:
         """The column of CoNLL-U the tags belong into: the one it was trained on, or what the tags look like."""
-        return self.about.get("tag_column") or ("UPOS" if UNIVERSAL.issuperset(self.tags) else "XPOS")
+        own = (self.about.get("tag_column") or "?").upper()
+        return own if {*own.split(",")} <= {*COLUMNS} else "UPOS" if UNIVERSAL.issuperset(self.tags) else "XPOS"
 
     @property
     def columns(self) -> list[str]:
@@ -101,8 +108,15 @@ class Model:
         return names if len(names) == len(self.tags.columns) else [str(c + 1) for c in range(len(self.tags.columns))]
 
     def check_column(self, column: str | None) -> None:
-        """ValueError if the tags cannot be written into this column, or these, because there are more of them or fewer."""
-        chosen = (column or self.column).split(",")
+        """ValueError if the tags cannot be written into this column, or these, because there are more of them or fewer.
+
+        With None it is the column that they belong into, if that is clear.
+        """
+        if column is None and "scheme" in self.about and self.column != self.conllu_column:
+            raise ValueError(
+                "CoNLL-U has no column for spans, which the model gives: say which to use, such as --tag-column XPOS"
+            )
+        chosen = (column or self.conllu_column).split(",")
         parts = len(self.tags.columns) if not self.tags.is_one else max(map(len, map(parts_of, self.tags)), default=1)
         if len(chosen) != parts:
             raise ValueError(
@@ -118,6 +132,7 @@ class Model:
             "vocabularies": {name: v.entries for name, v in self.lexicon.vocabularies.items()},
             "alphabet": self.lexicon.alphabet.entries,
             "tags": list(self.tags) if self.tags.is_one else self.tags.columns,
+            "together": None if self.tags.together is None else self.tags.together.tolist(),
             "tokenizer": self.tokenizer.description(),
             "temperature": self.temperatures[0] if self.tags.is_one else self.temperatures,
             "about": self.about,
@@ -141,7 +156,8 @@ class Model:
             description = json.loads(metadata["tagger"])
             words = {name: Vocabulary(entries) for name, entries in description["vocabularies"].items()}
             lexicon = Lexicon(words, Vocabulary(description["alphabet"]))
-            tags = TagSet(description["tags"]) if metadata["version"] == SEVERAL else description["tags"]
+            tags = description["tags"]
+            tags = TagSet(tags, description.get("together")) if metadata["version"] == SEVERAL else tags
             model = cls.new(Settings(**description["settings"]), lexicon, tags, description["about"])
             weights = {name: t for name, t in load_file(path).items() if not name.startswith(TRAINING)}
             cutting = weights.pop(WEIGHTS, None)
@@ -204,7 +220,7 @@ class Model:
                 scores = np.where(impossible, -np.inf, scores).astype(scores.dtype)
             possible = wrap(scores)
             log_p = self.network.log_probabilities(possible, batch).array
-            best = self.network.best(possible, batch)
+            best = self.network.best(possible, batch) if self.tags.together is None else self.tags.best_together(log_p)
             probabilities = np.concatenate(
                 [tempered(log_p[:, own], t) for own, t in zip(self.tags.slices, self.temperatures, strict=True)], -1
             )
@@ -235,7 +251,7 @@ class Model:
         for some in portions(sentences, AT_ONCE):
             found = self.tag_all([sentence.words for sentence in some])
             for sentence, tagged in zip(some, found, strict=True):
-                yield sentence.with_tags([t.tag for t in tagged], column or self.column)
+                yield sentence.with_tags([t.tag for t in tagged], column or self.conllu_column)
 
     def _best(self, tags: Array, p: Array) -> tuple[list[tuple[str, float]], list[tuple[tuple[str, str, float], ...]]]:
         """Each word's tag by name and its probability; and the same for each column, where there are several."""

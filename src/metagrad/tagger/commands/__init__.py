@@ -4,6 +4,7 @@
 ``options.py``    what several commands share
 ``parts.py``      what is learned from, held out, and tested on
 ``train.py``      train, go on with a training, and report on it
+``fit.py``        whether a model and a corpus belong together
 ``evaluate.py``   report on a model, its errors in context; compare two
 ``predict.py``    tag text as it comes
 ``export.py``     write the tagger as an ONNX file

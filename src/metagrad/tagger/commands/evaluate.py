@@ -5,21 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from metagrad.tagger.commands.fit import check_columns, unknown_tags, warning
 from metagrad.tagger.commands.options import CORPUS_HELP, MODEL, Help, add_file_options, load, require, writable
 from metagrad.tagger.commands.parts import divide
 from metagrad.tagger.comparison import Comparison, by_tag, compare
-from metagrad.tagger.corpora import Corpus, Sentence, default_corpus, load_corpus
+from metagrad.tagger.corpora import Corpus, Sentence, default_corpus
 from metagrad.tagger.learning import evaluate
 from metagrad.tagger.metrics import Scores
-from metagrad.tagger.report import summary, write_report
-from metagrad.tagger.spans import converted
+from metagrad.tagger.report import shown, summary, write_report
+from metagrad.tagger.spans import converted, tags_of
+from metagrad.tagger.tagset import for_json
 from metagrad.tagger.trained import Model
+from metagrad.utils.metrics.spans import spans_of
 
 NAMED = ("treebank", "sample")
 AROUND = 5  # words shown on each side of an error
@@ -68,35 +69,6 @@ def chosen_part(corpus: Corpus, model: Model, options: argparse.Namespace) -> tu
     return part, chosen
 
 
-def unknown_tags(sentences: Sequence[Sentence], model: Model) -> Counter[str]:
-    """The true tags (or parts of tags) that the model does not have, and how many words have them."""
-    return Counter(part for sentence in sentences for _, tag in sentence if (part := model.tags.unknown(tag)))
-
-
-def warning(corpus: Corpus, sentences: Sequence[Sentence], model: Model, options: argparse.Namespace) -> str:
-    """What to say of true tags that the model does not know, and of a column that has those it knows; nothing if it knows all."""
-    unknown = unknown_tags(sentences, model)
-    words = sum(map(len, sentences))
-    if not unknown:
-        return ""
-    listed = ", ".join(f"{tag} ({n:,})" for tag, n in unknown.most_common(8)) + (", …" if len(unknown) > 8 else "")
-    text = f"{unknown.total():,} of {words:,} words have tags that the model does not know, and so cannot be right: {listed}."
-    better = better_column(corpus, unknown.total() / max(words, 1), model, options)
-    return text + (f" Its tags are those of the column {better}: use --tag-column {better}." if better else "")
-
-
-def better_column(corpus: Corpus, share: float, model: Model, options: argparse.Namespace) -> str | None:
-    """The column of a CoNLL-U file with far fewer tags that the model does not know."""
-    if corpus.format != "conllu":
-        return None
-    for column in ("UPOS", "XPOS"):
-        with suppress(ValueError):
-            other = load_corpus(options.corpus or model.about["path"], format="conllu", tag_column=column)
-            if column != corpus.column and unknown_tags(other.sentences, model).total() / other.words < share / 2:
-                return column
-    return None
-
-
 def run(options: argparse.Namespace) -> int:
     """Print, and if asked write, a report on a trained tagger."""
     if options.errors < 0:
@@ -106,13 +78,17 @@ def run(options: argparse.Namespace) -> int:
     model = Model.load(options.model)
     other = None if options.against is None else Model.load(options.against)
     corpus = chosen_corpus(model, options)
+    check_columns(corpus, model, str(options.model))
+    if other is not None:
+        check_columns(corpus, other, str(options.against))
     part, sentences = chosen_part(corpus, model, options)
-    if "scheme" in model.about:
-        sentences = converted(sentences, model.about["scheme"])
     if not sentences:
         raise ValueError(f"there are no sentences in the part {part!r} of {corpus.name}: choose another --part")
-    if warned := warning(corpus, sentences, model, options):
-        print(f"Warning: {warned}", file=sys.stderr)
+    scheme = model.about.get("scheme")
+    sentences = sentences if scheme is None else converted(sentences, scheme)
+    for one, path in ((model, options.model), (other, options.against)):
+        if one is not None and (warned := warning(corpus, in_its_scheme(sentences, one), one, options, str(path))):
+            print(f"Warning: {warned}", file=sys.stderr)
     scores, found = evaluate(model, sentences)
     details: dict[str, Any] = {
         "corpus": corpus.name, "part": part, "model": str(options.model), "settings": model.settings.as_dict(),
@@ -120,13 +96,15 @@ def run(options: argparse.Namespace) -> int:
     }  # fmt: skip
     comparison = other_scores = None
     if other is not None:
-        other_scores, other_found = evaluate(other, sentences)
+        own_sentences = in_its_scheme(sentences, other)
+        other_scores, other_found = evaluate(other, own_sentences)
+        if scheme is not None:
+            other_found = [tags_of(spans_of(tags), len(tags), scheme) for tags in other_found]
         comparison = compare([[t for _, t in s] for s in sentences], found, other_found)
         details["against"] = {
-            "model": str(options.against),
-            **other_scores.as_dict(),
-            "comparison": comparison.as_dict(),
-        }
+            "model": str(options.against), "unknown_tags": dict(unknown_tags(own_sentences, other)),
+            **other_scores.as_dict(), "comparison": comparison.as_dict(),
+        }  # fmt: skip
     errors = [] if not options.errors else list(errors_in_context(sentences, found, model))[: options.errors]
     compared = ""
     if comparison is not None and other_scores is not None:
@@ -142,9 +120,15 @@ def run(options: argparse.Namespace) -> int:
     if compared:
         print(f"\n{compared}")
     for error in errors:
-        print(f"\n{error['place']}: {error['word']!r} is {error['actual']}, found {error['found']}"
+        print(f"\n{error['place']}: {error['word']!r} is {shown(error['actual'])}, found {shown(error['found'])}"
               f"{'' if error['known'] else ' (unknown word)'}\n    {error['context']}")  # fmt: skip
     return 0
+
+
+def in_its_scheme(sentences: Sequence[Sentence], model: Model) -> list[Sentence]:
+    """The sentences with their spans written as the model writes them."""
+    scheme = model.about.get("scheme")
+    return list(sentences) if scheme is None else converted(sentences, scheme)
 
 
 def as_text(a: Scores, b: Scores, comparison: Comparison) -> str:
@@ -177,7 +161,8 @@ def errors_in_context(
                 before = [w for w, _ in sentence[max(0, t - AROUND) : t]]
                 after = [w for w, _ in sentence[t + 1 : t + 1 + AROUND]]
                 yield {
-                    "place": f"sentence {number}, word {t + 1}", "word": word, "actual": actual, "found": tag,
+                    "place": f"sentence {number}, word {t + 1}", "word": word,
+                    "actual": for_json(actual, model.columns), "found": for_json(tag, model.columns),
                     "known": model.lexicon.knows(word),
                     "context": " ".join([*before, f"[{word}]", *after]),
                 }  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,9 @@ class Padded(nn.Module):
         self.network = model.network
         impossible = np.array([tag == TRACE and model.tags.is_one for tag in model.tags])  # nobody writes a trace
         barred = impossible if not impossible.all() else ~impossible
+        together = model.tags.together
+        self.shares, self.is_free = model.tags.shares, together is None
+        self.register_buffer("together", wrap(np.zeros((0, 0), np.int64) if together is None else together), False)
         self.register_buffer("barred", wrap(np.where(barred, -np.inf, 0.0).astype(np.float32)), persistent=False)
 
     def forward(self, features: Tensor, letters: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,7 +66,9 @@ class Padded(nn.Module):
         scores = self.network(batch) + self.barred
         probabilities = self.network.log_probabilities(scores, batch).exp()
         (member, *others) = self.network.members
-        if member.crf is not None and not others:
+        if not self.is_free:
+            best = self.best_together(probabilities.log())
+        elif member.crf is not None and not others:
             best = member.crf.decode(batch.packed(scores[0])).data
         else:
             best = best_by_column(scores[0] if not others else probabilities, self.network.slices)
@@ -69,6 +76,11 @@ class Padded(nn.Module):
         tags, _ = pad_packed_sequence(batch.packed(best), batch_first=True, padding_value=-1)
         padded, _ = pad_packed_sequence(batch.packed(probabilities), batch_first=True)
         return tags[back], padded[back]
+
+    def best_together(self, log_p: Tensor) -> Tensor:
+        """``TagSet.best_together`` of tensors."""
+        parts = [log_p[:, self.together[:, c]] * share for c, share in enumerate(self.shares)]
+        return self.together[reduce(add, parts).argmax(-1)]
 
 
 class Packed:

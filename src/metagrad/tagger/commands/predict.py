@@ -16,7 +16,8 @@ from metagrad.tagger.commands.options import MODEL, Help
 from metagrad.tagger.corpora.conllu import Cell, read_documents, sentence_text, writable_column
 from metagrad.tagger.corpora.sources import unpacking
 from metagrad.tagger.tagset import TAB
-from metagrad.tagger.text.streams import read_chunks, tokenize_split, without_mark
+from metagrad.tagger.text.streams import LONGEST_LINE, lines_of, read_chunks, tokenize_split, without_mark
+from metagrad.tagger.text.tokenizer import Word
 from metagrad.tagger.trained import AT_ONCE, Model, Tagged
 
 Item = TypeVar("Item")
@@ -35,7 +36,8 @@ def add_to(commands: Any) -> None:
     )
     form.add_argument(
         "--lines", action="store_true",
-        help="each line of the text stands by itself, and is answered as soon as it has come; so it is for one who types",
+        help="each line of the text stands by itself, and is answered as soon as it has come, in JSON with its number; "
+        "so it is for one who types",
     )  # fmt: skip
     form.add_argument(
         "--conllu", action="store_true",
@@ -67,6 +69,10 @@ def given(options: argparse.Namespace) -> Iterator[Iterable[str]]:
             raise ValueError("standard input is closed: give a text or --file")
         yield read_chunks(unpacking(sys.stdin.buffer, "standard input"), "standard input")
     else:
+        if not options.file.exists():
+            raise FileNotFoundError(
+                f"there is no file {options.file} to tag: --file is the path of a text, and - is standard input"
+            )
         with open(options.file, "rb") as file:
             yield read_chunks(unpacking(file, str(options.file)), str(options.file))
 
@@ -89,19 +95,45 @@ def run(options: argparse.Namespace) -> int:
             return run_conllu(text, model, options)
         if options.to_conllu:
             return run_to_conllu(text, model, options)
-        if options.lines or not options.text and options.file is None and sys.stdin.isatty():
-            text = (line.rstrip("\r\n") + "\n\n" for line in text)  # an empty line ends a sentence at once
-        if options.split:
-            answers = (
-                tagged
-                for some in at_hand(tokenize_split(without_mark(text)))
-                for tagged in flushed(model.tag_all(some))
-            )
-        else:
-            answers = (tagged for some in at_hand(model.sentences(text)) for tagged in flushed(model.tag_text(some)))
-        for tagged in answers:
-            print_tagged(tagged, options.json, sys.stdout)
+        count = 0
+        for line, tagged in answers(text, model, options):
+            count += 1
+            print_tagged(tagged, options.json, sys.stdout, line)
+    if not count:
+        nothing(options)
     return 0
+
+
+def nothing(options: argparse.Namespace) -> None:
+    """Say that there were no words: an error of a text on the command line; a file or a pipe may be empty."""
+    if options.text:
+        raise ValueError("there is nothing to tag: the text has no words")
+    print(
+        f"Note: there are no words in {options.file or 'standard input'}, so there is nothing to tag.", file=sys.stderr
+    )
+
+
+def answers(
+    text: Iterable[str], model: Model, options: argparse.Namespace
+) -> Iterator[tuple[int | None, list[Tagged]]]:
+    """The tagged sentences as they come; with --lines, or where one types, each with the number of its line."""
+    if options.split:
+        for split in at_hand(tokenize_split(without_mark(text))):
+            yield from ((None, tagged) for tagged in flushed(model.tag_all(split)))
+    elif options.lines or not options.text and options.file is None and sys.stdin.isatty():
+        for some in at_hand(by_line(text, model)):
+            tagged = flushed(model.tag_text(words for _, words in some))
+            yield from zip((number for number, _ in some), tagged, strict=True)
+    else:
+        for raw in at_hand(model.sentences(text)):
+            yield from ((None, tagged) for tagged in flushed(model.tag_text(raw)))
+
+
+def by_line(text: Iterable[str], model: Model) -> Iterator[tuple[int, list[Word]]]:
+    """The sentences of each line by itself, with the line's number; places are counted within the line."""
+    for number, line in enumerate(lines_of(without_mark(text)), start=1):
+        for words in model.tokenizer.sentences(line, longest=LONGEST_LINE):
+            yield number, words
 
 
 def flushed(items: Iterable[Item]) -> Iterator[Item]:
@@ -112,22 +144,27 @@ def flushed(items: Iterable[Item]) -> Iterator[Item]:
 
 def run_conllu(text: Iterable[str], model: Model, options: argparse.Namespace) -> int:
     """Fill in a column of CoNLL-U, and leave every other byte as it is."""
-    out = sys.stdout.buffer
+    out, count = sys.stdout.buffer, 0
     for some in at_hand(read_documents(text, str(options.file or "standard input"))):
+        count += sum(bool(sentence.places) for sentence in some)
         for filled in model.tag_conllu(some, options.tag_column):
             out.write(filled.encode())
         out.flush()
+    if not count:
+        nothing(options)
     return 0
 
 
 def run_to_conllu(text: Iterable[str], model: Model, options: argparse.Namespace) -> int:
     """Raw text to CoNLL-U. All of it is held, for the spaces between its words to be known."""
     whole = "".join(without_mark(text))
-    column = options.tag_column or model.column
+    column = options.tag_column or model.conllu_column
     out = sys.stdout.buffer
-    answers = list(model.tag_text(model.sentences(whole)))
-    begin = [sentence[0].start for sentence in answers] + [None]
-    for sentence, following in zip(answers, begin[1:], strict=True):
+    tagged = list(model.tag_text(model.sentences(whole)))
+    if not tagged:
+        nothing(options)
+    begin = [sentence[0].start for sentence in tagged] + [None]
+    for sentence, following in zip(tagged, begin[1:], strict=True):
         cells = [Cell(t.word, t.start or 0, t.end or 0, t.tag) for t in sentence]
         own = whole[cells[0].start : cells[-1].end]
         out.write(sentence_text(cells, own, column, following).encode())
@@ -179,9 +216,10 @@ def at_hand(items: Iterable[Item], most: int = AT_ONCE) -> Iterator[Sequence[Ite
         stopped.set()
 
 
-def print_tagged(tagged: list[Tagged], as_json: bool, out: TextIO) -> None:
+def print_tagged(tagged: list[Tagged], as_json: bool, out: TextIO, line: int | None = None) -> None:
     """One line for a sentence."""
     if as_json:
-        print(json.dumps({"tokens": [t.as_dict() for t in tagged]}, ensure_ascii=False), file=out)
+        which = {} if line is None else {"line": line}
+        print(json.dumps({**which, "tokens": [t.as_dict() for t in tagged]}, ensure_ascii=False), file=out)
     else:
         print(" ".join(f"{t.word}/{'/'.join(t.tag.split(TAB))}" for t in tagged), file=out)

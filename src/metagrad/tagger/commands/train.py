@@ -185,6 +185,8 @@ def run(options: argparse.Namespace) -> int:
         settings = replace(settings, crf=settings.members == 1)
     corpus, notice = find_corpus(corpus_name, options, about.get("tag_column") or (SPAN_COLUMNS if spans else None))
     print(notice)
+    if corpus.constant:
+        print(f"Warning: {corpus.constant}", file=sys.stderr)
     dev = str(PRESETS[preset].get("dev", 0) if dev is None else dev)
     parts = divide(corpus, dev, test, options)
     if own.get("patience") and not parts.dev:

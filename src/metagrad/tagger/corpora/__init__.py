@@ -10,7 +10,8 @@
 ``columns.py``    two columns, TreeTagger, CoNLL-2000, 2003, 2009, columns of one's own
 ``conllu.py``     CoNLL-U, kept byte for byte
 ``brackets.py``   the Penn Treebank's ``.mrg`` and ``.pos``
-``tables.py``     CSV, TSV, JSON lines
+``tables.py``     CSV and TSV with a header
+``jsonl.py``      JSON
 ``treebank.py``   NLTK's Penn Treebank sample, found or downloaded
 ================  ================================================================================
 """

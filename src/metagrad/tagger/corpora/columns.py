@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from metagrad.tagger.corpora.corpus import Sentence
-from metagrad.tagger.corpora.lines import Line, fields, groups, is_comment, malformed
+from metagrad.tagger.corpora.lines import Faults, Line, fields, groups, is_comment
 
 MARKUP = re.compile(r"</?[A-Za-z][^<>\t]*>")  # TreeTagger's <s>, </s>, <text id="…">
 DOCUMENT = "-DOCSTART-"  # CoNLL-2003's line before each document: no word, and no sentence goes past it
@@ -75,6 +75,7 @@ def table(lines: Iterable[Line], name: str, layout: Layout, tag: str, more: bool
     """
     of_word, of_tag, count = layout.names.index(layout.word), layout.names.index(tag), len(layout.names)
     what = "two columns, a word and its tag," if count == 2 else f"the {count} columns {' '.join(layout.names)},"
+    faults = Faults(name)
     for group in groups(lines, is_comment):
         sentence: Sentence = []
         for line in group:
@@ -91,7 +92,9 @@ def table(lines: Iterable[Line], name: str, layout: Layout, tag: str, more: bool
                 continue
             fits = len(cells) == count or more and len(cells) > count
             if not fits or not cells[of_word] or not cells[of_tag]:
-                malformed(name, line, f"{what} and an empty line between sentences")
+                faults.add(line, f"{what} and an empty line between sentences")
+                continue
             sentence.append((cells[of_word], cells[of_tag]))
         if sentence:
             yield sentence
+    faults.check()

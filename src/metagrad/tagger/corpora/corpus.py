@@ -47,7 +47,8 @@ class Corpus:
 
     ``training`` is how many sentences, counted from the first, are for training by a published protocol; ``None`` if
     there is no such protocol. ``format`` is what the file was read as, ``column`` the column its tags are from, if its
-    columns have names, and ``remark`` what a reader of the tags should know about that choice.
+    columns have names, ``others`` the other ones they could be from, and ``remark`` what a reader of the tags should know about
+    that choice.
 
     >>> corpus = Corpus("pets", [[("Cats", "NNS"), ("sleep", "VBP")], [("Dogs", "NNS")]], "made up", "CC0")
     >>> len(corpus.sentences), corpus.words, corpus.tags
@@ -62,6 +63,7 @@ class Corpus:
     format: str | None = None
     column: str | None = None
     remark: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def words(self) -> int:
@@ -74,6 +76,20 @@ class Corpus:
         return sorted({tag for sentence in self.sentences for _, tag in sentence})
 
     @property
+    def constant(self) -> str:
+        """What to say of a column whose tags are all alike, from which there is nothing to learn; nothing if there is none."""
+        tags = {tuple(tag.split("\t")) for sentence in self.sentences for _, tag in sentence}
+        rows = list(zip(*tags, strict=True)) if len(set(map(len, tags))) == 1 else []
+        same = [(c, column[0]) for c, column in enumerate(rows) if len(set(column)) == 1]
+        if not same:
+            return ""
+        place, tag = same[0]
+        names = (self.column or "").split(",")
+        where = f" in the column {names[place]}" if self.column and len(names) == len(rows) else ""
+        advice = f": is it the right column? There are {', '.join(self.others)} too" if self.others else ""
+        return f"all words have the same tag{where}, {tag!r}, so there is nothing to learn{advice}."
+
+    @property
     def notice(self) -> str:
         """A sentence that says what is used, how it was read, and which tags it has.
 
@@ -82,5 +98,6 @@ class Corpus:
         """
         count = f"{len(self.sentences)} sentence{'s' * (len(self.sentences) != 1)}"
         how = f", read as {self.format}" if self.format else ""
-        which = f", tags from the column {self.column}" if self.column else ""
+        others = f" (others: {', '.join(self.others)})" if self.others and self.format != "conllu" else ""
+        which = f", tags from the column {self.column}{others}" if self.column else ""
         return f"Using {self.source} ({count}){how}{which}.{' ' * bool(self.remark)}{self.remark}"

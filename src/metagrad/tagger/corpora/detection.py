@@ -14,7 +14,7 @@ format            a sentence                                                    
 ``trees``         Penn Treebank brackets, ``.mrg``                              ``brackets.py``
 ``penn-pos``      Penn Treebank ``.pos``: ``[ the/DT dog/NN ]``                 ``brackets.py``
 ``table``         CSV or TSV with a header                                      ``tables.py``
-``jsonl``         JSON for each sentence, on a line of its own or in a list     ``tables.py``
+``jsonl``         JSON for each sentence, on a line of its own or in a list     ``jsonl.py``
 ================  ============================================================  ===================
 
 An empty line ends a sentence wherever a word has a line of its own. All are UTF-8. A comment is a line that is ``#`` or begins with
@@ -28,9 +28,10 @@ from collections.abc import Callable, Sequence
 
 from metagrad.tagger.corpora.columns import DOCUMENT, MARKUP, cells_of
 from metagrad.tagger.corpora.conllu import COLUMNS as CONLLU_COLUMNS
+from metagrad.tagger.corpora.jsonl import parsed
 from metagrad.tagger.corpora.lines import Line, fields, malformed
 from metagrad.tagger.corpora.pairs import SEPARATORS, content, splits
-from metagrad.tagger.corpora.tables import header, parsed
+from metagrad.tagger.corpora.tables import header
 
 FORMATS = (
     "word_TAG", "two-column", "treetagger", "conll2000", "conll2003", "conll2009", "columns", "conllu", "trees", "penn-pos",

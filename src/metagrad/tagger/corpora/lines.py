@@ -17,10 +17,39 @@ class Line(NamedTuple):
     text: str
 
 
-def malformed(name: str, line: Line, expected: str) -> NoReturn:
+def malformed(name: str, line: Line, expected: str, more: str = "") -> NoReturn:
     """Raise the ValueError that says which line of which file is wrong, and what should be there."""
     got = line.text if len(line.text) <= 80 else line.text[:77] + "..."
-    raise ValueError(f"{name}, line {line.number}: expected {expected}, got {got!r}")
+    raise ValueError(f"{name}, line {line.number}: expected {expected}, got {got!r}{more}")
+
+
+class Faults:
+    """The lines of a file that are not what they should be: the first is told, and how many there are.
+
+    >>> faults = Faults("a.txt")
+    >>> faults.add(Line(3, "x"), "two columns")
+    >>> faults.check()
+    Traceback (most recent call last):
+        ...
+    ValueError: a.txt, line 3: expected two columns, got 'x'
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._first: tuple[Line, str] | None = None
+        self._last, self._count = 0, 0
+
+    def add(self, line: Line, expected: str) -> None:
+        """Note a line that is wrong."""
+        self._first = self._first or (line, expected)
+        self._last, self._count = line.number, self._count + 1
+
+    def check(self) -> None:
+        """Raise the ValueError, if a line was wrong."""
+        if self._first is None:
+            return
+        more = f" (the first of {self._count:,} such lines; the last is line {self._last})" if self._count > 1 else ""
+        malformed(self.name, self._first[0], self._first[1], more)
 
 
 def read_lines(content: bytes, name: str) -> list[Line]:

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from metagrad.tagger.corpora import brackets, columns, conllu, pairs, tables, treebank
+from metagrad.tagger.corpora import brackets, columns, conllu, jsonl, pairs, tables, treebank
 from metagrad.tagger.corpora.corpus import Corpus, Sentence
 from metagrad.tagger.corpora.detection import ENDINGS, FORMATS, detect_format
 from metagrad.tagger.corpora.lines import Line, read_lines
@@ -29,11 +29,12 @@ class Wanted(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What was read: sentences, the column of their tags if columns have names, and a remark on that choice."""
+    """What was read: sentences, the column of their tags if columns have names, a remark on that choice, and the other columns."""
 
     sentences: list[Sentence]
     column: str | None = None
     remark: str = ""
+    others: tuple[str, ...] = ()
 
 
 def load_corpus(
@@ -83,7 +84,7 @@ def load_corpus(
     contents = [(file, read_lines(unpacked(file.read_bytes(), str(file)), str(file))) for file in found]
     kind, read = read_files(contents, wanted)
     what = "the file" if path.is_file() else f"the {len(found)} file{'s' * (len(found) != 1)} of"
-    return Corpus(path.name, read.sentences, f"{what} {path}", UNKNOWN_TERMS, None, kind, read.column, read.remark)
+    return Corpus(path.name, read.sentences, f"{what} {path}", UNKNOWN_TERMS, None, kind, *read[1:])
 
 
 def default_corpus() -> tuple[Corpus, str]:
@@ -121,7 +122,7 @@ def read_files(contents: Sequence[tuple[Path, list[Line]]], wanted: Wanted) -> t
         read = read_conllu(contents, wanted)
     else:
         parts = [read_one(lines, str(file), kind, wanted) for file, lines in contents]
-        read = Read([s for part in parts for s in part.sentences], parts[0].column)
+        read = Read([s for part in parts for s in part.sentences], *parts[0][1:])
     if not read.sentences:
         raise ValueError(f"{contents[0][0]}: expected tagged sentences, got a file without any")
     return kind, read
@@ -176,7 +177,8 @@ def read_conllu(contents: Sequence[tuple[Path, list[Line]]], wanted: Wanted) -> 
     asked = asked or first_of(wanted.prefer, conllu.COLUMNS)
     column, remark = conllu.choose_column(sentences, asked, name)
     word = wanted.columns[0].upper() if wanted.columns else "FORM"
-    return Read(conllu.tagged_sentences(sentences, column, word), column, remark)
+    others = tuple(one for one in conllu.TAGS_OF_WORDS if one != column)
+    return Read(conllu.tagged_sentences(sentences, column, word), column, remark, others)
 
 
 def read_one(lines: Sequence[Line], name: str, kind: str, wanted: Wanted) -> Read:
@@ -188,14 +190,27 @@ def read_one(lines: Sequence[Line], name: str, kind: str, wanted: Wanted) -> Rea
     if kind == "penn-pos":
         return Read(list(brackets.tagged_chunks(lines, name)))
     if kind == "jsonl":
-        return Read(list(tables.json_lines(lines, name, wanted.tag_column)))
+        return Read(
+            list(jsonl.json_lines(lines, name, wanted.tag_column)), *jsonl.json_columns(lines, name, wanted.tag_column)
+        )
     if kind == "table":
-        return Read(list(tables.rows(lines, name, wanted.tag_column)) if lines else [])
+        return read_table(lines, name, wanted)
     layout = columns.own_layout(wanted.columns or ()) if kind == "columns" else columns.LAYOUTS[kind]
     asked = wanted.tag_column or first_of(wanted.prefer, layout.names)
     column = layout.column(asked, name)
-    named = None if kind == "two-column" else column
-    return Read(list(columns.table(lines, name, layout, column, more=kind == "conll2009")), named)
+    sentences = list(columns.table(lines, name, layout, column, more=kind == "conll2009"))
+    others = tuple(one for one in layout.names if one not in (column, layout.word, "_"))
+    return Read(sentences) if kind == "two-column" else Read(sentences, column, "", others)
+
+
+def read_table(lines: Sequence[Line], name: str, wanted: Wanted) -> Read:
+    """The sentences of a CSV or TSV file with a header."""
+    if not lines:
+        return Read([])
+    delimiter, names = tables.header_of(lines[0], name, wanted.tag_column)
+    preferred = first_of([column.lower() for column in wanted.prefer], names)
+    column, others = tables.columns_of_tags(names, wanted.tag_column or preferred, name)
+    return Read(list(tables.rows(lines, name, column)), column, "", others)
 
 
 def first_of(wanted: Sequence[str], known: Sequence[str]) -> str | None:

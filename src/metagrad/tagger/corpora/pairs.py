@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from metagrad.tagger.corpora.corpus import Sentence
-from metagrad.tagger.corpora.lines import Line, fields, is_comment, malformed
+from metagrad.tagger.corpora.lines import Faults, Line, fields, is_comment
 
 SEPARATORS = ("_", "/")
 LOOK = 50  # lines that are looked at to tell what a file is
@@ -38,6 +38,7 @@ def word_tag(lines: Iterable[Line], name: str, separator: str) -> Iterator[Sente
     >>> list(word_tag([Line(1, "# dogs"), Line(2, "A/DT and/or/CC")], "dogs.txt", "/"))
     [[('A', 'DT'), ('and/or', 'CC')]]
     """
+    faults = Faults(name)
     for line in lines:
         if is_comment(line.text):
             continue
@@ -45,7 +46,8 @@ def word_tag(lines: Iterable[Line], name: str, separator: str) -> Iterator[Sente
         for token in fields(line.text):
             word, _, tag = token.rpartition(separator)
             if not word or not tag:
-                malformed(name, line._replace(text=token), f"a word, {separator!r} and its tag")
+                faults.add(line._replace(text=token), f"a word, {separator!r} and its tag")
             sentence.append((word, tag))
         if sentence:
             yield sentence
+    faults.check()

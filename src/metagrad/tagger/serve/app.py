@@ -26,7 +26,7 @@ import numpy as np
 
 from metagrad.base.optional import need
 from metagrad.tagger.serve.batching import Batcher, Overloaded
-from metagrad.tagger.tagset import TAB
+from metagrad.tagger.tagset import for_json
 from metagrad.tagger.text.tokenizer import Word
 from metagrad.tagger.trained import Model
 
@@ -255,7 +255,7 @@ def columns_answer(model: Model, words: Sequence[Any], tags: Any, p: Any, altern
         place = {name: answers[0][name] for name in ("start", "end") if name in answers[0]}
         parts = [{name: a[name] for name in ("tag", "probability", "alternatives")} for a in answers]
         whole = {
-            "tag": TAB.join(a["tag"] for a in answers),
+            "tag": dict(zip(model.columns, (a["tag"] for a in answers), strict=True)),
             "probability": math.prod(a["probability"] for a in answers),
         }
         columns = dict(zip(model.columns, parts, strict=True))
@@ -273,8 +273,8 @@ def sentence_answer(
     own = np.round(p[np.arange(len(tags)), tags].astype(np.float64), 6).tolist()
     sentence = []
     for word, k, probability, order, values in zip(words, tags.tolist(), own, ranked.tolist(), shares, strict=True):
-        others = [{"tag": names[i], "probability": q} for i, q in zip(order, values, strict=True) if i != k]
+        others = [{"tag": for_json(names[i]), "probability": q} for i, q in zip(order, values, strict=True) if i != k]
         place = {} if isinstance(word, str) else {"start": word.start, "end": word.end}
-        answer = {"word": form_of(word), "tag": names[k], "probability": probability, **place}
+        answer = {"word": form_of(word), "tag": for_json(names[k]), "probability": probability, **place}
         sentence.append({**answer, "alternatives": others[:alternatives]})
     return sentence

@@ -70,8 +70,8 @@ def sentences(chunks: str | Iterable[str], ends: Ends) -> Iterator[str]:
         yield " ".join(span.text.split())
 
 
-def spans(chunks: str | Iterable[str], ends: Ends, whole: bool = True) -> Iterator[Span]:
-    """The sentences of running text as they stand there, with their places; one that is too long is cut.
+def spans(chunks: str | Iterable[str], ends: Ends, whole: bool = True, longest: int = LONGEST) -> Iterator[Span]:
+    """The sentences of running text as they stand there, with their places; one of more than ``longest`` characters is cut.
 
     whole: not within words, which a text that is written without blanks does not show.
 
@@ -83,24 +83,24 @@ def spans(chunks: str | Iterable[str], ends: Ends, whole: bool = True) -> Iterat
     for piece in pieces(chunks):
         rest += piece
         # Without a blank there is nothing new to decide.
-        if len(rest) >= due and (len(rest) > LONGEST or re.search(r"\s", piece)):
+        if len(rest) >= due and (len(rest) > longest or re.search(r"\s", piece)):
             places = list(ends(rest, True))
-            yield from cut(rest, base, places, whole)
+            yield from cut(rest, base, places, whole, longest)
             rest, base = remaining(rest, base, places)
-            while len(rest) > LONGEST and (place := longest_end(rest, 0, whole)) < len(rest):
-                yield from cut(rest, base, [place], whole)
+            while len(rest) > longest and (place := longest_end(rest, 0, whole, longest)) < len(rest):
+                yield from cut(rest, base, [place], whole, longest)
                 rest, base = remaining(rest, base, [place])
             due = len(rest) * 1.1 if len(rest) > LONG else 0.0
-            due = due if len(rest) > LONGEST else min(due, LONGEST + 1)
-    yield from cut(rest, base, [*ends(rest, False), len(rest)], whole)
+            due = due if len(rest) > longest else min(due, longest + 1)
+    yield from cut(rest, base, [*ends(rest, False), len(rest)], whole, longest)
 
 
-def cut(text: str, base: int, places: Iterable[int], whole: bool) -> Iterator[Span]:
+def cut(text: str, base: int, places: Iterable[int], whole: bool, longest: int) -> Iterator[Span]:
     """The text between these places, none of it too long, without the blanks around."""
     start = after_blanks(text, 0)
     for place in places:
         while start < place:
-            end = place if place - start <= LONGEST else min(place, longest_end(text, start, whole))
+            end = place if place - start <= longest else min(place, longest_end(text, start, whole, longest))
             yield Span(base + start, text[start:end].rstrip())
             start = after_blanks(text, end)
 
@@ -118,13 +118,13 @@ def after_blanks(text: str, place: int) -> int:
     return place
 
 
-def longest_end(text: str, start: int, whole: bool) -> int:
+def longest_end(text: str, start: int, whole: bool, longest: int) -> int:
     """Where to cut a sentence that is too long: at a blank, if it has any; else anywhere, or, where words are to stay ``whole``,
     where one may end, or after the only one.
 
     The end of the text means that the word may go on.
     """
-    end = start + LONGEST
+    end = start + longest
     blank = last_blank(text, start + 1, end)
     if blank > 0 or not whole:
         return blank if blank > 0 else end

@@ -49,6 +49,29 @@ def pieces(chunks: str | Iterable[str]) -> Iterator[str]:
             yield chunk[start : start + PIECE]
 
 
+def lines_of(chunks: Iterable[str]) -> Iterator[str]:
+    r"""Text line by line, however it comes, without the line ends; one of more than ``LONGEST_LINE`` characters is cut at a blank.
+
+    >>> list(lines_of(["One.\r\nT", "wo", " three.\n\nFour"]))
+    ['One.', 'Two three.', '', 'Four']
+    """
+    held: list[str] = []
+    size = 0
+    for piece in pieces(chunks):
+        *ended, begun = piece.split("\n")
+        for part in ended:
+            yield "".join([*held, part]).removesuffix("\r")
+            held, size = [], 0
+        held.append(begun)
+        size += len(begun)
+        if size > LONGEST_LINE and " " in begun:
+            line, _, rest = "".join(held).rpartition(" ")
+            yield line
+            held, size = [rest], len(rest)
+    if size:
+        yield "".join(held)
+
+
 def tokenize_split(chunks: str | Iterable[str]) -> Iterator[list[str]]:
     r"""The words of text that is split already: a sentence on each line, blanks between words. Empty lines are left out.
 

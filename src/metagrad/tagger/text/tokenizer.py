@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.tagger.corpora.corpus import Sentence, Token, Written
 from metagrad.tagger.text.division import Division, Rule
 from metagrad.tagger.text.segmenter import LEAST, Segmenter
-from metagrad.tagger.text.sentences import Ends, rule_ends, spans
+from metagrad.tagger.text.sentences import LONGEST, Ends, rule_ends, spans
 from metagrad.tagger.text.streams import without_mark
 from metagrad.tagger.text.words import RULES, by_rule, kind
 
@@ -57,10 +57,13 @@ class Tokenizer:
             else "unicode"
         )
 
-    def sentences(self, text: str | Iterable[str], ends: Ends | None = None) -> Iterator[list[Word]]:
-        """The words of raw text, sentence by sentence, each given once the next one has begun."""
+    def sentences(
+        self, text: str | Iterable[str], ends: Ends | None = None, longest: int = LONGEST
+    ) -> Iterator[list[Word]]:
+        """The words of raw text, sentence by sentence, each given once the next one has begun; none of more than ``longest``
+        characters, unless it is one word."""
         chunks = without_mark([text] if isinstance(text, str) else text)
-        for span in spans(chunks, ends or self.ends(), self.segmenter is None or self.segmenter.spaced):
+        for span in spans(chunks, ends or self.ends(), self.segmenter is None or self.segmenter.spaced, longest):
             yield [
                 word
                 for a, b in self.words(span.text)
