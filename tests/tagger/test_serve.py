@@ -380,7 +380,9 @@ def test_colours_are_of_families_of_tags(address, browser):
         return browser.value(f"new Set({json.dumps(tags)}.map(tag => colour(family(tag)))).size === 1")
 
     assert (
-        same("NN", "NNS", "NOUN", "NOUN\tNumber=Sing") and same("VB", "VBZ", "VERB", "AUX") and same(",", "PUNCT", "O")
+        same("NN", "NNS", "NOUN", {"UPOS": "NOUN", "FEATS": "Number=Sing"}, ["NOUN", "_"])
+        and same("VB", "VBZ", "VERB", "AUX")
+        and same(",", "PUNCT", "O")
     )
     assert same("B-PER", "I-PER", "E-PER", "S-PER")
     for one, other in (("ADJ", "ADV"), ("NOUN", "PROPN"), ("B-PER", "B-LOC"), ("DET", "PRON"), ("Nc", "Np")):
