@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,13 +39,15 @@ class ExponentialAverage:
             raise ValueError(f"the decay of an average must be at least 0 and below 1, got {decay}")
         self.parameters, self.decay, self.updates = list(parameters), decay, 0
         self.arrays: list[Array] = [p.array.copy() for p in self.parameters]
+        self.followed: Sequence[int] = range(len(self.parameters))  # those that ``update`` averages
 
     def update(self) -> None:
         """Move the average towards the parameters as they are now."""
         self.updates += 1
         step = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for a, p in zip(self.arrays, self.parameters, strict=True):
-            d = np.subtract(p.array, a)
+        for i in self.followed:
+            a = self.arrays[i]
+            d = np.subtract(self.parameters[i].array, a)
             d *= step
             a += d
 

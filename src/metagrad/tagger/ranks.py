@@ -14,7 +14,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from metagrad import distributed as dist
+from metagrad import optim
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.distributed.launch import launcher
@@ -114,12 +116,44 @@ def add_up(parameters: Sequence[Parameter], rows: Mapping[int, Array]) -> None:
         p.grad = wrap(gradient if id(p) in rows else total.reshape(gradient.shape))
 
 
+def shares(sizes: Sequence[int], ranks: int) -> list[list[int]]:
+    """The numbers of things of these sizes, for each rank about the same in all: the largest first, to who has least.
+
+    >>> shares([5, 1, 3, 2], 2)
+    [[0, 1], [2, 3]]
+    """
+    found: list[list[int]] = [[] for _ in range(ranks)]
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+        min(found, key=lambda own: sum(sizes[j] for j in own)).append(i)
+    return [sorted(own) for own in found]
+
+
+class SharedAverage(optim.ExponentialAverage):
+    """The running average, for each rank of its share of the parameters; all ranks enter ``in_place``, and have it whole then."""
+
+    def __init__(self, parameters: Iterable[Parameter], decay: float) -> None:
+        super().__init__(parameters, decay)
+        self.shares = shares([a.size for a in self.arrays], dist.get_world_size())
+        self.followed = self.shares[dist.get_rank()]
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """See ExponentialAverage."""
+        for rank, own in enumerate(self.shares):
+            for i in own:
+                dist.broadcast(wrap(self.arrays[i]), rank)
+        with super().in_place():
+            yield
+
+
 class RanksTrainer(Trainer):
     """A Trainer that is one of several ranks: same weights everywhere, to the bit, from shares of the batches."""
 
     def __init__(self, network: Network, recipe: Recipe) -> None:
         super().__init__(network, recipe)
         self.rank, self.ranks = dist.get_rank(), dist.get_world_size()
+        if self.average is not None:
+            self.average = SharedAverage(self.parameters, recipe.averaging)
         self.part = 1.0  # how much of the batch is this rank's
         self.described: list[Array] = []  # the rows of each embedding that the whole batch may use
 
