@@ -42,7 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
     launch.add_argument(
         "--mpiexec", help="what starts the ranks; without it the one of this Python's environment, or the PATH"
     )
-    launch.add_argument("--mpi-options", default="", help='more for mpiexec, such as "--hostfile hosts"')
+    launch.add_argument(
+        "--mpi-options", default="", metavar="OPTIONS", help='more for mpiexec: --mpi-options="--hostfile hosts"'
+    )
     launch.add_argument("-m", dest="module", action="store_true", help="the program is a module")
     launch.add_argument("program", help="a file, or with -m the name of a module")
     launch.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program finds in sys.argv")
@@ -55,14 +57,25 @@ def run_program(options: argparse.Namespace) -> int:
 
     from metagrad.compat import alias
 
-    if not options.module and not os.path.exists(options.program):
-        raise FileNotFoundError(f"there is no file {options.program!r} to run; `-m {options.program}` runs a module")
+    check_program(options)
     try:
         alias.run(options.program, options.arguments, module=options.module)
     except Exception:
         traceback.print_exc()
         return 1
     return 0
+
+
+def check_program(options: argparse.Namespace) -> None:
+    """An error for what is no file, nor a folder that Python can run."""
+    if options.module:
+        return
+    if not os.path.exists(options.program):
+        raise FileNotFoundError(f"there is no file {options.program!r} to run; `-m {options.program}` runs a module")
+    if os.path.isdir(options.program) and not os.path.exists(os.path.join(options.program, "__main__.py")):
+        raise IsADirectoryError(
+            f"expected a program, got the folder {options.program!r}, in which there is no __main__.py"
+        )
 
 
 def launch_program(options: argparse.Namespace) -> int:
@@ -75,6 +88,7 @@ def launch_program(options: argparse.Namespace) -> int:
         return start_rank.run(options.program, options.arguments, options.module, place)
     if options.ranks is None:
         raise ValueError("say how many ranks: `metagrad launch -n 4 program.py`")
+    check_program(options)
     return launcher.launch(
         options.program, options.arguments, options.ranks, options.module, options.mpiexec, options.mpi_options
     )

@@ -1,5 +1,7 @@
 """One file for all ranks: whole or not at all, and for any number of ranks."""
 
+import collections
+
 import numpy as np
 import pytest
 from tests.distributed import resuming
@@ -81,9 +83,31 @@ def test_states_are_filled_in_place(tmp_path):
 
 def test_what_one_rank_cannot_send_is_refused_on_all(tmp_path):
     def program(rank):
-        with pytest.raises(TypeError, match="rank 1: objects travel between ranks if they are"):
+        with pytest.raises(TypeError, match="rank 1: own: objects travel between ranks if they are"):
             checkpoint.save({"w": mg.ones(1)}, tmp_path / "a.pt", own=object() if rank else 1)
         checkpoint.save({"w": mg.ones(1)}, tmp_path / "b.pt", own=rank)
         return (tmp_path / "a.pt").exists(), checkpoint.read(tmp_path / "b.pt")[1]
 
     assert on(2, program) == [(False, 0), (False, 1)]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_what_cannot_be_read_is_not_written(ranks, tmp_path):
+    path = tmp_path / "a.pt"
+
+    def program(rank):
+        checkpoint.save({"w": mg.ones(1)}, path)
+        for value, where in (
+            (np.ones(2), r"state_dict\['model'\]\[1\]: .* got ndarray"), (mg.Size([1]), "got Size"), (path, "got PosixPath|Path"),
+        ):  # fmt: skip
+            with pytest.raises(TypeError, match=where):
+                checkpoint.save({"model": [1, value]}, path)
+        endless = []
+        endless.append(endless)
+        with pytest.raises(TypeError, match="contains itself"):
+            checkpoint.save({"w": endless}, path)
+        kept = checkpoint.read(path)[0]
+        checkpoint.save({"w": collections.OrderedDict(a=np.float64(2.5), b=(1j, {2}, None, b"c"))}, tmp_path / "b.pt")
+        return kept["w"].tolist(), checkpoint.read(tmp_path / "b.pt")[0]
+
+    assert on(ranks, program) == [([1.0], {"w": {"a": 2.5, "b": (1j, {2}, None, b"c")}})] * ranks

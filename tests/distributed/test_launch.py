@@ -1,6 +1,7 @@
 """`metagrad launch`: the environment, the output, and how runs end when a rank does."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -122,6 +123,7 @@ def test_a_run_that_failed_goes_on_and_ends_in_the_same_weights(kind, tmp_path):
     again = ("-n", 2, path, tmp_path / "run.pt", tmp_path / "run.npz", 20, kind, 13)
     status, _, errors, took = launch(*again)
     assert status != 0 and took < 40 and not (tmp_path / "run.npz").exists()
+    assert status == {"kill": 137, "raise": 1, "absent": 1}[kind]
     words = {"kill": "rank 1 (process ", "raise": "KeyError: 'trouble'", "absent": "rank 1 did not arrive at"}
     assert words[kind] in errors[errors.index("metagrad launch: ") :]
     assert not ranks_left()
@@ -147,6 +149,26 @@ def test_a_launcher_that_is_killed_leaves_no_ranks(tmp_path):
     assert not any(is_alive(process) for process in processes)
 
 
+def test_a_launcher_that_is_interrupted_says_so_in_a_word(program):
+    path = program("import time\nprint('here', flush=True)\ntime.sleep(1000)\n")
+    line = [sys.executable, "-m", "metagrad", "launch", "-n", "2", str(path)]
+    with subprocess.Popen(
+        line, env=starting.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as launcher:
+        said = sorted(launcher.stdout.readline() for _ in range(2))
+        launcher.send_signal(signal.SIGINT)
+        rest, errors = launcher.communicate(timeout=30)
+    assert launcher.returncode == 130 and said == ["[0] here\n", "[1] here\n"]
+    assert rest == "" and errors == "metagrad: stopped\n" and not ranks_left()
+
+
+def test_options_that_mpiexec_refuses(program):
+    status, _, errors, _ = launch("-n", 2, "--mpi-options=--no-such-option 3", program(""))
+    assert (
+        status != 0 and "before a rank had started; it was called as" in errors and "--no-such-option 3 -n 2" in errors
+    )
+
+
 # ------------------------------------------------ without MPI
 
 
@@ -158,6 +180,11 @@ def test_wrong_usage(capsys, monkeypatch, tmp_path):
     (tmp_path / "p.py").write_text("")
     assert main(["launch", "-n", "0", str(tmp_path / "p.py")]) == 1
     assert "at least one rank, got 0" in capsys.readouterr().err
+    for command in (["launch", "-n", "2"], ["run"]):
+        assert main([*command, str(tmp_path)]) == 1
+        assert "there is no __main__.py" in capsys.readouterr().err
+    assert main(["launch", "-n", "2", "--mpiexec", str(tmp_path / "p.py"), str(tmp_path / "p.py")]) == 1
+    assert "--mpiexec must be a program that can be run, got" in capsys.readouterr().err
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["launch", "-n", "2", str(tmp_path / "p.py")]) == 1
@@ -191,7 +218,9 @@ def test_what_the_ranks_tell():
     assert ranks.verdict() == ("rank 1 failed first (after it: rank 0):\nfirst", 3)
     ranks.errors.clear()
     ranks.overhear("=   PID 34 RUNNING AT there\n")
-    assert ranks.verdict()[0].startswith("rank 1 (process 34 on there) was killed")
+    assert ranks.verdict() == ("rank 1 (process 34 on there) was killed, without a traceback", 1)
+    ranks.overhear("YOUR APPLICATION TERMINATED WITH THE EXIT STRING: Killed (signal 9)\n")
+    assert ranks.verdict() == ("rank 1 (process 34 on there) was killed by SIGKILL, without a traceback", 137)
     assert lines.parse("\x1enonsense") is None
 
 

@@ -1,5 +1,7 @@
 """DistributedDataParallel, SyncBatchNorm, join: what several ranks train is what one would."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from tests.distributed import calls, starting, training
@@ -313,3 +315,28 @@ def test_samplers_ask_the_group():
         return list(mg.utils.data.DistributedSampler(range(5), shuffle=False))
 
     assert on(2, program) == [[0, 2, 4], [1, 3, 0]]
+
+
+def test_the_buffers_of_rank_0_go_to_all_before_the_pass_after_a_step():
+    """The means that PyTorch's DistributedDataParallel has, on gloo."""
+    steps = "train train eval look look train alone alone train eval eval".split()
+    means = [
+        (0.2, 0.38, 0.38, 0.542, 0.688, 0.819, 0.937, 1.043, 1.139, 1.139, 1.139),
+        (0.4, 0.58, 0.38, 0.742, 1.068, 1.361, 1.137, 1.423, 1.681, 1.139, 1.139),
+    ]
+
+    def program(rank):
+        model = DDP(nn.Sequential(nn.BatchNorm1d(1), nn.Linear(1, 1)))
+        x, found = mg.tensor([[1.0], [3.0]]) * (rank + 1), []
+        for step in steps:
+            model.train(step != "eval")
+            if step in ("eval", "look"):
+                with mg.no_grad():
+                    model(x)
+            else:
+                with model.no_sync() if step == "alone" else contextlib.nullcontext():
+                    model(x).sum().backward()
+            found.append(round(model.module[0].running_mean.item(), 3))
+        return tuple(found)
+
+    assert on(2, program) == means

@@ -53,6 +53,9 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "distributed.checkpoint": "serialization.ranks",
     "distributed.distributed_c10d": "distributed",
     "distributed.constants": "compat.beside",
+    "distributed.elastic": "compat.beside",
+    "distributed.elastic.multiprocessing": "compat.beside",
+    "distributed.elastic.multiprocessing.errors": "compat.beside",
     "distributed.optim": "compat.beside",
     **dict.fromkeys(
         (

@@ -2,6 +2,7 @@
 
 ====================  ==============================================================================
 ``world.py``          who takes part: init_process_group, new_group, get_rank …
+``available.py``      which backends there are
 ``collectives.py``    all_reduce, broadcast, all_gather …, on tensors
 ``messages.py``       send, recv
 ``objects.py``        collectives of Python objects
@@ -10,6 +11,7 @@
 ``communicator.py``   what a backend is: a dozen operations on arrays
 ``threads.py``        the backend whose ranks are threads of one process
 ``mpi.py``            the backend whose ranks are processes, on one machine or many
+``roll.py``           which ranks of MPI wait, for what, and which have left
 ``buffers.py``        tensors as arrays a backend can send, and back
 ``work.py``           collectives under way
 ``errors.py``         what can go wrong
@@ -23,6 +25,21 @@
 (True, False)
 """
 
+from metagrad.distributed.available import (
+    DebugLevel,
+    get_debug_level,
+    get_default_backend_for_device,
+    is_available,
+    is_backend_available,
+    is_gloo_available,
+    is_mpi_available,
+    is_nccl_available,
+    is_torchelastic_launched,
+    is_ucc_available,
+    is_xccl_available,
+    set_debug_level,
+    supports_complex,
+)
 from metagrad.distributed.collectives import (
     all_gather,
     all_gather_into_tensor,
@@ -75,14 +92,7 @@ from metagrad.distributed.world import (
     get_world_size,
     group,
     init_process_group,
-    is_available,
-    is_gloo_available,
     is_initialized,
-    is_mpi_available,
-    is_nccl_available,
-    is_torchelastic_launched,
-    is_ucc_available,
-    is_xccl_available,
     new_group,
 )
 
@@ -90,6 +100,7 @@ __all__ = [
     "Backend",
     "CollectiveMismatch",
     "CollectiveTimeout",
+    "DebugLevel",
     "DistBackendError",
     "DistError",
     "DistNetworkError",
@@ -115,6 +126,8 @@ __all__ = [
     "gather",
     "gather_object",
     "get_backend",
+    "get_debug_level",
+    "get_default_backend_for_device",
     "get_global_rank",
     "get_group_rank",
     "get_node_local_rank",
@@ -125,6 +138,7 @@ __all__ = [
     "init_process_group",
     "irecv",
     "is_available",
+    "is_backend_available",
     "is_gloo_available",
     "is_initialized",
     "is_mpi_available",
@@ -146,4 +160,6 @@ __all__ = [
     "scatter_object_list",
     "send",
     "send_object_list",
+    "set_debug_level",
+    "supports_complex",
 ]

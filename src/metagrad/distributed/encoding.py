@@ -31,6 +31,31 @@ def encode(value: Any) -> Array:
     return np.frombuffer(b"".join([described, b"\n", *numbers]), np.uint8)
 
 
+def plain(value: Any, name: str) -> Any:
+    """The value as ``decode`` gives it back: its containers plain ones, its tensors the same. Raises TypeError, saying where in
+    ``name`` it stands, for what ``encode`` refuses.
+
+    >>> import collections
+    >>> plain(collections.OrderedDict(a=[1, (2.5, None)]), "state")
+    {'a': [1, (2.5, None)]}
+    """
+    kind = type(value)
+    if isinstance(value, dict):
+        return {plain(k, f"a key of {name}"): plain(v, f"{name}[{k!r}]") for k, v in value.items()}
+    if kind in (list, tuple):
+        return kind(plain(item, f"{name}[{i}]") for i, item in enumerate(value))
+    if kind in (set, frozenset):
+        return kind(plain(item, f"an element of {name}") for item in value)
+    if isinstance(value, np.generic):
+        return plain(value.item(), name)
+    if not isinstance(value, Variable):
+        try:
+            _describe(value, [])
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
+    return value
+
+
 def _describe(value: Any, numbers: list[bytes]) -> Any:
     """What stands for a value in the line; the bytes of tensors are put at the end of ``numbers``."""
     kind = type(value)

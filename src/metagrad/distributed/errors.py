@@ -26,7 +26,7 @@ class CollectiveTimeout(DistBackendError):
 
 
 class RankFailed(DistBackendError):
-    """Another rank raised an error, so what this one waits for will never happen."""
+    """Another rank has raised an error, or has ended, so what this one waits for will never happen."""
 
 
 def mismatch(calls: Sequence[str], names: Sequence[int]) -> str:

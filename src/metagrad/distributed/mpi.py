@@ -7,6 +7,7 @@ way. When time is up, a rank calls the roll: who answers is waiting like itself,
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import sys
@@ -19,12 +20,20 @@ import numpy as np
 
 from metagrad.base.optional import need
 from metagrad.distributed.communicator import Array, Communicator
-from metagrad.distributed.errors import CollectiveMismatch, CollectiveTimeout, DistNetworkError, mismatch
+from metagrad.distributed.errors import (
+    CollectiveMismatch,
+    CollectiveTimeout,
+    DistBackendError,
+    DistNetworkError,
+    RankFailed,
+    mismatch,
+)
 from metagrad.distributed.reduction import ReduceOp, combine_into
+from metagrad.distributed.roll import Roll
+from metagrad.kernels import threads
 
-_GRACE = 2.0  # seconds that ranks have to answer the roll
+_ON_ITS_WAY = 1.0  # seconds that the last messages of a rank that has ended may take
 _HEADER = 128  # bytes before each message: what the sender calls it
-_ASK, _ANSWER = 1, 2  # tags of the roll
 
 
 def _pause(waited: float) -> None:
@@ -32,41 +41,14 @@ def _pause(waited: float) -> None:
     time.sleep(0 if waited < 1e-4 else 2e-5 if waited < 1e-2 else 2e-4 if waited < 1 else 2e-3)
 
 
-class Roll:
-    """Which ranks of the world are waiting, and for what. Every rank that waits answers for itself."""
-
-    def __init__(self, communicator: Any, mpi: Any) -> None:
-        self.communicator, self.mpi = communicator, mpi
-        self.given_up: list[tuple[int, str]] = []  # who asked, and for what call
-
-    def answer(self, waiting_for: str) -> None:
-        """Tell those who asked that this rank waits, and for what."""
-        status = self.mpi.Status()
-        while self.communicator.iprobe(tag=_ASK, status=status):
-            asked = np.empty(status.Get_count(), np.uint8)
-            self.communicator.Recv(asked, status.Get_source(), _ASK)
-            self.given_up.append((status.Get_source(), asked.tobytes().decode()))
-            self._send(status.Get_source(), _ANSWER, waiting_for)
-
-    def call(self, ranks: Sequence[int], waiting_for: str) -> dict[int, str]:
-        """What each of these ranks is waiting for; those that do not answer are missing."""
-        others = [rank for rank in ranks if rank != self.communicator.rank]
-        for rank in others:
-            self._send(rank, _ASK, waiting_for)
-        found: dict[int, str] = {}
-        end = time.monotonic() + _GRACE
-        status = self.mpi.Status()
-        while len(found) < len(others) and time.monotonic() < end:
-            self.answer(waiting_for)
-            while self.communicator.iprobe(tag=_ANSWER, status=status):
-                text = np.empty(status.Get_count(), np.uint8)
-                self.communicator.Recv(text, status.Get_source(), _ANSWER)
-                found[status.Get_source()] = text.tobytes().decode()
-            time.sleep(1e-3)
-        return found
-
-    def _send(self, to: int, tag: int, text: str) -> None:
-        self.communicator.Isend(np.frombuffer(text.encode(), np.uint8), to, tag).Free()
+def _comes(request: Any, status: Any) -> bool:
+    """Whether what ranks that have left sent before fulfils the request."""
+    end = time.monotonic() + _ON_ITS_WAY
+    while time.monotonic() < end:
+        if request.Test(status):
+            return True
+        time.sleep(1e-3)
+    return False
 
 
 class MPICommunicator(Communicator):
@@ -77,6 +59,8 @@ class MPICommunicator(Communicator):
         self.messages = communicator.Dup()  # messages have tags of their own there
         self.rank, self.size = communicator.Get_rank(), communicator.Get_size()
         self.calls = 0
+        self.out_of_step = ""  # since what
+        self.has_everyone = False  # the group of all ranks, with which a rank leaves
         self.ops = {
             ReduceOp.SUM: mpi.SUM,
             ReduceOp.PRODUCT: mpi.PROD,
@@ -89,6 +73,18 @@ class MPICommunicator(Communicator):
 
     def agree(self, call: str, timeout: float) -> None:
         """See Communicator."""
+        if self.out_of_step:
+            raise DistBackendError(
+                f"the ranks of this group are out of step since an earlier call ({self.out_of_step}), and it can make no more: "
+                f"{call} is refused. End the program, and go on from a checkpoint"
+            )
+        try:
+            self._agree(call, timeout)
+        except (CollectiveTimeout, RankFailed) as error:
+            self.out_of_step = str(error)
+            raise
+
+    def _agree(self, call: str, timeout: float) -> None:
         self.calls += 1
         numbered = f"call {self.calls} of this group, {call}"
         self._refuse_if_late(numbered)
@@ -100,8 +96,13 @@ class MPICommunicator(Communicator):
         if not (mine == least).all():
             raise CollectiveMismatch(mismatch(self.communicator.allgather(call), self.names))
 
-    def _wait(self, request: Any, timeout: float, waiting_for: str, status: Any = None) -> bool:
-        """Whether the request was fulfilled in time; this rank answers the roll meanwhile."""
+    def _wait(
+        self, request: Any, timeout: float, waiting_for: str, status: Any = None, on: Sequence[int] | None = None
+    ) -> bool:
+        """Whether the request was fulfilled in time; this rank answers the roll meanwhile.
+
+        on: the ranks of the group of which one must come, instead of all. Raises RankFailed if they have left.
+        """
         begun = looked = time.monotonic()
         while not request.Test(status):
             now = time.monotonic()
@@ -110,8 +111,21 @@ class MPICommunicator(Communicator):
             if now - looked > 0.05:
                 looked = now
                 self.roll.answer(waiting_for)
+                gone = self._gone(on)
+                if gone:
+                    if _comes(request, status):
+                        return True
+                    raise RankFailed(f"rank {gone} has ended, or left the group, and will not come to {waiting_for}")
             _pause(now - begun)
         return True
+
+    def _gone(self, on: Sequence[int] | None) -> str:
+        """Who of the ranks waited for will not come, if that is all that is needed to wait in vain."""
+        if not self.roll.left:
+            return ""
+        names = [self.names[r] for r in on] if on is not None else self.names
+        gone = [name for name in names if name in self.roll.left]
+        return ", ".join(map(str, gone)) if on is None or len(gone) == len(names) else ""
 
     def _refuse_if_late(self, numbered: str) -> None:
         """An error if another rank gave up on this call before this one came to it."""
@@ -127,6 +141,8 @@ class MPICommunicator(Communicator):
         there = self.roll.call(self.names, numbered)
         if request.Test():
             return
+        if gone := self._gone(None):
+            raise RankFailed(f"rank {gone} has ended, or left the group, and will not come to {numbered}")
         missing = [r for r in self.names if r != self.names[self.rank] and there.get(r) != numbered]
         elsewhere = "".join(f"; rank {r} is waiting for {there[r]}" for r in missing if r in there)
         absent = ", ".join(map(str, missing))
@@ -213,7 +229,7 @@ class MPICommunicator(Communicator):
         header[: len(text)] = text
         for part in (header, _bytes(array)):
             request = self.messages.Isend(part, to, tag)
-            if not self._wait(request, timeout, f"send({call}) to rank {self.names[to]}"):
+            if not self._wait(request, timeout, f"send({call}) to rank {self.names[to]}", on=[to]):
                 raise CollectiveTimeout(f"rank {self.names[to]} did not receive {call} within {timeout:g} s")
 
     def receive(self, array: Array, source: int | None, tag: int, call: str, timeout: float) -> int:
@@ -221,7 +237,13 @@ class MPICommunicator(Communicator):
         header, status = np.zeros(_HEADER, np.uint8), self.mpi.Status()
         whoever = "any rank" if source is None else f"rank {self.names[source]}"
         request = self.messages.Irecv(header, self.mpi.ANY_SOURCE if source is None else source, tag)
-        if not self._wait(request, timeout, f"recv({call}) from {whoever}", status):
+        senders = [r for r in range(self.size) if r != self.rank] if source is None else [source]
+        try:
+            came = self._wait(request, timeout, f"recv({call}) from {whoever}", status, senders)
+        except RankFailed:
+            request.Cancel()
+            raise
+        if not came:
             request.Cancel()
             who = "no rank" if source is None else f"rank {self.names[source]} has not"
             raise CollectiveTimeout(f"{who} sent {call} within {timeout:g} s")
@@ -238,6 +260,8 @@ class MPICommunicator(Communicator):
 
     def close(self) -> None:
         """See Communicator."""
+        if self.has_everyone:
+            self.roll.leave()
         self.messages.Free()
         self.communicator.Free()
 
@@ -295,17 +319,24 @@ def world_communicator(rank: int, size: int, timeout: float) -> MPICommunicator:
         raise DistNetworkError(f"each rank needs a number of its own from 0 to {there - 1}, but RANK says {wanted}")
     _tell_environment(own, MPI)
     _abort_on_errors(own)
-    return MPICommunicator(own, range(there), Roll(own.Dup(), MPI), MPI)
+    found = MPICommunicator(own, range(there), Roll(own.Dup(), MPI), MPI)
+    found.has_everyone = True
+    atexit.register(found.roll.leave)
+    return found
 
 
 def _tell_environment(communicator: Any, mpi: Any) -> None:
-    """RANK, WORLD_SIZE and LOCAL_RANK, where whoever started the program has not set them."""
-    os.environ.setdefault("RANK", str(communicator.Get_rank()))
-    os.environ.setdefault("WORLD_SIZE", str(communicator.Get_size()))
-    if "LOCAL_RANK" not in os.environ:
-        machine = communicator.Split_type(mpi.COMM_TYPE_SHARED)
-        os.environ["LOCAL_RANK"] = str(machine.Get_rank())
-        machine.Free()
+    """What whoever started the program has not set: RANK, WORLD_SIZE and so on, and this rank's share of the threads."""
+    machine = communicator.Split_type(mpi.COMM_TYPE_SHARED)
+    if "LOCAL_WORLD_SIZE" not in os.environ and "OMP_NUM_THREADS" not in os.environ:
+        share = max(1, threads.available_cores() // machine.Get_size())
+        threads.set_num_threads(min(share, threads.get_num_threads()))
+    for name, number in (
+        ("RANK", communicator.Get_rank()), ("WORLD_SIZE", communicator.Get_size()), ("LOCAL_RANK", machine.Get_rank()),
+        ("LOCAL_WORLD_SIZE", machine.Get_size()),
+    ):  # fmt: skip
+        os.environ.setdefault(name, str(number))
+    machine.Free()
 
 
 def _abort_on_errors(communicator: Any) -> None:

@@ -39,6 +39,13 @@ class Table:
         self.mail: dict[tuple[int, int], list[tuple[int, str, Array]]] = {}  # (to, tag): (from, call, array)
         self.parts: dict[tuple[int, tuple[int, ...]], Table] = {}
         self.failure: str | None = None
+        self.left: set[int] = set()  # the names of those who will not come any more
+
+    def leave(self, name: int) -> None:
+        """Let those who wait for this rank know that it will not come."""
+        with self.changed:
+            self.left.add(name)
+            self.changed.notify_all()
 
     def fail(self, why: str) -> None:
         """Wake everyone who waits here, and let them raise."""
@@ -49,15 +56,25 @@ class Table:
         for part in parts:
             part.fail(why)
 
-    def wait(self, ready: Callable[[], bool], timeout: float, late: Callable[[], str]) -> None:
-        """Wait, holding the lock, until ``ready()``; ``late()`` is the message if it does not come to that."""
+    def wait(
+        self,
+        ready: Callable[[], bool],
+        timeout: float,
+        late: Callable[[], str],
+        gone: Callable[[], list[int]],
+        call: str,
+    ) -> None:
+        """Wait, holding the lock, until ``ready()``; ``late()`` is the message if it does not come to that, ``gone()`` are
+        the ranks for whose leaving it cannot."""
         deadline = time.monotonic() + timeout
         while not ready():
             if self.failure is not None:
                 raise RankFailed(self.failure)
+            if gone():
+                raise RankFailed(f"rank {_listed(gone())} has ended, or left the group, and will not come to {call}")
             left = deadline - time.monotonic()
             if left <= 0:
-                self.failure = self.failure or late()
+                self.failure = self.failure or f"{late()}, and since then the ranks of this group are out of step"
                 self.changed.notify_all()
                 raise CollectiveTimeout(late())
             self.changed.wait(left)
@@ -65,18 +82,29 @@ class Table:
     def meet(self, number: int, rank: int, item: Any, call: str, timeout: float) -> list[Any]:
         """What all ranks put down in meeting ``number``, in their order."""
         with self.changed:
+            if self.failure is not None:  # those who have given up are elsewhere now
+                raise RankFailed(self.failure)
             there = self.rounds.setdefault(number, {})
             there[rank] = item
             self.changed.notify_all()
-            self.wait(lambda: len(there) == self.size, timeout, lambda: self._absent(there, call, timeout))
+            self.wait(
+                lambda: len(there) == self.size,
+                timeout,
+                lambda: f"rank {_listed(self._absent(there))} did not arrive at {call} within {timeout:g} s",
+                lambda: [name for name in self._absent(there) if name in self.left],
+                call,
+            )
             self.readers[number] = self.readers.get(number, 0) + 1
             if self.readers[number] == self.size:
                 del self.rounds[number], self.readers[number]
         return [there[i] for i in range(self.size)]
 
-    def _absent(self, there: dict[int, Any], call: str, timeout: float) -> str:
-        missing = ", ".join(str(self.names[i]) for i in range(self.size) if i not in there)
-        return f"rank {missing} did not arrive at {call} within {timeout:g} s"
+    def _absent(self, there: dict[int, Any]) -> list[int]:
+        return [name for i, name in enumerate(self.names) if i not in there]
+
+
+def _listed(names: Sequence[int]) -> str:
+    return ", ".join(map(str, names))
 
 
 class ThreadCommunicator(Communicator):
@@ -158,9 +186,16 @@ class ThreadCommunicator(Communicator):
         def arrived() -> list[int]:
             return [i for i, (sender, _, _) in enumerate(box) if source is None or sender == source]
 
+        senders = [n for n in table.names if n != table.names[self.rank]] if source is None else [table.names[source]]
         whoever = "no rank" if source is None else f"rank {table.names[source]} has not"
         with table.changed:
-            table.wait(lambda: bool(arrived()), timeout, lambda: f"{whoever} sent {call} within {timeout:g} s")
+            table.wait(
+                lambda: bool(arrived()),
+                timeout,
+                lambda: f"{whoever} sent {call} within {timeout:g} s",
+                lambda: senders if table.left.issuperset(senders) else [],
+                f"recv({call})",
+            )
             sender, theirs, sent = box.pop(arrived()[0])
         if theirs != call:
             raise CollectiveMismatch(
@@ -182,6 +217,7 @@ class ThreadCommunicator(Communicator):
 
     def close(self) -> None:
         """See Communicator."""
+        self.table.leave(self.table.names[self.rank])
 
 
 # ------------------------------------------------ how the threads find each other

@@ -13,14 +13,12 @@ from typing import Any, ClassVar
 
 from metagrad.base.warning import warn
 from metagrad.distributed import threads
+from metagrad.distributed.available import BACKENDS, STAND_FOR_MPI, is_mpi_available
 from metagrad.distributed.communicator import Communicator
 from metagrad.distributed.launch.mpiexec import place_of
 from metagrad.distributed.work import Courier, Work
 
 default_pg_timeout = timedelta(minutes=30)
-
-BACKENDS = ("mpi", "threads")
-_STANDS_FOR_MPI = ("gloo", "nccl", "cpu:gloo,cuda:nccl")  # engines of PyTorch's that programs ask for by name
 
 
 class Backend(str):
@@ -168,31 +166,6 @@ def resolve(given: Any) -> ProcessGroup | None:
 # ------------------------------------------------ beginning and end
 
 
-def is_available() -> bool:
-    """True: ranks as threads of one process can always run. ``is_mpi_available`` asks for several processes."""
-    return True
-
-
-def is_mpi_available() -> bool:
-    """Whether mpi4py is installed: ``pip install "metagrad[mpi]"``."""
-    from importlib.util import find_spec
-
-    return find_spec("mpi4py") is not None
-
-
-def is_nccl_available() -> bool:
-    """False."""
-    return False
-
-
-is_gloo_available = is_ucc_available = is_xccl_available = is_nccl_available
-
-
-def is_torchelastic_launched() -> bool:
-    """False: ``metagrad launch`` begins a run again from its last checkpoint, and does not change its size while it runs."""
-    return False
-
-
 def is_initialized() -> bool:
     """Whether ``init_process_group`` was called."""
     return _find_world() is not None
@@ -245,7 +218,7 @@ def _chosen(backend: str | None, world_size: int) -> str:
     name = "" if backend is None else str(backend).lower()
     if name in BACKENDS:
         return name
-    if name and name not in _STANDS_FOR_MPI and name != Backend.UNDEFINED:
+    if name and name not in STAND_FOR_MPI and name != Backend.UNDEFINED:
         raise ValueError(f"unknown backend {backend!r}: expected one of {', '.join(BACKENDS)}")
     if threads.seat.table is not None:
         return "threads"

@@ -16,12 +16,13 @@ from typing import Any
 
 from metagrad import distributed as dist
 from metagrad.autograd.variable import Variable
-from metagrad.distributed.encoding import encode
+from metagrad.distributed.encoding import plain
 from metagrad.serialization import checkpoint
 
 __all__ = ["load", "read", "save"]
 
 Place = str | os.PathLike[str]
+_KINDS: dict[str, type[Exception]] = {"file": OSError, "content": ValueError, "type": TypeError}
 _STATE, _OWN = "state", "own state of each rank"
 
 
@@ -31,26 +32,32 @@ def save(
     """Write rank 0's state, and what each rank has of its own, to the file ``checkpoint_id``; all ranks call it.
 
     The file is there, or replaced, when it returns, on every rank. If it cannot be written all ranks raise OSError, and
-    TypeError if one rank's own is no plain container of tensors and numbers; the earlier file is as it was. It is one that
-    ``metagrad.load`` reads.
+    TypeError, which names the place, if the state or one rank's own is no plain container of tensors, numbers and strings, for
+    ``read`` makes nothing else; the earlier file is as it was. It is one that ``metagrad.load`` reads.
     """
     if checkpoint_id is None:
         raise ValueError("save needs checkpoint_id, the path of the file to write")
     each = _gathered(own, process_group)
 
     def write() -> None:
-        checkpoint.save({_STATE: state_dict, _OWN: each}, checkpoint_id)
+        checkpoint.save({_STATE: _plain(state_dict, "state_dict"), _OWN: each}, checkpoint_id)
 
     _on_rank_0(write, process_group)
+
+
+def _plain(value: Any, name: str) -> Any:
+    try:
+        return plain(value, name)
+    except RecursionError:
+        raise TypeError(f"{name} contains itself, or is too deep to be written") from None
 
 
 def _gathered(own: Any, group: Any) -> list[Any]:
     """What each rank has of its own, on all ranks; TypeError on all ranks if one of them has what cannot be sent."""
     if not dist.is_initialized():
-        return [own]
+        return [_plain(own, "own")]
     try:
-        encode(own)
-        told: tuple[str | None, Any] = None, own
+        told: tuple[str | None, Any] = None, _plain(own, "own")
     except TypeError as error:
         told = f"rank {dist.get_rank(group)}: {error}", None
     each: list[Any] = [None] * dist.get_world_size(group)
@@ -123,12 +130,10 @@ def _on_rank_0(job: Any, group: Any) -> Any:
     if dist.get_rank(group) == 0:
         try:
             told[0] = job()
-        except (OSError, ValueError) as error:
-            told[1:] = [str(error), "file" if isinstance(error, OSError) else "content"]
+        except (OSError, ValueError, TypeError) as error:
+            told[1:] = [str(error), next(name for name, kind in _KINDS.items() if isinstance(error, kind))]
     dist.broadcast_object_list(told, group=group, group_src=0)
     result, problem, kind = told
-    if kind == "file":
-        raise OSError(problem)
-    if kind == "content":
-        raise checkpoint.CheckpointError(problem)
+    if kind is not None:
+        raise {**_KINDS, "content": checkpoint.CheckpointError}[kind](problem)
     return result

@@ -25,6 +25,7 @@ import numpy as np
 from metagrad import distributed as dist
 from metagrad import optim
 from metagrad.autograd.variable import wrap
+from metagrad.base.optional import need
 from metagrad.base.typing import Array
 from metagrad.distributed.launch import launcher
 from metagrad.distributed.launch.mpiexec import place_of
@@ -42,6 +43,7 @@ from metagrad.tensors.tensor import Tensor
 
 def run(options: argparse.Namespace, train: Callable[[argparse.Namespace], int]) -> int:
     """Start the ranks; or, as one of them, run the command: rank 0 as it stands, the others without writing anything."""
+    need("mpi4py", "mpi")
     place = place_of(os.environ)
     if place is None or place.size != options.ranks:
         return launcher.launch("metagrad", sys.argv[1:], options.ranks, module=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -25,7 +26,8 @@ from metagrad.distributed.launch.parent import LAUNCHED, START, die_with_parent
 from metagrad.kernels.threads import available_cores
 
 _ASKED, _FORCED = 4.0, 7.0  # seconds after a death at which the starter is asked to end, and made to
-_PROCESS = re.compile(r"\bPID (\d+)")
+_PROCESS, _SIGNAL = re.compile(r"\bPID (\d+)"), re.compile(r"\bsignal (\d+)")
+_OF_A_RANK = re.compile(r"\[\d+\] ")
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -38,6 +40,7 @@ class Ranks:
         self.traces: dict[int, list[str]] = {}
         self.ended: set[int] = set()
         self.blamed: int | None = None  # the process that the starter says died
+        self.signal = 0  # what it died of
         self.death: float | None = None  # when the first died, by the launcher's clock
 
     def hear(self, notice: Notice) -> None:
@@ -55,7 +58,9 @@ class Ranks:
             self.ended.add(notice.rank)
 
     def overhear(self, line: str) -> None:
-        """Learn from the starter's own messages which process died."""
+        """Learn from the starter's own messages which process died, and of what."""
+        if self.blamed is not None and not self.signal and (signals := _SIGNAL.search(line)):
+            self.signal = int(signals[1])
         found = _PROCESS.search(line)
         if found and self.blamed is None and any(int(found[1]) == p for p, _ in self.processes.values()):
             self.blamed = int(found[1])
@@ -80,8 +85,19 @@ class Ranks:
             return "\n".join([f"rank {rank} failed first{also}:", *self.traces.get(rank, [])]), status
         for rank, (process, machine) in self.processes.items():
             if process == self.blamed:
-                return f"rank {rank} (process {process} on {machine}) was killed, without a traceback", 1
+                how = f" by {signal_name(self.signal)}" if self.signal else ""
+                words = f"rank {rank} (process {process} on {machine}) was killed{how}, without a traceback"
+                return words, 128 + self.signal if self.signal else 1
         return "", 0
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called.
+
+    >>> signal_name(9)
+    'SIGKILL'
+    """
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def is_alive(process: int) -> bool:
@@ -108,9 +124,11 @@ def launch(
     """
     if ranks < 1:
         raise ValueError(f"launch needs at least one rank, got {ranks}")
-    if not module and not os.path.exists(program):
-        raise FileNotFoundError(f"there is no file {program!r} to run; `-m {program}` runs a module")
     found = starter or mpiexec.find()
+    if shutil.which(found) is None:
+        raise FileNotFoundError(
+            f"--mpiexec must be a program that can be run, got {found!r}; without it, the one beside this Python is taken"
+        )
     line = [
         *mpiexec.command(found, ranks, shlex.split(more)), sys.executable, "-m", START,
         *(["-m"] if module else []), program, *arguments,
@@ -129,7 +147,8 @@ class _Run:
     """One run: the starter, and two threads that read what comes out of it."""
 
     def __init__(self, line: list[str], environment: dict[str, str]) -> None:
-        self.ranks, self.printing = Ranks(), threading.Lock()
+        self.ranks, self.printing, self.is_stopped = Ranks(), threading.Lock(), False
+        self.line = line
         self.starter = subprocess.Popen(
             line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
             start_new_session=True, preexec_fn=die_with_parent,
@@ -147,9 +166,12 @@ class _Run:
                 if notice is not None:
                     self.ranks.hear(notice)
                     continue
-                self.ranks.overhear(line)
-                to.write(line)
-                to.flush()
+                is_own = _OF_A_RANK.match(line) is None
+                if is_own:
+                    self.ranks.overhear(line)
+                if not (is_own and self.is_stopped):  # that it was asked to end, mpiexec says at length
+                    to.write(line)
+                    to.flush()
 
     def wait(self) -> int:
         """Wait for the end of all ranks; say what went wrong; the exit status."""
@@ -157,13 +179,20 @@ class _Run:
             while self.starter.poll() is None:
                 time.sleep(0.05)
                 self._hurry()
+        except KeyboardInterrupt:
+            self.is_stopped = True
+            raise
         finally:
             self._end()
-        for reader in self.readers:
-            reader.join(5)
+            for reader in self.readers:
+                reader.join(5)
         words, status = self.ranks.verdict()
         code = self.starter.returncode
-        if not words and code:
+        if code and not self.ranks.processes:
+            words = (
+                f"mpiexec ended with status {code} before a rank had started; it was called as {shlex.join(self.line)}"
+            )
+        elif not words and code:
             words = f"a rank ended with status {code}" if code > 0 else f"mpiexec was ended by signal {-code}"
         if words:
             sys.stdout.flush()

@@ -21,16 +21,19 @@ from metagrad.tensors.tensor import Tensor
 
 __all__ = ["DistributedDataParallel"]
 
+_GRADIENTS, _BUFFERS = 1, 2  # what is sent for a batch
+
 
 class DistributedDataParallel(Module, Joinable):
     """A model whose gradients are averaged over all ranks in each backward pass: g = (1/P) Σᵣ gᵣ on P ranks.
 
     Each rank's loss is a mean over its own share, so with equal shares g is the gradient of the mean over the whole batch; with
     different ones, weight the loss: sum · P / (count over all ranks). All ranks begin with rank 0's parameters and buffers; with
-    ``init_sync=False`` they must be equal by themselves. ``broadcast_buffers``: rank 0's buffers go to all before each forward
-    pass. ``find_unused_parameters``: for losses that do not depend on all parameters. ``overlap``: average the first buckets on
-    another thread while the others are filled. ``bucket_cap_mb``: MiB of a bucket, 25 by default. ``process_group``: the ranks,
-    all by default. ``gradient_as_bucket_view`` is always so; the others are accepted for PyTorch's sake.
+    ``init_sync=False`` they must be equal by themselves. ``broadcast_buffers``: rank 0's buffers, such as the running averages
+    of batch norm, go to all before the forward pass that follows one with gradients: so all ranks call the model to evaluate
+    it, too. ``find_unused_parameters``: for losses that do not depend on all parameters. ``overlap``: average the first buckets
+    on another thread while the others are filled. ``bucket_cap_mb``: MiB of a bucket, 25 by default. ``process_group``: the
+    ranks, all by default. ``gradient_as_bucket_view`` is always so; the others are accepted for PyTorch's sake.
 
     Raises RuntimeError if the ranks' models differ in names, shapes or dtypes, naming the first that does.
 
@@ -63,6 +66,7 @@ class DistributedDataParallel(Module, Joinable):
             raise RuntimeError("call metagrad.distributed.init_process_group() before DistributedDataParallel(model)")
         self.broadcast_buffers, self.find_unused_parameters = broadcast_buffers, find_unused_parameters or static_graph
         self.require_backward_grad_sync = self._divide_by_all = True
+        self.require_forward_param_sync = True  # whether the ranks' buffers may differ
         self._state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         _check_same_layout(self._state, self.process_group)
         if init_sync:
@@ -79,25 +83,24 @@ class DistributedDataParallel(Module, Joinable):
         self.reducer.divisor = float(self.process_group.size())
         if self.join_context is not None:
             Join.notify_join_context(self)
-            self._agree_on_sync(syncs)
+            self._agree(_GRADIENTS * syncs | _BUFFERS * self._buffers_may_differ())
             if not self._divide_by_all:
                 self.reducer.divisor = float(self.join_context.active)
+        if self._buffers_may_differ():  # everyone gets those of rank 0, or of the last rank that still has batches
+            source = 0 if self.join_context is None else self._common_rank(True)
+            _broadcast(list(self.module.buffers()), source, self.process_group)
         if syncs:
-            self._sync_buffers()
             self.reducer.prepare()
         outputs = self.module(*inputs, **kwargs)
         if syncs and self.find_unused_parameters:
             self.reducer.look_for_unused(outputs)
         if mode.grad and not syncs:  # inside no_sync(); a forward pass without gradients changes nothing
             self.reducer.active = False
+        self.require_forward_param_sync = syncs
         return outputs
 
-    def _sync_buffers(self) -> None:
-        """Everyone gets the buffers of rank 0, or of the last rank that still has batches."""
-        tensors = list(self.module.buffers())
-        if self.broadcast_buffers and tensors:
-            source = 0 if self.join_context is None else self._common_rank(True)
-            _broadcast(tensors, source, self.process_group)
+    def _buffers_may_differ(self) -> bool:
+        return self.require_forward_param_sync and self.broadcast_buffers and any(True for _ in self.module.buffers())
 
     def _common_rank(self, takes_part: bool) -> int:
         """The last of the ranks that take part, as all agree."""
@@ -141,22 +144,22 @@ class DistributedDataParallel(Module, Joinable):
         """See Joinable."""
         return self.process_group
 
-    def _agree_on_sync(self, own: bool) -> bool:
-        """Whether this batch's gradients are averaged, which ranks that are done must know."""
-        flag = wrap(np.array([own], np.int64))
-        dist.all_reduce(flag, dist.ReduceOp.MAX, self.process_group)
-        return bool(flag.item())
+    def _agree(self, own: int) -> int:
+        """What this batch sends, as _GRADIENTS and _BUFFERS, which ranks that are done must know."""
+        flags = wrap(np.array([own], np.int64))
+        dist.all_reduce(flags, dist.ReduceOp.MAX, self.process_group)
+        return int(flags.item())
 
     def _shadow_batch(self) -> None:
         """On a rank that is done: the collectives of another rank's batch."""
-        if not self._agree_on_sync(False):
-            return
-        tensors = list(self.module.buffers())
-        if self.broadcast_buffers and tensors:
-            _broadcast(tensors, self._common_rank(False), self.process_group)
-        self.reducer.shadow()
-        if self.find_unused_parameters:
-            self.reducer.shadow_unused()
+        sent = self._agree(0)
+        if sent & _BUFFERS:
+            _broadcast(list(self.module.buffers()), self._common_rank(False), self.process_group)
+        if sent & _GRADIENTS:
+            self.reducer.shadow()
+            if self.find_unused_parameters:
+                self.reducer.shadow_unused()
+        self.require_forward_param_sync = bool(sent & _GRADIENTS)
 
     def _take_over(self, is_last_joiner: bool) -> None:
         """After all ranks are done: everyone gets the model of one that had the most batches."""
