@@ -1,11 +1,11 @@
 """The command: train, evaluate and predict, as a user runs them."""
 
-import base64
 import io
 import json
 import re
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -42,8 +42,11 @@ def test_training_writes_a_report_for_people_and_programs(model, capsys):
     )
     assert set(content["accuracy"]) == {"all", "without_traces", "known_words", "unknown_words", "whole_sentences"}
     page = (report / "report.html").read_text()
-    pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
-    assert len(pictures) == 2 and all(base64.b64decode(p)[:8] == b"\x89PNG\r\n\x1a\n" for p in pictures)
+    pictures = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page)]
+    assert [p.get("aria-label").split(" by ")[0] for p in pictures[:2]] == ["Loss", "learning rate"] and len(
+        pictures
+    ) == 4
+    assert len(pictures[0].findall("circle")) == 2  # an epoch each
     assert "precision" in page and "confused" in page and "http" not in page  # nothing is loaded from elsewhere
 
     status, out, _ = run(capsys, "tag", "evaluate", "--model", model, "--json")

@@ -34,6 +34,7 @@
 ``display.py``       tagged sentences in notebooks
 ``comparison.py``    two models compared
 ``report.py``        the report: HTML and JSON
+``charts.py``        its charts, as SVG
 ``data/``            the sample
 ===================  =========================================================
 """

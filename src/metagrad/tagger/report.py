@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -12,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from metagrad.base.files import write_atomically
-from metagrad.base.optional import need
 from metagrad.tagger.calibration import BINS
+from metagrad.tagger.charts import Axis, Chart, around
 from metagrad.tagger.metrics import Scores
 from metagrad.tagger.training import Epoch
 from metagrad.utils.metrics.spans import SpanScore
@@ -22,7 +20,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .8rem; text-align: right }
 td:first-child, th:first-child { text-align: left } tr:nth-child(even) { background: #f4f6f8 }
-th { border-bottom: 2px solid #999 } img { max-width: 100% } pre { overflow-x: auto; background: #f4f6f8; padding: 1rem }
+th { border-bottom: 2px solid #999 } svg { max-width: 100% }
+svg text { font-size: 12px; fill: #444 } pre { overflow-x: auto; background: #f4f6f8; padding: 1rem }
 h1, pre, td { overflow-wrap: anywhere } pre { white-space: pre-wrap } .wide { overflow-x: auto }
 .matrix { font-size: .7rem } .matrix td { padding: 0; min-width: 1rem; height: 1rem; border: 1px solid #eee }
 .matrix th { padding: 0 .3rem; border: 0 } .matrix th span { writing-mode: vertical-rl }
@@ -100,7 +99,7 @@ def as_html(
         rows = [[s.type, *(f"{x:.4f}" for x in (s.precision, s.recall, s.f1)), f"{s.actual:,}"] for s in scores.spans]
         parts += ["<h2>Spans</h2>", table(["type", "precision", "recall", "F1", "spans"], rows)]
     if history:
-        parts += ["<h2>Training</h2>", picture(draw_curves(history), "Loss, accuracy and learning rate by epoch")]
+        parts += ["<h2>Training</h2>", f"<p>{draw_curves(history)}</p>"]
     for name, own in (scores.columns or {"": scores}).items():
         parts += by_tag(own, f"{name}: " if name else "")
     if compared:
@@ -122,7 +121,7 @@ def by_tag(scores: Scores, name: str) -> list[str]:
     if scores.bins:
         parts += [
             f"<h2>{html.escape(name)}Calibration</h2><p>Expected calibration error {scores.calibration_error:.4f}.</p>",
-            picture(draw_calibration(scores), "Share of right tags by their probability"),
+            f"<p>{draw_calibration(scores)}</p>",
         ]
     parts += [f"<h2>{html.escape(name)}What is confused with what</h2>", confusion_matrix(scores)]
     confused = [[a, p, f"{n:,}"] for a, p, n in scores.confusions()]
@@ -138,58 +137,33 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
 
 
-def picture(data: bytes, text: str) -> str:
-    """A PNG within the page."""
-    return f'<p><img alt="{html.escape(text)}" src="data:image/png;base64,{base64.b64encode(data).decode()}"></p>'
-
-
-def _figure(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
-    """A matplotlib figure that needs no display."""
-    need("matplotlib", "tagger")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, columns)
-
-
-def _png(figure: Any) -> bytes:
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=120)
-    return data.getvalue()
-
-
-def draw_curves(history: Sequence[Epoch]) -> bytes:
+def draw_curves(history: Sequence[Epoch]) -> str:
     """Loss, and the accuracy on what was held out, by epoch; where nothing was, the learning rate."""
-    figure, (left, right) = _figure(9, 3.6, 2)
-    epochs = [e.number for e in history]
+    epochs = [float(e.number) for e in history]
     watched = not math.isnan(history[0].dev_accuracy)
-    left.plot(epochs, [e.train_loss for e in history], marker="o", label="training")
-    if watched:
-        left.plot(epochs, [e.dev_loss for e in history], marker="o", label="held out")
-        left.legend()
-    left.set(xlabel="epoch", ylabel="loss (nats a word)")
+    across = Axis("epoch", *around(epochs), is_whole=True)
+    losses = [
+        ("training", [e.train_loss for e in history]),
+        *([("held out", [e.dev_loss for e in history])] if watched else []),
+    ]
+    left = Chart(across, Axis("loss (nats a word)", *around([v for _, values in losses for v in values])))
+    for number, (name, values) in enumerate(losses):
+        left.curve(list(zip(epochs, values, strict=True)), number, name)
     values = [e.dev_accuracy if watched else e.rate for e in history]
-    right.plot(epochs, values, marker="o", color="C1")
-    right.set(xlabel="epoch", ylabel="accuracy, held out" if watched else "learning rate")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-        axes.xaxis.get_major_locator().set_params(integer=True)
-    return _png(figure)
+    right = Chart(across, Axis("accuracy, held out" if watched else "learning rate", *around(values)))
+    right.curve(list(zip(epochs, values, strict=True)), 1)
+    return left.svg("Loss by epoch") + right.svg(f"{right.y.name} by epoch")
 
 
-def draw_calibration(scores: Scores) -> bytes:
+def draw_calibration(scores: Scores) -> str:
     """The share of right tags by their probability, and how many words have it; right probabilities lie on the diagonal."""
-    figure, (left, right) = _figure(9, 3.6, 2)
-    left.plot([0, 1], [0, 1], color="0.7", linestyle="--")
-    left.plot([b.confidence for b in scores.bins], [b.accuracy for b in scores.bins], marker="o")
-    left.set(xlabel="probability", ylabel="share of right tags", xlim=(0, 1), ylim=(0, 1))
-    right.bar([b.low for b in scores.bins], [b.words for b in scores.bins], width=1 / BINS, align="edge")
-    right.set(xlabel="probability", ylabel="words", xlim=(0, 1), yscale="log")
-    for axes in (left, right):
-        axes.grid(alpha=0.3)
-    return _png(figure)
+    across = Axis("probability", 0, 1)
+    left = Chart(across, Axis("share of right tags", 0, 1))
+    left.diagonal()
+    left.curve([(b.confidence, b.accuracy) for b in scores.bins])
+    right = Chart(across, Axis("words", 0.5, 1.2 * max(b.words for b in scores.bins), is_log=True))
+    right.bars([(b.low, b.low + 1 / BINS, b.words) for b in scores.bins])
+    return left.svg("Share of right tags by their probability") + right.svg("How many words have which probability")
 
 
 def confusion_matrix(scores: Scores, most: int = 60) -> str:

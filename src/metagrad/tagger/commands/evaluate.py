@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metagrad.tagger.commands.fit import check_columns, unknown_tags, warning
-from metagrad.tagger.commands.options import CORPUS_HELP, MODEL, Help, add_file_options, load, require, writable
+from metagrad.tagger.commands.options import CORPUS_HELP, MODEL, Help, add_file_options, load, writable
 from metagrad.tagger.commands.parts import divide
 from metagrad.tagger.comparison import Comparison, by_tag, compare
 from metagrad.tagger.corpora import Corpus, Sentence, default_corpus
@@ -111,7 +111,6 @@ def run(options: argparse.Namespace) -> int:
         compared = f"A is {options.model}, B is {options.against}\n{as_text(scores, other_scores, comparison)}"
     title = f"{options.model} on {corpus.source}, part: {part}"
     if options.report is not None:
-        require(["matplotlib"], "tagger")
         write_report(options.report, scores, title, details, errors=errors, compared=compared)
     if options.json:
         print(json.dumps({**details, "errors": errors, **scores.as_dict()}, ensure_ascii=False))

@@ -139,7 +139,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--ranks must be at least 1, got {options.ranks}")
     if options.scheme is not None and options.task != "spans" and not options.resume:
         raise ValueError(f"--scheme {options.scheme} is of spans: add --task spans, or leave it out")
-    require(["tqdm", "matplotlib"], "tagger")
+    require(["tqdm"], "tagger")
     writable("--output", options.output)
     replaceable("--output", options.output)
     writable("--report", options.report, is_folder=True)
