@@ -16,6 +16,7 @@ from typing import Any
 
 from metagrad.base import naming
 from metagrad.compat import beside, module_paths, torch_function, torch_version
+from metagrad.ops.create import random
 
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
 
@@ -108,13 +109,17 @@ _finder = TorchFinder()
 
 
 def install() -> None:
-    """From here on ``import torch`` is ``import metagrad``. An error if PyTorch itself was imported before."""
+    """From here on ``import torch`` is ``import metagrad``, and seeds give PyTorch's numbers.
+
+    Raises RuntimeError if PyTorch itself was imported before.
+    """
     present = sys.modules.get("torch")
     if present is not None and not isinstance(present, TorchModule):
         raise RuntimeError("PyTorch has been imported already: install the alias before the first `import torch`")
     module_paths.install(_finder)
     torch_function.notice_classes()
     naming.package = "torch"
+    random.use_numbers_of("pytorch")
 
 
 def uninstall() -> None:
@@ -123,6 +128,7 @@ def uninstall() -> None:
         sys.meta_path.remove(_finder)
     torch_function.notice_no_classes()
     naming.package = "metagrad"
+    random.use_numbers_of("metagrad")
     for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
         module = sys.modules[name]
         if isinstance(module, TorchModule) or module.__name__.partition(".")[0] == "metagrad":

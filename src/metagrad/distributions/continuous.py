@@ -12,7 +12,7 @@ from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.scalarmaps import AbsTransform, AffineTransform, ExpTransform
 from metagrad.distributions.utils import broadcast_all, euler_constant
-from metagrad.ops.create import like, sampling
+from metagrad.ops.create import creation, like, sampling
 from metagrad.ops.pointwise import exponential, trigonometric
 from metagrad.ops.special import erf as error_functions
 from metagrad.tensors.tensor import Tensor
@@ -132,7 +132,7 @@ class Cauchy(LocationScale):
         return self.loc
 
     def _standard(self, shape: Sequence[int]) -> Tensor:
-        return trigonometric.tan(math.pi * (sampling.rand(shape) - 0.5))
+        return creation.empty(shape, dtype=self.loc.dtype).cauchy_()
 
     def log_prob(self, value: Tensor) -> Tensor:
         return -math.log(math.pi) - self.scale.log() - exponential.log1p(self._z(value) ** 2)
@@ -382,7 +382,7 @@ class Exponential(ExponentialFamily):
         return self.rate**-2
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        return -exponential.log1p(-sampling.rand(self._extended_shape(sample_shape), dtype=self.rate.dtype)) / self.rate
+        return creation.empty(self._extended_shape(sample_shape), dtype=self.rate.dtype).exponential_() / self.rate
 
     def log_prob(self, value: Tensor) -> Tensor:
         return self.rate.log() - self.rate * self._checked(value)

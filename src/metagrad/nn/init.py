@@ -224,8 +224,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     rows, columns = tensor.shape[0], tensor.numel() // max(tensor.shape[0], 1)
-    flat = randn(max(rows, columns), min(rows, columns), dtype="float64", generator=generator).numpy()
-    q, r = np.linalg.qr(flat)
+    flat = randn(rows, columns, dtype=tensor.dtype, generator=generator).numpy().astype(np.float64)
+    q, r = np.linalg.qr(flat.T if rows < columns else flat)
     q = q * np.sign(np.diag(r))
     q = q.T if rows < columns else q
     return tensor.copy_(wrap(q.reshape(tuple(tensor.shape)) * gain))

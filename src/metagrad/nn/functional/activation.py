@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.variable import wrap
+from metagrad.base.device import of_array
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import asks_for_tensors, dimension
-from metagrad.ops.create.sampling import rand_like
+from metagrad.ops.create.random import source
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
@@ -269,8 +271,15 @@ def rrelu(
         )
     slope: Any = (lower + upper) / 2
     if training:
-        slope = rand_like(input) * (upper - lower) + lower
+        slope = wrap(_drawn_slopes(input.array, lower, upper))
     return given_back(input, where(input > 0, input, input * slope), inplace)
+
+
+def _drawn_slopes(x: Array, lower: float, upper: float) -> Array:
+    """A uniform number in [lower, upper) for each element of x that is not positive, 1 for the others."""
+    slopes, drawn = np.ones_like(x), x <= 0
+    slopes[drawn] = source(None, of_array(x)).random(int(drawn.sum())) * (upper - lower) + lower
+    return slopes
 
 
 @in_single

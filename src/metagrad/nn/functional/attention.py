@@ -19,7 +19,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.create.random import numpy_generator, source
+from metagrad.ops.create.random import draws_own_numbers, numpy_generator, source
 from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.softmax import softmax
 from metagrad.tensors.tensor import Tensor
@@ -36,9 +36,12 @@ def plain_attention(
     causal: bool,
     scale: float,
     p: float,
-    seed: int = 0,
+    seed: int | None = 0,
 ) -> Tensor:
-    """softmax(q kᵀ · scale + mask) v, with the rows that may look nowhere 0. The whole L x S matrix is made."""
+    """softmax(q kᵀ · scale + mask) v, with the rows that may look nowhere 0. The whole L x S matrix is made.
+
+    seed: of the kernel's own streams for dropout; None: one mask is drawn for all.
+    """
     scores = query @ key.transpose(-2, -1) * scale
     rows, keys = scores.shape[-2:]
     if mask is not None:
@@ -48,10 +51,10 @@ def plain_attention(
         scores = scores.masked_fill(scores.new_tensor(above, dtype="bool"), -math.inf)
     blind = (scores == -math.inf).all(-1, keepdim=True)
     weights = softmax(scores.masked_fill(blind, 0.0), -1).masked_fill(blind, 0.0)
-    if p and weights.is_cuda:
-        kept = source(None, weights.device).random(tuple(weights.shape), np.float32) >= p
+    if p and seed is None:
+        kept = source(None, weights.device).kept(tuple(weights.shape), p)
         weights = weights * wrap(kept.astype(weights.array.dtype) / (1 - p))
-    elif p:
+    elif p and seed is not None:
         weights = weights * wrap(dropout_scales(tuple(weights.shape), causal, p, seed, weights.array.dtype))
     return weights @ value
 
@@ -169,7 +172,8 @@ def scaled_dot_product_attention(
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
     settings: dict[str, Any] = {"causal": is_causal, "scale": scale, "p": float(dropout_p), "seed": 0}
     if dropout_p:
-        settings["seed"] = int(numpy_generator().integers(1 << 62))
+        by_blocks = not query.is_cuda and draws_own_numbers()
+        settings["seed"] = int(numpy_generator().integers(1 << 62)) if by_blocks else None
     return _attention(query, key, value, attn_mask, settings)
 
 
@@ -178,6 +182,7 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, s
     """By the kernel where there is one for these tensors, else in ordinary ops."""
     by_kernel = (
         isinstance(query.array, np.ndarray)
+        and settings["seed"] is not None
         and query.array.dtype.char in "fd"
         and not (mask is not None and mask.requires_grad and mode.grad)
         and all(n > 0 for x in (query, key, value) for n in x.shape)

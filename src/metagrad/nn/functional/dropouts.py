@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,11 +13,10 @@ from metagrad.base.device import device as Device
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
-from metagrad.kernels import tuning
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.nn.functional.activation import given_back
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.create.random import numpy_generator, source
+from metagrad.ops.create.random import source
 from metagrad.ops.pointwise.chunked import Pointwise, is_large
 from metagrad.ops.pointwise.loops import fit, run_loop
 
@@ -63,14 +62,8 @@ class Dropout(Pointwise):
 
 
 def _kept(shape: tuple[int, ...], p: float, where: Device) -> Array:
-    """Random bools, False with probability p: of a large array to 16 bits, which come four at a time."""
-    size = math.prod(shape)
-    if where.type == "cuda":
-        return as_array(source(None, where).random(shape, np.float32) >= p)
-    if size < tuning.DROPOUT_BY_BITS or not 0.01 <= p <= 0.99:  # a rare chance needs more bits
-        return np.asarray(numpy_generator().random(shape, np.float32) >= p)
-    bits: Any = numpy_generator().bit_generator.random_raw(-(-size // 4))
-    return bits.view(np.uint16)[:size].reshape(shape) >= round(p * 2**16)
+    """Random bools, False with probability p."""
+    return as_array(source(None, where).kept(shape, p))
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

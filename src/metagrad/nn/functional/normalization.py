@@ -339,6 +339,8 @@ def group_norm(
             f"and num_groups={num_groups}"
         )
     _check_parameters("group_norm", input, weight, bias)
+    if input.array.size == num_groups:  # PyTorch's rule, though each sample has values of its own
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
     if serves_channels(input.array):
         shape = (input.array.shape[0], num_groups, channels // num_groups)
         return _in_one_op(input, weight, bias, shape, 2, eps)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metagrad.base.typing import DTypeLike
 from metagrad.base.warning import warn
-from metagrad.ops.create.sampling import rand_like
+from metagrad.ops.create.like import empty_like
 from metagrad.ops.operands import in_single
 from metagrad.ops.reduce import softmax as op
 
@@ -63,7 +63,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     >>> metagrad.nn.functional.gumbel_softmax(metagrad.zeros(3), hard=True).sum()
     tensor(1.)
     """
-    noise = -(-rand_like(logits).clamp(1e-38).log()).log()
+    noise = -empty_like(logits).exponential_().log()
     soft = op.softmax((logits + noise) / tau, dim)
     if not hard:
         return soft

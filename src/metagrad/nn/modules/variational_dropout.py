@@ -38,7 +38,7 @@ class VariationalDropout(Module):
         self.p, self.batch_first = p, batch_first
 
     def _mask(self, sequences: int, features: int, like: Tensor) -> Array:
-        kept = source(None, like.device).random((sequences, features), np.float32) >= self.p
+        kept = source(None, like.device).kept((sequences, features), self.p)
         scale = np.ones((), like.array.dtype) / np.asarray(1 - self.p, like.array.dtype)
         return move(kept.astype(like.array.dtype) * scale[()], like.device)
 

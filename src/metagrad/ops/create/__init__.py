@@ -7,6 +7,8 @@
 ``ranges.py``             arange, linspace, logspace
 ``grids.py``              meshgrid, products and combinations of vectors
 ``random.py``             the generators, and seeds
+``streams.py``            where random numbers come from on the CPU
+``mersenne.py``           PyTorch's numbers of a seed
 ``device_stream.py``      random numbers drawn on a GPU
 ``sampling.py``           rand, randn, randint, normal, bernoulli, multinomial …
 ``random_fill.py``        random numbers in place: uniform_, normal_ …

@@ -65,6 +65,14 @@ class DeviceStream:
         """Cauchy numbers: tan π(u − ½)."""
         return np.tan(math.pi * (self.random(size) - 0.5))
 
+    def bernoulli(self, chance: Array | float, size: Sizes = ()) -> Array:
+        """True with this chance, one for all or one for each."""
+        return self.random(size) < chance
+
+    def kept(self, shape: tuple[int, ...], p: float) -> Array:
+        """What dropout keeps: False with probability p."""
+        return self.random(shape, np.float32) >= p
+
     def permutation(self, n: int) -> Array:
         """The numbers below n in random order: the order of as many random numbers."""
         return np.argsort(self._double_words(n), kind="stable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,15 +15,17 @@ from metagrad.base.typing import DeviceLike
 from metagrad.ops.create.device_stream import STATE_BYTES, DeviceStream
 
 if TYPE_CHECKING:
+    from metagrad.ops.create.streams import Stream
     from metagrad.tensors.tensor import Tensor
 
-_STATE_WORDS = 6  # four of the generator itself, and two for the half word that NumPy may hold back
+_FIRST_SEED = 67280421310721  # of a generator that was given none, as in PyTorch
 
 
 class Generator:
     """A stream of random numbers, drawn on its device. The same seed gives the same numbers, bit for bit.
 
-    On the CPU they come from NumPy's SFC64, on a GPU from a counter (``device_stream.py``): other numbers.
+    On the CPU they come from NumPy's SFC64 (``streams.py``), or are PyTorch's (``mersenne.py``, see ``use_numbers_of``); on
+    a GPU from a counter (``device_stream.py``): other numbers.
 
     >>> import metagrad
     >>> g = Generator().manual_seed(0)
@@ -32,11 +34,11 @@ class Generator:
     True
     """
 
-    _stream: np.random.Generator | DeviceStream | None
+    _stream: Stream | DeviceStream | None
 
     def __init__(self, device: Device | str | int = "cpu") -> None:
         self.device = Device(device)
-        self.manual_seed(0x5EED)
+        self.manual_seed(_FIRST_SEED)
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to ``seed``, any integer of up to 64 bits."""
@@ -47,17 +49,17 @@ class Generator:
         return self
 
     @property
-    def stream(self) -> np.random.Generator | DeviceStream:
+    def stream(self) -> Stream | DeviceStream:
         """What numbers are drawn from; made when it is first used, for ``numpy.random`` takes time to import."""
         if self._stream is None:
             if self.device.type == "cuda":
                 self._stream = DeviceStream(self._seed, self.device)
             else:
-                self._stream = np.random.Generator(np.random.SFC64(self._seed))
+                self._stream = _kind_of_stream(_numbers_of)(self._seed)
         return self._stream
 
     @property
-    def numpy(self) -> np.random.Generator:
+    def numpy(self) -> Stream:
         """The NumPy generator underneath. Raises RuntimeError for a generator of a GPU."""
         stream = self.stream
         if isinstance(stream, DeviceStream):
@@ -81,30 +83,63 @@ class Generator:
         """Where the stream stands, as a tensor of bytes, on the CPU: ``set_state`` goes on from there."""
         if isinstance(self.stream, DeviceStream):
             return wrap(np.array([self.stream.key, self.stream.position], np.uint64).view(np.uint8))
-        state: Any = self.numpy.bit_generator.state
-        words = np.zeros(_STATE_WORDS + 1, np.uint64)
-        words[:4] = state["state"]["state"]
-        words[4:] = state["has_uint32"], state["uinteger"], self._seed
-        return wrap(words.view(np.uint8))
+        return wrap(self.stream.state_bytes(self._seed))
 
     def set_state(self, new_state: Tensor) -> Generator:
-        """Go on from a state that ``get_state`` returned."""
+        """Go on from a state that ``get_state`` returned; on the CPU also from one of PyTorch's.
+
+        Raises RuntimeError for anything else.
+        """
         raw = np.ascontiguousarray(getattr(new_state, "array", new_state))
-        on_gpu = isinstance(self.stream, DeviceStream)
-        expected = STATE_BYTES if on_gpu else (_STATE_WORDS + 1) * 8
-        if raw.dtype != np.uint8 or raw.size != expected:
-            raise RuntimeError(f"expected a generator state of {expected} bytes (uint8), got {raw.size} of {raw.dtype}")
-        words = raw.view(np.uint64)
-        if on_gpu:
+        kinds = (
+            {} if self.device.type == "cuda" else {_kind_of_stream(k).STATE_BYTES: k for k in ("metagrad", "pytorch")}
+        )
+        expected = list(kinds) or [STATE_BYTES]
+        if raw.dtype != np.uint8 or raw.size not in expected:
+            sizes = " or ".join(map(str, expected))
+            raise RuntimeError(f"expected a generator state of {sizes} bytes (uint8), got {raw.size} of {raw.dtype}")
+        if kinds:
+            self._stream = stream = _kind_of_stream(kinds[raw.size])(0)
+            self._seed = stream.go_on_from(raw)
+        else:
+            words = raw.view(np.uint64)
             self._seed = int(words[0])
             self._stream = DeviceStream(self._seed, self.device, int(words[1]))
-            return self
-        state: Any = self.numpy.bit_generator.state
-        state["state"]["state"] = words[:4].copy()
-        state["has_uint32"], state["uinteger"] = int(words[4]), int(words[5])
-        self.numpy.bit_generator.state = state
-        self._seed = int(words[6])
         return self
+
+
+_numbers_of = "metagrad"  # whose numbers generators of the CPU draw
+
+
+def _kind_of_stream(numbers_of: str) -> type[Stream]:
+    if numbers_of == "pytorch":
+        from metagrad.ops.create.mersenne import MersenneStream
+
+        return MersenneStream
+    from metagrad.ops.create.streams import Stream
+
+    return Stream
+
+
+def use_numbers_of(name: str) -> None:
+    """Whose numbers a seed stands for on the CPU from here on: "metagrad"'s, which come faster, or "pytorch"'s.
+
+    The default generator starts anew with its seed; others follow at their next ``manual_seed``. Raises ValueError for
+    another name.
+
+    >>> import metagrad
+    >>> metagrad.random.use_numbers_of("pytorch")
+    >>> _ = metagrad.manual_seed(0)
+    >>> metagrad.rand(3)
+    tensor([0.4963, 0.7682, 0.0885])
+    >>> metagrad.random.use_numbers_of("metagrad")
+    """
+    global _numbers_of
+    if name not in ("metagrad", "pytorch"):
+        raise ValueError(f'use_numbers_of: expected "metagrad" or "pytorch", got {name!r}')
+    if name != _numbers_of:
+        _numbers_of = name
+        default_generator.manual_seed(default_generator.initial_seed())
 
 
 default_generator = Generator()
@@ -127,7 +162,7 @@ def generator_of(device: DeviceLike) -> Generator:
     return _of_gpus[index]
 
 
-def source(generator: Generator | None, where: Device) -> np.random.Generator | DeviceStream:
+def source(generator: Generator | None, where: Device) -> Stream | DeviceStream:
     """What to draw numbers from that are wanted on a device: of a given generator, or of the device's default.
 
     Raises RuntimeError for a generator of another kind of device.
@@ -148,7 +183,7 @@ def source(generator: Generator | None, where: Device) -> np.random.Generator | 
 refusals: list[str] = []  # while a function is mapped that must not draw: the messages that say so, the innermost last
 
 
-def numpy_generator(generator: Generator | None = None) -> np.random.Generator:
+def numpy_generator(generator: Generator | None = None) -> Stream:
     """The NumPy generator under a given one, or under the default.
 
     >>> numpy_generator(Generator().manual_seed(0)).random() == numpy_generator(Generator().manual_seed(0)).random()
@@ -157,6 +192,15 @@ def numpy_generator(generator: Generator | None = None) -> np.random.Generator:
     if refusals:
         raise RuntimeError(refusals[-1])
     return (default_generator if generator is None else generator).numpy
+
+
+def draws_own_numbers() -> bool:
+    """Whether the default generator draws metagrad's own numbers, so that kernels may have streams of their own.
+
+    >>> draws_own_numbers()
+    True
+    """
+    return _numbers_of == "metagrad"
 
 
 def manual_seed(seed: int) -> Generator:

@@ -56,7 +56,9 @@ def uniform_(
         raise TypeError(f"uniform_() got an unexpected keyword argument {next(iter(named))!r}")
     if low > to:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
-    drawn = uniform_array(_to_draw(input), continuous(input.dtype), generator, of_array(input.array))
+    kind = continuous(input.dtype)
+    wide = dtypes.float32 if kind in (dtypes.float16, dtypes.bfloat16) else kind
+    drawn = uniform_array(_to_draw(input), wide, generator, of_array(input.array))
     return _fill(input, drawn * (to - low) + low)
 
 
@@ -135,7 +137,8 @@ def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     if input.array.dtype.kind == "b":
         raise NotImplementedError("geometric_ is not implemented for bool: its numbers go from 1 up")
-    trials = np.log1p(-_source(input, generator).random(_to_draw(input))) / math.log1p(-p)
+    drawn = np.maximum(_source(input, generator).random(_to_draw(input)), 2.0**-54)  # 0 has no logarithm
+    trials = np.log(drawn) / math.log1p(-p)
     return _fill(input, np.maximum(np.ceil(trials), 1))
 
 
@@ -151,7 +154,7 @@ def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator |
     chance = move(p.array, of_array(input.array)) if isinstance(p, Variable) else p
     if looks_at(chance) and np.any((chance < 0) | (chance > 1)):
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    return _fill(input, _source(input, generator).random(_to_draw(input)) < chance)
+    return _fill(input, _source(input, generator).bernoulli(chance, _to_draw(input)))
 
 
 def random_(
@@ -171,7 +174,7 @@ def random_(
     if named:
         raise TypeError(f"random_() got an unexpected keyword argument {next(iter(named))!r}")
     floats = kind.kind not in "biu"
-    largest = int(2 / dtypes.finfo(kind).eps) - 1 if floats else 1 if kind.kind == "b" else int(np.iinfo(kind).max)
+    largest = int(2 / dtypes.finfo(kind).eps) if floats else 1 if kind.kind == "b" else int(np.iinfo(kind).max)
     if to is None:
         low, to = 0, low if low != 0 else largest + 1
     if low >= to:

@@ -58,8 +58,8 @@ def normal_array(
     """
     stream: Any = source(generator, where)
     if kind.is_complex:
-        parts = stream.standard_normal((*shape, 2)) * math.sqrt(0.5)
-        return (parts[..., 0] + 1j * parts[..., 1]).astype(kind.dtype)
+        parts = stream.standard_normal((*shape, 2), dtype=kind.to_real().dtype) * math.sqrt(0.5)
+        return parts.view(kind.dtype)[..., 0]
     if kind in (dtypes.float32, dtypes.float64):
         return stream.standard_normal(shape, dtype=kind.dtype)
     return stream.standard_normal(shape, dtype=np.float32).astype(kind.dtype)
@@ -335,7 +335,7 @@ def bernoulli(
         continuous(input.dtype)
     if looks_at(chance) and np.any((chance < 0) | (chance > 1)):
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")
-    drawn = as_array(source(generator, where).random(tuple(chance.shape)) < chance)
+    drawn = as_array(source(generator, where).bernoulli(chance, tuple(chance.shape)))
     return _drawn_from(input, sample=drawn)
 
 
@@ -417,13 +417,11 @@ def multinomial(
     if not replacement and ((rows > 0).sum(axis=1) < num_samples).any():
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
     stream = numpy_generator(generator)
-    if replacement:
+    if replacement and num_samples > 1:
         ends = rows.cumsum(axis=1)
         drawn = stream.random((len(rows), num_samples)) * ends[:, -1:]
         found = np.stack([np.searchsorted(e, d, side="right") for e, d in zip(ends, drawn, strict=True)])
         found = np.minimum(found, rows.shape[1] - 1)
-    else:  # the largest of u^(1/w) are a weighted sample (Efraimidis and Spirakis 2006)
-        with np.errstate(divide="ignore"):
-            keys = np.log(stream.random(rows.shape)) / rows
-        found = np.argsort(-keys, axis=1, kind="stable")[:, :num_samples]
+    else:  # of exponential waiting times with the weights as rates, the shortest (Efraimidis and Spirakis 2006)
+        found = np.argsort(-rows / stream.exponential(1.0, rows.shape), axis=1, kind="stable")[:, :num_samples]
     return wrap(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))

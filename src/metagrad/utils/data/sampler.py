@@ -41,7 +41,7 @@ def drawn_seed(generator: Generator | None = None) -> int:
     >>> drawn_seed(Generator().manual_seed(0)) == drawn_seed(Generator().manual_seed(0))
     True
     """
-    return int(numpy_generator(generator).integers(2**63 - 1))
+    return numpy_generator(generator).drawn_seed()
 
 
 def _require_count(name: str, value: object) -> None:
@@ -109,13 +109,14 @@ class RandomSampler(Sampler[int]):
         if n == 0:
             raise ValueError(f"cannot draw {left} samples: the dataset is empty")
         generator = Generator().manual_seed(drawn_seed()) if self.generator is None else self.generator
-        while left > 0:
+        at_once = _DRAWN_AT_ONCE if self.replacement else n
+        for count in [at_once] * (left // at_once) + [
+            left % at_once
+        ]:  # at the end nothing may be left: drawn all the same
             if self.replacement:
-                drawn = randint(n, (min(left, _DRAWN_AT_ONCE),), generator=generator)
+                yield from randint(n, (count,), generator=generator).tolist()
             else:
-                drawn = randperm(n, generator=generator)[:left]
-            yield from drawn.tolist()
-            left -= len(drawn)
+                yield from randperm(n, generator=generator)[:count].tolist()
 
     def __len__(self) -> int:
         return self.num_samples
