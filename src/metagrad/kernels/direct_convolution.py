@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -37,6 +38,12 @@ class Layout:
         c, a, b = np.ogrid[:channels, : first.size, : second.size]
         self.starts = ((c * height + a * first.dilation) * pitch + b * second.dilation).reshape(-1)
 
+    @staticmethod
+    @functools.lru_cache(maxsize=256)
+    def of(channels: int, windows: tuple[Windows, ...]) -> Layout:
+        """The layout, made once: a model asks for the same ones at every step."""
+        return Layout(channels, windows)
+
     def plane(self, x: Array) -> Array:
         """Images (N, C, *L) with two axes of extents, in order in memory."""
         found = x.reshape(*x.shape[:2], *(w.extent for w in self.windows))
@@ -56,7 +63,7 @@ def _over_images(job: Callable[[slice], Array], images: int, multiplications: in
 
 def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows]) -> Array:
     """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, positions of k] + b[m]."""
-    layout, filters = Layout(x.shape[1], windows), len(w)
+    layout, filters = Layout.of(x.shape[1], tuple(windows)), len(w)
     y = np.empty((len(x), filters, *counts(windows)), x.dtype)
     images, results, matrix = layout.plane(x), layout.results(y), w.reshape(filters, -1).copy()
     bias = np.zeros(filters, x.dtype) if b is None else b.copy()
@@ -72,7 +79,7 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows]) ->
 
 def weight_gradient(x: Array, g: Array, windows: Sequence[Windows]) -> Array:
     """w[m, c, k] = Σ x[n, c, position of k in window o] g[n, m, o] over all images n and windows o."""
-    layout, filters, width = Layout(x.shape[1], windows), g.shape[1], panel_width(x.dtype)
+    layout, filters, width = Layout.of(x.shape[1], tuple(windows)), g.shape[1], panel_width(x.dtype)
     images, results = layout.plane(x), layout.results(g)
     columns = -(-filters // width) * width
 
