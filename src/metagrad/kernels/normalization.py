@@ -169,8 +169,10 @@ def group_norm(x: Array, w: Array, b: Array, eps: float) -> tuple[Array, Array, 
         np.array([eps], x.dtype),
     )
 
+    w, b = (np.require(p, x.dtype, ["C", "W"]) for p in (w, b))
+
     def work(s: slice) -> None:
-        compiled.group_norm(x[s], _from(w, s), _from(b, s), epsilon, z[s], mean[s], scale[s])
+        compiled.group_norm(x[s], w, b, s.start, epsilon, z[s], mean[s], scale[s])
 
     by_rows(work, len(x), x.shape[1] * x.shape[2])
     return z, mean, scale
@@ -180,16 +182,13 @@ def group_norm_backward(g: Array, w: Array, x: Array, mean: Array, scale: Array)
     """The gradient of x from that of z; and Σ g and Σ g (x − μ) of every row, both (N, K)."""
     grad_x, total, along = np.empty_like(x), np.empty(x.shape[:2], x.dtype), np.empty(x.shape[:2], x.dtype)
 
+    w = np.require(w, x.dtype, ["C", "W"])
+
     def work(s: slice) -> None:
-        compiled.group_norm_backward(g[s], _from(w, s), x[s], mean[s], scale[s], grad_x[s], total[s], along[s])
+        compiled.group_norm_backward(g[s], w, s.start, x[s], mean[s], scale[s], grad_x[s], total[s], along[s])
 
     by_rows(work, len(x), x.shape[1] * x.shape[2])
     return grad_x, total, along
-
-
-def _from(w: Array, some: slice) -> Array:
-    """The weights in the order in which some of the matrices take them."""
-    return np.roll(w, -some.start % len(w), axis=0)
 
 
 # ------------------------------------------------ a weight for each row

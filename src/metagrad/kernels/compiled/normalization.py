@@ -130,33 +130,36 @@ def _gradient_by_row(g: Array, x: Array, mean: Array, scale: Array, along: Array
 
 
 @native
-def group_norm(x: Array, w: Array, b: Array, eps: Array, z: Array, mean: Array, scale: Array) -> None:
-    """z = w (x − μ) r + b, r = (σ² + ε)^−½ of matrices x (N, K, M); w and b (G, K), G a divisor of N; eps (1); μ, r (N)."""
+def group_norm(x: Array, w: Array, b: Array, first: int, eps: Array, z: Array, mean: Array, scale: Array) -> None:
+    """z = w (x − μ) r + b, r = (σ² + ε)^−½ of matrices x (N, K, M); eps (1); μ, r (N).
+
+    w and b (G, K) are for the groups by turns, ``first`` the number of the first one.
+    """
     one, m = x.dtype.type(1), x.dtype.type(x.shape[1] * x.shape[2])
     for n in range(len(x)):
         numbers = x[n].reshape(-1)
         mean[n] = sum_of(numbers) / m
         scale[n] = one / np.sqrt(_squares(numbers, mean[n]) / m + eps[0])
         for k in range(x.shape[1]):
-            s, t = scale[n] * w[n % len(w), k], b[n % len(w), k]
+            s, t = scale[n] * w[(first + n) % len(w), k], b[(first + n) % len(w), k]
             _scaled_row(x[n, k], mean[n], s, t, z[n, k])
 
 
 @native
 def group_norm_backward(
-    g: Array, w: Array, x: Array, mean: Array, scale: Array, grad_x: Array, total: Array, along: Array
+    g: Array, w: Array, first: int, x: Array, mean: Array, scale: Array, grad_x: Array, total: Array, along: Array
 ) -> None:
     """The gradient of x from g, that of z; and Σ g and Σ g (x − μ) of every row, both (N, K)."""
     m = x.dtype.type(x.shape[1] * x.shape[2])
     for n in range(len(x)):
-        t, a, r = x.dtype.type(0), x.dtype.type(0), scale[n]
+        t, a, r, group = x.dtype.type(0), x.dtype.type(0), scale[n], (first + n) % len(w)
         for k in range(x.shape[1]):
             total[n, k], along[n, k] = sum_of(g[n, k]), _moment(g[n, k], x[n, k], mean[n])
-            t += w[n % len(w), k] * total[n, k]
-            a += w[n % len(w), k] * along[n, k]
+            t += w[group, k] * total[n, k]
+            a += w[group, k] * along[n, k]
         t, a = r * t / m, r * r * r * a / m
         for k in range(x.shape[1]):
-            s = r * w[n % len(w), k]
+            s = r * w[group, k]
             _gradient_by_row(g[n, k], x[n, k], mean[n], s, a, t, grad_x[n, k])
 
 
