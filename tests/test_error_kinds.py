@@ -82,6 +82,13 @@ def cases(lib):
         "a string for a size": lambda: x.split("a"),
         "a string for a value": lambda: lib.full((2,), "a"),
         "a string for a start": lambda: x.narrow(0, "a", 1),
+        # arguments of another type, which only show deep inside
+        "a row for a factor": lambda: lib.add(x, x, alpha=t([1, 2])),
+        "a row for a number of bins": lambda: lib.histc(x, t([1, 2])),
+        "numbers for a number of points": lambda: lib.fft.fft(x, t([1, 2])),
+        "a number for a way to round": lambda: lib.div(x, x, rounding_mode=1),
+        "a string for sizes of a transform": lambda: lib.fft.fft2(x, "a"),
+        "a string for a normalized shape": lambda: F.layer_norm(x, "a"),
         # dimensions and sizes
         "rms of integers": lambda: F.rms_norm(ints, (2,)),
         "a dimension too many": lambda: x.sum(2),
@@ -190,6 +197,23 @@ def kind_of(call):
     except Exception as error:
         return type(error)
     return None
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (
+            lambda: mg.histc(mg.ones(2), mg.tensor([1, 2])),
+            r"histc\(\): argument 'bins' \(position 2\) must be int, not Tensor",
+        ),
+        (lambda: mg.dot([1.0], mg.ones(1)), r"dot\(\): argument 'input' \(position 1\) must be Tensor, not list"),
+        (lambda: mg.nn.functional.layer_norm(mg.ones(2), "a"), r"layer_norm\(\): argument 'normalized_shape'"),
+        (lambda: mg.ones(2).argmax("a"), r"argmax\(\): argument 'dim' \(position 2\) must be int, not str: 'a'"),
+    ],
+)
+def test_the_argument_that_is_of_another_type_is_named(call, words):
+    with pytest.raises(TypeError, match=words):
+        call()
 
 
 @pytest.mark.oracle

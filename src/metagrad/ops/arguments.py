@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-import traceback
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
-
-import numpy as np
 
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, recording
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, Operand
+from metagrad.ops.argument_types import check_flags, complain
 from metagrad.ops.operands import NotAnOperand, as_tensor, cast_to
 from metagrad.ops.out import store
 from metagrad.ops.overlap import check_overlap
@@ -85,31 +83,6 @@ def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any,
 
 
 _numpy_names = {"axis": "dim", "keepdims": "keepdim"}
-_flags = frozenset(
-    """accumulate adjoint align_corners antialias as_tuple ceil_mode center count_include_pad density descending equal_nan full
-    full_matrices hermitian include_self is_causal keepdim largest left log_input log_target non_blocking onesided out_int32
-    pivot replacement requires_grad return_complex return_counts return_inverse right scale_grad_by_freq some sorted sparse
-    stable training transpose unbiased unitriangular unpack_data unpack_pivots use_input_stats with_replacement
-    zero_infinity""".split()
-)
-_or_none = frozenset(["align_corners", "onesided", "return_complex", "stable"])
-
-
-def check_flags(function: Callable[..., Any], named: dict[str, Any]) -> None:
-    """Raise TypeError if an argument of those that are true or false is something else.
-
-    >>> import metagrad
-    >>> metagrad.sort(metagrad.ones(2), descending="no")
-    Traceback (most recent call last):
-    TypeError: sort(): argument 'descending' must be True or False, got str: 'no'
-    """
-    for name, value in named.items():
-        if value is True or value is False or name not in _flags:
-            continue
-        if not isinstance(value, np.bool_) and (value is not None or name not in _or_none):
-            raise TypeError(
-                f"{function.__name__}(): argument '{name}' must be True or False, got {type(value).__name__}: {value!r:.60}"
-            )
 
 
 def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
@@ -123,23 +96,20 @@ def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
             check_flags(function, kwargs)
         try:
             return function(*args, **kwargs)
-        except (AttributeError, ValueError) as error:
-            raise not_a_tensor(function, error, args, kwargs) from None
+        except Exception as error:
+            complain(function, error, args, kwargs)
+            raise
 
     return cast("Callable[P, R]", with_numpy_names)
-
-
-class NotATensor(TypeError, AttributeError):
-    """An argument lacks what tensors have. PyTorch raises the one or the other of the two."""
 
 
 def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function raise TypeError for an argument that should be a tensor and is none.
 
     >>> import metagrad
-    >>> metagrad.nn.functional.grid_sample(None, metagrad.zeros(1, 1, 1, 2), align_corners=False)
+    >>> metagrad.dot(None, None)
     Traceback (most recent call last):
-    metagrad.ops.arguments.NotATensor: grid_sample() expected a tensor, got NoneType None: make one with tensor()
+    metagrad.ops.argument_types.NotATensor: dot(): argument 'input' (position 1) must be Tensor, not NoneType: use tensor()
     """
 
     @functools.wraps(function)
@@ -148,8 +118,9 @@ def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
             check_flags(function, kwargs)
         try:
             return function(*args, **kwargs)
-        except (AttributeError, ValueError) as error:
-            raise not_a_tensor(function, error, args, kwargs) from None
+        except Exception as error:
+            complain(function, error, args, kwargs)
+            raise
 
     return with_tensors
 
@@ -158,47 +129,13 @@ def asks_for_a_tensor(function: Callable[P, R]) -> Callable[P, R]:
     """``asks_for_tensors`` for a function of one tensor: as a method it needs no such thing, and is spared the call.
 
     >>> import metagrad
-    >>> metagrad.flatten([1.0])
+    >>> metagrad.flatten(2)
     Traceback (most recent call last):
-    metagrad.ops.arguments.NotATensor: flatten() expected a tensor, got list [1.0]: make one with tensor()
+    metagrad.ops.argument_types.NotATensor: flatten(): argument 'input' (position 1) must be Tensor, not int: use tensor()
     """
     asking = asks_for_tensors(function)
     asking.as_method = function  # type: ignore[attr-defined]
     return asking
-
-
-def not_a_tensor(
-    function: Callable[..., Any], error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Exception:
-    """What to raise for an error in a function: if it is that an argument lacks what tensors have, that it is no tensor.
-
-    And if NumPy found no number in a string, or an extent below zero, or too many of them: PyTorch's kinds of error.
-    """
-    if not isinstance(error, AttributeError):
-        return _of_numbers(function.__name__, error)
-    if isinstance(error.obj, Variable) or not any(error.obj is x for x in flattened([*args, *kwargs.values()])):
-        return error
-    raised_by = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
-    if not raised_by.startswith("metagrad."):  # a program's own
-        return error
-    name, got = function.__name__, f"{type(error.obj).__name__} {error.obj!r:.60}"
-    return NotATensor(f"{name}() expected a tensor, got {got}: make one with tensor()")
-
-
-def _of_numbers(function: str, error: Exception) -> Exception:
-    text = str(error)
-    if text.startswith(
-        ("invalid literal for int()", "could not convert string to float", "only one element tensors can")
-    ):
-        return TypeError(f"{function}() expected a number: {text}")
-    if text.startswith(("negative dimensions", "Maximum allowed")):
-        return RuntimeError(f"{function}(): {text}")
-    return error
-
-
-def flattened(values: Iterable[Any]) -> list[Any]:
-    """Values, and those within lists and tuples among them."""
-    return [inner for v in values for inner in ([v, *flattened(v)] if isinstance(v, (list, tuple)) else [v])]
 
 
 def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]:
@@ -221,8 +158,9 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
         if out is None:
             try:
                 return function(*args, **kwargs)
-            except (AttributeError, ValueError) as error:
-                raise not_a_tensor(function, error, args, kwargs) from None
+            except Exception as error:
+                complain(function, error, args, kwargs)
+                raise
         given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
         tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]
         if recording(*tensors):
@@ -282,8 +220,9 @@ def as_method(function: Callable[..., R]) -> Callable[..., R]:
                 raise no_out(bare.__name__)
             check_flags(bare, kwargs)
             return bare(*args, **kwargs)
-        except (AttributeError, ValueError) as error:
-            raise not_a_tensor(bare, error, args, kwargs) from None
+        except Exception as error:
+            complain(bare, error, args, kwargs)
+            raise
 
     vars(method)["__wrapped__"] = WithoutOut(bare)
     return method

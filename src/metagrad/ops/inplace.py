@@ -12,7 +12,8 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import WithoutOut, check_flags, no_out, not_a_tensor, without_out
+from metagrad.ops.argument_types import check_flags, complain
+from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import value_for
 from metagrad.ops.overlap import check_overlap
@@ -56,10 +57,10 @@ def in_place(
                 return write(input, op(input, *args, **kwargs))
         try:
             result = op(input.clone() if keeps else input, *args, **kwargs)
-        except (RuntimeError, IndexError, ValueError, AttributeError) as error:
-            check_writable(input)  # what may not be written to at all says so first
-            if isinstance(error, (AttributeError, ValueError)):
-                raise not_a_tensor(written, error, (input, *args), kwargs) from None
+        except Exception as error:
+            if not isinstance(error, TypeError):
+                check_writable(input)  # what may not be written to at all says so first
+            complain(written, error, (input, *args), kwargs)
             raise
         return write(input, result.to(input.dtype) if converts else result)
 

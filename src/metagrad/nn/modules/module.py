@@ -19,7 +19,7 @@ from metagrad.nn.modules.hooks import (
 from metagrad.nn.modules.placement import Placement
 from metagrad.nn.modules.state_dict import _EXTRA_STATE_KEY_SUFFIX, StateKeeper, _IncompatibleKeys  # noqa: F401 (programs import it)
 from metagrad.nn.parameter import Buffer, Parameter
-from metagrad.ops.arguments import not_a_tensor
+from metagrad.ops.argument_types import complain
 from metagrad.tensors.tensor import Tensor
 
 __all__ = [
@@ -79,7 +79,8 @@ class Module(Hooked, Placement, StateKeeper):
         try:
             return self.forward(*args, **kwargs)
         except AttributeError as error:
-            raise not_a_tensor(type(self), error, args, kwargs) from None
+            complain(self.forward, error, args, kwargs)
+            raise
 
     # ------------------------------------------------ attributes
 

@@ -13,7 +13,8 @@ from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.layouts import check_layout, inverse, kept_order, layout, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
-from metagrad.ops.arguments import NotATensor, asks_for_tensors, shape_of
+from metagrad.ops.argument_types import NotATensor
+from metagrad.ops.arguments import asks_for_tensors, shape_of
 from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, tensor
 from metagrad.ops.fitting import fitting
 from metagrad.ops.shape.strided import extent, strided

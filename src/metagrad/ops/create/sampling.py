@@ -16,7 +16,8 @@ from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, layout, memory_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
-from metagrad.ops.arguments import NotATensor, asks_for_tensors, shape_of, takes_exact_out, takes_out
+from metagrad.ops.argument_types import NotATensor
+from metagrad.ops.arguments import asks_for_tensors, shape_of, takes_exact_out, takes_out
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.like import LikeOptions
 from metagrad.ops.create.random import Generator, numpy_generator, source

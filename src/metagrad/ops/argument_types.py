@@ -1,0 +1,219 @@
+"""Whether each argument of a call is what its annotation says; asked when a call has failed, so that good calls pay nothing.
+
+NumPy's errors, and those of Python's own arithmetic, say what went wrong deep inside an op. What a program needs to know is
+which argument was at fault: so a failed call's arguments are read against the annotations of its function, and the first that is
+of another type is named in a TypeError, which is what PyTorch raises.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.variable import Variable
+from metagrad.base import dtypes
+from metagrad.ops.operands import NotAnOperand
+
+_flags = frozenset(
+    """accumulate adjoint align_corners antialias as_tuple ceil_mode center count_include_pad density descending equal_nan full
+    full_matrices hermitian include_self is_causal keepdim largest left log_input log_target non_blocking onesided out_int32
+    pivot replacement requires_grad return_complex return_counts return_inverse right scale_grad_by_freq some sorted sparse
+    stable training transpose unbiased unitriangular unpack_data unpack_pivots use_input_stats with_replacement
+    zero_infinity""".split()
+)
+_or_none = frozenset(["align_corners", "onesided", "return_complex", "stable"])
+
+
+def check_flags(function: Callable[..., Any], named: dict[str, Any]) -> None:
+    """Raise TypeError if an argument of those that are true or false is something else.
+
+    >>> import metagrad
+    >>> metagrad.sort(metagrad.ones(2), descending="no")
+    Traceback (most recent call last):
+    TypeError: sort(): argument 'descending' must be True or False, got str: 'no'
+    """
+    for name, value in named.items():
+        if value is True or value is False or name not in _flags:
+            continue
+        if not isinstance(value, np.bool_) and (value is not None or name not in _or_none):
+            raise TypeError(
+                f"{function.__name__}(): argument '{name}' must be True or False, got {type(value).__name__}: {value!r:.60}"
+            )
+
+
+class NotATensor(TypeError, AttributeError):
+    """An argument lacks what tensors have. PyTorch raises the one or the other of the two."""
+
+
+# ------------------------------------------------ what an annotation allows
+
+Test = Callable[[Any], bool]
+
+
+def _is_tensor(x: Any) -> bool:
+    return isinstance(x, Variable) or (hasattr(x, "__array_function__") and not isinstance(x, np.generic))
+
+
+def _is_int(x: Any) -> bool:
+    if isinstance(x, Variable):  # without dimensions it is a number
+        return not x.array.ndim and x.array.dtype.kind in "iu"
+    return hasattr(x, "__index__") and not isinstance(x, (bool, np.bool_))
+
+
+def _is_number(x: Any) -> bool:
+    return not x.array.ndim if isinstance(x, Variable) else isinstance(x, (int, float, complex, np.number, np.bool_))
+
+
+def _is_real(x: Any) -> bool:
+    if isinstance(x, Variable):
+        return not x.array.ndim and x.array.dtype.kind != "c"
+    return isinstance(x, (int, float, np.bool_)) or (isinstance(x, np.number) and x.dtype.kind != "c")
+
+
+def _is_sequence(x: Any, element: Test) -> bool:
+    return isinstance(x, (list, tuple, range)) and all(map(element, x))
+
+
+def _is_sizes(x: Any) -> bool:
+    return _is_int(x) or _is_sequence(x, _is_int)
+
+
+def _anything(x: Any) -> bool:
+    return True
+
+
+_tests: dict[str, Test] = {
+    "Tensor": _is_tensor,
+    "Array": _is_tensor,
+    "Operand": lambda x: _is_tensor(x) or _is_number(x),
+    "Number": _is_number,
+    "float": _is_real,
+    "int": _is_int,
+    "bool": lambda x: isinstance(x, (bool, np.bool_)),
+    "str": lambda x: isinstance(x, str),
+    "None": lambda x: x is None,
+    "Dims": lambda x: x is None or isinstance(x, bool) or _is_sizes(x),  # std(x, True): the older unbiased
+    "Sizes": _is_sizes,
+    "Setting": lambda x: isinstance(x, bool) or _is_sizes(x),
+    "OutputSize": lambda x: x is None or _is_int(x) or _is_sequence(x, lambda n: n is None or _is_int(n)),
+    "Ratio": lambda x: x is None or _is_real(x) or _is_sequence(x, _is_real),
+    "DTypeLike": lambda x: x is None or isinstance(x, (dtypes.dtype, np.dtype, type)),
+}
+
+
+_words = {  # for a message, what its name does not say
+    "Operand": "Tensor or Number",
+    "Dims": "int or tuple of ints",
+    "Sizes": "int or tuple of ints",
+    "Setting": "int or tuple of ints",
+    "OutputSize": "int or tuple of ints",
+    "Ratio": "float or tuple of floats",
+    "DTypeLike": "dtype",
+}
+
+
+@functools.cache
+def allows(annotation: str) -> Test:
+    """The test of an annotation: of a name, of ``A | B``, of a sequence. What it does not know, it lets pass.
+
+    >>> test = allows("int | Sequence[int] | None")
+    >>> test(2), test([1, 2]), test(None), test(1.5), test("a"), allows("Graph")(1.5)
+    (True, True, True, False, False, True)
+    """
+    return _allows(ast.parse(annotation, mode="eval").body)
+
+
+def _allows(node: ast.expr) -> Test:
+    if isinstance(node, ast.BinOp):
+        left, right = _allows(node.left), _allows(node.right)
+        return lambda x: left(x) or right(x)
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) in ("Sequence", "list", "tuple"):
+        inner = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        tests = [_allows(part) for part in inner if ast.unparse(part) != "..."]
+        return lambda x: _is_sequence(x, lambda part: any(test(part) for test in tests))
+    return _tests.get(ast.unparse(node), _anything)
+
+
+# ------------------------------------------------ what to raise
+
+
+def complain(function: Callable[..., Any], error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raise what an error in a function comes from, if an argument's type is the cause; the caller raises the error otherwise.
+
+    And if NumPy found no number in a string, or an extent below zero, or too many of them: PyTorch's kinds of error.
+
+    >>> import metagrad
+    >>> metagrad.ones(2, 3).argmax("a")
+    Traceback (most recent call last):
+    TypeError: argmax(): argument 'dim' (position 2) must be int, not str: 'a'
+    """
+    if isinstance(error, (NotATensor, NotAnOperand)):
+        return
+    found: Exception | None = misfit(function, args, kwargs)
+    if found is None and isinstance(error, AttributeError):
+        found = _of_an_attribute(function, error, args, kwargs)
+    if found is None and isinstance(error, ValueError):
+        found = _of_numbers(function.__name__, error)
+    if found is not None:
+        raise found from None
+
+
+def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> TypeError | None:
+    """The TypeError that names the first argument whose type is not the annotated one, or None."""
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+    except (TypeError, ValueError):
+        return None
+    for position, (name, value) in enumerate(bound.arguments.items(), 1):
+        declared = bound.signature.parameters[name]
+        if not isinstance(declared.annotation, str) or declared.kind is declared.VAR_KEYWORD:
+            continue
+        values = value if declared.kind is declared.VAR_POSITIONAL else [value]
+        for x in values:
+            if x is not declared.default and not allows(declared.annotation)(x):
+                argument = f"{function.__name__}(): argument '{name}' (position {position})"
+                return _misfit(argument, declared.annotation, x)
+    return None
+
+
+def _misfit(argument: str, annotation: str, got: object) -> TypeError:
+    kinds = [_words.get(kind, kind) for kind in annotation.split(" | ") if kind != "None"]
+    wanted, found = " or ".join(kinds), type(got).__name__
+    if kinds[0] == "Tensor":
+        return NotATensor(f"{argument} must be {wanted}, not {found}: use tensor()")
+    return TypeError(f"{argument} must be {wanted}, not {found}: {got!r:.60}")
+
+
+def _of_an_attribute(
+    function: Callable[..., Any], error: AttributeError, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> TypeError | None:
+    """If an argument lacks what tensors have: that it is no tensor."""
+    if isinstance(error.obj, Variable) or not any(error.obj is x for x in flattened([*args, *kwargs.values()])):
+        return None
+    raised_by = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+    if not raised_by.startswith("metagrad."):  # a program's own
+        return None
+    name, got = function.__name__, f"{type(error.obj).__name__} {error.obj!r:.60}"
+    return NotATensor(f"{name}() expected a tensor, got {got}: make one with tensor()")
+
+
+def _of_numbers(function: str, error: Exception) -> Exception | None:
+    text = str(error)
+    if text.startswith(
+        ("invalid literal for int()", "could not convert string to float", "only one element tensors can")
+    ):
+        return TypeError(f"{function}() expected a number: {text}")
+    if text.startswith(("negative dimensions", "Maximum allowed")):
+        return RuntimeError(f"{function}(): {text}")
+    return None
+
+
+def flattened(values: Iterable[Any]) -> list[Any]:
+    """Values, and those within lists and tuples among them."""
+    return [inner for v in values for inner in ([v, *flattened(v)] if isinstance(v, (list, tuple)) else [v])]
