@@ -136,11 +136,15 @@ def uninstall() -> None:
 
 
 def run(program: str, arguments: Sequence[str] = (), module: bool = False) -> None:
-    """Run a program (or with ``module`` a module) as ``python`` would, with metagrad in PyTorch's place."""
+    """Run a program (or with ``module`` a module) as ``python`` would, with metagrad in PyTorch's place.
+
+    metagrad's own commands run as what they are: their seeds give the numbers that they give everywhere.
+    """
     import os
     import runpy
 
-    install()
+    if not (module and program.partition(".")[0] == "metagrad"):
+        install()
     sys.argv = [program, *arguments]
     sys.path.insert(0, os.getcwd() if module else os.path.dirname(os.path.abspath(program)))
     if module:
