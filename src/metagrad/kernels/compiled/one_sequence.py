@@ -1,8 +1,11 @@
-"""The loops of RNN, LSTM and GRU over one sequence without a gradient: a product of a matrix and a vector at each step.
+"""RNN, LSTM and GRU over one sequence without a gradient: a product of a matrix and a vector at each step.
 
-Legend: T steps, D directions, H hidden features, P outputs (H without a projection), G gates. a (T, G, H): what the inputs
-and the biases give; w (G·H, P) as it is; y (T, D, P) is written at direction d, the second of which goes from the end to the
-beginning; h (1, P) and c (1, H) come as initial states and leave as final ones. The formulas are those of ``recurrent.py``.
+All of a direction is one call, so that two threads need not take turns at the interpreter.
+
+Legend: T steps, I inputs, D directions, H hidden features, P outputs (H without a projection), G gates. u: the inputs xᵀ (I, T) in
+panels (``products.py``); w_ih (G·H, I), w (G·H, P) as they are; bias (G·H) is added to what the inputs give; y (T, D, P) is
+written at direction d, the second of which goes from the end to the beginning; h (1, P) and c (1, H) come as initial states and
+leave as final ones. The formulas are those of ``recurrent.py``.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native, native_sums
+from metagrad.kernels.compiled.products import add_product
 from metagrad.kernels.compiled.recurrent import (
     _candidate,
     _copy,
@@ -35,8 +39,21 @@ def _multiply(w: Array, h: Array, out: Array) -> None:
 
 
 @native
-def rnn(a: Array, w: Array, h: Array, y: Array, d: int, relu: bool) -> None:
+def _from_inputs(u: Array, w: Array, bias: Array, steps: int, hidden: int) -> Array:
+    """a = x wᵀ + bias, (T, G, H); computed as w xᵀ, for the weights are larger than one sequence."""
+    turned = np.zeros((len(w), len(u) * u.shape[2]), w.dtype)
+    add_product(w, u, turned)
+    a = np.empty((steps, len(w)), w.dtype)
+    for t in range(steps):
+        for i in range(len(w)):
+            a[t, i] = turned[i, t] + bias[i]
+    return a.reshape((steps, len(w) // hidden, hidden))
+
+
+@native
+def rnn(u: Array, w_ih: Array, bias: Array, w: Array, h: Array, y: Array, d: int, relu: bool) -> None:
     """hₜ = tanh(aₜ + w hₜ₋₁) or relu."""
+    a = _from_inputs(u, w_ih, bias, len(y), h.shape[1])
     for k in range(len(a)):
         t = k if d == 0 else len(a) - 1 - k
         _multiply(w, h[0], a[t, 0])
@@ -48,8 +65,11 @@ def rnn(a: Array, w: Array, h: Array, y: Array, d: int, relu: bool) -> None:
 
 
 @native
-def lstm(a: Array, w: Array, h: Array, c: Array, y: Array, d: int, w_hr: Array | None) -> None:
+def lstm(
+    u: Array, w_ih: Array, bias: Array, w: Array, h: Array, c: Array, y: Array, d: int, w_hr: Array | None
+) -> None:
     """i, f, o = σ(aₜ + w hₜ₋₁), g = tanh; cₜ = f cₜ₋₁ + i g; hₜ = o tanh cₜ, times w_hr (P, H) if it is there."""
+    a = _from_inputs(u, w_ih, bias, len(y), c.shape[1])
     cell, out = np.empty_like(c), np.empty_like(c)
     for k in range(len(a)):
         t = k if d == 0 else len(a) - 1 - k
@@ -70,9 +90,10 @@ def lstm(a: Array, w: Array, h: Array, c: Array, y: Array, d: int, w_hr: Array |
 
 
 @native
-def gru(a: Array, w: Array, b_q: Array, h: Array, y: Array, d: int) -> None:
+def gru(u: Array, w_ih: Array, bias: Array, w: Array, b_q: Array, h: Array, y: Array, d: int) -> None:
     """r, z = σ(aₜ + w hₜ₋₁), n = tanh(aₜ + r (w_n hₜ₋₁ + b_q)); hₜ = n + z (hₜ₋₁ − n)."""
     hidden = h.shape[1]
+    a = _from_inputs(u, w_ih, bias, len(y), hidden)
     q, new = np.empty_like(h), np.empty_like(h)
     for k in range(len(a)):
         t = k if d == 0 else len(a) - 1 - k

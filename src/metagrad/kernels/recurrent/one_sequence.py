@@ -13,7 +13,7 @@ in the order of the visits: row t belongs to step t of direction 0 and to step T
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled import one_sequence as compiled
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.compiled.products import add_product, panels
+from metagrad.kernels.compiled.products import panels
 from metagrad.kernels.matmul import product
 from metagrad.kernels.recurrent.loops import both, gru_biases, in_order
 from metagrad.kernels.threads import run_in_turn, run_on_threads
@@ -64,22 +64,10 @@ def _by_calls(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Se
 def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
     """``run`` on compiled loops, each direction on a thread if that pays."""
     final = [s.copy() for s in states]
-    hidden = states[-1].shape[2]
     y, u = np.empty((len(x), len(weights), states[0].shape[2]), x.dtype), panels(x.T)
-
-    def work(d: int) -> None:
-        w_ih, w_hh, b_ih, b_hh, *projection = weights[d]
-        bias, b_q = gru_biases(b_ih, b_hh) if cell == "GRU" else (both(b_ih, b_hh), None)
-        a, w = _inputs_and_bias(u, in_order(w_ih), bias, len(x)).reshape(len(x), -1, hidden), in_order(w_hh)
-        h = final[0][d]
-        if cell == "GRU":
-            compiled.gru(a, w, np.zeros(hidden, x.dtype) if b_q is None else b_q.copy(), h, y, d)
-        elif cell == "LSTM":
-            compiled.lstm(a, w, h, final[1][d], y, d, in_order(projection[0]) if projection else None)
-        else:
-            compiled.rnn(a, w, h, y, d, cell == "RNN_RELU")
-
-    jobs = [functools.partial(work, d) for d in range(len(weights))]
+    jobs = [
+        functools.partial(_loop(cell, weights[d], [f[d] for f in final], x.dtype), u, y, d) for d in range(len(weights))
+    ]
     if len(x) * sum(w.size for w in weights[0][:2]) < tuning.ONE_SEQUENCE_WORTH_THREADS:
         for job in jobs:
             job()
@@ -88,13 +76,21 @@ def _on_loops(cell: str, x: Array, states: Sequence[Array], weights: Sequence[Se
     return y.reshape(len(x), -1), *final
 
 
-def _inputs_and_bias(u: Array, w: Array, bias: Array | None, steps: int) -> Array:
-    """x wᵀ + bias, (T, G·H), for xᵀ in panels: as w xᵀ, for the weights are larger than one sequence."""
-    turned = np.zeros((len(w), len(u) * u.shape[2]), w.dtype)
-    add_product(w, u, turned)
-    a = np.empty((steps, len(w)), w.dtype)
-    np.add(turned.T[:steps], 0 if bias is None else bias, out=a)
-    return a
+def _loop(
+    cell: str, weights: Sequence[Array], states: Sequence[Array], kind: np.dtype[Any]
+) -> Callable[[Array, Array, int], None]:
+    """A direction's loop, as a function of the inputs in panels, y, and its number; the states become the final ones."""
+    w_ih, w_hh, b_ih, b_hh, *projection = weights
+    bias, b_q = gru_biases(b_ih, b_hh) if cell == "GRU" else (both(b_ih, b_hh), None)
+    bias = np.zeros(len(w_ih), kind) if bias is None else bias
+    w_ih, w, h = in_order(w_ih), in_order(w_hh), states[0]
+    if cell == "GRU":
+        b_q = np.zeros(len(w) // 3, kind) if b_q is None else b_q.copy()
+        return lambda u, y, d: compiled.gru(u, w_ih, bias, w, b_q, h, y, d)
+    if cell == "LSTM":
+        w_hr = in_order(projection[0]) if projection else None
+        return lambda u, y, d: compiled.lstm(u, w_ih, bias, w, h, states[1], y, d, w_hr)
+    return lambda u, y, d: compiled.rnn(u, w_ih, bias, w, h, y, d, cell == "RNN_RELU")
 
 
 def _inputs(x: Array, weights: Sequence[Sequence[Array]], both_biases: bool) -> Array:
