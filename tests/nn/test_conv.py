@@ -41,6 +41,7 @@ def random_work(seed):
 @pytest.mark.parametrize("tile", [1, 40, 1 << 17])
 @pytest.mark.parametrize("together", [False, True])
 def test_the_kernel_equals_the_reference_implementation(monkeypatch, dtype, tile, together):
+    monkeypatch.setattr(kernel.Work, "of", staticmethod(kernel.Work))  # kept work was cut by other thresholds
     monkeypatch.setattr(tuning, "CONVOLUTION_TILE", tile)
     monkeypatch.setattr(tuning, "CONVOLUTION_BROAD", 4)
     monkeypatch.setattr(tuning, "CONVOLUTION_WORTH_THREADS", 0 if together else 1 << 60)

@@ -28,6 +28,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``attention.py``           scaled dot-product attention, block by block
 ``windows.py``             windows that slide along an axis
 ``convolution.py``         convolution as products over tiles of im2col
+``convolution_tiles.py``   how one convolution is cut into tiles
 ``direct_convolution.py``  the same without columns, on compiled loops
 ``pooling.py``             maxima and sums of windows
 ``crf.py``                 the forward algorithm, and the best sequence of labels

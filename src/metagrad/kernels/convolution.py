@@ -24,156 +24,41 @@ y and its gradient g (N, M, *O). Nothing here conjugates complex numbers.
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
-from metagrad.kernels import direct_convolution, tuning
-from metagrad.kernels.chunks import cut, deal, map_chunks, threads_worth
-from metagrad.kernels.windows import Windows, counts, extents, mirrored, sizes
+from metagrad.kernels import direct_convolution
+from metagrad.kernels.convolution_tiles import Tile, Work
+from metagrad.kernels.windows import Windows, extents, mirrored, sizes
 from metagrad.kernels.workspace import Workspace
-
-R = TypeVar("R")
-
-
-class Tile(NamedTuple):
-    """Images, and of their windows the rows (along the first axis of windows)."""
-
-    images: slice
-    rows: slice
-
-
-class Work:
-    """The extents of one convolution, and how it is cut into tiles."""
-
-    def __init__(
-        self, images: int, channels: int, filters: int, windows: Sequence[Windows], groups: int, wide: bool = True
-    ) -> None:
-        self.images, self.channels, self.filters, self.groups = images, channels, filters, groups
-        self.windows, self.counts = tuple(windows), counts(windows)
-        self.size = math.prod(sizes(windows))
-        self.height = self.counts[0]
-        spread = tuple([max(w.extent + w.low, w.extent + w.high, w.count) for w in windows[1:]])
-        across = (math.prod(spread) - math.prod(self.counts[1:])) * filters // groups
-        self.is_wide = (
-            wide
-            and len(windows) > 1
-            and across <= tuning.CONVOLUTION_ACROSS
-            and all(w.stride == 1 and w.low >= 0 <= w.high for w in windows)
-        )
-        self.wide = spread if self.is_wide else self.counts[1:]
-        self.inside = tuple([slice(0, n) for n in self.counts[1:]])
-        self.row = math.prod(self.wide)
-        self.multiplications = images * filters * (channels // groups) * self.size * self.row * self.height
-
-    def tiles(self, split_images: bool = True) -> list[list[Tile]]:
-        """For each thread, its tiles in order; ``split_images``: whether two threads may work on one image."""
-        threads = threads_worth(self.multiplications, tuning.CONVOLUTION_WORTH_THREADS)
-        split_images = split_images and self.images < threads
-        images, rows = self._tile_extents(threads, split_images)
-        tiles = [[Tile(some, part) for part in cut(self.height, rows)] for some in cut(self.images, images)]
-        if split_images:
-            return deal(list(itertools.chain.from_iterable(tiles)), threads)
-        return [list(itertools.chain.from_iterable(share)) for share in deal(tiles, threads)]
-
-    def _tile_extents(self, threads: int, split_images: bool) -> tuple[int, int]:
-        """How many images a tile has and, if one, how many rows: as the cache holds, but no fewer than make a broad matrix."""
-        per_row = self.channels * self.size * self.row
-        images = min(self._fitting(per_row * self.height, self.height * self.row), max(1, -(-self.images // threads)))
-        if images > 1:
-            return images, self.height
-        rows = min(self._fitting(per_row, self.row), self.height)
-        return 1, min(rows, -(-self.height // threads)) if split_images else rows
-
-    def _fitting(self, elements: int, columns: int) -> int:
-        """How many parts make a tile, each with so many elements and columns of the im2col matrix."""
-        return max(tuning.CONVOLUTION_TILE // max(1, elements), -(-tuning.CONVOLUTION_BROAD // max(1, columns)), 1)
-
-    def run(self, job: Callable[[list[Tile]], R], shares: list[list[Tile]]) -> list[R]:
-        """The results of a job for each thread's tiles."""
-        if (
-            len(shares) == 1 and self.multiplications < tuning.BLAS_STARTS_THREADS
-        ):  # BLAS stays on this thread by itself
-            return [job(shares[0])]
-        return map_chunks(job, shares, len(shares), blas=True)
-
-    def gradient_rows(self, g: Array, tile: Tile, memory: Array) -> Array:
-        """The gradient of a tile as a matrix for each group, (G, M/G, windows)."""
-        part = np.swapaxes(g[tile.images, :, tile.rows], 0, 1)
-        wide = self.lent(memory, part.shape[1], part.shape[2])
-        if self.is_wide:
-            wide[...] = 0
-        wide[..., *self.inside] = part
-        return wide.reshape(self.groups, self.filters // self.groups, -1)
-
-    def lent(self, memory: Array, images: int, rows: int) -> Array:
-        """Memory as results (M, images, rows, *wide)."""
-        shape = (self.filters, images, rows, *self.wide)
-        return memory[: math.prod(shape)].reshape(shape)
-
-
-def _cut(x: Array, windows: Sequence[Windows]) -> tuple[Array, tuple[Windows, ...]]:
-    """The part of x that negative padding leaves, and the windows over it."""
-    cuts = [(max(0, -w.low), max(0, -w.high)) for w in windows]
-    if any(map(any, cuts)):
-        x = x[:, :, *[slice(a, max(a, w.extent - b)) for w, (a, b) in zip(windows, cuts, strict=True)]]
-    return x, tuple(
-        w._replace(extent=n, low=max(0, w.low), high=max(0, w.high)) for w, n in zip(windows, x.shape[2:], strict=True)
-    )
-
-
-def _padded_extents(windows: Sequence[Windows]) -> list[int]:
-    """The extents that all windows together need."""
-    return [max(w.low + w.extent, (w.count - 1) * w.stride + w.reach) for w in windows]
-
-
-def _wide_extents(windows: Sequence[Windows], wide: tuple[int, ...]) -> list[int]:
-    """The extents of a wide layout, and rows of zeros for the windows that go on behind the last row."""
-    first, *inner = windows
-    beyond = sum((w.reach - 1) * math.prod(wide[i + 1 :]) for i, w in enumerate(inner))
-    return [_padded_extents([first])[0] + -(-beyond // math.prod(wide)), *wide]
 
 
 class Columns:
     """im2col: makes the columns of one tile after the other."""
 
     def __init__(self, x: Array, work: Work, share: list[Tile], memory: Workspace) -> None:
-        x, windows = _cut(x, work.windows)
-        self.x, self.work = x, work
-        images = max(t.images.stop - t.images.start for t in share)
-        rows = max(t.rows.stop - t.rows.start for t in share)
+        self.x, self.work = x if work.kept is None else x[work.kept], work
+        images = max([t.images.stop - t.images.start for t in share])
+        rows = max([t.rows.stop - t.rows.start for t in share])
         self.memory = memory.empty((images * rows * work.row * work.channels * work.size,), x.dtype)
-        needed = _wide_extents(windows, work.wide) if work.is_wide else _padded_extents(windows)
-        self.padded = needed != list(x.shape[2:])
         self.ready: slice | None = None
-        if self.padded:
-            self.buffer = memory.empty((images, x.shape[1], *needed), x.dtype)
+        seen = self.x
+        if work.is_padded:
+            self.buffer = seen = memory.empty((images, work.channels, *work.padded), x.dtype)
             self.buffer[...] = 0
-            self.inside = tuple(slice(w.low, w.low + w.extent) for w in windows)
-            x = self.buffer
-        s, t = x.strides[:2], x.strides[2:]
-        self.view = as_strided(  # (C, *K, N, *O): a window's elements in front, its position behind
-            x,
-            (x.shape[1], *sizes(windows), x.shape[0], work.height, *work.wide),
-            (
-                s[1], *[w.dilation * b for w, b in zip(windows, t, strict=True)],
-                s[0], *[w.stride * b for w, b in zip(windows, t, strict=True)],
-            ),
-        )  # fmt: skip
-        self.before = (slice(None),) * (1 + len(windows))
+        self.view = as_strided(seen, *work.columns(seen))
+        self.before = (slice(None),) * (1 + len(work.windows))
 
     def of(self, tile: Tile) -> Array:
         """The columns of a tile, (G, C/G · K, windows), until the next are made."""
         images = tile.images
-        if self.padded:
+        if self.work.is_padded:
             count = images.stop - images.start
             if self.ready != images:
-                self.buffer[:count, :, *self.inside] = self.x[images]
+                self.buffer[:count, :, *self.work.image] = self.x[images]
                 self.ready = images
             images = slice(0, count)
         seen = self.view[*self.before, images, tile.rows]
@@ -184,7 +69,7 @@ class Columns:
 
 def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
     """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, positions of k] + b[m], with c over the channels of m's group."""
-    work = Work(x.shape[0], x.shape[1], w.shape[0], windows, groups)
+    work = Work.of(x.shape[0], x.shape[1], w.shape[0], tuple(windows), groups)
     y = np.empty((work.images, work.filters, *work.counts), x.dtype)
     bias = None if b is None else b.reshape(-1, *[1] * (1 + len(work.counts)))
     if not y.size or not w.size:
@@ -193,7 +78,7 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
     if direct_convolution.serves(x, windows, groups):
         return direct_convolution.convolve(x, w, b, windows)
     matrix = w.reshape(groups, work.filters // groups, -1)
-    if _is_pointwise(windows):
+    if work.is_pointwise:
         _convolve_points(x, matrix, bias, y, work)
         return y
 
@@ -213,10 +98,6 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
 
     work.run(job, work.tiles())
     return y
-
-
-def _is_pointwise(windows: Sequence[Windows]) -> bool:
-    return all(w.size == 1 and w.stride == 1 and w.low == 0 and w.count == w.extent for w in windows)
 
 
 def _convolve_points(x: Array, matrix: Array, bias: Array | None, y: Array, work: Work) -> None:
@@ -242,7 +123,7 @@ def input_gradient(g: Array, w: Array, windows: Sequence[Windows], groups: int) 
     channels = w.shape[1] * groups
     if all(v.stride == 1 for v in windows) and w.shape[0] <= 2 * channels:
         return convolve(g, _turned(w, groups), None, [mirrored(v) for v in windows], groups)
-    work = Work(g.shape[0], channels, w.shape[0], windows, groups, wide=False)
+    work = Work.of(g.shape[0], channels, w.shape[0], tuple(windows), groups, wide=False)
     x = np.zeros((work.images, channels, *extents(windows)), g.dtype)
     if not x.size or not g.size:
         return x
@@ -304,7 +185,7 @@ def _within(a: slice, b: slice) -> tuple[int, int]:
 
 def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int, wide: bool = True) -> Array:
     """w[m, c, k] = Σ x[n, c, position of k in window o] g[n, m, o] over all images n and windows o."""
-    work = Work(x.shape[0], x.shape[1], g.shape[1], windows, groups, wide)
+    work = Work.of(x.shape[0], x.shape[1], g.shape[1], tuple(windows), groups, wide)
     shape = (groups, work.filters // groups, work.channels // groups * work.size)
     if not x.size or not g.size:
         return np.zeros((work.filters, work.channels // groups, *sizes(windows)), x.dtype)

@@ -24,8 +24,9 @@ _ONE = Windows(extent=1, size=1, stride=1, low=0, high=0, dilation=1, count=1)  
 
 def serves(x: Array, windows: Sequence[Windows], groups: int) -> bool:
     """Whether these loops serve a convolution of x (N, C, *L)."""
-    plain = groups == 1 and len(windows) <= 2 and all(w.stride == 1 and w.low >= 0 for w in windows)
-    return plain and use_compiled(x, tuning.CONVOLUTION_LOOPS_WORTH)
+    if not use_compiled(x, tuning.CONVOLUTION_LOOPS_WORTH):
+        return False
+    return groups == 1 and len(windows) <= 2 and all(w.stride == 1 and w.low >= 0 for w in windows)
 
 
 class Layout:

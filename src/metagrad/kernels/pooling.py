@@ -34,10 +34,13 @@ def _over_planes(job: Callable[[slice], None], planes: int, axes: Axes, like: Ar
     if not isinstance(like, np.ndarray):
         job(slice(None))
         return
-    size, passes = math.prod(extents(axes)), sum(w.size for w in axes)
+    size, passes = math.prod(extents(axes)), sum([w.size for w in axes])
     threads = threads_worth(planes * size * passes, tuning.POOLING_WORTH_THREADS)
     length = max(1, min(tuning.POOLING_BLOCK // max(1, size), -(-planes // threads)))
-    map_chunks(job, cut(planes, length), threads)
+    if length >= planes:
+        job(slice(0, planes))
+    else:
+        map_chunks(job, cut(planes, length), threads)
 
 
 def _stages(planes: int, axes: Axes) -> list[tuple[int, ...]]:
@@ -125,14 +128,13 @@ def _largest(x: Array, axes: Axes) -> Array:
     for i, w in enumerate(axes):
         parts: Any = w.parts()
         before = (slice(None),) * (i + 1)
-        shape = (*x.shape[: i + 1], w.count, *x.shape[i + 2 :])
-        whole = isinstance(w, Windows) and all(last.stop - last.start == w.count for last, _ in parts)
-        if whole and len(parts) > 1:
+        if isinstance(w, Windows) and w.size > 1 and w.are_inside:
             (_, first), (_, second), *others = parts
             found = np.maximum(x[*before, first], x[*before, second])
             for _, elements in others:
                 np.maximum(found, x[*before, elements], out=found)
         else:
+            shape = (*x.shape[: i + 1], w.count, *x.shape[i + 2 :])
             found = np.full(shape, -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype, like=x)
             for results, elements in parts:
                 found[*before, results] = np.maximum(found[*before, results], x[*before, elements])

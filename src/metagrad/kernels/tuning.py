@@ -156,6 +156,8 @@ OPTIMIZER_LOOP_WORTH_THREADS = 1 << 17
 
 # Bytes: a cache line, and the width of the widest vector registers.
 ALIGNMENT = 64
+# Bytes from which memory is lent out and used again; less than that, the C library has at hand.
+LENT_FROM = 1 << 16
 # Bytes asked of the system at a time: as much gets large pages, and a few of those cover it.
 SLAB = 1 << 25
 # Bytes of the largest block that the allocator keeps when it is freed: the most that glibc allows.

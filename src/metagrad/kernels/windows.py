@@ -6,6 +6,7 @@ Element j of window o is x[o · stride − low + j · dilation], where that lies
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -36,6 +37,11 @@ class Windows(NamedTuple):
         """Whether every element is in exactly one window."""
         return self.stride == self.reach == self.size and self.low == 0 and self.count * self.size == self.extent
 
+    @property
+    def are_inside(self) -> bool:
+        """Whether no window sees padding."""
+        return self.low <= 0 and (self.count - 1) * self.stride - self.low + self.reach <= self.extent
+
     def part(self, j: int) -> tuple[slice, slice]:
         """The windows whose element j lies inside the axis, and those elements."""
         offset = j * self.dilation - self.low
@@ -46,7 +52,12 @@ class Windows(NamedTuple):
 
     def parts(self) -> list[tuple[slice, slice]]:
         """``part`` for every j."""
-        return [self.part(j) for j in range(self.size)]
+        return _parts_of(self)
+
+
+@functools.lru_cache(maxsize=256)  # the layers of a model ask for the same ones again and again
+def _parts_of(w: Windows) -> list[tuple[slice, slice]]:
+    return [w.part(j) for j in range(w.size)]
 
 
 def sliding(

@@ -73,6 +73,8 @@ class Workspace:
     def empty(self, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
         """An array of arbitrary content."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
+        if size < tuning.LENT_FROM:
+            return np.empty(shape, dtype)
         block = _pool.take(size)
         self._lent.append(block)
         return block[:size].view(dtype).reshape(shape)

@@ -5,6 +5,7 @@ x (N, C, *L) are images, w (M, C/G, *K) the filters, each seeing the channels of
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,7 @@ def _checked(function: str, input: Tensor, weight: Tensor, bias: Tensor | None, 
             f"weight of size {list(weight.shape)}"
         )
     for other, what in ((weight, "weight"), (bias, "bias")):
-        if other is not None and other.dtype != input.dtype:
+        if other is not None and other.array.dtype != input.array.dtype:
             raise RuntimeError(
                 f"{function}: Input type ({input.dtype}) and {what} type ({other.dtype}) should be the same: convert one "
                 "of them with .to()"
@@ -149,6 +150,24 @@ def _paddings(
     return [(p, p) for p in both]
 
 
+@functools.lru_cache(maxsize=256)  # the layers of a model ask for the same ones again and again
+def _windows(
+    function: str, extents: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
+    padding: str | tuple[int, ...], dilation: tuple[int, ...],
+) -> tuple[Windows, ...]:  # fmt: skip
+    paddings = _paddings(function, padding, stride, dilation, kernel)
+    windows = tuple(
+        sliding(n, k, s, low, high, d)
+        for n, k, s, (low, high), d in zip(extents, kernel, stride, paddings, dilation, strict=True)
+    )
+    if any(w.extent + w.low + w.high < w.reach for w in windows):
+        raise RuntimeError(
+            f"{function}: Calculated padded input size per channel: {[w.extent + w.low + w.high for w in windows]}. Kernel "
+            f"size: {[w.reach for w in windows]}. Kernel size can't be greater than actual input size"
+        )
+    return windows
+
+
 def _conv(
     axes: int,
     input: Tensor,
@@ -172,22 +191,9 @@ def _conv(
         )
     _same_bias(function, bias, filters, weight)
     _check_extents(function, x, axes)
-    windows = tuple(
-        sliding(n, k, s, low, high, d)
-        for n, k, s, (low, high), d in zip(
-            x.array.shape[2:],
-            kernel,
-            stride,
-            _paddings(function, padding, stride, dilation, kernel),
-            dilation,
-            strict=True,
-        )
-    )
-    if any(w.extent + w.low + w.high < w.reach for w in windows):
-        raise RuntimeError(
-            f"{function}: Calculated padded input size per channel: {[w.extent + w.low + w.high for w in windows]}. Kernel "
-            f"size: {[w.reach for w in windows]}. Kernel size can't be greater than actual input size"
-        )
+    if not isinstance(padding, str):
+        padding = each(padding, axes, function, "padding")
+    windows = _windows(function, x.array.shape[2:], tuple(kernel), stride, padding, dilation)
     y = Convolve.apply(x, weight, bias, windows=windows, groups=groups)
     return y if had_batch else y.squeeze(0)
 

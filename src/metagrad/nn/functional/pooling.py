@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -132,6 +133,14 @@ def windows_of(
     stride = size if stride is None or stride == () or stride == [] else each(stride, axes, function, "stride")
     padding = each(padding, axes, function, "padding")
     dilation = each(dilation, axes, function, "dilation")
+    return _windows(function, input.array.shape, size, stride, padding, dilation, bool(ceil_mode))
+
+
+@functools.lru_cache(maxsize=256)  # the layers of a model ask for the same ones again and again
+def _windows(
+    function: str, shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...],
+    dilation: tuple[int, ...], ceil_mode: bool,
+) -> tuple[Windows, ...]:  # fmt: skip
     if min(size) <= 0:
         raise RuntimeError(f"{function}: kernel size should be greater than zero, but got {size}")
     if min(stride) <= 0:
@@ -139,7 +148,7 @@ def windows_of(
     if min(dilation) <= 0:
         raise RuntimeError(f"{function}: dilation should be greater than zero, but got {dilation}")
     found = []
-    for n, k, s, p, d in zip(input.array.shape[-axes:], size, stride, padding, dilation, strict=True):
+    for n, k, s, p, d in zip(shape[-len(size) :], size, stride, padding, dilation, strict=True):
         reach = d * (k - 1) + 1
         if p < 0 or p > reach // 2:
             limit = "non-negative" if p < 0 else "at most half of effective kernel size"
@@ -149,7 +158,7 @@ def windows_of(
             count -= 1
         if count < 1:
             raise RuntimeError(
-                f"{function}: Given input size: {list(input.shape)}. Calculated output size of an axis: {count}. Output size "
+                f"{function}: Given input size: {list(shape)}. Calculated output size of an axis: {count}. Output size "
                 f"is too small for kernel_size={k}, stride={s}, padding={p}, dilation={d}"
             )
         found.append(Windows(n, k, s, p, p, d, count))

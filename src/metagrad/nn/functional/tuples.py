@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -21,6 +21,8 @@ def each(value: object, count: int, function: str, name: str) -> tuple[int, ...]
     >>> each(3, 2, "conv2d", "stride"), each((1, 2), 2, "conv2d", "stride")
     ((3, 3), (1, 2))
     """
+    if value.__class__ is tuple and [v.__class__ for v in value] == [int] * count:
+        return cast("tuple[int, ...]", value)
     if isinstance(value, bool) or hasattr(value, "__index__"):
         return (int(value),) * count
     if not isinstance(value, (tuple, list)) or not all(hasattr(v, "__index__") for v in value):

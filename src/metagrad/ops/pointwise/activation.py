@@ -30,7 +30,7 @@ class Relu(Pointwise):
 
     def forward(self, x: Array) -> Array:
         if x.dtype.kind == "f":  # three times as fast as np.maximum with a number
-            y = np.clip(x, x.dtype.type(0), x.dtype.type(np.inf))
+            y = x.clip(x.dtype.type(0), x.dtype.type(np.inf))
         else:
             y = np.maximum(x, 0)
         self.save(y)
