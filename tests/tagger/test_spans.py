@@ -10,6 +10,7 @@ import pytest
 from metagrad import cli
 from metagrad.tagger.spans import (
     SCHEMES,
+    Rewritten,
     allowed_transitions,
     best_legal,
     converted,
@@ -133,6 +134,28 @@ def test_the_command_learns_spans(scheme, preset, tmp_path, capsys):
     words = ["Dr.", "Ann", "Rome", "in", "zebra", "Wu", "Oslo", "is"]
     for tagged in model.tag_all([chance.choices(words, k=chance.randint(1, 12)) for _ in range(200)]):
         assert all(allowed(a, b) for a, b in itertools.pairwise(["O", *(t.tag for t in tagged), "O"]))
+    assert {"B-PER", "E-PER", "S-PER"} <= set(model.learned) and "E-PER" in model.tags or scheme != "BIOES"
+    sentences = [["Dr.", "Ann", "Wu", "is", "in", "Oslo"], ["Ann"], []]
+    for words, (tags, p), (_, q) in zip(sentences, model.scored(sentences), model.scored_as_learned(sentences)):
+        assert len(words) == len(tags) == len(p) and p.shape[1] == len(model.tags)
+        np.testing.assert_allclose(p.sum(-1), q.sum(-1), rtol=1e-5)
+        for row, own in zip(p, q):  # the share of what is outside is the same in every scheme
+            assert row[model.tags.index("O")] == pytest.approx(own[model.learned.index("O")], abs=1e-6)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_spans_learned_in_one_scheme_are_given_in_another(scheme):
+    chance = random.Random(5)
+    learned = ["O", *(f"{p}-{t}" for p in "BIES" for t in TYPES)]
+    rewritten = Rewritten(learned, scheme)
+    for _ in range(100):
+        spans = drawn(chance, 9)
+        tags = [learned.index(tag) for tag in tags_of(spans, 9, "BIOES")]
+        p = np.random.default_rng(0).dirichlet(np.ones(len(learned)), 9)
+        numbers, q = rewritten(np.array(tags), p)
+        assert [rewritten.names[k] for k in numbers] == tags_of(spans, 9, scheme)
+        np.testing.assert_allclose(q.sum(-1), 1, rtol=1e-6)
+        assert all(q[t, numbers[t]] >= p[t, tags[t]] - 1e-7 for t in range(9))
 
 
 def test_tags_that_are_not_of_spans_are_refused(tmp_path, capsys):

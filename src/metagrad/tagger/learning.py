@@ -82,7 +82,7 @@ def learn(
             checkpoints.save_checkpoint(checkpoint, model, trainer, data)
         keep(model, trainer)
 
-    train, dev = (encode(part, model.lexicon, model.tags) for part in (parts.train, parts.dev))
+    train, dev = (encode(part, model.lexicon, model.learned) for part in (parts.train, parts.dev))
     trainer.fit(train, dev, progress, report, after_epoch)
     if trainer.best is not None:
         model.about["epoch"] = trainer.best.number
@@ -94,13 +94,13 @@ def calibrate(model: Model, sentences: list[Sentence]) -> None:
     """Set the temperatures by sentences the network has not learned from."""
     model.temperatures = [1.0] * len(model.tags.columns)
     words = [[w for w, _ in s] for s in sentences]
-    rows = [p for _, p in model.scored(words, traces=True)]
+    rows = [p for _, p in model.scored_as_learned(words, traces=True)]
     if not rows:
         return
     with np.errstate(divide="ignore"):
         log_p = np.log(np.concatenate(rows))
-    tags = np.concatenate(encode(sentences, model.lexicon, model.tags).tags).reshape(len(log_p), -1)
-    for c, own in enumerate(model.tags.slices):
+    tags = np.concatenate(encode(sentences, model.lexicon, model.learned).tags).reshape(len(log_p), -1)
+    for c, own in enumerate(model.learned.slices):
         known = tags[:, c] != NO_TAG
         if known.any():
             model.temperatures[c] = find_temperature(log_p[known, own], tags[known, c] - own.start)

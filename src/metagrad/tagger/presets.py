@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from metagrad.tagger.settings import Settings
@@ -27,6 +27,8 @@ BEST: dict[str, Any] = FAST | {
     "variants": ({"hidden": 256, "crf": True}, {"cell": "gru", "layers": 2, "scale": 0.3}),
 }  # fmt: skip
 PRESETS = {"article": ARTICLE, "fast": FAST, "best": BEST}
+
+SPAN_STEPS = 1200  # of spans there are few in a sentence: a small corpus is gone through more often
 
 _NETWORK = {f.name for f in fields(Settings)}
 _TRAINING = {f.name for f in fields(Recipe)}
@@ -58,3 +60,12 @@ def settings_and_recipe(preset: str, options: dict[str, Any]) -> tuple[Settings,
         Settings(**{name: value for name, value in chosen.items() if name in _NETWORK}),
         Recipe(**{name: value for name, value in chosen.items() if name in _TRAINING}),
     )
+
+
+def for_spans(recipe: Recipe, own: dict[str, Any]) -> Recipe:
+    """A recipe for learning spans, where neither ``epochs`` nor ``steps`` are among one's own options.
+
+    >>> for_spans(Recipe(steps=600), {}).steps, for_spans(Recipe(steps=600), {"steps": 600}).steps, for_spans(Recipe(), {}).steps
+    (1200, 600, 0)
+    """
+    return replace(recipe, steps=SPAN_STEPS) if recipe.steps and not {"epochs", "steps"} & own.keys() else recipe

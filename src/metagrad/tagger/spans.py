@@ -25,6 +25,7 @@ Array = np.ndarray[Any, Any]
 
 SCHEMES = ("BIO", "BIOES", "IOB1")
 PREFIXES = "BIES"
+LEARNED = "BIOES"  # the network is told where spans end, too (Ratinov and Roth 2009)
 
 
 def tags_of(spans: Iterable[Span], words: int, scheme: str = "BIO") -> list[str]:
@@ -141,3 +142,40 @@ def best_legal(log_p: Array, transitions: tuple[Array, Array, Array]) -> Array:
     for pointers in reversed(back):
         path.append(int(pointers[path[-1]]))
     return np.array(path[::-1], np.int64)
+
+
+# ------------------------------------------------ learned in one scheme, given in another
+
+
+class Rewritten:
+    """Tags of spans learned in one scheme and given in another: the ``names`` there, and what becomes of a sentence's tags.
+
+    The probability of a tag is the sum of those it stands for: of ``I-X`` in BIO those of ``I-X`` and ``E-X`` in BIOES.
+
+    >>> rewritten = Rewritten(["B-X", "E-X", "O", "S-X"], "BIO")
+    >>> tags, p = rewritten(np.array([0, 1, 3]), np.array([[0.7, 0.0, 0.1, 0.2], [0.1, 0.6, 0.3, 0.0], [0.1, 0.1, 0.2, 0.6]]))
+    >>> rewritten.names, tags.tolist(), p.round(2).tolist()
+    (['B-X', 'I-X', 'O'], [0, 1, 0], [[0.9, 0.0, 0.1], [0.1, 0.6, 0.3], [0.7, 0.1, 0.2]])
+    """
+
+    def __init__(self, learned: Sequence[str], scheme: str) -> None:
+        self.learned, self.scheme = list(learned), scheme
+        begin = "I" if scheme == "IOB1" else "B"
+        plain = [tag if scheme == "BIOES" else f"{begin if tag[0] in 'BS' else 'I'}{tag[1:]}" if tag != OUTSIDE else tag
+                 for tag in learned]  # fmt: skip
+        self.names = sorted({*plain, *(f"B-{parts(tag)[1]}" for tag in learned if tag != OUTSIDE)})
+        self._numbers = {name: k for k, name in enumerate(self.names)}
+        self._sums = np.zeros((len(plain), len(self.names)), np.float32)
+        self._sums[np.arange(len(plain)), [self._numbers[name] for name in plain]] = 1
+
+    def __call__(self, tags: Array, p: Array) -> tuple[Array, Array]:
+        """Tags (T) and probabilities (T, K) of the names."""
+        spans = spans_of([self.learned[k] for k in tags.tolist()])
+        names = tags_of(spans, len(tags), self.scheme)
+        summed = p @ self._sums.astype(p.dtype)
+        if self.scheme == "IOB1":  # whether a span that begins stands next to another is not for the network to say
+            for t, name in enumerate(names):
+                if name[0] == "B":
+                    own, other = self._numbers[name], self._numbers[f"I{name[1:]}"]
+                    summed[t, own], summed[t, other] = summed[t, other], summed[t, own]
+        return np.array([self._numbers[name] for name in names], np.int64), summed

@@ -18,7 +18,7 @@ from metagrad.tagger.corpora.conllu import COLUMNS, ConlluSentence
 from metagrad.tagger.metrics import TRACE
 from metagrad.tagger.model import Network
 from metagrad.tagger.settings import Settings
-from metagrad.tagger.spans import allowed_transitions, best_legal
+from metagrad.tagger.spans import Rewritten, allowed_transitions, best_legal
 from metagrad.tagger.tagset import TagSet, for_json, parts_of
 from metagrad.tagger.text.forms import as_known
 from metagrad.tagger.text.tokenizer import WEIGHTS, Tokenizer, Word
@@ -69,18 +69,24 @@ class Model:
     """What a trained tagger consists of, its file, and tagging streams with it; ``Tagger`` is the same for everyday use.
 
     temperatures: one for each column of tags; probabilities are p^(1/temperature), made to sum to 1; found on held-out words,
-    so that they are as often right as they say (Guo et al. 2017).
+    so that they are as often right as they say (Guo et al. 2017). learned: the tags of the network, which are those of the answers,
+    ``tags``, unless spans are learned in a scheme of their own.
     """
 
     def __init__(
         self, network: Network, settings: Settings, lexicon: Lexicon, tags: Sequence[str], about: dict[str, Any]
     ) -> None:
         self.network, self.settings, self.lexicon, self.about = network, settings, lexicon, about
-        self.tags = TagSet.one(tags)
+        self.tags = self.learned = TagSet.one(tags)
         self.tokenizer = Tokenizer()
         self.temperatures = [1.0] * len(self.tags.columns)
-        scheme = self.about.get("scheme")
-        self.transitions = None if scheme is None else allowed_transitions(self.tags, scheme)
+        self.rewritten = self.transitions = None
+        if scheme := self.about.get("scheme"):
+            own = self.about.get("learned_scheme", scheme)
+            self.transitions = allowed_transitions(self.learned, own)
+            if own != scheme:
+                self.rewritten = Rewritten(self.learned, scheme)
+                self.tags = TagSet.one(self.rewritten.names)
 
     @classmethod
     def new(
@@ -131,7 +137,7 @@ class Model:
             "settings": self.settings.as_dict(),
             "vocabularies": {name: v.entries for name, v in self.lexicon.vocabularies.items()},
             "alphabet": self.lexicon.alphabet.entries,
-            "tags": list(self.tags) if self.tags.is_one else self.tags.columns,
+            "tags": list(self.learned) if self.tags.is_one else self.tags.columns,
             "together": None if self.tags.together is None else self.tags.together.tolist(),
             "tokenizer": self.tokenizer.description(),
             "temperature": self.temperatures[0] if self.tags.is_one else self.temperatures,
@@ -183,13 +189,18 @@ class Model:
         """The words as the network reads them: as the training corpus writes them."""
         return as_known(words, self.lexicon.knows)
 
-    @no_grad()
     def scored(self, sentences: Sequence[Sequence[str]], traces: bool = False) -> list[tuple[Array, Array]]:
         """For each sentence its tags' numbers (T), and the probability of every tag for every word (T, K); with C columns of tags
         the numbers are (T, C), and the probabilities of each column sum to 1.
 
         A long sentence is read in windows. With ``traces`` a trace may be found, which nobody writes.
         """
+        found = self.scored_as_learned(sentences, traces)
+        return found if self.rewritten is None else [self.rewritten(tags, p) for tags, p in found]
+
+    @no_grad()
+    def scored_as_learned(self, sentences: Sequence[Sequence[str]], traces: bool = False) -> list[tuple[Array, Array]]:
+        """``scored``, of the tags that the network has."""
         windows = [window for number, words in enumerate(sentences) for window in windows_of(number, len(words))]
         read = [self.read_as(words) for words in sentences]
         pieces = [read[w.sentence][w.first : w.last] for w in windows]
@@ -199,7 +210,7 @@ class Model:
             kept = slice(w.start - w.first, w.end - w.first)
             parts[w.sentence].append((tags[kept], p[kept]))
         none = np.zeros(0 if self.tags.is_one else (0, len(self.tags.columns)), np.int64)
-        nothing = none, np.zeros((0, len(self.tags)), np.float32)
+        nothing = none, np.zeros((0, len(self.learned)), np.float32)
         return [self._legal(*joined(own)) if own else nothing for own in parts]
 
     def _legal(self, tags: Array, p: Array) -> tuple[Array, Array]:
@@ -212,8 +223,8 @@ class Model:
         """``scored`` for sentences that are short enough, and not empty."""
         self.network.eval()
         results: list[Any] = [None] * len(sentences)
-        encoded = encode([[(word, "") for word in words] for words in sentences], self.lexicon, self.tags)
-        impossible = np.array([tag == TRACE and not traces and self.tags.is_one for tag in self.tags])
+        encoded = encode([[(word, "") for word in words] for words in sentences], self.lexicon, self.learned)
+        impossible = np.array([tag == TRACE and not traces and self.tags.is_one for tag in self.learned])
         for batch in by_length(encoded, TOGETHER):
             scores = self.network(batch).array
             if impossible.any() and not impossible.all():
@@ -222,7 +233,7 @@ class Model:
             log_p = self.network.log_probabilities(possible, batch).array
             best = self.network.best(possible, batch) if self.tags.together is None else self.tags.best_together(log_p)
             probabilities = np.concatenate(
-                [tempered(log_p[:, own], t) for own, t in zip(self.tags.slices, self.temperatures, strict=True)], -1
+                [tempered(log_p[:, own], t) for own, t in zip(self.learned.slices, self.temperatures, strict=True)], -1
             )
             for (place, tags), (_, p) in zip(batch.sentences(best), batch.sentences(probabilities), strict=True):
                 results[place] = tags, p

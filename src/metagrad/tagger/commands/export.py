@@ -52,7 +52,7 @@ class Padded(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.network = model.network
-        impossible = np.array([tag == TRACE and model.tags.is_one for tag in model.tags])  # nobody writes a trace
+        impossible = np.array([tag == TRACE and model.tags.is_one for tag in model.learned])  # nobody writes a trace
         barred = impossible if not impossible.all() else ~impossible
         together = model.tags.together
         self.shares, self.is_free = model.tags.shares, together is None
@@ -116,8 +116,8 @@ def metadata(model: Model) -> dict[str, str]:
     """What a program needs to make the inputs and to read the outputs, as JSON strings."""
     return {
         "format": "metagrad tagger",
-        "tags": json.dumps(model.tags, ensure_ascii=False),
-        "columns": json.dumps({n: len(own) for n, own in zip(model.columns, model.tags.columns, strict=True)}),
+        "tags": json.dumps(model.learned, ensure_ascii=False),
+        "columns": json.dumps({n: len(own) for n, own in zip(model.columns, model.learned.columns, strict=True)}),
         "vocabularies": json.dumps({n: v.entries for n, v in model.lexicon.vocabularies.items()}, ensure_ascii=False),
         "alphabet": json.dumps(model.lexicon.alphabet.entries, ensure_ascii=False),
         "descriptions": json.dumps(list(DESCRIPTIONS)),

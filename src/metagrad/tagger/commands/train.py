@@ -29,10 +29,10 @@ from metagrad.tagger.commands.parts import divide, example, judged, what_is_held
 from metagrad.tagger.corpora import Corpus, default_corpus
 from metagrad.tagger.curve import as_text, learning_curve
 from metagrad.tagger.learning import answers, evaluate, learn
-from metagrad.tagger.presets import PRESETS, settings_and_recipe
+from metagrad.tagger.presets import PRESETS, SPAN_STEPS, for_spans, settings_and_recipe
 from metagrad.tagger.report import summary, write_report
 from metagrad.tagger.settings import CELLS, LETTERS
-from metagrad.tagger.spans import SCHEMES, converted, scheme_of
+from metagrad.tagger.spans import LEARNED, SCHEMES, converted, scheme_of
 from metagrad.tagger.splits import Split
 from metagrad.tagger.tagset import TAB
 from metagrad.tagger.trained import Model
@@ -66,9 +66,7 @@ def add_to(commands: Any) -> None:
         "--task", choices=("tags", "spans"), default="tags",
         help="a tag for each word, or spans of words such as names and chunks: tags in BIO, BIOES or IOB1, scored span by span",
     )  # fmt: skip
-    train.add_argument(
-        "--scheme", choices=SCHEMES, help="of spans, in the model and its answers; by default the corpus's own"
-    )
+    train.add_argument("--scheme", choices=SCHEMES, help="of spans, in the answers; by default the corpus's own")
     train.add_argument("--output", type=Path, default=Path(MODEL), help="where to write the model")
     train.add_argument("--report", type=Path, default=Path(REPORT), help="the folder to write the report into")
     train.add_argument("--resume", action="store_true", help="go on with the interrupted training of --output")
@@ -183,6 +181,8 @@ def run(options: argparse.Namespace) -> int:
     spans = options.task == "spans" or "scheme" in about
     if spans and "crf" not in own and not resumed:
         settings = replace(settings, crf=settings.members == 1)
+    if spans and not resumed:
+        recipe = for_spans(recipe, own)
     corpus, notice = find_corpus(corpus_name, options, about.get("tag_column") or (SPAN_COLUMNS if spans else None))
     print(notice)
     if corpus.constant:
@@ -196,8 +196,9 @@ def run(options: argparse.Namespace) -> int:
     if spans:
         own_scheme = scheme_of([[tag for _, tag in s] for s in parts.train])  # refuses what are no spans
         scheme = options.scheme or about.get("scheme") or own_scheme
-        parts = Split(*(converted(part, scheme) for part in (parts.train, parts.dev, parts.test, parts.calibration)))
-        print(f"Spans in the scheme {scheme}.")
+        learned = about.get("learned_scheme", scheme) if resumed else LEARNED
+        parts = Split(*(converted(part, learned) for part in (parts.train, parts.dev, parts.test, parts.calibration)))
+        print(f"Spans in the scheme {scheme}{f', learned as {learned}' * (learned != scheme)}.")
     if TAB in parts.train[0][0][1]:
         if own.get("crf"):
             raise ValueError(
@@ -206,14 +207,15 @@ def run(options: argparse.Namespace) -> int:
         settings = settings.without_crf()
     print(what_is_held_out(parts))
     if "epochs" in own and PRESETS[preset].get("steps") and not recipe.steps:
-        print(f"{recipe.epochs} epochs, however few steps they are: without --epochs there would be {PRESETS[preset]['steps']} "
+        least = SPAN_STEPS if spans else PRESETS[preset]["steps"]
+        print(f"{recipe.epochs} epochs, however few steps they are: without --epochs there would be {least} "
               "steps or more.")  # fmt: skip
     if not about:
         about = {
             "corpus": corpus.name, "path": corpus_name or corpus.name, "sentences": len(corpus.sentences),
             "preset": preset, "options": own, "dev": dev, "test": test, "finished": False, "tag_column": corpus.column,
             "format": corpus.format, "columns": options.columns, "separator": options.separator,
-            **({"scheme": scheme} if spans else {}), **recipe.as_dict(),
+            **({"scheme": scheme, "learned_scheme": learned} if spans else {}), **recipe.as_dict(),
         }  # fmt: skip
 
     model, trainer = learn(
@@ -227,6 +229,7 @@ def run(options: argparse.Namespace) -> int:
     if trainer.interrupted:
         print("Stopped; keeping what was best so far. The same command with --resume goes on.")
     what, sentences = judged(parts)
+    sentences = converted(sentences, scheme) if spans else sentences
     if not options.is_first:  # the others have what rank 0 has, and help to judge it
         evaluate(model, sentences, options.answer)
         return 0
