@@ -389,6 +389,24 @@ def test_colours_are_of_families_of_tags(address, browser):
         assert not same(one, other)
 
 
+def test_tags_of_several_columns_are_shown_column_by_column(browser, tmp_path):
+    sentences = [[("the", ("DET", "_")), ("dog", ("NOUN", "Number=Sing")), ("barks", ("VERB", "Number=Sing"))]] * 8
+    Tagger.train(sentences, epochs=20, hidden=8, embedding=8, dropout=0.0, lr=0.02).save(tmp_path / "m")
+    with served(tmp_path / "m") as (address, _):
+        browser.send("Page.navigate", url=address)
+        browser.wait("document.readyState", "complete")
+        browser.value("text.focus(); text.select()")
+        browser.send("Input.insertText", text="the dog")
+        browser.wait(
+            "[...document.querySelectorAll('.word small')].map(e => e.textContent).join(' ')", "DET NOUN Number=Sing"
+        )
+        browser.value("document.querySelectorAll('.word')[1].click()")
+        shown = "[...document.querySelectorAll('.details h2, .details h3, .details div span:first-child')].map(e => e.textContent)"
+        found = browser.value(shown)
+        assert found[:3] == ["dog", "1", "NOUN"] and found[found.index("2") + 1] == "Number=Sing" and "_" in found
+        assert browser.value("document.querySelector('.word:nth-child(2)').title").startswith("NOUN Number=Sing: ")
+
+
 def test_right_to_left_and_small_pages_do_not_overflow(address, browser):
     browser.send("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=True)
     browser.send("Page.navigate", url=address)
