@@ -387,3 +387,15 @@ def test_weights_of_a_recurrent_layer_are_dropped(torch):
     for ours, theirs in zip(found[mg], found[torch]):
         np.testing.assert_allclose(ours, theirs, rtol=1e-9)
     assert (found[mg][1][:, 1] == 0).all()
+
+
+def test_what_lies_beside_the_loader_is_found_where_programs_look():
+    found = under_alias(
+        "from torch.utils.data import _DatasetKind\n"
+        "from torch.utils.data._utils.collate import collate, default_collate_fn_map\n"
+        "from torch.utils.data._utils.fetch import _MapDatasetFetcher\n"
+        "from torch.utils.data._utils.pin_memory import pin_memory\n"
+        "from torch.utils.data._utils.worker import get_worker_info\n"
+        "print(int(_DatasetKind.Iterable), _MapDatasetFetcher('abc', True, list, False).fetch([2, 0]), pin_memory(3))"
+    )
+    assert found == ["1 ['c', 'a'] 3"]

@@ -122,3 +122,41 @@ def test_gradients_flow_through_a_batch():
     a, b = mg.tensor([1.0], requires_grad=True), mg.tensor([2.0], requires_grad=True)
     (md.default_collate([a, b]) * mg.tensor([[3.0], [5.0]])).sum().backward()
     assert (a.grad.item(), b.grad.item()) == (3, 5)
+
+
+# ---------------------------------------------------- functions for types of one's own
+
+
+class Box:
+    def __init__(self, value):
+        self.value = value
+
+
+def boxes(batch, *, collate_fn_map=None):
+    return mg.tensor([box.value for box in batch])
+
+
+def test_collate_takes_a_function_for_a_type_wherever_it_lies():
+    found = md.collate.collate(
+        [{"a": (Box(1), 2)}, {"a": (Box(3), 4)}], collate_fn_map={Box: boxes, int: lambda b, **_: sum(b)}
+    )
+    assert found["a"][0].tolist() == [1, 3] and found["a"][1] == 6
+
+
+def test_a_subclass_goes_to_the_function_of_its_base_unless_it_has_its_own():
+    class Small(Box):
+        pass
+
+    maps = {Box: lambda b, **_: "box", Small: lambda b, **_: "small"}
+    assert md.collate.collate([Small(1)], collate_fn_map=maps) == "small"
+    assert md.collate.collate([Small(1)], collate_fn_map={Box: maps[Box]}) == "box"
+
+
+def test_a_type_added_to_the_map_is_collated_by_the_default():
+    md.collate.default_collate_fn_map[Box] = boxes
+    try:
+        assert md.default_collate([[Box(1)], [Box(2)]])[0].tolist() == [1, 2]
+    finally:
+        del md.collate.default_collate_fn_map[Box]
+    with pytest.raises(TypeError, match="found .*Box"):
+        md.default_collate([Box(1)])

@@ -324,3 +324,26 @@ def test_a_sharded_stream_with_an_error_in_one_worker():
     assert [next(batches), next(batches), next(batches)] == [0, 1, 2]
     with pytest.raises(ValueError, match="in the stream"):
         next(batches)
+
+
+def test_a_pass_cannot_be_pickled_and_says_how_far_it_is():
+    batches = iter(md.DataLoader(range(3)))
+    next(batches)
+    assert batches._num_yielded == 1
+    with pytest.raises(NotImplementedError, match="cannot be pickled"):
+        pickle.dumps(batches)
+
+
+def test_a_context_set_later_is_looked_at_too():
+    with pytest.raises(ValueError, match="num_workers > 0"):
+        md.DataLoader(range(3)).multiprocessing_context = "spawn"
+
+
+def test_more_workers_than_cores_are_warned_of():
+    with pytest.warns(UserWarning, match="will create 4096 worker processes"):
+        md.DataLoader(range(3), num_workers=4096)
+
+
+def test_the_old_spelling_of_cumulative_sizes():
+    with pytest.warns(FutureWarning, match="renamed"):
+        assert md.ConcatDataset(["ab", "c"]).cummulative_sizes == [2, 3]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import enum
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ from metagrad.profiler.averages import EventAverage, EventAverages
 from metagrad.profiler.profile import ProfilerActivity
 from metagrad.profiler.recording import Event
 from metagrad.tensors.tensor import Tensor
+from metagrad.utils.data.fetch import MapFetcher, StreamFetcher
 from metagrad.utils.data.iterator import LoaderIterator, PlainIterator
 from metagrad.utils.data.prefetch import PrefetchIterator
 
@@ -40,6 +42,10 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "utils.flop_counter": "FlopCounterMode",
     "utils.data.dataloader": "_BaseDataLoaderIter _DatasetKind _MultiProcessingDataLoaderIter "
     "_SingleProcessDataLoaderIter",
+    "utils.data": "_DatasetKind",
+    "utils.data.fetch": "_IterableDatasetFetcher _MapDatasetFetcher",
+    "utils.data._utils.fetch": "_IterableDatasetFetcher _MapDatasetFetcher",
+    "utils.data._utils.collate": "default_collate_err_msg_format np_str_obj_array_pattern",
     "_dynamo.eval_frame": "is_dynamo_supported",
     "_jit_internal": "_copy_to_script_wrapper",
 }
@@ -57,6 +63,11 @@ ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tupl
 _params_t = params_t = ParamsT
 _BaseDataLoaderIter, _SingleProcessDataLoaderIter = LoaderIterator, PlainIterator
 _MultiProcessingDataLoaderIter = PrefetchIterator
+_MapDatasetFetcher, _IterableDatasetFetcher = MapFetcher, StreamFetcher
+default_collate_err_msg_format = (
+    "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
+)
+np_str_obj_array_pattern = re.compile(r"[SaUO]")
 
 
 default_pg_timeout = datetime.timedelta(minutes=30)  # how long PyTorch waits for other ranks
@@ -76,6 +87,11 @@ class _DatasetKind(enum.IntEnum):
 
     Map = 0
     Iterable = 1
+
+
+def pin_memory(data: Any, device: Any = None) -> Any:
+    """The batch as it is: memory is not pinned here."""
+    return data
 
 
 class FlopCounterMode:

@@ -127,6 +127,8 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "utils.benchmark.utils.timer": "compat.benchmark",
     "utils.collect_env": "compat.collect_env",
     "utils.data._utils": "utils.data",
+    "utils.data._utils.pin_memory": "compat.beside",
+    "utils.data._utils.worker": "utils.data.worker_process",
     "utils.model_zoo": "compat.hub",
     "utils._python_dispatch": "compat.python_dispatch",
     "utils.weak": "compat.weak",

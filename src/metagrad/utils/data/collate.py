@@ -13,6 +13,8 @@ from metagrad.ops.create.creation import as_tensor, tensor
 from metagrad.ops.shape.joining import stack
 from metagrad.tensors.tensor import Tensor
 
+Collate = Callable[..., Any]  # (batch, *, collate_fn_map): what it is put together to
+
 _NOT_NUMBERS = "SaUO"  # the kinds of NumPy arrays that hold text or objects
 
 
@@ -41,32 +43,40 @@ def default_collate(batch: Sequence[Any]) -> Any:
     >>> default_collate([{"x": [0, 1]}, {"x": [2, 3]}])
     {'x': [tensor([0, 2]), tensor([1, 3])]}
     """
+    return collate(batch, collate_fn_map=default_collate_fn_map)
+
+
+def collate(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Collate] | None = None) -> Any:
+    """``default_collate`` with functions of one's own for the types of samples; dicts and sequences are gone into.
+
+    collate_fn_map: for a type, or a tuple of types, the function that puts samples of it together, called as
+    ``function(batch, collate_fn_map=collate_fn_map)``; a sample's own type comes before those that it derives from.
+
+    >>> import metagrad
+    >>> keep = {metagrad.Tensor: lambda batch, *, collate_fn_map: list(batch), int: lambda batch, *, collate_fn_map: sum(batch)}
+    >>> collate([(metagrad.zeros(1), 1), (metagrad.zeros(2), 2)], collate_fn_map=keep)
+    [[tensor([0.]), tensor([0., 0.])], 3]
+    """
     if len(batch) == 0:
         raise IndexError("default_collate: the batch is empty, it must hold at least one sample")
     first = batch[0]
-    if isinstance(first, Tensor):
-        return _stacked(batch)
-    if isinstance(first, np.ndarray):
-        if first.dtype.kind in _NOT_NUMBERS:
-            raise _unknown(first.dtype)
-        return _stacked([as_tensor(sample) for sample in batch])
-    if isinstance(first, (np.bool_, np.number)):
-        return as_tensor(list(batch))
-    if isinstance(first, float):
-        return tensor(list(batch), dtype=float64)
-    if isinstance(first, int):
-        return tensor(list(batch))
-    if isinstance(first, (str, bytes)):
-        return batch
+    function = _function_for(first, collate_fn_map or {})
+    if function is not None:
+        return function(batch, collate_fn_map=collate_fn_map)
     if isinstance(first, Mapping):
-        return _mapping_like(first, lambda key: default_collate(_values(batch, key)))
+        return _mapping_like(first, lambda key: collate(_values(batch, key), collate_fn_map=collate_fn_map))
     if isinstance(first, Sequence):
         lengths = [len(sample) for sample in batch]
         if len(set(lengths)) > 1:
             raise RuntimeError(f"each element in list of batch should be of equal size, got {lengths}. {_ADVICE}")
         columns = list(zip(*batch, strict=True))
-        return _sequence_like(first, lambda i: default_collate(columns[i]))
+        return _sequence_like(first, lambda i: collate(columns[i], collate_fn_map=collate_fn_map))
     raise _unknown(type(first))
+
+
+def _function_for(sample: object, functions: Mapping[Any, Collate]) -> Collate | None:
+    exact = functions.get(type(sample))
+    return exact or next((function for kind, function in functions.items() if isinstance(sample, kind)), None)
 
 
 def default_convert(data: object) -> Any:
@@ -96,6 +106,50 @@ def _unknown(found: object) -> TypeError:
         f"default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {found}. "
         "Give a collate_fn for other samples"
     )
+
+
+def collate_tensor_fn(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Collate] | None = None) -> Tensor:
+    """Tensors of one shape (*): a tensor (N, *)."""
+    return _stacked(batch)
+
+
+def collate_numpy_array_fn(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Collate] | None = None) -> Tensor:
+    """NumPy arrays of one shape (*): a tensor (N, *)."""
+    if batch[0].dtype.kind in _NOT_NUMBERS:
+        raise _unknown(batch[0].dtype)
+    return _stacked([as_tensor(sample) for sample in batch])
+
+
+def collate_numpy_scalar_fn(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Collate] | None = None) -> Tensor:
+    """NumPy's scalars: a tensor (N) of their dtype."""
+    return as_tensor(list(batch))
+
+
+def collate_float_fn(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Collate] | None = None) -> Tensor:
+    """Python's numbers with a point: a tensor (N), float64."""
+    return tensor(list(batch), dtype=float64)
+
+
+def collate_int_fn(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Collate] | None = None) -> Tensor:
+    """Whole numbers, or True and False: a tensor (N)."""
+    return tensor(list(batch))
+
+
+def collate_str_fn(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Collate] | None = None) -> Any:
+    """Texts, or bytes: as they are."""
+    return batch
+
+
+# Which function ``default_collate`` takes for samples of which type; a program may add its own types here.
+default_collate_fn_map: dict[Any, Collate] = {
+    Tensor: collate_tensor_fn,
+    np.ndarray: collate_numpy_array_fn,
+    (np.bool_, np.number): collate_numpy_scalar_fn,
+    float: collate_float_fn,
+    int: collate_int_fn,
+    str: collate_str_fn,
+    bytes: collate_str_fn,
+}
 
 
 def _stacked(batch: Sequence[Any]) -> Tensor:

@@ -9,7 +9,7 @@ from metagrad.ops.create.random import Generator
 from metagrad.utils.data.collate import default_collate, default_convert
 from metagrad.utils.data.dataset import IterableDataset
 from metagrad.utils.data.iterator import PlainIterator
-from metagrad.utils.data.options import check_context, check_order, check_workers
+from metagrad.utils.data.options import check_context, check_count, check_order, check_workers
 from metagrad.utils.data.prefetch import PrefetchIterator
 from metagrad.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from metagrad.utils.data.worker_process import get_worker_info as get_worker_info
@@ -104,6 +104,7 @@ class DataLoader(Generic[T_co]):
     ) -> None:
         check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         check_context(multiprocessing_context, num_workers)
+        check_count(num_workers)
         self._is_stream = isinstance(dataset, IterableDataset)
         check_order(self._is_stream, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
@@ -141,6 +142,8 @@ class DataLoader(Generic[T_co]):
             raise ValueError(
                 f"{name} attribute should not be set after {type(self).__name__} is initialized: make another loader"
             )
+        if self._initialized and name == "multiprocessing_context":
+            check_context(value, self.num_workers)
         super().__setattr__(name, value)
 
     @property

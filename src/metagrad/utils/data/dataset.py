@@ -175,6 +175,12 @@ class ConcatDataset(Dataset[T_co]):
                 )
         self.cumulative_sizes = list(itertools.accumulate(len(d) for d in self.datasets))
 
+    @property
+    def cummulative_sizes(self) -> list[int]:
+        """``cumulative_sizes`` as it was once written, with a FutureWarning."""
+        warn("`cummulative_sizes` attribute is renamed to `cumulative_sizes`", FutureWarning)
+        return self.cumulative_sizes
+
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 

@@ -29,12 +29,21 @@ class LoaderIterator(Iterator[Any]):
         # drawn without workers too, so that the random numbers after it do not depend on num_workers
         self._base_seed = drawn_seed(loader.generator)
         self._given = 0
+        self._num_workers = loader.num_workers
         self._make_fetcher = functools.partial(
             fetcher_for, batched=loader._auto_collation, collate_fn=loader.collate_fn, drop_last=loader.drop_last
         )
 
+    @property
+    def _num_yielded(self) -> int:
+        """How many batches were given out: programs that save where they stand in a pass ask for it by this name."""
+        return self._given
+
     def __iter__(self) -> Self:
         return self
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} cannot be pickled: it is in the middle of a pass")
 
     def __len__(self) -> int:
         return len(cast(Sized, self._index_sampler))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
+
+from metagrad.base.warning import warn
 
 
 def check_order(
@@ -52,6 +55,20 @@ def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None,
         raise ValueError(f"prefetch_factor={prefetch_factor} needs num_workers > 0: leave it None without workers")
     if num_workers == 0 and persistent_workers:
         raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def check_count(num_workers: int) -> None:
+    """Warn of more worker processes than there are cores to run them.
+
+    >>> check_count(0)
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or num_workers
+    if num_workers > cores:
+        warn(
+            f"This DataLoader will create {num_workers} worker processes in total. Our suggested max number of worker in "
+            f"current system is {cores}, which is smaller than what this DataLoader is going to create. Please be aware that "
+            "excessive worker creation might get DataLoader running slow or even freeze"
+        )
 
 
 def check_context(context: object, num_workers: int) -> None:
