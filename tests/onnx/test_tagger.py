@@ -41,7 +41,7 @@ PRESETS = {
     "padded": ("article", {"padded": True}),
     "with a CRF": ("fast", {"crf": True}),
     "letters read": ("best", {"letters": "lstm"}),
-    "linear": ("fast", {"cell": "none", "crf": True, "scale": 5.0}),
+    "linear": ("fast", {"cell": "none", "crf": True}),
 }
 
 

@@ -14,7 +14,7 @@ from metagrad.tagger.settings import Settings
 from metagrad.tagger.splits import Split
 from metagrad.tagger.training import Recipe
 
-LINEAR = Settings(cell="none", crf=True, scale=3.0)
+LINEAR = Settings(cell="none", crf=True)
 SENTENCES = [[("the", "D"), ("saw", "N"), ("saw", "V"), ("it", "P")], [("Saw", "V"), ("it", "P")], [("it", "P")]]
 
 
@@ -29,7 +29,7 @@ def random_member(settings=LINEAR, sentences=SENTENCES):
 
 @pytest.mark.parametrize("spelling", [True, False])
 def test_scores_are_sums_of_the_weights_of_a_word_and_its_neighbours(spelling):
-    model, encoded = random_member(Settings(cell="none", crf=True, scale=3.0, spelling=spelling))
+    model, encoded = random_member(Settings(cell="none", crf=True, spelling=spelling))
     (member,) = model.network.members
     found = dict(collate(encoded, range(3)).sentences(member(collate(encoded, range(3))).detach().numpy()))
     names = list(model.lexicon.sizes)
@@ -42,7 +42,7 @@ def test_scores_are_sums_of_the_weights_of_a_word_and_its_neighbours(spelling):
                     columns = [names.index(name) for name in wanted if name in names] or [0]
                     for i, w in zip(columns, near.weights, strict=True):
                         expected = expected + w.weight.detach().numpy()[numbers[t + distance][i]]
-            np.testing.assert_allclose(found[place][t], 3 * expected)
+            np.testing.assert_allclose(found[place][t], 5 * expected)
 
 
 def test_gradients_are_those_of_finite_differences():
@@ -67,7 +67,7 @@ def test_it_learns_from_neighbours_and_from_spelling_and_is_written_down(tmp_pat
         [("to", "TO"), ("mark", "VB"), ("softly", "RB")],
         [("the", "DT"), ("mark", "NN"), ("mostly", "RB")],
     ] * 10
-    tagger = Tagger.train(sentences, cell="none", crf=True, scale=5.0, epochs=20)
+    tagger = Tagger.train(sentences, cell="none", crf=True, epochs=20)
     given = [["the", "mark"], ["to", "mark", "the", "mark", "boldly"], ["mark"]]
     expected = [["DT", "NN"], ["TO", "VB", "DT", "NN", "RB"]]
     assert tagger.predict(given[:2]) == expected
@@ -79,7 +79,7 @@ def test_it_learns_from_neighbours_and_from_spelling_and_is_written_down(tmp_pat
 
 def test_tags_of_several_columns_are_learned_without_a_crf():
     sentences = [[("the", ("D", "x")), ("saw", ("N", "y"))], [("they", ("P", "x")), ("saw", ("V", "z"))]] * 20
-    tagger = Tagger.train(sentences, cell="none", scale=5.0, epochs=20)
+    tagger = Tagger.train(sentences, cell="none", epochs=20)
     assert tagger.predict([["they", "saw"], ["the", "saw"]]) == [[("P", "x"), ("V", "z")], [("D", "x"), ("N", "y")]]
     with pytest.raises(ValueError, match="a CRF chooses the tags of one column"):
         new_model(Split([[(w, "\t".join(t)) for w, t in s] for s in sentences], [], []), LINEAR, Recipe(), {})

@@ -17,12 +17,11 @@ MOST = 100  # layers, and members
 class Settings:
     """What the network is built from, apart from its vocabularies.
 
-    cell: the recurrent layers, or none for a linear model (``linear.py``), to which of the rest only spelling, scale and crf
-    mean anything. variational: dropout of the same features throughout a sentence. shortcut: the tags' scores also see the
-    input of each layer. scale: of the initial embeddings; of a linear model, how many times its scores are the sums of its
-    weights, and so how many times as fast it learns. members: networks whose probabilities are averaged. variants: in which
-    of these settings the members differ, in turn; with none they differ by chance only. padded: sentences are filled up to
-    the longest of the batch and the filling is read too, as the article had it; without it they are packed, which is faster,
+    cell: the recurrent layers, or none for a linear model (``linear.py``), to which of the rest only spelling and crf mean
+    anything. variational: dropout of the same features throughout a sentence. shortcut: the tags' scores also see the input
+    of each layer. scale: of the initial embeddings. members: networks whose probabilities are averaged. variants: in which of
+    these settings the members differ, in turn; with none they differ by chance only. padded: sentences are filled up to the
+    longest of the batch and the filling is read too, as the article had it; without it they are packed, which is faster,
     and makes a sentence's tags independent of its neighbours.
     """
 
