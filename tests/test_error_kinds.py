@@ -4,6 +4,8 @@ Each line is run on both sides. What NumPy or Python would raise of themselves, 
 comes from nowhere.
 """
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,7 @@ def cases(lib):
         "fractions for indices": lambda: x.index_reduce(0, t([0.5]), x[:1], "amax"),
         "bools for indices": lambda: x.index_reduce(0, t([True]), x[:1], "prod"),
         "a padding token beyond the bags": lambda: F.embedding_bag(t([[0]]), x, padding_idx=-100),
+        **indices_of_other_dtypes(lib),
         # what is neither true nor false
         "a number for requires_grad": lambda: lib.ones(2, requires_grad=1),
         "a dictionary for dimensions": lambda: x.sum({}),
@@ -191,6 +194,48 @@ def cases(lib):
     }
 
 
+def indices_of_other_dtypes(lib):
+    """By function and dtype, indices and numbers of classes that PyTorch does not take."""
+    F, x, scores = lib.nn.functional, lib.ones(3), lib.ones(2, 3)
+    takers = {
+        "gather": lambda i: lib.gather(x, 0, i),
+        "scatter": lambda i: x.scatter(0, i, 1.0),
+        "scatter_add": lambda i: x.scatter_add(0, i, x),
+        "scatter_reduce": lambda i: x.scatter_reduce(0, i, x, "sum"),
+        "index_select": lambda i: x.index_select(0, i),
+        "index_add": lambda i: x.index_add(0, i, x[:2]),
+        "index_copy": lambda i: x.index_copy(0, i, x[:2]),
+        "index_fill": lambda i: x.index_fill(0, i, 1.0),
+        "index_reduce": lambda i: x.index_reduce(0, i, x[:2], "prod"),
+        "index": lambda i: x[i],
+        "setitem": lambda i: x.clone().__setitem__(i, 1.0),
+        "index_put": lambda i: x.index_put((i,), x[:2]),
+        "take": lambda i: x.take(i),
+        "put": lambda i: x.put(i, x[:2]),
+        "take_along_dim": lambda i: lib.take_along_dim(x, i, 0),
+        "embedding": lambda i: F.embedding(i, lib.ones(3, 2)),
+        "embedding_bag": lambda i: F.embedding_bag(i[None], lib.ones(3, 2)),
+        "repeat_interleave": lambda i: lib.repeat_interleave(x[:2], i),
+        "cross_entropy": lambda i: F.cross_entropy(scores, i),
+        "nll_loss": lambda i: F.nll_loss(scores, i),
+        "multi_margin_loss": lambda i: F.multi_margin_loss(scores, i),
+        "multilabel_margin_loss": lambda i: F.multilabel_margin_loss(x[:2], i),
+    }
+    int32 = ["cross_entropy", "nll_loss", "multi_margin_loss", "multilabel_margin_loss", "take", "put", "index_fill"]
+    rows = (
+        [(name, "int16") for name in takers] + [(name, "int32") for name in int32] + [(name, "int8") for name in takers]
+    )
+    return {
+        f"{dtype} for {name}": functools.partial(takers[name], lib.tensor([0, 1], dtype=getattr(lib, dtype)))
+        for name, dtype in rows
+    } | {
+        "fractions to count": lambda: lib.bincount(x),
+        "frequencies of maxima": lambda: F.embedding_bag(
+            lib.tensor([[1]]), lib.ones(3, 2), mode="max", scale_grad_by_freq=True
+        ),
+    }
+
+
 def kind_of(call):
     try:
         call()
@@ -214,6 +259,18 @@ def kind_of(call):
 def test_the_argument_that_is_of_another_type_is_named(call, words):
     with pytest.raises(TypeError, match=words):
         call()
+
+
+@pytest.mark.parametrize("name", indices_of_other_dtypes(mg))
+def test_indices_of_other_dtypes_are_refused(name):
+    with pytest.raises(
+        (RuntimeError, IndexError, ValueError), match=r"dtype|scalar type|not implemented|long, int|max mode|int64"
+    ):
+        indices_of_other_dtypes(mg)[name]()
+
+
+def test_an_index_without_dimensions_is_a_number_of_any_integer_dtype():
+    assert mg.tensor([1.0, 2.0])[mg.tensor(1, dtype=mg.int16)].item() == 2
 
 
 @pytest.mark.oracle

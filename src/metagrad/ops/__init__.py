@@ -5,6 +5,7 @@
 ``fitting.py``         whether a number fits in a dtype
 ``arguments.py``       dimensions, NumPy's names, ``out=``: what a public op does with its arguments
 ``argument_types.py``  whether each is what its annotation says, asked when a call has failed
+``dtype_checks.py``    which dtypes an op takes: of indices, of classes, of numbers
 ``out.py``             a result written into a tensor that is there
 ``overlap.py``         memory that a write would read from and change at once
 ``pointwise/``         element by element: arithmetic, functions of one number, comparisons

@@ -42,6 +42,8 @@ def embedding_bag(
     """
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"mode has to be one of sum, mean or max, got {mode!r}")
+    if mode == "max" and scale_grad_by_freq:
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             f"embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got {mode!r})"
@@ -92,8 +94,12 @@ def _pooled(
 def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[Any, Any, int]:
     """The rows that are named, the bag each is in, and how many bags there are."""
     a = input.array
-    if a.dtype.kind not in "iu":
-        raise RuntimeError(f"embedding_bag: expected an integer input (int64), got {input.dtype}")
+    for names in (input, offsets):
+        if names is not None and names.array.dtype.char not in "ilq":
+            raise RuntimeError(
+                "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+                f"{names.dtype} instead (while checking arguments for embedding_bag)"
+            )
     if a.ndim == 2:
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated as a mini-batch of bags")

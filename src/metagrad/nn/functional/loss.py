@@ -30,6 +30,7 @@ from metagrad.nn.functional.reduction import (
 )
 from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import need_classes
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.selection import where
@@ -338,10 +339,7 @@ def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, A
         target = target.reshape(())
     if tuple(target.shape) != expected:
         raise _misfit_of_classes(shape, tuple(target.shape), expected)
-    if target.array.dtype.kind not in "iu":
-        raise RuntimeError(
-            f"expected target dtype to be Long or Byte, but got {target.dtype}: class numbers are integers, use target.long()"
-        )
+    need_classes(target)
     count = shape[class_dim]
     rows = (input.movedim(1, -1) if input.ndim > 2 else input).reshape(-1, count) if count else input.reshape(0, 0)
     classes = target.array.reshape(-1)

@@ -15,6 +15,7 @@ from metagrad.nn.functional.distance import pairwise_distance
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced, weighted
 from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import need_long, refuse
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import need_one_dtype
 from metagrad.ops.pointwise.selection import minimum, where
@@ -125,6 +126,8 @@ def multi_margin_loss(
     need_one_dtype("multi_margin_loss", input, weight)
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     classes = target.reshape(-1)
+    refuse("multi_margin_loss", input, "biu")
+    need_long("multi_margin_loss", "target", target)
     if rows.array.ndim != 2 or classes.array.size != rows.array.shape[0]:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected "
@@ -160,6 +163,8 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
         raise RuntimeError(
             f"multilabel_margin_loss: expected a vector or a matrix with classes, but got: {list(input.shape)}"
         )
+    refuse("multilabel_margin_loss", input, "biu")
+    need_long("multilabel_margin_loss", "target", target)
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     named = target.array.reshape(rows.array.shape)
     count = rows.array.shape[1]

@@ -94,7 +94,7 @@ def embedding(
 
 def _whole(tokens: Array) -> Array:
     """Tokens as integers. RuntimeError if they are none."""
-    if tokens.dtype.kind in "iu":
+    if tokens.dtype.kind == "i" and tokens.dtype.itemsize >= 4:
         return tokens
     if tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
         raise RuntimeError(

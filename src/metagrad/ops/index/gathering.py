@@ -13,6 +13,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.kernels.gathering import IndexAlong, is_outside
 from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out
+from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import as_tensor, converted, tensor_of
@@ -72,7 +73,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     if not index.array.size:  # of any number of dimensions, in PyTorch
         dimension(dim, input.array.ndim)
         return Gather.apply(input.reshape(-1), index=(index.array,))
-    axis, grid = along(input, dim, index)
+    axis, grid = along("gather", input, dim, index)
     check_no_larger(index, input, axis)
     return reshape(Gather.apply(in_one_dimension(input), index=grid), tuple(index.shape))
 
@@ -92,8 +93,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     index = tensor_of(index)
     if index.array.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
-    if index.array.dtype not in (np.int32, np.int64):
-        raise RuntimeError(f"index_select(): Expected dtype int32 or int64 for index, got {index.dtype}")
+    need_indices("index_select", index)
     axis = dimension(dim, input.array.ndim)
     rows = index.array.reshape(-1)
     n = input.array.shape[axis] if input.array.ndim else 1
@@ -172,7 +172,7 @@ def scattered(combine: Callable[..., Tensor], input: Tensor, dim: int, index: Te
     if not index.array.size:
         dimension(dim, input.array.ndim)
         return input.clone()
-    axis, grid = along(input, dim, index)
+    axis, grid = along("scatter", input, dim, index)
     check_no_larger(index, input, axis)
     if isinstance(src, Variable):
         extents, src = (tuple(index.array.shape) or (1,)), in_one_dimension(as_tensor(src))
@@ -198,7 +198,7 @@ def in_one_dimension(x: Tensor) -> Tensor:
     return x if x.array.ndim else reshape(x, 1)
 
 
-def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...]]:
+def along(function: str, input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...]]:
     """An index for ``input[...]`` that runs along one dimension at ``index`` and keeps its position in the others.
 
     An index, or an input, without dimensions counts as a vector of one element.
@@ -206,12 +206,11 @@ def along(input: Tensor, dim: int, index: Tensor) -> tuple[int, tuple[Array, ...
     Raises RuntimeError for an index of another number of dimensions, out of bounds, or not of integers.
 
     >>> import metagrad
-    >>> along(metagrad.zeros(3, 2), 0, metagrad.tensor([[2, 0]]))
+    >>> along("gather", metagrad.zeros(3, 2), 0, metagrad.tensor([[2, 0]]))
     (0, (array([[2, 0]]), array([[0, 1]])))
     """
     axis, i = dimension(dim, input.array.ndim), index.array
-    if i.dtype.kind not in "iu":
-        raise RuntimeError(f"expected an integer index tensor (int64), got {index.dtype}")
+    need_indices(function, index)
     shape = tuple(input.array.shape)
     if i.ndim != len(shape) and not (i.ndim <= 1 and len(shape) <= 1):
         raise RuntimeError(

@@ -394,8 +394,9 @@ def _plain(index: object) -> tuple[Any, bool]:
         return tuple(p for p, _ in parts), all(basic for _, basic in parts)
     if isinstance(index, Variable):
         a = index.array
-        if a.dtype.kind not in "iub":
-            raise IndexError(f"tensors used as indices must be integers or bools, got {index.dtype}")
+        whole = a.dtype.char in "?ilqB" or (not a.ndim and a.dtype.kind in "iu")  # l, q: both are int64
+        if not whole:
+            raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, got {index.dtype}")
         if a.dtype == np.uint8:  # PyTorch's masks from before it had bool
             warn(
                 "indexing with dtype uint8 is deprecated, for it is a mask and no index: use a bool tensor",
@@ -404,7 +405,7 @@ def _plain(index: object) -> tuple[Any, bool]:
             return a.astype(bool), False
         if a.dtype.kind == "b":
             return a, False
-        return (int(a), True) if not a.ndim else (a.astype(np.int64) if a.dtype.kind == "u" else a, False)
+        return (int(a), True) if not a.ndim else (a, False)
     if isinstance(index, (bool, np.bool_)):
         return index, False
     if isinstance(index, slice):

@@ -15,6 +15,7 @@ from metagrad.base.layouts import laid_out_like
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import in_one_dimension
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
@@ -159,10 +160,7 @@ def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = F
     axis, i = dimension(dim, input.array.ndim), index.array
     if i.ndim > 1:
         raise IndexError(f"{name}(): index is supposed to be a vector, got shape {tuple(i.shape)}")
-    if i.dtype.kind not in "iu":
-        raise RuntimeError(
-            f"{name}(): expected index to have dtype int64 or int32, got {index.dtype}: use index.long()"
-        )
+    need_indices(name, index)
     n = input.array.shape[axis] if input.array.ndim else 1
     if is_outside(i, -n if negative else 0, n):
         kind = RuntimeError if name == "index_add" and input.array.ndim > 1 else IndexError  # PyTorch's kinds
@@ -258,8 +256,7 @@ def index_add(
     >>> metagrad.index_add(metagrad.zeros(3), 0, metagrad.tensor([2, 2]), metagrad.tensor([5.0, 6.0]))
     tensor([ 0.,  0., 11.])
     """
-    if index.dtype not in (dtypes.int32, dtypes.int64):
-        raise RuntimeError(f"index_add(): expected dtype int32 or int64 for index, got {index.dtype}")
+    need_indices("index_add", index)
     axis = dimension(dim, input.array.ndim)
     if source.array.ndim > axis and index.array.size != source.array.shape[axis]:
         raise RuntimeError(

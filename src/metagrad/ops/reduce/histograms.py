@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import ordered
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     tensor([0, 2, 0, 1])
     """
     a = input.array
-    if a.dtype.kind not in "iu" or a.ndim != 1 or (a.size and a.min() < 0):
+    refuse("bincount", input, "bfcV")
+    if a.ndim != 1 or (a.size and a.min() < 0):
         raise RuntimeError(
             f"bincount only supports 1-d non-negative integral inputs, got shape {tuple(a.shape)} of {input.dtype}"
         )

@@ -82,8 +82,10 @@ def repeat_interleave(
 def _repeated(n: int, repeats: Array | int, output_size: int | None, like: Array = None) -> Array:
     """The numbers 0 to n − 1, each as often as ``repeats`` says."""
     times = np.full(1, repeats, np.int64, like=like) if isinstance(repeats, int) else repeats
-    if times.dtype.kind not in "iu":
-        raise RuntimeError(f"repeat_interleave: repeats must be int32 or int64, got {times.dtype}")
+    if times.dtype.char not in "ilq":
+        raise NotImplementedError(
+            f'"repeat_interleave" not implemented for {times.dtype}: repeats must be int32 or int64, use repeats.long()'
+        )
     if times.ndim > 1 or times.size not in (1, n):
         raise RuntimeError(
             f"repeat_interleave: repeats must be one number or {n}, one for each slice, got {times.shape}"

@@ -1,0 +1,64 @@
+"""Which dtypes an op takes: of indices, of classes, of numbers. Each refusal is written once, in words programs look for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+def need_indices(function: str, index: Tensor, kind: type[Exception] = RuntimeError) -> None:
+    """Raise unless an index is a tensor of int32 or int64.
+
+    >>> import metagrad
+    >>> need_indices("gather", metagrad.tensor([1], dtype=metagrad.int16))
+    Traceback (most recent call last):
+    RuntimeError: gather(): Expected dtype int32/int64 for index, got metagrad.int16: use index.long()
+    """
+    dtype = index.array.dtype
+    if dtype.kind != "i" or dtype.itemsize < 4:
+        raise kind(f"{function}(): Expected dtype int32/int64 for index, got {index.dtype}: use index.long()")
+
+
+def need_long(function: str, name: str, index: Tensor) -> None:
+    """Raise RuntimeError unless a tensor of indices or classes is of int64.
+
+    >>> import metagrad
+    >>> need_long("multi_margin_loss", "target", metagrad.tensor([1], dtype=metagrad.int32))
+    Traceback (most recent call last):
+    RuntimeError: multi_margin_loss: expected scalar type Long for target but found metagrad.int32: use target.long()
+    """
+    dtype = index.array.dtype
+    if dtype.kind != "i" or dtype.itemsize != 8:
+        raise RuntimeError(
+            f"{function}: expected scalar type Long for {name} but found {index.dtype}: use {name}.long()"
+        )
+
+
+def need_classes(target: Tensor) -> None:
+    """Raise RuntimeError unless the numbers of classes are int64 or uint8, the two dtypes PyTorch takes.
+
+    >>> import metagrad
+    >>> need_classes(metagrad.tensor([1.0]))
+    Traceback (most recent call last):
+    RuntimeError: expected target dtype to be Long or Byte, but got metagrad.float32: class numbers are integers, use target.long()
+    """
+    if target.array.dtype.char not in "lqB":
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {target.dtype}: class numbers are integers, use target.long()"
+        )
+
+
+def refuse(function: str, x: Tensor, kinds: str) -> None:
+    """Raise NotImplementedError for a tensor whose dtype is of one of these kinds, by NumPy's letters: b, i, u, f, c.
+
+    >>> import metagrad
+    >>> refuse("median", metagrad.tensor([True]), "bc")
+    Traceback (most recent call last):
+    NotImplementedError: "median" not implemented for metagrad.bool: convert the tensor first, with .float() or .int()
+    """
+    if x.array.dtype.kind in kinds:
+        raise NotImplementedError(
+            f'"{function}" not implemented for {x.dtype}: convert the tensor first, with .float() or .int()'
+        )
