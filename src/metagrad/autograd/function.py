@@ -91,9 +91,7 @@ class Function(Node):
     reference: ClassVar[Callable[..., Any] | None] = None
     # Filled in from above: how a class with a static ``forward`` is applied (``custom.py``); any, with tangents (``forward.py``)
     apply_static: ClassVar[Callable[..., Any]]
-    beside_gpu: ClassVar[
-        Callable[..., Any]
-    ]  # what takes the place of a GPU's inputs that do not fit together (``devices.py``)
+    beside_gpu: ClassVar[Callable[..., Any]]  # what replaces a GPU's inputs that do not fit together (``devices.py``)
     apply_with_tangents: ClassVar[Callable[..., Any]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -153,7 +151,7 @@ class Function(Node):
             return cls.apply(*Function.beside_gpu(inputs, misfit(cls.__name__, error)), **params)
         except ValueError as error:
             raise misfit(cls.__name__, error) from None
-        if isinstance(result, np.generic):
+        if result.__class__ is not np.ndarray and isinstance(result, np.generic):
             result = node._as_0d(result)
         for observe in observers:
             observe(node, arrays, result, params)

@@ -146,7 +146,7 @@ class Variable:
         return dtypes.of(self.array.dtype)
 
 
-_new = object.__new__
+_new: Callable[[Any], Any] = object.__new__
 
 
 lifters: list[Callable[[Array], Array]] = []  # while a model is traced: what makes a new tensor's array a traced one
@@ -161,12 +161,12 @@ def as_array(value: Any) -> Array:
 
 def wrap(array: Any, requires_grad: bool = False, kind: type[Any] | None = None) -> Tensor:
     """A new leaf around an array, without copying: every tensor is made here. kind: Tensor, or a class derived from it."""
-    tensor = _new(kind or Variable.tensor_class)
+    tensor: Tensor = _new(kind or Variable.tensor_class)
     tensor.array = array if array.__class__ is ndarray and not lifters else as_array(array)
     tensor._requires_grad = requires_grad
     tensor._counter = [0]
     tensor._grad = tensor._grad_fn = tensor._view = tensor._hooks = None
-    return cast("Tensor", tensor)
+    return tensor
 
 
 def unwrap(value: Any) -> Any:

@@ -30,9 +30,9 @@ class Matmul(Function):
         x, y = self.saved
         grad_x = grad_y = None
         if self.needs[0]:
-            grad_x = product(grad, transposed(conj(y)))
+            grad_x = product(grad, y.conj().swapaxes(-1, -2))
         if self.needs[1]:
-            grad_y = product(transposed(conj(x)), grad)
+            grad_y = product(x.conj().swapaxes(-1, -2), grad)
         return grad_x, grad_y
 
 
@@ -78,10 +78,12 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     if not isinstance(other, Variable) or not isinstance(input, Variable):
         kind = type(other if isinstance(input, Variable) else input).__name__
         raise NotAnOperand(f"matmul(): both operands must be tensors, got {kind}")
+    a, b = input.array, other.array
+    if a.ndim == b.ndim == 2 and a.dtype is b.dtype and a.shape[1] == b.shape[0]:
+        return Matmul.apply(input, other)
     x: Tensor = input
     y: Any = other
     need_one_dtype("matmul", x, y)
-    a, b = x.array, y.array
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     inner = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]

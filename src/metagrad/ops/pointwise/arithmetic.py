@@ -139,8 +139,8 @@ class Mul(Pointwise):
         return x * y
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
-        x, y = self.saved
-        return grad * conj(y) if self.needs[0] else None, grad * conj(x) if self.needs[1] else None
+        (x, y), (needs_x, needs_y) = self.saved, self.needs
+        return grad * conj(y) if needs_x else None, grad * conj(x) if needs_y else None
 
 
 @takes_out

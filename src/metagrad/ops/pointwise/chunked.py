@@ -30,6 +30,7 @@ from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_b
 
 Results: TypeAlias = "Array | tuple[Array, ...]"  # what a forward or a backward gives
 _new = object.__new__
+_VARARGS = 0x04  # inspect.CO_VARARGS
 
 
 class Pointwise(Function):
@@ -118,26 +119,34 @@ def _by_one_call(
 
 
 def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Results]:
-    """``backward``, in chunks if the gradient of an only result is large."""
+    """``backward``, in chunks if the gradient of an only result is large. For small ones that test is all that is added."""
 
-    @functools.wraps(backward)
-    def run(self: Pointwise, grad: Array, *others: Array) -> Results:
-        if grad.__class__ is not ndarray and on_gpu(grad, *others):
-            return backward_on_gpu(self, backward, grad, *others)
-        if others or grad.__class__ is not ndarray:
-            return backward(self, grad, *others)
-        if grad.size >= tuning.POINTWISE_LARGE:
-            if self.loops is not None and self.loops.backward is not None and fit(grad, *self.saved):
-                return backward_by_loop(self, self.loops.backward, grad)
-            cuts = _Cuts.of(grad.shape, [grad, *self.saved, *self.__dict__.values()])
-            if cuts is not None:
-                try:
-                    return _backward(self, backward, cuts, grad)
-                except NotPointwise:
-                    pass
+    def in_chunks(self: Pointwise, grad: Array) -> Results:
+        if self.loops is not None and self.loops.backward is not None and fit(grad, *self.saved):
+            return backward_by_loop(self, self.loops.backward, grad)
+        cuts = _Cuts.of(grad.shape, [grad, *self.saved, *self.__dict__.values()])
+        if cuts is not None:
+            try:
+                return _backward(self, backward, cuts, grad)
+            except NotPointwise:
+                pass
         return backward(self, grad)
 
-    return run
+    def one(self: Pointwise, grad: Array) -> Results:
+        if grad.__class__ is not ndarray:
+            return backward_on_gpu(self, backward, grad) if on_gpu(grad) else backward(self, grad)
+        return in_chunks(self, grad) if grad.size >= tuning.POINTWISE_LARGE else backward(self, grad)
+
+    def several(self: Pointwise, grad: Array, *others: Array) -> Results:
+        if not others:
+            return one(self, grad)
+        if grad.__class__ is not ndarray and on_gpu(grad, *others):
+            return backward_on_gpu(self, backward, grad, *others)
+        return backward(self, grad, *others)
+
+    code = backward.__code__
+    takes_one = code.co_argcount == 2 and not code.co_flags & _VARARGS
+    return functools.wraps(backward)(one if takes_one else several)
 
 
 class _Cuts:
