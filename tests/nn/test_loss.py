@@ -188,13 +188,39 @@ def test_activations_pass_gradcheck_twice(name):
     assert gradgradcheck(getattr(F, name), (x,))
 
 
-@pytest.mark.oracle
-@pytest.mark.parametrize("name", ["relu", "relu6", "hardtanh", "leaky_relu", "elu", "selu", "silu"])
-def test_activations_in_place(name):
-    x = metagrad.randn(3, requires_grad=True)
-    y = x * 2
-    assert getattr(F, name)(y, inplace=True) is y
-    assert y.allclose(getattr(F, name)(x * 2))
+IN_PLACE = {
+    "relu": {}, "relu6": {}, "hardtanh": {"min_val": -0.5}, "leaky_relu": {"negative_slope": 0.2}, "elu": {"alpha": 0.5},
+    "selu": {}, "celu": {"alpha": 2.0}, "silu": {}, "mish": {}, "hardswish": {}, "hardsigmoid": {}, "rrelu": {},
+    "threshold": {"threshold": 0.1, "value": 7.0}, "dropout": {"p": 0.0}, "alpha_dropout": {"p": 0.0},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [7, 300_000])
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_activations_in_place_have_the_gradient_of_those_that_are_not(name, size):
+    start, weights = metagrad.randn(size), metagrad.randn(size)
+    results = []
+    for inplace in (False, True):
+        x = start.clone().requires_grad_()
+        y = x * 2
+        z = getattr(F, name)(y, **IN_PLACE[name], inplace=inplace)
+        assert not inplace or z is y
+        (z * weights).sum().backward()
+        results.append((z.detach(), x.grad))
+    (z, gradient), (z_in_place, gradient_in_place) = results
+    assert z.equal(z_in_place) and gradient.equal(gradient_in_place)
+
+
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout", "feature_alpha_dropout"])
+def test_dropout_in_place_has_the_gradient_of_what_it_kept(name):
+    x = metagrad.randn(40, 30, requires_grad=True)
+    y = x * 1
+    getattr(F, name)(y, 0.4, True, inplace=True).sum().backward()
+    scale = x.grad.unique()
+    assert len(scale) == 2 and scale[0] == 0
+    kept = x.grad != 0
+    slope = (y[kept][1] - y[kept][0]) / (x[kept][1] - x[kept][0])
+    assert slope.item() == pytest.approx(scale[1].item(), rel=1e-3)
 
 
 @pytest.mark.oracle

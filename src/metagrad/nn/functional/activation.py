@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.autograd.views import write
 from metagrad.base.device import of_array
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
@@ -119,8 +120,8 @@ _hardsigmoid = in_single(Hardsigmoid.apply)
 
 
 def given_back(input: Tensor, output: Tensor, inplace: bool) -> Tensor:
-    """The output; in the input's memory, if asked for."""
-    return input.copy_(output) if inplace else output
+    """The output; in the input's memory, if asked for. An op that needs its input for the gradient then keeps a copy of it."""
+    return write(input, output) if inplace else output
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -187,7 +188,8 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """s · elu(x, α) with the s and α that keep mean 0 and variance 1 through layers (Klambauer et al. 2017)."""
-    return given_back(input, _selu(input), inplace)
+    x = input.clone() if inplace else input  # of its two ops the first needs what is overwritten
+    return given_back(input, _selu(x), inplace)
 
 
 class Hardswish(Pointwise):

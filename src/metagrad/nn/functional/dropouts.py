@@ -80,7 +80,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     kept = move(_kept(tuple(input.array.shape), p, of_array(input.array)), of_array(input.array))
     op = DropoutByLoop if is_large(input.array) and fit(input.array) else Dropout
     out = op.apply(input, kept, scale=1 / (1 - p) if p < 1 else 1.0)  # p = 1: none is kept
-    return input.copy_(out) if inplace else out
+    return given_back(input, out, inplace)
 
 
 def _as_numbers(input: Tensor, kept: Array) -> Array:
