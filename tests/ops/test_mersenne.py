@@ -77,6 +77,11 @@ DRAWS = {
     "dropout": lambda t: [t.nn.functional.dropout(t.ones(200), p) for p in (0.005, 0.3, 0.5)],
     "dropout of channels": lambda t: [t.nn.functional.dropout2d(t.ones(5, 8, 2, 2), 0.3)],
     "alpha dropout": lambda t: [t.nn.functional.alpha_dropout(t.ones(50), 0.3)],
+    "order in memory": lambda t: [
+        t.zeros(8, 4).t().uniform_(),
+        t.zeros(8, 4).t().bernoulli_(0.3),
+        t.nn.functional.dropout(t.ones(8, 4, 3).permute(2, 0, 1), 0.4),
+    ],
     "rrelu": lambda t: [t.nn.functional.rrelu(t.randn(50), training=True)],
     "gumbel": lambda t: [t.nn.functional.gumbel_softmax(t.zeros(3, 4))],
     "attention": lambda t: [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -114,6 +115,20 @@ def has_no_gaps(x: Array) -> bool:
     (True, False)
     """
     return bool(x.transpose(sorted(range(x.ndim), key=lambda d: -x.strides[d])).flags.c_contiguous)
+
+
+def made_as_it_lies(x: Array, make: Callable[[tuple[int, ...]], Array]) -> Array:
+    """What is made of a shape, the first elements for those of x that come first in memory.
+
+    >>> made_as_it_lies(np.zeros((2, 3)).T, lambda shape: np.arange(6).reshape(shape))
+    array([[0, 3],
+           [1, 4],
+           [2, 5]])
+    """
+    if x.flags.c_contiguous or not has_no_gaps(x):
+        return make(tuple(x.shape))
+    order = tuple(sorted(range(x.ndim), key=lambda d: -x.strides[d]))
+    return make(tuple(x.shape[d] for d in order)).transpose(inverse(order))
 
 
 def lies_in(x: Array, wanted: memory_format) -> bool:

@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base.device import device as Device
 from metagrad.base.device import move, of_array
+from metagrad.base.layouts import made_as_it_lies
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.compiled import pointwise as compiled
@@ -66,6 +67,12 @@ def _kept(shape: tuple[int, ...], p: float, where: Device) -> Array:
     return as_array(source(None, where).kept(shape, p))
 
 
+def _kept_of(x: Array, p: float) -> Array:
+    """Random bools, False with probability p, drawn in the order in which the elements of x lie in memory."""
+    where = of_array(x)
+    return made_as_it_lies(x, lambda shape: _kept(shape, p, where))
+
+
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """While training, zero each element with probability ``p`` and scale the rest by 1 / (1 − p), so that the
     expectation stays; otherwise the input itself (Srivastava et al. 2014).
@@ -77,7 +84,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     _check(p)
     if not training or p == 0:
         return input
-    kept = move(_kept(tuple(input.array.shape), p, of_array(input.array)), of_array(input.array))
+    kept = move(_kept_of(input.array, p), of_array(input.array))
     op = DropoutByLoop if is_large(input.array) and fit(input.array) else Dropout
     out = op.apply(input, kept, scale=1 / (1 - p) if p < 1 else 1.0)  # p = 1: none is kept
     return given_back(input, out, inplace)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from metagrad.autograd.variable import Variable, as_array, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
 from metagrad.base.device import META, move, of_array
+from metagrad.base.layouts import made_as_it_lies
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.create.random import Generator, source
@@ -26,6 +28,11 @@ __all__: list[str] = []
 def _to_draw(input: Tensor) -> tuple[int, ...]:
     """The shape of the numbers to be drawn; none for a tensor that has none."""
     return (0,) if of_array(input.array) is META else tuple(input.array.shape)
+
+
+def _drawn(input: Tensor, draw: Callable[[tuple[int, ...]], Array]) -> Array:
+    """Numbers for each element, in the order in which they lie in memory; none for a tensor that has none."""
+    return draw((0,)) if of_array(input.array) is META else made_as_it_lies(input.array, draw)
 
 
 def _source(input: Tensor, generator: Generator | None) -> Any:
@@ -58,7 +65,8 @@ def uniform_(
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
     kind = continuous(input.dtype)
     wide = dtypes.float32 if kind in (dtypes.float16, dtypes.bfloat16) else kind
-    drawn = uniform_array(_to_draw(input), wide, generator, of_array(input.array))
+    where = of_array(input.array)
+    drawn = _drawn(input, lambda shape: uniform_array(shape, wide, generator, where))
     return _fill(input, drawn * (to - low) + low)
 
 
@@ -154,7 +162,10 @@ def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator |
     chance = move(p.array, of_array(input.array)) if isinstance(p, Variable) else p
     if looks_at(chance) and np.any((chance < 0) | (chance > 1)):
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
-    return _fill(input, _source(input, generator).bernoulli(chance, _to_draw(input)))
+    stream = _source(input, generator)
+    if isinstance(p, Variable):
+        return _fill(input, stream.bernoulli(chance, _to_draw(input)))
+    return _fill(input, _drawn(input, lambda shape: stream.bernoulli(chance, shape)))
 
 
 def random_(
