@@ -20,6 +20,7 @@
 ``node_names.py``    what PyTorch calls the nodes whose ops have other names here
 ``graph.py``         ``autograd.graph``: edges, hooks on several gradients
 ``packing.py``       packing what nodes save
+``saved.py``         what a node saved, by PyTorch's names
 ``custom.py``        functions written for PyTorch's ``autograd.Function``
 ``interface.py``     ``backward`` and ``grad`` with all of PyTorch's arguments
 ``composites.py``    functions that are one operator elsewhere
@@ -55,4 +56,8 @@ def __getattr__(name: str) -> object:
         import importlib
 
         return importlib.import_module(f"metagrad.autograd.{name}")
+    if name in ("anomaly_mode", "grad_mode"):  # PyTorch's names of two files
+        import importlib
+
+        return importlib.import_module("metagrad.autograd." + {"anomaly_mode": "observe", "grad_mode": "mode"}[name])
     raise AttributeError(f"module 'metagrad.autograd' has no attribute {name!r}")

@@ -105,7 +105,11 @@ class LeafHooks:
         before, mode.grad = mode.grad, recorded
         try:
             for hook in list(self.after.values()):
-                hook(x)
+                answer = hook(x)
+                if answer is not None:
+                    raise TypeError(
+                        f"a hook after accumulating returns nothing, but hook returned '{type(answer).__name__}'"
+                    )
         finally:
             mode.grad = before
 
@@ -156,6 +160,8 @@ def through_all(hooks: Hooks, grads: Sequence[Any], *more: Sequence[Any]) -> Any
         answer = hook(current, *others)
         if answer is not None:
             current = answer if isinstance(answer, tuple) else (answer,)
+            if not all(g is None or isinstance(g, Variable) for g in current):
+                raise TypeError(f"expected tuple of gradients, but hook returned '{type(answer).__name__}'")
             if len(current) != len(grads):
                 name = getattr(hook, "__name__", repr(hook))
                 raise RuntimeError(

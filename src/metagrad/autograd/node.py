@@ -12,6 +12,7 @@ from typing import Any, cast
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
 from metagrad.autograd.node_names import pytorchs_name
+from metagrad.autograd.saved import saved_attribute
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
 
@@ -32,6 +33,12 @@ class Node:
     result_hooks: ResultHooks | None = None  # what the result's gradient passes before backward
     node_hooks: NodeHooks | None = None  # functions called before and after backward
     unpack: Callable[[Any], Any] | None = None  # gives back what ``saved_tensors_hooks`` packed
+
+    def __getattr__(self, name: str) -> Any:
+        """What was saved, by PyTorch's names."""
+        if name.startswith(("_saved_", "_raw_saved_")):
+            return saved_attribute(self, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def op_name(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd import function
+from metagrad.autograd.saved import Packed
 from metagrad.autograd.variable import Variable, unwrap, wrap
 
 _refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
@@ -44,7 +45,7 @@ class saved_tensors_hooks:
 
     def pack(self, node: Any) -> None:
         """Replace what a node saved; a tensor it was saved from keeps its place in the graph by the node's edges."""
-        node.saved = tuple([_Packed(self.packed(wrap(a))) if isinstance(a, np.ndarray) else a for a in node.saved])
+        node.saved = tuple([Packed(self.packed(wrap(a))) if isinstance(a, np.ndarray) else a for a in node.saved])
         node.origins = tuple([(where, [0], 0) for where, _, _ in node.origins])  # what was packed is not overwritten
         node.unpack, node.attended = self.unpacked, True
 
@@ -68,18 +69,11 @@ class saved_tensors_hooks:
         return found
 
 
-class _Packed:
-    """What ``pack`` made of a tensor."""
-
-    def __init__(self, content: Any) -> None:
-        self.content = content
-
-
 @contextmanager
 def unpacked(node: Any) -> Iterator[None]:
     """The node with what it saved as it was before it was packed."""
     packed, unpack = node.saved, node.unpack
-    node.saved = tuple([unwrap(unpack(a.content)) if isinstance(a, _Packed) else a for a in packed])
+    node.saved = tuple([unwrap(unpack(a.content)) if isinstance(a, Packed) else a for a in packed])
     node.unpack = None
     try:
         yield

@@ -13,6 +13,7 @@
 ``number_types.py``  how numbers are stored, and which are widened
 ``locations.py``     ``map_location``
 ``ranks.py``         checkpoints of several processes, written by one
+``settings.py``      settings that are kept, and files without numbers
 ``errors.py``        CheckpointError
 ``safetensors.py``   safetensors files
 ===================  =========================================================================
@@ -28,3 +29,15 @@ from metagrad.serialization.safe_names import (
     safe_globals,
 )
 from metagrad.serialization.safetensors import SafetensorsError, load_file, read_metadata, save_file
+from metagrad.serialization.settings import (
+    DEFAULT_PROTOCOL,
+    LoadEndianness,
+    SourceChangeWarning,
+    get_crc32_options,
+    get_default_load_endianness,
+    get_default_mmap_options,
+    set_crc32_options,
+    set_default_load_endianness,
+    set_default_mmap_options,
+    skip_data,
+)

@@ -15,7 +15,7 @@ from typing import IO, Any, TypeAlias
 from metagrad.base.device import device as Device
 from metagrad.base.files import replacing
 from metagrad.serialization import safetensors
-from metagrad.serialization.errors import CheckpointError
+from metagrad.serialization.errors import CheckpointError, EmptyFileError
 from metagrad.serialization.locations import MAP_LOCATION, Locations, PlaceError
 from metagrad.serialization.reading import looks_like_torch, read, read_plainly
 from metagrad.serialization.safe_names import unknown_names
@@ -125,6 +125,8 @@ def load(
         raise RuntimeError(
             f"{pickle_module!r} may run any code while it reads: if you trust the file, say weights_only=False as well"
         )
+    if mmap and not isinstance(f, (str, os.PathLike)):
+        raise ValueError("f must be a file path in order to use the mmap argument")
     locations = Locations(map_location)
     reader: Any = functools.partial(read_plainly, **pickle_load_args)
     if not weights_only:
@@ -137,7 +139,7 @@ def load(
         except PlaceError as error:
             raise error.__cause__ or error from None
         except CheckpointError as error:
-            raise CheckpointError(f"{name}: {error}") from error.__cause__
+            raise type(error)(f"{name}: {error}") from error.__cause__
         except safetensors.SafetensorsError as error:
             raise CheckpointError(f"{name}: {error}") from error
 
@@ -163,6 +165,8 @@ def _head(file: IO[bytes]) -> bytes:
     begin = file.tell()
     head = file.read(300)
     file.seek(begin)
+    if not head:
+        raise EmptyFileError("the file is empty, expected one of metagrad.save or torch.save, or a safetensors file")
     if head[257:262] == b"ustar":
         raise CheckpointError("a tar archive, as PyTorch made before 2018: load and save it once with PyTorch")
     return head

@@ -10,3 +10,7 @@ class CheckpointError(ValueError, RuntimeError, pickle.UnpicklingError):
 
     PyTorch raises RuntimeError for some of these and UnpicklingError for others; it is both, so programs catch it.
     """
+
+
+class EmptyFileError(CheckpointError, EOFError):
+    """A file with nothing in it, for which PyTorch raises EOFError."""

@@ -22,6 +22,7 @@ from metagrad.base.typing import Array
 from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.serialization.number_types import STORAGE_NAMES, UNTYPED
 from metagrad.serialization.reading import LEGACY_MAGIC
+from metagrad.serialization.settings import skips_data
 from metagrad.serialization.storages import place_of
 from metagrad.tensors.storage import UntypedStorage
 from metagrad.tensors.tensor import Tensor
@@ -191,7 +192,8 @@ def write_zip(
         _put(archive, f"{folder}/data.pkl", contents.getbuffer())
         _put(archive, f"{folder}/byteorder", sys.byteorder.encode())
         for storage in storages:
-            _put(archive, f"{folder}/data/{storage.key}", storage.memory.data.cast("B") if storage.length else b"")
+            data = storage.memory.data.cast("B") if storage.length else b""
+            _put(archive, f"{folder}/data/{storage.key}", bytes(len(data)) if skips_data() else data)
         _put(archive, f"{folder}/version", b"3\n")
 
 

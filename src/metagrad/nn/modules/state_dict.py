@@ -124,6 +124,7 @@ def copy_own(module: Module, state: Mapping[str, Any], prefix: str, assign: bool
                 tensor.copy_(value)
             elif isinstance(tensor, Parameter):
                 given = value if isinstance(value, Parameter) else Parameter(value, requires_grad=tensor.requires_grad)
+                given.requires_grad = tensor.requires_grad
                 module._parameters[name] = given
             else:
                 module._buffers[name] = cast(

@@ -24,8 +24,8 @@ def functional_call(
 
     tie_weights: a parameter shared by two names is replaced under both. strict: every name must be given, and no other.
 
-    Raises ValueError for a name given twice, KeyError (RuntimeError if ``strict``) for one that the module does not
-    have.
+    Raises ValueError for a name given twice, and for the names of one shared parameter given different tensors; KeyError
+    (RuntimeError if ``strict``) for a name that the module does not have.
 
     >>> import metagrad
     >>> from metagrad import nn
@@ -66,6 +66,7 @@ def functional_call(
         raise RuntimeError("\n\t".join([f"Error(s) in reparametrizing for {type(module).__name__}:", *said]))
     chosen = [(*slots_of[name], value) for name, value in given.items()]
     if tie_weights:
+        _check_tied(slots_of, given)
         by_tensor = {id(slots_of[name][0][slots_of[name][1]]): value for name, value in given.items()}
         chosen += [
             (slots, name, by_tensor[id(slots[name])])
@@ -81,3 +82,17 @@ def functional_call(
     finally:
         for slots, name, value in before:
             slots[name] = value
+
+
+def _check_tied(slots_of: dict[str, tuple[dict[str, Any], str]], given: dict[str, Any]) -> None:
+    """Raise if the names of one shared parameter are given different tensors."""
+    names_of: dict[int, list[str]] = {}
+    for full in given:
+        slots, name = slots_of[full]
+        if slots[name] is not None:
+            names_of.setdefault(id(slots[name]), []).append(full)
+    for names in names_of.values():
+        if any(given[name] is not given[names[0]] for name in names):
+            raise ValueError(
+                f"functional_call got multiple values for keys {sorted(names)}, which are tied. Consider using tie_weights=False"
+            )

@@ -1,0 +1,110 @@
+"""What a node saved for its gradient, by PyTorch's names: ``y.grad_fn._saved_self``, ``_saved_result``, ``_raw_saved_self``.
+
+Which of the arrays that a node keeps is the input, and which the result, is known from where they came (``origins``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.errors import FREED, freed, gone
+from metagrad.autograd.variable import Variable, wrap
+
+_INPUTS = {
+    "self": 0,
+    "mat1": 0,
+    "input": 0,
+    "other": 1,
+    "mat2": 1,
+    "weight": 1,
+    "exponent": 1,
+}  # PyTorch's names for them
+_RESULTS = {"result": -1, "output": -1}
+_ATTRIBUTES = {"dim": "axis"}
+
+
+class Packed:
+    """What ``pack`` made of a tensor."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+
+
+class SavedTensor:
+    """One of the tensors that a node saved, which ``register_hooks`` packs."""
+
+    def __init__(self, node: Any, position: int) -> None:
+        self._node, self._position = node, position
+
+    def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
+        """Keep what ``pack_hook`` makes of the tensor; ``unpack_hook`` makes the tensor of that again, where it is needed.
+
+        Raises RuntimeError if hooks are there already.
+        """
+        node, at = self._node, self._position
+        if node.unpack is not None:
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor whose hooks have already been set is not allowed"
+            )
+        content = pack_hook(_tensor(node, at).detach())
+        node.saved = (*node.saved[:at], Packed(content), *node.saved[at + 1 :])
+        node.origins = (*node.origins[:at], (node.origins[at][0], [0], 0), *node.origins[at + 1 :])
+        node.unpack, node.attended = unpack_hook, True
+
+
+def saved_attribute(node: Any, name: str) -> Any:
+    """The value of ``node._saved_…`` or ``node._raw_saved_…``. AttributeError for what the node does not keep.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).grad_fn._saved_self is x, x.exp().grad_fn._saved_result
+    (True, tensor([2.7183, 7.3891], grad_fn=<ExpBackward0>))
+    """
+    raw, _, wanted = name.partition("saved_")
+    if node.saved is FREED:
+        raise freed(node.op_name)
+    at = _position(node, wanted)
+    if at is not None:
+        return SavedTensor(node, at) if raw == "_raw_" else _tensor(node, at)
+    if wanted == "self_sym_sizes" and isinstance(node.edges[0], Variable):
+        return tuple(node.edges[0].array.shape)
+    if wanted == "self_sym_sizes" and node.edges[0] is not None:
+        return tuple(node.edges[0].shape)
+    if wanted in _ATTRIBUTES and _ATTRIBUTES[wanted] in vars(node):
+        return vars(node)[_ATTRIBUTES[wanted]]
+    raise AttributeError(f"{node.name()} object has no attribute {name!r}")
+
+
+def _position(node: Any, wanted: str) -> int | None:
+    """Where among what the node saved the wanted input or result is."""
+    number = _INPUTS.get(wanted, _RESULTS.get(wanted))
+    if number is None:
+        return None
+    for at, origin in enumerate(node.origins):
+        if origin[0] == number:
+            return at
+    if number > 0 and len(node.saved) > number:  # the same tensor as the first input, or a number
+        return number
+    return None
+
+
+def _tensor(node: Any, at: int) -> Any:
+    """What was saved, as a tensor with the history it had; a number as it is."""
+    kept = node.saved[at]
+    if node.origins[at][1][0] != node.origins[at][2]:
+        raise gone(node)
+    if isinstance(kept, Packed):
+        return node.unpack(kept.content)
+    if not isinstance(kept, np.ndarray):
+        return kept
+    where = node.origins[at][0]
+    edge = node if where is not None and where < 0 else None if where is None else node.edges[where]
+    if isinstance(edge, Variable):
+        return edge
+    found = wrap(kept)
+    if edge is not None:
+        found._grad_fn, found._requires_grad = edge, True
+    return found
