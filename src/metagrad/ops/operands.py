@@ -278,6 +278,8 @@ def operands(x: Any, y: Any) -> tuple[Any, Any]:
             return x, y
     elif not isinstance(y, Variable):
         x = as_tensor(x)
+    elif (x.__class__ is float or x.__class__ is int) and y.array.dtype.char in "fd":
+        return float(x), y
     x, y = _operand(x), _operand(y)
     kind = result_type(x, y)
     x, y = converted(x, kind), converted(y, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
         raise RuntimeError(
             f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
         )
+    if value.__class__ is float and input.array.dtype.char in "fd" and (-1e38 < value < 1e38 or math.isinf(value)):
+        return where(mask, value, contiguous(input))  # nothing to check or convert: the usual case
     value = unwrap(value) if not isinstance(value, Variable) else value
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
