@@ -55,3 +55,11 @@ def test_settings_that_exclude_each_other_are_refused():
         functional.jacobian(lambda a: a, x, strategy="forward-mode")
     with pytest.raises(RuntimeError, match="The given v should contain a single Tensor"):
         functional.vjp(lambda a: a, x, (x, x))
+
+
+def test_functionalize_writes_as_the_function_does():
+    x = mg.ones(2)
+    assert mg.func.functionalize(lambda t: t.add_(1), remove="mutations_and_views")(x).tolist() == [2, 2]
+    assert x.tolist() == [2, 2] and mg.func.debug_unwrap(x) is x
+    with pytest.raises(RuntimeError, match="mutations_and_views"):
+        mg.func.functionalize(lambda t: t, remove="views")

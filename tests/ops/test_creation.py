@@ -1,6 +1,7 @@
 """Arguments of the functions that make tensors: out, device, layout; old constructors; other people's memory."""
 
 import copy
+import enum
 import pickle
 
 import numpy as np
@@ -203,3 +204,24 @@ def test_other_names_of_arguments():
     )
     assert x.view(size=(2, 3)).repeat(repeats=(1, 2)).shape == (2, 6) and x.expand(size=(2, 6)).shape == (2, 6)
     assert x.where(x > 3, metagrad.tensor(0)).tolist() == [0, 0, 0, 0, 4, 5]
+
+
+def test_numbers_of_a_class_of_their_own_are_numbers():
+    class Level(enum.IntEnum):
+        LOW, HIGH = 1, 2
+
+    class Metres(float):
+        pass
+
+    found = metagrad.tensor([[Level.LOW, 3], [Level.HIGH, 4]])
+    assert found.dtype is metagrad.int64 and found.tolist() == [[1, 3], [2, 4]]
+    assert metagrad.tensor(Level.HIGH).item() == 2
+    assert metagrad.tensor([Metres(1.5)]).dtype is metagrad.float32
+    assert metagrad.utils.data.default_collate([Level.LOW]).tolist() == [1]
+
+
+@pytest.mark.parametrize("data", [[2**63, 1], [1, 2**63], [[2**63, -1]], [-1, 2**64 - 1], 2**63])
+def test_an_integer_beyond_int64_is_refused_beside_others_too(data):
+    with pytest.raises(ValueError, match="does not fit"):
+        metagrad.tensor(data)
+    assert metagrad.tensor(data, dtype=metagrad.float64).dtype is metagrad.float64

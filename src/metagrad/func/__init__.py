@@ -6,6 +6,7 @@
 ``tangents.py``    ``jvp``, ``jacfwd``, ``linearize``: by forward mode
 ``mapping.py``     ``vmap``: a function of one, applied to many
 ``ensembles.py``   several models of one kind as one
+``plain.py``       what has nothing to do here: ``functionalize``
 ``batch_norm.py``  a model's batch norms without the statistics that ``vmap`` cannot keep
 =================  ==========================================================================
 """
@@ -13,10 +14,11 @@
 from metagrad.func.batch_norm import replace_all_batch_norm_modules_
 from metagrad.func.ensembles import functional_call, stack_module_state
 from metagrad.func.mapping import vmap
+from metagrad.func.plain import debug_unwrap, functionalize
 from metagrad.func.reverse import grad, grad_and_value, hessian, jacrev, vjp
 from metagrad.func.tangents import jacfwd, jvp, linearize
 
 __all__ = [
-    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
+    "debug_unwrap", "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "linearize",
     "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
 ]  # fmt: skip

@@ -128,7 +128,7 @@ def _survey(data: object, found: set[Any]) -> tuple[int, ...]:
         found.add(kind)
         return ()
     item = unwrap(data)
-    found.add(getattr(item, "dtype", kind))
+    found.add(getattr(item, "dtype", None) or next((k for k in (int, float, complex) if issubclass(kind, k)), kind))
     return tuple(np.shape(item))
 
 
@@ -202,7 +202,7 @@ _python_numbers: dict[Any, Callable[[], dtypes.dtype]] = {
 
 def _inferred(kinds: set[Any], array: Array) -> dtypes.dtype:
     """The dtype of items of these kinds: arrays and tensors have their own, Python's numbers the default of their type."""
-    if array.dtype == np.uint64 and int in kinds:
+    if int in kinds and (array.dtype == np.uint64 or (kinds <= {int, bool} and array.dtype.kind == "f")):
         raise ValueError("an integer does not fit in int64: give a dtype, metagrad.uint64 or a floating-point one")
     own = [_python_numbers[k]() if k in _python_numbers else dtypes.of(k) for k in kinds]
     return functools.reduce(dtypes.promote_types, own) if own else dtypes.get_default_dtype()
