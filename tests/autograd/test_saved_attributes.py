@@ -72,3 +72,10 @@ def test_hooks_that_return_no_gradient_are_refused():
 def test_the_files_of_modes_are_there_without_an_import():
     assert mg.autograd.grad_mode.no_grad is mg.no_grad
     assert mg.autograd.anomaly_mode.detect_anomaly is mg.autograd.detect_anomaly
+
+
+def test_a_hook_after_accumulating_may_return_what_it_wrote_to():
+    x = leaf(1.0)
+    x.register_post_accumulate_grad_hook(lambda leaf: leaf.data.sub_(leaf.grad))
+    x.sum().backward()
+    assert x.tolist() == [0.0]

@@ -106,10 +106,8 @@ class LeafHooks:
         try:
             for hook in list(self.after.values()):
                 answer = hook(x)
-                if answer is not None:
-                    raise TypeError(
-                        f"a hook after accumulating returns nothing, but hook returned '{type(answer).__name__}'"
-                    )
+                if answer is not None and not isinstance(answer, Variable):  # what x.sub_() returns does no harm
+                    raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}'")
         finally:
             mode.grad = before
 
