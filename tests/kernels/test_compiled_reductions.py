@@ -42,6 +42,31 @@ def test_reductions(both, threads, name, shape, dtype):
 
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("dims", [(0, 2), (0, 2, 3), (1, 3), (0, 3), (0, 1, 2), (3,), (1,), (0, 1, 2, 3)])
+def test_dimensions_apart(both, threads, dims, dtype):
+    x = (RNG.random((3, 4, 5, 33)) + 0.5).astype(dtype)
+    x[1, 2] += 100  # far from the mean of others
+
+    def run():
+        a = metagrad.from_numpy(x)
+        turned = metagrad.from_numpy(np.asfortranarray(x))
+        names = ("sum", "mean", "amax", "amin", "var", "std")
+        return [
+            getattr(v, name)(dim=dims, keepdim=keep).numpy()
+            for name in names
+            for v in (a, turned)
+            for keep in (False, True)
+        ]
+
+    for found, expected in zip(*both(run), strict=True):
+        assert found.dtype == expected.dtype and found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=20 * TOLERANCE[dtype])
+    np.testing.assert_allclose(
+        metagrad.from_numpy(x).var(dim=dims).numpy(), x.astype(float).var(dims, ddof=1), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
 @pytest.mark.parametrize("name", ["amax", "amin"])
 def test_extremes_by_bits(both, name, dtype):
     x = RNG.standard_normal((9, 70)).astype(dtype)

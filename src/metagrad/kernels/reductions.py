@@ -40,6 +40,9 @@ def fold(x: Array, axis: tuple[int, ...], part: Part, join: np.ufunc, *others: A
     """
     if not is_large(x):
         return part(x, axis, *others)
+    last = _last_run(axis)
+    if len(last) < len(axis) and x.flags.c_contiguous and not others:
+        return join.reduce(fold(x, last, part, join, once=once), axis=axis[: -len(last)], keepdims=True)
     extents = _extents(x, axis)
     if extents is not None:
         y = _fold_boxes(x.reshape(extents), part, join, [a.reshape(extents[0], 1, extents[2]) for a in others], once)
@@ -55,16 +58,22 @@ def _by_loop(
     join: np.ufunc,
     rows: Callable[..., None],
     columns: Callable[..., None] | None = None,
+    *others: Array,
 ) -> Array | None:
     """``fold`` by a compiled loop over rows (N, M), or one over columns (O, N, M), where there is one for x; else None.
 
-    A few parts for each thread, which ``join`` folds where they are parts of one row or column.
+    A few parts for each thread, which ``join`` folds where they are parts of one row or column. others: arrays that broadcast to
+    the result, of which a loop gets an element for each row (N), or column (O, M).
     """
     if not use_compiled(x, tuning.REDUCTION_LARGE):
         return None
     if x.T.flags.carray and not x.flags.carray:
-        found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns)
+        found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns, *[a.T for a in others])
         return None if found is None else found.T
+    last = _last_run(axis)
+    if len(last) < len(axis) and x.flags.carray:
+        found = _by_loop(x, last, join, rows, columns, *others)
+        return None if found is None else join.reduce(found, axis=axis[: -len(last)], keepdims=True)
     extents = _extents(x, axis) if x.flags.carray else None
     if extents is None or 1 < extents[2] < tuning.REDUCTION_COLUMNS or (extents[2] > 1 and columns is None):
         return None
@@ -74,17 +83,31 @@ def _by_loop(
     heights = cut(n, height if inner == 1 else min(height, tuning.REDUCTION_ROWS))
     depths = cut(outer, -(-outer // wanted) if len(heights) == 1 else 1)
     source, parts = x.reshape(extents), np.empty((outer, len(heights), inner), x.dtype)
+    shape = tuple([1 if d in axis else m for d, m in enumerate(x.shape)])
+    beside = [np.broadcast_to(a, shape).reshape(outer, inner).astype(x.dtype) for a in others]  # copies
 
     def folded(box: tuple[slice, int]) -> None:
         d, j = box
         if inner == 1:
-            rows(source[d, heights[j], 0], parts[d, j, 0])
+            rows(source[d, heights[j], 0], *[a[d, 0] for a in beside], parts[d, j, 0])
         elif columns is not None:
-            columns(source[d, heights[j]], parts[d, j])
+            columns(source[d, heights[j]], *[a[d] for a in beside], parts[d, j])
 
     map_chunks(folded, [(d, j) for d in depths for j in range(len(heights))])
     y = parts if len(heights) == 1 else join.reduce(parts, axis=1)
-    return y.reshape(tuple([1 if d in axis else m for d, m in enumerate(x.shape)]))
+    return y.reshape(shape)
+
+
+def _last_run(axis: tuple[int, ...]) -> tuple[int, ...]:
+    """Those of the dimensions at the end that follow each other: they are folded first if there are others.
+
+    >>> _last_run((0, 2, 3))
+    (2, 3)
+    """
+    first = len(axis) - 1
+    while first > 0 and axis[first] == axis[first - 1] + 1:
+        first -= 1
+    return axis[first:] if first >= 0 else axis
 
 
 def _mirrored(x: Array, axis: tuple[int, ...]) -> tuple[int, ...]:
@@ -164,6 +187,10 @@ def _sum(x: Array, axis: tuple[int, ...]) -> Array:
 
 def _row_sums(x: Array, y: Array) -> None:
     compiled.row_sums(x, tuning.REDUCTION_STRIP, y)
+
+
+def _row_deviations(x: Array, mean: Array, y: Array) -> None:
+    compiled.row_deviations(x, mean, tuning.REDUCTION_STRIP, y)
 
 
 def _row_squares(x: Array, y: Array) -> None:
@@ -247,7 +274,8 @@ def _deviations(x: Array, axis: tuple[int, ...], mean: Array) -> Array:
 
 def sum_of_deviations(x: Array, axis: tuple[int, ...], mean: Array) -> Array:
     """Σ |x − x̄|², with extent 1 in ``axis``, as in the mean."""
-    return fold(x, axis, _deviations, np.add, mean)
+    found = _by_loop(x, axis, np.add, _row_deviations, compiled.column_deviations, mean) if is_large(x) else None
+    return fold(x, axis, _deviations, np.add, mean) if found is None else found
 
 
 def _exponentials(x: Array, axis: tuple[int, ...], shift: Array) -> Array:

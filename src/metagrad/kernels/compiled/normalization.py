@@ -7,17 +7,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native, native_sums
-from metagrad.kernels.compiled.reductions import product_of, sum_of
-
-
-@native_sums
-def _squares(x: Array, mean: Array) -> Array:
-    """Σⱼ (xⱼ − μ)²."""
-    total = x.dtype.type(0)
-    for j in range(len(x)):
-        d = x[j] - mean
-        total += d * d
-    return total
+from metagrad.kernels.compiled.reductions import product_of, squares_of, sum_of
 
 
 @native_sums
@@ -55,7 +45,7 @@ def layer_norm(x: Array, w: Array, b: Array, eps: Array, z: Array, mean: Array, 
     one, m = x.dtype.type(1), x.dtype.type(x.shape[1])
     for i in range(len(x)):
         mean[i] = sum_of(x[i]) / m
-        scale[i] = one / np.sqrt(_squares(x[i], mean[i]) / m + eps[0])
+        scale[i] = one / np.sqrt(squares_of(x[i], mean[i]) / m + eps[0])
         _scaled(x[i], mean[i], scale[i], w, b, z[i])
 
 
@@ -139,7 +129,7 @@ def group_norm(x: Array, w: Array, b: Array, first: int, eps: Array, z: Array, m
     for n in range(len(x)):
         numbers = x[n].reshape(-1)
         mean[n] = sum_of(numbers) / m
-        scale[n] = one / np.sqrt(_squares(numbers, mean[n]) / m + eps[0])
+        scale[n] = one / np.sqrt(squares_of(numbers, mean[n]) / m + eps[0])
         for k in range(x.shape[1]):
             s, t = scale[n] * w[(first + n) % len(w), k], b[(first + n) % len(w), k]
             _scaled_row(x[n, k], mean[n], s, t, z[n, k])
@@ -168,7 +158,7 @@ def moments(x: Array, mean: Array, squares: Array) -> None:
     """μ and Σ (x − μ)² of rows x (N, M)."""
     for i in range(len(x)):
         mean[i] = sum_of(x[i]) / x.dtype.type(x.shape[1])
-        squares[i] = _squares(x[i], mean[i])
+        squares[i] = squares_of(x[i], mean[i])
 
 
 @native

@@ -28,6 +28,16 @@ def product_of(x: Array, y: Array) -> Array:
 
 
 @native_sums
+def squares_of(x: Array, mean: Array) -> Array:
+    """Σⱼ (xⱼ − μ)²."""
+    total = x.dtype.type(0)
+    for j in range(len(x)):
+        d = x[j] - mean
+        total += d * d
+    return total
+
+
+@native_sums
 def _product(x: Array) -> Array:
     total = x.dtype.type(1)
     for j in range(len(x)):
@@ -52,6 +62,31 @@ def row_squares(x: Array, length: int, y: Array) -> None:
         for start in range(0, x.shape[1], length):
             strip = x[i, start : start + length]
             y[i] += product_of(strip, strip)
+
+
+@native
+def row_deviations(x: Array, mean: Array, length: int, y: Array) -> None:
+    """yᵢ = Σⱼ (xᵢⱼ − μᵢ)² of rows x (N, M); μ (N)."""
+    for i in range(len(x)):
+        y[i] = 0
+        for start in range(0, x.shape[1], length):
+            y[i] += squares_of(x[i, start : start + length], mean[i])
+
+
+@native
+def _add_deviations(x: Array, mean: Array, y: Array) -> None:
+    for j in range(len(y)):
+        d = x[j] - mean[j]
+        y[j] += d * d
+
+
+@native
+def column_deviations(x: Array, mean: Array, y: Array) -> None:
+    """yₒⱼ = Σᵢ (xₒᵢⱼ − μₒⱼ)² of matrices x (O, N, M); μ (O, M)."""
+    for o in range(len(x)):
+        y[o] = 0
+        for i in range(x.shape[1]):
+            _add_deviations(x[o, i], mean[o], y[o])
 
 
 @native
