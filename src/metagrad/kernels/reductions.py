@@ -117,7 +117,8 @@ def _mirrored(x: Array, axis: tuple[int, ...]) -> tuple[int, ...]:
 
 def _fold_boxes(x: Array, part: Part, join: np.ufunc, others: list[Array], once: bool) -> Array:
     """``fold`` of x (outer, n, inner) over n, with others (outer, 1, inner): (outer, 1, inner)."""
-    size = max(tuning.REDUCTION_CHUNK, -(-x.size // get_num_threads())) if once else tuning.REDUCTION_CHUNK
+    share = -(-x.size // get_num_threads())
+    size = max(tuning.REDUCTION_CHUNK, share) if once else min(tuning.REDUCTION_CHUNK, share)
     depths, heights, widths = _boxes(x.shape, size)
     boxes = [(d, j, w) for d in depths for j in range(len(heights)) for w in widths]
     is_last = x.shape[2] == 1  # the last dimension is what is folded: NumPy is faster if it sees that

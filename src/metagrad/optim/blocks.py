@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.chunks import cut, map_chunks, split, threads_worth
 from metagrad.kernels.compiled import optimizers as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.fused import in_place
@@ -43,12 +43,13 @@ def in_blocks(
         formula(*arrays, *settings)
         return
     flat = [None if a is None else a.reshape(-1) for a in arrays]
-    chunks = cut(size, length)
+    threads = threads_worth(size, max(worth_threads, 2 * length))
+    chunks = split(size, threads * -(-size // (threads * length)))  # as many for each thread, all of about one length
 
     def work(chunk: slice) -> None:
         formula(*[None if a is None else a[chunk] for a in flat], *settings)
 
-    map_chunks(work, chunks, max(1, min(threads_worth(size, worth_threads), len(chunks) // 2)))
+    map_chunks(work, chunks, threads)
 
 
 def _in_single(
