@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from metagrad import cli
+from metagrad.tagger.learning import constrain
+from metagrad.tagger.model import Settings
 from metagrad.tagger.spans import (
     SCHEMES,
     Rewritten,
@@ -19,6 +21,7 @@ from metagrad.tagger.spans import (
     tags_of,
 )
 from metagrad.tagger.trained import Model
+from metagrad.tagger.vocabulary import Lexicon
 from metagrad.utils.metrics.spans import Span, score_spans, spans_of
 
 TYPES = ("PER", "LOC")
@@ -141,6 +144,23 @@ def test_the_command_learns_spans(scheme, preset, tmp_path, capsys):
         np.testing.assert_allclose(p.sum(-1), q.sum(-1), rtol=1e-5)
         for row, own in zip(p, q):  # the share of what is outside is the same in every scheme
             assert row[model.tags.index("O")] == pytest.approx(own[model.learned.index("O")], abs=1e-6)
+
+
+def test_the_crfs_probabilities_are_of_sequences_that_may_be():
+    learned = ["O", *(f"{p}-{t}" for p in "BIES" for t in TYPES)]
+    about = {"scheme": "BIO", "learned_scheme": "BIOES"}
+    model = Model.new(
+        Settings(hidden=4, embedding=4, spelling=False, crf=True), Lexicon.of(["a", "b"], ["word"]), learned, about
+    )
+    sentences = [["a"], ["a", "b"], ["b", "a", "a", "c", "b"]]
+    never = [learned.index(tag) for tag in ("I-PER", "E-PER", "I-LOC", "E-LOC")]
+    assert all(p[0, never].min() > 1e-3 for _, p in model.scored_as_learned(sentences))
+    constrain(model)
+    for _, p in model.scored_as_learned(sentences):
+        np.testing.assert_allclose(p.sum(-1), 1, rtol=1e-5)
+        assert p[0, never].max() < 1e-6 and p[-1, [learned.index("B-PER"), learned.index("I-PER")]].max() < 1e-6
+    ((_, p), *_) = model.scored_as_learned(sentences)  # of a single word: outside, or a span by itself
+    assert p[0, [learned.index(tag) for tag in ("O", "S-PER", "S-LOC")]].sum() == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -26,6 +26,8 @@ from metagrad.tagger.vectors import put_in, read_vectors, with_words
 from metagrad.tagger.vocabulary import Lexicon
 from metagrad.utils.metrics.spans import score_spans
 
+IMPOSSIBLE = -1e4  # ln of a probability of 0, but finite
+
 
 def new_model(
     parts: Split, settings: Settings, recipe: Recipe, about: dict[str, Any], vectors: Path | None = None
@@ -86,8 +88,18 @@ def learn(
     trainer.fit(train, dev, progress, report, after_epoch)
     if trainer.best is not None:
         model.about["epoch"] = trainer.best.number
+        constrain(model)
         calibrate(model, parts.calibration or parts.dev)
     return model, trainer
+
+
+def constrain(model: Model) -> None:
+    """Make the sequences of tags that may not be impossible for a CRF, so that its probabilities are of those that may."""
+    if model.transitions is None:
+        return
+    for crf in (member.crf for member in model.network.members if member.crf is not None):
+        for scores, allowed in zip((crf.start, crf.between, crf.end), model.transitions, strict=True):
+            scores.array[np.isinf(allowed)] = IMPOSSIBLE
 
 
 def calibrate(model: Model, sentences: list[Sentence]) -> None:
