@@ -225,3 +225,23 @@ def test_an_integer_beyond_int64_is_refused_beside_others_too(data):
     with pytest.raises(ValueError, match="does not fit"):
         metagrad.tensor(data)
     assert metagrad.tensor(data, dtype=metagrad.float64).dtype is metagrad.float64
+
+
+@pytest.mark.parametrize("name", ["rand_like", "randn_like"])
+def test_random_numbers_lie_as_those_of_the_tensor_they_are_like(name):
+    make = getattr(metagrad, name)
+    images = metagrad.zeros(2, 3, 4, 5).to(memory_format=metagrad.channels_last)
+    assert make(images).stride() == (60, 1, 15, 3)
+    assert make(images, memory_format=metagrad.contiguous_format).stride() == (60, 20, 5, 1)
+    assert make(metagrad.zeros(2, 3, 4, 5), memory_format=metagrad.channels_last).stride() == (60, 1, 15, 3)
+    assert make(metagrad.zeros(4, 3).t(), dtype=metagrad.float64).stride() == (1, 3)
+    same = [make(x, generator=metagrad.Generator().manual_seed(1)) for x in (images, images.contiguous())]
+    assert same[0].equal(same[1]) and metagrad.randint_like(metagrad.zeros(4, 3).t(), 3).stride() == (1, 3)
+
+
+@pytest.mark.oracle
+def test_random_layouts_are_pytorchs(torch):
+    for m in (metagrad, torch):
+        x = m.zeros(1, 3).expand(4, 3)
+        assert m.rand_like(x).stride() == (3, 1) and m.rand_like(m.zeros(6, 8)[::2, ::2]).stride() == (4, 1)
+        assert m.randn_like(m.zeros(4, 2, 5).permute(1, 2, 0)).stride() == (5, 1, 10)

@@ -13,13 +13,13 @@ from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, get_default_device, move, of_array
 from metagrad.base.device import device as Device
-from metagrad.base.layouts import check_layout, layout, memory_format
+from metagrad.base.layouts import check_layout, layout, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, shape_of, takes_exact_out, takes_out
 from metagrad.ops.create.creation import extents, factory, finished
-from metagrad.ops.create.like import LikeOptions
+from metagrad.ops.create.like import LikeOptions, empty_like
 from metagrad.ops.create.random import Generator, numpy_generator, source
 from metagrad.ops.operands import as_tensor
 
@@ -216,8 +216,17 @@ def _drawn_like(
     if not isinstance(input, Variable):
         raise NotATensor(f"argument 'input' must be a tensor, got {type(input).__name__}")
     where = of_array(input.array) if device is None else Device(device)
-    array = draw(tuple(input.shape), input.dtype if dtype is None else dtypes.of(dtype), generator, where)
-    return finished(as_array(array), None, where, requires_grad)
+    array = as_array(draw(tuple(input.shape), input.dtype if dtype is None else dtypes.of(dtype), generator, where))
+    if isinstance(array, np.ndarray) and (memory_format is not None or input.array.strides != array.strides):
+        array = _laid_out(array, input, memory_format or preserve_format)
+    return finished(array, None, where, requires_grad)
+
+
+def _laid_out(array: Array, input: Tensor, order: memory_format) -> Array:
+    """The numbers in memory that is laid out as that of another tensor, or in an order that was asked for."""
+    placed = unwrap(empty_like(input, dtype=dtypes.of(array.dtype), device="cpu", memory_format=order))
+    placed[...] = array
+    return placed
 
 
 @asks_for_tensors
