@@ -61,6 +61,7 @@ def cases(lib):
         "bools for indices": lambda: x.index_reduce(0, t([True]), x[:1], "prod"),
         "a padding token beyond the bags": lambda: F.embedding_bag(t([[0]]), x, padding_idx=-100),
         **indices_of_other_dtypes(lib),
+        **dtypes_that_are_no_floats(lib),
         # what is neither true nor false
         "a number for requires_grad": lambda: lib.ones(2, requires_grad=1),
         "a dictionary for dimensions": lambda: x.sum({}),
@@ -236,6 +237,23 @@ def indices_of_other_dtypes(lib):
     }
 
 
+def dtypes_that_are_no_floats(lib):
+    """By function and dtype, calls of what is defined for floating-point numbers alone."""
+    F = lib.nn.functional
+    names = (
+        "softmax log_softmax softmin logsigmoid silu softplus gelu mish elu selu celu hardsigmoid hardswish softshrink"
+    )
+    calls = {name: getattr(F, name) for name in [*names.split(), "leaky_relu", "dropout"]}
+    along = {"softmax": 0, "log_softmax": 0, "softmin": 0}
+    return {
+        f"{dtype} for {name}": functools.partial(
+            call, lib.ones(2, dtype=getattr(lib, dtype)), **({"dim": along[name]} if name in along else {})
+        )
+        for name, call in calls.items()
+        for dtype in ("int64", "uint8")
+    }
+
+
 def kind_of(call):
     try:
         call()
@@ -267,6 +285,12 @@ def test_indices_of_other_dtypes_are_refused(name):
         (RuntimeError, IndexError, ValueError), match=r"dtype|scalar type|not implemented|long, int|max mode|int64"
     ):
         indices_of_other_dtypes(mg)[name]()
+
+
+@pytest.mark.parametrize("name", dtypes_that_are_no_floats(mg))
+def test_integers_are_not_converted_behind_the_programs_back(name):
+    with pytest.raises(NotImplementedError, match="not implemented for metagrad.(int64|uint8)"):
+        dtypes_that_are_no_floats(mg)[name]()
 
 
 def test_an_index_without_dimensions_is_a_number_of_any_integer_dtype():

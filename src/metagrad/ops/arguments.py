@@ -12,6 +12,7 @@ from metagrad.autograd.variable import Variable, recording
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, Operand
 from metagrad.ops.argument_types import check_flags, complain
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import NotAnOperand, as_tensor, cast_to
 from metagrad.ops.out import store
 from metagrad.ops.overlap import check_overlap
@@ -30,6 +31,21 @@ def floating(x: Operand) -> Tensor:
     if not hasattr(x, "__array_function__"):  # a number, as in PyTorch, is no tensor
         raise NotAnOperand(f"expected a tensor, got {type(x).__name__}: {x!r:.60}: make it one with tensor()")
     return floating(as_tensor(x))
+
+
+def floats(function: str, x: Operand, refused: str = "biuc") -> Tensor:
+    """The operand of a function that PyTorch has for floating-point numbers alone: other dtypes are refused, not converted.
+
+    >>> import metagrad
+    >>> floats("softplus", metagrad.tensor([1]))
+    Traceback (most recent call last):
+    NotImplementedError: "softplus" not implemented for metagrad.int64: convert the tensor first, with .float() or .int()
+    """
+    if isinstance(x, Variable) and x.array.dtype.kind in "fV":
+        return x
+    given = x if isinstance(x, Variable) else floating(x)
+    refuse(function, given, refused)
+    return given
 
 
 def dimension(dim: int, ndim: int) -> int:

@@ -15,7 +15,7 @@ from metagrad.base.device import of_array
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
-from metagrad.ops.arguments import asks_for_tensors, dimension
+from metagrad.ops.arguments import asks_for_tensors, dimension, floats
 from metagrad.ops.create.random import source
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import in_single
@@ -110,13 +110,13 @@ class Elu(Pointwise):
         return select(x <= 0, grad * (self.alpha * self.rate * np.exp(self.exponent(x))), grad)
 
 
-_elu = in_single(lambda x, alpha, rate=1.0: Elu.apply(x, alpha=alpha, rate=rate))
+_elu = in_single(lambda x, alpha, rate=1.0: Elu.apply(floats("elu", x), alpha=alpha, rate=rate))
 
 
 _selu = in_single(lambda x: 1.0507009873554805 * _elu(x, alpha=1.6732632423543772))
 
 
-_hardsigmoid = in_single(Hardsigmoid.apply)
+_hardsigmoid = in_single(lambda x: Hardsigmoid.apply(floats("hardsigmoid", x)))
 
 
 def given_back(input: Tensor, output: Tensor, inplace: bool) -> Tensor:
@@ -173,7 +173,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     """
     if input.array.dtype.kind == "f":
         return given_back(input, _leaky_relu(input, slope=float(negative_slope)), inplace)
-    return given_back(input, where(input > 0, input, input * negative_slope), inplace)
+    x = floats("leaky_relu", input)  # bfloat16 alone comes so far
+    return given_back(input, where(x > 0, x, x * negative_slope), inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -206,7 +207,7 @@ class Hardswish(Pointwise):
         return select(x <= -3, 0 * grad, select(x < 3, grad * (x / 3 + 0.5), grad))
 
 
-_hardswish = in_single(Hardswish.apply)
+_hardswish = in_single(lambda x: Hardswish.apply(floats("hardswish", x)))
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -244,7 +245,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
-    return Softshrink.apply(input, lambd=lambd)
+    return Softshrink.apply(floats("softshrink", input), lambd=lambd)
 
 
 @asks_for_tensors

@@ -18,6 +18,7 @@ from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.nn.functional.activation import given_back
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.random import source
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.pointwise.chunked import Pointwise, is_large
 from metagrad.ops.pointwise.loops import fit, run_loop
 
@@ -84,6 +85,8 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     _check(p)
     if not training or p == 0:
         return input
+    if p < 1:
+        refuse("dropout", input, "biu")  # scaled integers would be cut down to zeros
     kept = move(_kept_of(input.array, p), of_array(input.array))
     op = DropoutByLoop if is_large(input.array) and fit(input.array) else Dropout
     out = op.apply(input, kept, scale=1 / (1 - p) if p < 1 else 1.0)  # p = 1: none is kept

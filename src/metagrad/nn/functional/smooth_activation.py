@@ -14,7 +14,7 @@ from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
 from metagrad.nn.functional.activation import given_back
-from metagrad.ops.arguments import asks_for_tensors, floating
+from metagrad.ops.arguments import asks_for_tensors, floats
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -77,7 +77,7 @@ class Softplus(Pointwise):
         return select(scaled > self.threshold, grad, grad / (np.exp(-scaled) + 1))
 
 
-_silu = in_single(lambda x: Silu.apply(floating(x)))
+_silu = in_single(lambda x: Silu.apply(floats("silu", x, "biu")))
 
 
 @in_single
@@ -88,7 +88,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> metagrad.nn.functional.logsigmoid(metagrad.tensor([-1000.0, 0.0]))
     tensor([-1.0000e+03, -6.9315e-01])
     """
-    return LogSigmoid.apply(floating(input))
+    return LogSigmoid.apply(floats("logsigmoid", input))
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -109,7 +109,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     >>> metagrad.nn.functional.softplus(metagrad.tensor([-1.0, 0.0, 30.0]))
     tensor([ 0.3133,  0.6931, 30.0000])
     """
-    return Softplus.apply(floating(input), beta=beta, threshold=threshold)
+    return Softplus.apply(floats("softplus", input), beta=beta, threshold=threshold)
 
 
 @in_single
@@ -166,7 +166,7 @@ class Mish(Pointwise):
         return grad * (t + x * (1 - t * t) * (0.5 + 0.5 * Tanh.on(0.5 * x)))
 
 
-_mish = in_single(Mish.apply)
+_mish = in_single(lambda x: Mish.apply(floats("mish", x)))
 
 
 @in_single
@@ -183,7 +183,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """
     if approximate not in ("none", "tanh"):
         raise RuntimeError(f"approximate argument must be either none or tanh, got {approximate!r}")
-    return (Gelu if approximate == "none" else GeluTanh).apply(floating(input))
+    return (Gelu if approximate == "none" else GeluTanh).apply(floats("gelu", input))
 
 
 @asks_for_tensors

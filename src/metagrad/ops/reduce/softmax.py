@@ -12,7 +12,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
 from metagrad.kernels import softmax as kernel
-from metagrad.ops.arguments import accepts_axis, axes, dimension, floating, takes_out
+from metagrad.ops.arguments import accepts_axis, axes, dimension, floating, floats, takes_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.reduction import kept
@@ -111,7 +111,7 @@ def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DType
         raise NotImplementedError(
             f"{op.__name__} is not implemented for {dtypes.of(dtype)}: its results are real numbers"
         )
-    x = floating(input) if dtype is None else cast_to(input, dtypes.of(dtype))
+    x = floats(op.__name__, input) if dtype is None else cast_to(input, dtypes.of(dtype))
     ndim = x.array.ndim
     if dim is None:  # PyTorch's old rule for callers that do not say
         dim = 0 if ndim in (0, 1, 3) else 1
