@@ -24,7 +24,7 @@ _ARRANGING = {
 }  # fmt: skip
 _DEPEND_ON_NUMBERS = {np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.extract, np.compress}
 _SHAPED = (
-    "any argmax argmin argsort cumprod cumsum diagonal dot max mean min prod repeat sort std sum take trace var"
+    "any argmax argmin argsort clip cumprod cumsum diagonal dot max mean min prod repeat sort std sum take trace var"
 ).split()
 
 

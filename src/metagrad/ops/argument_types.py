@@ -172,8 +172,8 @@ def misfit(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         return None
     for position, (name, value) in enumerate(bound.arguments.items(), 1):
         declared = bound.signature.parameters[name]
-        if not isinstance(declared.annotation, str) or declared.kind is declared.VAR_KEYWORD:
-            continue
+        if not isinstance(declared.annotation, str) or declared.kind is declared.VAR_KEYWORD or name == "out":
+            continue  # of ``out`` the error itself speaks
         values = value if declared.kind is declared.VAR_POSITIONAL else [value]
         for x in values:
             if x is not declared.default and not allows(declared.annotation)(x):
