@@ -42,6 +42,8 @@ def cases(lib):
         "a cross product along who knows what": lambda: lib.cross(ones(3), ones(3)),
         "a mask of bytes": lambda: ones(2)[lib.tensor([1, 0], dtype=lib.uint8)],
         "a graph kept by its leaves": lambda: (ones(1, requires_grad=True) ** 2).sum().backward(create_graph=True),
+        "frames without a window": lambda: lib.stft(lib.arange(16.0), 4, return_complex=True).shape,
+        "a reduction by another op's name": lambda: lib.zeros(3).scatter_(0, lib.tensor([1]), ones(1), reduce="add"),
         "a schedule before its optimizer": lambda: early(lib),
         "a layer of recurrence with dropout": lambda: nn.LSTM(2, 2, dropout=0.5),
     }

@@ -25,6 +25,10 @@ else:
 Bytes = bytes | bytearray | memoryview
 
 
+class FolderMissing(FileNotFoundError, RuntimeError):
+    """There is no folder for a file that is to be written. PyTorch raises RuntimeError for it."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to, which takes the name ``path`` at the end of the block; after an error, nothing has happened.
@@ -42,7 +46,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: the folder {target.parent} does not exist")
+        raise FolderMissing(f"cannot write {path}: the folder {target.parent} does not exist")
     if target.exists() and not target.is_file():
         raise OSError(f"cannot write {path}: it is {'a folder' if target.is_dir() else 'not a regular file'}")
     prefix = _prefix(target)

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
+from metagrad.base.warning import warn
 from metagrad.kernels.gathering import IndexAlong, is_outside
 from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out
@@ -133,6 +134,8 @@ def scatter(
     if reduce not in _REDUCES:
         raise RuntimeError(f"scatter(): reduce argument must be either add or multiply, got {reduce!r}")
     given = value if src is None else src
+    if reduce is not None and isinstance(given, Variable):
+        warn("scatter(): reduce= with a tensor is deprecated: scatter_reduce() has more reductions")
     if isinstance(given, Variable) and given.array.dtype != input.array.dtype:
         raise RuntimeError(
             f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {given.dtype}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.base.warning import warn
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.index.scattering import index_add
@@ -70,6 +71,8 @@ def stft(
         raise RuntimeError("stft requires the return_complex parameter be given for real inputs")
     if center and align_to_window is not None:
         raise RuntimeError("stft: align_to_window should only be set when center = false")
+    if window is None:
+        warn("stft: no window was given; a rectangular one is used, whose edges leak into other frequencies")
     hop = n_fft // 4 if hop_length is None else hop_length
     if hop <= 0:
         raise RuntimeError(f"stft: expected hop_length > 0, but got hop_length={hop}")
