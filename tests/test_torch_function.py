@@ -212,3 +212,15 @@ def test_what_lies_below_is_imported_and_refused():
     assert not is_traceable_wrapper_subclass(1)
     with pytest.raises(NotImplementedError, match="TorchFunctionMode"), TorchDispatchMode():
         pass
+
+
+@pytest.mark.oracle
+def test_pytorchs_own_tensors_are_not_asked(torch):
+    program = (
+        "import metagrad, torch\nfrom metagrad.compat import torch_function\ntorch_function.notice_classes()\n"
+        "class Mine(metagrad.Tensor): pass\nclass Theirs(torch.Tensor): pass\n"
+        "print(type(Mine([1.0]) + 1).__name__)\n"
+        "for x in (torch.ones(2), torch.ones(2).as_subclass(Theirs)):\n"
+        "    print(metagrad.from_dlpack(x).tolist(), torch_function.overloaded((x,)))\n"
+    )
+    assert ran("torch", program) == ["Mine", "[1.0, 1.0] []", "[1.0, 1.0] []"]

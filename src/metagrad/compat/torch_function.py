@@ -72,10 +72,16 @@ def disabled(cls: type, func: Any, types: Any, args: Any = (), kwargs: Any = Non
         state.classes = was
 
 
+def _is_pytorchs(kind: type) -> bool:
+    """Whether a class is PyTorch's own tensor, or made of it, which can answer for PyTorch's functions only."""
+    theirs = getattr(sys.modules.get("torch"), "Tensor", Tensor)
+    return theirs is not Tensor and issubclass(kind, theirs)
+
+
 def _answers(kind: type) -> bool:
     """Whether a class is to be asked."""
     found = getattr(kind, "__torch_function__", None)
-    if found is None or getattr(found, "__func__", found) is disabled or found is disabled:
+    if found is None or _is_pytorchs(kind) or getattr(found, "__func__", found) is disabled or found is disabled:
         _plain.add(kind)
         return False
     return True

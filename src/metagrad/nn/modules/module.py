@@ -74,10 +74,8 @@ class Module(Hooked, Placement, StateKeeper):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """``forward``, with the hooks around it."""
-        if self._hooked:
-            return self._call_with_hooks(args, kwargs)
         try:
-            return self.forward(*args, **kwargs)
+            return self._call_with_hooks(args, kwargs) if self._hooked else self.forward(*args, **kwargs)
         except AttributeError as error:
             complain(self.forward, error, args, kwargs)
             raise

@@ -16,6 +16,7 @@ from metagrad.ops.arguments import accepts_axis, axes, dimension, floating, floa
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.reduction import kept
+from metagrad.ops.shape.copying import clone
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -111,11 +112,13 @@ def _normalized(op: type[Function], input: Tensor, dim: int | None, dtype: DType
         raise NotImplementedError(
             f"{op.__name__} is not implemented for {dtypes.of(dtype)}: its results are real numbers"
         )
-    x = floats(op.__name__, input) if dtype is None else cast_to(input, dtypes.of(dtype))
-    ndim = x.array.ndim
+    ndim = input.array.ndim
     if dim is None:  # PyTorch's old rule for callers that do not say
         dim = 0 if ndim in (0, 1, 3) else 1
     axis = dimension(dim, ndim)
+    if dtype is None and not input.array.size:
+        return clone(input)  # of any dtype, in PyTorch
+    x = floats(op.__name__, input) if dtype is None else cast_to(input, dtypes.of(dtype))
     return op.apply(x, axis=axis) if ndim else op.apply(x.unsqueeze(0), axis=0).squeeze(0)
 
 
