@@ -196,3 +196,17 @@ def test_channels_that_lie_otherwise_and_what_is_not_finite(in_one_op, both, nam
 
         for found, expected in (in_one_op(run), both(run)):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (3, 0), (0, 0)])
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm", "softmax", "log_softmax"])
+def test_no_rows_and_rows_of_nothing(both, name, shape):
+    def run():
+        x = metagrad.zeros(shape, requires_grad=True)
+        further = (shape[1:],) if name.endswith("norm") else (-1,)
+        y = getattr(metagrad.nn.functional, name)(x, *further)
+        y.sum().backward()
+        return y.shape, x.grad.shape
+
+    for found in both(run):
+        assert found == (shape, shape)

@@ -19,7 +19,7 @@ def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
     """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order."""
     threads = threads_worth(rows * columns, tuning.ROWS_WORTH_THREADS)
     length = max(1, tuning.ROWS_CHUNK // max(columns, 1))
-    rounds = -(-rows // (threads * length))
+    rounds = max(1, -(-rows // (threads * length)))
     return map_chunks(work, split(rows, threads * rounds), threads)  # as many for each thread, of one length
 
 

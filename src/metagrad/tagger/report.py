@@ -22,7 +22,8 @@ table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .8re
 td:first-child, th:first-child { text-align: left } tr:nth-child(even) { background: #f4f6f8 }
 th { border-bottom: 2px solid #999 } svg { max-width: 100% }
 svg text { font-size: 12px; fill: #444 } pre { overflow-x: auto; background: #f4f6f8; padding: 1rem }
-h1, pre, td { overflow-wrap: anywhere } pre { white-space: pre-wrap } .wide { overflow-x: auto }
+h1, pre, td { overflow-wrap: anywhere } td.short { white-space: nowrap }
+pre { white-space: pre-wrap } .wide { overflow-x: auto } @media (max-width: 30rem) { td, th { padding: .2rem .3rem } }
 .matrix { font-size: .7rem } .matrix td { padding: 0; min-width: 1rem; height: 1rem; border: 1px solid #eee }
 .matrix th { padding: 0 .3rem; border: 0 } .matrix th span { writing-mode: vertical-rl }
 """
@@ -132,9 +133,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """An HTML table; the cells are text."""
 
     def line(cells: Sequence[str], kind: str) -> str:
-        return "<tr>" + "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{kind}{_short(cell)}>{html.escape(cell)}</{kind}>" for cell in cells) + "</tr>"
 
     return f"<table>{line(head, 'th')}{''.join(line(row, 'td') for row in rows)}</table>"
+
+
+def _short(cell: str) -> str:
+    """A class for what is better not divided: a number, a tag."""
+    return " class=short" if len(cell) <= 12 else ""
 
 
 def draw_curves(history: Sequence[Epoch]) -> str:
