@@ -15,13 +15,14 @@ import numpy as np
 
 PROGRAM = pathlib.Path(__file__).parent.parent / "tests" / "distributed" / "resuming.py"
 STEPS, AT = 20, 13
+KINDS = ["kill", "raise", "absent"]
 
 
 def add_to(parser):
     parser.set_defaults(run=run)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--ranks", type=int, default=2)
-    parser.add_argument("--kinds", nargs="+", default=["kill", "raise", "absent"])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
 
 
 def launch(ranks, *arguments):
