@@ -11,6 +11,7 @@ import inspect
 from contextlib import contextmanager
 
 import numpy as np
+import pytest
 
 from tests import cupy_limits as limits
 
@@ -531,9 +532,8 @@ class FakeSpecial:
     def __getattr__(self, name):
         if name not in limits.SPECIAL:
             raise AttributeError(f"module 'cupyx.scipy.special' has no attribute {name!r}")
-        import scipy.special
-
-        return lambda *args: wrap(getattr(scipy.special, name)(*unwrap(args)))
+        special = pytest.importorskip("scipy.special", reason="needs SciPy (extra: scipy)")
+        return lambda *args: wrap(getattr(special, name)(*unwrap(args)))
 
 
 class CpusNumbers:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from metagrad.base.device import CPU
 from metagrad.kernels import philox
 from metagrad.ops.create.device_stream import DeviceStream
+
+stats = pytest.importorskip("scipy.stats", reason="needs SciPy (extra: scipy)")
 
 # kat_vectors of Random123 for philox4x32 with 10 rounds: counter, key, answer.
 ANSWERS = [
