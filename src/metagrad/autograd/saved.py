@@ -13,15 +13,8 @@ import numpy as np
 from metagrad.autograd.errors import FREED, freed, gone
 from metagrad.autograd.variable import Variable, wrap
 
-_INPUTS = {
-    "self": 0,
-    "mat1": 0,
-    "input": 0,
-    "other": 1,
-    "mat2": 1,
-    "weight": 1,
-    "exponent": 1,
-}  # PyTorch's names for them
+# PyTorch's names of a node's inputs and of its result, and their numbers here.
+_INPUTS = {"self": 0, "mat1": 0, "input": 0, "other": 1, "mat2": 1, "weight": 1, "exponent": 1}
 _RESULTS = {"result": -1, "output": -1}
 _ATTRIBUTES = {"dim": "axis"}
 

@@ -108,13 +108,22 @@ def memory_like(template: Array, dtype: object) -> Array:
     return np.empty_like(template, dtype) if has_no_gaps(template) else np.empty(template.shape, dtype, like=template)  # type: ignore[call-overload]
 
 
+def order_of(x: Array) -> tuple[int, ...]:
+    """The dimensions of an array, from the one with the widest steps to the one with the narrowest.
+
+    >>> order_of(np.zeros((2, 3)).T)
+    (1, 0)
+    """
+    return tuple(sorted(range(x.ndim), key=lambda d: -x.strides[d]))
+
+
 def has_no_gaps(x: Array) -> bool:
     """Whether elements lie one after the other in memory, in some order of the dimensions, none of them twice.
 
     >>> has_no_gaps(np.zeros((2, 3)).T), has_no_gaps(np.zeros((2, 4))[:, ::2])
     (True, False)
     """
-    return bool(x.transpose(sorted(range(x.ndim), key=lambda d: -x.strides[d])).flags.c_contiguous)
+    return bool(x.transpose(order_of(x)).flags.c_contiguous)
 
 
 def made_as_it_lies(x: Array, make: Callable[[tuple[int, ...]], Array]) -> Array:
@@ -127,7 +136,7 @@ def made_as_it_lies(x: Array, make: Callable[[tuple[int, ...]], Array]) -> Array
     """
     if x.flags.c_contiguous or not has_no_gaps(x):
         return make(tuple(x.shape))
-    order = tuple(sorted(range(x.ndim), key=lambda d: -x.strides[d]))
+    order = order_of(x)
     return make(tuple(x.shape[d] for d in order)).transpose(inverse(order))
 
 

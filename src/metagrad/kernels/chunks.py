@@ -43,6 +43,15 @@ def split(size: int, count: int) -> list[slice]:
     return [slice(a, b) for a, b in itertools.pairwise(edges) if a < b]
 
 
+def even_chunks(size: int, length: int, threads: int) -> list[slice]:
+    """Slices that cover ``size`` elements: as many for each thread, all of about one length, which is at most ``length``.
+
+    >>> even_chunks(9, 4, 2), even_chunks(0, 4, 2)
+    ([slice(0, 2, None), slice(2, 4, None), slice(4, 6, None), slice(6, 9, None)], [])
+    """
+    return split(size, threads * max(1, -(-size // (threads * length))))
+
+
 def deal(chunks: Sequence[C], threads: int) -> list[list[C]]:
     """Chunks as equal runs, one for each thread, without empty ones: for sums whose order must be the same every time.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import map_chunks, split, threads_worth
+from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
 from metagrad.kernels.compiled.choice import use_compiled
 
 R = TypeVar("R")
@@ -19,8 +19,7 @@ def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
     """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order."""
     threads = threads_worth(rows * columns, tuning.ROWS_WORTH_THREADS)
     length = max(1, tuning.ROWS_CHUNK // max(columns, 1))
-    rounds = max(1, -(-rows // (threads * length)))
-    return map_chunks(work, split(rows, threads * rounds), threads)  # as many for each thread, of one length
+    return map_chunks(work, even_chunks(rows, length, threads), threads)
 
 
 def row_sums(x: Array) -> Array:

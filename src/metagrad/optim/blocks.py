@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks, split, threads_worth
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
 from metagrad.kernels.compiled import optimizers as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.fused import in_place
@@ -44,7 +44,7 @@ def in_blocks(
         return
     flat = [None if a is None else a.reshape(-1) for a in arrays]
     threads = threads_worth(size, max(worth_threads, 2 * length))
-    chunks = split(size, threads * -(-size // (threads * length)))  # as many for each thread, all of about one length
+    chunks = even_chunks(size, length, threads)
 
     def work(chunk: slice) -> None:
         formula(*[None if a is None else a[chunk] for a in flat], *settings)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable
+from metagrad.base.layouts import order_of
 from metagrad.base.typing import Array
 
 
@@ -24,7 +25,7 @@ def copied_array(x: Variable, memo: dict[int, Any]) -> Array:
     whole = array if x._view is None else x._view.base.array
     if not (isinstance(array, np.ndarray) and isinstance(whole, np.ndarray)):
         return array.copy()
-    order = sorted(range(whole.ndim), key=lambda d: -whole.strides[d])
+    order = order_of(whole)
     in_order = whole.transpose(order)
     start = _address(array) - _address(whole)
     if not in_order.flags.c_contiguous or not 0 <= start <= whole.nbytes - _reach(array):

@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
+from metagrad.base.layouts import order_of
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import asks_for_a_tensor, shape_of
@@ -50,7 +51,7 @@ def located(x: Array) -> tuple[Array, Geometry]:
     while isinstance(getattr(owner, "base", None), np.ndarray):
         owner = owner.base
     if isinstance(owner, np.ndarray) and all(s >= 0 and s % x.itemsize == 0 for s in x.strides):
-        owner = owner.transpose(sorted(range(owner.ndim), key=lambda d: -owner.strides[d]))
+        owner = owner.transpose(order_of(owner))
         if owner.flags.c_contiguous:
             memory = np.ndarray((owner.nbytes // x.itemsize,), x.dtype, buffer=owner)
             offset = (_address(x) - _address(memory)) // x.itemsize if x.size else 0

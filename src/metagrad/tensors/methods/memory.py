@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
-from metagrad.base.layouts import contiguous_format, layout, memory_format
+from metagrad.base.layouts import contiguous_format, layout, memory_format, order_of
 from metagrad.base.layouts import strided as strided_layout
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.libraries import is_on_gpu
@@ -88,7 +88,7 @@ class MemoryMethods(OpMethods):
         """
         if ambiguity_check is not False:
             self._check_order(ambiguity_check)
-        return tuple(sorted(range(self.array.ndim), key=lambda d: -self.array.strides[d]))
+        return order_of(self.array)
 
     def _check_order(self, formats: bool | Sequence[memory_format]) -> None:
         if isinstance(formats, bool):
