@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from metagrad.autograd.function import Function
 from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import mode
@@ -64,7 +66,7 @@ class Hooked:
     ) -> RemovableHandle:
         """Call ``hook(module, args, output)`` after forward; what it returns, if anything, replaces the output.
 
-        always_call: also when forward raises, with None for the output.
+        always_call: also when forward raises, or a hook before this one does; with the output so far, or None.
         """
         settings = {"_with_kwargs": with_kwargs, "_always_called": always_call}
         return self._add_hook("_forward_hooks", hook, prepend, **settings)
@@ -74,7 +76,11 @@ class Hooked:
         return self._add_hook("_backward_pre_hooks", hook, prepend)
 
     def register_full_backward_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are known."""
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the module's inputs are known.
+
+        Both are tuples with a place for each positional argument and each output: None for what is no tensor, and in
+        grad_output for what the loss does not depend on; in grad_input such a tensor has zeros.
+        """
         self._check_kind_of_backward_hook(True)
         return self._add_hook("_backward_hooks", hook, prepend)
 
@@ -91,13 +97,13 @@ class Hooked:
 
     def _call_with_hooks(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``forward`` with the hooks around it: those of all modules first, then in the order they were registered."""
-        called: set[int] = set()
+        progress = _Progress()
         try:
-            return _call(self, args, kwargs, called)
+            return _call(self, args, kwargs, progress)
         except Exception:
             for key, hook, with_kwargs, always in _numbered(self, "_forward_hooks"):
-                if always and key not in called:
-                    _call_though_failed(hook, (self, args, kwargs, None) if with_kwargs else (self, args, None))
+                if always and key not in progress.called:
+                    _call_though_failed(hook, (self, args, *([kwargs] if with_kwargs else []), progress.output))
             raise
 
 
@@ -159,7 +165,15 @@ def _call_though_failed(hook: Any, args: tuple[Any, ...]) -> None:
         warn(f"{said} in forward: {error}")
 
 
-def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], called: set[int]) -> Any:
+class _Progress:
+    """How far a call has come: the forward hooks that were called, and the output that the last of them was given."""
+
+    def __init__(self) -> None:
+        self.called: set[int] = set()
+        self.output: Any = None
+
+
+def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], progress: _Progress) -> Any:
     for _, hook, with_kwargs, _ in _numbered(module, "_forward_pre_hooks"):
         if with_kwargs:
             replaced = hook(module, args, kwargs)
@@ -176,28 +190,21 @@ def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], called:
     before, after = _hooks(module, "_backward_pre_hooks"), _hooks(module, "_backward_hooks")
     watch = _BackwardHooks(module, before, after) if (before or after) and mode.grad else None
     if watch is not None and after:
-        if not any(isinstance(a, Variable) and a.requires_grad for a in args):
-            watch.without_inputs = len(args)
-        args = _passed_through(args, watch.at_input)
+        args = watch.around_inputs(args)
     output = module.forward(*args, **kwargs)
     for key, hook, with_kwargs, _ in _numbered(module, "_forward_hooks"):
-        called.add(key)
+        progress.called.add(key)
+        progress.output = output
         replaced = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
         if replaced is not None:
             output = replaced
-    if watch is not None and not isinstance(output, tuple | Variable):
-        warn(
-            "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
-            f"{type(output)}"
-        )
-    elif watch is not None:
-        outputs = _passed_through(output if isinstance(output, tuple) else (output,), watch.at_output)
-        output = outputs if isinstance(output, tuple) else outputs[0]
-    return output
+    return output if watch is None else watch.around_outputs(output)
 
 
 class _Boundary(Function):
     """The identity on several tensors at once: the place at which all their gradients can be seen together."""
+
+    fills_in_zeros = False
 
     def forward(self, *xs: Any, seen: Any) -> Any:
         self.seen = seen
@@ -207,16 +214,42 @@ class _Boundary(Function):
         return self.seen(grads)
 
 
-def _passed_through(values: tuple[Any, ...], seen: Any) -> tuple[Any, ...]:
-    """The values with their tensors that require grad behind one boundary."""
-    positions = [i for i, v in enumerate(values) if isinstance(v, Variable) and v.requires_grad]
-    if not positions:
-        return values
-    inside = _Boundary.apply_many(*[values[i] for i in positions], seen=seen)
-    result = list(values)
-    for i, x in zip(positions, inside, strict=True):
-        result[i] = x
-    return tuple(result)
+class _Slots:
+    """The arguments of a module, or its results: which of them are tensors, and which of these have gradients."""
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        self.kinds = [(tuple(v.shape), v.array.dtype) if isinstance(v, Variable) else None for v in values]
+        self.carrying = [i for i, v in enumerate(values) if isinstance(v, Variable) and v.requires_grad]
+
+    def behind_boundary(self, values: tuple[Any, ...], seen: Any) -> tuple[Any, ...]:
+        """The values, the tensors that require grad behind one boundary; a named tuple stays one."""
+        if not self.carrying:
+            return values
+        result = list(values)
+        inside = _Boundary.apply_many(*[values[i] for i in self.carrying], seen=seen)
+        for i, x in zip(self.carrying, inside, strict=True):
+            result[i] = x
+        return type(values)(*result) if hasattr(values, "_fields") else tuple(result)
+
+    def spread(self, grads: Any, fill: bool) -> tuple[Any, ...]:
+        """One for each value: the gradient as a tensor, or None; fill: or zeros, for a tensor to which nothing flows."""
+        whole: list[Any] = [None] * len(self.kinds)
+        for i, g in zip(self.carrying, grads, strict=True):
+            whole[i] = g if g is None or isinstance(g, Variable) else wrap(g)
+        if fill:
+            whole = [self._zeros(i, grads) if g is None and self.kinds[i] else g for i, g in enumerate(whole)]
+        return tuple(whole)
+
+    def _zeros(self, i: int, beside: Any) -> Any:
+        some: Any = next(g for g in beside if g is not None)
+        shape, dtype = self.kinds[i] or ((), None)
+        return wrap(np.zeros(shape, dtype, like=some.array if isinstance(some, Variable) else some))
+
+    def gathered(self, whole: tuple[Any, ...], grads: Any) -> tuple[Any, ...]:
+        """Of one gradient for each value those that flow on; as arrays again, unless backward is itself recorded."""
+        recorded = any(isinstance(g, Variable) for g in grads)
+        chosen = [self._zeros(i, grads) if whole[i] is None else whole[i] for i in self.carrying]
+        return tuple(g if recorded or not isinstance(g, Variable) else g.array for g in chosen)
 
 
 class _BackwardHooks:
@@ -224,42 +257,50 @@ class _BackwardHooks:
 
     def __init__(self, module: Module, before: list[Any], after: list[Any]) -> None:
         self.module, self.before, self.after = module, before, after
-        self.grad_output: tuple[Any, ...] = ()
-        self.without_inputs: int | None = None  # how many inputs there are, if no gradient goes to any of them
+        self.grad_output: tuple[Any, ...] | None = None
+        self.inputs = self.outputs = _Slots(())
+
+    def around_inputs(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        self.inputs = _Slots(args)
+        return self.inputs.behind_boundary(args, self.at_input)
+
+    def around_outputs(self, output: Any) -> Any:
+        if not isinstance(output, tuple | Variable):
+            warn(
+                "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but received "
+                f"{type(output)}"
+            )
+            return output
+        values = output if isinstance(output, tuple) else (output,)
+        self.outputs = _Slots(values)
+        passed = self.outputs.behind_boundary(values, self.at_output)
+        return passed if isinstance(output, tuple) else passed[0]
 
     def at_output(self, grads: Any) -> Any:
-        outputs = _as_tensors(grads)
+        outputs = self.outputs.spread(grads, fill=False)
         for hook in self.before:
-            outputs = _replaced(
-                hook(self.module, outputs), outputs, "pre hook returned an invalid number of grad_output"
-            )
+            answer = hook(self.module, outputs)
+            outputs = _replaced(answer, outputs, "pre hook returned an invalid number of grad_output")
         self.grad_output = outputs
-        if self.without_inputs is not None:
+        if self.after and not self.inputs.carrying:
             warn(
                 "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs require "
                 "gradients."
             )
-            self._call_after((None,) * self.without_inputs)
-        return _as_they_were(outputs, grads)
+            self._call_after((None,) * len(self.inputs.kinds))
+        return self.outputs.gathered(outputs, grads)
 
     def at_input(self, grads: Any) -> Any:
-        return _as_they_were(self._call_after(_as_tensors(grads)), grads)
+        return self.inputs.gathered(self._call_after(self.inputs.spread(grads, fill=True)), grads)
 
     def _call_after(self, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        if self.grad_output is None:  # the gradients came by no output: there is nothing to call the hooks with
+            return inputs
         for hook in self.after:
             answer = hook(self.module, inputs, self.grad_output)
             inputs = _replaced(answer, inputs, "hook returned an invalid number of grad_input")
+        self.grad_output = None
         return inputs
-
-
-def _as_tensors(grads: Any) -> tuple[Any, ...]:
-    return tuple(g if isinstance(g, Variable) else wrap(g) for g in grads)
-
-
-def _as_they_were(tensors: tuple[Any, ...], grads: Any) -> tuple[Any, ...]:
-    """Arrays again, unless backward is itself recorded."""
-    recorded = any(isinstance(g, Variable) for g in grads)
-    return tuple(t if recorded or not isinstance(t, Variable) else t.array for t in tensors)
 
 
 def _replaced(given: Any, by_default: tuple[Any, ...], what: str) -> tuple[Any, ...]:

@@ -62,9 +62,9 @@ def clip_grads_with_norm_(
     """Scale all gradients by max_norm / total_norm, if that is below 1."""
     with np.errstate(all="ignore"):
         scale = np.minimum(float(max_norm) / (total_norm.array + 1e-6), 1)
-    for g in _grads(parameters):
-        np.multiply(g.array, scale.astype(g.array.dtype), out=g.array)
-        g._counter[0] += 1
+        for g in _grads(parameters):
+            np.multiply(g.array, scale.astype(g.array.dtype), out=g.array)
+            g._counter[0] += 1
 
 
 def clip_grad_norm_(

@@ -36,8 +36,12 @@ class _Hook:
         """Take the parameter out, and compute it from now on."""
         weight: Any = module._parameters.pop(self.name)
         self.spread(module, weight)
-        setattr(module, self.name, self.weight(module))
+        setattr(module, self.name, self.at_first(module, weight))
         module.register_forward_pre_hook(self)
+
+    def at_first(self, module: Module, weight: Tensor) -> Tensor:
+        """What the attribute is until the module is called."""
+        return self.weight(module)
 
     def spread(self, module: Module, weight: Tensor) -> None:
         """Register what the weight is computed from."""
@@ -73,6 +77,9 @@ class _SpectralNorm(_Hook):
         for suffix, extent in zip(("_u", "_v"), matrix.shape, strict=True):
             drawn = normalize(matrix.new_empty(extent).normal_(0, 1), dim=0, eps=self.eps)
             module.register_buffer(self.name + suffix, drawn)
+
+    def at_first(self, module: Module, weight: Tensor) -> Tensor:
+        return weight.detach()  # a step of the iteration here would be one more than PyTorch's before the first call
 
     def weight(self, module: Module) -> Tensor:
         weight = getattr(module, self.name + "_orig")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from metagrad.autograd.mode import no_grad
 from metagrad.nn.functional.normalization import normalize
 from metagrad.nn.modules.module import Module
@@ -48,7 +50,17 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     >>> layer.parametrizations.weight.original0.shape
     metagrad.Size([2, 1])
     """
-    return parametrize.register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
+    parametrize.register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
+
+    def rename(state: dict[str, Any], prefix: str, *_: object) -> None:
+        """Take a state that was saved with ``nn.utils.weight_norm``, too."""
+        old = [f"{prefix}{name}_g", f"{prefix}{name}_v"]
+        if all(key in state for key in old):
+            for i, key in enumerate(old):
+                state[f"{prefix}parametrizations.{name}.original{i}"] = state.pop(key)
+
+    module._register_load_state_dict_pre_hook(rename)
+    return module
 
 
 class _SpectralNorm(Module):

@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from metagrad.ops.create.sampling import randperm
+from metagrad.ops.create.sampling import rand, rand_like
+from metagrad.ops.index.sorting import topk
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import Tensor
@@ -183,7 +184,7 @@ class RandomUnstructured(BasePruningMethod):
 
     def chosen(self, t: Tensor, count: int) -> Tensor:
         """The numbers of the elements to remove."""
-        return randperm(t.numel())[:count]
+        return topk(rand_like(t).reshape(-1), count)[1]
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The mask without the chosen elements."""
@@ -214,7 +215,7 @@ class RandomStructured(BasePruningMethod):
 
     def chosen(self, t: Tensor, count: int) -> Tensor:
         """The numbers of the channels to remove."""
-        return randperm(t.shape[self.dim])[:count]
+        return topk(rand(t.shape[self.dim]), count, largest=False)[1]
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """The mask without the chosen channels.

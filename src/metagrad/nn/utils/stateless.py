@@ -22,10 +22,11 @@ def functional_call(
 ) -> Any:
     """``module(*args, **kwargs)`` with tensors of the given names instead of the module's own, which it has back afterwards.
 
-    tie_weights: a parameter shared by two names is replaced under both. strict: every name must be given, and no other.
+    tie_weights: a parameter shared by two names is replaced under both. strict: every name must be given, and no other;
+    otherwise names that the module does not have are passed over.
 
-    Raises ValueError for a name given twice, and for the names of one shared parameter given different tensors; KeyError
-    (RuntimeError if ``strict``) for a name that the module does not have.
+    Raises ValueError for a name given twice, and for the names of one shared parameter given different tensors; RuntimeError
+    if ``strict`` and the names are others.
 
     >>> import metagrad
     >>> from metagrad import nn
@@ -55,15 +56,14 @@ def functional_call(
             for name in slots:
                 slots_of[f"{prefix}.{name}" if prefix else name] = slots, name
     unexpected, missing = [n for n in given if n not in slots_of], [n for n in slots_of if n not in given]
-    if unexpected or (strict and missing):
-        if not strict:
-            raise KeyError(f"unexpected names {unexpected}")
+    if strict and (unexpected or missing):
         said = [
             f"{what} key(s): {', '.join(map(repr, sorted(names)))}."
             for what, names in (("Unexpected", unexpected), ("Missing", missing))
             if names
         ]
         raise RuntimeError("\n\t".join([f"Error(s) in reparametrizing for {type(module).__name__}:", *said]))
+    given = {name: value for name, value in given.items() if name in slots_of}
     chosen = [(*slots_of[name], value) for name, value in given.items()]
     if tie_weights:
         _check_tied(slots_of, given)
