@@ -11,8 +11,11 @@ tensor(8.)
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
+from metagrad.base.collector import no_collection as _no_collection
 from metagrad.base.size import Size
-from metagrad.tensors.tensor import Tensor
+
+with _no_collection():  # with the tensor come all of its methods, and nearly all of metagrad
+    from metagrad.tensors.tensor import Tensor
 from metagrad import autograd
 from metagrad.compat import cuda, module_paths as _paths, torch_function as _torch_function
 from metagrad.kernels import allocation as _allocation  # at once: it is for all arrays

@@ -14,8 +14,7 @@ is needed. Complex numbers are pairs of real ones throughout, with the inner pro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,8 +33,7 @@ class GradcheckError(RuntimeError):
     """A derivative that finite differences contradict."""
 
 
-@dataclass
-class _Check:
+class _Check(NamedTuple):
     """One call of ``gradcheck``: what is differentiated, and what is asked of it."""
 
     func: Callable[..., Any]

@@ -7,7 +7,6 @@ cost one test of an empty list while nobody watches.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -143,18 +142,14 @@ def is_anomaly_check_nan_enabled() -> bool:
     return _anomaly.check_nan
 
 
-@dataclass
 class _Row:
-    """What ``debug_mode`` knows of one op."""
+    """What ``debug_mode`` knows of one op; the times are in milliseconds."""
 
-    op: str
-    inputs: str
-    output: str
-    forward: float
-    backward: float | None = None
+    def __init__(self, op: str, inputs: str, output: str, forward: float) -> None:
+        self.op, self.inputs, self.output, self.forward = op, inputs, output, forward
+        self.backward: float | None = None
 
 
-@dataclass
 class debug_mode:
     """Records every op applied inside: shapes and times in milliseconds. Prints a table at the end.
 
@@ -168,8 +163,9 @@ class debug_mode:
     [('Mul', '(2, 3), 2', '(2, 3)'), ('Sum', '(2, 3)', '()')]
     """
 
-    show: bool = True
-    rows: list[_Row] = field(default_factory=list)
+    def __init__(self, show: bool = True) -> None:
+        self.show = show
+        self.rows: list[_Row] = []
 
     def __enter__(self) -> Self:
         self._of_node: dict[int, tuple[Function, _Row]] = {}
