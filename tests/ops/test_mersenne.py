@@ -28,6 +28,19 @@ def test_the_first_numbers_of_seed_0():
     assert [round(x, 4) for x in nn.Linear(2, 2).weight.flatten().tolist()] == [-0.0053, 0.3793, -0.5820, -0.5204]
 
 
+def test_what_is_drawn_until_it_is_accepted():
+    metagrad.manual_seed(0)
+    assert metagrad.poisson(metagrad.full((5,), 3.0)).tolist() == [6, 3, 2, 3, 4]
+    metagrad.manual_seed(0)
+    assert metagrad.poisson(metagrad.full((5,), 30.0)).tolist() == [29, 32, 24, 31, 29]
+    metagrad.manual_seed(0)
+    assert metagrad.binomial(metagrad.full((5,), 100.0), metagrad.full((5,), 0.7)).tolist() == [71, 68, 75, 69, 71]
+    metagrad.manual_seed(0)
+    gammas = metagrad.distributions.Gamma(2.0, 3.0).sample((5,)).tolist()
+    assert [round(x, 4) for x in [*gammas, metagrad.rand(1).item()]] == [1.5175, 0.4386, 0.2073, 0.1449, 0.3, 0.3971]
+    assert metagrad.poisson(metagrad.zeros(0)).shape == (0,) and metagrad.poisson(metagrad.zeros(2)).tolist() == [0, 0]
+
+
 def test_a_state_is_gone_on_from_in_the_middle_of_a_pair():
     generator = metagrad.Generator().manual_seed(2**40 + 3)
     metagrad.randn(3, generator=generator)
@@ -105,6 +118,45 @@ DRAWS = {
             t.distributions.Categorical(t.tensor([0.1, 0.5, 0.4])),
             t.distributions.Exponential(2.0),
             t.distributions.Cauchy(0.0, 1.0),
+        )
+    ],
+    "in pairs": lambda t: [
+        t.zeros(6, 6).t().normal_(2, 3),
+        t.zeros(6, 12)[:, ::2].normal_(),
+        t.randn_like(t.zeros(4, 5).t()),
+        t.rand(2),
+        t.rand_like(t.zeros(4, 5).t()),
+        t.zeros(50).log_normal_(0.1, 0.2),
+        t.zeros(3, 2).t().exponential_(),
+        t.rand(2),
+    ],
+    "half tails": lambda t: [t.randn(n, dtype=d) for d in (t.float16, t.bfloat16) for n in (15, 17, 33, 40)],
+    "int32": lambda t: [t.empty(9, dtype=t.int32).random_(), t.rand(2)],
+    "accepted": lambda t: [
+        t.poisson(t.tensor([0.0, 0.3, 3.0, 9.9, 10.0, 40.0, 1e4])),
+        t.rand(1),
+        t.binomial(t.tensor([0.0, 9.0, 9.0, 30.0, 60.0, 60.0, 1e4]), t.tensor([0.5, 0.0, 1.0, 0.3, 0.4, 0.7, 0.01])),
+        t._standard_gamma(t.tensor([0.01, 0.5, 1.0, 2.5, 100.0])),
+        t._sample_dirichlet(t.ones(3, 4)),
+        t.rand(1),
+    ],
+    "distributions of gammas": lambda t: [
+        d.sample((5,))
+        for d in (
+            t.distributions.Gamma(0.5, 2.0),
+            t.distributions.Beta(0.5, 2.0),
+            t.distributions.StudentT(3.0),
+            t.distributions.Dirichlet(t.ones(3)),
+            t.distributions.NegativeBinomial(5.0, t.tensor(0.3)),
+            t.distributions.FisherSnedecor(2.0, 3.0),
+            t.distributions.InverseGamma(2.0, 3.0),
+            t.distributions.VonMises(1.0, 0.7),
+            t.distributions.VonMises(1.0, 70.0),
+            t.distributions.Kumaraswamy(t.tensor(0.7), t.tensor(2.0)),
+            t.distributions.Binomial(9, t.tensor(0.3)),
+            t.distributions.MixtureSameFamily(
+                t.distributions.Categorical(t.ones(3)), t.distributions.Normal(t.arange(3.0), t.ones(3))
+            ),
         )
     ],
     "orders": lambda t: [t.tensor(_orders(t))],

@@ -74,6 +74,19 @@ def grid_sampler(
     return F.grid_sample(input, grid, mode, padding, align_corners)
 
 
+def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
+    """Gamma variables of rate 1, one for each shape parameter; always from the default generator."""
+    from metagrad.distributions.gammas import standard_gamma  # here: seldom used
+
+    return standard_gamma(input, input.shape)
+
+
+def _sample_dirichlet(input: Tensor, generator: Any = None) -> Tensor:
+    """Shares that add up to 1, of these concentrations; always from the default generator."""
+    gammas = _standard_gamma(input.detach())
+    return gammas / gammas.sum(-1, keepdim=True)
+
+
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """The norm of each slice along a dimension; of the whole for -1.
 

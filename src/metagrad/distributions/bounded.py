@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.mode import no_grad
 from metagrad.base.dtypes import finfo
 from metagrad.base.size import Size
+from metagrad.base.typing import Array
 from metagrad.distributions import constraints
 from metagrad.distributions.discrete import one_of
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
@@ -53,14 +54,31 @@ class VonMises(Distribution):
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
             shape = self._extended_shape(sample_shape)
-            loc, spread = (p.detach().expand(shape).double().cpu().numpy() for p in (self.loc, self.concentration))
-            angles = numpy_generator().vonmises(loc, np.maximum(spread, 1e-9))
-            drawn = (angles + math.pi) % (2 * math.pi) - math.pi
+            loc, k = (p.detach().expand(shape).double().cpu().numpy() for p in (self.loc, self.concentration))
+            drawn = (_around_zero(k) + loc + math.pi) % (2 * math.pi) - math.pi
             return creation.as_tensor(np.asarray(drawn), dtype=self.loc.dtype, device=self.loc.device)
 
     def log_prob(self, value: Tensor) -> Tensor:
         k = self.concentration
         return k * (trigonometric.cos(self._checked(value) - self.loc) - 1) - math.log(2 * math.pi) - i0e(k).log()
+
+
+def _around_zero(k: Array) -> Array:
+    """Angles around 0 of concentration k: proposed from a wrapped Cauchy distribution, all anew until each was accepted."""
+    tau = 1 + np.sqrt(1 + 4 * k**2)
+    rho = (tau - np.sqrt(2 * tau)) / (2 * np.maximum(k, 1e-300))
+    r = np.where(k < 1e-5, 1 / np.maximum(k, 1e-300) + k, (1 + rho**2) / np.maximum(2 * rho, 1e-300))
+    stream, found, done = numpy_generator(), np.full(k.shape, math.nan), np.isnan(k)
+    while not done.all():
+        turn, u, side = stream.random((3, *k.shape))
+        z = np.cos(math.pi * turn)
+        f = (1 + r * z) / (r + z)
+        c = k * (r - f)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            accepted = (c * (2 - c) > u) | (np.log(c / u) + 1 - c >= 0)
+        found[accepted] = (np.sign(side - 0.5) * np.arccos(f))[accepted]
+        done |= accepted
+    return found
 
 
 class ContinuousBernoulli(ExponentialFamily):

@@ -233,8 +233,8 @@ class MixtureSameFamily(Distribution):
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         with no_grad():
-            values = self.component_distribution.sample(sample_shape)
             chosen = self.mixture_distribution.sample(sample_shape)
+            values = self.component_distribution.sample(sample_shape)
             index = chosen.reshape((*chosen.shape, 1, *[1] * len(self.event_shape)))
             index = index.expand((*chosen.shape, 1, *self.event_shape))
             return values.gather(values.dim() + self._k, index).squeeze(self._k)

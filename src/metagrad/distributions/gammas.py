@@ -1,6 +1,6 @@
 """Distributions made of gamma variables.
 
-They are drawn by NumPy. The gradient of a gamma variable x with respect to its shape a is the implicit one: x moves so that
+The gradient of a gamma variable x with respect to its shape a is the implicit one: x moves so that
 the probability P(a, x) of a smaller outcome stays the same, dx/da = -(∂P/∂a) / p(x). With the series
 
     P(a, x) = p(x) Σₙ rₙ,   r₀ = x / a,   rₙ₊₁ = rₙ x / (a + n + 1),
@@ -285,8 +285,8 @@ class StudentT(Distribution):
 
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         shape = self._extended_shape(sample_shape)
-        chi2 = 2 * standard_gamma(self.df / 2, shape)
         normal = sampling.randn(shape, dtype=self.df.dtype)
+        chi2 = 2 * standard_gamma(self.df / 2, shape)
         return self.loc + self.scale * normal * exponential.rsqrt(chi2 / self.df)
 
     def entropy(self) -> Tensor:

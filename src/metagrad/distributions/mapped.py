@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from metagrad.base.dtypes import finfo
 from metagrad.distributions import constraints
 from metagrad.distributions.combined import TransformedDistribution
 from metagrad.distributions.constraints import Constraint
@@ -92,7 +91,7 @@ class Pareto(TransformedDistribution):
 
 
 class Kumaraswamy(TransformedDistribution):
-    """(1 - (1 - u)^(1 / b))^(1 / a), u uniform:   P(x) = 1 - (1 - xᵃ)ᵇ. Much like Beta, with samples in closed form."""
+    """(1 - u^(1 / b))^(1 / a), u uniform:   P(x) = 1 - (1 - xᵃ)ᵇ. Much like Beta, with samples in closed form."""
 
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval
@@ -102,9 +101,9 @@ class Kumaraswamy(TransformedDistribution):
     ) -> None:
         self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
         zero = like.zeros_like(self.concentration0)
-        base = Uniform(zero, zero + (1 - finfo(zero.dtype).eps), validate_args=False)
+        base = Uniform(zero, zero + 1, validate_args=False)
         flip = AffineTransform(1.0, -1.0)
-        maps = [flip, PowerTransform(1 / self.concentration0), flip, PowerTransform(1 / self.concentration1)]
+        maps = [PowerTransform(1 / self.concentration0), flip, PowerTransform(1 / self.concentration1)]
         super().__init__(base, maps, validate_args)
 
     def log_prob(self, value: Tensor) -> Tensor:

@@ -9,6 +9,7 @@
 ``random.py``             the generators, and seeds
 ``streams.py``            where random numbers come from on the CPU
 ``mersenne.py``           PyTorch's numbers of a seed
+``rejection.py``          of them what is drawn until it is accepted: gamma, Poisson
 ``device_stream.py``      random numbers drawn on a GPU
 ``sampling.py``           rand, randn, randint, normal, bernoulli, multinomial …
 ``random_fill.py``        random numbers in place: uniform_, normal_ …

@@ -47,6 +47,18 @@ class DeviceStream:
         both = np.concatenate([length * np.cos(angle), length * np.sin(angle)])
         return both[:count].astype(dtype, copy=False).reshape(shape)
 
+    def positive_int32(self, shape: tuple[int, ...]) -> Array:
+        """Integers from 0 to the largest of int32."""
+        return self.integers(0, 2**31, shape)
+
+    def half_normal(self, shape: tuple[int, ...]) -> Array:
+        """Normal numbers for a dtype of half precision: float32."""
+        return self.standard_normal(shape, np.float32)
+
+    def normal_in_pairs(self, shape: tuple[int, ...]) -> Array:
+        """Normal numbers for memory that does not lie row by row."""
+        return self.standard_normal(shape)
+
     def integers(
         self, low: int, high: int, size: Sizes = (), dtype: type[np.integer] = np.int64, endpoint: bool = False
     ) -> Array:

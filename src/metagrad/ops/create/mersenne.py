@@ -4,8 +4,8 @@ The twister is that of Matsumoto and Nishimura (1998), which NumPy has too, and 
 them: a uniform float32 is 24 bits of a word, a float64 53 bits of two; normal numbers are those of Box and Muller (1958),
 eight pairs at a time where there are at least sixteen numbers, else pair by pair in float64, with the second of a pair kept
 for the next call. Uniform numbers, integers and permutations are equal to the bit, what goes through a logarithm or a sine
-to the last digits. PyTorch draws Bernoulli's numbers by Intel's library on Intel's processors: there dropout's masks differ.
-Poisson's, binomial and gamma numbers are NumPy's.
+to the last digits. Gamma, Poisson and binomial numbers are drawn one after the other (``rejection.py``). PyTorch draws
+Bernoulli's numbers by Intel's library on Intel's processors: there dropout's masks differ.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array, Sizes
+from metagrad.ops.create import rejection
 from metagrad.ops.create.streams import Stream
 
 _WORDS = 624  # of the twister's state
@@ -64,7 +65,7 @@ class MersenneStream(Stream):
         shape = _shape(size)
         count = math.prod(shape)
         if count < _FEW:
-            return np.array([self._one_normal() for _ in range(count)], dtype).reshape(shape)
+            return self.normal_in_pairs(shape).astype(dtype)
         found = self.random(count, dtype)
         whole = count // _FEW * _FEW
         found[:whole] = _normal_by_sixteen(found[:whole])
@@ -72,14 +73,36 @@ class MersenneStream(Stream):
             found[-_FEW:] = _normal_by_sixteen(self.random(_FEW, dtype))
         return found.reshape(shape)
 
-    def _one_normal(self) -> float:
-        if self.held_back is not None:
-            held_back, self.held_back = self.held_back, None
-            return held_back
-        turn, u = self.random(2)
-        length, angle = math.sqrt(-2 * math.log1p(-u)), 2 * math.pi * turn
-        self.held_back = length * math.sin(angle)
-        return length * math.cos(angle)
+    def half_normal(self, shape: tuple[int, ...]) -> Array:
+        """Normal numbers for dtypes of half precision: sixteen are drawn at a time, none for a rest that is made anew."""
+        count = math.prod(shape)
+        if count < _FEW or count % _FEW == 0:
+            return np.asarray(self.standard_normal(shape, np.float32))
+        found = np.empty(count, np.float32)
+        whole = count // _FEW * _FEW
+        found[:whole] = self.standard_normal(whole, np.float32)
+        found[-_FEW:] = self.standard_normal(_FEW, np.float32)
+        return found.reshape(shape)
+
+    def normal_in_pairs(self, shape: tuple[int, ...]) -> Array:
+        """Normal numbers pair by pair, however many: float64."""
+        with rejection.OneByOne(self) as source:
+            return np.array([source.normal() for _ in range(math.prod(shape))], np.float64).reshape(shape)
+
+    def standard_gamma(self, shape: Any, size: Any = None, dtype: Any = None, out: Any = None) -> Any:
+        """Gamma numbers of rate 1, one for each shape parameter."""
+        with rejection.OneByOne(self) as source:
+            return rejection.each(rejection.gamma, source, shape)
+
+    def poisson(self, lam: Any = 1.0, size: Any = None) -> Any:
+        """Poisson numbers, one for each rate."""
+        with rejection.OneByOne(self) as source:
+            return rejection.each(rejection.poisson, source, lam)
+
+    def binomial(self, n: Any, p: Any, size: Any = None) -> Any:
+        """How many of n trials succeed, for each n and p."""
+        with rejection.OneByOne(self) as source:
+            return rejection.each(rejection.binomial, source, n, p)
 
     def integers(  # type: ignore[override]
         self, low: Any, high: Any = None, size: Sizes = (), dtype: Any = np.int64, endpoint: bool = False
@@ -91,6 +114,10 @@ class MersenneStream(Stream):
         if many < 2**64:
             drawn = drawn % np.uint64(many)
         return (drawn + np.uint64(low % 2**64)).astype(dtype).reshape(shape)  # wraps around to negative ones
+
+    def positive_int32(self, shape: tuple[int, ...]) -> Array:
+        """Integers from 0 to the largest of int32: a word each."""
+        return (self.words(math.prod(shape)) % np.uint64(2**31)).astype(np.int64).reshape(shape)
 
     def permutation(self, x: Any, axis: int = 0) -> Any:
         """The numbers below x in random order (Fisher and Yates 1938)."""

@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, as_array, wrap
 from metagrad.autograd.views import write
 from metagrad.base import dtypes
-from metagrad.base.device import META, move, of_array
+from metagrad.base.device import CPU, META, move, of_array
 from metagrad.base.layouts import made_as_it_lies
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import looks_at
@@ -33,6 +33,13 @@ def _to_draw(input: Tensor) -> tuple[int, ...]:
 def _drawn(input: Tensor, draw: Callable[[tuple[int, ...]], Array]) -> Array:
     """Numbers for each element, in the order in which they lie in memory; none for a tensor that has none."""
     return draw((0,)) if of_array(input.array) is META else made_as_it_lies(input.array, draw)
+
+
+def _normal(input: Tensor, generator: Generator | None, in_pairs: bool) -> Array:
+    """Standard normal numbers for each element."""
+    kind, where = continuous(input.dtype), of_array(input.array)
+    apart = in_pairs or (where is CPU and not input.array.flags.c_contiguous)
+    return _drawn(input, lambda shape: normal_array(shape, kind, generator, where, apart))
 
 
 def _source(input: Tensor, generator: Generator | None) -> Any:
@@ -81,9 +88,7 @@ def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Genera
     """
     if std < 0:
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
-    return _fill(
-        input, normal_array(_to_draw(input), continuous(input.dtype), generator, of_array(input.array)) * std + mean
-    )
+    return _fill(input, _normal(input, generator, False) * std + mean)
 
 
 def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor:
@@ -97,7 +102,7 @@ def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Ge
     """
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
-    logarithms = normal_array(_to_draw(input), continuous(input.dtype), generator, of_array(input.array)) * std + mean
+    logarithms = _normal(input, generator, True) * std + mean
     with np.errstate(over="ignore"):
         return _fill(input, np.exp(logarithms))
 
@@ -114,7 +119,7 @@ def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Ge
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     continuous(input.dtype)
-    return _fill(input, _source(input, generator).standard_cauchy(_to_draw(input)) * sigma + median)
+    return _fill(input, _drawn(input, _source(input, generator).standard_cauchy) * sigma + median)
 
 
 def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -129,7 +134,8 @@ def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
     continuous(input.dtype)
-    return _fill(input, _source(input, generator).exponential(1 / lambd, _to_draw(input)))
+    stream = _source(input, generator)
+    return _fill(input, _drawn(input, lambda shape: stream.exponential(1 / lambd, shape)))
 
 
 def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
@@ -145,7 +151,7 @@ def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
     if input.array.dtype.kind == "b":
         raise NotImplementedError("geometric_ is not implemented for bool: its numbers go from 1 up")
-    drawn = np.maximum(_source(input, generator).random(_to_draw(input)), 2.0**-54)  # 0 has no logarithm
+    drawn = np.maximum(_drawn(input, _source(input, generator).random), 2.0**-54)  # 0 has no logarithm
     trials = np.log(drawn) / math.log1p(-p)
     return _fill(input, np.maximum(np.ceil(trials), 1))
 
@@ -193,4 +199,7 @@ def random_(
     if not floats and given is not None and to - 1 > largest:
         raise RuntimeError(f"random_: to - 1 = {to - 1} is out of bounds for {input.dtype}")
     wide = np.uint64 if to > 2**63 else np.int64
-    return _fill(input, _source(input, generator).integers(low, to - 1, _to_draw(input), wide, endpoint=True))
+    stream = _source(input, generator)
+    if given is None and to == 2**31 and not floats:
+        return _fill(input, _drawn(input, stream.positive_int32))
+    return _fill(input, _drawn(input, lambda shape: stream.integers(low, to - 1, shape, wide, endpoint=True)))

@@ -13,7 +13,7 @@ from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, get_default_device, move, of_array
 from metagrad.base.device import device as Device
-from metagrad.base.layouts import check_layout, layout, memory_format, preserve_format
+from metagrad.base.layouts import check_layout, layout, made_as_it_lies, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.argument_types import NotATensor
@@ -50,20 +50,28 @@ def uniform_array(
 
 
 def normal_array(
-    shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None = None, where: Device = CPU
+    shape: tuple[int, ...],
+    kind: dtypes.dtype,
+    generator: Generator | None = None,
+    where: Device = CPU,
+    in_pairs: bool = False,
 ) -> Array:
     """Standard normal numbers as an array, drawn where they are wanted; complex ones have variance 1 in all.
+
+    in_pairs: for a tensor that does not lie row by row, for which PyTorch draws pair by pair.
 
     >>> normal_array((2, 3), dtypes.complex64).dtype
     dtype('complex64')
     """
     stream: Any = source(generator, where)
+    if in_pairs and not kind.is_complex:
+        return stream.normal_in_pairs(shape).astype(kind.dtype, copy=False)
     if kind.is_complex:
         parts = stream.standard_normal((*shape, 2), dtype=kind.to_real().dtype) * math.sqrt(0.5)
         return parts.view(kind.dtype)[..., 0]
     if kind in (dtypes.float32, dtypes.float64):
         return stream.standard_normal(shape, dtype=kind.dtype)
-    return stream.standard_normal(shape, dtype=np.float32).astype(kind.dtype)
+    return stream.half_normal(shape).astype(kind.dtype)
 
 
 def where_to(device: DeviceLike) -> Device:
@@ -201,7 +209,7 @@ class DrawOptions(LikeOptions, total=False):
 
 
 def _drawn_like(
-    draw: Callable[[tuple[int, ...], dtypes.dtype, Generator | None, Device], Array],
+    draw: Callable[[tuple[int, ...], dtypes.dtype, Generator | None, Device, bool], Array],
     input: Tensor,
     *,
     dtype: DTypeLike = None,
@@ -216,17 +224,15 @@ def _drawn_like(
     if not isinstance(input, Variable):
         raise NotATensor(f"argument 'input' must be a tensor, got {type(input).__name__}")
     where = of_array(input.array) if device is None else Device(device)
-    array = as_array(draw(tuple(input.shape), input.dtype if dtype is None else dtypes.of(dtype), generator, where))
-    if isinstance(array, np.ndarray) and (memory_format is not None or input.array.strides != array.strides):
-        array = _laid_out(array, input, memory_format or preserve_format)
+    kind = input.dtype if dtype is None else dtypes.of(dtype)
+    if where is CPU and (memory_format is not None or not input.array.flags.c_contiguous):
+        order = memory_format or preserve_format
+        placed = unwrap(empty_like(input, dtype=dtypes.uint8, device="cpu", memory_format=order))
+        apart = not placed.flags.c_contiguous
+        array = made_as_it_lies(placed, lambda shape: as_array(draw(shape, kind, generator, where, apart)))
+    else:
+        array = as_array(draw(tuple(input.shape), kind, generator, where, False))
     return finished(array, None, where, requires_grad)
-
-
-def _laid_out(array: Array, input: Tensor, order: memory_format) -> Array:
-    """The numbers in memory that is laid out as that of another tensor, or in an order that was asked for."""
-    placed = unwrap(empty_like(input, dtype=dtypes.of(array.dtype), device="cpu", memory_format=order))
-    placed[...] = array
-    return placed
 
 
 @asks_for_tensors
@@ -238,7 +244,7 @@ def rand_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     metagrad.float64
     """
     return _drawn_like(
-        lambda shape, kind, given, where: uniform_array(shape, continuous(kind), given, where), input, **options
+        lambda shape, kind, given, where, _: uniform_array(shape, continuous(kind), given, where), input, **options
     )
 
 
@@ -251,7 +257,7 @@ def randn_like(input: Tensor, **options: Unpack[DrawOptions]) -> Tensor:
     metagrad.Size([2, 3])
     """
     return _drawn_like(
-        lambda shape, kind, given, where: normal_array(shape, continuous(kind), given, where), input, **options
+        lambda shape, kind, *settings: normal_array(shape, continuous(kind), *settings), input, **options
     )
 
 
@@ -266,7 +272,7 @@ def randint_like(input: Tensor, low: int = 0, high: int | None = None, **options
     if high is None:
         low, high = 0, low
 
-    def draw(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None, where: Device) -> Array:
+    def draw(shape: tuple[int, ...], kind: dtypes.dtype, generator: Generator | None, where: Device, _: bool) -> Array:
         return unwrap(randint(low, high, shape, dtype=kind, generator=generator, device=where))
 
     return _drawn_like(draw, input, **options)

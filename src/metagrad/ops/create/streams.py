@@ -27,6 +27,18 @@ class Stream(np.random.Generator):
     def __init__(self, seed: int) -> None:
         super().__init__(np.random.SFC64(seed))
 
+    def positive_int32(self, shape: tuple[int, ...]) -> Array:
+        """Integers from 0 to the largest of int32."""
+        return self.integers(0, 2**31, shape)
+
+    def half_normal(self, shape: tuple[int, ...]) -> Array:
+        """Normal numbers for a dtype of half precision: float32."""
+        return self.standard_normal(shape, np.float32)
+
+    def normal_in_pairs(self, shape: tuple[int, ...]) -> Array:
+        """Normal numbers for memory that does not lie row by row."""
+        return self.standard_normal(shape)
+
     def bernoulli(self, chance: Array | float, size: Sizes = ()) -> Array:
         """True with this chance, one for all or one for each."""
         return np.asarray(self.random(size) < chance)
