@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.function import observers as observers_of_ops
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
@@ -93,12 +94,28 @@ class ViewFunction(Function):
 
     @classmethod
     def apply(cls, *inputs: Any, **params: Any) -> Tensor:
-        """Apply, and remember on the result what it is a view of."""
+        """Apply, with a node only where one is needed, and remember on the result what it is a view of."""
         x = inputs[0]
-        out = super().apply(*inputs, **params)
+        if len(inputs) > 1 or _is_followed(x):
+            out = super().apply(*inputs, **params)
+        else:
+            try:
+                out = wrap(cls.on(x.array, **params))
+            except (TypeError, ValueError, MemoryError):
+                out = super().apply(*inputs, **params)  # which puts the error into words
         if shares_memory(out.array, x.array):
             _mark_view(out, x, (cls, params))
         return out
+
+
+def _is_followed(x: Variable) -> bool:
+    """Whether somebody must hear of an op on x: the graph, a tangent, an observer, inference mode, another library."""
+    if mode.grad:
+        if x._view is not None:
+            x._view.refresh(x)
+        if x._requires_grad:
+            return True
+    return bool(mode.levels or observers_of_ops) or mode.inference or x.array.__class__ is not np.ndarray
 
 
 def _mark_view(out: Any, of: Any, step: Step) -> None:

@@ -38,6 +38,8 @@ class Slice(ViewFunction):
 
     def forward(self, x: Array, index: Index) -> Array:
         self.index, self.shape_in = index, x.shape
+        if index.__class__ is int and x.__class__ is np.ndarray:
+            return x[index, ...]  # an array, also where it has no dimensions left
         y = x[index]
         return (
             y if isinstance(y, np.ndarray) or hasattr(y, "__array_function__") and y.ndim else x[*as_slices(index, x)]
@@ -134,6 +136,8 @@ def getitem(input: Tensor, index: Index) -> Tensor:
     >>> x[1], x[:, 0], x[x > 3]
     (tensor([3, 4, 5]), tensor([0, 3]), tensor([4, 5]))
     """
+    if index.__class__ is int and input.array.ndim:  # by far the most frequent
+        return Slice.apply(input, index=index)
     index, basic = _checked(input, index)
     if basic:
         return Slice.apply(input, index=index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class Stack(Function):
 
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.count = axis, len(xs)
+        if axis == 0 and all(x.__class__ is np.ndarray for x in xs):
+            return np.array(xs)  # the same, in a call for all
         return in_order(np.stack(xs, axis=axis))
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
@@ -65,6 +67,9 @@ def in_one_dtype(tensors: Sequence[Any]) -> list[Any]:
     >>> [x.dtype for x in in_one_dtype([metagrad.tensor([1]), metagrad.tensor([0.5])])]
     [metagrad.float32, metagrad.float32]
     """
+    first = tensors[0].array.dtype
+    if all(x.array.dtype is first for x in tensors):
+        return list(tensors)
     kind = result_type(*tensors)
     return [cast_to(x, kind) for x in tensors]
 
@@ -73,15 +78,17 @@ def _sequence(name: str, tensors: Sequence[Operand], empty: type[Exception] = Ru
     """The tensors of a sequence, of which there must be one at the least."""
     if isinstance(tensors, Variable):
         raise TypeError(f"{name}(): expected a tuple or list of tensors, got one tensor: put it into a list")
-    for i, x in enumerate(tensors):
+    given = list(tensors)
+    if given and all(isinstance(x, Variable) for x in given):
+        return cast("list[Tensor]", given)
+    for i, x in enumerate(given):
         if isinstance(x, (int, float, complex)):
             raise TypeError(
                 f"{name}(): expected a tensor as element {i}, got {type(x).__name__}: make one with tensor()"
             )
-    given = [as_tensor(x) for x in tensors]
     if not given:
         raise empty(f"{name} expects a non-empty TensorList: a list of one tensor or more")
-    return given
+    return [as_tensor(x) for x in given]
 
 
 @accepts_axis
@@ -130,7 +137,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None)
             [2, 4]])
     """
     given = _sequence("stack", tensors)
-    shapes = {tuple(x.array.shape) for x in given}
+    shapes = {x.array.shape for x in given}
     if len(shapes) > 1:
         raise RuntimeError(f"stack expects each tensor to be equal size, but got {', '.join(map(str, sorted(shapes)))}")
     return Stack.apply(*in_one_dtype(given), axis=dimension(dim, given[0].array.ndim + 1))

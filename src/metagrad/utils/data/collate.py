@@ -153,16 +153,22 @@ default_collate_fn_map: dict[Any, Collate] = {
 
 
 def _stacked(batch: Sequence[Any]) -> Tensor:
-    shapes = [tuple(sample.shape) if isinstance(sample, Tensor) else type(sample).__name__ for sample in batch]
-    for i, shape in enumerate(shapes):
-        if isinstance(shape, str):
-            raise TypeError(f"expected Tensor as element {i} of the batch, but got {shape}")
-        if shape != shapes[0]:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {shapes[0]} at entry 0 and {shape} at entry {i}. "
-                f"{_ADVICE}"
-            )
-    return stack(batch, 0)
+    shape = batch[0].shape
+    if all(isinstance(sample, Tensor) and sample.array.shape == shape for sample in batch):
+        return stack(batch, 0)
+    raise _misfit(batch)
+
+
+def _misfit(batch: Sequence[Any]) -> Exception:
+    """What to raise for samples of which not all are tensors of one shape."""
+    shape = batch[0].shape
+    i, other = next((i, x) for i, x in enumerate(batch) if not isinstance(x, Tensor) or x.shape != shape)
+    if not isinstance(other, Tensor):
+        return TypeError(f"expected Tensor as element {i} of the batch, but got {type(other).__name__}")
+    return RuntimeError(
+        f"stack expects each tensor to be equal size, but got {tuple(shape)} at entry 0 and {tuple(other.shape)} at "
+        f"entry {i}. {_ADVICE}"
+    )
 
 
 def _values(batch: Sequence[Any], key: Hashable) -> list[Any]:
