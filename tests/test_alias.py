@@ -43,6 +43,91 @@ def test_torch_has_pytorchs_name_and_version():
     ]
 
 
+def test_modules_and_names_that_few_programs_use():
+    found = under_alias(
+        "import torch, functools; from torch.utils import checkpoint as c, swap_tensors",
+        "print(torch.functional.einsum is torch.einsum, torch.distributions.kl.kl_divergence.__name__)",
+        "print(torch.utils.deterministic.fill_uninitialized_memory, 'NumPy' in torch.__config__.show())",
+        "from functorch import make_functional_with_buffers, combine_state_for_ensemble; from torch._vmap_internals import vmap",
+        "f, p, b = make_functional_with_buffers(torch.nn.BatchNorm1d(2)); print(f(p, b, torch.tensor([[1., 2], [3, 2]])))",
+        "f, p, b = combine_state_for_ensemble([torch.nn.Linear(2, 3) for _ in range(4)])",
+        "print(vmap(f, (0, 0, None))(p, b, torch.ones(5, 2)).shape, p[0].requires_grad)",
+        "a, b = torch.ones(2, requires_grad=True), torch.zeros(3); swap_tensors(a, b); print(a, b)",
+        "policy = functools.partial(c.create_selective_checkpoint_contexts, lambda *a, **k: c.CheckpointPolicy.MUST_SAVE)",
+        "y = c.checkpoint(torch.square, b, use_reentrant=False, context_fn=policy).sum(); y.backward(); print(b.grad)",
+        "print([getattr(torch, 'sparse_coo_tensor', 0), torch.cond(y > 1, torch.neg, torch.abs, (y,)).item()])",
+        "from torch.autograd.function import InplaceFunction; print(issubclass(InplaceFunction, torch.autograd.Function))",
+        "try: torch.sparse_coo_tensor",
+        "except AttributeError as error: print(error)",
+        "try: torch.optim.SparseAdam([b])",
+        "except NotImplementedError as error: print(error)",
+    )
+    assert found == [
+        "True kl_divergence",
+        "True True",
+        "tensor([[-1.0000,  0.0000],",
+        "        [ 1.0000,  0.0000]], grad_fn=<NativeBatchNormBackward0>)",
+        "torch.Size([4, 5, 3]) False",
+        "tensor([0., 0., 0.]) tensor([1., 1.], requires_grad=True)",
+        "tensor([2., 2.])",
+        "[0, -2.0]",
+        "True",
+        "module 'torch' has no attribute 'sparse_coo_tensor': sparse tensors are left out",
+        "SparseAdam: sparse gradients are left out; Adam takes the dense ones that there are",
+    ]
+
+
+def test_causal_masks_start_from_a_corner():
+    from metagrad.nn.attention.bias import CausalBias, CausalVariant, causal_lower_right, causal_upper_left
+
+    q, k = mg.rand(1, 2, 4), mg.rand(1, 3, 4)
+    lower = causal_lower_right(2, 3)
+    assert isinstance(lower, mg.Tensor) and lower.variant is CausalVariant.LOWER_RIGHT and type(~lower) is mg.Tensor
+    attend = mg.nn.functional.scaled_dot_product_attention
+    assert mg.allclose(attend(q, k, k, lower)[:, 1], attend(q[:, 1:], k, k)[:, 0])
+    assert mg.allclose(attend(q, k, k, causal_upper_left(2, 3)), attend(q, k, k, is_causal=True))
+    with pytest.raises(ValueError, match="got 3"):
+        causal_upper_left(1, 2, 3)
+    with pytest.raises(ValueError, match="got 0 queries"):
+        CausalBias(CausalVariant.UPPER_LEFT, 0, 1)
+
+
+@pytest.mark.parametrize("window", [(-1, -1), (-1, 0), (2, 0), (1, 1)])
+def test_attention_over_sequences_one_after_the_other(window):
+    from metagrad.nn.attention.varlen import AuxRequest, varlen_attn
+
+    q, k, v = mg.rand(7, 4, 8), mg.rand(9, 2, 8), mg.rand(9, 2, 8)
+    starts_q, starts_k = mg.tensor([0, 3, 7]), mg.tensor([0, 4, 9])
+    settings = {"window_size": window, "enable_gqa": True, "return_aux": AuxRequest(lse=True)}
+    out, sums = varlen_attn(q, k, v, starts_q, starts_k, 4, 5, **settings)
+    for head in range(4):
+        for i in range(7):
+            first, last, end = (0, 4, 3) if i < 3 else (4, 9, 7)
+            place = last - (end - i)  # of the key that lies where the query does
+            seen = [
+                j
+                for j in range(first, last)
+                if (window[0] < 0 or j >= place - window[0]) and (window[1] < 0 or j <= place + window[1])
+            ]
+            scores = k[seen, head // 2] @ q[i, head] / 8**0.5
+            assert mg.allclose(out[i, head], scores.softmax(0) @ v[seen, head // 2], atol=1e-6)
+            assert mg.allclose(sums[i, head], scores.logsumexp(0), atol=1e-6)
+    with pytest.raises(NotImplementedError, match="pages"):
+        varlen_attn(q, k, v, starts_q, starts_k, 4, 5, block_table=starts_q)
+
+
+def test_a_tracker_knows_the_modules_that_run():
+    from metagrad.utils.module_tracker import ModuleTracker
+
+    model, seen = mg.nn.Sequential(mg.nn.Linear(2, 2), mg.nn.Sequential(mg.nn.ReLU())), []
+    model[1][0].register_forward_hook(lambda *_: seen.append((set(tracker.parents), tracker.is_bw)))
+    model[1][0].register_full_backward_hook(lambda *_: seen.append((set(tracker.parents), tracker.is_bw)))
+    with ModuleTracker() as tracker:
+        model(mg.rand(3, 2)).sum().backward()
+    names = {"Global", "Sequential", "Sequential.1", "Sequential.1.0"}
+    assert seen == [(names - {"Sequential.1.0"}, False), (names, True)]
+
+
 def test_what_is_left_out_says_why():
     with pytest.raises(ModuleNotFoundError, match="'metagrad.quantization': quantization is left out"):
         importlib.import_module("metagrad.quantization")

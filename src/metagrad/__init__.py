@@ -211,7 +211,7 @@ _LAZY_NAMES = {
     "PyTorchFileReader": "compat.inner", "PyTorchFileWriter": "compat.inner",
     "TypedStorage": "tensors.storage", "UntypedStorage": "tensors.storage", "is_storage": "compat.storage_types",
     **dict.fromkeys(_STORAGES, "compat.storage_types"), "is_anomaly_enabled": "autograd.observe",
-    "summary": "utils.summary", "vmap": "func",
+    "summary": "utils.summary", "vmap": "func", "cond": "compat.seldom",
     **dict.fromkeys(_AUTOCAST, "compat.amp.settings"),
     **dict.fromkeys(_NEURAL, "nn.functional"),
     **dict.fromkeys(_UNDOCUMENTED, "compat.undocumented"),

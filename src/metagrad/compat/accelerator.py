@@ -12,13 +12,22 @@ from metagrad.base.device import device
 from metagrad.compat import cuda
 
 __all__ = [
-    "current_accelerator", "current_device_index", "device_count", "empty_cache", "is_available", "set_device_index",
-    "synchronize",
+    "current_accelerator", "current_device_index", "current_stream", "device_count", "device_index", "empty_cache",
+    "get_memory_info", "is_available", "max_memory_allocated", "max_memory_reserved", "memory_allocated", "memory_reserved",
+    "memory_stats", "reset_accumulated_memory_stats", "reset_peak_memory_stats", "set_device_index", "set_stream", "synchronize",
 ]  # fmt: skip
 
 is_available, device_count, synchronize, empty_cache = (
     cuda.is_available, cuda.device_count, cuda.synchronize, cuda.empty_cache,
 )  # fmt: skip
+current_stream, set_stream, get_memory_info, memory_stats = (
+    cuda.current_stream, cuda.set_stream, cuda.mem_get_info, cuda.memory_stats,
+)  # fmt: skip
+memory_allocated, max_memory_allocated = cuda.memory_allocated, cuda.max_memory_allocated
+memory_reserved, max_memory_reserved = cuda.memory_reserved, cuda.max_memory_reserved
+reset_accumulated_memory_stats = cuda.reset_accumulated_memory_stats
+reset_peak_memory_stats = cuda.reset_peak_memory_stats
+device_index = cuda.device
 current_device_index, set_device_index = cuda.current_device, cuda.set_device
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator, Sequence
 from email.message import Message
@@ -21,6 +23,13 @@ from metagrad.ops.create import random
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
 
 _metagrad: Any = sys.modules["metagrad"]  # whose names it is: the package is there before its modules
+_MODULES = "functional torch_version __config__ _functorch _jit_internal _tensor _vmap_internals".split()
+_LEFT_OUT = {  # parts of names, and why metagrad has none of them
+    "sparse": "sparse tensors are left out",
+    "quantize": "quantization is left out",
+    "nested": "nested tensors are left out; nn.utils.rnn packs sequences of different lengths",
+    "export": "programs are not written down as graphs; onnx.export writes a model as an ONNX file",
+}
 _VERSIONS = {"version", "torch_version"}  # modules that speak of PyTorch's version
 
 
@@ -30,7 +39,7 @@ class TorchModule(module_paths.Package):
     def __init__(self) -> None:
         super().__init__("torch", _metagrad.__doc__)
         vars(self).update(
-            {name: value for name, value in vars(_metagrad).items() if not name.startswith("__") and name != "ops"}
+            {name: value for name, value in vars(_metagrad).items() if not (name.startswith("__") or _is_module(value))}
         )
         self.__path__, self.__file__ = _metagrad.__path__, _metagrad.__file__
         self.__version__, self.version = torch_version.__version__, torch_version
@@ -40,17 +49,26 @@ class TorchModule(module_paths.Package):
             from metagrad.compat.library import ops
 
             return ops
+        if name in _MODULES:
+            return importlib.import_module(f"torch.{name}")
         if name.startswith("__"):
             raise AttributeError(f"module 'torch' has no attribute {name!r}")
         try:
             value = getattr(_metagrad, name)
         except AttributeError:
-            raise AttributeError(f"module 'torch' has no attribute {name!r}") from None
+            why = next((f": {why}" for start, why in _LEFT_OUT.items() if start in name), "")
+            raise AttributeError(f"module 'torch' has no attribute {name!r}{why}") from None
+        if _is_module(value) and importlib.util.find_spec(f"torch.{name}") is not None:
+            value = importlib.import_module(f"torch.{name}")
         self.__dict__[name] = value
         return value
 
     def __dir__(self) -> list[str]:
         return sorted({*vars(self), *dir(_metagrad)})
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, ModuleType)
 
 
 class TorchDistribution(metadata.Distribution):
@@ -74,11 +92,19 @@ class TorchDistribution(metadata.Distribution):
 
 
 class TorchFinder(module_paths.ModuleFinder):
-    """Finds ``torch`` and ``torch.nn.functional`` where Python looks for modules: as metagrad's modules of those names."""
+    """Finds ``torch`` and ``torch.nn.functional`` where Python looks for modules: as metagrad's modules of those names.
+
+    ``functorch``, which came with PyTorch, is found too.
+    """
+
+    def __init__(self) -> None:
+        self._completed: list[Any] = []  # what finds further names of modules
 
     def located(self, name: str) -> str | None:
         """metagrad's module of this name."""
         package, _, path = name.partition(".")
+        if name == "functorch":
+            return "metagrad.functorch"
         if package != "torch":
             return None
         if path in _VERSIONS:
@@ -95,9 +121,18 @@ class TorchFinder(module_paths.ModuleFinder):
             return
         path = "" if module.__spec__ is None else module.__spec__.name.partition(".")[2]
         super().exec_module(module)
-        further = beside.completing(path)
-        if further is not None and "__getattr__" not in vars(module):
+        own = vars(module).get("__getattr__")
+        further = None if own in self._completed else beside.completing(path, own)
+        if further is not None:
             module.__getattr__ = further  # type: ignore[method-assign]
+            self._completed.append(further)
+        for child in (*beside.PATHS, *beside.ELSEWHERE):  # loaded before, and not under this name
+            if child.startswith(path + ".") and self._module_of(child) in sys.modules:
+                importlib.import_module(f"torch.{child}")
+
+    @staticmethod
+    def _module_of(path: str) -> str:
+        return module_paths.moved(path) or f"metagrad.{path}"
 
     def find_distributions(self, context: Any = None) -> Iterator[metadata.Distribution]:
         """The question of ``importlib.metadata.version("torch")``."""
@@ -129,7 +164,7 @@ def uninstall() -> None:
     torch_function.notice_no_classes()
     naming.package = "metagrad"
     random.use_numbers_of("metagrad")
-    for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("torch", "functorch")]:
         module = sys.modules[name]
         if isinstance(module, TorchModule) or module.__name__.partition(".")[0] == "metagrad":
             del sys.modules[name]

@@ -8,12 +8,25 @@ from __future__ import annotations
 import contextlib
 import datetime
 import enum
+import importlib
+import importlib.util
 import re
 from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
 from typing import Any, TypeAlias
 
 from metagrad.base.device import device as Device
 from metagrad.base.dtypes import dtype
+from metagrad.compat import module_paths
+from metagrad.compat.seldom import (
+    CheckpointPolicy,
+    InplaceFunction,
+    SparseAdam,
+    create_selective_checkpoint_contexts,
+    get_device_states,
+    set_device_states,
+    swap_tensors,
+)
 from metagrad.nn import functional as F
 from metagrad.profiler.averages import EventAverage, EventAverages
 from metagrad.profiler.profile import ProfilerActivity
@@ -23,7 +36,10 @@ from metagrad.utils.data.fetch import MapFetcher, StreamFetcher
 from metagrad.utils.data.iterator import LoaderIterator, PlainIterator
 from metagrad.utils.data.prefetch import PrefetchIterator
 
-__all__ = ["ELSEWHERE", "PATHS"]
+__all__ = [
+    "ELSEWHERE", "PATHS", "CheckpointPolicy", "InplaceFunction", "SparseAdam", "create_selective_checkpoint_contexts",
+    "get_device_states", "set_device_states", "swap_tensors",
+]  # fmt: skip
 
 _PROFILER = "EventList FunctionEvent FunctionEventAvg emit_itt emit_nvtx kineto_available supported_activities"
 PATHS = {  # the names below, by the file of PyTorch's that has them
@@ -40,6 +56,10 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "_use_grad_for_differentiable params_t",
     "utils._foreach_utils": "_get_foreach_kernels_supported_devices _group_tensors_by_device_and_dtype",
     "utils.flop_counter": "FlopCounterMode",
+    "autograd.function": "InplaceFunction",
+    "optim": "SparseAdam",
+    "utils": "swap_tensors",
+    "utils.checkpoint": "CheckpointPolicy create_selective_checkpoint_contexts get_device_states set_device_states",
     "utils.data.dataloader": "_BaseDataLoaderIter _DatasetKind _MultiProcessingDataLoaderIter "
     "_SingleProcessDataLoaderIter",
     "utils.data": "_DatasetKind",
@@ -70,6 +90,7 @@ default_collate_err_msg_format = (
 np_str_obj_array_pattern = re.compile(r"[SaUO]")
 
 
+fill_uninitialized_memory = True  # ``utils.deterministic``: memory is never left uninitialized in results
 default_pg_timeout = datetime.timedelta(minutes=30)  # how long PyTorch waits for other ranks
 
 
@@ -210,17 +231,26 @@ def _copy_to_script_wrapper(fn: Callable[..., Any]) -> Callable[..., Any]:
     return fn
 
 
-def completing(path: str) -> Callable[[str], Any] | None:
-    """What finds the further names of a file of PyTorch's; None where there are none."""
+def completing(path: str, own: Callable[[str], Any] | None = None) -> Callable[[str], Any] | None:
+    """What finds the further names of a file of PyTorch's, after its own ``__getattr__``; None where there are none."""
     names, other = PATHS.get(path, "").split(), ELSEWHERE.get(path)
-    if not names and other is None:
+    below = {name[len(path) + 1 :] for name in module_paths.MODULES if name.startswith(path + ".")}
+    if not names and other is None and not below:
         return None
 
     def find(name: str) -> Any:
-        import importlib
-
+        found = None
+        if own is not None:
+            with contextlib.suppress(AttributeError):
+                found = own(name)
+        if isinstance(found, ModuleType) and importlib.util.find_spec(f"torch.{path}.{name}") is not None:
+            return importlib.import_module(f"torch.{path}.{name}")  # completed in its turn
+        if found is not None:
+            return found
         if name in names:
             return globals()[name]
+        if name in below:
+            return importlib.import_module(f"torch.{path}.{name}")
         if other is not None and not name.startswith("__"):
             return getattr(importlib.import_module(f"metagrad.{other}"), name)
         raise AttributeError(f"module {path!r} has no attribute {name!r}")

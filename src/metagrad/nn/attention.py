@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 __all__ = ["SDPBackend", "sdpa_kernel"]
+__path__: list[str] = []  # PyTorch has files below this one: ``compat/module_paths.py`` says where they are
 
 
 class SDPBackend(enum.IntEnum):
