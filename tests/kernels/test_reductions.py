@@ -96,6 +96,17 @@ def test_a_tall_sum_of_floats_is_near_the_true_one(threads):
         np.testing.assert_allclose(reductions.sum(a, axis, False), exact, rtol=2e-6)
 
 
+@pytest.mark.parametrize(
+    "shape", [(300, 1023), (300, 1024), (70, 4001), (70, 4100), (5, 62500), (1, 300007), (70_000, 4)]
+)
+def test_sums_by_products_leave_nothing_out(shape):
+    x = np.random.default_rng(0).integers(-9, 9, shape).astype(np.float32)  # whole numbers: the sums are exact
+    for axis in ((0,), (1,), (0, 1)):
+        assert np.array_equal(reductions._by_blas(x, axis), x.sum(axis, keepdims=True))
+    x[-1, -1] = np.inf
+    assert reductions._by_blas(x, (1,)).ravel().tolist() == x.sum(1).tolist()
+
+
 @pytest.mark.parametrize("function", [np.argmax, np.argmin])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_indices_are_those_of_the_first_of_equals_and_of_nans(threads, function, shape):

@@ -9,6 +9,7 @@ All functions here take the folded dimensions as a tuple, counted from the front
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import TypeGuard
@@ -166,23 +167,62 @@ def _is_rows(x: Array, axis: tuple[int, ...]) -> bool:
     return x.size >= tuning.REDUCTION_CHUNK // 2 and x.ndim == 2 and axis == (1,)
 
 
+@functools.cache
+def _strip(m: int) -> int:
+    """The length of strips that a row of m elements is cut into; without a rest if some length near the usual one allows it."""
+    usual = tuning.SUM_STRIP
+    if m < 2 * usual:
+        return m
+    least = -(-m // (2 * usual))
+    return next((m // count for count in range(least, least + usual // 8) if m % count == 0), usual)
+
+
 def _strips_sum(x: Array, y: Array | None) -> Array:
     """Σ x y along rows by BLAS, which is faster than NumPy's sum even if y, where None, is all ones.
 
     In strips, lest rounding errors grow with the length of a row.
     """
-    n = x.shape[1] // tuning.REDUCTION_STRIP * tuning.REDUCTION_STRIP or x.shape[1]
-    strips = x[:, :n].reshape(len(x), -1, min(n, tuning.REDUCTION_STRIP))
-    y_strips = np.ones(strips.shape[2], x.dtype) if y is None else y[:, :n].reshape(strips.shape)
-    sums = np.vecdot(strips, y_strips).sum(axis=1, keepdims=True)
-    if n == x.shape[1]:
+    m, strip = x.shape[1], _strip(x.shape[1])
+    n = m // strip * strip
+    strips, ones = x[:, :n].reshape(len(x), -1, strip), np.ones(strip, x.dtype)
+    if y is not None:
+        sums = np.vecdot(strips, y[:, :n].reshape(strips.shape))
+    elif n == m and x.flags.c_contiguous:  # one product for the strips of all rows
+        sums = (x.reshape(-1, strip) @ ones).reshape(len(x), -1)
+    else:
+        sums = strips @ ones
+    count = sums.shape[1]
+    if count == 1:
         return sums
-    return sums + (x[:, n:] if y is None else x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
+    total = (sums @ np.ones(count, x.dtype))[:, None] if count <= strip else sums.sum(axis=1, keepdims=True)
+    if n == m:
+        return total
+    return total + (x[:, n:] if y is None else x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
+
+
+def _columns_sum(x: Array) -> Array:
+    """Σ of columns x (O, N, M) by BLAS, (O, M): some thousand rows at a time, lest rounding errors grow with their number."""
+    outer, n, inner = x.shape
+    rows = min(n, tuning.REDUCTION_ROWS)
+    count = n // rows
+    ones = np.ones(rows, x.dtype)
+    sums = (ones @ x[:, : count * rows].reshape(outer, count, rows, inner)).sum(axis=1)
+    if count * rows < n:
+        sums += ones[: n - count * rows] @ x[:, count * rows :]
+    return sums
+
+
+def _by_blas(x: Array, axis: tuple[int, ...]) -> Array | None:
+    """Σ x as products with ones, on BLAS's own threads, at hand sooner than ours; None for arrays that fold does not cut."""
+    extents = _extents(x, axis) if x.dtype.char in "fd" else None
+    if extents is None or 0 in extents:
+        return None
+    outer, n, inner = extents
+    sums = _strips_sum(x.reshape(outer, n), None) if inner == 1 else _columns_sum(x.reshape(extents))
+    return sums.reshape(tuple([1 if d in axis else m for d, m in enumerate(x.shape)]))
 
 
 def _sum(x: Array, axis: tuple[int, ...]) -> Array:
-    if x.dtype.kind == "f" and x.dtype.itemsize <= 8 and _is_rows(x, axis):
-        return _strips_sum(x, None)
     return np.add.reduce(x, axis=axis, keepdims=True)
 
 
@@ -203,6 +243,7 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     if not is_large(x):
         return x.sum(axis=axis, keepdims=keepdims)
     found = _by_loop(x, axis, np.add, _row_sums, compiled.column_sums)
+    found = _by_blas(x, axis) if found is None else found
     return dropped(fold(x, axis, _sum, np.add, once=True) if found is None else found, axis, keepdims)
 
 

@@ -42,8 +42,10 @@ REDUCTION_LARGE = 1 << 18
 REDUCTION_CHUNK = 1 << 18
 # Rows that are added one after the other: rounding errors grow with their number.
 REDUCTION_ROWS = 4096
-# Elements of a row that BLAS adds up on their own: rounding errors grow with their number.
+# Elements of a row that a compiled loop adds up on their own: rounding errors grow with their number.
 REDUCTION_STRIP = 2048
+# The same where BLAS adds up, by turns in fewer sums.
+SUM_STRIP = 512
 # Elements of a row from which its parts are multiplied with each other, many at once, rather than its elements in order.
 PRODUCT_ROW = 64
 # Parts for each thread of what a compiled loop folds: a thread that is held up leaves some to the others.
