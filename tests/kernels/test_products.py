@@ -24,7 +24,7 @@ def by_tiles(x, u, out):
     tile, columns = products.Tile(1).function, np.zeros((len(x), len(u) * u.shape[2]), out.dtype)
     for p, panel in enumerate(u):
         for i in range(len(x)):
-            tile(x, None, i, 0, panel.shape[0], panel, None, columns, p * u.shape[2])
+            tile(x, None, None, i, 0, panel.shape[0], panel, None, columns, p * u.shape[2])
     out += columns[:, : out.shape[1]]
 
 
@@ -92,8 +92,24 @@ def test_rows_and_depths_may_begin_anywhere(compiled):
     add = products.add_columns if compiled else products.Tile(5).function
     more = () if compiled else (0,)
     by_rows, by_depths, panel = np.zeros((5, width)), np.zeros((5, width)), rng.standard_normal((9, width))
-    add(flat, starts, *more, 2, 9, panel, None, by_rows, 0)
+    add(flat, starts, None, *more, 2, 9, panel, None, by_rows, 0)
     np.testing.assert_allclose(by_rows, np.stack([flat[s + 2 : s + 9] for s in starts]) @ panel[2:], rtol=1e-12)
     x = rng.standard_normal((5, 5))
-    add(x, None, *more, 1, 5, flat, starts, by_depths, 0)
+    add(x, None, None, *more, 1, 5, flat, starts, by_depths, 0)
     np.testing.assert_allclose(by_depths, x[:, 1:] @ np.stack([flat[s : s + width] for s in starts[1:]]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("vectors", [1, 2])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_elements_of_a_row_may_be_apart(compiled, vectors):
+    rng, width = np.random.default_rng(0), products.panel_width(np.float64, vectors)
+    flat, starts, steps = rng.standard_normal(200), np.arange(3, 113, 11), np.array([5, 0, 71, 30])
+    panel, out = rng.standard_normal((4, width)), np.ones((10, width + 1))
+    if not compiled:
+        products.Tile(10, vectors).function(flat, starts, steps, 0, 1, 4, panel, None, out, 1)
+    elif vectors == 1:
+        products.add_narrow_columns(flat, starts, steps, 1, 4, panel, out, 1)
+    else:
+        products.add_columns(flat, starts, steps, 1, 4, panel, None, out, 1)
+    expected = flat[starts[:, None] + steps[1:]] @ panel[1:]
+    np.testing.assert_allclose(out, np.concatenate([np.ones((10, 1)), 1 + expected], 1), rtol=1e-12)

@@ -189,9 +189,8 @@ def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int,
     shape = (groups, work.filters // groups, work.channels // groups * work.size)
     if not x.size or not g.size:
         return np.zeros((work.filters, work.channels // groups, *sizes(windows)), x.dtype)
-    if wide and direct_convolution.serves(x, windows, groups):
-        found = direct_convolution.weight_gradient(x, g, windows)
-        return found if np.isfinite(found).all() else weight_gradient(x, g, windows, groups, wide=False)
+    if direct_convolution.serves(x, windows, groups):
+        return direct_convolution.weight_gradient(x, g, windows)
 
     def job(share: list[Tile]) -> Array:
         memory = Workspace()

@@ -1,6 +1,7 @@
 """Convolution of NumPy arrays on compiled loops: those of stride 1, in one or two dimensions, without groups.
 
-``compiled/convolution.py`` has the loops; here the padded image is laid out, and images are shared out to threads.
+``compiled/convolution.py`` has the loops; here the padded image is laid out, the way is chosen, and images are shared out to
+threads.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import map_chunks, split, threads_worth
 from metagrad.kernels.compiled import convolution as compiled
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.compiled.products import panel_width
+from metagrad.kernels.compiled.products import panel_width, panels
 from metagrad.kernels.windows import Windows, counts, sizes
 
 _ONE = Windows(extent=1, size=1, stride=1, low=0, high=0, dilation=1, count=1)  # the axis that one dimension lacks
@@ -30,14 +31,18 @@ def serves(x: Array, windows: Sequence[Windows], groups: int) -> bool:
 
 
 class Layout:
-    """Where the elements of a padded image (C, H, V) stand, and where what each element of a filter sees begins."""
+    """Where the elements of a padded image (C, H, V) stand, where windows begin, and how far a filter's elements are from there."""
 
     def __init__(self, channels: int, windows: Sequence[Windows]) -> None:
         first, second = self.windows = (_ONE,) * (2 - len(windows)) + tuple(windows)
         height, pitch = (max(w.low + w.extent, w.count - 1 + w.reach) for w in self.windows)
         self.numbers = np.array([first.low, second.low, height, pitch])
         c, a, b = np.ogrid[:channels, : first.size, : second.size]
-        self.starts = ((c * height + a * first.dilation) * pitch + b * second.dilation).reshape(-1)
+        self.steps = ((c * height + a * first.dilation) * pitch + b * second.dilation).reshape(-1)
+        self.count = first.count * second.count
+        images, i, j = np.ogrid[: max(1, tuning.CONVOLUTION_PLACES // self.count), : first.count, : second.count]
+        self.places = (images * channels * height * pitch + i * pitch + j).reshape(-1)
+        self.across = (first.count - 1) * pitch + second.count  # windows, with those that lie across two rows
 
     @staticmethod
     @functools.lru_cache(maxsize=256)
@@ -51,9 +56,20 @@ class Layout:
         return found if found.flags.carray else found.copy()
 
     def results(self, g: Array) -> Array:
-        """The same for what belongs to windows, (N, M, *O)."""
+        """What belongs to windows, (N, M, *O) as (N, M, O, P), in order in memory."""
         found = g.reshape(*g.shape[:2], *counts(self.windows))
         return found if found.flags.carray else found.copy()
+
+    def holds_filters(self, filters: int, width: int) -> bool:
+        """Whether a register should hold filters rather than windows, of which it then computes some in vain."""
+        lanes, size = width // 2, len(self.steps)
+        by_windows = size * -(-self.across // width) * width / self.count  # multiplications for a result
+        return (size + tuning.CONVOLUTION_TURNING) * -(-filters // lanes) * lanes / filters < by_windows
+
+
+def _registers(filters: int, lanes: int) -> int:
+    """How many registers a panel of filters fills, one or two: as few as leave none empty."""
+    return 2 - (-(-filters // lanes) % 2 if filters <= 3 * lanes else 0)
 
 
 def _over_images(job: Callable[[slice], Array], images: int, multiplications: int) -> list[Array]:
@@ -64,14 +80,22 @@ def _over_images(job: Callable[[slice], Array], images: int, multiplications: in
 
 def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows]) -> Array:
     """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, positions of k] + b[m]."""
-    layout, filters = Layout.of(x.shape[1], tuple(windows)), len(w)
+    layout, filters, width = Layout.of(x.shape[1], tuple(windows)), len(w), panel_width(x.dtype)
     y = np.empty((len(x), filters, *counts(windows)), x.dtype)
-    images, results, matrix = layout.plane(x), layout.results(y), w.reshape(filters, -1).copy()
+    images, matrix = layout.plane(x), w.reshape(filters, -1)
     bias = np.zeros(filters, x.dtype) if b is None else b.copy()
-    width = panel_width(x.dtype)
+    if layout.holds_filters(filters, width):
+        packed, small = panels(matrix.T, _registers(filters, width // 2)), y.reshape(len(x), filters, -1)
+    else:
+        packed, small = matrix.copy(), None
+    results = layout.results(y)
 
     def job(some: slice) -> Array:
-        compiled.convolve(images[some], matrix, bias, layout.numbers, layout.starts, width, results[some])
+        if small is None:
+            compiled.convolve(images[some], packed, bias, layout.numbers, layout.steps, width, results[some])
+        else:
+            fixed = (layout.numbers, layout.steps, layout.places, width // 2)
+            compiled.convolve_small(images[some], packed, bias, *fixed, small[some])
         return y
 
     _over_images(job, len(x), matrix.size * len(x) * math.prod(counts(windows)))
@@ -81,15 +105,18 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows]) ->
 def weight_gradient(x: Array, g: Array, windows: Sequence[Windows]) -> Array:
     """w[m, c, k] = Σ x[n, c, position of k in window o] g[n, m, o] over all images n and windows o."""
     layout, filters, width = Layout.of(x.shape[1], tuple(windows)), g.shape[1], panel_width(x.dtype)
-    images, results = layout.plane(x), layout.results(g)
-    columns = -(-filters // width) * width
+    images, results = layout.plane(x), layout.results(g).reshape(len(g), filters, -1)
+    lanes = width // 2
+    vectors = _registers(filters, lanes)
+    shape = (-(-filters // (vectors * lanes)), len(layout.steps), vectors * lanes)
 
     def job(some: slice) -> Array:
-        grad = np.zeros((len(layout.starts), columns), x.dtype)
-        compiled.weight_gradient(images[some], results[some], layout.numbers, layout.starts, width, grad)
+        grad = np.zeros(shape, x.dtype)
+        fixed = (layout.numbers, layout.steps, layout.places, lanes)
+        compiled.weight_gradient(images[some], results[some], *fixed, grad)
         return grad
 
-    total, *others = _over_images(job, len(x), len(layout.starts) * filters * len(x) * math.prod(counts(windows)))
+    total, *others = _over_images(job, len(x), len(layout.steps) * filters * len(x) * math.prod(counts(windows)))
     for other in others:
         total += other
-    return total[:, :filters].T.reshape(filters, x.shape[1], *sizes(windows))
+    return total.swapaxes(1, 2).reshape(-1, shape[1])[:filters].reshape(filters, x.shape[1], *sizes(windows))

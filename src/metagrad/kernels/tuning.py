@@ -113,8 +113,12 @@ CONVOLUTION_WORTH_THREADS = 4_000_000
 CONVOLUTION_LOOPS_WORTH = 0
 # Columns of results that a compiled convolution works on at a time, for all filters: they stay in the cache.
 CONVOLUTION_STRIP = 1024
+# Windows that it works on at a time where it holds filters in registers, and takes from several images if these are small.
+CONVOLUTION_PLACES = 256
+# What turning the results round costs then: as much as so many multiplications for each.
+CONVOLUTION_TURNING = 40
 # Multiplications of a compiled convolution that outweigh the handing over to threads.
-CONVOLUTION_LOOPS_WORTH_THREADS = 8_000_000
+CONVOLUTION_LOOPS_WORTH_THREADS = 1_500_000
 # Elements of a block of planes: smaller ones cost more in calls than the cache gives back.
 POOLING_BLOCK = 1 << 18
 # Elements of results from which a compiled loop finds where maxima stood.

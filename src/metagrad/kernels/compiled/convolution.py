@@ -1,12 +1,19 @@
-"""Convolutions of stride 1 without columns: a product whose second matrix is read where it lies, in the padded image.
+"""Convolutions without columns: products whose first or second matrix is read where it lies, in the padded image.
 
-Rows of a padded image (C, H, V) stand one after the other. What element (c, a, b) of a filter sees in all windows is then the
-image itself from some place on, its *start* c H V + a d₁ V + b d₂, window (i, j) at i V + j: a row of the matrix of columns that
-need not be written down. Between the windows of one row and those of the next are V − P that lie across both; their results are
-left out.
+In a padded image (C, H, V), flat in memory, element k of a filter sees for the window that begins at place q the number at q +
+s[k], its *step*: c H V + a d₁ V + b d₂ for element (c, a, b). The columns of im2col are a matrix of those numbers, and need not be
+written down. There are two ways to lay out the product:
 
-Letters: N images, C channels, M filters, K = C·K₁·K₂ elements of a filter, O × P windows; x (N, C, *), y and g (N, M, O, P).
-layout: (low₁, low₂, H, V), the padding in front and the extents of the padded image; starts (K).
+* A vector register holds *filters*: a row of the result is a window, and what it sees stands at its place plus each of the steps.
+  Windows may lie anywhere, and those of small images are taken together, so that nothing is computed in vain; the results
+  must be turned round at the end.
+* A vector register holds *windows*: a row of the result is a filter, and the columns are the image itself from each step on,
+  with window (i, j) at i V + j. Between the windows of one row and those of the next are V − P that lie across both; their
+  results are left out. For stride 1, and wide rows.
+
+Letters: N images, C channels, M filters, K = C·K₁·K₂ elements of a filter, O × P windows, Q = O·P; x (N, C, *), y, g (N, M, O, P).
+layout: (low₁, low₂, H, V), the padding in front and the extents of the padded image; steps (K); places (B·Q), where the windows
+of B images begin, each image right behind the one before.
 """
 
 from __future__ import annotations
@@ -16,19 +23,40 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.compiled.compiler import native
-from metagrad.kernels.compiled.products import add_columns
+from metagrad.kernels.compiled.products import add_columns, add_narrow_columns
 
 _DEPTH = tuning.PRODUCT_DEPTH
 _STRIP = tuning.CONVOLUTION_STRIP
+_PLACES = tuning.CONVOLUTION_PLACES
 
 
 @native
 def _pad(x: Array, low_h: int, low_w: int, padded: Array) -> None:
     """Put an image (C, *) into one with a border."""
+    inside = padded[:, low_h:, low_w:]
     for c in range(x.shape[0]):
         for h in range(x.shape[1]):
             for w in range(x.shape[2]):
-                padded[c, h + low_h, w + low_w] = x[c, h, w]
+                inside[c, h, w] = x[c, h, w]
+
+
+@native
+def _turn(wide: Array, bias: Array, y: Array) -> None:
+    """y[m, q] = wide[q, m] + bias[m]."""
+    for m in range(y.shape[0]):
+        for q in range(y.shape[1]):
+            y[m, q] = wide[q, m] + bias[m]
+
+
+@native
+def _turn_into_panels(g: Array, panels: Array) -> None:
+    """panels[p, q, m] = g[p W + m, q], for panels (*, Q, W)."""
+    width = panels.shape[2]
+    for p in range(len(panels)):
+        part, panel = g[p * width : (p + 1) * width], panels[p]
+        for q in range(part.shape[1]):
+            for m in range(part.shape[0]):
+                panel[q, m] = part[m, q]
 
 
 @native
@@ -38,8 +66,8 @@ def _add_bias(y: Array, wide: Array, bias: float) -> None:
 
 
 @native
-def convolve(x: Array, w: Array, bias: Array, layout: Array, starts: Array, width: int, y: Array) -> None:
-    """y[n, m] = Σ w[m, k] x[n, seen by k] + bias[m], for w (M, K), bias (M); width: columns of a panel."""
+def convolve(x: Array, w: Array, bias: Array, layout: Array, steps: Array, width: int, y: Array) -> None:
+    """y[n, m] = Σ w[m, k] x[n, seen by k] + bias[m], with windows in a register; w (M, K), bias (M); width: columns of a panel."""
     low_h, low_w, height, pitch = layout
     filters, rows, columns = y.shape[1:]
     size = x.shape[1] * height * pitch
@@ -54,32 +82,71 @@ def convolve(x: Array, w: Array, bias: Array, layout: Array, starts: Array, widt
             wide[:] = 0
             for j in range(0, (bottom - top - 1) * pitch + columns, width):
                 seen = flat[top * pitch + j :]
-                for first in range(0, len(starts), _DEPTH):
-                    add_columns(w, None, first, min(first + _DEPTH, len(starts)), seen, starts, wide, j)
+                for first in range(0, len(steps), _DEPTH):
+                    add_columns(w, None, None, first, min(first + _DEPTH, len(steps)), seen, steps, wide, j)
             for m in range(filters):
                 for i in range(bottom - top):
                     _add_bias(y[n, m, top + i], wide[m, i * pitch :], bias[m])
 
 
 @native
-def weight_gradient(x: Array, g: Array, layout: Array, starts: Array, width: int, grad: Array) -> None:
-    """grad[k, m] += Σ x[n, seen by k] g[n, m] over images and windows; grad (K, *), its columns filled up to whole panels."""
+def _add(
+    flat: Array, rows: Array, steps: Array, first: int, last: int, panel: Array, out: Array, j: int, lanes: int
+) -> None:
+    """out += (what rows and steps see) @ panel, for a panel of two registers or of one."""
+    if panel.shape[1] == lanes:
+        add_narrow_columns(flat, rows, steps, first, last, panel, out, j)
+    else:
+        add_columns(flat, rows, steps, first, last, panel, None, out, j)
+
+
+@native
+def convolve_small(
+    x: Array, w: Array, bias: Array, layout: Array, steps: Array, places: Array, lanes: int, y: Array
+) -> None:
+    """The same with filters in a register, for y (N, M, Q); w (⌈M/W⌉, K, W) in panels, lanes: numbers in a register."""
     low_h, low_w, height, pitch = layout
-    filters, rows, columns = g.shape[1:]
+    filters, windows = y.shape[1:]
+    group, width = len(places) // windows, w.shape[2]
     size = x.shape[1] * height * pitch
-    flat = np.zeros(size + width, x.dtype)
-    padded = flat[:size].reshape((x.shape[1], height, pitch))
-    windows = (rows - 1) * pitch + columns
-    panels = np.zeros(
-        (grad.shape[1] // width, rows * pitch, width), x.dtype
-    )  # of gᵀ, with zeros where windows lie across
-    for n in range(len(x)):
-        _pad(x[n], low_h, low_w, padded)
-        for m in range(filters):
-            for i in range(rows):
-                for j in range(columns):
-                    panels[m // width, i * pitch + j, m % width] = g[n, m, i, j]
-        for first in range(0, windows, _DEPTH):
+    flat = np.zeros(group * size, x.dtype)
+    padded = flat.reshape((group, x.shape[1], height, pitch))
+    strip = max(_PLACES, windows) if group > 1 else _PLACES
+    wide = np.empty((min(strip, len(places)), width), x.dtype)
+    for n in range(0, len(x), group):
+        count = min(group, len(x) - n)
+        for i in range(count):
+            _pad(x[n + i], low_h, low_w, padded[i])
+        for a in range(0, count * windows, strip):
+            b = min(a + strip, count * windows)
+            for p in range(len(w)):
+                here = wide[: b - a]
+                here[:] = 0
+                for first in range(0, len(steps), _DEPTH):
+                    last = min(first + _DEPTH, len(steps))
+                    _add(flat, places[a:b], steps, first, last, w[p], here, 0, lanes)
+                for i in range(a // windows, -(-b // windows)):
+                    low, high = max(a, i * windows), min(b, (i + 1) * windows)
+                    some = slice(p * width, min((p + 1) * width, filters))
+                    _turn(here[low - a : high - a], bias[some], y[n + i, some, low - i * windows : high - i * windows])
+
+
+@native
+def weight_gradient(x: Array, g: Array, layout: Array, steps: Array, places: Array, lanes: int, grad: Array) -> None:
+    """grad[p, k, m] += Σ x[n, seen by k] g[n, p W + m] over images and windows; g (N, M, Q), grad (⌈M/W⌉, K, W)."""
+    low_h, low_w, height, pitch = layout
+    filters, windows = g.shape[1:]
+    group, width = len(places) // windows, grad.shape[2]
+    size = x.shape[1] * height * pitch
+    flat = np.zeros(group * size, x.dtype)
+    padded = flat.reshape((group, x.shape[1], height, pitch))
+    panels = np.zeros((len(grad), len(places), width), x.dtype)  # of gᵀ
+    for n in range(0, len(x), group):
+        count = min(group, len(x) - n)
+        for i in range(count):
+            _pad(x[n + i], low_h, low_w, padded[i])
+            _turn_into_panels(g[n + i], panels[:, i * windows : (i + 1) * windows])
+        for first in range(0, count * windows, _DEPTH):
+            last = min(first + _DEPTH, count * windows)
             for p in range(len(panels)):
-                last = min(first + _DEPTH, windows)
-                add_columns(flat, starts, first, last, panels[p], None, grad, p * width)
+                _add(flat, steps, places, first, last, panels[p], grad[p], 0, lanes)

@@ -32,18 +32,18 @@ def register_bytes() -> int:
     return 64 if binding.get_host_cpu_features().get("avx512f") else 32
 
 
-def panel_width(dtype: npt.DTypeLike) -> int:
-    """Columns of a panel: two registers full."""
-    return 2 * register_bytes() // np.dtype(dtype).itemsize
+def panel_width(dtype: npt.DTypeLike, vectors: int = 2) -> int:
+    """Columns of a panel: two registers full, or one."""
+    return vectors * register_bytes() // np.dtype(dtype).itemsize
 
 
-def panels(w: Array) -> Array:
+def panels(w: Array, vectors: int = 2) -> Array:
     """A matrix (K, C) in panels of W columns, (⌈C/W⌉, K, W), the last one filled up with zeros.
 
     >>> panels(np.ones((3, 5), np.float32)).shape[1]
     3
     """
-    (depth, columns), width = w.shape, panel_width(w.dtype)
+    (depth, columns), width = w.shape, panel_width(w.dtype, vectors)
     count = -(-columns // width)
     if columns % width == 0:
         return w.reshape(depth, count, width).swapaxes(0, 1).copy()
@@ -55,18 +55,20 @@ def panels(w: Array) -> Array:
 
 
 class Tile(Native):
-    """``tile(x, rows, i, first, last, panel, depths, out, j)``: for so many rows from i on, and a panel's columns from j on,
-    out += x[:, first:last] panel[first:last]; x (B, K) of any strides, panel (K, W), out (B, C) with its columns side by side.
+    """``tile(x, rows, steps, i, first, last, panel, depths, out, j)``: for so many rows from i on, and a panel's columns from j
+    on, out += x[:, first:last] panel[first:last]; x (B, K) of any strides, panel (K, W), out (B, C) with its columns side by side.
 
-    With ``rows`` (B), x is flat, and its row b begins at rows[b]; with ``depths`` (K), so is the panel.
+    With ``rows`` (B), x is flat, and its row b begins at rows[b]; with ``steps`` (K), too, element k of a row is steps[k] further.
+    With ``depths`` (K), the panel is flat, and its row k begins at depths[k]. A panel is as wide as so many vector registers.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count, self._compiled = count, None
+    def __init__(self, count: int, vectors: int = 2) -> None:
+        self.count, self.vectors, self._compiled = count, vectors, None
 
         def tile(
             x: Array,
             rows: Array | None,
+            steps: Array | None,
             i: int,
             first: int,
             last: int,
@@ -75,8 +77,9 @@ class Tile(Native):
             out: Array,
             j: int,
         ) -> None:
-            width, here = panel_width(out.dtype), slice(i, i + count)
-            left = x[here, first:last] if rows is None else np.stack([x[r + first : r + last] for r in rows[here]])
+            width, here = panel_width(out.dtype, vectors), slice(i, i + count)
+            further = np.arange(first, last) if steps is None else steps[first:last]
+            left = x[here, first:last] if rows is None else x[rows[here, None] + further]
             right = (
                 panel[first:last] if depths is None else np.stack([panel[d : d + width] for d in depths[first:last]])
             )
@@ -91,33 +94,33 @@ class Tile(Native):
 
         @intrinsic
         def tile(
-            context: Any, x: Any, rows: Any, i: Any, first: Any, last: Any, panel: Any, depths: Any, out: Any, j: Any
-        ) -> Any:
-            emit = functools.partial(_emit, self.count)
-            return types.void(x, rows, i, first, last, panel, depths, out, j), emit
+            context: Any, x: Any, rows: Any, steps: Any, i: Any, first: Any, last: Any, panel: Any, depths: Any, out: Any, j: Any
+        ) -> Any:  # fmt: skip
+            emit = functools.partial(_emit, self.count, self.vectors)
+            return types.void(x, rows, steps, i, first, last, panel, depths, out, j), emit
 
         return tile
 
 
-def _emit(count: int, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """The instructions of a tile of so many rows."""
     from llvmlite import ir
     from numba.core import cgutils as untyped
     from numba.core import types
 
     cgutils: Any = untyped
-    x_type, _, _, _, _, _, _, out_type, _ = signature.args
-    x, rows, panel, depths, out = (
+    x_type = signature.args[0]
+    x, rows, steps, panel, depths, out = (
         None
         if signature.args[k] == types.none
         else context.make_array(signature.args[k])(context, builder, arguments[k])
-        for k in (0, 1, 5, 6, 7)
+        for k in (0, 1, 2, 6, 7, 8)
     )
-    _, _, i, first, last, _, _, _, j = arguments
+    i, first, last, j = (arguments[k] for k in (3, 4, 5, 9))
     number = context.get_value_type(x_type.dtype)
     size = context.get_abi_sizeof(number)
     lanes = register_bytes() // size
-    vector, index = ir.VectorType(number, lanes), context.get_value_type(signature.args[2])
+    vector, index = ir.VectorType(number, lanes), context.get_value_type(signature.args[3])
     zero, undefined = ir.Constant(vector, [0.0] * lanes), ir.Constant(vector, ir.Undefined)
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
 
@@ -140,13 +143,16 @@ def _emit(count: int, context: Any, builder: Any, signature: Any, arguments: Any
         return found
 
     down = [builder.add(i, ir.Constant(index, r)) for r in range(count)]
-    sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in down]  # which LLVM keeps in registers
+    sums = [
+        [cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in down
+    ]  # which LLVM keeps in registers
     with cgutils.for_range_slice(builder, first, last, ir.Constant(index, 1)) as (k, _):
         row_of_panel = at(panel, depths, k, ir.Constant(index, 0))
-        columns = [loaded(part(row_of_panel, v)) for v in range(2)]
+        columns = [loaded(part(row_of_panel, v)) for v in range(vectors)]
+        step = k if steps is None else builder.load(builder.gep(steps.data, [k]))
         for row, results in zip(down, sums, strict=True):
             single = builder.insert_element(
-                undefined, builder.load(at(x, rows, row, k)), ir.Constant(ir.IntType(32), 0)
+                undefined, builder.load(at(x, rows, row, step)), ir.Constant(ir.IntType(32), 0)
             )
             times = builder.shuffle_vector(single, undefined, everywhere)
             for column, result in zip(columns, results, strict=True):
@@ -161,6 +167,7 @@ def _emit(count: int, context: Any, builder: Any, signature: Any, arguments: Any
 
 
 _tile_of_8, _tile_of_4, _tile_of_2, _tile_of_1 = (Tile(count) for count in (8, 4, 2, 1))
+_narrow_tile_of_8, _narrow_tile_of_4, _narrow_tile_of_1 = (Tile(count, 1) for count in (8, 4, 1))
 _DEPTH = tuning.PRODUCT_DEPTH
 
 
@@ -171,11 +178,11 @@ def add_product(x: Array, u: Array, out: Array) -> None:
     for first in range(0, depth, _DEPTH):
         last = min(first + _DEPTH, depth)
         for p in range(whole):
-            add_columns(x, None, first, last, u[p], None, out, p * width)
+            add_columns(x, None, None, first, last, u[p], None, out, p * width)
     if whole < len(u):
         rest = np.zeros((len(x), width), out.dtype)
         for first in range(0, depth, _DEPTH):
-            add_columns(x, None, first, min(first + _DEPTH, depth), u[whole], None, rest, 0)
+            add_columns(x, None, None, first, min(first + _DEPTH, depth), u[whole], None, rest, 0)
         for b in range(len(x)):
             for j in range(whole * width, out.shape[1]):
                 out[b, j] += rest[b, j - whole * width]
@@ -183,18 +190,43 @@ def add_product(x: Array, u: Array, out: Array) -> None:
 
 @native
 def add_columns(
-    x: Array, rows: Array | None, first: int, last: int, panel: Array, depths: Array | None, out: Array, j: int
+    x: Array,
+    rows: Array | None,
+    steps: Array | None,
+    first: int,
+    last: int,
+    panel: Array,
+    depths: Array | None,
+    out: Array,
+    j: int,
 ) -> None:
     """What a tile adds, for all rows of out (B, C)."""
     i, count = 0, len(out)
     while i + 8 <= count:
-        _tile_of_8(x, rows, i, first, last, panel, depths, out, j)
+        _tile_of_8(x, rows, steps, i, first, last, panel, depths, out, j)
         i += 8
     while i + 4 <= count:
-        _tile_of_4(x, rows, i, first, last, panel, depths, out, j)
+        _tile_of_4(x, rows, steps, i, first, last, panel, depths, out, j)
         i += 4
     if i + 2 <= count:
-        _tile_of_2(x, rows, i, first, last, panel, depths, out, j)
+        _tile_of_2(x, rows, steps, i, first, last, panel, depths, out, j)
         i += 2
     if i < count:
-        _tile_of_1(x, rows, i, first, last, panel, depths, out, j)
+        _tile_of_1(x, rows, steps, i, first, last, panel, depths, out, j)
+
+
+@native
+def add_narrow_columns(
+    x: Array, rows: Array, steps: Array, first: int, last: int, panel: Array, out: Array, j: int
+) -> None:
+    """The same for a panel of one register."""
+    i, count = 0, len(out)
+    while i + 8 <= count:
+        _narrow_tile_of_8(x, rows, steps, i, first, last, panel, None, out, j)
+        i += 8
+    while i + 4 <= count:
+        _narrow_tile_of_4(x, rows, steps, i, first, last, panel, None, out, j)
+        i += 4
+    while i < count:
+        _narrow_tile_of_1(x, rows, steps, i, first, last, panel, None, out, j)
+        i += 1
