@@ -51,12 +51,6 @@ def _empty_softmax(program: Program, difference: Difference) -> bool:
     return difference.kind == "dtype" and "softmax" in difference.step.text
 
 
-def _conflicting_orders(program: Program, difference: Difference) -> bool:
-    return difference.kind in ("strides", "is_contiguous") and (
-        len(difference.step.uses) + difference.step.text.count("torch.") > 1 or "**" in difference.step.text
-    )
-
-
 def _asked_late(program: Program, difference: Difference) -> bool:
     return difference.kind == "requires_grad" and ".requires_grad_()" in difference.step.text
 
@@ -208,7 +202,6 @@ KNOWN = [
           _repeated_memory),
     Known("PyTorch says that a view requires grad once its base was asked to, though it was made before", _asked_late),
     Known("PyTorch's softmax of no integers at all keeps their dtype, where it refuses integers otherwise", _empty_softmax),
-    Known("operands in different orders: PyTorch follows the first, NumPy the usual order of dimensions", _conflicting_orders),
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.base import dtypes
-from metagrad.base.layouts import kept_order
+from metagrad.base.result_order import copied
 
 if TYPE_CHECKING:
     from metagrad.autograd.function import Function
@@ -28,7 +28,7 @@ def is_bfloat16(x: object) -> bool:
 
 def widened(x: Any) -> Any:
     """An array of bfloat16 as float32; anything else as it is."""
-    return x.astype(np.float32, kept_order(x.strides)) if is_bfloat16(x) else x
+    return copied(x, np.dtype(np.float32)) if is_bfloat16(x) else x
 
 
 def in_float32(node: Function, arrays: Sequence[Any], params: dict[str, Any]) -> Any:

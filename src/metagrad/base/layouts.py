@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
@@ -64,15 +63,6 @@ def inverse(order: tuple[int, ...]) -> tuple[int, ...]:
     (1, 2, 0)
     """
     return tuple(sorted(range(len(order)), key=order.__getitem__))
-
-
-def kept_order(strides: tuple[int, ...]) -> Literal["C", "K"]:
-    """NumPy's name for the order in memory of a copy: that of the original, but in order where elements repeat (expand).
-
-    >>> kept_order((8, 24)), kept_order((0, 8))
-    ('K', 'C')
-    """
-    return "C" if 0 in strides else "K"
 
 
 def in_order(x: Array) -> Array:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from metagrad.base.layouts import inverse
+from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks
@@ -45,12 +47,12 @@ def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = No
 
 
 def _memory_like(inputs: Sequence[Array]) -> Array:
-    """Memory for a result, laid out as NumPy would."""
+    """Memory for a result, in the order in memory that PyTorch gives it."""
     shape = np.broadcast_shapes(*[a.shape for a in inputs])
     if all(a.flags.c_contiguous for a in inputs if a.shape == shape):
         return np.empty(shape, inputs[0].dtype)
-    laid_out = np.nditer([*inputs, None]).operands[-1]
-    return np.empty_like(laid_out)
+    order = order_by(shape, inputs)
+    return np.empty([shape[d] for d in order], inputs[0].dtype).transpose(inverse(order))
 
 
 def _flattened(inputs: Sequence[Array], y: Array) -> tuple[list[Array], Array]:

@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
-from metagrad.base.layouts import kept_order
+from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, Number
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Cast(Function):
     """y = x in another dtype;   ∂L/∂x = ∂L/∂y, which the backward pass casts back."""
 
     def forward(self, x: Array, dtype: Any) -> Array:
-        return (x.real if x.dtype.kind == "c" and dtype.kind not in "cb" else x).astype(dtype, kept_order(x.strides))
+        return copied(x.real if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtype)
 
     def backward(self, grad: Any) -> Any:
         return grad
@@ -236,7 +236,7 @@ class NumberOfHalves(float):
         if not wide:
             with np.errstate(over="ignore"):  # of the number itself
                 return getattr(ufunc, method)(*plain, **kwargs, **({} if out is None else {"out": out}))
-        single = [x if isinstance(x, float) else x.astype(np.float32, kept_order(x.strides)) for x in plain]
+        single = [x if isinstance(x, float) else copied(x, np.dtype(np.float32)) for x in plain]
         found = ufunc(*single, **kwargs).astype(np.float16)
         if out is None:
             return found

@@ -18,6 +18,7 @@ from typing import Any
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import bump, check_writable
 from metagrad.base import dtypes
+from metagrad.base.result_order import memory_by
 from metagrad.base.warning import warn
 
 
@@ -63,5 +64,7 @@ def _write(result: Variable, out: object, exactly: bool) -> None:
                 UserWarning,
             )
         out.resize_(tuple(result.array.shape))  # type: ignore[attr-defined]
+        if not result.array.flags.c_contiguous:
+            out.array = memory_by(result.array, out.array.dtype)
     out.array[...] = result.array
     bump(out)

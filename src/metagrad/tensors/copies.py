@@ -1,4 +1,4 @@
-"""Deep copies: tensors that share memory share the copy of it, and lie in it as before."""
+"""Copies and pickles: what they make lies in memory as before; of tensors that share memory, the copies share it, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable
-from metagrad.base.layouts import order_of
+from metagrad.base.layouts import has_no_gaps, inverse, order_of
 from metagrad.base.typing import Array
 
 
@@ -39,6 +39,28 @@ def copied_array(x: Variable, memo: dict[int, Any]) -> Array:
         s == 0 and n > 1 for n, s in zip(array.shape, array.strides, strict=True)
     )
     return copied
+
+
+class _Turned:
+    """An array whose dimensions have another order in memory, as pickles write it: in order, and turned when it is read."""
+
+    def __init__(self, array: Array, order: tuple[int, ...]) -> None:
+        self.array, self.order = array, order
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return np.transpose, (self.array.transpose(self.order), inverse(self.order))
+
+
+def as_pickled(array: Array) -> Any:
+    """What a pickle writes for an array, so that it lies in memory again as it did; gaps and repeated elements are not kept.
+
+    >>> import pickle
+    >>> pickle.loads(pickle.dumps(as_pickled(np.zeros((2, 3, 4)).transpose(0, 2, 1)))).strides
+    (96, 8, 32)
+    """
+    if not isinstance(array, np.ndarray) or array.flags.c_contiguous or not has_no_gaps(array):
+        return array
+    return _Turned(array, order_of(array))
 
 
 def _address(x: Array) -> int:

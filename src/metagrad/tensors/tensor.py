@@ -20,7 +20,7 @@ from metagrad.base.size import Size
 from metagrad.base.typing import Array
 from metagrad.ops.create import conversion, creation, ranges, sampling
 from metagrad.ops.shape import flipping, splitting, views
-from metagrad.tensors.copies import copied_array
+from metagrad.tensors.copies import as_pickled, copied_array
 from metagrad.tensors.methods import Methods
 from metagrad.tensors.printing import format_as, format_tensor
 
@@ -280,7 +280,8 @@ class Tensor(Methods):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         kind = None if type(self) is Tensor else type(self)
-        return _rebuilt, (kind, self.array, self._requires_grad and self._grad_fn is None), self.__dict__ or None
+        leaf = self._grad_fn is None
+        return _rebuilt, (kind, as_pickled(self.array), self._requires_grad and leaf), self.__dict__ or None
 
     # ------------------------------------------------ other libraries' protocols
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.base.layouts import laid_out_like
+from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
@@ -127,7 +127,7 @@ class Gelu(Function):
         if fit(x):
             return forward_by_loop(self, self.loops, x, {})
         self.save(x)
-        return laid_out_like(single.gelu(x) if single.fits(x) else x * (0.5 * (1 + Erf.on(x * math.sqrt(0.5)))), x)
+        return laid_out_by(single.gelu(x) if single.fits(x) else x * (0.5 * (1 + Erf.on(x * math.sqrt(0.5)))), x)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved

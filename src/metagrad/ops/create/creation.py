@@ -18,6 +18,7 @@ from metagrad.base.device import CPU, get_default_device, move, of_array
 from metagrad.base.device import device as Device
 from metagrad.base.layouts import check_layout, contiguous_format, inverse, layout, memory_format
 from metagrad.base.meta import made as made_of
+from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.base.warning import warn
 from metagrad.ops.arguments import shape_of
@@ -234,7 +235,7 @@ def tensor(
         )
     array = to_array(data, dtype)
     return finished(
-        array.copy() if isinstance(data, (Variable, np.ndarray)) or array.base is not None else array,
+        copied(array, array.dtype) if isinstance(data, (Variable, np.ndarray)) or array.base is not None else array,
         None,
         device,
         requires_grad,

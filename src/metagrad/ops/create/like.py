@@ -11,7 +11,8 @@ from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
-from metagrad.base.layouts import check_layout, inverse, kept_order, layout, memory_format, preserve_format
+from metagrad.base.layouts import check_layout, inverse, layout, memory_format, preserve_format
+from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, shape_of
@@ -55,10 +56,11 @@ def _image(
     if device is not None and Device(device).type != of_array(input.array).type:  # none of its numbers are wanted
         likeness: Array = np.broadcast_to(np.zeros((), kind), input.array.shape)
         return finished(make(likeness, dtype=kind, order="C"), None, device, requires_grad)
-    if memory_format is preserve_format:
-        array = make(input.array, dtype=kind, order=kept_order(input.array.strides))
+    if memory_format is preserve_format and 0 not in input.array.strides:
+        array = make(input.array, dtype=kind)
     else:
-        order = memory_format.order_of(input.array.ndim)
+        preserves = memory_format is preserve_format
+        order = order_by(input.array.shape, [input.array]) if preserves else memory_format.order_of(input.array.ndim)
         array = make(input.array.transpose(order), dtype=kind, order="C").transpose(inverse(order))
     return finished(array, None, of_array(input.array) if device is None else device, requires_grad)
 

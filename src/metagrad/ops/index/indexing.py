@@ -16,6 +16,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
 from metagrad.base.device import CPU, move
+from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
 from metagrad.kernels import gathering
@@ -212,7 +213,9 @@ def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumula
             f"{source.dtype} for the source"
         )
     index, _ = _plain(tuple(indices))
-    return (PutAdd if accumulate else Put).apply(input, source, index=index)
+    written = (PutAdd if accumulate else Put).apply(input, source, index=index)
+    written.array = laid_out_by(written.array, input.array)
+    return written
 
 
 def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumulate: bool = False) -> Tensor:

@@ -43,14 +43,14 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
             f"masked_fill only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
         )
     if value.__class__ is float and input.array.dtype.char in "fd" and (-1e38 < value < 1e38 or math.isinf(value)):
-        return where(mask, value, contiguous(input))  # nothing to check or convert: the usual case
+        return where(contiguous(mask), value, contiguous(input))  # nothing to check or convert: the usual case
     value = unwrap(value) if not isinstance(value, Variable) else value
     if isinstance(value, Variable) and value.array.ndim:
         raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
     if result_type(value).is_complex and not input.dtype.is_complex:
         raise RuntimeError(f"masked_fill: a complex value cannot be stored in a tensor of {input.dtype}")
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
-    return where(mask, number, contiguous(input))
+    return where(contiguous(mask), number, contiguous(input))
 
 
 @takes_exact_out

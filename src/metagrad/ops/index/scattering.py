@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
-from metagrad.base.layouts import laid_out_like
+from metagrad.base.result_order import copied, laid_out_by
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out, takes_out
@@ -42,7 +42,7 @@ class Embedded(Function):
 
     def forward(self, x: Array, v: Array, path: tuple[Step, ...]) -> Array:
         self.path = path
-        y = x.copy()
+        y = copied(x, x.dtype)
         walk(path, y)[...] = v
         return y
 
@@ -220,7 +220,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
     )  # a slice named twice takes the value once, for its gradient
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
     filled = reshape(Put.apply(wide, number, index=in_slices(axis, rows)), tuple(input.shape))
-    filled.array = laid_out_like(filled.array, input.array)
+    filled.array = laid_out_by(filled.array, input.array)
     return filled
 
 
@@ -316,4 +316,6 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         )
     op = PutAdd if accumulate else Put
     written = op.apply(reshape(input, count), reshape(source, i.size), index=i.reshape(-1))
-    return reshape(written, tuple(input.shape))
+    written = reshape(written, tuple(input.shape))
+    written.array = laid_out_by(written.array, input.array)
+    return written

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
-from metagrad.base.layouts import laid_out_like
+from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.reduce.extrema import Along, ordered
@@ -34,9 +34,9 @@ def sort(
     axis = dimension(dim, ordered(input, "sort").array.ndim)
     if not input.array.ndim:
         return results.sort((input.clone(), _first(input)))
-    order = laid_out_like(_order(input.array, axis, descending), input.array)
+    order = laid_out_by(_order(input.array, axis, descending), input.array)
     values = Along.apply(input, order, axis=axis)
-    values.array = laid_out_like(values.array, input.array)
+    values.array = laid_out_by(values.array, input.array)
     return results.sort((values, wrap(order)))
 
 

@@ -204,7 +204,7 @@ class Pow(Pointwise):
     """z = xʸ,   ∂L/∂x = ∂L/∂z · y xʸ⁻¹ (0 where y = 0),   ∂L/∂y = ∂L/∂z · z ln x (0 where x = 0 and y ≥ 0)."""
 
     def forward(self, x: Array, y: Array) -> Array:
-        z = np.power(x, y) if isinstance(x, (int, float, complex)) else power(x, y)
+        z = np.power(x, y, order="C") if isinstance(x, (int, float, complex)) else power(x, y)
         self.save(x, y, z if self.needs[1] else None)  # so that the result may be written to in place
         return z
 

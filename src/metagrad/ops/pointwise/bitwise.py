@@ -115,4 +115,4 @@ def _shifted(ufunc: np.ufunc, input: Operand, other: Operand) -> Tensor:
     kind = np.result_type(x, n)
     if kind.kind not in "iu":
         raise NotImplementedError(f"{ufunc.__name__} is defined for integer tensors only, got {kind}")
-    return wrap(ufunc(x, n))
+    return applied(ufunc, x, n)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy import ndarray
 
 from metagrad.autograd.function import Function
+from metagrad.base.result_order import descending, laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, share_out
@@ -60,6 +61,10 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     """``forward``, in chunks if an input is large. For small ops the test counts: one and two inputs have their own, shorter."""
 
     def in_chunks(self: Pointwise, *inputs: Array, **params: object) -> Results:
+        y = large(self, *inputs, **params)
+        return y if inputs[0].__class__ is not ndarray or inputs[0].flags.c_contiguous else _laid_out(self, y, inputs)
+
+    def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
         x = next(x for x in inputs if is_large(x))
         if self.loops is not None and fit(x, *inputs):
             return forward_by_loop(self, self.loops, x, params, _destination(self, inputs))
@@ -80,11 +85,15 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         return in_chunks(self, x) if x.size >= tuning.POINTWISE_LARGE else forward(self, x)
 
     def two(self: Pointwise, x: Array, y: Array) -> Results:
-        if (x.__class__ is ndarray and x.size >= tuning.POINTWISE_LARGE) or (
-            y.__class__ is ndarray and y.size >= tuning.POINTWISE_LARGE
-        ):
+        large = tuning.POINTWISE_LARGE
+        if y.__class__ is ndarray and y.size >= large:
             return in_chunks(self, x, y)
-        if x.__class__ is not ndarray and y.__class__ is not ndarray and on_gpu(x, y):
+        if x.__class__ is ndarray:
+            if x.size >= large:
+                return in_chunks(self, x, y)
+            z = forward(self, x, y)
+            return z if x.flags.c_contiguous or _settled(x, y, z) else _laid_out(self, z, (x, y))
+        if y.__class__ is not ndarray and on_gpu(x, y):
             return forward_on_gpu(self, forward, (x, y), {})
         return forward(self, x, y)
 
@@ -92,6 +101,8 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         for x in inputs:
             if is_large(x):
                 return in_chunks(self, *inputs, **params)
+        if inputs[0].__class__ is ndarray and len(inputs) > 1 and not inputs[0].flags.c_contiguous:
+            return _laid_out(self, forward(self, *inputs, **params), inputs)
         if inputs[0].__class__ is not ndarray and on_gpu(*inputs):
             return forward_on_gpu(self, forward, inputs, params)
         return forward(self, *inputs, **params)
@@ -99,6 +110,22 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     code = forward.__code__
     ways: dict[tuple[str, ...], Callable[..., Results]] = {("self", "x"): one, ("self", "x", "y"): two}
     return functools.wraps(forward)(ways.get(code.co_varnames[: code.co_argcount], several))
+
+
+def _settled(x: ndarray, y: Array, z: Results) -> bool:
+    """Whether NumPy has laid out a result as PyTorch does, as where both operands lie alike, or the first in order with gaps."""
+    steps = x.strides
+    if y.__class__ is ndarray and steps == y.strides and x.shape == y.shape:
+        return 0 not in steps
+    return z.__class__ is ndarray and x.shape == z.shape and z.flags.c_contiguous and descending(steps)
+
+
+def _laid_out(node: Function, y: Results, inputs: Sequence[Array]) -> Results:
+    """A result of inputs of which the first is not in order in memory: in the order that PyTorch gives it."""
+    laid_out = laid_out_by(y, *inputs)
+    if laid_out is not y:
+        node.saved = tuple([laid_out if a is y else a for a in node.saved])
+    return laid_out
 
 
 def _by_one_call(

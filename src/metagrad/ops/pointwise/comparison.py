@@ -10,7 +10,8 @@ import numpy as np
 
 from metagrad.autograd.errors import misfit
 from metagrad.autograd.function import quiet
-from metagrad.autograd.variable import Variable, unwrap, wrap
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import asks_for_a_tensor, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors, operands
@@ -112,7 +113,7 @@ def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     a, b = operands(x, y)  # the first is a tensor, of the dtype of both
     if a.array.dtype.kind == "c" and ufunc not in (np.equal, np.not_equal):
         raise NotImplementedError(f"{ufunc.__name__} is not implemented for complex tensors: they have no order")
-    return applied(ufunc, unwrap(a), unwrap(b))
+    return applied(ufunc, a.array, b.array if isinstance(b, Variable) else b)
 
 
 def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
@@ -124,7 +125,11 @@ def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
     tensor([2., 2.], dtype=metagrad.float64)
     """
     try:
-        return wrap(ufunc(*arrays))
+        found = ufunc(*arrays)
+        first = arrays[0]
+        return wrap(
+            laid_out_by(found, *arrays) if isinstance(first, np.ndarray) and not first.flags.c_contiguous else found
+        )
     except ValueError as error:
         raise misfit(ufunc.__name__, error) from None
 
@@ -308,4 +313,5 @@ def isreal(input: Tensor) -> Tensor:
     >>> metagrad.isreal(metagrad.tensor([1 + 0j, 1 + 2j]))
     tensor([ True, False])
     """
-    return wrap(np.equal(np.imag(input.array), 0))
+    x = input.array
+    return wrap(np.equal(x.imag, 0) if x.dtype.kind == "c" else np.ones_like(x, bool))

@@ -11,6 +11,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
+from metagrad.base.result_order import laid_out_by, memory_by
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_a_tensor, floating, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors
@@ -30,7 +31,7 @@ class Complex(Function):
 
     def forward(self, x: Array, y: Array) -> Array:
         shape, dtype = np.broadcast_shapes(x.shape, y.shape), np.result_type(x.dtype, np.complex64)
-        z = np.empty_like(x, dtype) if x.shape == shape and 0 not in x.strides else np.empty(shape, dtype, like=x)
+        z = memory_by(np.broadcast_to(x, shape), dtype)
         z.real, z.imag = x, y
         return z
 
@@ -56,8 +57,9 @@ class Polar(Function):
     """z = r e^iφ,   ∂L/∂r = Re(∂L/∂z · (z / r)*), 0 at 0,   ∂L/∂φ = Re(∂L/∂z · (iz)*)."""
 
     def forward(self, r: Array, phi: Array) -> Array:
-        z = np.empty(np.broadcast_shapes(r.shape, phi.shape), np.result_type(r.dtype, np.complex64), like=r)
-        z.real, z.imag = r * np.cos(phi), r * np.sin(phi)
+        real = laid_out_by(r * np.cos(phi), r, phi)
+        z = np.empty_like(real, np.result_type(r.dtype, np.complex64))
+        z.real, z.imag = real, r * np.sin(phi)
         self.save(r, z)
         return z
 

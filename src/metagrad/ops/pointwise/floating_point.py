@@ -10,6 +10,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording
 from metagrad.autograd.views import write
 from metagrad.base import dtypes, results
+from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.operands import (
@@ -34,7 +35,7 @@ class NanToNum(Pointwise):
 
     def forward(self, x: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:
         self.finite = np.isfinite(x)
-        return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+        return laid_out_by(np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), x)
 
     def backward(self, grad: Array) -> Array:
         return grad * self.finite

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from metagrad.autograd.function import Function
-from metagrad.base.layouts import contiguous_format, inverse, kept_order, memory_format, preserve_format
+from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
+from metagrad.base.result_order import copied
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_a_tensor
 
@@ -21,7 +22,7 @@ class Clone(Function):
     """y = x in memory of its own;   ∂L/∂x = ∂L/∂y."""
 
     def forward(self, x: Array, keeps_order: bool = False) -> Array:
-        return x.copy(order=kept_order(x.strides) if keeps_order else "C")
+        return copied(x, x.dtype) if keeps_order else x.copy()
 
     def backward(self, grad: Array) -> Array:
         return grad

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.base.layouts import channels_last, in_order, laid_out_in, lies_in, memory_like
+from metagrad.base.layouts import channels_last, in_order, laid_out_in, lies_in
+from metagrad.base.result_order import memory_by
 from metagrad.base.typing import Array, Dims
 from metagrad.ops.arguments import asks_for_a_tensor, axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
@@ -25,7 +26,7 @@ class Flip(Function):
 
     def forward(self, x: Array, axis: tuple[int, ...]) -> Array:
         self.axis = axis
-        y = memory_like(x, x.dtype)
+        y = memory_by(x, x.dtype)
         y[...] = np.flip(x, axis)
         return y
 

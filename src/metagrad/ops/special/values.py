@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import as_array
+from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
@@ -62,6 +63,9 @@ def values(function: Callable[..., Array], *arguments: Array) -> Array:
         return as_array(other.__array_ufunc__(_AsUfunc(function), "__call__", *arguments))
 
     def compute(*arrays: Array) -> Array:
+        return laid_out_by(in_order(*arrays), *arrays)
+
+    def in_order(*arrays: Array) -> Array:
         if function.__name__ == "erf" and single.fits(arrays[0]):
             return single.erf(arrays[0])
         wide = np.broadcast_arrays(*[np.asarray(a, np.float64) for a in arrays])

@@ -9,6 +9,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
 from metagrad.base.layouts import contiguous_format, layout, memory_format, order_of
 from metagrad.base.layouts import strided as strided_layout
+from metagrad.base.result_order import steps_of
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels.libraries import is_on_gpu
 from metagrad.ops.create import conversion
@@ -61,13 +62,8 @@ class MemoryMethods(OpMethods):
 
     def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
         """How many elements lie between neighbours, in each dimension or in one."""
-        steps = [s // self.array.itemsize for s in self.array.strides]
-        if 0 in steps:  # what NumPy says of dimensions of extent 1 and of tensors without elements
-            shape = self.array.shape
-            for d in reversed(range(len(steps))):
-                if steps[d] == 0 and (shape[d] == 1 or not self.array.size):
-                    steps[d] = 1 if d == len(steps) - 1 else steps[d + 1] * max(shape[d + 1], 1)
-        return tuple(steps) if dim is None else steps[dim]
+        steps = steps_of(self.array)
+        return steps if dim is None else steps[dim]
 
     def storage_offset(self) -> int:
         """How many elements lie in memory before the first one."""
