@@ -86,6 +86,26 @@ def test_the_gradient_of_max_pooling(both, dtype, settings):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("settings", [
+    {"kernel_size": 2}, {"kernel_size": (2, 1)}, {"kernel_size": 3, "stride": 2, "padding": 1},
+    {"kernel_size": 4, "stride": 3, "dilation": 2, "padding": 2}, {"kernel_size": (5, 7), "ceil_mode": True},
+])  # fmt: skip
+def test_the_largest_of_windows_and_where_they_stood(both, dtype, settings):
+    x = RNG.integers(0, 5, (4, 10, 14, 16)).astype(dtype)  # with equals
+    x[1, RNG.random(x.shape[1:]) < 0.2] = np.nan
+    x[2, RNG.random(x.shape[1:]) < 0.8] = -np.inf
+
+    def run():
+        a = metagrad.tensor(x, requires_grad=True)
+        y, places = F.max_pool2d(a, **settings, return_indices=True)
+        return y.detach().numpy(), places.numpy()
+
+    for found, expected in zip(*both(run), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_other_arrays_are_left_to_numpy(monkeypatch):
     monkeypatch.setattr(choice, "available", lambda: True)
     large = tuning.COMPILED_WORTH

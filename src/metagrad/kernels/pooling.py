@@ -11,6 +11,7 @@ Planes (R, *L) are independent, and worked on in blocks that stay in the cache, 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -29,13 +30,13 @@ from metagrad.kernels.workspace import Workspace
 Axes = Sequence[Windows | Uneven]
 
 
-def _over_planes(job: Callable[[slice], None], planes: int, axes: Axes, like: Array) -> None:
-    """Do ``job`` for all planes, block by block."""
+def _over_planes(job: Callable[[slice], None], planes: int, axes: Axes, like: Array, least: int | None = None) -> None:
+    """Do ``job`` for all planes, block by block; on several threads from so many elements and passes on."""
     if not isinstance(like, np.ndarray):
         job(slice(None))
         return
     size, passes = math.prod(extents(axes)), sum([w.size for w in axes])
-    threads = threads_worth(planes * size * passes, tuning.POOLING_WORTH_THREADS)
+    threads = threads_worth(planes * size * passes, tuning.POOLING_WORTH_THREADS if least is None else least)
     length = max(1, min(tuning.POOLING_BLOCK // max(1, size), -(-planes // threads)))
     if length >= planes:
         job(slice(0, planes))
@@ -93,6 +94,10 @@ def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
         np.empty(shape, np.uint8 if w.size < 256 else np.int32, like=x)
         for shape, w in zip(stages[1:], reversed(axes), strict=True)
     ]
+    if _has_loops(x, axes):
+        (columns, rows), fixed = winners, _numbers(tuple(axes))
+        _compiled(lambda r: compiled.max_pool(x[r], *fixed, y[r], rows[r], columns[r]), x, axes)
+        return y, winners
 
     def job(planes: slice) -> None:
         may_have_nan = x.dtype.kind == "f" and y.size > 0
@@ -110,6 +115,33 @@ def max_pool(x: Array, axes: Axes) -> tuple[Array, list[Array]]:
 
     _over_planes(job, len(x), axes, x)
     return y, winners
+
+
+def _has_loops(like: Array, axes: Axes) -> bool:
+    """Whether compiled loops serve these windows over arrays like this one: those of one size over two axes."""
+    if len(axes) != 2 or not use_compiled(like, tuning.POOLING_LOOPS_WORTH) or not like.flags.carray:
+        return False
+    return all(isinstance(w, Windows) and w.size < 256 for w in axes)
+
+
+@functools.lru_cache(maxsize=256)  # the layers of a model ask for the same ones again and again
+def _numbers(axes: tuple[Windows, Windows]) -> tuple[Array, Array, Array, Array]:
+    """What the loops must know of two axes: stride, padding, dilation of each; then what ``_inside`` says."""
+    down, across = (np.array([w.stride, w.low, w.dilation]) for w in axes)
+    return down, across, _inside(axes[0]), _inside(axes[1])
+
+
+def _inside(w: Windows) -> Array:
+    """Of each window the number of its first element that is no padding, and that of the first behind those."""
+    starts = np.arange(w.count) * w.stride - w.low
+    return np.stack(
+        [np.maximum(0, -(starts // w.dilation)), np.minimum(w.size, (w.extent - 1 - starts) // w.dilation + 1)]
+    )
+
+
+def _compiled(loop: Callable[[slice], None], like: Array, axes: Axes) -> None:
+    """A compiled loop for all planes."""
+    _over_planes(loop, len(like), axes, like, tuning.POOLING_LOOPS_WORTH_THREADS)
 
 
 def largest(x: Array, axes: Axes) -> Array:
@@ -195,11 +227,9 @@ def positions(winners: Sequence[Array], axes: Axes) -> Array:
 
 def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
     """Planes (R, *L) with the elements of g (R, *O) added where the maxima were found, zero elsewhere."""
-    if use_compiled(g, tuning.POOLING_LOOPS_WORTH) and len(axes) == 2 and all(isinstance(w, Windows) for w in axes):
-        x = np.zeros((len(g), *extents(axes)), g.dtype)
-        windows = np.array([[w.stride, w.low, w.dilation] for w in axes])  # type: ignore[union-attr]
-        columns, rows = winners
-        _over_planes(lambda r: compiled.to_winners(g[r], rows[r], columns[r], windows, x[r]), len(g), axes, g)
+    if _has_loops(g, axes):
+        x, (columns, rows), both = np.zeros((len(g), *extents(axes)), g.dtype), winners, _numbers(tuple(axes))
+        _compiled(lambda r: compiled.to_winners(g[r], rows[r], columns[r], *both[:2], x[r]), g, axes)
         return x
     x = np.empty((len(g), *extents(axes)), g.dtype, like=g)
 

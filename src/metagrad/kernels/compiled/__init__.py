@@ -26,6 +26,6 @@ infinity are what they are in NumPy.
 ``optimizers.py``       Adam, SGD
 ``waiting.py``          looking for what another thread writes
 ``gathering.py``        elements and rows taken and added by their index
-``windows.py``          the gradient of max pooling
+``windows.py``          max pooling and its gradient
 ======================  =================================================
 """
