@@ -151,10 +151,12 @@ ONE_SEQUENCE_WORTH_THREADS = 1_500_000
 
 # ------------------------------------------------ optimizers
 
-# Elements of a chunk: a formula passes over its arrays a dozen times; chunks of 16,384 spend more on calls.
-OPTIMIZER_CHUNK = 1 << 17
+# Elements of a chunk: a formula passes over its arrays a dozen times; with fewer, threads lose more by taking turns.
+OPTIMIZER_CHUNK = 1 << 18
 # Elements from which a formula of two or three passes is shared out to threads.
 OPTIMIZER_SHORT_WORTH_THREADS = 1 << 20
+# Small parameters with the same settings from which they are copied together for a step.
+OPTIMIZER_MANY = 4
 # Elements from which a compiled loop is faster than a formula's calls, and worth being compiled.
 OPTIMIZER_LOOP_WORTH = 1 << 12
 # Elements from which a compiled loop is shared out to threads.

@@ -3,10 +3,11 @@
 =====================  =====================================================================
 ``optimizer.py``       Optimizer, the base: groups, gradients, and the step
 ``settings.py``        what settings must be
-``groups.py``          what may be given as the parameters of a group
+``groups.py``          what may be given as the parameters of a group, and their gradients
 ``state.py``           an optimizer's state as plain numbers and tensors, and back
 ``hooks.py``           functions called around steps, saving and loading
 ``by_element.py``      ByElement, the base of those whose step is a formula for each element
+``together.py``        such steps of all parameters together
 ``blocks.py``          that formula over arrays, chunk by chunk, on threads
 ``differentiable.py``  steps that are part of the graph
 ``sgd.py``             SGD with momentum

@@ -56,7 +56,7 @@ class Adagrad(ByElement):
         )  # fmt: skip
         for group in self.param_groups:
             for p in group["params"]:
-                self.begin(p, group)  # before the first step, as PyTorch's state has it
+                self.begin(p, self.like_param, group)  # before the first step, as PyTorch's state has it
 
     def first(self, name: str, group: dict[str, Any]) -> float:
         """What s starts from."""

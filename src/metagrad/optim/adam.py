@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import numpy as np
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import optimizers as compiled
-from metagrad.optim.blocks import all_fit, run_loop
 from metagrad.optim.by_element import ByElement
 from metagrad.optim.settings import check_betas, check_settings
+from metagrad.optim.together import Loop
 from metagrad.tensors.tensor import Tensor
 
 
@@ -78,14 +79,12 @@ class Adam(ByElement):
         beta1, beta2 = group["betas"]
         return t, float(group["lr"]), float(beta1), float(beta2), float(group["eps"])
 
-    def by_loop(self, arrays: list[Any], shrink: float, settings: tuple[Any, ...]) -> bool:
-        """Without amsgrad, over large arrays."""
-        *four, largest = arrays
-        if largest is not None or not all_fit(four):
-            return False
+    def loop(self, arrays: Sequence[Any], shrink: float, settings: tuple[Any, ...]) -> Loop | None:
+        """Without amsgrad."""
         t, lr, beta1, beta2, eps = settings
-        run_loop(compiled.adam, four, compiled.adam_numbers(t, lr, beta1, beta2, eps, shrink))
-        return True
+        return (
+            None if arrays[-1] is not None else (compiled.adam, compiled.adam_numbers(t, lr, beta1, beta2, eps, shrink))
+        )
 
     @staticmethod
     def formula(

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
+from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
 from metagrad.kernels.compiled import optimizers as compiled
-from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.fused import in_place
 from metagrad.kernels.libraries import is_on_gpu
 
@@ -73,30 +72,8 @@ def in_blocks_by_part(formula: Callable[..., None], arrays: tuple[Any, ...], set
         in_blocks(formula, tuple([None if a is None else getattr(a, part) for a in arrays]), settings)
 
 
-def all_fit(arrays: Sequence[Any]) -> bool:
-    """Whether a compiled loop serves these arrays: large, of one dtype, in order in memory."""
-    return use_compiled(arrays[0], tuning.OPTIMIZER_LOOP_WORTH) and all(
-        type(a) is np.ndarray and a.dtype == arrays[0].dtype and a.flags.carray for a in arrays
-    )
-
-
-def run_loop(loop: Callable[..., None], arrays: Sequence[Any], numbers: Sequence[float]) -> None:
-    """``loop(*parts, numbers)``, each thread over its part of the arrays; the numbers as an array of their dtype."""
-    flat = [a.reshape(-1) for a in arrays]
-    given, size = np.array(numbers, flat[0].dtype), flat[0].size
-    if size < tuning.OPTIMIZER_LOOP_WORTH_THREADS:
-        loop(*flat, given)
-        return
-    parts = cut(size, -(-size // threads_worth(size, tuning.OPTIMIZER_LOOP_WORTH_THREADS)))
-    map_chunks(lambda part: loop(*[a[part] for a in flat], given), parts)
-
-
-def sgd_by_loop(arrays: Sequence[Any], settings: tuple[Any, ...]) -> bool:
-    """A step of SGD, ``sgd_step(*arrays, *settings)``, by a compiled loop, if there is one for such arrays; whether it was done."""
-    given = [a for a in arrays if a is not None]
-    if not all_fit(given):
-        return False
+def sgd_loop(arrays: Sequence[Any], *settings: Any) -> tuple[Callable[..., None], list[float]]:
+    """The compiled loop for a step of SGD, ``sgd_step(*arrays, *settings)``, and its numbers."""
     lr, weight_decay, momentum, keep, take, nesterov, maximize = settings
     numbers = [lr, -1.0 if maximize else 1.0, weight_decay, keep, take, momentum if nesterov else 0.0]
-    run_loop(compiled.sgd if len(given) == 2 else compiled.sgd_with_momentum, given, numbers)
-    return True
+    return compiled.sgd if arrays[2] is None else compiled.sgd_with_momentum, numbers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,13 +10,12 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
-from metagrad.optim.blocks import in_blocks_by_part
 from metagrad.optim.differentiable import recorded_step
-from metagrad.optim.optimizer import Optimizer
+from metagrad.optim.together import Loop, Pairs, Task, Together
 from metagrad.tensors.tensor import Tensor
 
 
-class ByElement(Optimizer):
+class ByElement(Together):
     """p ← formula(p, g, what is remembered of them), g = ±∂L/∂p + λ p, or with decoupled decay p ← (1 − η λ) p first.
 
     The state of a parameter is ``step``, the number t of its steps, 0-d float32, and arrays of its shape. Of a complex
@@ -30,7 +29,7 @@ class ByElement(Optimizer):
     ``first``           what such an array is full of before the first step
     ``settings``        the formula's other arguments in step t: plain numbers
     ``formula``         one step, in place in p and in the arrays
-    ``by_loop``         the same by a compiled loop, if it serves these arrays
+    ``loop``            the same as a compiled loop, if there is one
     ==================  ==========================================================================================
     """
 
@@ -50,17 +49,17 @@ class ByElement(Optimizer):
         """What the formula needs to know beside the arrays."""
         raise NotImplementedError
 
-    def by_loop(self, arrays: list[Any], shrink: float, settings: tuple[Any, ...]) -> bool:
-        """One step by a compiled loop, where there is one for such arrays; whether it was done."""
-        return False
+    def loop(self, arrays: Sequence[Any], shrink: float, settings: tuple[Any, ...]) -> Loop | None:
+        """A compiled loop over the arrays for these settings, without weight decay but for shrinking; None if there is none."""
+        return None
 
-    def begin(self, param: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+    def begin(self, param: Tensor, names: tuple[str | None, ...], group: dict[str, Any]) -> dict[str, Any]:
         """The parameter's state, with what is missing of it added."""
         state = self.state[param]
         if not state:
             for count, number in self.counts.items():
                 state[count] = wrap(np.full((), number, np.float32))  # in the CPU's memory, wherever the parameter is
-        for name in self.remembered(group):
+        for name in names:
             if name is not None and name not in state:
                 value = self.first(name, group)
                 full = np.zeros_like(param.array)
@@ -69,30 +68,50 @@ class ByElement(Optimizer):
                 state[name] = wrap(full)
         return state
 
-    def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        """One parameter's step."""
-        state = self.begin(param, group)
-        step = state["step"]
-        step.array += 1
-        bump(step)
+    def tasks(self, pairs: Pairs, group: dict[str, Any]) -> Iterator[Task]:
+        """The steps. Parameters that are in the same step share their settings."""
+        names = self.remembered(group)
+        shared: dict[Any, tuple[Any, ...]] = {}
+        for param, grad in pairs:
+            state = self.begin(param, names, group)
+            step = state["step"]
+            step.array[...] = step.array.item() + 1
+            bump(step)
+            t = step.array.item()
+            known = shared.get(t)
+            if known is None:
+                known = self._settings(t, state, group)
+                known = shared.setdefault(t if len(self.counts) == 1 else known, known)
+            if group.get("differentiable"):
+                recorded_step(_chunk, param, grad, state, list(names), known)
+                continue
+            remembered = [None if name is None else state[name] for name in names]
+            yield Task(
+                (param.array, grad.array, *[None if r is None else r.array for r in remembered]),
+                _chunk,
+                known,
+                self._loop,
+            )
+            for written in (param, *remembered):
+                if written is not None:
+                    bump(written)
+
+    def _settings(self, t: float, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
+        """What ``_chunk`` needs beside the arrays in step t."""
         decay = float(group.get("weight_decay", 0.0))
         shrink = float(group["lr"]) * decay if decay and group.get("decoupled_weight_decay") else 0.0
-        settings = (
-            self.formula, group["maximize"], 0.0 if shrink else decay, shrink, self.settings(float(step.array), state, group),
-        )  # fmt: skip
-        if group.get("differentiable"):
-            recorded_step(_chunk, param, grad, state, list(self.remembered(group)), settings)
-            return
-        arrays: list[Any] = [param.array, grad.array]
-        for name in self.remembered(group):
-            if name is None:
-                arrays.append(None)
-            else:
-                arrays.append(state[name].array)
-                bump(state[name])
-        if decay and not shrink or group["maximize"] or not self.by_loop(arrays, shrink, settings[-1]):
-            in_blocks_by_part(_chunk, tuple(arrays), settings)
-        bump(param)
+        return self.formula, group["maximize"], 0.0 if shrink else decay, shrink, self.settings(t, state, group)
+
+    def _loop(
+        self,
+        arrays: Sequence[Any],
+        formula: object,
+        maximize: bool,
+        decay: float,
+        shrink: float,
+        settings: tuple[Any, ...],
+    ) -> Loop | None:
+        return None if maximize or decay else self.loop(arrays, shrink, settings)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Refuse another optimizer's state; also take old ones, in which the number of steps was a plain number."""

@@ -1,10 +1,14 @@
-"""What may be given to an optimizer as the parameters of a group: tensors, or (name, tensor) pairs, in an order."""
+"""What may be given to an optimizer: tensors, or (name, tensor) pairs, in an order; and what gradients they may have."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from metagrad.autograd.variable import Variable
+from metagrad.autograd.views import check_writable
 
 
 def listed(given: Any) -> tuple[list[Any], list[str]]:
@@ -32,3 +36,16 @@ def listed(given: Any) -> tuple[list[Any], list[str]]:
             f"{len(named)} of {len(entries)} are (name, parameter) pairs"
         )
     return [p for _, p in named], [name for name, _ in named]
+
+
+def check_pairs(pairs: Iterable[tuple[Any, Any]]) -> None:
+    """RuntimeError if a gradient is not of its parameter's shape and dtype, or a parameter cannot be written to."""
+    for param, grad in pairs:
+        p, g = param.array, grad.array
+        if g.shape != p.shape or g.dtype != p.dtype:
+            raise RuntimeError(
+                f"a parameter of shape {tuple(p.shape)} and dtype {p.dtype} has a gradient of shape {tuple(g.shape)} and dtype "
+                f"{g.dtype}: they must be the same"
+            )
+        if p.__class__ is not np.ndarray or not p.flags.writeable:
+            check_writable(param)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import Variable
-from metagrad.autograd.views import check_writable
 from metagrad.base.warning import warn
-from metagrad.optim.groups import listed
+from metagrad.optim.groups import check_pairs, listed
 from metagrad.optim.hooks import Hooks, hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from metagrad.optim.state import State, packed, unpacked
 from metagrad.tensors.tensor import Tensor
@@ -126,6 +125,11 @@ class Optimizer(Hooks):
         """One parameter's step: change it in place, and ``self.state[param]``. Runs under ``no_grad``."""
         raise NotImplementedError(f"{type(self).__name__} has no update")
 
+    def update_group(self, pairs: Sequence[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
+        """``update`` for all parameters of a group that have a gradient."""
+        for p, grad in pairs:
+            self.update(p, grad, group)
+
     @hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. ``closure``, if given, first computes the loss, which is returned.
@@ -138,11 +142,10 @@ class Optimizer(Hooks):
             with enable_grad():
                 loss = closure()
         with no_grad(), np.errstate(all="ignore"):  # PyTorch overflows to inf without a warning
-            work = [(p, p.grad, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-            for p, grad, _ in work:
-                _check(p, grad)
-            for p, grad, group in work:
-                self.update(p, grad, group)
+            pairs = [[(p, g) for p in group["params"] if (g := p.grad) is not None] for group in self.param_groups]
+            check_pairs([pair for some in pairs for pair in some])
+            for some, group in zip(pairs, self.param_groups, strict=True):
+                self.update_group(some, group)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -209,13 +212,3 @@ class Optimizer(Hooks):
             lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
             lines.append("")
         return "\n".join([*lines[:-1], ")"])
-
-
-def _check(param: Tensor, grad: Tensor) -> None:
-    p, g = param.array, grad.array
-    if g.shape != p.shape or g.dtype != p.dtype:
-        raise RuntimeError(
-            f"a parameter of shape {tuple(p.shape)} and dtype {p.dtype} has a gradient of shape {tuple(g.shape)} and dtype "
-            f"{g.dtype}: they must be the same"
-        )
-    check_writable(param)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,15 +10,14 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
-from metagrad.optim.blocks import in_blocks, sgd_by_loop
+from metagrad.optim.blocks import sgd_loop
 from metagrad.optim.differentiable import recorded_step
-from metagrad.optim.optimizer import Optimizer
 from metagrad.optim.settings import check_settings
+from metagrad.optim.together import Pairs, Task, Together
 from metagrad.tensors.tensor import Tensor
 
 
-class SGD(Optimizer):
+class SGD(Together):
     """p ← p − η d, with g = ∂L/∂p + λ p;   d = g, or with momentum  b ← μ b + (1 − τ) g and d = b  (g + μ b with nesterov).
 
     lr η ≥ 0, momentum μ ≥ 0, dampening τ, weight_decay λ ≥ 0; ``maximize`` follows −∂L/∂p instead. At a parameter's
@@ -36,6 +36,7 @@ class SGD(Optimizer):
     """
 
     like_param = ("momentum_buffer",)
+    is_short = True
 
     def __init__(
         self,
@@ -67,33 +68,26 @@ class SGD(Optimizer):
             },
         )  # fmt: skip
 
-    def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
-        """One parameter's step. State: momentum_buffer b, like the parameter, where there is momentum."""
-        momentum, b, keep, take = float(group["momentum"]), None, 0.0, 1.0
-        if momentum:
-            state = self.state[param]
-            buffer = state.get("momentum_buffer")
-            if buffer is None:
-                buffer = state["momentum_buffer"] = wrap(np.zeros_like(param.array))
-            else:
-                keep, take = momentum, 1.0 - float(group["dampening"])
-            b = buffer.array
-            bump(buffer)
-        settings: tuple[Any, ...] = (
-            float(group["lr"]), float(group["weight_decay"]), momentum, keep, take, group["nesterov"], group["maximize"],
-        )  # fmt: skip
-        if group["differentiable"]:
-            names = ["momentum_buffer" if momentum else None]
-            recorded_step(sgd_step, param, grad, self.state[param] if momentum else {}, names, settings)
-            return
-        array = param.array
-        arrays = array, grad.array, b
-        small = array.size < tuning.OPTIMIZER_LOOP_WORTH and array.dtype.char not in "eE"
-        if small and array.__class__ is np.ndarray:  # models have many small parameters
-            sgd_step(*arrays, *settings)
-        elif not sgd_by_loop(arrays, settings):
-            in_blocks(sgd_step, arrays, settings, tuning.OPTIMIZER_SHORT_WORTH_THREADS)
-        bump(param)
+    def tasks(self, pairs: Pairs, group: dict[str, Any]) -> Iterator[Task]:
+        """The steps. State: momentum_buffer b, like the parameter, where there is momentum."""
+        lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
+        nesterov, maximize = group["nesterov"], group["maximize"]
+        first = lr, decay, momentum, 0.0, 1.0, nesterov, maximize
+        later = lr, decay, momentum, momentum, 1.0 - float(group["dampening"]), nesterov, maximize
+        for param, grad in pairs:
+            state, b, settings = self.state[param] if momentum else {}, None, first
+            if momentum:
+                if "momentum_buffer" in state:
+                    settings = later
+                else:
+                    state["momentum_buffer"] = wrap(np.zeros_like(param.array))
+                b = state["momentum_buffer"].array
+                bump(state["momentum_buffer"])
+            if group["differentiable"]:
+                recorded_step(sgd_step, param, grad, state, ["momentum_buffer" if momentum else None], settings)
+                continue
+            yield Task((param.array, grad.array, b), sgd_step, settings, sgd_loop)
+            bump(param)
 
 
 def sgd_step(
