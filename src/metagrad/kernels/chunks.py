@@ -93,6 +93,8 @@ def map_chunks(work: Callable[[C], R], chunks: Sequence[C], threads: int | None 
     >>> map_chunks(lambda chunk: chunk.stop - chunk.start, cut(5, 2))
     [2, 2, 1]
     """
+    if len(chunks) == 1 and not blas:
+        return [work(chunks[0])]
     results: list[R | None] = [None] * len(chunks)
 
     def some(indices: Iterator[int]) -> None:

@@ -14,6 +14,7 @@
 ``dropouts.py``             dropout of elements, of channels, alpha_dropout
 ``loss.py``                 cross entropy, squared error and their relatives
 ``reduction.py``            the losses of the elements as one number: mean, sum, none
+``class_targets.py``        targets that are numbers of classes, as rows and checked
 ``likelihood_loss.py``      losses of a distribution's likelihood: Poisson, Gaussian, ctc_loss
 ``margin_loss.py``          ranking, embedding and triplet losses
 ``distance.py``             cosine_similarity, pairwise_distance

@@ -6,17 +6,18 @@ x (N, C, *L) are images, w (M, C/G, *K) the filters, each seeing the channels of
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.base import dtypes
 from metagrad.base.typing import Array
 from metagrad.kernels import convolution as fast
 from metagrad.kernels.windows import Windows, sliding
 from metagrad.nn import convolution as plain
-from metagrad.nn.functional.tuples import Setting, batched, each
+from metagrad.nn.functional.tuples import Setting, batched, check_batched, each
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.pointwise.arithmetic import conj
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = [
     "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
 ]  # fmt: skip
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def _run(name: str, a: Array, b: Array, *rest: Any) -> Array:
@@ -87,47 +91,63 @@ class WeightGradient(Function):
         )
 
 
-def _checked(function: str, input: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, Any]) -> None:
+class _Arguments(NamedTuple):
+    """What must fit together: shapes and dtypes of input, weight and bias, of which there may be none."""
+
+    input: tuple[int, ...]
+    weight: tuple[int, ...]
+    bias: tuple[int, ...] | None
+    dtypes: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, input: Tensor, weight: Tensor, bias: Tensor | None) -> _Arguments:
+        """Those of three tensors."""
+        x, w = input.array, weight.array
+        if bias is None:
+            return cls(x.shape, w.shape, None, (x.dtype, w.dtype))
+        return cls(x.shape, w.shape, bias.array.shape, (x.dtype, w.dtype, bias.array.dtype))
+
+
+def _check(function: str, given: _Arguments, stride: tuple[int, ...], dilation: tuple[int, ...], groups: int) -> None:
     """Raise what PyTorch raises for settings that make no convolution."""
-    axes, groups = weight.array.ndim - 2, settings["groups"]
-    if axes != int(function[-2]):
-        raise RuntimeError(
-            f"{function}: expected a weight of {int(function[-2]) + 2} dimensions, got shape {list(weight.shape)}"
-        )
-    for name in ("stride", "dilation"):
-        if min(settings[name]) <= 0:
-            raise RuntimeError(f"{function}: non-positive {name} is not supported, got {settings[name]}")
+    axes, weight, kind = int(function[-2]), given.weight, given.dtypes[0]
+    if len(weight) != axes + 2:
+        raise RuntimeError(f"{function}: expected a weight of {axes + 2} dimensions, got shape {list(weight)}")
+    for name, setting in (("stride", stride), ("dilation", dilation)):
+        if min(setting) <= 0:
+            raise RuntimeError(f"{function}: non-positive {name} is not supported, got {setting}")
     if groups <= 0:
         raise RuntimeError(f"{function}: non-positive groups is not supported, got {groups}")
-    if weight.array.shape[0] < groups or weight.array.shape[0] % groups:
+    if weight[0] < groups or weight[0] % groups:
         raise RuntimeError(
             f"{function}: expected weight to be at least {groups} at dimension 0, and divisible by groups={groups}, got "
-            f"weight of size {list(weight.shape)}"
+            f"weight of size {list(weight)}"
         )
-    for other, what in ((weight, "weight"), (bias, "bias")):
-        if other is not None and other.array.dtype != input.array.dtype:
+    for other, what in zip(given.dtypes[1:], ("weight", "bias"), strict=False):
+        if other != kind:
             raise RuntimeError(
-                f"{function}: Input type ({input.dtype}) and {what} type ({other.dtype}) should be the same: convert one "
-                "of them with .to()"
+                f"{function}: Input type ({dtypes.of(kind)}) and {what} type ({dtypes.of(other)}) should be the same: "
+                "convert one of them with .to()"
             )
-    if input.array.dtype.kind == "b":
+    if kind.kind == "b":
         raise NotImplementedError(f"{function} is not implemented for bool tensors: convert with .float() first")
-    if 0 in weight.array.shape[2:]:
-        raise RuntimeError(f"{function}: the kernel must have elements, got weight of size {list(weight.shape)}")
+    if 0 in weight[2:]:
+        raise RuntimeError(f"{function}: the kernel must have elements, got weight of size {list(weight)}")
+    check_batched(given.input, axes, function)
 
 
-def _same_bias(function: str, bias: Tensor | None, filters: int, weight: Tensor) -> None:
-    if bias is not None and tuple(bias.shape) != (filters,):
+def _check_bias(function: str, given: _Arguments, filters: int) -> None:
+    if given.bias is not None and given.bias != (filters,):
         raise RuntimeError(
-            f"{function}: given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with {filters} "
-            f"elements, but got bias of size {list(bias.shape)} instead"
+            f"{function}: given weight of size {list(given.weight)}, expected bias to be 1-dimensional with {filters} "
+            f"elements, but got bias of size {list(given.bias)} instead"
         )
 
 
-def _check_extents(function: str, x: Tensor, axes: int) -> None:
-    if 0 in x.array.shape[-axes:]:
+def _check_extents(function: str, shape: tuple[int, ...], axes: int) -> None:
+    if 0 in shape[-axes:]:
         raise RuntimeError(
-            f"{function}: Only zero batch or zero channel inputs are supported, but got input shape: {list(x.shape)}"
+            f"{function}: Only zero batch or zero channel inputs are supported, but got input shape: {list(shape)}"
         )
 
 
@@ -150,12 +170,46 @@ def _paddings(
     return [(p, p) for p in both]
 
 
-@functools.lru_cache(maxsize=256)  # the layers of a model ask for the same ones again and again
+def _kept(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, its results kept: the layers of a model ask for the same ones again and again."""
+    kept = functools.lru_cache(maxsize=256, typed=True)(function)
+
+    @functools.wraps(function)
+    def found(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return kept(*args)  # all are given by position
+        except TypeError:  # a list, which cannot be kept; or what the function raises
+            return function(*args, **kwargs)
+
+    return found
+
+
+@_kept
 def _windows(
-    function: str, extents: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
-    padding: str | tuple[int, ...], dilation: tuple[int, ...],
+    axes: int, given: _Arguments, stride: Setting, padding: str | Setting, dilation: Setting, groups: int
+) -> tuple[Windows, ...]:
+    """The windows of a convolution. Raises for arguments that do not belong together."""
+    function = f"conv{axes}d"
+    stride = each(stride, axes, function, "stride")
+    dilation = each(dilation, axes, function, "dilation")
+    _check(function, given, stride, dilation, groups)
+    filters, per_group, *kernel = given.weight
+    channels = given.input[-axes - 1]
+    if channels != per_group * groups:
+        raise RuntimeError(
+            f"{function}: Given groups={groups}, weight of size {list(given.weight)}, expected input{list(given.input)} "
+            f"to have {per_group * groups} channels, but got {channels} channels instead"
+        )
+    _check_bias(function, given, filters)
+    _check_extents(function, given.input, axes)
+    return _sliding(function, given.input[-axes:], kernel, stride, padding, dilation)
+
+
+def _sliding(
+    function: str, extents: Sequence[int], kernel: Sequence[int], stride: tuple[int, ...], padding: str | Setting,
+    dilation: tuple[int, ...],
 ) -> tuple[Windows, ...]:  # fmt: skip
-    paddings = _paddings(function, padding, stride, dilation, kernel)
+    paddings = _paddings(function, padding, stride, dilation, tuple(kernel))
     windows = tuple(
         sliding(n, k, s, low, high, d)
         for n, k, s, (low, high), d in zip(extents, kernel, stride, paddings, dilation, strict=True)
@@ -178,24 +232,10 @@ def _conv(
     dilation: Setting,
     groups: int,
 ) -> Tensor:
-    function = f"conv{axes}d"
-    stride = each(stride, axes, function, "stride")
-    dilation = each(dilation, axes, function, "dilation")
-    _checked(function, input, weight, bias, {"stride": stride, "dilation": dilation, "groups": groups})
-    x, had_batch = batched(input, axes, function)
-    filters, per_group, *kernel = weight.array.shape
-    if x.array.shape[1] != per_group * groups:
-        raise RuntimeError(
-            f"{function}: Given groups={groups}, weight of size {list(weight.shape)}, expected input{list(input.shape)} "
-            f"to have {per_group * groups} channels, but got {x.array.shape[1]} channels instead"
-        )
-    _same_bias(function, bias, filters, weight)
-    _check_extents(function, x, axes)
-    if not isinstance(padding, str):
-        padding = each(padding, axes, function, "padding")
-    windows = _windows(function, x.array.shape[2:], tuple(kernel), stride, padding, dilation)
-    y = Convolve.apply(x, weight, bias, windows=windows, groups=groups)
-    return y if had_batch else y.squeeze(0)
+    windows = _windows(axes, _Arguments.of(input, weight, bias), stride, padding, dilation, groups)
+    if input.array.ndim == axes + 2:
+        return Convolve.apply(input, weight, bias, windows=windows, groups=groups)
+    return Convolve.apply(input.unsqueeze(0), weight, bias, windows=windows, groups=groups).squeeze(0)
 
 
 @asks_for_tensors
@@ -272,38 +312,54 @@ def _conv_transpose(
     groups: int,
     dilation: Setting,
 ) -> Tensor:
+    given = _Arguments.of(input, weight, bias)
+    windows = _windows_of_transpose(axes, given, stride, padding, output_padding, groups, dilation)
+    x, had_batch = batched(input, axes, f"conv_transpose{axes}d")
+    y = InputGradient.apply(x, weight, windows=windows, groups=groups)
+    y = y if bias is None else y + bias.reshape((-1, *[1] * axes))
+    return y if had_batch else y.squeeze(0)
+
+
+@_kept
+def _windows_of_transpose(
+    axes: int,
+    given: _Arguments,
+    stride: Setting,
+    padding: Setting,
+    output_padding: Setting,
+    groups: int,
+    dilation: Setting,
+) -> tuple[Windows, ...]:
+    """The windows of a transposed convolution, which slide over its result. Raises for what does not belong together."""
     function = f"conv_transpose{axes}d"
     stride = each(stride, axes, function, "stride")
     dilation = each(dilation, axes, function, "dilation")
     extra = each(output_padding, axes, function, "output_padding")
-    _checked(function, input, weight, bias, {"stride": stride, "dilation": dilation, "groups": groups})
-    x, had_batch = batched(input, axes, function)
-    channels, per_group, *kernel = weight.array.shape
-    if x.array.shape[1] != channels:
+    _check(function, given, stride, dilation, groups)
+    (channels, per_group, *kernel), extents = given.weight, given.input[-axes:]
+    if given.input[-axes - 1] != channels:
         raise RuntimeError(
-            f"{function}: Given transposed=1, weight of size {list(weight.shape)}, expected input{list(input.shape)} to "
-            f"have {channels} channels, but got {x.array.shape[1]} channels instead"
+            f"{function}: Given transposed=1, weight of size {list(given.weight)}, expected input{list(given.input)} to "
+            f"have {channels} channels, but got {given.input[-axes - 1]} channels instead"
         )
-    _same_bias(function, bias, per_group * groups, weight)
-    _check_extents(function, x, axes)
+    _check_bias(function, given, per_group * groups)
+    _check_extents(function, given.input, axes)
     if any(not 0 <= e < max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise RuntimeError(
             f"{function}: output padding must be smaller than either stride or dilation, but got output_padding={extra}, "
             f"stride={stride}, dilation={dilation}"
         )
-    both = [p for p, _ in _paddings(function, padding, stride, dilation, kernel)]
+    both = [p for p, _ in _paddings(function, padding, stride, dilation, tuple(kernel))]
     windows = tuple(
         Windows((n - 1) * s - 2 * p + d * (k - 1) + e + 1, k, s, p, p, d, n)
-        for n, k, s, p, d, e in zip(x.array.shape[2:], kernel, stride, both, dilation, extra, strict=True)
+        for n, k, s, p, d, e in zip(extents, kernel, stride, both, dilation, extra, strict=True)
     )
     if any(w.extent <= 0 for w in windows):
         raise RuntimeError(
-            f"{function}: Given input size per channel: {list(x.shape[2:])}. Calculated output size per channel: "
+            f"{function}: Given input size per channel: {list(extents)}. Calculated output size per channel: "
             f"{[w.extent for w in windows]}. Output size is too small"
         )
-    y = InputGradient.apply(x, weight, windows=windows, groups=groups)
-    y = y if bias is None else y + bias.reshape((-1, *[1] * axes))
-    return y if had_batch else y.squeeze(0)
+    return windows
 
 
 @asks_for_tensors

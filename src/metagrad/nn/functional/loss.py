@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,23 +16,20 @@ from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
-from metagrad.kernels.libraries import is_on_gpu, looks_at
+from metagrad.kernels.libraries import looks_at
 from metagrad.kernels.selection import select
 from metagrad.nn.fast_normalization import serves
+from metagrad.nn.functional.class_targets import by_row, check_weight, over_targets
 from metagrad.nn.functional.reduction import (
     accepts_legacy_reduction,
     matched,
-    mean_of_counted,
-    mean_on_gpu,
     reduced,
     weighted,
 )
 from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.dtype_checks import need_classes
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.chunked import Pointwise
-from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.softmax import CrossEntropy, log_softmax
 from metagrad.ops.special.logarithms import xlogy
 
@@ -47,23 +43,23 @@ __all__ = [
 
 
 class Pick(Function):
-    """yᵢ = x[i, cᵢ]: from every row the element of its class;   ∂L/∂x is zeros with ∂L/∂yᵢ at [i, cᵢ]."""
+    """yᵢ = −x[i, cᵢ]: from every row the element of its class;   ∂L/∂x is zeros with −∂L/∂yᵢ at [i, cᵢ]."""
 
     def forward(self, x: Array, classes: Array) -> Array:
         self.classes, self.shape_in = classes, x.shape
-        return x[np.arange(len(classes), like=x), classes]
+        return -x[np.arange(len(classes), like=x), classes]
 
     def backward(self, grad: Array) -> tuple[Array, None]:
         return PutBack.on(grad, self.classes, shape=self.shape_in), None
 
 
 class PutBack(Function):
-    """y is zeros with xᵢ at [i, cᵢ]: the transpose of ``Pick``."""
+    """y is zeros with −xᵢ at [i, cᵢ]: the transpose of ``Pick``."""
 
     def forward(self, x: Array, classes: Array, shape: tuple[int, int]) -> Array:
         self.classes = classes
         y = np.zeros(shape, x.dtype, like=x)
-        y[np.arange(len(classes), like=x), classes] = x
+        y[np.arange(len(classes), like=x), classes] = -x
         return y
 
     def backward(self, grad: Array) -> tuple[Array, None]:
@@ -254,7 +250,7 @@ def nll_loss(
     >>> nll_loss(metagrad.tensor([[-0.5, -1.0], [-2.0, -0.1]]), metagrad.tensor([0, 1]))
     tensor(0.3000)
     """
-    return _of_classes(lambda rows, classes: -Pick.apply(rows, classes), input, target, weight, ignore_index, reduction)
+    return _of_classes(Pick.apply, input, target, weight, ignore_index, reduction)
 
 
 def _of_classes(
@@ -266,90 +262,11 @@ def _of_classes(
     reduction: str,
 ) -> Tensor:
     """``nll_loss`` with another loss of rows and classes in the place of −x_c."""
-    rows, classes, counted, shape = _by_row(input, target, ignore_index)
-    _check_weight(weight, rows)
+    rows, classes, counted, shape = by_row(input, target, ignore_index)
+    check_weight(weight, rows)
     loss = of_row(rows, classes)
     loss = loss if weight is None else loss * wrap(weight.array[classes])
-    return _over_targets(loss, classes, counted, weight, shape, reduction)
-
-
-def _over_targets(
-    loss: Tensor, classes: Array, counted: Array, weight: Tensor | None, shape: tuple[int, ...], reduction: str
-) -> Tensor:
-    """The losses of all targets reduced; those of targets that are ignored are 0, whatever the scores are there."""
-    on_gpu = is_on_gpu(counted)
-    if on_gpu or not counted.all():
-        loss = where(wrap(counted), loss, 0.0)
-    if reduction == "mean" and on_gpu:
-        weights = counted if weight is None else np.where(counted, weight.array[classes], 0)
-        return mean_on_gpu(loss, weights.sum(dtype=np.float64), counted.any())
-    if reduction == "mean":
-        total = counted.sum() if weight is None else weight.array[classes][counted].sum(dtype=np.float64)
-        return mean_of_counted(loss, float(total), bool(counted.any()))
-    return reduced(loss if reduction == "sum" else loss.reshape(shape), reduction)
-
-
-def _check_weight(weight: Tensor | None, rows: Tensor) -> None:
-    if weight is None:
-        return
-    if tuple(weight.shape) != tuple(rows.shape[1:]):
-        raise RuntimeError(
-            f"weight tensor should be defined either for all {rows.shape[1]} classes or no classes but got weight tensor of "
-            f"shape: {list(weight.shape)}"
-        )
-    if weight.dtype != rows.dtype:
-        raise RuntimeError(f"expected a weight of the scores' dtype {rows.dtype}, got {weight.dtype}: use weight.to()")
-
-
-def _is_one_hot(target: Tensor, shape: tuple[int, ...], class_dim: int) -> bool:
-    """Whether a target of integers, of the scores' shape, has a single 1 among the classes of each position, and else 0."""
-    a = target.array
-    return (
-        a.shape == shape
-        and a.dtype.kind in "iu"
-        and bool((a.sum(class_dim) == 1).all() and ((a == 0) | (a == 1)).all())
-    )
-
-
-def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected: tuple[int, ...]) -> Exception:
-    """What to raise where scores of a shape get a target of another shape than a class for each position has."""
-    if target == shape:
-        return RuntimeError(
-            f"Expected floating point type for target with class probabilities: the target has the scores' shape {list(shape)} and "
-            f"integers. Expected target size {list(expected)} for class numbers"
-        )
-    why = f"Expected target size {list(expected)}, got {list(target)}: scores {shape} get a class for each position"
-    if len(shape) == 1:
-        return ValueError(f"For 1D input, 1D target must have size 1, but got target size: {math.prod(target)}. {why}")
-    if target[:1] != shape[:1]:
-        given = target[0] if target else 1
-        return ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({given}). {why}")
-    return RuntimeError(why)
-
-
-def _by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array, tuple[int, ...]]:
-    """Scores as rows (M, C), the class of each, whether it counts, and the target's shape. All checked."""
-    if input.ndim == 0:
-        raise ValueError("Expected input with 1 or more dimensions: (C), (N, C) or (N, C, *), got a 0-d tensor")
-    shape, class_dim = tuple(input.shape), 0 if input.ndim == 1 else 1
-    if _is_one_hot(target, shape, class_dim):
-        target = target.argmax(class_dim)
-    expected = shape[:class_dim] + shape[class_dim + 1 :]
-    if input.ndim == 1 and tuple(target.shape) == (1,):
-        target = target.reshape(())
-    if tuple(target.shape) != expected:
-        raise _misfit_of_classes(shape, tuple(target.shape), expected)
-    need_classes(target)
-    count = shape[class_dim]
-    rows = (input.movedim(1, -1) if input.ndim > 2 else input).reshape(-1, count) if count else input.reshape(0, 0)
-    classes = target.array.reshape(-1)
-    counted = classes != ignore_index
-    outside = counted & ((classes < 0) | (classes >= count))
-    if looks_at(classes) and bool(outside.any()):
-        raise IndexError(
-            f"Target {int(classes[outside][0])} is out of bounds: there are {count} classes, from 0 to {count - 1}"
-        )
-    return rows, np.where(counted, classes, 0), counted, expected
+    return over_targets(loss, classes, counted, weight, shape, reduction)
 
 
 @asks_for_tensors
@@ -389,9 +306,9 @@ def cross_entropy(
     loss = nll_loss(log_p, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
         return loss
-    rows, classes, counted, shape = _by_row(log_p, target, ignore_index)
+    rows, classes, counted, shape = by_row(log_p, target, ignore_index)
     uniform = -(rows if weight is None else rows * weight).sum(1)
-    smooth = _over_targets(uniform, classes, counted, weight, shape, reduction)
+    smooth = over_targets(uniform, classes, counted, weight, shape, reduction)
     return (1 - label_smoothing) * loss + smooth * (label_smoothing / rows.shape[1])
 
 

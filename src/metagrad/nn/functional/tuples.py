@@ -39,10 +39,14 @@ def batched(input: Tensor, axes: int, function: str, *, leading: int = 1) -> tup
 
     Raises RuntimeError for another number of dimensions.
     """
-    ndim = input.array.ndim
-    if ndim not in (axes + leading, axes + leading + 1):
+    check_batched(input.array.shape, axes, function, leading)
+    return (input, True) if input.array.ndim == axes + leading + 1 else (input.unsqueeze(0), False)
+
+
+def check_batched(shape: tuple[int, ...], axes: int, function: str, leading: int = 1) -> None:
+    """Raise RuntimeError for a shape that has neither a batch's number of dimensions nor that of one of its elements."""
+    if len(shape) not in (axes + leading, axes + leading + 1):
         raise RuntimeError(
             f"Expected {axes + leading}D (unbatched) or {axes + leading + 1}D (batched) input to {function}, but got "
-            f"input of size: {list(input.shape)}"
+            f"input of size: {list(shape)}"
         )
-    return (input, True) if ndim == axes + leading + 1 else (input.unsqueeze(0), False)

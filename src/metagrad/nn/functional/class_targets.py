@@ -1,0 +1,113 @@
+"""Targets that are numbers of classes: checked, laid out in rows, and the losses of all of them reduced."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
+from metagrad.kernels.libraries import is_on_gpu, looks_at
+from metagrad.nn.functional.reduction import mean_of_counted, mean_on_gpu, reduced
+from metagrad.ops.dtype_checks import need_classes
+from metagrad.ops.pointwise.selection import where
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+def over_targets(
+    loss: Tensor, classes: Array, counted: Array | None, weight: Tensor | None, shape: tuple[int, ...], reduction: str
+) -> Tensor:
+    """The losses of all targets reduced; those of targets that are ignored are 0, whatever the scores are there."""
+    if counted is None:
+        if reduction == "mean" and weight is not None:
+            return mean_of_counted(loss, float(weight.array[classes].sum(dtype=np.float64)), True)
+        return reduced(loss if reduction == "sum" else loss.reshape(shape), reduction)
+    on_gpu = is_on_gpu(counted)
+    if on_gpu or not counted.all():
+        loss = where(wrap(counted), loss, 0.0)
+    if reduction == "mean" and on_gpu:
+        weights = counted if weight is None else np.where(counted, weight.array[classes], 0)
+        return mean_on_gpu(loss, weights.sum(dtype=np.float64), counted.any())
+    if reduction == "mean":
+        total = counted.sum() if weight is None else weight.array[classes][counted].sum(dtype=np.float64)
+        return mean_of_counted(loss, float(total), bool(counted.any()))
+    return reduced(loss if reduction == "sum" else loss.reshape(shape), reduction)
+
+
+def check_weight(weight: Tensor | None, rows: Tensor) -> None:
+    """Raise unless there is a weight for each class of the scores (M, C), in their dtype, or none."""
+    if weight is None:
+        return
+    if tuple(weight.shape) != tuple(rows.shape[1:]):
+        raise RuntimeError(
+            f"weight tensor should be defined either for all {rows.shape[1]} classes or no classes but got weight tensor of "
+            f"shape: {list(weight.shape)}"
+        )
+    if weight.dtype != rows.dtype:
+        raise RuntimeError(f"expected a weight of the scores' dtype {rows.dtype}, got {weight.dtype}: use weight.to()")
+
+
+def _is_one_hot(target: Tensor, shape: tuple[int, ...], class_dim: int) -> bool:
+    """Whether a target of integers, of the scores' shape, has a single 1 among the classes of each position, and else 0."""
+    a = target.array
+    return (
+        a.shape == shape
+        and a.dtype.kind in "iu"
+        and bool((a.sum(class_dim) == 1).all() and ((a == 0) | (a == 1)).all())
+    )
+
+
+def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected: tuple[int, ...]) -> Exception:
+    """What to raise where scores of a shape get a target of another shape than a class for each position has."""
+    if target == shape:
+        return RuntimeError(
+            f"Expected floating point type for target with class probabilities: the target has the scores' shape {list(shape)} and "
+            f"integers. Expected target size {list(expected)} for class numbers"
+        )
+    why = f"Expected target size {list(expected)}, got {list(target)}: scores {shape} get a class for each position"
+    if len(shape) == 1:
+        return ValueError(f"For 1D input, 1D target must have size 1, but got target size: {math.prod(target)}. {why}")
+    if target[:1] != shape[:1]:
+        given = target[0] if target else 1
+        return ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({given}). {why}")
+    return RuntimeError(why)
+
+
+def _are_all_classes(a: Array, count: int, ignore_index: int) -> bool:
+    """Whether every number is a class, and none the one to ignore: known by the extremes where that is no class itself."""
+    if not a.size or not looks_at(a) or 0 <= ignore_index < count:
+        return False
+    return bool(a.min() >= 0 and a.max() < count)
+
+
+def by_row(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Array, Array | None, tuple[int, ...]]:
+    """Scores as rows (M, C), the class of each, whether it counts (None: all do), and the target's shape. All checked."""
+    if input.ndim == 0:
+        raise ValueError("Expected input with 1 or more dimensions: (C), (N, C) or (N, C, *), got a 0-d tensor")
+    shape, class_dim = tuple(input.shape), 0 if input.ndim == 1 else 1
+    if _is_one_hot(target, shape, class_dim):
+        target = target.argmax(class_dim)
+    expected = shape[:class_dim] + shape[class_dim + 1 :]
+    if input.ndim == 1 and tuple(target.shape) == (1,):
+        target = target.reshape(())
+    if tuple(target.shape) != expected:
+        raise _misfit_of_classes(shape, tuple(target.shape), expected)
+    need_classes(target)
+    count = shape[class_dim]
+    rows = input
+    if input.ndim != 2:
+        rows = (input.movedim(1, -1) if input.ndim > 2 else input).reshape(-1, count) if count else input.reshape(0, 0)
+    classes = target.array.reshape(-1)
+    if _are_all_classes(classes, count, ignore_index):
+        return rows, classes, None, expected
+    counted = classes != ignore_index
+    outside = counted & ((classes < 0) | (classes >= count))
+    if looks_at(classes) and bool(outside.any()):
+        raise IndexError(
+            f"Target {int(classes[outside][0])} is out of bounds: there are {count} classes, from 0 to {count - 1}"
+        )
+    return rows, np.where(counted, classes, 0), counted, expected
