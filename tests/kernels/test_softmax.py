@@ -41,3 +41,44 @@ def test_large_ops_equal_small_ones():
         w = weights if y.ndim == 2 else weights.reshape(-1)[: y.numel()]
         (a,), (b,) = (metagrad.autograd.grad((t * w).sum(), x) for t in (y, expected))
         assert metagrad.allclose(a, b)
+
+
+SCALES = [(0.1, 0), (1, 0), (1, 30), (1, -30), (1, 1000), (1, -1000), (10, 0), (30, 0), (200, 0), (1e-3, 39)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize(("scale", "shift"), SCALES, ids=str)
+def test_rows_of_any_size_are_as_near_as_their_type_allows(scale, shift, odd, dtype):
+    x = (np.random.default_rng(0).standard_normal((40, 30)) * scale + shift).astype(dtype)
+    if odd:
+        x[1], x[2, 3:], x[3, 1::2], x[4, 5] = 7, -np.inf, -np.inf, x[4].max() + 12  # alike, masked, and nearly sure
+    wide = np.asarray(x, np.longdouble)
+    wide = wide - wide.max(1, keepdims=True)
+    exact = wide - np.log(np.exp(wide).sum(1, keepdims=True))
+    eps, classes = np.finfo(dtype).eps, np.arange(40) % 3
+    y, z, e, g = (np.empty_like(x) for _ in range(4))
+    kernel._softmax(y, x)
+    np.testing.assert_allclose(y, np.exp(exact), rtol=40 * eps, atol=eps**3)
+    kernel._log_softmax(z, x)
+    taken_off = kernel._exponentials(x, e) is None
+    largest = 0 if taken_off else np.abs(x[np.isfinite(x)]).max()
+    np.testing.assert_allclose(z, exact, rtol=4 * eps, atol=eps * (4 + largest))
+    assert (z <= 0).all()
+    loss, *kept = kernel.cross_entropy(x, classes)
+    np.testing.assert_allclose(
+        loss, -exact[np.arange(40), classes], rtol=4 * eps, atol=eps * (4 + (largest if dtype is np.float64 else 0))
+    )
+    kernel._cross_entropy_backward(g, x, classes, *kept, np.ones(40, dtype))
+    np.testing.assert_allclose(g, np.exp(exact) - np.eye(30)[classes], rtol=40 * eps, atol=8 * eps)
+    assert taken_off == (abs(shift) > 100 or scale > 20), "both ways are to be met here"
+
+
+def test_rows_with_infinity_or_nan_are_nan():
+    x = np.zeros((4, 30), np.float32)
+    x[0, 4], x[1, 5], x[2] = np.nan, np.inf, -np.inf
+    for function in (kernel._softmax, kernel._log_softmax):
+        y = np.empty_like(x)
+        with np.errstate(all="ignore"):
+            function(y, x)
+        assert np.isnan(y[[0, 2]]).all() and np.isnan(y[1, 5]) and np.isfinite(y[3]).all()

@@ -13,6 +13,8 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, cast
 
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled.compiler import available
 from metagrad.kernels.threads import get_num_threads, run_in_turn, run_on_threads, run_together
 
 C = TypeVar("C")  # a chunk: a slice, or several, or whatever tells the work what to do
@@ -43,13 +45,25 @@ def split(size: int, count: int) -> list[slice]:
     return [slice(a, b) for a, b in itertools.pairwise(edges) if a < b]
 
 
-def even_chunks(size: int, length: int, threads: int) -> list[slice]:
+def even_chunks(size: int, length: int, threads: int, cost: float = 0.0) -> list[slice]:
     """Slices that cover ``size`` elements: as many for each thread, all of about one length, which is at most ``length``.
+
+    cost: the nanoseconds that an element takes, if known. The first slice, which this thread takes, is then longer by what is
+    done until another thread has woken: so that all are done at about the same time.
 
     >>> even_chunks(9, 4, 2), even_chunks(0, 4, 2)
     ([slice(0, 2, None), slice(2, 4, None), slice(4, 6, None), slice(6, 9, None)], [])
+    >>> [chunk.stop - chunk.start for chunk in even_chunks(10**6, 10**6, 2, cost=1000.0)] > [500_000, 500_000]
+    True
     """
-    return split(size, threads * max(1, -(-size // (threads * length))))
+    early = min(int(head_start() / cost), size // (2 * threads)) if cost and threads > 1 else 0
+    rest = split(size - early, threads * max(1, -(-size // (threads * length))))
+    return [slice(s.start + early if s.start else 0, s.stop + early) for s in rest]
+
+
+def head_start() -> float:
+    """Nanoseconds that this thread works before another one begins."""
+    return tuning.HEAD_START_BESIDE_HELPERS if available() else tuning.HEAD_START
 
 
 def deal(chunks: Sequence[C], threads: int) -> list[list[C]]:

@@ -19,7 +19,7 @@ def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
     """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order."""
     threads = threads_worth(rows * columns, tuning.ROWS_WORTH_THREADS)
     length = max(1, tuning.ROWS_CHUNK // max(columns, 1))
-    return map_chunks(work, even_chunks(rows, length, threads), threads)
+    return map_chunks(work, even_chunks(rows, length, threads, columns * tuning.ROWS_COST), threads)
 
 
 def row_sums(x: Array) -> Array:

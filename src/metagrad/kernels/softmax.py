@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.compiled import softmax as compiled
 from metagrad.kernels.rows import by_rows, row_products, row_sums, takes_loop
 
@@ -28,9 +29,25 @@ def softmax(x: Array) -> Array:
 
 
 def _softmax(y: Array, x: Array) -> None:
-    np.subtract(x, x.max(axis=1, keepdims=True), out=y)
-    np.exp(y, out=y)
-    y *= 1 / row_sums(y)
+    total = _exponentials(x, y)
+    if total is None:
+        np.subtract(x, x.max(axis=1, keepdims=True), out=y)
+        np.exp(y, out=y)
+        total = row_sums(y)
+    y *= 1 / total
+
+
+def _exponentials(x: Array, out: Array) -> Array | None:
+    """e^x in ``out``, and its sums of rows; None where they are too large or too small, for the maximum must come off first.
+
+    It seldom must, and finding and subtracting it takes as long as an exponential.
+    """
+    if not (np.abs(x[:, 0]) < tuning.EXPONENT_LARGE).all():  # very likely not
+        return None
+    np.exp(x, out=out)
+    total = row_sums(out)
+    fits = total.size and total.min() > tuning.EXPONENTIALS_LEAST and total.max() < tuning.EXPONENTIALS_MOST
+    return total if fits else None
 
 
 def softmax_backward(grad: Array, y: Array) -> Array:
@@ -49,6 +66,12 @@ def log_softmax(x: Array) -> Array:
 
 
 def _log_softmax(y: Array, x: Array) -> None:
+    total = _exponentials(x, y)
+    if total is not None:
+        logarithm = np.log(total)
+        np.subtract(x, logarithm, out=y)
+        if y.max() < -tuning.LOGARITHM_ROUNDS:  # nearer to 0, the rounding of the logarithm would be seen
+            return
     np.subtract(x, x.max(axis=1, keepdims=True), out=y)
     y -= np.log(row_sums(np.exp(y)))
 
@@ -68,20 +91,30 @@ def _log_softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
 
 
 def cross_entropy(x: Array, classes: Array) -> tuple[Array, Array, Array]:
-    """−ln softmax(x) at the class of every row of x (N, M); and, for the gradient, max and ln Σ exp(x − max); all (N)."""
+    """−ln softmax(x) at the class of every row of x (N, M); and, for the gradient, a shift and ln Σ exp(x − shift); all (N).
+
+    The shift is the maximum, or 0 where no exponential is too large without it.
+    """
     n, m = x.shape
-    loss, largest, logarithm = (np.empty(n, x.dtype) for _ in range(3))
-    formula = compiled.cross_entropy if takes_loop(x) else _cross_entropy
+    is_loop = takes_loop(x)
+    loss, largest, logarithm = (np.empty(n, d) for d in (x.dtype, x.dtype, x.dtype if is_loop else np.float64))
+    formula = compiled.cross_entropy if is_loop else _cross_entropy
     by_rows(lambda s: formula(loss[s], x[s], classes[s], largest[s], logarithm[s]), n, m)
     return loss, largest, logarithm
 
 
 def _cross_entropy(loss: Array, x: Array, classes: Array, largest: Array, logarithm: Array) -> None:
-    np.max(x, axis=1, out=largest)
-    e = x - largest[:, None]
-    chosen = e[np.arange(len(x)), classes]
-    np.log(row_sums(np.exp(e, out=e))[:, 0], out=logarithm)
-    np.subtract(logarithm, chosen, out=loss)
+    e, places = np.empty_like(x), (np.arange(len(x)), classes)
+    total, chosen = _exponentials(x, e), x[places].astype(np.float64)
+    if total is None:
+        np.max(x, axis=1, out=largest)
+        np.subtract(x, largest[:, None], out=e)
+        chosen = e[places].astype(np.float64)
+        total = row_sums(np.exp(e, out=e))
+    else:
+        largest[...] = 0
+    np.log(total[:, 0], out=logarithm, dtype=np.float64)
+    np.subtract(logarithm, chosen, out=loss, casting="same_kind")
 
 
 def cross_entropy_backward(grad: Array, x: Array, classes: Array, largest: Array, logarithm: Array) -> Array:
@@ -96,8 +129,8 @@ def cross_entropy_backward(grad: Array, x: Array, classes: Array, largest: Array
 def _cross_entropy_backward(
     grad_x: Array, x: Array, classes: Array, largest: Array, logarithm: Array, g: Array
 ) -> None:
-    np.subtract(x, largest[:, None], out=grad_x)
-    grad_x -= logarithm[:, None]
-    np.exp(grad_x, out=grad_x)
-    grad_x *= g[:, None]
+    if largest.any():
+        x = np.subtract(x, largest[:, None], out=grad_x)
+    np.exp(x, out=grad_x)
+    grad_x *= (g * np.exp(-logarithm)).astype(g.dtype)[:, None]
     grad_x[np.arange(len(x)), classes] -= g

@@ -16,6 +16,11 @@ LOOKS = 1 << 18
 # sooner is put to sleep, and woken late.
 LOOKS_OF_GRACE = 1 << 16
 
+# Nanoseconds that this thread has worked when another one, which slept, begins.
+HEAD_START = 20_000
+# The same of a thread that looks out for work.
+HEAD_START_BESIDE_HELPERS = 5_000
+
 # ------------------------------------------------ pointwise formulas, and dropout
 
 # Elements from which a formula is computed in chunks: one pass over fewer takes hardly longer than waking a thread.
@@ -67,6 +72,14 @@ SCAN_CHUNK = 1 << 17
 
 # ------------------------------------------------ rows: softmax, layer norm
 
+# Nanoseconds that an element of a row takes in the passes of softmax or layer norm, about.
+ROWS_COST = 0.5
+# The first element of a row from which softmax takes the row's maximum off at once.
+EXPONENT_LARGE = 40.0
+# Sums of exponentials between which softmax takes no maximum off: the smaller ones of the summands are still normal numbers.
+EXPONENTIALS_LEAST, EXPONENTIALS_MOST = 1e-16, 1e30
+# Nearest to 0 that a logarithm of softmax may be for it to be computed with the rounded logarithm of a sum.
+LOGARITHM_ROUNDS = 1 / 64
 # Elements from which rows are shared out to threads.
 ROWS_WORTH_THREADS = 1 << 17
 # Elements of a chunk: smaller ones stay in a nearer cache, but threads lose more by taking turns at the interpreter.
