@@ -18,6 +18,7 @@ from metagrad.base import dtypes, layouts
 from metagrad.base.device import device as Device
 from metagrad.base.size import Size
 from metagrad.nn.parameter import Parameter
+from metagrad.ops.create.like import empty_strided
 from metagrad.serialization.errors import CheckpointError
 from metagrad.serialization.limits import DEEPEST, Budget, check_key
 from metagrad.serialization.number_types import NARROW, STORAGES, stored
@@ -122,6 +123,20 @@ def _placed(
         budget.spend(8 * storage.nbytes())
     tensor = storage.tensor(name, offset, size, stride, bool(marks.get("conj")), bool(marks.get("neg")))
     if requires_grad:
+        tensor.requires_grad = True
+    return tensor
+
+
+def _of_meta(budget: Budget, dtype: object, size: object, stride: object, requires_grad: object) -> Tensor:
+    """``_rebuild_meta_tensor_no_storage``: a tensor on the device meta, which has no numbers."""
+    extents = [n for given in (size, stride) if isinstance(given, tuple) for n in given]
+    if not isinstance(dtype, dtypes.dtype) or not isinstance(size, tuple) or not isinstance(stride, tuple):
+        raise CheckpointError("damaged: a tensor without numbers that has no dtype, size or stride")
+    if len(size) != len(stride) or len(size) > 64 or not all(type(n) is int and 0 <= n < 2**62 for n in extents):
+        raise CheckpointError("damaged: a tensor without numbers of an impossible size")
+    budget.spend(500)
+    tensor = empty_strided(size, stride, dtype=dtype, device="meta")
+    if requires_grad is True:
         tensor.requires_grad = True
     return tensor
 
@@ -294,6 +309,7 @@ _FUNCTIONS: dict[str, Maker] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor_v3": _tensor_of_dtype,
+    "torch._utils._rebuild_meta_tensor_no_storage": _of_meta,
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_parameter_with_state": _parameter_with_state,
     "torch._utils._rebuild_device_tensor_from_cpu_tensor": _copied_to_device,

@@ -127,6 +127,10 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
         self.save_reduce(rebuild_of_kind, (rebuild, kind, stretch, attributes), obj=tensor)
 
     def _stretch(self, tensor: Tensor) -> tuple[_Global, tuple[object, ...]]:
+        if tensor.is_meta:
+            stride: Any = tensor.stride()
+            without_numbers = tensor.dtype, tuple(tensor.shape), tuple(stride), tensor.requires_grad
+            return _utility("_rebuild_meta_tensor_no_storage"), without_numbers
         place = place_of(tensor.array)
         storage = self._storage(place.memory, of_array(tensor.array))
         hooks: OrderedDict[int, object] = OrderedDict()

@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.mode import mode
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import functional as F
 from metagrad.nn import init
+from metagrad.nn.modules.activation import GELU, ReLU
 from metagrad.nn.modules.attention import MultiheadAttention
 from metagrad.nn.modules.container import ModuleList
 from metagrad.nn.modules.dropout import Dropout
@@ -195,7 +197,10 @@ class _Stack(Module):
 class TransformerEncoder(_Stack):
     """Copies of an encoder layer, one after the other, and a final norm if one is given.
 
-    enable_nested_tensor and mask_check are accepted, and change nothing.
+    What it makes of padding is of no account, and PyTorch leaves it out where it computes without a gradient: there the
+    output is 0 at padding (before the final norm), if ``enable_nested_tensor``, the layers are ``batch_first``, do not
+    begin with their norm and are in eval mode, no mask is given, and padding comes last in each sequence (which
+    ``mask_check=False`` takes for granted).
 
     >>> import metagrad
     >>> layer = metagrad.nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16)
@@ -222,9 +227,31 @@ class TransformerEncoder(_Stack):
         is_causal: bool | None = None,
     ) -> Tensor:
         """The stack's output, of src's shape. is_causal=None: found out from the mask."""
-        return self._through(
-            src, mask, is_causal, lambda layer, x, causal: layer(x, mask, src_key_padding_mask, causal)
-        )
+        padding = src_key_padding_mask
+        last = self.layers[-1] if len(self.layers) else None
+        cleared = None if mask is not None or padding is None else self._left_out(src, padding)
+
+        def step(layer: Module, x: Tensor, causal: bool) -> Tensor:
+            y = layer(x, mask, padding, causal)
+            return y if cleared is None or layer is not last else y.masked_fill(cleared.unsqueeze(-1), 0)
+
+        return self._through(src, mask, is_causal, step)
+
+    def _left_out(self, src: Tensor, padding: Tensor) -> Tensor | None:
+        """What is padding, True, where PyTorch would compute with nested tensors, which have none; else None."""
+        layer = self.layers[0] if len(self.layers) else None
+        if not isinstance(layer, TransformerEncoderLayer) or self.training or not self.enable_nested_tensor:
+            return None
+        if layer.norm_first or not _batch_first(layer) or src.ndim != 3 or layer.linear1.bias is None:
+            return None
+        usual = layer.activation in (F.relu, F.gelu) or isinstance(layer.activation, ReLU | GELU)
+        if not usual or layer.self_attn.num_heads % 2:
+            return None
+        if mode.grad and (src.requires_grad or any(p.requires_grad for p in layer.parameters())):
+            return None
+        left_out: Tensor = padding != 0
+        comes_last = not bool((left_out[:, :-1] > left_out[:, 1:]).any())
+        return left_out if comes_last or not self.mask_check else None
 
 
 class TransformerDecoder(_Stack):

@@ -33,12 +33,14 @@ class Cholesky(Function):
     """A = L Lᴴ.   ∂L/∂A = L⁻ᴴ ½ (P + Pᴴ) L⁻¹ with P = Φ(Lᴴ L̄), L̄ the gradient of L   (Murray 2016, arXiv:1602.07527)."""
 
     def forward(self, a: Array, name: str) -> Array:
+        what = "is not positive-definite: its leading minor of order {} is not"
         try:
             l = np.linalg.cholesky(a)
         except np.linalg.LinAlgError:
-            what = "is not positive-definite: its leading minor of order {} is not"
             check_info(name, first_bad_minor(a), what)
             raise
+        if np.isnan(diagonal(l)).any():  # which NumPy takes for positive
+            check_info(name, first_bad_minor(a), what)
         self.save(l)
         return l
 
@@ -63,10 +65,10 @@ def first_bad_minor(a: Array) -> Array:
         while bad - good > 1:
             k = (good + bad) // 2
             try:
-                np.linalg.cholesky(matrix[:k, :k])
-                good = k
+                positive = not np.isnan(diagonal(np.linalg.cholesky(matrix[:k, :k]))).any()
             except np.linalg.LinAlgError:
-                bad = k
+                positive = False
+            good, bad = (k, bad) if positive else (good, k)
         orders[i] = 0 if good == n else bad
     return orders.reshape(a.shape[:-2])
 

@@ -17,6 +17,7 @@ from metagrad.ops.operands import (
     as_tensor,
     cast_to,
     need_a_tensor,
+    need_numbers,
     need_tensors,
     operands,
     result_type,
@@ -76,18 +77,35 @@ class Nextafter(Pointwise):
         return grad * self.moved, grad * 0
 
 
+class NextBfloat16(Function):
+    """``Nextafter`` among the numbers of bfloat16, which are given, and returned, as those of float32."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.moved = np.not_equal(x, y)
+        x, y = np.broadcast_arrays(x, y)
+        bits = np.ascontiguousarray(x).view(np.int32)
+        outward = np.where(np.abs(x) < np.abs(y), np.sign(x) == np.sign(y), False)
+        moved = (bits + np.where(outward, 1 << 16, -(1 << 16)).astype(np.int32)).view(np.float32)
+        moved = np.where(x == 0, np.copysign(np.float32(2.0**-133), y), moved)
+        return np.where(np.isnan(x) | np.isnan(y), np.float32(np.nan), np.where(x == y, y, moved))
+
+    backward = Nextafter.backward
+
+
 @takes_out
 def nextafter(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The next number that the dtype has after ``input``, in the direction of ``other``.
 
-    Raises TypeError if an operand is no tensor.
+    Raises TypeError if an operand is no tensor, NotImplementedError for integers.
 
     >>> import metagrad
     >>> metagrad.nextafter(metagrad.tensor(1.0), metagrad.tensor(2.0)) - 1 == metagrad.finfo(metagrad.float32).eps
     tensor(True)
     """
     need_tensors("nextafter", input=input, other=other)
-    return Nextafter.apply(*operands(input, other))
+    need_numbers("nextafter", input, other, category=2)
+    x, y = operands(input, other)
+    return (NextBfloat16 if x.dtype is dtypes.bfloat16 else Nextafter).apply(x, y)
 
 
 class Frexp(Function):
