@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 class Level:
     """The tangents of one differentiation: from the array each belongs to, for as long as that lives. A context manager."""
 
+    tangents = True
+
     def __init__(self) -> None:
         self._tangents: dict[int, tuple[weakref.ref[Array], Tensor]] = {}
 
@@ -66,6 +68,16 @@ class Level:
         self.set(x, whole)  # by its array, for nodes that save it
         return whole
 
+    def prepared(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
+        """An op's inputs as they are."""
+        return inputs
+
+    alike = prepared
+
+    def as_many(self, x: Any, of: Any) -> Any:
+        """A tensor as it is."""
+        return x
+
     def carries(self, x: Variable) -> bool:
         """Whether a tensor has a tangent."""
         return self.of(x) is not None
@@ -92,6 +104,11 @@ class Level:
         views.write(own, wrap(np.zeros_like(target.array)) if tangent is None else _cast(tangent, target))
 
 
+def follows_tangents() -> bool:
+    """Whether results have tangents: some level is one of forward mode."""
+    return any(level.tangents for level in mode.levels)
+
+
 class outside:
     """Within this block only the first ``count`` levels are open; none by default."""
 
@@ -111,8 +128,11 @@ def _cast(tangent: Any, like: Variable) -> Any:
 
 def _applied(cls: type[Function], inputs: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """``Function.apply``, and the tangents of the results."""
+    levels = mode.levels
     with outside():
-        out = _plain(cls, inputs, params)
+        for level in levels:
+            inputs = level.prepared(inputs, params)
+        out = _of_many(cls, inputs, params, levels)
     for i, level in enumerate(mode.levels):
         with outside(i):
             tangents = [level.of(x) for x in inputs]
@@ -122,6 +142,19 @@ def _applied(cls: type[Function], inputs: tuple[Any, ...], params: dict[str, Any
                     if tangent is not None:
                         level.set(result, tangent)
     return out
+
+
+def _of_many(cls: type[Function], inputs: tuple[Any, ...], params: dict[str, Any], levels: Sequence[Any]) -> Any:
+    """The op where some inputs are many examples; a kernel that wants all inputs alike is given them so."""
+    try:
+        return _plain(cls, inputs, params)
+    except Exception:
+        alike = inputs
+        for level in levels:
+            alike = level.alike(alike, params)
+        if alike is inputs:
+            raise
+    return _plain(cls, alike, params)
 
 
 def _plain(cls: type[Function], inputs: Sequence[Any], params: dict[str, Any]) -> Any:
@@ -160,7 +193,7 @@ def _transposed_twice(
         pairs = [(s, v) for s, (_, v) in zip(slopes, moved, strict=True) if s is not None and s._requires_grad]
         found: Any = [None] * len(us)
         if pairs:
-            on_tensors = record or bool(mode.levels)  # so that tangents have tangents of the levels outside
+            on_tensors = record or follows_tangents()  # so that tangents have tangents of the levels outside
             found = grad([s for s, _ in pairs], us, [v for _, v in pairs], create_graph=on_tensors, allow_unused=True)
     if not record:
         found = [t if t is None else unrecorded(t) for t in found]

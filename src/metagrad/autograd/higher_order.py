@@ -54,7 +54,7 @@ def _with_history(array: Any, node: Function) -> Any:
     return tensor
 
 
-class _Alias(Function):
+class Alias(Function):
     """y = x, under another name."""
 
     def backward(self, grad: Any) -> Any:
@@ -63,7 +63,7 @@ class _Alias(Function):
 
 def alias(edge: Any, array: Any) -> Function:
     """A node that hands a gradient on as it is: where what lies beyond an edge needs a name of its own."""
-    return _Alias.made([edge], array.shape, array.dtype)
+    return Alias.made([edge], array.shape, array.dtype)
 
 
 def _own_copy(node: Function, i: int, x: Any) -> Any:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd import engine
-from metagrad.autograd.forward import unrecorded
+from metagrad.autograd.forward import follows_tangents, unrecorded
 from metagrad.autograd.graph import tensors_at
-from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable as _Variable
 from metagrad.base.warning import warn
 
@@ -99,9 +98,13 @@ def grad(
     if not is_grads_batched:
         keep = (create_graph if retain_graph is None else retain_graph) or bool(repeating)
         found = engine.grad(
-            outputs, inputs, grad_outputs, keep, create_graph or bool(mode.levels), allow_unused, materialize_grads
+            outputs, inputs, grad_outputs, keep, create_graph or follows_tangents(), allow_unused, materialize_grads
         )  # a pass within a level runs on tensors, so that gradients have tangents
-        return found if create_graph or not mode.levels else tuple([g if g is None else unrecorded(g) for g in found])
+        return (
+            found
+            if create_graph or not follows_tangents()
+            else tuple([g if g is None else unrecorded(g) for g in found])
+        )
     batched = [grad_outputs] if isinstance(grad_outputs, _Variable) else grad_outputs
     _check_batched(batched, [outputs] if isinstance(outputs, _Variable) else outputs)
     rows: Sequence[Any] = [

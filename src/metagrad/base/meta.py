@@ -181,6 +181,11 @@ class MetaArray:
     def __bool__(self) -> bool:
         return self.truth if self.dtype.kind == "b" else bool(self.__array__())
 
+    @staticmethod
+    def no_truth() -> RuntimeError:
+        """Why a tensor of such an array is neither true nor false."""
+        return RuntimeError("a tensor on the device 'meta' has no numbers: it is neither true nor false")
+
     def item(self) -> Any:
         """Raises RuntimeError."""
         raise RuntimeError("Tensor.item() cannot be called on meta tensors")

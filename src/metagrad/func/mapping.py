@@ -5,14 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from metagrad.autograd.interface import repeating
 from metagrad.autograd.mode import no_grad
-from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import Variable, lifters
+from metagrad.func.batched import Refused, numbers
+from metagrad.func.batched_random import ManyStreams
+from metagrad.func.levels import Mapped
 from metagrad.func.trees import Tree
-from metagrad.ops.create.random import get_all_states, refusals, set_all_states
-from metagrad.ops.shape.joining import stack
+from metagrad.ops.create.random import get_all_states, refusals, set_all_states, wrappers
+from metagrad.ops.shape.joining import cat, stack
 from metagrad.utils._pytree import tree_flatten, tree_unflatten
 
 RANDOM = (
@@ -29,13 +34,14 @@ def vmap(
     *,
     chunk_size: int | None = None,
 ) -> Callable[..., Tree]:
-    """A function that maps ``func`` over a dimension of its arguments, one slice after the other, and stacks the results.
+    """A function that maps ``func`` over a dimension of its arguments: all slices at once, as one more dimension of every array.
 
     in_dims: the dimension of each argument, None for one that is the same for all; a container has one for all of its tensors, or
     a container of the same form. out_dims: in the same way where the new dimension of each result is; None for a result that is
-    the same for all slices. randomness: "error" refuses random numbers, "same" draws the same each time.
-    What PyTorch computes for all slices at once is computed here slice by slice: the same numbers, no faster than a
-    loop. So ``chunk_size`` changes nothing, and a custom Function needs no ``vmap`` of its own.
+    the same for all slices. randomness: "error" refuses random numbers, "same" draws the same for all slices, "different" others
+    for each. chunk_size: how many slices at once. What cannot be done at once (``batched.py``) is done slice by slice, to the same
+    numbers; ``item()`` and conditions on a mapped tensor's numbers are refused. A custom Function is mapped as any other, or by
+    its own static ``vmap(info, in_dims, *args)``.
 
     Raises RuntimeError for another randomness, and ValueError, when called, if in_dims or out_dims do not fit.
 
@@ -52,15 +58,80 @@ def vmap(
     def mapped(*args: Tree, **kwargs: object) -> Tree:
         name = getattr(func, "__name__", repr(func))
         leaves, dims, spec = _inputs(args, in_dims, name)
+        call = _Call(lambda *own: func(*own, **kwargs), name, spec, out_dims, randomness)
         count = _count(leaves, dims)
+        if chunk_size is None or chunk_size >= count:
+            return call(leaves, dims, count)
+        starts = range(0, count, chunk_size)
+        parts = [
+            call(
+                [_narrowed(x, d, i, min(chunk_size, count - i)) for x, d in zip(leaves, dims, strict=True)],
+                dims,
+                min(chunk_size, count - i),
+            )
+            for i in starts
+        ]
+        return _chunks_joined(parts, out_dims, name)
+
+    return mapped
+
+
+class _Call:
+    """A function to be mapped, and how."""
+
+    def __init__(self, func: Callable[..., Tree], name: str, spec: Any, out_dims: Tree, randomness: str) -> None:
+        self.func, self.name, self.spec, self.out_dims, self.randomness = func, name, spec, out_dims, randomness
+
+    def __call__(self, leaves: list[Any], dims: list[int | None], count: int) -> Tree:
+        """All examples at once; one after the other where that cannot be."""
+        if not count or lifters or any(not _on_numpy(x) for x in leaves):
+            return self._by_slices(leaves, dims, count)
+        versions = [x._version for x in leaves if isinstance(x, Variable)]
+        states = None if self.randomness == "error" else get_all_states()
+        level = Mapped(count, self.randomness)
+        try:
+            result = self._at_once(level, leaves, dims)
+        except Refused:
+            raise
+        except Exception:  # whatever it is: it comes again, if it is not of what one of many cannot do
+            if versions != [x._version for x in leaves if isinstance(x, Variable)]:
+                raise
+            if states is not None:
+                set_all_states(states)
+            return self._by_slices(leaves, dims, count)
+        found, form = tree_flatten(result)
+        placed = _places(result, self.out_dims, self.name)
+        return tree_unflatten([self._whole(level, y, d, leaves) for y, d in zip(found, placed, strict=True)], form)
+
+    def _at_once(self, level: Mapped, leaves: list[Any], dims: list[int | None]) -> Tree:
+        with level, _randomness(self.randomness, level), _graphs_kept():
+            given = [x if d is None else level.examples(x, d) for x, d in zip(leaves, dims, strict=True)]
+            return self.func(*tree_unflatten(given, self.spec))
+
+    def _whole(self, level: Mapped, y: Any, dim: int | None, leaves: list[Any]) -> Any:
+        """One result of all examples."""
+        if dim is None:
+            if level.has(y):
+                raise ValueError(
+                    f"vmap({self.name}, ...): `{self.name}` can not return a BatchedTensor when out_dim is None"
+                )
+            return y
+        _check_tensor(y, self.name)
+        out = level.whole(y, dim)
+        shared = any(
+            isinstance(x, Variable) and np.may_share_memory(numbers(out.array), numbers(x.array)) for x in leaves
+        )
+        return out.clone() if shared else out
+
+    def _by_slices(self, leaves: list[Any], dims: list[int | None], count: int) -> Tree:
         shared = [(x, x._version) for x, d in zip(leaves, dims, strict=True) if d is None and isinstance(x, Variable)]
-        with _randomness(randomness) as again:
+        with _randomness(self.randomness) as again:
             found = []
             for i in range(count):
                 again()
-                slices = tree_unflatten([_slice(x, d, i) for x, d in zip(leaves, dims, strict=True)], spec)
+                slices = tree_unflatten([_slice(x, d, i) for x, d in zip(leaves, dims, strict=True)], self.spec)
                 with _graphs_kept() if i < count - 1 else nullcontext():
-                    found.append(func(*slices, **kwargs))
+                    found.append(self.func(*slices))
                 if count > 1 and any(x._version != version for x, version in shared):
                     raise RuntimeError(
                         "vmap: inplace arithmetic on an argument that is not mapped over is not possible: it is one tensor for all "
@@ -68,12 +139,28 @@ def vmap(
                     )
             if not count:
                 with no_grad():  # for the form of the result; no slice is there
-                    found = [
-                        func(*tree_unflatten([_blank(x, d) for x, d in zip(leaves, dims, strict=True)], spec), **kwargs)
-                    ]
-        return _stacked(found, out_dims, name, count)
+                    blanks = [_blank(x, d) for x, d in zip(leaves, dims, strict=True)]
+                    found = [self.func(*tree_unflatten(blanks, self.spec))]
+        return _stacked(found, self.out_dims, self.name, count)
 
-    return mapped
+
+def _on_numpy(x: Any) -> bool:
+    """Whether a leaf is no tensor of a GPU, or without numbers."""
+    return not isinstance(x, Variable) or isinstance(numbers(x.array), np.ndarray)
+
+
+def _narrowed(x: Any, dim: int | None, start: int, length: int) -> Any:
+    return x if dim is None else x.narrow(dim, start, length)
+
+
+def _chunks_joined(parts: list[Tree], out_dims: Tree, name: str) -> Tree:
+    """The results of several chunks of the examples."""
+    flat, (_, form) = [tree_flatten(part)[0] for part in parts], tree_flatten(parts[0])
+    joined = [
+        xs[0] if dim is None else cat(list(xs), dim)
+        for *xs, dim in zip(*flat, _places(parts[0], out_dims, name), strict=True)
+    ]
+    return tree_unflatten(joined, form)
 
 
 @contextmanager
@@ -87,16 +174,21 @@ def _graphs_kept() -> Iterator[None]:
 
 
 @contextmanager
-def _randomness(kind: str) -> Iterator[Callable[[], None]]:
+def _randomness(kind: str, level: Mapped | None = None) -> Iterator[Callable[[], None]]:
     """Sets what drawing random numbers does; gives a function to be called before each slice."""
     if kind == "error":
         refusals.append(RANDOM)
+    several = kind == "different" and level is not None
+    if level is not None and several:
+        wrappers.append(lambda stream: cast(Any, ManyStreams(stream, level.number, level.count)))
     states = get_all_states() if kind == "same" else None
     try:
         yield lambda: None if states is None else set_all_states(states)
     finally:
         if kind == "error":
             refusals.pop()
+        if several:
+            wrappers.pop()
 
 
 def _matched(dims: Tree, tree: Tree, what: str) -> list[int | None]:
@@ -109,7 +201,7 @@ def _matched(dims: Tree, tree: Tree, what: str) -> list[int | None]:
     if (
         type(dims) is not type(tree)
         or len(own) != len(parts)
-        or parts == [tree]
+        or (len(parts) == 1 and parts[0] is tree)
         or isinstance(tree, dict)
         and list(tree) != list(dims)
     ):
@@ -171,20 +263,26 @@ def _blank(x: Any, dim: int | None) -> Any:
     return x if dim is None else x.new_zeros((*x.shape[:dim], *x.shape[dim + 1 :]))
 
 
-def _stacked(results: list[Tree], out_dims: Tree, name: str, count: int) -> Tree:
-    """Results of one form, each tensor in them stacked along its dimension."""
-    flat = [tree_flatten(result)[0] for result in results]
-    _, spec = tree_flatten(results[0])
+def _places(result: Tree, out_dims: Tree, name: str) -> list[int | None]:
+    """Where each leaf of a result has its new dimension."""
     if isinstance(out_dims, str) or not isinstance(out_dims, (int, tuple, list, dict, type(None))):
         raise ValueError(
             f"vmap({name}, ..., out_dims={out_dims}): `out_dims` must be an int, None or a python collection of ints "
             "representing where in the outputs the vmapped dimension should appear."
         )
-    if spec.is_leaf() and isinstance(out_dims, tuple) and len(out_dims) == 1:
+    if tree_flatten(result)[1].is_leaf() and isinstance(out_dims, tuple) and len(out_dims) == 1:
         (out_dims,) = out_dims
     what = f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the structure of `outputs`. out_dims"
-    dims = _matched(out_dims, results[0], what)
-    return tree_unflatten([_joined(list(xs), d, name, count) for *xs, d in zip(*flat, dims, strict=True)], spec)
+    return _matched(out_dims, result, what)
+
+
+def _stacked(results: list[Tree], out_dims: Tree, name: str, count: int) -> Tree:
+    """Results of one form, each tensor in them stacked along its dimension."""
+    flat = [tree_flatten(result)[0] for result in results]
+    dims = _places(results[0], out_dims, name)
+    return tree_unflatten(
+        [_joined(list(xs), d, name, count) for *xs, d in zip(*flat, dims, strict=True)], tree_flatten(results[0])[1]
+    )
 
 
 def _joined(xs: list[Any], dim: int | None, name: str, count: int) -> Any:
@@ -194,10 +292,20 @@ def _joined(xs: list[Any], dim: int | None, name: str, count: int) -> Any:
             raise ValueError(f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None")
         return xs[0]
     for x in xs:
-        if not isinstance(x, Variable):
-            raise ValueError(
-                f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(x)}. Did you mean to set out_dims= to None "
-                "for output?"
-            )
+        _check_tensor(x, name)
+    if any(x.array.shape != xs[0].array.shape for x in xs):
+        raise RuntimeError(
+            f"vmap: We do not support batching operators that can output dynamic shape: `{name}` returned tensors of shapes "
+            f"{[tuple(x.shape) for x in xs]}"
+        )
     whole = stack(xs, dim)
     return whole if count else whole.narrow(dim, 0, 0)
+
+
+def _check_tensor(x: Any, name: str) -> None:
+    """Raise ValueError for a result that cannot be many."""
+    if not isinstance(x, Variable):
+        raise ValueError(
+            f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(x)}. Did you mean to set out_dims= to None "
+            "for output?"
+        )

@@ -1,4 +1,4 @@
-"""Derivatives by the backward pass: gradients, products of a vector and the Jacobian, the Jacobian row by row."""
+"""Derivatives by the backward pass: gradients, products of a vector and the Jacobian, the Jacobian itself."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from metagrad.autograd.engine import grad as _grad
-from metagrad.autograd.forward import renamed, unrecorded
+from metagrad.autograd.forward import follows_tangents, renamed, unrecorded
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.targets import nodes_behind
-from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.func.mapping import vmap
+from metagrad.func.tangents import jacfwd
 from metagrad.func.trees import Numbers, Tree, check_differentiable, split, tensors_of, with_aux, zeros_like
-from metagrad.ops.shape.joining import stack
+from metagrad.ops.shape.joining import cat
 from metagrad.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 if TYPE_CHECKING:
@@ -33,6 +37,13 @@ def _goes_on(values: Sequence[Any], own: Sequence[Any]) -> bool:
     return not ends <= {id(x) for x in own}
 
 
+def _as_many(v: Any, y: Any) -> Any:
+    """A cotangent, as many as its result is where functions are mapped."""
+    for level in mode.levels:
+        v = level.as_many(v, y)
+    return v
+
+
 class _Pull:
     """A function's value at some inputs, and the way back from it."""
 
@@ -45,35 +56,44 @@ class _Pull:
             out = func(tree_unflatten(self.own, self.spec))
         value, self.aux = with_aux(out, has_aux, name)
         self.outs, self.out_spec = tensors_of(value, f"{name}: expected f(*primals) to return only tensors")
+        if not self.outs:
+            raise RuntimeError(f"{name}: Expected f to be a function that has non-empty output (got output = {value})")
         self.goes_on = recorded and _goes_on(self.outs, self.own)
         self.value = value if self.goes_on else tree_map(unrecorded, value)
 
     def __call__(self, cotangents: Sequence[Any]) -> list[Tensor]:
         """vᵀ J as a list, one for each of the inputs."""
-        pairs = [(y, v) for y, v in zip(self.outs, cotangents, strict=True) if y.requires_grad]
+        pairs = [(y, _as_many(v, y)) for y, v in zip(self.outs, cotangents, strict=True) if y.requires_grad]
         record = self.goes_on or mode.grad and any(v.requires_grad for v in cotangents)
         if not pairs:
             return [zeros_like(x) for x in self.own]
         found = _grad(
-            [y for y, _ in pairs], self.own, [v for _, v in pairs], create_graph=record or bool(mode.levels),
+            [y for y, _ in pairs], self.own, [v for _, v in pairs], create_graph=record or follows_tangents(),
             retain_graph=True, allow_unused=True,
         )  # fmt: skip
         return [
             zeros_like(x) if g is None else g if record else unrecorded(g) for x, g in zip(self.own, found, strict=True)
         ]
 
-    def rows(self, y: Tensor) -> list[Tensor]:
+    def rows(self, y: Tensor, chunk: int | None) -> list[Tensor]:
         """The Jacobian of one result: one tensor for each input, of the result's shape followed by the input's."""
-        which = next(i for i, out in enumerate(self.outs) if out is y)
-        zeros = [zeros_like(out) for out in self.outs]
-        rows = []
-        for k in range(y.array.size):
-            one = zeros_like(y)
-            one.array.reshape(-1)[k] = 1
-            rows.append(self([*zeros[:which], one, *zeros[which + 1 :]]))
-        if not rows:
+        which, count = next(i for i, out in enumerate(self.outs) if out is y), y.array.size
+        if not count:
             return [x.detach().new_zeros((*y.shape, *x.shape)) for x in self.own]
-        return [stack(column).reshape((*y.shape, *column[0].shape)) for column in zip(*rows, strict=True)]
+        step = chunk or count
+        parts = [self._some_rows(which, start, min(start + step, count)) for start in range(0, count, step)]
+        return [cat(list(column)).reshape((*y.shape, *column[0].shape[1:])) for column in zip(*parts, strict=True)]
+
+    def _some_rows(self, which: int, start: int, stop: int) -> list[Tensor]:
+        """Rows of the Jacobian of a result, all at once, or else one after the other."""
+        y, zeros = self.outs[which], [zeros_like(out) for out in self.outs]
+
+        def pull(v: Any) -> tuple[Tensor, ...]:
+            return tuple(self([*zeros[:which], v, *zeros[which + 1 :]]))
+
+        units = np.zeros((stop - start, y.array.size), y.array.dtype)
+        units[np.arange(stop - start), np.arange(start, stop)] = 1
+        return list(vmap(pull, randomness="same")(wrap(units.reshape((stop - start, *y.shape)))))
 
 
 def grad_and_value(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False) -> Callable[..., Tree]:
@@ -170,10 +190,10 @@ def jacrev(
     chunk_size: int | None = None,
     _preallocate_and_copy: bool = False,
 ) -> Callable[..., Tree]:
-    """A function that gives the Jacobian of ``func`` by its argument ``argnums``, row by row: a backward pass for each.
+    """A function that gives the Jacobian of ``func`` by its argument ``argnums``: a backward pass for all rows at once.
 
     For each tensor of the result, of shape S, and each of the argument, of shape T, a tensor of shape S + T; in the form of the
-    result, with the form of the argument inside. chunk_size: accepted. Raises ValueError for one below 1.
+    result, with the form of the argument inside. chunk_size: how many rows at once. Raises ValueError for one below 1.
 
     >>> import metagrad
     >>> metagrad.func.jacrev(lambda x: x**2)(metagrad.tensor([1.0, 2.0]))
@@ -187,7 +207,7 @@ def jacrev(
     def jacobian(*args: Tree, **kwargs: object) -> Tree:
         chosen, put = split(args, argnums)
         pull = _Pull(lambda own: func(*put(own), **kwargs), chosen, "vjp(f, *primals)", has_aux)
-        found = tree_unflatten([tree_unflatten(pull.rows(y), pull.spec) for y in pull.outs], pull.out_spec)
+        found = tree_unflatten([tree_unflatten(pull.rows(y, chunk_size), pull.spec) for y in pull.outs], pull.out_spec)
         return (found, pull.aux) if has_aux else found
 
     return jacobian
@@ -201,4 +221,4 @@ def hessian(func: Callable[..., Tree], argnums: Numbers = 0) -> Callable[..., Tr
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    return jacrev(jacrev(func, argnums), argnums)
+    return jacfwd(jacrev(func, argnums), argnums)

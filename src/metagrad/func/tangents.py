@@ -1,4 +1,4 @@
-"""Derivatives by forward mode: products of the Jacobian and a vector, the Jacobian column by column."""
+"""Derivatives by forward mode: products of the Jacobian and a vector, the Jacobian itself."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from metagrad.autograd.forward import Level
 from metagrad.autograd.forward_ad import made_dual, without
-from metagrad.autograd.variable import Variable
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.func.mapping import vmap
 from metagrad.func.trees import Numbers, Tree, split, tensors_of, with_aux, zeros_like
-from metagrad.ops.create.random import fork_rng
-from metagrad.ops.shape.joining import stack
 from metagrad.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 if TYPE_CHECKING:
@@ -86,10 +87,10 @@ def _check(leaves: Sequence[Any], name: str) -> None:
 def jacfwd(
     func: Callable[..., Tree], argnums: Numbers = 0, has_aux: bool = False, *, randomness: str = "error"
 ) -> Callable[..., Tree]:
-    """A function that gives the Jacobian of ``func`` by its argument ``argnums``, column by column: forward mode for each.
+    """A function that gives the Jacobian of ``func`` by its argument ``argnums``: forward mode for all columns at once.
 
-    The same tensors as ``jacrev``'s; the better way where there are fewer inputs than results. randomness="same": each column
-    draws the same numbers.
+    The same tensors as ``jacrev``'s; the better way where there are fewer inputs than results. randomness: as ``vmap`` has it; by
+    default random numbers are an error.
 
     >>> import metagrad
     >>> metagrad.func.jacfwd(lambda x: x**2)(metagrad.tensor([1.0, 2.0]))
@@ -102,32 +103,30 @@ def jacfwd(
         chosen, put = split(args, argnums)
         leaves, spec = tree_flatten(chosen)
         _check(leaves, "primals")
+        last: list[Any] = []  # the form of the result, and what is beside it
 
-        def column(directions: Sequence[Any]) -> tuple[list[Any], TreeSpec, Tree]:
-            with fork_rng(enabled=randomness == "same"):
-                _, slope, aux = _pushed(lambda own: func(*put(own), **kwargs), leaves, spec, directions, False, has_aux)
-            return *tree_flatten(slope), aux
+        def push(*directions: Any) -> tuple[Tensor, ...]:
+            _, slope, aux = _pushed(lambda own: func(*put(own), **kwargs), leaves, spec, directions, False, has_aux)
+            flat, form = tree_flatten(slope)
+            last[:] = form, aux
+            return tuple(flat)
 
-        first, form, aux = column([zeros_like(x) for x in leaves])
-        found = [_columns(column, i, leaves, first) for i in range(len(leaves))]
+        found = [_columns(push, i, leaves, randomness) for i in range(len(leaves))]
+        form, aux = last
         whole = tree_unflatten([tree_unflatten(list(of_y), spec) for of_y in zip(*found, strict=True)], form)
         return (whole, aux) if has_aux else whole
 
     return jacobian
 
 
-def _columns(
-    column: Callable[[Sequence[Any]], Any], i: int, leaves: Sequence[Any], first: Sequence[Tensor]
-) -> list[Tensor]:
-    """The derivatives of all results by input i."""
-    columns = []
-    for k in range(leaves[i].array.size):
-        directions = [zeros_like(x) for x in leaves]
-        directions[i].array.reshape(-1)[k] = 1
-        columns.append(column(directions)[0])
-    if not columns:
-        return [y.detach().new_zeros((*y.shape, *leaves[i].shape)) for y in first]
-    return [stack(of_y, -1).reshape((*of_y[0].shape, *leaves[i].shape)) for of_y in zip(*columns, strict=True)]
+def _columns(push: Callable[..., tuple[Tensor, ...]], i: int, leaves: Sequence[Any], randomness: str) -> list[Tensor]:
+    """The derivatives of all results by input i, all columns at once, or else one after the other."""
+    zeros, x = [zeros_like(leaf) for leaf in leaves], leaves[i]
+    if not x.array.size:
+        return [y.detach().new_zeros((*y.shape, *x.shape)) for y in push(*zeros)]
+    units = wrap(np.eye(x.array.size, dtype=x.array.dtype).reshape((-1, *x.shape)))
+    columns = vmap(lambda v: push(*zeros[:i], v, *zeros[i + 1 :]), randomness=randomness)(units)
+    return [y.movedim(0, -1).reshape((*y.shape[1:], *x.shape)) for y in columns]
 
 
 def linearize(func: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable[..., Tree]]:

@@ -15,7 +15,7 @@ from metagrad.kernels import libraries, tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.compiled import gathering as compiled
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.libraries import at, is_on_gpu
+from metagrad.kernels.libraries import at
 from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import get_num_threads
 
@@ -105,7 +105,7 @@ def _add_by_loop(y: Array, i: Array, x: Array) -> None:
 def add_rows(y: Array, rows: Array, x: Array) -> None:
     """y[rows[n]] += x[n], as often as a row is named; rows (N), y (R, *), x (N, *)."""
     if (
-        is_on_gpu(y)
+        not isinstance(y, np.ndarray)
         or y.ndim < 2
         or y.dtype != x.dtype
         or not y.flags.carray

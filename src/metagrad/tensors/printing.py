@@ -96,6 +96,8 @@ def format_tensor(tensor: Tensor) -> str:
     """
     kind = type(tensor).__name__
     start = ("tensor" if kind in ("Tensor", "Parameter", "Buffer") else kind) + "("
+    if hasattr(tensor.array, "text"):  # an array type that prints in its own way
+        return str(tensor.array.text())
     if tensor.is_meta:
         return _annotated(f"{start}...", _notes(tensor), len(start)) + ")"
     array = tensor.detach().cpu().array

@@ -219,8 +219,8 @@ class Tensor(Methods):
                 f"Boolean value of Tensor with {'no values' if not self.array.size else 'more than one value'} is "
                 "ambiguous: use .any() or .all()"
             )
-        if self.array.__class__ is not np.ndarray and self.is_meta:
-            raise RuntimeError("a tensor on the device 'meta' has no numbers: it is neither true nor false")
+        if self.array.__class__ is not np.ndarray and hasattr(self.array, "no_truth"):
+            raise self.array.no_truth()
         return bool(self.array)
 
     def _scalar(self) -> Any:

@@ -33,7 +33,13 @@ R = TypeVar("R")
 
 
 def _run(name: str, a: Array, b: Array, *rest: Any) -> Array:
-    """One of the three maps: the kernel for NumPy's arrays, the reference for others; half precision by way of single."""
+    """One of the three maps: the kernel for NumPy's arrays, the reference for others; half precision by way of single.
+
+    Arrays of a type that runs kernels in a way of its own (``run_kernel``: many examples at once) are asked first.
+    """
+    for x in (a, b, *rest):
+        if not isinstance(x, np.ndarray) and hasattr(x, "run_kernel"):
+            return x.run_kernel(name, _run, a, b, *rest)
     if not isinstance(a, np.ndarray):
         return getattr(plain, name)(a, b, *rest)
     if a.dtype == np.float16:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -183,6 +183,9 @@ def source(generator: Generator | None, where: Device) -> Stream | DeviceStream:
 refusals: list[str] = []  # while a function is mapped that must not draw: the messages that say so, the innermost last
 
 
+wrappers: list[Callable[[Stream], Stream]] = []  # while many examples draw at once, each its own: the innermost last
+
+
 def numpy_generator(generator: Generator | None = None) -> Stream:
     """The NumPy generator under a given one, or under the default.
 
@@ -191,7 +194,10 @@ def numpy_generator(generator: Generator | None = None) -> Stream:
     """
     if refusals:
         raise RuntimeError(refusals[-1])
-    return (default_generator if generator is None else generator).numpy
+    stream = (default_generator if generator is None else generator).numpy
+    for wrap_stream in wrappers:
+        stream = wrap_stream(stream)
+    return stream
 
 
 def draws_own_numbers() -> bool:
