@@ -18,7 +18,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import libraries, tuning
-from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
 from metagrad.kernels.compiled import extremes
 from metagrad.kernels.compiled import reductions as compiled
 from metagrad.kernels.compiled.choice import use_compiled
@@ -174,51 +174,72 @@ def _strip(m: int) -> int:
     if m < 2 * usual:
         return m
     least = -(-m // (2 * usual))
-    return next((m // count for count in range(least, least + usual // 8) if m % count == 0), usual)
+    return next((m // count for count in range(least, 2 * least) if m % count == 0), usual)
 
 
-def _strips_sum(x: Array, y: Array | None) -> Array:
-    """Σ x y along rows by BLAS, which is faster than NumPy's sum even if y, where None, is all ones.
-
-    In strips, lest rounding errors grow with the length of a row.
-    """
+def _strips_sum(x: Array, y: Array) -> Array:
+    """Σ x y along rows by BLAS, which is faster than NumPy's sum; in strips, lest rounding errors grow with the length of a row."""
     m, strip = x.shape[1], _strip(x.shape[1])
     n = m // strip * strip
-    strips, ones = x[:, :n].reshape(len(x), -1, strip), np.ones(strip, x.dtype)
-    if y is not None:
-        sums = np.vecdot(strips, y[:, :n].reshape(strips.shape))
-    elif n == m and x.flags.c_contiguous:  # one product for the strips of all rows
-        sums = (x.reshape(-1, strip) @ ones).reshape(len(x), -1)
-    else:
-        sums = strips @ ones
-    count = sums.shape[1]
+    strips = x[:, :n].reshape(len(x), -1, strip)
+    total = np.vecdot(strips, y[:, :n].reshape(strips.shape)).sum(axis=1, keepdims=True)
+    return total if n == m else total + (x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
+
+
+def _in_parts(x: Array, work: Callable[[Array], Array]) -> list[Array]:
+    """What comes of x (N, M) cut along the first dimension, for each thread a part; BLAS is held to one thread in each.
+
+    BLAS's own threads would wait for more in circles, and be in the way of ours.
+    """
+    threads = threads_worth(x.size, tuning.SUM_WORTH_THREADS)
+    chunks = even_chunks(len(x), len(x), threads, tuning.SUM_COST * x.shape[1])
+    return map_chunks(lambda chunk: work(x[chunk]), chunks, blas=True)
+
+
+def _rows_sum(x: Array) -> Array:
+    """Σ of rows x (N, M) as products with ones, (N)."""
+    m, strip = x.shape[1], _strip(x.shape[1])
+    n, ones = m // strip * strip, np.ones(strip, x.dtype)
+    if n < m and len(x) == 1:
+        return _rows_sum(x[:, :n]) + x[:, n:].sum(axis=1)
+    if n < m:
+        return np.concatenate(
+            _in_parts(
+                x, lambda part: (part[:, :n].reshape(len(part), -1, strip) @ ones).sum(axis=1) + part[:, n:].sum(axis=1)
+            )
+        )
+    sums = np.concatenate(_in_parts(x.reshape(-1, strip), lambda part: part @ ones))
+    count = m // strip
     if count == 1:
         return sums
-    total = (sums @ np.ones(count, x.dtype))[:, None] if count <= strip else sums.sum(axis=1, keepdims=True)
-    if n == m:
-        return total
-    return total + (x[:, n:] if y is None else x[:, n:] * y[:, n:]).sum(axis=1, keepdims=True)
+    sums = sums.reshape(-1, count)
+    return sums.sum(axis=1) if len(sums) < count else np.vecdot(sums, np.ones(count, x.dtype))
 
 
 def _columns_sum(x: Array) -> Array:
-    """Σ of columns x (O, N, M) by BLAS, (O, M): some thousand rows at a time, lest rounding errors grow with their number."""
+    """Σ of columns x (O, N, M) as products with ones, (O, M): some thousand rows at a time, lest rounding errors grow."""
     outer, n, inner = x.shape
-    rows = min(n, tuning.REDUCTION_ROWS)
+    rows = min(n, tuning.REDUCTION_ROWS, max(1, -(-n * outer // get_num_threads())))
     count = n // rows
     ones = np.ones(rows, x.dtype)
-    sums = (ones @ x[:, : count * rows].reshape(outer, count, rows, inner)).sum(axis=1)
+    whole = x[:, : count * rows]
+    if outer == 1 or count * rows == n:
+        parts = _in_parts(whole.reshape(outer * count, rows * inner), lambda part: ones @ part.reshape(-1, rows, inner))
+        sums = np.concatenate(parts).reshape(outer, count, inner).sum(axis=1)
+    else:
+        sums = np.array([_columns_sum(some[None])[0] for some in whole], x.dtype)
     if count * rows < n:
-        sums += ones[: n - count * rows] @ x[:, count * rows :]
+        sums += x[:, count * rows :].sum(axis=1)
     return sums
 
 
 def _by_blas(x: Array, axis: tuple[int, ...]) -> Array | None:
-    """Σ x as products with ones, on BLAS's own threads, at hand sooner than ours; None for arrays that fold does not cut."""
+    """Σ x as products with ones; None for arrays that fold does not cut."""
     extents = _extents(x, axis) if x.dtype.char in "fd" else None
     if extents is None or 0 in extents:
         return None
     outer, n, inner = extents
-    sums = _strips_sum(x.reshape(outer, n), None) if inner == 1 else _columns_sum(x.reshape(extents))
+    sums = _rows_sum(x.reshape(outer, n)) if inner == 1 else _columns_sum(x.reshape(extents))
     return sums.reshape(tuple([1 if d in axis else m for d, m in enumerate(x.shape)]))
 
 

@@ -51,6 +51,10 @@ REDUCTION_ROWS = 4096
 REDUCTION_STRIP = 2048
 # The same where BLAS adds up, by turns in fewer sums.
 SUM_STRIP = 512
+# Nanoseconds that an element of a sum takes.
+SUM_COST = 0.045
+# Elements from which a sum is shared out to threads.
+SUM_WORTH_THREADS = 1 << 20
 # Elements of a row from which its parts are multiplied with each other, many at once, rather than its elements in order.
 PRODUCT_ROW = 64
 # Parts for each thread of what a compiled loop folds: a thread that is held up leaves some to the others.
