@@ -29,6 +29,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``windows.py``             windows that slide along an axis
 ``convolution.py``         convolution as products over tiles of im2col
 ``convolution_tiles.py``   how one convolution is cut into tiles
+``batch_convolution.py``   the same for many small images, the batch last in memory
 ``direct_convolution.py``  the same without columns, on compiled loops
 ``pooling.py``             maxima and sums of windows
 ``crf.py``                 the forward algorithm, and the best sequence of labels

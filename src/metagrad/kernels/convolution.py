@@ -30,7 +30,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
-from metagrad.kernels import direct_convolution
+from metagrad.kernels import batch_convolution, direct_convolution
 from metagrad.kernels.convolution_tiles import Tile, Work
 from metagrad.kernels.windows import Windows, extents, mirrored, sizes
 from metagrad.kernels.workspace import Workspace
@@ -77,6 +77,9 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
         return y
     if direct_convolution.serves(x, windows, groups):
         return direct_convolution.convolve(x, w, b, windows)
+    narrow = Work.of(x.shape[0], x.shape[1], w.shape[0], tuple(windows), groups, wide=False)
+    if batch_convolution.serves(narrow):
+        return batch_convolution.convolve(x, w, b, narrow)
     matrix = w.reshape(groups, work.filters // groups, -1)
     if work.is_pointwise:
         _convolve_points(x, matrix, bias, y, work)
@@ -191,6 +194,9 @@ def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int,
         return np.zeros((work.filters, work.channels // groups, *sizes(windows)), x.dtype)
     if direct_convolution.serves(x, windows, groups):
         return direct_convolution.weight_gradient(x, g, windows)
+    narrow = Work.of(x.shape[0], x.shape[1], g.shape[1], tuple(windows), groups, wide=False)
+    if batch_convolution.serves(narrow):
+        return batch_convolution.weight_gradient(x, g, narrow)
 
     def job(share: list[Tile]) -> Array:
         memory = Workspace()

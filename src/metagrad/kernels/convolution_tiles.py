@@ -65,6 +65,10 @@ class Work:
         """The work of one convolution, kept: the layers of a model ask for the same ones again and again."""
         return Work(images, channels, filters, windows, groups, wide)
 
+    def columns_of_image(self) -> tuple[int, ...]:
+        """The shape of what all windows see of one image, (C, *K, *O)."""
+        return (self.channels, *sizes(self.windows), *self.counts)
+
     def columns(self, x: Array) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Shape and strides of what all windows see of padded images x, (C, *K, N, *O): a window's elements, then its position."""
         image, channel, *along = x.strides

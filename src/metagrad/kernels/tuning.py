@@ -126,6 +126,16 @@ CONVOLUTION_BROAD = 256
 CONVOLUTION_ACROSS = 400
 # Multiplications that outweigh the handing over to threads.
 CONVOLUTION_WORTH_THREADS = 4_000_000
+# Images from which the batch is the last axis in memory.
+BATCH_CONVOLUTION_IMAGES = 16
+# Windows of a row up to which it is: copies of longer rows are as fast.
+BATCH_CONVOLUTION_ROW = 12
+# Elements that a copy of columns has for each result, from which it is: turning fewer round costs more than it gives.
+BATCH_CONVOLUTION_DEPTH = 4
+# Images that are then worked on at a time, at the least.
+BATCH_CONVOLUTION_CHUNK = 32
+# Multiplications that then outweigh the handing over to threads.
+BATCH_CONVOLUTION_WORTH_THREADS = 12_000_000
 # Elements of images from which compiled loops convolve them: any.
 CONVOLUTION_LOOPS_WORTH = 0
 # Columns of results that a compiled convolution works on at a time, for all filters: they stay in the cache.
