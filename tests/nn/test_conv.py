@@ -74,6 +74,15 @@ def test_gradients_equal_those_of_the_reference_implementation():
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.parametrize(
+    "shape", [(3, 2, 5), (64, 16, 8, 8), (40, 16, 21, 21), (2, 3, 50, 60), (5000, 2, 3), (0, 3, 4)]
+)
+def test_the_gradient_of_the_bias_is_a_sum_over_images_and_windows(shape):
+    for g in (np.random.default_rng(0).standard_normal(shape).astype("float32"), np.ones(shape[::-1], "float32").T):
+        expected = g.astype(float).sum((0, *range(2, g.ndim)))
+        np.testing.assert_allclose(kernel.bias_gradient(g), expected, rtol=1e-5, atol=1e-4)
+
+
 def test_more_threads_than_work():
     before = metagrad.get_num_threads()
     metagrad.set_num_threads(7)

@@ -96,7 +96,7 @@ class ViewFunction(Function):
     def apply(cls, *inputs: Any, **params: Any) -> Tensor:
         """Apply, with a node only where one is needed, and remember on the result what it is a view of."""
         x = inputs[0]
-        if len(inputs) > 1 or _is_followed(x):
+        if len(inputs) > 1 or is_followed(x):
             out = super().apply(*inputs, **params)
         else:
             try:
@@ -108,7 +108,14 @@ class ViewFunction(Function):
         return out
 
 
-def _is_followed(x: Variable) -> bool:
+def unrecorded_view(x: Any, array: Array, op: type[Function], params: dict[str, Any]) -> Any:
+    """A tensor for a view of x's array, of which nobody must hear: what ``op`` makes of x with these parameters."""
+    out = wrap(array)
+    _mark_view(out, x, (op, params))
+    return out
+
+
+def is_followed(x: Variable) -> bool:
     """Whether somebody must hear of an op on x: the graph, a tangent, an observer, inference mode, another library."""
     if mode.grad:
         if x._view is not None:

@@ -24,14 +24,16 @@ y and its gradient g (N, M, *O). Nothing here conjugates complex numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
-from metagrad.kernels import batch_convolution, direct_convolution
+from metagrad.kernels import batch_convolution, direct_convolution, tuning
 from metagrad.kernels.convolution_tiles import Tile, Work
+from metagrad.kernels.threads import run_in_turn
 from metagrad.kernels.windows import Windows, extents, mirrored, sizes
 from metagrad.kernels.workspace import Workspace
 
@@ -119,6 +121,18 @@ def _convolve_points(x: Array, matrix: Array, bias: Array | None, y: Array, work
         [Tile(tile.images, whole) for tile in share if tile.rows.start == 0] for share in work.tiles(split_images=False)
     ]
     work.run(job, shares)
+
+
+def bias_gradient(g: Array) -> Array:
+    """b[m] = Σ g[n, m, o] over all images n and windows o: whole images are added up first, or rows of windows by BLAS."""
+    (images, filters), windows = g.shape[:2], math.prod(g.shape[2:])
+    if windows > tuning.REDUCTION_STRIP or images > tuning.REDUCTION_ROWS or not g.size:
+        return g.sum((0, *range(2, g.ndim)))
+    if g.size < tuning.REDUCTION_LARGE:
+        return g.reshape(images, -1).sum(0).reshape(filters, -1).sum(1)
+    rows, ones = g.reshape(-1, windows), np.ones(windows, g.dtype)
+    (sums,) = run_in_turn([lambda: rows.dot(ones)])
+    return sums.reshape(images, filters).sum(0)
 
 
 def input_gradient(g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:

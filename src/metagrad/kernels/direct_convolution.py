@@ -7,7 +7,6 @@ threads.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -72,9 +71,9 @@ def _registers(filters: int, lanes: int) -> int:
     return 2 - (-(-filters // lanes) % 2 if filters <= 3 * lanes else 0)
 
 
-def _over_images(job: Callable[[slice], Array], images: int, multiplications: int) -> list[Array]:
-    """The results of a job for each thread's images."""
-    threads = threads_worth(multiplications, tuning.CONVOLUTION_LOOPS_WORTH_THREADS)
+def _over_images(job: Callable[[slice], Array], images: int, results: int, size: int) -> list[Array]:
+    """The results of a job for each thread's images, for so many results, each a sum of ``size`` products."""
+    threads = threads_worth(results * (size + tuning.CONVOLUTION_TURNING), tuning.CONVOLUTION_LOOPS_WORTH_THREADS)
     return map_chunks(job, split(images, threads), threads)
 
 
@@ -98,7 +97,7 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows]) ->
             compiled.convolve_small(images[some], packed, bias, *fixed, small[some])
         return y
 
-    _over_images(job, len(x), matrix.size * len(x) * math.prod(counts(windows)))
+    _over_images(job, len(x), y.size, len(layout.steps))
     return y
 
 
@@ -116,7 +115,7 @@ def weight_gradient(x: Array, g: Array, windows: Sequence[Windows]) -> Array:
         compiled.weight_gradient(images[some], results[some], *fixed, grad)
         return grad
 
-    total, *others = _over_images(job, len(x), len(layout.steps) * filters * len(x) * math.prod(counts(windows)))
+    total, *others = _over_images(job, len(x), g.size, len(layout.steps))
     for other in others:
         total += other
     return total.swapaxes(1, 2).reshape(-1, shape[1])[:filters].reshape(filters, x.shape[1], *sizes(windows))

@@ -144,14 +144,14 @@ CONVOLUTION_STRIP = 1024
 CONVOLUTION_PLACES = 256
 # What turning the results round costs then: as much as so many multiplications for each.
 CONVOLUTION_TURNING = 40
-# Multiplications of a compiled convolution that outweigh the handing over to threads.
-CONVOLUTION_LOOPS_WORTH_THREADS = 1_500_000
+# Multiplications of a compiled convolution, with what turning its results costs, that outweigh the handing over to threads.
+CONVOLUTION_LOOPS_WORTH_THREADS = 12_000_000
 # Elements of a block of planes: smaller ones cost more in calls than the cache gives back.
 POOLING_BLOCK = 1 << 18
 # Elements from which a compiled loop finds the maxima, and where they stood.
 POOLING_LOOPS_WORTH = 1 << 10
 # Elements, each counted once for a pass over it, from which such a loop is shared out to threads.
-POOLING_LOOPS_WORTH_THREADS = 200_000
+POOLING_LOOPS_WORTH_THREADS = 1_500_000
 # Elements, each counted once for a pass over it, that outweigh the handing over to threads.
 POOLING_WORTH_THREADS = 4_000_000
 # Scores of a block: half a megabyte of float32, and as much again for their gradient.

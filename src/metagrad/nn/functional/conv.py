@@ -61,8 +61,15 @@ class Convolve(Function):
         return (
             InputGradient.on(grad, conj(w), **self.setting) if self.needs[0] else None,
             WeightGradient.on(conj(x), grad, **self.setting) if self.needs[1] else None,
-            grad.sum((0, *range(2, len(grad.shape)))) if self.needs[2] else None,
+            _bias_gradient(grad) if self.needs[2] else None,
         )
+
+
+def _bias_gradient(grad: Array) -> Array:
+    """Σ ∂L/∂y over images and windows."""
+    if isinstance(grad, np.ndarray) and grad.dtype.char in "fd":
+        return fast.bias_gradient(grad)
+    return grad.sum((0, *range(2, len(grad.shape))))
 
 
 class InputGradient(Function):

@@ -14,7 +14,15 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording, unwrap
-from metagrad.autograd.views import Overwrite, ViewFunction, bump, check_writable, write
+from metagrad.autograd.views import (
+    Overwrite,
+    ViewFunction,
+    bump,
+    check_writable,
+    is_followed,
+    unrecorded_view,
+    write,
+)
 from metagrad.base.device import CPU, move
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Index, Operand
@@ -39,8 +47,6 @@ class Slice(ViewFunction):
 
     def forward(self, x: Array, index: Index) -> Array:
         self.index, self.shape_in = index, x.shape
-        if index.__class__ is int and x.__class__ is np.ndarray:
-            return x[index, ...]  # an array, also where it has no dimensions left
         y = x[index]
         return (
             y if isinstance(y, np.ndarray) or hasattr(y, "__array_function__") and y.ndim else x[*as_slices(index, x)]
@@ -138,7 +144,9 @@ def getitem(input: Tensor, index: Index) -> Tensor:
     (tensor([3, 4, 5]), tensor([0, 3]), tensor([4, 5]))
     """
     if index.__class__ is int and input.array.ndim:  # by far the most frequent
-        return Slice.apply(input, index=index)
+        if is_followed(input):
+            return Slice.apply(input, index=index)
+        return unrecorded_view(input, input.array[index, ...], Slice, {"index": index})
     index, basic = _checked(input, index)
     if basic:
         return Slice.apply(input, index=index)
