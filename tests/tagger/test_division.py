@@ -58,6 +58,19 @@ def test_the_letters_stay():
         assert "".join(division.words(word)).lower() == word.lower() and len(lower(word)) == len(word)
 
 
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("didn't", ["did", "n't"]), ("didn\u2019t", ["did", "n\u2019t"]), ("DIDN\u2019T", ["DID", "N\u2019T"]),
+        ("Didn't", ["Did", "n't"]), ("wouldn\u2019t", ["would", "n\u2019t"]), ("dog\u2019s", ["dog\u2019s"]), ("DU", ["DE", "le"]),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_token_have_its_own_marks_and_capitals(token, words):
+    division = Division.learn(tokens("didn't=did+n't can't=ca+n't won't=wo+n't du=de+le"))
+    tokenizer = Tokenizer("learned", Segmenter(np.zeros((1 << 18, 2), np.float32), division, False, "'"))
+    assert [(w.form, w.start, w.end) for w in tokenizer.divided(token, 3, 9)] == [(form, 3, 9) for form in words]
+
+
 def test_it_travels_in_the_model_file():
     weights = np.zeros((1 << 18, 2), np.float32)
     tokenizer = Tokenizer("learned", Segmenter(weights, Division.learn(tokens(TURKISH)), False))

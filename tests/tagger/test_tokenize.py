@@ -210,7 +210,8 @@ WORDS = [
     ("In the U.S. Mr. Hill left at 5 p.m. today...", "In the U.S. Mr. Hill left at 5 p.m. today ..."),
     ("the '90s, 'em, the dogs' bowl, rock 'n' roll", "the '90s , 'em , the dogs ' bowl , rock 'n ' roll"),
     ("I cannot, I'm gonna: 'tis AT&T--a mid-1980s thing\u2026", "I can not , I 'm gon na : 't is AT&T -- a mid-1980s thing \u2026"),
-    ("and/or 3-4 3/4 e.g. C++", "and/or 3-4 3/4 e.g. C++"),
+    ("and/or 3-4 3/4 e.g. C++, C# #5", "and/or 3-4 3/4 e.g. C++ , C# # 5"),
+    ("I <3 it </3 (n <3.5, <3%)", "I <3 it </3 ( n < 3.5 , < 3 % )"),
 ]  # fmt: skip
 
 
@@ -237,6 +238,35 @@ UNICODE = [
 @pytest.mark.parametrize(("text", "expected"), UNICODE)
 def test_words_at_unicodes_word_breaks(text, expected):
     assert [" ".join(words) for words in words_of(text, "unicode")] == [expected]
+
+
+ADDRESSES = ["https://a.org/b_(c)?d=e&f#g", "http://a.org/b[1]", "www.a.org/x", "me+you@mail.a.co.uk", "@user", "#topic",
+             "\U0001f44d\U0001f3fd"]  # fmt: skip
+AROUND = [
+    "()",
+    "[]",
+    "{}",
+    "<>",
+    '""',
+    "''",
+    "\u201c\u201d",
+    "\u2018\u2019",
+    "\u00ab\u00bb",
+    "\u2039\u203a",
+    "\u201e\u201c",
+]
+
+
+@pytest.mark.parametrize("kind", ["english", "unicode", "learned"])
+@pytest.mark.parametrize("around", AROUND)
+def test_what_stands_about_an_address_is_no_part_of_it(kind, around):
+    tokenizer = Tokenizer.of(list(spaced(300, 1))) if kind == "learned" else Tokenizer(kind)
+    for address in ADDRESSES:
+        for after in ("", ",", "!", "\u2026"):
+            found = tokenizer.sentences(f"to {around[0]}{address}{around[1]}{after}")
+            assert [w.form for s in found for w in s] == ["to", around[0], address, around[1], *after], (address, after)
+    found = tokenizer.sentences("to [ka](https://a.org/x) ma")
+    assert [w.form for s in found for w in s][-5:] == ["]", "(", "https://a.org/x", ")", "ma"]
 
 
 @pytest.mark.parametrize("kind", ["english", "unicode"])
@@ -332,6 +362,7 @@ def spaced(count, seed, marks="'"):
 @pytest.mark.parametrize("marks", ["'", "'\""])
 def test_marks_that_a_treebank_does_not_have_are_read_as_those_it_has(marks):
     learned = Tokenizer.of(list(spaced(300, 1, marks)))
+    curled = [Written([("d\u2019ka", "X")], [Token("d\u2019ka", True, ("d\u2019ka",))], False)]
     for tokenizer in (learned, Tokenizer.read(learned.description(), learned.arrays()["tokenizer/weights"])):
         assert tokenizer.kind == "learned" and set(tokenizer.segmenter.marks) == set(marks + ".")
 
@@ -342,6 +373,8 @@ def test_marks_that_a_treebank_does_not_have_are_read_as_those_it_has(marks):
         assert words("to \u2018ka ri\u2019 ma.") == "to \u2018 ka ri \u2019 ma ."
         assert words("to \u00abka\u00bb ta\u2019 ma.") == "to \u00ab ka \u00bb ta\u2019 ma ."
         assert words("to d\u2019ka d'ka ri.") == "to d\u2019 ka d' ka ri ."
+        rarely = Tokenizer.of([*spaced(300, 1, marks), *curled])  # a mark seen hardly ever is read as the usual one
+        assert words("to d\u2019ka ri.", rarely) == "to d\u2019 ka ri ." and "\u2019" not in rarely.segmenter.marks
         assert words("to <https://a.org/x_(y)> ri.") == "to < https://a.org/x_(y) > ri ."
 
 

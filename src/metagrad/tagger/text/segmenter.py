@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 
 from metagrad.tagger.corpora.corpus import Written
 from metagrad.tagger.text.clues import BUCKETS, Array, sentence_clues, word_clues
-from metagrad.tagger.text.division import Division
+from metagrad.tagger.text.division import Division, lower
 from metagrad.tagger.text.marks import MARKS, as_seen, marks_of, quotation_marks
 from metagrad.tagger.text.sentences import PARAGRAPH
 from metagrad.tagger.text.words import LONG, WHOLE, long_words
@@ -28,9 +29,9 @@ LEAST = 500  # words from which there is something to learn
 class Segmenter:
     """Where words and sentences end; ``weights`` (BUCKETS, 2), and how tokens that stand for several words are divided.
 
-    blanks_within: words of this language may have blanks in them, as Vietnamese ones have. marks: the quotation marks, dashes and
-    apostrophes that the treebank has (see ``marks.py``); by default all. spaced: between most tokens there is a blank, so what has
-    none for long is one word.
+    blanks_within: words of this language may have blanks in them, as Vietnamese ones have. marks: the quotation marks, brackets,
+    dashes and apostrophes that the treebank has (see ``marks.py``); by default all. spaced: between most tokens there is a blank,
+    so what has none for long is one word.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class Segmenter:
         """Learn from sentences that know how they were written."""
         sentences = list(sentences)
         text, labels = running_text(sentences)
+        marks = marks_of(text)
+        text = as_seen(text, marks)
         decided, ends = np.flatnonzero(labels >= 0), np.flatnonzero(labels >= WORD_END)
         clues = word_clues(text)
         words = fit(clues[decided], labels[decided] >= WORD_END, 8, seed)
@@ -57,7 +60,7 @@ class Segmenter:
         blanks = any(" " in token.form for sentence in sentences for token in sentence.tokens)
         division = Division.learn(token for sentence in sentences for token in sentence.tokens)
         spaces = [token.space_after for sentence in sentences for token in sentence.tokens]
-        return cls(np.stack([words, stops], 1), division, blanks, marks_of(text), sum(spaces) * 2 > len(spaces))
+        return cls(np.stack([words, stops], 1), division, blanks, marks, sum(spaces) * 2 > len(spaces))
 
     def decide(self, text: str, sentences: bool = True) -> Array:
         """INSIDE, WORD_END or SENTENCE_END after each character; without ``sentences`` only where words end is asked."""
@@ -98,9 +101,11 @@ class Segmenter:
         return found
 
     def _certain(self, text: str) -> list[int]:
-        """Where words certainly end: at quotation marks, and before what is one word."""
-        alone = quotation_marks(text, self.marks)
-        before = [place - 1 for place in [*alone, *(start for start, _ in self._wholes(text))] if place]
+        """Where words certainly end: at quotation marks, before what is one word, and about the marks beside that."""
+        wholes = self._wholes(text)
+        beside = [place for start, end in wholes for place in (start - 1, end)]
+        alone = [*quotation_marks(text, self.marks), *(i for i in beside if text[max(i, 0) : i + 1] in MARKS)]
+        before = [place - 1 for place in [*alone, *(start for start, _ in wholes)] if place]
         return [*alone, *before]
 
     def ends(self, text: str, more: bool) -> list[int]:
@@ -127,6 +132,15 @@ class Segmenter:
             if sentence[start:end].strip():
                 yield start, start + len(sentence[start:end].rstrip())
             start = max(start, end)
+
+    def forms(self, token: str) -> list[str]:
+        """The words that a token stands for, with its own marks and capitals where they are parts of it."""
+        plain = as_seen(token, self.marks)
+        forms = self.division.words(plain)
+        if lower("".join(forms)) != lower(plain):
+            return forms
+        ends = [0, *accumulate(map(len, forms))]
+        return [token[start:end] for start, end in pairwise(ends)]
 
 
 def middles(long: Iterable[tuple[int, int]]) -> Array:

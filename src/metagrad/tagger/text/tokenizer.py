@@ -80,7 +80,7 @@ class Tokenizer:
 
     def divided(self, token: str, start: int, end: int) -> list[Word]:
         """The words a token stands for: one, or as the treebank divides it."""
-        forms = [token] if self.segmenter is None else self.segmenter.division.words(token)
+        forms = [token] if self.segmenter is None else self.segmenter.forms(token)
         return [Word(form, start, end) for form in forms]
 
     # ------------------------------------------------ the model's file

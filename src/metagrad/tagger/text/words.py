@@ -19,12 +19,12 @@ _EMOJI = (
     r"|[\U0001F000-\U0001FAFF\u2600-\u27BF\u2B00-\u2BFF\u231A-\u23FF]\uFE0F?[\U0001F3FB-\U0001F3FF]?"
     r"(?:\u200D[\U0001F000-\U0001FAFF\u2600-\u27BF]\uFE0F?[\U0001F3FB-\U0001F3FF]?)*)"
 )
-_NOT_IN_ADDRESS = r"\s<>\"\u201c\u201d\u3000-\u30ff\u4e00-\u9fff"
+_NOT_IN_ADDRESS = r"\s<>\"\u00ab\u00bb\u2039\u203a\u201c-\u201f\u3000-\u30ff\u4e00-\u9fff"
 _BRACKETS = rf"\([^()\[\]{_NOT_IN_ADDRESS}]*\)|\[[^()\[\]{_NOT_IN_ADDRESS}]*\]"  # a pair of them may end an address
 _IN_ADDRESS = rf"(?>{_BRACKETS}|[^{_NOT_IN_ADDRESS}])"
-_LAST = rf"(?>{_BRACKETS}|[^.,;:!?'\u2018\u2019()\[\]{{}}{_NOT_IN_ADDRESS}])"
+_LAST = rf"(?>{_BRACKETS}|[^.,;:!?'\u2018\u2019\u2026()\[\]{{}}{_NOT_IN_ADDRESS}])"
 WHOLE = re.compile(
-    rf"(?:https?|ftp)://{_IN_ADDRESS}*{_LAST}|www\.{_IN_ADDRESS}*\.{_IN_ADDRESS}*{_LAST}"
+    rf"(?:https?|ftp)://{_IN_ADDRESS}*{_LAST}|(?<!\w)www\.{_IN_ADDRESS}*\.{_IN_ADDRESS}*{_LAST}"
     rf"|(?<![\w.+-])[\w.+-]++@[\w-]+(?:\.[\w-]+)+|(?<!\w)@\w+|(?<!\w)\#\w*[^\W\d_]\w*|{_EMOJI}"
 )
 
@@ -55,11 +55,11 @@ _UNITS = (
     r"|\u00b0[CF]?|am|pm|a\.m\.|p\.m\."
 )
 ENGLISH = re.compile(
-    rf"""(?P<whole>{WHOLE.pattern})
-    | (?P<face>(?<!\w)[:;=]['\-]?[()DPpO/|\\](?!\w))
+    rf"""(?P<face>(?<!\w)[:;=]['\-]?[()DPpO/|\\](?!\w)) | (?<!\w)</?3+(?![\w%]|[.,]\d)
     | \.\.+ | \u00b0[CF]\b | \u2026 | --+ | [\u2013\u2014] | `` | ''
     | [+\-]?\d+(?:[.,]\d+)*(?=(?:{_UNITS})(?!\w))
-    | (?P<word>(?:[\w\u0300-\u036f/\\*+=~^|'\u2019] | (?<!\.)\.(?!\.) | (?<!-)-(?!-) | (?<=\d)[,:](?=\d) | (?<=\w)&(?=\w))+)
+    | (?P<word>(?:[\w\u0300-\u036f/\\*+=~^|'\u2019] | (?<!\.)\.(?!\.) | (?<!-)-(?!-) | (?<=\d)[,:](?=\d) | (?<=\w)&(?=\w)
+        | (?<=\b[A-Z])\#(?!\w))+)
     | \S""",
     re.VERBOSE,
 )
@@ -80,12 +80,16 @@ def english(sentence: str) -> Spans:
     ...     "They\u2019ll say you'll've seen it at https://a.org/b, 5km off."))]
     ["They \u2019ll say you 'll 've seen it at https://a.org/b , 5 km off ."]
     """
-    for found in ENGLISH.finditer(sentence):
-        start, end = found.span()
+    return around_wholes(sentence, english_words)
+
+
+def english_words(sentence: str, start: int, end: int) -> Spans:
+    """The words between two places, where nothing stays whole."""
+    for found in ENGLISH.finditer(sentence, start, end):
         if found["word"] is None:
-            yield start, end
+            yield found.span()
         else:
-            yield from parts(sentence, start, end)
+            yield from parts(sentence, *found.span())
 
 
 def parts(sentence: str, start: int, end: int) -> Spans:
@@ -149,12 +153,7 @@ def unicode_words(sentence: str) -> Spans:
     >>> [text[a:b] for a, b in unicode_words(text)]
     ["L'h\u00f4tel", 'co\u00fbte', '1.000,50', '\u20ac', '\u2014', '@moi', '!']
     """
-    start = 0
-    for found in WHOLE.finditer(sentence):
-        yield from breaks(sentence, start, found.start())
-        yield found.span()
-        start = found.end()
-    yield from breaks(sentence, start, len(sentence))
+    return around_wholes(sentence, breaks)
 
 
 def breaks(sentence: str, start: int, end: int) -> Spans:
@@ -165,6 +164,16 @@ def breaks(sentence: str, start: int, end: int) -> Spans:
 
 
 RULES: dict[str, Rule] = {"english": english, "unicode": unicode_words}
+
+
+def around_wholes(sentence: str, rule: Callable[[str, int, int], Spans]) -> Spans:
+    """The places of what stays whole, and between them those of words by a rule."""
+    start = 0
+    for found in WHOLE.finditer(sentence):
+        yield from rule(sentence, start, found.start())
+        yield found.span()
+        start = found.end()
+    yield from rule(sentence, start, len(sentence))
 
 
 def by_rule(sentence: str, rule: Rule) -> Spans:
