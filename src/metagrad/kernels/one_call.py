@@ -10,7 +10,7 @@ from metagrad.base.layouts import inverse
 from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.chunks import even_chunks, map_chunks
 from metagrad.kernels.compiled import broadcasting as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.threads import get_num_threads
@@ -95,8 +95,9 @@ def _chunks(y: Array) -> tuple[int, list[slice]]:
     threads = get_num_threads()
     fit = [d for d in range(y.ndim) if y.shape[d] >= threads] or [int(np.argmax(y.shape))]
     axis = max(fit, key=lambda d: abs(y.strides[d]))
-    size = min(tuning.POINTWISE_CHUNK_READ_ONCE, y.size // threads + 1)
-    return axis, cut(y.shape[axis], max(1, size * y.shape[axis] // max(1, y.size)))
+    unit = max(1, y.size // max(1, y.shape[axis]))
+    length = max(1, tuning.POINTWISE_CHUNK_READ_ONCE // unit)
+    return axis, even_chunks(y.shape[axis], length, threads, unit * tuning.POINTWISE_COST)
 
 
 def _part(a: Array, chunk: slice, axis: int, dims: int) -> Array:

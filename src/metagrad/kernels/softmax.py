@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -60,25 +61,44 @@ def _softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
     grad_x *= y
 
 
-def log_softmax(x: Array) -> Array:
-    """x − max − ln Σ exp(x − max) of every row."""
-    return _row_by_row(_log_softmax, compiled.log_softmax, x)
+def log_softmax(x: Array, keep: bool = False) -> tuple[Array, tuple[Array, ...]]:
+    """x − max − ln Σ exp(x − max) of every row; and, if ``keep``, exponentials and their sums, for a quicker gradient."""
+    n, m = math.prod(x.shape[:-1]), x.shape[-1]
+    if takes_loop(x.reshape(n, m)):
+        return _row_by_row(_log_softmax, compiled.log_softmax, x), ()
+    y, rows = np.empty((n, m), x.dtype), x.reshape(n, m)
+    kept = (np.empty_like(y), np.empty((n, 1), x.dtype)) if keep and x.size <= tuning.EXPONENTIALS_KEPT else ()
+    by_rows(lambda s: _log_softmax(y[s], rows[s], *[a[s] for a in kept]), n, m)
+    return y.reshape(x.shape), kept
 
 
-def _log_softmax(y: Array, x: Array) -> None:
-    total = _exponentials(x, y)
+def _log_softmax(y: Array, x: Array, e: Array | None = None, sums: Array | None = None) -> None:
+    if e is None:
+        e = np.empty_like(x)
+    total = _exponentials(x, e)
     if total is not None:
-        logarithm = np.log(total)
-        np.subtract(x, logarithm, out=y)
-        if y.max() < -tuning.LOGARITHM_ROUNDS:  # nearer to 0, the rounding of the logarithm would be seen
-            return
-    np.subtract(x, x.max(axis=1, keepdims=True), out=y)
-    y -= np.log(row_sums(np.exp(y)))
+        np.subtract(x, np.log(total), out=y)
+        is_done = y.max() < -tuning.LOGARITHM_ROUNDS  # nearer to 0, the rounding of the logarithm would be seen
+    if total is None or not is_done:
+        np.subtract(x, x.max(axis=1, keepdims=True), out=y)
+        total = row_sums(np.exp(y, out=e))
+        y -= np.log(total)
+    if sums is not None:
+        sums[...] = total
 
 
-def log_softmax_backward(grad: Array, y: Array) -> Array:
-    """g − exp(y) Σ g of every row."""
-    return _row_by_row(_log_softmax_backward, compiled.log_softmax_backward, y, grad)
+def log_softmax_backward(grad: Array, y: Array, kept: tuple[Array, ...] = ()) -> Array:
+    """g − exp(y) Σ g of every row; ``kept`` as ``log_softmax`` gave it."""
+    if not kept:
+        return _row_by_row(_log_softmax_backward, compiled.log_softmax_backward, y, grad)
+    g, grad_x = grad.reshape(kept[0].shape), np.empty_like(kept[0])
+
+    def work(s: slice) -> None:
+        np.multiply(kept[0][s], row_sums(g[s]) / -kept[1][s], out=grad_x[s])
+        grad_x[s] += g[s]
+
+    by_rows(work, *grad_x.shape)
+    return grad_x.reshape(y.shape)
 
 
 def _log_softmax_backward(grad_x: Array, y: Array, g: Array) -> None:

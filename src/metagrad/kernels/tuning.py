@@ -25,8 +25,10 @@ HEAD_START_BESIDE_HELPERS = 5_000
 
 # Elements from which a formula is computed in chunks: one pass over fewer takes hardly longer than waking a thread.
 POINTWISE_LARGE = 1 << 18
-# Elements of a chunk: half a megabyte of float32, of which a few arrays stay in a core's own cache, or nearly so.
-POINTWISE_CHUNK = 1 << 17
+# Elements of a chunk: a megabyte of float32. With fewer, threads lose more by taking turns than the cache gives back.
+POINTWISE_CHUNK = 1 << 18
+# Nanoseconds that an element takes in a pass.
+POINTWISE_COST = 0.1
 # Elements of a chunk that is passed over once: the cache is no help there, and between chunks threads wait for the interpreter.
 POINTWISE_CHUNK_READ_ONCE = 1 << 20
 # Elements from which choosing by bits, in several calls, is faster than ``np.where`` in one.
@@ -82,6 +84,8 @@ ROWS_COST = 0.5
 EXPONENT_LARGE = 40.0
 # Sums of exponentials between which softmax takes no maximum off: the smaller ones of the summands are still normal numbers.
 EXPONENTIALS_LEAST, EXPONENTIALS_MOST = 1e-16, 1e30
+# Elements of the largest array of exponentials that log-softmax keeps for its gradient.
+EXPONENTIALS_KEPT = 1 << 22
 # Nearest to 0 that a logarithm of softmax may be for it to be computed with the rounded logarithm of a sum.
 LOGARITHM_ROUNDS = 1 / 64
 # Elements from which rows are shared out to threads.

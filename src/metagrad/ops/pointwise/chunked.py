@@ -22,7 +22,7 @@ from metagrad.autograd.function import Function
 from metagrad.base.result_order import descending, laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, share_out
+from metagrad.kernels.chunks import even_chunks, share_out
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.one_call import in_parts
 from metagrad.kernels.threads import get_num_threads
@@ -207,9 +207,10 @@ class _Cuts:
         """An array that is cut, as rows."""
         return x.reshape(-1) if self.unit == 1 else x.reshape(-1, self.unit)
 
-    def chunks(self, length: int) -> list[slice]:
-        """Chunks of about so many elements, as slices of rows."""
-        return cut(self.rows, max(1, length // self.unit))
+    def chunks(self, length: int, passes: int) -> list[slice]:
+        """Chunks of at most so many elements, as slices of rows, for so many passes."""
+        cost = self.unit * passes * tuning.POINTWISE_COST
+        return even_chunks(self.rows, max(1, length // self.unit), get_num_threads(), cost)
 
 
 class _Computation:
@@ -257,8 +258,8 @@ class _Computation:
         if not formula.steps:
             return
         rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
-        chunks = self.cuts.chunks(_chunk_length(formula, self.cuts.rows * self.cuts.unit))
-        length, row = chunks[0].stop, () if self.cuts.unit == 1 else (self.cuts.unit,)
+        chunks = self.cuts.chunks(_chunk_length(formula), len(formula.steps))
+        length, row = max(c.stop - c.start for c in chunks), () if self.cuts.unit == 1 else (self.cuts.unit,)
 
         def work(share: Iterable[slice]) -> None:
             buffers = [np.empty((length, *row), dtype) for dtype in formula.buffers]
@@ -270,15 +271,9 @@ class _Computation:
             share_out(work, chunks)
 
 
-def _chunk_length(formula: Formula, size: int) -> int:
-    """Elements of a chunk: where nothing is read twice the cache is no help, and chunks are longer, but one for each thread."""
-    if len(formula.steps) > 1:
-        return tuning.POINTWISE_CHUNK
-    return _length_read_once(size)
-
-
-def _length_read_once(size: int) -> int:
-    return min(tuning.POINTWISE_CHUNK_READ_ONCE, size // get_num_threads() + 1)
+def _chunk_length(formula: Formula) -> int:
+    """Elements of a chunk: where nothing is read twice the cache is no help, and chunks are longer."""
+    return tuning.POINTWISE_CHUNK if len(formula.steps) > 1 else tuning.POINTWISE_CHUNK_READ_ONCE
 
 
 class _Destination(threading.local):

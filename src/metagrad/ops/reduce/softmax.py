@@ -61,9 +61,9 @@ class LogSoftmax(Function):
     """yᵢ = xᵢ − ln Σⱼ e^xⱼ,   ∂L/∂x = ∂L/∂y − e^y · Σⱼ ∂L/∂yⱼ."""
 
     def forward(self, x: Array, axis: int) -> Array:
-        self.axis = axis
+        self.axis, self.kept = axis, ()
         if axis == x.ndim - 1 and rows.is_worth_rows(x):
-            y = kernel.log_softmax(x)
+            y, self.kept = kernel.log_softmax(x, keep=any(self.needs))
             self.save(y)
             return y
         y = in_order(x - _largest(x, axis))
@@ -74,7 +74,7 @@ class LogSoftmax(Function):
     def backward(self, grad: Array) -> Array:
         (y,) = self.saved
         if self.axis == y.ndim - 1 and rows.is_worth_rows(y) and rows.is_worth_rows(grad):
-            return kernel.log_softmax_backward(grad, y)
+            return kernel.log_softmax_backward(grad, y, self.kept)
         return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 
