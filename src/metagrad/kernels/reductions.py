@@ -118,9 +118,7 @@ def _mirrored(x: Array, axis: tuple[int, ...]) -> tuple[int, ...]:
 
 def _fold_boxes(x: Array, part: Part, join: np.ufunc, others: list[Array], once: bool) -> Array:
     """``fold`` of x (outer, n, inner) over n, with others (outer, 1, inner): (outer, 1, inner)."""
-    share = -(-x.size // get_num_threads())
-    size = max(tuning.REDUCTION_CHUNK, share) if once else min(tuning.REDUCTION_CHUNK, share)
-    depths, heights, widths = _boxes(x.shape, size)
+    depths, heights, widths = _shares(x.shape) if once else _boxes(x.shape)
     boxes = [(d, j, w) for d in depths for j in range(len(heights)) for w in widths]
     is_last = x.shape[2] == 1  # the last dimension is what is folded: NumPy is faster if it sees that
 
@@ -138,13 +136,26 @@ def _fold_boxes(x: Array, part: Part, join: np.ufunc, others: list[Array], once:
     return parts if len(heights) == 1 else join.reduce(parts, axis=1, keepdims=True, dtype=parts.dtype)
 
 
-def _boxes(extents: tuple[int, int, int], size: int) -> list[list[slice]]:
-    """Where to cut each dimension so that boxes have about so many elements, as many as may be from each row."""
+def _boxes(extents: tuple[int, int, int]) -> list[list[slice]]:
+    """Where to cut each dimension so that boxes stay in the cache, with as many elements as may be from each row."""
     outer, n, inner = extents
+    size = min(tuning.REDUCTION_CHUNK, -(-outer * n * inner // get_num_threads()))
     width = min(inner, size)
     height = min(n, -(-size // width), n if inner == 1 else tuning.REDUCTION_ROWS)
     depth = -(-size // (n * inner)) if height == n and width == inner else 1
     return [cut(outer, depth), cut(n, height), cut(inner, width)]
+
+
+def _shares(extents: tuple[int, int, int]) -> list[list[slice]]:
+    """Where to cut a dimension so that each thread gets one box, and the calling one the largest."""
+    threads = get_num_threads()
+    longest = max(extents)
+    axis = next(d for d in (0, 1, 2) if extents[d] >= min(longest, 16 * threads))
+    lengths = [extents[0], extents[1] if extents[2] == 1 else min(extents[1], tuning.REDUCTION_ROWS), extents[2]]
+    cuts = [cut(extent, length) for extent, length in zip(extents, lengths, strict=True)]
+    cost = tuning.SUM_COST * math.prod(extents) / extents[axis]
+    cuts[axis] = even_chunks(extents[axis], lengths[axis], threads, cost)
+    return cuts
 
 
 def _extents(x: Array, axis: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -270,12 +281,19 @@ def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 def _product(x: Array, axis: tuple[int, ...]) -> Array:
     """Π x: parts of a row are multiplied with each other first, which the processor does for many elements at once."""
-    while _is_rows(x, axis) and x.shape[1] >= tuning.PRODUCT_ROW:
-        count = max(4, x.shape[1] // tuning.REDUCTION_STRIP)
-        n = x.shape[1] // count * count
-        columns = np.multiply.reduce(x[:, :n].reshape(len(x), count, -1), axis=1)
-        x = columns if n == x.shape[1] else np.concatenate([columns, x[:, n:]], axis=1)
-    return np.multiply.reduce(x, axis=axis, keepdims=True)
+    if not _is_rows(x, axis) or x.shape[1] < tuning.PRODUCT_ROW:
+        return np.multiply.reduce(x, axis=axis, keepdims=True)
+    count = min(8 * max(1, x.shape[1] // (2 * tuning.REDUCTION_STRIP)), math.isqrt(x.shape[1]))
+    n = x.shape[1] // count * count
+    y = np.multiply.reduce(x[:, :n].reshape(len(x), count, -1), axis=1)
+    y[:, : x.shape[1] - n] *= x[:, n:]
+    while y.shape[1] > tuning.PRODUCT_LAST:
+        half, is_odd = y.shape[1] // 2, y.shape[1] % 2
+        y[:, :half] *= y[:, half : 2 * half]
+        if is_odd:
+            y[:, 0] *= y[:, -1]
+        y = y[:, :half]
+    return np.multiply.reduce(np.ascontiguousarray(y.T), axis=0)[:, None]
 
 
 def prod(x: Array, axis: int, keepdims: bool) -> Array:

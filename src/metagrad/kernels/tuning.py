@@ -59,6 +59,8 @@ SUM_COST = 0.045
 SUM_WORTH_THREADS = 1 << 20
 # Elements of a row from which its parts are multiplied with each other, many at once, rather than its elements in order.
 PRODUCT_ROW = 64
+# Elements of a row that are left when the last ones are multiplied across the rows.
+PRODUCT_LAST = 16
 # Parts for each thread of what a compiled loop folds: a thread that is held up leaves some to the others.
 REDUCTION_PARTS = 2
 # Columns from which a compiled loop folds columns: rows of fewer are too short to take many at once.
