@@ -6,6 +6,7 @@ from collections.abc import Generator
 import pytest
 
 from metagrad.base.optional import MissingExtra
+from metagrad.base.warning import always_warn
 
 missing: list[MissingExtra] = []  # what the test that runs has asked for in vain
 
@@ -25,6 +26,7 @@ def pytest_configure() -> None:
         missing.append(self)
 
     MissingExtra.__init__ = noted  # type: ignore[method-assign]
+    always_warn(True)  # what is said once in a process is said to each test
 
 
 def skipped_if_an_extra_is_missing() -> Generator[None, object, object]:

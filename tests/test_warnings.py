@@ -1,5 +1,7 @@
 """What is allowed and seldom meant says so, as in PyTorch, and in words that begin as PyTorch's do."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -45,8 +47,50 @@ def cases(lib):
         "frames without a window": lambda: lib.stft(lib.arange(16.0), 4, return_complex=True).shape,
         "a reduction by another op's name": lambda: lib.zeros(3).scatter_(0, lib.tensor([1]), ones(1), reduce="add"),
         "a schedule before its optimizer": lambda: early(lib),
+        "an older factorization": lambda: lib.cholesky(lib.eye(2)),
+        "an older orthogonal factorization": lambda: lib.qr(lib.eye(2)),
+        "an older elimination": lambda: lib.lu(lib.eye(2)),
+        "an older substitution": lambda: lib.triangular_solve(lib.eye(2), lib.eye(2)),
+        "an older chain": lambda: lib.chain_matmul(lib.eye(2), lib.eye(2)),
+        "a range with its end": lambda: lib.range(0, 3),
+        "reversed dimensions": lambda: ones(2, 3, 4).T,
+        "bytes for a condition": lambda: lib.where(lib.tensor([1, 0], dtype=lib.uint8), ones(2), ones(2)),
+        "numbers of a storage": lambda: ones(2).storage(),
+        "bytes of a storage": lambda: ones(2).untyped_storage(),
+        "a number before the tensor": lambda: lib.add(ones(2), 2, ones(2)),
+        "a number before the matrices": lambda: lib.addmm(2, lib.eye(2), lib.eye(2), lib.eye(2)),
+        "values in another order": lambda: lib.searchsorted(lib.arange(3.0), ones(2, 3).mT),
+        "a list of arrays": lambda: lib.tensor([np.ones(2), np.ones(2)][:1]),
+        "a float that is cut off": lambda: float(ones(1, requires_grad=True) * 2),
+        "an item": lambda: (ones(1, requires_grad=True) * 2).item(),
+        "bytes that cannot be written": lambda: lib.frombuffer(b"ab", dtype=lib.uint8),
+        "an older name of interpolate": lambda: F.upsample(ones(1, 1, 4, 4), 2),
+        "an older name of a loss": lambda: nn.NLLLoss2d(),
+        "an older name of the mean": lambda: F.mse_loss(ones(2), ones(2), reduction="elementwise_mean"),
+        "layers with the batch second": lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2), 1),
+        "layers with the batch first": lambda: nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 2, batch_first=True), 1
+        ),
+        "an odd number of heads": lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(3, 3, batch_first=True), 1),
+        "layers without biases": lambda: nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 2, batch_first=True, bias=False), 1
+        ),
+        "masks of two kinds": lambda: nn.MultiheadAttention(4, 2)(
+            *[ones(3, 4)] * 3, attn_mask=lib.zeros(3, 3), key_padding_mask=lib.zeros(3) > 0
+        ),
+        "a complex module": lambda: nn.Linear(1, 1).to(lib.complex64),
+        "a list that stands for a tuple": lambda: ones(2, 2)[[[0, 1], [1, 0]]],
+        "padding on one side": lambda: F.conv1d(ones(1, 1, 8), ones(1, 1, 2), padding="same"),
+        "a distribution without constraints": lambda: unconstrained(lib),
         "a layer of recurrence with dropout": lambda: nn.LSTM(2, 2, dropout=0.5),
     }
+
+
+def unconstrained(lib):
+    class Bare(lib.distributions.Distribution):
+        pass
+
+    Bare()
 
 
 def retained(lib):
@@ -75,3 +119,30 @@ def test_what_pytorch_warns_of(torch, name):
     finally:
         torch.set_warn_always(False)
     assert said(cases(mg)[name]) == expected
+
+
+# What is warned of, by hand: PyTorch's categories, without asking it.
+EXPECTED = {
+    "an older factorization": [UserWarning], "a range with its end": [UserWarning], "a list of arrays": [UserWarning],
+    "an older name of a loss": [FutureWarning], "layers with the batch second": [UserWarning], "an item": [],
+    "layers with the batch first": [], "bytes of a storage": [], "a float that is cut off": [UserWarning],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_is_warned_of(name):
+    assert said(cases(mg)[name]) == EXPECTED[name]
+
+
+def test_what_is_done_again_and_again_is_said_once():
+    script = """
+import warnings, metagrad
+with warnings.catch_warnings(record=True) as heard:
+    warnings.simplefilter("always")
+    for _ in range(3):
+        metagrad.cholesky(metagrad.eye(2))
+        metagrad.range(0, 1)
+print(len([w for w in heard if "cholesky" in str(w.message)]), len([w for w in heard if "range" in str(w.message)]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "3"]

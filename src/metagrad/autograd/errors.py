@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from metagrad.base.warning import warn
@@ -100,4 +102,33 @@ def misfit(name: str, error: Exception) -> Exception:
         return NotImplementedError(f"{name} is not implemented for these dtypes: {error}") if of_numpy else error
     if "broadcast" not in str(error):
         return error
-    return RuntimeError(f"{name}: {error}: from the last dimension on, extents must be equal, or 1 to be repeated")
+    return unbroadcastable(name, _shapes_in(str(error)))
+
+
+def unbroadcastable(name: str, shapes: Sequence[tuple[int, ...]]) -> RuntimeError:
+    """What to raise where tensors of these shapes do not broadcast to one.
+
+    >>> unbroadcastable("add", [(3, 4), (5,)]).args[0]  # doctest: +ELLIPSIS
+    'The size of tensor a (4) must match the size of tensor b (5) at non-singleton dimension 1: add got shapes (3, 4) and (5,)...'
+    """
+    said = (
+        f"{name} got shapes {' and '.join(map(str, shapes))}: from the last dimension on, extents must be equal, or 1"
+    )
+    ndim, seen = max(map(len, shapes), default=0), [1] * max(map(len, shapes), default=0)
+    for shape in shapes:
+        for i in range(1, len(shape) + 1):
+            if shape[-i] != 1 and seen[-i] not in (1, shape[-i]):
+                return RuntimeError(
+                    f"The size of tensor a ({seen[-i]}) must match the size of tensor b ({shape[-i]}) at non-singleton dimension "
+                    f"{ndim - i}: {said}"
+                )
+        seen = [n if n != 1 else m for m, n in zip(seen, (1,) * (ndim - len(shape)) + shape, strict=True)]
+    return RuntimeError(f"shape mismatch: {said}")
+
+
+def _shapes_in(text: str) -> list[tuple[int, ...]]:
+    """The shapes that NumPy's error names; of matrices that it maps, those of their batches."""
+    shapes = [
+        tuple(int(n) for n in found.split(",") if n.strip()) for found in re.findall(r"\(((?:\d+, ?)*\d*)\)", text)
+    ]
+    return [shape[:-2] for shape in shapes[:2]] if "remapped" in text else shapes

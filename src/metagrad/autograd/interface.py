@@ -11,7 +11,7 @@ from metagrad.autograd import engine
 from metagrad.autograd.forward import follows_tangents, unrecorded
 from metagrad.autograd.graph import tensors_at
 from metagrad.autograd.variable import Variable as _Variable
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn, warn_once
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -51,7 +51,7 @@ def backward(
             )
         gradients = grad_variables
     if create_graph:
-        warn(
+        warn_once(
             "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which "
             "can cause a memory leak: use autograd.grad(), or set grad to None afterwards",
             UserWarning,

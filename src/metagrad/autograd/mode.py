@@ -123,6 +123,8 @@ class set_grad_enabled(_Switch):
     """
 
     def __init__(self, mode: bool) -> None:
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled(): argument 'mode' must be bool, not {type(mode).__name__}")
         super().__init__(grad=bool(mode))
         self._before = is_grad_enabled(), is_inference_mode_enabled()
         _set(bool(mode))

@@ -22,7 +22,7 @@ class saved_tensors_hooks:
 
     >>> import metagrad
     >>> x = metagrad.tensor([2.0], requires_grad=True)
-    >>> with saved_tensors_hooks(lambda t: t.numpy().tobytes(), lambda b: metagrad.frombuffer(b, dtype=metagrad.float32)):
+    >>> with saved_tensors_hooks(lambda t: bytearray(t.numpy()), lambda b: metagrad.frombuffer(b, dtype=metagrad.float32)):
     ...     y = x * x
     >>> y.backward()
     >>> x.grad

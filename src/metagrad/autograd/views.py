@@ -222,12 +222,13 @@ def write(target: Any, result: Any) -> Any:
     check_writable(target)
     if result.array.shape != target.array.shape:
         raise RuntimeError(
-            f"an in-place operation cannot change the shape: the tensor is {tuple(target.array.shape)}, the result "
-            f"would be {tuple(result.array.shape)}; use the out-of-place form"
+            f"output with shape {list(target.array.shape)} doesn't match the broadcast shape {list(result.array.shape)}: an "
+            "in-place operation cannot change the shape, use the out-of-place form"
         )
     if not dtypes.can_cast(result.dtype, target.dtype):
         raise RuntimeError(
-            f"result type {result.dtype} can't be cast to the desired output type {target.dtype}: "
+            f"result type {dtypes.scalar_name(result.dtype)} can't be cast to the desired output type "
+            f"{dtypes.scalar_name(target.dtype)}: "
             "use the out-of-place form, or convert the tensor first"
         )
     recorded = mode.grad and (result._requires_grad or target.requires_grad)

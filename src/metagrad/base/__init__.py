@@ -16,6 +16,6 @@
 ``collector.py``     the garbage collector, held off for an import
 ``interrupts.py``    Ctrl-C, heeded also where a library swallows it
 ``version.py``       the version, in one place
-``warning.py``       warnings that name the line of the program
+``warning.py``       warnings that name the line of the program, and some that are said once
 ===================  ==============================================
 """

@@ -34,8 +34,10 @@ class device:
             index, type = type, "cuda"
         if not isinstance(type, (str, device)):
             raise TypeError(f'expected a device such as "cpu", "cuda", "cuda:0" or "meta", got {type!r:.80}')
-        name, _, number = str(type).partition(":")
-        if name not in _NAMES or (number and not number.isdigit()):
+        name, colon, number = str(type).partition(":")
+        if index is not None and (not isinstance(index, int) or index < 0 or number):
+            raise _wrong_index(type, index)
+        if name not in _NAMES or colon and (not number.isdigit() or number != str(int(number))):
             raise RuntimeError(f'expected a device such as "cpu", "cuda", "cuda:0" or "meta", got {type!r}')
         self.type = name
         self.index = int(number) if number else index
@@ -59,6 +61,14 @@ class device:
 
     def __repr__(self) -> str:
         return f"device(type='{self.type}'" + (")" if self.index is None else f", index={self.index})")
+
+
+def _wrong_index(type: object, index: object) -> Exception:
+    if not isinstance(index, int):
+        return TypeError(f"device(): argument 'index' (position 2) must be int, not {index.__class__.__name__}")
+    if index < 0:
+        return RuntimeError(f"Device index must not be negative, got {index}")
+    return RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
 
 
 _device = device

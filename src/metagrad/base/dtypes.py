@@ -255,6 +255,22 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     return a.category <= b.category
 
 
+_names_of_scalars = {
+    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
+    "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+}  # fmt: skip
+
+
+def scalar_name(d: object) -> str:
+    """What errors call a dtype, as PyTorch's do: its name in C++.
+
+    >>> scalar_name(int64), scalar_name(np.dtype("float32"))
+    ('Long', 'Float')
+    """
+    kind = of(d)
+    return _names_of_scalars.get(kind.name, kind.name)
+
+
 class finfo:
     """Limits of a floating-point dtype: ``bits eps max min tiny smallest_normal resolution``.
 

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
+from metagrad.base.warning import warn
 from metagrad.nn.modules.module import Module
 
 __all__ = [
@@ -73,11 +74,13 @@ def script(obj: T, *args: Any, **kwargs: Any) -> T:
     >>> script(abs)(-2)
     2
     """
+    warn("`jit.script` is deprecated: here it changes nothing", DeprecationWarning)
     return obj
 
 
 def trace(func: T, example_inputs: Any = None, *args: Any, **kwargs: Any) -> T:
     """The module or function itself: it goes on to run every line, so branches stay branches."""
+    warn("`jit.trace` is deprecated: here it changes nothing", DeprecationWarning)
     return func
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from metagrad.base import warning
 from metagrad.base.device import device as Device
 
 __all__ = [
@@ -17,7 +18,7 @@ __all__ = [
     "set_num_interop_threads", "set_warn_always", "use_deterministic_algorithms", "get_device_module",
 ]  # fmt: skip
 
-_state: dict[str, Any] = {"deterministic": 0, "precision": "highest", "warn_always": False, "interop_threads": 1}
+_state: dict[str, Any] = {"deterministic": 0, "precision": "highest", "interop_threads": 1}
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
@@ -61,13 +62,13 @@ def get_float32_matmul_precision() -> str:
 
 
 def set_warn_always(b: bool) -> None:
-    """Kept for ``is_warn_always_enabled``: Python's own ``warnings`` filters decide."""
-    _state["warn_always"] = bool(b)
+    """Whether warnings that are said once in a process are said each time; Python's own filters decide what is shown."""
+    warning.always_warn(bool(b))
 
 
 def is_warn_always_enabled() -> bool:
     """What ``set_warn_always`` was given."""
-    return bool(_state["warn_always"])
+    return warning.warns_always()
 
 
 def set_num_interop_threads(num: int) -> None:

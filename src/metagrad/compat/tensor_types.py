@@ -7,6 +7,7 @@ from typing import Any
 from metagrad.base import dtypes
 from metagrad.base.naming import public
 from metagrad.base.size import Size
+from metagrad.base.warning import warn_once
 from metagrad.ops.create import creation
 from metagrad.ops.create.conversion import type_names
 from metagrad.tensors.tensor import Tensor
@@ -106,6 +107,7 @@ class BoolTensor(metaclass=tensortype):
 
 def set_default_tensor_type(t: Any) -> None:
     """``set_default_dtype`` by the old name of a kind of tensors, ``FloatTensor`` or its name as a string."""
+    warn_once("set_default_tensor_type() is deprecated: use set_default_dtype() and set_default_device()")
     kind = dtypes.of(type_names[t.rpartition(".")[2]]) if isinstance(t, str) else t.dtype
     dtypes.set_default_dtype(kind)
 

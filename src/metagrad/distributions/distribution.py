@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from metagrad.autograd.mode import no_grad
 from metagrad.base.size import Size
 from metagrad.base.typing import DTypeLike
+from metagrad.base.warning import warn
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
 from metagrad.ops.create import creation
@@ -44,6 +45,12 @@ class Distribution:
         if validate_args is not None:
             self._validate_args = bool(validate_args)
         if self._validate_args:
+            if self.arg_constraints is Distribution.arg_constraints and not type(self).__module__.startswith(
+                "metagrad."
+            ):
+                warn(
+                    f"{type(self)} does not define `arg_constraints`: set arg_constraints = {{}}, or pass validate_args=False"
+                )
             for name in self._shown:
                 self._check_parameter(name)
 

@@ -39,7 +39,7 @@ def floats(function: str, x: Operand, refused: str = "biuc") -> Tensor:
     >>> import metagrad
     >>> floats("softplus", metagrad.tensor([1]))
     Traceback (most recent call last):
-    NotImplementedError: "softplus" not implemented for metagrad.int64: convert the tensor first, with .float() or .int()
+    NotImplementedError: "softplus" not implemented for 'Long': convert the tensor first, with .float() or .int()
     """
     if isinstance(x, Variable) and x.array.dtype.kind in "fV":
         return x

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from metagrad.base.dtypes import scalar_name
+
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
+
+BOOL = np.dtype(bool)  # NumPy has one such object: it is told by ``is``
 
 
 def need_indices(function: str, index: Tensor, kind: type[Exception] = RuntimeError) -> None:
@@ -56,9 +62,20 @@ def refuse(function: str, x: Tensor, kinds: str) -> None:
     >>> import metagrad
     >>> refuse("median", metagrad.tensor([True]), "bc")
     Traceback (most recent call last):
-    NotImplementedError: "median" not implemented for metagrad.bool: convert the tensor first, with .float() or .int()
+    NotImplementedError: "median" not implemented for 'Bool': convert the tensor first, with .float() or .int()
     """
     if x.array.dtype.kind in kinds:
-        raise NotImplementedError(
-            f'"{function}" not implemented for {x.dtype}: convert the tensor first, with .float() or .int()'
-        )
+        raise unsupported(function, x.dtype)
+
+
+def unsupported(function: str, dtype: object) -> NotImplementedError:
+    """What to raise for a dtype that a function does not take.
+
+    >>> import metagrad
+    >>> raise unsupported("softmax", metagrad.int64)
+    Traceback (most recent call last):
+    NotImplementedError: "softmax" not implemented for 'Long': convert the tensor first, with .float() or .int()
+    """
+    return NotImplementedError(
+        f"\"{function}\" not implemented for '{scalar_name(dtype)}': convert the tensor first, with .float() or .int()"
+    )

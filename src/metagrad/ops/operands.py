@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, Number
+from metagrad.base.warning import warn_once
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -126,17 +127,16 @@ def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
     >>> import metagrad
     >>> need_one_dtype("mm", metagrad.ones(2), metagrad.ones(2).half())
     Traceback (most recent call last):
-    RuntimeError: mm: expected all operands to have the same dtype, got metagrad.float16 and metagrad.float32
+    RuntimeError: mm: expected all operands to have the same dtype, but got Float and Half: convert one with .to()
     """
     kinds: set[Any] = {x.array.dtype if isinstance(x, Variable) else type(x) for x in tensors if x is not None}
     if len(kinds) > 1:
-        kinds = {str(getattr(x, "dtype", None)) for x in tensors if x is not None}
         foreign = [type(x).__name__ for x in tensors if x is not None and not isinstance(x, Variable)]
         if foreign:
             raise TypeError(f"{function}() expected tensors, got {foreign[0]}: make one with tensor()")
-        raise RuntimeError(
-            f"{function}: expected all operands to have the same dtype, got {' and '.join(sorted(kinds))}"
-        )
+        names = " and ".join([dtypes.scalar_name(x.dtype) for x in tensors if x is not None])
+        which = "mat1 and mat2 must" if function in ("linear", "addmm") else "expected all operands to"
+        raise RuntimeError(f"{function}: {which} have the same dtype, but got {names}: convert one with .to()")
 
 
 def older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Number]:
@@ -145,6 +145,9 @@ def older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Numbe
         raise TypeError(
             f"{name}() takes 2 positional arguments, or a tensor, a number and a tensor; got {len(rest) + 2}"
         )
+    warn_once(
+        f"This overload of {name} is deprecated: {name}(input, alpha, other) becomes {name}(input, other, alpha=alpha)"
+    )
     return rest[0], alpha
 
 
@@ -300,12 +303,12 @@ def need_numbers(function: str, *operands: Any, category: int = 1) -> None:
     >>> import metagrad
     >>> need_numbers("pow", metagrad.tensor([True]))
     Traceback (most recent call last):
-    NotImplementedError: pow is not implemented for metagrad.bool: convert the operands, with .int() or .float()
+    NotImplementedError: "pow" not implemented for 'Bool': convert the operands, with .int() or .float()
     """
     kinds = [x.dtype for x in operands if isinstance(x, Variable)]
     if all(kind.category < category for kind in kinds):
         raise NotImplementedError(
-            f"{function} is not implemented for {kinds[0]}: convert the operands, with .int() or .float()"
+            f"\"{function}\" not implemented for '{dtypes.scalar_name(kinds[0])}': convert the operands, with .int() or .float()"
         )
 
 

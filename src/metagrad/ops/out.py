@@ -18,6 +18,7 @@ from typing import Any
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import bump, check_writable
 from metagrad.base import dtypes
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.result_order import memory_by
 from metagrad.base.warning import warn
 
@@ -31,7 +32,7 @@ def store(result: Any, out: object, exactly: bool = False) -> Any:
     >>> import metagrad
     >>> store(metagrad.ones(2), metagrad.empty(0, dtype=metagrad.int64))
     Traceback (most recent call last):
-    RuntimeError: result type metagrad.float32 can't be cast to the desired output type metagrad.int64 of out=
+    RuntimeError: result type Float can't be cast to the desired output type Long of out=
     """
     if not isinstance(result, tuple):
         _write(result, out, exactly)
@@ -54,7 +55,8 @@ def _write(result: Variable, out: object, exactly: bool) -> None:
     if exactly and out.dtype is not result.dtype:
         raise RuntimeError(f"expected out= to have dtype {result.dtype}, but got {out.dtype}: make it of that dtype")
     if not dtypes.can_cast(result.dtype, out.dtype):
-        raise RuntimeError(f"result type {result.dtype} can't be cast to the desired output type {out.dtype} of out=")
+        given, wanted = scalar_name(result.dtype), scalar_name(out.dtype)
+        raise RuntimeError(f"result type {given} can't be cast to the desired output type {wanted} of out=")
     check_writable(out)
     if tuple(out.array.shape) != tuple(result.array.shape):
         if out.array.size:

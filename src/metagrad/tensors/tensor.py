@@ -18,6 +18,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
 from metagrad.base.size import Size
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn_once
 from metagrad.ops.create import conversion, creation, ranges, sampling
 from metagrad.ops.shape import flipping, splitting, views
 from metagrad.tensors.copies import as_pickled, copied_array
@@ -128,6 +129,10 @@ class Tensor(Methods):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for a gradient (or no longer); the tensor itself is returned."""
+        if not isinstance(requires_grad, bool):
+            raise TypeError(
+                f"requires_grad_(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
+            )
         self.requires_grad = requires_grad
         return self
 
@@ -231,13 +236,20 @@ class Tensor(Methods):
         return self.item()
 
     def __float__(self) -> float:
-        return float(self._scalar())
+        return float(self._cut_off())
 
     def __int__(self) -> int:
         return int(self._scalar())
 
     def __complex__(self) -> complex:
-        return complex(self._scalar())
+        return complex(self._cut_off())
+
+    def _cut_off(self) -> Any:
+        if self._requires_grad:
+            warn_once(
+                "Converting a tensor with requires_grad=True to a scalar cuts it off from the graph: use detach() or item()"
+            )
+        return self._scalar()
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub" or self.array.size != 1:

@@ -17,6 +17,7 @@ from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import asks_for_tensors, dimension, floats
 from metagrad.ops.create.random import source
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
@@ -256,6 +257,7 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
     >>> metagrad.nn.functional.threshold(metagrad.tensor([1.0, 3.0]), 2.0, -1.0)
     tensor([-1.,  3.])
     """
+    refuse("threshold", input, "bc")
     number = input.new_full((), value)
     return given_back(input, where(input <= threshold, number, input), inplace)
 
@@ -272,6 +274,7 @@ def rrelu(
         raise RuntimeError(
             f"rrelu: lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
         )
+    refuse("rrelu", input, "biuc")
     slope: Any = (lower + upper) / 2
     if training:
         slope = wrap(_drawn_slopes(input.array, lower, upper))
@@ -295,6 +298,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     >>> metagrad.nn.functional.glu(metagrad.tensor([2.0, 3.0, 0.0, 100.0]))
     tensor([1., 3.])
     """
+    refuse("glu", input, "biu")
     if not input.array.ndim:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     d = dimension(dim, input.array.ndim)

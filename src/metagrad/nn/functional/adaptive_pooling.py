@@ -17,6 +17,7 @@ from metagrad.nn.functional.pooling import check_input, mean_over, pooled_max
 from metagrad.nn.functional.tuples import OutputSize, Ratio, Setting, each
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.sampling import rand
+from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.index.gathering import gather, scatter
 from metagrad.ops.reduce.reduction import mean
 
@@ -41,6 +42,8 @@ def _windows(function: str, input: Tensor, output_size: OutputSize, axes: int) -
         check_input(function, input, axes)
     extents = input.array.shape[-axes:]
     wanted = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * axes
+    if axes > 1 and len(wanted) != axes:
+        raise RuntimeError(f"{function}: output_size must be {axes} numbers, or one for all axes, got {wanted}")
     filled = [n if o is None else o for o, n in zip(wanted, extents, strict=False)]
     wanted = each(filled if len(wanted) == axes else output_size, axes, function, "output_size")
     if min(wanted) < 0:
@@ -56,9 +59,7 @@ def _adaptive_avg(axes: int, input: Tensor, output_size: OutputSize) -> Tensor:
     function = f"adaptive_avg_pool{axes}d"
     windows = _windows(function, input, output_size, axes)
     if input.array.dtype.kind not in "fV":
-        raise NotImplementedError(
-            f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first'
-        )
+        raise unsupported(function, input.dtype)
     if all(w.count == 1 for w in windows):
         return mean(input, tuple(range(-axes, 0)), keepdim=True)
     lengths = [w.lengths if isinstance(w, Uneven) else [w.size] * w.count for w in windows]
@@ -70,9 +71,7 @@ def _adaptive_max(
 ) -> Tensor | tuple[Tensor, Tensor]:
     function = f"adaptive_max_pool{axes}d"
     if input.array.dtype.kind not in "fV":
-        raise NotImplementedError(
-            f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first'
-        )
+        raise unsupported(function, input.dtype)
     return pooled_max(function, input, _windows(function, input, output_size, axes), return_indices)
 
 
@@ -286,6 +285,7 @@ def _max_unpool(
     output_size: Sequence[int] | None,
 ) -> Tensor:
     function = f"max_unpool{axes}d"
+    refuse(function, input, "biuc")
     size = each(size, axes, function, "kernel_size")
     stride = size if stride is None else each(stride, axes, function, "stride")
     padding = each(padding, axes, function, "padding")

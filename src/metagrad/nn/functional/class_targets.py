@@ -74,6 +74,8 @@ def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected
     if target[:1] != shape[:1]:
         given = target[0] if target else 1
         return ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({given}). {why}")
+    if len(shape) == 2 and len(target) > 1:
+        return RuntimeError(f"0D or 1D target tensor expected, multi-target not supported. {why}")
     return RuntimeError(why)
 
 

@@ -14,11 +14,13 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn_once
 from metagrad.kernels import convolution as fast
 from metagrad.kernels.windows import Windows, sliding
 from metagrad.nn import convolution as plain
 from metagrad.nn.functional.tuples import Setting, batched, check_batched, each
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:
@@ -143,7 +145,7 @@ def _check(function: str, given: _Arguments, stride: tuple[int, ...], dilation: 
                 "convert one of them with .to()"
             )
     if kind.kind == "b":
-        raise NotImplementedError(f"{function} is not implemented for bool tensors: convert with .float() first")
+        raise unsupported(function, kind)
     if 0 in weight[2:]:
         raise RuntimeError(f"{function}: the kernel must have elements, got weight of size {list(weight)}")
     check_batched(given.input, axes, function)
@@ -176,6 +178,10 @@ def _paddings(
         if max(stride) > 1:
             raise RuntimeError(f"{function}: padding='same' is not supported for strided convolutions")
         totals = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
+        if any(total % 2 for total in totals):
+            warn_once(
+                "Using padding='same' with even kernel lengths and odd dilation pads one more zero behind than in front"
+            )
         return [(total // 2, total - total // 2) for total in totals]
     both = each(padding, len(kernel), function, "padding")
     if min(both) < 0:

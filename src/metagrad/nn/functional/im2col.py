@@ -13,6 +13,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels.windows import Windows, counts, extents, sizes, sliding
 from metagrad.nn.functional.tuples import Setting, each
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import refuse
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -96,6 +97,7 @@ def unfold(
             "unfold: Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for "
             f"input, but got: {list(shape)}"
         )
+    refuse("unfold", input, "iu")
     windows = _windows("unfold", shape[-2:], kernel_size, dilation, padding, stride)
     if min(counts(windows)) < 1:
         raise RuntimeError(

@@ -13,9 +13,11 @@ from metagrad.autograd.function import Function
 from metagrad.base import dtypes
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.kernels.matmul import product
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from metagrad.nn.functional.tuples import Ratio
+from metagrad.ops.dtype_checks import unsupported
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -287,7 +289,7 @@ def interpolate(
         )
     kind = input.dtype
     if kind.category != 2 and kind is not dtypes.uint8:
-        raise NotImplementedError(f'"interpolate" not implemented for {kind}: convert the tensor with .float() first')
+        raise unsupported("interpolate", kind)
     real = np.float64 if kind is dtypes.float64 else np.float32
     exact = kind.category == 2 and kind not in (dtypes.float16, dtypes.bfloat16) or mode.startswith("nearest")
     x = input if exact else input.float()
@@ -299,6 +301,9 @@ def interpolate(
     return x.to(kind)
 
 
+_OLDER = "`nn.functional.{}` is deprecated. Use `nn.functional.interpolate` instead."
+
+
 def upsample(
     input: Tensor,
     size: int | Sequence[int] | None = None,
@@ -307,14 +312,17 @@ def upsample(
     align_corners: bool | None = None,
 ) -> Tensor:
     """``interpolate``, under its old name."""
+    warn(_OLDER.format("upsample"))
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
 def upsample_nearest(input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Ratio = None) -> Tensor:
     """``interpolate`` to the nearest, under its old name."""
+    warn(_OLDER.format("upsample_nearest"))
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input: Tensor, size: int | Sequence[int] | None = None, scale_factor: Ratio = None) -> Tensor:
     """``interpolate`` in mode "bilinear" with aligned corners, under its old name."""
+    warn(_OLDER.format("upsample_bilinear"))
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)

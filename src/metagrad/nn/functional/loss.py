@@ -14,6 +14,7 @@ from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.libraries import looks_at
@@ -28,6 +29,7 @@ from metagrad.nn.functional.reduction import (
 )
 from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.reduce.softmax import CrossEntropy, log_softmax
@@ -104,6 +106,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
     """
     input, target = matched("mse_loss", input, target)
     loss = (input - target).square()
+    refuse("mse_loss", loss, "biuc")
     return reduced(loss, reduction, weight)
 
 
@@ -132,6 +135,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = matched("smooth_l1_loss", input, target)
+    refuse("smooth_l1_loss", input, "biuc")
     loss = (input - target).abs() if beta == 0 else Huber.apply(input - target, delta=beta) / beta
     return reduced(loss, reduction)
 
@@ -172,12 +176,18 @@ def binary_cross_entropy(
             f"Using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}) is "
             "deprecated. Please ensure they have the same size."
         )
-    need_one_dtype("binary_cross_entropy", input, target, weight)
-    x = input.array
-    if looks_at(x) and x.size and not bool(((x >= 0) & (x <= 1)).all()):
+    if input.dtype != target.dtype:
+        given, wanted = scalar_name(target.dtype), scalar_name(input.dtype)
         raise RuntimeError(
-            "all elements of input should be between 0 and 1: put a sigmoid before it, or use ..._with_logits"
+            f"binary_cross_entropy: Found dtype {given} but expected {wanted}: convert the target with .to()"
         )
+    need_one_dtype("binary_cross_entropy", input, target, weight)
+    for what, x, why in (
+        ("input", input.array, "put a sigmoid before it, or use ..._with_logits"),
+        ("target", target.array, "it is the probability of the class"),
+    ):
+        if looks_at(x) and x.size and not bool(((x >= 0) & (x <= 1)).all()):
+            raise RuntimeError(f"all elements of {what} should be between 0 and 1: {why}")
     loss = in_single(BinaryCrossEntropy.apply)(input, target)
     return reduced(weighted(loss, weight), reduction)
 
@@ -203,6 +213,9 @@ def binary_cross_entropy_with_logits(
     """
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(f"Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})")
+    if target.array.dtype.kind in "iu" and input.array.dtype.kind in "fV":
+        given, wanted = scalar_name(input.dtype), scalar_name(target.dtype)
+        raise RuntimeError(f"result type {given} can't be cast to the desired output type {wanted}: use target.float()")
     scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
     loss = (1 - target) * input - scale * logsigmoid(input)
     return reduced(weighted(loss, weight), reduction)
@@ -218,16 +231,18 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     >>> kl_div(q.log(), p, reduction="batchmean")  # KL(p ‖ q)
     tensor(0.5108)
     """
-    if log_target:
-        loss = target.exp() * (target - input)
-    else:
-        loss = xlogy(target, target) - target * input
+    if input.array.dtype.kind in "iu" or target.array.dtype.kind in "iu":
+        raise RuntimeError(f"kl_div: Integral inputs not supported, got {input.dtype} and {target.dtype}: use .float()")
     if reduction == "mean":
         warn(
             "reduction: 'mean' divides by the number of elements, 'batchmean' by that of rows, which is the divergence that "
             "KL stands for: choose that one, or 'sum'",
             UserWarning,
         )
+    if log_target:
+        loss = target.exp() * (target - input)
+    else:
+        loss = xlogy(target, target) - target * input
     if reduction == "batchmean":
         return loss.sum() / input.shape[0] if input.ndim else loss.sum()
     return reduced(loss, reduction)
@@ -316,6 +331,11 @@ def _against_probabilities(
     log_p: Tensor, target: Tensor, weight: Tensor | None, class_dim: int, reduction: str, label_smoothing: float
 ) -> Tensor:
     if tuple(target.shape) != tuple(log_p.shape):
+        if class_dim and target.ndim == log_p.ndim == 2 and target.shape[0] == log_p.shape[0]:
+            raise RuntimeError(
+                f"0D or 1D target tensor expected, multi-target not supported: class probabilities have the input's shape "
+                f"{tuple(log_p.shape)}, got {tuple(target.shape)}"
+            )
         error = ValueError if class_dim and target.shape[0] != log_p.shape[0] else RuntimeError
         raise error(
             f"Expected input batch_size ({log_p.shape[0] if class_dim else 1}) to match target batch_size "

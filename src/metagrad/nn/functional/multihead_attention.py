@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metagrad.base.warning import warn
 from metagrad.nn.functional.attention import scaled_dot_product_attention
 from metagrad.nn.functional.dropouts import dropout
 from metagrad.ops.create.creation import zeros
@@ -59,6 +60,8 @@ def _check_shapes(
 
 def _expect(x: Tensor, shape: tuple[int, ...], name: str) -> None:
     if tuple(x.shape) != shape:
+        if "mask" in name and "padding" not in name:
+            raise RuntimeError(f"The shape of the {name} is {tuple(x.shape)}, but should be {shape}.")
         raise AssertionError(f"expecting {name} of shape {shape}, but got {tuple(x.shape)}")
 
 
@@ -115,6 +118,8 @@ def multi_head_attention_forward(
     more_keys = bias_k is not None or add_zero_attn or static_k is not None or static_v is not None
     causal = is_causal and key_padding_mask is None and not need_weights and not more_keys
     mask = None if causal else _mask_per_head(attn_mask, query, (batch * num_heads, rows, key.shape[0]))
+    if key_padding_mask is not None and attn_mask is not None and key_padding_mask.dtype != attn_mask.dtype:
+        warn("Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type for both instead.")
     padding = additive(key_padding_mask, "key_padding_mask", query)
     if bias_k is not None and bias_v is not None:
         if static_k is not None or static_v is not None:

@@ -27,6 +27,7 @@ from metagrad.nn.fast_normalization import (
     serves_channels,
 )
 from metagrad.ops.arguments import asks_for_tensors, takes_out
+from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.padding import constant_pad_nd
@@ -117,6 +118,20 @@ def _check_parameters(name: str, input: Tensor, *parameters: Tensor | None) -> N
         )
 
 
+def _check_channels(name: str, input: Tensor, **parameters: Tensor | None) -> None:
+    """``_check_parameters``, and that there is one number for each channel. NotImplementedError for integers."""
+    if input.array.dtype.kind not in "fV":
+        raise unsupported(name, input.dtype)
+    channels = input.array.shape[1]
+    for which, parameter in parameters.items():
+        if parameter is not None and parameter.array.shape != (channels,):
+            raise RuntimeError(
+                f"{which} should contain {channels} elements not {parameter.array.size}: {name} needs one for each channel of an "
+                f"input of shape {tuple(input.shape)}, got shape {tuple(parameter.shape)}"
+            )
+    _check_parameters(name, input, *parameters.values())
+
+
 @asks_for_tensors
 @composite
 @known_as("NativeLayerNorm")
@@ -135,9 +150,7 @@ def layer_norm(
     """
     shape = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     if input.array.dtype.kind not in "fV":
-        raise NotImplementedError(
-            f'"layer_norm" not implemented for {input.dtype}: convert the tensor with .float() first'
-        )
+        raise unsupported("layer_norm", input.dtype)
     _check_parameters("layer_norm", input, weight, bias)
     columns = math.prod(shape)
     rows = input.reshape(input.array.size // columns if columns else 0, columns)
@@ -170,7 +183,7 @@ def rms_norm(
 
 def _epsilon(kind: dtypes.dtype) -> float:
     if kind.category < 2:
-        raise NotImplementedError(f"rms_norm is not implemented for {kind}: convert the tensor with .float() first")
+        raise unsupported("rms_norm", kind)
     return dtypes.finfo(dtypes.float32 if kind.itemsize == 2 else kind).eps
 
 
@@ -262,7 +275,7 @@ def batch_norm(
         if not input.array.size:
             return input.clone()
         raise ValueError(f"batch_norm: expected an input (N, C, *), got shape {tuple(input.shape)}")
-    _check_parameters("batch_norm", input, weight, bias, running_mean, running_var)
+    _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     axes = (0, *range(2, input.array.ndim))
     count = math.prod(input.array.shape[d] for d in axes)
     if not training:
@@ -309,7 +322,9 @@ def instance_norm(
     axes = tuple(range(2, input.array.ndim))
     if math.prod(input.array.shape[d] for d in axes) <= 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
-    _check_parameters("instance_norm", input, weight, bias, running_mean, running_var)
+    _check_channels(
+        "instance_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
+    )
     _update(running_mean, running_var, input, axes, momentum)
     if serves_channels(input.array):
         return _in_one_op(input, weight, bias, (*input.array.shape[:2], 1), 2, eps)
@@ -333,6 +348,7 @@ def group_norm(
     if input.array.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.array.ndim}")
     channels = input.array.shape[1]
+    refuse("group_norm", input, "biuc")
     if num_groups <= 0 or channels % num_groups:
         raise RuntimeError(
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} "

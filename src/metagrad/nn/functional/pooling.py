@@ -18,6 +18,7 @@ from metagrad.kernels import pooling as kernel
 from metagrad.kernels.windows import Windows, counts, extents
 from metagrad.nn.functional.tuples import Setting, each
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.operands import cast_to
 from metagrad.ops.pointwise.activation import relu
 from metagrad.ops.pointwise.signs import abs as absolute
@@ -171,9 +172,7 @@ def pooled_max(function: str, input: Tensor, axes: Axes, return_indices: bool) -
     Raises RuntimeError for dtypes that have no order.
     """
     if input.array.dtype.kind not in "fiuV":
-        raise NotImplementedError(
-            f'"{function}" not implemented for {input.dtype}: convert the tensor with .float() first'
-        )
+        raise unsupported(function, input.dtype)
     return MaxPool.apply(input, axes=axes, positions=return_indices)
 
 
@@ -270,7 +269,7 @@ def mean_over(input: Tensor, axes: Axes, divisor: int | list[Array]) -> Tensor:
     """
     kind = input.dtype
     if kind.dtype.kind not in "fiV" or kind.dtype.kind == "i" and kind is not dtypes.int64:
-        raise NotImplementedError(f'"avg_pool" not implemented for {kind}: convert the tensor with .float() first')
+        raise unsupported("avg_pool", kind)
     x = cast_to(input, dtypes.float32) if kind in (dtypes.float16, dtypes.bfloat16) else input
     total = SumPool.apply(x, axes=axes)
     by = _combined(divisor, x) if isinstance(divisor, list) else divisor

@@ -36,7 +36,7 @@ def reduced(loss: Tensor, reduction: str, weight: Tensor | None = None) -> Tenso
     >>> reduced(loss, "mean"), reduced(loss, "mean", weight), reduced(loss, "sum", weight)
     (tensor(1.5000), tensor(1.7500), tensor(7.))
     """
-    known(reduction)
+    reduction = known(reduction)
     loss = weighted(loss, weight)
     if reduction == "mean":
         return loss.mean() if weight is None else loss.sum() / weight.sum()
@@ -65,6 +65,9 @@ def mean_on_gpu(loss: Tensor, total: Array, any_counts: Array) -> Tensor:
 
 def known(reduction: str) -> str:
     """The name of a reduction, if it is one. Raises ValueError otherwise."""
+    if reduction == "elementwise_mean":
+        warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
+        return "mean"
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction: use 'mean', 'sum' or 'none'")
     return reduction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -23,15 +24,15 @@ def each(value: object, count: int, function: str, name: str) -> tuple[int, ...]
     """
     if value.__class__ is tuple and [v.__class__ for v in value] == [int] * count:
         return cast("tuple[int, ...]", value)
-    if isinstance(value, bool) or hasattr(value, "__index__"):
-        return (int(value),) * count
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return (operator.index(value),) * count
     if not isinstance(value, (tuple, list)) or not all(hasattr(v, "__index__") for v in value):
         raise TypeError(f"{function}: {name} must be an int or a tuple of ints, got {value!r}")
     if len(value) not in (1, count):
         raise RuntimeError(
             f"{function}: expected {name} to be a single integer value or a list of {count} values, got {list(value)}"
         )
-    return tuple(int(v) for v in value) * (count if len(value) == 1 else 1)
+    return tuple(operator.index(v) for v in value) * (count if len(value) == 1 else 1)
 
 
 def batched(input: Tensor, axes: int, function: str, *, leading: int = 1) -> tuple[Tensor, bool]:

@@ -65,9 +65,11 @@ class Linear(Module):
     def forward(self, input: Tensor) -> Tensor:
         """x Wᵀ + b. Raises RuntimeError unless the last dimension is in_features."""
         if not input.array.ndim or input.array.shape[-1] != self.in_features:
+            rows, wanted = input.array.size // max((*input.shape[-1:], 1)), self.in_features
             raise RuntimeError(
-                f"Linear(in_features={self.in_features}) got input of shape {tuple(input.shape)}: its last dimension "
-                f"must be {self.in_features}"
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{(*input.shape, 1)[-2 if input.array.ndim else -1]} and "
+                f"{wanted}x{self.out_features}): Linear(in_features={wanted}) got input of shape {tuple(input.shape)}: its last "
+                f"dimension must be {wanted}"
             )
         return linear(input, self.weight, self.bias)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.nn import functional as F
 from metagrad.nn.functional.likelihood_loss import LinearCrossEntropyOptions
 from metagrad.nn.functional.reduction import legacy_reduction
@@ -175,6 +176,17 @@ class NLLLoss(_WeightedLoss):
 
 class NLLLoss2d(NLLLoss):
     """``NLLLoss``, by the name it had for images."""
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        ignore_index: int = -100,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        warn("`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead.", FutureWarning)
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
 
 
 class CrossEntropyLoss(_WeightedLoss):

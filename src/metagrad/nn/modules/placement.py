@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from metagrad.base.typing import DeviceLike
+from metagrad.base.warning import warn
 from metagrad.nn.parameter import is_lazy
 from metagrad.ops.create.conversion import target_of
 from metagrad.ops.create.like import empty_like
@@ -41,6 +42,8 @@ class Placement:
         kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))
         if kind is not None and kind.category < 2:
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={kind}")
+        if kind is not None and kind.is_complex:
+            warn("Complex modules are a new feature: not every layer takes complex parameters")
         laid_out = kwargs.get("memory_format")
 
         def moved(t: Tensor) -> Tensor:

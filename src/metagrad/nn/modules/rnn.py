@@ -192,9 +192,9 @@ class RNNBase(Module):
         shapes = self._state_shapes(batch)
         if given is None:
             return tuple(zeros(shape, dtype=like.dtype, device=like.device) for shape in shapes)
-        for name, state, shape in zip(("hidden", "cell"), given, shapes, strict=False):
+        for i, (name, state, shape) in enumerate(zip(("hidden", "cell"), given, shapes, strict=False)):
             if tuple(state.shape) != shape:
-                what = "Expected hidden size" if len(shapes) == 1 else f"Expected {name}[0 or 1] size"
+                what = "Expected hidden size" if len(shapes) == 1 else f"Expected hidden[{i}] size"
                 raise RuntimeError(
                     f"{what} {shape}, got {list(state.shape)}: (num_layers * directions, batch, features)"
                 )

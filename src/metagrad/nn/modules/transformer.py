@@ -15,6 +15,7 @@ import numpy as np
 
 from metagrad.autograd.mode import mode
 from metagrad.base.typing import DeviceLike, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.nn import functional as F
 from metagrad.nn import init
 from metagrad.nn.modules.activation import GELU, ReLU
@@ -218,6 +219,9 @@ class TransformerEncoder(_Stack):
     ) -> None:
         super().__init__(encoder_layer, num_layers, norm)
         self.enable_nested_tensor, self.mask_check = enable_nested_tensor, mask_check
+        why = _why_not_nested(encoder_layer)
+        if enable_nested_tensor and why:
+            warn(f"enable_nested_tensor is True, but self.use_nested_tensor is False because encoder_layer{why}")
 
     def forward(
         self,
@@ -252,6 +256,21 @@ class TransformerEncoder(_Stack):
         left_out: Tensor = padding != 0
         comes_last = not bool((left_out[:, :-1] > left_out[:, 1:]).any())
         return left_out if comes_last or not self.mask_check else None
+
+
+def _why_not_nested(layer: Module) -> str:
+    """What keeps PyTorch from leaving padding out of a stack of such layers; a program may look for its warning."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return " was not TransformerEncoderLayer"
+    attention = layer.self_attn
+    reasons = {
+        ".norm_first was True": layer.norm_first,
+        ".self_attn.batch_first was not True (use batch_first for better inference performance)": not attention.batch_first,
+        ".self_attn was passed bias=False": attention.in_proj_bias is None,
+        ".activation was neither relu nor gelu": layer.activation not in (F.relu, F.gelu),
+        ".self_attn.num_heads is odd": attention.num_heads % 2,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 class TransformerDecoder(_Stack):

@@ -16,7 +16,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.layouts import memory_format, preserve_format
 from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import asks_for_a_tensor
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.shape.copying import clone, contiguous
@@ -65,7 +65,7 @@ def to(
         out = Move.apply(out, to=where)
     if kind is not None:
         if input.array.dtype.kind == "c" and kind.category < 3 and kind is not dtypes.bool_:
-            warn(
+            warn_once(
                 "Casting complex values to real discards the imaginary part: use x.real if that is meant",
                 UserWarning,
             )

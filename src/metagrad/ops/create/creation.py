@@ -20,7 +20,7 @@ from metagrad.base.layouts import check_layout, contiguous_format, inverse, layo
 from metagrad.base.meta import made as made_of
 from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn, warn_once
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.fitting import check_range, fitting
 from metagrad.ops.out import store
@@ -119,15 +119,21 @@ def _survey(data: object, found: set[Any]) -> tuple[int, ...]:
             return (len(data),)
         for i, shape in enumerate(inner):
             if shape != inner[0]:
+                length, got = (inner[0][:1] or (1,))[0], (shape[:1] or (1,))[0]
                 raise ValueError(
-                    f"expected nested lists of equal lengths, got an item of shape {inner[0]} at position 0 and one of "
-                    f"shape {shape} at position {i}: pad them first (metagrad.nn.utils.rnn.pad_sequence)"
+                    f"expected sequence of length {length} at dim 1 (got {got}): nested lists have equal lengths, but here an "
+                    f"item has shape {inner[0]} at position 0 and one {shape} at position {i}: pad them first "
+                    "(metagrad.nn.utils.rnn.pad_sequence)"
                 )
         return (len(data), *(inner[0] if inner else ()))
     kind = data.__class__
     if kind is float or kind is int or kind is bool:
         found.add(kind)
         return ()
+    if kind is np.ndarray and data.ndim:  # type: ignore[attr-defined]
+        warn_once(
+            "Creating a tensor from a list of numpy.ndarrays is slow: make one array of them first, with numpy.array()"
+        )
     item = unwrap(data)
     found.add(getattr(item, "dtype", None) or next((k for k in (int, float, complex) if issubclass(kind, k)), kind))
     return tuple(np.shape(item))
@@ -182,15 +188,26 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
         elif dtype is not None:
             check_range(array, dtypes.of(dtype))
     if array.dtype == object or (array.dtype.kind in "USMmV" and array.dtype.name != "bfloat16"):
-        raise (RuntimeError if array.dtype == object else TypeError)(
-            f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
-        )
+        raise _no_numbers(data, array)
     target = dtypes.of(dtype or array.dtype)
     if array.dtype.kind == "c" and 0 < target.category < 3:
-        warn("Casting complex values to real discards the imaginary part: use .real if that is meant", UserWarning)
+        warn_once("Casting complex values to real discards the imaginary part: use .real if that is meant", UserWarning)
         array = array.real
     with np.errstate(all="ignore"):  # a number too large becomes infinite, in an array of any size
         return array.astype(target.dtype, copy=False)
+
+
+def _no_numbers(data: object, array: Array) -> Exception:
+    """What to raise for data of which no tensor can be made."""
+    said = f"cannot make a tensor of {type(data).__name__} with elements of type {array.dtype}: numbers are needed"
+    if array.dtype != object:
+        text = isinstance(data, (list, tuple))
+        return ValueError(f"too many dimensions 'str': {said}") if text else TypeError(f"invalid data type: {said}")
+    if isinstance(data, np.ndarray):
+        return TypeError(f"can't convert np.ndarray of type numpy.object_: {said}")
+    return RuntimeError(
+        f"Could not infer dtype of {type(array.reshape(-1)[0] if array.size else data).__name__}: {said}"
+    )
 
 
 _python_numbers: dict[Any, Callable[[], dtypes.dtype]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Operand
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.operands import as_tensor
@@ -35,7 +35,7 @@ def meshgrid(*tensors: Operand | Sequence[Operand], indexing: str | None = None)
             [1, 2]])
     """
     if indexing is None:
-        warn(
+        warn_once(
             "meshgrid: pass the indexing argument: it is 'ij' if it is left out, where NumPy's is 'xy'",
             UserWarning,
         )

@@ -170,6 +170,8 @@ def source(generator: Generator | None, where: Device) -> Stream | DeviceStream:
     >>> source(None, Device("cpu")).random() < 1
     True
     """
+    if generator is not None and not isinstance(generator, Generator):
+        raise TypeError(f"argument 'generator' must be metagrad.Generator, not {type(generator).__name__}")
     if where.type != "cuda":
         return numpy_generator(generator)
     if refusals:

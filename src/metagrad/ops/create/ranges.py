@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ import numpy as np
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike, Operand
+from metagrad.base.warning import warn
 from metagrad.ops.create.creation import factory, kind_or_default
+from metagrad.ops.dtype_checks import unsupported
 
 __all__ = ["arange", "linspace", "logspace", "range"]
 
@@ -19,6 +22,8 @@ __all__ = ["arange", "linspace", "logspace", "range"]
 def _number(name: str, value: Operand) -> Any:
     """A Python number, of one or of a tensor without dimensions."""
     if isinstance(value, Variable):
+        if value.array.size != 1:
+            raise TypeError(f"{name}(): a bound must be a number, not a Tensor of shape {tuple(value.shape)}")
         if value.array.ndim and name in ("linspace", "logspace"):
             raise RuntimeError(
                 f"{name} only supports 0-dimensional start and end tensors, got shape {tuple(value.shape)}"
@@ -51,8 +56,8 @@ def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *,
     first, last, by = (_number("arange", v) for v in given)
     whole = builtins.all(isinstance(v, int) for v in (first, last, by))
     kind = dtypes.int64 if whole and dtype is None else kind_or_default(dtype)
-    if kind is dtypes.bool_:
-        raise NotImplementedError("arange is not implemented for bool: use an integer dtype")
+    if kind is dtypes.bool_ or kind.is_complex:
+        raise unsupported("arange", kind)
     _check_range(first, last, by)
     if kind is dtypes.int64:
         first, last, by = int(first), int(last), int(by)
@@ -74,6 +79,7 @@ def range(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, 
     >>> metagrad.range(1, 3)
     tensor([1., 2., 3.])
     """
+    warn("metagrad.range is deprecated, for its end is included, unlike that of Python's range: use metagrad.arange")
     if end is None:
         raise TypeError('range() missing 1 required positional argument: "end"')
     first, last, by = (_number("range", v) for v in (start, end, step))
@@ -84,11 +90,14 @@ def range(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, 
 def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLike) -> tuple[Array, dtypes.dtype]:
     """Evenly spaced numbers in double precision, and the dtype they are for."""
     first, last = _number(name, start), _number(name, end)
-    if not isinstance(steps, int):
+    if not hasattr(steps, "__index__"):
         raise TypeError(f"{name}: steps must be an int, got {type(steps).__name__}")
+    steps = operator.index(steps)
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")
     kind = kind_or_default(dtype)
+    if kind is dtypes.bool_:
+        raise unsupported(name, kind)
     if dtype is None and isinstance(first + last, complex):
         kind = kind.to_complex()
     if kind.category == 1:

@@ -11,7 +11,7 @@ from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import require_cupy
 from metagrad.base.typing import DeviceLike, DTypeLike
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn_once
 from metagrad.ops.create.creation import as_tensor
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.of(ndarray.dtype)
     if not ndarray.flags.writeable:
-        warn(
+        warn_once(
             "The given NumPy array is not writable: in-place operations on this tensor will raise; copy() the array before",
             UserWarning,
         )
@@ -150,6 +150,10 @@ def frombuffer(
         raise ValueError(
             f"frombuffer: {rest} bytes after offset {offset} are not {'whole' if count < 0 else count} numbers of "
             f"{kind.itemsize} bytes ({kind})"
+        )
+    if memoryview(buffer).readonly:
+        warn_once(
+            "The given buffer is not writable: in-place operations on this tensor will raise; bytearray() makes a copy"
         )
     out = wrap(np.frombuffer(buffer, kind.dtype, count, offset))
     out.requires_grad = requires_grad

@@ -1,6 +1,7 @@
 """Indexing: elements taken, replaced or added to where an index, a mask or a vector of numbers says.
 
 =====================  ========================================================================
+``misfits.py``         what to raise where an index or a value does not fit
 ``indexing.py``        x[index], x[index] = v, select, narrow
 ``gathering.py``       gather, scatter, index_select: along a dimension, by a tensor of indices
 ``taking.py``          take, take_along_dim: elements by their number

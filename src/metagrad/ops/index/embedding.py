@@ -8,8 +8,8 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
-from metagrad.base.warning import warn
 from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import add_rows
@@ -63,8 +63,8 @@ def embedding(
 
     input (*) integers in [0, V), weight (V, D): result (*, D). padding_idx: a row that gets no gradient. max_norm: rows
     looked up are first scaled down, in place, to at most this ``norm_type``-norm. scale_grad_by_freq: a row's gradient
-    is divided by how often it was used. Raises if a token is out of range. Floats that are whole numbers are taken, with a
-    warning, for the integers they are.
+    is divided by how often it was used. Raises IndexError if a token is out of range, RuntimeError if it is neither int32 nor
+    int64.
 
     >>> import metagrad
     >>> metagrad.nn.functional.embedding(metagrad.tensor([1, 0]), metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -96,13 +96,10 @@ def _whole(tokens: Array) -> Array:
     """Tokens as integers. RuntimeError if they are none."""
     if tokens.dtype.kind == "i" and tokens.dtype.itemsize >= 4:
         return tokens
-    if tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"{tokens.dtype} instead (while checking arguments for embedding)"
-        )
-    warn(f"embedding: tokens are integers, got {tokens.dtype}: use .long()", UserWarning)
-    return tokens.astype(np.int64)
+    raise RuntimeError(
+        "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+        f"{scalar_name(tokens.dtype)} instead (while checking arguments for embedding): use .long()"
+    )
 
 
 def _limit_rows(weight: Tensor, tokens: Array, max_norm: float, norm_type: float) -> None:
@@ -132,5 +129,6 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
     count = int(a.max()) + 1 if num_classes == -1 else num_classes
     if is_outside(a, 0, count):
-        raise RuntimeError(f"Class values must be non-negative and smaller than num_classes ({count})")
+        wrong = "non-negative" if a.min() < 0 else "smaller than num_classes"
+        raise RuntimeError(f"Class values must be {wrong}: they go from {a.min()} to {a.max()}, num_classes is {count}")
     return wrap((a[..., None] == np.arange(count, like=a)).astype(np.int64))

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn_once
 from metagrad.kernels.gathering import IndexAlong, is_outside
 from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out
@@ -135,7 +135,7 @@ def scatter(
         raise RuntimeError(f"scatter(): reduce argument must be either add or multiply, got {reduce!r}")
     given = value if src is None else src
     if reduce is not None and isinstance(given, Variable):
-        warn("scatter(): reduce= with a tensor is deprecated: scatter_reduce() has more reductions")
+        warn_once("scatter(): reduce= with a tensor is deprecated: scatter_reduce() has more reductions")
     if isinstance(given, Variable) and given.array.dtype != input.array.dtype:
         raise RuntimeError(
             f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {given.dtype}"
@@ -220,10 +220,9 @@ def along(function: str, input: Tensor, dim: int, index: Tensor) -> tuple[int, t
             f"Index tensor must have the same number of dimensions as input tensor: {i.ndim} and {len(shape)}"
         )
     if is_outside(i, shape[axis] if shape else 1):
-        raise RuntimeError(
-            f"index out of bounds: indices go from {i.min()} to {i.max()}, "
-            f"dimension {axis} has size {shape[axis] if shape else 1}"
-        )
+        size = shape[axis] if shape else 1
+        wrong = i.max() if i.max() >= size else i.min()
+        raise RuntimeError(f"index {wrong} is out of bounds for dimension {axis} with size {size}, in {function}()")
     i = i if i.ndim else i.reshape(1)
     grid = list(np.indices(i.shape, sparse=True)) if isinstance(i, np.ndarray) else _grid(i)
     grid[axis] = i

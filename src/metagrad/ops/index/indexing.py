@@ -31,6 +31,7 @@ from metagrad.kernels import gathering
 from metagrad.kernels.libraries import at, beside, is_on_gpu
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
+from metagrad.ops.index.misfits import check_source, is_mask, misplaced, unlike_mask
 from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.overlap import check_overlap
 
@@ -150,8 +151,11 @@ def getitem(input: Tensor, index: Index) -> Tensor:
     index, basic = _checked(input, index)
     if basic:
         return Slice.apply(input, index=index)
-    first, index = _in_stages(index, input.array.ndim)
-    return Gather.apply(input if first is None else Slice.apply(input, index=first), index=index)
+    first, rest = _in_stages(index, input.array.ndim)
+    try:
+        return Gather.apply(input if first is None else Slice.apply(input, index=first), index=rest)
+    except IndexError as error:
+        raise unlike_mask(index, input.array.shape) or error from None
 
 
 def setitem(input: Tensor, index: Index, value: Any) -> None:
@@ -167,6 +171,8 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
             [0., 6., 0.]])
     """
     index, basic = _checked(input, index)
+    if not basic and isinstance(value, Variable) and value.array.dtype is not input.array.dtype:
+        check_source(input, index, value)  # type: ignore[arg-type]
     source = value_for(input, value)
     if basic and isinstance(source, Variable) and source._counter is input._counter:
         check_overlap(Slice.apply(input, index=index), (source,))
@@ -176,10 +182,11 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
         if isinstance(source, Variable) and source.array.size == 1:
             source = source.reshape(())  # type: ignore[attr-defined]  # for one element NumPy takes 0-d arrays only
+        target = input.array if first is None else input.array[as_slices(first, input.array)]
         try:
-            (input.array if first is None else input.array[as_slices(first, input.array)])[rest] = unwrap(source)
-        except (ValueError, TypeError) as error:
-            raise RuntimeError(f"setitem: {error}") from None
+            target[rest] = unwrap(source)
+        except (ValueError, TypeError, IndexError) as error:
+            raise _misplaced(target, rest, source, basic, error) from None
         bump(input)
         return
     if isinstance(source, Variable):
@@ -188,9 +195,7 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
         region = Slice.apply(input, index=index)
         extra = source.array.ndim - region.array.ndim if isinstance(source, Variable) else 0
         if extra > 0 and any(n != 1 for n in source.shape[:extra]):
-            raise RuntimeError(
-                f"setitem: a value of shape {tuple(source.shape)} does not fit into {tuple(region.shape)}"
-            )
+            raise misplaced(source.shape, region.shape, basic)
         if extra > 0:
             source = source.reshape(tuple(source.shape)[extra:])
         write(region, Overwrite.apply(region, source))
@@ -199,8 +204,17 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
         target = input if first is None else Slice.apply(input, index=first)
         try:
             write(target, Put.apply(target, source, index=index))
-        except (ValueError, TypeError) as error:
-            raise RuntimeError(f"setitem: {error}") from None
+        except (ValueError, TypeError, IndexError) as error:
+            raise _misplaced(target.array, index, source, basic, error) from None
+
+
+def _misplaced(target: Array, index: Any, source: Any, basic: bool, error: Exception) -> Exception:
+    """What to raise where a value could not be stored."""
+    if isinstance(error, IndexError):
+        return unlike_mask(index, target.shape) or error
+    if isinstance(error, TypeError):
+        return RuntimeError(f"setitem: {error}")
+    return misplaced(np.shape(unwrap(source)), target[index].shape, basic)
 
 
 @asks_for_tensors
@@ -383,9 +397,16 @@ def _single_axis(index: Array | tuple[Array, ...]) -> int | None:
 
 
 def _checked(input: Tensor, index: Index) -> tuple[Any, bool]:
-    index, basic = _plain(tuple(index) if index.__class__ is list and _stands_for_a_tuple(index) else index)
+    if index.__class__ is list and _stands_for_a_tuple(index):
+        warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated: use x[tuple(seq)] instead of x[seq]"
+        )
+        index = tuple(index)
+    index, basic = _plain(index)
     count = sum(1 for i in index if i is not None and i is not Ellipsis) if isinstance(index, tuple) else 1
     if basic and index is not None and index is not Ellipsis and count > input.array.ndim:
+        if not input.array.ndim:
+            raise IndexError("invalid index of a 0-dim tensor: it has no dimension to index, its number is x.item()")
         raise IndexError(f"too many indices for tensor of dimension {input.array.ndim}: {count}")
     return index if basic else beside(index, input.array), basic
 
@@ -435,7 +456,7 @@ def _plain(index: object) -> tuple[Any, bool]:
         return int(index), True
     if isinstance(index, np.ndarray) or hasattr(index, "__array_function__"):
         return index, False
-    raise IndexError(
+    raise (TypeError if isinstance(index, str) else IndexError)(
         f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
     )
 
@@ -462,7 +483,7 @@ def _in_stages(index: Any, ndim: int) -> tuple[Any, Any]:
     """
     if not isinstance(index, tuple) or not any(i.__class__ is int or i is Ellipsis for i in index):
         return None, index
-    taken = [getattr(i, "ndim", 0) if _is_mask(i) else i is not None and i is not Ellipsis for i in index]
+    taken = [getattr(i, "ndim", 0) if is_mask(i) else i is not None and i is not Ellipsis for i in index]
     rest = [slice(None)] * (ndim - sum(taken))
     first: list[Any] = []
     then: list[Any] = []
@@ -479,7 +500,3 @@ def _in_stages(index: Any, ndim: int) -> tuple[Any, Any]:
             first += [slice(None)] * count
             then.append(i)
     return tuple(first), tuple(then)
-
-
-def _is_mask(index: object) -> bool:
-    return isinstance(index, (bool, np.bool_)) or getattr(getattr(index, "dtype", None), "kind", "") == "b"

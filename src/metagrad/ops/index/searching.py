@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
+from metagrad.base.warning import warn_once
 from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.operands import as_tensor, converted, result_type
@@ -44,6 +45,9 @@ def searchsorted(
     """
     edges, wanted = ordered(sorted_sequence, "searchsorted").array, as_tensor(values).array
     wanted = wanted if wanted.ndim else move(wanted, of_array(edges))
+    for what, array in (("input value", wanted), ("boundary", edges)):
+        if not array.flags.c_contiguous:
+            warn_once(f"searchsorted(): {what} tensor is non-contiguous, and is copied first: contiguous() spares that")
     if side not in (None, "left", "right"):
         raise RuntimeError(f"searchsorted(): side can only be 'left' or 'right' but got {side!r}")
     if side == "left" and right:

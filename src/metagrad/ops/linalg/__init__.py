@@ -1,6 +1,7 @@
 """Linear algebra: products, and one file for each family of decompositions.
 
 ====================  ==========================================================
+``misfits.py``        what to raise where factors do not fit each other
 ``matmul.py``         products of matrices and vectors, linear
 ``addmm.py``          products added to something
 ``contraction.py``    einsum, tensordot, inner, kron, trace

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from metagrad.autograd.variable import Variable
 from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
+from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
 from metagrad.ops.operands import need_one_dtype, promoted_in_single, real_factor, result_type
@@ -34,6 +35,9 @@ def _older_form(op: Callable[P, R]) -> Callable[P, R]:
             tensors = [x for x in args if isinstance(x, Variable)]
             numbers = [x for x in args if not isinstance(x, Variable)]
             if len(tensors) == 3 and len(numbers) < 3:
+                warn_once(
+                    f"This overload of {op.__name__} is deprecated: the numbers become beta= and alpha=, after the tensors"
+                )
                 return op(*tensors, **dict(zip(("beta", "alpha"), numbers, strict=False)), **kwargs)  # type: ignore[arg-type]
         return op(*args, **kwargs)
 

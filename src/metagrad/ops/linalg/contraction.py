@@ -156,12 +156,14 @@ def _contracted(
     inner = [label for label in both if label not in later]
     mine = [label for label in a_labels if label not in both]
     others = [label for label in b_labels if label not in both]
-    kind = result_type(a, b)
-    a, b = cast_to(a, kind), cast_to(b, kind)
+    if not inner:  # no sum: the dtypes may differ
+        kind = result_type(a, b)
+        a, b = cast_to(a, kind), cast_to(b, kind)
     left = _as_matrices(a, a_labels, batch, mine, inner)
     right = _as_matrices(b, b_labels, batch, inner, others)
     labels = [*batch, *mine, *others]
-    return reshape(bmm(left, right), tuple(sizes[label] for label in labels)), labels
+    product = bmm if inner or a.array.dtype.kind != "b" else mul
+    return reshape(product(left, right), tuple(sizes[label] for label in labels)), labels
 
 
 def _reduced(x: Tensor, labels: list[Any], needed: set[Any], sizes: dict[Any, int]) -> tuple[Tensor, list[Any]]:

@@ -10,6 +10,8 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product, transposed
 from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import BOOL, refuse
+from metagrad.ops.linalg.misfits import unlike, unmultipliable
 from metagrad.ops.operands import NotAnOperand, in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 
@@ -79,20 +81,17 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
         kind = type(other if isinstance(input, Variable) else input).__name__
         raise NotAnOperand(f"matmul(): both operands must be tensors, got {kind}")
     a, b = input.array, other.array
-    if a.ndim == b.ndim == 2 and a.dtype is b.dtype and a.shape[1] == b.shape[0]:
+    if a.ndim == b.ndim == 2 and a.dtype is b.dtype is not BOOL and a.shape[1] == b.shape[0]:
         return Matmul.apply(input, other)
     x: Tensor = input
     y: Any = other
     need_one_dtype("matmul", x, y)
+    refuse("matmul", x, "b")
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     inner = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]
     if inner[0] != inner[1]:
-        raise RuntimeError(
-            f"matmul: shapes {tuple(a.shape)} and {tuple(b.shape)} cannot be multiplied: "
-            f"the last dimension of the first ({inner[0]}) must equal "
-            f"the {'second last' if b.ndim > 1 else 'only'} dimension of the second ({inner[1]})"
-        )
+        raise unmultipliable(a.shape, b.shape)
     row, column = a.ndim == 1, b.ndim == 1
     if row:
         x = x.unsqueeze(0)
@@ -118,16 +117,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([12.])
     """
     need_one_dtype("linear", input, weight, bias)
-    if input.array.dtype.char == "e":
+    if input.array.dtype.char in "e?":
+        refuse("linear", input, "b")
         return in_single(linear)(input, weight, bias)
     if weight.array.ndim == 1 or (bias is not None and bias.array.ndim == 2):  # which is broadcast
         z = matmul(input, weight.t())
         return z if bias is None else add(z, bias)
     if input.array.ndim == 0 or input.array.shape[-1] != weight.array.shape[1]:
-        raise RuntimeError(
-            f"linear: the input's last dimension must be the weight's second: got input {tuple(input.shape)} "
-            f"and weight {tuple(weight.shape)}"
-        )
+        raise unmultipliable(input.array.shape, weight.array.T.shape)
     if bias is not None and tuple(bias.shape) not in ((weight.array.shape[0],), ()):
         raise RuntimeError(f"linear: bias must have shape ({weight.array.shape[0]},), got {tuple(bias.shape)}")
     return Linear.apply(input, weight, bias)
@@ -190,7 +187,7 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     metagrad.Size([5, 2, 4])
     """
     if input.array.ndim != 3 or mat2.array.ndim != 3 or input.array.shape[0] != mat2.array.shape[0]:
-        raise RuntimeError(f"bmm: expected (b, n, k) and (b, k, m), got {tuple(input.shape)} and {tuple(mat2.shape)}")
+        raise unlike(input.array.shape, mat2.array.shape)
     return matmul(input, mat2)
 
 

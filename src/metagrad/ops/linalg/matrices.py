@@ -62,7 +62,8 @@ def check_square(name: str, a: Tensor) -> None:
     """
     check(name, a)
     if a.array.shape[-1] != a.array.shape[-2]:
-        raise RuntimeError(f"{name}: expected square matrices (*, n, n), got a tensor of shape {tuple(a.shape)}")
+        n, m = a.array.shape[-2:]
+        raise RuntimeError(f"{name}: A must be batches of square matrices, but they are {n} by {m} matrices")
 
 
 def check_info(name: str, info: Array, what: str) -> None:

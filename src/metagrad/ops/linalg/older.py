@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metagrad.base import results
 from metagrad.base.typing import Dims, DTypeLike
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import accepts_axis, takes_exact_out, takes_out
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
@@ -57,6 +57,7 @@ def cholesky(input: Tensor, upper: bool = False, *, out: Tensor | None = None) -
     tensor([[2., 1.],
             [0., 2.]])
     """
+    warn_once("metagrad.cholesky is deprecated in favor of metagrad.linalg.cholesky: upper=True becomes .mH")
     return factored("cholesky", input, upper)
 
 
@@ -69,6 +70,7 @@ def qr(input: Tensor, some: bool = True, *, out: tuple[Tensor, ...] | None = Non
     >>> Q.shape, R.shape
     (metagrad.Size([4, 2]), metagrad.Size([2, 2]))
     """
+    warn_once("metagrad.qr is deprecated in favor of metagrad.linalg.qr: some=False becomes mode='complete'")
     return results.qr(orthogonal.qr(input, "reduced" if some else "complete"))
 
 
@@ -104,6 +106,9 @@ def lu(A: Tensor, pivot: bool = True, get_infos: bool = False, *, out: Tensor | 
     tensor([[4.0000, 4.0000],
             [0.2500, 1.0000]])
     """
+    warn_once(
+        "metagrad.lu is deprecated in favor of metagrad.linalg.lu_factor, and lu_factor_ex where infos are asked for"
+    )
     found = elimination.lu_factor_ex(A, pivot=pivot)
     return found if get_infos else found[:2]
 
@@ -118,6 +123,7 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | Non
     tensor([[1.],
             [2.]])
     """
+    warn_once("metagrad.lu_solve is deprecated in favor of metagrad.linalg.lu_solve, which takes (LU, pivots, B)")
     return elimination.lu_solve(LU_data, LU_pivots, b)
 
 
@@ -132,7 +138,7 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor |
     tensor([0, 0, 1])
     """
     if dim is None:
-        warn(
+        warn_once(
             "Using cross without specifying the dim arg is deprecated: it takes the first of 3 elements, linalg.cross the last "
             "dimension",
             UserWarning,

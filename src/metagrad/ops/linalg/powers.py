@@ -11,6 +11,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import H, check_square, eye
@@ -144,6 +145,7 @@ def chain_matmul(*matrices: Tensor, out: Tensor | None = None) -> Tensor:
     >>> metagrad.chain_matmul(metagrad.ones(2, 9), metagrad.ones(9, 3), metagrad.ones(3, 1)).shape
     metagrad.Size([2, 1])
     """
+    warn_once("metagrad.chain_matmul is deprecated in favor of metagrad.linalg.multi_dot, which takes a list")
     if not matrices:
         raise RuntimeError("chain_matmul: expected one or more matrices")
     return matrices[0] if len(matrices) == 1 else _in_cheapest_order("chain_matmul", list(matrices))

@@ -20,7 +20,7 @@ from metagrad.ops.pointwise.selection import where
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
-_SINGULAR = "is singular: elimination leaves 0 on the diagonal at position {} (counted from 1)"
+_SINGULAR = "cannot be inverted: The diagonal element {} is zero (counted from 1), because the input matrix is singular"
 
 
 class Inverse(Function):

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.linalg.matrices import H, check, check_square, eye
 
@@ -110,6 +111,9 @@ def triangular_solve(
     tensor([[1.],
             [1.]])
     """
+    warn_once(
+        "metagrad.triangular_solve is deprecated in favor of metagrad.linalg.solve_triangular, which takes (A, B)"
+    )
     check_square("triangular_solve", A)
     check("triangular_solve", A, b)
     matrix, is_upper = (A.mT, not upper) if transpose else (A, upper)

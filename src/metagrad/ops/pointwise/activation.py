@@ -10,6 +10,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import in_single, need_one_dtype, need_tensors
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -95,6 +96,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     >>> metagrad.hardshrink(metagrad.tensor([-1.0, 0.3, 2.0]))
     tensor([-1.,  0.,  2.])
     """
+    refuse("hardshrink", input, "biuc")
     return where((input >= -lambd) & (input <= lambd), 0.0, input)
 
 

@@ -109,7 +109,9 @@ def sub(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out:
         other, alpha = older_form("sub", other, older)
     for x in (input, other):
         if x.__class__ is bool or isinstance(x, Variable) and x.array.dtype.kind == "b":
-            raise RuntimeError("subtraction with bools is not defined: use ^ (logical_xor) or ~ (logical_not)")
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with bool tensors is not supported: use ^ (logical_xor) or ~"
+            )
     if alpha.__class__ is not int or alpha != 1:
         other = scaled(other, alpha, "sub", result_type(as_tensor(input), other))
     return Sub.apply(*operands(input, other))

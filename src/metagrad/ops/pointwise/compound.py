@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, in_single, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, conj, mul, scaled
@@ -31,6 +32,7 @@ def _old_form(op: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(op)
     def run(*args: Any, **kwargs: Any) -> Any:
         if len(args) == 4:
+            warn_once(f"This overload of {op.__name__} is deprecated: the number becomes value=, after the tensors")
             return op(args[0], args[2], args[3], value=args[1], **kwargs)
         return op(*args, **kwargs)
 

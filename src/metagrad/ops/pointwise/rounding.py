@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import takes_exact_out
+from metagrad.ops.arguments import floats, takes_exact_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor, in_single
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -54,6 +55,8 @@ def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Tensor:
     """x rounded to the nearest multiple of 10⁻ᵈ, d = ``decimals``; halves go to the even neighbour.
 
+    Raises NotImplementedError for bools and complex numbers, and with decimals for integers.
+
     >>> import metagrad
     >>> metagrad.round(metagrad.tensor([0.5, 1.5, 2.5]))
     tensor([0., 2., 2.])
@@ -61,7 +64,7 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
     tensor([3.1400])
     """
     if decimals:
-        return _to_decimals(input, decimals)
+        return _to_decimals(floats("round", input, "biu"), decimals)
     return _step(input, np.rint)
 
 
@@ -92,12 +95,14 @@ def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.frac(metagrad.tensor([1.25, -1.25]))
     tensor([ 0.2500, -0.2500])
     """
-    return as_tensor(input) - trunc(input)
+    x = floats("frac", input)
+    return x - trunc(x)
 
 
 def _step(input: Tensor, ufunc: Callable[[Array], Array]) -> Tensor:
     if input.array.dtype.kind in "iubc":
         if input.is_complex():
             raise NotImplementedError("complex numbers are not rounded: round their .real and .imag")
+        refuse(ufunc.__name__, input, "b")
         return as_tensor(input).clone()
     return Step.apply(input, ufunc=ufunc)

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
+from metagrad.base.warning import warn_once
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.fitting import fitting
@@ -55,10 +56,12 @@ def where(
     condition = as_tensor(condition)
     if input is None:
         return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
-    if condition.array.dtype.kind not in "bu":
+    if condition.array.dtype.char not in "?B":
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
         )
+    if condition.array.dtype.kind == "u":
+        warn_once("where received a uint8 condition tensor, which is deprecated: use a bool tensor")
     x, y = operands(input, other)
     return Where.apply(condition, x, y)
 

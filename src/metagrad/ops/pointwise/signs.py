@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.comparison import applied
@@ -58,7 +59,8 @@ def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.abs(metagrad.tensor([-1.5, 2.0]))
     tensor([1.5000, 2.0000])
     """
-    if input.array.dtype.kind == "c":
+    if input.array.dtype.kind in "bc":
+        refuse("abs", input, "b")
         return ComplexAbs.apply(input)
     return Abs.apply(input)
 

@@ -272,7 +272,8 @@ def nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
     """
     axis = axes(dim, input.array.ndim)
     if builtins.any(input.array.shape[d] == 0 for d in axis):
+        wanted = "to be specified for input.numel() == 0" if dim is None else f"{dim} to have non-zero size"
         raise (RuntimeError if dim is None else IndexError)(
-            f"cannot choose one of no elements: the tensor has shape {tuple(input.shape)}, dim is {dim}"
+            f"Expected reduction dim {wanted}: there is no element to choose in a tensor of shape {tuple(input.shape)}"
         )
     return axis

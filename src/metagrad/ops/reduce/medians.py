@@ -11,6 +11,7 @@ from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import accumulate
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import Shared, chosen_along, nonempty, ordered
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def median(
     >>> metagrad.median(metagrad.tensor([4.0, 1.0, 3.0, 2.0]))
     tensor(2.)
     """
+    refuse("median", input, "b")
     if dim is None:
         return _median_of_all(ordered(input, "median"), _index_of_median)
     return chosen_along(results.median, ordered(input, "median"), dim, keepdim, _index_of_median)

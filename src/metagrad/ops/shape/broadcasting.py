@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.errors import unbroadcastable
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.size import Size
 from metagrad.base.typing import Array, Sizes
@@ -46,7 +47,8 @@ def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     new = len(size) - len(shape)
     if new < 0:
         raise RuntimeError(
-            f"expand: the number of sizes ({len(size)}) must be at least the tensor's dimensions ({len(shape)})"
+            f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(shape)})"
         )
     full = [shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(size)]
     for i, n in enumerate(shape):
@@ -110,4 +112,6 @@ def broadcast_shapes(*shapes: Sizes) -> tuple[int, ...]:
     try:
         return Size(np.broadcast_shapes(*shapes))
     except ValueError as error:
-        raise RuntimeError(f"shapes {shapes} do not broadcast: {error}") from None
+        if "negative" in str(error):
+            raise ValueError(f"shapes {shapes} do not broadcast: {error}") from None
+        raise unbroadcastable("broadcasting", [(n,) if isinstance(n, int) else tuple(n) for n in shapes]) from None

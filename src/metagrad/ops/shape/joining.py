@@ -111,9 +111,12 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     axis = 0 if first == (0,) and len(xs) > 1 else dimension(dim, len(first))
     for i, x in enumerate(used):
         shape = x.array.shape
-        if len(shape) != len(first) or any(
-            a != b for d, (a, b) in enumerate(zip(shape, first, strict=True)) if d != axis
-        ):
+        if len(shape) != len(first):
+            raise RuntimeError(
+                f"cat: Tensors must have same number of dimensions: got {len(first)} and {len(shape)}: tensor 0 is {tuple(first)}, "
+                f"tensor {i} is {tuple(shape)}"
+            )
+        if any(a != b for d, (a, b) in enumerate(zip(shape, first, strict=True)) if d != axis):
             raise RuntimeError(
                 f"cat: sizes of tensors must match except in dimension {axis}: tensor 0 is {tuple(first)}, "
                 f"tensor {i} is {tuple(shape)}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from metagrad.autograd.inference import Untracked
 from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
+from metagrad.ops.arguments import asks_for_a_tensor
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -91,6 +92,7 @@ def is_tensor(obj: object) -> bool:
     return isinstance(obj, Variable)
 
 
+@asks_for_a_tensor
 def is_floating_point(input: Tensor) -> bool:
     """Whether its dtype is a real floating-point one.
 
@@ -101,6 +103,7 @@ def is_floating_point(input: Tensor) -> bool:
     return input.dtype.is_floating_point
 
 
+@asks_for_a_tensor
 def is_complex(input: Tensor) -> bool:
     """Whether its dtype is complex.
 
@@ -111,6 +114,7 @@ def is_complex(input: Tensor) -> bool:
     return input.dtype.is_complex
 
 
+@asks_for_a_tensor
 def is_nonzero(input: Tensor) -> bool:
     """Whether a tensor of one element is not zero.
 
@@ -123,6 +127,7 @@ def is_nonzero(input: Tensor) -> bool:
     return builtins.bool(input)
 
 
+@asks_for_a_tensor
 def numel(input: Tensor) -> int:
     """The number of elements.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import wrap
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.index.scattering import index_add
@@ -72,7 +72,9 @@ def stft(
     if center and align_to_window is not None:
         raise RuntimeError("stft: align_to_window should only be set when center = false")
     if window is None:
-        warn("stft: no window was given; a rectangular one is used, whose edges leak into other frequencies")
+        warn_once("stft: no window was given; a rectangular one is used, whose edges leak into other frequencies")
+    if return_complex is False:
+        warn_once("stft with return_complex=False is deprecated: return_complex=True, and view_as_real() of its result")
     hop = n_fft // 4 if hop_length is None else hop_length
     if hop <= 0:
         raise RuntimeError(f"stft: expected hop_length > 0, but got hop_length={hop}")

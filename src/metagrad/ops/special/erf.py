@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.special import normal as kernel
-from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.arguments import floating, floats, takes_out
 from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.loops import Loops
@@ -46,7 +46,7 @@ def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.erf(metagrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.8427])
     """
-    return Erf.apply(floating(input))
+    return Erf.apply(floats("erf", input, "c"))
 
 
 class Erfc(Pointwise):
@@ -71,7 +71,7 @@ def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.erfc(metagrad.tensor(5.0)) > 0, 1 - metagrad.erf(metagrad.tensor(5.0))
     (tensor(True), tensor(0.))
     """
-    return Erfc.apply(floating(input))
+    return Erfc.apply(floats("erfc", input, "c"))
 
 
 class Erfinv(Pointwise):
@@ -95,7 +95,7 @@ def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.erfinv(metagrad.tensor([0.0, 0.5, 1.0]))
     tensor([0.0000, 0.4769,    inf])
     """
-    return Erfinv.apply(floating(input))
+    return Erfinv.apply(floats("erfinv", input, "c"))
 
 
 class Erfcx(Pointwise):

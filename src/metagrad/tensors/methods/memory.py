@@ -11,6 +11,7 @@ from metagrad.base.layouts import contiguous_format, layout, memory_format, orde
 from metagrad.base.layouts import strided as strided_layout
 from metagrad.base.result_order import steps_of
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.base.warning import warn_once
 from metagrad.kernels.libraries import is_on_gpu
 from metagrad.ops.create import conversion
 from metagrad.ops.shape import copying, properties
@@ -109,6 +110,7 @@ class MemoryMethods(OpMethods):
 
     def storage(self) -> TypedStorage:
         """The memory this tensor shows a part of, as numbers of its dtype."""
+        warn_once("TypedStorage is deprecated: use x.untyped_storage(), if a storage is meant, or the tensor itself")
         return TypedStorage(located(self.array)[0])
 
     def is_set_to(self, tensor: Variable) -> bool:

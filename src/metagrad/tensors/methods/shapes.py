@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metagrad.base.warning import warn
+from metagrad.base.warning import warn_once
 from metagrad.ops.inplace import in_place
 from metagrad.ops.shape import (
     broadcasting,
@@ -87,7 +87,7 @@ class ShapeMethods(OpMethods):
     def T(self) -> Tensor:
         """All dimensions in reverse order. A view. Of other tensors than matrices it is deprecated: they warn."""
         if self.array.ndim != 2:
-            warn(
+            warn_once(
                 f"The use of `x.T` on a tensor of {self.array.ndim} dimensions is deprecated: use `x.mT` to transpose the "
                 "matrices of a batch, or `x.permute(*range(x.ndim)[::-1])`",
                 UserWarning,

@@ -1,0 +1,51 @@
+"""What to raise where factors do not fit each other, in the words that programs look for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_Shape = Sequence[int]
+
+
+def unmultipliable(a: _Shape, b: _Shape) -> RuntimeError:
+    """What to raise for a product of tensors of these shapes, whose inner extents differ.
+
+    >>> unmultipliable((3, 4), (3, 4)).args[0]
+    'mat1 and mat2 shapes cannot be multiplied (3x4 and 3x4): the 4 columns of the first are not the 3 rows of the second'
+    """
+    if len(a) == len(b) == 1:
+        return RuntimeError(
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same number of elements, but "
+            f"got {a[0]} and {b[0]} elements respectively"
+        )
+    if len(b) == 1:
+        rows = math.prod(a[:-1])
+        return RuntimeError(
+            f"size mismatch, got input ({rows}), mat ({rows}x{a[-1]}), vec ({b[0]}): the vector needs {a[-1]} elements"
+        )
+    if len(b) == 2:
+        rows = math.prod(a[:-1])
+        return RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[0]}x{b[1]}): the {a[-1]} columns of the first "
+            f"are not the {b[0]} rows of the second"
+        )
+    return RuntimeError(
+        f"Expected size for first two dimensions of batch2 tensor to be: {[math.prod(b[:-2]), a[-1]]} but got: "
+        f"{[math.prod(b[:-2]), b[-2]]}: the shapes are {tuple(a)} and {tuple(b)}"
+    )
+
+
+def unlike(a: _Shape, b: _Shape) -> RuntimeError:
+    """What to raise for two batches of matrices that are not as many, or are no batches of matrices.
+
+    >>> unlike((2, 3, 4), (3, 4, 3)).args[0]
+    'Expected size for first two dimensions of batch2 tensor to be: [2, 4] but got: [3, 4]: the shapes are (2, 3, 4) and (3, 4, 3)'
+    """
+    if len(a) != 3 or len(b) != 3:
+        which, shape = ("batch1", a) if len(a) != 3 else ("batch2", b)
+        return RuntimeError(f"{which} must be a 3D tensor, (b, n, k) or (b, k, m), got shape {tuple(shape)}")
+    return RuntimeError(
+        f"Expected size for first two dimensions of batch2 tensor to be: {[a[0], a[2]]} but got: {[b[0], b[1]]}: the shapes "
+        f"are {tuple(a)} and {tuple(b)}"
+    )
