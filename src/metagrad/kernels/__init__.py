@@ -12,6 +12,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``allocation.py``          memory that arrays gave back stays with the process
 ``fusion.py``              a formula of pointwise functions, traced once and replayed chunk by chunk
 ``one_call.py``            a ufunc of large arrays that broadcast, in parts
+``fused_loops.py``         such a formula as one compiled loop
 ``fused.py``               such a formula printed as one kernel for a GPU
 ``cuda_text.py``           pointwise functions in CUDA C, for those kernels
 ``selection.py``           choosing between numbers by their bits

@@ -13,9 +13,12 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, cast
 
+from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
+from metagrad.kernels.compiled import formulas
 from metagrad.kernels.compiled.compiler import available
-from metagrad.kernels.threads import get_num_threads, run_in_turn, run_on_threads, run_together
+from metagrad.kernels.compiled.entries import Work, work_of
+from metagrad.kernels.threads import get_num_threads, perform, run_in_turn, run_on_threads, run_together
 
 C = TypeVar("C")  # a chunk: a slice, or several, or whatever tells the work what to do
 R = TypeVar("R")
@@ -117,3 +120,28 @@ def map_chunks(work: Callable[[C], R], chunks: Sequence[C], threads: int | None 
 
     share_out(some, range(len(chunks)), threads, blas)
     return cast("list[R]", results)
+
+
+def spread(
+    loop: Callable[..., None], parts: Sequence[Array], whole: Sequence[Array] = (), numbers: Sequence[float] = ()
+) -> None:
+    """``loop(*parts, *whole, *numbers)``, a compiled loop, on all threads; parts: what is cut, along its first dimension.
+
+    All arrays are contiguous; the numbers are ints, or floats of the first array's dtype. Threads begin at once and share
+    small chunks, without the interpreter (``compiled/sharing.py``).
+    """
+    _perform(work_of(loop, parts, whole, numbers), len(parts[0]), parts[0].size)
+
+
+def perform_formula(
+    program: formulas.Program, arrays: Sequence[Array], numbers: Sequence[Number], width: int = 0
+) -> None:
+    """A formula's loop over contiguous arrays on all threads; width: the length of a row, where there are rows or columns."""
+    shapes = {formulas.ELEMENTS: (-1, width) if width else -1, formulas.ROW: -1, formulas.COLUMN: (-1, 1)}
+    flat = [a.reshape(shapes[form]) for a, form in zip(arrays, program.forms, strict=True)]
+    _perform(formulas.work_of(program, flat, numbers), len(flat[-1]), flat[-1].size)
+
+
+def _perform(work: Work, rows: int, elements: int) -> None:
+    parts = min(rows, elements // tuning.SPREAD_LEAST, tuning.SPREAD_PARTS * get_num_threads())
+    perform(work, rows, max(1, parts))

@@ -184,7 +184,7 @@ class Formula:
                 needed.update(step.arguments)
                 steps.append(step)
         self.steps = steps[::-1]
-        self._values = tape.values
+        self.values = tape.values
         self.buffers: list[np.dtype[Any]] = []
         self._buffer_of: dict[int, int] = {}
         self._assign_buffers(wanted)
@@ -198,7 +198,7 @@ class Formula:
             if step.overwrites:
                 free += done
             if step.result not in wanted:
-                dtype = self._values[step.result].dtype
+                dtype = self.values[step.result].dtype
                 fitting = [b for b in free if self.buffers[b] == dtype]
                 if fitting:
                     free.remove(fitting[-1])
@@ -210,7 +210,7 @@ class Formula:
 
     def compute(self, given: dict[int, Array], buffers: list[Array]) -> None:
         """Do the steps with chunks of the inputs and of the wanted results, by number; buffers are as long as those."""
-        values = list(self._values)
+        values = list(self.values)
         for number, array in given.items():
             values[number] = array
         for number, buffer in self._buffer_of.items():

@@ -1,8 +1,11 @@
 """Threads that begin a job within a few microseconds, as they look out for it for a while before they sleep.
 
 Waking a thread takes 50 to 100 µs: as long as a sum of four million numbers. In a model one large array follows another,
-so after a job a helper watches for the next one (``kernels/compiled/waiting.py``, which does not hold the interpreter), for
+so after a job a helper watches for the next one (``kernels/compiled/sharing.py``, which does not hold the interpreter), for
 ``tuning.LOOKS``; then it sleeps. Whoever waits for the helpers does the same. This needs Numba; without, see ``threads.py``.
+
+Compiled work begins and ends within a microsecond, as no helper needs the interpreter for it. Jobs that are Python functions
+do: they take turns at it.
 """
 
 from __future__ import annotations
@@ -16,8 +19,22 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.compiled.waiting import has_reached
+from metagrad.kernels.compiled.entries import Work
+from metagrad.kernels.compiled.sharing import (
+    ASKED,
+    ASLEEP,
+    FUNCTION,
+    IDLE,
+    ROW,
+    STATE,
+    alone,
+    has_reached,
+    perform,
+    serve,
+    withdraw,
+)
 
 
 class Signal:
@@ -65,29 +82,54 @@ class _Round:
 
 
 class _Helper(threading.Thread):
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, memory: Array, row: int) -> None:
         super().__init__(name=name, daemon=True)
-        self.asked, self.done = Signal(), Signal()
+        self.memory, self.row, self.asleep, self.state = memory, row, ROW * row + ASLEEP, ROW * row + STATE
+        self.alarm: SimpleQueue[None] = SimpleQueue()
+        self.done = Signal()
         self.rounds = 0
         self.work: Callable[[], None] | None = None
 
+    def wake(self) -> None:
+        """Have the helper look, if it sleeps."""
+        if self.memory[self.asleep]:
+            self.memory[self.asleep] = 0
+            self.alarm.put(None)
+
     def begin(self, work: Callable[[], None] | None) -> None:
-        """Have the helper do this; None ends it."""
+        """Have the helper do this, in Python; None ends it."""
         self.rounds += 1
         self.work = work
-        self.asked.reach(self.rounds)
+        self.memory[self.state] = ASKED
+        self.wake()
+
+    def end(self) -> None:
+        """Return when what was begun is done; the helper need not begin any more."""
+        if withdraw(self.memory, self.row):
+            self.work = None
+            self.rounds -= 1
+        else:
+            self.done.wait_for(self.rounds)
 
     def run(self) -> None:
-        number = 1
         while True:
-            self.asked.wait_for(number)
-            work, self.work = self.work, None
+            if not serve(self.memory, self.row, tuning.LOOKS, tuning.LOOKS_OF_GRACE):
+                self.sleep()
+                continue
+            work, self.work, number = self.work, None, self.rounds
             if work is None:
                 return
             work()
             del work  # or what it holds would live until the next job
+            self.memory[self.state] = IDLE
             self.done.reach(number)
-            number += 1
+
+    def sleep(self) -> None:
+        """Return when something may have been asked."""
+        self.memory[self.asleep] = 1
+        if self.memory[self.state] != ASKED:
+            self.alarm.get()  # may have been put for an earlier sleep: whoever calls looks again
+        self.memory[self.asleep] = 0
 
 
 class Helpers:
@@ -95,7 +137,8 @@ class Helpers:
 
     def __init__(self, count: int, name: str) -> None:
         self._lock = threading.Lock()
-        self._helpers = [_Helper(f"{name}-{i}") for i in range(count)]
+        self._memory = _lines((count + 1) * ROW)
+        self._helpers = [_Helper(f"{name}-{i}", self._memory, i + 1) for i in range(count)]
         for helper in self._helpers:
             helper.start()
         atexit.register(self.end)
@@ -109,12 +152,13 @@ class Helpers:
         if self._lock.acquire(blocking=False):
             try:
                 busy = self._helpers[: len(jobs) - 1]
+                self._memory[FUNCTION] = 0
                 for helper in busy:  # in a copy of this thread's context, which holds NumPy's error state
                     context = contextvars.copy_context()
                     helper.begin(lambda context=context: context.run(work.work))  # type: ignore[misc]
                 work.work()
                 for helper in busy:
-                    helper.done.wait_for(helper.rounds)
+                    helper.end()
             finally:
                 self._lock.release()
         else:
@@ -124,12 +168,35 @@ class Helpers:
                 raise error
         return work.results
 
+    def perform(self, work: Work, size: int, parts: int) -> None:
+        """Compiled work on ``size`` elements, in so many parts, done here and by the helpers, or here alone as above."""
+        address, data = work.address, work.data.__array_interface__["data"][0]
+        if parts > 1 and self._lock.acquire(blocking=False):
+            try:
+                busy = self._helpers[: parts - 1]
+                for helper in busy:
+                    helper.wake()
+                perform(self._memory, len(busy), address, data, size, parts)
+            finally:
+                self._lock.release()
+        else:
+            alone(address, data, size)
+
     def end(self) -> None:
         """End the threads, when they are done."""
         with self._lock:
+            self._memory[FUNCTION] = 0
             for helper in self._helpers:
                 helper.begin(None)
             for helper in self._helpers:
                 helper.join()
             self._helpers = []
         atexit.unregister(self.end)
+
+
+def _lines(count: int) -> Array:
+    """So many zeros of int64, from the beginning of a cache line on."""
+    line = tuning.ALIGNMENT // 8
+    memory = np.zeros(count + line, np.int64)
+    start = -(memory.ctypes.data // 8) % line
+    return memory[start : start + count]

@@ -1,8 +1,9 @@
-"""A ufunc of large arrays that broadcast: parts of the result on all threads, some by compiled loops."""
+"""A ufunc of large arrays that broadcast: parts of the result on all threads, by a compiled loop where there is one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,22 +11,10 @@ from metagrad.base.layouts import inverse
 from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks
-from metagrad.kernels.compiled import broadcasting as compiled
+from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, ROW, of_ufunc
 from metagrad.kernels.threads import get_num_threads
-
-_Loop = Callable[..., None]
-_WITH_A_ROW: dict[np.ufunc, _Loop] = {
-    np.add: compiled.add_row, np.subtract: compiled.subtract_row, np.multiply: compiled.multiply_row,
-    np.divide: compiled.divide_by_row,
-}  # fmt: skip
-_WITH_A_COLUMN: dict[np.ufunc, _Loop] = {
-    np.add: compiled.add_column, np.subtract: compiled.subtract_column, np.multiply: compiled.multiply_column,
-    np.divide: compiled.divide_by_column,
-}  # fmt: skip
-_OF_TWO: dict[np.ufunc, _Loop] = {np.maximum: compiled.maximum, np.minimum: compiled.minimum}
-_EITHER_WAY = (np.add, np.multiply)  # the operands may be swapped
 
 
 def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = None) -> Array | None:
@@ -38,21 +27,81 @@ def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = No
     if kind is None or kind.kind != "f" or not all(a.__class__ is np.ndarray and a.dtype == kind for a in inputs):
         return None
     y = _memory_like(inputs) if memory is None else memory
-    arrays, out = _flattened(inputs, y)
-    run, arrays = _loop_for(ufunc, arrays, out) or (_of_numpy(ufunc), arrays)
-    axis, chunks = _chunks(out)
-    with np.errstate(all="ignore"):
-        map_chunks(lambda s: run(*[_part(a, s, axis, out.ndim) for a in arrays], _part(out, s, axis, out.ndim)), chunks)
+    if not by_loop(ufunc, inputs, y):
+        _by_numpy(ufunc, inputs, y)
     return y
+
+
+def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
+    """Whether y has been filled with ``ufunc(*inputs)`` by a compiled loop."""
+    if not _takes_loop(inputs[0], y):
+        return False
+    if not y.flags.c_contiguous:
+        if not y.T.flags.c_contiguous:
+            return False
+        y, inputs = y.T, [a.T if a.ndim == y.ndim else a for a in inputs]
+    forms, arrays, numbers, width = [], [], [], 0
+    for a in inputs:
+        form, columns = _form(a, y.shape)
+        forms.append(form)
+        if form == "n":
+            numbers.append(a.item())
+            continue
+        if form is None or not a.flags.c_contiguous or not a.flags.aligned or (columns and width not in (0, columns)):
+            return False
+        width = width or columns
+        arrays.append(a)
+    program = of_ufunc(ufunc, tuple(forms), tuple([a.dtype.char for a in inputs]), y.dtype.char)
+    if program is None or not y.flags.aligned:
+        return False
+    perform_formula(program, [*arrays, y], numbers, width)
+    return True
+
+
+def _takes_loop(x: Array, y: Array) -> bool:
+    """Whether there are compiled loops for an operand and a result of these dtypes: results may be bools."""
+    return use_compiled(y) if y.dtype == x.dtype else y.size >= tuning.COMPILED_WORTH and use_compiled(x, 0)
+
+
+def _form(a: Array, shape: tuple[int, ...]) -> tuple[str | None, int]:
+    """How an array broadcasts to a shape ("n": as a number; None: in another way), and how long the rows of that are."""
+    own = a.shape
+    if own == shape:
+        return ELEMENTS, 0
+    if a.size == 1:
+        return "n", 0
+    own = (1,) * (len(shape) - len(own)) + own
+    first = next((d for d, n in enumerate(own) if n != 1), len(own))
+    if own[first:] == shape[first:]:
+        return ROW, math.prod(shape[first:])
+    last = next((d for d in range(len(own), 0, -1) if own[d - 1] != 1), 0)
+    if own[:last] == shape[:last]:
+        return COLUMN, math.prod(shape[last:])
+    return None, 0
 
 
 def _memory_like(inputs: Sequence[Array]) -> Array:
     """Memory for a result, in the order in memory that PyTorch gives it."""
-    shape = np.broadcast_shapes(*[a.shape for a in inputs])
+    first = inputs[0]
+    if len(inputs) == 1 or all(a.shape == first.shape for a in inputs):
+        shape = first.shape
+    else:
+        shape = np.broadcast_shapes(*[a.shape for a in inputs])
     if all(a.flags.c_contiguous for a in inputs if a.shape == shape):
-        return np.empty(shape, inputs[0].dtype)
+        return np.empty(shape, first.dtype)
     order = order_by(shape, inputs)
-    return np.empty([shape[d] for d in order], inputs[0].dtype).transpose(inverse(order))
+    return np.empty([shape[d] for d in order], first.dtype).transpose(inverse(order))
+
+
+def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
+    arrays, out = _flattened(inputs, y)
+    axis, chunks = _chunks(out)
+
+    def run(s: slice) -> None:
+        ufunc(*[_part(a, s, axis, out.ndim) for a in arrays], out=_part(out, s, axis, out.ndim))
+
+    with np.errstate(all="ignore"):
+        map_chunks(run, chunks)
 
 
 def _flattened(inputs: Sequence[Array], y: Array) -> tuple[list[Array], Array]:
@@ -65,29 +114,6 @@ def _flattened(inputs: Sequence[Array], y: Array) -> tuple[list[Array], Array]:
     rows = (-1, *lengths)
     ones = [a.reshape(()) if a.size == 1 != y.size else a.reshape(rows if a.shape == y.shape else -1) for a in inputs]
     return ones, y.reshape(rows)
-
-
-def _of_numpy(ufunc: np.ufunc) -> Callable[..., None]:
-    def run(*arrays: Array) -> None:
-        ufunc(*arrays[:-1], out=arrays[-1])
-
-    return run
-
-
-def _loop_for(ufunc: np.ufunc, arrays: list[Array], out: Array) -> tuple[_Loop, list[Array]] | None:
-    """A compiled loop for these arrays, and the arrays in its order."""
-    if len(arrays) != 2 or not use_compiled(out) or not all(a.flags.carray for a in (*arrays, out)):
-        return None
-    if arrays[0].shape != out.shape and ufunc in _EITHER_WAY:
-        arrays = arrays[::-1]
-    x, other = arrays
-    loops = {
-        out.shape: _OF_TWO if out.ndim == 1 else {},
-        out.shape[1:]: _WITH_A_ROW if out.ndim == 2 else {},
-        (len(out), 1): _WITH_A_COLUMN if out.ndim == 2 else {},
-    }
-    loop = loops.get(other.shape, {}).get(ufunc) if x.shape == out.shape else None
-    return (loop, arrays) if loop else None
 
 
 def _chunks(y: Array) -> tuple[int, list[slice]]:

@@ -18,6 +18,7 @@ from metagrad.kernels.compiled.compiler import available
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from metagrad.kernels.compiled.entries import Work
     from metagrad.kernels.helpers import Helpers
 
 T = TypeVar("T")
@@ -156,3 +157,10 @@ def run_on_threads(jobs: Sequence[Callable[[], T]]) -> list[T]:
         if error is not None:
             raise error
     return [first, *[future.result() for future in others]]
+
+
+def perform(work: Work, size: int, parts: int) -> None:
+    """Compiled work on ``size`` elements, in so many parts, on as many threads as there are; parts of parts stay here."""
+    if threading.current_thread().name.startswith(_NAME) or get_num_threads() == 1:
+        parts = 1
+    _helpers().perform(work, size, parts)

@@ -20,6 +20,10 @@ LOOKS_OF_GRACE = 1 << 16
 HEAD_START = 20_000
 # The same of a thread that looks out for work.
 HEAD_START_BESIDE_HELPERS = 5_000
+# Parts for each thread of what a compiled loop does: taking one costs less than a microsecond.
+SPREAD_PARTS = 16
+# Elements of such a part at least.
+SPREAD_LEAST = 1 << 14
 
 # ------------------------------------------------ pointwise formulas, and dropout
 

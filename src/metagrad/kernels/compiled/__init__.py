@@ -11,20 +11,23 @@ infinity are what they are in NumPy.
 ======================  =================================================
 ``choice.py``           whether an array takes the compiled loops
 ``compiler.py``         machine code at the first call, kept on disk
+``atomic.py``           numbers in memory that several threads write, calls by address
+``sharing.py``          work that threads share without the interpreter
+``entries.py``          loops with an address, for such work
+``formulas.py``         a formula printed as one such loop
+``expressions.py``      pointwise functions as text, for formulas
 ``transcendental.py``   exp, log, tanh and their kind, for use in loops
 ``products.py``         products of matrices, for use in loops
 ``convolution.py``      convolutions of stride 1 without columns
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
 ``one_sequence.py``     the same over one sequence without a gradient
 ``pointwise.py``        activations and their gradients
-``broadcasting.py``     a row with every row of a matrix, the larger of two numbers
 ``extremes.py``         the largest of a row
 ``softmax.py``          softmax, its logarithm, cross entropy, their gradients
 ``normalization.py``    norms of rows and of channels, their gradients
 ``reductions.py``       sums and products of rows
 ``scans.py``            running sums, products, extremes, ln Σ eˣ
 ``optimizers.py``       Adam, SGD
-``waiting.py``          looking for what another thread writes
 ``gathering.py``        elements and rows taken and added by their index
 ``windows.py``          max pooling and its gradient
 ======================  =================================================

@@ -32,7 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _CONTRACT = {"contract"}  # a b + c in one instruction
 _ANY_ORDER = {"contract", "reassoc"}
 PATIENCE = 1.0  # seconds of compiling before a word is said
-_lock = threading.RLock()
+compiling = threading.RLock()
 
 
 @functools.cache
@@ -57,7 +57,7 @@ class Native:
         """What Numba makes of the function; the function itself where Numba is not to be had."""
         if not available():
             return self.function
-        with _lock:
+        with compiling:
             if self._compiled is None:
                 self._compiled = self._compile()
             return self._compiled
@@ -66,23 +66,37 @@ class Native:
         """Numba's dispatcher, which compiles for each kind of arguments, or finds what was compiled before."""
         import numba
 
-        names = self.function.__globals__
-        used = {step.argval for step in dis.get_instructions(self.function) if step.opname == "LOAD_GLOBAL"}
-        for name in sorted(used):  # what it calls, Numba must know
-            callee = names.get(name)
-            if isinstance(callee, Native):
-                names[name] = callee.compiled()
+        dispatcher = kept(numba.njit, self.fastmath, nogil=True)(linked(self.function))
+        self.function.__globals__[self.function.__name__] = dispatcher
+        return dispatcher
+
+
+def linked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, when all marked ones that it calls are known to Numba."""
+    names = function.__globals__
+    used = {step.argval for step in dis.get_instructions(function) if step.opname == "LOAD_GLOBAL"}
+    for name in sorted(used):
+        callee = names.get(name)
+        if isinstance(callee, Native):
+            names[name] = callee.compiled()
+    return function
+
+
+def kept(make: Callable[..., Any], fastmath: set[str], **settings: Any) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator: ``make``, of Numba, with settings that are the same for all, what it makes being kept on disk."""
+    import numba
+
+    def decorated(function: Callable[..., Any]) -> Any:
         folder = cache_folder()
         _announce()
-        settings: dict[str, Any] = {"nogil": True, "fastmath": self.fastmath, "error_model": "numpy"}
         config: Any = numba.config
         before, config.CACHE_DIR = config.CACHE_DIR, folder or ""
         try:
-            dispatcher: Any = numba.njit(cache=folder is not None, **settings)(self.function)
+            return make(cache=folder is not None, fastmath=fastmath, error_model="numpy", **settings)(function)
         finally:
             config.CACHE_DIR = before
-        names[self.function.__name__] = dispatcher
-        return dispatcher
+
+    return decorated
 
 
 def native(function: F) -> F:

@@ -21,7 +21,7 @@ from numpy import ndarray
 from metagrad.autograd.function import Function
 from metagrad.base.result_order import descending, laid_out_by
 from metagrad.base.typing import Array
-from metagrad.kernels import tuning
+from metagrad.kernels import fused_loops, tuning
 from metagrad.kernels.chunks import even_chunks, share_out
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.one_call import in_parts
@@ -256,6 +256,8 @@ class _Computation:
         """Compute the results on all chunks, on all threads."""
         formula = Formula(self.tape, set(self.arrays))
         if not formula.steps:
+            return
+        if fused_loops.compute(formula, self.arrays, self.cuts.unit):
             return
         rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
         chunks = self.cuts.chunks(_chunk_length(formula), len(formula.steps))

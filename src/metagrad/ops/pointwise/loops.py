@@ -10,9 +10,8 @@ from numpy import ndarray
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
-from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.threads import get_num_threads
 
 
 class Loops(NamedTuple):
@@ -28,9 +27,10 @@ class Loops(NamedTuple):
 
 
 def fit(x: Array, *others: Array) -> bool:
-    """Whether compiled loops serve these arrays: of one shape and one dtype, in order in memory, not read-only."""
+    """Whether compiled loops serve these arrays: of one shape and one dtype, in order in memory."""
     return use_compiled(x) and all(
-        a.__class__ is ndarray and a.dtype == x.dtype and a.shape == x.shape and a.flags.carray for a in (x, *others)
+        a.__class__ is ndarray and a.dtype == x.dtype and a.shape == x.shape and a.flags.c_contiguous
+        for a in (x, *others)
     )
 
 
@@ -53,8 +53,5 @@ def backward_by_loop(node: Function, loop: Callable[..., None], grad: Array) -> 
 
 
 def run_loop(loop: Callable[..., None], *arrays: Array, numbers: dict[str, float]) -> None:
-    """The loop over parts of the arrays, one for each thread."""
-    flat = [a.reshape(-1) for a in arrays]
-    given = [flat[0].dtype.type(number) for number in numbers.values()]
-    length = -(-flat[0].size // get_num_threads())
-    map_chunks(lambda part: loop(*[a[part] for a in flat], *given), cut(flat[0].size, length))
+    """The loop over the arrays, on all threads."""
+    spread(loop, [a.reshape(-1) for a in arrays], numbers=[float(number) for number in numbers.values()])

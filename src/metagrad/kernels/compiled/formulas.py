@@ -1,0 +1,184 @@
+"""A formula printed as one loop over all elements, compiled, with an address (``entries.py``).
+
+y = x * n + r, with r the same for every row:
+
+def entry(data, start, stop):
+    d, f = carray(data, (9,), int64), carray(data, (9,), float64)
+    a0 = carray(pointer(d[0]), (d[1], d[2],), float32)[start:stop]
+    a1 = carray(pointer(d[3]), (d[4],), float32)
+    a2 = carray(pointer(d[5]), (d[6], d[7],), float32)[start:stop]
+    n0 = f[8]
+    for i in range(stop - start):
+        b0, b2 = a0[i], a2[i]
+        for j in range(len(b2)):
+            x0, x1 = b0[j], a1[j]
+            v0 = x0 * float32(n0)
+            v1 = v0 + x1
+            b2[j] = v1
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from metagrad.base.typing import Array, Number
+from metagrad.kernels.compiled.compiler import compiling
+from metagrad.kernels.compiled.entries import NAMES, Work, at_address
+from metagrad.kernels.compiled.expressions import EXPRESSIONS, FUNCTIONS
+
+ELEMENTS, ROW, COLUMN = "e", "r", "c"  # an array of the loop's shape; one row for every row; a number for every row
+
+
+class Program(NamedTuple):
+    """What a loop does. Arrays are numbered, x0 the element of the first; so are numbers, n0 the first."""
+
+    forms: tuple[str, ...]  # of each array: ELEMENTS, ROW or COLUMN
+    kinds: tuple[str, ...]  # its dtype, a letter
+    numbers: int
+    lines: tuple[str, ...]
+    stores: tuple[tuple[int, str], ...]  # an array, and the variable that is written to it
+
+
+class NotPrintable(Exception):
+    """A function has no expression, or a dtype no loop."""
+
+
+def work_of(program: Program, arrays: Sequence[Array], numbers: Sequence[Number]) -> Work:
+    """The work of a program on these arrays, which are contiguous."""
+    values: list[Any] = []
+    seen: list[Any] = []
+    same: list[int] = []
+    for i, (a, form) in enumerate(zip(arrays, program.forms, strict=True)):
+        place, shape = a.__array_interface__["data"][0], a.shape
+        values += (place, *shape)
+        seen.append((place, shape, a.dtype.char, form))
+        same.append(seen.index(seen[i]))
+    data = np.array(values + [0] * len(numbers), np.int64)
+    if numbers:
+        data.view(np.float64)[len(values) :] = numbers
+    key = (program, tuple(same))
+    address = _addresses.get(key)
+    if address is None:
+        with compiling:
+            address = _addresses[key] = _addresses.get(key) or _compiled(*key)
+    return Work(address, data)
+
+
+_addresses: dict[Any, int] = {}
+
+
+def _compiled(program: Program, same: tuple[int, ...]) -> int:
+    text = printed(program, same)
+    name = f"formula_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    used = {name: function.compiled() for name, function in FUNCTIONS.items() if f"{name}(" in text}
+    return at_address(text, {"np": np, **used}, name, __file__, __name__, {"contract"})
+
+
+def printed(program: Program, same: Sequence[int]) -> str:
+    """The text of a loop; ``same``: of each array the first one in its place."""
+    is_flat = all(form == ELEMENTS for form in program.forms)
+    head, at = [], 0
+    for i, (form, kind) in enumerate(zip(program.forms, program.kinds, strict=True)):
+        dims = 1 if is_flat or form == ROW else 2
+        shape = "".join(f"d[{at + 1 + d}], " for d in range(dims))
+        cut = "" if form == ROW else "[start:stop]"
+        if same[i] == i:
+            head.append(f"a{i} = carray(pointer(d[{at}]), ({shape.rstrip()}), {NAMES[kind]}){cut}")
+        at += 1 + dims
+    head += [f"n{k} = f[{at + k}]" for k in range(program.numbers)]
+    size = at + program.numbers
+    first = f"d, f = carray(data, ({size},), int64), carray(data, ({size},), float64)"
+    read = [i for i in range(len(same)) if i not in {k for k, _ in program.stores}]
+    lines = [f"x{i} = {_element(program, same, i, is_flat)}" for i in read if program.forms[i] != COLUMN] + list(
+        program.lines
+    )
+    lines += [f"{_element(program, same, k, is_flat)} = {value}" for k, value in program.stores]
+    if is_flat:
+        loop = ["for i in range(stop - start):", *_indented(lines)]
+    else:
+        columns = [f"x{i} = a{same[i]}[i, 0]" for i in read if program.forms[i] == COLUMN]
+        rows = [f"b{i} = a{i}[i]" for i in sorted({same[i] for i in range(len(same)) if program.forms[i] == ELEMENTS})]
+        length = f"len(b{same[program.stores[0][0]]})"
+        loop = [
+            "for i in range(stop - start):",
+            *_indented([*columns, *rows, f"for j in range({length}):", *_indented(lines)]),
+        ]
+    return "\n".join(["def entry(data, start, stop):", *_indented([first, *head, *loop])])
+
+
+def _element(program: Program, same: Sequence[int], i: int, is_flat: bool) -> str:
+    if is_flat:
+        return f"a{same[i]}[i]"
+    return f"a{same[i]}[j]" if program.forms[i] == ROW else f"b{same[i]}[j]"
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+# ------------------------------------------------ expressions
+
+
+def expression(ufunc: np.ufunc, kinds: Sequence[Any], arguments: Sequence[str]) -> tuple[str, str]:
+    """A ufunc of variables as text, and the letter of its result's dtype; kinds: dtypes, or int and float for numbers.
+
+    >>> expression(np.add, [np.dtype("f"), float], ["x0", "n0"])
+    ('x0 + float32(n0)', 'f')
+    """
+    *loop, out = [d.char for d in ufunc.resolve_dtypes((*kinds, None))]
+    text = EXPRESSIONS.get(np.dtype(loop[0]).kind, {}).get(ufunc.__name__)
+    if text is None or len(set(loop)) > 1 or loop[0] not in NAMES:
+        raise NotPrintable(f"{ufunc.__name__} of {loop}")
+    given = [cast(a, k, loop[0]) for a, k in zip(arguments, kinds, strict=True)]
+    return text.format(*given, T=NAMES[loop[0]]), out
+
+
+def cast(variable: str, kind: Any, to: str) -> str:
+    """A variable of one dtype as another.
+
+    >>> cast("x0", np.dtype("f"), "d"), cast("x0", np.dtype("f"), "f")
+    ('float64(x0)', 'x0')
+    """
+    if isinstance(kind, np.dtype) and kind.char == to and not variable.startswith("n"):  # numbers are float64
+        return variable
+    if to == "?":
+        return f"({variable} != 0)"
+    if to not in NAMES:
+        raise NotPrintable(f"a {to} in a loop")
+    return f"{NAMES[to]}({variable})"
+
+
+@functools.lru_cache(maxsize=4096)
+def of_ufunc(ufunc: np.ufunc, forms: tuple[str, ...], kinds: tuple[str, ...], out: str) -> Program | None:
+    """The program of one ufunc, whose arguments have these forms ("n" for a number) and dtypes; None where there is none."""
+    variables: list[str] = []
+    types: list[Any] = []
+    arrays: list[tuple[str, str]] = []
+    for form, kind in zip(forms, kinds, strict=True):
+        if form == "n":
+            variables.append(f"n{len(variables) - len(arrays)}")
+            types.append({"i": int, "f": float}.get(kind) or np.dtype(kind))
+        else:
+            variables.append(f"x{len(arrays)}")
+            types.append(np.dtype(kind))
+            arrays.append((form, kind))
+    try:
+        text, found = expression(ufunc, types, variables)
+    except (NotPrintable, TypeError):
+        return None
+    if found != out or any(kind not in NAMES for _, kind in arrays):
+        return None
+    store = len(arrays)
+    arrays.append((ELEMENTS, out))
+    return Program(
+        tuple([f for f, _ in arrays]),
+        tuple([k for _, k in arrays]),
+        len(forms) - store,
+        (f"v = {text}",),
+        ((store, "v"),),
+    )

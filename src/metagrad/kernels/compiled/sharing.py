@@ -1,0 +1,88 @@
+"""Work that threads share without the interpreter: parts of it are taken by whoever is free, until none is left.
+
+All is in one array of int64, ``memory``: first the work, then a row for each helper with its state. The caller asks a helper,
+who sees it within a fraction of a microsecond, while he looks; whom the caller has asked in vain, as he was asleep, it asks no
+longer once it has done all parts by itself.
+"""
+
+from __future__ import annotations
+
+from metagrad.base.typing import Array
+from metagrad.kernels.compiled.atomic import add, call, exchange, load, store
+from metagrad.kernels.compiled.compiler import native
+
+ROW = 16  # two lines of the cache
+# Of the first row: the address of a function (0: the work is a Python function), that of its data, elements, parts; and,
+# in a line of its own, the next part that is to be taken.
+FUNCTION, DATA, SIZE, PARTS, NEXT = 0, 1, 2, 3, 8
+# Of a helper's row.
+STATE, ASLEEP = 0, 8
+IDLE, ASKED, BUSY = 0, 1, 2
+
+
+@native
+def _work(memory: Array) -> None:
+    """Take parts until none is left."""
+    function, data, size, parts = memory[FUNCTION], memory[DATA], memory[SIZE], memory[PARTS]
+    while True:
+        i = add(memory, NEXT, 1)
+        if i >= parts:
+            return
+        call(function, data, size * i // parts, size * (i + 1) // parts)
+
+
+@native
+def perform(memory: Array, helpers: int, function: int, data: int, size: int, parts: int) -> None:
+    """``function(data, start, stop)`` for parts of ``size`` elements, here and by so many helpers; return when all are done."""
+    memory[FUNCTION], memory[DATA], memory[SIZE], memory[PARTS], memory[NEXT] = function, data, size, parts, 0
+    for i in range(1, helpers + 1):
+        store(memory, ROW * i + STATE, ASKED)
+    _work(memory)
+    for i in range(1, helpers + 1):
+        if not exchange(memory, ROW * i + STATE, ASKED, IDLE):
+            while load(memory, ROW * i + STATE) != IDLE:
+                pass
+
+
+@native
+def alone(function: int, data: int, size: int) -> None:
+    """``function(data, 0, size)``."""
+    call(function, data, 0, size)
+
+
+@native
+def serve(memory: Array, row: int, looks: int, grace: int) -> bool:
+    """The helper of a row: do what is asked. True: that is Python's work. False: there was none for so many looks.
+
+    grace: looks before Python's work. Who asked for it still has the interpreter, and will let it go presently; a thread
+    that wanted it at once would be put to sleep.
+    """
+    state, look = ROW * row + STATE, 0
+    while look < looks:
+        look += 1
+        if load(memory, state) == ASKED and exchange(memory, state, ASKED, BUSY):
+            if memory[FUNCTION] == 0:
+                for _ in range(grace):
+                    load(memory, state)
+                return True
+            _work(memory)
+            store(memory, state, IDLE)
+            look = 0
+    return False
+
+
+@native
+def withdraw(memory: Array, row: int) -> bool:
+    """Ask a helper no longer; whether he had not begun."""
+    return exchange(memory, ROW * row + STATE, ASKED, IDLE)
+
+
+@native
+def has_reached(memory: Array, value: int, looks: int, grace: int) -> bool:
+    """Whether memory[0] is at least ``value``, at one of so many looks; grace: further looks after that one."""
+    for _ in range(looks):
+        if load(memory, 0) >= value:
+            for _ in range(grace):
+                load(memory, 0)
+            return True
+    return False

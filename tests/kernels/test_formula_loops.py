@@ -1,0 +1,136 @@
+"""Formulas printed as compiled loops give what NumPy gives, on any number of threads, in place and broadcast."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.kernels import tuning
+from metagrad.kernels.compiled import choice, pointwise
+
+pytest.importorskip("numba")
+
+from metagrad.kernels import fused_loops, one_call
+from metagrad.kernels.chunks import spread
+from metagrad.kernels.compiled.expressions import EXPRESSIONS
+
+RNG = np.random.default_rng(0)
+F = metagrad.nn.functional
+
+
+@pytest.fixture(autouse=True)
+def small_arrays_are_large(monkeypatch):
+    """Arrays of some elements take the loops, in several parts."""
+    for name in ("COMPILED_WORTH", "POINTWISE_LARGE", "SPREAD_LEAST"):
+        monkeypatch.setattr(tuning, name, 1)
+
+
+def numbers(shape, dtype="float32"):
+    """Numbers of both signs, halves, zeros, and what is not finite."""
+    x = RNG.standard_normal(shape).astype(dtype) * 3
+    x.reshape(-1)[:10] = np.nan, np.inf, -np.inf, 0.0, -0.0, 1e30, 0.5, 1.5, -0.5, -2.5
+    return x
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", sorted(EXPRESSIONS["f"]))
+def test_every_expression_of_floats(name, dtype):
+    ufunc = np._core.umath.clip if name == "clip" else getattr(np, name)
+    inputs = [numbers((9, 20), dtype) for _ in range(ufunc.nin)]
+    inputs = [np.roll(x, 3 * i) for i, x in enumerate(inputs)]
+    with np.errstate(all="ignore"):
+        expected = ufunc(*inputs)
+    found = np.empty_like(expected)
+    assert one_call.by_loop(ufunc, inputs, found)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_arrays_that_broadcast(threads):
+    x = numbers((3, 4, 50))
+    others = [x[0], x[0, 0], x[:, :, :1].copy(), x[:, :1, :1].copy(), x[:1], x[0, 0, 7:8], x[0, 0, 7].reshape(())]
+    with np.errstate(all="ignore"):
+        for other in others:
+            for pair in ((x, other), (other, x)):
+                found = np.empty_like(x)
+                assert one_call.by_loop(np.subtract, pair, found)
+                np.testing.assert_array_equal(found, np.subtract(*pair))
+        found = np.empty((4, 50), x.dtype)
+        assert one_call.by_loop(np.multiply, (x[0, :, :1].copy(), x[1, 1]), found)  # a column and a row
+        np.testing.assert_array_equal(found, x[0, :, :1] * x[1, 1])
+        assert not one_call.by_loop(np.add, (x, x[:1, :, :1].copy()), np.empty_like(x))  # neither row nor column
+        assert not one_call.by_loop(np.add, (x[0], x[0][:, ::-1]), np.empty_like(x[0]))
+        turned = np.empty_like(x.T)
+        assert one_call.by_loop(np.add, (x.T, x.T), turned)
+        np.testing.assert_array_equal(turned, x.T + x.T)
+
+
+def test_in_place(threads):
+    x, y = RNG.standard_normal((2, 30, 40))
+    z = x.copy()
+    for ufunc, other in ((np.add, y), (np.multiply, y[0]), (np.subtract, y[:, :1].copy()), (np.divide, np.array(1.5))):
+        expected = ufunc(z, other)
+        assert one_call.by_loop(ufunc, (z, other), z)
+        np.testing.assert_array_equal(z, expected)
+    assert one_call.by_loop(np.add, (z, z), z)
+    np.testing.assert_array_equal(z, expected + expected)
+    first = z[0]  # it lies where z begins, but is another array
+    expected = z[1:] + first
+    assert one_call.by_loop(np.add, (z[1:], first), z[1:])
+    np.testing.assert_array_equal(z[1:], expected)
+
+
+FORMULAS = {
+    "addcmul": lambda x, y: metagrad.addcmul(x, y, y, value=0.5), "lerp": lambda x, y: metagrad.lerp(x, y, 0.3),
+    "lerp, weights": lambda x, y: metagrad.lerp(x, y, y), "hardsigmoid": lambda x, y: F.hardsigmoid(x * y),
+    "softshrink": lambda x, y: F.softshrink(x), "clamp": lambda x, y: metagrad.clamp(x, y, y + 1),
+    "where": lambda x, y: metagrad.where(x > 0, x, y), "maximum": lambda x, y: metagrad.maximum(x, y),
+    "alpha": lambda x, y: metagrad.add(x, y, alpha=2.5), "cube": lambda x, y: x**3 - y**2,
+    "a row": lambda x, y: metagrad.where(x > y[0], x * y[0], 0.0), "abs": lambda x, y: (x - y).abs(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", list(FORMULAS))
+def test_formulas_and_their_gradients(monkeypatch, name, dtype):
+    x, y = RNG.standard_normal((2, 30, 40)).astype(dtype)
+
+    def run():
+        a, b = (metagrad.tensor(v, requires_grad=True) for v in (x, y))
+        z = FORMULAS[name](a, b)
+        (z * z).sum().backward()
+        return [v.numpy() for v in (z.detach(), a.grad, b.grad) if v is not None]
+
+    found = run()
+    monkeypatch.setattr(choice, "available", lambda: False)
+    monkeypatch.setattr(fused_loops, "available", lambda: False)
+    tolerance = {"float32": 1e-5, "float64": 1e-10}[dtype]
+    for here, there in zip(found, run(), strict=True):
+        assert here.dtype == there.dtype
+        np.testing.assert_allclose(here, there, rtol=tolerance, atol=tolerance)
+
+
+def test_what_has_no_expression_is_left_to_numpy():
+    x = metagrad.tensor(RNG.standard_normal(100))
+    np.testing.assert_allclose((x.sin() * 2).numpy(), np.sin(x.numpy()) * 2)
+    assert not one_call.by_loop(np.sin, (x.numpy(),), np.empty(100))
+    assert not one_call.by_loop(np.add, (np.ones(9, np.float16),) * 2, np.empty(9, np.float16))
+
+
+def test_several_callers_each_get_their_own():
+    wrong = []
+
+    def caller(number):
+        x = np.full(5000, float(number))
+        y = np.empty_like(x)
+        for _ in range(50):
+            spread(pointwise.leaky_relu, [x, y], numbers=[2.0])
+            if not (y == number).all():
+                wrong.append(number)
+
+    callers = [threading.Thread(target=caller, args=(i,)) for i in range(1, 9)]
+    for thread in callers:
+        thread.start()
+    for thread in callers:
+        thread.join(timeout=60)
+    assert not wrong
