@@ -77,6 +77,24 @@ READS = [
     ("#tag_NN #_#", {}, [[("#tag", "NN"), ("#", "#")]]),
     ("10\u00a0000_CD euros_NNS", {}, [[("10\u00a0000", "CD"), ("euros", "NNS")]]),
     ("a|DT b|NN", {"format": "word_TAG", "separator": "|"}, [[("a", "DT"), ("b", "NN")]]),
+    ("a|DT b|NN", {"separator": "|"}, [[("a", "DT"), ("b", "NN")]]),
+    ('New York,NNP\n"a,b",X\n\nc,Y\n', {"columns": "word,tag"}, [[("New York", "NNP"), ("a,b", "X")], [("c", "Y")]]),
+    ("DT;x;a\nNN;y;b\n", {"columns": "tag,_,word"}, [[("a", "DT"), ("b", "NN")]]),
+    ("a|DT|x\nb|NN|y\n", {"columns": "word,tag,_"}, [[("a", "DT"), ("b", "NN")]]),
+    ("a\tDT\t\nb\tNN\t\n", {"columns": "word,tag,_"}, [[("a", "DT"), ("b", "NN")]]),
+    (
+        "# global.columns = ID FORM UPOS X:Y\n# text = du b\n1-2\tdu\t_\t_\n"
+        "1\tde\tADP\t*\n2\tle\tDET\t1\n2.1\tx\t_\t_\n\n1\tb\tNOUN\t*\n",
+        {},
+        [[("de", "ADP"), ("le", "DET")], [("b", "NOUN")]],
+    ),
+    ("# global.columns = ID FORM UPOS X:Y\n1\tb\tNOUN\t*\n", {"tag_column": "X:Y"}, [[("b", "*")]]),
+    ("# global.columns = ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC\n" + conllu((1, "a")), {}, [[("a", "X")]]),
+    ("word,pos,ner\na,X,O\n", {"tag_column": "pos,ner"}, [[("a", "X\tO")]]),
+    ("He PRP B-NP\nran VBD B-VP\n", {"tag_column": "POS,CHUNK"}, [[("He", "PRP\tB-NP"), ("ran", "VBD\tB-VP")]]),
+    ('{"words": ["a"], "tags": ["X"], "ner": ["O"]}', {"tag_column": "ner,tags"}, [[("a", "O\tX")]]),
+    ("word,pos,ner\na,X,O\n", {"prefer": "pos,ner"}, [[("a", "X\tO")]]),
+    ("word,pos,ner\na,X,O\n", {"prefer": "UPOS,FEATS"}, [[("a", "X")]]),
     ("a_b/NN", {"separator": "_"}, [[("a", "b/NN")]]),
     ("a/DT b_/NN", {"separator": "/"}, [[("a", "DT"), ("b_", "NN")]]),
     ("a_DT b_NN", {"format": "two-column"}, [[("a_DT", "b_NN")]]),
@@ -160,6 +178,11 @@ BAD = [
     (conllu((1, "", "NN", "NN")), {}, 1, r"'1\\t\\t", "a word in column FORM"),
     (conllu((1, "a")) + "2\tb\tNN\n", {}, 2, r"'2\\tb\\tNN'", "10 tab-separated columns"),
     ("a_DT b_NN", {"format": "conllu"}, 1, "'a_DT b_NN'", "10 tab-separated columns"),
+    ("a\tx\tDT\ty\n" * 4, {}, 1, r"'a\\tx", "not 4 between tabs: say what they are by columns, such as word,_,_,tag"),
+    ("a,DT\n" * 4, {}, 1, "'a,DT'", "not 2 between ',': say what they are by columns, such as word,tag"),
+    ("1 a _ DT DT _ 0 dep _ _\n" * 4, {}, 1, "'1 a", "not 10 between blanks"),
+    ("a|DT b|NN\n", {}, 1, "'a|DT", "not '|': name it as the separator"),
+    ('<s><w pos="DT">a</w></s>\n', {}, 1, "'<s>", "not XML"),
     ("It was a dark night and the rain fell.", {}, 1, "'It was a dark", "word_TAG pairs"),
     (b"a_DT b_NN\nc\xff_NN\n", {}, 2, "0xff at position 2", "UTF-8"),
 ]
@@ -203,6 +226,7 @@ def test_the_name_of_a_conllu_file_decides_before_its_looks(tmp_path):
         ({"tag_column": "UPOS"}, "tag_column has no meaning for .* read as 'word_TAG'"),
         ({"format": "columns"}, "expected columns such as word,_,tag"),
         ({"columns": "tag,_"}, "expected columns such as word,_,tag: one called word"),
+        ({"format": "two-column", "tag_column": "tag,tag"}, "several different columns of tags, got 'tag,tag'"),
         ({"format": "conllu", "columns": ("FORM", "POS")}, "one of ID, FORM, .*, got 'POS'"),
     ],
 )
@@ -241,6 +265,19 @@ def test_the_column_is_decided_once_for_the_corpus_and_said(tmp_path):
     write(tmp_path / "folder", "2.conllu", XPOS_IN_PART)
     assert load_corpus(tmp_path / "folder").tags == ["DET", "NOUN"]  # one decision for all files
     assert load_corpus(tmp_path / "whole.conllu", prefer="UPOS").tags == ["DET"]
+
+
+def test_sentences_with_words_without_a_tag_are_left_out_if_they_are_few(tmp_path):
+    rows = [(n, "a", "DET", "DT") for n in range(1, 100)]
+    text = conllu(*rows, (100, "b", "NOUN", "_")) + "\n" + conllu((1, "c", "NOUN", "NN"))
+    corpus = load_corpus(write(tmp_path, "few.conllu", text), tag_column="XPOS")
+    assert (
+        corpus.sentences == [[("c", "NN")]] and "1 sentences are left out, in which a word has no tag." in corpus.notice
+    )
+    assert load_corpus(tmp_path / "few.conllu").column == "UPOS"
+    assert load_corpus(tmp_path / "few.conllu", tag_column="FEATS").words == 101  # where "_" is a value
+    with pytest.raises(ValueError, match="column XPOS, which 2 words do not have"):
+        load_corpus(write(tmp_path, "many.conllu", text + "\n" + conllu((1, "d", "X", "_"))), tag_column="XPOS")
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])

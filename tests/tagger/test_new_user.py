@@ -132,6 +132,26 @@ def test_a_constant_column_is_a_warning(run, folder):
         Tagger.train([[("a", ("N", "S")), ("b", ("V", "S"))]] * 3, **{**SMALL, "epochs": 1})
 
 
+def test_what_the_file_does_not_say_is_told(run):
+    words = [f"w{n}" for n in range(12)]
+    Path("back.tsv").write_text("".join(f"{'NV'[n % 2]}\t{w}\n\n" for n, w in enumerate(words * 4)))
+    assert "12 different tags and only 2 different words" not in load_corpus("back.tsv").constant  # too few to say so
+    Path("back.tsv").write_text("".join(f"T{n % 10}\t{w}{n}\n\n" for n, w in enumerate(words * 4)))
+    assert (
+        "48 different tags and only 10 different words: are the columns the other way"
+        in load_corpus("back.tsv").constant
+    )
+    Path("one.csv").write_text(",word,tag\n" + "".join(f"{n},{w},N{n % 2}\n" for n, w in enumerate(words)))
+    status, out, err = run("train", "--corpus", "one.csv", "--output", "o", "--report", "r")
+    assert status == 1 and "(1 sentence), read as table, tags from the column tag." in out
+    assert "got 1; where a word has a line, an empty one ends a sentence" in err
+    Path("two.csv").write_text("word,pos,ner\nthe,DT,O\nAnn,NN,B-PER\n\n" * 30)
+    line = ("train", "--corpus", "two.csv", "--tag-column", "pos,ner", "--hidden", 8, "--epochs", 12, "--lr", "0.02")
+    assert run(*line, "--dropout", 0, "--output", "two", "--report", "r")[0] == 0
+    content = json.loads(run("evaluate", "--model", "two", "--json")[1])
+    assert list(content["columns"]) == ["pos", "ner"] and content["accuracy"]["all"]["value"] == 1.0
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [

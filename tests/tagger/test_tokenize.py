@@ -152,6 +152,15 @@ def test_lines_of_a_stream_come_one_by_one_and_long_ones_in_pieces():
     assert "".join(chunks) == text
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_end_of_a_line_is_one(end):
+    text = end.join(["One two.", "", "Three", "", "", "Four"])
+    assert list(streams.lines_of([text])) == list(streams.lines_of(text)) == ["One two.", "", "Three", "", "", "Four"]
+    for kind in ("english", "unicode"):
+        for chunks in (text, list(text)):
+            assert len(list(Tokenizer(kind).sentences(chunks))) == 3
+
+
 def test_letters_cut_by_the_end_of_a_piece_are_whole_and_bad_bytes_are_named():
     text = "a" * (streams.PIECE - 1) + "é\r\nb"
     assert "".join(without_mark(read_chunks(io.BytesIO(text.encode("utf-8-sig")), "a file"))) == text

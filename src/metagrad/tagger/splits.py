@@ -54,6 +54,9 @@ def split(corpus: Corpus, *, dev: float = 0.1, test: float = 0.2, seed: int = 0)
         raise ValueError(
             f"the corpus {corpus.name!r} is too small: expected enough sentences for shares of {dev:g} (dev) and "
             f"{test:g} (test) and at least one to learn from, got {count}"
+            + "; where a word has a line, an empty one ends a sentence, or another number in a column sentence"
+            * (count == 1)
+            * (count == 1)
         )
     train_part, dev_part, test_part = (
         [corpus.sentences[i] for i in sorted(part)] for part in (learned, held_out, for_test)

@@ -7,13 +7,20 @@ are is a layout: their names, of which the tag's is chosen.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 from metagrad.tagger.corpora.corpus import Sentence
 from metagrad.tagger.corpora.lines import Faults, Line, fields, groups, is_comment
+from metagrad.tagger.corpora.tables import cells_of_row
 
 MARKUP = re.compile(r"</?[A-Za-z][^<>\t]*>")  # TreeTagger's <s>, </s>, <text id="…">
+DELIMITERS = ",;|"  # between columns, beside tabs and blanks
+DECLARED = re.compile(r"#\s*global\.columns\s*=\s*(\S.*)")  # CoNLL-U Plus's first line, which names its columns
+NO_WORD = re.compile(r"\d+[-.]\d+")  # the number of a multiword token, or of an empty node
+USUAL = ("TAG", "XPOS", "UPOS", "POS")  # the column of the tags, of one's own columns
 DOCUMENT = "-DOCSTART-"  # CoNLL-2003's line before each document: no word, and no sentence goes past it
 
 
@@ -58,7 +65,30 @@ def own_layout(columns: Sequence[str]) -> Layout:
             "expected columns such as word,_,tag: one called word, at least one more with a name, _ for those to pass "
             f"over, and no name twice; got {','.join(columns)!r}"
         )
-    return Layout(names, "WORD", "TAG" if "TAG" in named else next(n for n in named if n != "WORD"))
+    usual = next((name for name in USUAL if name in named), None)
+    return Layout(names, "WORD", usual or next(n for n in named if n != "WORD"))
+
+
+def declared(lines: Sequence[Line]) -> list[str] | None:
+    """The columns that the first line of a file of CoNLL-U Plus names, FORM as ``word``; None if it names none.
+
+    >>> declared([Line(1, "# global.columns = ID FORM UPOS")])
+    ['ID', 'word', 'UPOS']
+    """
+    found = DECLARED.match(lines[0].text) if lines else None
+    return ["word" if name == "FORM" else name for name in fields(found[1])] if found else None
+
+
+def cutting(lines: Sequence[Line], count: int) -> Callable[[str], list[str]]:
+    """What cuts the lines of a file into so many columns: at tabs or blanks, or at what else fits most of the first lines.
+
+    >>> cutting([Line(1, "Go,VB"), Line(2, "to,TO")], 2)("New York,NNP")
+    ['New York', 'NNP']
+    """
+    some = [line.text for line in islice((line for line in lines if line.text.strip()), 50)]
+    ways: list[Callable[[str], list[str]]] = [cells_of]
+    ways += [partial(cells_of_row, delimiter=mark, count=count) for mark in DELIMITERS]
+    return max(ways, key=lambda cut: sum(len(cut(text)) == count for text in some))
 
 
 def cells_of(text: str) -> list[str]:
@@ -66,7 +96,14 @@ def cells_of(text: str) -> list[str]:
     return [cell.strip(" ") for cell in text.split("\t")] if "\t" in text else fields(text)
 
 
-def table(lines: Iterable[Line], name: str, layout: Layout, tag: str, more: bool = False) -> Iterator[Sentence]:
+def table(
+    lines: Iterable[Line],
+    name: str,
+    layout: Layout,
+    tag: str,
+    more: bool = False,
+    cut: Callable[[str], list[str]] = cells_of,
+) -> Iterator[Sentence]:
     """Read sentences; every line must have the layout's columns, or with ``more`` at least these.
 
     >>> layout = LAYOUTS["conll2003"]
@@ -84,11 +121,13 @@ def table(lines: Iterable[Line], name: str, layout: Layout, tag: str, more: bool
                     yield sentence
                     sentence = []
                 continue
-            cells = cells_of(line.text)
+            cells = cut(line.text)
             if DOCUMENT in cells[:1] or len(cells) > of_word and cells[of_word] == DOCUMENT:
                 if sentence:
                     yield sentence
                 sentence = []
+                continue
+            if layout.names[0] == "ID" and NO_WORD.fullmatch(cells[0]):
                 continue
             fits = len(cells) == count or more and len(cells) > count
             if not fits or not cells[of_word] or not cells[of_tag]:

@@ -21,6 +21,7 @@ WORD = re.compile(r"[1-9]\d*")
 NO_WORD = re.compile(r"\d+[-.]\d+")
 LINE = re.compile(r"(?s)(.*?)(\r\n|\n|\r)")
 TAGS_OF_WORDS = ("UPOS", "XPOS")  # every word has one: "_" there is a tag that is missing, elsewhere it is a value
+FEW = 0.01  # of the words: so many may be without a tag in a column that is asked for
 NEW_PARAGRAPH = re.compile(r"#\s*new(par|doc)\b")
 
 
@@ -222,16 +223,18 @@ def writable_column(wanted: str | None) -> None:
 def choose_column(sentences: Sequence[ConlluSentence], wanted: str | None, name: str) -> tuple[str, str]:
     """The column of the tags, decided once for the whole corpus, and what is to be said about it.
 
-    The one asked for; else XPOS if every word has one; else UPOS, which is said if some words have an XPOS. ValueError for a column
-    asked for that is none of CoNLL-U's, and for one in which words have no tag.
+    The one asked for; else XPOS if every word has one; else UPOS, which is said if some words have an XPOS. Of the one asked for,
+    sentences are left out where a word has no tag, if these words are few. ValueError for a column asked for that is none of
+    CoNLL-U's, and for one in which many words have no tag.
     """
     if wanted is not None:
         known_column(wanted)
         column = wanted.upper()
         writable_column(column)
         for one in column.split(","):
-            refuse_missing(sentences, one, name)
-        return column, ""
+            refuse_missing(sentences, one, name, FEW)
+        left = sum(bool(s.places) and not is_whole(s, column) for s in sentences)
+        return column, f"{left:,} sentences are left out, in which a word has no tag." if left else ""
     without, words = missing(sentences, "XPOS"), sum(len(s.places) for s in sentences)
     if not without:
         return "XPOS", ""
@@ -242,12 +245,24 @@ def choose_column(sentences: Sequence[ConlluSentence], wanted: str | None, name:
 
 def missing(sentences: Sequence[ConlluSentence], column: str) -> int:
     """How many words have no tag in a column."""
-    return sum(s.column(column).count("_") + s.column(column).count("") for s in sentences)
+    return sum(cell in no_tag(column) for s in sentences for cell in s.column(column))
 
 
-def refuse_missing(sentences: Sequence[ConlluSentence], column: str, name: str) -> None:
-    """ValueError, with the first line, if words have no tag in a column where every word is to have one."""
-    empty = ("", "_") if column in TAGS_OF_WORDS else ("",)
+def is_whole(sentence: ConlluSentence, column: str) -> bool:
+    """Whether every word of a sentence has a tag, in all of these columns."""
+    return not any({*sentence.column(one)} & no_tag(one) for one in column.split(","))
+
+
+def no_tag(column: str) -> set[str]:
+    """What stands in a column where a tag is missing."""
+    return {"", "_"} if column in TAGS_OF_WORDS else {""}
+
+
+def refuse_missing(sentences: Sequence[ConlluSentence], column: str, name: str, few: float = 0.0) -> None:
+    """ValueError, with the first line, if words have no tag in a column where every word, but for a few, is to have one."""
+    empty, words = no_tag(column), sum(len(s.places) for s in sentences)
+    if missing(sentences, column) <= few * words:
+        return
     for sentence in sentences:
         for i in sentence.places:
             cells = sentence.cells(i)
@@ -260,5 +275,5 @@ def refuse_missing(sentences: Sequence[ConlluSentence], column: str, name: str) 
 
 
 def tagged_sentences(sentences: Sequence[ConlluSentence], column: str, word: str = "FORM") -> list[Sentence]:
-    """Sentences to learn from: every one that has words, with its tags from this column."""
-    return [sentence.tagged(column, word) for sentence in sentences if sentence.places]
+    """Sentences to learn from: every one whose words have tags in this column."""
+    return [s.tagged(column, word) for s in sentences if s.places and is_whole(s, column)]

@@ -82,12 +82,19 @@ class Corpus:
         rows = list(zip(*tags, strict=True)) if len(set(map(len, tags))) == 1 else []
         same = [(c, column[0]) for c, column in enumerate(rows) if len(set(column)) == 1]
         if not same:
-            return ""
+            return self._reversed(len(rows[0]) if rows else 0)
         place, tag = same[0]
         names = (self.column or "").split(",")
         where = f" in the column {names[place]}" if self.column and len(names) == len(rows) else ""
         advice = f": is it the right column? There are {', '.join(self.others)} too" if self.others else ""
         return f"all words have the same tag{where}, {tag!r}, so there is nothing to learn{advice}."
+
+    def _reversed(self, tags: int) -> str:
+        """What to say of more different tags than words."""
+        words = len({word for sentence in self.sentences for word, _ in sentence})
+        if tags <= words or words < 10:
+            return ""
+        return f"there are {tags:,} different tags and only {words:,} different words: are the columns the other way round?"
 
     @property
     def notice(self) -> str:

@@ -24,14 +24,16 @@ An empty line ends a sentence wherever a word has a line of its own. All are UTF
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
-from metagrad.tagger.corpora.columns import DOCUMENT, MARKUP, cells_of
+from metagrad.tagger.corpora.columns import DELIMITERS, DOCUMENT, MARKUP, cells_of
 from metagrad.tagger.corpora.conllu import COLUMNS as CONLLU_COLUMNS
 from metagrad.tagger.corpora.jsonl import parsed
 from metagrad.tagger.corpora.lines import Line, fields, malformed
 from metagrad.tagger.corpora.pairs import SEPARATORS, content, splits
-from metagrad.tagger.corpora.tables import header
+from metagrad.tagger.corpora.tables import cells_of_row, header
 
 FORMATS = (
     "word_TAG", "two-column", "treetagger", "conll2000", "conll2003", "conll2009", "columns", "conllu", "trees", "penn-pos",
@@ -39,6 +41,11 @@ FORMATS = (
 )  # fmt: skip
 ENDINGS = {".conllu": "conllu", ".mrg": "trees", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 BIO = re.compile(r"O|[BIESLUM]-.+")
+ELEMENT = re.compile(r"</\w+>|^<\?xml|<\w+[^<>]*/>")  # of XML
+CUTS: tuple[tuple[Callable[[str], list[str]], str], ...] = (
+    (lambda text: text.split("\t"), "between tabs"), (fields, "between blanks"),
+    *((partial(cells_of_row, delimiter=mark), f"between {mark!r}") for mark in DELIMITERS),
+)  # fmt: skip
 
 
 def detect_format(lines: Sequence[Line], name: str) -> str:
@@ -64,6 +71,10 @@ def detect_format(lines: Sequence[Line], name: str) -> str:
         return "jsonl"
     if first[0].text.lstrip().startswith("[") and is_json(first[0].text, lines):
         return "jsonl"
+    if half(lambda text: ELEMENT.search(text) is not None):
+        malformed(
+            name, first[0], "tagged sentences in a format that can be read, and not XML: convert it to a word a line"
+        )
     if header(first[0].text) is not None:
         return "table"
     if half(lambda text: text.count("\t") == len(CONLLU_COLUMNS) - 1):
@@ -85,14 +96,42 @@ def detect_format(lines: Sequence[Line], name: str) -> str:
         return "penn-pos"
     if pairs * 2 > len(tokens):
         return "word_TAG"
-    if half(lambda text: "\t" in text or len(fields(text)) == 2):
+    refuse_separator(first[0], tokens, name)
+    if half(lambda text: text.count("\t") == 1 or "\t" not in text and len(fields(text)) == 2):
         return "two-column"
+    if len(first) > 2:
+        refuse_table(first, name)
+    if half(lambda text: ELEMENT.search(text) is not None):
+        malformed(
+            name,
+            first[0],
+            "tagged sentences in one of the formats that can be read, and not XML: convert it to a word a line",
+        )
     malformed(
         name, first[0],
         "word_TAG pairs (The_DT dog_NN), a word and its tag in two columns, the ten columns of CoNLL-U, CoNLL-2000, 2003 or 2009, "
         "TreeTagger, Penn Treebank trees or .pos, CSV or TSV with a header, or JSON lines; "
         f"if the file is one of these, name its format, one of {', '.join(FORMATS)}, or its columns, such as word,_,tag",
     )  # fmt: skip
+
+
+def refuse_separator(line: Line, tokens: Sequence[str], name: str) -> None:
+    """ValueError for words and tags with a mark between them that might be a part of words, too."""
+    for mark in "|\\#^~+:":
+        if all(splits(token, mark) for token in tokens):
+            malformed(name, line, f"'_' or '/' between words and tags, and not {mark!r}: name it as the separator")
+
+
+def refuse_table(first: Sequence[Line], name: str) -> None:
+    """ValueError for lines with the same number of columns, which only who has the file can name."""
+    for cut, where in CUTS:
+        count, lines = Counter(len(cut(line.text)) for line in first).most_common(1)[0]
+        if count > 1 and lines * 10 >= len(first) * 9:
+            names = ",".join(["word", *["_"] * (count - 2), "tag"])
+            malformed(
+                name, first[0], f"columns whose meaning is known, and not {count} {where}: say what they are by columns, such as "
+                f"{names}, where _ is one to pass over"
+            )  # fmt: skip
 
 
 def begins_document(text: str) -> bool:

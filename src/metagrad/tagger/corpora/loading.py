@@ -15,6 +15,7 @@ from metagrad.tagger.corpora.lines import Line, read_lines
 from metagrad.tagger.corpora.sources import ending, files_of, unpacked
 
 SAMPLE = "sample"
+CONLLU_NAMES = ["word" if name == "FORM" else name for name in conllu.COLUMNS]
 UNKNOWN_TERMS = "not known: the terms of the file's owner apply"
 
 
@@ -110,6 +111,9 @@ def sample() -> Corpus:
 
 def read_files(contents: Sequence[tuple[Path, list[Line]]], wanted: Wanted) -> tuple[str, Read]:
     """The sentences of all files, which must be of one format, and the format."""
+    if wanted.columns is None and wanted.format in (None, "columns"):
+        names = columns.declared(contents[0][1])
+        wanted = wanted._replace(columns=names if names != CONLLU_NAMES else None)
     kinds = {file: format_of(file, lines, wanted) for file, lines in contents}
     kind, *others = sorted(set(kinds.values()))
     if others:
@@ -121,7 +125,7 @@ def read_files(contents: Sequence[tuple[Path, list[Line]]], wanted: Wanted) -> t
     if kind == "conllu":
         read = read_conllu(contents, wanted)
     else:
-        parts = [read_one(lines, str(file), kind, wanted) for file, lines in contents]
+        parts = [read_columns(lines, str(file), kind, wanted) for file, lines in contents]
         read = Read([s for part in parts for s in part.sentences], *parts[0][1:])
     if not read.sentences:
         raise ValueError(f"{contents[0][0]}: expected tagged sentences, got a file without any")
@@ -134,7 +138,8 @@ def format_of(file: Path, lines: Sequence[Line], wanted: Wanted) -> str:
         return wanted.format
     if wanted.columns is not None and not conllu_names(wanted.columns):
         return "columns"
-    return ENDINGS.get(ending(file)) or detect_format(lines, str(file))
+    usual = None if wanted.separator is None else "word_TAG"
+    return ENDINGS.get(ending(file)) or usual or detect_format(lines, str(file))
 
 
 def conllu_names(names: Sequence[str]) -> bool:
@@ -181,6 +186,28 @@ def read_conllu(contents: Sequence[tuple[Path, list[Line]]], wanted: Wanted) -> 
     return Read(conllu.tagged_sentences(sentences, column, word), column, remark, others)
 
 
+def read_columns(lines: Sequence[Line], name: str, kind: str, wanted: Wanted) -> Read:
+    """The sentences of one file that is not CoNLL-U, with the tags of one column, or of several with tabs between."""
+    asked = wanted.tag_column or next(iter(wanted.prefer), "")
+    if "," not in asked:
+        return read_one(lines, name, kind, wanted)
+    columns = asked.split(",")
+    if len({*map(str.lower, columns)}) < len(columns):
+        raise ValueError(f"{name}: expected several different columns of tags, got {asked!r}")
+    try:
+        parts = [read_one(lines, name, kind, wanted._replace(tag_column=one, prefer=())) for one in columns]
+    except ValueError:
+        if wanted.tag_column:
+            raise
+        return read_one(lines, name, kind, wanted)
+    rows = zip(*(part.sentences for part in parts), strict=True)
+    sentences = [
+        [(pairs[0][0], "\t".join(tag for _, tag in pairs)) for pairs in zip(*row, strict=True)] for row in rows
+    ]
+    used = [str(part.column) for part in parts]
+    return Read(sentences, ",".join(used), "", tuple(one for one in parts[0].others if one not in used))
+
+
 def read_one(lines: Sequence[Line], name: str, kind: str, wanted: Wanted) -> Read:
     """The sentences of one file that is not CoNLL-U."""
     if kind == "word_TAG":
@@ -198,7 +225,8 @@ def read_one(lines: Sequence[Line], name: str, kind: str, wanted: Wanted) -> Rea
     layout = columns.own_layout(wanted.columns or ()) if kind == "columns" else columns.LAYOUTS[kind]
     asked = wanted.tag_column or first_of(wanted.prefer, layout.names)
     column = layout.column(asked, name)
-    sentences = list(columns.table(lines, name, layout, column, more=kind == "conll2009"))
+    cut = columns.cutting(lines, len(layout.names)) if kind == "columns" else columns.cells_of
+    sentences = list(columns.table(lines, name, layout, column, kind == "conll2009", cut))
     others = tuple(one for one in layout.names if one not in (column, layout.word, "_"))
     return Read(sentences) if kind == "two-column" else Read(sentences, column, "", others)
 

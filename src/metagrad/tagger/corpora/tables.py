@@ -41,7 +41,7 @@ def header_of(line: Line, name: str, wanted: str | None) -> tuple[str, list[str]
 def columns_of_tags(names: Sequence[str], wanted: str | None, name: str) -> tuple[str, tuple[str, ...]]:
     """The column of the tags, the one asked for or the usual one, and those that could be it too."""
     chosen, word = column_of_tags(names, wanted, name), one_of(names, WORDS)
-    return chosen, tuple(n for n in names if n not in (chosen, word, *SENTENCES))
+    return chosen, tuple(n for n in names if n not in ("", chosen, word, *SENTENCES))
 
 
 def column_of_tags(names: Sequence[str], wanted: str | None, name: str) -> str:
@@ -82,7 +82,7 @@ def rows(lines: Sequence[Line], name: str, tag: str | None) -> Iterator[Sentence
     faults.check()
 
 
-def cells_of_row(text: str, delimiter: str, count: int) -> list[str]:
+def cells_of_row(text: str, delimiter: str, count: int = 0) -> list[str]:
     """The cells of a row. Between tabs a quotation mark may be a word, which is then not quoted.
 
     >>> cells_of_row('"\\tX', "\\t", 2), cells_of_row('"a b"\\tX', "\\t", 2), cells_of_row('"a,b",X', ",", 2)

@@ -42,7 +42,7 @@ BEGINNERS = frozenset(
 
 OPENING = "\"'`([{\u00ab\u2018\u201c"
 CLOSING = "\"')]}\u00bb\u2019\u201d"
-PARAGRAPH = re.compile(r"\n\s*\n")
+PARAGRAPH = re.compile(r"(?>\r\n|\n|\r)\s*(?:\n|\r)")  # two ends of lines, and blanks between them
 POSSIBLE_END = re.compile(
     rf"""(?P<paragraph>{PARAGRAPH.pattern})
     | (?P<full>[\u3002\uff01\uff1f\uff0e]++[\u300d\u300f\u201d\uff09]*+)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from metagrad.tagger.corpora.lines import fields
 
+LINE_END = re.compile(r"\r\n|\n|\r")
 PIECE = 1 << 16  # characters read at a time from a stream whose lines are longer
 LONGEST_LINE = 1 << 20  # characters after which a line of split text is cut between words
 
@@ -52,15 +54,17 @@ def pieces(chunks: str | Iterable[str]) -> Iterator[str]:
 def lines_of(chunks: Iterable[str]) -> Iterator[str]:
     r"""Text line by line, however it comes, without the line ends; one of more than ``LONGEST_LINE`` characters is cut at a blank.
 
-    >>> list(lines_of(["One.\r\nT", "wo", " three.\n\nFour"]))
-    ['One.', 'Two three.', '', 'Four']
+    >>> list(lines_of(["One.\r\nT", "wo", " three.\n\rFour\r", "\nFive"]))
+    ['One.', 'Two three.', '', 'Four', 'Five']
     """
     held: list[str] = []
-    size = 0
+    size, open_end = 0, ""
     for piece in pieces(chunks):
-        *ended, begun = piece.split("\n")
+        text = open_end + piece
+        open_end = "\r" if text.endswith("\r") else ""  # perhaps the first half of "\r\n"
+        *ended, begun = LINE_END.split(text.removesuffix(open_end))
         for part in ended:
-            yield "".join([*held, part]).removesuffix("\r")
+            yield "".join([*held, part])
             held, size = [], 0
         held.append(begun)
         size += len(begun)
@@ -68,7 +72,7 @@ def lines_of(chunks: Iterable[str]) -> Iterator[str]:
             line, _, rest = "".join(held).rpartition(" ")
             yield line
             held, size = [rest], len(rest)
-    if size:
+    if size or open_end:
         yield "".join(held)
 
 
