@@ -103,3 +103,13 @@ def test_memory():
     shared, copied = metagrad.from_dlpack(array), metagrad.from_dlpack(array, copy=True)
     array[0] = 7
     assert shared.tolist() == [7, 1, 2] and copied.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["erf", "erfc", "erfinv", "logit", "i0", "lgamma"])
+@pytest.mark.parametrize("dtype", [metagrad.int64, metagrad.uint8, metagrad.bool])
+def test_special_functions_take_integers_and_bools_for_numbers(name, dtype):
+    function, x = getattr(metagrad, name), metagrad.tensor([1, 0], dtype=dtype)
+    assert function(x).dtype is metagrad.float32
+    assert function(x).tolist() == function(x.float()).tolist()
+    with pytest.raises(NotImplementedError, match="not implemented for 'ComplexFloat'"):
+        function(x.to(metagrad.complex64))

@@ -48,6 +48,22 @@ def floats(function: str, x: Operand, refused: str = "biuc") -> Tensor:
     return given
 
 
+def real(function: str, x: Operand) -> Tensor:
+    """``floating`` for a function of real numbers alone: complex ones are refused.
+
+    >>> import metagrad
+    >>> real("erf", metagrad.tensor([1])).dtype
+    metagrad.float32
+    >>> real("erf", metagrad.tensor([1j]))
+    Traceback (most recent call last):
+    NotImplementedError: "erf" not implemented for 'ComplexFloat': convert the tensor first, with .float() or .int()
+    """
+    found = floating(x)
+    if found.array.dtype.kind == "c":
+        refuse(function, found, "c")
+    return found
+
+
 def dimension(dim: int, ndim: int) -> int:
     """``dim`` counted from the front; PyTorch lets a 0-d tensor be addressed as if it had one dimension."""
     if dim.__class__ is not int:

@@ -12,7 +12,7 @@ from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base.typing import Array
 from metagrad.kernels.special import bessel as kernel
-from metagrad.ops.arguments import floating, floats, takes_out
+from metagrad.ops.arguments import floating, real, takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.signs import Sign
 from metagrad.ops.special.values import values
@@ -63,7 +63,7 @@ def i0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.i0(metagrad.tensor([0.0, 1.0]))
     tensor([1.0000, 1.2661])
     """
-    return I0.apply(floats("i0", input, "c"))
+    return I0.apply(real("i0", input))
 
 
 class I1(Pointwise):
@@ -88,7 +88,7 @@ def i1(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.i1(metagrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.5652])
     """
-    return I1.apply(floats("i1", input, "c"))
+    return I1.apply(real("i1", input))
 
 
 class I0e(Pointwise):
@@ -112,7 +112,7 @@ def i0e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.i0e(metagrad.tensor([0.0, 1000.0]))
     tensor([1.0000, 0.0126])
     """
-    return I0e.apply(floats("i0e", input, "c"))
+    return I0e.apply(real("i0e", input))
 
 
 class I1e(Pointwise):
@@ -137,7 +137,7 @@ def i1e(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.i1e(metagrad.tensor([0.0, 1000.0]))
     tensor([0.0000, 0.0126])
     """
-    return I1e.apply(floats("i1e", input, "c"))
+    return I1e.apply(real("i1e", input))
 
 
 @takes_out
@@ -278,4 +278,4 @@ def airy_ai(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @quiet
 def _values(function: Callable[[Array], Array], input: Tensor) -> Tensor:
-    return wrap(values(function, floats(function.__name__.lstrip("_"), input, "c").array))
+    return wrap(values(function, real(function.__name__.lstrip("_"), input).array))

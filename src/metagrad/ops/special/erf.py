@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.special import normal as kernel
-from metagrad.ops.arguments import floating, floats, takes_out
+from metagrad.ops.arguments import floating, real, takes_out
 from metagrad.ops.pointwise.arithmetic import mul
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.loops import Loops
@@ -46,7 +46,7 @@ def erf(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.erf(metagrad.tensor([0.0, 1.0]))
     tensor([0.0000, 0.8427])
     """
-    return Erf.apply(floats("erf", input, "c"))
+    return Erf.apply(real("erf", input))
 
 
 class Erfc(Pointwise):
@@ -71,7 +71,7 @@ def erfc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.erfc(metagrad.tensor(5.0)) > 0, 1 - metagrad.erf(metagrad.tensor(5.0))
     (tensor(True), tensor(0.))
     """
-    return Erfc.apply(floats("erfc", input, "c"))
+    return Erfc.apply(real("erfc", input))
 
 
 class Erfinv(Pointwise):
@@ -95,7 +95,7 @@ def erfinv(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.erfinv(metagrad.tensor([0.0, 0.5, 1.0]))
     tensor([0.0000, 0.4769,    inf])
     """
-    return Erfinv.apply(floats("erfinv", input, "c"))
+    return Erfinv.apply(real("erfinv", input))
 
 
 class Erfcx(Pointwise):
@@ -119,7 +119,7 @@ def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.erfcx(metagrad.tensor([0.0, 1000.0]))
     tensor([1.0000e+00, 5.6419e-04])
     """
-    return Erfcx.apply(floating(input))
+    return Erfcx.apply(real("erfcx", input))
 
 
 @takes_out
@@ -154,7 +154,7 @@ def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.ndtri(metagrad.tensor([0.5, 0.975]))
     tensor([0.0000, 1.9600])
     """
-    return Ndtri.apply(floating(input))
+    return Ndtri.apply(real("ndtri", input))
 
 
 class LogNdtr(Pointwise):
@@ -177,4 +177,4 @@ def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.log_ndtr(metagrad.tensor([0.0, -20.0]))
     tensor([  -0.6931, -203.9172])
     """
-    return LogNdtr.apply(floating(input))
+    return LogNdtr.apply(real("log_ndtr", input))

@@ -11,7 +11,7 @@ from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels.special import gamma as kernel
 from metagrad.kernels.special import incomplete
-from metagrad.ops.arguments import floating, floats, takes_out
+from metagrad.ops.arguments import floating, real, takes_out
 from metagrad.ops.operands import as_tensor, float_operands, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.special.logarithms import float_tensors
@@ -43,7 +43,7 @@ def lgamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.lgamma(metagrad.tensor([1.0, 4.0]))
     tensor([0.0000, 1.7918])
     """
-    return Lgamma.apply(floats("lgamma", input, "c"))
+    return Lgamma.apply(real("lgamma", input))
 
 
 class Polygamma(Pointwise):

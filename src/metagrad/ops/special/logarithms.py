@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
-from metagrad.ops.arguments import floats, takes_out
+from metagrad.ops.arguments import real, takes_out
 from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -39,7 +39,7 @@ def entr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.entr(metagrad.tensor([0.0, 0.5, 1.0]))
     tensor([0.0000, 0.3466, -0.0000])
     """
-    return Entr.apply(floats("entr", input, "c"))
+    return Entr.apply(real("entr", input))
 
 
 class Logit(Pointwise):
@@ -69,7 +69,7 @@ def logit(input: Tensor, eps: float | None = None, *, out: Tensor | None = None)
     >>> metagrad.logit(metagrad.tensor([1.0]), eps=1e-3)
     tensor([6.9068])
     """
-    return Logit.apply(floats("logit", input, "c"), eps=eps)
+    return Logit.apply(real("logit", input), eps=eps)
 
 
 class Xlogy(Pointwise):
