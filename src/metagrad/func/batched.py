@@ -247,13 +247,24 @@ def unbatched(level: int, array: Any) -> Any:
     return None if inner is None else BatchedArray(array.level, np.moveaxis(inner, 0, 1))
 
 
+def is_many(level: int, array: Any) -> bool:
+    """Whether an array has examples at a level, be it inside of others."""
+    while array.__class__ is BatchedArray:
+        if array.level == level:
+            return True
+        array = array.examples
+    return False
+
+
 def highest(tree: Any) -> int:
     """The highest level among the arrays of nested tuples, lists and dictionaries; -1 without one."""
-    if isinstance(tree, BatchedArray):
-        return tree.level
-    if isinstance(tree, tuple | list):
-        return max([highest(part) for part in tree], default=-1)
-    return highest(list(tree.values())) if isinstance(tree, dict) else -1
+    if tree.__class__ is BatchedArray:
+        return int(tree.level)
+    found = -1
+    if isinstance(tree, tuple | list | dict):
+        for part in tree.values() if isinstance(tree, dict) else tree:
+            found = max(found, highest(part))
+    return found
 
 
 def counted(level: int, tree: Any) -> int:
@@ -273,7 +284,9 @@ def _picked(level: int, tree: Any, i: int) -> Any:
         return tree.example(i) if tree.level == level else tree
     if isinstance(tree, dict):
         return {name: _picked(level, part, i) for name, part in tree.items()}
-    return type(tree)(_picked(level, part, i) for part in tree) if type(tree) in (tuple, list) else tree
+    if isinstance(tree, tuple | list):
+        return (list if isinstance(tree, list) else tuple)(_picked(level, part, i) for part in tree)
+    return tree
 
 
 def one_by_one(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.func.batched import RULES, BatchedArray
-from metagrad.func.batching_rules import has, spread
+from metagrad.func.batching_rules import has, spread, stacks
 from metagrad.kernels.windows import Windows, counts, sizes
 from metagrad.nn.convolution import columns
 
@@ -55,7 +55,7 @@ def _weight_gradient(
     weights, positions = channels // groups * seen.shape[2], math.prod(counts(windows))
     left = np.reshape(g.examples if has(level, g) else g, (-1, images, groups, filters // groups, positions))
     right = np.swapaxes(seen.reshape((-1, images, groups, weights, positions)), -1, -2)
-    each = np.matmul(left, right).sum(1)
+    each = stacks(left, right).sum(1)
     return BatchedArray(level, each.reshape((count, filters, channels // groups, *sizes(windows))))
 
 

@@ -13,6 +13,11 @@ from typing import Any
 import numpy as np
 
 from metagrad.func.batched import RULES, BatchedArray, NoRule, counted, one_by_one
+from metagrad.kernels import tuning
+from metagrad.kernels.chunks import map_chunks, split
+from metagrad.kernels.matmul import product
+from metagrad.kernels.selection import select
+from metagrad.kernels.threads import can_hold_blas, get_num_threads
 
 
 def has(level: int, x: Any) -> bool:
@@ -108,10 +113,28 @@ def _product(level: int, a: Any, b: Any) -> Any:
     """a (*, m, k) @ b (*, k, n), of either of which there may be many."""
     if not has(level, b) and np.ndim(b) == 2:  # the rows of all examples are rows of one matrix
         rows = a.examples.reshape(-1, a.shape[-1])
-        return (rows @ b).reshape((*a.examples.shape[:-1], b.shape[-1]))
+        return product(rows, b).reshape((*a.examples.shape[:-1], b.shape[-1]))
     ndim = max(a.ndim, b.ndim)
     x, y = lined_up(level, a, ndim), lined_up(level, b, ndim)
-    return x * y if a.shape[-1] == 1 == b.shape[-2] and a.dtype.kind in "fc" else np.matmul(x, y)
+    return x * y if a.shape[-1] == 1 == b.shape[-2] and a.dtype.kind in "fc" else stacks(x, y)
+
+
+def stacks(x: Any, y: Any) -> Any:
+    """x (count, *, m, k) @ y (count, *, k, n), either of them without the count or with 1: chunks of the stack on all threads."""
+    if not (x.__class__ is np.ndarray and y.__class__ is np.ndarray and can_hold_blas()):
+        return np.matmul(x, y)
+    shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2]) if max(x.ndim, y.ndim) > 2 else ()
+    if not shape or 0 in shape:
+        return np.matmul(x, y)
+    out = np.empty((*shape, x.shape[-2], y.shape[-1]), np.result_type(x, y))
+
+    def work(chunk: slice) -> None:
+        left, right = [a[chunk] if a.ndim == out.ndim and a.shape[0] == shape[0] else a for a in (x, y)]
+        np.matmul(left, right, out=out[chunk])
+
+    threads = get_num_threads() if out.size * x.shape[-1] > tuning.MATMUL_WORTH_THREADS else 1
+    map_chunks(work, split(shape[0], threads), blas=True)
+    return out
 
 
 RULES[np.matmul] = _matmul
@@ -187,7 +210,8 @@ for _function in (
 def _where(level: int, condition: Any, *values: Any) -> Any:
     if not values:
         raise NoRule("where of one argument")
-    return _elementwise(np.where)(level, condition, *values)
+    ndim = max(np.ndim(x) for x in (condition, *values))
+    return BatchedArray(level, select(*[lined_up(level, x, ndim) for x in (condition, *values)]))
 
 
 RULES[np.where] = _where

@@ -20,7 +20,7 @@ from metagrad.autograd.variable import Variable, unwrap
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.typing import Array
 from metagrad.func import batched_arranging, batched_convolution, batched_index  # noqa: F401 - their rules
-from metagrad.func.batched import Refused, batched, counted, highest, unbatched
+from metagrad.func.batched import Refused, batched, counted, highest, is_many, unbatched
 
 _numbers = itertools.count()
 
@@ -143,7 +143,7 @@ class Mapped:
 
     def has(self, x: Any) -> bool:
         """Whether a tensor, or an array, is many at this level."""
-        return unbatched(self.number, unwrap(x)) is not None
+        return is_many(self.number, unwrap(x))
 
     def prepared(self, inputs: tuple[Any, ...], params: dict[str, Any]) -> tuple[Any, ...]:
         """An op's inputs, those spread that are the same for all examples and require a gradient."""
