@@ -41,6 +41,9 @@ CASES = [
     ("7x7 stride 2, 3 to 64 at 224x224", layer(4, 3, 224, 64, 7, padding=3, stride=2)),
     ("1x1, 256 to 64 at 28x28", layer(8, 256, 28, 64, 1)),
     ("3x3 depthwise, 64 at 28x28", layer(16, 64, 28, 64, 3, padding=1, groups=64)),
+    ("3x3 in 4 groups, 64 to 64 at 28x28", layer(8, 64, 28, 64, 3, padding=1, groups=4)),
+    ("5 along one axis, 64 to 64 at 256", {**layer(16, 64, 256, 64, 5, padding=2), "axes": 1}),
+    ("residual block, 32 at 16x16", {**BASE, "what": "block", "images": 32, "channels": 32, "extent": 16}),
     ("4x4 transposed stride 2, 64 to 64 at 28x28", layer(8, 64, 28, 64, 4, padding=1, stride=2, transposed=True)),
     ("max pooling 2x2, 16 at 28x28", pool("max_pool2d", 64, 16, 28, kernel_size=2)),
     ("max pooling 3x3 stride 2, 64 at 56x56", pool("max_pool2d", 8, 64, 56, kernel_size=3, stride=2, padding=1)),
@@ -51,9 +54,14 @@ CASES = [
 
 def build(library, case):
     """A function that does one step of the case in either library, and returns the loss (or a sum of outputs)."""
-    return {"train": build_network, "infer": build_network, "layer": build_layer, "pool": build_pool}[case["what"]](
-        library, case
-    )
+    kinds = {
+        "train": build_network,
+        "infer": build_network,
+        "layer": build_layer,
+        "pool": build_pool,
+        "block": build_block,
+    }
+    return kinds[case["what"]](library, case)
 
 
 def fill(library, module, rng):
@@ -106,11 +114,22 @@ def forward_and_backward(library, function, shape, rng):
 
 def build_layer(library, case):
     settings, rng = dict(case["settings"]), np.random.default_rng(0)
-    kind = library.nn.ConvTranspose2d if settings.pop("transposed", False) else library.nn.Conv2d
+    axes = case.get("axes", 2)
+    kind = getattr(library.nn, f"{'ConvTranspose' if settings.pop('transposed', False) else 'Conv'}{axes}d")
     module = fill(library, kind(case["channels"], case["filters"], case["size"], **settings), rng)
-    return forward_and_backward(
-        library, module, (case["images"], case["channels"], case["extent"], case["extent"]), rng
-    )
+    return forward_and_backward(library, module, (case["images"], case["channels"], *[case["extent"]] * axes), rng)
+
+
+def build_block(library, case):
+    """Two convolutions with batch norm, and what went in added to what comes out."""
+    nn, rng, n = library.nn, np.random.default_rng(0), case["channels"]
+    body = nn.Sequential(
+        nn.Conv2d(n, n, 3, padding=1, bias=False), nn.BatchNorm2d(n), nn.ReLU(),
+        nn.Conv2d(n, n, 3, padding=1, bias=False), nn.BatchNorm2d(n),
+    )  # fmt: skip
+    fill(library, body, rng)
+    shape = (case["images"], n, case["extent"], case["extent"])
+    return forward_and_backward(library, lambda x: nn.functional.relu(body(x) + x), shape, rng)
 
 
 def build_pool(library, case):
