@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metagrad.kernels import matmul
 from metagrad.kernels.compiled import products
 from metagrad.kernels.compiled.compiler import available
 
@@ -113,3 +114,13 @@ def test_elements_of_a_row_may_be_apart(compiled, vectors):
         products.add_columns(flat, starts, steps, 1, 4, panel, None, out, 1)
     expected = flat[starts[:, None] + steps[1:]] @ panel[1:]
     np.testing.assert_allclose(out, np.concatenate([np.ones((10, 1)), 1 + expected], 1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(64, 128, 64), (65, 99, 128), (9, 600, 100), (200, 70, 60), (33, 100, 300)])
+def test_a_product_in_small_parts_is_the_product(shape):
+    rows, depth, columns = shape
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((rows, depth)), rng.standard_normal((columns, depth)).T
+    np.testing.assert_allclose(matmul.product(a, b), np.einsum("ik,kj->ij", a, b), rtol=1e-10, atol=1e-12)
+    single = matmul.product(a.astype(np.float32), b.astype(np.float32))
+    assert single.dtype == np.float32 and np.abs(single - a @ b).max() < 1e-3

@@ -37,10 +37,21 @@ def product(a: Array, b: Array) -> Array:
         return a.dot(b)  # the same product, by a shorter way than matmul's
     if a.dtype.kind != "f" or get_num_threads() == 1 or not can_hold_blas():
         return np.matmul(a, b)
+    parts = -(-work // tuning.BLAS_STARTS_THREADS)
+    if parts <= min(tuning.MATMUL_PARTS, len(a) // tuning.MATMUL_PART) and a.dtype is b.dtype and a.dtype.char in "fd":
+        return _product_in_small_parts(a, b, parts)
     if work < tuning.MATMUL_WORTH_THREADS:
         with blas_on_one_thread():
             return np.matmul(a, b)
     return _product_in_chunks(a, b)
+
+
+def _product_in_small_parts(a: Array, b: Array, count: int) -> Array:
+    """a @ b, so many rows at a time that BLAS starts no threads: sooner done than holding it to one."""
+    out = np.empty((a.shape[0], b.shape[1]), a.dtype)
+    for rows in split(a.shape[0], count):
+        a[rows].dot(b, out[rows])
+    return out
 
 
 def _product_in_chunks(a: Array, b: Array) -> Array:

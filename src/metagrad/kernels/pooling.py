@@ -229,7 +229,7 @@ def to_winners(g: Array, winners: Sequence[Array], axes: Axes) -> Array:
     """Planes (R, *L) with the elements of g (R, *O) added where the maxima were found, zero elsewhere."""
     if _has_loops(g, axes):
         x, (columns, rows), both = np.zeros((len(g), *extents(axes)), g.dtype), winners, _numbers(tuple(axes))
-        _compiled(lambda r: compiled.to_winners(g[r], rows[r], columns[r], *both[:2], x[r]), g, axes)
+        _compiled(lambda r: compiled.to_winners(g[r], rows[r], columns[r], *both, x[r]), g, axes)
         return x
     x = np.empty((len(g), *extents(axes)), g.dtype, like=g)
 

@@ -120,6 +120,10 @@ GATHER_COLUMNS = 32
 
 # Multiplications from which OpenBLAS starts threads of its own.
 BLAS_STARTS_THREADS = 1 << 18
+# Parts, each of fewer, that a product is done in rather than holding BLAS to one thread.
+MATMUL_PARTS = 4
+# Rows of such a part at the least.
+MATMUL_PART = 8
 # Multiplications that outweigh the handing over to threads.
 MATMUL_WORTH_THREADS = 8_000_000
 

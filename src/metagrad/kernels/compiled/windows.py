@@ -124,11 +124,44 @@ def max_pool(
 
 
 @native
-def to_winners(g: Array, rows: Array, columns: Array, down: Array, across: Array, x: Array) -> None:
-    """Add the elements of g (R, O, P) to planes x (R, H, W), each where its window had its largest element.
+def _to_one_of_two_rows(g: Array, winners: Array, x: Array) -> None:
+    """Elements of g (R, P) to the place j or P + j of a row of x (R, 2P), and zero to the other."""
+    count = g.shape[1]
+    for r in range(g.shape[0]):
+        for j in range(count):
+            x[r, j] = 0 if winners[r, j] else g[r, j]
+            x[r, count + j] = g[r, j] if winners[r, j] else 0
+
+
+@native
+def _to_one_of_two(g: Array, winners: Array, x: Array) -> None:
+    """Elements of g (P) to the place 2j or 2j + 1 of x (2P), and zero to the other."""
+    for j in range(len(g)):
+        x[2 * j] = 0 if winners[j] else g[j]
+        x[2 * j + 1] = g[j] if winners[j] else 0
+
+
+@native
+def to_winners(
+    g: Array,
+    rows: Array,
+    columns: Array,
+    down: Array,
+    across: Array,
+    inside_down: Array,
+    inside_across: Array,
+    x: Array,
+) -> None:
+    """Add the elements of g (R, O, P) to planes of zeros x (R, H, W), each where its window had its largest element.
 
     rows (R, O, P): which of the window's rows that was; columns (R, H, P): which element of each row was the row's largest.
     """
+    count = g.shape[2]
+    if _are_pairs(down, inside_down, x.shape[1]) and _are_pairs(across, inside_across, x.shape[2]):
+        row = np.empty((g.shape[0] * g.shape[1], 2 * count), g.dtype)
+        _to_one_of_two_rows(g.reshape((-1, count)), rows.reshape((-1, count)), row)
+        _to_one_of_two(row.reshape(-1), columns.reshape(-1), x.reshape(-1))
+        return
     stride_h, low_h, apart_h = down
     stride_w, low_w, apart_w = across
     for p in range(g.shape[0]):
