@@ -132,6 +132,27 @@ def test_ctrl_c_ends_a_training_with_130_whenever_it_comes(folder, tmp_path, sec
     assert running.returncode == 130 and "Traceback" not in err, err
 
 
+def test_ctrl_c_where_no_exception_can_be_raised_is_heeded_later_and_no_traceback():
+    program = """
+import os, signal
+from metagrad.base import interrupts
+interrupts.watch()
+class Cleaned:
+    def __init__(self, error): self.error = error
+    def __del__(self): os.kill(os.getpid(), signal.SIGINT) if self.error is None else self.fail()
+    def fail(self): raise self.error
+Cleaned(ValueError("mine"))
+interrupts.check()
+Cleaned(None)
+print("came")
+try: interrupts.check()
+except KeyboardInterrupt: print("heeded")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, preexec_fn=heed_ctrl_c)
+    assert done.stdout.split() == ["came", "heeded"], done
+    assert "ValueError: mine" in done.stderr and "KeyboardInterrupt" not in done.stderr
+
+
 def test_ctrl_c_while_text_is_waited_for(folder):
     running = process(folder, "predict --model model --lines", stdin=subprocess.PIPE)
     running.stdin.write("the dog\n")
