@@ -14,9 +14,10 @@ _NAMES = {  # by the name of the op here
     "Det": "LinalgDet", "Eig": "LinalgEig", "Eigh": "LinalgEigh", "EmbedDiagonal": "DiagEmbed", "Fold": "Col2Im",
     "FromHalf": "FftC2R", "Gather": "Index", "HalfSpectrum": "FftR2C", "Inverse": "LinalgInvEx", "Log1p": "Log1P",
     "LogAddExp": "Logaddexp", "LogCumsumExp": "Logcumsumexp", "LogSumExp": "Logsumexp", "Lookup": "Embedding",
-    "MatrixExp": "LinalgMatrixExp", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd", "Prelu": "PreluKernel",
+    "ComplexAbs": "Abs", "MatrixExp": "LinalgMatrixExp", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd",
+    "Prelu": "PreluKernel",
     "PseudoInverse": "LinalgPinv", "Put": "IndexPut", "QR": "LinalgQr", "RealAngle": "Angle", "Reshape": "View",
-    "SVD": "LinalgSvd", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",
+    "SVD": "LinalgSvd", "SqueezeAlong": "SqueezeBackward1", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",
 }  # fmt: skip
 
 
@@ -34,7 +35,20 @@ def pytorchs_name(node: Any) -> str:
     known = node.__dict__.get("_known_as")
     if known is None:
         known = _BY_STATE[name](node) if name in _BY_STATE else _NAMES.get(name, name)
-    return f"{known}Backward0"
+    return known if "Backward" in known else f"{known}Backward0"
+
+
+def named(result: Any, name: str) -> Any:
+    """The result of an op; its node bears PyTorch's name from now on.
+
+    >>> import metagrad
+    >>> named(metagrad.ones(1, requires_grad=True) * 2, "Doubled")
+    tensor([2.], grad_fn=<DoubledBackward0>)
+    """
+    node = getattr(result, "_grad_fn", None)
+    if node is not None:
+        node.__dict__["_known_as"] = name
+    return result
 
 
 def known_as(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -76,4 +90,10 @@ def _affine(node: Any) -> str:
     return "Addmm" if len(node.needs) > 2 and node.needs[2] else "Mm"
 
 
-_BY_STATE: dict[str, Callable[[Any], str]] = {"Linear": _affine, "Matmul": _product, "Slice": _sliced}
+def _reduced(node: Any) -> str:
+    return f"{node.op_name}Backward{1 if node.shape else 0}"
+
+
+_BY_STATE: dict[str, Callable[[Any], str]] = {
+    "Linear": _affine, "Matmul": _product, "Mean": _reduced, "Prod": _reduced, "Slice": _sliced, "Sum": _reduced,
+}  # fmt: skip

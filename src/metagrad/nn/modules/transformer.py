@@ -248,7 +248,8 @@ class TransformerEncoder(_Stack):
             return None
         if layer.norm_first or not _batch_first(layer) or src.ndim != 3 or layer.linear1.bias is None:
             return None
-        usual = layer.activation in (F.relu, F.gelu) or isinstance(layer.activation, ReLU | GELU)
+        name = getattr(layer.activation, "__name__", None)  # a function may have been wrapped since
+        usual = name in ("relu", "gelu") or isinstance(layer.activation, ReLU | GELU)
         if not usual or layer.self_attn.num_heads % 2:
             return None
         if mode.grad and (src.requires_grad or any(p.requires_grad for p in layer.parameters())):

@@ -29,6 +29,22 @@ class Step(Pointwise):
         return np.zeros_like(grad)
 
 
+class Floor(Step):
+    """y = ⌊x⌋."""
+
+
+class Ceil(Step):
+    """y = ⌈x⌉."""
+
+
+class Round(Step):
+    """y = the nearest integer, or multiple of a power of ten."""
+
+
+class Trunc(Step):
+    """y = x without its fraction."""
+
+
 @takes_exact_out
 def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The largest integer ⌊x⌋ not above x, in the dtype of x.
@@ -37,7 +53,7 @@ def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.floor(metagrad.tensor([1.5, -1.5]))
     tensor([ 1., -2.])
     """
-    return _step(input, np.floor)
+    return _step(Floor, input, np.floor)
 
 
 @takes_exact_out
@@ -48,7 +64,7 @@ def ceil(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.ceil(metagrad.tensor([1.5, -1.5]))
     tensor([ 2., -1.])
     """
-    return _step(input, np.ceil)
+    return _step(Ceil, input, np.ceil)
 
 
 @takes_exact_out
@@ -65,12 +81,12 @@ def round(input: Tensor, *, decimals: int = 0, out: Tensor | None = None) -> Ten
     """
     if decimals:
         return _to_decimals(floats("round", input, "biu"), decimals)
-    return _step(input, np.rint)
+    return _step(Round, input, np.rint)
 
 
 @in_single
 def _to_decimals(x: Tensor, decimals: int) -> Tensor:
-    return _step(x, lambda numbers: np.round(numbers, decimals))
+    return _step(Round, x, lambda numbers: np.round(numbers, decimals))
 
 
 @takes_exact_out
@@ -81,7 +97,7 @@ def trunc(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.trunc(metagrad.tensor([1.5, -1.5]))
     tensor([ 1., -1.])
     """
-    return _step(input, np.trunc)
+    return _step(Trunc, input, np.trunc)
 
 
 fix = trunc
@@ -99,10 +115,10 @@ def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return x - trunc(x)
 
 
-def _step(input: Tensor, ufunc: Callable[[Array], Array]) -> Tensor:
+def _step(op: type[Step], input: Tensor, ufunc: Callable[[Array], Array]) -> Tensor:
     if input.array.dtype.kind in "iubc":
         if input.is_complex():
             raise NotImplementedError("complex numbers are not rounded: round their .real and .imag")
         refuse(ufunc.__name__, input, "b")
         return as_tensor(input).clone()
-    return Step.apply(input, ufunc=ufunc)
+    return op.apply(input, ufunc=ufunc)

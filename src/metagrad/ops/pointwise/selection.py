@@ -181,6 +181,14 @@ class Extremum(Pointwise):
         return grad * self.share_x, grad * self.share_y
 
 
+class Maximum(Extremum):
+    """z = max(x, y)."""
+
+
+class Minimum(Extremum):
+    """z = min(x, y)."""
+
+
 @takes_out
 def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
     """The larger of two elements; nan if one is. Where they are equal, each gets half the gradient.
@@ -191,7 +199,7 @@ def maximum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
     >>> metagrad.maximum(metagrad.tensor([1.0, 5.0]), metagrad.tensor([3.0, 4.0]))
     tensor([3., 5.])
     """
-    return _extremum(input, other, np.maximum, np.less)
+    return _extremum(Maximum, input, other, np.maximum, np.less)
 
 
 @takes_out
@@ -204,14 +212,14 @@ def minimum(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
     >>> metagrad.minimum(metagrad.tensor([1.0, 5.0]), metagrad.tensor([3.0, 4.0]))
     tensor([1., 4.])
     """
-    return _extremum(input, other, np.minimum, np.greater)
+    return _extremum(Minimum, input, other, np.minimum, np.greater)
 
 
-def _extremum(x: Operand, y: Operand, ufunc: np.ufunc, loses: np.ufunc) -> Tensor:
+def _extremum(op: type[Extremum], x: Operand, y: Operand, ufunc: np.ufunc, loses: np.ufunc) -> Tensor:
     if not isinstance(x, Variable) or not isinstance(y, Variable):
         need_tensors(ufunc.__name__, input=x, other=y)
     need_an_order(ufunc.__name__, x, y)
-    return Extremum.apply(*operands(x, y), ufunc=ufunc, loses=loses)
+    return op.apply(*operands(x, y), ufunc=ufunc, loses=loses)
 
 
 class _Chosen(Pointwise):
@@ -225,6 +233,14 @@ class _Chosen(Pointwise):
         return np.where(self.first, grad, 0.0), np.where(self.first, 0.0, grad)
 
 
+class Fmax(_Chosen):
+    """z = the larger."""
+
+
+class Fmin(_Chosen):
+    """z = the smaller."""
+
+
 @takes_out
 def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The larger of two elements; where one is nan, the other.
@@ -235,7 +251,7 @@ def fmax(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.fmax(metagrad.tensor([1.0, float("nan")]), metagrad.tensor([3.0, 4.0]))
     tensor([3., 4.])
     """
-    return _chosen(input, other, np.fmax, np.greater_equal)
+    return _chosen(Fmax, input, other, np.fmax, np.greater_equal)
 
 
 @takes_out
@@ -248,13 +264,13 @@ def fmin(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.fmin(metagrad.tensor([1.0, float("nan")]), metagrad.tensor([3.0, 4.0]))
     tensor([1., 4.])
     """
-    return _chosen(input, other, np.fmin, np.less_equal)
+    return _chosen(Fmin, input, other, np.fmin, np.less_equal)
 
 
-def _chosen(x: Tensor, y: Tensor, ufunc: np.ufunc, chooses: np.ufunc) -> Tensor:
+def _chosen(op: type[_Chosen], x: Tensor, y: Tensor, ufunc: np.ufunc, chooses: np.ufunc) -> Tensor:
     need_tensors(ufunc.__name__, input=x, other=y)
     need_an_order(ufunc.__name__, x, y)
     x, y = operands(x, y)
     if x.array.dtype.kind not in "fV":
         return applied(ufunc, unwrap(x), unwrap(y))
-    return _Chosen.apply(x, y, ufunc=ufunc, chooses=chooses)
+    return op.apply(x, y, ufunc=ufunc, chooses=chooses)

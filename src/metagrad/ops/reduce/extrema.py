@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
 from metagrad.base.layouts import in_order
@@ -82,7 +83,7 @@ def _extreme(
         return of_two(input, other)
     need_tensors(result.__name__, input=input)
     if dim is None:
-        return of_all(input)
+        return named(of_all(input), f"{result.__name__.capitalize()}Backward1")
     return chosen_along(result, ordered(input, result.__name__), cast(int, dim), keepdim, index)
 
 
@@ -153,6 +154,14 @@ class Shared(Function):
         return grad.reshape(self.kept) * self.share
 
 
+class Amax(Shared):
+    """y = the largest."""
+
+
+class Amin(Shared):
+    """y = the smallest."""
+
+
 @takes_exact_out
 @accepts_axis
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
@@ -164,7 +173,7 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
     >>> metagrad.amax(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
     tensor([5., 7.])
     """
-    return Shared.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.largest)
+    return Amax.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.largest)
 
 
 @takes_exact_out
@@ -178,7 +187,7 @@ def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
     >>> metagrad.amin(metagrad.tensor([[1.0, 5.0], [7.0, 2.0]]), dim=1)
     tensor([1., 2.])
     """
-    return Shared.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.smallest)
+    return Amin.apply(ordered(input, "amin"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.smallest)
 
 
 @takes_exact_out
@@ -218,7 +227,10 @@ def chosen_along(
         return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
     index = index_of(input.array, axis[0])
     values, indices = Along.apply(input, index, axis=axis[0]), wrap(index)
-    return results((values, indices) if keepdim else (values.squeeze(axis[0]), indices.squeeze(axis[0])))
+    kept = values if keepdim else values.squeeze(axis[0])
+    name = results.__name__.capitalize()
+    named(kept, f"{name}Backward1" if name in ("Median", "Nanmedian") else name)
+    return results((kept, indices if keepdim else indices.squeeze(axis[0])))
 
 
 class Along(Function):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import accumulate
@@ -48,7 +49,8 @@ def _median_of_all(input: Tensor, index: Callable[[Array, int], Array]) -> Tenso
         nothing = np.nan if x.dtype.kind in "fV" else np.iinfo(x.dtype).min
         return np.full((1,), nothing, x.dtype, like=x)
 
-    return Shared.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)
+    found = Shared.apply(input.reshape(-1), axis=(0,), keepdim=False, choose=choose)
+    return named(found, "Median" if index is _index_of_median else "Nanmedian")
 
 
 def _index_of_median(x: Array, axis: int) -> Array:

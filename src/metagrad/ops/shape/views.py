@@ -37,6 +37,18 @@ class Reshape(ViewFunction):
         return grad.reshape(self.old)
 
 
+class Squeeze(Reshape):
+    """A reshape that PyTorch's users know by this name; so are those below."""
+
+
+class SqueezeAlong(Squeeze):
+    """``Squeeze`` of dimensions that were named."""
+
+
+class Unsqueeze(Reshape):
+    """A reshape to one more dimension."""
+
+
 class Permute(ViewFunction):
     """Dimension i of the result is dimension ``dims[i]`` of the input."""
 
@@ -47,6 +59,14 @@ class Permute(ViewFunction):
     def backward(self, grad: Array) -> Array:
         inverse = sorted(range(len(self.dims)), key=self.dims.__getitem__)
         return np.transpose(grad, inverse)
+
+
+class Transpose(Permute):
+    """Two dimensions swapped."""
+
+
+class T(Permute):
+    """The transpose of a matrix."""
 
 
 @asks_for_a_tensor
@@ -219,7 +239,8 @@ def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
     """
     shape = tuple(input.array.shape)
     drop = () if dim == () else axes(dim, len(shape))
-    return Reshape.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
+    op = Squeeze if dim is None else SqueezeAlong
+    return op.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
 
 
 @asks_for_a_tensor
@@ -232,7 +253,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """
     shape = tuple(input.array.shape)
     d = dimension(dim, len(shape) + 1)
-    return Reshape.apply(input, shape=(*shape[:d], 1, *shape[d:]))
+    return Unsqueeze.apply(input, shape=(*shape[:d], 1, *shape[d:]))
 
 
 @asks_for_a_tensor
@@ -267,7 +288,7 @@ def transpose(input: Tensor, dim0: Any, dim1: int | None = None, *more: int) -> 
     order = list(range(ndim))
     if ndim:
         order[a], order[b] = b, a
-    return Permute.apply(input, dims=tuple(order))
+    return Transpose.apply(input, dims=tuple(order))
 
 
 swapdims = transpose
@@ -296,7 +317,7 @@ def t(input: Tensor) -> Tensor:
     """
     if input.array.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
-    return Permute.apply(input, dims=tuple(range(input.array.ndim))[::-1])
+    return T.apply(input, dims=tuple(range(input.array.ndim))[::-1])
 
 
 @asks_for_a_tensor
@@ -316,7 +337,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     order = [d for d in range(ndim) if d not in src]
     for to, d in sorted(zip(dst, src, strict=True)):
         order.insert(to, d)
-    return Permute.apply(input, dims=tuple(order))
+    return Transpose.apply(input, dims=tuple(order))
 
 
 moveaxis = movedim

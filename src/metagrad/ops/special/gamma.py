@@ -65,6 +65,10 @@ class Polygamma(Pointwise):
         return grad * Polygamma.on(x, n=self.n + 1)
 
 
+class Digamma(Polygamma):
+    """y = ψ(x)."""
+
+
 def _trigamma(x: Array) -> Array:
     """ψ⁽¹⁾(x), for x < ½ by the reflection ψ⁽¹⁾(x) + ψ⁽¹⁾(1 − x) = π² / sin²(πx)."""
     mirrored = x < 0.5
@@ -81,7 +85,7 @@ def digamma(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.digamma(metagrad.tensor([1.0, 2.0]))
     tensor([-0.5772,  0.4228])
     """
-    return Polygamma.apply(floating(input), n=0)
+    return Digamma.apply(floating(input), n=0)
 
 
 @takes_out
