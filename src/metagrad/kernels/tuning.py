@@ -17,9 +17,9 @@ LOOKS = 1 << 18
 LOOKS_OF_GRACE = 1 << 16
 
 # Nanoseconds that this thread has worked when another one, which slept, begins.
-HEAD_START = 20_000
+HEAD_START = 50_000
 # The same of a thread that looks out for work.
-HEAD_START_BESIDE_HELPERS = 5_000
+HEAD_START_BESIDE_HELPERS = 10_000
 # Parts for each thread of what a compiled loop does: taking one costs less than a microsecond.
 SPREAD_PARTS = 16
 # Elements of such a part at least.
@@ -196,6 +196,8 @@ ONE_SEQUENCE_WORTH_THREADS = 1_500_000
 OPTIMIZER_CHUNK = 1 << 18
 # Elements from which a formula of two or three passes is shared out to threads.
 OPTIMIZER_SHORT_WORTH_THREADS = 1 << 20
+# Nanoseconds that an element takes in a formula of a dozen passes, in one of two or three, and in a compiled loop.
+OPTIMIZER_COST, OPTIMIZER_SHORT_COST, OPTIMIZER_LOOP_COST = 1.2, 0.2, 0.2
 # Small parameters with the same settings from which they are copied together for a step.
 OPTIMIZER_MANY = 4
 # Elements from which a compiled loop is faster than a formula's calls, and worth being compiled.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -68,33 +68,36 @@ class ByElement(Together):
                 state[name] = wrap(full)
         return state
 
-    def tasks(self, pairs: Pairs, group: dict[str, Any]) -> Iterator[Task]:
-        """The steps. Parameters that are in the same step share their settings."""
+    def tasks(self, pairs: Pairs, group: dict[str, Any]) -> list[Task]:
+        """The steps, a task for all parameters that are in the same one."""
         names = self.remembered(group)
-        shared: dict[Any, tuple[Any, ...]] = {}
+        found: dict[Any, Task] = {}
         for param, grad in pairs:
             state = self.begin(param, names, group)
             step = state["step"]
-            step.array[...] = step.array.item() + 1
+            t = step.array.item() + 1
+            step.array[...] = t
             bump(step)
-            t = step.array.item()
-            known = shared.get(t)
-            if known is None:
-                known = self._settings(t, state, group)
-                known = shared.setdefault(t if len(self.counts) == 1 else known, known)
+            task = found.get(t)
+            if task is None:
+                settings = self._settings(step.array.item(), state, group)
+                task = found.setdefault(
+                    t if len(self.counts) == 1 else settings, Task([], _chunk, settings, self._loop)
+                )
             if group.get("differentiable"):
-                recorded_step(_chunk, param, grad, state, list(names), known)
+                recorded_step(_chunk, param, grad, state, list(names), task.settings)
                 continue
-            remembered = [None if name is None else state[name] for name in names]
-            yield Task(
-                (param.array, grad.array, *[None if r is None else r.array for r in remembered]),
-                _chunk,
-                known,
-                self._loop,
-            )
-            for written in (param, *remembered):
-                if written is not None:
-                    bump(written)
+            arrays = [param.array, grad.array]
+            for name in names:
+                if name is None:
+                    arrays.append(None)
+                else:
+                    remembered = state[name]
+                    arrays.append(remembered.array)
+                    bump(remembered)
+            task.arrays.append(tuple(arrays))
+            bump(param)
+        return list(found.values())
 
     def _settings(self, t: float, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:
         """What ``_chunk`` needs beside the arrays in step t."""

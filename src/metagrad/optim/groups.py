@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable
-from metagrad.autograd.views import check_writable
+from metagrad.autograd.views import bump, check_writable
+from metagrad.tensors.tensor import Tensor
 
 
 def listed(given: Any) -> tuple[list[Any], list[str]]:
@@ -49,3 +50,25 @@ def check_pairs(pairs: Iterable[tuple[Any, Any]]) -> None:
             )
         if p.__class__ is not np.ndarray or not p.flags.writeable:
             check_writable(param)
+
+
+def set_to_zero(grad: Tensor) -> None:
+    """Fill a gradient with zeros, where it is, and cut it off from what it was computed from.
+
+    >>> import metagrad
+    >>> grad = metagrad.ones(2)
+    >>> set_to_zero(grad)
+    >>> grad.tolist()
+    [0.0, 0.0]
+    """
+    is_plain = grad._grad_fn is None and grad._view is None and grad.array.__class__ is np.ndarray
+    if is_plain and grad.array.flags.writeable:
+        grad._requires_grad = False
+        grad.array.fill(0)
+        bump(grad)
+        return
+    if grad.grad_fn is None:
+        grad.requires_grad_(False)
+    else:
+        grad.detach_()
+    grad.zero_()

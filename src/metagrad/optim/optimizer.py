@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.base.warning import warn
-from metagrad.optim.groups import check_pairs, listed
+from metagrad.optim.groups import check_pairs, listed, set_to_zero
 from metagrad.optim.hooks import Hooks, hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from metagrad.optim.state import State, packed, unpacked
 from metagrad.tensors.tensor import Tensor
@@ -158,11 +158,7 @@ class Optimizer(Hooks):
                 if set_to_none:
                     p.grad = None
                 elif p.grad is not None:
-                    if p.grad.grad_fn is None:
-                        p.grad.requires_grad_(False)
-                    else:
-                        p.grad.detach_()
-                    p.grad.zero_()
+                    set_to_zero(p.grad)
 
     # ------------------------------------------------ saving
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -68,26 +67,28 @@ class SGD(Together):
             },
         )  # fmt: skip
 
-    def tasks(self, pairs: Pairs, group: dict[str, Any]) -> Iterator[Task]:
+    def tasks(self, pairs: Pairs, group: dict[str, Any]) -> list[Task]:
         """The steps. State: momentum_buffer b, like the parameter, where there is momentum."""
         lr, decay, momentum = float(group["lr"]), float(group["weight_decay"]), float(group["momentum"])
         nesterov, maximize = group["nesterov"], group["maximize"]
-        first = lr, decay, momentum, 0.0, 1.0, nesterov, maximize
-        later = lr, decay, momentum, momentum, 1.0 - float(group["dampening"]), nesterov, maximize
+        first = Task([], sgd_step, (lr, decay, momentum, 0.0, 1.0, nesterov, maximize), sgd_loop)
+        keep, take = momentum, 1.0 - float(group["dampening"])
+        later = Task([], sgd_step, (lr, decay, momentum, keep, take, nesterov, maximize), sgd_loop)
         for param, grad in pairs:
-            state, b, settings = self.state[param] if momentum else {}, None, first
+            state, b, task = self.state[param] if momentum else {}, None, first
             if momentum:
                 if "momentum_buffer" in state:
-                    settings = later
+                    task = later
                 else:
                     state["momentum_buffer"] = wrap(np.zeros_like(param.array))
                 b = state["momentum_buffer"].array
                 bump(state["momentum_buffer"])
             if group["differentiable"]:
-                recorded_step(sgd_step, param, grad, state, ["momentum_buffer" if momentum else None], settings)
-                continue
-            yield Task((param.array, grad.array, b), sgd_step, settings, sgd_loop)
-            bump(param)
+                recorded_step(sgd_step, param, grad, state, ["momentum_buffer" if momentum else None], task.settings)
+            else:
+                task.arrays.append((param.array, grad.array, b))
+                bump(param)
+        return [first, later]
 
 
 def sgd_step(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import map_chunks, threads_worth
+from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.optim.blocks import in_blocks_by_part
 from metagrad.optim.optimizer import Optimizer
@@ -30,31 +30,30 @@ class Together(Optimizer):
 
     is_short: ClassVar[bool] = False  # whether a formula has two or three passes: worth threads for larger arrays only
 
-    def tasks(self, pairs: Pairs, group: dict[str, Any]) -> Iterator[Task]:
+    def tasks(self, pairs: Pairs, group: dict[str, Any]) -> list[Task]:
         """The steps of a group's parameters, with all that is remembered at hand; steps that are recorded are done already."""
         raise NotImplementedError
 
     def update(self, param: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
         """One parameter's step."""
-        run(list(self.tasks([(param, grad)], group)), self.is_short)
+        run(self.tasks([(param, grad)], group), self.is_short)
 
     def update_group(self, pairs: Pairs, group: dict[str, Any]) -> None:
         """The steps of a group's parameters at once; of one after the other for a subclass that writes ``update`` after all."""
         if type(self).update is Together.update and len({id(p) for p, _ in pairs}) == len(pairs):
-            run(list(self.tasks(pairs, group)), self.is_short)
+            run(self.tasks(pairs, group), self.is_short)
         else:
             super().update_group(pairs, group)
 
 
 class Task(NamedTuple):
-    """``formula(*arrays, *settings)`` for a parameter, the first of the arrays, and its gradient, the second one.
+    """``formula(*arrays, *settings)`` for several parameters: the first of their arrays, followed by their gradients.
 
-    The formula works element by element, in place. Tasks with the very same tuple of settings may be done as one.
-    find_loop: ``find_loop(arrays, *settings)`` gives a compiled loop that does the same and its numbers, if there is one;
-    it is called as ``loop(*arrays, numbers)``.
+    The formula works element by element, in place. find_loop: ``find_loop(arrays, *settings)`` gives a compiled loop that does
+    the same and its numbers, if there is one; it is called as ``loop(*arrays, numbers)``.
     """
 
-    arrays: tuple[Any, ...]
+    arrays: list[tuple[Any, ...]]
     formula: Callable[..., None]
     settings: tuple[Any, ...]
     find_loop: Callable[..., Loop | None] | None = None
@@ -66,86 +65,78 @@ def run(tasks: Sequence[Task], short: bool = False) -> None:
     >>> def halve(p, g, by):
     ...     p *= by
     >>> arrays = [np.ones(3), np.ones((2, 1))]
-    >>> settings = (0.5,)
-    >>> run([Task((a, a), halve, settings) for a in arrays])
+    >>> run([Task([(a, a) for a in arrays], halve, (0.5,))])
     >>> [a.tolist() for a in arrays]
     [[0.5, 0.5, 0.5], [[0.5], [0.5]]]
     """
-    if not _are_apart(tasks):
-        for task in tasks:
-            _run_apart([task], short)
+    if _are_apart([arrays[0] for task in tasks for arrays in task.arrays]):
+        _on_threads([call for task in tasks for call in _large_ones(task, short)], short)
     else:
-        _run_apart(tasks, short)
+        for task in tasks:
+            for arrays in task.arrays:
+                run([task._replace(arrays=[arrays])], short)
 
 
-def _are_apart(tasks: Sequence[Task]) -> bool:
+def _are_apart(params: Sequence[Any]) -> bool:
     """Whether no two parameters can share memory: each is its own, or a view of what no other is a view of."""
-    if len(tasks) < 2:
-        return True
-    owners = {
-        id(p) if p.__class__ is not np.ndarray or p.base is None else id(p.base) for p, *_ in [t.arrays for t in tasks]
-    }
-    return len(owners) == len(tasks)
+    return len({id(p) if (owner := getattr(p, "base", None)) is None else id(owner) for p in params}) == len(params)
 
 
-def _run_apart(tasks: Sequence[Task], short: bool) -> None:
-    small: defaultdict[tuple[int, str], list[Task]] = defaultdict(list)
-    large: list[Task] = []
-    for task in tasks:
-        p = task.arrays[0]
-        if not _are_in_order(task.arrays) or p.dtype.char not in "fd":
-            in_blocks_by_part(task.formula, task.arrays, task.settings)
-        elif p.size < tuning.OPTIMIZER_LOOP_WORTH:
-            small[id(task.settings), p.dtype.char].append(task)
+def _large_ones(task: Task, short: bool) -> list[_Call]:
+    """What is left of a task, when the small parameters, and those with unusual arrays, are done."""
+    small: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    large: list[_Call] = []
+    for arrays in task.arrays:
+        if not _is_ordinary(arrays):
+            in_blocks_by_part(task.formula, arrays, task.settings)
+        elif arrays[0].size < tuning.OPTIMIZER_LOOP_WORTH:
+            small[arrays[0].dtype.char].append(arrays)
         else:
-            large.append(task)
+            large.append(_call(task, arrays))
     for some in small.values():
         if len(some) < tuning.OPTIMIZER_MANY:
-            for task in some:
-                task.formula(*task.arrays, *task.settings)
+            for arrays in some:
+                task.formula(*arrays, *task.settings)
         else:
-            one = _as_one(some)
-            _on_threads([one], short)
-            _give_back(some, one)
-    _on_threads(large, short)
+            _run_as_one(task, some, short)
+    return large
 
 
-def _are_in_order(arrays: Sequence[Any]) -> bool:
-    """Whether all arrays are NumPy's, with one element after the other."""
+def _is_ordinary(arrays: Sequence[Any]) -> bool:
+    """Whether all arrays are NumPy's, with one element after the other, and the first one's are float32 or float64."""
     for a in arrays:
         if a is not None and (a.__class__ is not np.ndarray or not a.flags.c_contiguous):
             return False
-    return True
+    return arrays[0].dtype.char in "fd"
 
 
-def _as_one(tasks: Sequence[Task]) -> Task:
-    """Tasks that share their settings as one, on copies of their arrays."""
-    columns = zip(*[task.arrays for task in tasks], strict=True)
-    whole = [None if some[0] is None else np.concatenate([a.reshape(-1) for a in some]) for some in columns]
-    return tasks[0]._replace(arrays=tuple(whole))
-
-
-def _give_back(tasks: Sequence[Task], one: Task) -> None:
-    """What came of ``one`` to the arrays of the tasks, but for the gradients."""
-    ends = list(itertools.accumulate([task.arrays[0].size for task in tasks]))
+def _run_as_one(task: Task, several: Sequence[tuple[Any, ...]], short: bool) -> None:
+    """The task on copies of several parameters' arrays, as if they were one's; all but the gradients are copied back."""
+    columns = [
+        None if some[0] is None else [a if a.ndim == 1 else a.reshape(-1) for a in some]
+        for some in zip(*several, strict=True)
+    ]
+    whole = tuple([None if column is None else np.concatenate(column) for column in columns])
+    _on_threads([_call(task, whole)], short)
+    ends = list(itertools.accumulate([arrays[0].size for arrays in several]))
     places = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
-    for number, source in enumerate(one.arrays):
-        if source is not None and number != 1:
-            for task, place in zip(tasks, places, strict=True):
-                task.arrays[number].reshape(-1)[...] = source[place]
+    for number, (column, source) in enumerate(zip(columns, whole, strict=True)):
+        if column is not None and source is not None and number != 1:
+            for part, place in zip(column, places, strict=True):
+                part[...] = source[place]
 
 
-def _on_threads(tasks: Sequence[Task], short: bool) -> None:
-    """Tasks whose arrays are in order, in shares of about one size, which the threads take."""
-    if not tasks:
+def _on_threads(calls: Sequence[_Call], short: bool) -> None:
+    """The calls, in shares of about one size, which the threads take."""
+    if not calls:
         return
-    calls, size = [_call(task) for task in tasks], sum([task.arrays[0].size for task in tasks])
-    has_loop = any(call.is_loop for call in calls)
+    size, has_loop = sum([call.arrays[0].size for call in calls]), any(call.is_loop for call in calls)
     least = tuning.OPTIMIZER_SHORT_WORTH_THREADS if short else 2 * tuning.OPTIMIZER_CHUNK
     threads = threads_worth(size, tuning.OPTIMIZER_LOOP_WORTH_THREADS if has_loop else least)
-    count = threads if has_loop else threads * max(1, -(-size // (threads * tuning.OPTIMIZER_CHUNK)))
-    if count > 1:
-        map_chunks(_do, _shares(calls, -(-size // count)), threads)
+    cost = tuning.OPTIMIZER_LOOP_COST if has_loop else tuning.OPTIMIZER_SHORT_COST if short else tuning.OPTIMIZER_COST
+    chunks = even_chunks(size, size if has_loop else tuning.OPTIMIZER_CHUNK, threads, cost)
+    if len(chunks) > 1:
+        map_chunks(_do, _shares(calls, chunks), threads)
     else:
         _do(calls)
 
@@ -159,32 +150,29 @@ class _Call(NamedTuple):
     is_loop: bool
 
 
-def _call(task: Task) -> _Call:
-    """The task by its compiled loop, where that serves, or by its formula."""
-    flat = [None if a is None else a.reshape(-1) for a in task.arrays]
+def _call(task: Task, arrays: tuple[Any, ...]) -> _Call:
+    """The task for one parameter by its compiled loop, where that serves, or by its formula."""
+    flat = [None if a is None else a.reshape(-1) for a in arrays]
     given = [a for a in flat if a is not None]
     p = given[0]
     if task.find_loop and use_compiled(p, tuning.OPTIMIZER_LOOP_WORTH) and all(a.dtype == p.dtype for a in given):
-        loop = task.find_loop(task.arrays, *task.settings)
+        loop = task.find_loop(arrays, *task.settings)
         if loop is not None:
             return _Call(loop[0], given, (np.array(loop[1], p.dtype),), True)
     return _Call(task.formula, flat, task.settings, False)
 
 
-def _shares(calls: Sequence[_Call], size: int) -> list[list[_Call]]:
-    """The calls, cut so that they can be dealt out in lists of so many elements; the last list may have fewer."""
-    shares: list[list[_Call]] = [[]]
-    left = size
+def _shares(calls: Sequence[_Call], chunks: Sequence[slice]) -> list[list[_Call]]:
+    """The calls cut into chunks of all their elements, one call's after the other's."""
+    shares: list[list[_Call]] = [[] for _ in chunks]
+    start = 0
     for call in calls:
-        start, end = 0, call.arrays[0].size
-        while start < end:
-            if not left:
-                shares.append([])
-                left = size
-            stop = min(end, start + left)
-            shares[-1].append(call._replace(arrays=[None if a is None else a[start:stop] for a in call.arrays]))
-            left -= stop - start
-            start = stop
+        end = start + call.arrays[0].size
+        for share, chunk in zip(shares, chunks, strict=True):
+            part = slice(max(chunk.start, start) - start, min(chunk.stop, end) - start)
+            if part.start < part.stop:
+                share.append(call._replace(arrays=[None if a is None else a[part] for a in call.arrays]))
+        start = end
     return shares
 
 
