@@ -10,6 +10,7 @@ product with a triangle of ones.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks
 from metagrad.kernels.compiled import scans as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.reductions import is_large
@@ -128,7 +129,9 @@ def _of_columns(x: Array) -> Array:
 
 def _of_rows(x: Array) -> Array | None:
     """None if a sum is infinite or nan: in a product, 0 · ∞ would make all of its strip nan."""
-    (rows, n), strip = x.shape, tuning.SCAN_STRIP
+    if len(x) == 1 and x.shape[1] >= 4 * tuning.SCAN_ROW:
+        return _of_one_row(x[0])
+    (rows, n), strip = x.shape, _strip(x.shape[1])
     y, strips = np.empty_like(x), n // strip
     inside = strips * strip
     ones = np.ones(strip, x.dtype)
@@ -139,10 +142,40 @@ def _of_rows(x: Array) -> Array | None:
         ends = np.cumsum((terms @ ones).reshape(-1, strips), axis=1)
         shifted = terms.copy()
         shifted.reshape(-1, strips, strip)[:, 1:, 0] += ends[:, :-1]
-        y[chunk, :inside] = (shifted @ triangle).reshape(-1, inside)
-        if inside < n:
+        if inside == n:
+            np.matmul(shifted, triangle, out=y[chunk].reshape(-1, strip))
+        else:
+            y[chunk, :inside] = (shifted @ triangle).reshape(-1, inside)
             y[chunk, inside:] = np.cumsum(x[chunk, inside:], axis=1) + ends[:, -1:]
         return bool(np.isfinite(ends).all())
 
     is_finite = map_chunks(work, cut(rows, max(1, tuning.SCAN_CHUNK // n)), blas=True)
     return y if all(is_finite) else None
+
+
+@functools.cache
+def _strip(n: int) -> int:
+    """The length of strips that a row of n elements is cut into: near the usual one, without a rest if there is such a length."""
+    usual = tuning.SCAN_STRIP
+    return next((s for s in sorted(range(usual - 8, usual + 9), key=lambda s: abs(s - usual)) if n % s == 0), usual)
+
+
+def _of_one_row(x: Array) -> Array | None:
+    """The row is cut into rows of their own, whose sums start from where those before end."""
+    rows = len(x) // tuning.SCAN_ROW
+    inside = rows * tuning.SCAN_ROW
+    y = np.empty_like(x)
+    found = _of_rows(x[:inside].reshape(rows, -1))
+    if found is None:
+        return None
+    ends = np.cumsum(found[:, -1])
+    sums = y[:inside].reshape(rows, -1)
+    sums[0] = found[0]
+
+    def work(chunk: slice) -> None:
+        np.add(found[1:][chunk], ends[:-1][chunk, None], out=sums[1:][chunk])
+
+    map_chunks(work, even_chunks(rows - 1, rows, get_num_threads()))
+    np.cumsum(x[inside:], out=y[inside:])
+    y[inside:] += ends[-1]
+    return y if np.isfinite(ends[-1]) else None

@@ -73,8 +73,10 @@ REDUCTION_COLUMNS = 16
 SUM_LOSES_DIGITS = 1 << 14
 # Columns that are searched together for their extremes: as many as a few lines of the cache hold.
 EXTREMUM_COLUMNS = 64
-# Elements summed by one product with a triangle of ones.
-SCAN_STRIP = 16
+# Elements summed by one product with a triangle of ones, about.
+SCAN_STRIP = 24
+# Elements of the rows that a single long one is cut into.
+SCAN_ROW = 2000
 # Columns from which running sums add whole rows: with fewer, each row is too short for the call that adds it.
 SCAN_COLUMNS = 256
 # Rows from which a compiled loop adds up several at once.
