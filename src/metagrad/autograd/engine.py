@@ -24,7 +24,7 @@ from metagrad.autograd.packing import unpacked
 from metagrad.autograd.targets import leading_to
 from metagrad.autograd.variable import Variable, as_array, as_tensor, unwrap
 from metagrad.base.dtypes import emulated
-from metagrad.base.layouts import laid_out_like
+from metagrad.base.layouts import has_no_gaps, laid_out_like
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -277,9 +277,11 @@ def _unshared(found: dict[Edge, Gradient], lent: Sequence[tuple[Edge, Gradient]]
         if isinstance(g, Variable):
             continue
         owner = _owner(g)
-        reshaped = owner.base is None and g.size == owner.size and g.flags.c_contiguous  # all of its owner's memory
+        reshaped = (
+            owner.base is None and g.size == owner.size and (g.flags.c_contiguous or has_no_gaps(g))
+        )  # all of its memory
         if not reshaped or not getattr(g.flags, "writeable", True) or id(owner) in taken:
-            found[edge] = owner = g.copy()
+            found[edge] = owner = g.copy("K")
         taken.add(id(owner))
     return found
 

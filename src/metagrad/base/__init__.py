@@ -7,6 +7,7 @@
 ``meta.py``          arrays without numbers, on the device meta
 ``layouts.py``       how elements lie in memory
 ``result_order.py``  the order in memory of a result, by its operands
+``channels_last.py`` images whose channels lie next to each other
 ``naming.py``        the package's name in what is printed
 ``size.py``          ``Size``, the shape of a tensor
 ``results.py``       results with several parts, which have names

@@ -82,20 +82,13 @@ def laid_out_like(x: Array, template: Array) -> Array:
     """
     if x.strides == template.strides or not isinstance(x, np.ndarray) or not isinstance(template, np.ndarray):
         return x
-    copy = memory_like(template, x.dtype)
+    if not has_no_gaps(template):
+        return in_order(x)
+    copy = np.empty_like(template, x.dtype)
     if copy.strides == x.strides:
         return x
     copy[...] = x
     return copy
-
-
-def memory_like(template: Array, dtype: object) -> Array:
-    """Fresh memory in the order in which an array lies, or in the usual order if that has gaps or repeats elements.
-
-    >>> memory_like(np.zeros((2, 3)).T, "int8").strides
-    (1, 3)
-    """
-    return np.empty_like(template, dtype) if has_no_gaps(template) else np.empty(template.shape, dtype, like=template)  # type: ignore[call-overload]
 
 
 def order_of(x: Array) -> tuple[int, ...]:
@@ -128,26 +121,6 @@ def made_as_it_lies(x: Array, make: Callable[[tuple[int, ...]], Array]) -> Array
         return make(tuple(x.shape))
     order = order_of(x)
     return make(tuple(x.shape[d] for d in order)).transpose(inverse(order))
-
-
-def lies_in(x: Array, wanted: memory_format) -> bool:
-    """Whether elements lie in this order of the dimensions, and not in the usual one too.
-
-    >>> lies_in(np.zeros((2, 4, 4, 3)).transpose(0, 3, 1, 2), channels_last), lies_in(np.zeros((2, 3, 4, 4)), channels_last)
-    (True, False)
-    """
-    if x.ndim != len(wanted.order) or not isinstance(x, np.ndarray):
-        return False
-    return bool(x.transpose(wanted.order).flags.c_contiguous and not x.flags.c_contiguous)
-
-
-def laid_out_in(x: Array, wanted: memory_format) -> Array:
-    """A copy whose elements lie in this order.
-
-    >>> laid_out_in(np.zeros((2, 3, 4, 4)), channels_last).strides
-    (384, 8, 96, 24)
-    """
-    return x.transpose(wanted.order).copy().transpose(inverse(wanted.order))
 
 
 def check_layout(wanted: layout | None) -> None:

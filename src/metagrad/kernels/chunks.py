@@ -145,3 +145,18 @@ def perform_formula(
 def _perform(work: Work, rows: int, elements: int) -> None:
     parts = min(rows, elements // tuning.SPREAD_LEAST, tuning.SPREAD_PARTS * get_num_threads())
     perform(work, rows, max(1, parts))
+
+
+def rows_joined(rows: int, length: int) -> int:
+    """How many short rows to take as one, what is repeated over rows being written out as often: a loop over few numbers is slow.
+
+    >>> rows_joined(1000, 32), rows_joined(1000, 1000)
+    (8, 1)
+    """
+    times = 1
+    while length * times < _LONG_ROW and rows and rows % (2 * times) == 0:
+        times *= 2
+    return times
+
+
+_LONG_ROW = 512

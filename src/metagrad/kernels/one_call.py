@@ -11,7 +11,7 @@ from metagrad.base.layouts import inverse
 from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula
+from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula, rows_joined
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, ROW, of_ufunc
 from metagrad.kernels.threads import get_num_threads
@@ -111,8 +111,17 @@ def _flattened(inputs: Sequence[Array], y: Array) -> tuple[list[Array], Array]:
     repeated = all(a.shape == y.shape[y.ndim - a.ndim :] for a in small) and len(lengths) <= 1
     if not repeated or not all(a.flags.c_contiguous for a in (*inputs, y)):
         return list(inputs), y
-    rows = (-1, *lengths)
-    ones = [a.reshape(()) if a.size == 1 != y.size else a.reshape(rows if a.shape == y.shape else -1) for a in inputs]
+    length = max(lengths, default=max(1, y.size))
+    times = rows_joined(y.size // length, length)
+    rows = (-1, *[times * n for n in lengths])
+    ones = [
+        a.reshape(())
+        if a.size == 1 != y.size
+        else a.reshape(rows)
+        if a.shape == y.shape
+        else np.tile(a.reshape(-1), times)
+        for a in inputs
+    ]
     return ones, y.reshape(rows)
 
 

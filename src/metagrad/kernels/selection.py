@@ -18,7 +18,7 @@ def select(c: Array, x: Array | Number, y: Array | Number) -> Array:
     if c.__class__ is np.ndarray and c.dtype == bool and c.size >= tuning.SELECT_BY_BITS:
         arrays = [a for a in (x, y) if isinstance(a, np.ndarray) and a.ndim]
         if all(a.__class__ is np.ndarray and a.shape == c.shape for a in arrays):
-            out = np.empty(c.shape, np.result_type(x, y))
+            out = np.empty_like(c, np.result_type(x, y))
             select_into(out, c, x, y)
             return out
     return np.where(c, x, y)

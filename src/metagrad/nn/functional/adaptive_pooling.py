@@ -20,6 +20,7 @@ from metagrad.ops.create.sampling import rand
 from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.index.gathering import gather, scatter
 from metagrad.ops.reduce.reduction import mean
+from metagrad.ops.shape.copying import formatted_as
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -307,7 +308,8 @@ def _max_unpool(
         )
     zeros = input.new_zeros((*lead, room))
     flat = (*lead, math.prod(input.shape[-axes:]))
-    return scatter(zeros, len(lead), indices.reshape(flat), input.reshape(flat)).reshape((*lead, *extents))
+    y = scatter(zeros, len(lead), indices.reshape(flat), input.reshape(flat)).reshape((*lead, *extents))
+    return formatted_as(y, input)
 
 
 def max_unpool1d(

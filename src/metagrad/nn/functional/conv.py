@@ -13,6 +13,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
+from metagrad.base.channels_last import laid_out_as
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.kernels import convolution as fast
@@ -56,7 +57,7 @@ class Convolve(Function):
     def forward(self, x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
         self.save(x if self.needs[1] else None, w if self.needs[0] else None)
         self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
-        return _run("convolve", x, w, b, windows, groups)
+        return laid_out_as(_run("convolve", x, w, b, windows, groups), x, w)
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None, Array | None]:
         x, w = self.saved
@@ -80,7 +81,7 @@ class InputGradient(Function):
     def forward(self, g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:
         self.save(g if self.needs[1] else None, w if self.needs[0] else None)
         self.setting: dict[str, Any] = {"windows": windows, "groups": groups}
-        return _run("input_gradient", g, w, windows, groups)
+        return laid_out_as(_run("input_gradient", g, w, windows, groups), g, w)
 
     def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
         g, w = self.saved

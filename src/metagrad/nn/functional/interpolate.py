@@ -11,7 +11,9 @@ import numpy as np
 from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.base import dtypes
+from metagrad.base.channels_last import channels_behind
 from metagrad.base.device import move, of_array
+from metagrad.base.layouts import inverse
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.base.warning import warn
 from metagrad.kernels.matmul import product
@@ -66,6 +68,10 @@ class Resample(Function):
 
     def forward(self, x: Array, taps: Taps, axis: int) -> Array:
         self.taps, self.axis = taps, axis
+        order = channels_behind(x)
+        return self._along_axis(x.transpose(order), taps, order.index(axis)).transpose(inverse(order))
+
+    def _along_axis(self, x: Array, taps: Taps, axis: int) -> Array:
         if _as_matrix(x, taps):
             return _multiply(taps.matrix(x.dtype), x, axis)
         terms = [
@@ -83,6 +89,10 @@ class Unsample(Function):
 
     def forward(self, g: Array, taps: Taps, axis: int) -> Array:
         self.taps, self.axis = taps, axis
+        order = channels_behind(g)
+        return self._along_axis(g.transpose(order), taps, order.index(axis)).transpose(inverse(order))
+
+    def _along_axis(self, g: Array, taps: Taps, axis: int) -> Array:
         if _as_matrix(g, taps):
             return _multiply(np.ascontiguousarray(taps.matrix(g.dtype).T), g, axis)
         x = np.zeros((*g.shape[:axis], taps.extent, *g.shape[axis + 1 :]), g.dtype, like=g)

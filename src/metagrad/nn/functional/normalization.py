@@ -14,6 +14,8 @@ from metagrad.autograd.mode import no_grad
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import recording, wrap
 from metagrad.base import dtypes
+from metagrad.base.channels_last import suggested
+from metagrad.base.layouts import in_order, inverse
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import column_norms as columns
 from metagrad.kernels import normalization as kernels
@@ -30,6 +32,7 @@ from metagrad.ops.arguments import asks_for_tensors, takes_out
 from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.shape.copying import contiguous, formatted_as
 from metagrad.ops.shape.padding import constant_pad_nd
 
 if TYPE_CHECKING:
@@ -69,7 +72,7 @@ class LayerNorm(Function):
         self.save(x, w)
         self.eps = eps
         z, self.kept = kernels.layer_norm(x, w, b, eps, keep=any(self.needs))
-        return z
+        return in_order(z)
 
     def backward(self, grad: Array) -> Any:
         x, w = self.saved
@@ -276,12 +279,19 @@ def batch_norm(
             return input.clone()
         raise ValueError(f"batch_norm: expected an input (N, C, *), got shape {tuple(input.shape)}")
     _check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    wanted = suggested(input.array)
+    if wanted is not None and training:  # rows of channels
+        behind = input.permute(wanted.order)
+        settings = (running_mean, running_var, weight, bias, training, momentum, eps)
+        y = batch_norm(behind.reshape(-1, input.array.shape[1]), *settings)
+        return y.reshape(tuple(behind.shape)).permute(inverse(wanted.order))
+    input = input if wanted is not None else contiguous(input)
     axes = (0, *range(2, input.array.ndim))
     count = math.prod(input.array.shape[d] for d in axes)
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        if serves_channels(input.array) and not recording(running_mean, running_var):
+        if wanted is None and serves_channels(input.array) and not recording(running_mean, running_var):
             rows, given = input.reshape(*input.array.shape[:2], -1), (running_mean.array, running_var.array)
             return RunningNorm.apply(rows, weight, bias, mean=given[0], variance=given[1], eps=eps).reshape(
                 tuple(input.shape)
@@ -328,7 +338,7 @@ def instance_norm(
     _update(running_mean, running_var, input, axes, momentum)
     if serves_channels(input.array):
         return _in_one_op(input, weight, bias, (*input.array.shape[:2], 1), 2, eps)
-    return _standardized(input, weight, bias, axes, eps)
+    return _standardized(contiguous(input), weight, bias, axes, eps)
 
 
 @asks_for_tensors
@@ -359,8 +369,8 @@ def group_norm(
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
     if serves_channels(input.array):
         shape = (input.array.shape[0], num_groups, channels // num_groups)
-        return _in_one_op(input, weight, bias, shape, 2, eps)
-    return _group_norm(input, num_groups, weight, bias, eps)
+        return formatted_as(_in_one_op(input, weight, bias, shape, 2, eps), input)
+    return formatted_as(_group_norm(input, num_groups, weight, bias, eps), input)
 
 
 @in_single

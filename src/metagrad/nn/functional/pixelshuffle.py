@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.shape.copying import formatted_as
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -45,7 +46,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     d = len(lead)
     apart = input.reshape((*lead, channels // (r * r), r, r, height, width))
     mixed = apart.permute((*range(d), d, d + 3, d + 1, d + 4, d + 2))
-    return mixed.reshape((*lead, channels // (r * r), height * r, width * r)).contiguous()
+    return formatted_as(mixed.reshape((*lead, channels // (r * r), height * r, width * r)).contiguous(), input)
 
 
 @asks_for_tensors
@@ -68,7 +69,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     d = len(lead)
     apart = input.reshape((*lead, channels, height // r, r, width // r, r))
     mixed = apart.permute((*range(d), d, d + 2, d + 4, d + 1, d + 3))
-    return mixed.reshape((*lead, channels * r * r, height // r, width // r)).contiguous()
+    return formatted_as(mixed.reshape((*lead, channels * r * r, height // r, width // r)).contiguous(), input)
 
 
 @asks_for_tensors
@@ -91,4 +92,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups."
         )
     apart = input.reshape((shape[0], groups, shape[1] // groups, *shape[2:]))
-    return apart.transpose(1, 2).reshape(shape).contiguous()
+    return formatted_as(apart.transpose(1, 2).reshape(shape).contiguous(), input)

@@ -13,6 +13,7 @@ from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
+from metagrad.base.channels_last import laid_out_as
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import pooling as kernel
 from metagrad.kernels.windows import Windows, counts, extents
@@ -47,11 +48,11 @@ class MaxPool(Function):
     def forward(self, x: Array, axes: Axes, positions: bool) -> Any:
         self.axes, shape = axes, (*x.shape[: x.ndim - len(axes)], *counts(axes))
         if not positions and not any(self.needs):
-            return kernel.largest(_planes(x, axes), axes).reshape(shape)
+            return laid_out_as(kernel.largest(_planes(x, axes), axes).reshape(shape), x)
         y, self.winners = kernel.max_pool(_planes(x, axes), axes)
         if not positions:
-            return y.reshape(shape)
-        return y.reshape(shape), kernel.positions(self.winners, axes).reshape(shape)
+            return laid_out_as(y.reshape(shape), x)
+        return laid_out_as(y.reshape(shape), x), laid_out_as(kernel.positions(self.winners, axes).reshape(shape), x)
 
     def backward(self, grad: Array, *_: Array) -> Array:
         return ToWinners.on(grad, winners=self.winners, axes=self.axes)
@@ -63,7 +64,7 @@ class ToWinners(Function):
     def forward(self, g: Array, winners: list[Array], axes: Axes) -> Array:
         self.winners, self.axes = winners, axes
         x = kernel.to_winners(_planes(g, axes), winners, axes)
-        return x.reshape((*g.shape[: g.ndim - len(axes)], *extents(axes)))
+        return laid_out_as(x.reshape((*g.shape[: g.ndim - len(axes)], *extents(axes))), g)
 
     def backward(self, grad: Array) -> Array:
         return FromWinners.on(grad, winners=self.winners, axes=self.axes)
@@ -86,7 +87,8 @@ class SumPool(Function):
 
     def forward(self, x: Array, axes: Axes) -> Array:
         self.axes = axes
-        return kernel.sum_pool(_planes(x, axes), axes).reshape((*x.shape[: x.ndim - len(axes)], *counts(axes)))
+        y = kernel.sum_pool(_planes(x, axes), axes).reshape((*x.shape[: x.ndim - len(axes)], *counts(axes)))
+        return y if len(axes) == 3 else laid_out_as(y, x)  # as PyTorch
 
     def backward(self, grad: Array) -> Array:
         return Spread.on(grad, axes=self.axes)
@@ -97,7 +99,8 @@ class Spread(Function):
 
     def forward(self, g: Array, axes: Axes) -> Array:
         self.axes = axes
-        return kernel.spread(_planes(g, axes), axes).reshape((*g.shape[: g.ndim - len(axes)], *extents(axes)))
+        x = kernel.spread(_planes(g, axes), axes)
+        return laid_out_as(x.reshape((*g.shape[: g.ndim - len(axes)], *extents(axes))), g)
 
     def backward(self, grad: Array) -> Array:
         return SumPool.on(grad, axes=self.axes)

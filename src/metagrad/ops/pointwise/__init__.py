@@ -17,6 +17,7 @@
 ``floating_point.py``   mantissas and exponents, neighbours, numbers for nan
 ``complex_numbers.py``  parts and angles of complex numbers
 ``chunked.py``          large arrays chunk by chunk, on all threads
+``turned.py``           large arrays in another order of dimensions
 ``fused.py``            arrays of a GPU by one kernel
 ``loops.py``            large arrays by compiled loops, in one pass
 ======================  ====================================================

@@ -11,6 +11,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.arguments import asks_for_a_tensor, takes_exact_out, takes_out
 from metagrad.ops.fitting import fitting
@@ -206,7 +207,7 @@ class Pow(Pointwise):
     """z = xʸ,   ∂L/∂x = ∂L/∂z · y xʸ⁻¹ (0 where y = 0),   ∂L/∂y = ∂L/∂z · z ln x (0 where x = 0 and y ≥ 0)."""
 
     def forward(self, x: Array, y: Array) -> Array:
-        z = np.power(x, y, order="C") if isinstance(x, (int, float, complex)) else power(x, y)
+        z = in_order(np.power(x, y)) if isinstance(x, (int, float, complex)) else power(x, y)
         self.save(x, y, z if self.needs[1] else None)  # so that the result may be written to in place
         return z
 

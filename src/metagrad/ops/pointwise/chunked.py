@@ -28,6 +28,7 @@ from metagrad.kernels.one_call import in_parts
 from metagrad.kernels.threads import get_num_threads
 from metagrad.ops.pointwise.fused import backward_on_gpu, forward_on_gpu, on_gpu
 from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
+from metagrad.ops.pointwise.turned import Turn, turning
 
 Results: TypeAlias = "Array | tuple[Array, ...]"  # what a forward or a backward gives
 _new = object.__new__
@@ -61,8 +62,13 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     """``forward``, in chunks if an input is large. For small ops the test counts: one and two inputs have their own, shorter."""
 
     def in_chunks(self: Pointwise, *inputs: Array, **params: object) -> Results:
-        y = large(self, *inputs, **params)
-        return y if inputs[0].__class__ is not ndarray or inputs[0].flags.c_contiguous else _laid_out(self, y, inputs)
+        first = inputs[0]
+        if first.__class__ is not ndarray or first.flags.c_contiguous:
+            return large(self, *inputs, **params)
+        order = turning(first, inputs[1:])
+        if order is not None:
+            return Turn(first.shape, order).forward(large, self, inputs, params)  # type: ignore[no-any-return]
+        return _laid_out(self, large(self, *inputs, **params), inputs)
 
     def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
         x = next(x for x in inputs if is_large(x))
@@ -149,6 +155,12 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     """``backward``, in chunks if the gradient of an only result is large. For small ones that test is all that is added."""
 
     def in_chunks(self: Pointwise, grad: Array) -> Results:
+        order = None if grad.flags.c_contiguous else turning(grad, [*self.saved, *self.__dict__.values()])
+        if order is not None:
+            return Turn(grad.shape, order).backward(large, self, grad)  # type: ignore[no-any-return]
+        return large(self, grad)
+
+    def large(self: Pointwise, grad: Array) -> Results:
         if self.loops is not None and self.loops.backward is not None and fit(grad, *self.saved):
             return backward_by_loop(self, self.loops.backward, grad)
         cuts = _Cuts.of(grad.shape, [grad, *self.saved, *self.__dict__.values()])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from metagrad.autograd.function import Function
+from metagrad.base.channels_last import suggested
 from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
 from metagrad.base.result_order import copied
 from metagrad.base.typing import Array
@@ -53,6 +54,18 @@ def contiguous(input: Tensor, memory_format: memory_format = contiguous_format) 
     ((1, 3), (2, 1))
     """
     return _ordered(_in_order, input, memory_format)
+
+
+def formatted_as(result: Tensor, input: Tensor) -> Tensor:
+    """A result of images in the format of the input, if that is ``channels_last``; as it is if not.
+
+    >>> import metagrad
+    >>> x = metagrad.zeros(2, 3, 4, 4).to(memory_format=metagrad.channels_last)
+    >>> formatted_as(metagrad.zeros(2, 3, 8, 8), x).stride()
+    (192, 1, 24, 3)
+    """
+    wanted = suggested(input.array)
+    return result if wanted is None else contiguous(result, wanted)
 
 
 def _in_order(input: Tensor) -> Tensor:

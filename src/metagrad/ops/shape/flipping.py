@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.base.layouts import channels_last, in_order, laid_out_in, lies_in
+from metagrad.base.channels_last import laid_out_as
+from metagrad.base.layouts import in_order
 from metagrad.base.result_order import memory_by
 from metagrad.base.typing import Array, Dims
 from metagrad.ops.arguments import asks_for_a_tensor, axes, dimension, shape_of
@@ -40,7 +41,7 @@ class Roll(Function):
     def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
         self.shifts, self.axis = shifts, axis
         y = np.roll(x, shifts if axis is not None else shifts[0], axis)
-        return laid_out_in(y, channels_last) if lies_in(x, channels_last) else in_order(y)
+        return in_order(y) if axis is None else laid_out_as(in_order(y), x)
 
     def backward(self, grad: Array) -> Array:
         return Roll.on(grad, shifts=tuple(-s for s in self.shifts), axis=self.axis)

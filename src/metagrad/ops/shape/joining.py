@@ -10,7 +10,8 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
-from metagrad.base.layouts import channels_last, in_order, laid_out_in, lies_in
+from metagrad.base.channels_last import laid_out_in, suggested
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_out
 from metagrad.ops.create.creation import finished
@@ -35,7 +36,8 @@ class Cat(Function):
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.shapes = axis, [x.shape for x in xs]
         y = np.concatenate([x for x in xs if x.shape != (0,)] or xs, axis=axis)
-        return laid_out_in(y, channels_last) if all(lies_in(x, channels_last) for x in xs) else in_order(y)
+        wanted = suggested(xs[0])
+        return laid_out_in(y, wanted) if wanted and all(suggested(x) is wanted for x in xs) else in_order(y)
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
         before, end, parts = (slice(None),) * self.axis, 0, []

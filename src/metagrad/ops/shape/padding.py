@@ -9,12 +9,15 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
+from metagrad.base.channels_last import channels_behind
+from metagrad.base.layouts import inverse
+from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.broadcasting import expand
-from metagrad.ops.shape.copying import contiguous
+from metagrad.ops.shape.copying import contiguous, formatted_as
 from metagrad.ops.shape.flipping import flip
 from metagrad.ops.shape.joining import cat
 
@@ -32,9 +35,12 @@ class Pad(Function):
     def forward(self, x: Array, widths: Widths, value: Number) -> Array:
         self.widths = widths
         kept = tuple(slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(x.shape, widths, strict=True))
+        if not any(w > 0 for pair in widths for w in pair):
+            return copied(x[kept], x.dtype)
         inside = tuple(slice(max(0, a), n + a + min(b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
-        y = np.full(shape, value, x.dtype, like=x)
+        order = channels_behind(x)
+        y = np.full([shape[d] for d in order], value, x.dtype, like=x).transpose(inverse(order))
         y[inside] = x[kept]
         return y
 
@@ -97,7 +103,10 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             y = _pad_along(_cut(y, d, low, high), d, max(0, low), max(0, high), mode)
         else:
             y = _cut(_pad_along(y, d, max(0, low), max(0, high), mode), d, low, high)
-    return y.clone() if not any(p > 0 for p in pad) else contiguous(y) if min(pad) < 0 else y
+    if not any(p > 0 for p in pad):
+        return y.clone()
+    y = contiguous(y) if min(pad) < 0 else y
+    return y if mode == "circular" else formatted_as(y, input)
 
 
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0) -> Tensor:

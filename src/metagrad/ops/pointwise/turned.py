@@ -1,0 +1,82 @@
+"""Large pointwise ops of arrays that lie in another order of dimensions: done on the arrays turned until they are in order.
+
+The chunks and compiled loops (``chunked.py``) want arrays in order in memory. To an op that looks at one position at a time the
+order of dimensions is all the same, so that transposed arrays, channels_last images among them, are turned, and the result back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.base.layouts import has_no_gaps, inverse, order_of
+from metagrad.base.typing import Array
+
+_new = object.__new__
+
+
+def turning(x: Array, others: Sequence[object]) -> tuple[int, ...] | None:
+    """The order in which all arrays of x's shape lie, if not the usual one, and the others have one dimension at the most."""
+    if x.flags.c_contiguous or not has_no_gaps(x):
+        return None
+    for a in others:
+        if (
+            isinstance(a, np.ndarray)
+            and a.ndim
+            and (a.strides != x.strides if a.shape == x.shape else not _one_axis(a, x))
+        ):
+            return None
+    return order_of(x)
+
+
+def _one_axis(a: Array, x: Array) -> bool:
+    return a.ndim <= x.ndim and max(a.shape) == a.size and a.itemsize == x.itemsize
+
+
+class Turn:
+    """Arrays of one shape turned, and what is made of them turned back; what was turned turns back into itself."""
+
+    def __init__(self, shape: tuple[int, ...], order: tuple[int, ...]) -> None:
+        self.shape, self.order, self.back = shape, order, inverse(order)
+        self.originals: dict[
+            int, tuple[Array, Array]
+        ] = {}  # by the identity of the turned one: that one, and the original
+
+    def turned(self, a: Any) -> Any:
+        """An array turned; one that is repeated along dimensions loses those of extent 1 in front."""
+        if not isinstance(a, np.ndarray) or not a.ndim:
+            return a
+        wide = a.reshape((1,) * (len(self.order) - a.ndim) + a.shape).transpose(self.order)
+        if a.shape != self.shape:
+            kept = next((d for d, n in enumerate(wide.shape) if n > 1), wide.ndim - 1)
+            wide = wide.reshape(wide.shape[kept:])
+        self.originals[id(wide)] = wide, a
+        return wide
+
+    def turned_back(self, a: Any) -> Any:
+        """The original of a turned array; another of the turned shape turned back; anything else as it is."""
+        if id(a) in self.originals:
+            return self.originals[id(a)][1]
+        if not isinstance(a, np.ndarray) or a.shape != tuple(self.shape[d] for d in self.order):
+            return a
+        original = a.transpose(self.back)
+        self.originals[id(a)] = a, original
+        return original
+
+    def forward(self, run: Callable[..., Any], node: Function, inputs: Sequence[Any], params: dict[str, Any]) -> Any:
+        """A forward on turned inputs; what the node keeps is turned back."""
+        result = self.turned_back(run(node, *[self.turned(a) for a in inputs], **params))
+        node.saved = tuple([self.turned_back(a) for a in node.saved])
+        node.__dict__.update({name: self.turned_back(a) for name, a in node.__dict__.items()})
+        return result
+
+    def backward(self, run: Callable[..., Any], node: Function, grad: Array) -> Any:
+        """A backward on the turned gradient, with what the node kept turned, too."""
+        like = _new(type(node))
+        like.needs, like.saved = node.needs, tuple([self.turned(a) for a in node.saved])
+        like.__dict__.update({name: self.turned(a) for name, a in node.__dict__.items()})
+        found = run(like, self.turned(grad))
+        return tuple([self.turned_back(a) for a in found]) if found.__class__ is tuple else self.turned_back(found)
