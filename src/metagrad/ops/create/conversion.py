@@ -11,9 +11,10 @@ from metagrad.autograd.devices import Move
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import ViewFunction
 from metagrad.base import dtypes
+from metagrad.base.channels_last import suggested
 from metagrad.base.device import CPU, move, of_array
 from metagrad.base.device import device as Device
-from metagrad.base.layouts import memory_format, preserve_format
+from metagrad.base.layouts import contiguous_format, memory_format, preserve_format
 from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.base.warning import warn_once
@@ -70,8 +71,10 @@ def to(
                 UserWarning,
             )
         out = cast_to(out, kind)
-    if memory_format not in (None, preserve_format):
+    if memory_format not in (None, preserve_format) and out is not input:
         out = contiguous(out, memory_format)
+    elif memory_format not in (None, preserve_format, suggested(input.array) or contiguous_format):
+        return clone(input, memory_format=memory_format)
     return clone(out) if copy and out is input else out
 
 

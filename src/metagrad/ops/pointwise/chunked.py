@@ -67,7 +67,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
             return large(self, *inputs, **params)
         order = turning(first, inputs[1:])
         if order is not None:
-            return Turn(first.shape, order).forward(large, self, inputs, params)  # type: ignore[no-any-return]
+            return Turn(first.shape, order).forward(large, self, inputs, params)
         return _laid_out(self, large(self, *inputs, **params), inputs)
 
     def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
@@ -157,7 +157,7 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     def in_chunks(self: Pointwise, grad: Array) -> Results:
         order = None if grad.flags.c_contiguous else turning(grad, [*self.saved, *self.__dict__.values()])
         if order is not None:
-            return Turn(grad.shape, order).backward(large, self, grad)  # type: ignore[no-any-return]
+            return Turn(grad.shape, order).backward(large, self, grad)
         return large(self, grad)
 
     def large(self: Pointwise, grad: Array) -> Results:
