@@ -35,7 +35,7 @@ def compute(formula: Formula, arrays: Mapping[int, Array], unit: int) -> bool:
     kinds = tuple([_kind(arrays.get(n, values[n])) for n in used])
     key = (
         tuple([(s.function, tuple(s.arguments), s.result, values[s.result].dtype) for s in formula.steps]),
-        tuple(used), kinds, tuple([n in arrays for n in used]), tuple(arrays), unit > 1,
+        tuple(used), kinds, tuple([(n in arrays, _is_array(values[n])) for n in used]), tuple(arrays), unit > 1,
     )  # fmt: skip
     if key not in _programs:
         try:
