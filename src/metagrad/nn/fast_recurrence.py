@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -216,15 +216,27 @@ class Layer(Function):
 
 
 class OneSequence(Function):
-    """All layers over one sequence, without a gradient: x (T, I), states (L·D, 1, *), and for each layer and direction
-    its weights, as ``Layer`` takes them; gives y (T, D·P) and the final states (L·D, 1, *)."""
+    """All layers over one sequence, without a gradient: x (T, I), or (T, 1, I) or (1, T, I); states (L·D, 1, *), or none for
+    zeros; and for each layer and direction its weights, as ``Layer`` takes them. Gives y, like x but with D·P features, and
+    the final states."""
 
-    def forward(self, x: Array, *rest: Array, cell: str, directions: int) -> tuple[Array, ...]:
+    def forward(
+        self, x: Array, *rest: Array, cell: str, directions: int, layers: int, from_zero: bool
+    ) -> tuple[Array, ...]:
         """(y, final h, and final c of an LSTM)."""
-        states, weights = _sorted_out(rest, cell, len(rest[0]))
-        finals = []
+        if from_zero:
+            rest = (*_zeros(cell, layers * directions, rest[1], x.dtype), *rest)
+        states, weights = _sorted_out(rest, cell, layers * directions)
+        y, finals = x.reshape(-1, x.shape[-1]), []
         for first in range(0, len(weights), directions):
             of_layer = slice(first, first + directions)
-            x, *final = one_sequence.run(cell, x, [s[of_layer] for s in states], weights[of_layer])
+            y, *final = one_sequence.run(cell, y, [s[of_layer] for s in states], weights[of_layer])
             finals.append(final)
-        return x, *[np.concatenate(parts) for parts in zip(*finals, strict=True)]
+        ends = finals[0] if layers == 1 else [np.concatenate(parts) for parts in zip(*finals, strict=True)]
+        return y.reshape(*x.shape[:-1], y.shape[1]), *ends
+
+
+def _zeros(cell: str, count: int, w_hh: Array, dtype: np.dtype[Any]) -> list[Array]:
+    """Initial states (L·D, 1, P), and (L·D, 1, H) of an LSTM; w_hh (G·H, P)."""
+    widths = [w_hh.shape[1], len(w_hh) // 4] if cell == "LSTM" else [w_hh.shape[1]]
+    return [np.zeros((count, 1, width), dtype) for width in widths]

@@ -157,8 +157,9 @@ class RNNBase(Module):
         """The parameters of both directions of a layer, None where there is no bias."""
         directions = 2 if self.bidirectional else 1
         found: list[Any] = []
+        parameters = self._parameters  # the shorter way; what a program put in the place of one is an attribute
         for names in self._names[layer * directions : (layer + 1) * directions]:
-            weights = [getattr(self, name) for name in names]
+            weights = [parameters[name] if name in parameters else getattr(self, name) for name in names]
             found += weights if self.bias else [*weights[:2], None, None, *weights[2:]]
         return found
 
@@ -167,10 +168,8 @@ class RNNBase(Module):
         directions = 2 if self.bidirectional else 1
         # The kernels are NumPy's; other arrays, such as CuPy's, take the plain way.
         on_numpy = isinstance(x.array, np.ndarray)
-        if on_numpy and batch_sizes[0] == 1 and not mode.grad and not (self.dropout and self.training):
-            every = [w for layer in range(self.num_layers) for w in self._layer_weights(layer)]
-            x, *states = OneSequence.apply_many(x, *initial, *every, cell=self.mode, directions=directions)
-            return x, tuple(states)
+        if batch_sizes[0] == 1 and self._only_answers(x):
+            return self._one_sequence(x, initial)
         run: Any = Layer.apply_many if on_numpy else plain_layer
         finals = []
         for layer in range(self.num_layers):
@@ -181,6 +180,18 @@ class RNNBase(Module):
             x, *final = run(x, *states, *weights, cell=self.mode, sizes=batch_sizes, directions=directions)
             finals.append(final)
         return x, tuple(cat(parts) for parts in zip(*finals, strict=True))
+
+    def _only_answers(self, x: Tensor) -> bool:
+        """Whether no gradient will be asked for, so that a single sequence may go through all layers in one op."""
+        return not mode.grad and isinstance(x.array, np.ndarray) and not (self.dropout and self.training)
+
+    def _one_sequence(self, x: Tensor, initial: State) -> tuple[Tensor, State]:
+        """All layers over the steps of one sequence, (T, I) or with the batch's dimension; no initial states: zeros."""
+        weights = [w for layer in range(self.num_layers) for w in self._layer_weights(layer)]
+        directions = 2 if self.bidirectional else 1
+        settings: dict[str, Any] = {"cell": self.mode, "directions": directions, "layers": self.num_layers}
+        y, *final = OneSequence.apply_many(x, *initial, *weights, **settings, from_zero=not initial)
+        return y, tuple(final)
 
     def _state_shapes(self, batch: int) -> list[tuple[int, int, int]]:
         rows = self.num_layers * (2 if self.bidirectional else 1)
@@ -242,15 +253,19 @@ class RNNBase(Module):
                 f"{x.ndim}-D but got {' and '.join(f'{s.ndim}-D' for s in given)} tensor"
             )
         self._check_input(x)
+        if not batched and given is not None:
+            given = tuple(s.unsqueeze(1) for s in given)
         batch_dim = 0 if self.batch_first else 1
-        if not batched:
-            x = x.unsqueeze(batch_dim)
-            given = None if given is None else tuple(s.unsqueeze(1) for s in given)
-        if self.batch_first:
-            x = x.transpose(0, 1)
-        steps, batch = x.array.shape[:2]
+        steps, batch = (x.array.shape[1 - batch_dim], x.array.shape[batch_dim]) if batched else (x.array.shape[0], 1)
         if steps == 0:
             raise RuntimeError(f"{name}: expected a sequence of at least one step, got input of 0 steps")
+        if batch == 1 and self._only_answers(x):
+            output, final = self._one_sequence(x, () if given is None else self._initial(given, 1, x))
+            return output, final if batched else tuple(s.squeeze(1) for s in final)
+        if not batched:
+            x = x.unsqueeze(batch_dim)
+        if self.batch_first:
+            x = x.transpose(0, 1)
         initial = self._initial(given, batch, x)
         output, final = self._stack(x.reshape(steps * batch, self.input_size), [batch] * steps, initial)
         output = output.reshape(steps, batch, output.array.shape[1])
