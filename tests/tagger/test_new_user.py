@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from metagrad import cli
@@ -182,6 +183,32 @@ def test_bad_lines_are_counted(tmp_path, name, text, message):
 )  # fmt: skip
 def test_an_option_holds_for_all_networks_of_a_preset(options, summary):
     assert settings_and_recipe("best", options)[0].summary == summary
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": "x"}, "epochs to be a whole number, got 'x'"), ({"epochs": 2.5}, "whole"), ({"seed": 1.5}, "seed to"),
+        ({"epochs": True}, "a whole number, got True"), ({"crf": "yes"}, "crf to be True or False, got"), ({"crf": 1}, "True"),
+        ({"dropout": "0.5"}, "dropout to be a number"), ({"lr": "fast"}, "lr to be a number"), ({"cell": 3}, "cell to be a string"),
+        ({"variants": 3}, "variants to be a sequence"), ({"hidden": None}, "hidden to be a whole number, got None"),
+    ],
+)  # fmt: skip
+def test_options_of_other_types_are_refused(options, message):
+    with pytest.raises(TypeError, match=message):
+        Tagger.train([[("the", "DET"), ("dog", "NOUN")]] * 3, **{**SMALL, **options})
+
+
+def test_options_may_be_numpys_numbers(tmp_path):
+    options = {
+        "hidden": np.int64(8),
+        "dropout": np.float32(0),
+        "lr": None,
+        "epochs": np.int32(1),
+        "crf": np.bool_(False),
+    }
+    Tagger.train([[("the", "DET"), ("dog", "NOUN")]] * 3, embedding=8, **options).save(tmp_path / "m")
+    assert Tagger.load(tmp_path / "m").get_params()["hidden"] == 8
 
 
 # ------------------------------------------------ text

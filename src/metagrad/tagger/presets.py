@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
+
+import numpy as np
 
 from metagrad.tagger.settings import Settings
 from metagrad.tagger.training import Recipe
@@ -30,6 +33,21 @@ PRESETS = {"article": ARTICLE, "fast": FAST, "best": BEST}
 
 SPAN_STEPS = 1200  # of spans there are few in a sentence: a small corpus is gone through more often
 
+_CALLED = {
+    bool: "True or False",
+    int: "a whole number",
+    (float, int): "a number",
+    str: "a string",
+    Sequence: "a sequence",
+}
+_KINDS: dict[str, Any] = {
+    f.name: (float, int)
+    if f.default is None or isinstance(f.default, float)
+    else Sequence
+    if f.default == ()
+    else type(f.default)
+    for f in (*fields(Settings), *fields(Recipe))
+}
 _NETWORK = {f.name for f in fields(Settings)}
 _TRAINING = {f.name for f in fields(Recipe)}
 
@@ -50,6 +68,8 @@ def settings_and_recipe(preset: str, options: dict[str, Any]) -> tuple[Settings,
         raise TypeError(
             f"unknown options {sorted(unknown)}: expected some of {', '.join(sorted(_NETWORK | _TRAINING))}"
         )
+    options = {name: plain(value) for name, value in options.items()}
+    check_types(options)
     chosen = {**PRESETS[preset], **options}
     if "variants" not in options:
         variants = PRESETS[preset].get("variants", ())
@@ -60,6 +80,26 @@ def settings_and_recipe(preset: str, options: dict[str, Any]) -> tuple[Settings,
         Settings(**{name: value for name, value in chosen.items() if name in _NETWORK}),
         Recipe(**{name: value for name, value in chosen.items() if name in _TRAINING}),
     )
+
+
+def plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, which JSON can hold; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def check_types(options: dict[str, Any]) -> None:
+    """TypeError for an option that is no number, string, or True or False, where one is expected.
+
+    >>> check_types({"epochs": 3.5})
+    Traceback (most recent call last):
+        ...
+    TypeError: expected epochs to be a whole number, got 3.5
+    """
+    for name, value in options.items():
+        kind = _KINDS[name]
+        is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if not is_right and not (name == "lr" and value is None):
+            raise TypeError(f"expected {name} to be {_CALLED[kind]}, got {value!r}")
 
 
 def for_spans(recipe: Recipe, own: dict[str, Any]) -> Recipe:

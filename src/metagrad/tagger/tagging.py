@@ -18,7 +18,7 @@ from metagrad.tagger.display import TaggedSentence, TaggedText, text_of
 from metagrad.tagger.inputs import check, iterable, joined, joined_tag, listed, paired, words_of
 from metagrad.tagger.learning import evaluate, learn
 from metagrad.tagger.metrics import Scores
-from metagrad.tagger.presets import settings_and_recipe
+from metagrad.tagger.presets import plain, settings_and_recipe
 from metagrad.tagger.splits import Split, hold_out
 from metagrad.tagger.tagset import TAB
 from metagrad.tagger.trained import Array, Model, ModelFileError, Tagged
@@ -266,7 +266,7 @@ def ranked(tags: Sequence[str], p: Array) -> dict[str, float]:
 
 def _plain(options: dict[str, Any]) -> dict[str, Any]:
     """Options as JSON can hold them."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    return {name: str(value) if isinstance(value, Path) else plain(value) for name, value in options.items()}
 
 
 def _silent(epoch: Epoch, is_kept: bool) -> None:
