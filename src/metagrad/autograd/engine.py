@@ -259,12 +259,17 @@ def _roots(tensors: Any, gradients: Any, create_graph: bool) -> list[tuple[Edge,
             if x.array.size != 1 or x.array.dtype.kind == "c":
                 raise not_a_scalar(x)
             g = np.array(1, x.array.dtype, ndmin=x.array.ndim, like=x.array)  # np.ones_like, in less time
-        elif unwrap(g).shape == x.array.shape:
+        elif _suits(unwrap(g), x.array):
             g = fitted(g, x.array.shape, x.array.dtype)
         else:
             raise wrong_gradient(i, g, x)
         roots.append((x.grad_fn or x, as_tensor(g) if create_graph else unwrap(g)))
     return roots
+
+
+def _suits(gradient: Gradient, x: Any) -> bool:
+    """Whether a gradient to start from has the shape of a result, and is not complex where the result is real."""
+    return getattr(gradient, "shape", None) == x.shape and (gradient.dtype.kind != "c" or x.dtype.kind == "c")
 
 
 def _unshared(found: dict[Edge, Gradient], lent: Sequence[tuple[Edge, Gradient]]) -> dict[Edge, Gradient]:

@@ -68,8 +68,15 @@ def unused(i: int, shape: tuple[int, ...]) -> RuntimeError:
     )
 
 
-def wrong_gradient(i: int, given: Any, x: Any) -> RuntimeError:
+def wrong_gradient(i: int, given: Any, x: Any) -> Exception:
     """What to raise where a gradient is given to start from that is not the tensor's."""
+    if not hasattr(given, "shape"):
+        return TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
+    if tuple(given.shape) == tuple(x.array.shape):
+        return RuntimeError(
+            f"For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[{i}] has a dtype of {given.dtype} and output[{i}] has a dtype of {x.dtype}"
+        )
     shapes = (list(given.shape), list(x.array.shape))
     return RuntimeError(
         f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({shapes[0]}) and output[{i}] has a shape of "

@@ -105,6 +105,8 @@ class Variable:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if value.__class__ is not bool:
+            raise RuntimeError(f"requires_grad must be a bool, got {value!r:.60}")
         if self.grad_fn is not None:
             if not value:
                 raise RuntimeError(
@@ -121,7 +123,7 @@ class Variable:
             raise RuntimeError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed: clone() it"
             )
-        self._requires_grad = bool(value)
+        self._requires_grad = value
 
     @property
     def grad_fn(self) -> Function | None:

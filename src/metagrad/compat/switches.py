@@ -23,6 +23,8 @@ _state: dict[str, Any] = {"deterministic": 0, "precision": "highest", "interop_t
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Kept for ``are_deterministic_algorithms_enabled``: metagrad's ops are deterministic in any case."""
+    if not isinstance(mode, bool):
+        raise TypeError(f"use_deterministic_algorithms(): argument 'mode' must be bool, not {type(mode).__name__}")
     _state["deterministic"] = (1 if warn_only else 2) if mode else 0
 
 

@@ -107,7 +107,10 @@ class TransformedDistribution(Distribution):
         transforms: Transform | Sequence[Transform],
         validate_args: bool | None = None,
     ) -> None:
-        self.transforms = [transforms] if isinstance(transforms, Transform) else list(transforms)
+        given = [transforms] if isinstance(transforms, Transform) else transforms
+        if not isinstance(given, (list, tuple)) or not all(isinstance(each, Transform) for each in given):
+            raise ValueError(f"transforms must be a Transform or a list of Transforms, but was {transforms!r:.80}")
+        self.transforms = list(given)
         whole = ComposeTransform(self.transforms)
         shape = Size((*base_distribution.batch_shape, *base_distribution.event_shape))
         base_events = len(base_distribution.event_shape)
@@ -195,6 +198,8 @@ class MixtureSameFamily(Distribution):
         component_distribution: Distribution,
         validate_args: bool | None = None,
     ) -> None:
+        if not isinstance(component_distribution, Distribution):
+            raise ValueError("The Component distribution needs to be an instance of torch.distributions.Distribution")
         if not isinstance(mixture_distribution, Categorical):
             raise ValueError(
                 " The Mixture distribution needs to be an  instance of torch.distributions.Categorical"

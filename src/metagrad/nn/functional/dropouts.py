@@ -101,6 +101,8 @@ def _as_numbers(input: Tensor, kept: Array) -> Array:
 def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, inplace: bool) -> Tensor:
     _check(p)
     ndim = input.array.ndim
+    if ndim < 2 and training and p:
+        raise RuntimeError(f"{name}: Feature dropout requires at least 2 dimensions in the input, got {ndim}")
     if ndim not in (axes + 1, axes + 2):
         warn(
             f"{name}: Received a {ndim}-D input, expected (N, C, …) or (C, …) with {axes} dimensions after the channels",

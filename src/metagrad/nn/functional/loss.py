@@ -105,6 +105,10 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
     tensor(2.)
     """
     input, target = matched("mse_loss", input, target)
+    if weight is not None and tuple(weight.shape) != tuple(input.shape):
+        raise ValueError(
+            f"Weights and input must have the same size, got {tuple(weight.shape)} and {tuple(input.shape)}"
+        )
     loss = (input - target).square()
     refuse("mse_loss", loss, "biuc")
     return reduced(loss, reduction, weight)

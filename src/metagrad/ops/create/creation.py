@@ -361,6 +361,17 @@ def _permuted(shape: tuple[int, ...], order: tuple[int, ...], kind: dtypes.dtype
     return make([shape[d] for d in order], kind.dtype).transpose(inverse(order))
 
 
+def need_sizes(function: str, size: object) -> None:
+    """Raise TypeError for one number where a function takes a tuple of sizes alone.
+
+    >>> need_sizes("full", 2)
+    Traceback (most recent call last):
+    TypeError: full(): argument 'size' (position 1) must be tuple of ints, not int: write (2,)
+    """
+    if isinstance(size, int):
+        raise TypeError(f"{function}(): argument 'size' (position 1) must be tuple of ints, not int: write ({size},)")
+
+
 @factory
 def full(size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **named: Any) -> Array:
     """One number everywhere; its own dtype unless told otherwise.
@@ -369,6 +380,7 @@ def full(size: Sizes, fill_value: Operand, *, dtype: DTypeLike = None, **named: 
     >>> metagrad.full((2,), 7), metagrad.full((2,), 7.0)
     (tensor([7, 7]), tensor([7., 7.]))
     """
+    need_sizes("full", size)
     value = fill_value.item() if hasattr(fill_value, "item") else fill_value
     kind = dtypes.of_scalar(value) if dtype is None else dtypes.of(dtype)
     return np.full(extents((size,), named), fitting(value, kind), kind.dtype)

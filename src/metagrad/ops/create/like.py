@@ -16,7 +16,7 @@ from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, shape_of
-from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, tensor
+from metagrad.ops.create.creation import extents, factory, finished, kind_or_default, need_sizes, tensor
 from metagrad.ops.fitting import fitting
 from metagrad.ops.shape.strided import extent, strided
 
@@ -172,6 +172,7 @@ def new_full(input: Tensor, size: Sizes, fill_value: Operand, **options: Any) ->
     >>> metagrad.tensor([1, 2]).new_full((2,), 7)
     tensor([7, 7])
     """
+    need_sizes("new_full", size)
 
     def make(shape: tuple[int, ...], dtype: np.dtype[Any], like: Array) -> Array:
         return np.full(shape, fitting(fill_value, dtypes.of(dtype)), dtype, like=like)

@@ -21,6 +21,7 @@ from metagrad.ops.arguments import asks_for_tensors, shape_of, takes_exact_out, 
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.like import LikeOptions, empty_like
 from metagrad.ops.create.random import Generator, numpy_generator, source
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor
 
 if TYPE_CHECKING:
@@ -349,7 +350,8 @@ def bernoulli(
     chance = np.broadcast_to(given, tuple(input.shape))
     if p is None:
         continuous(input.dtype)
-    if looks_at(chance) and np.any((chance < 0) | (chance > 1)):
+    refuse("bernoulli", input, "c")
+    if looks_at(chance) and not np.all((chance >= 0) & (chance <= 1)):  # nan neither
         raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true: a probability lies outside [0, 1]")
     drawn = as_array(source(generator, where).bernoulli(chance, tuple(chance.shape)))
     return _drawn_from(input, sample=drawn)

@@ -24,11 +24,13 @@ from metagrad.autograd.views import (
     write,
 )
 from metagrad.base.device import CPU, move
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
 from metagrad.kernels import gathering
 from metagrad.kernels.libraries import at, beside, is_on_gpu
+from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.misfits import check_source, is_mask, misplaced, unlike_mask
@@ -228,11 +230,13 @@ def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumula
     tensor([[0., 5.],
             [5., 0.]])
     """
+    if not isinstance(values, Variable):
+        raise NotATensor(f"index_put(): argument 'values' (position 2) must be Tensor, not {type(values).__name__}")
     source = as_tensor(values)
     if source.dtype != input.dtype:
         raise RuntimeError(
-            f"index_put: the source and destination dtypes must match, got {input.dtype} for the destination and "
-            f"{source.dtype} for the source"
+            f"Index put requires the source and destination dtypes match, got {scalar_name(input.dtype)} for the destination and "
+            f"{scalar_name(source.dtype)} for the source"
         )
     index, _ = _plain(tuple(indices))
     written = (PutAdd if accumulate else Put).apply(input, source, index=index)
@@ -269,7 +273,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
         raise IndexError(
             f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}"
         )
-    return Slice.apply(input, index=(*[slice(None)] * d, int(index)))
+    return Slice.apply(input, index=(*[slice(None)] * d, operator.index(index)))
 
 
 @asks_for_a_tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -96,6 +97,7 @@ def matrix_power(input: Tensor, n: int, *, out: Tensor | None = None) -> Tensor:
         raise RuntimeError(
             f"linalg.matrix_power: expected square matrices (*, n, n), got a tensor of shape {tuple(shape)}"
         )
+    n = operator.index(n)
     if n == 0:
         return where(wrap(np.zeros((), bool, like=input.array)), input, wrap(eye(shape[-1], input)))
     base, n = (inv(input), -n) if n < 0 else (input, n)

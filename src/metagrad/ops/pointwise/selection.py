@@ -10,6 +10,7 @@ from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.selection import select
+from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_tensors, operands, result_type
@@ -53,6 +54,8 @@ def where(
     >>> metagrad.where(x > 0, x, 0)
     tensor([0., 2.])
     """
+    if condition.__class__ in (bool, int, float):
+        raise NotATensor(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
     condition = as_tensor(condition)
     if input is None:
         return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))

@@ -62,6 +62,8 @@ def stft(
     >>> metagrad.stft(metagrad.ones(8), 4, window=metagrad.ones(4), return_complex=True).shape
     metagrad.Size([3, 9])
     """
+    if window is None:
+        warn_once("stft: no window was given; a rectangular one is used, whose edges leak into other frequencies")
     if input.array.dtype.kind not in "fcV" or input.array.ndim not in (1, 2):
         raise RuntimeError(
             f"stft: expected a 1D or 2D tensor of floating-point or complex numbers, got {input.dtype}, {input.shape}"
@@ -71,8 +73,6 @@ def stft(
         raise RuntimeError("stft requires the return_complex parameter be given for real inputs")
     if center and align_to_window is not None:
         raise RuntimeError("stft: align_to_window should only be set when center = false")
-    if window is None:
-        warn_once("stft: no window was given; a rectangular one is used, whose edges leak into other frequencies")
     if return_complex is False:
         warn_once("stft with return_complex=False is deprecated: return_complex=True, and view_as_real() of its result")
     hop = n_fft // 4 if hop_length is None else hop_length
