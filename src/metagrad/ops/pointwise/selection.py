@@ -54,8 +54,9 @@ def where(
     >>> metagrad.where(x > 0, x, 0)
     tensor([0., 2.])
     """
-    if condition.__class__ in (bool, int, float):
-        raise NotATensor(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
+    kind: type = condition.__class__
+    if kind is bool or kind is int or kind is float:
+        raise NotATensor(f"where(): argument 'condition' (position 1) must be Tensor, not {kind.__name__}")
     condition = as_tensor(condition)
     if input is None:
         return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
