@@ -72,7 +72,7 @@ def cases(lib):
         ),
         "classes": (lambda: F.cross_entropy(x, rows[:, None]), "0D or 1D target tensor expected, multi-target not supported"),
         "fractions of tokens": (
-            lambda: nn.Embedding(5, 3)(ones(2)), "to have one of the following scalar types: Long, Int"
+            lambda: nn.Embedding(5, 3)(ones(2) / 2), "to have one of the following scalar types: Long, Int"
         ),
         "a class beyond": (lambda: F.one_hot(t([5]), 3), "Class values must be smaller than num_classes"),
         "a sum of integers and halves": (lambda: t([1]).add_(1.5), "result type Float can't be cast to"),

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
-from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.create.creation import empty, tensor
 from metagrad.tensors.tensor import Tensor
 
@@ -25,11 +24,10 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
-        """A leaf over the memory of ``data``, or with no elements. Raises TypeError for what is no tensor."""
-        if data is not None and not isinstance(data, Variable):
-            raise NotATensor(f"Parameter() expects a tensor, got {type(data).__name__}: make it one with tensor()")
-        self: Any = wrap((empty(0) if data is None else data).array, kind=cls)
+    def __new__(cls, data: Tensor | Sequence[float] | None = None, requires_grad: bool = True) -> Parameter:
+        """A leaf over the memory of ``data``, or with no elements."""
+        given = () if data is None else data
+        self: Any = wrap((given if isinstance(given, Variable) else tensor(given)).array, kind=cls)
         self.requires_grad = requires_grad
         return self
 

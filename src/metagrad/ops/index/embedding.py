@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 from metagrad.kernels.libraries import is_outside
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.index.indexing import add_rows
@@ -65,7 +66,7 @@ def embedding(
     input (*) integers in [0, V), weight (V, D): result (*, D). padding_idx: a row that gets no gradient. max_norm: rows
     looked up are first scaled down, in place, to at most this ``norm_type``-norm. scale_grad_by_freq: a row's gradient
     is divided by how often it was used. Raises IndexError if a token is out of range, RuntimeError if it is neither int32 nor
-    int64.
+    int64. Floats that are whole numbers are taken, with a warning, for the integers they are (docs/series.md).
 
     >>> import metagrad
     >>> metagrad.nn.functional.embedding(metagrad.tensor([1, 0]), metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -97,10 +98,13 @@ def _whole(tokens: Array) -> Array:
     """Tokens as integers. RuntimeError if they are none."""
     if tokens.dtype.kind == "i" and tokens.dtype.itemsize >= 4:
         return tokens
-    raise RuntimeError(
-        "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-        f"{scalar_name(tokens.dtype)} instead (while checking arguments for embedding): use .long()"
-    )
+    if tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{scalar_name(tokens.dtype)} instead (while checking arguments for embedding): use .long()"
+        )
+    warn(f"embedding: tokens are integers, got {tokens.dtype}: use .long()", UserWarning)
+    return tokens.astype(np.int64)
 
 
 def _limit_rows(weight: Tensor, tokens: Array, max_norm: float, norm_type: float) -> None:
