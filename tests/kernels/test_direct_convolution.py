@@ -7,7 +7,7 @@ import metagrad
 from metagrad.kernels import convolution, direct_convolution, tuning
 from metagrad.kernels.windows import sliding
 
-CASES = {  # images, channels, filters, extents, size, padding, dilation
+CASES = {  # images, channels, filters, extents, size, padding, dilation, and strides other than 1
     "3 x 3": (5, 3, 7, (9, 11), (3, 3), (1, 1), (1, 1)),
     "one image": (1, 2, 33, (28, 28), (3, 3), (1, 1), (1, 1)),
     "one row": (2, 1, 1, (1, 5), (1, 2), (0, 0), (1, 1)),
@@ -16,6 +16,12 @@ CASES = {  # images, channels, filters, extents, size, padding, dilation
     "deep": (2, 40, 9, (6, 5), (3, 3), (1, 0), (1, 1)),
     "small, many": (70, 3, 18, (4, 5), (3, 3), (1, 1), (1, 1)),
     "small, a register full": (9, 2, 16, (5, 3), (3, 3), (1, 1), (1, 1)),
+    "stride 2": (20, 3, 18, (9, 8), (3, 3), (1, 1), (1, 1), (2, 2)),
+    "strides": (3, 2, 5, (31, 40), (4, 7), (1, 3), (1, 1), (2, 3)),
+    "strides, apart": (3, 2, 5, (11, 12), (2, 3), (2, 1), (2, 3), (2, 1)),
+    "stride beyond the size": (3, 2, 5, (11, 12), (1, 2), (0, 1), (1, 1), (3, 3)),
+    "points apart": (3, 4, 5, (7, 8), (1, 1), (0, 0), (1, 1), (2, 3)),
+    "one dimension, stride": (3, 4, 5, (17,), (4,), (1,), (1,), (2,)),
     "one point": (4, 5, 6, (3, 3), (1, 1), (0, 0), (1, 1)),
     "one dimension": (3, 4, 5, (17,), (3,), (1,), (2,)),
     "uneven padding": (2, 3, 4, (6, 7), (2, 4), ((0, 1), (3, 2)), (1, 1)),
@@ -23,11 +29,11 @@ CASES = {  # images, channels, filters, extents, size, padding, dilation
 
 
 def arrays(name, dtype):
-    images, channels, filters, extents, size, padding, dilation = CASES[name]
+    images, channels, filters, extents, size, padding, dilation, *strides = CASES[name]
     rng = np.random.default_rng(0)
     windows = [
-        sliding(n, k, 1, *(p if isinstance(p, tuple) else (p, None)), d)
-        for n, k, p, d in zip(extents, size, padding, dilation, strict=True)
+        sliding(n, k, s, *(p if isinstance(p, tuple) else (p, None)), d)
+        for n, k, p, d, s in zip(extents, size, padding, dilation, *(strides or [(1,) * len(size)]), strict=True)
     ]
     shapes = (
         (images, channels, *extents),
@@ -42,7 +48,8 @@ def both(function, monkeypatch):
     """What NumPy's kernel gives, and the loops, compiled or without Numba as the Python they look like."""
     found = []
     for direct in (False, True):
-        monkeypatch.setattr(direct_convolution, "serves", lambda x, windows, groups, direct=direct: direct)
+        serves = lambda x, windows, groups, direct=direct: direct and all(w.low >= 0 for w in windows)  # noqa: E731
+        monkeypatch.setattr(direct_convolution, "serves", serves)
         found.append(function())
     return found
 
@@ -106,11 +113,10 @@ def test_threads_share_images(count, monkeypatch):
         metagrad.set_num_threads(before)
 
 
-def test_only_plain_windows_of_stride_one_are_served():
+def test_only_windows_over_two_axes_without_groups_are_served():
     x, one = np.zeros((2, 3, 8, 8), np.float32), sliding(8, 3, 1, 1)
     assert direct_convolution.serves(x, [one, one], 1) == direct_convolution.use_compiled(x, 0)
     for windows, groups in (
-        ([one, sliding(8, 3, 2)], 1),
         ([one, one], 3),
         ([one, sliding(8, 3, 1, -1)], 1),
         ([one] * 3, 1),

@@ -24,6 +24,7 @@ y and its gradient g (N, M, *O). Nothing here conjugates complex numbers.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -34,7 +35,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import batch_convolution, direct_convolution, tuning
 from metagrad.kernels.convolution_tiles import Tile, Work
 from metagrad.kernels.threads import run_in_turn
-from metagrad.kernels.windows import Windows, extents, mirrored, sizes
+from metagrad.kernels.windows import Windows, extents, mirrored, phases, sizes
 from metagrad.kernels.workspace import Workspace
 
 
@@ -69,8 +70,19 @@ class Columns:
         return columns.reshape(self.work.groups, self.work.channels // self.work.groups * self.work.size, -1)
 
 
+def _thinned(x: Array, windows: Sequence[Windows]) -> tuple[Array, Sequence[Windows]]:
+    """Images without the elements that no window sees, where windows of one element are a stride apart."""
+    if any(v.size > 1 or v.low or (v.count - 1) * v.stride >= v.extent for v in windows):
+        return x, windows
+    if all(v.stride == 1 for v in windows):
+        return x, windows
+    seen = x[:, :, *[slice(0, (v.count - 1) * v.stride + 1, v.stride) for v in windows]]
+    return np.ascontiguousarray(seen), tuple([Windows(v.count, 1, 1, 0, 0, 1, v.count) for v in windows])
+
+
 def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int) -> Array:
     """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, positions of k] + b[m], with c over the channels of m's group."""
+    x, windows = _thinned(x, windows)
     work = Work.of(x.shape[0], x.shape[1], w.shape[0], tuple(windows), groups)
     y = np.empty((work.images, work.filters, *work.counts), x.dtype)
     bias = None if b is None else b.reshape(-1, *[1] * (1 + len(work.counts)))
@@ -138,8 +150,11 @@ def bias_gradient(g: Array) -> Array:
 def input_gradient(g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:
     """x[n, c, i] = Σ w[m, c, k] g[n, m, o] over the m of c's group and all (k, o) whose position is i."""
     channels = w.shape[1] * groups
-    if all(v.stride == 1 for v in windows) and w.shape[0] <= 2 * channels:
-        return convolve(g, _turned(w, groups), None, [mirrored(v) for v in windows], groups)
+    if w.shape[0] <= 2 * channels or direct_convolution.serves(g, windows, groups):
+        if all(v.stride == 1 for v in windows):
+            return convolve(g, _turned(w, groups), None, [mirrored(v) for v in windows], groups)
+        if all(v.dilation == 1 for v in windows):
+            return _by_phases(g, w, windows, groups)
     work = Work.of(g.shape[0], channels, w.shape[0], tuple(windows), groups, wide=False)
     x = np.zeros((work.images, channels, *extents(windows)), g.dtype)
     if not x.size or not g.size:
@@ -154,6 +169,17 @@ def input_gradient(g: Array, w: Array, windows: Sequence[Windows], groups: int) 
             adder.add(tile, matrix, work.gradient_rows(g, tile, wide))
 
     work.run(job, work.tiles(split_images=False))
+    return x
+
+
+def _by_phases(g: Array, w: Array, windows: Sequence[Windows], groups: int) -> Array:
+    """The same for strides: for every remainder of a position by the stride, a convolution with the elements that reach it."""
+    x = np.zeros((len(g), w.shape[1] * groups, *extents(windows)), g.dtype)
+    for parts in itertools.product(*[phases(v) for v in windows]):
+        over = [p.over for p in parts]
+        if all(v.size and v.count for v in over):
+            seeing = _turned(w[:, :, *[p.seeing for p in parts]], groups)
+            x[:, :, *[p.elements for p in parts]] = convolve(g, seeing, None, over, groups)
     return x
 
 
@@ -202,6 +228,7 @@ def _within(a: slice, b: slice) -> tuple[int, int]:
 
 def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int, wide: bool = True) -> Array:
     """w[m, c, k] = Σ x[n, c, position of k in window o] g[n, m, o] over all images n and windows o."""
+    x, windows = _thinned(x, windows)
     work = Work.of(x.shape[0], x.shape[1], g.shape[1], tuple(windows), groups, wide)
     shape = (groups, work.filters // groups, work.channels // groups * work.size)
     if not x.size or not g.size:

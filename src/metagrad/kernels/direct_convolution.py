@@ -1,4 +1,4 @@
-"""Convolution of NumPy arrays on compiled loops: those of stride 1, in one or two dimensions, without groups.
+"""Convolution of NumPy arrays on compiled loops: those in one or two dimensions, without groups.
 
 ``compiled/convolution.py`` has the loops; here the padded image is laid out, the way is chosen, and images are shared out to
 threads.
@@ -26,7 +26,7 @@ def serves(x: Array, windows: Sequence[Windows], groups: int) -> bool:
     """Whether these loops serve a convolution of x (N, C, *L)."""
     if not use_compiled(x, tuning.CONVOLUTION_LOOPS_WORTH):
         return False
-    return groups == 1 and len(windows) <= 2 and all(w.stride == 1 and w.low >= 0 for w in windows)
+    return groups == 1 and len(windows) <= 2 and all(w.low >= 0 for w in windows)
 
 
 class Layout:
@@ -34,13 +34,14 @@ class Layout:
 
     def __init__(self, channels: int, windows: Sequence[Windows]) -> None:
         first, second = self.windows = (_ONE,) * (2 - len(windows)) + tuple(windows)
-        height, pitch = (max(w.low + w.extent, w.count - 1 + w.reach) for w in self.windows)
+        height, pitch = (max(w.low + w.extent, (w.count - 1) * w.stride + w.reach) for w in self.windows)
         self.numbers = np.array([first.low, second.low, height, pitch])
         c, a, b = np.ogrid[:channels, : first.size, : second.size]
         self.steps = ((c * height + a * first.dilation) * pitch + b * second.dilation).reshape(-1)
         self.count = first.count * second.count
         images, i, j = np.ogrid[: max(1, tuning.CONVOLUTION_PLACES // self.count), : first.count, : second.count]
-        self.places = (images * channels * height * pitch + i * pitch + j).reshape(-1)
+        self.places = ((images * channels * height + i * first.stride) * pitch + j * second.stride).reshape(-1)
+        self.has_steps_of_one = first.stride == second.stride == 1
         self.across = (first.count - 1) * pitch + second.count  # windows, with those that lie across two rows
 
     @staticmethod
@@ -61,6 +62,8 @@ class Layout:
 
     def holds_filters(self, filters: int, width: int) -> bool:
         """Whether a register should hold filters rather than windows, of which it then computes some in vain."""
+        if not self.has_steps_of_one:
+            return True
         lanes, size = width // 2, len(self.steps)
         by_windows = size * -(-self.across // width) * width / self.count  # multiplications for a result
         return (size + tuning.CONVOLUTION_TURNING) * -(-filters // lanes) * lanes / filters < by_windows

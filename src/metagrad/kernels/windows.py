@@ -79,6 +79,31 @@ def mirrored(w: Windows) -> Windows:
     return Windows(w.count, w.size, 1, low, w.extent + w.reach - 1 - w.count - low, w.dilation, w.extent)
 
 
+class Phase(NamedTuple):
+    """Every stride-th element of an axis, the elements of windows that see those, and the windows over results that they are in."""
+
+    elements: slice
+    seeing: slice
+    over: Windows
+
+
+@functools.lru_cache(maxsize=256)
+def phases(w: Windows) -> list[Phase]:
+    """For windows without gaps, one phase for each remainder by the stride: in it the transpose is a convolution of stride 1.
+
+    >>> [p.seeing for p in phases(sliding(8, 3, stride=2, low=1))]
+    [slice(0, 3, 2), slice(1, 3, 2)]
+    """
+    found = []
+    for r in range(w.stride):
+        first = (r - w.low) % w.stride
+        size, count = len(range(r, w.size, w.stride)), len(range(first, w.extent, w.stride))
+        low = size - 1 - (first + w.low - r) // w.stride
+        over = Windows(w.count, size, 1, low, count + size - 1 - low - w.count, 1, count)
+        found.append(Phase(slice(first, w.extent, w.stride), slice(r, w.size, w.stride), over))
+    return found
+
+
 def counts(windows: Sequence[Windows | Uneven]) -> tuple[int, ...]:
     """The extents of a result with one element for each window."""
     return tuple([w.count for w in windows])
