@@ -15,12 +15,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
-from metagrad.kernels.convolution_tiles import Work
+from metagrad.kernels.convolution_tiles import Work, strided
 from metagrad.kernels.workspace import Workspace
 
 R = TypeVar("R")
@@ -60,7 +59,7 @@ def _columns(x: Array, work: Work, memory: Workspace) -> Array:
     elements = [w.dilation * b for w, b in zip(work.windows, along, strict=True)]
     starts = [w.stride * b for w, b in zip(work.windows, along, strict=True)]
     columns = memory.empty(shape, x.dtype)
-    columns[...] = as_strided(padded, shape, (channel, *elements, *starts, image))
+    columns[...] = strided(padded, shape, (channel, *elements, *starts, image))
     return columns.reshape(work.groups, work.channels // work.groups * work.size, -1)
 
 

@@ -29,11 +29,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
 from metagrad.kernels import batch_convolution, direct_convolution, tuning
-from metagrad.kernels.convolution_tiles import Tile, Work
+from metagrad.kernels.convolution_tiles import Tile, Work, strided
 from metagrad.kernels.threads import run_in_turn
 from metagrad.kernels.windows import Windows, extents, mirrored, phases, sizes
 from metagrad.kernels.workspace import Workspace
@@ -52,7 +51,7 @@ class Columns:
         if work.is_padded:
             self.buffer = seen = memory.empty((images, work.channels, *work.padded), x.dtype)
             self.buffer[...] = 0
-        self.view = as_strided(seen, *work.columns(seen))
+        self.view = strided(seen, *work.columns(seen))
         self.before = (slice(None),) * (1 + len(work.windows))
 
     def of(self, tile: Tile) -> Array:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
@@ -124,6 +125,17 @@ class Work:
         """Memory as results (M, images, rows, *wide)."""
         shape = (self.filters, images, rows, *self.wide)
         return memory[: math.prod(shape)].reshape(shape)
+
+
+def strided(x: Array, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
+    """NumPy's ``as_strided``; by the constructor where elements are in order in memory, which takes a tenth of its time.
+
+    >>> strided(np.arange(4), (3, 2), (8, 8)).tolist()
+    [[0, 1], [1, 2], [2, 3]]
+    """
+    if x.flags.c_contiguous:
+        return np.ndarray(shape, x.dtype, x, 0, strides)
+    return as_strided(x, shape, strides)
 
 
 def _kept(windows: Sequence[Windows]) -> tuple[slice, ...] | None:
