@@ -113,11 +113,31 @@ def test_threads_share_images(count, monkeypatch):
         metagrad.set_num_threads(before)
 
 
-def test_only_windows_over_two_axes_without_groups_are_served():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("groups", "channels", "filters", "stride"), [(5, 5, 5, 1), (3, 12, 15, 1), (2, 8, 40, 2)])
+def test_groups_are_images_of_their_own(groups, channels, filters, stride, dtype, monkeypatch):
+    rng, windows = np.random.default_rng(0), [sliding(6, 3, stride, 1), sliding(9, 3, stride, 1)]
+    x = rng.standard_normal((4, channels, 6, 9)).astype(dtype)
+    w = rng.standard_normal((filters, channels // groups, 3, 3)).astype(dtype)
+    b, g = (rng.standard_normal(s).astype(dtype) for s in (filters, (4, filters, *(v.count for v in windows))))
+
+    def all_three():
+        return (
+            convolution.convolve(x, w, b, windows, groups),
+            convolution.weight_gradient(x, g, windows, groups),
+            convolution.input_gradient(g, w, windows, groups),
+        )
+
+    for numpys, ours in zip(*both(all_three, monkeypatch), strict=True):
+        close = 1e-5 if dtype == "float32" else 1e-12
+        np.testing.assert_allclose(ours, numpys, rtol=close, atol=close * np.abs(numpys).max())
+
+
+def test_only_windows_over_two_axes_are_served():
     x, one = np.zeros((2, 3, 8, 8), np.float32), sliding(8, 3, 1, 1)
     assert direct_convolution.serves(x, [one, one], 1) == direct_convolution.use_compiled(x, 0)
     for windows, groups in (
-        ([one, one], 3),
+        ([one, sliding(8, 3, 2)], 3),
         ([one, sliding(8, 3, 1, -1)], 1),
         ([one] * 3, 1),
     ):

@@ -89,7 +89,7 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
         y[...] = 0 if bias is None else bias[:, 0]
         return y
     if direct_convolution.serves(x, windows, groups):
-        return direct_convolution.convolve(x, w, b, windows)
+        return direct_convolution.convolve(x, w, b, windows, groups)
     narrow = Work.of(x.shape[0], x.shape[1], w.shape[0], tuple(windows), groups, wide=False)
     if batch_convolution.serves(narrow):
         return batch_convolution.convolve(x, w, b, narrow)
@@ -232,8 +232,9 @@ def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int,
     shape = (groups, work.filters // groups, work.channels // groups * work.size)
     if not x.size or not g.size:
         return np.zeros((work.filters, work.channels // groups, *sizes(windows)), x.dtype)
-    if direct_convolution.serves(x, windows, groups):
-        return direct_convolution.weight_gradient(x, g, windows)
+    is_deep = groups == 1 or work.filters >= tuning.CONVOLUTION_GROUP * groups
+    if is_deep and direct_convolution.serves(x, windows, groups):
+        return direct_convolution.weight_gradient(x, g, windows, groups)
     narrow = Work.of(x.shape[0], x.shape[1], g.shape[1], tuple(windows), groups, wide=False)
     if batch_convolution.serves(narrow):
         return batch_convolution.weight_gradient(x, g, narrow)

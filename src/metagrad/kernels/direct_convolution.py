@@ -1,4 +1,4 @@
-"""Convolution of NumPy arrays on compiled loops: those in one or two dimensions, without groups.
+"""Convolution of NumPy arrays on compiled loops: those in one or two dimensions.
 
 ``compiled/convolution.py`` has the loops; here the padded image is laid out, the way is chosen, and images are shared out to
 threads.
@@ -26,7 +26,9 @@ def serves(x: Array, windows: Sequence[Windows], groups: int) -> bool:
     """Whether these loops serve a convolution of x (N, C, *L)."""
     if not use_compiled(x, tuning.CONVOLUTION_LOOPS_WORTH):
         return False
-    return groups == 1 and len(windows) <= 2 and all(w.low >= 0 for w in windows)
+    if len(windows) > 2 or not all(w.low >= 0 for w in windows):
+        return False
+    return groups == 1 or x.shape[1] >= tuning.CONVOLUTION_GROUP * groups or all(w.stride == 1 for w in windows)
 
 
 class Layout:
@@ -80,45 +82,57 @@ def _over_images(job: Callable[[slice], Array], images: int, results: int, size:
     return map_chunks(job, split(images, threads), threads)
 
 
-def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows]) -> Array:
-    """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, positions of k] + b[m]."""
-    layout, filters, width = Layout.of(x.shape[1], tuple(windows)), len(w), panel_width(x.dtype)
-    y = np.empty((len(x), filters, *counts(windows)), x.dtype)
-    images, matrix = layout.plane(x), w.reshape(filters, -1)
-    bias = np.zeros(filters, x.dtype) if b is None else b.copy()
-    if layout.holds_filters(filters, width):
-        packed, small = panels(matrix.T, _registers(filters, width // 2)), y.reshape(len(x), filters, -1)
-    else:
-        packed, small = matrix.copy(), None
-    results = layout.results(y)
+def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], groups: int = 1) -> Array:
+    """y[n, m] = Σ_c Σ_k w[m, c, k] x[n, c, positions of k] + b[m], with c over the channels of m's group."""
+    layout, width = Layout.of(w.shape[1], tuple(windows)), panel_width(x.dtype)
+    y = np.empty((len(x), len(w), *counts(windows)), x.dtype)
+    images, results = layout.plane(x), layout.results(y)
+    filters, matrix = len(w) // groups, w.reshape(groups, len(w) // groups, -1)
+    bias = (np.zeros(len(w), x.dtype) if b is None else b.copy()).reshape(groups, filters)
+    is_small = layout.holds_filters(filters, width)
+    packed = _packed(matrix, width // 2) if is_small else matrix.copy()
+    places = layout.places if groups == 1 else layout.places[: layout.count]
 
     def job(some: slice) -> Array:
-        if small is None:
-            compiled.convolve(images[some], packed, bias, layout.numbers, layout.steps, width, results[some])
+        ins, outs = _grouped(images[some], groups), _grouped(results[some], groups)
+        if is_small:
+            fixed = (layout.numbers, layout.steps, places, width // 2)
+            compiled.convolve_small(ins, packed, bias, *fixed, outs.reshape(*outs.shape[:2], -1))
         else:
-            fixed = (layout.numbers, layout.steps, layout.places, width // 2)
-            compiled.convolve_small(images[some], packed, bias, *fixed, small[some])
+            compiled.convolve(ins, packed, bias, layout.numbers, layout.steps, width, outs)
         return y
 
     _over_images(job, len(x), y.size, len(layout.steps))
     return y
 
 
-def weight_gradient(x: Array, g: Array, windows: Sequence[Windows]) -> Array:
+def _packed(matrix: Array, lanes: int) -> Array:
+    """Filters (G, M, K) as panels (G, ⌈M/W⌉, K, W)."""
+    return np.stack([panels(own.T, _registers(len(own), lanes)) for own in matrix])
+
+
+def _grouped(x: Array, groups: int) -> Array:
+    """(N, C, *) as (N G, C/G, *)."""
+    return x.reshape(len(x) * groups, x.shape[1] // groups, *x.shape[2:])
+
+
+def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int = 1) -> Array:
     """w[m, c, k] = Σ x[n, c, position of k in window o] g[n, m, o] over all images n and windows o."""
-    layout, filters, width = Layout.of(x.shape[1], tuple(windows)), g.shape[1], panel_width(x.dtype)
-    images, results = layout.plane(x), layout.results(g).reshape(len(g), filters, -1)
-    lanes = width // 2
-    vectors = _registers(filters, lanes)
-    shape = (-(-filters // (vectors * lanes)), len(layout.steps), vectors * lanes)
+    channels, filters = x.shape[1] // groups, g.shape[1] // groups
+    layout, lanes = Layout.of(channels, tuple(windows)), panel_width(x.dtype) // 2
+    images, results = layout.plane(x), layout.results(g)
+    width = _registers(filters, lanes) * lanes
+    places = layout.places if groups == 1 else layout.places[: layout.count]
 
     def job(some: slice) -> Array:
-        grad = np.zeros(shape, x.dtype)
-        fixed = (layout.numbers, layout.steps, layout.places, lanes)
-        compiled.weight_gradient(images[some], results[some], *fixed, grad)
+        grad = np.zeros((groups, -(-filters // width), len(layout.steps), width), x.dtype)
+        ins, outs = _grouped(images[some], groups), _grouped(results[some], groups)
+        fixed = (layout.numbers, layout.steps, places, lanes)
+        compiled.weight_gradient(ins, outs.reshape(*outs.shape[:2], -1), *fixed, grad)
         return grad
 
     total, *others = _over_images(job, len(x), g.size, len(layout.steps))
     for other in others:
         total += other
-    return total.swapaxes(1, 2).reshape(-1, shape[1])[:filters].reshape(filters, x.shape[1], *sizes(windows))
+    found = total.swapaxes(2, 3).reshape(groups, -1, len(layout.steps))[:, :filters]
+    return found.reshape(groups * filters, channels, *sizes(windows))

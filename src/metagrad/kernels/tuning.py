@@ -160,6 +160,8 @@ CONVOLUTION_STRIP = 1024
 CONVOLUTION_PLACES = 256
 # What turning the results round costs then: as much as so many multiplications for each.
 CONVOLUTION_TURNING = 40
+# Channels or filters of a group from which such a convolution holds filters in registers.
+CONVOLUTION_GROUP = 4
 # Multiplications of a compiled convolution, with what turning its results costs, that outweigh the handing over to threads.
 CONVOLUTION_LOOPS_WORTH_THREADS = 12_000_000
 # Elements of a block of planes: smaller ones cost more in calls than the cache gives back.

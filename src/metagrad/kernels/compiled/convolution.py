@@ -12,6 +12,7 @@ written down. There are two ways to lay out the product:
   results are left out. For stride 1, and wide rows.
 
 Letters: N images, C channels, M filters, K = C·K₁·K₂ elements of a filter, O × P windows, Q = O·P; x (N, C, *), y, g (N, M, O, P).
+Groups of channels are images of their own, which take turns at G groups of filters.
 layout: (low₁, low₂, H, V), the padding in front and the extents of the padded image; steps (K); places (B·Q), where the windows
 of B images begin, each image right behind the one before.
 """
@@ -67,7 +68,10 @@ def _add_bias(y: Array, wide: Array, bias: float) -> None:
 
 @native
 def convolve(x: Array, w: Array, bias: Array, layout: Array, steps: Array, width: int, y: Array) -> None:
-    """y[n, m] = Σ w[m, k] x[n, seen by k] + bias[m], with windows in a register; w (M, K), bias (M); width: columns of a panel."""
+    """y[n, m] = Σ w[m, k] x[n, seen by k] + bias[m], with windows in a register; width: columns of a panel.
+
+    w (G, M, K), bias (G, M): images take turns at G groups of filters.
+    """
     low_h, low_w, height, pitch = layout
     filters, rows, columns = y.shape[1:]
     size = x.shape[1] * height * pitch
@@ -76,6 +80,7 @@ def convolve(x: Array, w: Array, bias: Array, layout: Array, steps: Array, width
     high = min(rows, max(1, _STRIP // pitch))  # rows of windows at a time
     wide = np.empty((filters, -(-high * pitch // width) * width), x.dtype)
     for n in range(len(x)):
+        own, beside = w[n % len(w)], bias[n % len(w)]
         _pad(x[n], low_h, low_w, padded)
         for top in range(0, rows, high):
             bottom = min(top + high, rows)
@@ -83,10 +88,10 @@ def convolve(x: Array, w: Array, bias: Array, layout: Array, steps: Array, width
             for j in range(0, (bottom - top - 1) * pitch + columns, width):
                 seen = flat[top * pitch + j :]
                 for first in range(0, len(steps), _DEPTH):
-                    add_columns(w, None, None, first, min(first + _DEPTH, len(steps)), seen, steps, wide, j)
+                    add_columns(own, None, None, first, min(first + _DEPTH, len(steps)), seen, steps, wide, j)
             for m in range(filters):
                 for i in range(bottom - top):
-                    _add_bias(y[n, m, top + i], wide[m, i * pitch :], bias[m])
+                    _add_bias(y[n, m, top + i], wide[m, i * pitch :], beside[m])
 
 
 @native
@@ -104,10 +109,10 @@ def _add(
 def convolve_small(
     x: Array, w: Array, bias: Array, layout: Array, steps: Array, places: Array, lanes: int, y: Array
 ) -> None:
-    """The same with filters in a register, for y (N, M, Q); w (⌈M/W⌉, K, W) in panels, lanes: numbers in a register."""
+    """The same with filters in a register, for y (N, M, Q); w (G, ⌈M/W⌉, K, W) in panels, lanes: numbers in a register."""
     low_h, low_w, height, pitch = layout
     filters, windows = y.shape[1:]
-    group, width = len(places) // windows, w.shape[2]
+    group, width = len(places) // windows, w.shape[3]
     size = x.shape[1] * height * pitch
     flat = np.zeros(group * size, x.dtype)
     padded = flat.reshape((group, x.shape[1], height, pitch))
@@ -115,38 +120,42 @@ def convolve_small(
     wide = np.empty((min(strip, len(places)), width), x.dtype)
     for n in range(0, len(x), group):
         count = min(group, len(x) - n)
+        own, beside = w[n % len(w)], bias[n % len(w)]
         for i in range(count):
             _pad(x[n + i], low_h, low_w, padded[i])
         for a in range(0, count * windows, strip):
             b = min(a + strip, count * windows)
-            for p in range(len(w)):
+            for p in range(len(own)):
                 here = wide[: b - a]
                 here[:] = 0
                 for first in range(0, len(steps), _DEPTH):
                     last = min(first + _DEPTH, len(steps))
-                    _add(flat, places[a:b], steps, first, last, w[p], here, 0, lanes)
+                    _add(flat, places[a:b], steps, first, last, own[p], here, 0, lanes)
                 for i in range(a // windows, -(-b // windows)):
                     low, high = max(a, i * windows), min(b, (i + 1) * windows)
                     some = slice(p * width, min((p + 1) * width, filters))
-                    _turn(here[low - a : high - a], bias[some], y[n + i, some, low - i * windows : high - i * windows])
+                    _turn(
+                        here[low - a : high - a], beside[some], y[n + i, some, low - i * windows : high - i * windows]
+                    )
 
 
 @native
 def weight_gradient(x: Array, g: Array, layout: Array, steps: Array, places: Array, lanes: int, grad: Array) -> None:
-    """grad[p, k, m] += Σ x[n, seen by k] g[n, p W + m] over images and windows; g (N, M, Q), grad (⌈M/W⌉, K, W)."""
+    """grad[p, k, m] += Σ x[n, seen by k] g[n, p W + m] over images and windows; g (N, M, Q), grad (G, ⌈M/W⌉, K, W)."""
     low_h, low_w, height, pitch = layout
     filters, windows = g.shape[1:]
-    group, width = len(places) // windows, grad.shape[2]
+    group, width = len(places) // windows, grad.shape[3]
     size = x.shape[1] * height * pitch
     flat = np.zeros(group * size, x.dtype)
     padded = flat.reshape((group, x.shape[1], height, pitch))
-    panels = np.zeros((len(grad), len(places), width), x.dtype)  # of gᵀ
+    panels = np.zeros((grad.shape[1], len(places), width), x.dtype)  # of gᵀ
     for n in range(0, len(x), group):
         count = min(group, len(x) - n)
         for i in range(count):
             _pad(x[n + i], low_h, low_w, padded[i])
             _turn_into_panels(g[n + i], panels[:, i * windows : (i + 1) * windows])
+        own = grad[n % len(grad)]
         for first in range(0, count * windows, _DEPTH):
             last = min(first + _DEPTH, count * windows)
             for p in range(len(panels)):
-                _add(flat, steps, places, first, last, panels[p], grad[p], 0, lanes)
+                _add(flat, steps, places, first, last, panels[p], own[p], 0, lanes)
