@@ -11,18 +11,30 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import libraries, tuning
-from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, spread, threads_worth
 from metagrad.kernels.compiled import extremes
 from metagrad.kernels.compiled import reductions as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.threads import get_num_threads
+
+# Loops over rows and over columns, which compiling leaves as they are here.
+_ROW_SUMS, _COLUMN_SUMS = compiled.row_sums, compiled.column_sums
+_ROW_PRODUCTS, _COLUMN_PRODUCTS = compiled.row_products, compiled.column_products
+_ROW_SQUARES, _ROW_DEVIATIONS, _COLUMN_DEVIATIONS = (
+    compiled.row_squares,
+    compiled.row_deviations,
+    compiled.column_deviations,
+)
+_ROW_LARGEST, _COLUMN_LARGEST = extremes.row_largest, extremes.column_largest
+_ROW_SMALLEST, _COLUMN_SMALLEST = extremes.row_smallest, extremes.column_smallest
+_BY_STRIPS = (_ROW_SUMS, _ROW_SQUARES, _ROW_DEVIATIONS)
 
 Part = Callable[..., Array]  # part(x, axis, *others): x folded over axis, which keeps extent 1
 
@@ -59,7 +71,7 @@ def _by_loop(
     join: np.ufunc,
     rows: Callable[..., None],
     columns: Callable[..., None] | None = None,
-    *others: Array,
+    others: Sequence[Array] = (),
 ) -> Array | None:
     """``fold`` by a compiled loop over rows (N, M), or one over columns (O, N, M), where there is one for x; else None.
 
@@ -68,35 +80,52 @@ def _by_loop(
     """
     if not use_compiled(x, tuning.REDUCTION_LARGE):
         return None
-    if x.T.flags.carray and not x.flags.carray:
-        found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns, *[a.T for a in others])
+    if x.T.flags.c_contiguous and not x.flags.c_contiguous:
+        found = _by_loop(x.T, _mirrored(x, axis), join, rows, columns, [a.T for a in others])
         return None if found is None else found.T
     last = _last_run(axis)
-    if len(last) < len(axis) and x.flags.carray:
-        found = _by_loop(x, last, join, rows, columns, *others)
+    if len(last) < len(axis) and x.flags.c_contiguous:
+        found = _by_loop(x, last, join, rows, columns, others)
         return None if found is None else join.reduce(found, axis=axis[: -len(last)], keepdims=True)
-    extents = _extents(x, axis) if x.flags.carray else None
+    extents = _extents(x, axis) if x.flags.c_contiguous else None
     if extents is None or 1 < extents[2] < tuning.REDUCTION_COLUMNS or (extents[2] > 1 and columns is None):
         return None
-    outer, n, inner = extents
-    wanted = tuning.REDUCTION_PARTS * get_num_threads()
-    height = n if outer >= wanted else -(-n * outer // wanted)
-    heights = cut(n, height if inner == 1 else min(height, tuning.REDUCTION_ROWS))
-    depths = cut(outer, -(-outer // wanted) if len(heights) == 1 else 1)
-    source, parts = x.reshape(extents), np.empty((outer, len(heights), inner), x.dtype)
+    count, height = _pieces(*extents)
+    if extents[2] > 1 and height > tuning.REDUCTION_ROWS:
+        return None
     shape = tuple([1 if d in axis else m for d, m in enumerate(x.shape)])
-    beside = [np.broadcast_to(a, shape).reshape(outer, inner).astype(x.dtype) for a in others]  # copies
+    beside = [np.broadcast_to(a, shape).reshape(extents[0], extents[2]).astype(x.dtype) for a in others]  # copies
+    return _by_parts(x.reshape(extents), join, rows if extents[2] == 1 else columns, beside).reshape(shape)
 
-    def folded(box: tuple[slice, int]) -> None:
-        d, j = box
-        if inner == 1:
-            rows(source[d, heights[j], 0], *[a[d, 0] for a in beside], parts[d, j, 0])
-        elif columns is not None:
-            columns(source[d, heights[j]], *[a[d] for a in beside], parts[d, j])
 
-    map_chunks(folded, [(d, j) for d in depths for j in range(len(heights))])
-    y = parts if len(heights) == 1 else join.reduce(parts, axis=1)
-    return y.reshape(shape)
+def _by_parts(x: Array, join: np.ufunc, loop: Callable[..., None] | None, beside: list[Array]) -> Array:
+    """A loop's (O, M) of x (O, N, M), with others (O, M) beside; in parts of N where O has too few for all threads."""
+    assert loop is not None
+    outer, n, inner = x.shape
+    count, height = _pieces(outer, n, inner)
+    parts = np.empty((outer * count, inner), x.dtype)
+    arrays = [x[:, : count * height].reshape(outer * count, height, inner)]
+    arrays += [np.repeat(a, count, axis=0) if count > 1 else a for a in beside]
+    arrays.append(parts)
+    if inner == 1:
+        arrays = [a[..., 0] for a in arrays]
+    spread(loop, arrays, numbers=[tuning.REDUCTION_STRIP] if loop in _BY_STRIPS else ())
+    if count > 1:
+        parts = join.reduce(parts.reshape(outer, count, inner), axis=1)
+    if count * height < n:
+        parts = join(parts, _by_parts(x[:, count * height :], join, loop, beside))
+    return parts
+
+
+def _pieces(outer: int, n: int, inner: int) -> tuple[int, int]:
+    """Into how many pieces of which height N is cut: without a rest unless O is 1."""
+    wanted = -(-tuning.REDUCTION_PARTS * get_num_threads() // outer)
+    if inner > 1:
+        wanted = max(wanted, -(-n // tuning.REDUCTION_ROWS))
+    wanted = min(wanted, n)
+    if outer > 1:
+        wanted = next((count for count in range(wanted, min(2 * wanted, n)) if n % count == 0), 1)
+    return wanted, n // wanted
 
 
 def _last_run(axis: tuple[int, ...]) -> tuple[int, ...]:
@@ -258,23 +287,11 @@ def _sum(x: Array, axis: tuple[int, ...]) -> Array:
     return np.add.reduce(x, axis=axis, keepdims=True)
 
 
-def _row_sums(x: Array, y: Array) -> None:
-    compiled.row_sums(x, tuning.REDUCTION_STRIP, y)
-
-
-def _row_deviations(x: Array, mean: Array, y: Array) -> None:
-    compiled.row_deviations(x, mean, tuning.REDUCTION_STRIP, y)
-
-
-def _row_squares(x: Array, y: Array) -> None:
-    compiled.row_squares(x, tuning.REDUCTION_STRIP, y)
-
-
 def sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     """Σ x."""
     if not is_large(x):
         return x.sum(axis=axis, keepdims=keepdims)
-    found = _by_loop(x, axis, np.add, _row_sums, compiled.column_sums)
+    found = _by_loop(x, axis, np.add, _ROW_SUMS, _COLUMN_SUMS)
     found = _by_blas(x, axis) if found is None else found
     return dropped(fold(x, axis, _sum, np.add, once=True) if found is None else found, axis, keepdims)
 
@@ -300,19 +317,19 @@ def prod(x: Array, axis: int, keepdims: bool) -> Array:
     """Π x over one dimension."""
     if not is_large(x):
         return x.prod(axis=axis, keepdims=keepdims)
-    found = _by_loop(x, (axis,), np.multiply, compiled.row_products, compiled.column_products)
+    found = _by_loop(x, (axis,), np.multiply, _ROW_PRODUCTS, _COLUMN_PRODUCTS)
     return dropped(fold(x, (axis,), _product, np.multiply, once=True) if found is None else found, (axis,), keepdims)
 
 
 def largest(x: Array, axis: tuple[int, ...]) -> Array:
     """The largest x, with extent 1 in ``axis``."""
-    found = _by_loop(x, axis, np.maximum, extremes.row_largest) if is_large(x) else None
+    found = _by_loop(x, axis, np.maximum, _ROW_LARGEST, _COLUMN_LARGEST) if is_large(x) else None
     return fold(x, axis, libraries.largest, np.maximum, once=True) if found is None else found
 
 
 def smallest(x: Array, axis: tuple[int, ...]) -> Array:
     """The smallest x, with extent 1 in ``axis``."""
-    found = _by_loop(x, axis, np.minimum, extremes.row_smallest) if is_large(x) else None
+    found = _by_loop(x, axis, np.minimum, _ROW_SMALLEST, _COLUMN_SMALLEST) if is_large(x) else None
     return fold(x, axis, libraries.smallest, np.minimum, once=True) if found is None else found
 
 
@@ -343,7 +360,7 @@ def _squares(x: Array, axis: tuple[int, ...]) -> Array:
 
 def sum_of_squares(x: Array, axis: tuple[int, ...]) -> Array:
     """Σ |x|², with extent 1 in ``axis``."""
-    found = _by_loop(x, axis, np.add, _row_squares) if is_large(x) else None
+    found = _by_loop(x, axis, np.add, _ROW_SQUARES) if is_large(x) else None
     if found is not None:
         return found
     return fold(x, axis, _squares, np.add, once=x.ndim - 1 in axis)  # rows need no array of squares
@@ -355,7 +372,7 @@ def _deviations(x: Array, axis: tuple[int, ...], mean: Array) -> Array:
 
 def sum_of_deviations(x: Array, axis: tuple[int, ...], mean: Array) -> Array:
     """Σ |x − x̄|², with extent 1 in ``axis``, as in the mean."""
-    found = _by_loop(x, axis, np.add, _row_deviations, compiled.column_deviations, mean) if is_large(x) else None
+    found = _by_loop(x, axis, np.add, _ROW_DEVIATIONS, _COLUMN_DEVIATIONS, [mean]) if is_large(x) else None
     return fold(x, axis, _deviations, np.add, mean) if found is None else found
 
 

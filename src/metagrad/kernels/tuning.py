@@ -66,7 +66,7 @@ PRODUCT_ROW = 64
 # Elements of a row that are left when the last ones are multiplied across the rows.
 PRODUCT_LAST = 16
 # Parts for each thread of what a compiled loop folds: a thread that is held up leaves some to the others.
-REDUCTION_PARTS = 2
+REDUCTION_PARTS = 16
 # Columns from which a compiled loop folds columns: rows of fewer are too short to take many at once.
 REDUCTION_COLUMNS = 16
 # Elements from which NumPy's sum over the first axis, one row after the other, loses digits.

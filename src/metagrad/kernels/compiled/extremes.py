@@ -1,7 +1,8 @@
-"""The largest and the smallest of a row. Floats are compared by their bits, as integers, which the processor does for many at once.
+"""The largest and the smallest of a row, and of a column.
 
-As an integer, the bits of a larger positive float are larger; those of negative ones run the other way until all but the sign
-are flipped. nan, beyond infinity, is what a row that has one gives.
+Along a row, floats are compared by their bits, as integers, which the processor does for many at once. As an integer, the bits
+of a larger positive float are larger; those of negative ones run the other way until all but the sign are flipped. nan, beyond
+infinity, is what a row that has one gives.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import by_dtype, native
+from metagrad.kernels.compiled.expressions import larger, smaller
 
 _REST, _INFINITY, _SIGN = np.int32(0x7FFFFFFF), np.int32(0x7F800000), np.int32(31)
 _REST_D, _INFINITY_D, _SIGN_D = np.int64(0x7FFFFFFFFFFFFFFF), np.int64(0x7FF0000000000000), np.int64(63)
@@ -91,3 +93,40 @@ def row_largest(x: Array, y: Array) -> None:
     """yᵢ = maxⱼ xᵢⱼ of rows x (N, M)."""
     for i in range(len(x)):
         y[i] = largest_of(x[i])
+
+
+# ------------------------------------------------ columns, four rows at once
+
+
+@native
+def _largest_of_five(a: Array, b: Array, c: Array, d: Array, y: Array) -> None:
+    for j in range(len(y)):
+        y[j] = larger(larger(larger(a[j], b[j]), larger(c[j], d[j])), y[j])
+
+
+@native
+def column_largest(x: Array, y: Array) -> None:
+    """yₒⱼ = maxᵢ xₒᵢⱼ of matrices x (O, N, M)."""
+    last = x.shape[1] - 1
+    for o in range(len(x)):
+        y[o] = x[o, 0]
+        for i in range(1, x.shape[1], 4):
+            b, c, d = min(i + 1, last), min(i + 2, last), min(i + 3, last)
+            _largest_of_five(x[o, i], x[o, b], x[o, c], x[o, d], y[o])
+
+
+@native
+def _smallest_of_five(a: Array, b: Array, c: Array, d: Array, y: Array) -> None:
+    for j in range(len(y)):
+        y[j] = smaller(smaller(smaller(a[j], b[j]), smaller(c[j], d[j])), y[j])
+
+
+@native
+def column_smallest(x: Array, y: Array) -> None:
+    """yₒⱼ = minᵢ xₒᵢⱼ of matrices x (O, N, M)."""
+    last = x.shape[1] - 1
+    for o in range(len(x)):
+        y[o] = x[o, 0]
+        for i in range(1, x.shape[1], 4):
+            b, c, d = min(i + 1, last), min(i + 2, last), min(i + 3, last)
+            _smallest_of_five(x[o, i], x[o, b], x[o, c], x[o, d], y[o])

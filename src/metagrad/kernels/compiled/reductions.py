@@ -46,7 +46,7 @@ def _product(x: Array) -> Array:
 
 
 @native
-def row_sums(x: Array, strip: int, y: Array) -> None:
+def row_sums(x: Array, y: Array, strip: int) -> None:
     """yᵢ = Σⱼ xᵢⱼ of rows x (N, M)."""
     for i in range(len(x)):
         y[i] = 0
@@ -55,7 +55,7 @@ def row_sums(x: Array, strip: int, y: Array) -> None:
 
 
 @native
-def row_squares(x: Array, length: int, y: Array) -> None:
+def row_squares(x: Array, y: Array, length: int) -> None:
     """yᵢ = Σⱼ xᵢⱼ² of rows x (N, M); length: that of a strip."""
     for i in range(len(x)):
         y[i] = 0
@@ -65,7 +65,7 @@ def row_squares(x: Array, length: int, y: Array) -> None:
 
 
 @native
-def row_deviations(x: Array, mean: Array, length: int, y: Array) -> None:
+def row_deviations(x: Array, mean: Array, y: Array, length: int) -> None:
     """yᵢ = Σⱼ (xᵢⱼ − μᵢ)² of rows x (N, M); μ (N)."""
     for i in range(len(x)):
         y[i] = 0
