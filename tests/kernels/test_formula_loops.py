@@ -11,7 +11,7 @@ from metagrad.kernels.compiled import choice, pointwise
 
 pytest.importorskip("numba")
 
-from metagrad.kernels import fused_loops, one_call
+from metagrad.kernels import one_call
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled.expressions import EXPRESSIONS
 
@@ -103,11 +103,22 @@ def test_formulas_and_their_gradients(monkeypatch, name, dtype):
 
     found = run()
     monkeypatch.setattr(choice, "available", lambda: False)
-    monkeypatch.setattr(fused_loops, "available", lambda: False)
     tolerance = {"float32": 1e-5, "float64": 1e-10}[dtype]
     for here, there in zip(found, run(), strict=True):
         assert here.dtype == there.dtype
         np.testing.assert_allclose(here, there, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["eq", "ne", "lt", "le", "gt", "ge"])
+def test_comparisons(threads, name):
+    x, y = numbers((30, 40)), np.roll(numbers((30, 40)), 1)
+    ufunc = {
+        "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal
+    }[name]  # fmt: skip
+    a, b = metagrad.from_numpy(x), metagrad.from_numpy(y)
+    for other, number in ((b, y), (0.1, np.float32(0.1)), (1, 1), (metagrad.tensor(0.5), 0.5), (b[0], y[0])):
+        np.testing.assert_array_equal(getattr(metagrad, name)(a, other).numpy(), ufunc(x, number))
+    np.testing.assert_array_equal(getattr(metagrad, name)(a.T, b.T).numpy(), ufunc(x.T, y.T))
 
 
 def test_what_has_no_expression_is_left_to_numpy():

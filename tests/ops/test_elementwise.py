@@ -11,6 +11,7 @@ from tests.ops.test_table import function_of
 
 import metagrad
 from metagrad.kernels import one_call, tuning
+from metagrad.kernels.compiled import choice
 from metagrad.ops.pointwise import chunked
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -44,6 +45,7 @@ def test_pieces_give_the_same(row, call, layout, monkeypatch):
 
 
 def test_large_arrays_are_cut(monkeypatch):
+    monkeypatch.setattr(choice, "available", lambda: False)  # compiled loops are not
     counts = []
     share_out, map_chunks = chunked.share_out, one_call.map_chunks
     monkeypatch.setattr(chunked, "share_out", lambda work, cuts: counts.append(len(cuts)) or share_out(work, cuts))

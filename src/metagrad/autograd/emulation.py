@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.base import dtypes
-from metagrad.base.result_order import copied
+from metagrad.kernels.copying import copied
 
 if TYPE_CHECKING:
     from metagrad.autograd.function import Function

@@ -16,6 +16,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``fused.py``               such a formula printed as one kernel for a GPU
 ``cuda_text.py``           pointwise functions in CUDA C, for those kernels
 ``selection.py``           choosing between numbers by their bits
+``copying.py``             large arrays copied, converted, filled
 ``reductions.py``          sums, products, extremes of large arrays
 ``argmax.py``              the index of the largest or smallest element of large arrays
 ``scans.py``               running sums, products, extremes of large arrays

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array, Number
-from metagrad.kernels import tuning
 from metagrad.kernels.chunks import perform_formula
-from metagrad.kernels.compiled.compiler import available
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.entries import NAMES
 from metagrad.kernels.compiled.formulas import ELEMENTS, ROW, NotPrintable, Program, cast, expression
 from metagrad.kernels.fusion import Formula, is_conversion, is_where
@@ -28,8 +27,7 @@ def compute(formula: Formula, arrays: Mapping[int, Array], unit: int) -> bool:
     They are contiguous and of one shape; smaller arrays among its values are rows of ``unit`` elements.
     """
     values, results = formula.values, {step.result for step in formula.steps}
-    size = next(iter(arrays.values())).size
-    if size < tuning.COMPILED_WORTH or not available():
+    if not any(use_compiled(a) for a in arrays.values()):
         return False
     used = sorted({a for step in formula.steps for a in step.arguments} - results)
     kinds = tuple([_kind(arrays.get(n, values[n])) for n in used])

@@ -32,6 +32,17 @@ def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = No
     return y
 
 
+def compared(ufunc: np.ufunc, x: Array, y: Array | float) -> Array | None:
+    """``ufunc(x, y)`` as bools, by a compiled loop: of a large array and one of the same dtype, or a number; else None."""
+    if x.__class__ is not np.ndarray or x.dtype.kind != "f":
+        return None
+    other = np.asarray(y, x.dtype) if isinstance(y, (int, float)) else y
+    if other.__class__ is not np.ndarray or other.dtype != x.dtype or other.shape not in (x.shape, ()):
+        return None
+    found = np.empty_like(x, dtype=bool)
+    return found if by_loop(ufunc, (x, other), found) else None
+
+
 def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:
     """Whether y has been filled with ``ufunc(*inputs)`` by a compiled loop."""
     if not _takes_loop(inputs[0], y):

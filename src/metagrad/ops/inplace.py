@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.variable import Variable, recording
+from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.autograd.views import Overwrite, check_writable, write
-from metagrad.base.typing import Array, Operand
+from metagrad.base.typing import Array, Number, Operand
+from metagrad.kernels.copying import assign
 from metagrad.ops.argument_types import check_flags, complain
 from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.fitting import fitting
@@ -83,7 +84,20 @@ def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Te
         raise RuntimeError(
             f"output with shape {tuple(input.shape)} doesn't match the broadcast shape {tuple(source.shape)} of copy_"
         )
+    if is_large(input.array) and not _is_recorded(input, (source,)):
+        values = source.array if isinstance(source, Variable) else source
+        if _fits(values, input.array):
+            check_writable(input)
+            assign(input.array, values)
+            return write(input, wrap(input.array))
     return write(input, Overwrite.apply(input, source))
+
+
+def _fits(values: Array | Number, array: Array) -> bool:
+    """Whether values can be written to an array as they are: real numbers of a shape that needs no check."""
+    if isinstance(values, np.ndarray):
+        return values.shape in ((), array.shape) and values.dtype.kind in "biuf"
+    return isinstance(values, (bool, int, float))
 
 
 def fill_(input: Tensor, value: Operand) -> Tensor:

@@ -11,9 +11,9 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
-from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, Number
 from metagrad.base.warning import warn_once
+from metagrad.kernels.copying import copied
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

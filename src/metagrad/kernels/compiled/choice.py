@@ -10,6 +10,11 @@ from metagrad.kernels.compiled.compiler import available
 _DTYPES = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
 
 
+def are_there_loops() -> bool:
+    """Whether there are compiled loops at all."""
+    return available()
+
+
 def use_compiled(like: object, least: int | None = None) -> bool:
     """Whether compiled loops serve arrays such as this one: NumPy's own, float32 or float64, of enough elements.
 

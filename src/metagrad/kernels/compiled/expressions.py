@@ -6,10 +6,12 @@ maxima and minima.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
+from metagrad.kernels.compiled.atomic import Instruction
 from metagrad.kernels.compiled.compiler import native
 
 _ANY = {
@@ -67,6 +69,54 @@ def smaller_number(a: np.float32, b: np.float32) -> np.float32:
     return b if a != a else c
 
 
+def _to_half(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    from llvmlite import ir  # type: ignore[import-untyped]
+
+    return builder.bitcast(builder.fptrunc(arguments[0], ir.HalfType()), ir.IntType(16))
+
+
+def _from_half(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    from llvmlite import ir
+
+    return builder.fpext(builder.bitcast(arguments[0], ir.HalfType()), ir.FloatType())
+
+
+to_half = Instruction(lambda t: t.uint16(t.float32), _to_half)
+"""``to_half(x)``: the bits of a float32 as float16."""
+
+from_half = Instruction(lambda t: t.float32(t.uint16), _from_half)
+"""``from_half(bits)``: bits of a float16 as float32."""
+
+
+@native
+def to_bfloat16(x: np.float32) -> np.uint16:
+    """The bits of a float32 as bfloat16: the first half of them, rounded to the nearest, of two to the even one."""
+    bits = np.float32(x).view(np.uint32)
+    odd = np.uint32(bits >> np.uint32(16)) & np.uint32(1)
+    rounded = np.uint32(np.uint32(bits + np.uint32(0x7FFF)) + odd)
+    rounded = np.uint32(bits | np.uint32(0x400000)) if x != x else rounded
+    return np.uint16(np.uint32(rounded >> np.uint32(16)))
+
+
+@native
+def from_bfloat16(bits: np.uint16) -> np.float32:
+    """Bits of a bfloat16 as float32."""
+    return np.uint32(np.uint32(bits) << np.uint32(16)).view(np.float32)
+
+
+@functools.cache
+def converts_halves() -> bool:
+    """Whether this processor converts float16: without it, compiled code would call a function that may not be there."""
+    import platform
+
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return platform.machine().lower() in ("arm64", "aarch64")
+    from llvmlite import binding
+
+    return bool(binding.get_host_cpu_features().get("f16c"))
+
+
 FUNCTIONS: dict[str, Any] = {
     "larger": larger, "smaller": smaller, "larger_number": larger_number, "smaller_number": smaller_number,
+    "to_half": to_half, "from_half": from_half, "to_bfloat16": to_bfloat16, "from_bfloat16": from_bfloat16,
 }  # fmt: skip

@@ -13,6 +13,8 @@ from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels import tuning
+from metagrad.kernels.one_call import compared
 from metagrad.ops.arguments import asks_for_a_tensor, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 
@@ -113,7 +115,9 @@ def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     a, b = operands(x, y)  # the first is a tensor, of the dtype of both
     if a.array.dtype.kind == "c" and ufunc not in (np.equal, np.not_equal):
         raise NotImplementedError(f"{ufunc.__name__} is not implemented for complex tensors: they have no order")
-    return applied(ufunc, a.array, b.array if isinstance(b, Variable) else b)
+    values = b.array if isinstance(b, Variable) else b
+    found = compared(ufunc, a.array, values) if a.array.size >= tuning.POINTWISE_LARGE else None
+    return applied(ufunc, a.array, values) if found is None else wrap(found)
 
 
 def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:

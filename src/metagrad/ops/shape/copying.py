@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from metagrad.autograd.function import Function
 from metagrad.base.channels_last import suggested
 from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
-from metagrad.base.result_order import copied
 from metagrad.base.typing import Array
+from metagrad.kernels.copying import copied
 from metagrad.ops.arguments import asks_for_a_tensor
 
 if TYPE_CHECKING:

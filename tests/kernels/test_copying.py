@@ -1,0 +1,82 @@
+"""Large arrays that are copied, converted and filled by compiled loops have the numbers that NumPy gives them, bit for bit."""
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.kernels import copying, tuning
+
+pytest.importorskip("numba")
+import ml_dtypes
+
+RNG = np.random.default_rng(0)
+KINDS = ["float32", "float64", "int32", "int64", "bool", "float16"]
+
+
+@pytest.fixture(autouse=True)
+def small_arrays_are_large(monkeypatch):
+    """Arrays of some elements take the loops, in several parts."""
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 4)
+    monkeypatch.setattr(tuning, "SPREAD_LEAST", 1)
+
+
+def numbers():
+    """Numbers of every size that float16 tells apart, its largest and smallest ones, ties, and what is not finite."""
+    x = (RNG.standard_normal((50, 60)) * 10.0 ** RNG.integers(-9, 7, (50, 60))).astype(np.float32)
+    x[0, :12] = np.nan, np.inf, -np.inf, 0, -0.0, 65504, 65519.99, 65520, 1e-8, 2049, 2051, 3e38
+    return x
+
+
+def test_halves():
+    x = numbers()
+    with np.errstate(all="ignore"):
+        for half in (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)):
+            expected = x.astype(half)
+            found = copying.copied(x, half)
+            assert found.dtype == half
+            np.testing.assert_array_equal(found.astype(np.float32), expected.astype(np.float32))
+            np.testing.assert_array_equal(copying.copied(expected, x.dtype), expected.astype(np.float32))
+            np.testing.assert_array_equal(copying.copied(expected, half).view(np.uint16), expected.view(np.uint16))
+    np.testing.assert_array_equal(metagrad.from_numpy(x).bfloat16().float().numpy(), copying.copied(expected, x.dtype))
+
+
+@pytest.mark.parametrize("of", KINDS)
+@pytest.mark.parametrize("to", KINDS)
+def test_every_dtype_from_every_other(of, to):
+    x = np.nan_to_num(numbers()).clip(-60000, 60000).astype(of)
+    for given in (x, x.T, x[:, ::2]):
+        found = metagrad.from_numpy(given).to(getattr(metagrad, to), copy=True)
+        np.testing.assert_array_equal(found.numpy(), given.astype(to))
+        assert not np.shares_memory(found.numpy(), x)
+        if given is not x[:, ::2]:
+            assert found.stride() == metagrad.from_numpy(given.astype(to)).stride()
+
+
+@pytest.mark.parametrize("dtype", KINDS)
+def test_filled_and_written_to_in_place(dtype):
+    x = np.ones((5, 6), dtype)
+    a = metagrad.from_numpy(x)
+    for value in (0, 1, True, 1.0):
+        version = a._version
+        assert a.fill_(value) is a and a._version == version + 1
+        np.testing.assert_array_equal(x, np.full((5, 6), value, dtype))
+    a.copy_(metagrad.arange(30).reshape(5, 6) % 2)
+    np.testing.assert_array_equal(x, (np.arange(30).reshape(5, 6) % 2).astype(dtype))
+    a.T.zero_()
+    assert not x.any()
+    a[:, ::2].fill_(1)
+    np.testing.assert_array_equal(x, np.tile([1, 0], (5, 3)).astype(dtype))
+
+
+def test_what_is_not_finite_and_what_is_recorded():
+    a = metagrad.zeros(5, 6)
+    for value in (float("inf"), float("nan"), -0.0):
+        np.testing.assert_array_equal(a.fill_(value).numpy(), np.full((5, 6), value, np.float32))
+    b = metagrad.ones(5, 6, requires_grad=True)
+    c = b * 2
+    c.copy_(metagrad.zeros(5, 6))
+    assert not c.requires_grad or metagrad.autograd.grad(c.sum(), b)[0].sum() == 0
+    with pytest.raises(RuntimeError, match="leaf"):
+        b.zero_()
+    with pytest.raises(RuntimeError):
+        a.copy_(metagrad.ones(7))
