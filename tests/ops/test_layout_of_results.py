@@ -65,6 +65,8 @@ OPS |= {
     **{name: lambda lib, a, name=name: getattr(lib, name)(a) for name in ("erf", "erfc", "lgamma", "digamma", "i0", "isreal")},
     "bits": lambda lib, a: a.long() & like(lib, a).long(),
     "a number to them": lambda lib, a: 2**a,
+    "where cummax is": lambda lib, a: a.cummax(1)[1], "sum of halves": lambda lib, a: a.half().sum(1),
+    "where": lambda lib, a: lib.where(a > 1)[0],
     "lerp between": lambda lib, a: lib.lerp(a, like(lib, a), 0.5),
     "a row": lambda lib, a: a + lib.ones(a.shape[-1]), "a column": lambda lib, a: a + lib.ones(a.shape[-2], 1),
     "outer": lambda lib, a: a[:1] * a[:, :1], "another dimension": lambda lib, a: a + lib.ones(2, *[1] * a.ndim),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.selection import select
@@ -59,7 +60,7 @@ def where(
         raise NotATensor(f"where(): argument 'condition' (position 1) must be Tensor, not {kind.__name__}")
     condition = as_tensor(condition)
     if input is None:
-        return tuple(as_tensor(a) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
+        return tuple(as_tensor(in_order(a)) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
     if condition.array.dtype.char not in "?B":
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"

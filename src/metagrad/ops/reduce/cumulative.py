@@ -203,7 +203,7 @@ def _cumulative_extreme(results: Callable[[tuple[Tensor, Tensor]], R], input: Te
     if not x.ndim or not x.size:
         return results((input.clone(), wrap(np.zeros(x.shape, np.int64, like=x))))
     so_far, found = _extreme_so_far(x, axis, ufunc)
-    index = wrap(found)
+    index = wrap(in_order(found))
     values = gather(input, axis, index) if recording(input) else wrap(in_order(so_far))
     return results((values, index))
 
