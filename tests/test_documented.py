@@ -289,7 +289,16 @@ NODES = {
     "F.binary_cross_entropy_with_logits(x, x.detach())": "BinaryCrossEntropyWithLogitsBackward0",
     "F.smooth_l1_loss(x, x.detach())": "SmoothL1LossBackward0", "F.layer_norm(x, (3,))": "NativeLayerNormBackward0",
     "F.relu(x)": "ReluBackward0", "x.log_softmax(1)": "LogSoftmaxBackward0", "x.sum()": "SumBackward0",
-    "lib.linalg.inv(x[:, :2])": "LinalgInvExBackward0",
+    "lib.linalg.inv(x[:, :2])": "LinalgInvExBackward0", "x.sum(0)": "SumBackward1", "x.mean(1, keepdim=True)": "MeanBackward1",
+    "x.mean()": "MeanBackward0", "x**2": "PowBackward0", "2**x": "PowBackward2", "x**x": "PowBackward1",
+    "x.log2()": "Log2Backward0", "lib.maximum(x, 2 * x)": "MaximumBackward0", "x.floor()": "FloorBackward0",
+    "x.round()": "RoundBackward0",
+    "x.trunc()": "TruncBackward0", "x.clamp(0, 1)": "ClampBackward1", "x.unsqueeze(0)": "UnsqueezeBackward0",
+    "x[None].permute(2, 0, 1)": "PermuteBackward0", "x[None].transpose(1, 2)": "TransposeBackward0",
+    "x.masked_fill(x > 1, 0.0)": "MaskedFillBackward0", "lib.where(x > 1, x, 2 * x)": "WhereBackward0",
+    "F.max_pool2d(x[None], 2)": "MaxPool2DWithIndicesBackward0", "F.dropout(x)": "MulBackward0", "x.digamma()": "DigammaBackward0",
+    "F.gelu(x, approximate='tanh')": "GeluBackward0", "lib.fmod(x, 2)": "FmodBackward0",
+    "F.unfold(x[None, None], 1)": "Im2ColBackward0", "lib.complex(x, x).abs()": "AbsBackward0",
 }  # fmt: skip
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 Tensors = Any  # a tensor, or a sequence of them
-repeating: list[None] = []  # filled while ``vmap`` calls a function, and will call it again: graphs are kept
+repeating: list[
+    list[Tensors]
+] = []  # while ``vmap`` may call a function again: graphs are kept; outputs whose would be freed
 
 
 def backward(
@@ -96,7 +98,10 @@ def grad(
     outputs, inputs = tensors_at(outputs), tensors_at(inputs)
     _check_inputs(inputs)
     if not is_grads_batched:
-        keep = (create_graph if retain_graph is None else retain_graph) or bool(repeating)
+        keep = create_graph if retain_graph is None else retain_graph
+        if repeating and not keep:
+            repeating[-1].append(outputs)
+            keep = True
         found = engine.grad(
             outputs, inputs, grad_outputs, keep, create_graph or follows_tangents(), allow_unused, materialize_grads
         )  # a pass within a level runs on tensors, so that gradients have tangents

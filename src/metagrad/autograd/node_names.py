@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 _NAMES = {  # by the name of the op here
-    "BlockDiagonal": "BlockDiag", "Cast": "ToCopy", "Cholesky": "LinalgCholeskyEx", "Convolve": "Convolution",
+    "BlockDiagonal": "BlockDiag", "ComplexAbs": "Abs", "Dropout": "Mul", "DropoutByLoop": "Mul", "GeluTanh": "Gelu",
+    "InputGradient": "Convolution", "Cast": "ToCopy", "Cholesky": "LinalgCholeskyEx", "Convolve": "Convolution",
     "Det": "LinalgDet", "Eig": "LinalgEig", "Eigh": "LinalgEigh", "EmbedDiagonal": "DiagEmbed", "Fold": "Col2Im",
     "FromHalf": "FftC2R", "Gather": "Index", "HalfSpectrum": "FftR2C", "Inverse": "LinalgInvEx", "Log1p": "Log1P",
     "LogAddExp": "Logaddexp", "LogCumsumExp": "Logcumsumexp", "LogSumExp": "Logsumexp", "Lookup": "Embedding",
-    "ComplexAbs": "Abs", "MatrixExp": "LinalgMatrixExp", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd",
+    "MatrixExp": "LinalgMatrixExp", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd",
     "Prelu": "PreluKernel",
     "PseudoInverse": "LinalgPinv", "Put": "IndexPut", "QR": "LinalgQr", "RealAngle": "Angle", "Reshape": "View",
     "SVD": "LinalgSvd", "SqueezeAlong": "SqueezeBackward1", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",
@@ -94,6 +95,55 @@ def _reduced(node: Any) -> str:
     return f"{node.op_name}Backward{1 if node.shape else 0}"
 
 
+def _power(node: Any) -> str:
+    base, exponent = node.edges
+    return f"PowBackward{1 if base is not None and exponent is not None else 0 if exponent is None else 2}"
+
+
+def _shape_in(edge: Any) -> tuple[int, ...]:
+    return tuple(edge.array.shape if hasattr(edge, "array") else edge.shape)
+
+
+def _reshaped(node: Any) -> str:
+    """An extent of 1 more is ``unsqueeze``'s, fewer are ``squeeze``'s."""
+    old, new = tuple(node.old), tuple(node.shape)
+    if [n for n in old if n != 1] != [n for n in new if n != 1] or len(old) == len(new):
+        return "View"
+    return "Squeeze" if len(new) < len(old) else "Unsqueeze" if len(new) == len(old) + 1 else "View"
+
+
+def _permuted(node: Any) -> str:
+    moved = [d for d, at in enumerate(node.dims) if d != at]
+    return "Transpose" if len(moved) == 2 < len(node.dims) else "Permute"
+
+
+def _chosen(node: Any) -> str:
+    """One number in the place of some elements is ``masked_fill``'s."""
+    _, x, y = node.edges
+    return "MaskedFill" if x is None and y is not None and tuple(node.shape) == _shape_in(y) else "Where"
+
+
+def _clamped(node: Any) -> str:
+    return f"ClampBackward{int(node.edges[1] is None and node.edges[2] is None)}"
+
+
+def _of_ufunc(node: Any) -> str:
+    return _UFUNCS.get(node.made_by.__name__, str(node.op_name))
+
+
+def _unfolded(node: Any) -> str:
+    return "Im2Col" if type(node).__module__.endswith("im2col") else "Unfold"
+
+
+_UFUNCS = {
+    "maximum": "Maximum", "minimum": "Minimum", "fmax": "Fmax", "fmin": "Fmin", "floor": "Floor", "ceil": "Ceil", "rint": "Round",
+    "round": "Round", "around": "Round", "trunc": "Trunc", "fix": "Trunc",
+}  # fmt: skip
 _BY_STATE: dict[str, Callable[[Any], str]] = {
-    "Linear": _affine, "Matmul": _product, "Mean": _reduced, "Prod": _reduced, "Slice": _sliced, "Sum": _reduced,
+    "Clamp": _clamped, "Extremum": _of_ufunc, "Fmod": lambda node: f"FmodBackward{int(node.edges[1] is not None)}",
+    "Linear": _affine, "LogBase": lambda node: f"Log{node.base:.0f}", "Matmul": _product,
+    "MaxPool": lambda node: "Squeeze" if len(node.axes) == 1 else f"MaxPool{len(node.axes)}DWithIndices",
+    "Mean": _reduced, "Prod": _reduced, "Permute": _permuted, "Polygamma": lambda node: "Polygamma" if node.n else "Digamma",
+    "Pow": _power, "Reshape": _reshaped, "Slice": _sliced, "Step": _of_ufunc, "Sum": _reduced, "Unfold": _unfolded,
+    "Where": _chosen,
 }  # fmt: skip

@@ -11,6 +11,7 @@ import numpy as np
 
 from metagrad.autograd.interface import repeating
 from metagrad.autograd.mode import no_grad
+from metagrad.autograd.targets import nodes_behind
 from metagrad.autograd.variable import Variable, lifters
 from metagrad.func.batched import Refused, numbers
 from metagrad.func.batched_random import ManyStreams
@@ -104,9 +105,11 @@ class _Call:
         return tree_unflatten([self._whole(level, y, d, leaves) for y, d in zip(found, placed, strict=True)], form)
 
     def _at_once(self, level: Mapped, leaves: list[Any], dims: list[int | None]) -> Tree:
-        with level, _randomness(self.randomness, level), _graphs_kept():
+        with level, _randomness(self.randomness, level), _graphs_kept() as used:
             given = [x if d is None else level.examples(x, d) for x, d in zip(leaves, dims, strict=True)]
-            return self.func(*tree_unflatten(given, self.spec))
+            result = self.func(*tree_unflatten(given, self.spec))
+        _free(used)
+        return result
 
     def _whole(self, level: Mapped, y: Any, dim: int | None, leaves: list[Any]) -> Any:
         """One result of all examples."""
@@ -164,13 +167,25 @@ def _chunks_joined(parts: list[Tree], out_dims: Tree, name: str) -> Tree:
 
 
 @contextmanager
-def _graphs_kept() -> Iterator[None]:
-    """A gradient of what was computed before ``vmap`` goes through the same graph for every slice."""
-    repeating.append(None)
+def _graphs_kept() -> Iterator[list[Any]]:
+    """A gradient of what was computed before ``vmap`` goes through the same graph for every slice; gives what it began from."""
+    used: list[Any] = []
+    repeating.append(used)
     try:
-        yield
+        yield used
     finally:
         repeating.pop()
+
+
+def _free(used: list[Any]) -> None:
+    """Free the graphs that gradients went through and that nobody asked to keep; within another ``vmap``, later."""
+    if repeating:
+        repeating[-1].extend(used)
+        return
+    for outputs in used:
+        listed = [outputs] if isinstance(outputs, Variable) else outputs
+        for node in nodes_behind([x.grad_fn for x in listed if x.grad_fn is not None]):
+            node.release()
 
 
 @contextmanager

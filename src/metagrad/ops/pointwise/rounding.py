@@ -23,6 +23,7 @@ class Step(Pointwise):
     """A function that is constant between jumps, such as floor;   ∂L/∂x = 0."""
 
     def forward(self, x: Array, ufunc: Callable[[Array], Array]) -> Array:
+        self.made_by = ufunc
         return ufunc(x)
 
     def backward(self, grad: Array) -> Array:

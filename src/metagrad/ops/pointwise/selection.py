@@ -174,7 +174,7 @@ class Extremum(Pointwise):
     """z = max(x, y) or min(x, y);   ∂L/∂x = ∂L/∂z where x was taken, half of it where x = y, all of it at nan."""
 
     def forward(self, x: Array, y: Array, ufunc: np.ufunc, loses: np.ufunc) -> Array:
-        z = ufunc(x, y)
+        self.made_by, z = ufunc, ufunc(x, y)
         if any(self.needs):
             equal = np.equal(x, y)
             self.share_x, self.share_y = (
