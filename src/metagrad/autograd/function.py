@@ -151,7 +151,7 @@ class Function(Node):
             return cls.apply(*Function.beside_gpu(inputs, misfit(cls.__name__, error)), **params)
         except ValueError as error:
             raise misfit(cls.__name__, error) from None
-        if result.__class__ is not np.ndarray and isinstance(result, np.generic):
+        if result.__class__ is not np.ndarray and isinstance(result, (np.generic, Variable)):
             result = node._as_0d(result)
         for observe in observers:
             observe(node, arrays, result, params)
@@ -225,9 +225,9 @@ class Function(Node):
             return self
         return Output.made([self], *self.results[index], index=index)
 
-    def _as_0d(self, scalar: np.generic) -> Array:
-        """A 0-d result, which NumPy makes a scalar, as an array; also where it was saved."""
-        result = np.asarray(scalar)
+    def _as_0d(self, scalar: Any) -> Array:
+        """A 0-d result, which NumPy makes a scalar, as an array (or a tensor's, if a setting was one); also where it was saved."""
+        result = scalar.array if isinstance(scalar, Variable) else np.asarray(scalar)
         if self.saved:
             self.saved = tuple([result if a is scalar else a for a in self.saved])
         return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.operands import promoted_in_single
+from metagrad.ops.operands import promoted_in_single, result_type
 from metagrad.ops.reduce.distances import pdist as pdist
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.broadcasting import broadcast_tensors
@@ -19,17 +19,18 @@ __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 @asks_for_tensors
 @promoted_in_single
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``; x₁ and x₂ broadcast. Raises RuntimeError for integers.
+    """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``; x₁ and x₂ broadcast. Raises RuntimeError for integers in both.
 
     >>> import metagrad
     >>> metagrad.cosine_similarity(metagrad.tensor([1.0, 0.0]), metagrad.tensor([1.0, 1.0]), dim=0)
     tensor(0.7071)
     """
-    if not (x1.is_floating_point() or x1.is_complex()) or not (x2.is_floating_point() or x2.is_complex()):
+    kind = result_type(x1, x2)
+    if not (kind.is_floating_point or kind.is_complex):
         raise RuntimeError(
             f"expected floating-point inputs, got {x1.dtype} and {x2.dtype}: convert with .float() first"
         )
-    x1, x2 = broadcast_tensors(x1, x2)
+    x1, x2 = broadcast_tensors(x1.to(kind), x2.to(kind))
     first: Tensor = vector_norm(x1, 2, dim, keepdim=True)
     second: Tensor = vector_norm(x2, 2, dim, keepdim=True)
     return (x1 / first.clamp_min(eps) * (x2 / second.clamp_min(eps))).sum(dim)

@@ -89,7 +89,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         refuse("dropout", input, "biu")  # scaled integers would be cut down to zeros
     kept = move(_kept_of(input.array, p), of_array(input.array))
     op = DropoutByLoop if is_large(input.array) and fit(input.array) else Dropout
-    out = op.apply(input, kept, scale=1 / (1 - p) if p < 1 else 1.0)  # p = 1: none is kept
+    out = op.apply(input, kept, scale=float(1 / (1 - p)) if p < 1 else 1.0)  # p = 1: none is kept
     return given_back(input, out, inplace)
 
 

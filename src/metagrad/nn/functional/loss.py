@@ -136,6 +136,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     >>> smooth_l1_loss(metagrad.tensor([0.5, 3.0]), metagrad.zeros(2), reduction="none")
     tensor([0.1250, 2.5000])
     """
+    beta = float(beta)
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = matched("smooth_l1_loss", input, target)

@@ -134,7 +134,8 @@ def windows_of(
     """
     check_input(function, input, axes)
     size = each(size, axes, function, "kernel_size")
-    stride = size if stride is None or stride == () or stride == [] else each(stride, axes, function, "stride")
+    missing = stride is None or (isinstance(stride, (tuple, list)) and not stride)
+    stride = size if missing else each(stride, axes, function, "stride")
     padding = each(padding, axes, function, "padding")
     dilation = each(dilation, axes, function, "dilation")
     return _windows(function, input.array.shape, size, stride, padding, dilation, bool(ceil_mode))

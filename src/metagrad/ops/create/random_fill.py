@@ -68,6 +68,7 @@ def uniform_(
     low = named.pop("from", from_)  # PyTorch's name for it is no Python argument
     if named:
         raise TypeError(f"uniform_() got an unexpected keyword argument {next(iter(named))!r}")
+    low, to = float(low), float(to)
     if low > to:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
     kind = continuous(input.dtype)

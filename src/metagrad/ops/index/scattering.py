@@ -60,6 +60,8 @@ def _check_part(src: Tensor, view: Tensor) -> None:
 
 def _embedded(input: Tensor, src: Tensor, view: Tensor, step: Step) -> Tensor:
     _check_part(src, view)
+    if input.dtype is dtypes.bfloat16:  # or the result would be of the wider dtype of the two
+        src = src.to(input.dtype)
     return Embedded.apply(input, src, path=(step,))
 
 

@@ -156,7 +156,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
             raise RuntimeError(f"isclose: {name} must be greater than or equal to zero, but got {tolerance}")
-    return applied(np.isclose, input.array, other.array, rtol, atol, equal_nan)
+    return applied(np.isclose, input.array, other.array, float(rtol), float(atol), equal_nan)
 
 
 @quiet

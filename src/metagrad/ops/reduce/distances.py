@@ -116,7 +116,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | N
     tensor([[0.6000, 0.8000],
             [0.3000, 0.4000]])
     """
-    x = as_tensor(input)
+    x, p, maxnorm = as_tensor(input), float(p), float(maxnorm)
     if p <= 0:
         raise RuntimeError(f"renorm: non-positive-norm not supported, got p={p}")
     if x.array.ndim < 2:

@@ -68,6 +68,7 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
     tensor([0., 2., 1., 0.])
     """
     x = ordered(input, "histc", "bciu").array.reshape(-1)
+    bins = int(bins)
     if bins <= 0:
         raise RuntimeError(f"histc: bins must be > 0, got {bins}")
     if max < min:

@@ -137,4 +137,11 @@ def _index_of_mode(x: Array, axis: int) -> Array:
     new = np.concatenate([np.ones_like(ascending[..., :1], bool), ascending[..., 1:] != ascending[..., :-1]], axis=-1)
     length = position - accumulate(np.maximum, np.where(new, position, 0), new.ndim - 1)
     longest = np.moveaxis(np.argmax(length, axis=-1, keepdims=True), -1, axis)
-    return np.take_along_axis(order, longest, axis)
+    found = np.take_along_axis(order, longest, axis)
+    nan = x != x
+    if not nan.any():
+        return found
+    once = (
+        np.moveaxis(length.max(axis=-1, keepdims=True), -1, axis) == 0
+    )  # no element comes twice: nan is before the others
+    return np.where(once & nan.any(axis=axis, keepdims=True), np.argmax(nan, axis=axis, keepdims=True), found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,7 +74,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @asks_for_a_tensor
-def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
+def broadcast_to(input: Tensor, *size: Sizes, **named: Sizes) -> Tensor:
     """``input.expand(size)``.
 
     >>> import metagrad
@@ -83,7 +82,7 @@ def broadcast_to(input: Tensor, size: Sequence[int]) -> Tensor:
     tensor([[1, 2],
             [1, 2]])
     """
-    return expand(input, tuple(size))
+    return expand(input, shape_of(given(size, named, "size")))
 
 
 @asks_for_tensors

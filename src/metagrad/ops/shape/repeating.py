@@ -81,7 +81,7 @@ def repeat_interleave(
 
 def _repeated(n: int, repeats: Array | int, output_size: int | None, like: Array = None) -> Array:
     """The numbers 0 to n − 1, each as often as ``repeats`` says."""
-    times = np.full(1, repeats, np.int64, like=like) if isinstance(repeats, int) else repeats
+    times = np.full(1, repeats, np.int64, like=like) if isinstance(repeats, int | np.integer) else repeats
     if times.dtype.char not in "ilq":
         raise NotImplementedError(
             f'"repeat_interleave" not implemented for {times.dtype}: repeats must be int32 or int64, use repeats.long()'

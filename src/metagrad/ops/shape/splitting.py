@@ -81,6 +81,8 @@ def split(
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     d = dimension(dim, tensor.array.ndim)
     n = tensor.array.shape[d]
+    if getattr(split_size_or_sections, "ndim", None) == 0:  # a tensor, or a number of NumPy's
+        split_size_or_sections = int(split_size_or_sections)  # type: ignore[arg-type]
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
         if size < 0 or (size == 0 and n):
@@ -119,6 +121,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if input.array.ndim == 0:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    chunks = int(chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     n = input.array.shape[dimension(dim, input.array.ndim)]
@@ -195,7 +198,7 @@ def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int
 
 
 @asks_for_a_tensor
-def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
+def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], *more: int) -> tuple[Tensor, ...]:
     """Sections side by side: columns of a matrix, parts of a vector. Equal sections, or cut at a list of indices. Views.
 
     Raises RuntimeError for a tensor without dimensions, or if a number of sections does not divide the extent.
@@ -205,11 +208,11 @@ def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> 
     tensor([[0],
             [2]])
     """
-    return _split_along("hsplit", input, 0 if input.array.ndim == 1 else 1, 1, indices_or_sections)
+    return _split_along("hsplit", input, 0 if input.array.ndim == 1 else 1, 1, indices_or_sections, more)
 
 
 @asks_for_a_tensor
-def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
+def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], *more: int) -> tuple[Tensor, ...]:
     """Sections one above the other, along the first of two or more dimensions. Views.
 
     Raises RuntimeError for fewer than two dimensions, or if a number of sections does not divide the extent.
@@ -218,11 +221,11 @@ def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> 
     >>> metagrad.vsplit(metagrad.arange(4).reshape(2, 2), 2)
     (tensor([[0, 1]]), tensor([[2, 3]]))
     """
-    return _split_along("vsplit", input, 0, 2, indices_or_sections)
+    return _split_along("vsplit", input, 0, 2, indices_or_sections, more)
 
 
 @asks_for_a_tensor
-def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> tuple[Tensor, ...]:
+def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], *more: int) -> tuple[Tensor, ...]:
     """Sections one behind the other, along the third dimension. Views.
 
     Raises RuntimeError for fewer than three dimensions, or if a number of sections does not divide the extent.
@@ -231,18 +234,18 @@ def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int]) -> 
     >>> [x.shape for x in metagrad.dsplit(metagrad.zeros(2, 2, 4), [1])]
     [metagrad.Size([2, 2, 1]), metagrad.Size([2, 2, 3])]
     """
-    return _split_along("dsplit", input, 2, 3, indices_or_sections)
+    return _split_along("dsplit", input, 2, 3, indices_or_sections, more)
 
 
 def _split_along(
-    name: str, input: Tensor, dim: int, least: int, where: Tensor | int | Sequence[int]
+    name: str, input: Tensor, dim: int, least: int, where: Tensor | int | Sequence[int], more: tuple[int, ...]
 ) -> tuple[Tensor, ...]:
     ndim = input.array.ndim
     if ndim < least:
         raise RuntimeError(
             f"{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!"
         )
-    where = _plain(where)
+    where = _plain((where, *more) if more else where)  # type: ignore[arg-type]
     if isinstance(where, int) and (where <= 0 or input.array.shape[dim] % where):
         raise RuntimeError(
             f"{name} attempted to split along dimension {dim}, but the size of the dimension {input.array.shape[dim]} is "

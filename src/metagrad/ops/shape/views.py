@@ -230,28 +230,33 @@ def ravel(input: Tensor) -> Tensor:
 
 
 @asks_for_a_tensor
-def squeeze(input: Tensor, dim: Dims = None) -> Tensor:
-    """Without its dimensions of extent 1, or without those of them that ``dim`` names. A view.
+def squeeze(input: Tensor, dim: Dims = None, *more: int, axis: Dims = None) -> Tensor:
+    """Without its dimensions of extent 1, or without those of them that ``dim`` (NumPy's ``axis``) names. A view.
 
     >>> import metagrad
     >>> metagrad.zeros(1, 3, 1).squeeze().shape, metagrad.zeros(1, 3, 1).squeeze(0).shape
     (metagrad.Size([3]), metagrad.Size([3, 1]))
     """
     shape = tuple(input.array.shape)
-    drop = () if dim == () else axes(dim, len(shape))
+    dim = axis if axis is not None else (dim, *more) if more else dim  # type: ignore[arg-type]
+    drop = () if isinstance(dim, tuple) and not dim else axes(dim, len(shape))
     op = Squeeze if dim is None else SqueezeAlong
     return op.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
 
 
 @asks_for_a_tensor
-def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """A dimension of extent 1 inserted before position ``dim``. A view.
+def unsqueeze(input: Tensor, dim: int | None = None, *, axis: int | None = None) -> Tensor:
+    """A dimension of extent 1 inserted before position ``dim`` (NumPy's ``axis``), which must be given. A view.
 
     >>> import metagrad
     >>> metagrad.zeros(2, 3).unsqueeze(-1).shape
     metagrad.Size([2, 3, 1])
     """
     shape = tuple(input.array.shape)
+    if dim is None:
+        if axis is None:
+            raise TypeError('unsqueeze() missing 1 required positional arguments: "dim"')
+        dim = axis
     d = dimension(dim, len(shape) + 1)
     return Unsqueeze.apply(input, shape=(*shape[:d], 1, *shape[d:]))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -97,9 +97,15 @@ def _complex(x: Tensor) -> Tensor:
     return x if x.dtype.is_complex else x.to(x.dtype.to_complex())
 
 
+def _plain_number(given: Any) -> Any:
+    """NumPy's integers, and tensors of one, as Python's."""
+    return int(given) if hasattr(given, "__index__") else given
+
+
 def _dims(name: str, input: Tensor, s: Dims, dim: Dims) -> tuple[Axes, list[int | None]]:
     """The axes, and the extents they are to have, None for those they have."""
     ndim = input.array.ndim
+    s, dim = _plain_number(s), _plain_number(dim)
     if isinstance(s, int) and s < 1:
         raise RuntimeError(f"fft.{name}: invalid number of data points ({s}) specified")
     sizes = None if s is None else [s] if isinstance(s, int) else list(s)

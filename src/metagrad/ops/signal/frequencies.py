@@ -23,7 +23,9 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     >>> metagrad.fft.fftfreq(4)
     tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
     """
-    return (np.fft.ifftshift(np.arange(n) - n // 2) / (n * d)).astype(kind_or_default(dtype).dtype)
+    return (np.fft.ifftshift(np.arange(int(n)) - int(n) // 2) / (int(n) * float(d))).astype(
+        kind_or_default(dtype).dtype
+    )
 
 
 @factory
@@ -34,7 +36,7 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     >>> metagrad.fft.rfftfreq(4)
     tensor([0.0000, 0.2500, 0.5000])
     """
-    return (np.arange(n // 2 + 1) / (n * d)).astype(kind_or_default(dtype).dtype)
+    return (np.arange(int(n) // 2 + 1) / (int(n) * float(d))).astype(kind_or_default(dtype).dtype)
 
 
 @asks_for_tensors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,6 +99,7 @@ def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.polygamma(1, metagrad.tensor([1.0, 2.0]))
     tensor([1.6449, 0.6449])
     """
+    n = operator.index(n) if hasattr(n, "__index__") else n
     if not isinstance(n, int):
         raise TypeError(f"polygamma(): argument 'n' must be an int, got {type(n).__name__}: {n!r:.60}")
     if n < 0:
