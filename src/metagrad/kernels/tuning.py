@@ -17,7 +17,7 @@ LOOKS = 1 << 18
 LOOKS_OF_GRACE = 1 << 16
 
 # Nanoseconds that this thread has worked when another one, which slept, begins.
-HEAD_START = 50_000
+HEAD_START = 25_000
 # The same of a thread that looks out for work.
 HEAD_START_BESIDE_HELPERS = 10_000
 # Parts for each thread of what a compiled loop does: taking one costs less than a microsecond.
