@@ -271,9 +271,7 @@ def test_sentences_with_words_without_a_tag_are_left_out_if_they_are_few(tmp_pat
     rows = [(n, "a", "DET", "DT") for n in range(1, 100)]
     text = conllu(*rows, (100, "b", "NOUN", "_")) + "\n" + conllu((1, "c", "NOUN", "NN"))
     corpus = load_corpus(write(tmp_path, "few.conllu", text), tag_column="XPOS")
-    assert (
-        corpus.sentences == [[("c", "NN")]] and "1 sentences are left out, in which a word has no tag." in corpus.notice
-    )
+    assert corpus.sentences == [[("c", "NN")]] and "1 sentence left out, in which a word has no tag." in corpus.notice
     assert load_corpus(tmp_path / "few.conllu").column == "UPOS"
     assert load_corpus(tmp_path / "few.conllu", tag_column="FEATS").words == 101  # where "_" is a value
     with pytest.raises(ValueError, match="column XPOS, which 2 words do not have"):

@@ -234,7 +234,7 @@ def choose_column(sentences: Sequence[ConlluSentence], wanted: str | None, name:
         for one in column.split(","):
             refuse_missing(sentences, one, name, FEW)
         left = sum(bool(s.places) and not is_whole(s, column) for s in sentences)
-        return column, f"{left:,} sentences are left out, in which a word has no tag." if left else ""
+        return column, f"{left:,} sentence{'s' * (left != 1)} left out, in which a word has no tag." if left else ""
     without, words = missing(sentences, "XPOS"), sum(len(s.places) for s in sentences)
     if not without:
         return "XPOS", ""
