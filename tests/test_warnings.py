@@ -62,6 +62,8 @@ def cases(lib):
         "values in another order": lambda: lib.searchsorted(lib.arange(3.0), ones(2, 3).mT),
         "a list of arrays": lambda: lib.tensor([np.ones(2), np.ones(2)][:1]),
         "a float that is cut off": lambda: float(ones(1, requires_grad=True) * 2),
+        "a float that nothing is recorded of": lambda: unrecorded(lib),
+        "an optimizer that asks for losses": lambda: asking(lib),
         "an item": lambda: (ones(1, requires_grad=True) * 2).item(),
         "bytes that cannot be written": lambda: lib.frombuffer(b"ab", dtype=lib.uint8),
         "an older name of interpolate": lambda: F.upsample(ones(1, 1, 4, 4), 2),
@@ -91,6 +93,25 @@ def unconstrained(lib):
         pass
 
     Bare()
+
+
+def unrecorded(lib):
+    loss = lib.ones(2, requires_grad=True).sum()
+    with lib.no_grad():
+        return float(loss)
+
+
+def asking(lib):
+    w = lib.ones(2, requires_grad=True)
+    optimizer = lib.optim.LBFGS([w])
+
+    def closure():
+        optimizer.zero_grad()
+        loss = ((w - 2) ** 2).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
 
 
 def retained(lib):
@@ -125,7 +146,8 @@ def test_what_pytorch_warns_of(torch, name):
 EXPECTED = {
     "an older factorization": [UserWarning], "a range with its end": [UserWarning], "a list of arrays": [UserWarning],
     "an older name of a loss": [FutureWarning], "layers with the batch second": [UserWarning], "an item": [],
-    "layers with the batch first": [], "bytes of a storage": [], "a float that is cut off": [UserWarning],
+    "layers with the batch first": [], "bytes of a storage": [],
+    "an optimizer that asks for losses": [], "a float that is cut off": [UserWarning],
 }  # fmt: skip
 
 

@@ -83,7 +83,8 @@ class LBFGS(Optimizer):
 
         def evaluate() -> float:
             with enable_grad():
-                return float(closure())
+                loss = closure()
+            return float(loss)
 
         with enable_grad():
             first_loss = closure()

@@ -245,7 +245,7 @@ class Tensor(Methods):
         return complex(self._cut_off())
 
     def _cut_off(self) -> Any:
-        if self._requires_grad:
+        if self._requires_grad and mode.grad:
             warn_once(
                 "Converting a tensor with requires_grad=True to a scalar cuts it off from the graph: use detach() or item()"
             )
