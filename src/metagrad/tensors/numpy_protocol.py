@@ -123,7 +123,9 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.all: reduction.all,
     np.any: reduction.any,
     np.cumsum: cumulative.cumsum,
-    np.where: selection.where,
+    np.where: lambda condition, *values: selection.where(
+        as_tensor(condition), *values
+    ),  # which may be one of NumPy's bools
     np.clip: selection.clamp,
     np.reshape: views.reshape,
     np.transpose: lambda a, axes=None: views.permute(

@@ -162,7 +162,8 @@ def _contracted(
     left = _as_matrices(a, a_labels, batch, mine, inner)
     right = _as_matrices(b, b_labels, batch, inner, others)
     labels = [*batch, *mine, *others]
-    product = bmm if inner or a.array.dtype.kind != "b" else mul
+    summed = any(sizes[label] != 1 for label in inner)
+    product = bmm if summed or a.array.dtype.kind != "b" else mul  # bools have no sums
     return reshape(product(left, right), tuple(sizes[label] for label in labels)), labels
 
 

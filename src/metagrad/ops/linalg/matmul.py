@@ -86,7 +86,8 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     x: Tensor = input
     y: Any = other
     need_one_dtype("matmul", x, y)
-    refuse("matmul", x, "b")
+    if a.size and b.size:  # of nothing there is a product in every dtype
+        refuse("matmul", x, "b")
     if a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     inner = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]
@@ -120,7 +121,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if input.array.dtype.char in "e?":
         refuse("linear", input, "b")
         return in_single(linear)(input, weight, bias)
-    if weight.array.ndim == 1 or (bias is not None and bias.array.ndim == 2):  # which is broadcast
+    if weight.array.ndim < 2 or (bias is not None and bias.array.ndim == 2):  # which is broadcast
         z = matmul(input, weight.t())
         return z if bias is None else add(z, bias)
     if input.array.ndim == 0 or input.array.shape[-1] != weight.array.shape[1]:

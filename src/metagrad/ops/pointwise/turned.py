@@ -33,7 +33,10 @@ def turning(x: Array, others: Sequence[object]) -> tuple[int, ...] | None:
 
 
 def _one_axis(a: Array, x: Array) -> bool:
-    return a.ndim <= x.ndim and max(a.shape) == a.size and a.itemsize == x.itemsize
+    """Whether a has one dimension beside those of extent 1, and is repeated over x; x must not be repeated over a."""
+    if a.ndim > x.ndim or max(a.shape) != a.size or a.itemsize != x.itemsize:
+        return False
+    return all(n in (1, m) for n, m in zip(a.shape[::-1], x.shape[::-1], strict=False))
 
 
 class Turn:
@@ -43,7 +46,7 @@ class Turn:
         self.shape, self.order, self.back = shape, order, inverse(order)
         self.originals: dict[
             int, tuple[Array, Array]
-        ] = {}  # by the identity of the turned one: that one, and the original
+        ] = {}  # by the identity of a turned one: that one, and the original
 
     def turned(self, a: Any) -> Any:
         """An array turned; one that is repeated along dimensions loses those of extent 1 in front."""

@@ -36,6 +36,8 @@ def median(
     >>> metagrad.median(metagrad.tensor([4.0, 1.0, 3.0, 2.0]))
     tensor(2.)
     """
+    if dim is not None:
+        dimension(dim, input.ndim)
     refuse("median", input, "b")
     if dim is None:
         return _median_of_all(ordered(input, "median"), _index_of_median)
