@@ -61,6 +61,7 @@ EXTRA = {
         SMOOTH,
         floats(3, 4, positive=True),
     ),
+    "digamma": (metagrad.digamma, floats(3, 4, positive=True)),
     "complex abs": (lambda a, b: metagrad.abs(a + b * 1j), SMOOTH, floats(3, 4)),
     "complex conjugate": (lambda a, b: metagrad.real(np.conjugate(a + b * 1j) * (2 + 3j)), SMOOTH, floats(3, 4)),
     "complex real": (lambda a: metagrad.real(a * (1 + 2j)), SMOOTH),
@@ -129,10 +130,13 @@ def test_no_op_is_left_out():
                         record_gradients(out, made.leaves)
     finally:
         observers.pop()
-    # Move is to another device: in test_standin.py; Pointwise is a base; FromWinners belongs to a gradient of pooling;
-    # Ctc and Hardsigmoid are in test_layers.py, Attention in test_attention.py, DropoutByLoop and
-    # CrossEntropy with the kernels.
-    apart = {"Move", "Pointwise", "FromWinners", "Ctc", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy"}
+    # Move is to another device: in test_standin.py; FromWinners belongs to a gradient of pooling; Ctc and Hardsigmoid are in
+    # test_layers.py, Attention in test_attention.py, DropoutByLoop and CrossEntropy with the kernels, NextBfloat16 in
+    # test_same.py; the last row are bases.
+    apart = {
+        "Move", "FromWinners", "Ctc", "Hardsigmoid", "Attention", "DropoutByLoop", "CrossEntropy", "NextBfloat16",
+        "Pointwise", "Extremum", "Step", "_Chosen",
+    }  # fmt: skip
     assert {op.__name__ for op in set(ops_of(Function)) - used} <= apart
 
 
