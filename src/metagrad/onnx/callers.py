@@ -30,7 +30,7 @@ def caller() -> str:
 
 # What a program calls to get a Python number out of a tensor.
 _CONVERSIONS = {
-    "__bool__", "__complex__", "__float__", "__index__", "__int__", "_scalar", "item", "numpy", "tolist", "__array__",
+    "__bool__", "__complex__", "__float__", "__index__", "__int__", "_cut_off", "_scalar", "item", "numpy", "tolist", "__array__",
     "__contains__",
 }  # fmt: skip
 # What stands in the place of methods once classes are asked, or autocast was entered, and calls them.

@@ -291,12 +291,13 @@ def _forwarded(name: str) -> Any:
 
 
 _METHODS = (
-    "all any argmax argmin argsort clip copy cumprod cumsum diagonal max mean min prod ravel repeat round sort squeeze std sum "
+    "all any argmax argmin argsort clip cumprod cumsum diagonal max mean min prod ravel repeat round sort squeeze std sum "
     "swapaxes take trace var"
 )
 for _name in _METHODS.split():
     setattr(Traced, _name, _forwarded(_name))
 Traced.conj = lambda self: self if self.dtype.kind != "c" else np.conjugate(self)  # type: ignore[attr-defined]
+Traced.copy = lambda self, order="C": np.copy(self, order)  # type: ignore[attr-defined]  # an array's own copy is in order
 Traced.flatten = lambda self: np.copy(self).reshape(-1)  # type: ignore[attr-defined]
 
 
