@@ -168,3 +168,17 @@ print(len([w for w in heard if "cholesky" in str(w.message)]), len([w for w in h
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1", "3"]
+
+
+def test_an_encoder_knows_its_activation_where_classes_are_asked():
+    nn = mg.nn
+
+    class Own(mg.Tensor):  # from now on functions ask the classes of their arguments, F.relu too
+        @classmethod
+        def __torch_function__(cls, function, types, args=(), kwargs=None):
+            return super().__torch_function__(function, types, args, kwargs or {})
+
+    for activation in ("relu", nn.functional.gelu, nn.ReLU()):
+        nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, batch_first=True, activation=activation), 1)
+    with pytest.warns(UserWarning, match="neither relu nor gelu"):
+        nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, batch_first=True, activation=nn.functional.silu), 1)

@@ -248,8 +248,7 @@ class TransformerEncoder(_Stack):
             return None
         if layer.norm_first or not _batch_first(layer) or src.ndim != 3 or layer.linear1.bias is None:
             return None
-        name = getattr(layer.activation, "__name__", None)  # a function may have been wrapped since
-        usual = name in ("relu", "gelu") or isinstance(layer.activation, ReLU | GELU)
+        usual = _is_relu_or_gelu(layer.activation)
         if not usual or layer.self_attn.num_heads % 2:
             return None
         if mode.grad and (src.requires_grad or any(p.requires_grad for p in layer.parameters())):
@@ -257,6 +256,11 @@ class TransformerEncoder(_Stack):
         left_out: Tensor = padding != 0
         comes_last = not bool((left_out[:, :-1] > left_out[:, 1:]).any())
         return left_out if comes_last or not self.mask_check else None
+
+
+def _is_relu_or_gelu(activation: Callable[[Tensor], Tensor]) -> bool:
+    name = getattr(activation, "__name__", None)  # a function may have been wrapped since
+    return name in ("relu", "gelu") or isinstance(activation, ReLU | GELU)
 
 
 def _why_not_nested(layer: Module) -> str:
@@ -268,7 +272,7 @@ def _why_not_nested(layer: Module) -> str:
         ".norm_first was True": layer.norm_first,
         ".self_attn.batch_first was not True (use batch_first for better inference performance)": not attention.batch_first,
         ".self_attn was passed bias=False": attention.in_proj_bias is None,
-        ".activation was neither relu nor gelu": layer.activation not in (F.relu, F.gelu),
+        ".activation was neither relu nor gelu": not _is_relu_or_gelu(layer.activation),
         ".self_attn.num_heads is odd": attention.num_heads % 2,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")
