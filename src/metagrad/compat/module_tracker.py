@@ -21,7 +21,7 @@ class ModuleTracker:
     >>> import metagrad
     >>> from metagrad import nn
     >>> model, seen = nn.Sequential(nn.Linear(2, 2)), []
-    >>> _ = model[0].register_forward_hook(lambda *_: seen.append(sorted(tracker.parents)))
+    >>> _ = model[0].register_forward_pre_hook(lambda *_: seen.append(sorted(tracker.parents)))
     >>> with ModuleTracker() as tracker:
     ...     _ = model(metagrad.ones(1, 2))
     >>> seen
