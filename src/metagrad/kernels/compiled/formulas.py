@@ -20,7 +20,6 @@ def entry(data, start, stop):
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -74,6 +73,8 @@ _addresses: dict[Any, int] = {}
 
 def _compiled(program: Program, same: tuple[int, ...]) -> int:
     text = printed(program, same)
+    import hashlib  # takes milliseconds, and few programs come here
+
     name = f"formula_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     used = {name: function.compiled() for name, function in FUNCTIONS.items() if f"{name}(" in text}
     return at_address(text, {"np": np, **used}, name, __file__, __name__, set())  # bit for bit what NumPy computes
