@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.operators import BINARY, COMPARISONS, UNARY
+
 _NO_DATA = "no data: a tensor on the device 'meta' has a shape and a dtype only"
 _DTYPE_AT: dict[Any, int] = {  # what makes arrays, and which of its arguments is the dtype
     np.zeros: 1, np.ones: 1, np.empty: 1, np.full: 2,
@@ -282,24 +284,17 @@ def _method(name: str) -> Callable[..., Any]:
 
 for _name in _SHAPED:
     setattr(MetaArray, _name, _method(_name))
-_OPERATORS = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
-    "mod": np.remainder, "pow": np.power, "matmul": np.matmul, "and": np.bitwise_and, "or": np.bitwise_or,
-    "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift, "eq": np.equal, "ne": np.not_equal,
-    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-}  # fmt: skip
 
 
 def _operator(ufunc: Any) -> tuple[Any, Any, Any]:
     return lambda a, b: ufunc(a, b), lambda a, b: ufunc(b, a), lambda a, b: a
 
 
-for _name, _ufunc in _OPERATORS.items():
-    _forward, _reflected, _in_place = _operator(_ufunc)
-    setattr(MetaArray, f"__{_name}__", _forward)
-    if _name not in ("eq", "ne", "lt", "le", "gt", "ge"):
-        setattr(MetaArray, f"__r{_name}__", _reflected)
-        setattr(MetaArray, f"__i{_name}__", _in_place)
-for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}.items():
+for _name, _ufunc in BINARY.items():
+    for _prefix, _method_of in zip(("", "r", "i"), _operator(_ufunc), strict=True):
+        setattr(MetaArray, f"__{_prefix}{_name}__", _method_of)
+for _name, _ufunc in COMPARISONS.items():
+    setattr(MetaArray, f"__{_name}__", _operator(_ufunc)[0])
+for _name, _ufunc in UNARY.items():
     setattr(MetaArray, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
 MetaArray.__hash__ = object.__hash__  # type: ignore[method-assign]

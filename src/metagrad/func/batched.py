@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.base.operators import BINARY, COMPARISONS, UNARY
 
 NO_ITEM = (
     "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a Tensor, please try to "
@@ -334,15 +335,6 @@ for _name in """
 """.split():
     setattr(BatchedArray, _name, _by_function(_name))
 
-_OPERATORS = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
-    "mod": np.remainder, "pow": np.power, "matmul": np.matmul, "and": np.bitwise_and, "or": np.bitwise_or,
-    "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
-}  # fmt: skip
-_COMPARISONS = {
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-}  # fmt: skip
-
 
 def _operators(ufunc: Any) -> tuple[Callable[..., Any], ...]:
     """An operator, the same with its operands swapped, and in place: of an array that is not batched, a batched one is made."""
@@ -353,11 +345,11 @@ def _operators(ufunc: Any) -> tuple[Callable[..., Any], ...]:
     return lambda a, b: ufunc(a, b), lambda a, b: ufunc(b, a), in_place
 
 
-for _name, _ufunc in _OPERATORS.items():
+for _name, _ufunc in BINARY.items():
     for _prefix, _method in zip(("", "r", "i"), _operators(_ufunc), strict=True):
         setattr(BatchedArray, f"__{_prefix}{_name}__", _method)
-for _name, _ufunc in _COMPARISONS.items():
+for _name, _ufunc in COMPARISONS.items():
     setattr(BatchedArray, f"__{_name}__", _operators(_ufunc)[0])
-for _name, _ufunc in {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}.items():
+for _name, _ufunc in UNARY.items():
     setattr(BatchedArray, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
 BatchedArray.__hash__ = object.__hash__  # type: ignore[method-assign]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.base.operators import BINARY, COMPARISONS, UNARY
 from metagrad.onnx.callers import asked_by_user, caller
 from metagrad.onnx.errors import ExportError
 from metagrad.onnx.internals import Variable
@@ -326,20 +327,6 @@ _QUESTIONS = {
     np.can_cast,
     np.min_scalar_type,
 }
-_BINARY = {
-    "add": np.add, "sub": np.subtract, "mul": np.multiply, "truediv": np.true_divide, "floordiv": np.floor_divide,
-    "mod": np.remainder, "pow": np.power, "matmul": np.matmul, "and": np.bitwise_and, "or": np.bitwise_or,
-    "xor": np.bitwise_xor, "lshift": np.left_shift, "rshift": np.right_shift,
-}  # fmt: skip
-_COMPARE = {
-    "eq": np.equal,
-    "ne": np.not_equal,
-    "lt": np.less,
-    "le": np.less_equal,
-    "gt": np.greater,
-    "ge": np.greater_equal,
-}
-_UNARY = {"neg": np.negative, "pos": np.positive, "abs": np.absolute, "invert": np.invert}
 
 
 def _operator(ufunc: Any, swapped: bool = False, in_place: bool = False) -> Any:
@@ -353,11 +340,11 @@ def _operator(ufunc: Any, swapped: bool = False, in_place: bool = False) -> Any:
     return operator
 
 
-for _name, _ufunc in _BINARY.items():
+for _name, _ufunc in BINARY.items():
     setattr(Traced, f"__{_name}__", _operator(_ufunc))
     setattr(Traced, f"__r{_name}__", _operator(_ufunc, swapped=True))
     setattr(Traced, f"__i{_name}__", _operator(_ufunc, in_place=True))
-for _name, _ufunc in _COMPARE.items():
+for _name, _ufunc in COMPARISONS.items():
     setattr(Traced, f"__{_name}__", _operator(_ufunc))
-for _name, _ufunc in _UNARY.items():
+for _name, _ufunc in UNARY.items():
     setattr(Traced, f"__{_name}__", lambda self, ufunc=_ufunc: ufunc(self))
