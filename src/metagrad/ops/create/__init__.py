@@ -8,6 +8,7 @@
 ``grids.py``              meshgrid, products and combinations of vectors
 ``random.py``             the generators, and seeds
 ``streams.py``            where random numbers come from on the CPU
+``draws.py``              what those draw in the plain way
 ``mersenne.py``           PyTorch's numbers of a seed
 ``rejection.py``          of them what is drawn until it is accepted: gamma, Poisson
 ``device_stream.py``      random numbers drawn on a GPU

@@ -10,11 +10,12 @@ from metagrad.base.device import device as Device
 from metagrad.base.device import move
 from metagrad.base.typing import Array, Sizes
 from metagrad.kernels import philox
+from metagrad.ops.create.draws import PlainDraws
 
 STATE_BYTES = 16  # the key and the number of the next block, of 8 bytes each: what PyTorch's generator of a GPU has
 
 
-class DeviceStream:
+class DeviceStream(PlainDraws):
     """The blocks of Philox from number ``position`` on, under a key, on one device.
 
     >>> a, b = (DeviceStream(5, Device("cpu")) for _ in range(2))
@@ -46,18 +47,6 @@ class DeviceStream:
         length, angle = np.sqrt(-2 * np.log1p(-u[0])), 2 * math.pi * u[1]
         both = np.concatenate([length * np.cos(angle), length * np.sin(angle)])
         return both[:count].astype(dtype, copy=False).reshape(shape)
-
-    def positive_int32(self, shape: tuple[int, ...]) -> Array:
-        """Integers from 0 to the largest of int32."""
-        return self.integers(0, 2**31, shape)
-
-    def half_normal(self, shape: tuple[int, ...]) -> Array:
-        """Normal numbers for a dtype of half precision: float32."""
-        return self.standard_normal(shape, np.float32)
-
-    def normal_in_pairs(self, shape: tuple[int, ...]) -> Array:
-        """Normal numbers for memory that does not lie row by row."""
-        return self.standard_normal(shape)
 
     def integers(
         self, low: int, high: int, size: Sizes = (), dtype: type[np.integer] = np.int64, endpoint: bool = False

@@ -12,9 +12,10 @@ import numpy as np
 
 from metagrad.base.typing import Array, Sizes
 from metagrad.kernels import tuning
+from metagrad.ops.create.draws import PlainDraws
 
 
-class Stream(np.random.Generator):
+class Stream(PlainDraws, np.random.Generator):
     """Numbers of NumPy's SFC64, the fastest of its bit generators.
 
     >>> a, b = Stream(5), Stream(5)
@@ -26,18 +27,6 @@ class Stream(np.random.Generator):
 
     def __init__(self, seed: int) -> None:
         super().__init__(np.random.SFC64(seed))
-
-    def positive_int32(self, shape: tuple[int, ...]) -> Array:
-        """Integers from 0 to the largest of int32."""
-        return self.integers(0, 2**31, shape)
-
-    def half_normal(self, shape: tuple[int, ...]) -> Array:
-        """Normal numbers for a dtype of half precision: float32."""
-        return self.standard_normal(shape, np.float32)
-
-    def normal_in_pairs(self, shape: tuple[int, ...]) -> Array:
-        """Normal numbers for memory that does not lie row by row."""
-        return self.standard_normal(shape)
 
     def bernoulli(self, chance: Array | float, size: Sizes = ()) -> Array:
         """True with this chance, one for all or one for each."""

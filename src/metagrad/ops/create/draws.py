@@ -1,0 +1,25 @@
+"""What streams of random numbers draw in the plain way; one that gives PyTorch's numbers (``mersenne.py``) has ways of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metagrad.base.typing import Array
+
+
+class PlainDraws:
+    """For a class with the methods ``integers`` and ``standard_normal`` of ``numpy.random.Generator``."""
+
+    def positive_int32(self: Any, shape: tuple[int, ...]) -> Array:
+        """Integers from 0 to the largest of int32."""
+        return self.integers(0, 2**31, shape)
+
+    def half_normal(self: Any, shape: tuple[int, ...]) -> Array:
+        """Normal numbers for a dtype of half precision: float32."""
+        return self.standard_normal(shape, np.float32)
+
+    def normal_in_pairs(self: Any, shape: tuple[int, ...]) -> Array:
+        """Normal numbers for memory that does not lie row by row."""
+        return self.standard_normal(shape)
