@@ -106,16 +106,22 @@ def _add(
 
 
 @native
+def _room(x: Array, layout: Array, count: int) -> tuple[Array, Array]:
+    """Memory for so many padded images, all zeros: flat, and as (B, C, H, V)."""
+    _, _, height, pitch = layout
+    flat = np.zeros(count * x.shape[1] * height * pitch, x.dtype)
+    return flat, flat.reshape((count, x.shape[1], height, pitch))
+
+
+@native
 def convolve_small(
     x: Array, w: Array, bias: Array, layout: Array, steps: Array, places: Array, lanes: int, y: Array
 ) -> None:
     """The same with filters in a register, for y (N, M, Q); w (G, ⌈M/W⌉, K, W) in panels, lanes: numbers in a register."""
-    low_h, low_w, height, pitch = layout
+    low_h, low_w, _, _ = layout
     filters, windows = y.shape[1:]
     group, width = len(places) // windows, w.shape[3]
-    size = x.shape[1] * height * pitch
-    flat = np.zeros(group * size, x.dtype)
-    padded = flat.reshape((group, x.shape[1], height, pitch))
+    flat, padded = _room(x, layout, group)
     strip = max(_PLACES, windows) if group > 1 else _PLACES
     wide = np.empty((min(strip, len(places)), width), x.dtype)
     for n in range(0, len(x), group):
@@ -142,12 +148,10 @@ def convolve_small(
 @native
 def weight_gradient(x: Array, g: Array, layout: Array, steps: Array, places: Array, lanes: int, grad: Array) -> None:
     """grad[p, k, m] += Σ x[n, seen by k] g[n, p W + m] over images and windows; g (N, M, Q), grad (G, ⌈M/W⌉, K, W)."""
-    low_h, low_w, height, pitch = layout
+    low_h, low_w, _, _ = layout
     filters, windows = g.shape[1:]
     group, width = len(places) // windows, grad.shape[3]
-    size = x.shape[1] * height * pitch
-    flat = np.zeros(group * size, x.dtype)
-    padded = flat.reshape((group, x.shape[1], height, pitch))
+    flat, padded = _room(x, layout, group)
     panels = np.zeros((grad.shape[1], len(places), width), x.dtype)  # of gᵀ
     for n in range(0, len(x), group):
         count = min(group, len(x) - n)

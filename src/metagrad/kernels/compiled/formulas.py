@@ -72,9 +72,9 @@ _addresses: dict[Any, int] = {}
 
 
 def _compiled(program: Program, same: tuple[int, ...]) -> int:
-    text = printed(program, same)
     import hashlib  # takes milliseconds, and few programs come here
 
+    text = printed(program, same)
     name = f"formula_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     used = {name: function.compiled() for name, function in FUNCTIONS.items() if f"{name}(" in text}
     return at_address(text, {"np": np, **used}, name, __file__, __name__, set())  # bit for bit what NumPy computes
