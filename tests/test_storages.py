@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 
+import numpy as np
 import pytest
 
 import metagrad as mg
@@ -65,3 +66,36 @@ def test_a_copy_keeps_what_the_program_wrote_on_a_tensor(make, copied):
 
 def test_resolution_of_halves():
     assert mg.finfo(mg.float16).resolution == 0.001 and mg.finfo(mg.float64).resolution == 1e-15
+
+
+def test_numbers_in_a_buffer():
+    three = np.array([1, 2, 3], "<i4").tobytes()
+    assert mg.IntStorage.from_buffer(three, "little", 2, 4).tolist() == [2, 3]
+    assert mg.IntStorage.from_buffer(three, "little", offset=12).tolist() == []
+    assert mg.UntypedStorage.from_buffer(three, "big", 1, dtype=mg.int32).tolist() == [0, 0, 0, 1]
+    assert mg.ByteStorage.from_buffer(b"\1\2").tolist() == [1, 2]  # single bytes have no order
+    for wrong, kind in (
+        ({}, RuntimeError),
+        ({"byte_order": "both"}, ValueError),
+        ({"byte_order": "big", "offset": 1}, ValueError),
+        ({"byte_order": "big", "offset": 13}, ValueError),
+        ({"byte_order": "big", "count": 4}, ValueError),
+    ):
+        with pytest.raises(kind):
+            mg.IntStorage.from_buffer(three, **wrong)
+
+
+def test_a_storage_of_another_size():
+    storage = mg.UntypedStorage([1, 2, 3])
+    assert storage.resize_(2).tolist() == [1, 2]
+    assert storage.resize_(5).tolist()[:2] == [1, 2] and storage.nbytes() == 5
+    x = mg.zeros(3)
+    assert x.untyped_storage().resize_(12).nbytes() == 12
+    with pytest.raises(RuntimeError, match="beneath it"):
+        x.untyped_storage().resize_(24)
+
+
+def test_a_tensor_takes_only_a_storage_of_its_dtype():
+    with pytest.raises(RuntimeError, match="Expected a Storage"):
+        mg.empty(0, dtype=mg.int64).set_(mg.FloatStorage([1.0]))
+    assert mg.empty(0).set_(mg.FloatStorage([1.0])).tolist() == [1.0]

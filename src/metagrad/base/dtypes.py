@@ -306,6 +306,12 @@ class finfo:
             f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})"
         )
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, finfo) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)
+
 
 class iinfo:
     """Limits of an integer dtype: ``bits max min``.
@@ -323,3 +329,9 @@ class iinfo:
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, iinfo) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(self.dtype)

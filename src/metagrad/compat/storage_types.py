@@ -38,9 +38,11 @@ class storagetype(type):
     ) -> TypedStorage:
         return TypedStorage(source, wrap_storage=wrap_storage, dtype=cls.dtype)
 
-    def from_buffer(cls, buffer: bytes, byte_order: str = "native") -> TypedStorage:
-        """A copy of the numbers that stand in a buffer, "native", "little" or "big" end first."""
-        return TypedStorage.from_buffer(buffer, dtype=cls.dtype, byte_order=byte_order)
+    def from_buffer(
+        cls, buffer: bytes | bytearray | memoryview, byte_order: str | None = None, count: int = -1, offset: int = 0
+    ) -> TypedStorage:
+        """A copy of ``count`` numbers that stand in a buffer from ``offset`` on, "native", "little" or "big" end first."""
+        return TypedStorage.from_buffer(buffer, byte_order, count, offset, dtype=cls.dtype)
 
 
 def is_storage(obj: object) -> bool:

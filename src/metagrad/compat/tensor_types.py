@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from metagrad.base import dtypes
+from metagrad.base.layouts import strided
 from metagrad.base.naming import public
 from metagrad.base.size import Size
 from metagrad.base.warning import warn_once
@@ -22,6 +23,8 @@ class tensortype(type):
     """The class of these names. Their instances are the tensors of their dtype on the CPU; calling one makes a tensor."""
 
     dtype: dtypes.dtype
+    is_cuda = is_sparse = False
+    layout = strided
 
     def __repr__(cls) -> str:
         return f"<class '{public(cls.__name__)}'>"

@@ -38,6 +38,21 @@ class UntypedStorage:
         memory = np.memmap(filename, kind, "r+" if shared else "c", shape=(nbytes,) if nbytes else None)
         return cls(memory.view(np.ndarray))
 
+    @classmethod
+    def from_buffer(
+        cls,
+        buffer: bytes | bytearray | memoryview,
+        byte_order: str | None = None,
+        count: int = -1,
+        offset: int = 0,
+        *,
+        dtype: dtypes.dtype | None = None,
+    ) -> UntypedStorage:
+        """A copy of ``count`` numbers of a dtype that stand in a buffer from ``offset`` on, as bytes; -1: of all."""
+        if dtype is None:
+            raise RuntimeError("argument 'dtype' cannot be None: of which kind are the numbers in the buffer?")
+        return cls(_numbers_in(buffer, byte_order, count, offset, dtype).view(np.uint8))
+
     @property
     def device(self) -> Device:
         """Where the memory is."""
@@ -79,6 +94,20 @@ class UntypedStorage:
     def tolist(self) -> list[Any]:
         """The elements as Python numbers."""
         return self.memory.tolist()
+
+    def resize_(self, size: int) -> UntypedStorage:
+        """Another number of elements: those that fit are kept, more are not set.
+
+        Raises RuntimeError for the memory of a tensor: the tensor would not see the new one.
+        """
+        if size != len(self):
+            if self.memory.base is not None:
+                raise RuntimeError(
+                    "the memory of a tensor cannot be resized beneath it: call the tensor's own resize_()"
+                )
+            kept, self.memory = self.memory[:size], np.empty(size, self.memory.dtype, like=self.memory)
+            self.memory[: len(kept)] = kept
+        return self
 
     def clone(self) -> UntypedStorage:
         """A copy."""
@@ -182,11 +211,16 @@ class TypedStorage(UntypedStorage):
 
     @classmethod
     def from_buffer(
-        cls, buffer: bytes | bytearray | memoryview, *, dtype: dtypes.dtype, byte_order: str = "native"
+        cls,
+        buffer: bytes | bytearray | memoryview,
+        byte_order: str | None = None,
+        count: int = -1,
+        offset: int = 0,
+        *,
+        dtype: dtypes.dtype | None = None,
     ) -> TypedStorage:
-        """A copy of the numbers that stand in a buffer, "native", "little" or "big" end first."""
-        numbers = np.frombuffer(buffer, dtype.dtype)
-        return cls(numbers.copy() if byte_order in ("native", sys.byteorder) else numbers.byteswap())
+        """A copy of ``count`` numbers that stand in a buffer from ``offset`` on, "native", "little" or "big" end first."""
+        return cls(_numbers_in(buffer, byte_order, count, offset, dtype or get_default_dtype()))
 
     @property
     def dtype(self) -> dtypes.dtype:
@@ -227,6 +261,26 @@ for _name, _dtype in {
     "bool": dtypes.bool_, "complex_double": dtypes.complex128, "complex_float": dtypes.complex64,
 }.items():  # fmt: skip
     setattr(TypedStorage, _name, _conversion(_name, _dtype))
+
+
+def _numbers_in(
+    buffer: bytes | bytearray | memoryview, byte_order: str | None, count: int, offset: int, dtype: dtypes.dtype
+) -> Array:
+    width, size = dtype.itemsize, len(buffer)
+    if byte_order is None and width > 1:
+        raise RuntimeError(f'numbers of {width} bytes need byte_order="native", "little" or "big"')
+    if byte_order not in (None, "native", "little", "big"):
+        raise ValueError(f'invalid byte_order: it is "native", "little" or "big", got {byte_order!r}')
+    if not 0 <= offset <= size:
+        raise ValueError(f"offset must be non-negative and no greater than buffer length ({size}), got {offset}")
+    if count < 0 and (size - offset) % width:
+        raise ValueError(f"buffer size ({size}) must be a multiple of element size ({width})")
+    if count * width > size - offset:
+        raise ValueError(
+            f"buffer has only {(size - offset) // width} elements after offset {offset}, got count={count}"
+        )
+    numbers = np.frombuffer(buffer, np.uint8)[offset:][: None if count < 0 else count * width].view(dtype.dtype)
+    return numbers.copy() if byte_order in (None, "native", sys.byteorder) else numbers.byteswap()
 
 
 def _memory(source: Any, kind: np.dtype[Any], device: DeviceLike | None) -> Array:

@@ -16,7 +16,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
-from metagrad.base.size import Size
+from metagrad.base.size import Size, unchecked
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.ops.create import conversion, creation, ranges, sampling
@@ -74,7 +74,7 @@ class Tensor(Methods):
     @property
     def shape(self) -> Size:
         """The extent of each dimension."""
-        return Size(self.array.shape)
+        return unchecked(Size, self.array.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the extent of one dimension."""

@@ -109,6 +109,8 @@ def type_(input: Tensor, dtype: object = None, non_blocking: bool = False) -> Te
     if dtype is None:
         return public(_names_of_types.get(input.dtype.name, input.dtype.name + "Tensor"))
     if isinstance(dtype, str):
+        if "." in dtype and dtype.rpartition(".")[2] not in type_names:
+            raise ValueError(f"invalid type: {dtype!r}")
         dtype = type_names.get(dtype.rpartition(".")[2], dtype)
     return cast_to(input, dtypes.of(getattr(dtype, "dtype", dtype)))
 

@@ -132,6 +132,8 @@ def set_(input: Any, source: Any = None, storage_offset: int = 0, size: Any = No
     if source is None:
         source = wrap(np.empty(0, input.array.dtype, like=input.array))
     elif not hasattr(source, "array"):  # a storage
+        if getattr(source, "dtype", input.dtype) is not input.dtype:
+            raise RuntimeError(f"Expected a Storage of type {input.dtype} or an UntypedStorage, got {source.dtype}")
         source = wrap(source.memory.view(input.array.dtype))
         size = source.shape if size is None else size
     if source.dtype != input.dtype:
