@@ -11,7 +11,8 @@ from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, recording
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, Operand
-from metagrad.ops.argument_types import check_flags, complain
+from metagrad.ops.argument_names import understood
+from metagrad.ops.argument_types import complain
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import NotAnOperand, as_tensor, cast_to
 from metagrad.ops.out import store
@@ -114,25 +115,9 @@ def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any,
     return (named[name],)
 
 
-_numpy_names = {"axis": "dim", "keepdims": "keepdim"}
-
-
 def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
     """Let a function with ``dim`` and ``keepdim`` also be called with NumPy's ``axis`` and ``keepdims``."""
-
-    @functools.wraps(function)
-    def with_numpy_names(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            if "axis" in kwargs or "keepdims" in kwargs:
-                kwargs = {_numpy_names.get(name, name): value for name, value in kwargs.items()}
-            check_flags(function, kwargs)
-        try:
-            return function(*args, **kwargs)
-        except Exception as error:
-            complain(function, error, args, kwargs)
-            raise
-
-    return cast("Callable[P, R]", with_numpy_names)
+    return asks_for_tensors(function)
 
 
 def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
@@ -145,16 +130,16 @@ def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @functools.wraps(function)
-    def with_tensors(*args: P.args, **kwargs: P.kwargs) -> R:
+    def with_tensors(*args: Any, **kwargs: Any) -> R:
         if kwargs:
-            check_flags(function, kwargs)
+            kwargs = understood(function, kwargs)
         try:
             return function(*args, **kwargs)
         except Exception as error:
             complain(function, error, args, kwargs)
             raise
 
-    return with_tensors
+    return cast("Callable[P, R]", with_tensors)
 
 
 def asks_for_a_tensor(function: Callable[P, R]) -> Callable[P, R]:
@@ -186,7 +171,7 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
     @functools.wraps(function)
     def with_out(*args: Any, out: object = None, **kwargs: Any) -> Any:
         if kwargs:
-            check_flags(function, kwargs)
+            kwargs = understood(function, kwargs)
         if out is None:
             try:
                 return function(*args, **kwargs)
@@ -250,7 +235,7 @@ def as_method(function: Callable[..., R]) -> Callable[..., R]:
                 return bare(*args)
             if "out" in kwargs:
                 raise no_out(bare.__name__)
-            check_flags(bare, kwargs)
+            kwargs = understood(bare, kwargs)
             return bare(*args, **kwargs)
         except Exception as error:
             complain(bare, error, args, kwargs)

@@ -13,7 +13,8 @@ from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.autograd.views import Overwrite, check_writable, write
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.copying import assign
-from metagrad.ops.argument_types import check_flags, complain
+from metagrad.ops.argument_names import understood
+from metagrad.ops.argument_types import complain
 from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import value_for
@@ -50,7 +51,7 @@ def in_place(
         if kwargs and "out" in kwargs:
             raise no_out(written.__name__)
         if args or kwargs:
-            check_flags(written, kwargs)
+            kwargs = understood(op, kwargs)
             check_overlap(input, (*args, *kwargs.values()))
         if node is not None and is_large(input.array) and not _is_recorded(input, args):
             check_writable(input)

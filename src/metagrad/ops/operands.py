@@ -52,12 +52,16 @@ def in_single(op: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(op)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         x = args[0] if args else next(iter(kwargs.values()), None)
-        if isinstance(x, Variable) and x.array.dtype.char in "eE" and kwargs.get("dtype") is None:
+        if isinstance(x, Variable) and x.array.dtype.char in "eE" and not _names_a_dtype(args, kwargs):
             wide = {name: _single(value) for name, value in kwargs.items()}
             return cast(R, _narrowed(op(*map(_single, args), **wide), x.dtype))
         return op(*args, **kwargs)
 
     return run
+
+
+def _names_a_dtype(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return kwargs.get("dtype") is not None or any(isinstance(x, dtypes.dtype) for x in args)
 
 
 def promoted_in_single(op: Callable[P, R]) -> Callable[P, R]:
@@ -140,7 +144,12 @@ def need_one_dtype(function: str, *tensors: Tensor | None) -> None:
 
 
 def older_form(name: str, alpha: Any, rest: tuple[Any, ...]) -> tuple[Any, Number]:
-    """Operand and factor of ``add(input, alpha, other)``. Raises TypeError for anything else with three arguments."""
+    """Operand and factor of ``add(input, alpha, other)``, and of three arguments of which the last two are numbers.
+
+    Raises TypeError for anything else with three arguments.
+    """
+    if len(rest) == 1 and isinstance(rest[0], (int, float, complex)) and not getattr(alpha, "ndim", 0):
+        return alpha, rest[0]
     if len(rest) != 1 or isinstance(alpha, Variable) or not isinstance(rest[0], Variable):
         raise TypeError(
             f"{name}() takes 2 positional arguments, or a tensor, a number and a tensor; got {len(rest) + 2}"
@@ -168,6 +177,8 @@ def real_factor(function: str, factor: Any, x: Tensor) -> Any:
     >>> real_factor("addmm", 2.0, metagrad.ones(2))
     2.0
     """
+    if isinstance(factor, np.generic):  # whose dtype would count, were it an operand
+        factor = factor.item()
     if isinstance(factor, complex) and x.array.dtype.kind != "c":
         raise RuntimeError(
             f"{function}: for operands that are not complex the factor must not be complex, got {factor}"

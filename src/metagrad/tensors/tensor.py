@@ -76,8 +76,10 @@ class Tensor(Methods):
         """The extent of each dimension."""
         return unchecked(Size, self.array.shape)
 
-    def size(self, dim: int | None = None) -> Any:
+    def size(self, dim: int | None = None, *, axis: int | None = None) -> Any:
         """The shape, or the extent of one dimension."""
+        if dim is None:
+            dim = axis
         return self.shape if dim is None else self.shape[dim]
 
     @property

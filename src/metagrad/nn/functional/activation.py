@@ -215,7 +215,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, α (exp(x/α) − 1)) (Barron 2017). Raises RuntimeError if α is 0."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return given_back(input, _elu(input, alpha=alpha, rate=1 / alpha), inplace)
+    return given_back(input, _elu(input, alpha=float(alpha), rate=1 / float(alpha)), inplace)
 
 
 @asks_for_tensors
@@ -246,7 +246,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
-    return Softshrink.apply(floats("softshrink", input), lambd=lambd)
+    return Softshrink.apply(floats("softshrink", input), lambd=float(lambd))
 
 
 @asks_for_tensors

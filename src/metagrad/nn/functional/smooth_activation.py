@@ -109,7 +109,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     >>> metagrad.nn.functional.softplus(metagrad.tensor([-1.0, 0.0, 30.0]))
     tensor([ 0.3133,  0.6931, 30.0000])
     """
-    return Softplus.apply(floats("softplus", input), beta=beta, threshold=threshold)
+    return Softplus.apply(floats("softplus", input), beta=float(beta), threshold=float(threshold))
 
 
 @in_single

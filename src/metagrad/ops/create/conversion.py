@@ -18,7 +18,7 @@ from metagrad.base.layouts import contiguous_format, memory_format, preserve_for
 from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, DTypeLike
 from metagrad.base.warning import warn_once
-from metagrad.ops.arguments import asks_for_a_tensor
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors
 from metagrad.ops.operands import as_tensor, cast_to
 from metagrad.ops.shape.copying import clone, contiguous
 
@@ -115,6 +115,7 @@ def type_(input: Tensor, dtype: object = None, non_blocking: bool = False) -> Te
     return cast_to(input, dtypes.of(getattr(dtype, "dtype", dtype)))
 
 
+@asks_for_tensors
 def type_as(input: Tensor, other: Tensor) -> Tensor:
     """The tensor in the dtype of another.
 

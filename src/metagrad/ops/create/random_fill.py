@@ -87,6 +87,7 @@ def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Genera
     >>> metagrad.empty(2).normal_(mean=5, std=0)
     tensor([5., 5.])
     """
+    mean, std = float(mean), float(std)
     if std < 0:
         raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
     return _fill(input, _normal(input, generator, False) * std + mean)
@@ -101,6 +102,7 @@ def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Ge
     >>> bool((metagrad.empty(100).log_normal_() > 0).all())
     True
     """
+    mean, std = float(mean), float(std)
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
     logarithms = _normal(input, generator, True) * std + mean
@@ -117,6 +119,7 @@ def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Ge
     >>> metagrad.empty(3).cauchy_(median=2).shape
     metagrad.Size([3])
     """
+    median, sigma = float(median), float(sigma)
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     continuous(input.dtype)

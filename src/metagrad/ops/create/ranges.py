@@ -130,4 +130,4 @@ def logspace(start: Operand, end: Operand, steps: int, base: float = 10.0, *, dt
     tensor([  1.,  10., 100.])
     """
     found, kind = _evenly("logspace", start, end, steps, dtype)
-    return np.power(base, found).astype(kind.dtype)
+    return np.power(_number("logspace", base), found).astype(kind.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -194,6 +195,7 @@ def randperm(
     >>> metagrad.randperm(5).sort().values
     tensor([0, 1, 2, 3, 4])
     """
+    n = operator.index(n)
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)

@@ -13,7 +13,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
-from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.linalg.matrices import H, check_square, eye
 from metagrad.ops.linalg.solving import inv
@@ -62,6 +62,7 @@ class MatrixExp(Function):
         return MatrixExp.on(np.concatenate((above, below), axis=-2))[..., :n, n:]
 
 
+@asks_for_tensors
 def matrix_exp(A: Tensor) -> Tensor:
     """The exponential e^A = Σ Aᵏ / k! of square matrices (*, n, n).
 

@@ -15,7 +15,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
 from metagrad.kernels.one_call import compared
-from metagrad.ops.arguments import asks_for_a_tensor, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
         raise misfit(ufunc.__name__, error) from None
 
 
+@asks_for_tensors
 @quiet
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """Whether ``|input − other| ≤ atol + rtol · |other|``, element by element.
@@ -159,6 +160,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-
     return applied(np.isclose, input.array, other.array, float(rtol), float(atol), equal_nan)
 
 
+@asks_for_tensors
 @quiet
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """Whether ``|input − other| ≤ atol + rtol · |other|`` everywhere.
@@ -172,6 +174,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
     return builtins.bool(np.all(isclose(input, other, rtol, atol, equal_nan).array))
 
 
+@asks_for_tensors
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and the same elements: one bool, where ``eq`` gives one for each.
 

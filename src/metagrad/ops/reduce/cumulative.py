@@ -54,6 +54,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | No
     return _running(Cumsum, accumulated(input, dtype), dim)
 
 
+@accepts_axis
 def cumsum_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
     """In-place form of ``cumsum``, in the tensor's own dtype.
 
@@ -146,6 +147,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | N
     return _running(Cumprod, accumulated(input, dtype), dim)
 
 
+@accepts_axis
 def cumprod_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
     """In-place form of ``cumprod``, in the tensor's own dtype.
 

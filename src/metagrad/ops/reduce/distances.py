@@ -35,6 +35,7 @@ def _check_order(name: str, p: float) -> None:
         raise RuntimeError(f"{name} only supports non-negative p values, got {p}")
 
 
+@asks_for_tensors
 @promoted_in_single
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """‖x − y‖ₚ over all elements; x and y broadcast.

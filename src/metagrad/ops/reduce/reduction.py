@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, tuning
-from metagrad.ops.arguments import accepts_axis, axes, shape_of, takes_out
+from metagrad.ops.arguments import accepts_axis, axes, given, shape_of, takes_out
 from metagrad.ops.operands import cast_to, in_single
 
 if TYPE_CHECKING:
@@ -165,17 +165,18 @@ def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Callable[..., Ar
 
 
 @accepts_axis
-def count_nonzero(input: Tensor, dim: Dims = None) -> Tensor:
+def count_nonzero(input: Tensor, dim: Dims = None, *more: int) -> Tensor:
     """The number of elements, or of elements along ``dim``, that are not zero, as int64.
 
     >>> import metagrad
     >>> metagrad.count_nonzero(metagrad.tensor([[1, 2], [0, 3]]), dim=0)
     tensor([1, 2])
     """
-    return wrap(in_order((input.array != 0).sum(axis=axes(dim, input.array.ndim))))
+    dims: Any = (dim, *more) if more else dim
+    return wrap(in_order((input.array != 0).sum(axis=axes(dims, input.array.ndim))))
 
 
-def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
+def sum_to_size(input: Tensor, *size: int | Sequence[int], **named: Sequence[int]) -> Tensor:
     """Sums that undo a broadcast: ``input`` as it would come from a tensor of this size, added up over the repetitions.
 
     Raises TypeError without a size, and RuntimeError if ``input`` is no broadcast of that size.
@@ -184,6 +185,7 @@ def sum_to_size(input: Tensor, *size: int | Sequence[int]) -> Tensor:
     >>> metagrad.ones(2, 3).sum_to_size(1, 3)
     tensor([[2., 2., 2.]])
     """
+    size = given(size, named, "size")
     if not size:
         raise TypeError('sum_to_size() missing 1 required positional argument: "size"')
     wanted, shape = shape_of(size), tuple(input.shape)

@@ -47,7 +47,7 @@ class Softmax(Function):
 
 @accepts_axis
 @in_single
-def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
 
     >>> import metagrad
@@ -80,7 +80,7 @@ class LogSoftmax(Function):
 
 @accepts_axis
 @in_single
-def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DTypeLike = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
 
     >>> import metagrad

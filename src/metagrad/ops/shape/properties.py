@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from metagrad.autograd.inference import Untracked
 from metagrad.autograd.variable import Variable
 from metagrad.base.device import of_array
-from metagrad.ops.arguments import asks_for_a_tensor
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -19,6 +19,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@asks_for_tensors
 def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape.
 

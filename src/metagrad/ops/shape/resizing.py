@@ -14,7 +14,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump, check_history
 from metagrad.base.layouts import memory_format
 from metagrad.base.typing import Sizes
-from metagrad.ops.arguments import asks_for_tensors, shape_of
+from metagrad.ops.arguments import asks_for_tensors, given, shape_of
 from metagrad.ops.shape.strided import as_strided, in_order, located, strided
 from metagrad.ops.shape.views import squeeze, t, transpose, unsqueeze
 
@@ -73,7 +73,7 @@ t_ = reshaped_in_place(t)
 as_strided_ = reshaped_in_place(as_strided)
 
 
-def resize_(input: Tensor, *sizes: Sizes, memory_format: memory_format | None = None) -> Tensor:
+def resize_(input: Tensor, *sizes: Sizes, memory_format: memory_format | None = None, **named: Sizes) -> Tensor:
     """Give a tensor another number of elements, in place: those that it had stay first, what is new is not filled.
 
     The memory is kept if it is large enough, and then still shared. Raises if the tensor requires grad.
@@ -85,7 +85,7 @@ def resize_(input: Tensor, *sizes: Sizes, memory_format: memory_format | None = 
     """
     if input.requires_grad:
         raise RuntimeError("cannot resize variables that require grad: detach() it, or use reshape()")
-    shape = shape_of(sizes)
+    shape = shape_of(given(sizes, named, "size"))
     if min((*shape, 0)) < 0:
         raise RuntimeError(f"resize_: extents must not be negative, got {list(shape)}")
     if shape == tuple(input.array.shape):

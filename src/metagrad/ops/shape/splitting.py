@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -13,7 +14,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import SEVERAL, views_of
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import accepts_axis, asks_for_a_tensor, dimension
+from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension
 from metagrad.ops.index.indexing import Slice, getitem
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ def split(
     return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, indices) if sizes else ()
 
 
+@accepts_axis
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Chunks of given sizes, which add up to the extent of ``dim``. Views.
 
@@ -197,7 +199,7 @@ def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int
     return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))
 
 
-@asks_for_a_tensor
+@asks_for_tensors
 def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], *more: int) -> tuple[Tensor, ...]:
     """Sections side by side: columns of a matrix, parts of a vector. Equal sections, or cut at a list of indices. Views.
 
@@ -211,7 +213,7 @@ def hsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], *mo
     return _split_along("hsplit", input, 0 if input.array.ndim == 1 else 1, 1, indices_or_sections, more)
 
 
-@asks_for_a_tensor
+@asks_for_tensors
 def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], *more: int) -> tuple[Tensor, ...]:
     """Sections one above the other, along the first of two or more dimensions. Views.
 
@@ -224,7 +226,7 @@ def vsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], *mo
     return _split_along("vsplit", input, 0, 2, indices_or_sections, more)
 
 
-@asks_for_a_tensor
+@asks_for_tensors
 def dsplit(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], *more: int) -> tuple[Tensor, ...]:
     """Sections one behind the other, along the third dimension. Views.
 
@@ -259,7 +261,7 @@ def _plain(where: Tensor | int | Sequence[int]) -> int | list[int]:
     if isinstance(where, (str, float)):
         raise TypeError(f"expected a number of sections or a list of indices, got {type(where).__name__}: {where!r}")
     if not isinstance(where, Variable):
-        return where if isinstance(where, int) else [int(i) for i in where]
+        return operator.index(where) if hasattr(where, "__index__") else [int(i) for i in where]
     if where.array.ndim > 1 or where.array.dtype != "int64":
         raise RuntimeError(
             "tensor_split expected tensor_indices_or_sections to have dtype int64 and at most one dimension, got "

@@ -263,7 +263,7 @@ def hamming_window(
     >>> metagrad.hamming_window(4)
     tensor([0.0800, 0.5400, 1.0000, 0.5400])
     """
-    return _window("general_cosine", window_length, periodic, options, a=(alpha, beta))  # type: ignore[arg-type]
+    return _window("general_cosine", window_length, periodic, options, a=(float(alpha), float(beta)))  # type: ignore[arg-type]
 
 
 def blackman_window(window_length: int, periodic: bool = True, **options: Any) -> Tensor:
@@ -299,4 +299,4 @@ def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0,
     >>> metagrad.kaiser_window(4, beta=2.0)
     tensor([0.4387, 0.8348, 1.0000, 0.8348])
     """
-    return _window("kaiser", window_length, periodic, options, beta=beta)
+    return _window("kaiser", window_length, periodic, options, beta=float(beta))

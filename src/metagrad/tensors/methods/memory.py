@@ -61,9 +61,11 @@ class MemoryMethods(OpMethods):
         """Bytes an element takes."""
         return int(self.array.itemsize)
 
-    def stride(self, dim: int | None = None) -> tuple[int, ...] | int:
+    def stride(self, dim: int | None = None, *, axis: int | None = None) -> tuple[int, ...] | int:
         """How many elements lie between neighbours, in each dimension or in one."""
         steps = steps_of(self.array)
+        if dim is None:
+            dim = axis
         return steps if dim is None else steps[dim]
 
     def storage_offset(self) -> int:
