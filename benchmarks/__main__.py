@@ -5,6 +5,7 @@ import argparse
 from benchmarks import (
     convolution,
     elementwise,
+    every_op,
     everything,
     failures,
     gpu,
@@ -29,6 +30,7 @@ def main():
     convolution.add_to(names.add_parser("convolution", help="a small convolutional network, and layers by themselves"))
     transformer.add_to(names.add_parser("transformer", help="an encoder layer, and attention by itself"))
     elementwise.add_to(names.add_parser("elementwise", help="large tensors: elementwise ops, reductions, softmax"))
+    every_op.add_to(names.add_parser("every", help="every op of large tensors, one by one, with its gradient"))
     overhead.add_to(names.add_parser("overhead", help="small ops, forward and backward, op by op"))
     reductions.add_to(names.add_parser("reductions", help="sums, extremes, variances of 4 million floats"))
     optimizers.add_to(names.add_parser("optimizers", help="a step of every optimizer, large and small parameters"))
