@@ -13,7 +13,9 @@ UNARY = (
     "abs neg sign sgn floor ceil round trunc frac square sqrt rsqrt reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan "
     "asin acos atan sinh cosh tanh asinh atanh sigmoid logit relu erf erfc erfinv lgamma digamma sinc deg2rad nan_to_num clone"
 )  # asked of u, which lies in (0.05, 0.95)
-BINARY = "add sub mul div maximum minimum fmax fmin pow atan2 hypot copysign fmod remainder xlogy logaddexp floor_divide"
+BINARY = (
+    "add sub mul div maximum minimum fmax fmin pow atan2 hypot copysign fmod remainder xlogy logaddexp floor_divide"
+)
 COMPARISONS = "eq ne lt le gt ge isclose logical_and logical_or logical_xor"
 TESTS = "isnan isinf isfinite logical_not signbit"
 PLACES = {"everything": "", "columns": "0", "rows": "1"}

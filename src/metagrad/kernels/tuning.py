@@ -84,6 +84,11 @@ SCAN_ROWS = 8
 # Elements of a chunk of rows whose running sums are taken: half a megabyte of float32.
 SCAN_CHUNK = 1 << 17
 
+# Elements from which an order is found by sorting keys; a few are sorted by themselves before keys are made.
+SORT_LARGE = 1 << 12
+# Elements of a chunk of lines that are sorted together: a megabyte of keys.
+SORT_CHUNK = 1 << 17
+
 # ------------------------------------------------ rows: softmax, layer norm
 
 # Nanoseconds that an element of a row takes in the passes of softmax or layer norm, about.

@@ -11,6 +11,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
+from metagrad.kernels import sorting
 from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.reduce.extrema import Along, ordered
 
@@ -34,7 +35,7 @@ def sort(
     axis = dimension(dim, ordered(input, "sort").array.ndim)
     if not input.array.ndim:
         return results.sort((input.clone(), _first(input)))
-    order = laid_out_by(_order(input.array, axis, descending), input.array)
+    order = laid_out_by((sorting.descending if descending else sorting.ascending)(input.array, axis), input.array)
     values = Along.apply(input, order, axis=axis)
     values.array = laid_out_by(values.array, input.array)
     return results.sort((values, wrap(order)))
@@ -82,15 +83,8 @@ def topk(
         raise RuntimeError(f"selected index k out of range: k={k}, dimension {axis} has size {n}")
     if not input.array.ndim:
         return results.topk((input.clone(), _first(input)))
-    order = _order(input.array, axis, largest)[(*[slice(None)] * axis, slice(0, k))].copy()  # in order in memory
+    order = sorting.extreme(input.array, axis, k, largest)
     return results.topk((Along.apply(input, order, axis=axis), wrap(order)))
-
-
-def _order(a: Array, axis: int, descending: bool) -> Array:
-    if not descending:
-        return np.argsort(a, axis=axis, kind="stable")
-    backwards = np.flip(np.argsort(np.flip(a, axis), axis=axis, kind="stable"), axis)
-    return a.shape[axis] - 1 - backwards  # sorting from the end keeps equal elements in their order
 
 
 def _first(input: Tensor) -> Tensor:
@@ -116,7 +110,7 @@ def unique(
     """
     rows = _rows(input, dim)
     if dim is None:
-        order = np.argsort(rows[:, 0], kind="stable")
+        order = sorting.ascending(rows[:, 0], 0)
     else:
         order = np.lexsort(rows.T[::-1])
     runs, starts, counts = _runs(rows[order])
@@ -157,7 +151,8 @@ def _rows(input: Tensor, dim: int | None) -> Array:
 
 def _runs(rows: Array) -> tuple[Array, Array, Array]:
     """The number of the run of equal rows that each row is in, where each run starts, and how long it is."""
-    different = np.any(rows[1:] != rows[:-1], axis=1)
+    different = rows[1:] != rows[:-1]
+    different = different.reshape(-1) if rows.shape[1] == 1 else np.any(different, axis=1)
     new = np.concatenate([np.ones(min(1, len(rows)), bool, like=rows), different])
     starts = np.flatnonzero(new)
     ends = np.concatenate([starts[1:], np.full(min(1, len(rows)), len(rows), starts.dtype, like=rows)])

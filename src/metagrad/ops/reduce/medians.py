@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.node_names import named
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.kernels import sorting
 from metagrad.kernels.libraries import accumulate
 from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
@@ -58,7 +59,9 @@ def _median_of_all(input: Tensor, index: Callable[[Array, int], Array]) -> Tenso
 def _index_of_median(x: Array, axis: int) -> Array:
     """The index of the lower median, or of the first nan."""
     nan = np.isnan(x)
-    middle = _ranked(x, np.full((), (x.shape[axis] - 1) // 2, like=x).astype(np.int64), axis)
+    middle = sorting.ranked(x, axis, (x.shape[axis] - 1) // 2)
+    if x.__class__ is np.ndarray and not nan.any():
+        return middle
     return np.where(np.any(nan, axis=axis, keepdims=True), np.argmax(nan, axis=axis, keepdims=True), middle)
 
 
@@ -105,16 +108,14 @@ def kthvalue(
         raise RuntimeError(f"kthvalue(): selected number k out of range: k={k}, dimension {dim} has size {n}")
 
     def index(x: Array, axis: int) -> Array:
-        return _ranked(x, np.full((), k - 1, like=x).astype(np.int64), axis)
+        return sorting.ranked(x, axis, k - 1)
 
     return chosen_along(results.kthvalue, input, dim, keepdim, index)
 
 
-def _ranked(x: Array, rank: Array, axis: int) -> Array:
-    """The index along ``axis`` of the element with a rank, a number or one for each line; nan ranks last."""
-    order = np.argsort(x, axis=axis, kind="stable")
-    ranks = np.broadcast_to(rank, tuple(1 if d == axis else n for d, n in enumerate(x.shape)))
-    return np.take_along_axis(order, ranks, axis)
+def _ranked(x: Array, ranks: Array, axis: int) -> Array:
+    """The index along ``axis`` of the element with a rank, one for each line; nan ranks last."""
+    return np.take_along_axis(sorting.ascending(x, axis), ranks, axis)
 
 
 @takes_exact_out
@@ -133,7 +134,7 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: tuple[Tens
 
 def _index_of_mode(x: Array, axis: int) -> Array:
     """The last index of the most frequent element: sorted, it is the end of the longest run of equal ones."""
-    order = np.argsort(x, axis=axis, kind="stable")
+    order = sorting.ascending(x, axis)
     ascending = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
     position = np.arange(x.shape[axis], like=x)
     new = np.concatenate([np.ones_like(ascending[..., :1], bool), ascending[..., 1:] != ascending[..., :-1]], axis=-1)

@@ -1,0 +1,174 @@
+"""The order of large arrays' elements, by sorting numbers of 64 bits that hold an element and its index.
+
+Sorting indices by what they point to looks up an element at every comparison. Here each element's bits become an integer that
+is in the same order, the upper half of a key, and the element's index its lower half; NumPy sorts keys eight at a time:
+
+    x = 0.5, −1.0, 0.5    keys: (0.5, 0), (−1.0, 1), (0.5, 2)    sorted: (−1.0, 1), (0.5, 0), (0.5, 2)
+
+Equal elements stay in their order, as their indices differ; −0 equals 0, and nan is larger than any number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.chunks import cut, map_chunks, split
+from metagrad.kernels.threads import get_num_threads
+
+_INDEX = (1 << 32) - 1  # the lower half of a key
+_NAN = np.int32(0x7FFFFFFF)  # larger than the bits of any number
+
+
+def ascending(x: Array, axis: int) -> Array:
+    """The indices that sort a dimension: ``np.argsort(x, axis, kind="stable")``.
+
+    >>> ascending(np.array([3.0, 1.0, 2.0]), 0).tolist()
+    [1, 2, 0]
+    """
+    if not _has_keys(x, axis):
+        return np.argsort(x, axis=axis, kind="stable")
+    return _by_keys(x, axis, x.shape[axis], False, _sort)
+
+
+def descending(x: Array, axis: int) -> Array:
+    """The indices that sort a dimension from the largest to the smallest; equal elements stay in their order.
+
+    >>> descending(np.array([3.0, 1.0, 3.0]), 0).tolist()
+    [0, 2, 1]
+    """
+    if not _has_keys(x, axis):
+        backwards = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+        return x.shape[axis] - 1 - backwards  # sorting from the end keeps equal elements in their order
+    return _by_keys(x, axis, x.shape[axis], True, _sort)
+
+
+def extreme(x: Array, axis: int, k: int, largest_ones: bool) -> Array:
+    """The indices of the k largest or smallest elements along a dimension, in order: the first k of all.
+
+    >>> extreme(np.array([3.0, 1.0, 2.0]), 0, 2, True).tolist()
+    [0, 2]
+    """
+    if not 0 < k < x.shape[axis] or not _has_keys(x, axis):
+        order = descending(x, axis) if largest_ones else ascending(x, axis)
+        return order[(*[slice(None)] * axis, slice(0, k))].copy()  # in order in memory
+
+    def bring_forward(keys: Array) -> Array:
+        if len(keys) == 1 and keys.size > 2 * k * _parts(keys):
+            keys = _best_of_parts(keys, k)
+        keys.partition(k - 1, axis=1)
+        keys[:, :k].sort(axis=1)
+        return keys
+
+    return _by_keys(x, axis, k, largest_ones, bring_forward)
+
+
+def ranked(x: Array, axis: int, rank: int) -> Array:
+    """The index along ``axis``, whose extent becomes 1, of the element with a rank, from 0 for the smallest.
+
+    >>> ranked(np.array([3.0, 1.0, 2.0]), 0, 1).tolist()
+    [2]
+    """
+    if not _has_keys(x, axis):
+        return np.take(np.argsort(x, axis=axis, kind="stable"), [rank], axis)
+
+    def bring_forward(keys: Array) -> Array:
+        keys.partition(rank, axis=1)
+        return keys[:, rank:]
+
+    return _by_keys(x, axis, 1, False, bring_forward)
+
+
+def _has_keys(x: Array, axis: int) -> bool:
+    """Whether an array is large, and its elements fit into half a key."""
+    if x.__class__ is not np.ndarray or x.size < tuning.SORT_LARGE or x.shape[axis] > _INDEX:
+        return False
+    kind, width = x.dtype.kind, x.dtype.itemsize
+    if not x.dtype.isnative or kind not in "fiub" or kind == "f" and width > 4:
+        return False
+    return width <= 4 and x.dtype.char != "I" or int(x.max()) - int(x.min()) <= np.iinfo(np.int32).max
+
+
+def _by_keys(x: Array, axis: int, kept: int, reversed_: bool, arrange: Callable[[Array], Array]) -> Array:
+    """The indices in the first ``kept`` keys of each line along ``axis``, as ``arrange`` returns them."""
+    lines = np.moveaxis(x, axis, -1)
+    order = np.empty((*x.shape[:axis], kept, *x.shape[axis + 1 :]), np.int64)
+    found, n = np.moveaxis(order, axis, -1), x.shape[axis]
+    least = int(x.min()) if x.dtype.kind in "iu" and x.dtype.itemsize > 4 or x.dtype.char == "I" else 0
+
+    def work(places: tuple[slice, ...]) -> None:
+        some = lines[places]
+        keys = arrange(_keys(np.ascontiguousarray(some).reshape(-1, n), least, reversed_))
+        found[places] = (keys[:, :kept] & _INDEX).reshape(*some.shape[:-1], kept)
+
+    map_chunks(work, _boxes(lines.shape))
+    return order
+
+
+def _boxes(shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
+    """Chunks of lines, cut along the longest dimension but the last."""
+    outer = shape[:-1]
+    if not outer:
+        return [(slice(None),)]
+    longest = outer.index(max(outer))
+    each = math.prod(shape) // max(1, outer[longest])
+    chunks = cut(outer[longest], max(1, tuning.SORT_CHUNK // max(1, each)))
+    return [(*[slice(None)] * longest, chunk) for chunk in chunks]
+
+
+def _keys(rows: Array, least: int, reversed_: bool) -> Array:
+    """The keys of rows of elements, of which none is smaller than ``least`` if they are wide integers."""
+    keys = np.empty(rows.shape, np.int64)
+
+    def work(part: slice) -> None:
+        some, to = rows[:, part], keys[:, part]
+        to[...] = _bits(some) if some.dtype.kind == "f" else some - some.dtype.type(least) if least else some
+        if reversed_:
+            np.invert(to, out=to)
+        np.left_shift(to, 32, out=to)
+        np.bitwise_or(to, np.arange(part.start, part.stop), out=to)
+
+    map_chunks(work, cut(rows.shape[1], tuning.SORT_CHUNK))
+    return keys
+
+
+def _bits(x: Array) -> Array:
+    """Integers of 32 bits in the order of these floats."""
+    x = np.add(x, 0, dtype=np.float32)  # −0 + 0 = 0
+    bits = x.view(np.int32)
+    ordered = bits ^ ((bits >> 31) & _NAN)  # the larger a negative number's bits, the smaller it is
+    np.copyto(ordered, _NAN, where=x != x)
+    return ordered
+
+
+# ------------------------------------------------ a single long line, on all threads
+
+
+def _sort(keys: Array) -> Array:
+    """Rows of keys in order; of a single long one each thread sorts a part, when smaller ones have been brought before larger."""
+    if len(keys) > 1 or keys.size < 2 * tuning.SORT_CHUNK:
+        keys.sort(axis=1)
+        return keys
+    parts = split(keys.size, get_num_threads())
+    if len(parts) > 1:
+        keys.partition([part.start for part in parts[1:]], axis=1)
+    map_chunks(lambda part: keys[:, part].sort(axis=1), parts)
+    return keys
+
+
+def _parts(keys: Array) -> int:
+    return -(-keys.size // tuning.SORT_CHUNK)
+
+
+def _best_of_parts(keys: Array, k: int) -> Array:
+    """The k smallest keys of each part of a single line, among which are the k smallest of all."""
+
+    def work(part: slice) -> Array:
+        keys[:, part].partition(min(k, part.stop - part.start) - 1, axis=1)
+        return keys[:, part][:, :k]
+
+    return np.concatenate(map_chunks(work, split(keys.size, _parts(keys))), axis=1)

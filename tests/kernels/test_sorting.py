@@ -1,0 +1,43 @@
+"""The order of large arrays: the same as NumPy's stable sort of the elements themselves."""
+
+import numpy as np
+import pytest
+
+from metagrad.kernels import sorting, tuning
+
+N = tuning.SORT_LARGE
+
+
+def cases():
+    rng = np.random.default_rng(0)
+    special = np.array([np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-45, 1.5, -1.5], np.float32)
+    yield "floats with ties and nan", rng.choice(special, (70, 73)), 1
+    yield "columns", rng.standard_normal((101, 90)).astype(np.float32), 0
+    yield "every second column, backwards", rng.standard_normal((64, 200)).astype(np.float32)[:, ::-2], 1
+    yield "the middle one of three", rng.choice(special, (9, 50, 21)), 1
+    yield "a long line", rng.integers(0, 50, 2 * tuning.SORT_CHUNK + 7).astype(np.float32), 0
+    yield "rows of one", rng.standard_normal((N, 1)).astype(np.float32), 1
+    yield "halves", rng.standard_normal((70, 90)).astype(np.float16), 1
+    yield "doubles", rng.standard_normal((70, 90)), 1
+    yield "int64", rng.integers(-40, 40, (70, 90)), 1
+    yield "int64 of every size", rng.integers(-(2**62), 2**62, (70, 90)), 1
+    yield "int64 near an end", rng.integers(2**62, 2**62 + 40, (70, 90)), 1
+    for kind in ("int32", "uint8", "int8", "uint32", "uint64"):
+        top = np.iinfo(kind).max if kind != "uint64" else 1 << 30
+        yield kind, rng.integers(top - 100, top, (70, 90), kind), 1
+    yield "bools", rng.integers(0, 2, (70, 90)).astype(bool), 1
+    yield "small", rng.standard_normal((3, 4)).astype(np.float32), 1
+    yield "none", np.zeros((0, 4), np.float32), 1
+
+
+@pytest.mark.parametrize(("name", "x", "axis"), list(cases()), ids=lambda v: v if isinstance(v, str) else "")
+def test_orders_are_those_of_a_stable_sort(name, x, axis):
+    up = np.argsort(x, axis=axis, kind="stable")
+    down = x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
+    assert np.array_equal(sorting.ascending(x, axis), up)
+    assert np.array_equal(sorting.descending(x, axis), down)
+    for k in {1, x.shape[axis] // 2, x.shape[axis]}:
+        assert np.array_equal(sorting.extreme(x, axis, k, True), np.take(down, range(k), axis)), k
+        assert np.array_equal(sorting.extreme(x, axis, k, False), np.take(up, range(k), axis)), k
+        if x.size and k:
+            assert np.array_equal(sorting.ranked(x, axis, k - 1), np.take(up, [k - 1], axis)), k
