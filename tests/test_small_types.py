@@ -3,6 +3,7 @@
 import pytest
 
 import metagrad as mg
+from metagrad.utils import _pytree as pytree
 
 
 def test_a_size_is_made_of_whole_numbers():
@@ -22,3 +23,24 @@ def test_names_of_tensors_types():
     assert not mg.FloatTensor.is_cuda and mg.FloatTensor.layout is mg.strided
     with pytest.raises(ValueError, match="invalid type"):
         mg.ones(1).type("metagrad.BlahTensor")
+
+
+def test_types_of_tensors_on_a_gpu():
+    assert mg.cuda.FloatTensor.is_cuda and not isinstance(mg.ones(1), mg.cuda.FloatTensor)
+
+
+@pytest.mark.skipif(mg.cuda.is_available(), reason="a GPU is there")
+@pytest.mark.parametrize("kind", [RuntimeError, AssertionError])  # PyTorch's is the second, and programs catch it
+def test_what_needs_a_gpu_says_so_in_a_kind_that_is_caught(kind):
+    for call in (mg.ones(1).cuda, mg.cuda.current_device, lambda: mg.cuda.FloatTensor(1)):
+        with pytest.raises(kind, match="CuPy"):
+            call()
+
+
+def test_results_with_several_parts_are_trees():
+    tree = pytree.tree_map(lambda x: x + 1, {"found": mg.sort(mg.tensor([2.0, 1.0]))})
+    found = tree["found"]
+    assert type(found) is mg.return_types.sort and found.indices.tolist() == [2, 1]
+    assert found.n_fields == 2
+    doubled = mg.vmap(lambda x: mg.max(x, 0))(mg.tensor([[1.0, 3.0], [4.0, 2.0]]))
+    assert doubled.indices.tolist() == [1, 0]

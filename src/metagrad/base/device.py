@@ -121,7 +121,7 @@ def require_cupy(wanted: object) -> ModuleType:
             missing = f"CuPy does not load: {error}"
         else:
             missing = "CuPy finds no CUDA-capable GPU or driver"
-        raise RuntimeError(f"device {str(wanted)!r} cannot be used: {missing}. Use device 'cpu'")
+        raise NoGPUError(f"device {str(wanted)!r} cannot be used: {missing}. Use device 'cpu'")
     return module
 
 
@@ -137,6 +137,10 @@ def of_array(array: Array) -> device:
     if where == "meta":
         return META
     return device("cuda", getattr(where, "id", 0))
+
+
+class NoGPUError(RuntimeError, AssertionError):
+    """What is asked for needs a GPU, and none can be used: an AssertionError too, for PyTorch raises that."""
 
 
 class OutOfMemoryError(RuntimeError, MemoryError):

@@ -28,12 +28,16 @@ class Results(tuple[Part, ...]):
 
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]] = ()
+    n_fields: ClassVar[int] = 0
+    n_sequence_fields: ClassVar[int] = 0
+    n_unnamed_fields: ClassVar[int] = 0
 
     def __init_subclass__(cls) -> None:
         names = tuple(get_annotations(cls))
         for i, name in enumerate(names):
             setattr(cls, name, property(itemgetter(i)))
         cls.__match_args__ = cls.__match_args__ + names  # type: ignore[misc]
+        cls.n_fields = cls.n_sequence_fields = len(cls.__match_args__)
 
     def __new__(cls, parts: Iterable[Part]) -> Results:
         """The parts in their order."""

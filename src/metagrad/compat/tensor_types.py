@@ -42,6 +42,16 @@ class tensortype(type):
         return creation.tensor(data[0], dtype=cls.dtype, device=device)
 
 
+class cudatype(tensortype):
+    """The class of the same names in ``metagrad.cuda``: their instances are on a GPU."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, Tensor) and instance.dtype is cls.dtype and instance.is_cuda
+
+    def __call__(cls, *data: Any, device: Any = "cuda") -> Tensor:
+        return super().__call__(*data, device=device)
+
+
 class FloatTensor(metaclass=tensortype):
     """Tensors of float32.
 
@@ -106,6 +116,15 @@ class BoolTensor(metaclass=tensortype):
     """Tensors of bool."""
 
     dtype = dtypes.bool_
+
+
+def on_gpu(name: str) -> type:
+    """The class of that name whose instances are on a GPU.
+
+    >>> isinstance(FloatTensor(2), on_gpu("FloatTensor"))
+    False
+    """
+    return cudatype(name, (), {"dtype": globals()[name].dtype, "is_cuda": True})
 
 
 def set_default_tensor_type(t: Any) -> None:

@@ -239,8 +239,10 @@ def _ask_methods() -> None:
             if name in _OPERATORS:
                 operators[name] = value
             else:
-                setattr(Tensor, name, asked(value))
-                names[getattr(Tensor, name)] = f"torch.Tensor.{name}"
+                asking = asked(value)
+                asking.__name__ = name  # several names may be one function, and operators are made by another one
+                setattr(Tensor, name, asking)
+                names[asking] = f"torch.Tensor.{name}"
     for name, value in operators.items():
         method = getattr(Tensor, _OPERATORS[name], None)
         setattr(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from metagrad.autograd.variable import Variable
+from metagrad.base.results import Results
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -136,6 +137,9 @@ _dictionary = NodeDef(_dict_flatten, _dict_unflatten, lambda d: [MappingKey(key)
 _named_tuple = NodeDef(
     lambda t: (list(t), type(t)), lambda parts, kind: kind(*parts), lambda t: [GetAttrKey(name) for name in t._fields]
 )
+_results = NodeDef(  # what ``max`` and its kind return
+    lambda r: (list(r), type(r)), lambda parts, kind: kind(parts), _sequence_keys
+)
 
 SUPPORTED_NODES: dict[Any, NodeDef] = {
     namedtuple: _named_tuple,
@@ -201,10 +205,12 @@ def register_constant(cls: type) -> None:
     register_pytree_node(cls, lambda x: ([], x), lambda _, x: x)
 
 
-def _node(tree: PyTree) -> NodeDef | None:
-    """How a container is taken apart; None for a leaf."""
-    found = SUPPORTED_NODES.get(type(tree))
-    return _named_tuple if found is None and is_namedtuple(type(tree)) else found
+def _node(kind: type) -> NodeDef | None:
+    """How a container of this type is taken apart; None if it is none."""
+    found = SUPPORTED_NODES.get(kind)
+    if found is not None or not issubclass(kind, tuple):
+        return found
+    return _results if issubclass(kind, Results) else _named_tuple if is_namedtuple(kind) else None
 
 
 def _get_node_type(tree: PyTree) -> Any:
@@ -218,7 +224,7 @@ def tree_is_leaf(tree: PyTree, is_leaf: IsLeaf = None) -> bool:
     >>> tree_is_leaf(1), tree_is_leaf([1])
     (True, False)
     """
-    return (is_leaf is not None and is_leaf(tree)) or _node(tree) is None
+    return (is_leaf is not None and is_leaf(tree)) or _node(type(tree)) is None
 
 
 # ------------------------------------------------ apart, and together again
@@ -262,7 +268,7 @@ class TreeSpec(NamedTuple):
         """The parts of ``tree`` where this shape has leaves. Raises ValueError where it has another shape."""
         if self.type is None:
             return [tree]
-        node = _node(tree)
+        node = _node(type(tree))
         if node is None or type(tree) is not self.type:
             raise ValueError(f"expected a {self.type.__name__}, got {type(tree).__name__}")
         parts, context = node.flatten_fn(tree)
@@ -288,7 +294,7 @@ def tree_flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], TreeS
     >>> leaves, tree_unflatten([x * 10 for x in leaves], shape)
     ([1, 2, 3, 4], {'a': [10, (20, 30)], 'b': 40})
     """
-    node = None if is_leaf is not None and is_leaf(tree) else _node(tree)
+    node = None if is_leaf is not None and is_leaf(tree) else _node(type(tree))
     if node is None:
         return [tree], TreeSpec(None, None, [])
     parts, context = node.flatten_fn(tree)
@@ -313,7 +319,7 @@ def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
 def _filled(leaves: Iterator[Any], spec: TreeSpec) -> PyTree:
     if spec.type is None:
         return next(leaves)
-    node = SUPPORTED_NODES.get(spec.type, _named_tuple)
+    node = cast(NodeDef, _node(spec.type))
     return node.unflatten_fn([_filled(leaves, child) for child in spec.children_specs], spec.context)
 
 
@@ -342,7 +348,7 @@ def tree_leaves_with_path(tree: PyTree, is_leaf: IsLeaf = None) -> list[tuple[Ke
     >>> [(keystr(path), leaf) for path, leaf in tree_leaves_with_path({"a": [1, 2]})]
     [("['a'][0]", 1), ("['a'][1]", 2)]
     """
-    node = None if is_leaf is not None and is_leaf(tree) else _node(tree)
+    node = None if is_leaf is not None and is_leaf(tree) else _node(type(tree))
     if node is None:
         return [((), tree)]
     parts = node.flatten_fn(tree)[0]

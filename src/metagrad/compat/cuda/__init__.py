@@ -136,5 +136,5 @@ def __getattr__(name: str) -> Any:
         from metagrad.compat import tensor_types
 
         if name in tensor_types.__all__:
-            return getattr(tensor_types, name)
+            return tensor_types.on_gpu(name)
     raise AttributeError(f"module 'metagrad.cuda' has no attribute {name!r}")
