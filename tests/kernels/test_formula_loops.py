@@ -13,7 +13,7 @@ pytest.importorskip("numba")
 
 from metagrad.kernels import one_call
 from metagrad.kernels.chunks import spread
-from metagrad.kernels.compiled.expressions import EXPRESSIONS
+from metagrad.kernels.compiled.expressions import EXPRESSIONS, SINGLE
 
 RNG = np.random.default_rng(0)
 F = metagrad.nn.functional
@@ -44,6 +44,19 @@ def test_every_expression_of_floats(name, dtype):
     found = np.empty_like(expected)
     assert one_call.by_loop(ufunc, inputs, found)
     np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(expected[found == 0]))
+
+
+@pytest.mark.parametrize("name", sorted(SINGLE))
+def test_every_expression_of_single_floats(name):
+    x, y = numbers((9, 20)), np.roll(numbers((9, 20)), 3)
+    x.reshape(-1)[60:64], y.reshape(-1)[60:64] = (1e9, 3e38, 12, -12), (0.3, 1e-38, 3, 3)  # large quotients, whole ones
+    with np.errstate(all="ignore"):
+        expected = getattr(np, name)(x, y)
+    found = np.empty_like(x)
+    assert one_call.by_loop(getattr(np, name), (x, y), found)
+    np.testing.assert_allclose(found, expected, rtol=2e-7 if name == "hypot" else 0)
+    np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(expected[found == 0]))
 
 
 def test_arrays_that_broadcast(threads):
@@ -86,6 +99,11 @@ FORMULAS = {
     "softshrink": lambda x, y: F.softshrink(x), "clamp": lambda x, y: metagrad.clamp(x, y, y + 1),
     "where": lambda x, y: metagrad.where(x > 0, x, y), "maximum": lambda x, y: metagrad.maximum(x, y),
     "alpha": lambda x, y: metagrad.add(x, y, alpha=2.5), "cube": lambda x, y: x**3 - y**2,
+    "addcdiv": lambda x, y: metagrad.addcdiv(x, y, y * y + 1, value=0.5), "frac": lambda x, y: (x * 3).frac() * y,
+    "subtract alpha of a row": lambda x, y: metagrad.sub(x, y[0], alpha=2.5), "row + column": lambda x, y: x[:1] + y[:, :1],
+    "row * column": lambda x, y: x[0] * y[:, :1], "remainder": lambda x, y: metagrad.remainder(x, y),
+    "hypot": lambda x, y: metagrad.hypot(x, y), "logaddexp": lambda x, y: metagrad.logaddexp(x, y),
+    "nan_to_num": lambda x, y: (x / (y > 0)).nan_to_num(0.0, 1.0, -1.0) * x, "copysign": lambda x, y: metagrad.copysign(x, y),
     "a row": lambda x, y: metagrad.where(x > y[0], x * y[0], 0.0), "abs": lambda x, y: (x - y).abs(),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.layouts import inverse
 from metagrad.base.result_order import order_by
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula, rows_joined
 from metagrad.kernels.compiled.choice import use_compiled
@@ -32,15 +32,27 @@ def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = No
     return y
 
 
-def compared(ufunc: np.ufunc, x: Array, y: Array | float) -> Array | None:
-    """``ufunc(x, y)`` as bools, by a compiled loop: of a large array and one of the same dtype, or a number; else None."""
-    if x.__class__ is not np.ndarray or x.dtype.kind != "f":
+def of_two(ufunc: np.ufunc, x: Array, y: Array | Number) -> Array | None:
+    """``ufunc(x, y)`` of a large array and one of its shape and dtype, or a number of its kind; None for others.
+
+    >>> of_two(np.greater, np.ones(2), 0.5).tolist(), of_two(np.bitwise_or, np.ones(2, int), 2).tolist()
+    ([True, True], [3, 3])
+    """
+    if x.__class__ is not np.ndarray or x.dtype.kind not in "fiub":
         return None
-    other = np.asarray(y, x.dtype) if isinstance(y, (int, float)) else y
+    fits = isinstance(y, (int, float) if x.dtype.kind == "f" else int) and (x.dtype.kind != "b" or isinstance(y, bool))
+    try:
+        other = np.asarray(y, x.dtype) if fits else y
+    except OverflowError:
+        return None
     if other.__class__ is not np.ndarray or other.dtype != x.dtype or other.shape not in (x.shape, ()):
         return None
-    found = np.empty_like(x, dtype=bool)
-    return found if by_loop(ufunc, (x, other), found) else None
+    found = np.empty_like(x, dtype=ufunc.resolve_dtypes((x.dtype, x.dtype, None))[-1])
+    if not by_loop(ufunc, (x, other), found):
+        if not all(a.flags.c_contiguous for a in (x, other)):
+            return None
+        _by_numpy(ufunc, (x, other), found)
+    return found
 
 
 def by_loop(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> bool:

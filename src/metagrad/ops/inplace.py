@@ -31,13 +31,13 @@ def _is_recorded(input: Tensor, others: tuple[Any, ...]) -> bool:
 
 
 def in_place(
-    op: Callable[..., Any], converts: bool = False, keeps: bool = False, node: type[Function] | None = None
+    op: Callable[..., Any], converts: bool = False, keeps: bool = False, nodes: tuple[type[Function], ...] = ()
 ) -> Callable[..., Any]:
     """``op_``: like ``op``, but the result is written into the first argument, which is returned.
 
     converts: a result of another dtype is converted to the tensor's; otherwise it is an error. keeps: the op's gradient needs
-    what is overwritten, so the op is given a copy. node: the class of which ``op`` is one application, if a large result may
-    be computed straight into the tensor.
+    what is overwritten, so the op is given a copy. nodes: the classes of one of which ``op`` is one application, if a large
+    result may be computed straight into the tensor.
 
     >>> import metagrad
     >>> x = metagrad.tensor([1.0, 4.0])
@@ -53,9 +53,9 @@ def in_place(
         if args or kwargs:
             kwargs = understood(op, kwargs)
             check_overlap(input, (*args, *kwargs.values()))
-        if node is not None and is_large(input.array) and not _is_recorded(input, args):
+        if nodes and is_large(input.array) and not _is_recorded(input, args):
             check_writable(input)
-            with results_into(node, input.array):
+            with results_into(nodes, input.array):
                 return write(input, op(input, *args, **kwargs))
         try:
             result = op(input.clone() if keeps else input, *args, **kwargs)

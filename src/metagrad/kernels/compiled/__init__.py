@@ -17,6 +17,7 @@ infinity are what they are in NumPy.
 ``formulas.py``         a formula printed as one such loop
 ``expressions.py``      pointwise functions as text, for formulas
 ``transcendental.py``   exp, log, tanh and their kind, for use in loops
+``remainders.py``       fmod, hypot and their kind, for formulas
 ``products.py``         products of matrices, for use in loops
 ``convolution.py``      convolutions of stride 1 without columns
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU

@@ -13,6 +13,13 @@ import numpy as np
 
 from metagrad.kernels.compiled.atomic import Instruction
 from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.remainders import (
+    floored_quotient,
+    hypotenuse_of_singles,
+    remainder_of,
+    remainder_of_singles,
+    with_sign_of,
+)
 
 _ANY = {
     "positive": "{0}", "equal": "{0} == {1}", "not_equal": "{0} != {1}",
@@ -28,7 +35,13 @@ _FLOAT = {
     "maximum": "larger({0}, {1})", "minimum": "smaller({0}, {1})", "fmax": "larger_number({0}, {1})",
     "fmin": "smaller_number({0}, {1})",
     "clip": "smaller(larger({0}, {1}), {2})", "sign": "{T}({0} > 0) - {T}({0} < 0) if {0} == {0} else {0}",
+    "copysign": "with_sign_of({0}, {1})", "fmod": "remainder_of({0}, {1})",
+    "floor_divide": "floored_quotient({0}, {1}, remainder_of({0}, {1}))",
     "isnan": "{0} != {0}", "isinf": "abs({0}) == np.inf", "isfinite": "abs({0}) < np.inf", "conjugate": "{0}",
+}  # fmt: skip
+SINGLE = {  # instead, of float32
+    "fmod": "remainder_of_singles({0}, {1})", "hypot": "hypotenuse_of_singles({0}, {1})",
+    "floor_divide": "floored_quotient({0}, {1}, remainder_of_singles({0}, {1}))",
 }  # fmt: skip
 _BOOL = {
     **_ANY, "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} != {1}", "invert": "{0} == 0",
@@ -117,6 +130,9 @@ def converts_halves() -> bool:
 
 
 FUNCTIONS: dict[str, Any] = {
+    **{f.__name__: f for f in (
+        remainder_of, remainder_of_singles, floored_quotient, hypotenuse_of_singles, with_sign_of
+    )},
     "larger": larger, "smaller": smaller, "larger_number": larger_number, "smaller_number": smaller_number,
     "to_half": to_half, "from_half": from_half, "to_bfloat16": to_bfloat16, "from_bfloat16": from_bfloat16,
 }  # fmt: skip

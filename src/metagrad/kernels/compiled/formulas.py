@@ -28,7 +28,7 @@ import numpy as np
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.compiled.compiler import compiling
 from metagrad.kernels.compiled.entries import NAMES, Work, at_address
-from metagrad.kernels.compiled.expressions import EXPRESSIONS, FUNCTIONS
+from metagrad.kernels.compiled.expressions import EXPRESSIONS, FUNCTIONS, SINGLE
 
 ELEMENTS, ROW, COLUMN = "e", "r", "c"  # an array of the loop's shape; one row for every row; a number for every row
 
@@ -132,7 +132,8 @@ def expression(ufunc: np.ufunc, kinds: Sequence[Any], arguments: Sequence[str]) 
     ('x0 + float32(n0)', 'f')
     """
     *loop, out = [d.char for d in ufunc.resolve_dtypes((*kinds, None))]
-    text = EXPRESSIONS.get(np.dtype(loop[0]).kind, {}).get(ufunc.__name__)
+    table = EXPRESSIONS.get(np.dtype(loop[0]).kind, {})
+    text = (SINGLE.get(ufunc.__name__) if loop[0] == "f" else None) or table.get(ufunc.__name__)
     if text is None or len(set(loop)) > 1 or loop[0] not in NAMES:
         raise NotPrintable(f"{ufunc.__name__} of {loop}")
     given = [cast(a, k, loop[0]) for a, k in zip(arguments, kinds, strict=True)]

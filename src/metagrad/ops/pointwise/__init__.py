@@ -3,6 +3,7 @@
 ======================  ====================================================
 ``arithmetic.py``       sums, products, powers
 ``integer_power.py``    cubes, roots, integers to the power of negative integers
+``scaled.py``           sums with a factor
 ``compound.py``         addcmul, addcdiv, lerp
 ``division.py``         quotients, remainders, common divisors
 ``exponential.py``      exponentials, logarithms and roots

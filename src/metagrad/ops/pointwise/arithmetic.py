@@ -17,7 +17,6 @@ from metagrad.ops.arguments import asks_for_a_tensor, takes_exact_out, takes_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import (
     as_tensor,
-    check_factor,
     converted,
     need_a_tensor,
     need_numbers,
@@ -28,6 +27,7 @@ from metagrad.ops.operands import (
 )
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.integer_power import integer_power, power
+from metagrad.ops.pointwise.scaled import add_scaled, are_floats, scaled
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -63,24 +63,10 @@ def add(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out:
     if older:
         other, alpha = older_form("add", other, older)
     if alpha.__class__ is not int or alpha != 1:
+        if are_floats(input, other):
+            return add_scaled(input, other, alpha)
         other = scaled(other, alpha, "add", result_type(as_tensor(input), other))
     return Add.apply(*operands(input, other))
-
-
-def scaled(other: Operand, alpha: Number, name: str, kind: dtypes.dtype) -> Operand:
-    """``alpha · other`` for a result of dtype ``kind``.
-
-    Raises RuntimeError if ``alpha`` is a float and ``kind`` an integer dtype; ``name`` is the function that the message
-    names.
-
-    >>> import metagrad
-    >>> scaled(metagrad.tensor([1, 2]), 3, "add", metagrad.int64)
-    tensor([3, 6])
-    """
-    check_factor(name, alpha, kind)
-    if not isinstance(other, (Variable, np.ndarray)):
-        return bool(other) and bool(alpha) if kind is dtypes.bool_ else other * alpha
-    return mul(converted(other, kind), bool(alpha) if kind is dtypes.bool_ else alpha)
 
 
 class Sub(Pointwise):
@@ -114,6 +100,8 @@ def sub(input: Operand, other: Operand, *older: Operand, alpha: Number = 1, out:
                 "Subtraction, the `-` operator, with bool tensors is not supported: use ^ (logical_xor) or ~"
             )
     if alpha.__class__ is not int or alpha != 1:
+        if are_floats(input, other):
+            return add_scaled(input, other, alpha, subtracts=True)
         other = scaled(other, alpha, "sub", result_type(as_tensor(input), other))
     return Sub.apply(*operands(input, other))
 

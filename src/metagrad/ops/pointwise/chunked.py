@@ -33,6 +33,7 @@ from metagrad.ops.pointwise.turned import Turn, turning
 Results: TypeAlias = "Array | tuple[Array, ...]"  # what a forward or a backward gives
 _new = object.__new__
 _VARARGS = 0x04  # inspect.CO_VARARGS
+_SPREADS = 512  # elements from which an array may make a large one together with another that is not large
 
 
 class Pointwise(Function):
@@ -71,7 +72,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         return _laid_out(self, large(self, *inputs, **params), inputs)
 
     def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
-        x = next(x for x in inputs if is_large(x))
+        x = next((x for x in inputs if is_large(x)), inputs[0])  # a column and a row are large together only
         if self.loops is not None and fit(x, *inputs):
             return forward_by_loop(self, self.loops, x, params, _destination(self, inputs))
         y = _by_one_call(self, forward, inputs, params)
@@ -95,7 +96,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         if y.__class__ is ndarray and y.size >= large:
             return in_chunks(self, x, y)
         if x.__class__ is ndarray:
-            if x.size >= large:
+            if x.size >= large or x.size >= _SPREADS and _spread_far(x, y):
                 return in_chunks(self, x, y)
             z = forward(self, x, y)
             return z if x.flags.c_contiguous or _settled(x, y, z) else _laid_out(self, z, (x, y))
@@ -116,6 +117,16 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     code = forward.__code__
     ways: dict[tuple[str, ...], Callable[..., Results]] = {("self", "x"): one, ("self", "x", "y"): two}
     return functools.wraps(forward)(ways.get(code.co_varnames[: code.co_argcount], several))
+
+
+def _spread_far(x: ndarray, y: Array) -> bool:
+    """Whether two arrays of one dtype, neither of them large, broadcast to a large one."""
+    return (
+        y.__class__ is ndarray
+        and x.size * y.size >= tuning.POINTWISE_LARGE
+        and x.dtype == y.dtype
+        and math.prod(map(max, zip(x.shape[::-1], y.shape[::-1], strict=False))) >= tuning.POINTWISE_LARGE
+    )
 
 
 def _settled(x: ndarray, y: Array, z: Results) -> bool:
@@ -293,7 +304,7 @@ def _chunk_length(formula: Formula) -> int:
 class _Destination(threading.local):
     """Where ``results_into`` wants this thread's results."""
 
-    op: type[Function] | None = None
+    ops: tuple[type[Function], ...] = ()
     memory: Array = None
 
 
@@ -301,19 +312,19 @@ _wanted = _Destination()
 
 
 @contextmanager
-def results_into(op: type[Function], x: Array) -> Iterator[None]:
-    """Inside, an ``op`` that has x among its inputs may write its result into x."""
-    _wanted.op, _wanted.memory = op, x
+def results_into(ops: tuple[type[Function], ...], x: Array) -> Iterator[None]:
+    """Inside, one of these ops that has x among its inputs may write its result into x."""
+    _wanted.ops, _wanted.memory = ops, x
     try:
         yield
     finally:
-        _wanted.op = _wanted.memory = None
+        _wanted.ops, _wanted.memory = (), None
 
 
 def _destination(node: Function, inputs: Sequence[object]) -> Array | None:
     """The memory asked for by ``results_into``, if it is this op's input and no other input lies across it."""
     x = _wanted.memory
-    if node.__class__ is not _wanted.op or not any(a is x for a in inputs):
+    if node.__class__ not in _wanted.ops or not any(a is x for a in inputs):
         return None
     others = [a for a in inputs if isinstance(a, np.ndarray) and a is not x]
     return None if any(np.may_share_memory(a, x) for a in others) else x

@@ -14,7 +14,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
-from metagrad.kernels.one_call import compared
+from metagrad.kernels.one_call import of_two
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 
@@ -116,8 +116,7 @@ def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     if a.array.dtype.kind == "c" and ufunc not in (np.equal, np.not_equal):
         raise NotImplementedError(f"{ufunc.__name__} is not implemented for complex tensors: they have no order")
     values = b.array if isinstance(b, Variable) else b
-    found = compared(ufunc, a.array, values) if a.array.size >= tuning.POINTWISE_LARGE else None
-    return applied(ufunc, a.array, values) if found is None else wrap(found)
+    return applied(ufunc, a.array, values)
 
 
 def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
@@ -128,9 +127,13 @@ def applied(ufunc: Callable[..., Array], *arrays: Array | float) -> Tensor:
     >>> applied(np.add, np.ones(2), 1)
     tensor([2., 2.], dtype=metagrad.float64)
     """
+    first = arrays[0]
+    if len(arrays) == 2 and isinstance(ufunc, np.ufunc) and np.size(first) >= tuning.POINTWISE_LARGE:
+        in_parts = of_two(ufunc, *arrays)
+        if in_parts is not None:
+            return wrap(in_parts)
     try:
         found = ufunc(*arrays)
-        first = arrays[0]
         return wrap(
             laid_out_by(found, *arrays) if isinstance(first, np.ndarray) and not first.flags.c_contiguous else found
         )

@@ -13,9 +13,10 @@ from metagrad.base.typing import Array, Number, Operand
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.operands import as_tensor, in_single, promoted_in_single, real_factor, result_type
-from metagrad.ops.pointwise.arithmetic import add, conj, mul, scaled
+from metagrad.ops.pointwise.arithmetic import add, conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.division import div
+from metagrad.ops.pointwise.scaled import are_floats, scaled
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -39,6 +40,19 @@ def _old_form(op: Callable[P, R]) -> Callable[P, R]:
     return cast("Callable[P, R]", run)
 
 
+class Addcmul(Pointwise):
+    """z = x + v a b,   ∂L/∂x = ∂L/∂z,   ∂L/∂a = v b ∂L/∂z,   ∂L/∂b = v a ∂L/∂z."""
+
+    def forward(self, x: Array, a: Array, b: Array, value: Number) -> Array:
+        self.value = value
+        self.save(a if self.needs[2] else None, b if self.needs[1] else None)
+        return x + value * a * b
+
+    def backward(self, grad: Array) -> tuple[Array, Array | None, Array | None]:
+        (a, b), v = self.saved, self.value
+        return grad, grad * (v * b) if self.needs[1] else None, grad * (v * a) if self.needs[2] else None
+
+
 @takes_out
 @_old_form
 @promoted_in_single
@@ -53,6 +67,8 @@ def addcmul(
     >>> metagrad.addcmul(metagrad.tensor([1.0]), metagrad.tensor([2.0]), metagrad.tensor([3.0]), value=0.5)
     tensor([4.])
     """
+    if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
+        return Addcmul.apply(input, tensor1, tensor2, value=value)
     product = mul(tensor1, tensor2)
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
 
@@ -95,6 +111,20 @@ def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = No
     return _lerp(input, end, real_factor("lerp", weight, input))
 
 
+class Addcdiv(Pointwise):
+    """z = x + v a / b,   ∂L/∂x = ∂L/∂z,   ∂L/∂a = v / b ∂L/∂z,   ∂L/∂b = −v a / b² ∂L/∂z."""
+
+    def forward(self, x: Array, a: Array, b: Array, value: Number) -> Array:
+        self.value = value
+        self.save(a if self.needs[2] else None, b if any(self.needs[1:]) else None)
+        return x + value * a / b
+
+    def backward(self, grad: Array) -> tuple[Array, Array | None, Array | None]:
+        (a, b), v = self.saved, self.value
+        grad_a = grad * (v / b) if self.needs[1] else None
+        return grad, grad_a, -grad * (v * a / (b * b)) if self.needs[2] else None
+
+
 @takes_out
 @_old_form
 @promoted_in_single
@@ -111,5 +141,7 @@ def addcdiv(
     """
     if as_tensor(tensor1).array.dtype.kind in "biu" and as_tensor(tensor2).array.dtype.kind in "biu":
         raise RuntimeError("addcdiv: division of two integer tensors is not supported: convert one with .float() first")
+    if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
+        return Addcdiv.apply(input, tensor1, tensor2, value=value)
     quotient = div(tensor1, tensor2)
     return add(input, quotient if value == 1 else mul(quotient, real_factor("addcdiv", value, quotient)))

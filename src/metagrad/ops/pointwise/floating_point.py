@@ -35,8 +35,14 @@ class NanToNum(Pointwise):
     """y = x with numbers for nan and ±∞;   ∂L/∂x = ∂L/∂y where x was finite, else 0."""
 
     def forward(self, x: Array, nan: float, posinf: float | None, neginf: float | None) -> Array:
-        self.finite = np.isfinite(x)
-        return laid_out_by(np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), x)
+        if self.needs[0]:
+            self.finite = np.isfinite(x)
+        if x.dtype.kind != "f":
+            return laid_out_by(np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf), x)
+        most = float(np.finfo(x.dtype).max)
+        above, below = most if posinf is None else posinf, -most if neginf is None else neginf
+        y = np.where(np.equal(x, np.inf), x.dtype.type(above), np.where(np.equal(x, -np.inf), x.dtype.type(below), x))
+        return np.where(np.isnan(x), x.dtype.type(nan), y)
 
     def backward(self, grad: Array) -> Array:
         return grad * self.finite

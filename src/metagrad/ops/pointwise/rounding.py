@@ -46,6 +46,16 @@ class Trunc(Step):
     """y = x without its fraction."""
 
 
+class Frac(Pointwise):
+    """y = x − trunc(x),   ∂L/∂x = ∂L/∂y."""
+
+    def forward(self, x: Array) -> Array:
+        return x - np.trunc(x)
+
+    def backward(self, grad: Array) -> Array:
+        return grad
+
+
 @takes_exact_out
 def floor(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The largest integer ⌊x⌋ not above x, in the dtype of x.
@@ -112,8 +122,7 @@ def frac(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.frac(metagrad.tensor([1.25, -1.25]))
     tensor([ 0.2500, -0.2500])
     """
-    x = floats("frac", input)
-    return x - trunc(x)
+    return Frac.apply(floats("frac", input))
 
 
 def _step(op: type[Step], input: Tensor, ufunc: Callable[[Array], Array]) -> Tensor:

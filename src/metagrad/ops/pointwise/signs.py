@@ -125,11 +125,12 @@ class Copysign(Pointwise):
 
     def forward(self, x: Array, y: Array) -> Array:
         z = np.copysign(x, y)
-        self.turn = np.where(x == 0, 0, z / np.where(x == 0, 1, x)).astype(z.dtype, copy=False)
+        if self.needs[0]:
+            self.turn = np.where(x == 0, 0, z / np.where(x == 0, 1, x)).astype(z.dtype, copy=False)
         return z
 
     def backward(self, grad: Array) -> tuple[Array, Array]:
-        return grad * self.turn, grad * 0
+        return grad * self.turn if self.needs[0] else None, grad * 0
 
 
 @takes_out

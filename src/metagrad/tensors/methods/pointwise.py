@@ -17,6 +17,7 @@ from metagrad.ops.pointwise import (
     floating_point,
     hyperbolic,
     rounding,
+    scaled,
     selection,
     signs,
     trigonometric,
@@ -138,34 +139,34 @@ class PointwiseMethods(OpMethods):
     xlogy = logarithms.xlogy
 
     # in place
-    add_ = in_place(arithmetic.add, node=arithmetic.Add)
-    sub_ = subtract_ = in_place(arithmetic.sub, node=arithmetic.Sub)
-    mul_ = multiply_ = in_place(arithmetic.mul, node=arithmetic.Mul)
-    div_ = divide_ = true_divide_ = in_place(division.div, node=division.Div)
+    add_ = in_place(arithmetic.add, nodes=(arithmetic.Add, scaled.AddScaled))
+    sub_ = subtract_ = in_place(arithmetic.sub, nodes=(arithmetic.Sub, scaled.AddScaled))
+    mul_ = multiply_ = in_place(arithmetic.mul, nodes=(arithmetic.Mul,))
+    div_ = divide_ = true_divide_ = in_place(division.div, nodes=(division.Div,))
     floor_divide_ = in_place(division.floor_divide)
     remainder_ = in_place(division.remainder)
-    pow_ = in_place(arithmetic.pow, node=arithmetic.Pow)
-    neg_ = negative_ = in_place(arithmetic.neg, node=arithmetic.Neg)
+    pow_ = in_place(arithmetic.pow, nodes=(arithmetic.Pow,))
+    neg_ = negative_ = in_place(arithmetic.neg, nodes=(arithmetic.Neg,))
     square_ = in_place(arithmetic.square)
-    addcmul_ = in_place(compound.addcmul)
-    addcdiv_ = in_place(compound.addcdiv)
-    lerp_ = in_place(compound.lerp, node=compound.Lerp)
-    exp_ = in_place(exponential.exp, node=exponential.Exp)
-    log_ = in_place(exponential.log, node=exponential.Log)
-    sqrt_ = in_place(exponential.sqrt, node=exponential.Sqrt)
-    rsqrt_ = in_place(exponential.rsqrt, node=exponential.Rsqrt)
-    reciprocal_ = in_place(exponential.reciprocal, node=exponential.Reciprocal)
+    addcmul_ = in_place(compound.addcmul, nodes=(compound.Addcmul,))
+    addcdiv_ = in_place(compound.addcdiv, nodes=(compound.Addcdiv,))
+    lerp_ = in_place(compound.lerp, nodes=(compound.Lerp,))
+    exp_ = in_place(exponential.exp, nodes=(exponential.Exp,))
+    log_ = in_place(exponential.log, nodes=(exponential.Log,))
+    sqrt_ = in_place(exponential.sqrt, nodes=(exponential.Sqrt,))
+    rsqrt_ = in_place(exponential.rsqrt, nodes=(exponential.Rsqrt,))
+    reciprocal_ = in_place(exponential.reciprocal, nodes=(exponential.Reciprocal,))
     sin_, cos_ = (
-        in_place(trigonometric.sin, node=trigonometric.Sin),
-        in_place(trigonometric.cos, node=trigonometric.Cos),
+        in_place(trigonometric.sin, nodes=(trigonometric.Sin,)),
+        in_place(trigonometric.cos, nodes=(trigonometric.Cos,)),
     )
-    tanh_ = in_place(hyperbolic.tanh, node=hyperbolic.Tanh)
-    sigmoid_ = in_place(activation.sigmoid, node=activation.Sigmoid)
-    relu_ = in_place(activation.relu, node=activation.Relu)
-    abs_ = absolute_ = in_place(signs.abs, node=signs.Abs)
-    clamp_ = clip_ = in_place(selection.clamp, node=selection.Clamp)
-    clamp_min_ = in_place(selection.clamp_min, node=selection.Clamp)
-    clamp_max_ = in_place(selection.clamp_max, node=selection.Clamp)
+    tanh_ = in_place(hyperbolic.tanh, nodes=(hyperbolic.Tanh,))
+    sigmoid_ = in_place(activation.sigmoid, nodes=(activation.Sigmoid,))
+    relu_ = in_place(activation.relu, nodes=(activation.Relu,))
+    abs_ = absolute_ = in_place(signs.abs, nodes=(signs.Abs,))
+    clamp_ = clip_ = in_place(selection.clamp, nodes=(selection.Clamp,))
+    clamp_min_ = in_place(selection.clamp_min, nodes=(selection.Clamp,))
+    clamp_max_ = in_place(selection.clamp_max, nodes=(selection.Clamp,))
     floor_, ceil_ = in_place(rounding.floor), in_place(rounding.ceil)
     round_ = in_place(rounding.round)
     __iadd__ = operator(add_)
