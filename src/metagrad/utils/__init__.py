@@ -9,6 +9,7 @@
 ``viz/``            pictures of graphs and of layers
 ``hooks.py``        what registering a hook returns
 ``_pytree.py``      nested containers as lists of leaves
+``tree_nodes.py``   kinds of containers, and what their parts are called
 ``dlpack.py``       arrays from and to other libraries
 ==================  ======================================================
 """

@@ -6,216 +6,51 @@ everything else is a leaf, None among it.
 
 from __future__ import annotations
 
-import functools
-from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from metagrad.autograd.variable import Variable
-from metagrad.base.results import Results
+from metagrad.utils.tree_nodes import (
+    SUPPORTED_NODES,
+    Context,
+    DictKey,
+    FlattenFn,
+    FlattenFunc,
+    GetAttrKey,
+    KeyPath,
+    MappingKey,
+    NodeDef,
+    PyTree,
+    SequenceKey,
+    UnflattenFn,
+    UnflattenFunc,
+    is_namedtuple,
+    is_namedtuple_class,
+    is_namedtuple_instance,
+    key_get,
+    keystr,
+    node_of,
+    register_constant,
+    register_dataclass,
+    register_pytree_node,
+    sequence_keys,
+)  # fmt: skip
+from metagrad.utils.tree_nodes import _get_node_type as _get_node_type
+from metagrad.utils.tree_nodes import _register_pytree_node as _register_pytree_node
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "Context", "DictKey", "FlattenFunc", "GetAttrKey", "KeyPath", "LeafSpec", "MappingKey", "PyTree", "SequenceKey",
-    "TreeSpec", "UnflattenFunc", "is_namedtuple", "key_get", "keystr", "register_constant", "register_dataclass",
-    "register_pytree_node", "tree_all", "tree_all_only", "tree_any", "tree_any_only", "tree_flatten",
-    "tree_flatten_with_path", "tree_is_leaf", "tree_iter", "tree_leaves", "tree_leaves_with_path", "tree_map", "tree_map_",
-    "tree_map_only", "tree_map_only_", "tree_map_with_path", "tree_structure", "tree_unflatten",
+    "SUPPORTED_NODES", "Context", "DictKey", "FlattenFn", "FlattenFunc", "GetAttrKey", "KeyPath", "LeafSpec", "MappingKey",
+    "PyTree", "SequenceKey", "TreeSpec", "UnflattenFn", "UnflattenFunc", "is_namedtuple", "is_namedtuple_class",
+    "is_namedtuple_instance", "key_get", "keystr", "register_constant", "register_dataclass", "register_pytree_node",
+    "tree_all", "tree_all_only", "tree_any", "tree_any_only", "tree_flatten", "tree_flatten_with_path", "tree_is_leaf",
+    "tree_iter", "tree_leaves", "tree_leaves_with_path", "tree_map", "tree_map_", "tree_map_only", "tree_map_only_",
+    "tree_map_with_path", "tree_structure", "tree_unflatten",
 ]  # fmt: skip
 
-PyTree = Any
-Context = Any
-FlattenFunc: TypeAlias = Callable[[Any], tuple[list[Any], Any]]
-UnflattenFunc: TypeAlias = Callable[[Iterable[Any], Any], Any]
-FlattenFn, UnflattenFn = FlattenFunc, UnflattenFunc
 IsLeaf: TypeAlias = "Callable[[PyTree], bool] | None"
-
-
-# ------------------------------------------------ the way to a leaf
-
-
-class SequenceKey(NamedTuple):
-    """``tree[idx]``."""
-
-    idx: int
-
-    def __str__(self) -> str:
-        return f"[{self.idx!r}]"
-
-    def get(self, sequence: Any) -> Any:
-        """The part."""
-        return sequence[self.idx]
-
-
-class MappingKey(NamedTuple):
-    """``tree[key]``."""
-
-    key: Any
-
-    def __str__(self) -> str:
-        return f"[{self.key!r}]"
-
-    def get(self, mapping: Any) -> Any:
-        """The part."""
-        return mapping[self.key]
-
-
-class GetAttrKey(NamedTuple):
-    """``tree.name``."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f".{self.name}"
-
-    def get(self, obj: Any) -> Any:
-        """The part."""
-        return getattr(obj, self.name)
-
-
-DictKey = MappingKey
-KeyPath = tuple[Any, ...]
-
-
-def keystr(kp: KeyPath) -> str:
-    """A way to a leaf as it is written in Python.
-
-    >>> keystr((MappingKey("a"), SequenceKey(1)))
-    "['a'][1]"
-    """
-    return "".join(map(str, kp))
-
-
-def key_get(obj: Any, kp: KeyPath) -> Any:
-    """What is found at the end of a way.
-
-    >>> key_get({"a": [1, 2]}, (MappingKey("a"), SequenceKey(1)))
-    2
-    """
-    return functools.reduce(lambda found, key: key.get(found), kp, obj)
-
-
-# ------------------------------------------------ what a container is
-
-
-class NodeDef(NamedTuple):
-    """A kind of container: how it is taken apart, put together, and how its parts are called."""
-
-    flatten_fn: FlattenFunc
-    unflatten_fn: UnflattenFunc
-    keys: Callable[[Any], list[Any]] | None
-
-
-def is_namedtuple(obj: object) -> bool:
-    """Whether an object, or a class, is a named tuple."""
-    kind = obj if isinstance(obj, type) else type(obj)
-    return issubclass(kind, tuple) and hasattr(kind, "_fields")
-
-
-is_namedtuple_class = is_namedtuple_instance = is_namedtuple
-
-
-def _sequence_keys(x: Any) -> list[Any]:
-    return [SequenceKey(i) for i in range(len(x))]
-
-
-def _dict_flatten(d: dict[Any, Any]) -> tuple[list[Any], list[Any]]:
-    return list(d.values()), list(d)
-
-
-def _dict_unflatten(parts: Iterable[Any], keys: list[Any]) -> dict[Any, Any]:
-    return dict(zip(keys, parts, strict=True))
-
-
-def _dict_flatten_with_keys(d: dict[Any, Any]) -> tuple[list[tuple[Any, Any]], list[Any]]:
-    return [(MappingKey(key), part) for key, part in d.items()], list(d)
-
-
-_dictionary = NodeDef(_dict_flatten, _dict_unflatten, lambda d: [MappingKey(key) for key in d])
-_named_tuple = NodeDef(
-    lambda t: (list(t), type(t)), lambda parts, kind: kind(*parts), lambda t: [GetAttrKey(name) for name in t._fields]
-)
-_results = NodeDef(  # what ``max`` and its kind return
-    lambda r: (list(r), type(r)), lambda parts, kind: kind(parts), _sequence_keys
-)
-
-SUPPORTED_NODES: dict[Any, NodeDef] = {
-    namedtuple: _named_tuple,
-    list: NodeDef(lambda x: (list(x), None), lambda parts, _: list(parts), _sequence_keys),
-    tuple: NodeDef(lambda x: (list(x), None), lambda parts, _: tuple(parts), _sequence_keys),
-    dict: _dictionary,
-    OrderedDict: _dictionary._replace(unflatten_fn=lambda parts, keys: OrderedDict(zip(keys, parts, strict=True))),
-    defaultdict: _dictionary._replace(
-        flatten_fn=lambda d: (list(d.values()), (d.default_factory, list(d))),
-        unflatten_fn=lambda parts, made: defaultdict(made[0], zip(made[1], parts, strict=True)),
-    ),
-    deque: NodeDef(lambda x: (list(x), x.maxlen), lambda parts, size: deque(parts, maxlen=size), _sequence_keys),
-}
-
-
-def register_pytree_node(
-    cls: type,
-    flatten_fn: FlattenFunc,
-    unflatten_fn: UnflattenFunc,
-    *,
-    serialized_type_name: str | None = None,
-    to_dumpable_context: Any = None,
-    from_dumpable_context: Any = None,
-    flatten_with_keys_fn: Callable[[Any], tuple[list[tuple[Any, Any]], Any]] | None = None,
-) -> None:
-    """Make a class a container. ``flatten_fn(x)`` is its parts and a context, ``unflatten_fn(parts, context)`` the container.
-
-    ``flatten_with_keys_fn(x)`` is the parts with their keys. Raises ValueError for a class that is one already.
-
-    >>> class Pair:
-    ...     def __init__(self, a, b):
-    ...         self.a, self.b = a, b
-    >>> register_pytree_node(Pair, lambda p: ([p.a, p.b], None), lambda parts, _: Pair(*parts))
-    >>> tree_map(lambda x: x * 2, Pair(1, 2)).b
-    4
-    """
-    if cls in SUPPORTED_NODES:
-        raise ValueError(f"{cls} is already registered as pytree node")
-    with_keys = flatten_with_keys_fn
-    keys = None if with_keys is None else lambda x: [key for key, _ in with_keys(x)[0]]
-    SUPPORTED_NODES[cls] = NodeDef(flatten_fn, unflatten_fn, keys)
-
-
-_register_pytree_node = register_pytree_node
-
-
-def register_dataclass(cls: type, **_: Any) -> type:
-    """Make a dataclass a container of its fields."""
-    import dataclasses
-
-    fields = [f.name for f in dataclasses.fields(cls)]
-    register_pytree_node(
-        cls,
-        lambda x: ([getattr(x, name) for name in fields], None),
-        lambda parts, _: cls(**dict(zip(fields, parts, strict=True))),
-        flatten_with_keys_fn=lambda x: ([(GetAttrKey(name), getattr(x, name)) for name in fields], None),
-    )
-    return cls
-
-
-def register_constant(cls: type) -> None:
-    """Make a class a container without parts: functions of leaves pass it by."""
-    register_pytree_node(cls, lambda x: ([], x), lambda _, x: x)
-
-
-def _node(kind: type) -> NodeDef | None:
-    """How a container of this type is taken apart; None if it is none."""
-    found = SUPPORTED_NODES.get(kind)
-    if found is not None or not issubclass(kind, tuple):
-        return found
-    return _results if issubclass(kind, Results) else _named_tuple if is_namedtuple(kind) else None
-
-
-def _get_node_type(tree: PyTree) -> Any:
-    """The type by which ``SUPPORTED_NODES`` knows a container; of a leaf its own."""
-    return namedtuple if is_namedtuple(type(tree)) and type(tree) not in SUPPORTED_NODES else type(tree)
 
 
 def tree_is_leaf(tree: PyTree, is_leaf: IsLeaf = None) -> bool:
@@ -224,7 +59,7 @@ def tree_is_leaf(tree: PyTree, is_leaf: IsLeaf = None) -> bool:
     >>> tree_is_leaf(1), tree_is_leaf([1])
     (True, False)
     """
-    return (is_leaf is not None and is_leaf(tree)) or _node(type(tree)) is None
+    return (is_leaf is not None and is_leaf(tree)) or node_of(type(tree)) is None
 
 
 # ------------------------------------------------ apart, and together again
@@ -268,7 +103,7 @@ class TreeSpec(NamedTuple):
         """The parts of ``tree`` where this shape has leaves. Raises ValueError where it has another shape."""
         if self.type is None:
             return [tree]
-        node = _node(type(tree))
+        node = node_of(type(tree))
         if node is None or type(tree) is not self.type:
             raise ValueError(f"expected a {self.type.__name__}, got {type(tree).__name__}")
         parts, context = node.flatten_fn(tree)
@@ -294,7 +129,7 @@ def tree_flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], TreeS
     >>> leaves, tree_unflatten([x * 10 for x in leaves], shape)
     ([1, 2, 3, 4], {'a': [10, (20, 30)], 'b': 40})
     """
-    node = None if is_leaf is not None and is_leaf(tree) else _node(type(tree))
+    node = None if is_leaf is not None and is_leaf(tree) else node_of(type(tree))
     if node is None:
         return [tree], TreeSpec(None, None, [])
     parts, context = node.flatten_fn(tree)
@@ -319,7 +154,7 @@ def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
 def _filled(leaves: Iterator[Any], spec: TreeSpec) -> PyTree:
     if spec.type is None:
         return next(leaves)
-    node = cast(NodeDef, _node(spec.type))
+    node = cast(NodeDef, node_of(spec.type))
     return node.unflatten_fn([_filled(leaves, child) for child in spec.children_specs], spec.context)
 
 
@@ -348,11 +183,11 @@ def tree_leaves_with_path(tree: PyTree, is_leaf: IsLeaf = None) -> list[tuple[Ke
     >>> [(keystr(path), leaf) for path, leaf in tree_leaves_with_path({"a": [1, 2]})]
     [("['a'][0]", 1), ("['a'][1]", 2)]
     """
-    node = None if is_leaf is not None and is_leaf(tree) else _node(type(tree))
+    node = None if is_leaf is not None and is_leaf(tree) else node_of(type(tree))
     if node is None:
         return [((), tree)]
     parts = node.flatten_fn(tree)[0]
-    keys = _sequence_keys(parts) if node.keys is None else node.keys(tree)
+    keys = sequence_keys(parts) if node.keys is None else node.keys(tree)
     return [
         ((key, *path), leaf)
         for key, part in zip(keys, parts, strict=True)
