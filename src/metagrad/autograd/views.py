@@ -22,7 +22,7 @@ from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array
-from metagrad.kernels.libraries import is_writable
+from metagrad.kernels.libraries import is_writable, made_writable, repeats_elements
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -177,6 +177,7 @@ def cleared(x: Any, path: tuple[Step, ...]) -> Any:
     """``x``, in order in memory, with zeros written into the region at the end of ``path``."""
     region = walk(path, x)
     if shares_memory(unwrap(region), unwrap(x)):
+        made_writable(unwrap(region))  # beneath an expand it is read-only, though none of its elements repeats
         region[...] = 0
     else:  # as_strided cannot make a view of an array laid out otherwise than its own: find the elements by number
         numbers = np.arange(1, unwrap(x).size + 1, like=unwrap(x)).reshape(tuple(x.shape))
@@ -287,11 +288,14 @@ def refuse_to_record(view: View) -> None:
 def check_writable(target: Any) -> None:
     """Raise if writing to ``target`` in place would be an error, whatever is written."""
     check_history(target)
-    if not is_writable(target.array):
-        raise RuntimeError(
-            "this tensor cannot be written to: several of its elements share one place in memory (expand), or it "
-            "came from a read-only array. clone() it first"
-        )
+    if not (is_writable(target.array) or made_writable(target.array)):
+        if repeats_elements(target.array):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                "Please clone() the tensor before performing the operation: several of its elements share one place in memory "
+                "(expand)"
+            )
+        raise RuntimeError("this tensor cannot be written to: it came from a read-only array. clone() it first")
 
 
 def bump(target: Any) -> None:

@@ -8,8 +8,9 @@ are moved where gradients can follow: ``autograd/devices.py``.)
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -41,6 +42,56 @@ def is_writable(x: Array) -> bool:
     False
     """
     return bool(getattr(getattr(x, "flags", None), "writeable", True))
+
+
+def repeats_elements(x: Array) -> bool:
+    """Whether elements share their place in memory with their neighbours, as after ``expand``.
+
+    >>> repeats_elements(np.broadcast_to(1.0, (2,))), repeats_elements(np.broadcast_to(1.0, (1,)))
+    (True, False)
+    """
+    return any(s == 0 and n > 1 for n, s in zip(x.shape, x.strides, strict=True))
+
+
+def made_writable(x: Array) -> bool:
+    """Whether a view that NumPy holds read-only may be written to, and from now on is: no element repeats, the memory allows it.
+
+    >>> column = np.broadcast_to(np.zeros((2, 1)), (2, 3))[:, 0]
+    >>> column.flags.writeable, made_writable(column), column.flags.writeable
+    (False, True, True)
+    """
+    if repeats_elements(x) or not _lies_in_writable(x):
+        return False
+    x.flags.writeable = True
+    return True
+
+
+def _lies_in_writable(x: Array) -> bool:
+    """Whether an array is a view of one that may be written to."""
+    owner = getattr(x, "base", None)
+    while isinstance(getattr(owner, "base", None), np.ndarray):
+        owner = owner.base  # type: ignore[union-attr]
+    return isinstance(owner, np.ndarray) and owner.flags.writeable
+
+
+@contextlib.contextmanager
+def repeats_opened(x: Array) -> Iterator[None]:
+    """While it lasts, elements that share a place in memory may be written to: the last one written there stays.
+
+    >>> row = np.broadcast_to(np.zeros((2, 1)), (2, 3))
+    >>> with repeats_opened(row):
+    ...     row[0] = 5
+    >>> row.tolist(), row.flags.writeable
+    ([[5.0, 5.0, 5.0], [0.0, 0.0, 0.0]], False)
+    """
+    opens = not is_writable(x) and repeats_elements(x) and _lies_in_writable(x)
+    if opens:
+        x.flags.writeable = True
+    try:
+        yield
+    finally:
+        if opens:
+            x.flags.writeable = False
 
 
 def beside(index: Index, x: Array) -> Index:

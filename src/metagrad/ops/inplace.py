@@ -10,9 +10,10 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, recording, wrap
-from metagrad.autograd.views import Overwrite, check_writable, write
+from metagrad.autograd.views import Overwrite, bump, check_writable, write
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.copying import assign
+from metagrad.kernels.libraries import is_writable, repeats_opened
 from metagrad.ops.argument_names import understood
 from metagrad.ops.argument_types import complain
 from metagrad.ops.arguments import WithoutOut, no_out, without_out
@@ -31,13 +32,18 @@ def _is_recorded(input: Tensor, others: tuple[Any, ...]) -> bool:
 
 
 def in_place(
-    op: Callable[..., Any], converts: bool = False, keeps: bool = False, nodes: tuple[type[Function], ...] = ()
+    op: Callable[..., Any],
+    converts: bool = False,
+    keeps: bool = False,
+    nodes: tuple[type[Function], ...] = (),
+    repeats: bool = False,
 ) -> Callable[..., Any]:
     """``op_``: like ``op``, but the result is written into the first argument, which is returned.
 
     converts: a result of another dtype is converted to the tensor's; otherwise it is an error. keeps: the op's gradient needs
     what is overwritten, so the op is given a copy. nodes: the classes of one of which ``op`` is one application, if a large
-    result may be computed straight into the tensor.
+    result may be computed straight into the tensor. repeats: elements that share a place in memory may be written to, as the op
+    sets some to one number.
 
     >>> import metagrad
     >>> x = metagrad.tensor([1.0, 4.0])
@@ -64,12 +70,23 @@ def in_place(
                 check_writable(input)  # what may not be written to at all says so first
             complain(written, error, (input, *args), kwargs)
             raise
+        if repeats and not is_writable(input.array) and not recording(input, result):
+            with repeats_opened(input.array):
+                return _write_changed(input, result)
         return write(input, result.to(input.dtype) if converts else result)
 
     vars(written)["__wrapped__"] = WithoutOut(op)
     written.__name__ = written.__qualname__ = f"{op.__name__}_"
     written.__doc__ = f"In-place form of ``{op.__name__}``: the tensor itself takes the result, and is returned."
     return written
+
+
+def _write_changed(input: Tensor, result: Tensor) -> Tensor:
+    """Write the elements that an op has changed, and no others, so that of repeated elements one changes all."""
+    check_writable(input)
+    np.copyto(input.array, result.array, where=result.array != input.array)
+    bump(input)
+    return input
 
 
 def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Tensor:
@@ -101,6 +118,14 @@ def _fits(values: Array | Number, array: Array) -> bool:
     return isinstance(values, (bool, int, float))
 
 
+def _fill(input: Tensor, value: Operand) -> Tensor:
+    """``copy_`` of one number, which may also be written where elements share a place in memory."""
+    if is_writable(input.array) or _is_recorded(input, (value,)):
+        return copy_(input, value)
+    with repeats_opened(input.array):
+        return copy_(input, value)
+
+
 def fill_(input: Tensor, value: Operand) -> Tensor:
     """Set every element to one number, which may be a tensor without dimensions.
 
@@ -114,7 +139,7 @@ def fill_(input: Tensor, value: Operand) -> Tensor:
         raise RuntimeError(
             f"fill_ expects a number or a 0-dimensional tensor, got shape {tuple(value.shape)}: use copy_"
         )
-    return copy_(input, value if isinstance(value, Variable) else fitting(value, input.dtype))
+    return _fill(input, value if isinstance(value, Variable) else fitting(value, input.dtype))
 
 
 def zero_(input: Tensor) -> Tensor:
@@ -124,7 +149,7 @@ def zero_(input: Tensor) -> Tensor:
     >>> metagrad.ones(2).zero_()
     tensor([0., 0.])
     """
-    return copy_(input, 0)
+    return _fill(input, 0)
 
 
 def fill_diagonal_(input: Tensor, fill_value: Operand, wrap: bool = False) -> Tensor:

@@ -18,6 +18,7 @@ from metagrad.autograd.views import (
     Overwrite,
     ViewFunction,
     bump,
+    check_history,
     check_writable,
     is_followed,
     unrecorded_view,
@@ -29,7 +30,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
 from metagrad.kernels import gathering
-from metagrad.kernels.libraries import at, beside, is_on_gpu
+from metagrad.kernels.libraries import at, beside, is_on_gpu, repeats_elements, repeats_opened
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
@@ -179,7 +180,12 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
     if basic and isinstance(source, Variable) and source._counter is input._counter:
         check_overlap(Slice.apply(input, index=index), (source,))
     if not basic or not recording(input, source):
-        check_writable(input)
+        try:
+            check_writable(input)
+        except RuntimeError:
+            if not repeats_elements(input.array):
+                raise
+            return _set_repeated(input, index, basic, source)
     if not recording(input, source):
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
         if isinstance(source, Variable) and source.array.size == 1:
@@ -208,6 +214,19 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
             write(target, Put.apply(target, source, index=index))
         except (ValueError, TypeError, IndexError) as error:
             raise _misplaced(target.array, index, source, basic, error) from None
+
+
+def _set_repeated(input: Tensor, index: Any, basic: bool, source: Any) -> None:
+    """``input[index] = source`` where elements of the input share a place in memory: those of the part may not, if it is a view."""
+    check_history(input)
+    if basic:
+        part = Slice.apply(input, index=index)
+        check_writable(part)
+        return setitem(part, ..., source)
+    if recording(input, source):
+        check_writable(input)
+    with repeats_opened(input.array):
+        setitem(input, index, source)
 
 
 def _misplaced(target: Array, index: Any, source: Any, basic: bool, error: Exception) -> Exception:
@@ -251,6 +270,9 @@ def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumul
     >>> metagrad.zeros(3).index_put_((metagrad.tensor([0, 0]),), metagrad.tensor([1.0, 2.0]), accumulate=True)
     tensor([3., 0., 0.])
     """
+    if not accumulate and repeats_elements(input.array) and not recording(input, values):
+        with repeats_opened(input.array):
+            return write(input, index_put(input, indices, values))
     check_writable(input)
     return write(input, index_put(input, indices, values, accumulate))
 

@@ -62,13 +62,13 @@ class IndexingMethods(OpMethods):
         return selection.where(condition, self, y)
 
     # in place
-    masked_fill_ = in_place(masking.masked_fill)
+    masked_fill_ = in_place(masking.masked_fill, repeats=True)
     scatter_ = in_place(gathering.scatter)
     scatter_add_ = in_place(gathering.scatter_add)
     scatter_reduce_ = in_place(reducing.scatter_reduce, keeps=True)
     index_reduce_ = in_place(reducing.index_reduce, keeps=True)
     index_add_ = in_place(scattering.index_add)
     index_copy_ = in_place(scattering.index_copy)
-    index_fill_ = in_place(scattering.index_fill)
+    index_fill_ = in_place(scattering.index_fill, repeats=True)
     put_ = in_place(scattering.put)
     masked_scatter_ = in_place(masking.masked_scatter)

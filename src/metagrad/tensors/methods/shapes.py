@@ -73,7 +73,7 @@ class ShapeMethods(OpMethods):
     repeat_interleave = repeating.repeat_interleave
 
     # in place
-    tril_, triu_ = in_place(triangular.tril), in_place(triangular.triu)
+    tril_, triu_ = in_place(triangular.tril, repeats=True), in_place(triangular.triu, repeats=True)
     squeeze_ = resizing.squeeze_
     unsqueeze_ = resizing.unsqueeze_
     transpose_ = swapaxes_ = swapdims_ = resizing.transpose_
