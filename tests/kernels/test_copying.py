@@ -80,3 +80,43 @@ def test_what_is_not_finite_and_what_is_recorded():
         b.zero_()
     with pytest.raises(RuntimeError):
         a.copy_(metagrad.ones(7))
+
+
+def views(x):
+    """A matrix lying in memory in many ways, by name."""
+    yield "in order", x
+    yield "transposed", x.T
+    yield "every second column", x[:, ::2]
+    yield "backwards", x[::-1, ::-1]
+    yield "broadcast", np.broadcast_to(x[0], x.shape)
+    yield "a column broadcast", np.broadcast_to(x[:, :1], x.shape)
+    yield "four dimensions", x.reshape(5, 10, 6, 10).transpose(0, 2, 3, 1)
+    yield "one row", x[:1, ::3]
+    yield "none", x[:0]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])
+def test_copies_of_any_order_in_memory(threads, dtype):
+    for name, x in views(numbers().astype(dtype) if dtype != "int64" else RNG.integers(0, 99, (50, 60))):
+        np.testing.assert_array_equal(copying.in_order(x), x, name)
+        assert copying.in_order(x).flags.c_contiguous
+        assert copying.copied(x, x.dtype).strides == copying.result_order.copied(x, x.dtype).strides, name
+        np.testing.assert_array_equal(copying.copied(x, x.dtype), x, name)
+        np.testing.assert_array_equal(copying.reshaped(x, (x.size,)), x.reshape(-1), name)
+        like = np.empty(x.shape[::-1], x.dtype).T
+        np.testing.assert_array_equal(copying.laid_out_like(x, like), x, name)
+        for axes in ((x.ndim - 1,), (0,), tuple(range(x.ndim)), ()):
+            np.testing.assert_array_equal(copying.flipped(x, axes, np.empty(x.shape, dtype)), np.flip(x, axes), name)
+        for axis in range(x.ndim):
+            parts = [x, x[(*[slice(None)] * axis, slice(0, 2))], x]
+            np.testing.assert_array_equal(copying.joined(parts, axis), np.concatenate(parts, axis), name)
+        if x.size:
+            for shifts, axes in (((3,), (0,)), ((-1, 7), (0, 1)), ((0, 100), (1, 0)), ((2, 3), (1, 1))):
+                np.testing.assert_array_equal(copying.rolled(x, shifts, axes), np.roll(x, shifts, axes), name)
+
+
+def test_an_array_assigned_to_itself_in_another_order():
+    x = RNG.standard_normal((50, 50))
+    expected = x.T.copy()
+    copying.assign(x, x.T)
+    np.testing.assert_array_equal(x, expected)

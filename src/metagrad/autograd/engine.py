@@ -24,7 +24,8 @@ from metagrad.autograd.packing import unpacked
 from metagrad.autograd.targets import leading_to
 from metagrad.autograd.variable import Variable, as_array, as_tensor, unwrap
 from metagrad.base.dtypes import emulated
-from metagrad.base.layouts import has_no_gaps, laid_out_like
+from metagrad.base.layouts import has_no_gaps
+from metagrad.kernels.copying import copied, laid_out_like
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -286,7 +287,7 @@ def _unshared(found: dict[Edge, Gradient], lent: Sequence[tuple[Edge, Gradient]]
             owner.base is None and g.size == owner.size and (g.flags.c_contiguous or has_no_gaps(g))
         )  # all of its memory
         if not reshaped or not getattr(g.flags, "writeable", True) or id(owner) in taken:
-            found[edge] = owner = g.copy("K")
+            found[edge] = owner = copied(g, g.dtype)
         taken.add(id(owner))
     return found
 

@@ -74,23 +74,6 @@ def in_order(x: Array) -> Array:
     return x.copy() if isinstance(x, np.ndarray) and not x.flags.c_contiguous else x
 
 
-def laid_out_like(x: Array, template: Array) -> Array:
-    """An array in the same order in memory as another of its shape, if that one has no gaps: itself, or a copy.
-
-    >>> laid_out_like(np.zeros((2, 3)), np.zeros((3, 2)).T).strides
-    (8, 16)
-    """
-    if x.strides == template.strides or not isinstance(x, np.ndarray) or not isinstance(template, np.ndarray):
-        return x
-    if not has_no_gaps(template):
-        return in_order(x)
-    copy = np.empty_like(template, x.dtype)
-    if copy.strides == x.strides:
-        return x
-    copy[...] = x
-    return copy
-
-
 def order_of(x: Array) -> tuple[int, ...]:
     """The dimensions of an array, from the one with the widest steps to the one with the narrowest.
 

@@ -1,4 +1,4 @@
-"""Copies of large arrays, in another dtype or not, and arrays filled with a number: by compiled loops on all threads.
+"""Copies of large arrays, in another dtype, order or shape or not, and arrays filled with a number: on all threads.
 
 float16 and bfloat16 are halves of a number's bits: NumPy converts them one by one, the processor many at once.
 """
@@ -6,35 +6,156 @@ float16 and bfloat16 are halves of a number's bits: NumPy converts them one by o
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from metagrad.base import result_order
+from metagrad.base.layouts import has_no_gaps
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import perform_formula
+from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula, spread
 from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, Program, cast
+from metagrad.kernels.compiled.reversal import reversed_rows
+from metagrad.kernels.threads import get_num_threads
 
+_AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
 _KINDS = frozenset("fdlq?i")  # dtypes that are converted into each other as C does it
 _HALVES = {"e": ("to_half", "from_half"), "E": ("to_bfloat16", "from_bfloat16")}
 
 
 def copied(x: Array, dtype: np.dtype[Any]) -> Array:
     """A copy in the order in memory of the original, without its gaps and repeated elements."""
-    if x.size >= tuning.POINTWISE_LARGE and _is_large(x):
-        y = np.empty_like(x, dtype=dtype)
-        if _by_loop(y, x):
-            return y
-    return result_order.copied(x, dtype)
+    if x.__class__ is not np.ndarray or x.size < tuning.POINTWISE_LARGE or min(x.strides) < 0:
+        return result_order.copied(x, dtype)
+    y = result_order.memory_by(x, dtype)
+    assign(y, x)
+    return y
+
+
+def in_order(x: Array) -> Array:
+    """A copy whose elements lie in order in memory."""
+    if x.__class__ is not np.ndarray or x.size < tuning.POINTWISE_LARGE:
+        return x.copy()
+    y = np.empty(x.shape, x.dtype)
+    assign(y, x)
+    return y
+
+
+def reshaped(x: Array, shape: tuple[int, ...]) -> Array:
+    """``x.reshape(shape)``: a view if the strides allow it."""
+    if x.__class__ is not np.ndarray or x.flags.c_contiguous or x.size < tuning.POINTWISE_LARGE or not _AS_VIEW:
+        return x.reshape(shape)
+    try:
+        return x.reshape(shape, **_AS_VIEW)
+    except ValueError:
+        return in_order(x).reshape(shape)
+
+
+def laid_out_like(x: Array, template: Array) -> Array:
+    """An array in the same order in memory as another of its shape, if that one has no gaps: itself, or a copy.
+
+    >>> laid_out_like(np.zeros((2, 3)), np.zeros((3, 2)).T).strides
+    (8, 16)
+    """
+    if x.strides == template.strides or not isinstance(x, np.ndarray) or not isinstance(template, np.ndarray):
+        return x
+    if not has_no_gaps(template):
+        return x if x.flags.c_contiguous else in_order(x)
+    copy = np.empty_like(template, x.dtype)
+    if copy.strides == x.strides:
+        return x
+    assign(copy, x)
+    return copy
+
+
+def joined(arrays: Sequence[Array], axis: int) -> Array:
+    """``np.concatenate(arrays, axis)`` of arrays of one dtype."""
+    first = arrays[0]
+    if sum(a.size for a in arrays) < tuning.POINTWISE_LARGE or not all(
+        a.__class__ is np.ndarray and a.ndim == first.ndim and a.dtype == first.dtype for a in arrays
+    ):
+        return np.concatenate(arrays, axis)
+    y = np.empty([sum(a.shape[d] for a in arrays) if d == axis else n for d, n in enumerate(first.shape)], first.dtype)
+    end = 0
+    for a in arrays:
+        start, end = end, end + a.shape[axis]
+        assign(y[(*[slice(None)] * axis, slice(start, end))], a)
+    return y
+
+
+def rolled(x: Array, shifts: Sequence[int], axes: Sequence[int]) -> Array:
+    """``np.roll(x, shifts, axes)``: of each dimension, what falls off one end comes in at the other.
+
+    >>> rolled(np.arange(4), (1,), (0,)).tolist()
+    [3, 0, 1, 2]
+    """
+    if x.__class__ is not np.ndarray or x.size < tuning.POINTWISE_LARGE:
+        return np.roll(x, tuple(shifts), tuple(axes))
+    by = [0] * x.ndim
+    for shift, d in zip(shifts, axes, strict=True):
+        by[d] = (by[d] + shift) % x.shape[d]
+    ends = [
+        [(slice(None, n - s), slice(s, None)), (slice(n - s, None), slice(None, s))]
+        for n, s in zip(x.shape, by, strict=True)
+    ]
+    y = np.empty(x.shape, x.dtype)
+    for pairs in itertools.product(*[end if s else [(slice(None),) * 2] for end, s in zip(ends, by, strict=True)]):
+        assign(y[tuple([to for _, to in pairs])], x[tuple([of for of, _ in pairs])])
+    return y
+
+
+def flipped(x: Array, axes: Sequence[int], y: Array) -> Array:
+    """``np.flip(x, axes)``, written to y.
+
+    >>> flipped(np.arange(3), (0,), np.empty(3)).tolist()
+    [2.0, 1.0, 0.0]
+    """
+    backwards = _is_large(x) and tuple(axes) == (x.ndim - 1,) and x.dtype == y.dtype and x.dtype.char in _KINDS
+    if backwards and x.flags.c_contiguous and x.flags.writeable and y.flags.c_contiguous:
+        width = x.shape[-1]
+        spread(reversed_rows, [x.reshape(-1, width), y.reshape(-1, width)])
+    else:
+        assign(y, np.flip(x, tuple(axes)))
+    return y
 
 
 def assign(y: Array, x: Array | Number) -> None:
     """``y[...] = x``."""
-    if not (_is_large(y) and (_by_loop(y, x) if isinstance(x, np.ndarray) and x.ndim else _filled(y, x))):
+    is_array = isinstance(x, np.ndarray) and x.ndim > 0
+    if _is_large(y) and (_by_loop(y, x) if is_array else _filled(y, x)):
+        return
+    if not (is_array and _in_chunks(y, x)):
         y[...] = x
+
+
+def _in_chunks(y: Array, x: Array) -> bool:
+    """Whether y has been filled with x, which broadcasts to it, by all threads."""
+    large = y.__class__ is x.__class__ is np.ndarray and y.size >= tuning.POINTWISE_LARGE and x.ndim <= y.ndim
+    if not large or np.may_share_memory(x, y) or x.dtype.kind == "c" != y.dtype.kind:
+        return False
+    x = np.broadcast_to(x, y.shape)
+    before, chunks = chunks_of(y)
+
+    def work(chunk: slice) -> None:
+        np.copyto(y[(*before, chunk)], x[(*before, chunk)], casting="unsafe")
+
+    map_chunks(work, chunks)
+    return True
+
+
+def chunks_of(y: Array) -> tuple[tuple[slice, ...], list[slice]]:
+    """Chunks of the dimension whose steps in memory are the longest among those long enough, and what stands before them."""
+    threads = get_num_threads()
+    fit = [d for d in range(y.ndim) if y.shape[d] >= threads] or [int(np.argmax(y.shape))]
+    axis = max(fit, key=lambda d: abs(y.strides[d]))
+    unit = max(1, y.size // max(1, y.shape[axis]))
+    length = max(1, tuning.POINTWISE_CHUNK_READ_ONCE // unit)
+    return (slice(None),) * axis, even_chunks(y.shape[axis], length, threads, unit * tuning.POINTWISE_COST)
 
 
 def _is_large(x: object) -> bool:

@@ -11,10 +11,10 @@ from metagrad.base.layouts import inverse
 from metagrad.base.result_order import order_by
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula, rows_joined
+from metagrad.kernels.chunks import map_chunks, perform_formula, rows_joined
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, ROW, of_ufunc
-from metagrad.kernels.threads import get_num_threads
+from metagrad.kernels.copying import chunks_of
 
 
 def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = None) -> Array | None:
@@ -118,7 +118,8 @@ def _memory_like(inputs: Sequence[Array]) -> Array:
 
 def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
     arrays, out = _flattened(inputs, y)
-    axis, chunks = _chunks(out)
+    before, chunks = chunks_of(out)
+    axis = len(before)
 
     def run(s: slice) -> None:
         ufunc(*[_part(a, s, axis, out.ndim) for a in arrays], out=_part(out, s, axis, out.ndim))
@@ -146,16 +147,6 @@ def _flattened(inputs: Sequence[Array], y: Array) -> tuple[list[Array], Array]:
         for a in inputs
     ]
     return ones, y.reshape(rows)
-
-
-def _chunks(y: Array) -> tuple[int, list[slice]]:
-    """The dimension to cut, that whose steps in memory are the longest among those long enough, and chunks of it."""
-    threads = get_num_threads()
-    fit = [d for d in range(y.ndim) if y.shape[d] >= threads] or [int(np.argmax(y.shape))]
-    axis = max(fit, key=lambda d: abs(y.strides[d]))
-    unit = max(1, y.size // max(1, y.shape[axis]))
-    length = max(1, tuning.POINTWISE_CHUNK_READ_ONCE // unit)
-    return axis, even_chunks(y.shape[axis], length, threads, unit * tuning.POINTWISE_COST)
 
 
 def _part(a: Array, chunk: slice, axis: int, dims: int) -> Array:

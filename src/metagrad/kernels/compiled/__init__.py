@@ -30,6 +30,7 @@ infinity are what they are in NumPy.
 ``scans.py``            running sums, products, extremes, ln Σ eˣ
 ``optimizers.py``       Adam, SGD
 ``gathering.py``        elements and rows taken and added by their index
+``reversal.py``         rows in reverse order
 ``windows.py``          max pooling and its gradient
 ======================  =================================================
 """

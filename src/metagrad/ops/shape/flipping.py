@@ -12,6 +12,7 @@ from metagrad.base.channels_last import laid_out_as
 from metagrad.base.layouts import in_order
 from metagrad.base.result_order import memory_by
 from metagrad.base.typing import Array, Dims
+from metagrad.kernels.copying import flipped, rolled
 from metagrad.ops.arguments import asks_for_a_tensor, axes, dimension, shape_of
 from metagrad.ops.shape.copying import clone
 from metagrad.ops.shape.views import transpose
@@ -27,9 +28,7 @@ class Flip(Function):
 
     def forward(self, x: Array, axis: tuple[int, ...]) -> Array:
         self.axis = axis
-        y = memory_by(x, x.dtype)
-        y[...] = np.flip(x, axis)
-        return y
+        return flipped(x, axis, memory_by(x, x.dtype))
 
     def backward(self, grad: Array) -> Array:
         return np.flip(grad, self.axis)
@@ -40,7 +39,7 @@ class Roll(Function):
 
     def forward(self, x: Array, shifts: tuple[int, ...], axis: tuple[int, ...] | None) -> Array:
         self.shifts, self.axis = shifts, axis
-        y = np.roll(x, shifts if axis is not None else shifts[0], axis)
+        y = np.roll(x, shifts[0]) if axis is None else rolled(x, shifts, axis)
         return in_order(y) if axis is None else laid_out_as(in_order(y), x)
 
     def backward(self, grad: Array) -> Array:

@@ -13,6 +13,8 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.channels_last import laid_out_in, suggested
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
+from metagrad.kernels import tuning
+from metagrad.kernels.copying import joined
 from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_out
 from metagrad.ops.create.creation import finished
 from metagrad.ops.operands import as_tensor, cast_to, result_type
@@ -35,7 +37,7 @@ class Cat(Function):
 
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.shapes = axis, [x.shape for x in xs]
-        y = np.concatenate([x for x in xs if x.shape != (0,)] or xs, axis=axis)
+        y = joined([x for x in xs if x.shape != (0,)] or xs, axis)
         wanted = suggested(xs[0])
         return laid_out_in(y, wanted) if wanted and all(suggested(x) is wanted for x in xs) else in_order(y)
 
@@ -54,7 +56,8 @@ class Stack(Function):
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.count = axis, len(xs)
         if axis == 0 and all(x.__class__ is np.ndarray for x in xs):
-            return np.array(xs)  # the same, in a call for all
+            few = len(xs) * xs[0].size < tuning.POINTWISE_LARGE
+            return np.array(xs) if few else joined([x[None] for x in xs], 0)  # the first: in a call for all
         return in_order(np.stack(xs, axis=axis))
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:

@@ -13,6 +13,7 @@ from metagrad.base.channels_last import channels_behind
 from metagrad.base.layouts import inverse
 from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.kernels.copying import assign
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import index_select
@@ -40,8 +41,11 @@ class Pad(Function):
         inside = tuple(slice(max(0, a), n + a + min(b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
         order = channels_behind(x)
-        y = np.full([shape[d] for d in order], value, x.dtype, like=x).transpose(inverse(order))
-        y[inside] = x[kept]
+        y = np.empty([shape[d] for d in order], x.dtype, like=x).transpose(inverse(order))
+        for d, part in enumerate(inside):
+            for margin in (slice(None, part.start), slice(part.stop, None)):
+                y[(slice(None),) * d + (margin,)] = value
+        assign(y[inside], x[kept])
         return y
 
     def backward(self, grad: Array) -> Array:

@@ -13,6 +13,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, Sizes
+from metagrad.kernels.copying import reshaped
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, axes, dimension, dimensions, given, shape_of
 from metagrad.ops.pointwise.arithmetic import Conj
 from metagrad.ops.shape.copying import contiguous
@@ -31,10 +32,10 @@ class Reshape(ViewFunction):
 
     def forward(self, x: Array, shape: tuple[int, ...]) -> Array:
         self.old = x.shape
-        return x.reshape(shape)
+        return reshaped(x, shape)
 
     def backward(self, grad: Array) -> Array:
-        return grad.reshape(self.old)
+        return reshaped(grad, self.old)
 
 
 class Squeeze(Reshape):

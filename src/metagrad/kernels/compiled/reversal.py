@@ -1,0 +1,17 @@
+"""Rows in reverse order."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metagrad.base.typing import Array
+from metagrad.kernels.compiled.compiler import native
+
+
+@native
+def reversed_rows(x: Array, y: Array) -> None:
+    """y[i, j] = x[i, n − 1 − j]; both (R, n)."""
+    last = np.uint64(x.shape[1] - 1)  # an unsigned index never counts from the end, so that many are read at once
+    for i in range(len(x)):
+        for j in range(x.shape[1]):
+            y[i, j] = x[i, last - np.uint64(j)]
