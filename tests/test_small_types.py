@@ -44,3 +44,15 @@ def test_results_with_several_parts_are_trees():
     assert found.n_fields == 2
     doubled = mg.vmap(lambda x: mg.max(x, 0))(mg.tensor([[1.0, 3.0], [4.0, 2.0]]))
     assert doubled.indices.tolist() == [1, 0]
+
+
+def test_a_permutation_has_no_number_twice():
+    assert mg.randperm(256, dtype=mg.uint8).sort().values.tolist() == list(range(256))
+    for n, kind in ((257, mg.uint8), (129, mg.int8), (2050, mg.float16)):
+        with pytest.raises(RuntimeError, match="cannot be greater than"):
+            mg.randperm(n, dtype=kind)
+
+
+def test_the_complement_of_a_fraction():
+    with pytest.raises(TypeError, match="integer and bool"):
+        ~mg.ones(1)

@@ -189,7 +189,7 @@ def randperm(
 ) -> Array:
     """The numbers 0 to n − 1 in random order.
 
-    int64 unless told otherwise. Raises RuntimeError for a negative n.
+    int64 unless told otherwise. Raises RuntimeError for a negative n, and for a dtype that cannot tell so many numbers apart.
 
     >>> import metagrad
     >>> metagrad.randperm(5).sort().values
@@ -199,7 +199,16 @@ def randperm(
     if n < 0:
         raise RuntimeError(f"randperm: n must not be negative, got {n}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
+    if n > (most := _numbers_told_apart(kind)):
+        raise RuntimeError(f"randperm: n cannot be greater than {most} for {kind}, got {n}")
     return source(generator, where_to(device)).permutation(n).astype(kind.dtype)
+
+
+def _numbers_told_apart(kind: dtypes.dtype) -> int:
+    """How many of the whole numbers from 0 on a dtype holds without a gap."""
+    if kind.is_floating_point or kind.is_complex:
+        return int(2 / dtypes.finfo(kind).eps) + 1
+    return 2 if kind is dtypes.bool_ else dtypes.iinfo(kind).max + 1
 
 
 # ------------------------------------------------ like another tensor

@@ -7,7 +7,7 @@ Python has it: its reflected operator, or for ``==`` False.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
@@ -83,7 +83,13 @@ class OperatorMethods(OpMethods):
     __neg__ = arithmetic.neg
     __pos__ = arithmetic.positive
     __abs__ = signs.abs
-    __invert__ = bitwise.bitwise_not
+
+    def __invert__(self) -> Tensor:
+        try:
+            return bitwise.bitwise_not(cast("Tensor", self))
+        except NotImplementedError as error:  # as Python's own ~ 1.5
+            raise TypeError(str(error)) from None
+
     __and__ = __rand__ = operator(bitwise.bitwise_and)
     __or__ = __ror__ = operator(bitwise.bitwise_or)
     __xor__ = __rxor__ = operator(bitwise.bitwise_xor)
