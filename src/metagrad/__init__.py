@@ -184,11 +184,12 @@ _NEURAL = """
     rrelu_ selu selu_ threshold threshold_ triplet_margin_loss
 """.split()  # those of the neural functions that PyTorch has at the top, too
 _UNDOCUMENTED = """
-    alias_copy as_strided_copy detach_copy diagonal_copy embedding expand_copy feature_dropout fill from_file grid_sampler
-    gru_cell lstm_cell norm_except_dim permute_copy rnn_relu_cell rnn_tanh_cell select_copy split_copy split_with_sizes_copy
-    squeeze_copy sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum SymBool SymFloat SymInt t_copy to_dlpack
-    transpose_copy unbind_copy unfold_copy unsqueeze_copy view_as_complex_copy view_as_real_copy view_copy
-    _standard_gamma _sample_dirichlet _assert _check _check_index _check_is_size _check_type _check_value _check_with
+    affine_grid_generator alias_copy as_strided_copy convolution detach_copy diagonal_copy embedding expand_copy
+    feature_dropout fill from_file grid_sampler grid_sampler_2d grid_sampler_3d gru_cell lstm_cell norm_except_dim
+    permute_copy rnn_relu_cell rnn_tanh_cell select_copy split_copy split_with_sizes_copy squeeze_copy sym_float sym_int
+    sym_ite sym_max sym_min sym_not sym_sqrt sym_sum SymBool SymFloat SymInt t_copy to_dlpack transpose_copy unbind_copy
+    unfold_copy unsqueeze_copy view_as_complex_copy view_as_real_copy view_copy _standard_gamma _sample_dirichlet _assert
+    _check _check_index _check_is_size _check_type _check_value _check_with
 """.split()  # those that PyTorch has there and does not document
 _STORAGES = """
     BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage DoubleStorage FloatStorage
@@ -215,6 +216,7 @@ _LAZY_NAMES = {
     **dict.fromkeys(_AUTOCAST, "compat.amp.settings"),
     **dict.fromkeys(_NEURAL, "nn.functional"),
     **dict.fromkeys(_UNDOCUMENTED, "compat.undocumented"),
+    **dict.fromkeys(("gru", "lstm", "rnn_relu", "rnn_tanh"), "compat.recurrent_functions"),
 }  # fmt: skip
 
 
@@ -231,6 +233,10 @@ def __getattr__(name: str) -> object:
             return NAMED[name]
     if name.endswith("_") and not name.startswith("_") and hasattr(Tensor, name):  # exp_(x), as x.exp_()
         return getattr(Tensor, name)
+    if name == "_VF":  # PyTorch's functions once more
+        import sys
+
+        return sys.modules[__name__]
     if name.startswith("_foreach_"):
         from metagrad.compat import foreach
 

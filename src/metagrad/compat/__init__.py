@@ -1,50 +1,51 @@
 """What is there only so that a program written for PyTorch finds it. ``module_paths.py`` says under which module path it is found.
 
-=======================  ==========================================================================
-``module_paths.py``      module paths that programs import, and the modules that answer for them
-``alias.py``             metagrad under the name ``torch``
-``accelerator.py``       the device beside the CPU
-``amp/``                 ``autocast`` and ``GradScaler``
-``backends/``            switches of libraries that metagrad does not use
-``beside.py``            names that PyTorch's files have beside what they are about
-``benchmark.py``         ``utils.benchmark``: timing a statement
-``causal_bias.py``       ``nn.attention.bias``: causal masks by a corner
-``collect_env.py``       versions, for a bug report
-``compiler.py``          ``compile``
-``config.py``            what metagrad runs on
-``cpu.py``               the CPU by the names that any device has
-``cpu_amp.py``           ``metagrad.cpu.amp``, an older path
-``cuda/``                GPUs through CuPy
-``einops_backend.py``    einops under metagrad's own name
-``flex_attention.py``    attention with scores and masks that are functions
-``foreach.py``           ``_foreach_add`` and its kind: one method of several tensors
-``functorch.py``         what ``func`` was before
-``dynamo.py``            the compiler's settings
-``futures.py``           results that may come later
-``fx.py``                the names of what traces programs
-``hub.py``               models from a directory of one's own
-``inner.py``             ``torch._C``
-``library.py``           ops that a program gives a name
-``jit.py``               ``jit.script``, ``jit.trace``
-``mps.py``               Apple's GPUs
-``module_tracker.py``    which modules are running
-``multiprocessing.py``   processes that pass tensors on
-``replacing.py``         functions put in the place of others
-``seldom.py``            names that few programs use
-``sharded.py``           the names of what is split over ranks
-``start_rank.py``        the first lines of each rank of ``metagrad launch``
-``storage_types.py``     ``FloatStorage`` and its kind
-``switches.py``          determinism and precision
-``python_dispatch.py``   a protocol that there is nothing to ask about
-``tensor_types.py``      ``FloatTensor`` and its kind
-``tensor_utils.py``      ``torch._utils``
-``torch_function.py``    classes that have a say in functions of their instances
-``torch_overrides.py``   what such classes are written with
-``torch_version.py``     PyTorch's version, under the alias
-``undocumented.py``      functions that PyTorch does not document
-``types.py``             names for annotations
-``varlen.py``            attention over sequences one after the other
-``weak.py``              dictionaries that do not keep their keys alive
-``xpu.py``               Intel's GPUs
-=======================  ==========================================================================
+==========================  ==========================================================================
+``module_paths.py``         module paths that programs import, and the modules that answer for them
+``alias.py``                metagrad under the name ``torch``
+``accelerator.py``          the device beside the CPU
+``amp/``                    ``autocast`` and ``GradScaler``
+``backends/``               switches of libraries that metagrad does not use
+``beside.py``               names that PyTorch's files have beside what they are about
+``benchmark.py``            ``utils.benchmark``: timing a statement
+``causal_bias.py``          ``nn.attention.bias``: causal masks by a corner
+``collect_env.py``          versions, for a bug report
+``compiler.py``             ``compile``
+``config.py``               what metagrad runs on
+``cpu.py``                  the CPU by the names that any device has
+``cpu_amp.py``              ``metagrad.cpu.amp``, an older path
+``cuda/``                   GPUs through CuPy
+``einops_backend.py``       einops under metagrad's own name
+``flex_attention.py``       attention with scores and masks that are functions
+``foreach.py``              ``_foreach_add`` and its kind: one method of several tensors
+``functorch.py``            what ``func`` was before
+``dynamo.py``               the compiler's settings
+``futures.py``              results that may come later
+``fx.py``                   the names of what traces programs
+``hub.py``                  models from a directory of one's own
+``inner.py``                ``torch._C``
+``library.py``              ops that a program gives a name
+``jit.py``                  ``jit.script``, ``jit.trace``
+``mps.py``                  Apple's GPUs
+``module_tracker.py``       which modules are running
+``multiprocessing.py``      processes that pass tensors on
+``replacing.py``            functions put in the place of others
+``recurrent_functions.py``  stacks of recurrent layers as functions of their weights
+``seldom.py``               names that few programs use
+``sharded.py``              the names of what is split over ranks
+``start_rank.py``           the first lines of each rank of ``metagrad launch``
+``storage_types.py``        ``FloatStorage`` and its kind
+``switches.py``             determinism and precision
+``python_dispatch.py``      a protocol that there is nothing to ask about
+``tensor_types.py``         ``FloatTensor`` and its kind
+``tensor_utils.py``         ``torch._utils``
+``torch_function.py``       classes that have a say in functions of their instances
+``torch_overrides.py``      what such classes are written with
+``torch_version.py``        PyTorch's version, under the alias
+``undocumented.py``         functions that PyTorch does not document
+``types.py``                names for annotations
+``varlen.py``               attention over sequences one after the other
+``weak.py``                 dictionaries that do not keep their keys alive
+``xpu.py``                  Intel's GPUs
+==========================  ==========================================================================
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,10 @@ _COPIES = """
 """.split()  # of each a function that copies, unsqueeze_copy, where the method is a view
 
 __all__ = [
-    "SymBool", "SymFloat", "SymInt", "embedding", "feature_dropout", "fill", "from_file", "grid_sampler", "gru_cell", "lstm_cell",
-    "norm_except_dim", "rnn_relu_cell", "rnn_tanh_cell", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not",
-    "sym_sqrt", "sym_sum", "to_dlpack", *[f"{name}_copy" for name in _COPIES],
+    "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "feature_dropout", "fill",
+    "from_file", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "gru_cell", "lstm_cell", "norm_except_dim",
+    "rnn_relu_cell", "rnn_tanh_cell", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt",
+    "sym_sum", "to_dlpack", *[f"{name}_copy" for name in _COPIES],
 ]  # fmt: skip
 
 
@@ -72,6 +73,39 @@ def grid_sampler(
         ("zeros", "border", "reflection")[padding_mode],
     )
     return F.grid_sample(input, grid, mode, padding, align_corners)
+
+
+grid_sampler_2d = grid_sampler_3d = grid_sampler
+
+
+def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
+    """``nn.functional.affine_grid``, which must be told about the corners."""
+    return F.affine_grid(theta, size, align_corners)
+
+
+def convolution(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    transposed: bool,
+    output_padding: Sequence[int],
+    groups: int,
+) -> Tensor:
+    """A convolution, transposed or not, over one to three dimensions: the shape of the weight says how many.
+
+    >>> import metagrad
+    >>> convolution(metagrad.ones(1, 1, 3), metagrad.ones(1, 1, 2), None, [1], [0], [1], False, [0], 1)
+    tensor([[[2., 2.]]])
+    """
+    spatial = weight.ndim - 2
+    if transposed:
+        run: Any = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[spatial - 1]
+        return run(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    run = (F.conv1d, F.conv2d, F.conv3d)[spatial - 1]
+    return run(input, weight, bias, stride, padding, dilation, groups)
 
 
 def _standard_gamma(input: Tensor, generator: Any = None) -> Tensor:
