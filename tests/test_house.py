@@ -23,11 +23,13 @@ FILES = {
 
 
 def imported(name: str, path: Path) -> Iterator[tuple[str, int]]:
-    """The modules of metagrad that a file imports at run time, at the top or inside a function, with the line."""
+    """The modules of metagrad that a file imports at run time, at the top, inside a function or later, with the line."""
 
     def visit(node: ast.AST) -> Iterator[tuple[str, int]]:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                runs = child.body if isinstance(child.test, ast.UnaryOp) else child.orelse
+                yield from visit(ast.Module(runs, []))
                 continue
             if isinstance(child, ast.Import):
                 yield from ((a.name, child.lineno) for a in child.names if a.name.split(".")[0] == "metagrad")
@@ -39,6 +41,10 @@ def imported(name: str, path: Path) -> Iterator[tuple[str, int]]:
                 for a in child.names:
                     inner = f"{child.module}.{a.name}"
                     yield (inner if inner in FILES else str(child.module)), child.lineno
+            elif isinstance(child, ast.Call) and getattr(child.func, "id", "") in ("LaterModule", "later_modules"):
+                package, *names = [str(getattr(a, "value", "")) for a in child.args]
+                modules = [f"{package}.{n}" for n in " ".join(names).split()] or [package]
+                yield from ((m, child.lineno) for m in modules if m in FILES)
             yield from visit(child)
 
     yield from visit(ast.parse(path.read_text()))

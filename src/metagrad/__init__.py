@@ -11,18 +11,35 @@ tensor(8.)
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING
 
+from metagrad.base import later as _later
 from metagrad.base.collector import no_collection as _no_collection
 from metagrad.base.size import Size
 
-with _no_collection():  # with the tensor come all of its methods, and nearly all of metagrad
+with _no_collection():  # with the tensor come its methods, and much of metagrad
     from metagrad.tensors.tensor import Tensor
 from metagrad import autograd
-from metagrad.compat import cuda, module_paths as _paths, torch_function as _torch_function
+from metagrad.compat import module_paths as _paths, torch_function as _torch_function
 from metagrad.kernels import allocation as _allocation  # at once: it is for all arrays
+from metagrad.ops import seldom as _seldom
 
 if TYPE_CHECKING:
     from metagrad import nn, optim, utils
-from metagrad.autograd.observe import debug_mode
+    from metagrad.autograd.observe import debug_mode
+    from metagrad.compat import cuda
+    from metagrad.compat.switches import *
+    from metagrad.compat.tensor_types import *
+    from metagrad.ops.create.random import (
+        Generator,
+        default_generator,
+        fork_rng,
+        get_rng_state,
+        initial_seed,
+        manual_seed,
+        seed,
+        set_rng_state,
+    )
+    from metagrad.ops.seldom import *
+    from metagrad.tensors.printing import set_printoptions
 from metagrad.autograd.mode import (
     enable_grad,
     inference_mode,
@@ -82,93 +99,35 @@ from metagrad.base.layouts import (
     strided,
 )
 from metagrad.ops.operands import result_type
-from metagrad.tensors.printing import set_printoptions
-from metagrad.ops.create.random import (
-    Generator,
-    default_generator,
-    fork_rng,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-)
 from metagrad.base.version import __version__
 
-# The families of ops: each one's __all__ says what it has for the public.
+# Ops that tensors need in any case; the others, in ops/seldom.py, are imported when they are first used.
 from metagrad.ops.pointwise.arithmetic import *
 from metagrad.ops.pointwise.division import *
-from metagrad.ops.pointwise.compound import *
-from metagrad.ops.pointwise.exponential import *
-from metagrad.ops.pointwise.trigonometric import *
-from metagrad.ops.pointwise.hyperbolic import *
-from metagrad.ops.pointwise.activation import *
-from metagrad.ops.pointwise.rounding import *
 from metagrad.ops.pointwise.signs import *
-from metagrad.ops.pointwise.floating_point import *
-from metagrad.ops.pointwise.complex_numbers import *
 from metagrad.ops.pointwise.bitwise import *
-from metagrad.ops.special.bessel import i0
-from metagrad.ops.special.erf import erf, erfc, erfinv
-from metagrad.ops.special.gamma import digamma, igamma, igammac, lgamma, mvlgamma, polygamma
-from metagrad.ops.special.logarithms import logit, xlogy
 from metagrad.ops.pointwise.selection import *
 from metagrad.ops.pointwise.comparison import *
 from metagrad.ops.reduce.reduction import *
-from metagrad.ops.reduce.variance import *
-from metagrad.ops.reduce.products import *
-from metagrad.ops.reduce.extrema import *
-from metagrad.ops.reduce.cumulative import *
-from metagrad.ops.reduce.differences import *
-from metagrad.ops.reduce.statistics import *
-from metagrad.ops.reduce.medians import *
-from metagrad.ops.reduce.quantiles import *
-from metagrad.ops.reduce.histograms import *
-from metagrad.ops.reduce.hashing import *
-from metagrad.ops.reduce.distances import *
-from metagrad.ops.reduce.softmax import *
-from metagrad.ops.index.sorting import *
-from metagrad.ops.index.searching import *
 from metagrad.ops.linalg.matmul import *
-from metagrad.ops.linalg.addmm import *
-from metagrad.ops.linalg.contraction import *
-from metagrad.ops.linalg import *
-from metagrad.ops.signal.spectrograms import *
 from metagrad.ops.shape.views import *
 from metagrad.ops.shape.broadcasting import *
 from metagrad.ops.shape.strided import *
-from metagrad.ops.shape.resizing import *
 from metagrad.ops.shape.properties import *
-from metagrad.ops.shape.diagonals import *
-from metagrad.ops.shape.triangular import *
 from metagrad.ops.index.indexing import *
 from metagrad.ops.shape.joining import *
 from metagrad.ops.shape.copying import *
-from metagrad.ops.shape.repeating import *
 from metagrad.ops.shape.splitting import *
 from metagrad.ops.shape.flipping import *
-from metagrad.ops.create.grids import *
-from metagrad.ops.index.gathering import *
-from metagrad.ops.index.masking import *
-from metagrad.ops.index.taking import *
-from metagrad.ops.index.scattering import *
-from metagrad.ops.index.scatter_reduce import *
-from metagrad.ops.index.segments import *
 from metagrad.ops.create.creation import *
-from metagrad.ops.create.shared import *
 from metagrad.ops.create.like import *
-from metagrad.ops.create.ranges import *
-from metagrad.ops.signal.windows import bartlett_window, blackman_window, hamming_window, hann_window, kaiser_window
-from metagrad.ops.create.sampling import *
 from metagrad.ops.create.conversion import *
-from metagrad.compat.tensor_types import *
-from metagrad.compat.switches import *
 
 _paths.install(_paths.ModuleFinder())
 
 # Namespaces that are imported when they are first used, so that `import metagrad` stays quick.
 _LAZY: set[str] = {
-    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "cpu", "distributed", "distributions",
+    "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "cpu", "cuda", "distributed", "distributions",
     "einops_backend", "fft", "func", "functions", "futures", "fx", "hub", "inspection", "jit", "library", "linalg",
     "masked", "metrics", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "quasirandom",
     "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types", "utils", "version",
@@ -220,6 +179,30 @@ _LAZY_NAMES = {
 }  # fmt: skip
 
 
+_find = _later.names(
+    "metagrad",
+    {
+        **_seldom.MODULES,
+        "autograd.observe": "debug_mode",
+        "compat.switches": """
+            are_deterministic_algorithms_enabled compiled_with_cxx11_abi get_deterministic_debug_mode get_device_module
+            get_float32_matmul_precision get_num_interop_threads is_deterministic_algorithms_warn_only_enabled
+            is_warn_always_enabled set_deterministic_debug_mode set_float32_matmul_precision set_flush_denormal
+            set_num_interop_threads set_warn_always use_deterministic_algorithms
+        """,
+        "compat.tensor_types": """
+            BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor LongTensor
+            ShortTensor set_default_tensor_type typename
+        """,
+        "ops.create.random":
+            "Generator default_generator fork_rng get_rng_state initial_seed manual_seed seed set_rng_state",
+        "tensors.printing": "set_printoptions",
+    },
+)  # fmt: skip
+if not TYPE_CHECKING:
+    __all__ = [name for name in (*globals(), *_later.listed("metagrad")) if not name.startswith("_")]
+
+
 def __getattr__(name: str) -> object:
     if name in _LAZY or name in _LAZY_NAMES:
         import importlib
@@ -242,8 +225,8 @@ def __getattr__(name: str) -> object:
 
         if name in foreach.NAMES:
             return getattr(foreach, name)
-    raise AttributeError(f"module 'metagrad' has no attribute {name!r}")
+    return _find(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY, *_LAZY_NAMES})
+    return sorted({*globals(), *_LAZY, *_LAZY_NAMES, *_later.listed(__name__)})

@@ -30,9 +30,11 @@
 ===================  ==========================================================================
 """
 
+from typing import TYPE_CHECKING
+
 from metagrad.autograd import custom, devices
 from metagrad.autograd.function import Function
-from metagrad.autograd.gradcheck import gradcheck, gradgradcheck
+from metagrad.autograd.gradcheck import gradcheck, gradgradcheck  # at once: the file has the function's name
 from metagrad.autograd.interface import Variable, backward, grad, set_multithreading_enabled
 from metagrad.autograd.mode import (
     enable_grad,
@@ -42,17 +44,23 @@ from metagrad.autograd.mode import (
     no_grad,
     set_grad_enabled,
 )
-from metagrad.autograd.observe import (
-    detect_anomaly,
-    is_anomaly_check_nan_enabled,
-    is_anomaly_enabled,
-    set_anomaly_enabled,
-    set_detect_anomaly,
-)
+from metagrad.base import later
+
+if TYPE_CHECKING:
+    from metagrad.autograd.observe import (
+        detect_anomaly,
+        is_anomaly_check_nan_enabled,
+        is_anomaly_enabled,
+        set_anomaly_enabled,
+        set_detect_anomaly,
+    )
+
+_OBSERVED = "detect_anomaly is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled set_detect_anomaly"
+_find = later.names(__name__, {"observe": _OBSERVED})
 
 
 def __getattr__(name: str) -> object:
-    if name in ("forward_ad", "functional", "graph", "profiler"):  # lazily: few programs use them
+    if name in ("forward_ad", "functional", "graph", "observe", "profiler"):  # lazily: few programs use them
         import importlib
 
         return importlib.import_module(f"metagrad.autograd.{name}")
@@ -60,4 +68,8 @@ def __getattr__(name: str) -> object:
         import importlib
 
         return importlib.import_module("metagrad.autograd." + {"anomaly_mode": "observe", "grad_mode": "mode"}[name])
-    raise AttributeError(f"module 'metagrad.autograd' has no attribute {name!r}")
+    return _find(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *later.listed(__name__)})

@@ -15,6 +15,7 @@
 ``files.py``          files written as a whole or not at all
 ``optional.py``       libraries that need not be installed
 ``operators.py``      Python's operators, and the ufuncs that compute them
+``later.py``          names that are imported when they are first used
 ``collector.py``      the garbage collector, held off for an import
 ``interrupts.py``     Ctrl-C, heeded also where a library swallows it
 ``version.py``        the version, in one place

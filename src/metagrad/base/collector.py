@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Inside, no garbage is collected; at the end all is as it was before.
+    """Inside, no garbage is collected. At the end all is as it was before, and what has been made counts as old already.
 
     >>> with no_collection():
     ...     gc.isenabled()
@@ -24,5 +24,7 @@ def no_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.freeze()
+        gc.unfreeze()  # to the oldest generation, unsearched: else the next collection would go through all of it
         if was_enabled:
             gc.enable()

@@ -17,6 +17,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.base import later
 from metagrad.base.results import Results
 from metagrad.compat.replacing import replace
 from metagrad.tensors.tensor import Tensor
@@ -218,6 +219,7 @@ def start_asking(cls: type | None = None) -> None:
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
     """The public functions of a namespace that compute something."""
+    later.complete(module.__name__)
     for name, value in list(vars(module).items()):
         computes = str(getattr(value, "__module__", "")).startswith(_COMPUTING) and name not in _NOT_ASKED
         if isinstance(value, FunctionType) and not name.startswith("_") and computes:
@@ -228,6 +230,7 @@ def _ask_methods() -> None:
     """Let Tensor's methods and properties ask."""
     operators: dict[str, Any] = {}
     for name in dir(Tensor):
+        getattr(Tensor, name)  # some are made when they are asked for
         value = next(vars(c)[name] for c in Tensor.__mro__ if name in vars(c))
         if name in _NOT_ASKED or (
             name.startswith("_") and name not in _OPERATORS and name not in _SPECIAL and name != "_base"

@@ -18,5 +18,6 @@
 ``signal/``            Fourier transforms, windows, spectrograms
 ``special/``           the error function, gamma and Bessel functions, and the like
 ``inplace.py``         the in-place form of an op
+``seldom.py``          which ops of ``metagrad`` itself are imported when they are first used
 =====================  =============================================================================
 """

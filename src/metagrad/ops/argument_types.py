@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -196,6 +195,8 @@ def _of_an_attribute(
     """If an argument lacks what tensors have: that it is no tensor."""
     if isinstance(error.obj, Variable) or not any(error.obj is x for x in flattened([*args, *kwargs.values()])):
         return None
+    import traceback  # here, for it is slow to import, and needed for an error's words alone
+
     raised_by = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
     if not raised_by.startswith("metagrad."):  # a program's own
         return None

@@ -16,17 +16,22 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
+from metagrad.base.later import later_modules
 from metagrad.base.size import Size, unchecked
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
-from metagrad.ops.create import conversion, creation, ranges, sampling
+from metagrad.ops.create import conversion, creation
 from metagrad.ops.shape import flipping, splitting, views
 from metagrad.tensors.copies import as_pickled, copied_array
 from metagrad.tensors.methods import Methods
-from metagrad.tensors.printing import format_as, format_tensor
+from metagrad.tensors.methods.base import static
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+if not TYPE_CHECKING:
+    ranges, sampling = later_modules("metagrad.ops.create", "ranges sampling")
+else:
+    from metagrad.ops.create import ranges, sampling
 
 
 class Tensor(Methods):
@@ -213,9 +218,13 @@ class Tensor(Methods):
     # ------------------------------------------------ Python's protocols
 
     def __repr__(self) -> str:
+        from metagrad.tensors.printing import format_tensor
+
         return format_tensor(self)
 
     def __format__(self, spec: str) -> str:
+        from metagrad.tensors.printing import format_as
+
         return format_as(self, spec)
 
     __hash__ = object.__hash__
@@ -328,10 +337,8 @@ class Tensor(Methods):
     empty = staticmethod(creation.empty)
     full = staticmethod(creation.full)
     eye = staticmethod(creation.eye)
-    arange = staticmethod(ranges.arange)
-    rand = staticmethod(sampling.rand)
-    randn = staticmethod(sampling.randn)
-    randint = staticmethod(sampling.randint)
+    arange = static(ranges.arange)
+    rand, randn, randint = static(sampling.rand), static(sampling.randn), static(sampling.randint)
 
 
 def _rebuilt(kind: Any, array: Any, requires_grad: bool) -> Tensor:

@@ -26,19 +26,39 @@
 ``metagrad.linalg`` has what belongs there; the names imported here are those of ``metagrad`` itself.
 """
 
-from metagrad.ops.linalg.definite import cholesky_inverse, cholesky_solve
-from metagrad.ops.linalg.determinant import det, logdet, slogdet
-from metagrad.ops.linalg.elimination import lu_unpack
-from metagrad.ops.linalg.extreme import lobpcg
-from metagrad.ops.linalg.older import cholesky, cross, inverse, lu, lu_solve, norm, pinverse, qr, svd, vander
-from metagrad.ops.linalg.orthogonal import geqrf, ormqr
-from metagrad.ops.linalg.orthogonal import householder_product as orgqr
-from metagrad.ops.linalg.powers import chain_matmul, matrix_exp, matrix_power
-from metagrad.ops.linalg.singular import pca_lowrank, svd_lowrank
-from metagrad.ops.linalg.triangular import triangular_solve
+from typing import TYPE_CHECKING
+
+from metagrad.base import later
+
+if TYPE_CHECKING:
+    from metagrad.ops.linalg.definite import cholesky_inverse, cholesky_solve
+    from metagrad.ops.linalg.determinant import det, logdet, slogdet
+    from metagrad.ops.linalg.elimination import lu_unpack
+    from metagrad.ops.linalg.extreme import lobpcg
+    from metagrad.ops.linalg.older import cholesky, cross, inverse, lu, lu_solve, norm, pinverse, qr, svd, vander
+    from metagrad.ops.linalg.orthogonal import geqrf, ormqr
+    from metagrad.ops.linalg.orthogonal import householder_product as orgqr
+    from metagrad.ops.linalg.powers import chain_matmul, matrix_exp, matrix_power
+    from metagrad.ops.linalg.singular import pca_lowrank, svd_lowrank
+    from metagrad.ops.linalg.triangular import triangular_solve
 
 __all__ = [
     "chain_matmul", "cholesky", "cholesky_inverse", "cholesky_solve", "cross", "det", "geqrf", "inverse", "lobpcg",
     "logdet", "lu", "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "norm", "orgqr", "ormqr", "pca_lowrank", "pinverse",
     "qr", "slogdet", "svd", "svd_lowrank", "triangular_solve", "vander",
 ]  # fmt: skip
+
+__getattr__ = later.names(
+    __name__,
+    {
+        "definite": "cholesky_inverse cholesky_solve",
+        "determinant": "det logdet slogdet",
+        "elimination": "lu_unpack",
+        "extreme": "lobpcg",
+        "older": "cholesky cross inverse lu lu_solve norm pinverse qr svd vander",
+        "orthogonal": "geqrf ormqr householder_product=orgqr",
+        "powers": "chain_matmul matrix_exp matrix_power",
+        "singular": "pca_lowrank svd_lowrank",
+        "triangular": "triangular_solve",
+    },
+)

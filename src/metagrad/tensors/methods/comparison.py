@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from metagrad.ops.inplace import in_place
 from metagrad.ops.pointwise import bitwise, comparison
 from metagrad.ops.shape import properties
-from metagrad.tensors.methods.base import OpMethods
+from metagrad.tensors.methods.base import OpMethods, in_place
 from metagrad.tensors.methods.operators import operator
 
 

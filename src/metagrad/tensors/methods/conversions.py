@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from metagrad.base import dtypes
+from metagrad.base.later import later_modules
 from metagrad.base.typing import Operand
 from metagrad.ops import inplace
-from metagrad.ops.create import conversion, like, random_fill, sampling
-from metagrad.ops.pointwise import complex_numbers
+from metagrad.ops.create import conversion, like
 from metagrad.tensors.methods.base import OpMethods
+
+if not TYPE_CHECKING:
+    random_fill, sampling = later_modules("metagrad.ops.create", "random_fill sampling")
+else:
+    from metagrad.ops.create import random_fill, sampling
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -81,10 +86,14 @@ class ConversionMethods(OpMethods):
     @property
     def imag(self) -> Tensor:
         """The imaginary part of each element of a complex tensor; it may be set."""
+        from metagrad.ops.pointwise import complex_numbers
+
         return complex_numbers.imag(self)  # type: ignore[arg-type]
 
     @imag.setter
     def imag(self, value: Operand) -> None:
+        from metagrad.ops.pointwise import complex_numbers
+
         inplace.copy_(complex_numbers.imag(self), value)  # type: ignore[arg-type]
 
     def share_memory_(self) -> Self:

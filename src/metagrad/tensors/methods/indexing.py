@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metagrad.base.later import later_modules
 from metagrad.base.typing import Operand
-from metagrad.ops.index import gathering, indexing, masking, scattering, searching, sorting, taking
-from metagrad.ops.index import scatter_reduce as reducing
-from metagrad.ops.inplace import in_place
+from metagrad.ops.index import indexing
 from metagrad.ops.pointwise import selection
-from metagrad.tensors.methods.base import OpMethods
+from metagrad.tensors.methods.base import OpMethods, in_place
+
+if not TYPE_CHECKING:
+    gathering, masking, scattering, searching, sorting, taking, reducing = later_modules(
+        "metagrad.ops.index", "gathering masking scattering searching sorting taking scatter_reduce"
+    )
+else:
+    from metagrad.ops.index import gathering, masking, scattering, searching, sorting, taking
+    from metagrad.ops.index import scatter_reduce as reducing
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from metagrad.ops.inplace import in_place
-from metagrad.ops.linalg import addmm as addmms
-from metagrad.ops.linalg import contraction, definite, determinant, matmul, older, orthogonal, powers, triangular
-from metagrad.ops.signal import spectrograms
-from metagrad.tensors.methods.base import OpMethods
+from typing import TYPE_CHECKING
+
+from metagrad.base.later import LaterModule, later_modules
+from metagrad.ops.linalg import matmul
+from metagrad.tensors.methods.base import OpMethods, in_place
+
+if not TYPE_CHECKING:
+    addmms, contraction, definite, determinant, older, orthogonal, powers, triangular = later_modules(
+        "metagrad.ops.linalg", "addmm contraction definite determinant older orthogonal powers triangular"
+    )
+    spectrograms = LaterModule("metagrad.ops.signal.spectrograms")
+else:
+    from metagrad.ops.linalg import addmm as addmms
+    from metagrad.ops.linalg import contraction, definite, determinant, older, orthogonal, powers, triangular
+    from metagrad.ops.signal import spectrograms
 
 products = matmul  # in the class below, matmul is the method
 

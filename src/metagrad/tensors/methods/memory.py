@@ -17,9 +17,9 @@ from metagrad.ops.create import conversion
 from metagrad.ops.shape import copying, properties
 from metagrad.ops.shape.strided import located
 from metagrad.tensors.methods.base import OpMethods
-from metagrad.tensors.storage import TypedStorage, UntypedStorage
 
 if TYPE_CHECKING:
+    from metagrad.tensors.storage import TypedStorage, UntypedStorage
     from metagrad.tensors.tensor import Tensor
 
 _in_use: list[tuple[Any, Array]] = []  # arrays of a GPU with the marks up to which streams use them
@@ -108,11 +108,15 @@ class MemoryMethods(OpMethods):
 
     def untyped_storage(self) -> UntypedStorage:
         """The memory this tensor shows a part of, as bytes."""
+        from metagrad.tensors.storage import UntypedStorage
+
         return UntypedStorage(located(self.array)[0].view("uint8"))
 
     def storage(self) -> TypedStorage:
         """The memory this tensor shows a part of, as numbers of its dtype."""
         warn_once("TypedStorage is deprecated: use x.untyped_storage(), if a storage is meant, or the tensor itself")
+        from metagrad.tensors.storage import TypedStorage
+
         return TypedStorage(located(self.array)[0])
 
     def is_set_to(self, tensor: Variable) -> bool:

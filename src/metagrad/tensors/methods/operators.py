@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from metagrad.autograd.variable import Variable
+from metagrad.base.later import made
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import without_out
 from metagrad.ops.index import indexing
@@ -30,7 +31,7 @@ def operator(op: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     >>> metagrad.tensor([1, 2]) - 1
     tensor([0, 1])
     """
-    op = without_out(op)
+    op = without_out(made(op))
 
     def apply(self: Tensor, other: object) -> Tensor:
         try:

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from metagrad.ops.inplace import in_place
-from metagrad.ops.pointwise import (
-    activation,
-    arithmetic,
-    bitwise,
-    comparison,
-    complex_numbers,
-    compound,
-    division,
-    exponential,
-    floating_point,
-    hyperbolic,
-    rounding,
-    scaled,
-    selection,
-    signs,
-    trigonometric,
-)
-from metagrad.ops.special import bessel, gamma, logarithms
-from metagrad.ops.special import erf as errors
-from metagrad.tensors.methods.base import OpMethods
+from metagrad.base.later import later_modules
+from metagrad.ops.pointwise import arithmetic, bitwise, comparison, division, scaled, selection, signs
+from metagrad.tensors.methods.base import OpMethods, in_place
 from metagrad.tensors.methods.operators import operator
+
+if not TYPE_CHECKING:
+    activation, complex_numbers, compound, exponential, floating_point, hyperbolic, rounding, trigonometric = (
+        later_modules(
+            "metagrad.ops.pointwise",
+            "activation complex_numbers compound exponential floating_point hyperbolic rounding trigonometric",
+        )
+    )
+    bessel, gamma, logarithms, errors = later_modules("metagrad.ops.special", "bessel gamma logarithms erf")
+else:
+    from metagrad.ops.pointwise import (
+        activation,
+        complex_numbers,
+        compound,
+        exponential,
+        floating_point,
+        hyperbolic,
+        rounding,
+        trigonometric,
+    )
+    from metagrad.ops.special import bessel, gamma, logarithms
+    from metagrad.ops.special import erf as errors
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from metagrad.ops.inplace import in_place
-from metagrad.ops.linalg import older
-from metagrad.ops.reduce import (
-    cumulative,
-    differences,
-    distances,
-    extrema,
-    hashing,
-    histograms,
-    medians,
-    products,
-    quantiles,
-    reduction,
-    statistics,
-    variance,
-)
-from metagrad.ops.reduce import softmax as softmaxes
-from metagrad.tensors.methods.base import OpMethods
+from typing import TYPE_CHECKING
+
+from metagrad.base.later import LaterModule, later_modules
+from metagrad.ops.reduce import reduction
+from metagrad.tensors.methods.base import OpMethods, in_place
+
+if not TYPE_CHECKING:
+    older = LaterModule("metagrad.ops.linalg.older")
+    (
+        cumulative,
+        differences,
+        distances,
+        extrema,
+        hashing,
+        histograms,
+        medians,
+        products,
+        quantiles,
+        statistics,
+        variance,
+        softmaxes,
+    ) = later_modules(
+        "metagrad.ops.reduce",
+        "cumulative differences distances extrema hashing histograms medians products quantiles statistics variance softmax",
+    )
+else:
+    from metagrad.ops.linalg import older
+    from metagrad.ops.reduce import (
+        cumulative,
+        differences,
+        distances,
+        extrema,
+        hashing,
+        histograms,
+        medians,
+        products,
+        quantiles,
+        statistics,
+        variance,
+    )
+    from metagrad.ops.reduce import softmax as softmaxes
 
 
 class ReductionMethods(OpMethods):

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metagrad.base.later import later_modules
 from metagrad.base.warning import warn_once
-from metagrad.ops.inplace import in_place
-from metagrad.ops.shape import (
-    broadcasting,
-    diagonals,
-    flipping,
-    repeating,
-    resizing,
-    splitting,
-    strided,
-    triangular,
-    views,
-)
-from metagrad.tensors.methods.base import OpMethods
+from metagrad.ops.shape import broadcasting, flipping, splitting, strided, views
+from metagrad.tensors.methods.base import OpMethods, in_place
+
+if not TYPE_CHECKING:
+    diagonals, repeating, resizing, triangular = later_modules(
+        "metagrad.ops.shape", "diagonals repeating resizing triangular"
+    )
+else:
+    from metagrad.ops.shape import diagonals, repeating, resizing, triangular
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
