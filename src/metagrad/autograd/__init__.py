@@ -22,6 +22,7 @@
 ``packing.py``       packing what nodes save
 ``saved.py``         what a node saved, by PyTorch's names
 ``custom.py``        functions written for PyTorch's ``autograd.Function``
+``transforms.py``    what functions may not do while ``func`` transforms them
 ``interface.py``     ``backward`` and ``grad`` with all of PyTorch's arguments
 ``composites.py``    functions that are one operator elsewhere
 ``observe.py``       anomaly detection and the table of ops

@@ -19,6 +19,7 @@ from metagrad.autograd.errors import FREED, freed, miscounted, overwritten
 from metagrad.autograd.forward import outside
 from metagrad.autograd.function import STALE, Function, Output
 from metagrad.autograd.mode import mode, no_grad
+from metagrad.autograd.transforms import check_custom
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import OWN_FUNCTION, alias, bump, check_history, rewrite_history
 
@@ -124,12 +125,17 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         if not tracked:
             return results
         several = isinstance(results, tuple)
-        outs = [
-            None if r is None else _Once.apply(r.detach().requires_grad_()) for r in (results if several else [results])
-        ]
+        outs = [None if r is None else _Once.apply(_asked_for(r)) for r in (results if several else [results])]
         return tuple(outs) if several else outs[0]
 
     return wrapper
+
+
+def _asked_for(grad: Any) -> Any:
+    """A gradient as a leaf that requires one itself."""
+    leaf = grad.detach()
+    leaf.requires_grad = True
+    return leaf
 
 
 class _Once(Function):
@@ -252,8 +258,9 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
     """``function.apply(*inputs)`` for a class with static methods. named: arguments of ``forward`` by their names."""
     if named:
         inputs = _in_order(function, inputs, named)
+    check_custom(function)
     for level in reversed(mode.levels):
-        if not level.tangents and any(level.has(x) for x in inputs) and "vmap" in dir(function):
+        if not level.tangents and any(level.has(x) for x in inputs) and level.maps(function):
             return level.custom(function, inputs)
     context = Context(function)
     context.needs_input_grad = tuple(isinstance(x, Variable) and x.requires_grad for x in inputs)

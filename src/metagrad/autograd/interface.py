@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd import engine
 from metagrad.autograd.forward import follows_tangents, unrecorded
 from metagrad.autograd.graph import tensors_at
+from metagrad.autograd.transforms import refuse_backward
 from metagrad.autograd.variable import Variable as _Variable
 from metagrad.base.warning import warn, warn_once
 
@@ -44,12 +45,14 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
+    refuse_backward()
     gradients = grad_tensors
     if grad_variables is not None:
         warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning)
         if grad_tensors is not None:
             raise RuntimeError(
-                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to backward(): use the first"
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only "
+                "use `grad_tensors`."
             )
         gradients = grad_variables
     if create_graph:
@@ -156,17 +159,36 @@ class Variable(metaclass=_IsTensor):
 
     def __new__(cls, data: Any, requires_grad: bool = False, volatile: bool = False) -> Any:
         """The data as a leaf."""
+        if volatile:
+            warn("volatile was removed and now has no effect. Use `with torch.no_grad():` instead.")
         return data.detach().requires_grad_(requires_grad)
 
 
 class set_multithreading_enabled:
-    """Kept for programs that set it, at once or for a block: a backward pass runs in the thread that asked for it."""
+    """Kept for programs that set it, at once or for a block: a backward pass runs in the thread that asked for it.
+
+    >>> with set_multithreading_enabled(False):
+    ...     is_multithreading_enabled()
+    False
+    """
+
+    _enabled = True
 
     def __init__(self, mode: bool) -> None:
-        self.mode = mode
+        self.mode, self._before = mode, set_multithreading_enabled._enabled
+        set_multithreading_enabled._enabled = mode
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *_: object) -> None:
-        pass
+        set_multithreading_enabled._enabled = self._before
+
+
+def is_multithreading_enabled() -> bool:
+    """What ``set_multithreading_enabled`` said last; True at first.
+
+    >>> is_multithreading_enabled()
+    True
+    """
+    return set_multithreading_enabled._enabled

@@ -72,6 +72,8 @@ class CustomOpDef:
         op = self
 
         class Custom(Function):
+            _transforms = True  # grad and vmap may go through it
+
             @staticmethod
             def forward(ctx: Context, further: dict[str, Any], *inputs: Any) -> Any:
                 assert op._function is not None

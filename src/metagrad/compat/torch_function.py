@@ -200,7 +200,7 @@ def start_asking(cls: type | None = None) -> None:
     Tensor.__torch_function__ = of_tensor  # type: ignore[attr-defined]
     from metagrad.nn.parameter import Parameter
 
-    Parameter.__torch_function__ = disabled  # type: ignore[attr-defined]
+    Parameter.__torch_function__ = disabled
     _plain.update((Parameter, bool, int, float, str, type(None), slice, type(Ellipsis)))
     replaced: dict[Any, Any] = {}
     for space in _SPACES:

@@ -28,15 +28,21 @@ def stack_module_state(models: Iterable[Module]) -> tuple[dict[str, Tensor], dic
     models = list(models)
     if not models:
         raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
-    if len({type(m) for m in models}) > 1 or len({m.training for m in models}) > 1:
-        raise RuntimeError(
-            "stack_module_state: Expected all models to be of the same class and in the same train/eval mode."
-        )
+    if len({m.training for m in models}) > 1:
+        raise RuntimeError("stack_module_state: Expected all models to have the same training/eval mode.")
+    if len({type(m) for m in models}) > 1:
+        raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
 
     def stacked(tables: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-        return {
-            name: stack([t[name].detach() for t in tables]).requires_grad_(tables[0][name].requires_grad)
-            for name in tables[0]
-        }
+        return {name: _stacked(name, [t[name] for t in tables]) for name in tables[0]}
 
     return stacked([dict(m.named_parameters()) for m in models]), stacked([dict(m.named_buffers()) for m in models])
+
+
+def _stacked(name: str, tensors: list[Tensor]) -> Tensor:
+    """The tensors as one leaf, which requires a gradient if they do."""
+    if len({t.requires_grad for t in tensors}) > 1:
+        raise RuntimeError(f"Expected {name} from each model to have the same .requires_grad")
+    whole = stack([t.detach() for t in tensors])
+    whole.requires_grad = tensors[0].requires_grad
+    return whole

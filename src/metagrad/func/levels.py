@@ -104,7 +104,7 @@ class Many(Spread):
         return batched(of.number, np.broadcast_to(x, (of.count, *x.shape)))
 
 
-class Info(NamedTuple):
+class VmapInfo(NamedTuple):
     """What a custom Function's ``vmap`` is told."""
 
     batch_size: int
@@ -174,6 +174,17 @@ class Mapped:
             node = node.edges[0]
         return not (isinstance(node, Spread) and node.of is self)
 
+    def maps(self, function: Any) -> bool:
+        """Whether a custom Function has a ``vmap`` of its own. Raises RuntimeError for one that says nothing of mapping."""
+        if "vmap" in dir(function):
+            return True
+        if getattr(function, "generate_vmap_rule", False) or getattr(function, "_transforms", False):
+            return False
+        raise Refused(
+            f"You tried to vmap over {function.__name__}, but it does not have vmap support. Please override and implement the "
+            "vmap staticmethod or set generate_vmap_rule=True."
+        )
+
     def custom(self, function: Any, inputs: tuple[Any, ...]) -> Any:
         """A custom Function of many examples, by its own ``vmap``, with this level closed."""
         if getattr(function, "generate_vmap_rule", False):
@@ -184,7 +195,13 @@ class Mapped:
         dims = tuple(0 if self.has(x) else None for x in inputs)
         given = [x if d is None else self.whole(x, 0) for x, d in zip(inputs, dims, strict=True)]
         with outside(mode.levels.index(self)):
-            out, out_dims = function.vmap(Info(self.count, self.randomness), dims, *given)
+            found = function.vmap(VmapInfo(self.count, self.randomness), dims, *given)
+        if not (isinstance(found, tuple) and len(found) == 2):
+            raise Refused(
+                "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree structure compatible with "
+                f"the output. Got a {type(found)} instead"
+            )
+        out, out_dims = found
         if not isinstance(out, tuple):
             return out if out_dims is None else self.examples(out, out_dims)
         listed = out_dims if isinstance(out_dims, tuple) else (out_dims,) * len(out)

@@ -12,6 +12,7 @@ import numpy as np
 from metagrad.autograd.interface import repeating
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.targets import nodes_behind
+from metagrad.autograd.transforms import transforming
 from metagrad.autograd.variable import Variable, lifters
 from metagrad.func.batched import Refused, numbers
 from metagrad.func.batched_random import ManyStreams
@@ -107,7 +108,8 @@ class _Call:
     def _at_once(self, level: Mapped, leaves: list[Any], dims: list[int | None]) -> Tree:
         with level, _randomness(self.randomness, level), _graphs_kept() as used:
             given = [x if d is None else level.examples(x, d) for x, d in zip(leaves, dims, strict=True)]
-            result = self.func(*tree_unflatten(given, self.spec))
+            with transforming():
+                result = self.func(*tree_unflatten(given, self.spec))
         _free(used)
         return result
 
@@ -133,7 +135,7 @@ class _Call:
             for i in range(count):
                 again()
                 slices = tree_unflatten([_slice(x, d, i) for x, d in zip(leaves, dims, strict=True)], self.spec)
-                with _graphs_kept() if i < count - 1 else nullcontext():
+                with _graphs_kept() if i < count - 1 else nullcontext(), transforming():
                     found.append(self.func(*slices))
                 if count > 1 and any(x._version != version for x, version in shared):
                     raise RuntimeError(

@@ -12,6 +12,7 @@ from metagrad.autograd.engine import grad as _grad
 from metagrad.autograd.forward import follows_tangents, renamed, unrecorded
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.targets import nodes_behind
+from metagrad.autograd.transforms import not_transforming, transforming
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.func.mapping import vmap
 from metagrad.func.tangents import jacfwd
@@ -52,7 +53,7 @@ class _Pull:
         check_differentiable(leaves)
         recorded = mode.grad
         self.own = [_as_input(x) for x in leaves]
-        with enable_grad():
+        with enable_grad(), transforming():
             out = func(tree_unflatten(self.own, self.spec))
         value, self.aux = with_aux(out, has_aux, name)
         self.outs, self.out_spec = tensors_of(value, f"{name}: expected f(*primals) to return only tensors")
@@ -67,10 +68,11 @@ class _Pull:
         record = self.goes_on or mode.grad and any(v.requires_grad for v in cotangents)
         if not pairs:
             return [zeros_like(x) for x in self.own]
-        found = _grad(
-            [y for y, _ in pairs], self.own, [v for _, v in pairs], create_graph=record or follows_tangents(),
-            retain_graph=True, allow_unused=True,
-        )  # fmt: skip
+        with not_transforming():
+            found = _grad(
+                [y for y, _ in pairs], self.own, [v for _, v in pairs], create_graph=record or follows_tangents(),
+                retain_graph=True, allow_unused=True,
+            )  # fmt: skip
         return [
             zeros_like(x) if g is None else g if record else unrecorded(g) for x, g in zip(self.own, found, strict=True)
         ]

@@ -31,7 +31,8 @@ def _for_input(conv: Callable[..., Tensor]) -> Callable[..., Tensor]:
         groups: int = 1,
     ) -> Tensor:
         with enable_grad():
-            x = new_zeros(weight, tuple(input_size)).requires_grad_()
+            x = new_zeros(weight, tuple(input_size))
+            x.requires_grad = True
             y = conv(x, weight.detach(), None, stride, padding, dilation, groups)
         return grad(y, x, grad_output)[0]
 
@@ -53,7 +54,8 @@ def _for_weight(conv: Callable[..., Tensor]) -> Callable[..., Tensor]:
         groups: int = 1,
     ) -> Tensor:
         with enable_grad():
-            w = new_zeros(input, tuple(weight_size)).requires_grad_()
+            w = new_zeros(input, tuple(weight_size))
+            w.requires_grad = True
             y = conv(input.detach(), w, None, stride, padding, dilation, groups)
         return grad(y, w, grad_output)[0]
 

@@ -11,10 +11,17 @@ from metagrad.ops.create.creation import empty, tensor
 from metagrad.tensors.tensor import Tensor
 
 
-class Parameter(Tensor):
+class _ParameterType(type(Tensor)):  # type: ignore[misc]
+    """The type of ``Parameter``: what was made a parameter and kept a class of its own is an instance, too."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return type.__instancecheck__(cls, instance) or (cls is Parameter and getattr(instance, "_is_param", False))
+
+
+class Parameter(Tensor, metaclass=_ParameterType):
     """A tensor that a Module registers when it is assigned as an attribute, and that requires grad unless told not to.
 
-    It shares memory with the tensor it is made from.
+    It shares memory with the tensor it is made from. A tensor of a class of the user's own keeps that class.
 
     >>> import metagrad
     >>> Parameter(metagrad.ones(2))
@@ -27,12 +34,23 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor | Sequence[float] | None = None, requires_grad: bool = True) -> Parameter:
         """A leaf over the memory of ``data``, or with no elements."""
         given = () if data is None else data
-        self: Any = wrap((given if isinstance(given, Variable) else tensor(given)).array, kind=cls)
+        own = cls is Parameter and isinstance(given, Tensor) and _is_users(type(given))
+        kind: type[Any] = type(given) if own else cls
+        self: Any = wrap((given if isinstance(given, Variable) else tensor(given)).array, kind=kind)
         self.requires_grad = requires_grad
+        if own:
+            self._is_param = True
         return self
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
+
+
+def _is_users(kind: type[Any]) -> bool:
+    """Whether a class of tensors is a program's own: its instances have attributes, and it is none of those in this file."""
+    return (
+        kind is not Tensor and not issubclass(kind, (Parameter, Buffer)) and kind.__module__.split(".")[0] != "metagrad"
+    )
 
 
 class Buffer(Tensor):

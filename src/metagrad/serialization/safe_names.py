@@ -68,7 +68,7 @@ def is_safe(target: object) -> bool:
 
 def safe_meaning(module: str, name: str) -> object:
     """The class or function of this name that the program called safe. Raises CheckpointError if there is none."""
-    path = f"{module}.{name}"
+    path = f"{module.replace('__builtin__', 'builtins')}.{name}"  # the name it has in pickles for Python 2
     for safe in _safe:
         if isinstance(safe, tuple):
             if safe[1] == path:
@@ -76,6 +76,7 @@ def safe_meaning(module: str, name: str) -> object:
         elif f"{safe.__module__}.{safe.__qualname__}" == path or _is_pytorchs(safe, module, name):
             return safe
     raise CheckpointError(
+        f"Weights only load failed. Unsupported global: GLOBAL {path[:200]} was not an allowed global by default: "
         f"this file refers to {path[:200]}, and load makes nothing but tensors and plain containers of a file that it need not "
         "trust: save the state_dict() instead of the object. If you trust whoever wrote the file, "
         "metagrad.load(..., weights_only=False) makes what it asks for, and runs its code; "

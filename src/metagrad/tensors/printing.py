@@ -102,7 +102,8 @@ def format_tensor(tensor: Tensor) -> str:
         return _annotated(f"{start}...", _notes(tensor), len(start)) + ")"
     array = tensor.detach().cpu().array
     text = start + (_contents(array, len(start)) if array.size else "[]")
-    return _annotated(text, _notes(tensor), len(start)) + ")"
+    whole = _annotated(text, _notes(tensor), len(start)) + ")"
+    return f"Parameter({whole})" if getattr(tensor, "_is_param", False) else whole
 
 
 def format_as(tensor: Tensor, spec: str) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from metagrad.autograd import engine, interface
 from metagrad.autograd.hooks import LeafHooks, RemovableHandle
 from metagrad.autograd.mode import mode
+from metagrad.autograd.transforms import refuse_asking, refuse_backward
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
@@ -140,6 +141,7 @@ class Tensor(Methods):
             raise TypeError(
                 f"requires_grad_(): argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
             )
+        refuse_asking("requires_grad_")
         self.requires_grad = requires_grad
         return self
 
@@ -151,6 +153,7 @@ class Tensor(Methods):
         gradient: ∂L/∂self, needed where self is not a scalar. retain_graph: keep the graph for another backward pass.
         create_graph: record the backward pass itself, for higher derivatives. inputs: only these leaves.
         """
+        refuse_backward()
         if inputs is not None or create_graph:
             interface.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
         else:
@@ -158,6 +161,7 @@ class Tensor(Methods):
 
     def retain_grad(self) -> None:
         """Keep the gradient of this tensor too, though it is not a leaf."""
+        refuse_asking("retain_grad")
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if self.grad_fn is not None:

@@ -1,0 +1,137 @@
+"""What a function may not do while ``func.grad``, ``vmap`` and their kind run it, and models of which many become one."""
+
+import pytest
+
+import metagrad as mg
+from metagrad import nn
+
+
+class Doubled(mg.autograd.Function):
+    """In the older style: ``forward`` takes ctx."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
+class SetUp(mg.autograd.Function):
+    """With a context set up apart, and no rule for many."""
+
+    @staticmethod
+    def forward(x):
+        return x * 2
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+    @staticmethod
+    def jvp(ctx, tangent):
+        return tangent * 2
+
+
+class Mapped(SetUp):
+    generate_vmap_rule = True
+
+
+class OneReturn(SetUp):
+    @staticmethod
+    def vmap(info, in_dims, x):
+        assert type(info).__name__ == "VmapInfo" and info.batch_size == 3
+        return x * 2
+
+
+def backward(x):
+    (x * x).sum().backward()
+    return x.sum()
+
+
+def requires_grad_(x):
+    return x.requires_grad_().sum()
+
+
+def retain_grad(x):
+    x.retain_grad()
+    return x.sum()
+
+
+TRANSFORMS = {
+    "grad": lambda lib: lib.func.grad,
+    "vmap": lambda lib: lib.func.vmap,
+    "jacrev": lambda lib: lib.func.jacrev,
+    "jvp": lambda lib: lambda f: lambda x: lib.func.jvp(f, (x,), (x,)),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize(
+    ("misuse", "words"),
+    [
+        (backward, r"backward\(\) called inside a functorch transform"),
+        (requires_grad_, r"attempting to call Tensor\.requires_grad_\(\)"),
+        (retain_grad, r"attempting to call Tensor\.retain_grad\(\)"),
+        (Doubled.apply, "it must override the setup_context staticmethod"),
+    ],
+)
+def test_a_function_that_is_transformed_is_refused_what_the_transform_does(name, misuse, words):
+    with pytest.raises(RuntimeError, match=words):
+        TRANSFORMS[name](mg)(misuse)(mg.ones(3))
+    x = mg.ones(3, requires_grad=True)  # and afterwards nothing is refused
+    Doubled.apply(x).sum().backward()
+    assert x.grad.tolist() == [2, 2, 2]
+
+
+def test_a_custom_function_is_mapped_if_it_says_how():
+    x = mg.arange(3.0)
+    assert mg.func.vmap(Mapped.apply)(x).tolist() == [0, 2, 4]
+    assert mg.func.grad(lambda x: SetUp.apply(x).sum())(x).tolist() == [2, 2, 2]
+    assert mg.func.jvp(SetUp.apply, (x,), (x,))[1].tolist() == [0, 2, 4]
+    with pytest.raises(RuntimeError, match="You tried to vmap over SetUp, but it does not have vmap support"):
+        mg.func.vmap(SetUp.apply)(x)
+    with pytest.raises(RuntimeError, match="to have two returns"):
+        mg.func.vmap(OneReturn.apply)(x)
+
+
+def test_a_gradient_within_a_gradient_runs_functions_that_are_differentiable_once():
+    class Once(SetUp):
+        @staticmethod
+        @mg.autograd.function.once_differentiable
+        def backward(ctx, grad):
+            return grad * 2
+
+    gradient = mg.func.grad(lambda x: Once.apply(x).sum())
+    assert mg.func.grad(lambda x: (x * gradient(x).detach()).sum())(mg.ones(2)).tolist() == [2, 2]
+
+
+def test_many_models_become_one_only_if_they_are_alike():
+    frozen = nn.Linear(2, 3)
+    frozen.weight.requires_grad_(False)
+    for models, words in [
+        ([], "at least one model"),
+        ([nn.Linear(2, 3), nn.Linear(2, 3).eval()], "the same training/eval mode"),
+        ([nn.Linear(2, 3), nn.ReLU()], "of the same class"),
+        ([nn.Linear(2, 3), frozen], r"Expected weight from each model to have the same .requires_grad"),
+    ]:
+        with pytest.raises(RuntimeError, match=words):
+            mg.func.stack_module_state(models)
+    parameters, _ = mg.func.stack_module_state([nn.Linear(2, 3), nn.Linear(2, 3)])
+    assert parameters["weight"].shape == (2, 3, 2) and parameters["weight"].is_leaf and parameters["bias"].requires_grad
+
+
+@pytest.mark.oracle
+def test_pytorch_refuses_the_same(torch):
+    for transform in (torch.func.grad, torch.func.vmap):
+        for misuse, words in [
+            (backward, "inside a functorch transform"),
+            (requires_grad_, r"Tensor\.requires_grad_\(\)"),
+        ]:
+            with pytest.raises(RuntimeError, match=words):
+                transform(misuse)(torch.ones(3))

@@ -1,0 +1,48 @@
+"""Parameters of a program's own class of tensors."""
+
+import copy
+import io
+
+import pytest
+
+import metagrad as mg
+from metagrad import nn
+
+
+class Scaled(mg.Tensor):
+    pass
+
+
+def test_a_parameter_of_a_tensor_of_ones_own_class_keeps_the_class():
+    p = nn.Parameter(mg.ones(2).as_subclass(Scaled))
+    assert type(p) is Scaled and isinstance(p, nn.Parameter) and p.requires_grad and p.is_leaf
+    assert repr(p) == "Parameter(Scaled([1., 1.], requires_grad=True))"
+    assert not isinstance(mg.ones(2).as_subclass(Scaled), nn.Parameter)
+    model = nn.Module()
+    model.weight = p
+    assert [name for name, _ in model.named_parameters()] == ["weight"]
+    again = copy.deepcopy(model)
+    assert type(again.weight) is Scaled and isinstance(again.weight, nn.Parameter)
+    (p * 3).sum().backward()
+    assert p.grad.tolist() == [3, 3]
+
+
+def test_it_is_written_and_read_again():
+    file = io.BytesIO()
+    mg.save(nn.Parameter(mg.ones(2).as_subclass(Scaled)), file)
+    file.seek(0)
+    with pytest.raises(
+        mg.serialization.CheckpointError, match="Weights only load failed. Unsupported global: GLOBAL .*Scaled"
+    ):
+        mg.load(file)
+    file.seek(0)
+    found = mg.load(file, weights_only=False)
+    assert type(found) is Scaled and isinstance(found, nn.Parameter) and found.requires_grad
+
+
+@pytest.mark.oracle
+def test_as_pytorchs(torch):
+    kind = type("Scaled", (torch.Tensor,), {})
+    p = torch.nn.Parameter(torch.ones(2).as_subclass(kind))
+    assert type(p) is kind and isinstance(p, torch.nn.Parameter)
+    assert repr(p) == "Parameter(Scaled([1., 1.], requires_grad=True))"
