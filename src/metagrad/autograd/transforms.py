@@ -18,32 +18,32 @@ class _Running(threading.local):
     count = 0
 
 
-_running = _Running()
+running = _Running()
 
 
 @contextmanager
 def transforming() -> Iterator[None]:
     """While it is on, a transform runs its function."""
-    _running.count += 1
+    running.count += 1
     try:
         yield
     finally:
-        _running.count -= 1
+        running.count -= 1
 
 
 @contextmanager
 def not_transforming() -> Iterator[None]:
     """While it is on, a transform does its own work: a backward pass, in which gradients of custom functions run."""
-    before, _running.count = _running.count, 0
+    before, running.count = running.count, 0
     try:
         yield
     finally:
-        _running.count = before
+        running.count = before
 
 
 def refuse_backward() -> None:
     """Raise RuntimeError within a transform: ``backward()`` would add to the gradients of its function's own tensors."""
-    if _running.count:
+    if running.count:
         raise RuntimeError(
             "backward() called inside a functorch transform. This is not supported, please use functorch.grad or functorch.vjp "
             "instead or call backward() outside of functorch transforms."
@@ -52,7 +52,7 @@ def refuse_backward() -> None:
 
 def refuse_asking(method: str) -> None:
     """Raise RuntimeError within a transform, where a method asks for a gradient."""
-    if _running.count:
+    if running.count:
         raise RuntimeError(
             f"You are attempting to call Tensor.{method}() inside of a function being transformed by a functorch transform. This "
             "is unsupported: the transforms (grad, vjp, jacrev, jacfwd) give gradients; call it outside of the function"
@@ -61,7 +61,7 @@ def refuse_asking(method: str) -> None:
 
 def check_custom(function: Any) -> None:
     """Raise RuntimeError within a transform for a custom Function whose ``forward`` also sets up its context."""
-    if _running.count and "setup_context" not in dir(function) and not getattr(function, "_transforms", False):
+    if running.count and "setup_context" not in dir(function) and not getattr(function, "_transforms", False):
         raise RuntimeError(
             "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it must override the "
             f"setup_context staticmethod: {function.__name__}.forward takes ctx. Write forward(*inputs) and "

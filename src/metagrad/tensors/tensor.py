@@ -12,7 +12,7 @@ import numpy as np
 from metagrad.autograd import engine, interface
 from metagrad.autograd.hooks import LeafHooks, RemovableHandle
 from metagrad.autograd.mode import mode
-from metagrad.autograd.transforms import refuse_asking, refuse_backward
+from metagrad.autograd.transforms import refuse_asking, refuse_backward, running
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
@@ -153,7 +153,8 @@ class Tensor(Methods):
         gradient: ∂L/∂self, needed where self is not a scalar. retain_graph: keep the graph for another backward pass.
         create_graph: record the backward pass itself, for higher derivatives. inputs: only these leaves.
         """
-        refuse_backward()
+        if running.count:
+            refuse_backward()
         if inputs is not None or create_graph:
             interface.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
         else:
