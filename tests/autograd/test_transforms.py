@@ -135,3 +135,34 @@ def test_pytorch_refuses_the_same(torch):
         ]:
             with pytest.raises(RuntimeError, match=words):
                 transform(misuse)(torch.ones(3))
+
+
+def test_words_of_freed_graphs_and_of_what_a_function_marks():
+    x = mg.ones(2, requires_grad=True)
+    y = x.exp().sum()
+    y.backward()
+    with pytest.raises(
+        RuntimeError, match=r"Saved intermediate values of the graph are freed when you call .backward\(\)"
+    ):
+        y.backward()
+    for mark, words in [("mark_dirty", "can only accept"), ("mark_non_differentiable", "only accepts")]:
+
+        class Marks(mg.autograd.Function):
+            method = mark
+
+            @classmethod
+            def marked(cls, ctx):
+                getattr(ctx, cls.method)(3)
+
+            @staticmethod
+            def forward(ctx, x):
+                Marks.marked(ctx)
+                return x * 1
+
+        with pytest.raises(RuntimeError, match=f"{mark} {words} variables, but argument 0 is of type int"):
+            Marks.apply(x)
+    with mg.autograd.set_multithreading_enabled(False):
+        assert not mg.autograd.is_multithreading_enabled()
+    assert mg.autograd.is_multithreading_enabled()
+    leaf = (x * 1).grad_fn.next_functions[0][0]
+    assert leaf._sequence_nr() == 2**64 - 1

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 from metagrad.autograd import custom, devices
 from metagrad.autograd.function import Function
 from metagrad.autograd.gradcheck import gradcheck, gradgradcheck  # at once: the file has the function's name
-from metagrad.autograd.interface import Variable, backward, grad, set_multithreading_enabled
+from metagrad.autograd.interface import Variable, backward, grad, is_multithreading_enabled, set_multithreading_enabled
 from metagrad.autograd.mode import (
     enable_grad,
     inference_mode,

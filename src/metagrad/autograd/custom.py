@@ -60,10 +60,12 @@ class Context:
 
     def mark_non_differentiable(self, *outputs: Any) -> None:
         """These results have no gradient."""
+        _check_tensors("mark_non_differentiable only accepts", outputs)
         self._not_differentiable = outputs
 
     def mark_dirty(self, *inputs: Any) -> None:
         """These inputs were changed in place, and are returned."""
+        _check_tensors("mark_dirty can only accept", inputs)
         self._dirty = inputs
 
     def set_materialize_grads(self, value: bool) -> None:
@@ -84,6 +86,13 @@ class Context:
         places = {id(o): i for i, o in enumerate(outputs)}
         self._restore = [_keeper(t, places.get(id(t)), node.op_name) for t in self._saved]
         self._saved = self._not_differentiable = self._dirty = ()
+
+
+def _check_tensors(what: str, given: tuple[Any, ...]) -> None:
+    """Raise RuntimeError if something else than tensors is marked."""
+    for i, x in enumerate(given):
+        if not isinstance(x, Variable):
+            raise RuntimeError(f"{what} variables, but argument {i} is of type {type(x).__name__}")
 
 
 class _keeper:
@@ -275,8 +284,8 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
     given = {id(x) for x in inputs if isinstance(x, Variable)}
     if not dirty <= {id(o) for o in listed}:
         raise RuntimeError(
-            f"Some elements marked as dirty during the forward method were not returned as output: inputs that "
-            f"{function.__name__}.forward changes in place must all be among its results"
+            "Some elements marked as dirty during the forward method were not returned as output. The inputs that are modified "
+            f"inplace must all be outputs of the Function: so must those of {function.__name__}"
         )
     # A result that is an input, and was not changed, is another name for it: the graph needs two.
     outputs = [alias(o) if id(o) in given - dirty else o for o in listed]

@@ -27,8 +27,9 @@ def freed(name: str) -> RuntimeError:
     """What to raise where a node, or a program, asks for what a backward pass has freed."""
     return RuntimeError(
         "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-        f"freed): what {name} saved for its gradient is gone. Specify retain_graph=True in the first backward() or grad() if "
-        "you need a second one, or compute the forward pass again"
+        f"freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(): what {name} "
+        "saved for its gradient is gone. Specify retain_graph=True in the first backward() or grad() if you need a second one, "
+        "or compute the forward pass again"
     )
 
 

@@ -118,6 +118,10 @@ class AccumulateGrad:
         """The name PyTorch knows it by."""
         return "torch::autograd::AccumulateGrad"
 
+    def _sequence_nr(self) -> int:
+        """The largest number there is: gradients of leaves are added before anything else is done."""
+        return 2**64 - 1
+
     def _hooks(self) -> LeafHooks:
         leaf = self.variable
         leaf._hooks = LeafHooks() if leaf._hooks is None else leaf._hooks
