@@ -31,7 +31,7 @@ class Flip(Function):
         return flipped(x, axis, memory_by(x, x.dtype))
 
     def backward(self, grad: Array) -> Array:
-        return np.flip(grad, self.axis)
+        return Flip.on(grad, axis=self.axis)
 
 
 class Roll(Function):
