@@ -166,3 +166,21 @@ def test_words_of_freed_graphs_and_of_what_a_function_marks():
     assert mg.autograd.is_multithreading_enabled()
     leaf = (x * 1).grad_fn.next_functions[0][0]
     assert leaf._sequence_nr() == 2**64 - 1
+
+
+def test_saved_tensors_may_be_written_to_in_one_context_only():
+    x = mg.ones(2, requires_grad=True)
+    graph = mg.autograd.graph
+    with graph.allow_mutation_on_saved_tensors():
+        y = x.clone()
+        z = (y**2).sum()
+        y.mul_(5)
+        z.backward()
+        with pytest.raises(RuntimeError, match="cannot be nested"), graph.allow_mutation_on_saved_tensors():
+            pass
+        z = (x**2).sum()
+    assert x.grad.tolist() == [2, 2]
+    with pytest.raises(AssertionError, match="Trying to backward outside"):
+        z.backward()
+    with pytest.raises(RuntimeError, match=r"increment_version expect a Iterable\[Tensor\]"):
+        graph.increment_version(3)

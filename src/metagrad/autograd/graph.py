@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -76,6 +76,8 @@ def increment_version(tensor: Any) -> None:
     >>> x._version
     1
     """
+    if not isinstance(tensor, (Variable, Iterable)):
+        raise RuntimeError(f"increment_version expect a Iterable[Tensor] as input, got {type(tensor).__name__}")
     for t in [tensor] if isinstance(tensor, Variable) else tensor:
         t._counter[0] += 1
 

@@ -96,7 +96,28 @@ class allow_mutation_on_saved_tensors(saved_tensors_hooks):
     """
 
     def __init__(self) -> None:
-        super().__init__(lambda t: t.detach().clone(), lambda kept: kept)
+        super().__init__(lambda t: t.detach().clone(), self._kept)
+        self.open = False
+
+    def _kept(self, content: Any) -> Any:
+        """The copy. Raises AssertionError once the context was left, as in PyTorch, where it is gone by then."""
+        if not self.open:
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was originally "
+                "recorded."
+            )
+        return content
+
+    def __enter__(self) -> None:
+        """Raises RuntimeError within another one."""
+        if any(isinstance(hooks, allow_mutation_on_saved_tensors) for hooks in function.saved_hooks):
+            raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+        super().__enter__()
+        self.open = True
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        self.open = False
 
 
 class save_on_cpu(saved_tensors_hooks):
