@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.base import dtypes
 from metagrad.base.dtypes import scalar_name
 
 if TYPE_CHECKING:
@@ -53,6 +54,21 @@ def need_classes(target: Tensor) -> None:
     if target.array.dtype.char not in "lqB":
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {target.dtype}: class numbers are integers, use target.long()"
+        )
+
+
+def need_castable(result: dtypes.dtype, kept: dtypes.dtype) -> None:
+    """Raise RuntimeError where a result would have to be cast down: complex to real numbers, those to integers, these to bools.
+
+    >>> import metagrad
+    >>> need_castable(metagrad.float32, metagrad.int64)
+    Traceback (most recent call last):
+    RuntimeError: result type Float can't be cast to the desired output type Long: convert the tensor with .to()
+    """
+    if not dtypes.can_cast(result, kept):
+        raise RuntimeError(
+            f"result type {scalar_name(result)} can't be cast to the desired output type {scalar_name(kept)}: convert the "
+            "tensor with .to()"
         )
 
 

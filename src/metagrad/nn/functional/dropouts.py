@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, wrap
+from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import move, of_array
 from metagrad.base.layouts import made_as_it_lies
@@ -18,7 +19,7 @@ from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.nn.functional.activation import given_back
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.random import source
-from metagrad.ops.dtype_checks import refuse
+from metagrad.ops.dtype_checks import need_castable, refuse
 from metagrad.ops.pointwise.chunked import Pointwise, is_large
 from metagrad.ops.pointwise.loops import fit, run_loop
 
@@ -33,6 +34,13 @@ _ALPHA = -1.7580993408473766  # −λα of SELU: what it tends to for large nega
 def _check(p: float) -> None:
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def need_floats(input: Tensor) -> None:
+    """Raise RuntimeError for integers, which do not take a scaled result, and for complex numbers, as PyTorch does."""
+    if input.array.dtype.kind in "biu":
+        need_castable(dtypes.float32, input.dtype)
+    refuse("dropout", input, "c")
 
 
 class DropoutByLoop(Function):
@@ -86,7 +94,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     if not training or p == 0:
         return input
     if p < 1:
-        refuse("dropout", input, "biu")  # scaled integers would be cut down to zeros
+        refuse("dropout", input, "biuc")  # scaled integers would be cut down to zeros
     kept = move(_kept_of(input.array, p), of_array(input.array))
     op = DropoutByLoop if is_large(input.array) and fit(input.array) else Dropout
     out = op.apply(input, kept, scale=float(1 / (1 - p)) if p < 1 else 1.0)  # p = 1: none is kept
@@ -101,7 +109,8 @@ def _as_numbers(input: Tensor, kept: Array) -> Array:
 def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, inplace: bool) -> Tensor:
     _check(p)
     ndim = input.array.ndim
-    if ndim < 2 and training and p:
+    batched = ndim == 5 if axes == 3 else ndim != axes + 1  # as PyTorch takes what is of another number of dimensions
+    if ndim + (axes == 3) < 2 and training and p:
         raise RuntimeError(f"{name}: Feature dropout requires at least 2 dimensions in the input, got {ndim}")
     if ndim not in (axes + 1, axes + 2):
         warn(
@@ -109,7 +118,7 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
         )
     if not training or p == 0:
         return input
-    batched = ndim != axes + 1
+    need_floats(input)
     lead = tuple(input.shape)[: 2 if batched else 1]
     mask = _as_numbers(input, _kept(lead + (1,) * (ndim - len(lead)), p, of_array(input.array)))
     return given_back(input, input * (mask / (1 - p) if p < 1 else mask), inplace)
@@ -155,6 +164,7 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inpl
         return input
     if p == 1:
         return given_back(input, input * 0, inplace)
+    need_floats(input)
     mask = _as_numbers(input, _kept(shape, p, of_array(input.array)))
     a = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     shift = (1 - mask) * (_ALPHA * a) - a * _ALPHA * p

@@ -13,7 +13,7 @@ import numpy as np
 from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
@@ -23,13 +23,15 @@ from metagrad.nn.fast_normalization import serves
 from metagrad.nn.functional.class_targets import by_row, check_weight, over_targets
 from metagrad.nn.functional.reduction import (
     accepts_legacy_reduction,
+    as_numbers,
+    kept_as,
     matched,
     reduced,
     weighted,
 )
 from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.dtype_checks import refuse
+from metagrad.ops.dtype_checks import need_castable, refuse
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.reduce.softmax import CrossEntropy, log_softmax
@@ -109,9 +111,11 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
         raise ValueError(
             f"Weights and input must have the same size, got {tuple(weight.shape)} and {tuple(input.shape)}"
         )
-    loss = (input - target).square()
-    refuse("mse_loss", loss, "biuc")
-    return reduced(loss, reduction, weight)
+    if weight is not None:
+        return reduced((input - target).square(), reduction, weight)
+    input, target = as_numbers(input, target)
+    refuse("mse_loss", target if input.array.dtype.kind in "biu" else input, "biuc")
+    return reduced((input - target).square(), reduction)
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
@@ -140,9 +144,11 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
     if beta < 0:
         raise RuntimeError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     input, target = matched("smooth_l1_loss", input, target)
-    refuse("smooth_l1_loss", input, "biuc")
-    loss = (input - target).abs() if beta == 0 else Huber.apply(input - target, delta=beta) / beta
-    return reduced(loss, reduction)
+    if beta == 0:
+        return reduced((input - target).abs(), reduction)
+    input, target = as_numbers(input, target)
+    refuse("smooth_l1_loss", target if input.array.dtype.kind in "biu" else input, "biuc")
+    return reduced(Huber.apply(input - target, delta=beta) / beta, reduction)
 
 
 @known_as("HuberLoss")
@@ -159,7 +165,11 @@ def huber_loss(
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}")
     kind = input.dtype
     input, target = matched("huber_loss", input, target)
-    loss = Huber.apply(input - target, delta=float(delta))
+    input, target = as_numbers(input, target)
+    difference = input - target
+    need_castable(difference.dtype, kind)
+    refuse("huber_loss", difference, "iuc")
+    loss = Huber.apply(difference, delta=float(delta))
     return reduced(cast_to(loss, kind), reduction, weight)
 
 
@@ -194,7 +204,7 @@ def binary_cross_entropy(
         if looks_at(x) and x.size and not bool(((x >= 0) & (x <= 1)).all()):
             raise RuntimeError(f"all elements of {what} should be between 0 and 1: {why}")
     loss = in_single(BinaryCrossEntropy.apply)(input, target)
-    return reduced(weighted(loss, weight), reduction)
+    return reduced(loss if weight is None else kept_as(loss * weight, loss, loss.dtype), reduction)
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "pos_weight")
@@ -219,11 +229,13 @@ def binary_cross_entropy_with_logits(
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(f"Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})")
     if target.array.dtype.kind in "iu" and input.array.dtype.kind in "fV":
-        given, wanted = scalar_name(input.dtype), scalar_name(target.dtype)
-        raise RuntimeError(f"result type {given} can't be cast to the desired output type {wanted}: use target.float()")
+        need_castable(input.dtype, target.dtype)
+    for factors in (weight, pos_weight):
+        if factors is not None and not isinstance(factors, Variable):
+            raise TypeError(f"binary_cross_entropy_with_logits(): weights must be Tensors, got {factors!r:.60}")
     scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
-    loss = (1 - target) * input - scale * logsigmoid(input)
-    return reduced(weighted(loss, weight), reduction)
+    loss = weighted((1 - target) * input - scale * logsigmoid(input), weight)
+    return reduced(kept_as(loss, input, target.dtype), reduction)
 
 
 @asks_for_tensors
@@ -236,8 +248,11 @@ def kl_div(input: Tensor, target: Tensor, *, reduction: str = "mean", log_target
     >>> kl_div(q.log(), p, reduction="batchmean")  # KL(p ‖ q)
     tensor(0.5108)
     """
-    if input.array.dtype.kind in "iu" or target.array.dtype.kind in "iu":
-        raise RuntimeError(f"kl_div: Integral inputs not supported, got {input.dtype} and {target.dtype}: use .float()")
+    for kinds, called in (("c", "Complex"), ("biu", "Integral")):
+        if input.array.dtype.kind in kinds or target.array.dtype.kind in kinds:
+            raise RuntimeError(
+                f"kl_div: {called} inputs not supported, got {input.dtype} and {target.dtype}: use .float()"
+            )
     if reduction == "mean":
         warn(
             "reduction: 'mean' divides by the number of elements, 'batchmean' by that of rows, which is the divergence that "

@@ -12,10 +12,10 @@ from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import is_outside
 from metagrad.nn.functional.distance import pairwise_distance
-from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced, weighted
+from metagrad.nn.functional.reduction import accepts_legacy_reduction, kept_as, known, reduced, weighted
 from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.dtype_checks import need_long, refuse
+from metagrad.ops.dtype_checks import need_castable, need_long, refuse
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import need_one_dtype
 from metagrad.ops.pointwise.selection import minimum, where
@@ -29,12 +29,19 @@ __all__ = [
 ]  # fmt: skip
 
 
+@asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 @known_as("SoftMarginLoss")
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
-    """ln(1 + exp(−y x)), y being 1 or −1."""
-    loss = -logsigmoid(target * input)
-    return reduced(loss, reduction)
+    """ln(1 + exp(−y x)), y being 1 or −1, in the input's dtype and shape.
+
+    >>> import metagrad
+    >>> soft_margin_loss(metagrad.tensor([0.0, 5.0]), metagrad.tensor([1.0, 1.0]), reduction="none")
+    tensor([0.6931, 0.0067])
+    """
+    products = target * input
+    need_castable(products.dtype, input.dtype)
+    return reduced(kept_as(-logsigmoid(products), input, input.dtype), reduction)
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
@@ -69,7 +76,8 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, *, 
     tensor([0.2000, 0.8000])
     """
     zero = input.new_zeros(())
-    apart = where(target == 1, zero, (margin - input).clamp_min(0))
+    over = margin - input if input.array.dtype.kind in "fVc" else input.new_tensor(int(margin)) - input
+    apart = where(target == 1, zero, over.clamp_min(0))
     loss = apart + where(target == -1, zero, input)
     return reduced(loss, reduction)
 
@@ -186,8 +194,11 @@ def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:  # fmt: skip
     """The mean over classes of −y ln σ(x) − (1 − y) ln σ(−x)."""
+    if not input.array.ndim:
+        raise IndexError("multilabel_soft_margin_loss: expected (N, C) or (C), but the input has no dimensions")
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
-    return reduced(weighted(loss, weight).sum(-1) / input.array.shape[-1], reduction)
+    dim = input.array.ndim - 1  # the input's last, also if the target has more of them
+    return reduced(weighted(loss, weight).sum(dim) / input.array.shape[-1], reduction)
 
 
 @asks_for_tensors

@@ -90,12 +90,19 @@ _layer_norm = in_single(LayerNorm.apply)
 
 
 def _trailing(
-    name: str, input: Tensor, normalized_shape: int | Sequence[int], **parameters: Tensor | None
+    name: str, input: Tensor, normalized_shape: Sequence[int], **parameters: Tensor | None
 ) -> tuple[int, ...]:
     """The shape that the input must end with, and the parameters must have."""
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if hasattr(normalized_shape, "__index__"):
+        raise TypeError(
+            f"{name}(): argument 'normalized_shape' (position 2) must be tuple of ints, not {type(normalized_shape).__name__}"
+        )
+    shape = tuple(normalized_shape)
     if not shape:
-        raise RuntimeError(f"Expected normalized_shape of {name} to be at least 1-dimensional, but got ()")
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            f"normalized_shape = [] in {name}"
+        )
     if tuple(input.shape)[-len(shape) :] != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "

@@ -362,6 +362,9 @@ def avg_pool3d(
 def _lp_pool(
     axes: int, input: Tensor, norm_type: float, size: Setting, stride: Setting | None, ceil_mode: bool
 ) -> Tensor:
+    """The p-norm of each window; that of infinity is the largest absolute value."""
+    if norm_type == math.inf:
+        return cast("Tensor", _max_pool(axes, absolute(input), size, stride, 0, 1, ceil_mode, False))
     mean = _avg_pool(axes, input**norm_type, size, stride, 0, ceil_mode, True, None)
     count = math.prod(each(size, axes, f"lp_pool{axes}d", "kernel_size"))
     return (sign(mean) * relu(absolute(mean)) * count) ** (1.0 / norm_type)

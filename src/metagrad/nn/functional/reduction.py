@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.base.dtypes import dtype
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
+from metagrad.ops.dtype_checks import BOOL, need_castable
+from metagrad.ops.operands import cast_to
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.shape.broadcasting import broadcast_tensors
 
@@ -48,6 +51,26 @@ def weighted(loss: Tensor, weight: Tensor | None) -> Tensor:
     return loss if weight is None else loss * weight
 
 
+def kept_as(loss: Tensor, input: Tensor, kept: dtype) -> Tensor:
+    """A loss that is written over ``input``, or what is like it: of its shape, in the dtype ``kept``.
+
+    Raises RuntimeError if the loss was broadcast to another shape, or is of a higher kind of numbers.
+
+    >>> import metagrad
+    >>> kept_as(metagrad.ones(1, 2), metagrad.ones(2), metagrad.float32)
+    Traceback (most recent call last):
+    RuntimeError: output with shape [2] doesn't match the broadcast shape [1, 2]
+    """
+    if loss.array.shape != input.array.shape:
+        raise RuntimeError(
+            f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(loss.shape)}"
+        )
+    if loss.array.dtype == kept.dtype:
+        return loss
+    need_castable(loss.dtype, kept)
+    return cast_to(loss, kept)
+
+
 def mean_of_counted(loss: Tensor, total: float, any_counts: bool) -> Tensor:
     """Σ l / Σ w over the elements that count; nan where none does, and then with a gradient of 0, as in PyTorch."""
     if not any_counts:
@@ -71,6 +94,13 @@ def known(reduction: str) -> str:
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction: use 'mean', 'sum' or 'none'")
     return reduction
+
+
+def as_numbers(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Bools among the two as the other one's numbers, so that one may be subtracted from the other."""
+    if input.array.dtype is BOOL:
+        return input.to(target.dtype), target
+    return input, target.to(input.dtype) if target.array.dtype is BOOL else target
 
 
 def matched(name: str, input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

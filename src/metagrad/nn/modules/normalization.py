@@ -25,7 +25,7 @@ class _Affine(Module):
 
     def _register(self, shape: tuple[int, ...], affine: bool, bias: bool, device: DeviceLike, dtype: DTypeLike) -> None:
         for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            parameter = Parameter(empty(*shape, device=device, dtype=dtype)) if wanted else None
+            parameter = Parameter(empty(shape, device=device, dtype=dtype)) if wanted else None
             self.register_parameter(name, parameter)
         self.reset_parameters()
 
@@ -83,7 +83,7 @@ class RMSNorm(Module):
         super().__init__()
         shape = (normalized_shape,) if isinstance(normalized_shape, int | np.integer) else tuple(normalized_shape)
         self.normalized_shape, self.eps, self.elementwise_affine = shape, eps, elementwise_affine
-        weight = Parameter(empty(*shape, device=device, dtype=dtype)) if elementwise_affine else None
+        weight = Parameter(empty(shape, device=device, dtype=dtype)) if elementwise_affine else None
         self.register_parameter("weight", weight)
         self.reset_parameters()
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
+from metagrad.base import naming
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
@@ -66,7 +67,8 @@ def embedding(
     input (*) integers in [0, V), weight (V, D): result (*, D). padding_idx: a row that gets no gradient. max_norm: rows
     looked up are first scaled down, in place, to at most this ``norm_type``-norm. scale_grad_by_freq: a row's gradient
     is divided by how often it was used. Raises IndexError if a token is out of range, RuntimeError if it is neither int32 nor
-    int64. Floats that are whole numbers are taken, with a warning, for the integers they are (docs/series.md).
+    int64. Floats that are whole numbers are taken, with a warning, for the integers they are (docs/series.md),
+    but not under the name ``torch``.
 
     >>> import metagrad
     >>> metagrad.nn.functional.embedding(metagrad.tensor([1, 0]), metagrad.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -98,7 +100,8 @@ def _whole(tokens: Array) -> Array:
     """Tokens as integers. RuntimeError if they are none."""
     if tokens.dtype.kind == "i" and tokens.dtype.itemsize >= 4:
         return tokens
-    if tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
+    strict = naming.package == "torch"  # what runs under PyTorch's name is refused what PyTorch refuses
+    if strict or tokens.dtype.kind != "f" or not (tokens == np.rint(tokens)).all():
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
             f"{scalar_name(tokens.dtype)} instead (while checking arguments for embedding): use .long()"
