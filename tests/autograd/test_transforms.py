@@ -184,3 +184,8 @@ def test_saved_tensors_may_be_written_to_in_one_context_only():
         z.backward()
     with pytest.raises(RuntimeError, match=r"increment_version expect a Iterable\[Tensor\]"):
         graph.increment_version(3)
+
+
+def test_a_node_of_ones_own_function_is_shown_with_its_module():
+    node = Doubled.apply(mg.ones(1, requires_grad=True)).grad_fn
+    assert repr(node).startswith("<metagrad.autograd.function.DoubledBackward object at 0x")

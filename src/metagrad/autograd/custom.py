@@ -22,6 +22,7 @@ from metagrad.autograd.mode import mode, no_grad
 from metagrad.autograd.transforms import check_custom
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import OWN_FUNCTION, alias, bump, check_history, rewrite_history
+from metagrad.base.naming import public
 
 
 class Context:
@@ -190,6 +191,9 @@ class Custom(Function):
     def name(self) -> str:
         """The name of this node of the graph: a user's own function has no number, as in PyTorch."""
         return f"{self.op_name}Backward"
+
+    def __repr__(self) -> str:
+        return f"<{public('autograd.function')}.{self.name()} object at {hex(id(self))}>"
 
     def backward(self, *grads: Any) -> Any:
         context = self.context
