@@ -57,8 +57,10 @@ def test_methods_take_no_out(name):
 
 @pytest.mark.parametrize("name", sorted({n for n in METHODS if n in TAKERS or n.removesuffix("_") in TAKERS}))
 def test_a_method_refuses_out(name):
-    x = metagrad.ones(2, 2)
-    with pytest.raises(TypeError, match=rf"\b{METHODS[name].__name__}\(\) got an unexpected keyword argument 'out'"):
+    x, method = metagrad.ones(2, 2), METHODS[name]
+    # Where classes are asked, the function within the method of this name says it, and may go by another one.
+    names = {method.__name__, getattr(getattr(method, "__wrapped__", method), "__name__", method.__name__)}
+    with pytest.raises(TypeError, match=rf"\b({'|'.join(names)})\(\) got an unexpected keyword argument 'out'"):
         getattr(x, name)(out=metagrad.empty(0))
     assert x.tolist() == [[1, 1], [1, 1]]
 
