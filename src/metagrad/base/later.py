@@ -41,6 +41,10 @@ class Later:
                 setattr(place, name, made)
         return made.__get__(instance, owner)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What it stands for, called: in the body of a function there is no class that asks for it."""
+        return self.make()(*args, **kwargs)
+
 
 class LaterModule:
     """A module by its name: what is taken from it is a ``Later``, and so is for a class's body."""
