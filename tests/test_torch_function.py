@@ -1,12 +1,9 @@
 """``__torch_function__``, in programs of their own: what starts the asking lasts for the process."""
 
-import pickle
 import subprocess
 import sys
 
 import pytest
-
-import metagrad as mg
 
 PRELUDE = {"metagrad": "from metagrad import alias\nalias.install()\n", "torch": ""}
 EXPRESSIONS = """
@@ -227,11 +224,3 @@ def test_pytorchs_own_tensors_are_not_asked(torch):
         "    print(metagrad.from_dlpack(x).tolist(), torch_function.overloaded((x,)))\n"
     )
     assert ran("torch", program) == ["Mine", "[1.0, 1.0] []", "[1.0, 1.0] []"]
-
-
-def test_functions_that_ask_are_pickled_by_name():
-    class Mine(mg.Tensor):
-        pass
-
-    for function in (mg.exp, mg.nn.functional.relu, mg.linalg.norm):
-        assert pickle.loads(pickle.dumps(function)) is function

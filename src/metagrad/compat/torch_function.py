@@ -208,7 +208,6 @@ def start_asking(cls: type | None = None) -> None:
         for name, function in _functions(module):
             asking = asked(function)
             names[asking] = ".".join(filter(None, ("torch", space, name)))
-            asking.__module__, asking.__qualname__ = module.__name__, name  # where a pickle is to look for it
             setattr(module, name, asking)
             replaced.setdefault(function, asking)
     top: Any = sys.modules["metagrad"]
