@@ -269,6 +269,13 @@ def test_trees_are_flattened_as_pytorch_does(torch):
         ours.tree_unflatten([1, 2], ours.tree_flatten([1])[1])
 
 
+def test_how_a_dictionary_is_a_tree_is_found_where_libraries_look_for_it():
+    from metagrad.utils import _pytree
+
+    assert _pytree._dict_flatten({"a": 1}) == ([1], ["a"]) and _pytree._dict_unflatten([1], ["a"]) == {"a": 1}
+    assert _pytree._dict_flatten_with_keys({"a": 1})[0][0][1] == 1
+
+
 def test_onnx_is_there_before_its_package_is_needed():
     """The onnx package is imported inside the calls, so that nobody else pays for it."""
     code = "import sys, metagrad; assert metagrad.onnx.is_in_onnx_export() is False; assert 'onnx' not in sys.modules"

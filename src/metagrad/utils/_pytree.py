@@ -35,6 +35,11 @@ from metagrad.utils.tree_nodes import (
     register_pytree_node,
     sequence_keys,
 )  # fmt: skip
+
+# under the names by which programs know them in PyTorch
+from metagrad.utils.tree_nodes import _dict_flatten as _dict_flatten
+from metagrad.utils.tree_nodes import _dict_flatten_with_keys as _dict_flatten_with_keys
+from metagrad.utils.tree_nodes import _dict_unflatten as _dict_unflatten
 from metagrad.utils.tree_nodes import _get_node_type as _get_node_type
 from metagrad.utils.tree_nodes import _register_pytree_node as _register_pytree_node
 
