@@ -38,6 +38,7 @@ def calls(lib):
         "dropout of complex numbers": lambda: F.dropout(unreal, 0.5),
         "alpha dropout of integers": lambda: F.alpha_dropout(whole, 0.5, True),
         "dropout of whole channels of bools": lambda: F.dropout2d(T([[[True]]]), 0.5),
+        "dropout of all channels of integers": lambda: F.dropout2d(T([[[2]]]), 1.0),
         "a norm over a number of features": lambda: F.layer_norm(T([[1.0, 2.0]]), 2),
         "a norm over nothing": lambda: F.layer_norm(T([[1.0, 2.0]]), []),
     }
@@ -72,6 +73,7 @@ EXPECTED = {
     "cross entropy of weights that broadcast": "RuntimeError",
     "the largest of a window": ("float32", [3.0, 2.0], (1, 1, 2)),
     "dropout of integers": "RuntimeError",
+    "dropout of all channels of integers": ("int64", [0], (1, 1, 1)),
     "a norm over a number of features": "TypeError",
 }  # fmt: skip
 

@@ -118,7 +118,8 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
         )
     if not training or p == 0:
         return input
-    need_floats(input)
+    if p < 1:  # else nothing is scaled
+        need_floats(input)
     lead = tuple(input.shape)[: 2 if batched else 1]
     mask = _as_numbers(input, _kept(lead + (1,) * (ndim - len(lead)), p, of_array(input.array)))
     return given_back(input, input * (mask / (1 - p) if p < 1 else mask), inplace)
