@@ -123,6 +123,7 @@ def _spread_far(x: ndarray, y: Array) -> bool:
     """Whether two arrays of one dtype, neither of them large, broadcast to a large one."""
     return (
         y.__class__ is ndarray
+        and x.shape != y.shape  # most often they are alike, and no more is asked
         and x.size * y.size >= tuning.POINTWISE_LARGE
         and x.dtype == y.dtype
         and math.prod(map(max, zip(x.shape[::-1], y.shape[::-1], strict=False))) >= tuning.POINTWISE_LARGE
