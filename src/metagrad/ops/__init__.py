@@ -3,7 +3,7 @@
 =====================  =============================================================================
 ``operands.py``        operands of one dtype: promotion
 ``fitting.py``         whether a number fits in a dtype
-``argument_names.py``   other names that arguments go by: NumPy's, and PyTorch's undocumented ones
+``argument_names.py``  other names that arguments go by: NumPy's, and PyTorch's undocumented ones
 ``arguments.py``       dimensions, NumPy's names, ``out=``: what a public op does with its arguments
 ``argument_types.py``  whether each is what its annotation says, asked when a call has failed
 ``dtype_checks.py``    which dtypes an op takes: of indices, of classes, of numbers

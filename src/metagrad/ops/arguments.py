@@ -115,15 +115,12 @@ def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any,
     return (named[name],)
 
 
-def accepts_axis(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function with ``dim`` and ``keepdim`` also be called with NumPy's ``axis`` and ``keepdims``."""
-    return asks_for_tensors(function)
-
-
 def asks_for_tensors(function: Callable[P, R]) -> Callable[P, R]:
-    """Let a function raise TypeError for an argument that should be a tensor and is none.
+    """Let a function know its arguments by other names, such as ``axis``, and raise TypeError for one that is no tensor.
 
     >>> import metagrad
+    >>> metagrad.softmax(metagrad.zeros(2), axis=0)
+    tensor([0.5000, 0.5000])
     >>> metagrad.dot(None, None)
     Traceback (most recent call last):
     metagrad.ops.argument_types.NotATensor: dot(): argument 'input' (position 1) must be Tensor, not NoneType: use tensor()

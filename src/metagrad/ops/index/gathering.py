@@ -13,7 +13,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.gathering import IndexAlong, is_outside
 from metagrad.kernels.libraries import at
-from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
@@ -57,7 +57,7 @@ class PutMultiply(Function):
 _REDUCES: dict[str | None, type[Function]] = {None: Put, "add": PutAdd, "multiply": PutMultiply}
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_exact_out
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """y[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
@@ -79,7 +79,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
     return reshape(Gather.apply(in_one_dimension(input), index=grid), tuple(index.shape))
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_exact_out
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.
@@ -109,7 +109,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     return Gather.apply(input, index=(*[slice(None)] * axis, rows))
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_exact_out
 def scatter(
     input: Tensor,
@@ -145,7 +145,7 @@ def scatter(
     return scattered(_REDUCES[reduce].apply, input, dim, index, given)
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_exact_out
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated indices add up.

@@ -32,7 +32,7 @@ from metagrad.base.warning import warn
 from metagrad.kernels import gathering
 from metagrad.kernels.libraries import at, beside, is_on_gpu, repeats_elements, repeats_opened
 from metagrad.ops.argument_types import NotATensor
-from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.misfits import check_source, is_mask, misplaced, unlike_mask
 from metagrad.ops.operands import as_tensor, converted
@@ -277,7 +277,7 @@ def index_put_(input: Tensor, indices: tuple[Any, ...], values: Operand, accumul
     return write(input, index_put(input, indices, values, accumulate))
 
 
-@accepts_axis
+@asks_for_tensors
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """The slice at ``index`` of dimension ``dim``, without that dimension. A view.
 
@@ -298,7 +298,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     return Slice.apply(input, index=(*[slice(None)] * d, operator.index(index)))
 
 
-@accepts_axis
+@asks_for_tensors
 def narrow(input: Tensor, dim: int, start: Tensor | int, length: int) -> Tensor:
     """``length`` slices of dimension ``dim``, from ``start`` on. A view.
 

@@ -14,7 +14,7 @@ from metagrad.base import dtypes
 from metagrad.base.result_order import copied, laid_out_by
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.libraries import is_outside
-from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import in_one_dimension
@@ -199,7 +199,7 @@ def in_slices(axis: int, rows: Array) -> tuple[Any, ...]:
     return (*[slice(None)] * axis, rows)
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_out
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: Tensor | None = None) -> Tensor:
     """A copy with one number in the slices of ``dim`` that a vector of integers names.
@@ -226,7 +226,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
     return filled
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_exact_out
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
@@ -245,7 +245,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
     return reshape(copied, tuple(input.shape))
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_exact_out
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1, out: Tensor | None = None

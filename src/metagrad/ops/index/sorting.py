@@ -12,7 +12,7 @@ from metagrad.base import results
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import sorting
-from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.reduce.extrema import Along, ordered
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["argsort", "msort", "sort", "topk", "unique", "unique_consecutive"]
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_exact_out
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False, *, out: Tensor | None = None
@@ -41,7 +41,7 @@ def sort(
     return results.sort((values, wrap(order)))
 
 
-@accepts_axis
+@asks_for_tensors
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort a dimension.
 
@@ -64,7 +64,7 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return sort(input, 0).values
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_out
 def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Tensor | None = None
@@ -119,7 +119,7 @@ def unique(
     return _unique(input, dim, order[starts], inverse, counts, return_inverse, return_counts)
 
 
-@accepts_axis
+@asks_for_tensors
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_exact_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.linalg.matrices import check
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @takes_exact_out
-@accepts_axis
+@asks_for_tensors
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of 3 elements in dimension ``dim``: zᵢ = xᵢ₊₁ yᵢ₊₂ − xᵢ₊₂ yᵢ₊₁, i counted modulo 3.
 
@@ -54,7 +54,7 @@ def _cross(x: Tensor, y: Tensor, d: int) -> Tensor:
 
 
 @takes_exact_out
-@accepts_axis
+@asks_for_tensors
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The inner products Σ xᵢ* yᵢ of vectors in dimension ``dim``; all dimensions broadcast.
 
@@ -104,7 +104,7 @@ def powers(x: Tensor, count: int) -> Tensor:
     return pow(x.unsqueeze(-1), wrap(exponents))
 
 
-@accepts_axis
+@asks_for_tensors
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The diagonals (*, k) of matrices (*, m, n), ``offset`` above the main one. A view.
 

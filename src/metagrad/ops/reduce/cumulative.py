@@ -15,7 +15,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import scans
 from metagrad.kernels.libraries import accumulate
-from metagrad.ops.arguments import accepts_axis, dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
@@ -42,7 +42,7 @@ class Cumsum(Function):
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 @in_single
 def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Sums of the first i elements along ``dim``; integers and bools add up in int64.
@@ -54,7 +54,7 @@ def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | No
     return _running(Cumsum, accumulated(input, dtype), dim)
 
 
-@accepts_axis
+@asks_for_tensors
 def cumsum_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
     """In-place form of ``cumsum``, in the tensor's own dtype.
 
@@ -136,7 +136,7 @@ def _around_zeros(grad: Array, x: Array, y: Array, axis: int) -> Array:
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Products of the first i elements along ``dim``; integers and bools multiply in int64.
 
@@ -147,7 +147,7 @@ def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | N
     return _running(Cumprod, accumulated(input, dtype), dim)
 
 
-@accepts_axis
+@asks_for_tensors
 def cumprod_(input: Tensor, dim: int, *, dtype: DTypeLike = None) -> Tensor:
     """In-place form of ``cumprod``, in the tensor's own dtype.
 
@@ -170,7 +170,7 @@ def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: DTypeLik
 
 
 @takes_exact_out
-@accepts_axis
+@asks_for_tensors
 def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummax:
     """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
 
@@ -186,7 +186,7 @@ def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) ->
 
 
 @takes_exact_out
-@accepts_axis
+@asks_for_tensors
 def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummin:
     """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
 
@@ -262,7 +262,7 @@ def _exp_of_difference(a: Array, b: Array) -> Array:
 
 
 @takes_exact_out
-@accepts_axis
+@asks_for_tensors
 @in_single
 def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, Number, Operand
-from metagrad.ops.arguments import accepts_axis, dimension, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_out
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.operands import as_tensor
 from metagrad.ops.pointwise.arithmetic import sub
@@ -29,7 +29,7 @@ def _cut(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def diff(
     input: Tensor,
     n: int = 1,
@@ -68,7 +68,7 @@ def diff(
 # ------------------------------------------------ derivatives
 
 
-@accepts_axis
+@asks_for_tensors
 def gradient(
     input: Tensor, *, spacing: Operand | Sequence[Operand] | None = 1, dim: Dims = None, edge_order: int = 1
 ) -> tuple[Tensor, ...]:
@@ -170,7 +170,7 @@ def _areas(name: str, y: Tensor, x: Tensor | None, dx: Operand | None, dim: int)
     return (_cut(y, axis, 1, None) + _cut(y, axis, None, -1)) * run / 2, axis
 
 
-@accepts_axis
+@asks_for_tensors
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Operand | None = None, dim: int = -1) -> Tensor:
     """The integral of a sampled function along ``dim`` by the trapezoidal rule, Σ (x_{i+1} − x_i) (y_i + y_{i+1}) / 2.
 
@@ -190,7 +190,7 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Operand | None = None, 
 trapz = trapezoid
 
 
-@accepts_axis
+@asks_for_tensors
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Operand | None = None, dim: int = -1) -> Tensor:
     """``trapezoid`` up to each sample but the first.
 

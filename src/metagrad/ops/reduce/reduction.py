@@ -15,7 +15,7 @@ from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, tuning
-from metagrad.ops.arguments import accepts_axis, axes, given, shape_of, takes_out
+from metagrad.ops.arguments import asks_for_tensors, axes, given, shape_of, takes_out
 from metagrad.ops.operands import cast_to, in_single
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Sum(Function):
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def sum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
@@ -81,7 +81,7 @@ class Mean(Function):
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 @in_single
 def mean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
@@ -134,7 +134,7 @@ def spread(grad: Array, shape: tuple[int, ...], axis: tuple[int, ...]) -> Array:
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Whether all elements, or all along ``dim``, are non-zero; uint8 for uint8.
 
@@ -146,7 +146,7 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor |
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Whether some element, or some along ``dim``, is non-zero; uint8 for uint8.
 
@@ -164,7 +164,7 @@ def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Callable[..., Ar
     return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
 
 
-@accepts_axis
+@asks_for_tensors
 def count_nonzero(input: Tensor, dim: Dims = None, *more: int) -> Tensor:
     """The number of elements, or of elements along ``dim``, that are not zero, as int64.
 

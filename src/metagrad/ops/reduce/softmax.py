@@ -12,7 +12,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
 from metagrad.kernels import softmax as kernel
-from metagrad.ops.arguments import accepts_axis, axes, dimension, floating, floats, takes_out
+from metagrad.ops.arguments import asks_for_tensors, axes, dimension, floating, floats, takes_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.reduction import kept
@@ -45,7 +45,7 @@ class Softmax(Function):
         return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
 
 
-@accepts_axis
+@asks_for_tensors
 @in_single
 def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
@@ -78,7 +78,7 @@ class LogSoftmax(Function):
         return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 
-@accepts_axis
+@asks_for_tensors
 @in_single
 def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None) -> Tensor:
     """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
@@ -147,7 +147,7 @@ class LogSumExp(Function):
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 @in_single
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x over ``dim``, without overflow.

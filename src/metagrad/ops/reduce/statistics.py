@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
-from metagrad.ops.arguments import accepts_axis, asks_for_tensors, axes, floating, takes_out
+from metagrad.ops.arguments import asks_for_tensors, axes, floating, takes_out
 from metagrad.ops.create.conversion import real
 from metagrad.ops.linalg.matmul import matmul
 from metagrad.ops.operands import in_single
@@ -31,7 +31,7 @@ __all__ = ["corrcoef", "cov", "nanmean", "nansum", "std_mean", "var_mean"]
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 @in_single
 def var_mean(
     input: Tensor,
@@ -55,7 +55,7 @@ def var_mean(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 @in_single
 def std_mean(
     input: Tensor,
@@ -82,7 +82,7 @@ def std_mean(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 @in_single
 def nansum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
@@ -102,7 +102,7 @@ def nansum(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 @in_single
 def nanmean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None

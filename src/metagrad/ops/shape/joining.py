@@ -15,7 +15,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
 from metagrad.kernels.copying import joined
-from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_out
 from metagrad.ops.create.creation import finished
 from metagrad.ops.operands import as_tensor, cast_to, result_type
 from metagrad.ops.shape.views import reshape, unsqueeze
@@ -96,7 +96,7 @@ def _sequence(name: str, tensors: Sequence[Operand], empty: type[Exception] = Ru
     return [as_tensor(x) for x in given]
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_out
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along ``dim``; the other extents must agree. Empty 1-D tensors are skipped.
@@ -132,7 +132,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
 concat = concatenate = cat
 
 
-@accepts_axis
+@asks_for_tensors
 @takes_out
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dimension ``dim``.

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
 from metagrad.base.typing import Array, Sizes
-from metagrad.ops.arguments import accepts_axis, asks_for_a_tensor, dimension, given, shape_of
+from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, dimension, given, shape_of
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.views import reshape
 
@@ -54,7 +54,7 @@ def tile(input: Tensor, *dims: Sizes, **named: Sizes) -> Tensor:
     return repeat(input, (1,) * (input.array.ndim - len(counts)) + counts)
 
 
-@accepts_axis
+@asks_for_tensors
 def repeat_interleave(
     input: Tensor, repeats: Tensor | int | None = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:

@@ -14,7 +14,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import SEVERAL, views_of
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import accepts_axis, asks_for_tensors, dimension
+from metagrad.ops.arguments import asks_for_tensors, dimension
 from metagrad.ops.index.indexing import Slice, getitem
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Unbind(Function):
         return np.stack(grads, axis=self.axis)
 
 
-@accepts_axis
+@asks_for_tensors
 def split(
     tensor: Tensor,
     split_size_or_sections: int | Sequence[int] = (),
@@ -98,7 +98,7 @@ def split(
     return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, indices) if sizes else ()
 
 
-@accepts_axis
+@asks_for_tensors
 def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Chunks of given sizes, which add up to the extent of ``dim``. Views.
 
@@ -111,7 +111,7 @@ def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0) ->
     return split(input, list(split_sizes), dim)
 
 
-@accepts_axis
+@asks_for_tensors
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` chunks of one size (the last may be smaller) along ``dim``. Views.
 
@@ -148,7 +148,7 @@ def _unguarded(function: Callable[P, tuple[Tensor, ...]]) -> Callable[P, tuple[T
 unsafe_split, unsafe_chunk, unsafe_split_with_sizes = (_unguarded(f) for f in (split, chunk, split_with_sizes))
 
 
-@accepts_axis
+@asks_for_tensors
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """All slices along ``dim``, without that dimension. Views.
 
@@ -167,7 +167,7 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     return views_of(input, Unbind.apply_many(input, axis=d), Slice, indices)
 
 
-@accepts_axis
+@asks_for_tensors
 def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """``dim`` cut into a number of nearly equal sections, the first ones larger by 1; or cut at a list of indices. Views.
 

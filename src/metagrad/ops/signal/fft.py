@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.base.typing import Dims
-from metagrad.ops.arguments import accepts_axis, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.signal.fourier import complex_to_complex, complex_to_real, real_to_complex
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def fft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -35,7 +35,7 @@ def fft(
 
 
 @takes_exact_out
-@accepts_axis
+@asks_for_tensors
 def ifft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -51,7 +51,7 @@ def ifft(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def rfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -67,7 +67,7 @@ def rfft(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def irfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -83,7 +83,7 @@ def irfft(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def hfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -99,7 +99,7 @@ def hfft(
 
 
 @takes_exact_out
-@accepts_axis
+@asks_for_tensors
 def ihfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -118,7 +118,7 @@ def ihfft(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def fft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -135,7 +135,7 @@ def fft2(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def ifft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -152,7 +152,7 @@ def ifft2(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def rfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -168,7 +168,7 @@ def rfft2(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def irfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -185,7 +185,7 @@ def irfft2(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def hfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -202,7 +202,7 @@ def hfft2(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def ihfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -219,7 +219,7 @@ def ihfft2(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def fftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -235,7 +235,7 @@ def fftn(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def ifftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -251,7 +251,7 @@ def ifftn(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def rfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -268,7 +268,7 @@ def rfftn(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def irfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -285,7 +285,7 @@ def irfftn(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def hfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -301,7 +301,7 @@ def hfftn(
 
 
 @takes_out
-@accepts_axis
+@asks_for_tensors
 def ihfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
