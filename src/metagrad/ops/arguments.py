@@ -157,7 +157,7 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
 
     What is written into ``out`` is not recorded: PyTorch's rule, and its error. exactly: ``out`` must have the result's
     dtype; otherwise the result is converted, if its dtype's category is not above that of ``out``. The function so made
-    raises RuntimeError if an argument or ``out`` requires grad, and what ``store`` raises.
+    does what ``asks_for_tensors`` does, and raises RuntimeError if an argument or ``out`` requires grad, and what ``store`` raises.
 
     >>> import metagrad
     >>> y = metagrad.empty(0, dtype=metagrad.float64)
@@ -187,7 +187,12 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
         for o in out if isinstance(out, (tuple, list)) else [out]:
             if isinstance(o, Variable):
                 check_overlap(o, tensors)
-        return store(function(*args, **kwargs), out, exactly)
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            complain(function, error, args, kwargs)
+            raise
+        return store(result, out, exactly)
 
     with_out.without_out = function  # type: ignore[attr-defined]
     return cast("Callable[P, R]", with_out)

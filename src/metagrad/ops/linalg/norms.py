@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
-from metagrad.ops.arguments import asks_for_tensors, dimensions, takes_exact_out, takes_out
+from metagrad.ops.arguments import dimensions, takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import check, check_square
 from metagrad.ops.linalg.singular import svdvals
 from metagrad.ops.linalg.solving import inv_ex
@@ -29,7 +29,6 @@ _ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
 
 
 @takes_exact_out
-@asks_for_tensors
 def matrix_norm(
     A: Tensor,
     ord: float | str = "fro",
@@ -88,7 +87,6 @@ def _extreme(x: Tensor, dim: int, largest: bool) -> Tensor:
 
 
 @takes_exact_out
-@asks_for_tensors
 @in_single
 def norm(
     input: Tensor,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad.base import results
 from metagrad.base.typing import Dims, DTypeLike
 from metagrad.base.warning import warn_once
-from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
@@ -170,7 +170,6 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
 
 
 @takes_exact_out
-@asks_for_tensors
 @in_single
 def norm(
     input: Tensor,

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 
 @takes_exact_out
-@asks_for_tensors
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of 3 elements in dimension ``dim``: zᵢ = xᵢ₊₁ yᵢ₊₂ − xᵢ₊₂ yᵢ₊₁, i counted modulo 3.
 
@@ -54,7 +53,6 @@ def _cross(x: Tensor, y: Tensor, d: int) -> Tensor:
 
 
 @takes_exact_out
-@asks_for_tensors
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The inner products Σ xᵢ* yᵢ of vectors in dimension ``dim``; all dimensions broadcast.
 

@@ -42,7 +42,6 @@ class Cumsum(Function):
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Sums of the first i elements along ``dim``; integers and bools add up in int64.
@@ -136,7 +135,6 @@ def _around_zeros(grad: Array, x: Array, y: Array, axis: int) -> Array:
 
 
 @takes_out
-@asks_for_tensors
 def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Products of the first i elements along ``dim``; integers and bools multiply in int64.
 
@@ -170,7 +168,6 @@ def _written(op: Callable[..., Tensor], input: Tensor, dim: int, dtype: DTypeLik
 
 
 @takes_exact_out
-@asks_for_tensors
 def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummax:
     """The largest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
 
@@ -186,7 +183,6 @@ def cummax(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) ->
 
 
 @takes_exact_out
-@asks_for_tensors
 def cummin(input: Tensor, dim: int, *, out: tuple[Tensor, ...] | None = None) -> results.cummin:
     """The smallest of the first i elements along ``dim``, and its index, the last of several: (values, indices).
 
@@ -262,7 +258,6 @@ def _exp_of_difference(a: Array, b: Array) -> Array:
 
 
 @takes_exact_out
-@asks_for_tensors
 @in_single
 def logcumsumexp(input: Tensor, dim: int, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x of the first i elements along ``dim``, without overflow. Floating-point and complex tensors only.

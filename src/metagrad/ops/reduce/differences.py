@@ -29,7 +29,6 @@ def _cut(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
 
 
 @takes_out
-@asks_for_tensors
 def diff(
     input: Tensor,
     n: int = 1,

@@ -16,7 +16,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
 from metagrad.kernels.argmax import index_of
-from metagrad.ops.arguments import asks_for_tensors, axes, dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import axes, dimension, takes_exact_out, takes_out
 from metagrad.ops.operands import need_tensors
 from metagrad.ops.pointwise.selection import maximum, minimum
 
@@ -29,7 +29,6 @@ __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
 
 
 @takes_out
-@asks_for_tensors
 def max(
     input: Tensor,
     dim: int | Tensor | None = None,
@@ -52,7 +51,6 @@ def max(
 
 
 @takes_out
-@asks_for_tensors
 def min(
     input: Tensor,
     dim: int | Tensor | None = None,
@@ -96,7 +94,6 @@ def _argmin(a: Array, axis: int) -> Array:
 
 
 @takes_exact_out
-@asks_for_tensors
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the largest element, the first of several; over all elements flattened if ``dim`` is None.
 
@@ -110,7 +107,6 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out:
 
 
 @takes_exact_out
-@asks_for_tensors
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """The index of the smallest element, the first of several; over all elements flattened if ``dim`` is None.
 
@@ -163,7 +159,6 @@ class Amin(Shared):
 
 
 @takes_exact_out
-@asks_for_tensors
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Largest element over ``dim``; the gradient is shared by all elements equal to it.
 
@@ -177,7 +172,6 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
 
 
 @takes_exact_out
-@asks_for_tensors
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Smallest element over ``dim``; the gradient is shared by all elements equal to it.
 
@@ -191,7 +185,6 @@ def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
 
 
 @takes_exact_out
-@asks_for_tensors
 def aminmax(
     input: Tensor, *, dim: int | None = None, keepdim: bool = False, out: tuple[Tensor, ...] | None = None
 ) -> results.aminmax:

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Dims
 from metagrad.kernels.libraries import xor
-from metagrad.ops.arguments import asks_for_tensors, takes_exact_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.reduce.extrema import nonempty, ordered
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ __all__ = ["hash_tensor"]
 
 
 @takes_exact_out
-@asks_for_tensors
 def hash_tensor(
     input: Tensor, dim: Dims = None, *, keepdim: bool = False, mode: int = 0, out: Tensor | None = None
 ) -> Tensor:

@@ -12,7 +12,7 @@ from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.kernels import sorting
 from metagrad.kernels.libraries import accumulate
-from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import Shared, chosen_along, nonempty, ordered
 
@@ -23,7 +23,6 @@ __all__ = ["kthvalue", "median", "mode", "nanmedian"]
 
 
 @takes_out
-@asks_for_tensors
 def median(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | tuple[Tensor, ...] | None = None
 ) -> Any:
@@ -66,7 +65,6 @@ def _index_of_median(x: Array, axis: int) -> Array:
 
 
 @takes_out
-@asks_for_tensors
 def nanmedian(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, out: Tensor | tuple[Tensor, ...] | None = None
 ) -> Any:
@@ -90,7 +88,6 @@ def _index_of_nanmedian(x: Array, axis: int) -> Array:
 
 
 @takes_out
-@asks_for_tensors
 def kthvalue(
     input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None
 ) -> results.kthvalue:
@@ -119,7 +116,6 @@ def _ranked(x: Array, ranks: Array, axis: int) -> Array:
 
 
 @takes_exact_out
-@asks_for_tensors
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None) -> results.mode:
     """The most frequent element along ``dim``, the smallest of several, and its last index: (values, indices).
 

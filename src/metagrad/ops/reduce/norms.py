@@ -11,7 +11,7 @@ from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
-from metagrad.ops.arguments import asks_for_tensors, axes, takes_exact_out
+from metagrad.ops.arguments import axes, takes_exact_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.signs import Sign, abs
 from metagrad.ops.reduce.extrema import amax, amin
@@ -52,7 +52,6 @@ class Norm(Function):
 
 
 @takes_exact_out
-@asks_for_tensors
 @in_single
 def vector_norm(
     x: Tensor,

@@ -11,7 +11,7 @@ from metagrad.autograd.variable import as_array
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import reductions
-from metagrad.ops.arguments import asks_for_tensors, dimension, takes_out
+from metagrad.ops.arguments import dimension, takes_out
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.cumulative import Cumprod
 from metagrad.ops.reduce.reduction import accumulated
@@ -55,7 +55,6 @@ def _part(x: Array, axis: int, start: int, stop: int) -> Array:
 
 
 @takes_out
-@asks_for_tensors
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
-from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
+from metagrad.ops.arguments import dimension, takes_exact_out
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.sorting import sort
 from metagrad.ops.operands import as_tensor, cast_to
@@ -25,7 +25,6 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 @takes_exact_out
-@asks_for_tensors
 def quantile(
     input: Tensor,
     q: float | Tensor,
@@ -51,7 +50,6 @@ def quantile(
 
 
 @takes_exact_out
-@asks_for_tensors
 def nanquantile(
     input: Tensor,
     q: float | Tensor,

@@ -42,7 +42,6 @@ class Sum(Function):
 
 
 @takes_out
-@asks_for_tensors
 def sum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
@@ -81,7 +80,6 @@ class Mean(Function):
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def mean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
@@ -134,7 +132,6 @@ def spread(grad: Array, shape: tuple[int, ...], axis: tuple[int, ...]) -> Array:
 
 
 @takes_out
-@asks_for_tensors
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Whether all elements, or all along ``dim``, are non-zero; uint8 for uint8.
 
@@ -146,7 +143,6 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor |
 
 
 @takes_out
-@asks_for_tensors
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Whether some element, or some along ``dim``, is non-zero; uint8 for uint8.
 

@@ -147,7 +147,6 @@ class LogSumExp(Function):
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def logsumexp(input: Tensor, dim: Dims, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """ln Σ e^x over ``dim``, without overflow.

@@ -31,7 +31,6 @@ __all__ = ["corrcoef", "cov", "nanmean", "nansum", "std_mean", "var_mean"]
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def var_mean(
     input: Tensor,
@@ -55,7 +54,6 @@ def var_mean(
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def std_mean(
     input: Tensor,
@@ -82,7 +80,6 @@ def std_mean(
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def nansum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
@@ -102,7 +99,6 @@ def nansum(
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def nanmean(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None

@@ -13,7 +13,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
 from metagrad.base.warning import warn
 from metagrad.kernels import reductions
-from metagrad.ops.arguments import asks_for_tensors, axes, takes_out
+from metagrad.ops.arguments import axes, takes_out
 from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.reduction import kept
 
@@ -47,7 +47,6 @@ class Var(Function):
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def var(
     input: Tensor,
@@ -90,7 +89,6 @@ class Std(Var):
 
 
 @takes_out
-@asks_for_tensors
 @in_single
 def std(
     input: Tensor,

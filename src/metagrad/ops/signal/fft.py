@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.base.typing import Dims
-from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.signal.fourier import complex_to_complex, complex_to_real, real_to_complex
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 @takes_out
-@asks_for_tensors
 def fft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -35,7 +34,6 @@ def fft(
 
 
 @takes_exact_out
-@asks_for_tensors
 def ifft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -51,7 +49,6 @@ def ifft(
 
 
 @takes_out
-@asks_for_tensors
 def rfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -67,7 +64,6 @@ def rfft(
 
 
 @takes_out
-@asks_for_tensors
 def irfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -83,7 +79,6 @@ def irfft(
 
 
 @takes_out
-@asks_for_tensors
 def hfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -99,7 +94,6 @@ def hfft(
 
 
 @takes_exact_out
-@asks_for_tensors
 def ihfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -118,7 +112,6 @@ def ihfft(
 
 
 @takes_out
-@asks_for_tensors
 def fft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -135,7 +128,6 @@ def fft2(
 
 
 @takes_out
-@asks_for_tensors
 def ifft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -152,7 +144,6 @@ def ifft2(
 
 
 @takes_out
-@asks_for_tensors
 def rfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -168,7 +159,6 @@ def rfft2(
 
 
 @takes_out
-@asks_for_tensors
 def irfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -185,7 +175,6 @@ def irfft2(
 
 
 @takes_out
-@asks_for_tensors
 def hfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -202,7 +191,6 @@ def hfft2(
 
 
 @takes_out
-@asks_for_tensors
 def ihfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -219,7 +207,6 @@ def ihfft2(
 
 
 @takes_out
-@asks_for_tensors
 def fftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -235,7 +222,6 @@ def fftn(
 
 
 @takes_out
-@asks_for_tensors
 def ifftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -251,7 +237,6 @@ def ifftn(
 
 
 @takes_out
-@asks_for_tensors
 def rfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -268,7 +253,6 @@ def rfftn(
 
 
 @takes_out
-@asks_for_tensors
 def irfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -285,7 +269,6 @@ def irfftn(
 
 
 @takes_out
-@asks_for_tensors
 def hfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -301,7 +284,6 @@ def hfftn(
 
 
 @takes_out
-@asks_for_tensors
 def ihfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
