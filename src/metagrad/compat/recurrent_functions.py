@@ -12,11 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from metagrad.nn.fast_recurrence import Layer, plain_layer
-from metagrad.nn.functional.dropouts import dropout as _dropout
-from metagrad.ops.shape.joining import cat
+from metagrad.nn.modules.rnn import run_layers
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["gru", "lstm", "rnn_relu", "rnn_tanh"]
@@ -81,20 +77,11 @@ def _stack(
     bidirectional: bool,
 ) -> tuple[Tensor, ...]:
     """All layers over packed steps x (Σ Bₜ, I): the outputs, and the final states (L·D, B, *)."""
-    run: Any = Layer.apply_many if isinstance(x.array, np.ndarray) else plain_layer
     initial = [hx] if isinstance(hx, Tensor) else list(hx)
     directions = 2 if bidirectional else 1
     each = len(weights) // (num_layers * directions)
-    finals = []
-    for layer in range(num_layers):
-        if layer and dropout:
-            x = _dropout(x, dropout, train)
-        first = layer * directions
-        own: list[Any] = []
-        for d in range(first, first + directions):
-            group = list(weights[d * each : (d + 1) * each])
-            own += group if has_biases else [*group[:2], None, None, *group[2:]]
-        states = [s[first : first + directions] for s in initial]
-        x, *final = run(x, *states, *own, cell=cell, sizes=list(sizes), directions=directions)
-        finals.append(final)
-    return x, *[cat(parts) for parts in zip(*finals, strict=True)]
+    groups = [list(weights[at : at + each]) for at in range(0, len(weights), each)]
+    whole = groups if has_biases else [[*group[:2], None, None, *group[2:]] for group in groups]
+    layers = [sum(whole[at : at + directions], []) for at in range(0, len(whole), directions)]
+    output, final = run_layers(cell, x, list(sizes), initial, layers, directions, dropout if train else 0)
+    return output, *final

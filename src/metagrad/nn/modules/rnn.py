@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,31 @@ from metagrad.tensors.tensor import Tensor
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 
 _GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "LSTM": 4, "GRU": 3}
+
+
+def run_layers(
+    cell: str,
+    x: Tensor,
+    sizes: list[int],
+    initial: Sequence[Tensor],
+    weights: Sequence[Sequence[Tensor | None]],
+    directions: int,
+    p: float,
+) -> tuple[Tensor, State]:
+    """Layers over packed steps x (Σ Bₜ, I), with dropout p between them: the output, and the final states (L·D, B, H or P).
+
+    initial: states (L·D, B, *). weights: for each layer those of its directions, as ``Layer`` takes them.
+    """
+    # The kernels are NumPy's; other arrays, such as CuPy's, take the plain way.
+    run: Any = Layer.apply_many if isinstance(x.array, np.ndarray) else plain_layer
+    finals = []
+    for layer, own in enumerate(weights):
+        if layer and p:
+            x = dropout(x, p)
+        states = [s[layer * directions : (layer + 1) * directions] for s in initial]
+        x, *final = run(x, *states, *own, cell=cell, sizes=sizes, directions=directions)
+        finals.append(final)
+    return x, tuple(cat(parts) for parts in zip(*finals, strict=True))
 
 
 class RNNBase(Module):
@@ -166,20 +191,11 @@ class RNNBase(Module):
     def _stack(self, x: Tensor, batch_sizes: list[int], initial: State) -> tuple[Tensor, State]:
         """All layers over packed steps x (Σ Bₜ, I); initial and final states are (L·D, B, H or P)."""
         directions = 2 if self.bidirectional else 1
-        # The kernels are NumPy's; other arrays, such as CuPy's, take the plain way.
-        on_numpy = isinstance(x.array, np.ndarray)
         if batch_sizes[0] == 1 and self._only_answers(x):
             return self._one_sequence(x, initial)
-        run: Any = Layer.apply_many if on_numpy else plain_layer
-        finals = []
-        for layer in range(self.num_layers):
-            if layer and self.dropout:
-                x = dropout(x, self.dropout, self.training)
-            states = [s[layer * directions : (layer + 1) * directions] for s in initial]
-            weights = self._layer_weights(layer)
-            x, *final = run(x, *states, *weights, cell=self.mode, sizes=batch_sizes, directions=directions)
-            finals.append(final)
-        return x, tuple(cat(parts) for parts in zip(*finals, strict=True))
+        weights = [self._layer_weights(layer) for layer in range(self.num_layers)]
+        between = self.dropout if self.training else 0
+        return run_layers(self.mode, x, batch_sizes, initial, weights, directions, between)
 
     def _only_answers(self, x: Tensor) -> bool:
         """Whether no gradient will be asked for, so that a single sequence may go through all layers in one op."""
