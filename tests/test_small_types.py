@@ -27,6 +27,7 @@ def test_names_of_tensors_types():
 
 def test_types_of_tensors_on_a_gpu():
     assert mg.cuda.FloatTensor.is_cuda and not isinstance(mg.ones(1), mg.cuda.FloatTensor)
+    assert mg.cuda.FloatTensor is mg.cuda.FloatTensor is not mg.cuda.DoubleTensor
 
 
 @pytest.mark.skipif(mg.cuda.is_available(), reason="a GPU is there")

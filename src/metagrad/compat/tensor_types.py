@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from metagrad.base import dtypes
@@ -118,6 +119,7 @@ class BoolTensor(metaclass=tensortype):
     dtype = dtypes.bool_
 
 
+@functools.cache
 def on_gpu(name: str) -> type:
     """The class of that name whose instances are on a GPU.
 
