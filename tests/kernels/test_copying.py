@@ -98,8 +98,8 @@ def views(x):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool"])
 def test_copies_of_any_order_in_memory(threads, dtype):
     for name, x in views(numbers().astype(dtype) if dtype != "int64" else RNG.integers(0, 99, (50, 60))):
-        np.testing.assert_array_equal(copying.in_order(x), x, name)
-        assert copying.in_order(x).flags.c_contiguous
+        np.testing.assert_array_equal(copying.copied_in_order(x), x, name)
+        assert copying.copied_in_order(x).flags.c_contiguous
         assert copying.copied(x, x.dtype).strides == copying.result_order.copied(x, x.dtype).strides, name
         np.testing.assert_array_equal(copying.copied(x, x.dtype), x, name)
         np.testing.assert_array_equal(copying.reshaped(x, (x.size,)), x.reshape(-1), name)

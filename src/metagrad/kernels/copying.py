@@ -37,7 +37,7 @@ def copied(x: Array, dtype: np.dtype[Any]) -> Array:
     return y
 
 
-def in_order(x: Array) -> Array:
+def copied_in_order(x: Array) -> Array:
     """A copy whose elements lie in order in memory."""
     if x.__class__ is not np.ndarray or x.size < tuning.POINTWISE_LARGE:
         return x.copy()
@@ -53,7 +53,7 @@ def reshaped(x: Array, shape: tuple[int, ...]) -> Array:
     try:
         return x.reshape(shape, **_AS_VIEW)
     except ValueError:
-        return in_order(x).reshape(shape)
+        return copied_in_order(x).reshape(shape)
 
 
 def laid_out_like(x: Array, template: Array) -> Array:
@@ -65,7 +65,7 @@ def laid_out_like(x: Array, template: Array) -> Array:
     if x.strides == template.strides or not isinstance(x, np.ndarray) or not isinstance(template, np.ndarray):
         return x
     if not has_no_gaps(template):
-        return x if x.flags.c_contiguous else in_order(x)
+        return x if x.flags.c_contiguous else copied_in_order(x)
     copy = np.empty_like(template, x.dtype)
     if copy.strides == x.strides:
         return x
@@ -139,7 +139,8 @@ def _in_chunks(y: Array, x: Array) -> bool:
     if not large or np.may_share_memory(x, y) or x.dtype.kind == "c" != y.dtype.kind:
         return False
     x = np.broadcast_to(x, y.shape)
-    before, chunks = chunks_of(y)
+    axis, chunks = chunks_of(y)
+    before = (slice(None),) * axis
 
     def work(chunk: slice) -> None:
         np.copyto(y[(*before, chunk)], x[(*before, chunk)], casting="unsafe")
@@ -148,14 +149,14 @@ def _in_chunks(y: Array, x: Array) -> bool:
     return True
 
 
-def chunks_of(y: Array) -> tuple[tuple[slice, ...], list[slice]]:
-    """Chunks of the dimension whose steps in memory are the longest among those long enough, and what stands before them."""
+def chunks_of(y: Array) -> tuple[int, list[slice]]:
+    """The dimension to cut, that whose steps in memory are the longest among those long enough, and chunks of it."""
     threads = get_num_threads()
     fit = [d for d in range(y.ndim) if y.shape[d] >= threads] or [int(np.argmax(y.shape))]
     axis = max(fit, key=lambda d: abs(y.strides[d]))
     unit = max(1, y.size // max(1, y.shape[axis]))
     length = max(1, tuning.POINTWISE_CHUNK_READ_ONCE // unit)
-    return (slice(None),) * axis, even_chunks(y.shape[axis], length, threads, unit * tuning.POINTWISE_COST)
+    return axis, even_chunks(y.shape[axis], length, threads, unit * tuning.POINTWISE_COST)
 
 
 def _is_large(x: object) -> bool:

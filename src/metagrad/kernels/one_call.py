@@ -118,8 +118,7 @@ def _memory_like(inputs: Sequence[Array]) -> Array:
 
 def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
     arrays, out = _flattened(inputs, y)
-    before, chunks = chunks_of(out)
-    axis = len(before)
+    axis, chunks = chunks_of(out)
 
     def run(s: slice) -> None:
         ufunc(*[_part(a, s, axis, out.ndim) for a in arrays], out=_part(out, s, axis, out.ndim))

@@ -36,7 +36,7 @@ def _check(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def need_floats(input: Tensor) -> None:
+def _need_floats(input: Tensor) -> None:
     """Raise RuntimeError for integers, which do not take a scaled result, and for complex numbers, as PyTorch does."""
     if input.array.dtype.kind in "biu":
         need_castable(dtypes.float32, input.dtype)
@@ -119,7 +119,7 @@ def _of_channels(name: str, input: Tensor, axes: int, p: float, training: bool, 
     if not training or p == 0:
         return input
     if p < 1:  # else nothing is scaled
-        need_floats(input)
+        _need_floats(input)
     lead = tuple(input.shape)[: 2 if batched else 1]
     mask = _as_numbers(input, _kept(lead + (1,) * (ndim - len(lead)), p, of_array(input.array)))
     return given_back(input, input * (mask / (1 - p) if p < 1 else mask), inplace)
@@ -165,7 +165,7 @@ def _alpha(input: Tensor, shape: tuple[int, ...], p: float, training: bool, inpl
         return input
     if p == 1:
         return given_back(input, input * 0, inplace)
-    need_floats(input)
+    _need_floats(input)
     mask = _as_numbers(input, _kept(shape, p, of_array(input.array)))
     a = 1 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     shift = (1 - mask) * (_ALPHA * a) - a * _ALPHA * p

@@ -30,7 +30,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
 from metagrad.kernels import gathering
-from metagrad.kernels.libraries import at, beside, is_on_gpu, repeats_elements, repeats_opened
+from metagrad.kernels.libraries import at, beside, is_on_gpu, is_writable, repeats_elements, repeats_opened
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
@@ -180,12 +180,9 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
     if basic and isinstance(source, Variable) and source._counter is input._counter:
         check_overlap(Slice.apply(input, index=index), (source,))
     if not basic or not recording(input, source):
-        try:
-            check_writable(input)
-        except RuntimeError:
-            if not repeats_elements(input.array):
-                raise
+        if not is_writable(input.array) and repeats_elements(input.array):
             return _set_repeated(input, index, basic, source)
+        check_writable(input)
     if not recording(input, source):
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
         if isinstance(source, Variable) and source.array.size == 1:

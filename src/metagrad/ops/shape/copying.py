@@ -9,7 +9,7 @@ from metagrad.autograd.function import Function
 from metagrad.base.channels_last import suggested
 from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
 from metagrad.base.typing import Array
-from metagrad.kernels.copying import copied, in_order
+from metagrad.kernels.copying import copied, copied_in_order
 from metagrad.ops.arguments import asks_for_a_tensor
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Clone(Function):
     """y = x in memory of its own;   ∂L/∂x = ∂L/∂y."""
 
     def forward(self, x: Array, keeps_order: bool = False) -> Array:
-        return copied(x, x.dtype) if keeps_order else in_order(x)
+        return copied(x, x.dtype) if keeps_order else copied_in_order(x)
 
     def backward(self, grad: Array) -> Array:
         return grad
