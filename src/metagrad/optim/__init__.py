@@ -26,11 +26,12 @@
 ``adafactor.py``       Adafactor: Adam in little memory
 ``muon.py``            Muon: orthogonal steps for matrices
 ``averaging.py``       ExponentialAverage: a running average of the weights
+``functions.py``       a step with all that is remembered given: ``adam.adam``
 ``swa_utils.py``       averages of models: SWA and EMA
 =====================  =====================================================================
 """
 
-from metagrad.optim import lr_scheduler, swa_utils
+from metagrad.optim import functions, lr_scheduler, swa_utils
 from metagrad.optim.adadelta import Adadelta
 from metagrad.optim.adafactor import Adafactor
 from metagrad.optim.adagrad import Adagrad
@@ -50,5 +51,5 @@ from metagrad.optim.sgd import SGD
 __all__ = [
     "ASGD", "LBFGS", "SGD",
     "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "ExponentialAverage", "Muon", "NAdam", "Optimizer",
-    "RAdam", "RMSprop", "Rprop", "lr_scheduler", "swa_utils",
+    "RAdam", "RMSprop", "Rprop", "functions", "lr_scheduler", "swa_utils",
 ]  # fmt: skip

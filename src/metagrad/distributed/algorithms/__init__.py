@@ -7,4 +7,4 @@
 
 from metagrad.distributed.algorithms.join import Join, Joinable, JoinHook
 
-__all__ = ["Join", "Joinable", "JoinHook"]
+__all__ = ["Join", "JoinHook", "Joinable"]

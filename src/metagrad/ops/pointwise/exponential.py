@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = [
-    "exp", "exp2", "expm1", "log", "log10", "log1p", "log2", "logaddexp", "logaddexp2", "reciprocal", "rsqrt", "sqrt",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
+    "reciprocal",
+    "rsqrt",
+    "sqrt",
 ]  # fmt: skip
 
 
