@@ -53,6 +53,9 @@ def test_operands_may_be_turned_or_stand_apart(add_product, dtype):
     turned = np.zeros((13, 40), dtype)
     add_product(x.T, products.panels(wide[:, :40]), turned)
     np.testing.assert_allclose(turned, x.T @ wide[:, :40], **CLOSE[dtype])
+    ones, flipped = np.ones((70, 13), dtype), np.zeros((26, 13), dtype)
+    add_product(w[::-1, 69::-1], products.panels(ones), flipped)
+    np.testing.assert_allclose(flipped, w[::-1, 69::-1] @ ones, **CLOSE[dtype])
 
 
 @pytest.mark.skipif(not available(), reason="needs Numba")

@@ -125,13 +125,15 @@ def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, 
     everywhere = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
 
     def at(array: Any, starts: Any, row: Any, column: Any) -> Any:
-        """The address of an element."""
+        """The address of an element: in bytes from that of its row, which so is computed once, outside the loop."""
         if starts is not None:
             start = builder.load(builder.gep(starts.data, [row]))
             return builder.gep(array.data, [builder.add(start, column)])
         strides = cgutils.unpack_tuple(builder, array.strides, 2)
-        bytes_away = builder.add(builder.mul(row, strides[0]), builder.mul(column, strides[1]))
-        return builder.gep(array.data, [builder.sdiv(bytes_away, ir.Constant(index, size))])
+        first = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+        of_row = builder.gep(first, [builder.mul(row, strides[0])])
+        there = builder.gep(of_row, [builder.mul(column, strides[1])])
+        return builder.bitcast(there, number.as_pointer())
 
     def part(address: Any, k: int) -> Any:
         """The address of the k-th vector from there on."""
