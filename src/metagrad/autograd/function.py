@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import contextvars
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast
 
 import numpy as np
@@ -78,7 +78,7 @@ class Function(Node):
     __slots__ = ("dtype", "edges", "needs", "order", "origins", "saved", "shape")
 
     saved: tuple[Any, ...]
-    origins: tuple[Origin, ...]  # where each saved array came from
+    origins: Sequence[Origin]  # where each saved array came from
     needs: list[bool]
     edges: list[Any]
     order: int
@@ -265,7 +265,7 @@ class Output(Function):
         return self.edges[0], self.index
 
 
-def _origins(saved: tuple[Any, ...], inputs: tuple[Any, ...], outputs: tuple[Variable, ...]) -> tuple[Origin, ...]:
+def _origins(saved: tuple[Any, ...], inputs: tuple[Any, ...], outputs: tuple[Variable, ...]) -> list[Origin]:
     """Where each saved array came from.
 
     The counter tells a later backward pass whether the array was overwritten; the number lets one that is itself recorded
@@ -275,13 +275,17 @@ def _origins(saved: tuple[Any, ...], inputs: tuple[Any, ...], outputs: tuple[Var
     for array in saved:
         origin = NOWHERE
         if array is not None:
-            for i, x in enumerate(inputs):
+            number = 0  # counted by hand: enumerate takes as long as the rest
+            for x in inputs:
                 if isinstance(x, Variable) and x.array is array:
-                    origin = i, x._counter, x._counter[0]
+                    origin = number, x._counter, x._counter[0]
                     break
+                number += 1
             else:
-                for i, out in enumerate(outputs):
+                number = OUTPUT
+                for out in outputs:
                     if out.array is array:
-                        origin = OUTPUT - i, out._counter, out._counter[0]
+                        origin = number, out._counter, out._counter[0]
+                    number -= 1
         found.append(origin)
-    return tuple(found)
+    return found

@@ -12,7 +12,7 @@ from typing import Any, cast
 from metagrad.autograd.broadcasting import fitted
 from metagrad.autograd.hooks import Hook, LeafHooks, NodeHooks, RemovableHandle, ResultHooks
 from metagrad.autograd.node_names import pytorchs_name
-from metagrad.autograd.saved import saved_attribute
+from metagrad.autograd.saved import SAVED_NAMES, SavedAttribute
 from metagrad.autograd.variable import Variable, as_tensor, unwrap
 from metagrad.base import dtypes
 
@@ -33,12 +33,6 @@ class Node:
     result_hooks: ResultHooks | None = None  # what the result's gradient passes before backward
     node_hooks: NodeHooks | None = None  # functions called before and after backward
     unpack: Callable[[Any], Any] | None = None  # gives back what ``saved_tensors_hooks`` packed
-
-    def __getattr__(self, name: str) -> Any:
-        """What was saved, by PyTorch's names."""
-        if name.startswith(("_saved_", "_raw_saved_")):
-            return saved_attribute(self, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def op_name(self) -> str:
@@ -104,6 +98,11 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {hex(id(self))}>"
+
+
+for _name in SAVED_NAMES:  # each by itself, for with a __getattr__ every other attribute would take twice as long
+    setattr(Node, f"_saved_{_name}", SavedAttribute(f"_saved_{_name}"))
+    setattr(Node, f"_raw_saved_{_name}", SavedAttribute(f"_raw_saved_{_name}"))
 
 
 class AccumulateGrad:

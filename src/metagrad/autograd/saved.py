@@ -17,6 +17,7 @@ from metagrad.autograd.variable import Variable, wrap
 _INPUTS = {"self": 0, "mat1": 0, "input": 0, "other": 1, "mat2": 1, "weight": 1, "exponent": 1}
 _RESULTS = {"result": -1, "output": -1}
 _ATTRIBUTES = {"dim": "axis"}
+SAVED_NAMES = (*_INPUTS, *_RESULTS, *_ATTRIBUTES, "self_sym_sizes")
 
 
 class Packed:
@@ -46,6 +47,16 @@ class SavedTensor:
         node.saved = (*node.saved[:at], Packed(content), *node.saved[at + 1 :])
         node.origins = (*node.origins[:at], (node.origins[at][0], [0], 0), *node.origins[at + 1 :])
         node.unpack, node.attended = unpack_hook, True
+
+
+class SavedAttribute:
+    """``_saved_…`` or ``_raw_saved_…`` of every node: found when it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: Any, owner: type) -> Any:
+        return self if node is None else saved_attribute(node, self.name)
 
 
 def saved_attribute(node: Any, name: str) -> Any:

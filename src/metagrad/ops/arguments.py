@@ -231,16 +231,16 @@ def as_method(function: Callable[..., R]) -> Callable[..., R]:
     bare = without_out(function)
 
     @functools.wraps(bare)
-    def method(*args: Any, **kwargs: Any) -> R:
+    def method(input: Any, /, *args: Any, **kwargs: Any) -> R:
         try:
             if not kwargs:
-                return bare(*args)
+                return bare(input, *args) if args else bare(input)
             if "out" in kwargs:
                 raise no_out(bare.__name__)
             kwargs = understood(bare, kwargs)
-            return bare(*args, **kwargs)
+            return bare(input, *args, **kwargs)
         except Exception as error:
-            complain(bare, error, args, kwargs)
+            complain(bare, error, (input, *args), kwargs)
             raise
 
     vars(method)["__wrapped__"] = WithoutOut(bare)
