@@ -259,6 +259,11 @@ _names_of_scalars = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
     "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
 }  # fmt: skip
+_types_of_elements = {
+    "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int",
+    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
+    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
 
 
 def scalar_name(d: object) -> str:
@@ -269,6 +274,16 @@ def scalar_name(d: object) -> str:
     """
     kind = of(d)
     return _names_of_scalars.get(kind.name, kind.name)
+
+
+def cpp_name(d: object) -> str:
+    """What errors of ``out=`` call a dtype, as PyTorch's do: the type in C++ of an element.
+
+    >>> cpp_name(int64), cpp_name(float16), cpp_name(complex64)
+    ('long int', 'c10::Half', 'c10::complex<float>')
+    """
+    kind = of(d)
+    return _types_of_elements.get(kind.name, kind.name)
 
 
 class finfo:

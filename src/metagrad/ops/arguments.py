@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, recording
@@ -15,14 +15,15 @@ from metagrad.ops.argument_names import understood
 from metagrad.ops.argument_types import complain
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import NotAnOperand, as_tensor, cast_to
-from metagrad.ops.out import store
-from metagrad.ops.overlap import check_overlap
+from metagrad.ops.out import PLAIN, Rule, store
+from metagrad.ops.overlap import check_apart, check_overlap
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Before: TypeAlias = Callable[[str, Variable, dict[str, Any]], None]
 
 
 def floating(x: Operand) -> Tensor:
@@ -152,11 +153,12 @@ def asks_for_a_tensor(function: Callable[P, R]) -> Callable[P, R]:
     return asking
 
 
-def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]:
+def takes_out(function: Callable[P, R], rule: Rule = PLAIN, before: Before | None = None) -> Callable[P, R]:
     """Serve the ``out=`` that a function declares, so that its body need not: it only ever sees None.
 
-    What is written into ``out`` is not recorded: PyTorch's rule, and its error. exactly: ``out`` must have the result's
-    dtype; otherwise the result is converted, if its dtype's category is not above that of ``out``. The function so made
+    What is written into ``out`` is not recorded: PyTorch's rule, and its error. The result is converted, if its dtype's
+    category is not above that of ``out``, unless ``rule`` says otherwise. before(name, out, arguments): looks at one ``out``
+    and at the arguments given by name, which it may change, before the function is called. The function so made
     does what ``asks_for_tensors`` does, and raises RuntimeError if an argument or ``out`` requires grad, and what ``store`` raises.
 
     >>> import metagrad
@@ -175,38 +177,69 @@ def takes_out(function: Callable[P, R], exactly: bool = False) -> Callable[P, R]
             except Exception as error:
                 complain(function, error, args, kwargs)
                 raise
-        given = [*args, *kwargs.values(), *(out if isinstance(out, (tuple, list)) else [out])]
+        outs = out if isinstance(out, (tuple, list)) else [out]
+        given = [*args, *kwargs.values()]
         tensors = [t for v in given for t in (v if isinstance(v, (tuple, list)) else [v])]
-        if recording(*tensors):
-            if not mode.grad or not any(getattr(t, "requires_grad", False) for t in tensors):
-                raise NotImplementedError(f"{function.__name__}(): out=... would have no tangent: leave it away")
-            raise RuntimeError(
-                f"{function.__name__}(): functions with out=... arguments don't support automatic differentiation, but "
-                "one of the arguments requires grad: leave out= away, or detach() it"
-            )
-        for o in out if isinstance(out, (tuple, list)) else [out]:
+        _refuse_recording(function, [*tensors, *outs])
+        for o in outs:
             if isinstance(o, Variable):
-                check_overlap(o, tensors)
+                check_overlap(o, [*tensors, *outs])
+                if rule.apart:
+                    check_apart(o, tensors)
+                if before is not None:
+                    before(function.__name__, o, kwargs)
         try:
             result = function(*args, **kwargs)
         except Exception as error:
             complain(function, error, args, kwargs)
             raise
-        return store(result, out, exactly)
+        return store(result, out, rule)
 
     with_out.without_out = function  # type: ignore[attr-defined]
     return cast("Callable[P, R]", with_out)
+
+
+def _refuse_recording(function: Callable[..., object], tensors: list[Any]) -> None:
+    """Raise if a function that writes into ``out`` would have to be recorded."""
+    if recording(*tensors):
+        if not mode.grad or not any(getattr(t, "requires_grad", False) for t in tensors):
+            raise NotImplementedError(f"{function.__name__}(): out=... would have no tangent: leave it away")
+        raise RuntimeError(
+            f"{function.__name__}(): functions with out=... arguments don't support automatic differentiation, but "
+            "one of the arguments requires grad: leave out= away, or detach() it"
+        )
+
+
+def takes_out_by(
+    before: Before | None = None,
+    *,
+    exactly: bool = False,
+    anything: bool = False,
+    apart: bool = False,
+    error: type[Exception] = RuntimeError,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """``takes_out`` with the rule that these make.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1.0, 2.0])
+    >>> metagrad.take(x, metagrad.tensor([1, 0]), out=x)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    RuntimeError: unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory...
+    """
+    rule = Rule(exactly=exactly, anything=anything, apart=apart, error=error)
+    return lambda function: takes_out(function, rule, before)
 
 
 def takes_exact_out(function: Callable[P, R]) -> Callable[P, R]:
     """``takes_out`` for a function that writes no other dtype than its result's.
 
     >>> import metagrad
-    >>> metagrad.complex(metagrad.ones(1), metagrad.ones(1), out=metagrad.empty(1, dtype=metagrad.complex128))
+    >>> wide = metagrad.empty(1, dtype=metagrad.complex128)
+    >>> metagrad.complex(metagrad.ones(1), metagrad.ones(1), out=wide)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    RuntimeError: expected out= to have dtype metagrad.complex64, but got metagrad.complex128: make it of that dtype
+    RuntimeError: Expected out tensor to have dtype c10::complex<float>, but got c10::complex<double> instead: ...
     """
-    return takes_out(function, exactly=True)
+    return takes_out(function, Rule(exactly=True))
 
 
 def without_out(function: Callable[..., R]) -> Callable[..., R]:

@@ -13,6 +13,7 @@ tensor([1., 1.])
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metagrad.autograd.variable import Variable
@@ -23,7 +24,26 @@ from metagrad.base.result_order import memory_by
 from metagrad.base.warning import warn
 
 
-def store(result: Any, out: object, exactly: bool = False) -> Any:
+@dataclass(frozen=True)
+class Rule:
+    """What a function asks of its ``out``, and how it writes into it.
+
+    exactly: ``out`` must have the result's dtype. anything: the result is converted to whatever dtype ``out`` has. Else the
+    dtype's category must not be below the result's. apart: ``out`` must share no memory with an argument. quiet: that it
+    gets another shape is no reason to warn. error: what is raised where a dtype does not fit.
+    """
+
+    exactly: bool = False
+    anything: bool = False
+    apart: bool = False
+    quiet: bool = False
+    error: type[Exception] = RuntimeError
+
+
+PLAIN = Rule()
+
+
+def store(result: Any, out: object, rule: Rule = PLAIN) -> Any:
     """Give ``out`` (a tensor, or as many tensors as there are results) the values of ``result``, and its shape.
 
     Indices that come with values need an ``out`` of their own dtype. Raises RuntimeError where the result's dtype does
@@ -35,31 +55,27 @@ def store(result: Any, out: object, exactly: bool = False) -> Any:
     RuntimeError: result type Float can't be cast to the desired output type Long of out=
     """
     if not isinstance(result, tuple):
-        _write(result, out, exactly)
+        _write(result, out, rule)
         return out
     if not isinstance(out, (tuple, list)) or len(out) != len(result):
         got = f"{len(out)} of them" if isinstance(out, (tuple, list)) else type(out).__name__
         raise TypeError(f"out: expected a tuple of {len(result)} tensors, one for each result, got {got}")
     for part, o in zip(result, out, strict=True):
         if isinstance(part, tuple):
-            store(part, o, exactly)
+            store(part, o, rule)
         else:
-            _write(part, o, exactly or part is getattr(result, "indices", None))
+            _write(part, o, replace(rule, exactly=True) if part is getattr(result, "indices", None) else rule)
     return type(result)(out)
 
 
-def _write(result: Variable, out: object, exactly: bool) -> None:
+def _write(result: Variable, out: object, rule: Rule) -> None:
     """Give one tensor the values of another, and its shape."""
     if not isinstance(out, Variable):
         raise TypeError(f"out: expected a tensor, got {type(out).__name__}")
-    if exactly and out.dtype is not result.dtype:
-        raise RuntimeError(f"expected out= to have dtype {result.dtype}, but got {out.dtype}: make it of that dtype")
-    if not dtypes.can_cast(result.dtype, out.dtype):
-        given, wanted = scalar_name(result.dtype), scalar_name(out.dtype)
-        raise RuntimeError(f"result type {given} can't be cast to the desired output type {wanted} of out=")
+    _check_dtype(result.dtype, out.dtype, rule)
     check_writable(out)
     if tuple(out.array.shape) != tuple(result.array.shape):
-        if out.array.size:
+        if out.array.size and not rule.quiet:
             warn(
                 f"An output with one or more elements was resized since it had shape {list(out.array.shape)}, which is not "
                 f"that of the result, {list(result.array.shape)}: give an empty tensor, or one of that shape",
@@ -70,3 +86,54 @@ def _write(result: Variable, out: object, exactly: bool) -> None:
             out.array = memory_by(result.array, out.array.dtype)
     out.array[...] = result.array
     bump(out)
+
+
+def _check_dtype(given: dtypes.dtype, wanted: dtypes.dtype, rule: Rule) -> None:
+    """Raise unless a result of one dtype may be written into a tensor of another."""
+    if rule.exactly and wanted is not given:
+        names = dtypes.cpp_name(given), dtypes.cpp_name(wanted)
+        raise RuntimeError(
+            f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead: make out= of {given}"
+        )
+    if not rule.anything and not dtypes.can_cast(given, wanted):
+        into = f"can't be cast to the desired output type {scalar_name(wanted)}"
+        if rule.error is TypeError:
+            raise TypeError(f"input types {into} of out=: they make {scalar_name(given)}")
+        raise RuntimeError(f"result type {scalar_name(given)} {into} of out=")
+
+
+def in_its_dtype(name: str, out: Variable, arguments: dict[str, Any]) -> None:
+    """Have a function that takes ``dtype`` compute in that of ``out``; RuntimeError if another is asked for.
+
+    >>> import metagrad
+    >>> metagrad.sum(metagrad.tensor([1.5, 2.5]), 0, out=metagrad.tensor(0))  # of 1 and 2
+    tensor(3)
+    """
+    asked = arguments.get("dtype")
+    if asked is not None:
+        _check_dtype(dtypes.of(asked), out.dtype, Rule(exactly=True))
+    arguments["dtype"] = out.dtype
+
+
+def of_truth_values(name: str, out: Variable, arguments: dict[str, Any]) -> None:
+    """RuntimeError unless ``out`` is of bool, or of uint8, which served for it once.
+
+    >>> import metagrad
+    >>> metagrad.any(metagrad.ones(2), out=metagrad.tensor(0))
+    Traceback (most recent call last):
+    RuntimeError: any only supports bool tensor for result, got: Long
+    """
+    if out.dtype not in (dtypes.bool_, dtypes.uint8):
+        raise RuntimeError(f"{name} only supports bool tensor for result, got: {scalar_name(out.dtype)}")
+
+
+def of_real_numbers(name: str, out: Variable, arguments: dict[str, Any]) -> None:
+    """RuntimeError unless ``out`` is of a floating-point dtype.
+
+    >>> import metagrad
+    >>> metagrad.fft.irfft(metagrad.ones(2), out=metagrad.empty(2, dtype=metagrad.complex64))
+    Traceback (most recent call last):
+    RuntimeError: irfft expects a floating point output tensor, but got ComplexFloat
+    """
+    if not out.dtype.is_floating_point:
+        raise RuntimeError(f"{name} expects a floating point output tensor, but got {scalar_name(out.dtype)}")

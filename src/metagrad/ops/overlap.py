@@ -22,10 +22,30 @@ def check_overlap(target: Variable, sources: Iterable[object]) -> None:
     """
     for x in sources:
         if isinstance(x, Variable) and x._counter is target._counter and overlaps_partly(x.array, target.array):
-            raise RuntimeError(
-                "unsupported operation: some elements of the input tensor and of the one that is written to share one place "
-                "in memory: clone() the input first"
-            )
+            raise overlapping()
+
+
+def check_apart(target: Variable, sources: Iterable[object]) -> None:
+    """``check_overlap`` for an op that reads in one order and writes in another: all of the memory must not be shared either.
+
+    >>> import metagrad
+    >>> x = metagrad.arange(4)
+    >>> check_apart(x[:2], (x[2:],))
+    >>> check_apart(x, (x,))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    RuntimeError: unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory...
+    """
+    for x in sources:
+        if isinstance(x, Variable) and x._counter is target._counter and is_same_place(x.array, target.array):
+            raise overlapping()
+
+
+def overlapping() -> RuntimeError:
+    """What to raise where memory would be read and written at once."""
+    return RuntimeError(
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location "
+        "(they share one place in memory): clone() the input first"
+    )
 
 
 def _steps(x: Array) -> list[tuple[int, int]]:
@@ -42,7 +62,17 @@ def overlaps_partly(x: Array, y: Array) -> bool:
     """
     if x is y or not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)) or not np.may_share_memory(x, y):
         return False
+    return not is_same_place(x, y) and has_no_gaps(x) and has_no_gaps(y)
+
+
+def is_same_place(x: Array, y: Array) -> bool:
+    """Whether two arrays have the same elements in the same order.
+
+    >>> x = np.arange(4)
+    >>> is_same_place(x[1:], x[1:]), is_same_place(x, x[::-1])
+    (True, False)
+    """
+    if x is y or not (isinstance(x, np.ndarray) and isinstance(y, np.ndarray)):
+        return x is y
     same_start = x.__array_interface__["data"] == y.__array_interface__["data"]
-    if same_start and _steps(x) == _steps(y):
-        return False
-    return has_no_gaps(x) and has_no_gaps(y)
+    return same_start and x.size == y.size and _steps(x) == _steps(y)

@@ -15,7 +15,7 @@ from metagrad.base.device import of_array
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
-from metagrad.ops.arguments import asks_for_tensors, dimension, floats
+from metagrad.ops.arguments import asks_for_tensors, dimension, floats, takes_exact_out
 from metagrad.ops.create.random import source
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.fitting import fitting
@@ -235,7 +235,8 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return given_back(input, _hardswish(input), inplace)
 
 
-def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+@takes_exact_out
+def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """x brought nearer to 0 by λ: x − λ where x > λ, x + λ where x < −λ, else 0.
 
     Raises RuntimeError for a negative λ.

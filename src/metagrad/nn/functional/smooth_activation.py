@@ -14,7 +14,7 @@ from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
 from metagrad.nn.functional.activation import given_back
-from metagrad.ops.arguments import asks_for_tensors, floats
+from metagrad.ops.arguments import asks_for_tensors, floats, takes_exact_out
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -101,8 +101,9 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     return given_back(input, _silu(input), inplace)
 
 
+@takes_exact_out
 @in_single
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0, *, out: Tensor | None = None) -> Tensor:
     """ln(1 + e^βx) / β, and x itself where βx > threshold.
 
     >>> import metagrad
@@ -169,8 +170,9 @@ class Mish(Pointwise):
 _mish = in_single(lambda x: Mish.apply(floats("mish", x)))
 
 
+@takes_exact_out
 @in_single
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None) -> Tensor:
     """x Φ(x), Φ the standard normal distribution function (Hendrycks & Gimpel 2016).
 
     approximate: "tanh" for ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), which needs no error function.

@@ -23,7 +23,7 @@ from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.base.warning import warn, warn_once
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.fitting import check_range, fitting
-from metagrad.ops.out import store
+from metagrad.ops.out import Rule, store
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -95,7 +95,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
             return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
         if dtype is not None and dtypes.of(dtype) != out.dtype:
             raise RuntimeError(f"dtype {dtypes.of(dtype)} does not match dtype of out parameter ({out.dtype})")
-        return store(wrap(function(*args, dtype=out.dtype, **kwargs)), out)
+        return store(wrap(function(*args, dtype=out.dtype, **kwargs)), out, Rule(quiet=True))
 
     sized = any(
         p.name == "size" and p.kind is p.VAR_POSITIONAL for p in inspect.signature(function).parameters.values()

@@ -18,7 +18,7 @@ from metagrad.base.layouts import check_layout, layout, made_as_it_lies, memory_
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.argument_types import NotATensor
-from metagrad.ops.arguments import asks_for_tensors, shape_of, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_tensors, shape_of, takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.like import LikeOptions, empty_like
 from metagrad.ops.create.random import Generator, numpy_generator, source
@@ -344,7 +344,7 @@ def normal(
     return Drawn.apply(*tensors, sample=sample)
 
 
-@takes_out
+@takes_out_by(anything=True)
 def bernoulli(
     input: Tensor, p: Tensor | float | None = None, *, generator: Generator | None = None, out: Tensor | None = None
 ) -> Tensor:

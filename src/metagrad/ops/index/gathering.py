@@ -13,7 +13,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.gathering import IndexAlong, is_outside
 from metagrad.kernels.libraries import at
-from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
 from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
@@ -58,7 +58,7 @@ _REDUCES: dict[str | None, type[Function]] = {None: Put, "add": PutAdd, "multipl
 
 
 @asks_for_tensors
-@takes_exact_out
+@takes_out_by(exactly=True, apart=True)
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """y[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
 
@@ -80,7 +80,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
 
 
 @asks_for_tensors
-@takes_exact_out
+@takes_out_by(exactly=True, apart=True)
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.
 

@@ -10,7 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Operand
-from metagrad.ops.arguments import asks_for_tensors, takes_exact_out
+from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out_by
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Put, getitem
 from metagrad.ops.index.scattering import check_same_dtype
@@ -53,7 +53,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
     return where(contiguous(mask), number, contiguous(input))
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, apart=True)
 def masked_select(input: Tensor, mask: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements where the bool mask holds, in order, in one dimension.
 

@@ -41,8 +41,10 @@ def sort(
     return results.sort((values, wrap(order)))
 
 
-@asks_for_tensors
-def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+@takes_exact_out
+def argsort(
+    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """The indices that sort a dimension.
 
     >>> import metagrad

@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.kernels.libraries import is_outside
-from metagrad.ops.arguments import asks_for_tensors, dimension, shape_of, takes_exact_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, shape_of, takes_exact_out, takes_out_by
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.index.masking import nonzero
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["nonzero_static", "take", "take_along_dim", "unravel_index"]
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, apart=True)
 def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The elements with the given numbers, counted in order over all dimensions; the result has the shape of ``index``.
 
@@ -76,7 +76,8 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     return gather(expand(input, full[0]), d, expand(from_front, full[1]))
 
 
-def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
+@takes_exact_out
+def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1, out: Tensor | None = None) -> Tensor:
     """The indices of the first ``size`` elements that are not zero, (size, ndim); filled up if there are fewer.
 
     Raises RuntimeError for a negative size.

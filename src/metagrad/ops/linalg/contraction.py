@@ -235,7 +235,7 @@ def tensordot(
     return reshape(mm(left, right), (*shape_a, *shape_b))
 
 
-@takes_out
+@takes_exact_out
 def inner(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Σ of products over the last dimension of both; of a number and anything, their product.
 

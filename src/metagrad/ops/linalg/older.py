@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad.base import results
 from metagrad.base.typing import Dims, DTypeLike
 from metagrad.base.warning import warn_once
-from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
@@ -127,7 +127,7 @@ def lu_solve(b: Tensor, LU_data: Tensor, LU_pivots: Tensor, *, out: Tensor | Non
     return elimination.lu_solve(LU_data, LU_pivots, b)
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, apart=True)
 def cross(input: Tensor, other: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """``linalg.cross`` along the first dimension of extent 3, unless ``dim`` says which.
 

@@ -127,7 +127,15 @@ def matrix_rank(
     return wrap((size > threshold(A.array, largest_of(size), atol, rtol)[..., None]).sum(axis=-1))
 
 
-def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None) -> results.linalg_lstsq:
+@takes_out
+def lstsq(
+    A: Tensor,
+    B: Tensor,
+    rcond: float | None = None,
+    *,
+    driver: str | None = None,
+    out: tuple[Tensor, ...] | None = None,
+) -> results.linalg_lstsq:
     """X with the least ‖A X − B‖², and of those the least ‖X‖: X = A⁺ B.
 
     A (*, m, n), B (*, m, k), or vectors (*, m): solution (*, n, k) or (*, n). driver, named as in LAPACK:

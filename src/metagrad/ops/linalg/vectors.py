@@ -8,7 +8,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
-from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
 from metagrad.ops.linalg.matrices import check
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, apart=True)
 def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = None) -> Tensor:
     """The cross product of vectors of 3 elements in dimension ``dim``: zᵢ = xᵢ₊₁ yᵢ₊₂ − xᵢ₊₂ yᵢ₊₁, i counted modulo 3.
 

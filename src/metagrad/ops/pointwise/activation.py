@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
-from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.arguments import floating, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import in_single, need_one_dtype, need_tensors
 from metagrad.ops.pointwise.arithmetic import conj
@@ -89,7 +89,8 @@ def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Sigmoid.apply(floating(input))
 
 
-def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+@takes_exact_out
+def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) -> Tensor:
     """x where |x| > λ, else 0: small numbers vanish, large ones stay as they are.
 
     >>> import metagrad

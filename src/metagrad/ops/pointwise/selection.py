@@ -138,7 +138,8 @@ def clamp(
 clip = clamp
 
 
-def clamp_min(input: Tensor, min: Operand) -> Tensor:
+@takes_out
+def clamp_min(input: Tensor, min: Operand, *, out: Tensor | None = None) -> Tensor:
     """x, at least ``min``: the larger of both.
 
     Raises TypeError if input is no tensor.
@@ -151,7 +152,8 @@ def clamp_min(input: Tensor, min: Operand) -> Tensor:
     return clamp(input, min=min)
 
 
-def clamp_max(input: Tensor, max: Operand) -> Tensor:
+@takes_out
+def clamp_max(input: Tensor, max: Operand, *, out: Tensor | None = None) -> Tensor:
     """x, at most ``max``: the smaller of both.
 
     Raises TypeError if input is no tensor.

@@ -15,9 +15,10 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import scans
 from metagrad.kernels.libraries import accumulate
-from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import in_single
+from metagrad.ops.out import in_its_dtype
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.extrema import ordered
 from metagrad.ops.reduce.reduction import accumulated
@@ -41,7 +42,7 @@ class Cumsum(Function):
         return np.flip(np.cumsum(np.flip(grad, self.axis), axis=self.axis), self.axis)
 
 
-@takes_out
+@takes_out_by(in_its_dtype)
 @in_single
 def cumsum(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Sums of the first i elements along ``dim``; integers and bools add up in int64.
@@ -134,7 +135,7 @@ def _around_zeros(grad: Array, x: Array, y: Array, axis: int) -> Array:
     return np.where(before, ahead, np.where(at, behind * np.where(count == 0, 1, last), 0))
 
 
-@takes_out
+@takes_out_by(in_its_dtype)
 def cumprod(input: Tensor, dim: int, *, dtype: DTypeLike = None, out: Tensor | None = None) -> Tensor:
     """Products of the first i elements along ``dim``; integers and bools multiply in int64.
 

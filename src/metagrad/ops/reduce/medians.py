@@ -12,7 +12,7 @@ from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.kernels import sorting
 from metagrad.kernels.libraries import accumulate
-from metagrad.ops.arguments import dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import dimension, takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import Shared, chosen_along, nonempty, ordered
 
@@ -87,7 +87,7 @@ def _index_of_nanmedian(x: Array, axis: int) -> Array:
     return _ranked(x, np.maximum(count - 1, 0) // 2, axis)
 
 
-@takes_out
+@takes_out_by(apart=True)
 def kthvalue(
     input: Tensor, k: int, dim: int = -1, keepdim: bool = False, *, out: tuple[Tensor, ...] | None = None
 ) -> results.kthvalue:

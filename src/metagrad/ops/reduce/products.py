@@ -11,7 +11,8 @@ from metagrad.autograd.variable import as_array
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import reductions
-from metagrad.ops.arguments import dimension, takes_out
+from metagrad.ops.arguments import dimension, takes_out_by
+from metagrad.ops.out import in_its_dtype
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.cumulative import Cumprod
 from metagrad.ops.reduce.reduction import accumulated
@@ -54,7 +55,7 @@ def _part(x: Array, axis: int, start: int, stop: int) -> Array:
     return x[(*[slice(None)] * axis, slice(start, stop))]
 
 
-@takes_out
+@takes_out_by(in_its_dtype)
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:

@@ -15,8 +15,9 @@ from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, tuning
-from metagrad.ops.arguments import asks_for_tensors, axes, given, shape_of, takes_out
+from metagrad.ops.arguments import asks_for_tensors, axes, given, shape_of, takes_out, takes_out_by
 from metagrad.ops.operands import cast_to, in_single
+from metagrad.ops.out import in_its_dtype, of_truth_values
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -41,7 +42,7 @@ class Sum(Function):
         return spread(grad, self.shape_in, self.axis)
 
 
-@takes_out
+@takes_out_by(in_its_dtype)
 def sum(
     input: Tensor, dim: Dims = None, keepdim: bool = False, *, dtype: DTypeLike = None, out: Tensor | None = None
 ) -> Tensor:
@@ -132,7 +133,7 @@ def spread(grad: Array, shape: tuple[int, ...], axis: tuple[int, ...]) -> Array:
     return np.broadcast_to(grad, shape)
 
 
-@takes_out
+@takes_out_by(of_truth_values, anything=True)
 def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Whether all elements, or all along ``dim``, are non-zero; uint8 for uint8.
 
@@ -143,7 +144,7 @@ def all(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor |
     return _logical(input, dim, keepdim, reductions.all)
 
 
-@takes_out
+@takes_out_by(of_truth_values, anything=True)
 def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Whether some element, or some along ``dim``, is non-zero; uint8 for uint8.
 

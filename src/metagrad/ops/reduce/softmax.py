@@ -12,7 +12,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions, rows
 from metagrad.kernels import softmax as kernel
-from metagrad.ops.arguments import asks_for_tensors, axes, dimension, floating, floats, takes_out
+from metagrad.ops.arguments import axes, dimension, floating, floats, takes_exact_out, takes_out
 from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.reduce.reduction import kept
@@ -45,9 +45,9 @@ class Softmax(Function):
         return y * (grad - (grad * y).sum(axis=self.axis, keepdims=True))
 
 
-@asks_for_tensors
+@takes_exact_out
 @in_single
-def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None, *, out: Tensor | None = None) -> Tensor:
     """e^xᵢ / Σⱼ e^xⱼ along ``dim``: positive numbers with sum 1.
 
     >>> import metagrad
@@ -78,9 +78,9 @@ class LogSoftmax(Function):
         return grad - np.exp(y) * grad.sum(axis=self.axis, keepdims=True)
 
 
-@asks_for_tensors
+@takes_exact_out
 @in_single
-def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, dtype: DTypeLike = None, *, out: Tensor | None = None) -> Tensor:
     """The logarithm of ``softmax``, xᵢ − ln Σⱼ e^xⱼ along ``dim``, also where softmax would round to 0.
 
     >>> import metagrad

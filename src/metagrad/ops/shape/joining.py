@@ -15,7 +15,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
 from metagrad.kernels.copying import joined
-from metagrad.ops.arguments import asks_for_tensors, dimension, takes_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, takes_out_by
 from metagrad.ops.create.creation import finished
 from metagrad.ops.operands import as_tensor, cast_to, result_type
 from metagrad.ops.shape.views import reshape, unsqueeze
@@ -97,7 +97,7 @@ def _sequence(name: str, tensors: Sequence[Operand], empty: type[Exception] = Ru
 
 
 @asks_for_tensors
-@takes_out
+@takes_out_by(apart=True, error=TypeError)
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along ``dim``; the other extents must agree. Empty 1-D tensors are skipped.
 
@@ -133,7 +133,7 @@ concat = concatenate = cat
 
 
 @asks_for_tensors
-@takes_out
+@takes_out_by(apart=True, error=TypeError)
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dimension ``dim``.
 
@@ -191,7 +191,7 @@ def atleast_3d(*tensors: Tensor | Sequence[Tensor]) -> Any:
     return _each(lambda x: x if x.array.ndim > 2 else unsqueeze(atleast_2d(x), 2), tensors)
 
 
-@takes_out
+@takes_out_by(apart=True, error=TypeError)
 def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Side by side: vectors one after the other, others along their second dimension.
 
@@ -205,7 +205,7 @@ def hstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     return cat(xs, 0 if xs[0].array.ndim == 1 else 1)
 
 
-@takes_out
+@takes_out_by(apart=True, error=TypeError)
 def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """One above the other: vectors are rows, others are joined along their first dimension.
 
@@ -222,7 +222,7 @@ def vstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
 row_stack = vstack
 
 
-@takes_out
+@takes_out_by(apart=True, error=TypeError)
 def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """One behind the other, along a third dimension: (m, n) counts as (m, n, 1), (n) as (1, n, 1).
 
@@ -236,7 +236,7 @@ def dstack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     return cat([atleast_3d(x) for x in _sequence("dstack", tensors)], 2)
 
 
-@takes_out
+@takes_out_by(apart=True, error=TypeError)
 def column_stack(tensors: Sequence[Tensor], *, out: Tensor | None = None) -> Tensor:
     """Side by side: vectors are columns, others are joined along their second dimension.
 

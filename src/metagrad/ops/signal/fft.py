@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from metagrad.base.typing import Dims
-from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by
+from metagrad.ops.out import of_real_numbers
 from metagrad.ops.signal.fourier import complex_to_complex, complex_to_real, real_to_complex
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def rfft(
     return real_to_complex("rfft", input, n, dim, norm, False)
 
 
-@takes_out
+@takes_out_by(of_real_numbers)
 def irfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -78,7 +79,7 @@ def irfft(
     return complex_to_real("irfft", input, n, dim, norm, True)
 
 
-@takes_out
+@takes_out_by(of_real_numbers)
 def hfft(
     input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -158,7 +159,7 @@ def rfft2(
     return real_to_complex("rfft2", input, s, dim, norm, False)
 
 
-@takes_out
+@takes_out_by(of_real_numbers)
 def irfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -174,7 +175,7 @@ def irfft2(
     return complex_to_real("irfft2", input, s, dim, norm, True)
 
 
-@takes_out
+@takes_out_by(of_real_numbers)
 def hfft2(
     input: Tensor, s: Dims = None, dim: Dims = (-2, -1), norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -252,7 +253,7 @@ def rfftn(
     return real_to_complex("rfftn", input, s, dim, norm, False)
 
 
-@takes_out
+@takes_out_by(of_real_numbers)
 def irfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
@@ -268,7 +269,7 @@ def irfftn(
     return complex_to_real("irfftn", input, s, dim, norm, True)
 
 
-@takes_out
+@takes_out_by(of_real_numbers)
 def hfftn(
     input: Tensor, s: Dims = None, dim: Dims = None, norm: str | None = None, *, out: Tensor | None = None
 ) -> Tensor:
