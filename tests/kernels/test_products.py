@@ -119,6 +119,23 @@ def test_elements_of_a_row_may_be_apart(compiled, vectors):
     np.testing.assert_allclose(out, np.concatenate([np.ones((10, 1)), 1 + expected], 1), rtol=1e-12)
 
 
+@pytest.mark.skipif(not available(), reason="needs Numba")
+@pytest.mark.parametrize("vectors", [1, 2])
+def test_a_tile_is_done_in_parts_where_there_are_few_registers(monkeypatch, vectors):
+    import numba
+
+    monkeypatch.setattr(products, "register_bytes", lambda: 32)
+    assert products.most_rows(vectors) == 8 // vectors
+    tile, width = products.Tile(8, vectors).compiled(), products.panel_width(np.float32, vectors)
+    add = numba.njit(lambda x, panel, out: tile(x, None, None, 1, 0, len(panel), panel, None, out, 2))
+    rng = np.random.default_rng(0)
+    x, panel, out = (rng.standard_normal(s).astype(np.float32) for s in ((9, 70), (70, width), (9, width + 3)))
+    expected = out.copy()
+    expected[1:, 2 : 2 + width] += x[1:] @ panel
+    add(x, panel, out)
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("shape", [(64, 128, 64), (65, 99, 128), (9, 600, 100), (200, 70, 60), (33, 100, 300)])
 def test_a_product_in_small_parts_is_the_product(shape):
     rows, depth, columns = shape

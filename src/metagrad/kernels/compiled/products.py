@@ -32,6 +32,11 @@ def register_bytes() -> int:
     return 64 if binding.get_host_cpu_features().get("avx512f") else 32
 
 
+def most_rows(vectors: int = 2) -> int:
+    """Rows of a tile whose results fit into the registers: AVX-512 has 32 of them, others 16, or 32 that are half as wide."""
+    return 8 if register_bytes() == 64 else 8 // vectors
+
+
 def panel_width(dtype: npt.DTypeLike, vectors: int = 2) -> int:
     """Columns of a panel: two registers full, or one."""
     return vectors * register_bytes() // np.dtype(dtype).itemsize
@@ -130,8 +135,8 @@ def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, 
             start = builder.load(builder.gep(starts.data, [row]))
             return builder.gep(array.data, [builder.add(start, column)])
         strides = cgutils.unpack_tuple(builder, array.strides, 2)
-        first = builder.bitcast(array.data, ir.IntType(8).as_pointer())
-        of_row = builder.gep(first, [builder.mul(row, strides[0])])
+        beginning = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+        of_row = builder.gep(beginning, [builder.mul(row, strides[0])])
         there = builder.gep(of_row, [builder.mul(column, strides[1])])
         return builder.bitcast(there, number.as_pointer())
 
@@ -144,27 +149,32 @@ def _emit(count: int, vectors: int, context: Any, builder: Any, signature: Any, 
         found.align = size
         return found
 
+    def add_rows(rows_down: list[Any]) -> None:
+        """What the tile adds to some rows."""
+        sums = [
+            [cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in rows_down
+        ]  # which LLVM keeps in registers
+        with cgutils.for_range_slice(builder, first, last, ir.Constant(index, 1)) as (k, _):
+            row_of_panel = at(panel, depths, k, ir.Constant(index, 0))
+            columns = [loaded(part(row_of_panel, v)) for v in range(vectors)]
+            step = k if steps is None else builder.load(builder.gep(steps.data, [k]))
+            for row, results in zip(rows_down, sums, strict=True):
+                single = builder.insert_element(
+                    undefined, builder.load(at(x, rows, row, step)), ir.Constant(ir.IntType(32), 0)
+                )
+                times = builder.shuffle_vector(single, undefined, everywhere)
+                for column, result in zip(columns, results, strict=True):
+                    made = builder.fmul(times, column, flags=("contract",))
+                    builder.store(builder.fadd(builder.load(result), made, flags=("contract",)), result)
+        for row, results in zip(rows_down, sums, strict=True):
+            there = at(out, None, row, j)
+            for v, result in enumerate(results):
+                target = part(there, v)
+                builder.store(builder.fadd(loaded(target), builder.load(result)), target).align = size
+
     down = [builder.add(i, ir.Constant(index, r)) for r in range(count)]
-    sums = [
-        [cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in down
-    ]  # which LLVM keeps in registers
-    with cgutils.for_range_slice(builder, first, last, ir.Constant(index, 1)) as (k, _):
-        row_of_panel = at(panel, depths, k, ir.Constant(index, 0))
-        columns = [loaded(part(row_of_panel, v)) for v in range(vectors)]
-        step = k if steps is None else builder.load(builder.gep(steps.data, [k]))
-        for row, results in zip(down, sums, strict=True):
-            single = builder.insert_element(
-                undefined, builder.load(at(x, rows, row, step)), ir.Constant(ir.IntType(32), 0)
-            )
-            times = builder.shuffle_vector(single, undefined, everywhere)
-            for column, result in zip(columns, results, strict=True):
-                made = builder.fmul(times, column, flags=("contract",))
-                builder.store(builder.fadd(builder.load(result), made, flags=("contract",)), result)
-    for row, results in zip(down, sums, strict=True):
-        there = at(out, None, row, j)
-        for v, result in enumerate(results):
-            target = part(there, v)
-            builder.store(builder.fadd(loaded(target), builder.load(result)), target).align = size
+    for r in range(0, count, most_rows(vectors)):
+        add_rows(down[r : r + most_rows(vectors)])
     return context.get_dummy_value()
 
 
