@@ -149,7 +149,7 @@ def views_of(x: Any, pieces: tuple[Any, ...], op: type[Function], indices: list[
 
 def alias(x: Any) -> Any:
     """Another tensor for the memory of ``x``, as a custom Function returns it: not to be written to in place."""
-    out = wrap(x.array)
+    out = wrap(x.array.view())
     out._counter = x._counter
     if out._counter.__class__ is not list:
         return out

@@ -36,7 +36,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
         given = () if data is None else data
         own = cls is Parameter and isinstance(given, Tensor) and _is_users(type(given))
         kind: type[Any] = type(given) if own else cls
-        self: Any = wrap((given if isinstance(given, Variable) else tensor(given)).array, kind=kind)
+        self: Any = wrap(given.array.view() if isinstance(given, Variable) else tensor(given).array, kind=kind)
         self.requires_grad = requires_grad
         if own:
             self._is_param = True
@@ -68,7 +68,7 @@ class Buffer(Tensor):
 
     def __new__(cls, data: Tensor | Sequence[float] = (), *, persistent: bool = True) -> Buffer:
         """A leaf over the memory of ``data``; a persistent one is part of the ``state_dict``."""
-        self: Any = wrap((data if isinstance(data, Variable) else tensor(data)).array, kind=cls)
+        self: Any = wrap(data.array.view() if isinstance(data, Variable) else tensor(data).array, kind=cls)
         self.persistent = persistent
         return self
 

@@ -114,7 +114,7 @@ class Tensor(Methods):
     @property
     def data(self) -> Tensor:
         """The same memory as a tensor that knows nothing of the graph, not even that it is being watched."""
-        return wrap(self.array.view() if mode.levels else self.array)
+        return wrap(self.array.view())  # an array is one tensor's, by which a node knows what it saved
 
     @data.setter
     def data(self, value: Tensor | Array) -> None:
@@ -127,7 +127,7 @@ class Tensor(Methods):
             raise RuntimeError(
                 f"data set to a tensor that requires gradients must be floating point or complex dtype, got {array.dtype}"
             )
-        self.array, self._view = array.view() if mode.levels else array, None
+        self.array, self._view = array.view() if isinstance(value, Variable) else array, None
         self._counter = [self._counter[0] + 1]
 
     @property

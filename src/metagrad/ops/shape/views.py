@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
@@ -385,6 +384,6 @@ def detach(input: Tensor) -> Tensor:
     >>> (x * 2).detach().requires_grad
     False
     """
-    out = wrap(input.array.view() if mode.levels else input.array)  # tangents are known by the array they belong to
+    out = wrap(input.array.view())  # tangents, and what a node saved, are known by the array they belong to
     out._counter = input._counter
     return out
