@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import reductions
-from metagrad.kernels.chunks import rows_joined
+from metagrad.kernels.chunks import rows_joined, spread
 from metagrad.kernels.compiled import normalization as compiled
-from metagrad.kernels.rows import by_rows, takes_loop
+from metagrad.kernels.rows import by_rows, for_loop, sums_by_loop, takes_loop
 
 
 def moments(x: Array) -> tuple[Array, Array]:
@@ -24,20 +22,22 @@ def moments(x: Array) -> tuple[Array, Array]:
             d = some - wide
             return np.einsum("ij,ij->j", d, d)
 
-    loop = _added(compiled.column_squares) if takes_loop(x) else None
-    return mean, _folded(_joined(x, lambda s: loop(x[s], wide) if loop else squares(x[s])), times)
+    if takes_loop(x):
+        sums = sums_by_loop(compiled.column_squares, x, wide.shape, [for_loop(x), wide])
+    else:
+        sums = np.add.reduce(by_rows(lambda s: squares(x[s]), *x.shape), axis=0)
+    return mean, _folded(sums, times)
 
 
 def gradient_moments(g: Array, x: Array, mean: Array) -> tuple[Array, Array]:
     """Σ g and Σ g (x − μ) of the columns, both (M)."""
     (x, times), (g, _) = _long_rows(x), _long_rows(g)
     wide = np.tile(mean, times)
-    loop = _added(compiled.column_moments) if takes_loop(x) else None
-
-    def along(s: slice) -> Array:
-        return loop(g[s], x[s], wide) if loop else np.einsum("ij,ij->j", g[s], x[s] - wide)
-
-    return _folded(reductions.sum(g, (0,), False), times), _folded(_joined(x, along), times)
+    if takes_loop(x):
+        sums = sums_by_loop(compiled.column_moments, x, (2, len(wide)), [for_loop(a, x.dtype) for a in (g, x, wide)])
+        return _folded(sums[0], times), _folded(sums[1], times)
+    along = np.add.reduce(by_rows(lambda s: np.einsum("ij,ij->j", g[s], x[s] - wide), *x.shape), axis=0)
+    return _folded(reductions.sum(g, (0,), False), times), _folded(along, times)
 
 
 def _long_rows(x: Array) -> tuple[Array, int]:
@@ -61,8 +61,10 @@ def scaled(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
         z *= scale
         z += shift
 
-    work = compiled.scaled_columns if takes_loop(x) else formula
-    by_rows(lambda s: work(x[s], mean, scale, shift, out[s]), *x.shape)
+    if takes_loop(x):
+        spread(compiled.scaled_columns, [for_loop(x), out], [for_loop(v, x.dtype) for v in (mean, scale, shift)])
+    else:
+        by_rows(lambda s: formula(x[s], mean, scale, shift, out[s]), *x.shape)
     return z
 
 
@@ -78,22 +80,9 @@ def gradient(g: Array, x: Array, mean: Array, scale: Array, along: Array, total:
         grad_x -= total
         grad_x += g * scale
 
-    work = compiled.gradient_of_columns if takes_loop(x) else formula
-    by_rows(lambda s: work(g[s], x[s], mean, scale, along, total, grad_x[s]), *x.shape)
+    if takes_loop(x):
+        whole = [for_loop(v, x.dtype) for v in (mean, scale, along, total)]
+        spread(compiled.gradient_of_columns, [for_loop(g, x.dtype), for_loop(x), grad_x], whole)
+    else:
+        by_rows(lambda s: formula(g[s], x[s], mean, scale, along, total, grad_x[s]), *x.shape)
     return found
-
-
-def _added(loop: Callable[..., None]) -> Callable[..., Array]:
-    """A loop that adds to its last argument, begun with zeros."""
-
-    def run(*arrays: Array) -> Array:
-        sums = np.zeros_like(arrays[-1])
-        loop(*arrays, sums)
-        return sums
-
-    return run
-
-
-def _joined(x: Array, work: Callable[[slice], Array]) -> Array:
-    """What comes of chunks of rows, added up."""
-    return np.add.reduce(by_rows(work, *x.shape), axis=0)

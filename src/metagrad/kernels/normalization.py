@@ -6,15 +6,17 @@ What a forward pass keeps for the gradient is given back last, as a tuple.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
+from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import normalization as compiled
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.rows import by_rows, row_products, row_sums, takes_loop
+from metagrad.kernels.rows import by_rows, for_loop, row_products, row_sums, sums_by_loop, takes_loop
 
 Kept = tuple[Array, ...]
 
@@ -22,7 +24,7 @@ Kept = tuple[Array, ...]
 def _filled(parameter: Array | None, value: float, x: Array) -> Array:
     """A parameter, or the number that changes nothing, for each column of x; as compiled loops take it."""
     m = x.shape[1]
-    return np.full(m, value, x.dtype) if parameter is None else np.require(parameter, x.dtype, ["C", "W"])
+    return np.full(m, value, x.dtype) if parameter is None else for_loop(parameter, x.dtype)
 
 
 # ------------------------------------------------ a weight for each column
@@ -33,14 +35,8 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
     n, m = x.shape
     z, scale = np.empty_like(x), np.empty((n, 1), x.dtype, like=x)
     if takes_loop(x):
-        x, mean, weight, bias = (
-            np.require(x, None, ["C", "W"]),
-            np.empty(n, x.dtype),
-            _filled(w, 1, x),
-            _filled(b, 0, x),
-        )
-        epsilon, r = np.array([eps], x.dtype), scale[:, 0]
-        by_rows(lambda s: compiled.layer_norm(x[s], weight, bias, epsilon, z[s], mean[s], r[s]), n, m)
+        x, z, mean, r = for_loop(x), np.empty(x.shape, x.dtype), np.empty(n, x.dtype), scale[:, 0]
+        spread(compiled.layer_norm, [x, z, mean, r], [_filled(w, 1, x), _filled(b, 0, x)], [float(eps)])
         return z, (x, mean, r)
     kept = np.empty_like(x) if keep else z  # never z itself, which its user may write into
 
@@ -67,12 +63,13 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
 def layer_norm_backward(grad: Array, w: Array | None, kept: Kept, needs: list[bool]) -> tuple[Any, Any, Any]:
     """The gradients of x, w and b from that of z: see ``LayerNorm``."""
     n, m = grad.shape
+    if len(kept) == 3:
+        x, mean, r = kept
+        grad_x = np.empty(x.shape, x.dtype)
+        arrays = (for_loop(grad, x.dtype), x, mean, r, grad_x, _filled(w, 1, x))
+        sums = sums_by_loop(compiled.layer_norm_backward, x, (2, m), arrays)
+        return grad_x, sums[0] if needs[1] else None, sums[1] if needs[2] else None
     grad_x = np.empty_like(grad)
-
-    def work_compiled(rows: slice) -> tuple[Any, Any]:
-        sums = np.zeros((2, m), g.dtype)
-        compiled.layer_norm_backward(g[rows], weight, x[rows], mean[rows], r[rows], grad_x[rows], *sums)
-        return sums[0], sums[1]
 
     def work(rows: slice) -> tuple[Any, Any]:
         g, out, normal, r = grad[rows], grad_x[rows], kept[0][rows], kept[1][rows]
@@ -86,11 +83,7 @@ def layer_norm_backward(grad: Array, w: Array | None, kept: Kept, needs: list[bo
         out *= r
         return grad_w, grad_b
 
-    is_compiled = len(kept) == 3
-    if is_compiled:
-        x, mean, r = kept
-        g, weight = np.require(grad, x.dtype, ["C", "W"]), _filled(w, 1, x)
-    found = by_rows(work_compiled if is_compiled else work, n, m)
+    found = by_rows(work, n, m)
     nothing = np.zeros(m, grad.dtype, like=grad)
     grad_w = sum([part for part, _ in found], nothing) if needs[1] else None
     grad_b = sum([part for _, part in found], nothing) if needs[2] else None
@@ -102,8 +95,7 @@ def rms_norm(x: Array, w: Array | None, eps: float) -> tuple[Array, Array]:
     n, m = x.shape
     z, scale = np.empty_like(x), np.empty((n, 1), x.dtype)
     if takes_loop(x):
-        x, weight, epsilon, r = np.require(x, None, ["C", "W"]), _filled(w, 1, x), np.array([eps], x.dtype), scale[:, 0]
-        by_rows(lambda s: compiled.rms_norm(x[s], weight, epsilon, z[s], r[s]), n, m)
+        spread(compiled.rms_norm, [for_loop(x), z, scale[:, 0]], [_filled(w, 1, x)], [float(eps)])
         return z, scale
 
     def work(rows: slice) -> None:
@@ -126,17 +118,8 @@ def rms_norm_backward(grad: Array, x: Array, w: Array | None, scale: Array) -> t
     n, m = x.shape
     grad_x = np.empty_like(x)
     if takes_loop(x):
-        x, g, weight, r = (
-            np.require(x, None, ["C", "W"]),
-            np.require(grad, x.dtype, ["C", "W"]),
-            _filled(w, 1, x),
-            scale[:, 0],
-        )
-
-    def work_compiled(rows: slice) -> Array:
-        grad_w = np.zeros(m, x.dtype)
-        compiled.rms_norm_backward(g[rows], weight, x[rows], r[rows], grad_x[rows], grad_w)
-        return grad_w
+        arrays = (for_loop(grad, x.dtype), for_loop(x), scale[:, 0], grad_x, _filled(w, 1, x))
+        return grad_x, sums_by_loop(compiled.rms_norm_backward, x, (m,), arrays)
 
     def work(rows: slice) -> Array:
         out, r = grad_x[rows], scale[rows]
@@ -148,8 +131,7 @@ def rms_norm_backward(grad: Array, x: Array, w: Array | None, scale: Array) -> t
         out *= r
         return grad_w
 
-    found = by_rows(work_compiled if takes_loop(x) else work, n, m)
-    return grad_x, sum(found, np.zeros(m, x.dtype))
+    return grad_x, sum(by_rows(work, n, m), np.zeros(m, x.dtype))
 
 
 # ------------------------------------------------ a group of rows, as one loop
@@ -162,32 +144,22 @@ def takes_groups(x: Array) -> bool:
 
 def group_norm(x: Array, w: Array, b: Array, eps: float) -> tuple[Array, Array, Array]:
     """z = w (x − μ) r + b of matrices x (N, K, M), w and b (G, K) for one after the other; and μ and r, both (N)."""
-    z, mean, scale, epsilon = (
-        np.empty_like(x),
-        np.empty(len(x), x.dtype),
-        np.empty(len(x), x.dtype),
-        np.array([eps], x.dtype),
-    )
-
-    w, b = (np.require(p, x.dtype, ["C", "W"]) for p in (w, b))
-
-    def work(s: slice) -> None:
-        compiled.group_norm(x[s], w, b, s.start, epsilon, z[s], mean[s], scale[s])
-
-    by_rows(work, len(x), x.shape[1] * x.shape[2])
+    z, mean, scale = np.empty_like(x), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
+    whole = [for_loop(p, x.dtype) for p in (w, b)]
+    spread(compiled.group_norm, [x, z, mean, scale, _turns(len(x), len(w))], whole, [float(eps)])
     return z, mean, scale
+
+
+def _turns(matrices: int, groups: int) -> Array:
+    """The group of each matrix."""
+    return np.arange(matrices) % groups
 
 
 def group_norm_backward(g: Array, w: Array, x: Array, mean: Array, scale: Array) -> tuple[Array, Array, Array]:
     """The gradient of x from that of z; and Σ g and Σ g (x − μ) of every row, both (N, K)."""
     grad_x, total, along = np.empty_like(x), np.empty(x.shape[:2], x.dtype), np.empty(x.shape[:2], x.dtype)
-
-    w = np.require(w, x.dtype, ["C", "W"])
-
-    def work(s: slice) -> None:
-        compiled.group_norm_backward(g[s], w, s.start, x[s], mean[s], scale[s], grad_x[s], total[s], along[s])
-
-    by_rows(work, len(x), x.shape[1] * x.shape[2])
+    parts = [g, x, mean, scale, grad_x, total, along, _turns(len(x), len(w))]
+    spread(compiled.group_norm_backward, parts, [for_loop(w, x.dtype)])
     return grad_x, total, along
 
 
@@ -203,10 +175,17 @@ def moments(x: Array) -> tuple[Array, Array]:
         d = x[rows] - mean[rows, None]
         squares[rows] = row_products(d, d)[:, 0]
 
-    loop = takes_loop(x)
-    with np.errstate(all="ignore"):
-        by_rows(lambda s: compiled.moments(x[s], mean[s], squares[s]) if loop else work(s), *x.shape)
+    _by_loop_or_rows(compiled.moments, work, x, mean, squares)
     return mean, squares
+
+
+def _by_loop_or_rows(loop: Callable[..., None], work: Callable[[slice], None], *arrays: Array) -> None:
+    """A compiled loop over the rows of all arrays, or work on slices of them: as the first one, (N, M), has it."""
+    if takes_loop(arrays[0]):
+        spread(loop, arrays)
+    else:
+        with np.errstate(all="ignore"):
+            by_rows(work, *arrays[0].shape)
 
 
 def scaled_rows(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
@@ -218,8 +197,7 @@ def scaled_rows(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
         z[rows] *= scale[rows, None]
         z[rows] += shift[rows, None]
 
-    loop = takes_loop(x)
-    by_rows(lambda s: compiled.scaled_rows(x[s], mean[s], scale[s], shift[s], z[s]) if loop else work(s), *x.shape)
+    _by_loop_or_rows(compiled.scaled_rows, work, x, mean, scale, shift, z)
     return z
 
 
@@ -231,8 +209,7 @@ def gradient_moments(g: Array, x: Array, mean: Array) -> tuple[Array, Array]:
         total[rows] = row_sums(g[rows])[:, 0]
         along[rows] = row_products(g[rows], x[rows] - mean[rows, None])[:, 0]
 
-    loop = takes_loop(x)
-    by_rows(lambda s: compiled.gradient_moments(g[s], x[s], mean[s], total[s], along[s]) if loop else work(s), *x.shape)
+    _by_loop_or_rows(compiled.gradient_moments, work, g, x, mean, total, along)
     return total, along
 
 
@@ -247,11 +224,5 @@ def gradient_of_rows(g: Array, x: Array, mean: Array, scale: Array, along: Array
         np.multiply(g[rows], scale[rows, None], out=grad_x[rows])
         grad_x[rows] -= d
 
-    loop = takes_loop(x)
-    by_rows(
-        lambda s: (
-            compiled.gradient_of_rows(g[s], x[s], mean[s], scale[s], along[s], total[s], grad_x[s]) if loop else work(s)
-        ),
-        *x.shape,
-    )
+    _by_loop_or_rows(compiled.gradient_of_rows, work, g, x, mean, scale, along, total, grad_x)
     return grad_x

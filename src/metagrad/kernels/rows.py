@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeGuard, TypeVar
 
 import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
+from metagrad.kernels.chunks import even_chunks, map_chunks, split, threads_worth
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled.entries import work_of
+from metagrad.kernels.threads import get_num_threads, perform
 
 R = TypeVar("R")
 
@@ -20,6 +22,24 @@ def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
     threads = threads_worth(rows * columns, tuning.ROWS_WORTH_THREADS)
     length = max(1, tuning.ROWS_CHUNK // max(columns, 1))
     return map_chunks(work, even_chunks(rows, length, threads, columns * tuning.ROWS_COST), threads)
+
+
+def for_loop(a: Array, dtype: np.dtype | None = None) -> Array:
+    """The array as compiled loops take it: of a dtype, its elements in order in memory."""
+    return np.require(a, dtype, ["C", "A", "W"])
+
+
+def sums_by_loop(loop: Callable[..., None], like: Array, shape: tuple[int, ...], arrays: Sequence[Array]) -> Array:
+    """The sums over all rows that a compiled loop takes: ``loop(edges, sums, *arrays)`` adds to sums[p] (\\*shape) what comes
+    of the rows from edges[p, 0] to edges[p, 1]. like: an array of all rows.
+
+    Parts are as many as rows and threads allow, and are added in order, whichever thread took them.
+    """
+    parts = min(len(like), like.size // tuning.SPREAD_LEAST, tuning.ROWS_PARTS * get_num_threads())
+    edges = np.array([(s.start, s.stop) for s in split(len(like), max(1, parts))], np.int64)
+    sums = np.zeros((len(edges), *shape), like.dtype)
+    perform(work_of(loop, [edges, sums], arrays), len(edges), len(edges))
+    return sums.sum(axis=0)
 
 
 def row_sums(x: Array) -> Array:

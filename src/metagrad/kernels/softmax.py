@@ -9,8 +9,9 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
+from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import softmax as compiled
-from metagrad.kernels.rows import by_rows, row_products, row_sums, takes_loop
+from metagrad.kernels.rows import by_rows, for_loop, row_products, row_sums, takes_loop
 
 
 def _row_by_row(formula: Callable[..., None], loop: Callable[..., None], *arrays: Array) -> Array:
@@ -19,8 +20,9 @@ def _row_by_row(formula: Callable[..., None], loop: Callable[..., None], *arrays
     inputs = [a.reshape(-1, columns) for a in arrays]
     out = np.empty_like(inputs[0])
     if takes_loop(out):
-        formula, inputs = loop, [np.require(a, out.dtype, ["C", "W"]) for a in inputs]
-    by_rows(lambda rows: formula(out[rows], *[a[rows] for a in inputs]), *out.shape)
+        spread(loop, [out, *[for_loop(a, out.dtype) for a in inputs]])
+    else:
+        by_rows(lambda rows: formula(out[rows], *[a[rows] for a in inputs]), *out.shape)
     return out.reshape(arrays[0].shape)
 
 
@@ -118,8 +120,11 @@ def cross_entropy(x: Array, classes: Array) -> tuple[Array, Array, Array]:
     n, m = x.shape
     is_loop = takes_loop(x)
     loss, largest, logarithm = (np.empty(n, d) for d in (x.dtype, x.dtype, x.dtype if is_loop else np.float64))
-    formula = compiled.cross_entropy if is_loop else _cross_entropy
-    by_rows(lambda s: formula(loss[s], x[s], classes[s], largest[s], logarithm[s]), n, m)
+    arrays = (loss, x, classes, largest, logarithm)
+    if is_loop:
+        spread(compiled.cross_entropy, [for_loop(a) for a in arrays])
+    else:
+        by_rows(lambda s: _cross_entropy(*[a[s] for a in arrays]), n, m)
     return loss, largest, logarithm
 
 
@@ -140,9 +145,11 @@ def _cross_entropy(loss: Array, x: Array, classes: Array, largest: Array, logari
 def cross_entropy_backward(grad: Array, x: Array, classes: Array, largest: Array, logarithm: Array) -> Array:
     """g (softmax(x) − 1 at the class) of every row; g (N)."""
     grad_x = np.empty_like(x)
-    formula = compiled.cross_entropy_backward if takes_loop(x) else _cross_entropy_backward
-    g = np.require(grad, x.dtype, ["C", "W"])
-    by_rows(lambda s: formula(grad_x[s], x[s], classes[s], largest[s], logarithm[s], g[s]), *x.shape)
+    arrays = (grad_x, x, classes, largest, logarithm, for_loop(grad, x.dtype))
+    if takes_loop(x):
+        spread(compiled.cross_entropy_backward, [for_loop(a) for a in arrays])
+    else:
+        by_rows(lambda s: _cross_entropy_backward(*[a[s] for a in arrays]), *x.shape)
     return grad_x
 
 

@@ -107,6 +107,8 @@ LOGARITHM_ROUNDS = 1 / 64
 ROWS_WORTH_THREADS = 1 << 17
 # Elements of a chunk: smaller ones stay in a nearer cache, but threads lose more by taking turns at the interpreter.
 ROWS_CHUNK = 1 << 19
+# Parts for each thread of the sums over rows that a compiled loop takes: each has sums of its own, which are added at the end.
+ROWS_PARTS = 4
 # Elements of the longest row whose sum BLAS's inner product may be, for its rounding errors grow with them.
 ROWS_BY_BLAS = 4096
 # Elements of the longest row whose mean a compiled loop may add up in turn; NumPy adds in pairs, which loses fewer digits.

@@ -16,7 +16,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import column_norms as columns
 from metagrad.kernels import normalization as kernels
 from metagrad.kernels import tuning
-from metagrad.kernels.rows import is_worth_rows
+from metagrad.kernels.rows import for_loop, is_worth_rows
 
 
 def serves(x: Array) -> bool:
@@ -82,7 +82,7 @@ class ChannelNorm(Function):
 
     def in_groups(self, x: Array) -> Array:
         """x as matrices, a group of channels each."""
-        return np.require(x.reshape(-1, self.split[-1], x.shape[2]), None, ["C", "W"])
+        return for_loop(x.reshape(-1, self.split[-1], x.shape[2]))
 
     def of_rows(self, values: Array, like: Array) -> Array:
         """A value of each mean for the rows that it is the mean of."""
@@ -140,7 +140,7 @@ class ColumnNorm(Function):
     def backward(self, grad: Array) -> Any:
         x, w = self.saved
         if isinstance(grad, np.ndarray):
-            g, n, r = np.require(grad, x.dtype, ["C", "W"]), x.dtype.type(len(x)), self.r
+            g, n, r = for_loop(grad, x.dtype), x.dtype.type(len(x)), self.r
             total, along = columns.gradient_moments(g, x, self.mean)
             grad_x = columns.gradient(
                 g, x, self.mean, self.scale, self.scale * r * r * along / n, self.scale * total / n
@@ -194,4 +194,4 @@ def joined(mean: Array, squares: Array, shape: tuple[int, ...], axis: int, lengt
 
 def _rows(x: Array) -> Array:
     """x (N, C, L) as rows (N · C, L), in memory that compiled loops take."""
-    return np.require(x.reshape(-1, x.shape[2]), None, ["C", "W"])
+    return for_loop(x.reshape(-1, x.shape[2]))

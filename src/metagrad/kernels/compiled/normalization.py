@@ -40,21 +40,21 @@ def _scaled(x: Array, mean: Array, r: Array, w: Array, b: Array, z: Array) -> No
 
 
 @native
-def layer_norm(x: Array, w: Array, b: Array, eps: Array, z: Array, mean: Array, scale: Array) -> None:
-    """z = w (x − μ) r + b, r = (σ² + ε)^−½ of rows x (N, M); eps (1); μ and r (N) are kept."""
+def layer_norm(x: Array, z: Array, mean: Array, scale: Array, w: Array, b: Array, eps: float) -> None:
+    """z = w (x − μ) r + b, r = (σ² + ε)^−½ of rows x (N, M); μ and r (N) are kept."""
     one, m = x.dtype.type(1), x.dtype.type(x.shape[1])
     for i in range(len(x)):
         mean[i] = sum_of(x[i]) / m
-        scale[i] = one / np.sqrt(squares_of(x[i], mean[i]) / m + eps[0])
+        scale[i] = one / np.sqrt(squares_of(x[i], mean[i]) / m + eps)
         _scaled(x[i], mean[i], scale[i], w, b, z[i])
 
 
 @native
-def rms_norm(x: Array, w: Array, eps: Array, z: Array, scale: Array) -> None:
-    """z = w x r, r = (Σ x² / M + ε)^−½ of rows x (N, M); eps (1); r (N) is kept."""
+def rms_norm(x: Array, z: Array, scale: Array, w: Array, eps: float) -> None:
+    """z = w x r, r = (Σ x² / M + ε)^−½ of rows x (N, M); r (N) is kept."""
     one, m = x.dtype.type(1), x.dtype.type(x.shape[1])
     for i in range(len(x)):
-        scale[i] = one / np.sqrt(product_of(x[i], x[i]) / m + eps[0])
+        scale[i] = one / np.sqrt(product_of(x[i], x[i]) / m + eps)
         for j in range(x.shape[1]):
             z[i, j] = x[i, j] * scale[i] * w[j]
 
@@ -81,27 +81,30 @@ def _gradient_of_row(
 
 @native
 def layer_norm_backward(
-    g: Array, w: Array, x: Array, mean: Array, scale: Array, grad_x: Array, grad_w: Array, grad_b: Array
+    edges: Array, sums: Array, g: Array, x: Array, mean: Array, scale: Array, grad_x: Array, w: Array
 ) -> None:
-    """The gradient of x from g, that of z; those of w and b are added to ``grad_w`` and ``grad_b``."""
+    """The gradient of x from g, that of z; those of w and b from the rows between two edges are added to their sums (2, M)."""
     m = x.dtype.type(x.shape[1])
-    for i in range(len(x)):
-        r = scale[i]
-        total, along = _weighted_moments(g[i], w, x[i], mean[i])
-        _gradient_of_row(g[i], w, x[i], mean[i], r, total / m, along * r * r / m, grad_x[i], grad_w, grad_b)
+    for p in range(len(edges)):
+        for i in range(edges[p, 0], edges[p, 1]):
+            r = scale[i]
+            total, along = _weighted_moments(g[i], w, x[i], mean[i])
+            factor = along * r * r / m
+            _gradient_of_row(g[i], w, x[i], mean[i], r, total / m, factor, grad_x[i], sums[p, 0], sums[p, 1])
 
 
 @native
-def rms_norm_backward(g: Array, w: Array, x: Array, scale: Array, grad_x: Array, grad_w: Array) -> None:
-    """The gradient of x from g, that of z; that of w is added to ``grad_w``."""
+def rms_norm_backward(edges: Array, grad_w: Array, g: Array, x: Array, scale: Array, grad_x: Array, w: Array) -> None:
+    """The gradient of x from g, that of z; that of w from the rows between two edges is added to its sum (M)."""
     m, zero = x.dtype.type(x.shape[1]), x.dtype.type(0)
-    for i in range(len(x)):
-        r = scale[i]
-        along = _weighted_moments(g[i], w, x[i], zero)[1] * r * r / m
-        for j in range(x.shape[1]):
-            grad_x[i, j] = r * (g[i, j] * w[j] - x[i, j] * along)
-        for j in range(x.shape[1]):
-            grad_w[j] += g[i, j] * (x[i, j] * r)
+    for p in range(len(edges)):
+        for i in range(edges[p, 0], edges[p, 1]):
+            r = scale[i]
+            along = _weighted_moments(g[i], w, x[i], zero)[1] * r * r / m
+            for j in range(x.shape[1]):
+                grad_x[i, j] = r * (g[i, j] * w[j] - x[i, j] * along)
+            for j in range(x.shape[1]):
+                grad_w[p, j] += g[i, j] * (x[i, j] * r)
 
 
 # ------------------------------------------------ a weight for each row: batch norm; a group of rows: group norm
@@ -120,29 +123,26 @@ def _gradient_by_row(g: Array, x: Array, mean: Array, scale: Array, along: Array
 
 
 @native
-def group_norm(x: Array, w: Array, b: Array, first: int, eps: Array, z: Array, mean: Array, scale: Array) -> None:
-    """z = w (x − μ) r + b, r = (σ² + ε)^−½ of matrices x (N, K, M); eps (1); μ, r (N).
-
-    w and b (G, K) are for the groups by turns, ``first`` the number of the first one.
-    """
+def group_norm(x: Array, z: Array, mean: Array, scale: Array, turns: Array, w: Array, b: Array, eps: float) -> None:
+    """z = w (x − μ) r + b, r = (σ² + ε)^−½ of matrices x (N, K, M); μ, r (N); w and b (G, K) of those that have the turn (N)."""
     one, m = x.dtype.type(1), x.dtype.type(x.shape[1] * x.shape[2])
     for n in range(len(x)):
         numbers = x[n].reshape(-1)
         mean[n] = sum_of(numbers) / m
-        scale[n] = one / np.sqrt(squares_of(numbers, mean[n]) / m + eps[0])
+        scale[n] = one / np.sqrt(squares_of(numbers, mean[n]) / m + eps)
         for k in range(x.shape[1]):
-            s, t = scale[n] * w[(first + n) % len(w), k], b[(first + n) % len(w), k]
+            s, t = scale[n] * w[turns[n], k], b[turns[n], k]
             _scaled_row(x[n, k], mean[n], s, t, z[n, k])
 
 
 @native
 def group_norm_backward(
-    g: Array, w: Array, first: int, x: Array, mean: Array, scale: Array, grad_x: Array, total: Array, along: Array
+    g: Array, x: Array, mean: Array, scale: Array, grad_x: Array, total: Array, along: Array, turns: Array, w: Array
 ) -> None:
     """The gradient of x from g, that of z; and Σ g and Σ g (x − μ) of every row, both (N, K)."""
     m = x.dtype.type(x.shape[1] * x.shape[2])
     for n in range(len(x)):
-        t, a, r, group = x.dtype.type(0), x.dtype.type(0), scale[n], (first + n) % len(w)
+        t, a, r, group = x.dtype.type(0), x.dtype.type(0), scale[n], turns[n]
         for k in range(x.shape[1]):
             total[n, k], along[n, k] = sum_of(g[n, k]), _moment(g[n, k], x[n, k], mean[n])
             t += w[group, k] * total[n, k]
@@ -187,9 +187,10 @@ def gradient_of_rows(g: Array, x: Array, mean: Array, scale: Array, along: Array
 
 
 @native
-def _add_product(g: Array, x: Array, mean: Array, y: Array) -> None:
+def _add_moments(g: Array, x: Array, mean: Array, total: Array, along: Array) -> None:
     for j in range(len(x)):
-        y[j] += g[j] * (x[j] - mean[j])
+        total[j] += g[j]
+        along[j] += g[j] * (x[j] - mean[j])
 
 
 @native
@@ -200,17 +201,19 @@ def _add_square(x: Array, mean: Array, y: Array) -> None:
 
 
 @native
-def column_squares(x: Array, mean: Array, y: Array) -> None:
-    """Σᵢ (xᵢⱼ − μⱼ)² is added to yⱼ, for x (N, M); μ and y (M)."""
-    for i in range(len(x)):
-        _add_square(x[i], mean, y)
+def column_squares(edges: Array, y: Array, x: Array, mean: Array) -> None:
+    """Σᵢ (xᵢⱼ − μⱼ)² over the rows i between two edges is added to yⱼ, for x (N, M); μ and y (M)."""
+    for p in range(len(edges)):
+        for i in range(edges[p, 0], edges[p, 1]):
+            _add_square(x[i], mean, y[p])
 
 
 @native
-def column_moments(g: Array, x: Array, mean: Array, y: Array) -> None:
-    """Σᵢ gᵢⱼ (xᵢⱼ − μⱼ) is added to yⱼ, for g and x (N, M); μ and y (M)."""
-    for i in range(len(x)):
-        _add_product(g[i], x[i], mean, y)
+def column_moments(edges: Array, y: Array, g: Array, x: Array, mean: Array) -> None:
+    """Σᵢ gᵢⱼ and Σᵢ gᵢⱼ (xᵢⱼ − μⱼ) over the rows i between two edges are added to y (2, M), for g and x (N, M); μ (M)."""
+    for p in range(len(edges)):
+        for i in range(edges[p, 0], edges[p, 1]):
+            _add_moments(g[i], x[i], mean, y[p, 0], y[p, 1])
 
 
 @native
@@ -220,7 +223,7 @@ def _scaled_numbers(x: Array, mean: Array, scale: Array, shift: Array, z: Array)
 
 
 @native
-def scaled_columns(x: Array, mean: Array, scale: Array, shift: Array, z: Array) -> None:
+def scaled_columns(x: Array, z: Array, mean: Array, scale: Array, shift: Array) -> None:
     """z = (x − μ) s + t of x (N, M); μ, s and t (M)."""
     for i in range(len(x)):
         _scaled_numbers(x[i], mean, scale, shift, z[i])
@@ -236,7 +239,7 @@ def _gradient_of_numbers(
 
 @native
 def gradient_of_columns(
-    g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array, grad_x: Array
+    g: Array, x: Array, grad_x: Array, mean: Array, scale: Array, along: Array, total: Array
 ) -> None:
     """g s − (x − μ) p − q of g and x (N, M); μ, s, p = ``along`` and q = ``total`` (M)."""
     for i in range(len(x)):

@@ -163,9 +163,9 @@ def layer_norm(
         raise unsupported("layer_norm", input.dtype)
     _check_parameters("layer_norm", input, weight, bias)
     columns = math.prod(shape)
-    rows = input.reshape(input.array.size // columns if columns else 0, columns)
-    w, b = (None if p is None else p.reshape(columns) for p in (weight, bias))
-    return _layer_norm(rows, w, b, eps=eps).reshape(tuple(input.shape))
+    rows = _of_shape(input, (input.array.size // columns if columns else 0, columns))
+    w, b = (None if p is None else _of_shape(p, (columns,)) for p in (weight, bias))
+    return _of_shape(_layer_norm(rows, w, b, eps=eps), input.array.shape)
 
 
 @asks_for_tensors
@@ -183,12 +183,19 @@ def rms_norm(
     """
     shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
     if serves(input.array) and (weight is None or weight.dtype == input.dtype):
-        columns, w = math.prod(shape), None if weight is None else weight.reshape(-1)
-        rows = input.reshape(-1, columns)
-        return RMSNorm.apply(rows, w, eps=_epsilon(input.dtype) if eps is None else eps).reshape(tuple(input.shape))
+        columns = math.prod(shape)
+        rows = _of_shape(input, (input.array.size // columns, columns))
+        w = None if weight is None else _of_shape(weight, (columns,))
+        y = RMSNorm.apply(rows, w, eps=_epsilon(input.dtype) if eps is None else eps)
+        return _of_shape(y, input.array.shape)
     dims = tuple(range(-len(shape), 0))
     epsilon = _epsilon(input.dtype) if eps is None else eps
     return cast_to(_rms_norm(input, dims, weight, epsilon), input.dtype)
+
+
+def _of_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The tensor in a shape: itself, rather than a view, where that is its own."""
+    return x if x.array.shape == shape else x.reshape(shape)
 
 
 def _epsilon(kind: dtypes.dtype) -> float:
