@@ -7,8 +7,11 @@ import pytest
 
 import metagrad
 from metagrad.kernels import tuning
+from metagrad.kernels.chunks import spread_several
 from metagrad.kernels.compiled import choice
 from metagrad.kernels.compiled import optimizers as loops
+from metagrad.kernels.compiled import several as several_text
+from metagrad.kernels.compiled.several import group_of
 
 THRESHOLDS = ("OPTIMIZER_LOOP_WORTH",)
 SGD = [
@@ -16,7 +19,10 @@ SGD = [
     for m, d, w, n, up in itertools.product([0, 0.9], [0, 0.3], [0, 0.1], [False, True], [False, True])
     if not (n and (not m or d))
 ]
-ADAM = [(name, {"lr": 0.1, "weight_decay": w}) for name in ("Adam", "AdamW") for w in (0, 0.1)]
+ADAM = [
+    (name, {"lr": 0.1, "weight_decay": w, "maximize": up})
+    for name, w, up in itertools.product(["Adam", "AdamW"], [0, 0.1], [False, True])
+]
 
 
 def trained(name, settings, dtype, shape):
@@ -33,21 +39,58 @@ def trained(name, settings, dtype, shape):
 @pytest.mark.parametrize("shape", [(1,), (7, 5), (300_001,), (0,)], ids=str)
 @pytest.mark.parametrize(("name", "settings"), SGD + ADAM, ids=str)
 def test_loops_equal_the_formulas(name, settings, shape, dtype, both):
-    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-10, "atol": 1e-12}
     found, expected = both(lambda: trained(name, settings, dtype, shape))
     for ours, numpys in zip(found, expected, strict=True):
         assert ours.dtype == numpys.dtype
-        np.testing.assert_allclose(ours, numpys, **close)
+        np.testing.assert_array_equal(ours, numpys)
 
 
-def test_steps_by_hand_as_python_and_compiled():
-    for loop in (loops.sgd, loops.sgd_with_momentum):
-        for function in (loop, getattr(loop, "function", loop), getattr(loop, "py_func", loop)):
-            p, g, b = np.array([1.0, 2.0]), np.array([0.5, -1.0]), np.array([1.0, 0.0])
-            momentum = (b,) if loop is loops.sgd_with_momentum else ()
-            function(p, g, *momentum, np.array([0.5, 1.0, 0.0, 0.5, 1.0, 0.0]))
-            assert p.tolist() == ([0.5, 2.5] if momentum else [0.75, 2.5])
-            assert not momentum or b.tolist() == [1.0, -1.0]
+@pytest.mark.parametrize("how", ["Python", "compiled"])
+@pytest.mark.parametrize("has_momentum", [False, True])
+def test_steps_by_hand_of_several_parameters(has_momentum, how):
+    loop = loops.sgd_with_momentum if has_momentum else loops.sgd
+    numbers = [0.5, 1.0, 0.0, *([0.5, 1.0, 0.0] if has_momentum else [])]
+    several = []
+    for size in (2, 0, 1, 5):
+        p, g, b = np.full(size, 2.0), np.full(size, -1.0), np.full(size, 4.0)
+        several.append((p, g, b) if has_momentum else (p, g))
+    if how == "Python":
+        for arrays in several:
+            loop.function(*arrays, *numbers)
+    else:
+        pytest.importorskip("numba")
+        spread_several(loop, [group_of(arrays) for arrays in several], numbers, "d")
+    for p, g, *b in several:
+        assert set(p) <= ({1.5} if has_momentum else {2.5}) and set(g) <= {-1.0}
+        assert not b or set(b[0]) <= {1.0}
+
+
+def test_an_entry_for_several_groups_reads_as_it_is_described():
+    printed = several_text.printed(2, 1, "f")
+    assert printed in several_text.__doc__
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_many_parameters_of_many_kinds(name, threads, both):
+    """Sizes that are copied together, that are not, that threads share, and arrays that no loop takes."""
+    shapes = [(3,)] * 5 + [(70, 70), (), (0,), (200_000,), (5, 3)]
+    dtypes = ["float32", "float32", "float64"]
+
+    def train():
+        rng = np.random.default_rng(0)
+        params = [metagrad.tensor(rng.standard_normal(s).astype(dtypes[i % 3])) for i, s in enumerate(shapes)]
+        params[-1] = metagrad.tensor(np.asfortranarray(params[-1].numpy()))
+        optimizer = getattr(metagrad.optim, name)([p.requires_grad_() for p in params], lr=0.1, weight_decay=0.1)
+        for n in range(3):
+            for i, p in enumerate(params):
+                values = rng.standard_normal(p.shape).astype(p.array.dtype)
+                p.grad = None if (n, i) == (0, 5) else metagrad.tensor(values)
+            optimizer.step()
+        return [p.array for p in params] + [v.array for p in params for v in optimizer.state[p].values()]
+
+    found, expected = both(train)
+    for ours, numpys in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, numpys)
 
 
 def test_a_parameter_that_is_infinite_stays_so_without_decay(both):

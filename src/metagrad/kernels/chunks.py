@@ -18,6 +18,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.compiled import formulas
 from metagrad.kernels.compiled.compiler import available
 from metagrad.kernels.compiled.entries import Work, work_of
+from metagrad.kernels.compiled.several import Group, work_of_several
 from metagrad.kernels.threads import get_num_threads, perform, run_in_turn, run_on_threads, run_together
 
 C = TypeVar("C")  # a chunk: a slice, or several, or whatever tells the work what to do
@@ -133,6 +134,17 @@ def spread(
     _perform(work_of(loop, parts, whole, numbers), len(parts[0]), parts[0].size)
 
 
+def spread_several(loop: Callable[..., None], groups: Sequence[Group], numbers: Sequence[float], kind: str) -> None:
+    """``loop(*arrays, *numbers)``, a compiled loop, for each group of arrays on all threads, all of them at once.
+
+    Few parts, so that a thread has about the same elements at every call, and some of them still in its cache.
+
+    kind: the letter of their dtype.
+    """
+    work, elements = work_of_several(loop, groups, numbers, kind)
+    _perform(work, elements, elements, tuning.SEVERAL_PARTS)
+
+
 def perform_formula(
     program: formulas.Program, arrays: Sequence[Array], numbers: Sequence[Number], width: int = 0
 ) -> None:
@@ -142,8 +154,8 @@ def perform_formula(
     _perform(formulas.work_of(program, flat, numbers), len(flat[-1]), flat[-1].size)
 
 
-def _perform(work: Work, rows: int, elements: int) -> None:
-    parts = min(rows, elements // tuning.SPREAD_LEAST, tuning.SPREAD_PARTS * get_num_threads())
+def _perform(work: Work, rows: int, elements: int, most: int | None = None) -> None:
+    parts = min(rows, elements // tuning.SPREAD_LEAST, (most or tuning.SPREAD_PARTS) * get_num_threads())
     perform(work, rows, max(1, parts))
 
 

@@ -22,6 +22,8 @@ HEAD_START = 25_000
 HEAD_START_BESIDE_HELPERS = 10_000
 # Parts for each thread of what a compiled loop does: taking one costs less than a microsecond.
 SPREAD_PARTS = 16
+# The same for the arrays of all parameters, which are asked for again and again.
+SEVERAL_PARTS = 2
 # Elements of such a part at least.
 SPREAD_LEAST = 1 << 14
 
@@ -209,14 +211,14 @@ ONE_SEQUENCE_WORTH_THREADS = 1_500_000
 OPTIMIZER_CHUNK = 1 << 18
 # Elements from which a formula of two or three passes is shared out to threads.
 OPTIMIZER_SHORT_WORTH_THREADS = 1 << 20
-# Nanoseconds that an element takes in a formula of a dozen passes, in one of two or three, and in a compiled loop.
-OPTIMIZER_COST, OPTIMIZER_SHORT_COST, OPTIMIZER_LOOP_COST = 1.2, 0.2, 0.2
+# Nanoseconds that an element takes in a formula of a dozen passes, and in one of two or three.
+OPTIMIZER_COST, OPTIMIZER_SHORT_COST = 1.2, 0.2
 # Small parameters with the same settings from which they are copied together for a step.
 OPTIMIZER_MANY = 4
-# Elements from which a compiled loop is faster than a formula's calls, and worth being compiled.
+# Elements up to which a parameter counts as small.
+OPTIMIZER_SMALL = 1 << 12
+# Elements of all parameters from which a compiled loop is faster than a formula's calls, and worth being compiled.
 OPTIMIZER_LOOP_WORTH = 1 << 12
-# Elements from which a compiled loop is shared out to threads.
-OPTIMIZER_LOOP_WORTH_THREADS = 1 << 17
 
 # ------------------------------------------------ memory
 

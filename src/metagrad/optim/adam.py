@@ -12,8 +12,8 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import optimizers as compiled
 from metagrad.optim.by_element import ByElement
+from metagrad.optim.by_loop import Loop
 from metagrad.optim.settings import check_betas, check_settings
-from metagrad.optim.together import Loop
 from metagrad.tensors.tensor import Tensor
 
 
@@ -79,12 +79,13 @@ class Adam(ByElement):
         beta1, beta2 = group["betas"]
         return t, float(group["lr"]), float(beta1), float(beta2), float(group["eps"])
 
-    def loop(self, arrays: Sequence[Any], shrink: float, settings: tuple[Any, ...]) -> Loop | None:
+    def loop(
+        self, arrays: Sequence[Any], left: float, sign: float, decay: float, settings: tuple[Any, ...]
+    ) -> Loop | None:
         """Without amsgrad."""
-        t, lr, beta1, beta2, eps = settings
-        return (
-            None if arrays[-1] is not None else (compiled.adam, compiled.adam_numbers(t, lr, beta1, beta2, eps, shrink))
-        )
+        if arrays[-1] is not None:
+            return None
+        return compiled.adam, [left, *compiled.adam_numbers(*settings), sign, decay]
 
     @staticmethod
     def formula(

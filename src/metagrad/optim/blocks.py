@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
-from metagrad.kernels.compiled import optimizers as compiled
 from metagrad.kernels.fused import in_place
 from metagrad.kernels.libraries import is_on_gpu
 
@@ -70,10 +69,3 @@ def in_blocks_by_part(formula: Callable[..., None], arrays: tuple[Any, ...], set
         return
     for part in ("real", "imag"):
         in_blocks(formula, tuple([None if a is None else getattr(a, part) for a in arrays]), settings)
-
-
-def sgd_loop(arrays: Sequence[Any], *settings: Any) -> tuple[Callable[..., None], list[float]]:
-    """The compiled loop for a step of SGD, ``sgd_step(*arrays, *settings)``, and its numbers."""
-    lr, weight_decay, momentum, keep, take, nesterov, maximize = settings
-    numbers = [lr, -1.0 if maximize else 1.0, weight_decay, keep, take, momentum if nesterov else 0.0]
-    return compiled.sgd if arrays[2] is None else compiled.sgd_with_momentum, numbers

@@ -10,8 +10,9 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
+from metagrad.optim.by_loop import Loop
 from metagrad.optim.differentiable import recorded_step
-from metagrad.optim.together import Loop, Pairs, Task, Together
+from metagrad.optim.together import Pairs, Task, Together
 from metagrad.tensors.tensor import Tensor
 
 
@@ -49,8 +50,10 @@ class ByElement(Together):
         """What the formula needs to know beside the arrays."""
         raise NotImplementedError
 
-    def loop(self, arrays: Sequence[Any], shrink: float, settings: tuple[Any, ...]) -> Loop | None:
-        """A compiled loop over the arrays for these settings, without weight decay but for shrinking; None if there is none."""
+    def loop(
+        self, arrays: Sequence[Any], left: float, sign: float, decay: float, settings: tuple[Any, ...]
+    ) -> Loop | None:
+        """A compiled loop over the arrays for these settings, or None: first p ← left p and g ← sign g + decay p."""
         return None
 
     def begin(self, param: Tensor, names: tuple[str | None, ...], group: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +117,7 @@ class ByElement(Together):
         shrink: float,
         settings: tuple[Any, ...],
     ) -> Loop | None:
-        return None if maximize or decay else self.loop(arrays, shrink, settings)
+        return self.loop(arrays, 1 - shrink, -1.0 if maximize else 1.0, decay, settings)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Refuse another optimizer's state; also take old ones, in which the number of steps was a plain number."""

@@ -9,7 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
-from metagrad.optim.blocks import sgd_loop
+from metagrad.optim.by_loop import sgd_loop
 from metagrad.optim.differentiable import recorded_step
 from metagrad.optim.settings import check_settings
 from metagrad.optim.together import Pairs, Task, Together

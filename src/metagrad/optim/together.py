@@ -2,7 +2,8 @@
 
 A model has many parameters of a few hundred numbers, for which the calls of a formula cost more than its arithmetic. Those with
 the same settings are copied into one array, as is what is remembered of them; the formula runs once; and all but the gradients
-are copied back. Each element's result is the same as if its parameter had been stepped by itself.
+are copied back. Where there is a compiled loop for the formula, it goes through the parameters instead (``by_loop.py``). Each
+element's result is the same as if its parameter had been stepped by itself.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ import numpy as np
 
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
-from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.optim.blocks import in_blocks_by_part
+from metagrad.optim.by_loop import Arrays, Loop, run_by_loop
 from metagrad.optim.optimizer import Optimizer
 from metagrad.tensors.tensor import Tensor
 
-Loop = tuple[Callable[..., None], Sequence[float]]
 Pairs = Sequence[tuple[Tensor, Tensor]]  # parameters, each with its gradient
 
 
@@ -50,10 +50,10 @@ class Task(NamedTuple):
     """``formula(*arrays, *settings)`` for several parameters: the first of their arrays, followed by their gradients.
 
     The formula works element by element, in place. find_loop: ``find_loop(arrays, *settings)`` gives a compiled loop that does
-    the same and its numbers, if there is one; it is called as ``loop(*arrays, numbers)``.
+    the same and its numbers, if there is one; it is called as ``loop(*arrays, *numbers)``, without arrays that are None.
     """
 
-    arrays: list[tuple[Any, ...]]
+    arrays: list[Arrays]
     formula: Callable[..., None]
     settings: tuple[Any, ...]
     find_loop: Callable[..., Loop | None] | None = None
@@ -69,12 +69,22 @@ def run(tasks: Sequence[Task], short: bool = False) -> None:
     >>> [a.tolist() for a in arrays]
     [[0.5, 0.5, 0.5], [[0.5], [0.5]]]
     """
-    if _are_apart([arrays[0] for task in tasks for arrays in task.arrays]):
-        _on_threads([call for task in tasks for call in _large_ones(task, short)], short)
-    else:
+    if not _are_apart([arrays[0] for task in tasks for arrays in task.arrays]):
         for task in tasks:
             for arrays in task.arrays:
                 run([task._replace(arrays=[arrays])], short)
+        return
+    calls: list[_Call] = []
+    copies: list[_Copies] = []
+    for task in tasks:
+        if task.arrays:
+            rows: Sequence[Arrays] = _rows(task, copies)
+            rows = run_by_loop(task.find_loop, rows, task.settings) if task.find_loop else rows
+            calls += [_Call(task.formula, arrays, task.settings) for arrays in rows]
+    if calls:
+        _on_threads(calls, short)
+    for some in copies:
+        _copy_back(some)
 
 
 def _are_apart(params: Sequence[Any]) -> bool:
@@ -82,27 +92,34 @@ def _are_apart(params: Sequence[Any]) -> bool:
     return len({id(p) if (owner := getattr(p, "base", None)) is None else id(owner) for p in params}) == len(params)
 
 
-def _large_ones(task: Task, short: bool) -> list[_Call]:
-    """What is left of a task, when the small parameters, and those with unusual arrays, are done."""
-    small: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    large: list[_Call] = []
+def _rows(task: Task, copies: list[_Copies]) -> list[Arrays]:
+    """The arrays that are left of a task, each of one dimension, when those that are unusual are done.
+
+    Many small ones are one row of copies; ``copies`` says so.
+    """
+    small: defaultdict[str, list[Arrays]] = defaultdict(list)
+    rows: list[Arrays] = []
     for arrays in task.arrays:
         if not _is_ordinary(arrays):
-            in_blocks_by_part(task.formula, arrays, task.settings)
-        elif arrays[0].size < tuning.OPTIMIZER_LOOP_WORTH:
-            small[arrays[0].dtype.char].append(arrays)
+            in_blocks_by_part(task.formula, tuple(arrays), task.settings)
+            continue
+        flat = [a if a is None or a.ndim == 1 else a.reshape(-1) for a in arrays]
+        if flat[0].size < tuning.OPTIMIZER_SMALL:
+            small[flat[0].dtype.char].append(flat)
         else:
-            large.append(_call(task, arrays))
+            rows.append(flat)
     for some in small.values():
         if len(some) < tuning.OPTIMIZER_MANY:
-            for arrays in some:
-                task.formula(*arrays, *task.settings)
+            rows += some
         else:
-            _run_as_one(task, some, short)
-    return large
+            columns = [*zip(*some, strict=True)]
+            row = [None if column[0] is None else np.concatenate(column) for column in columns]
+            rows.append(row)
+            copies.append(_Copies(columns, row))
+    return rows
 
 
-def _is_ordinary(arrays: Sequence[Any]) -> bool:
+def _is_ordinary(arrays: Arrays) -> bool:
     """Whether all arrays are NumPy's, with one element after the other, and the first one's are float32 or float64."""
     for a in arrays:
         if a is not None and (a.__class__ is not np.ndarray or not a.flags.c_contiguous):
@@ -110,56 +127,40 @@ def _is_ordinary(arrays: Sequence[Any]) -> bool:
     return arrays[0].dtype.char in "fd"
 
 
-def _run_as_one(task: Task, several: Sequence[tuple[Any, ...]], short: bool) -> None:
-    """The task on copies of several parameters' arrays, as if they were one's; all but the gradients are copied back."""
-    columns = [
-        None if some[0] is None else [a if a.ndim == 1 else a.reshape(-1) for a in some]
-        for some in zip(*several, strict=True)
-    ]
-    whole = tuple([None if column is None else np.concatenate(column) for column in columns])
-    _on_threads([_call(task, whole)], short)
-    ends = list(itertools.accumulate([arrays[0].size for arrays in several]))
+class _Copies(NamedTuple):
+    """Small arrays, those of all parameters, then those of all gradients and so on, and what each column was joined to."""
+
+    columns: list[tuple[Any, ...]]
+    row: list[Any]
+
+
+def _copy_back(copies: _Copies) -> None:
+    """Give the small arrays the values of the long ones; all but the gradients."""
+    ends = list(itertools.accumulate([a.size for a in copies.columns[0]]))
     places = [slice(start, end) for start, end in itertools.pairwise([0, *ends])]
-    for number, (column, source) in enumerate(zip(columns, whole, strict=True)):
-        if column is not None and source is not None and number != 1:
+    for number, (column, source) in enumerate(zip(copies.columns, copies.row, strict=True)):
+        if source is not None and number != 1:
             for part, place in zip(column, places, strict=True):
                 part[...] = source[place]
-
-
-def _on_threads(calls: Sequence[_Call], short: bool) -> None:
-    """The calls, in shares of about one size, which the threads take."""
-    if not calls:
-        return
-    size, has_loop = sum([call.arrays[0].size for call in calls]), any(call.is_loop for call in calls)
-    least = tuning.OPTIMIZER_SHORT_WORTH_THREADS if short else 2 * tuning.OPTIMIZER_CHUNK
-    threads = threads_worth(size, tuning.OPTIMIZER_LOOP_WORTH_THREADS if has_loop else least)
-    cost = tuning.OPTIMIZER_LOOP_COST if has_loop else tuning.OPTIMIZER_SHORT_COST if short else tuning.OPTIMIZER_COST
-    chunks = even_chunks(size, size if has_loop else tuning.OPTIMIZER_CHUNK, threads, cost)
-    if len(chunks) > 1:
-        map_chunks(_do, _shares(calls, chunks), threads)
-    else:
-        _do(calls)
 
 
 class _Call(NamedTuple):
     """``function(*arrays, *last)`` of arrays with one dimension."""
 
     function: Callable[..., None]
-    arrays: list[Any]
+    arrays: Arrays
     last: tuple[Any, ...]
-    is_loop: bool
 
 
-def _call(task: Task, arrays: tuple[Any, ...]) -> _Call:
-    """The task for one parameter by its compiled loop, where that serves, or by its formula."""
-    flat = [None if a is None else a.reshape(-1) for a in arrays]
-    given = [a for a in flat if a is not None]
-    p = given[0]
-    if task.find_loop and use_compiled(p, tuning.OPTIMIZER_LOOP_WORTH) and all(a.dtype == p.dtype for a in given):
-        loop = task.find_loop(arrays, *task.settings)
-        if loop is not None:
-            return _Call(loop[0], given, (np.array(loop[1], p.dtype),), True)
-    return _Call(task.formula, flat, task.settings, False)
+def _on_threads(calls: Sequence[_Call], short: bool) -> None:
+    """The calls, in shares of about one size, which the threads take."""
+    size = sum([call.arrays[0].size for call in calls])
+    threads = threads_worth(size, tuning.OPTIMIZER_SHORT_WORTH_THREADS if short else 2 * tuning.OPTIMIZER_CHUNK)
+    if threads == 1 and size <= tuning.OPTIMIZER_CHUNK:
+        _do(calls)
+        return
+    cost = tuning.OPTIMIZER_SHORT_COST if short else tuning.OPTIMIZER_COST
+    map_chunks(_do, _shares(calls, even_chunks(size, tuning.OPTIMIZER_CHUNK, threads, cost)), threads)
 
 
 def _shares(calls: Sequence[_Call], chunks: Sequence[slice]) -> list[list[_Call]]:
@@ -177,5 +178,5 @@ def _shares(calls: Sequence[_Call], chunks: Sequence[slice]) -> list[list[_Call]
 
 
 def _do(calls: Sequence[_Call]) -> None:
-    for function, arrays, last, _ in calls:
+    for function, arrays, last in calls:
         function(*arrays, *last)

@@ -14,6 +14,7 @@ infinity are what they are in NumPy.
 ``atomic.py``           numbers in memory that several threads write, calls by address
 ``sharing.py``          work that threads share without the interpreter
 ``entries.py``          loops with an address, for such work
+``several.py``          one loop over several groups of arrays
 ``formulas.py``         a formula printed as one such loop
 ``expressions.py``      pointwise functions as text, for formulas
 ``transcendental.py``   exp, log, tanh and their kind, for use in loops

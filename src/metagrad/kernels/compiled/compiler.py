@@ -1,9 +1,9 @@
 """From a Python function to machine code, at its first call, by Numba.
 
 ``@native`` marks a function that Numba is to compile, ``@native_sums`` one whose sums may be added in any order, so that
-several of them are added at once. Nothing is compiled, nor Numba imported, before such a function is called; a function may
-call others that are marked. Without Numba, or with METAGRAD_NUMBA=0 in the environment, they are the Python functions that
-they look like: slow, and a debugger steps through them.
+several of them are added at once, ``@native_exact`` one whose numbers are NumPy's, bit for bit. Nothing is compiled, nor Numba
+imported, before such a function is called; a function may call others that are marked. Without Numba, or with
+METAGRAD_NUMBA=0 in the environment, they are the Python functions that they look like: slow, and a debugger steps through them.
 
 Machine code is kept on disk, for the processes to come: in the folder that NUMBA_CACHE_DIR names, or the user's own for such
 files, or beside the sources. What is kept is told apart by a digest of all sources here, as a function's code contains that
@@ -107,6 +107,11 @@ def native(function: F) -> F:
 def native_sums(function: F) -> F:
     """The same; what is added or multiplied up in it may be so in any order."""
     return Native(function, _ANY_ORDER)  # type: ignore[return-value]
+
+
+def native_exact(function: F) -> F:
+    """The same; each product is rounded before it is added to something, as NumPy's are."""
+    return Native(function, set())  # type: ignore[return-value]
 
 
 class ByDtype(Native):

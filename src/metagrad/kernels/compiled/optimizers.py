@@ -1,4 +1,7 @@
-"""Steps of optimizers: each element of a parameter, and of what is remembered beside it, is read and written once."""
+"""Steps of optimizers: each element of a parameter, and of what is remembered beside it, is read and written once.
+
+Their results are those of the optimizers' formulas in NumPy, bit for bit.
+"""
 
 from __future__ import annotations
 
@@ -7,39 +10,41 @@ import math
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.compiler import native_exact
 
 
-@native
-def adam(p: Array, g: Array, m: Array, v: Array, numbers: Array) -> None:
-    """Adam's step of arrays (*); numbers: what is left of p, 1 − β₁, β₂, 1 − β₂, √(1 − β₂ᵗ) ε and η √(1 − β₂ᵗ) / (1 − β₁ᵗ)."""
-    left, new, eps, rate = numbers[0], numbers[1], numbers[4], numbers[5]
-    old_square, new_square = numbers[2], numbers[3]
+@native_exact
+def adam(
+    p: Array, g: Array, m: Array, v: Array, left: float, new: float, old_square: float, new_square: float, eps: float,
+    rate: float, sign: float, decay: float,
+) -> None:  # fmt: skip
+    """Adam's step of arrays (*); what is left of p, 1 − β₁, β₂, 1 − β₂, √(1 − β₂ᵗ) ε, η √(1 − β₂ᵗ) / (1 − β₁ᵗ), ±1, λ."""
     for i in range(len(p)):
-        m[i] += new * (g[i] - m[i])
-        v[i] = old_square * v[i] + new_square * (g[i] * g[i])
+        d = sign * g[i] + decay * p[i] if decay != 0 else sign * g[i]
+        m[i] += new * (d - m[i])
+        v[i] = old_square * v[i] + new_square * (d * d)
         p[i] = left * p[i] - rate * (m[i] / (np.sqrt(v[i]) + eps))
 
 
-@native
-def sgd(p: Array, g: Array, numbers: Array) -> None:
-    """p ← p − η (±g + λ p); numbers: η, the sign, λ."""
-    rate, sign, decay = numbers[0], numbers[1], numbers[2]
+@native_exact
+def sgd(p: Array, g: Array, rate: float, sign: float, decay: float) -> None:
+    """p ← p − η (±g + λ p)."""
     for i in range(len(p)):
         p[i] -= rate * (sign * g[i] + decay * p[i] if decay != 0 else sign * g[i])
 
 
-@native
-def sgd_with_momentum(p: Array, g: Array, b: Array, numbers: Array) -> None:
-    """d = ±g + λ p, b ← keep b + take d, and p ← p − η b, or p − η (d + μ b); numbers: η, the sign, λ, keep, take, μ or 0."""
-    rate, sign, decay, keep, take, ahead = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+@native_exact
+def sgd_with_momentum(
+    p: Array, g: Array, b: Array, rate: float, sign: float, decay: float, keep: float, take: float, ahead: float
+) -> None:
+    """d = ±g + λ p, b ← keep b + take d, and p ← p − η b, or p − η (d + μ b), μ being ``ahead``."""
     for i in range(len(p)):
         d = sign * g[i] + decay * p[i] if decay != 0 else sign * g[i]
         b[i] = keep * b[i] + take * d
         p[i] -= rate * (d + ahead * b[i] if ahead != 0 else b[i])
 
 
-def adam_numbers(t: float, lr: float, beta1: float, beta2: float, eps: float, shrink: float) -> list[float]:
-    """The numbers of step t, of which the weights shrink by this share."""
+def adam_numbers(t: float, lr: float, beta1: float, beta2: float, eps: float) -> list[float]:
+    """The numbers of step t, from 1 − β₁ to the rate."""
     root = math.sqrt(1 - beta2**t)
-    return [1 - shrink, 1 - beta1, beta2, 1 - beta2, eps * root, lr * root / (1 - beta1**t)]
+    return [1 - beta1, beta2, 1 - beta2, eps * root, lr * root / (1 - beta1**t)]
