@@ -40,8 +40,9 @@ class Node:
         return type(self).__name__
 
     def name(self) -> str:
-        """The name of this node of the graph, as PyTorch shows it."""
-        return pytorchs_name(self)
+        """The name of this node of the graph, as PyTorch gives it: two of its nodes have a namespace in front."""
+        name = pytorchs_name(self)
+        return f"torch::autograd::{name}" if name in ("CopyBackwards", "CopySlices") else name
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:

@@ -1,6 +1,7 @@
 """What PyTorch calls the nodes whose ops have other names here, so that tensors print as they do there.
 
-Where PyTorch has one op and this library computes it from several, the node of the last one bears PyTorch's name: ``known_as``.
+Where PyTorch has one op and this library computes it from several, the node of the last one bears PyTorch's name, and the result
+is no view of what led to it, which nobody else holds: ``known_as``.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Any
+
+from metagrad.autograd.variable import Variable
 
 _NAMES = {  # by the name of the op here
     "BlockDiagonal": "BlockDiag", "ComplexAbs": "Abs", "Dropout": "Mul", "DropoutByLoop": "Mul", "GeluTanh": "Gelu",
@@ -18,7 +21,9 @@ _NAMES = {  # by the name of the op here
     "MatrixExp": "LinalgMatrixExp", "Norm": "LinalgVectorNorm", "Pad": "ConstantPadNd",
     "Prelu": "PreluKernel",
     "PseudoInverse": "LinalgPinv", "Put": "IndexPut", "QR": "LinalgQr", "RealAngle": "Angle", "Reshape": "View",
-    "SVD": "LinalgSvd", "SqueezeAlong": "SqueezeBackward1", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",
+    "SVD": "LinalgSvd", "SlogDet": "LinalgSlogdet", "Solve": "LinalgSolveEx",
+    "SqueezeAlong": "SqueezeBackward1", "SqueezeSeveral": "SqueezeBackward2", "Overwrite": "CopyBackwards",
+    "WriteThrough": "CopySlices",
 }  # fmt: skip
 
 
@@ -31,25 +36,37 @@ def pytorchs_name(node: Any) -> str:
     ('SelectBackward0', 'ToCopyBackward0')
     """
     name = node.op_name
-    if name == "WriteThrough":
-        return "CopySlices"
     known = node.__dict__.get("_known_as")
     if known is None:
         known = _BY_STATE[name](node) if name in _BY_STATE else _NAMES.get(name, name)
-    return known if "Backward" in known else f"{known}Backward0"
+    return known if "Backward" in known or known == "CopySlices" else f"{known}Backward0"
 
 
 def named(result: Any, name: str) -> Any:
-    """The result of an op; its node bears PyTorch's name from now on.
+    """The result of an op, fresh memory: its node bears PyTorch's name from now on, and it is a view of nothing.
 
     >>> import metagrad
-    >>> named(metagrad.ones(1, requires_grad=True) * 2, "Doubled")
-    tensor([2.], grad_fn=<DoubledBackward0>)
+    >>> y = named((metagrad.ones(1, requires_grad=True) * 2).reshape(1, 1), "Doubled")
+    >>> y, y._is_view()
+    (tensor([[2.]], grad_fn=<DoubledBackward0>), False)
     """
-    node = getattr(result, "_grad_fn", None)
-    if node is not None:
-        node.__dict__["_known_as"] = name
+    if isinstance(result, Variable):
+        result._view = None
+        if result._grad_fn is not None:
+            name_node(result._grad_fn, name)
     return result
+
+
+def name_node(node: Any, name: str) -> None:
+    """Have a node of the graph, or that of which it is one result, bear PyTorch's name.
+
+    >>> import metagrad
+    >>> x = metagrad.ones(2, requires_grad=True) * 2
+    >>> name_node(x.grad_fn, "Doubled")
+    >>> x.grad_fn.name()
+    'DoubledBackward0'
+    """
+    node.as_edge()[0].__dict__["_known_as"] = name
 
 
 def known_as(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -62,14 +79,11 @@ def known_as(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
-        def named(*args: Any, **kwargs: Any) -> Any:
+        def known(*args: Any, **kwargs: Any) -> Any:
             result = function(*args, **kwargs)
-            node = getattr(result, "_grad_fn", None)
-            if node is not None and node is not getattr(args[0] if args else None, "_grad_fn", None):
-                node.__dict__["_known_as"] = name
-            return result
+            return result if args and result is args[0] else named(result, name)
 
-        return named
+        return known
 
     return decorate
 
@@ -112,11 +126,6 @@ def _reshaped(node: Any) -> str:
     return "Squeeze" if len(new) < len(old) else "Unsqueeze" if len(new) == len(old) + 1 else "View"
 
 
-def _permuted(node: Any) -> str:
-    moved = [d for d, at in enumerate(node.dims) if d != at]
-    return "Transpose" if len(moved) == 2 < len(node.dims) else "Permute"
-
-
 def _chosen(node: Any) -> str:
     """One number in the place of some elements is ``masked_fill``'s."""
     _, x, y = node.edges
@@ -143,7 +152,7 @@ _BY_STATE: dict[str, Callable[[Any], str]] = {
     "Clamp": _clamped, "Extremum": _of_ufunc, "Fmod": lambda node: f"FmodBackward{int(node.edges[1] is not None)}",
     "Linear": _affine, "LogBase": lambda node: f"Log{node.base:.0f}", "Matmul": _product,
     "MaxPool": lambda node: "Squeeze" if len(node.axes) == 1 else f"MaxPool{len(node.axes)}DWithIndices",
-    "Mean": _reduced, "Prod": _reduced, "Permute": _permuted, "Polygamma": lambda node: "Polygamma" if node.n else "Digamma",
+    "Mean": _reduced, "Prod": _reduced, "Polygamma": lambda node: "Polygamma" if node.n else "Digamma",
     "Pow": _power, "Reshape": _reshaped, "Slice": _sliced, "Step": _of_ufunc, "Sum": _reduced, "Unfold": _unfolded,
     "Where": _chosen,
 }  # fmt: skip

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.base.dtypes import dtype
+from metagrad.base.layouts import contiguous_format
 from metagrad.base.typing import Number, Operand
 from metagrad.nn import functional as F
 from metagrad.ops.create.creation import empty
@@ -263,8 +265,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def copying(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if view == "view" and not isinstance(args[0], dtype):
+            return input.reshape(*args).clone(memory_format=contiguous_format)
         shown = input.view_as(input) if view == "alias" else getattr(input, view)(*args, **kwargs)
-        return shown.clone() if isinstance(shown, Tensor) else tuple([part.clone() for part in shown])
+        parts = (shown,) if isinstance(shown, Tensor) else shown
+        copies = tuple([part.clone(memory_format=contiguous_format) for part in parts])
+        return copies[0] if isinstance(shown, Tensor) else copies
 
     copying.__name__, copying.__doc__ = name, f"A copy of what the view ``{view}`` would show."
     return copying

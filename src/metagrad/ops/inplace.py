@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import name_node
 from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.autograd.views import Overwrite, bump, check_writable, write
 from metagrad.base.typing import Array, Number, Operand
@@ -139,7 +140,9 @@ def fill_(input: Tensor, value: Operand) -> Tensor:
         raise RuntimeError(
             f"fill_ expects a number or a 0-dimensional tensor, got shape {tuple(value.shape)}: use copy_"
         )
-    return _fill(input, value if isinstance(value, Variable) else fitting(value, input.dtype))
+    if isinstance(value, Variable):
+        return _called(_fill(input, value), "FillBackward3")
+    return _called(_fill(input, fitting(value, input.dtype)), "FillBackward2")
 
 
 def zero_(input: Tensor) -> Tensor:
@@ -149,7 +152,14 @@ def zero_(input: Tensor) -> Tensor:
     >>> metagrad.ones(2).zero_()
     tensor([0., 0.])
     """
-    return _fill(input, 0)
+    return _called(_fill(input, 0), "Zero")
+
+
+def _called(written: Tensor, name: str) -> Tensor:
+    """A tensor that was overwritten; the node of that has PyTorch's name for the function."""
+    if isinstance(written._grad_fn, Overwrite):
+        name_node(written._grad_fn, name)
+    return written
 
 
 def fill_diagonal_(input: Tensor, fill_value: Operand, wrap: bool = False) -> Tensor:

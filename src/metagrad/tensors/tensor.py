@@ -177,7 +177,7 @@ class Tensor(Methods):
     @property
     def output_nr(self) -> int:
         """Which of its op's results this tensor is."""
-        return getattr(self.grad_fn, "index", 0)
+        return 0 if self.grad_fn is None else self.grad_fn.as_edge()[1]
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient has been computed; what it returns, if anything, replaces it."""

@@ -15,6 +15,7 @@ from metagrad.autograd.composites import composite
 from metagrad.autograd.errors import FREED
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import mode
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import attention as kernel
@@ -195,7 +196,7 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, s
     elif mask is not None and mask.ndim < 4:
         mask = mask.reshape((1,) * (4 - mask.ndim) + tuple(mask.shape))
     y = Attention.apply(_four(query, lead), _four(key, lead), _four(value, lead), mask, **settings)
-    return y if len(lead) == 2 else y.reshape(*lead, *y.shape[-2:])
+    return y if len(lead) == 2 else named(y.reshape(*lead, *y.shape[-2:]), "UnsafeView")
 
 
 def _shared_heads(query: Tensor, x: Tensor) -> Tensor:

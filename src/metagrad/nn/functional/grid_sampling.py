@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
@@ -170,7 +171,7 @@ def _sampled(input: Tensor, grid: Tensor, mode: str, padding_mode: str, align: b
     else:
         at = [_placed(x, n, padding_mode, align) for x, n in zip(at, extents, strict=True)]
         y = _nearest(flat, at, extents) if mode == "nearest" else _linear(flat, at, extents)
-    return y.reshape((*input.shape[:2], *shape[1:-1]))
+    return named(y.reshape((*input.shape[:2], *shape[1:-1])), f"GridSampler{axes}D")
 
 
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
@@ -207,4 +208,4 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     ramps = [(np.linspace(-1, 1, n) if n > 1 else np.zeros(1)) * (1 if align_corners else (n - 1) / n) for n in extents]
     grid = np.stack([*reversed(np.meshgrid(*ramps, indexing="ij")), np.ones(extents)], axis=-1)
     base = wrap(grid.reshape(-1, axes + 1).astype(theta.array.dtype)).to(theta.device)
-    return matmul(base, theta.transpose(1, 2)).reshape((size[0], *extents, axes))
+    return named(matmul(base, theta.transpose(1, 2)).reshape((size[0], *extents, axes)), "AffineGridGenerator")

@@ -69,7 +69,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     d = len(lead)
     apart = input.reshape((*lead, channels, height // r, r, width // r, r))
     mixed = apart.permute((*range(d), d, d + 2, d + 4, d + 1, d + 3))
-    return formatted_as(mixed.reshape((*lead, channels * r * r, height // r, width // r)).contiguous(), input)
+    rearranged = mixed.reshape((*lead, channels * r * r, height // r, width // r))
+    return formatted_as(rearranged.contiguous() if rearranged._view is None else rearranged.clone(), input)
 
 
 @asks_for_tensors

@@ -17,6 +17,7 @@ import numpy as np
 
 from metagrad.autograd.composites import composite
 from metagrad.autograd.mode import mode
+from metagrad.autograd.node_names import named
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.base.warning import warn
 from metagrad.nn import init
@@ -284,9 +285,9 @@ class RNNBase(Module):
             x = x.transpose(0, 1)
         initial = self._initial(given, batch, x)
         output, final = self._stack(x.reshape(steps * batch, self.input_size), [batch] * steps, initial)
-        output = output.reshape(steps, batch, output.array.shape[1])
+        output = named(output.reshape(steps, batch, output.array.shape[1]), "Stack")
         if self.batch_first:
-            output = output.transpose(0, 1)
+            output = named(output.transpose(0, 1), "Transpose")
         if not batched:
             return output.squeeze(batch_dim), tuple(s.squeeze(1) for s in final)
         return output, final

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
@@ -76,7 +77,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
         return Gather.apply(input.reshape(-1), index=(index.array,))
     axis, grid = along("gather", input, dim, index)
     check_no_larger(index, input, axis)
-    return reshape(Gather.apply(in_one_dimension(input), index=grid), tuple(index.shape))
+    return named(reshape(Gather.apply(in_one_dimension(input), index=grid), tuple(index.shape)), "Gather")
 
 
 @asks_for_tensors
@@ -106,7 +107,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
         if rows.size != 1:
             raise RuntimeError(f"index_select(): a tensor without dimensions has one element, got {rows.size} indices")
         return input.clone()
-    return Gather.apply(input, index=(*[slice(None)] * axis, rows))
+    return named(Gather.apply(input, index=(*[slice(None)] * axis, rows)), "IndexSelect")
 
 
 @asks_for_tensors
@@ -142,7 +143,8 @@ def scatter(
         )
     if given is not None and not isinstance(given, (Variable, np.ndarray)):
         given = fitting(given, input.dtype)
-    return scattered(_REDUCES[reduce].apply, input, dim, index, given)
+    kind = (0 if isinstance(given, Variable) else 1) + (0 if reduce is None else 2)
+    return named(scattered(_REDUCES[reduce].apply, input, dim, index, given), f"ScatterBackward{kind}")
 
 
 @asks_for_tensors
@@ -160,7 +162,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Ten
         raise RuntimeError(
             f"scatter(): Expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
         )
-    return scattered(PutAdd.apply, input, dim, index, src)
+    return named(scattered(PutAdd.apply, input, dim, index, src), "ScatterAdd")
 
 
 def scattered(combine: Callable[..., Tensor], input: Tensor, dim: int, index: Tensor, src: Operand | None) -> Tensor:

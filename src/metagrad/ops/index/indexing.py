@@ -26,6 +26,7 @@ from metagrad.autograd.views import (
 )
 from metagrad.base.device import CPU, move
 from metagrad.base.dtypes import scalar_name
+from metagrad.base.layouts import contiguous_format
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
@@ -327,7 +328,7 @@ def narrow_copy(input: Tensor, dim: int, start: Tensor | int, length: int, *, ou
     >>> metagrad.narrow_copy(metagrad.arange(5), 0, 1, 3)
     tensor([1, 2, 3])
     """
-    return narrow(input, dim, start, length).clone()
+    return narrow(input, dim, start, length).clone(memory_format=contiguous_format)
 
 
 def value_for(input: Tensor, value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
@@ -223,7 +224,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
     filled = reshape(Put.apply(wide, number, index=in_slices(axis, rows)), tuple(input.shape))
     filled.array = laid_out_by(filled.array, input.array)
-    return filled
+    return named(filled, "IndexFill")
 
 
 @asks_for_tensors
@@ -242,7 +243,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
     check_same_dtype("index_copy", input, source)
     check_source("index_copy", IndexError, input, axis, rows, source)
     copied = Put.apply(in_one_dimension(input), in_one_dimension(source), index=in_slices(axis, rows))
-    return reshape(copied, tuple(input.shape))
+    return named(reshape(copied, tuple(input.shape)), "IndexCopy")
 
 
 @asks_for_tensors
@@ -270,7 +271,7 @@ def index_add(
     check_source("index_add", RuntimeError, input, axis, rows, source)
     added = source if alpha == 1 else mul(source, converted(alpha, input.dtype))
     summed = PutAdd.apply(in_one_dimension(input), in_one_dimension(added), index=in_slices(axis, rows))
-    return reshape(summed, tuple(input.shape))
+    return named(reshape(summed, tuple(input.shape)), "IndexAdd")
 
 
 def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, rows: Array, source: Tensor) -> None:
@@ -320,4 +321,4 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     written = op.apply(reshape(input, count), reshape(source, i.size), index=i.reshape(-1))
     written = reshape(written, tuple(input.shape))
     written.array = laid_out_by(written.array, input.array)
-    return written
+    return named(written, "Put")

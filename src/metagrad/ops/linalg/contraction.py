@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.linalg.matmul import bmm, dot, mm
-from metagrad.ops.operands import cast_to, result_type
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.reduce.reduction import sum as total
 from metagrad.ops.shape.diagonals import diagonal
@@ -52,11 +52,13 @@ def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
     result, labels = terms[0]
     for i, (x, other) in enumerate(terms[1:], 1):
         later = {*output, *(label for _, each in terms[i + 1 :] for label in each)}
-        result, labels = _contracted(result, labels, x, other, later)
-    gone = tuple(d for d, label in enumerate(labels) if label not in output)
+        result, labels = _contracted(result, labels, x, other, later, output)
+    gone = [label for label in labels if label not in output]
+    order = tuple(labels.index(label) for label in (*[label for label in output if label in labels], *gone))
+    if order != tuple(range(len(order))):
+        result = permute(result, order)
     if gone:
-        result, labels = total(result, gone), [label for label in labels if label in output]
-    result = permute(result, tuple(labels.index(label) for label in output if label in labels))
+        result, labels = total(result, tuple(range(-len(gone), 0))), [label for label in labels if label in output]
     if len(labels) == len(output):
         return result
     shape = [extents[label] for label in output]  # labels of extent 1 that were dropped on the way
@@ -143,28 +145,51 @@ def _without_repeats(x: Tensor, labels: Sequence[Any]) -> tuple[Tensor, list[Any
 
 
 def _contracted(
-    a: Tensor, a_labels: list[Any], b: Tensor, b_labels: list[Any], later: set[Any]
+    a: Tensor, a_labels: list[Any], b: Tensor, b_labels: list[Any], later: set[Any], output: list[Any]
 ) -> tuple[Tensor, list[Any]]:
-    """The product of two operands, summed over the labels that nobody needs later, as one product of batches of matrices."""
+    """The product of two operands, summed over the labels that nobody needs later, as one product of batches of matrices.
+
+    The dimensions of the product come as near to their order in the output as a product of matrices allows.
+    """
     sizes = {**dict(zip(a_labels, a.array.shape, strict=True))}
     for label, n in zip(b_labels, b.array.shape, strict=True):
         sizes[label] = n if sizes.get(label, 1) == 1 else sizes[label]
     a, a_labels = _reduced(a, a_labels, {*later, *b_labels}, sizes)
     b, b_labels = _reduced(b, b_labels, {*later, *a_labels}, sizes)
+    if not [label for label in a_labels if label in b_labels and label not in later]:
+        return _multiplied(a, a_labels, b, b_labels, output)
+
+    def ordered(labels: list[Any]) -> list[Any]:
+        return sorted(labels, key=lambda label: output.index(label) if label in output else len(output))
+
     both = [label for label in a_labels if label in b_labels]
-    batch = [label for label in both if label in later]
+    batch = ordered([label for label in both if label in later])
     inner = [label for label in both if label not in later]
-    mine = [label for label in a_labels if label not in both]
-    others = [label for label in b_labels if label not in both]
-    if not inner:  # no sum: the dtypes may differ
-        kind = result_type(a, b)
-        a, b = cast_to(a, kind), cast_to(b, kind)
+    mine = ordered([label for label in a_labels if label not in both])
+    others = ordered([label for label in b_labels if label not in both])
+    if mine and others and ordered([*mine, *others])[0] == others[0]:
+        a, a_labels, mine, b, b_labels, others = b, b_labels, others, a, a_labels, mine
     left = _as_matrices(a, a_labels, batch, mine, inner)
     right = _as_matrices(b, b_labels, batch, inner, others)
     labels = [*batch, *mine, *others]
     summed = any(sizes[label] != 1 for label in inner)
     product = bmm if summed or a.array.dtype.kind != "b" else mul  # bools have no sums
     return reshape(product(left, right), tuple(sizes[label] for label in labels)), labels
+
+
+def _multiplied(
+    a: Tensor, a_labels: list[Any], b: Tensor, b_labels: list[Any], output: list[Any]
+) -> tuple[Tensor, list[Any]]:
+    """The product of two operands where nothing is summed, element by element; the dtypes may differ."""
+    every = list(dict.fromkeys([*a_labels, *b_labels]))
+    labels = [*[label for label in output if label in every], *[label for label in every if label not in output]]
+    return mul(_with_all(a, a_labels, labels), _with_all(b, b_labels, labels)), labels
+
+
+def _with_all(x: Tensor, own: list[Any], labels: list[Any]) -> Tensor:
+    """x with its dimensions in the order of the labels, and one of extent 1 for each that it has not."""
+    x = permute(x, tuple(own.index(label) for label in labels if label in own))
+    return x[tuple(slice(None) if label in own else None for label in labels)] if len(own) != len(labels) else x
 
 
 def _reduced(x: Tensor, labels: list[Any], needed: set[Any], sizes: dict[Any, int]) -> tuple[Tensor, list[Any]]:
@@ -268,7 +293,7 @@ def kron(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor:
     n = (1,) * (ndim - other.array.ndim) + tuple(other.array.shape)
     x = reshape(input, tuple(k for extent in m for k in (extent, 1)))
     y = reshape(other, tuple(k for extent in n for k in (1, extent)))
-    return reshape(mul(x, y), tuple(a * b for a, b in zip(m, n, strict=True)))
+    return named(reshape(mul(x, y), tuple(a * b for a, b in zip(m, n, strict=True))), "UnsafeView")
 
 
 @takes_exact_out

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array
 from metagrad.kernels.matmul import product, transposed
@@ -103,8 +104,8 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     else:
         z = Matmul.apply(x, y)
     if row:
-        z = z.squeeze(-2)
-    return z.squeeze(-1) if column else z
+        z = named(z.squeeze(-2), "Squeeze")
+    return named(z.squeeze(-1), "Dot" if row else "Mv" if a.ndim == 2 else "UnsafeView") if column else z
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -189,7 +190,7 @@ def bmm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     if input.array.ndim != 3 or mat2.array.ndim != 3 or input.array.shape[0] != mat2.array.shape[0]:
         raise unlike(input.array.shape, mat2.array.shape)
-    return matmul(input, mat2)
+    return named(matmul(input, mat2), "Bmm")
 
 
 @takes_out

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.ops.arguments import dimension, takes_exact_out
@@ -85,7 +86,7 @@ def _quantile(
         rest = (1,) * len(shape) if keepdim else ()
     else:
         rest = tuple(1 if d == axis else n for d, n in enumerate(shape) if keepdim or d != axis)
-    return reshape(found, (*fractions.array.shape, *rest))
+    return named(reshape(found, (*fractions.array.shape, *rest)), "Squeeze")
 
 
 def _fractions(name: str, input: Tensor, q: float | Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.base.channels_last import suggested
 from metagrad.base.layouts import contiguous_format, inverse, memory_format, preserve_format
 from metagrad.base.typing import Array
@@ -84,4 +85,4 @@ def _ordered(copy: Callable[[Tensor], Tensor], input: Tensor, wanted: memory_for
     order = wanted.order_of(input.array.ndim)
     moved = input.permute(order)
     copied = copy(moved)
-    return input if copied is moved else copied.permute(inverse(order))
+    return input if copied is moved else named(copied.permute(inverse(order)), "Clone")

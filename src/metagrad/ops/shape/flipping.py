@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.base.channels_last import laid_out_as
-from metagrad.base.layouts import in_order
+from metagrad.base.layouts import contiguous_format, in_order
 from metagrad.base.result_order import memory_by
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels.copying import flipped, rolled
@@ -112,10 +113,9 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
         )
     turns = k % 4
     if turns == 0:
-        return clone(input)
-    if turns == 2:
-        return flip(input, a, b)
-    return transpose(flip(input, b if turns == 1 else a), a, b)
+        return named(clone(input, memory_format=contiguous_format), "Rot90")
+    turned = flip(input, a, b) if turns == 2 else transpose(flip(input, b if turns == 1 else a), a, b)
+    return named(turned, "Rot90")
 
 
 @asks_for_a_tensor

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.channels_last import channels_behind
 from metagrad.base.layouts import inverse
@@ -110,7 +111,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if not any(p > 0 for p in pad):
         return y.clone()
     y = contiguous(y) if min(pad) < 0 else y
-    return y if mode == "circular" else formatted_as(y, input)
+    names = {"reflect": f"ReflectionPad{axes}D", "replicate": f"ReplicationPad{axes}D", "circular": "Copy"}
+    return named(y if mode == "circular" else formatted_as(y, input), names[mode])
 
 
 def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0) -> Tensor:

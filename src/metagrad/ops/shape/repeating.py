@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
 from metagrad.base.typing import Array, Sizes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["repeat_interleave", "tile"]
 
 
+@known_as("Repeat")
 def repeat(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     """The tensor repeated ``sizes[i]`` times along dimension i. A copy.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import name_node
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import SEVERAL, views_of
 from metagrad.base.typing import Array
@@ -95,7 +96,12 @@ def split(
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum to {n} (the size of dim {d}), got {sizes}")
     before, ends = (slice(None),) * d, itertools.accumulate(sizes)
     indices = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
-    return views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, indices) if sizes else ()
+    if not sizes:
+        return ()
+    pieces = views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, indices)
+    if pieces[0]._grad_fn is not None and not isinstance(split_size_or_sections, int):
+        name_node(pieces[0]._grad_fn, "SplitWithSizes")
+    return pieces
 
 
 @asks_for_tensors
@@ -130,22 +136,34 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, max(1, -(-n // chunks)), dim) if n else split(input, [0] * chunks, dim)
 
 
-def _unguarded(function: Callable[P, tuple[Tensor, ...]]) -> Callable[P, tuple[Tensor, ...]]:
-    """The function with results that may be written to in place, one at a time."""
+def _untied(function: Callable[P, tuple[Tensor, ...]]) -> Callable[P, tuple[Tensor, ...]]:
+    """The function with results that share the input's memory and do not tell the graph: who writes takes care himself."""
 
     @functools.wraps(function)
     def unsafe(*args: P.args, **kwargs: P.kwargs) -> tuple[Tensor, ...]:
         pieces = function(*args, **kwargs)
         for piece in pieces:
-            if piece._view is not None and piece._view.guard is SEVERAL:
-                piece._view.guard = None
+            piece._view, piece._counter = None, [0]
+            if piece._grad_fn is not None:
+                name_node(piece._grad_fn, "UnsafeSplit")
         return pieces
 
     unsafe.__name__ = f"unsafe_{function.__name__}"
     return unsafe
 
 
-unsafe_split, unsafe_chunk, unsafe_split_with_sizes = (_unguarded(f) for f in (split, chunk, split_with_sizes))
+unsafe_split, unsafe_chunk, unsafe_split_with_sizes = (_untied(f) for f in (split, chunk, split_with_sizes))
+
+
+def _sliced(input: Tensor, sizes: list[int], dim: int) -> tuple[Tensor, ...]:
+    """``split`` into views that may be written to in place, each a slice of its own in PyTorch's eyes."""
+    pieces = split(input, sizes, dim)
+    for piece in pieces:
+        if piece._view is not None and piece._view.guard is SEVERAL:
+            piece._view.guard = None
+        if piece._grad_fn is not None:
+            name_node(piece._grad_fn, "Slice")
+    return pieces
 
 
 @asks_for_tensors
@@ -189,11 +207,11 @@ def tensor_split(input: Tensor, indices_or_sections: Tensor | int | Sequence[int
         if where <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {where}")
         size, rest = divmod(n, where)
-        return unsafe_split(input, [size + (i < rest) for i in range(where)], d)
+        return _sliced(input, [size + (i < rest) for i in range(where)], d)
     cuts = [0, *where, n]
     sizes = [end - start for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
     if min((*where, *sizes)) >= 0:
-        return unsafe_split(input, sizes, d)
+        return _sliced(input, sizes, d)
     before = (slice(None),) * d
     starts, ends = cuts[:-1], [*where, None]
     return tuple(getitem(input, (*before, slice(i, j))) for i, j in zip(starts, ends, strict=True))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.ops.arguments import takes_out
@@ -51,9 +52,8 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 def _zeroed(function: Callable[[Array, int], Array], input: Tensor, diagonal: int) -> Tensor:
     if input.array.ndim < 2:
         raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions, got {input.array.ndim}")
-    return Where.apply(
-        function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal), contiguous(input), False
-    )
+    kept = function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal)
+    return named(Where.apply(kept, contiguous(input), False), function.__name__.capitalize())
 
 
 def _indices(

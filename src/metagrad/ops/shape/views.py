@@ -45,6 +45,10 @@ class SqueezeAlong(Squeeze):
     """``Squeeze`` of dimensions that were named."""
 
 
+class SqueezeSeveral(Squeeze):
+    """``Squeeze`` of dimensions that were named in a tuple."""
+
+
 class Unsqueeze(Reshape):
     """A reshape to one more dimension."""
 
@@ -240,7 +244,7 @@ def squeeze(input: Tensor, dim: Dims = None, *more: int, axis: Dims = None) -> T
     shape = tuple(input.array.shape)
     dim = axis if axis is not None else (dim, *more) if more else dim  # type: ignore[arg-type]
     drop = () if isinstance(dim, tuple) and not dim else axes(dim, len(shape))
-    op = Squeeze if dim is None else SqueezeAlong
+    op = Squeeze if dim is None else SqueezeAlong if isinstance(dim, int) else SqueezeSeveral
     return op.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
 
 
@@ -342,7 +346,7 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     order = [d for d in range(ndim) if d not in src]
     for to, d in sorted(zip(dst, src, strict=True)):
         order.insert(to, d)
-    return Transpose.apply(input, dims=tuple(order))
+    return Permute.apply(input, dims=tuple(order))
 
 
 moveaxis = movedim
