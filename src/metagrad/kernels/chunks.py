@@ -124,14 +124,19 @@ def map_chunks(work: Callable[[C], R], chunks: Sequence[C], threads: int | None 
 
 
 def spread(
-    loop: Callable[..., None], parts: Sequence[Array], whole: Sequence[Array] = (), numbers: Sequence[float] = ()
+    loop: Callable[..., None],
+    parts: Sequence[Array],
+    whole: Sequence[Array] = (),
+    numbers: Sequence[float] = (),
+    elements: int | None = None,
 ) -> None:
     """``loop(*parts, *whole, *numbers)``, a compiled loop, on all threads; parts: what is cut, along its first dimension.
 
     All arrays are contiguous; the numbers are ints, or floats of the first array's dtype. Threads begin at once and share
-    small chunks, without the interpreter (``compiled/sharing.py``).
+    small chunks, without the interpreter (``compiled/sharing.py``). elements: how many are worked on, without it those of
+    the first array.
     """
-    _perform(work_of(loop, parts, whole, numbers), len(parts[0]), parts[0].size)
+    _perform(work_of(loop, parts, whole, numbers), len(parts[0]), parts[0].size if elements is None else elements)
 
 
 def spread_several(loop: Callable[..., None], groups: Sequence[Group], numbers: Sequence[float], kind: str) -> None:

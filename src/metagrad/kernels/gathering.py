@@ -10,11 +10,12 @@ import math
 
 import numpy as np
 
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number
 from metagrad.kernels import libraries, tuning
-from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.chunks import cut, map_chunks, spread, threads_worth
 from metagrad.kernels.compiled import gathering as compiled
-from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled import picking
+from metagrad.kernels.compiled.choice import are_there_loops, use_compiled
 from metagrad.kernels.libraries import at
 from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import get_num_threads
@@ -33,6 +34,19 @@ class IndexAlong(tuple[Array, ...]):
         return index
 
 
+BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}  # by the bytes of an element
+
+
+def in_bits(x: Array, shape: tuple[int, ...]) -> Array:
+    """An array in order as unsigned integers of its elements' width, as which loops move what they need not understand."""
+    return x.view(BITS[x.dtype.itemsize]).reshape(shape)
+
+
+def moves_by_loop(x: Array) -> bool:
+    """Whether compiled loops move the elements of such an array."""
+    return x.dtype.itemsize in BITS and are_there_loops()
+
+
 def fits(x: Array, index: object) -> bool:
     """Whether x is a large array in order in memory, and the index one along a dimension, as large in the others."""
     if index.__class__ is not IndexAlong or x.__class__ is not np.ndarray or not x.flags.carray or not x.size:
@@ -42,21 +56,25 @@ def fits(x: Array, index: object) -> bool:
     return i.size >= tuning.GATHER_LARGE and i.shape == shape
 
 
-def is_outside(index: Array, count: int) -> bool:
-    """Whether an index is negative, or ``count`` and more: ``libraries.is_outside``, on all threads."""
+def is_outside(index: Array, count: int, low: int = 0) -> bool:
+    """Whether an index is below ``low``, or ``count`` and more: ``libraries.is_outside``, on all threads."""
     if not is_large(index) or not index.flags.c_contiguous:
-        return libraries.is_outside(index, 0, count)
+        return libraries.is_outside(index, low, count)
     numbers = index.reshape(-1)
+    if are_there_loops() and index.dtype == np.int64:
+        wrong = np.zeros(1, np.int64)
+        spread(picking.look_outside, [numbers], [wrong], [low, count])
+        return bool(wrong[0])
     chunks = cut(len(numbers), tuning.POINTWISE_CHUNK_READ_ONCE)
-    return any(map_chunks(lambda s: libraries.is_outside(numbers[s], 0, count), chunks))
+    return any(map_chunks(lambda s: libraries.is_outside(numbers[s], low, count), chunks))
 
 
 def take_along(x: Array, index: IndexAlong) -> Array:
     """x[index], for an index that fits."""
     source, i = _boxes(x, index.axis), _numbers(index)
     y = np.empty(i.shape, x.dtype)
-    if use_compiled(x):
-        _take_by_loop(source, i.view(np.uint64), y)
+    if moves_by_loop(x):
+        _take_by_loop(in_bits(source, source.shape), i.view(np.uint64), in_bits(y, y.shape))
         return y.reshape(index[index.axis].shape)
     base = _base(source)
 
@@ -72,10 +90,46 @@ def take_along(x: Array, index: IndexAlong) -> Array:
 def _take_by_loop(x: Array, i: Array, y: Array) -> None:
     if x.shape[2] == 1:
         x, i, y = x[..., 0], i[..., 0], y[..., 0]
-        map_chunks(lambda s: compiled.take_in_rows(x[s], i[s], y[s]), _of_boxes(i))
+        spread(compiled.take_in_rows, [i, x, y])
         return
     rows = cut(i.shape[0] * i.shape[1], max(1, tuning.GATHER_CHUNK // i.shape[2]))
     map_chunks(lambda s: compiled.take_along(x, i, y, s.start, s.stop), rows)
+
+
+def put_along(y: Array, index: object, x: Array | Number) -> bool:
+    """y[index] = x, of an element named twice the last; whether it has been done: for an index that fits, and x of y's dtype."""
+    if index.__class__ is not IndexAlong or not fits(y, index) or not y.flags.writeable:
+        return False
+    x = np.array(x, y.dtype) if isinstance(x, float) and y.dtype.char in "fd" else x
+    i = index[index.axis]
+    if not isinstance(x, np.ndarray) or x.dtype != y.dtype or x.ndim and x.shape != i.shape:
+        return False
+    if np.may_share_memory(x, y) or np.may_share_memory(i, y):
+        return False
+    values = x if x.ndim else np.full(i.shape, x)
+    _put_in_boxes(_boxes(y, index.axis), _numbers(index), _boxes(values, index.axis))
+    return True
+
+
+def _put_in_boxes(y: Array, i: Array, x: Array) -> None:
+    if not moves_by_loop(y):
+        base = np.arange(y.shape[2])
+
+        def work(some: slice) -> None:
+            numbers = i[some] * y.shape[2] + base + _starts(y[some])
+            y[some].reshape(-1)[numbers.reshape(-1)] = x[some].reshape(-1)
+
+        map_chunks(work, _of_boxes(i))
+        return
+    y, x = in_bits(y, y.shape), in_bits(x, x.shape)
+    if i.shape[2] == 1:
+        rows, numbers, values = y[..., 0], i.view(np.uint64)[..., 0], x[..., 0]
+        spread(compiled.put_in_rows, [numbers, rows, values])
+    elif len(i) >= get_num_threads():
+        map_chunks(lambda s: compiled.put_along(y[s], i[s].view(np.uint64), x[s], 0, i.shape[2]), _of_boxes(i))
+    else:
+        columns = _shares_of_columns(i.shape[2], i.size)
+        map_chunks(lambda c: compiled.put_along(y, i.view(np.uint64), x, c.start, c.stop), columns)
 
 
 def add_along(y: Array, index: IndexAlong, x: Array) -> None:
@@ -94,7 +148,7 @@ def _add_by_loop(y: Array, i: Array, x: Array) -> None:
     """By boxes if there are some for each thread, else by columns: threads write to different elements."""
     if i.shape[2] == 1:
         y, i, x = y[..., 0], i[..., 0], x[..., 0]
-        map_chunks(lambda s: compiled.add_in_rows(y[s], i[s], x[s]), _of_boxes(i))
+        spread(compiled.add_in_rows, [i, y, x])
     elif len(i) >= get_num_threads():
         map_chunks(lambda s: compiled.add_along(y[s], i[s], x[s], 0, i.shape[2]), _of_boxes(i))
     else:
@@ -117,11 +171,17 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
     rows, width = rows.astype(np.int64, copy=False) % len(y), math.prod(y.shape[1:])
     target, terms = y.reshape(len(y), width), np.require(x, None, ["C", "W"]).reshape(len(rows), width)
     if use_compiled(terms):
-        numbers, columns = rows.view(np.uint64), _shares_of_columns(width, terms.size)
-        map_chunks(lambda c: compiled.add_rows(target, numbers, terms, c.start, c.stop), columns)
+        add_rows_by_loop(target, rows.view(np.uint64), terms)
         return
     numbers = rows[:, None] * width + np.arange(width)
     np.add.at(target.reshape(-1), numbers.reshape(-1), terms.reshape(-1))
+
+
+def add_rows_by_loop(y: Array, numbers: Array, x: Array) -> None:
+    """y[numbers[n]] += x[n]: the x of a row are chained up first, so that threads write to different rows; y (R, D), x (N, D)."""
+    first, following = np.full(len(y), -1), np.empty(len(numbers), np.int64)
+    compiled.chain(numbers, first, following)
+    spread(compiled.add_rows, [y, first], [following, x], elements=x.size)
 
 
 def _of_boxes(i: Array) -> list[slice]:
@@ -147,5 +207,10 @@ def _numbers(index: IndexAlong) -> Array:
 
 def _base(x: Array) -> Array:
     """The number of the first element along the middle dimension, for each of the others: (outer, 1, inner)."""
+    return _starts(x) + np.arange(x.shape[2])
+
+
+def _starts(x: Array) -> Array:
+    """The number of each box's first element: (outer, 1, 1)."""
     outer, n, inner = x.shape
-    return np.arange(outer)[:, None, None] * (n * inner) + np.arange(inner)
+    return np.arange(outer)[:, None, None] * (n * inner)

@@ -129,6 +129,15 @@ GATHER_CHUNK = 1 << 17
 # Columns of added rows that a thread takes at least: two cache lines, so that threads do not write to the same one.
 GATHER_COLUMNS = 32
 
+# Indices from which it is worth a look whether a loop should take them.
+PICK_INDICES = 1 << 8
+# Elements from which they are taken at numbers, in one line or by a compiled loop; an index counts as some of them.
+PICK_LARGE = 1 << 17
+# Elements from which those where a mask holds are found by blocks, on all threads.
+MASK_LARGE = 1 << 16
+# Elements of a block.
+MASK_BLOCK = 1 << 13
+
 # ------------------------------------------------ products of matrices
 
 # Multiplications from which OpenBLAS starts threads of its own.

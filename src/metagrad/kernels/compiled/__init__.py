@@ -31,6 +31,8 @@ infinity are what they are in NumPy.
 ``scans.py``            running sums, products, extremes, ln Σ eˣ
 ``optimizers.py``       Adam, SGD
 ``gathering.py``        elements and rows taken and added by their index
+``picking.py``          elements and rows taken, put and added by their number
+``masks.py``            elements where a mask holds
 ``reversal.py``         rows in reverse order
 ``windows.py``          max pooling and its gradient
 ======================  =================================================

@@ -60,7 +60,7 @@ def work_of(
 
 NAMES = {
     "f": "float32", "d": "float64", "l": "int64", "q": "int64", "i": "int32", "?": "boolean", "b": "int8", "B": "uint8",
-    "H": "uint16", "I": "uint32",
+    "H": "uint16", "I": "uint32", "L": "uint64",
 }  # fmt: skip
 _addresses: dict[_Key, int] = {}
 _alive: list[Any] = []

@@ -1,4 +1,6 @@
-"""Elements and rows taken, and added, at indices along one dimension. What is added at one element is so in the order of the index.
+"""Elements and rows taken, put and added at indices along one dimension.
+
+What is added at one element is so in the order of the index.
 
 Indices come as unsigned integers, of which none is negative: for a signed one, each step would first ask from which end it counts.
 A row at a time: for a loop over few arrays of one dimension the compiler knows most.
@@ -17,7 +19,7 @@ def _take(x: Array, index: Array, y: Array) -> None:
 
 
 @native
-def take_in_rows(x: Array, index: Array, y: Array) -> None:
+def take_in_rows(index: Array, x: Array, y: Array) -> None:
     """yₒₖ = xₒⱼ, j = index[o, k]; x (O, N), index and y (O, K)."""
     for o in range(len(index)):
         _take(x[o], index[o], y[o])
@@ -33,13 +35,35 @@ def take_along(x: Array, index: Array, y: Array, start: int, stop: int) -> None:
 
 
 @native
+def _put(y: Array, index: Array, x: Array) -> None:
+    for k in range(len(index)):
+        y[index[k]] = x[k]
+
+
+@native
+def put_in_rows(index: Array, y: Array, x: Array) -> None:
+    """yₒⱼ = xₒₖ, j = index[o, k], the last one where j comes twice; y (O, N), index and x (O, K)."""
+    for o in range(len(index)):
+        _put(y[o], index[o], x[o])
+
+
+@native
+def put_along(y: Array, index: Array, x: Array, start: int, stop: int) -> None:
+    """yₒⱼᵢ = xₒₖᵢ, j = index[o, k, i], the last one where j comes twice, for i from ``start`` to ``stop``; y (O, N, I)."""
+    for o in range(len(index)):
+        for k in range(index.shape[1]):
+            for i in range(start, stop):
+                y[o, index[o, k, i], i] = x[o, k, i]
+
+
+@native
 def _add_at(y: Array, index: Array, x: Array) -> None:
     for k in range(len(index)):
         y[index[k]] += x[k]
 
 
 @native
-def add_in_rows(y: Array, index: Array, x: Array) -> None:
+def add_in_rows(index: Array, y: Array, x: Array) -> None:
     """yₒⱼ += xₒₖ, j = index[o, k]; y (O, N), index and x (O, K)."""
     for o in range(len(index)):
         _add_at(y[o], index[o], x[o])
@@ -61,7 +85,18 @@ def _add(y: Array, x: Array) -> None:
 
 
 @native
-def add_rows(y: Array, rows: Array, x: Array, start: int, stop: int) -> None:
-    """y[rows[n], j] += x[n, j] in columns ``start`` to ``stop``; y (R, D), x (N, D)."""
-    for n in range(len(rows)):
-        _add(y[rows[n], start:stop], x[n, start:stop])
+def chain(rows: Array, first: Array, following: Array) -> None:
+    """firstᵣ = the first n with rowsₙ = r, followingₙ = the next one with the same row; −1 where there is none."""
+    for n in range(len(rows) - 1, -1, -1):
+        following[n] = first[rows[n]]
+        first[rows[n]] = n
+
+
+@native
+def add_rows(y: Array, first: Array, following: Array, x: Array) -> None:
+    """y[r, j] += x[n, j] for each n of a row's chain, in order; y (R, D), x (N, D)."""
+    for r in range(len(y)):
+        n = first[r]
+        while n >= 0:
+            _add(y[r], x[n])
+            n = following[n]

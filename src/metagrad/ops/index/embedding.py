@@ -13,9 +13,9 @@ from metagrad.base import naming
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
-from metagrad.kernels.libraries import is_outside
+from metagrad.kernels.gathering import is_outside
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.index.indexing import add_rows
+from metagrad.ops.index.at import add_rows, taken
 from metagrad.ops.operands import tensor_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Lookup(Function):
 
     def forward(self, w: Array, tokens: Array, padding_idx: int | None) -> Array:
         self.tokens, self.padding_idx, self.rows = tokens, padding_idx, w.shape[0]
-        return w[tokens]
+        return taken(w, tokens)
 
     def backward(self, grad: Array) -> tuple[Array, None]:
         return AddRows.on(grad, tokens=self.tokens, rows=self.rows, padding_idx=self.padding_idx), None
@@ -78,7 +78,7 @@ def embedding(
     if weight.array.ndim != 2:
         raise RuntimeError(f"embedding: 'weight' must be 2-D, (V, D), got shape {tuple(weight.shape)}")
     tokens, rows = _whole(tensor_of(input).array), weight.array.shape[0]
-    if is_outside(tokens, 0, rows):
+    if is_outside(tokens, rows):
         raise IndexError(
             f"index out of range in self: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
         )
@@ -136,7 +136,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if a.size == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
     count = int(a.max()) + 1 if num_classes == -1 else num_classes
-    if is_outside(a, 0, count):
+    if is_outside(a, count):
         wrong = "non-negative" if a.min() < 0 else "smaller than num_classes"
         raise RuntimeError(f"Class values must be {wrong}: they go from {a.min()} to {a.max()}, num_classes is {count}")
     return wrap((a[..., None] == np.arange(count, like=a)).astype(np.int64))

@@ -30,11 +30,12 @@ from metagrad.base.layouts import contiguous_format
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
-from metagrad.kernels import gathering
-from metagrad.kernels.libraries import at, beside, is_on_gpu, is_writable, repeats_elements, repeats_opened
+from metagrad.kernels.copying import copied_in_order
+from metagrad.kernels.libraries import beside, is_writable, repeats_elements, repeats_opened
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
+from metagrad.ops.index.at import add_at, add_to_zeros, mask_of, put_at, taken
 from metagrad.ops.index.misfits import check_source, is_mask, misplaced, unlike_mask
 from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.overlap import check_overlap
@@ -67,7 +68,7 @@ class Embed(Function):
     def forward(self, x: Array, shape: tuple[int, ...], index: Array | tuple[Array, ...]) -> Array:
         self.index = index
         y = np.zeros(shape, x.dtype, like=x)
-        y[index] = x
+        put_at(y, index, x)
         return y
 
     def backward(self, grad: Array) -> Array:
@@ -82,16 +83,11 @@ class Gather(Function):
 
     def forward(self, x: Array, index: Array | tuple[Array, ...], distinct: bool = False) -> Array:
         self.index, self.shape_in, self.distinct = index, x.shape, distinct
-        if not isinstance(x, np.ndarray):
-            return x[index]
-        if gathering.fits(x, index):
-            return gathering.take_along(x, index)  # type: ignore[arg-type]
-        axis = _single_axis(index) if index.__class__ is tuple and len(index) > 1 else None
-        # NumPy may lay out the result as the index lies; here its elements are in order in memory, as in PyTorch
-        return np.asarray(x[index], order="C") if axis is None else np.take(x, index[axis], axis)
+        return taken(x, index)
 
     def backward(self, grad: Array) -> Array:
-        return (Embed if self.distinct else AddAt).on(grad, shape=self.shape_in, index=self.index)
+        distinct = self.distinct or mask_of(self.index) is not None
+        return (Embed if distinct else AddAt).on(grad, shape=self.shape_in, index=self.index)
 
 
 class AddAt(Function):
@@ -100,12 +96,7 @@ class AddAt(Function):
     def forward(self, x: Array, shape: tuple[int, ...], index: Array | tuple[Array, ...]) -> Array:
         self.index = index
         y = np.zeros(shape, x.dtype, like=x)
-        axis = _single_axis(index)
-        if axis is None:
-            add_at(y, index, x)
-        elif x.size:
-            rows = index if axis == 0 and not isinstance(index, tuple) else index[axis]
-            add_rows(np.moveaxis(y, axis, 0), rows % shape[axis], np.moveaxis(x, axis, 0))
+        add_to_zeros(y, index, x)
         return y
 
     def backward(self, grad: Array) -> Array:
@@ -117,8 +108,8 @@ class Put(Function):
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         self.index = index
-        y = x.copy()
-        y[index] = v
+        y = copied_in_order(x)
+        put_at(y, index, v)
         return y
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
@@ -130,7 +121,7 @@ class PutAdd(Function):
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         self.index = index
-        y = x.copy()
+        y = copied_in_order(x)
         add_at(y, index, v)
         return y
 
@@ -190,7 +181,7 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
             source = source.reshape(())  # type: ignore[attr-defined]  # for one element NumPy takes 0-d arrays only
         target = input.array if first is None else input.array[as_slices(first, input.array)]
         try:
-            target[rest] = unwrap(source)
+            put_at(target, rest, unwrap(source))
         except (ValueError, TypeError, IndexError) as error:
             raise _misplaced(target, rest, source, basic, error) from None
         bump(input)
@@ -362,62 +353,6 @@ def as_slices(index: Index, x: Array) -> tuple[Any, ...]:
     """
     index = index if isinstance(index, tuple) else (index,)
     return index if any(i is Ellipsis for i in index) else (*index, Ellipsis)
-
-
-def add_at(y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
-    """y[index] += x, repeated indices several times; halves are added up in float32 and rounded once.
-
-    >>> y = np.array([2048.0], np.float16)
-    >>> add_at(y, np.array([0, 0]), np.ones(2, np.float16))
-    >>> y.tolist()
-    [2050.0]
-    """
-    total = y.astype(np.float32) if y.dtype == np.float16 else y
-    axis = _single_axis(index) if isinstance(y, np.ndarray) and isinstance(x, np.ndarray) else None
-    if axis == 0:
-        gathering.add_rows(total, index[0] if isinstance(index, tuple) else index, x.astype(total.dtype, copy=False))
-    elif gathering.fits(total, index) and isinstance(x, np.ndarray):
-        gathering.add_along(total, index, x.astype(total.dtype, copy=False))  # type: ignore[arg-type]
-    else:
-        at(np.add, total, index, x)
-    if total is not y:
-        y[...] = total
-
-
-def add_rows(y: Array, rows: Array, x: Array) -> None:
-    """y[rows[i]] = Σ of the x[i] with the same row, for y that is 0 there; rows (n), y (R, *), x (n, *).
-
-    If no row comes twice, storing is enough.
-
-    >>> y = np.zeros((3, 2))
-    >>> add_rows(y, np.array([2, 0, 2]), np.ones((3, 2)))
-    >>> y
-    array([[1., 1.],
-           [0., 0.],
-           [2., 2.]])
-    """
-    if is_on_gpu(y):
-        at(np.add, y, rows, x)
-        return
-    met = np.zeros(len(y), bool, like=y)
-    met[rows] = True
-    if np.count_nonzero(met) == len(rows):
-        y[rows] = x
-        return
-    total = y.astype(np.float32) if y.dtype == np.float16 else y  # halves are added up in float32
-    gathering.add_rows(total, rows, x.astype(total.dtype, copy=False))
-    if total is not y:
-        y[...] = total
-
-
-def _single_axis(index: Array | tuple[Array, ...]) -> int | None:
-    """The dimension that a vector of integers selects from while all others are taken whole, or None."""
-    parts = index if isinstance(index, tuple) else (index,)
-    chosen = [i for i, p in enumerate(parts) if not (isinstance(p, slice) and p == slice(None))]
-    if len(chosen) != 1 or chosen[0] != len(parts) - 1:
-        return None
-    rows = parts[chosen[0]]
-    return chosen[0] if getattr(rows, "ndim", 0) == 1 and rows.dtype.kind in "iu" else None
 
 
 def _checked(input: Tensor, index: Index) -> tuple[Any, bool]:

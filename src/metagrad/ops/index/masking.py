@@ -9,7 +9,9 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Operand
+from metagrad.kernels import masks
 from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out_by
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Put, getitem
@@ -82,8 +84,11 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     """
     if input.array.ndim == 0 and not as_tuple:
         return wrap(np.zeros((int(input.array != 0), 0), np.int64))
-    found = np.stack(np.nonzero(input.array.reshape(input.array.shape or (1,))))  # each dimension's in order in memory
-    return tuple(wrap(i) for i in found) if as_tuple else wrap(found.T)
+    x = input.array.reshape(input.array.shape or (1,))
+    found = masks.nonzero(x) if isinstance(x, np.ndarray) else np.nonzero(x)
+    if as_tuple:
+        return tuple([wrap(in_order(i)) for i in found])
+    return wrap(found[0][:, None] if len(found) == 1 else np.stack(found).T)  # each dimension's in order in memory
 
 
 def argwhere(input: Tensor) -> Tensor:
@@ -119,4 +124,4 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
         raise RuntimeError(
             f"masked_scatter: the mask chooses {count} elements, the source has only {source.array.size}"
         )
-    return Put.apply(expand(input, shape), reshape(source, source.array.size)[:count], index=chosen)
+    return Put.apply(expand(input, shape), reshape(source, source.array.size)[:count], index=in_order(chosen))

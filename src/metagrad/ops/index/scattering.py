@@ -14,7 +14,7 @@ from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
 from metagrad.base.result_order import copied, laid_out_by
 from metagrad.base.typing import Array, Number, Operand
-from metagrad.kernels.libraries import is_outside
+from metagrad.kernels.gathering import is_outside
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
@@ -165,7 +165,7 @@ def vector(name: str, input: Tensor, dim: int, index: Tensor, negative: bool = F
         raise IndexError(f"{name}(): index is supposed to be a vector, got shape {tuple(i.shape)}")
     need_indices(name, index)
     n = input.array.shape[axis] if input.array.ndim else 1
-    if is_outside(i, -n if negative else 0, n):
+    if is_outside(i, n, -n if negative else 0):
         kind = RuntimeError if name == "index_add" and input.array.ndim > 1 else IndexError  # PyTorch's kinds
         raise kind(
             f"{name}(): indices go from {i.min()} to {i.max()}, out of bounds for dimension {axis} with size {n}"
@@ -313,7 +313,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
         raise IndexError(
             f"put(): expected source and index to have the same number of elements, got {source.array.size} and {i.size}"
         )
-    if is_outside(i, -count, count):
+    if is_outside(i, count, -count):
         raise IndexError(
             f"put(): indices go from {i.min()} to {i.max()}, out of range for a tensor of {count} elements"
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
-from metagrad.kernels.libraries import is_outside
+from metagrad.kernels.gathering import is_outside
 from metagrad.ops.arguments import asks_for_tensors, dimension, shape_of, takes_exact_out, takes_out_by
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.indexing import Gather
@@ -37,7 +37,7 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     count, i = input.array.size, index.array
     if index.dtype is not dtypes.int64:
         raise RuntimeError(f"take(): expected an int64 tensor for index, got {index.dtype}: use index.long()")
-    if is_outside(i, -count, count):
+    if is_outside(i, count, -count):
         raise IndexError(
             f"take(): indices go from {i.min()} to {i.max()}, out of range for a tensor of {count} elements"
         )

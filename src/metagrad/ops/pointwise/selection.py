@@ -10,6 +10,7 @@ from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
+from metagrad.kernels import masks
 from metagrad.kernels.selection import select
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import takes_exact_out, takes_out
@@ -60,7 +61,9 @@ def where(
         raise NotATensor(f"where(): argument 'condition' (position 1) must be Tensor, not {kind.__name__}")
     condition = as_tensor(condition)
     if input is None:
-        return tuple(as_tensor(in_order(a)) for a in np.nonzero(condition.array.reshape(condition.array.shape or (1,))))
+        x = condition.array.reshape(condition.array.shape or (1,))
+        found = masks.nonzero(x) if isinstance(x, np.ndarray) else np.nonzero(x)
+        return tuple([as_tensor(in_order(a)) for a in found])
     if condition.array.dtype.char not in "?B":
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype}"
