@@ -106,7 +106,11 @@ def made_as_it_lies(x: Array, make: Callable[[tuple[int, ...]], Array]) -> Array
     return make(tuple(x.shape[d] for d in order)).transpose(inverse(order))
 
 
-def check_layout(wanted: layout | None) -> None:
+class NotStrided(NotImplementedError, ValueError):
+    """A layout was asked for that metagrad has not; PyTorch raises the one or the other of the two kinds."""
+
+
+def check_layout(wanted: layout | None, function: str = "this function") -> None:
     """Raise unless this is the layout that metagrad has.
 
     NotImplementedError otherwise.
@@ -114,4 +118,6 @@ def check_layout(wanted: layout | None) -> None:
     >>> check_layout(strided)
     """
     if wanted not in (None, strided):
-        raise NotImplementedError(f"metagrad's tensors are dense: layout can be metagrad.strided, got {wanted}")
+        raise NotStrided(
+            f"{function} is implemented for strided tensors only, got: {wanted}: metagrad's tensors are dense"
+        )

@@ -109,6 +109,7 @@ _tests: dict[str, Test] = {
 _words = {  # for a message, what its name does not say
     "Operand": "Tensor or Number",
     "Dims": "int or tuple of ints",
+    "Sequence[Tensor]": "tuple of Tensors",
     "Sizes": "int or tuple of ints",
     "Setting": "int or tuple of ints",
     "OutputSize": "int or tuple of ints",

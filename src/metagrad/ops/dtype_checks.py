@@ -34,12 +34,12 @@ def need_long(function: str, name: str, index: Tensor) -> None:
     >>> import metagrad
     >>> need_long("multi_margin_loss", "target", metagrad.tensor([1], dtype=metagrad.int32))
     Traceback (most recent call last):
-    RuntimeError: multi_margin_loss: expected scalar type Long for target but found metagrad.int32: use target.long()
+    RuntimeError: multi_margin_loss: expected scalar type Long but found Int: use target.long()
     """
     dtype = index.array.dtype
     if dtype.kind != "i" or dtype.itemsize != 8:
         raise RuntimeError(
-            f"{function}: expected scalar type Long for {name} but found {index.dtype}: use {name}.long()"
+            f"{function}: expected scalar type Long but found {dtypes.scalar_name(index.dtype)}: use {name}.long()"
         )
 
 

@@ -246,7 +246,7 @@ def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
     tensor([-1.5000,  0.0000,  1.5000])
     """
     if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}")
+        raise RuntimeError(f"lambda must be in range [0, inf) of the input dtype, but found {lambd}")
     return Softshrink.apply(floats("softshrink", input), lambd=float(lambd))
 
 
@@ -273,7 +273,7 @@ def rrelu(
     """
     if lower > upper:
         raise RuntimeError(
-            f"rrelu: lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
+            f"rrelu: Lower bound should be less than or equal to the upper bound, got {lower} and {upper}"
         )
     refuse("rrelu", input, "biuc")
     slope: Any = (lower + upper) / 2

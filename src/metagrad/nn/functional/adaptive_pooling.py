@@ -48,7 +48,10 @@ def _windows(function: str, input: Tensor, output_size: OutputSize, axes: int) -
     filled = [n if o is None else o for o, n in zip(wanted, extents, strict=False)]
     wanted = each(filled if len(wanted) == axes else output_size, axes, function, "output_size")
     if min(wanted) < 0:
-        raise RuntimeError(f"{function}: elements of output_size must be greater than or equal to 0, but got {wanted}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension: {function}: elements of output_size must be greater than or "
+            f"equal to 0, but got {wanted}"
+        )
     if 0 in extents and any(o != 1 for o in wanted):
         raise RuntimeError(
             f"{function}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)}"

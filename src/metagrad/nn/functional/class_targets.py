@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import wrap
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import is_on_gpu, looks_at
 from metagrad.nn.functional.reduction import mean_of_counted, mean_on_gpu, reduced
@@ -48,7 +49,9 @@ def check_weight(weight: Tensor | None, rows: Tensor) -> None:
             f"shape: {list(weight.shape)}"
         )
     if weight.dtype != rows.dtype:
-        raise RuntimeError(f"expected a weight of the scores' dtype {rows.dtype}, got {weight.dtype}: use weight.to()")
+        raise RuntimeError(
+            f"expected scalar type {scalar_name(rows.dtype)} but found {scalar_name(weight.dtype)} for weight: use .to()"
+        )
 
 
 def _is_one_hot(target: Tensor, shape: tuple[int, ...], class_dim: int) -> bool:

@@ -128,10 +128,16 @@ def _check(function: str, given: _Arguments, stride: tuple[int, ...], dilation: 
     """Raise what PyTorch raises for settings that make no convolution."""
     axes, weight, kind = int(function[-2]), given.weight, given.dtypes[0]
     if len(weight) != axes + 2:
-        raise RuntimeError(f"{function}: expected a weight of {axes + 2} dimensions, got shape {list(weight)}")
-    for name, setting in (("stride", stride), ("dilation", dilation)):
-        if min(setting) <= 0:
-            raise RuntimeError(f"{function}: non-positive {name} is not supported, got {setting}")
+        if len(weight) < 3:
+            raise RuntimeError(f"{function}: weight should have at least three dimensions, got shape {list(weight)}")
+        raise RuntimeError(
+            f"{function}: Expected {len(weight)}-dimensional input for {len(weight)}-dimensional weight {list(weight)}, but got "
+            f"{len(given.input)}-dimensional input of size {list(given.input)} instead: the weight must have {axes + 2}"
+        )
+    if min(stride) <= 0:
+        raise RuntimeError(f"{function}: non-positive stride is not supported, got {stride}")
+    if min(dilation) <= 0:
+        raise RuntimeError(f"{function}: dilation should be greater than zero, got {dilation}")
     if groups <= 0:
         raise RuntimeError(f"{function}: non-positive groups is not supported, got {groups}")
     if weight[0] < groups or weight[0] % groups:
@@ -213,6 +219,8 @@ def _windows(
     stride = each(stride, axes, function, "stride")
     dilation = each(dilation, axes, function, "dilation")
     _check(function, given, stride, dilation, groups)
+    if not isinstance(padding, str):
+        _paddings(function, padding, stride, dilation, stride)
     filters, per_group, *kernel = given.weight
     channels = given.input[-axes - 1]
     if channels != per_group * groups:

@@ -93,6 +93,27 @@ class LinearCrossEntropyOptions:
     acc_dtype: DTypeLike = None
 
 
+def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    """Raise RuntimeError unless ``linear_cross_entropy`` can make scores of these."""
+    shape, given = tuple(weight.shape), tuple(input.shape)
+    if len(given) not in (1, 2):
+        raise RuntimeError(f"linear_cross_entropy: expected input with dimensionality 1 or 2, got {len(given)}")
+    if len(shape) < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {len(shape)}")
+    if given[-1] != shape[-1]:
+        raise RuntimeError(
+            f"expected equal input and linear_weight last dimensions (in_features), got {given[-1]} and {shape[-1]}, "
+            "respectively"
+        )
+    if len(shape) > 2 and len(given) == 1:
+        raise RuntimeError(
+            f"linear_cross_entropy: K-dimensional loss defined by linear_weight shape {shape} requires batched input, "
+            f"(N, {given[0]}), got unbatched input with shape {given}"
+        )
+    if bias is not None and tuple(bias.shape) != shape[:-1]:
+        raise RuntimeError(f"expected linear_bias shape {shape[:-1]}, got {tuple(bias.shape)}")
+
+
 def linear_cross_entropy(
     input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Tensor | None = None,
     weight: Tensor | None = None, reduction: str = "mean", ignore_index: int | None = None, label_smoothing: float = 0.0,
@@ -103,11 +124,7 @@ def linear_cross_entropy(
     input (N, in) or (in); linear_weight (C, *, in), linear_bias (C, *); target as for ``cross_entropy``. Raises
     RuntimeError for shapes that do not belong together, or an ignore_index with probabilities.
     """
-    if linear_weight.array.ndim > 2 and input.array.ndim == 1:
-        raise RuntimeError(
-            f"linear_cross_entropy: weights of shape {tuple(linear_weight.shape)} need batched input, "
-            f"(N, {input.array.shape[0]}), got unbatched input with shape {tuple(input.shape)}"
-        )
+    _check_linear(input, linear_weight, linear_bias)
     rows = linear_weight.reshape(-1, linear_weight.array.shape[-1])
     bias = None if linear_bias is None else linear_bias.reshape(-1)
     logits = linear(input, rows, bias).reshape((*input.shape[:-1], *linear_weight.shape[:-1]))

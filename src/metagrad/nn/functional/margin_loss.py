@@ -39,7 +39,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
     >>> soft_margin_loss(metagrad.tensor([0.0, 5.0]), metagrad.tensor([1.0, 1.0]), reduction="none")
     tensor([0.6931, 0.0067])
     """
-    products = target * input
+    products = input * target
     need_castable(products.dtype, input.dtype)
     return reduced(kept_as(-logsigmoid(products), input, input.dtype), reduction)
 
@@ -135,13 +135,16 @@ def multi_margin_loss(
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     classes = target.reshape(-1)
     refuse("multi_margin_loss", input, "biu")
-    need_long("multi_margin_loss", "target", target)
-    if rows.array.ndim != 2 or classes.array.size != rows.array.shape[0]:
+    _need_rows(input)
+    if target.array.ndim > 1 or classes.array.size != rows.array.shape[0]:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected "
             f"target size [{rows.array.shape[0]}], but got {list(target.shape)}. Input has shape {list(input.shape)}."
         )
     count = rows.array.shape[1]
+    if weight is not None and weight.array.size != count:
+        raise RuntimeError(f"inconsistent weight size, expected {count} but got {list(weight.shape)}")
+    need_long("multi_margin_loss", "target", target)
     if is_outside(classes.array, 0, count):
         raise RuntimeError(f"multi_margin_loss: target out of range: there are {count} classes")
     index = classes.unsqueeze(1)
@@ -155,6 +158,14 @@ def multi_margin_loss(
     return reduced(loss if reduction != "none" else loss.reshape(tuple(target.shape)), reduction)
 
 
+def _need_rows(input: Tensor) -> None:
+    """Raise RuntimeError unless these are scores of classes, (N, C) or (C); there may be no rows."""
+    if input.array.ndim > 2 or (input.array.ndim and not input.array.shape[-1]):
+        raise RuntimeError(
+            f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
+        )
+
+
 @asks_for_tensors
 @accepts_legacy_reduction("size_average", "reduce", "reduction")
 @known_as("MultilabelMarginLoss")
@@ -165,12 +176,9 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     not fit.
     """
     known(reduction)
-    if tuple(input.shape) != tuple(target.shape) or input.array.ndim > 2:
+    _need_rows(input)
+    if tuple(input.shape) != tuple(target.shape):
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
-    if input.array.ndim and not input.array.shape[-1]:
-        raise RuntimeError(
-            f"multilabel_margin_loss: expected a vector or a matrix with classes, but got: {list(input.shape)}"
-        )
     refuse("multilabel_margin_loss", input, "biu")
     need_long("multilabel_margin_loss", "target", target)
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)

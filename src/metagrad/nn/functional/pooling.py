@@ -108,14 +108,21 @@ class Spread(Function):
 
 def check_input(function: str, input: Tensor, axes: int) -> None:
     """Raise unless the input is (C, *L) or (N, C, *L), with only the batch allowed to be empty."""
-    shape = tuple(input.shape)
-    if len(shape) not in (axes + 1, axes + 2) or 0 in shape[-axes - 1 :]:
-        kinds = f"{axes + 1}D or {axes + 2}D (batch mode) tensor"
-        if axes == 1:
-            raise RuntimeError(
-                f"{function}: Expected {kinds} with optional 0 dim batch size for input, but got:{list(shape)}"
-            )
+    _check_shape(function, tuple(input.shape), axes)
+
+
+def _check_shape(function: str, shape: tuple[int, ...], axes: int) -> None:
+    kinds = f"{axes + 1}D or {axes + 2}D (batch mode) tensor"
+    if len(shape) not in (axes + 1, axes + 2) and axes > 1:
         raise RuntimeError(f"{function}: non-empty {kinds} expected for input, but got: {list(shape)}")
+    if len(shape) not in (axes + 1, axes + 2) or 0 in shape[-axes - 1 :]:
+        if axes == 3:
+            raise RuntimeError(
+                f"{function}: Expected input's non-batch dimensions to have positive length, but got: {list(shape)}"
+            )
+        raise RuntimeError(
+            f"{function}: Expected {kinds} with optional 0 dim batch size for input, but got:{list(shape)}"
+        )
 
 
 def windows_of(
@@ -132,7 +139,6 @@ def windows_of(
 
     Raises RuntimeError for settings out of range, or an input too small for a window.
     """
-    check_input(function, input, axes)
     size = each(size, axes, function, "kernel_size")
     missing = stride is None or (isinstance(stride, (tuple, list)) and not stride)
     stride = size if missing else each(stride, axes, function, "stride")
@@ -146,25 +152,31 @@ def _windows(
     function: str, shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...],
     dilation: tuple[int, ...], ceil_mode: bool,
 ) -> tuple[Windows, ...]:  # fmt: skip
+
+    def too_small(name: str, got: tuple[int, ...]) -> RuntimeError:
+        return RuntimeError(f"{function}: {name} must be greater than zero, but got {min(got)}")
+
     if min(size) <= 0:
-        raise RuntimeError(f"{function}: kernel size should be greater than zero, but got {size}")
+        raise too_small("kernel_size", size)
     if min(stride) <= 0:
-        raise RuntimeError(f"{function}: stride should be greater than zero, but got {stride}")
+        raise too_small("stride", stride)
     if min(dilation) <= 0:
-        raise RuntimeError(f"{function}: dilation should be greater than zero, but got {dilation}")
+        raise too_small("dilation", dilation)
+    for k, p, d in zip(size, padding, dilation, strict=True):
+        if p < 0 or p > (d * (k - 1) + 1) // 2:
+            limit = "must be non-negative" if p < 0 else "should be at most half of effective kernel size"
+            raise RuntimeError(f"{function}: pad {limit}, but got pad={p}, kernel_size={k} and dilation={d}")
+    _check_shape(function, shape, len(size))
     found = []
     for n, k, s, p, d in zip(shape[-len(size) :], size, stride, padding, dilation, strict=True):
         reach = d * (k - 1) + 1
-        if p < 0 or p > reach // 2:
-            limit = "non-negative" if p < 0 else "at most half of effective kernel size"
-            raise RuntimeError(f"{function}: pad should be {limit}, but got pad={p}, kernel_size={k} and dilation={d}")
         count = (n + 2 * p - reach + (s - 1 if ceil_mode else 0)) // s + 1
         if ceil_mode and (count - 1) * s >= n + p:
             count -= 1
         if count < 1:
             raise RuntimeError(
-                f"{function}: Given input size: {list(shape)}. Calculated output size of an axis: {count}. Output size "
-                f"is too small for kernel_size={k}, stride={s}, padding={p}, dilation={d}"
+                f"{function}: Given input size: {list(shape)}. Invalid computed output size: {count}. Output size is too small "
+                f"for kernel_size={k}, stride={s}, padding={p}, dilation={d}"
             )
         found.append(Windows(n, k, s, p, p, d, count))
     return tuple(found)

@@ -30,7 +30,8 @@ def each(value: object, count: int, function: str, name: str) -> tuple[int, ...]
         raise TypeError(f"{function}: {name} must be an int or a tuple of ints, got {value!r}")
     if len(value) not in (1, count):
         raise RuntimeError(
-            f"{function}: expected {name} to be a single integer value or a list of {count} values, got {list(value)}"
+            f"{function}: expected {name} to be a single integer value or a list of {count} values: '{name}' should contain "
+            f"{'one int' if count == 1 else f'{count} ints'}, got {list(value)}"
         )
     return tuple(operator.index(v) for v in value) * (count if len(value) == 1 else 1)
 

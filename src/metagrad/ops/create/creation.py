@@ -80,7 +80,7 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
         **kwargs: Any,
     ) -> Tensor:
         if layout is not None:
-            check_layout(layout)
+            check_layout(layout, function.__name__)
         if out is not None and not isinstance(out, Variable):
             raise TypeError(f"{function.__name__}(): out must be a tensor, got {type(out).__name__}")
         if out is None and sized and (device is not None or get_default_device() is not CPU):
@@ -351,8 +351,16 @@ def empty_permuted(size: Sequence[int], physical_layout: Sequence[int], *, dtype
     (1, 2)
     """
     shape, order = extents((size,), {}), shape_of((physical_layout,))
-    if sorted(order) != list(range(len(shape))):
-        raise RuntimeError(f"physical_layout must name each of the {len(shape)} dimensions once, got {order}")
+    if len(order) != len(shape):
+        raise RuntimeError(
+            f"Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = {len(shape)} is "
+            f"not equal to len(physical_layout) = {len(order)}"
+        )
+    for d in order:
+        if not 0 <= d < len(shape):
+            raise RuntimeError(f"Dimension out of range (expected to be between 0 and {len(shape) - 1}, but got {d})")
+    if len(set(order)) != len(order):
+        raise RuntimeError(f"Duplicate dim not allowed in the physical_layout, got {order}")
     return _permuted(shape, order, kind_or_default(dtype))
 
 
@@ -397,8 +405,9 @@ def eye(n: int, m: int | None = None, *, dtype: DTypeLike = None) -> Array:
     tensor([[1., 0., 0.],
             [0., 1., 0.]])
     """
-    if n < 0 or (m is not None and m < 0):
-        raise RuntimeError(f"eye: the numbers of rows and columns must not be negative, got {n} and {m}")
+    for name, count in (("n", n), ("m", m)):
+        if count is not None and count < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {count}")
     return np.eye(n, m, dtype=kind_or_default(dtype).dtype)
 
 

@@ -70,7 +70,7 @@ def uniform_(
         raise TypeError(f"uniform_() got an unexpected keyword argument {next(iter(named))!r}")
     low, to = float(low), float(to)
     if low > to:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={to}")
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={to:g}")
     kind = continuous(input.dtype)
     wide = dtypes.float32 if kind in (dtypes.float16, dtypes.bfloat16) else kind
     where = of_array(input.array)
@@ -89,7 +89,7 @@ def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Genera
     """
     mean, std = float(mean), float(std)
     if std < 0:
-        raise RuntimeError(f"normal_ expects std >= 0.0, but found std {std}")
+        raise RuntimeError(f"normal_: normal expects std >= 0.0, but found std {std:g}")
     return _fill(input, _normal(input, generator, False) * std + mean)
 
 

@@ -22,12 +22,12 @@ __all__ = ["arange", "linspace", "logspace", "range"]
 def _number(name: str, value: Operand) -> Any:
     """A Python number, of one or of a tensor without dimensions."""
     if isinstance(value, Variable):
-        if value.array.size != 1:
-            raise TypeError(f"{name}(): a bound must be a number, not a Tensor of shape {tuple(value.shape)}")
         if value.array.ndim and name in ("linspace", "logspace"):
             raise RuntimeError(
-                f"{name} only supports 0-dimensional start and end tensors, got shape {tuple(value.shape)}"
+                f"{name} only supports 0-dimensional start and end tensors, but got one with {value.array.ndim} dimension(s)."
             )
+        if value.array.size != 1:
+            raise TypeError(f"{name}(): a bound must be a number, not a Tensor of shape {tuple(value.shape)}")
         return value.array.item()
     return value.item() if isinstance(value, np.generic) else value
 
@@ -91,7 +91,8 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
     """Evenly spaced numbers in double precision, and the dtype they are for."""
     first, last = _number(name, start), _number(name, end)
     if not hasattr(steps, "__index__"):
-        raise TypeError(f"{name}: steps must be an int, got {type(steps).__name__}")
+        got = ", ".join(type(given).__name__ for given in (start, end, steps))
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({got}): steps must be an int")
     steps = operator.index(steps)
     if steps < 0:
         raise RuntimeError(f"number of steps must be non-negative, got {steps}")

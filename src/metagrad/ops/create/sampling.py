@@ -14,6 +14,7 @@ from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import CPU, get_default_device, move, of_array
 from metagrad.base.device import device as Device
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import check_layout, layout, made_as_it_lies, memory_format, preserve_format
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
@@ -432,14 +433,21 @@ def multinomial(
     >>> metagrad.multinomial(metagrad.tensor([0.0, 1.0, 0.0]), 3, replacement=True)
     tensor([1, 1, 1])
     """
-    continuous(input.dtype)
+    if input.array.dtype.kind not in "fV":
+        raise RuntimeError(
+            f"multinomial only supports floating-point dtypes for input, got: {scalar_name(input.dtype)}"
+        )
+    if input.array.shape[-1:] > (1 << 24,):
+        raise RuntimeError(f"number of categories cannot exceed 2^24, got {input.array.shape[-1]}")
     weights = _on_cpu(input).astype(np.float64)
     if weights.ndim not in (1, 2):
         raise RuntimeError(f"prob_dist must be 1 or 2 dim, got {weights.ndim}")
     if num_samples <= 0:
-        raise RuntimeError(f"cannot sample num_samples <= 0 samples, got {num_samples}")
+        raise RuntimeError(f"cannot sample n_sample <= 0 samples, got {num_samples}")
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+        raise RuntimeError(
+            "invalid multinomial distribution: probability tensor contains either `inf`, `nan` or element < 0"
+        )
     rows = np.atleast_2d(weights)
     if (rows.sum(axis=1) <= 0).any():
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")

@@ -76,7 +76,6 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
         dimension(dim, input.array.ndim)
         return Gather.apply(input.reshape(-1), index=(index.array,))
     axis, grid = along("gather", input, dim, index)
-    check_no_larger(index, input, axis)
     return named(reshape(Gather.apply(in_one_dimension(input), index=grid), tuple(index.shape)), "Gather")
 
 
@@ -177,15 +176,14 @@ def scattered(combine: Callable[..., Tensor], input: Tensor, dim: int, index: Te
     if not index.array.size:
         dimension(dim, input.array.ndim)
         return input.clone()
+    if isinstance(src, Variable) and max(src.array.ndim, 1) != max(index.array.ndim, 1):
+        raise RuntimeError(
+            f"scatter(): Index tensor must have the same number of dimensions as src tensor: {index.array.ndim} and "
+            f"{src.array.ndim}"
+        )
     axis, grid = along("scatter", input, dim, index)
-    check_no_larger(index, input, axis)
     if isinstance(src, Variable):
         extents, src = (tuple(index.array.shape) or (1,)), in_one_dimension(as_tensor(src))
-        if len(extents) != src.array.ndim:
-            raise RuntimeError(
-                "Index tensor must have the same number of dimensions as src tensor: "
-                f"{index.array.ndim} and {src.array.ndim}"
-            )
         check_no_larger(index, src)
         src = getitem(src, tuple(slice(0, n) for n in extents))
     else:
@@ -216,11 +214,13 @@ def along(function: str, input: Tensor, dim: int, index: Tensor) -> tuple[int, t
     """
     axis, i = dimension(dim, input.array.ndim), index.array
     need_indices(function, index)
+    whose = "input" if function == "gather" else "self"
     shape = tuple(input.array.shape)
     if i.ndim != len(shape) and not (i.ndim <= 1 and len(shape) <= 1):
         raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as input tensor: {i.ndim} and {len(shape)}"
+            f"{function}(): Index tensor must have the same number of dimensions as {whose} tensor: {i.ndim} and {len(shape)}"
         )
+    check_no_larger(index, input, axis)
     if is_outside(i, shape[axis] if shape else 1):
         size = shape[axis] if shape else 1
         wrong = i.max() if i.max() >= size else i.min()

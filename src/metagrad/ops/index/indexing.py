@@ -300,13 +300,15 @@ def narrow(input: Tensor, dim: int, start: Tensor | int, length: int) -> Tensor:
     if input.array.ndim == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     if isinstance(start, Variable) and (start.array.ndim or start.array.dtype.kind not in "iu"):
-        raise RuntimeError(f"start must be an 0-dim integral Tensor, got {start.dtype} of shape {tuple(start.shape)}")
+        raise RuntimeError(f"start must be an 0-dim integral Tensor. Got {start.dtype} of shape {tuple(start.shape)}")
+    if length < 0:
+        raise RuntimeError(f"narrow(): length must be non-negative. Got {length}")
     d = dimension(dim, input.array.ndim)
     n, first = input.array.shape[d], operator.index(start)
     if not -n <= first <= n:
         raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {first})")
     first = first + n if first < 0 else first
-    if not 0 <= length <= n - first:
+    if length > n - first:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return Slice.apply(input, index=(*[slice(None)] * d, slice(first, first + length)))
 

@@ -48,9 +48,13 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
         return where(contiguous(mask), value, contiguous(input))  # nothing to check or convert: the usual case
     value = unwrap(value) if not isinstance(value, Variable) else value
     if isinstance(value, Variable) and value.array.ndim:
-        raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
+        raise RuntimeError(
+            f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
+        )
     if result_type(value).is_complex and not input.dtype.is_complex:
-        raise RuntimeError(f"masked_fill: a complex value cannot be stored in a tensor of {input.dtype}")
+        raise RuntimeError(
+            f"masked_fill: value cannot be converted to type {dtypes.cpp_name(input.dtype)} without overflow: it is complex"
+        )
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
     return where(contiguous(mask), number, contiguous(input))
 
@@ -114,7 +118,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(
-            f"masked_scatter only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
+            f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype}: use mask.bool()"
         )
     check_same_dtype("masked_scatter", input, source)
     shape = broadcast_shapes(tuple(input.shape), tuple(mask.shape))

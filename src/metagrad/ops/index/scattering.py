@@ -215,7 +215,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
     if index.array.ndim > 1:
         raise RuntimeError(f"index_fill(): index has to be a vector or a number, got shape {tuple(index.shape)}")
     if isinstance(value, Variable) and value.array.ndim:
-        raise RuntimeError(f"index_fill() only supports a 0-dimensional value tensor, got shape {tuple(value.shape)}")
+        raise RuntimeError(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
+        )
     axis, rows = vector("index_fill", input, dim, index, negative=True)
     wide = in_one_dimension(input)
     rows = np.unique(
@@ -286,8 +288,8 @@ def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, row
     expected = (*shape[:axis], rows.size, *shape[axis + 1 :]) if shape else ()
     if given != expected or (not shape and rows.size != 1):
         raise kind(
-            f"{name}(): with {rows.size} indices into dimension {axis} of a tensor of shape {shape}, the source must have "
-            f"shape {expected}, got {given}"
+            f"{name}(): source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(shape)} source.shape = {list(given)}: for {rows.size} indices it must be {list(expected)}"
         )
 
 

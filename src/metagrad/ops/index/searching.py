@@ -103,7 +103,7 @@ def bucketize(
     tensor([0, 1, 2])
     """
     if boundaries.array.ndim != 1:
-        raise RuntimeError(f"bucketize: boundaries must have 1 dimension, got {boundaries.array.ndim}")
+        raise RuntimeError(f"bucketize: boundaries tensor must be 1 dimension, but got dim({boundaries.array.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 

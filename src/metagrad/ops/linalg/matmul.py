@@ -174,7 +174,7 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor(11)
     """
     if input.array.ndim != 1 or tensor.array.ndim != 1:
-        raise RuntimeError(f"dot: expected two vectors, got {input.array.ndim}D and {tensor.array.ndim}D tensors")
+        raise RuntimeError(f"dot: 1D tensors expected, got {input.array.ndim}D and {tensor.array.ndim}D tensors")
     return matmul(input, tensor)
 
 

@@ -44,8 +44,9 @@ def check(name: str, *matrices: Tensor, ndim: int = 2, half: bool = False) -> No
         if a.array.dtype.itemsize == 2 and not half:
             raise RuntimeError(f"{name}: {a.dtype} is not precise enough for this: convert the tensor with .float()")
         if a.array.ndim < ndim:
-            what = "matrices (*, m, n)" if ndim == 2 else "vectors (*, n)"
-            raise RuntimeError(f"{name}: expected {what}, got a tensor of shape {tuple(a.shape)}")
+            raise RuntimeError(
+                f"{name}: The input tensor must have at least {ndim} dimensions, got one of shape {tuple(a.shape)}"
+            )
         if a.array.dtype != matrices[0].array.dtype:
             raise RuntimeError(
                 f"{name}: expected tensors of one dtype, got {matrices[0].dtype.name} and {a.dtype.name}"

@@ -10,7 +10,7 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
 from metagrad.ops.linalg.matrices import check
-from metagrad.ops.operands import cast_to, in_single
+from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
 from metagrad.ops.reduce.reduction import sum
 from metagrad.ops.shape import diagonals
@@ -32,17 +32,15 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
     tensor([0., 0., 1.])
     """
     x, y = input.array, other.array
-    if x.ndim != y.ndim or x.dtype != y.dtype:
-        raise RuntimeError(
-            f"linalg.cross: expected tensors of as many dimensions and of one dtype, got {tuple(x.shape)} {x.dtype} "
-            f"and {tuple(y.shape)} {y.dtype}"
-        )
+    if x.ndim != y.ndim:
+        raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions, got {x.ndim} and {y.ndim}")
+    need_one_dtype("linalg.cross", input, other)
     if not x.ndim:
         raise IndexError(f"linalg.cross: dimension {dim} was given, but the tensors have no dimensions")
     d = dimension(dim, x.ndim)
     if x.shape[d] != 3 or y.shape[d] != 3:
         raise RuntimeError(
-            f"linalg.cross: dimension {dim} must have extent 3, got {tuple(x.shape)} and {tuple(y.shape)}"
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {tuple(x.shape)} and {tuple(y.shape)}"
         )
     return _cross(input, other, d)
 

@@ -124,10 +124,12 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """
     need_one_dtype("prelu", input, weight)
     if weight.array.ndim > 1:
-        raise RuntimeError(f"prelu: expected weight to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}")
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}")
     if weight.array.size != 1:
-        channels = input.array.shape[1] if input.array.ndim > 1 else input.array.size if input.array.ndim else 1
-        if weight.array.size != channels or not input.array.ndim:
+        if not input.array.ndim:
+            raise RuntimeError("prelu: Not allow zero-dim input tensor. Give a weight of one element")
+        channels = input.array.shape[1] if input.array.ndim > 1 else input.array.size
+        if weight.array.size != channels:
             raise RuntimeError(
                 f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.array.size} and "
                 f"channel size = {channels}."

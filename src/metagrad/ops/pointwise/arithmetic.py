@@ -168,7 +168,10 @@ def neg(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     tensor([-1.,  2.])
     """
     if input.array.dtype.kind == "b":
-        raise RuntimeError("negation of a bool tensor is not defined: use ~ (logical_not)")
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        )
     return Neg.apply(input)
 
 

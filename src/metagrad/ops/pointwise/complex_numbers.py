@@ -11,6 +11,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.views import ViewFunction
+from metagrad.base import dtypes
 from metagrad.base.result_order import laid_out_by, memory_by
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_a_tensor, floating, takes_exact_out, takes_out
@@ -88,11 +89,14 @@ def _pair(function: str, first: str, x: Tensor, second: str, y: Tensor) -> None:
     need_tensors(function, **{first: x, second: y})
     if x.array.dtype.kind != "f" or y.array.dtype.kind != "f" or min(x.array.itemsize, y.array.itemsize) < 4:
         raise RuntimeError(
-            f"{function}: expected both inputs to be Float or Double tensors but got {x.dtype} and {y.dtype}: "
-            "convert them with .float()"
+            f"{function}: Expected both inputs to be Half, Float or Double tensors but got {dtypes.scalar_name(x.dtype)} and "
+            f"{dtypes.scalar_name(y.dtype)}: convert them with .float(); halves have no complex numbers here"
         )
     if x.dtype != y.dtype:
-        raise RuntimeError(f"{function} needs two tensors of one dtype, got {x.dtype} and {y.dtype}: use .to()")
+        raise RuntimeError(
+            f"{function}: Expected object of scalar type {dtypes.scalar_name(x.dtype)} but got scalar type "
+            f"{dtypes.scalar_name(y.dtype)} for second argument: use .to()"
+        )
 
 
 class Imag(ViewFunction):

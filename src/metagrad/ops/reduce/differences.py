@@ -50,7 +50,7 @@ def diff(
     if not ndim:
         raise RuntimeError("diff expects input to be at least one-dimensional, got a tensor without dimensions")
     if n < 0:
-        raise RuntimeError(f"diff: order n must be non-negative, got {n}")
+        raise RuntimeError(f"diff: order must be non-negative but got {n}")
     axis = dimension(dim, ndim)
     joined = [x for x in (prepend, input, append) if x is not None]
     if any(x.array.ndim != ndim for x in joined):
@@ -86,22 +86,25 @@ def gradient(
     given = range(input.array.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
     dims = [dimension(d, input.array.ndim) for d in given]
     if len(set(dims)) != len(dims):
-        raise RuntimeError(f"gradient: a dimension appears multiple times in the list of dims, got dim={dim}")
+        raise RuntimeError(
+            f"gradient: dim {next(d for d in dims if dims.count(d) > 1)} appears multiple times in the list of dims"
+        )
     if isinstance(spacing, Variable):
         raise TypeError("gradient: spacing must be a number or a sequence of numbers or of tensors, got one tensor")
     spacing = 1 if spacing is None else spacing
     steps: list[Operand] = list(spacing) if isinstance(spacing, (list, tuple)) else [cast(Number, spacing)] * len(dims)
     if len(steps) != len(dims):
         raise RuntimeError(
-            f"gradient: expected one spacing for each of the {len(dims)} dimensions, or a single number, got {len(steps)}"
+            f"torch.gradient expected spacing to be unspecified, a scalar or a list of length equal to 'self.dim() = "
+            f"{input.array.ndim}' or of the given dimensions, {len(dims)}, but got a list of length {len(steps)}"
         )
     if edge_order not in (1, 2):
-        raise RuntimeError(f"gradient only supports edge_order=1 and edge_order=2, got {edge_order}")
+        raise RuntimeError(f"torch.gradient only supports edge_order=1 and edge_order=2. Got {edge_order}")
     for d in dims:
         if input.array.ndim and input.array.shape[d] <= edge_order:
             raise RuntimeError(
-                f"gradient: expected each dimension to have at least edge_order + 1 = {edge_order + 1} elements, "
-                f"dimension {d} has {input.array.shape[d]}"
+                f"torch.gradient expected each dimension size to be at least edge_order+1 = {edge_order + 1}, but dimension "
+                f"{d} has {input.array.shape[d]}"
             )
     return tuple(_derivative(input, d, step, edge_order) for d, step in zip(dims, steps, strict=True))
 

@@ -196,6 +196,10 @@ def aminmax(
     >>> metagrad.aminmax(metagrad.tensor([3, 1, 2])).max
     tensor(3)
     """
+    if dim is None and not input.array.size:
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
     d = None if dim is None else dimension(dim, input.array.ndim)
     return results.aminmax((amin(input, d, keepdim), amax(input, d, keepdim)))
 

@@ -102,7 +102,7 @@ def kthvalue(
     axis = nonempty(ordered(input, "kthvalue"), dimension(dim, input.array.ndim))
     n = input.array.shape[axis[0]] if axis else 1
     if not 1 <= k <= n:
-        raise RuntimeError(f"kthvalue(): selected number k out of range: k={k}, dimension {dim} has size {n}")
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {dim}, of size {n}: k={k}")
 
     def index(x: Array, axis: int) -> Array:
         return sorting.ranked(x, axis, k - 1)

@@ -97,8 +97,8 @@ def mean(
         input = cast_to(input, dtypes.of(dtype))
     if input.array.dtype.kind not in "fcV":
         raise RuntimeError(
-            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-            f"Got: {input.dtype.name}: convert it with .float() first"
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be either a floating "
+            f"point or complex dtype. Got: {dtypes.scalar_name(input.dtype)}: use .float()"
         )
     return Mean.apply(input, axis=axes(dim, input.array.ndim), keepdim=keepdim)
 

@@ -162,8 +162,8 @@ def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Ten
     """The weight of each observation, or None."""
     found = None
     for name, given, kinds, kind in (
-        ("fweights", fweights, "iu", "an integral"),
-        ("aweights", aweights, "fV", "a floating point"),
+        ("fweights", fweights, "iu", "integral"),
+        ("aweights", aweights, "fV", "floating point"),
     ):
         if given is None:
             continue
@@ -173,7 +173,7 @@ def _weights(fweights: Tensor | None, aweights: Tensor | None, x: Tensor) -> Ten
             raise RuntimeError(f"cov(): expected {name} to have {kind} dtype, got {given.dtype}")
         if given.array.size != x.array.shape[1]:
             raise RuntimeError(
-                f"cov(): expected {name} to have one number for each observation, {x.array.shape[1]}, "
+                f"cov(): expected {name} to have the same numel as there are observations, {x.array.shape[1]}, "
                 f"got {given.array.size}"
             )
         if np.any(given.array < 0):

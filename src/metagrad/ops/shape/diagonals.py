@@ -101,7 +101,7 @@ def diag(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
     tensor([1, 4])
     """
     if input.array.ndim not in (1, 2):
-        raise RuntimeError(f"diag(): supports 1-D or 2-D tensors, got {input.array.ndim}-D")
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.array.ndim}D")
     return diag_embed(input, diagonal) if input.array.ndim == 1 else clone(_of_matrix(input, diagonal))
 
 

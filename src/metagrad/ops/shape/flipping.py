@@ -72,7 +72,7 @@ def fliplr(input: Tensor) -> Tensor:
             [4, 3]])
     """
     if input.array.ndim < 2:
-        raise RuntimeError(f"fliplr: input must be >= 2-d, got {input.array.ndim}-d")
+        raise RuntimeError(f"fliplr: Input must be >= 2-d. Got {input.array.ndim}-d")
     return flip(input, 1)
 
 
@@ -88,7 +88,7 @@ def flipud(input: Tensor) -> Tensor:
             [1, 2]])
     """
     if input.array.ndim < 1:
-        raise RuntimeError("flipud: input must be >= 1-d, got 0-d")
+        raise RuntimeError("flipud: Input must be >= 1-d. Got 0-d")
     return flip(input, 0)
 
 
@@ -104,8 +104,10 @@ def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
             [1, 3]])
     """
     ndim = input.array.ndim
-    if len(dims) != 2 or ndim < 2:
-        raise RuntimeError(f"rot90 turns 2 dimensions of a tensor with at least 2, got dims={tuple(dims)} of {ndim}")
+    if len(dims) != 2:
+        raise RuntimeError(f"rot90: expected total rotation dims == 2, but got dims = {tuple(dims)}")
+    if ndim < 2:
+        raise RuntimeError(f"rot90: expected total dims >= 2, but got total dims = {ndim}")
     a, b = (dimension(d, ndim) for d in dims)
     if a == b:
         raise RuntimeError(
@@ -136,5 +138,7 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: Dims = None) -> Tenso
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(by)}, dims:{len(along or ())}")
     if not input.array.size:
         return clone(input)
+    if along and not input.array.ndim:
+        raise IndexError(f"roll: Dimension specified as {along[0]} but tensor has no dimensions")
     axis = None if along is None else tuple(dimension(d, input.array.ndim) for d in along)
     return Roll.apply(input, shifts=by, axis=axis)

@@ -92,7 +92,7 @@ def _sequence(name: str, tensors: Sequence[Operand], empty: type[Exception] = Ru
                 f"{name}(): expected a tensor as element {i}, got {type(x).__name__}: make one with tensor()"
             )
     if not given:
-        raise empty(f"{name} expects a non-empty TensorList: a list of one tensor or more")
+        raise empty(f"{name} expects a non-empty TensorList: expected a non-empty list of Tensors")
     return [as_tensor(x) for x in given]
 
 
@@ -123,7 +123,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
             )
         if any(a != b for d, (a, b) in enumerate(zip(shape, first, strict=True)) if d != axis):
             raise RuntimeError(
-                f"cat: sizes of tensors must match except in dimension {axis}: tensor 0 is {tuple(first)}, "
+                f"cat: Sizes of tensors must match except in dimension {axis}: tensor 0 is {tuple(first)}, "
                 f"tensor {i} is {tuple(shape)}"
             )
     return Cat.apply(*xs, axis=axis)

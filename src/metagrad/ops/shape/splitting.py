@@ -263,12 +263,12 @@ def _split_along(
     ndim = input.array.ndim
     if ndim < least:
         raise RuntimeError(
-            f"{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!"
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!"
         )
     where = _plain((where, *more) if more else where)  # type: ignore[arg-type]
     if isinstance(where, int) and (where <= 0 or input.array.shape[dim] % where):
         raise RuntimeError(
-            f"{name} attempted to split along dimension {dim}, but the size of the dimension {input.array.shape[dim]} is "
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {input.array.shape[dim]} is "
             f"not divisible by the split_size {where}!"
         )
     return tensor_split(input, where, dim)

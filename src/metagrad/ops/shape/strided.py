@@ -160,8 +160,9 @@ def as_strided(input: Tensor, size: Sequence[int], stride: Sequence[int], storag
     needed = extent(shape, strides, offset)
     if needed > memory.size:
         raise RuntimeError(
-            f"as_strided: sizes {list(shape)}, strides {list(strides)} and offset {offset} reach over {needed} elements, "
-            f"out of bounds for memory of {memory.size}"
+            f"setStorage: sizes {list(shape)}, strides {list(strides)}, storage offset {offset}, and itemsize "
+            f"{memory.itemsize} requiring a storage size of {needed * memory.itemsize} are out of bounds for storage of "
+            f"size {memory.size * memory.itemsize}"
         )
     view = input._view
     if view is not None and view.recorded and (view.base._requires_grad or not input.requires_grad):

@@ -98,7 +98,8 @@ def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
         known = math.prod(n for n in size if n != -1)
         if known == 0 and count == 0:
             raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {size}: the unspecified dimension is ambiguous"
+                f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 can be any "
+                "value and is ambiguous"
             )
         if known == 0 or count % known:
             raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
@@ -340,13 +341,28 @@ def movedim(input: Tensor, source: int | Sequence[int], destination: int | Seque
     metagrad.Size([3, 5, 2])
     """
     ndim = input.array.ndim
-    src, dst = axes(source, ndim), axes(destination, ndim)
+    src, dst = _moved("source", source, ndim), _moved("destination", destination, ndim)
     if len(src) != len(dst):
-        raise RuntimeError(f"movedim: {len(src)} source dims {src} but {len(dst)} destination dims {dst}")
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({_listed(source)} dims) should contain the same number of "
+            f"dims as destination ({_listed(destination)} dims)"
+        )
     order = [d for d in range(ndim) if d not in src]
     for to, d in sorted(zip(dst, src, strict=True)):
         order.insert(to, d)
     return Permute.apply(input, dims=tuple(order))
+
+
+def _listed(dims: int | Sequence[int]) -> list[int]:
+    return [dims] if isinstance(dims, int) else list(dims)
+
+
+def _moved(name: str, dims: int | Sequence[int], ndim: int) -> tuple[int, ...]:
+    """Dimensions counted from the front; RuntimeError if one is there twice."""
+    found = tuple([dimension(d, ndim) for d in _listed(dims)]) if ndim else ()
+    if len(set(found)) != len(found):
+        raise RuntimeError(f"movedim: repeated dim in `{name}` ({_listed(dims)})")
+    return found
 
 
 moveaxis = movedim

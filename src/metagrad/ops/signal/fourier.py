@@ -117,6 +117,10 @@ def _dims(name: str, input: Tensor, s: Dims, dim: Dims) -> tuple[Axes, list[int 
         given = tuple(range(0 if sizes is None else ndim - len(sizes), ndim))
     else:
         given = tuple(dimension(d, ndim) for d in ([dim] if isinstance(dim, int) else dim))
+        if given and not ndim:
+            raise IndexError(
+                f"fft.{name}: Dimension specified as {dim if isinstance(dim, int) else dim[0]} but tensor has no dimensions"
+            )
         if len(set(given)) != len(given):
             raise RuntimeError(f"fft.{name}: FFT dims must be unique, got {dim}")
     if sizes is None:

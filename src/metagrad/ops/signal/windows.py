@@ -32,10 +32,10 @@ __all__ = [
 
 def _kind(name: str, M: int, dtype: DTypeLike) -> dtypes.dtype:
     if M < 0:
-        raise ValueError(f"{name}: a window has M >= 0 elements, got M = {M}")
+        raise ValueError(f"{name} requires non-negative window length, got M={M}")
     kind = kind_or_default(dtype)
     if kind not in (dtypes.float32, dtypes.float64):
-        raise ValueError(f"{name}: expected float32 or float64 dtype, got {kind}")
+        raise ValueError(f"{name} expects float32 or float64 dtypes, got: {kind}")
     return kind
 
 
@@ -65,10 +65,10 @@ def general_cosine(M: int, *, a: Iterable[float], sym: bool = True, dtype: DType
     """
     kind = _kind("general_cosine", M, dtype)
     if not isinstance(a, Iterable):
-        raise TypeError(f"general_cosine: coefficients must be a list or a tuple, got {a!r}")
+        raise TypeError(f"general_cosine: Coefficients must be a list/tuple, got {a!r}")
     coefficients = list(a)
     if not coefficients:
-        raise ValueError("general_cosine: coefficients cannot be empty")
+        raise ValueError("general_cosine: Coefficients cannot be empty")
     return _cosines(M, sym, coefficients).astype(kind.dtype)
 
 
@@ -82,7 +82,8 @@ def general_hamming(M: int, *, alpha: float = 0.54, sym: bool = True, dtype: DTy
     >>> metagrad.signal.windows.general_hamming(5, alpha=0.6)
     tensor([0.2000, 0.6000, 1.0000, 0.6000, 0.2000])
     """
-    return _cosines(M, sym, (alpha, 1 - alpha)).astype(_kind("general_hamming", M, dtype).dtype)
+    kind = _kind("general_hamming", M, dtype)
+    return _cosines(M, sym, (alpha, 1 - alpha)).astype(kind.dtype)
 
 
 @factory
@@ -95,7 +96,8 @@ def hamming(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     >>> metagrad.signal.windows.hamming(5)
     tensor([0.0800, 0.5400, 1.0000, 0.5400, 0.0800])
     """
-    return _cosines(M, sym, (0.54, 0.46)).astype(_kind("hamming", M, dtype).dtype)
+    kind = _kind("hamming", M, dtype)
+    return _cosines(M, sym, (0.54, 0.46)).astype(kind.dtype)
 
 
 @factory
@@ -110,7 +112,8 @@ def hann(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     >>> metagrad.signal.windows.hann(4, sym=False)
     tensor([0.0000, 0.5000, 1.0000, 0.5000])
     """
-    return _cosines(M, sym, (0.5, 0.5)).astype(_kind("hann", M, dtype).dtype)
+    kind = _kind("hann", M, dtype)
+    return _cosines(M, sym, (0.5, 0.5)).astype(kind.dtype)
 
 
 @factory
@@ -123,7 +126,8 @@ def blackman(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     >>> metagrad.signal.windows.blackman(5)[1:4]
     tensor([0.3400, 1.0000, 0.3400])
     """
-    return _cosines(M, sym, (0.42, 0.5, 0.08)).astype(_kind("blackman", M, dtype).dtype)
+    kind = _kind("blackman", M, dtype)
+    return _cosines(M, sym, (0.42, 0.5, 0.08)).astype(kind.dtype)
 
 
 @factory
@@ -136,7 +140,8 @@ def nuttall(M: int, *, sym: bool = True, dtype: DTypeLike = None) -> Array:
     >>> metagrad.signal.windows.nuttall(5)
     tensor([3.6280e-04, 2.2698e-01, 1.0000e+00, 2.2698e-01, 3.6280e-04])
     """
-    return _cosines(M, sym, (0.3635819, 0.4891775, 0.1365995, 0.0106411)).astype(_kind("nuttall", M, dtype).dtype)
+    kind = _kind("nuttall", M, dtype)
+    return _cosines(M, sym, (0.3635819, 0.4891775, 0.1365995, 0.0106411)).astype(kind.dtype)
 
 
 @factory
@@ -184,9 +189,11 @@ def exponential(
     """
     kind = _kind("exponential", M, dtype)
     if tau <= 0:
-        raise ValueError(f"exponential: tau must be positive, got {tau}")
+        raise ValueError(f"exponential: Tau must be positive, got: {tau} instead.")
     if sym and center is not None:
-        raise ValueError("exponential: center is for sym=False; a symmetric window's centre is its middle")
+        raise ValueError(
+            "exponential: Center must be None for symmetric windows, whose centre is their middle: use sym=False"
+        )
     middle = (M if not sym and M > 1 else M - 1) / 2 if center is None else center
     return np.exp(-np.abs(np.arange(M) - middle) / tau).astype(kind.dtype)
 
@@ -203,7 +210,7 @@ def gaussian(M: int, *, std: float = 1.0, sym: bool = True, dtype: DTypeLike = N
     """
     kind = _kind("gaussian", M, dtype)
     if std <= 0:
-        raise ValueError(f"gaussian: std must be positive, got {std}")
+        raise ValueError(f"gaussian: Standard deviation must be positive, got: {std} instead.")
     middle = (M if not sym and M > 1 else M - 1) / 2
     return np.exp(-0.5 * ((np.arange(M) - middle) / std) ** 2).astype(kind.dtype)
 
@@ -220,7 +227,7 @@ def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: DTypeLike = N
     """
     kind = _kind("kaiser", M, dtype)
     if beta < 0:
-        raise ValueError(f"kaiser: beta must be 0 or more, got {beta}")
+        raise ValueError(f"kaiser: beta must be non-negative, got: {beta} instead.")
     from_middle = np.zeros(1) if M == 1 else 2 * np.arange(M) / _period(M, sym) - 1
     return (np.i0(beta * np.sqrt(np.maximum(1 - from_middle**2, 0))) / np.i0(beta)).astype(kind.dtype)
 
