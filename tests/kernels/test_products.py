@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metagrad.kernels import matmul
+from metagrad.kernels import matmul, threads
 from metagrad.kernels.compiled import products
 from metagrad.kernels.compiled.compiler import available
 
@@ -144,3 +144,58 @@ def test_a_product_in_small_parts_is_the_product(shape):
     np.testing.assert_allclose(matmul.product(a, b), np.einsum("ik,kj->ij", a, b), rtol=1e-10, atol=1e-12)
     single = matmul.product(a.astype(np.float32), b.astype(np.float32))
     assert single.dtype == np.float32 and np.abs(single - a @ b).max() < 1e-3
+
+
+TILED = [(64, 64, 300), (130, 70, 257), (33, 600, 40), (40, 33, 1000), (300, 513, 31), (8, 5, 3), (1, 1, 1)]
+
+
+@pytest.mark.skipif(not available(), reason="needs Numba")
+@pytest.mark.parametrize("dtype", CLOSE)
+@pytest.mark.parametrize("rows, depth, columns", TILED)
+@pytest.mark.parametrize("turned", ["neither", "first", "second", "both"])
+def test_a_product_by_tiles_is_the_product(rows, depth, columns, turned, dtype):
+    rng = np.random.default_rng(0)
+    a, b, bias = (rng.standard_normal(s).astype(dtype) for s in ((rows, depth), (depth, columns), columns))
+    x = np.asfortranarray(a) if turned in ("first", "both") else a
+    w = np.asfortranarray(b) if turned in ("second", "both") else b
+    close = {"rtol": 1e-4, "atol": 1e-3} if dtype == "float32" else {"rtol": 1e-10, "atol": 1e-10}
+    np.testing.assert_allclose(matmul.product_by_tiles(x, w, bias), a.astype(np.float64) @ b + bias, **close)
+    np.testing.assert_allclose(matmul.product_by_tiles(x, w), a.astype(np.float64) @ b, **close)
+    np.testing.assert_allclose(matmul.product(x, w, bias), a.astype(np.float64) @ b + bias, **close)
+
+
+@pytest.mark.skipif(not available(), reason="needs Numba")
+def test_a_product_by_tiles_has_the_same_bits_on_any_number_of_threads():
+    rng, before = np.random.default_rng(0), threads.get_num_threads()
+    a, b = (rng.standard_normal(s).astype(np.float32) for s in ((500, 700), (700, 333)))
+    found = []
+    try:
+        for count in (1, 2, 3):
+            threads.set_num_threads(count)
+            found += [matmul.product_by_tiles(a, b), matmul.product_by_tiles(np.asfortranarray(a), b)]
+    finally:
+        threads.set_num_threads(before)
+    assert all((f == found[0]).all() for f in found)
+    assert (
+        matmul.product_by_tiles(a[100:164], b) == found[0][100:164]
+    ).all()  # nor does a row depend on those beside it
+
+
+@pytest.mark.skipif(not available(), reason="needs Numba")
+def test_tiles_take_matrices_with_gaps_and_keep_what_is_not_finite_in_its_row():
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((80, 120)), rng.standard_normal((60, 50))
+    np.testing.assert_allclose(matmul.product_by_tiles(a[:, ::2], b), a[:, ::2] @ b, rtol=1e-10)
+    np.testing.assert_allclose(matmul.product_by_tiles(a[:, 10:].T, np.ones((80, 33))), a[:, 10:].T @ np.ones((80, 33)))
+    a[3, 4] = np.nan
+    found = matmul.product_by_tiles(np.ascontiguousarray(a[:, :60]), b)
+    assert np.isnan(found[3]).all() and np.isfinite(np.delete(found, 3, 0)).all()
+
+
+@pytest.mark.parametrize("shape", [(0, 40, 40), (40, 0, 40), (40, 40, 0)])
+def test_of_nothing_there_is_a_product_too(shape):
+    rows, depth, columns = shape
+    found = matmul.product(np.ones((rows, depth)), np.ones((depth, columns)), np.full(columns, 2.0))
+    assert found.shape == (rows, columns) and (found == 2).all()
+    if available():
+        assert (matmul.product_by_tiles(np.ones((rows, depth)), np.ones((depth, columns))) == 0).all()

@@ -2,7 +2,8 @@
 
 Threads of OpenBLAS, once used, keep their cores busy for some 20 milliseconds, waiting for more work. Next to kernels that
 run on threads of their own that is ruinous: it halves their speed. So a product that is worth it is cut into as many parts
-as there are threads, each done by BLAS on one thread; smaller ones are done on one thread from the start.
+as there are threads, each done by BLAS on one thread; smaller ones are done on one thread from the start. With Numba, all but
+small and narrow ones are done by tiles (``compiled/matrix_products.py``), which threads share within a microsecond.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import map_chunks, split
-from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads
+from metagrad.kernels.chunks import map_chunks, split, threads_worth
+from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.compiled.entries import work_of
+from metagrad.kernels.compiled.matrix_products import multiply, share, share_of_columns, share_with_rows
+from metagrad.kernels.compiled.products import panel_width
+from metagrad.kernels.threads import blas_on_one_thread, can_hold_blas, get_num_threads, perform
 
 
 def transposed(x: Array) -> Array:
@@ -24,15 +29,62 @@ def transposed(x: Array) -> Array:
     return x.swapaxes(-1, -2) if x.__class__ is np.ndarray else np.swapaxes(x, -1, -2)
 
 
-def product(a: Array, b: Array) -> Array:
-    """a @ b; a (M, K), b (K, N). Other things than two NumPy matrices are left to ``np.matmul``.
+def product(a: Array, b: Array, bias: Array | None = None) -> Array:
+    """a @ b + bias; a (M, K), b (K, N), bias (N). Other things than two NumPy matrices are left to ``np.matmul``.
 
     >>> product(np.ones((2, 3)), np.ones((3, 1))).tolist()
     [[3.0], [3.0]]
     """
-    if a.__class__ is not np.ndarray or b.__class__ is not np.ndarray or a.ndim != 2 or b.ndim != 2:
-        return np.matmul(a, b)
-    work = a.size * b.shape[1]
+    if a.__class__ is np.ndarray and b.__class__ is np.ndarray and a.ndim == b.ndim == 2:
+        work = a.size * b.shape[1]
+        if tuning.TILES_WORTH <= work <= tuning.TILES_MOST and _takes_tiles(a, b, bias):
+            return product_by_tiles(a, b, bias)
+        z = _product_by_blas(a, b, work)
+    else:
+        z = np.matmul(a, b)
+    if bias is not None:
+        z += bias
+    return z
+
+
+def _takes_tiles(a: Array, b: Array, bias: Array | None) -> bool:
+    """Whether a product is one for compiled tiles: in order, and of as many rows and columns as fill them."""
+    if not use_compiled(a, 0) or a.dtype is not b.dtype or min(*a.shape, b.shape[1]) < tuning.TILES_LEAST:
+        return False
+    fits = bias is None or (bias.dtype is a.dtype and bias.shape == b.shape[1:] and bias.flags.c_contiguous)
+    return fits and _are_in_order(a, b)
+
+
+def _are_in_order(a: Array, b: Array) -> bool:
+    """Whether both matrices stand row after row in memory, or one of them column after column."""
+    by_rows = a.flags.c_contiguous, b.flags.c_contiguous
+    return any(by_rows) and (by_rows[0] or a.flags.f_contiguous) and (by_rows[1] or b.flags.f_contiguous)
+
+
+def product_by_tiles(a: Array, b: Array, bias: Array | None = None) -> Array:
+    """The same by compiled loops, for matrices of one dtype: on all threads where it is worth it and they are in order."""
+    out, width = np.empty((a.shape[0], b.shape[1]), a.dtype), panel_width(a.dtype)
+    if bias is None:
+        bias = np.zeros(b.shape[1], a.dtype)
+    if not _are_in_order(a, b):
+        multiply(a, b, bias, out, width)
+        return out
+    panels, threads = -(-b.shape[1] // width), threads_worth(a.size * b.shape[1], tuning.TILES_WORTH_THREADS)
+    blocks = max(1, min(tuning.TILES_UNITS * threads // panels, a.shape[0] // tuning.TILES_ROWS)) if threads > 1 else 1
+    rows = max(1, -(-a.shape[0] // (8 * blocks))) * 8
+    units = np.arange(panels * -(-a.shape[0] // rows))
+    loop = share
+    if not a.flags.c_contiguous:
+        loop, a = share_of_columns, a.T
+    elif not b.flags.c_contiguous:
+        loop, b = share_with_rows, b.T
+    work = work_of(loop, [units], [a, b, bias, out], [width, rows])
+    perform(work, len(units), len(units) if threads > 1 else 1)
+    return out
+
+
+def _product_by_blas(a: Array, b: Array, work: int) -> Array:
+    """a @ b on one thread of BLAS, or on several of ours."""
     if work <= tuning.BLAS_STARTS_THREADS:
         return a.dot(b)  # the same product, by a shorter way than matmul's
     if a.dtype.kind != "f" or get_num_threads() == 1 or not can_hold_blas():

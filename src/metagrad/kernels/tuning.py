@@ -149,6 +149,17 @@ MATMUL_PART = 8
 # Multiplications that outweigh the handing over to threads.
 MATMUL_WORTH_THREADS = 8_000_000
 
+# Multiplications from which compiled tiles are faster than a call of BLAS's, and up to which: beyond, it puts both matrices in
+# order for its caches.
+TILES_WORTH = 1 << 20
+TILES_MOST = 1 << 28
+# Rows, columns and depth of such a product at least: a tile that is not filled costs as much as a full one.
+TILES_LEAST = 32
+# Multiplications from which it is shared out to threads.
+TILES_WORTH_THREADS = 2_000_000
+# Units for each thread that it is shared out in, about, and rows of a unit at least: each copies its panel anew.
+TILES_UNITS = 4
+TILES_ROWS = 64
 # Rows of a panel of a compiled product that are used for all rows of the first matrix, one after the other: they stay in the cache.
 PRODUCT_DEPTH = 256
 

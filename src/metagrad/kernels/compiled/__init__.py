@@ -19,7 +19,8 @@ infinity are what they are in NumPy.
 ``expressions.py``      pointwise functions as text, for formulas
 ``transcendental.py``   exp, log, tanh and their kind, for use in loops
 ``remainders.py``       fmod, hypot and their kind, for formulas
-``products.py``         products of matrices, for use in loops
+``products.py``         tiles of products of matrices, for use in loops
+``matrix_products.py``  whole products of matrices on those tiles
 ``convolution.py``      convolutions of stride 1 without columns
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
 ``one_sequence.py``     the same over one sequence without a gradient

@@ -33,6 +33,16 @@ def _add(a: Array, s: Array) -> None:
         a[j] += s[j]
 
 
+@native
+def entering(y: Array, first_h: Array, before: Array, steps: Array) -> None:
+    """The states that every step starts from, into before (N, P), in the rows of the step: y (N, P) are those it ends with."""
+    for t in range(len(steps)):
+        start, size = steps[t, 0], steps[t, 1]
+        previous, running = (steps[t - 1, 0], min(size, steps[t - 1, 1])) if t else (0, 0)
+        _copy(before[start : start + running].reshape(-1), y[previous : previous + running].reshape(-1))
+        _copy(before[start + running : start + size].reshape(-1), first_h[running:size].reshape(-1))
+
+
 # ------------------------------------------------ RNN
 
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import recurrent as compiled
-from metagrad.kernels.compiled.products import add_product, panels
-from metagrad.kernels.recurrent.steps import Gradients, Inputs, all_entering, visits
+from metagrad.kernels.compiled.products import panels
+from metagrad.kernels.matmul import product_by_tiles
+from metagrad.kernels.recurrent.steps import Gradients, Inputs, visits
 from metagrad.kernels.workspace import Workspace
 
 
@@ -29,13 +30,9 @@ class Loops:
 
     def recurrent_gradient(self, grad_a: Array, y: Array, initial: Array, memory: Workspace) -> Array:
         """Σₜ ∂aₜᵀ hₜ₋₁, the gradient of the recurrent weight."""
-        return product_of_columns(grad_a, all_entering(y, initial, self.order, memory.empty(y.shape, y.dtype)))
-
-
-def inputs_and_bias(x: Array, w: Array, bias: Array | None, out: Array) -> None:
-    """out (N, G·H) = x wᵀ + bias, for w (G·H, I), bias (G·H)."""
-    out[...] = 0 if bias is None else bias
-    add_product(in_order(x), panels(w.T), out)
+        before = memory.empty(y.shape, y.dtype)
+        compiled.entering(y, in_order(initial), before, self.steps)
+        return product_by_tiles(grad_a.T, before)
 
 
 def in_order(x: Array) -> Array:
@@ -58,20 +55,6 @@ def gru_biases(b_ih: Array | None, b_hh: Array | None) -> tuple[Array | None, Ar
     return sums, b_hh[2 * hidden :]
 
 
-def product_of_columns(a: Array, b: Array) -> Array:
-    """aᵀ b for a (N, A), b (N, B)."""
-    out = np.zeros((a.shape[1], b.shape[1]), a.dtype)
-    add_product(a.T, panels(b), out)
-    return out
-
-
-def product_of_rows(a: Array, w: Array) -> Array:
-    """a w for a (N, A), w (A, B)."""
-    out = np.zeros((len(a), w.shape[1]), a.dtype)
-    add_product(a, panels(w), out)
-    return out
-
-
 def _column_sums(x: Array) -> Array:
     """Σ over the rows of x (N, M), by a product."""
     return np.ones(len(x), x.dtype) @ x
@@ -87,8 +70,7 @@ class LoopedRNN(Loops):
     def forward(self, inputs: Inputs) -> tuple[Array, list[Array]]:
         """(y, [final h])."""
         x, (initial,), (w_ih, w_hh, b_ih, b_hh) = inputs
-        y = self.memory.empty((len(x), initial.shape[1]), x.dtype)
-        inputs_and_bias(x, w_ih, both(b_ih, b_hh), y)
+        y = product_by_tiles(x, w_ih.T, both(b_ih, b_hh))
         h = initial.copy()
         compiled.rnn_forward(y, panels(w_hh.T), h, self.steps, self.relu)
         self.y = y
@@ -102,12 +84,12 @@ class LoopedRNN(Loops):
         compiled.rnn_backward(grad_a, self.y, in_order(grad_y), panels(w_hh), grad_h, self.steps, self.relu)
         grad_b = _column_sums(grad_a) if b_ih is not None else None
         grads = [
-            product_of_columns(grad_a, x),
+            product_by_tiles(grad_a.T, x),
             self.recurrent_gradient(grad_a, self.y, initial, memory),
             grad_b,
             grad_b,
         ]
-        return product_of_rows(grad_a, w_ih) if needs_x else None, [grad_h], grads
+        return product_by_tiles(grad_a, w_ih) if needs_x else None, [grad_h], grads
 
 
 class LoopedLSTM(Loops):
@@ -117,8 +99,7 @@ class LoopedLSTM(Loops):
         """(y, [final h, final c])."""
         x, (first_h, first_c), (w_ih, w_hh, b_ih, b_hh, *projection) = inputs
         rows, cells, empty = len(x), first_c.shape[1], self.memory.empty
-        gates = empty((rows, 4 * cells), x.dtype)
-        inputs_and_bias(x, w_ih, both(b_ih, b_hh), gates)
+        gates = product_by_tiles(x, w_ih.T, both(b_ih, b_hh))
         y, cell = empty((rows, first_h.shape[1]), x.dtype), empty((rows, cells), x.dtype)
         outputs = empty((rows, cells), x.dtype) if projection else y  # o tanh c, before the projection
         w_hr = panels(projection[0].T) if projection else None
@@ -141,11 +122,11 @@ class LoopedLSTM(Loops):
         )  # fmt: skip
         grad_b = _column_sums(grad_a) if b_ih is not None else None
         grads: list[Array | None] = [
-            product_of_columns(grad_a, x), self.recurrent_gradient(grad_a, y, first_h, memory), grad_b, grad_b,
+            product_by_tiles(grad_a.T, x), self.recurrent_gradient(grad_a, y, first_h, memory), grad_b, grad_b,
         ]  # fmt: skip
         if projection:
-            grads.append(product_of_columns(grad_out, outputs))
-        return product_of_rows(grad_a, w_ih) if needs_x else None, [grad_h, grad_c], grads
+            grads.append(product_by_tiles(grad_out.T, outputs))
+        return product_by_tiles(grad_a, w_ih) if needs_x else None, [grad_h, grad_c], grads
 
 
 class LoopedGRU(Loops):
@@ -155,9 +136,8 @@ class LoopedGRU(Loops):
         """(y, [final h])."""
         x, (initial,), (w_ih, w_hh, b_ih, b_hh) = inputs
         rows, hidden, empty = len(x), initial.shape[1], self.memory.empty
-        gates = empty((rows, 3 * hidden), x.dtype)
         bias, b_q = gru_biases(b_ih, b_hh)
-        inputs_and_bias(x, w_ih, bias, gates)
+        gates = product_by_tiles(x, w_ih.T, bias)
         y, q, h = empty((rows, hidden), x.dtype), empty((rows, hidden), x.dtype), initial.copy()
         q[...] = 0 if b_q is None else b_q
         u, u_n = panels(w_hh[: 2 * hidden].T), panels(w_hh[2 * hidden :].T)
@@ -179,11 +159,11 @@ class LoopedGRU(Loops):
         )  # fmt: skip
         by_input, by_state = grad[:, : 3 * hidden], grad[:, hidden:]
         grads: list[Array | None] = [
-            np.roll(product_of_columns(by_input, x), -hidden, axis=0),
+            np.roll(product_by_tiles(by_input.T, x), -hidden, axis=0),
             self.recurrent_gradient(by_state, y, initial, memory), None, None,
         ]  # fmt: skip
         if b_ih is not None:
             sums = _column_sums(grad)
             grads[2:] = [np.roll(sums[: 3 * hidden], -hidden), sums[hidden:].copy()]
-        grad_x = product_of_rows(by_input, np.roll(w_ih, hidden, axis=0)) if needs_x else None
+        grad_x = product_by_tiles(by_input, np.roll(w_ih, hidden, axis=0)) if needs_x else None
         return grad_x, [grad_h], grads

@@ -48,9 +48,7 @@ class Linear(Function):
     def forward(self, x: Array, w: Array, b: Array | None) -> Array:
         self.save(x if self.needs[1] else None, w)
         self.shape_in = x.shape
-        z = product(x.reshape(_rows(x)) if x.ndim > 2 else x, w.T)
-        if b is not None:
-            z += b
+        z = product(x.reshape(_rows(x)) if x.ndim > 2 else x, w.T, b)
         return z.reshape(*x.shape[:-1], w.shape[0]) if x.ndim > 2 else z
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
