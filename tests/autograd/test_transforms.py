@@ -189,3 +189,69 @@ def test_saved_tensors_may_be_written_to_in_one_context_only():
 def test_a_node_of_ones_own_function_is_shown_with_its_module():
     node = Doubled.apply(mg.ones(1, requires_grad=True)).grad_fn
     assert repr(node).startswith("<metagrad.autograd.function.DoubledBackward object at 0x")
+
+
+# ------------------------------------------------ what one of many examples has no answer to
+
+DYNAMIC = {
+    "nonzero": lambda lib: lambda x: x.nonzero(),
+    "where": lambda lib: lambda x: lib.where(x > 0)[0],
+    "unique": lambda lib: lambda x: lib.unique(x),
+    "unique_consecutive": lambda lib: lambda x: lib.unique_consecutive(x),
+    "equal": lambda lib: lambda x: x * lib.equal(x, x),
+    "allclose": lambda lib: lambda x: x * lib.allclose(x, x),
+    "written": lambda lib: lambda x: lib.zeros(2).add_(x),
+    "set": lambda lib: lambda x: _first_set(lib.zeros(2), x),
+}
+
+
+def _first_set(target, x):
+    target[0] = x[0]
+    return target
+
+
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_vmap_refuses_what_has_another_form_or_no_room(name):
+    x = mg.tensor([[1.0, 2.0], [2.0, 1.0]])  # of one form by chance: refused all the same
+    with pytest.raises(RuntimeError, match="dynamic shape" if name not in ("written", "set") else "is not possible"):
+        mg.func.vmap(DYNAMIC[name](mg))(x)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", DYNAMIC)
+def test_pytorchs_vmap_refuses_it_too(torch, name):
+    with pytest.raises(RuntimeError):
+        torch.func.vmap(DYNAMIC[name](torch))(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+
+
+def test_a_captured_tensor_is_not_written_to_by_a_refused_map():
+    captured = mg.ones(2)
+    with pytest.raises(RuntimeError, match="is not possible"):
+        mg.func.vmap(lambda x: captured.add_(x))(mg.ones(3, 2))
+    assert captured.tolist() == [1.0, 1.0]
+
+
+def test_a_buffer_that_a_call_replaces_is_replaced_in_the_dictionary():
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("seen", mg.zeros(()))
+
+        def forward(self, x):
+            self.seen = self.seen + 1
+            return x + self.seen
+
+    module, given = Counting(), {"seen": mg.tensor(5.0)}
+    assert mg.func.functional_call(module, given, mg.tensor(1.0)).item() == 7.0
+    assert (given["seen"].item(), module.seen.item()) == (6.0, 0.0)
+
+
+def test_the_gradient_of_a_complex_value_is_refused():
+    with pytest.raises(RuntimeError, match="real scalar outputs but got metagrad.complex64"):
+        mg.func.grad(lambda x: x.sum() * 1j)(mg.ones(2))
+
+
+def test_a_pulled_back_vector_may_be_given_the_arguments_of_a_backward_pass():
+    _, pull = mg.func.vjp(mg.sin, mg.zeros(2))
+    assert pull(mg.ones(2), retain_graph=True, create_graph=False)[0].tolist() == [1.0, 1.0]
+    assert mg.autograd.Function.generate_vmap_rule is False

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import pickle
 
 import pytest
 
@@ -46,3 +47,18 @@ def test_as_pytorchs(torch):
     p = torch.nn.Parameter(torch.ones(2).as_subclass(kind))
     assert type(p) is kind and isinstance(p, torch.nn.Parameter)
     assert repr(p) == "Parameter(Scaled([1., 1.], requires_grad=True))"
+
+
+def test_a_copy_of_a_parameter_has_no_gradient_and_zeroing_keeps_the_tensor():
+    layer = nn.Linear(1, 1)
+    layer.weight.grad = kept = mg.ones(1, 1)
+    assert copy.deepcopy(layer).weight.grad is None
+    assert copy.deepcopy(mg.ones(1, requires_grad=True)).grad is None
+    layer.zero_grad(set_to_none=False)
+    assert layer.weight.grad is kept and kept.item() == 0.0
+
+
+def test_a_pickled_result_requires_a_gradient_still():
+    y = mg.ones(2, requires_grad=True) * 2
+    again = pickle.loads(pickle.dumps(y))
+    assert again.requires_grad and again.is_leaf and again.tolist() == [2.0, 2.0]

@@ -22,6 +22,7 @@ class Node:
 
     __slots__ = ("__dict__",)  # hooks go there: seldom used, so kept out of the slots that every node fills
 
+    generate_vmap_rule = False  # whether ``vmap`` may go through the methods of a Function in PyTorch's static style
     edges: list[Any]
     order: int
     shape: tuple[int, ...]
@@ -98,7 +99,7 @@ class Node:
         return given[0] if len(given) == 1 else tuple(given)
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {hex(id(self))}>"
+        return f"<{self.name().rpartition('::')[2]} object at {hex(id(self))}>"
 
 
 for _name in SAVED_NAMES:  # each by itself, for with a __getattr__ every other attribute would take twice as long

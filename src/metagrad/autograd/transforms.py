@@ -59,6 +59,19 @@ def refuse_asking(method: str) -> None:
         )
 
 
+def check_extent(op: str, *tensors: Any) -> None:
+    """Raise RuntimeError where ``vmap`` maps an op whose answer has another form for each example: how many are not zero, say."""
+    for x in tensors:
+        if hasattr(x.array, "check_extent"):
+            x.array.check_extent(op)
+
+
+def check_room(target: Any, values: Any) -> None:
+    """Raise RuntimeError where the arrays of many examples, which ``vmap`` maps over, would be written into what is one for all."""
+    if hasattr(values, "check_room"):
+        values.check_room(target)
+
+
 def check_custom(function: Any) -> None:
     """Raise RuntimeError within a transform for a custom Function whose ``forward`` also sets up its context."""
     if running.count and "setup_context" not in dir(function) and not getattr(function, "_transforms", False):

@@ -19,6 +19,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.function import observers as observers_of_ops
 from metagrad.autograd.mode import enable_grad, mode
+from metagrad.autograd.transforms import check_room
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array
@@ -242,6 +243,8 @@ def write(target: Any, result: Any) -> Any:
             refuse_to_record(target._view)
         _keep_overwritten(result._grad_fn, target.array)
     if result.array is not target.array:
+        if result.array.__class__ is not target.array.__class__:
+            check_room(target.array, result.array)
         target.array[...] = result.array
     bump(target)
     if recorded:

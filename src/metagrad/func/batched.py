@@ -25,6 +25,11 @@ NO_TRUTH = (
     "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that: use "
     "torch.where, or do it outside of vmap"
 )
+NO_ROOM = (
+    "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has "
+    "more elements than `self`: `other` is mapped over and `self` is not. Use the out-of-place form, or make `self` with "
+    "other.new_zeros()"
+)
 RULES: dict[
     Any, Callable[..., Any]
 ] = {}  # a NumPy function: what computes it at a level, called as rule(level, *args, **kwargs)
@@ -99,6 +104,18 @@ class BatchedArray:
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise NoRule("an array of many examples became NumPy's")
+
+    def check_room(self, target: Any) -> None:
+        """Raises Refused: many examples have no room in what is one for all of them."""
+        if not isinstance(target, BatchedArray):
+            raise Refused(NO_ROOM)
+
+    def check_extent(self, op: str) -> None:
+        """Raises Refused for an op whose result's extents, or whether it is true, is each example's own affair."""
+        raise Refused(
+            f"vmap: We do not support batching operators that can output dynamic shape. Attempted to vmap over {op}: do it outside "
+            "of vmap, or use an op whose result has the same shape whatever the numbers are, as torch.where has"
+        )
 
     def run_kernel(self, name: str, run: Callable[..., Any], *args: Any) -> Any:
         """A kernel of many examples, where ``run(name, *args)`` is one of one."""

@@ -130,6 +130,8 @@ def _scalar(func: Callable[[Tree], Tree], has_aux: bool) -> Callable[[Tree], Tre
         value, _ = with_aux(out, has_aux, "grad_and_value(f)(*args)")
         if not isinstance(value, Variable):
             raise RuntimeError(f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(value)}")
+        if value.array.dtype.kind == "c":
+            raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {value.dtype}")
         if value.array.ndim:
             raise RuntimeError(
                 "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
@@ -172,7 +174,7 @@ def vjp(func: Callable[..., Tree], *primals: Tree, has_aux: bool = False) -> tup
     """
     back = _Pull(lambda own: func(*own), primals, "vjp(f, *primals)", has_aux)
 
-    def pull(cotangents: Tree) -> Tree:
+    def pull(cotangents: Tree, retain_graph: bool = True, create_graph: bool | None = None) -> Tree:
         given, spec = tree_flatten(cotangents)
         if spec != back.out_spec:
             raise RuntimeError(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.ops.create.creation import empty, tensor
+from metagrad.tensors.copies import copied_array
 from metagrad.tensors.tensor import Tensor
 
 
@@ -41,6 +42,12 @@ class Parameter(Tensor, metaclass=_ParameterType):
         if own:
             self._is_param = True
         return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        copied: Any = wrap(copied_array(self, memo), self._requires_grad, type(self))  # without the gradient
+        memo[id(self)] = copied
+        copied.__dict__.update(self.__dict__)
+        return copied
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()

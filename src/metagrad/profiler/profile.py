@@ -117,11 +117,11 @@ class profile:
         """One training step is over."""
         self._end_step()
         done = self.schedule(self.step_num)
+        self.step_num += 1
         if done is ProfilerAction.RECORD_AND_SAVE:
             recording.stop(self._events)
             self._recording = False
             self._hand_over()
-        self.step_num += 1
         self._turn()
 
     def _end_step(self) -> None:

@@ -308,8 +308,7 @@ class Tensor(Methods):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         kind = None if type(self) is Tensor else type(self)
-        leaf = self._grad_fn is None
-        return _rebuilt, (kind, as_pickled(self.array), self._requires_grad and leaf), self.__dict__ or None
+        return _rebuilt, (kind, as_pickled(self.array), self._requires_grad), self.__dict__ or None
 
     # ------------------------------------------------ other libraries' protocols
 

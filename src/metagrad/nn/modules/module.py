@@ -335,7 +335,7 @@ class Module(Hooked, Placement, StateKeeper):
         """Forget the gradients of all parameters, or set them to zero."""
         for p in self.parameters():
             if p.grad is not None:
-                p.grad = None if set_to_none else p.grad.detach().zero_()
+                p.grad = None if set_to_none else (p.grad.detach() if p.grad.requires_grad else p.grad).zero_()
 
     # ------------------------------------------------ printing
 

@@ -70,8 +70,8 @@ class ParameterList(Module):
         return self
 
     def extend(self, values: Iterable[Any]) -> Self:
-        """Add parameters at the end. Raises TypeError for what is no collection of them."""
-        if not isinstance(values, Iterable) or isinstance(values, str):
+        """Add parameters at the end. Raises TypeError for what is no collection of them, a single tensor too."""
+        if not isinstance(values, Iterable) or isinstance(values, str | Tensor):
             raise TypeError(f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}")
         for value in list(values):
             self.append(value)

@@ -56,7 +56,8 @@ def fuse_conv_bn_weights(
     shape[1 if transpose else 0] = -1
     bias = -bn_rm * scale if conv_b is None else (conv_b - bn_rm) * scale
     weight = Parameter((conv_w * scale.reshape(shape)).detach(), conv_w.requires_grad)
-    return weight, Parameter((bias if bn_b is None else bias + bn_b).detach())
+    shifted = (bias if bn_b is None else bias + bn_b).detach()
+    return weight, Parameter(shifted, conv_b is not None and conv_b.requires_grad)
 
 
 def fuse_linear_bn_weights(

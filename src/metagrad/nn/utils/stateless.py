@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ def functional_call(
 ) -> Any:
     """``module(*args, **kwargs)`` with tensors of the given names instead of the module's own, which it has back afterwards.
 
-    tie_weights: a parameter shared by two names is replaced under both. strict: every name must be given, and no other;
-    otherwise names that the module does not have are passed over.
+    A buffer that the module replaces meanwhile is replaced in the dictionary, too. tie_weights: a parameter shared by two names
+    is replaced under both. strict: every name must be given, and no other; otherwise names that the module does not have are
+    passed over.
 
     Raises ValueError for a name given twice, and for the names of one shared parameter given different tensors; RuntimeError
     if ``strict`` and the names are others.
@@ -80,8 +81,18 @@ def functional_call(
         arguments = () if args is None else args if isinstance(args, tuple) else (args,)
         return module(*arguments, **(kwargs or {}))
     finally:
+        _hand_back([d for d in dicts if isinstance(d, MutableMapping)], slots_of)
         for slots, name, value in before:
             slots[name] = value
+
+
+def _hand_back(dicts: list[Any], slots_of: dict[str, tuple[dict[str, Any], str]]) -> None:
+    """Put what the call made of a buffer or a parameter, where it is another tensor, into the dictionary it was given in."""
+    for given in dicts:
+        for full in given.keys() & slots_of.keys():
+            slots, name = slots_of[full]
+            if slots.get(name) is not given[full]:
+                given[full] = slots.get(name)
 
 
 def _check_tied(slots_of: dict[str, tuple[dict[str, Any], str]], given: dict[str, Any]) -> None:

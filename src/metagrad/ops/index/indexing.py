@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.transforms import check_room
 from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import (
     Overwrite,
@@ -180,8 +181,11 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
         if isinstance(source, Variable) and source.array.size == 1:
             source = source.reshape(())  # type: ignore[attr-defined]  # for one element NumPy takes 0-d arrays only
         target = input.array if first is None else input.array[as_slices(first, input.array)]
+        values = unwrap(source)
+        if values.__class__ is not target.__class__:
+            check_room(target, values)
         try:
-            put_at(target, rest, unwrap(source))
+            put_at(target, rest, values)
         except (ValueError, TypeError, IndexError) as error:
             raise _misplaced(target, rest, source, basic, error) from None
         bump(input)

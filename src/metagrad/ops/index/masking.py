@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
@@ -86,6 +87,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     tensor([[1],
             [2]])
     """
+    check_extent("nonzero", input)
     if input.array.ndim == 0 and not as_tuple:
         return wrap(np.zeros((int(input.array != 0), 0), np.int64))
     x = input.array.reshape(input.array.shape or (1,))

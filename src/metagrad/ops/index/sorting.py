@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.result_order import laid_out_by
@@ -110,6 +111,7 @@ def unique(
     >>> metagrad.unique(metagrad.tensor([3, 1, 3]), return_inverse=True, return_counts=True)
     (tensor([1, 3]), tensor([1, 0, 1]), tensor([1, 2]))
     """
+    check_extent("unique", input)
     rows = _rows(input, dim)
     if dim is None:
         order = sorting.ascending(rows[:, 0], 0)
@@ -133,6 +135,7 @@ def unique_consecutive(
     >>> metagrad.unique_consecutive(metagrad.tensor([1, 1, 2, 1]), return_counts=True)
     (tensor([1, 2, 1]), tensor([2, 1, 1]))
     """
+    check_extent("unique_consecutive", input)
     runs, starts, counts = _runs(_rows(input, dim))
     return _unique(input, dim, starts, runs, counts, return_inverse, return_counts)
 

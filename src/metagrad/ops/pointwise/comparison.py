@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.errors import misfit
 from metagrad.autograd.function import quiet
+from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
@@ -174,7 +175,9 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
     >>> metagrad.allclose(metagrad.tensor([1.0]), metagrad.tensor([1.0 + 1e-7]))
     True
     """
-    return builtins.bool(np.all(isclose(input, other, rtol, atol, equal_nan).array))
+    close = isclose(input, other, rtol, atol, equal_nan)
+    check_extent("allclose", close)
+    return builtins.bool(np.all(close.array))
 
 
 @asks_for_tensors
@@ -189,6 +192,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     (True, False)
     """
     need_tensors("equal", input=input, other=other)
+    check_extent("equal", input, other)
     return tuple(input.shape) == tuple(other.shape) and builtins.bool(np.all(np.equal(input.array, other.array)))
 
 

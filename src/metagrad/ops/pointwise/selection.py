@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
@@ -61,6 +62,7 @@ def where(
         raise NotATensor(f"where(): argument 'condition' (position 1) must be Tensor, not {kind.__name__}")
     condition = as_tensor(condition)
     if input is None:
+        check_extent("where", condition)
         x = condition.array.reshape(condition.array.shape or (1,))
         found = masks.nonzero(x) if isinstance(x, np.ndarray) else np.nonzero(x)
         return tuple([as_tensor(in_order(a)) for a in found])
