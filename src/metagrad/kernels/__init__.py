@@ -24,6 +24,8 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``gathering.py``           elements and rows taken and added by their index
 ``picking.py``             the same at an index of whole numbers in several dimensions
 ``masks.py``               elements where a mask holds
+``searching.py``           positions among sorted numbers
+``triangles.py``           the triangles of matrices
 ``philox.py``              random words made of a counter
 ``rows.py``                work on the rows of a matrix, in chunks
 ``softmax.py``             softmax, log-softmax and cross entropy of rows

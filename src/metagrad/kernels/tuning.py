@@ -138,6 +138,13 @@ MASK_LARGE = 1 << 16
 # Elements of a block.
 MASK_BLOCK = 1 << 13
 
+# Numbers from which a compiled loop finds their positions among sorted ones.
+SEARCH_LARGE = 1 << 12
+# Numbers of a chunk of them.
+SEARCH_CHUNK = 1 << 16
+# Rows of a chunk of a matrix of which a triangle is kept.
+TRIANGLE_ROWS = 128
+
 # ------------------------------------------------ products of matrices
 
 # Multiplications from which OpenBLAS starts threads of its own.

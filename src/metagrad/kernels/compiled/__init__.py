@@ -34,6 +34,7 @@ infinity are what they are in NumPy.
 ``gathering.py``        elements and rows taken and added by their index
 ``picking.py``          elements and rows taken, put and added by their number
 ``masks.py``            elements where a mask holds
+``searching.py``        positions among sorted numbers, by halving
 ``reversal.py``         rows in reverse order
 ``windows.py``          max pooling and its gradient
 ======================  =================================================

@@ -139,4 +139,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     if is_outside(a, count):
         wrong = "non-negative" if a.min() < 0 else "smaller than num_classes"
         raise RuntimeError(f"Class values must be {wrong}: they go from {a.min()} to {a.max()}, num_classes is {count}")
-    return wrap((a[..., None] == np.arange(count, like=a)).astype(np.int64))
+    if not isinstance(a, np.ndarray):
+        return wrap((a[..., None] == np.arange(count, like=a)).astype(np.int64))
+    rows = np.zeros((a.size, count), np.int64)
+    rows[np.arange(a.size), a.reshape(-1)] = 1
+    return wrap(rows.reshape((*a.shape, count)))

@@ -12,6 +12,7 @@ from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.libraries import is_outside
+from metagrad.kernels.searching import positions
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.operands import as_tensor, converted, result_type
 from metagrad.ops.reduce.extrema import ordered
@@ -65,15 +66,20 @@ def searchsorted(
         )
     if sorter is not None:
         edges = np.take_along_axis(edges, _checked_sorter(edges, sorter), -1)
-    which: Literal["left", "right"] = "right" if right or side == "right" else "left"
+    found = _positions(edges, wanted, right or side == "right")
+    return wrap(found.astype(np.int32 if out_int32 else np.int64, copy=False))
+
+
+def _positions(edges: Array, wanted: Array, right: bool) -> Array:
+    if isinstance(edges, np.ndarray) and isinstance(wanted, np.ndarray):
+        return positions(edges, wanted, right)
+    which: Literal["left", "right"] = "right" if right else "left"
     if edges.ndim == 1:
-        found: Array = np.searchsorted(edges, wanted, which)
-    else:
-        lists = math.prod(edges.shape[:-1])
-        rows, queries = edges.reshape(lists, edges.shape[-1]), wanted.reshape(lists, wanted.shape[-1])
-        each = [np.searchsorted(row, query, which) for row, query in zip(rows, queries, strict=True)]
-        found = np.stack(each).reshape(wanted.shape) if each else np.zeros(wanted.shape, np.int64, like=wanted)
-    return wrap(found.astype(np.int32 if out_int32 else np.int64))
+        return np.searchsorted(edges, wanted, which)
+    lists = math.prod(edges.shape[:-1])
+    rows, queries = edges.reshape(lists, edges.shape[-1]), wanted.reshape(lists, wanted.shape[-1])
+    each = [np.searchsorted(row, query, which) for row, query in zip(rows, queries, strict=True)]
+    return np.stack(each).reshape(wanted.shape) if each else np.zeros(wanted.shape, np.int64, like=wanted)
 
 
 def _checked_sorter(edges: Array, sorter: Tensor) -> Array:

@@ -217,7 +217,7 @@ class _Cuts:
             if x.shape == shape:
                 if not x.flags.c_contiguous:
                     return None
-            elif x.shape == shape[len(shape) - x.ndim :] and unit in (1, x.size):
+            elif _is_repeated(x.shape, shape) and unit in (1, x.size):
                 unit = x.size
             else:
                 return None
@@ -235,6 +235,13 @@ class _Cuts:
         """Chunks of at most so many elements, as slices of rows, for so many passes."""
         cost = self.unit * passes * tuning.POINTWISE_COST
         return even_chunks(self.rows, max(1, length // self.unit), get_num_threads(), cost)
+
+
+def _is_repeated(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array is a row of the last dimensions of a shape, with dimensions of extent 1 before it or without."""
+    while own and own[0] == 1:
+        own = own[1:]
+    return own == shape[len(shape) - len(own) :]
 
 
 class _Computation:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike
+from metagrad.kernels import tuning
+from metagrad.kernels.triangles import triangle
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.create.creation import factory
 from metagrad.ops.pointwise.selection import Where
@@ -19,6 +22,17 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = ["tril", "tril_indices", "triu", "triu_indices"]
+
+
+class Triangle(Function):
+    """y = x on one side of a diagonal of large matrices, 0 on the other;   ∂L/∂x = ∂L/∂y there."""
+
+    def forward(self, x: Array, lower: bool, diagonal: int) -> Array:
+        self.side = {"lower": lower, "diagonal": diagonal}
+        return triangle(x, lower, diagonal)
+
+    def backward(self, grad: Array) -> Array:
+        return Triangle.on(grad, **self.side)
 
 
 @takes_out
@@ -52,8 +66,11 @@ def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
 def _zeroed(function: Callable[[Array, int], Array], input: Tensor, diagonal: int) -> Tensor:
     if input.array.ndim < 2:
         raise RuntimeError(f"{function.__name__}: input tensor must have at least 2 dimensions, got {input.array.ndim}")
-    kept = function(np.ones(input.array.shape[-2:], bool, like=input.array), diagonal)
-    return named(Where.apply(kept, contiguous(input), False), function.__name__.capitalize())
+    name, extents = function.__name__.capitalize(), input.array.shape[-2:]
+    if isinstance(input.array, np.ndarray) and extents[0] * extents[1] >= tuning.POINTWISE_LARGE:
+        return named(Triangle.apply(contiguous(input), lower=name == "Tril", diagonal=int(diagonal)), name)
+    kept = function(np.ones(extents, bool, like=input.array), diagonal)
+    return named(Where.apply(kept, contiguous(input), False), name)
 
 
 def _indices(
