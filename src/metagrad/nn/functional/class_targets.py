@@ -14,6 +14,7 @@ from metagrad.kernels.libraries import is_on_gpu, looks_at
 from metagrad.nn.functional.reduction import mean_of_counted, mean_on_gpu, reduced
 from metagrad.ops.dtype_checks import need_classes
 from metagrad.ops.pointwise.selection import where
+from metagrad.ops.shape.views import shaped
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -26,7 +27,7 @@ def over_targets(
     if counted is None:
         if reduction == "mean" and weight is not None:
             return mean_of_counted(loss, float(weight.array[classes].sum(dtype=np.float64)), True)
-        return reduced(loss if reduction == "sum" else loss.reshape(shape), reduction)
+        return reduced(loss if reduction == "sum" else shaped(loss, shape), reduction)
     on_gpu = is_on_gpu(counted)
     if on_gpu or not counted.all():
         loss = where(wrap(counted), loss, 0.0)
@@ -36,7 +37,7 @@ def over_targets(
     if reduction == "mean":
         total = counted.sum() if weight is None else weight.array[classes][counted].sum(dtype=np.float64)
         return mean_of_counted(loss, float(total), bool(counted.any()))
-    return reduced(loss if reduction == "sum" else loss.reshape(shape), reduction)
+    return reduced(loss if reduction == "sum" else shaped(loss, shape), reduction)
 
 
 def check_weight(weight: Tensor | None, rows: Tensor) -> None:

@@ -34,6 +34,7 @@ from metagrad.ops.operands import cast_to, in_single
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.copying import contiguous, formatted_as
 from metagrad.ops.shape.padding import constant_pad_nd
+from metagrad.ops.shape.views import shaped
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -163,9 +164,9 @@ def layer_norm(
         raise unsupported("layer_norm", input.dtype)
     _check_parameters("layer_norm", input, weight, bias)
     columns = math.prod(shape)
-    rows = _of_shape(input, (input.array.size // columns if columns else 0, columns))
-    w, b = (None if p is None else _of_shape(p, (columns,)) for p in (weight, bias))
-    return _of_shape(_layer_norm(rows, w, b, eps=eps), input.array.shape)
+    rows = shaped(input, (input.array.size // columns if columns else 0, columns))
+    w, b = (None if p is None else shaped(p, (columns,)) for p in (weight, bias))
+    return shaped(_layer_norm(rows, w, b, eps=eps), input.array.shape)
 
 
 @asks_for_tensors
@@ -184,18 +185,13 @@ def rms_norm(
     shape = _trailing("rms_norm", input, normalized_shape, weight=weight)
     if serves(input.array) and (weight is None or weight.dtype == input.dtype):
         columns = math.prod(shape)
-        rows = _of_shape(input, (input.array.size // columns, columns))
-        w = None if weight is None else _of_shape(weight, (columns,))
+        rows = shaped(input, (input.array.size // columns, columns))
+        w = None if weight is None else shaped(weight, (columns,))
         y = RMSNorm.apply(rows, w, eps=_epsilon(input.dtype) if eps is None else eps)
-        return _of_shape(y, input.array.shape)
+        return shaped(y, input.array.shape)
     dims = tuple(range(-len(shape), 0))
     epsilon = _epsilon(input.dtype) if eps is None else eps
     return cast_to(_rms_norm(input, dims, weight, epsilon), input.dtype)
-
-
-def _of_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The tensor in a shape: itself, rather than a view, where that is its own."""
-    return x if x.array.shape == shape else x.reshape(shape)
 
 
 def _epsilon(kind: dtypes.dtype) -> float:

@@ -14,13 +14,13 @@ from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.gathering import IndexAlong, is_outside
 from metagrad.kernels.libraries import at
-from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
+from metagrad.ops.arguments import dimension, takes_exact_out, takes_out_by
 from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import as_tensor, converted, tensor_of
 from metagrad.ops.pointwise.arithmetic import conj
-from metagrad.ops.shape.views import reshape
+from metagrad.ops.shape.views import reshape, shaped
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -58,7 +58,6 @@ class PutMultiply(Function):
 _REDUCES: dict[str | None, type[Function]] = {None: Put, "add": PutAdd, "multiply": PutMultiply}
 
 
-@asks_for_tensors
 @takes_out_by(exactly=True, apart=True)
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: Tensor | None = None) -> Tensor:
     """y[i][j] = input[index[i][j]][j] for dim 0, input[i][index[i][j]] for dim 1, and so on.
@@ -76,10 +75,9 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False,
         dimension(dim, input.array.ndim)
         return Gather.apply(input.reshape(-1), index=(index.array,))
     axis, grid = along("gather", input, dim, index)
-    return named(reshape(Gather.apply(in_one_dimension(input), index=grid), tuple(index.shape)), "Gather")
+    return named(shaped(Gather.apply(in_one_dimension(input), index=grid), index.array.shape), "Gather")
 
 
-@asks_for_tensors
 @takes_out_by(exactly=True, apart=True)
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     """The slices of dimension ``dim`` that a vector of integers names, in its order. A copy.
@@ -109,7 +107,6 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: Tensor | None =
     return named(Gather.apply(input, index=(*[slice(None)] * axis, rows)), "IndexSelect")
 
 
-@asks_for_tensors
 @takes_exact_out
 def scatter(
     input: Tensor,
@@ -146,7 +143,6 @@ def scatter(
     return named(scattered(_REDUCES[reduce].apply, input, dim, index, given), f"ScatterBackward{kind}")
 
 
-@asks_for_tensors
 @takes_exact_out
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy of ``input`` with ``copy[index[i][j]][j] += src[i][j]`` for dim 0, and so on; repeated indices add up.

@@ -11,7 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.libraries import at
-from metagrad.ops.arguments import asks_for_tensors, takes_exact_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.index.gathering import PutMultiply, in_one_dimension, scattered
 from metagrad.ops.index.indexing import Gather, Put, PutAdd
 from metagrad.ops.index.scattering import check_source, in_slices, vector
@@ -79,7 +79,6 @@ def _check_reduce(name: str, reduce: str, allowed: tuple[str, ...]) -> None:
         raise RuntimeError(f"{name}(): reduce argument must be one of {', '.join(allowed)}, got {reduce!r}")
 
 
-@asks_for_tensors
 @takes_exact_out
 def scatter_reduce(
     input: Tensor,
@@ -110,7 +109,6 @@ def scatter_reduce(
     return scattered(combine, input, dim, index, src)
 
 
-@asks_for_tensors
 @takes_exact_out
 def index_reduce(
     input: Tensor,

@@ -200,7 +200,6 @@ def in_slices(axis: int, rows: Array) -> tuple[Any, ...]:
     return (*[slice(None)] * axis, rows)
 
 
-@asks_for_tensors
 @takes_out
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: Tensor | None = None) -> Tensor:
     """A copy with one number in the slices of ``dim`` that a vector of integers names.
@@ -229,7 +228,6 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
     return named(filled, "IndexFill")
 
 
-@asks_for_tensors
 @takes_exact_out
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: Tensor | None = None) -> Tensor:
     """A copy with slice ``index[i]`` of ``dim`` replaced by slice i of ``source``.
@@ -248,7 +246,6 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
     return named(reshape(copied, tuple(input.shape)), "IndexCopy")
 
 
-@asks_for_tensors
 @takes_exact_out
 def index_add(
     input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Number = 1, out: Tensor | None = None

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["argsort", "msort", "sort", "topk", "unique", "unique_consecutive"]
 
 
-@asks_for_tensors
 @takes_exact_out
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False, *, out: Tensor | None = None
@@ -67,7 +66,6 @@ def msort(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     return sort(input, 0).values
 
 
-@asks_for_tensors
 @takes_out
 def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out: Tensor | None = None

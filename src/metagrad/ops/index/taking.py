@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.kernels.gathering import is_outside
-from metagrad.ops.arguments import asks_for_tensors, dimension, shape_of, takes_exact_out, takes_out_by
+from metagrad.ops.arguments import dimension, shape_of, takes_exact_out, takes_out_by
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.index.indexing import Gather
 from metagrad.ops.index.masking import nonzero
@@ -44,7 +44,6 @@ def take(input: Tensor, index: Tensor, *, out: Tensor | None = None) -> Tensor:
     return Gather.apply(reshape(input, count), index=i)
 
 
-@asks_for_tensors
 @takes_exact_out
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, out: Tensor | None = None) -> Tensor:
     """``gather`` that broadcasts ``input`` and ``indices``, for what argmax and argsort return; flattened, if dim is None.

@@ -13,7 +13,7 @@ from metagrad.ops.linalg.matmul import bmm, dot, mm
 from metagrad.ops.pointwise.arithmetic import conj, mul
 from metagrad.ops.reduce.reduction import sum as total
 from metagrad.ops.shape.diagonals import diagonal
-from metagrad.ops.shape.views import permute, reshape
+from metagrad.ops.shape.views import permute, reshape, shaped
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -55,7 +55,7 @@ def einsum(equation: str | Tensor, *operands: Any) -> Tensor:
         result, labels = _contracted(result, labels, x, other, later, output)
     gone = [label for label in labels if label not in output]
     order = tuple(labels.index(label) for label in (*[label for label in output if label in labels], *gone))
-    if order != tuple(range(len(order))):
+    if order != tuple(range(len(order))) or len(terms) == 1:  # the operand itself must not be returned
         result = permute(result, order)
     if gone:
         result, labels = total(result, tuple(range(-len(gone), 0))), [label for label in labels if label in output]
@@ -173,8 +173,8 @@ def _contracted(
     right = _as_matrices(b, b_labels, batch, inner, others)
     labels = [*batch, *mine, *others]
     summed = any(sizes[label] != 1 for label in inner)
-    product = bmm if summed or a.array.dtype.kind != "b" else mul  # bools have no sums
-    return reshape(product(left, right), tuple(sizes[label] for label in labels)), labels
+    product = (bmm if batch else mm) if summed or a.array.dtype.kind != "b" else mul  # bools have no sums
+    return shaped(product(left, right), tuple([sizes[label] for label in labels])), labels
 
 
 def _multiplied(
@@ -207,11 +207,14 @@ def _reduced(x: Tensor, labels: list[Any], needed: set[Any], sizes: dict[Any, in
 
 
 def _as_matrices(x: Tensor, labels: list[Any], batch: list[Any], rows: list[Any], columns: list[Any]) -> Tensor:
-    """x as (batch, rows, columns)."""
-    x = permute(x, tuple(labels.index(label) for label in (*batch, *rows, *columns)))
+    """x as (batch, rows, columns), or where there is no batch as (rows, columns)."""
+    wanted = [*batch, *rows, *columns]
+    if labels != wanted:
+        x = permute(x, tuple(labels.index(label) for label in wanted))
     shape = x.array.shape
     i, j = len(batch), len(batch) + len(rows)
-    return reshape(x, (math.prod(shape[:i]), math.prod(shape[i:j]), math.prod(shape[j:])))
+    matrix = math.prod(shape[i:j]), math.prod(shape[j:])
+    return shaped(x, (math.prod(shape[:i]), *matrix) if batch else matrix)
 
 
 # ------------------------------------------------ what it generalizes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -76,6 +76,9 @@ def where(
     return Where.apply(condition, x, y)
 
 
+_CLIPS_SOONER = 1 << 12  # elements from which np.clip is sooner done than np.maximum with a number
+
+
 class Clamp(Pointwise):
     """y = x between two bounds, numbers or tensors;   ∂L/∂x = ∂L/∂y where x is within them, bounds included.
 
@@ -84,7 +87,7 @@ class Clamp(Pointwise):
 
     def forward(self, x: Array, low: Array, high: Array) -> Array:
         both = low is not None and high is not None
-        if x.dtype.kind == "f" and _is_number(low) and _is_number(high):  # much faster than np.maximum with a number
+        if x.size > _CLIPS_SOONER and x.dtype.kind == "f" and _is_number(low) and _is_number(high):
             y = np.clip(
                 x, x.dtype.type(-np.inf if low is None else low), x.dtype.type(np.inf if high is None else high)
             )
@@ -113,6 +116,11 @@ def _is_number(bound: object) -> bool:
     return bound is None or (isinstance(bound, (int, float)) and bound == bound)
 
 
+def _is_ordinary(bound: object) -> bool:
+    """Whether a bound is missing, or a number that float32 has: not nan either."""
+    return bound is None or ((bound.__class__ is float or bound.__class__ is int) and -1e38 < cast(float, bound) < 1e38)
+
+
 @takes_out
 def clamp(
     input: Tensor, min: Operand | None = None, max: Operand | None = None, *, out: Tensor | None = None
@@ -130,6 +138,8 @@ def clamp(
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     x = as_tensor(input)
+    if x.array.dtype.char in "fd" and _is_ordinary(min) and _is_ordinary(max):
+        return Clamp.apply(x, min, max)
     bounds = [b for b in (min, max) if b is not None]
     need_an_order("clamp", x, *bounds)
     kind = result_type(x, *bounds)

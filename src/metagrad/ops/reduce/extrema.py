@@ -223,21 +223,22 @@ def chosen_along(
     if not axis:
         return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
     index = index_of(input.array, axis[0])
-    values, indices = Along.apply(input, index, axis=axis[0]), wrap(index)
-    kept = values if keepdim else values.squeeze(axis[0])
+    values = Along.apply(input, index, axis=axis[0], keepdim=keepdim)
     name = results.__name__.capitalize()
-    named(kept, f"{name}Backward1" if name in ("Median", "Nanmedian") else name)
-    return results((kept, indices if keepdim else indices.squeeze(axis[0])))
+    named(values, f"{name}Backward1" if name in ("Median", "Nanmedian") else name)
+    return results((values, wrap(index.reshape(values.array.shape))))
 
 
 class Along(Function):
     """y = x taken at an index along one dimension, the gradient put back there: max and min with indices, median."""
 
-    def forward(self, x: Array, index: Array, axis: int) -> Array:
+    def forward(self, x: Array, index: Array, axis: int, keepdim: bool = True) -> Array:
         self.index, self.axis, self.shape_in = index, axis, x.shape
-        return in_order(np.take_along_axis(x, index, axis))
+        y = in_order(np.take_along_axis(x, index, axis))
+        return y if keepdim else y.reshape((*x.shape[:axis], *x.shape[axis + 1 :]))
 
     def backward(self, grad: Array) -> tuple[Array, None]:
+        grad = grad.reshape(self.index.shape)
         return PutAlong.on(grad, index=self.index, axis=self.axis, shape=self.shape_in), None
 
 

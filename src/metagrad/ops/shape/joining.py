@@ -96,7 +96,6 @@ def _sequence(name: str, tensors: Sequence[Operand], empty: type[Exception] = Ru
     return [as_tensor(x) for x in given]
 
 
-@asks_for_tensors
 @takes_out_by(apart=True, error=TypeError)
 def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The tensors one after the other along ``dim``; the other extents must agree. Empty 1-D tensors are skipped.
@@ -109,6 +108,11 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     tensor([1, 2, 3])
     """
     xs = in_one_dtype(_sequence("cat", tensors, empty=ValueError))
+    shapes = [x.array.shape for x in xs]
+    if shapes[0] not in ((), (0,)) and shapes.count(shapes[0]) == len(
+        shapes
+    ):  # as most often: there is nothing more to see to
+        return Cat.apply(*xs, axis=dimension(dim, len(shapes[0])))
     if any(x.array.ndim == 0 for x in xs):
         raise RuntimeError("zero-dimensional tensor cannot be concatenated: use stack()")
     used = [x for x in xs if x.array.shape != (0,)] or xs[:1]
@@ -132,7 +136,6 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
 concat = concatenate = cat
 
 
-@asks_for_tensors
 @takes_out_by(apart=True, error=TypeError)
 def stack(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -> Tensor:
     """Tensors of one shape along a new dimension ``dim``.

@@ -88,6 +88,17 @@ def reshape(input: Tensor, *shape: Sizes, **named: Sizes) -> Tensor:
     return Reshape.apply(input, shape=_filled_in(shape_of(given(shape, named, "shape")), input.array.size))
 
 
+def shaped(input: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """``reshape`` to a shape that the tensor may have already: then it is the tensor itself, and no op.
+
+    >>> import metagrad
+    >>> x = metagrad.zeros(2, 3)
+    >>> shaped(x, (2, 3)) is x, shaped(x, (6,)).shape
+    (True, metagrad.Size([6]))
+    """
+    return input if input.array.shape == shape else reshape(input, shape)
+
+
 def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     """A shape with its one −1 replaced by what is left for it."""
     if size.count(-1) > 1:
