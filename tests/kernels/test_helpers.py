@@ -15,7 +15,8 @@ from metagrad.kernels import tuning
 
 pytest.importorskip("numba")
 
-from metagrad.kernels.helpers import Helpers, Signal
+from metagrad.kernels.compiled.sharing import has_reached
+from metagrad.kernels.helpers import Helpers, Signal, looks
 
 SOURCES = str(Path(metagrad.__file__).parent.parent)
 
@@ -41,9 +42,15 @@ def test_helpers_wake_after_they_have_slept(helpers):
 
 
 def test_whoever_waits_sleeps_while_a_helper_takes_long(helpers, monkeypatch):
-    monkeypatch.setattr(tuning, "LOOKS", 10)
+    monkeypatch.setattr("metagrad.kernels.helpers.looks", lambda: 10)
     for _ in range(3):
         assert helpers.run([lambda: 1, lambda: time.sleep(0.02) or 2]) == [1, 2]
+
+
+def test_a_helper_looks_as_often_as_takes_a_given_time():
+    memory = np.zeros(1, np.int64)
+    assert not has_reached(memory, 1, looks(), 0) and has_reached(memory, 0, 1, 1)
+    assert tuning.LOOK_FOR // 200 < looks() < tuning.LOOK_FOR * 20  # between 200 ns and a twentieth of one for each
 
 
 def test_two_threads_share_the_work(helpers):

@@ -2,7 +2,8 @@
 
 Waking a thread takes 50 to 100 µs: as long as a sum of four million numbers. In a model one large array follows another,
 so after a job a helper watches for the next one (``kernels/compiled/sharing.py``, which does not hold the interpreter), for
-``tuning.LOOKS``; then it sleeps. Whoever waits for the helpers does the same. This needs Numba; without, see ``threads.py``.
+``tuning.LOOK_FOR`` nanoseconds; then it sleeps. Whoever waits for the helpers does the same. This needs Numba; without, see
+``threads.py``.
 
 Compiled work begins and ends within a microsecond, as no helper needs the interpreter for it. Jobs that are Python functions
 do: they take turns at it.
@@ -12,7 +13,9 @@ from __future__ import annotations
 
 import atexit
 import contextvars
+import functools
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Any
@@ -37,6 +40,17 @@ from metagrad.kernels.compiled.sharing import (
 )
 
 
+@functools.cache
+def looks() -> int:
+    """How many looks take ``tuning.LOOK_FOR``: each takes some tens of cycles, on some processors one."""
+    memory, times = np.zeros(1, np.int64), []
+    for _ in range(4):  # the first one compiles
+        started = time.perf_counter_ns()
+        has_reached(memory, 1, _SAMPLE, 0)
+        times.append(time.perf_counter_ns() - started)
+    return max(1, tuning.LOOK_FOR * _SAMPLE // max(1, min(times)))
+
+
 class Signal:
     """A number that one thread raises and another one waits for."""
 
@@ -56,7 +70,7 @@ class Signal:
 
     def wait_for(self, value: int) -> None:
         """Return when the number is at least ``value``: look, and at last sleep."""
-        while not has_reached(self.memory, value, tuning.LOOKS, tuning.LOOKS_OF_GRACE):
+        while not has_reached(self.memory, value, looks(), tuning.LOOKS_OF_GRACE):
             self.is_asleep = True
             if self.memory[0] < value:
                 self.alarm.get()  # may have been put for an earlier wait: the loop looks again
@@ -113,7 +127,7 @@ class _Helper(threading.Thread):
 
     def run(self) -> None:
         while True:
-            if not serve(self.memory, self.row, tuning.LOOKS, tuning.LOOKS_OF_GRACE):
+            if not serve(self.memory, self.row, looks(), tuning.LOOKS_OF_GRACE):
                 self.sleep()
                 continue
             work, self.work, number = self.work, None, self.rounds
@@ -200,3 +214,6 @@ def _lines(count: int) -> Array:
     memory = np.zeros(count + line, np.int64)
     start = -(memory.ctypes.data // 8) % line
     return memory[start : start + count]
+
+
+_SAMPLE = 1024

@@ -10,8 +10,9 @@ Units: *elements* are numbers of an array; *multiplications* are those of a prod
 
 # ------------------------------------------------ threads
 
-# Looks at a number in memory before a thread that waits goes to sleep: each takes a clock cycle or a few, all about 70 µs.
-LOOKS = 1 << 18
+# Nanoseconds for which a thread that waits looks at a number in memory before it goes to sleep: about as long as a model's Python
+# takes between one large array and the next. Longer, and it takes too much from others where there are fewer cores than threads.
+LOOK_FOR = 200_000
 # Looks after the number has changed: about 5 µs, in which the other thread leaves the interpreter; a thread that asks for it
 # sooner is put to sleep, and woken late.
 LOOKS_OF_GRACE = 1 << 16
@@ -236,12 +237,14 @@ ONE_SEQUENCE_WORTH_THREADS = 1_500_000
 
 # Elements of a chunk: a formula passes over its arrays a dozen times; with fewer, threads lose more by taking turns.
 OPTIMIZER_CHUNK = 1 << 18
+# The same where one thread does them all.
+OPTIMIZER_CHUNK_ALONE = 1 << 17
 # Elements from which a formula of two or three passes is shared out to threads.
-OPTIMIZER_SHORT_WORTH_THREADS = 1 << 20
+OPTIMIZER_SHORT_WORTH_THREADS = 1 << 19
 # Nanoseconds that an element takes in a formula of a dozen passes, and in one of two or three.
 OPTIMIZER_COST, OPTIMIZER_SHORT_COST = 1.2, 0.2
 # Small parameters with the same settings from which they are copied together for a step.
-OPTIMIZER_MANY = 4
+OPTIMIZER_MANY = 3
 # Elements up to which a parameter counts as small.
 OPTIMIZER_SMALL = 1 << 12
 # Elements of all parameters from which a compiled loop is faster than a formula's calls, and worth being compiled.

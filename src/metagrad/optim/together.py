@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks, threads_worth
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
 from metagrad.optim.blocks import in_blocks_by_part
 from metagrad.optim.by_loop import Arrays, Loop, run_by_loop
 from metagrad.optim.optimizer import Optimizer
@@ -156,27 +156,27 @@ def _on_threads(calls: Sequence[_Call], short: bool) -> None:
     """The calls, in shares of about one size, which the threads take."""
     size = sum([call.arrays[0].size for call in calls])
     threads = threads_worth(size, tuning.OPTIMIZER_SHORT_WORTH_THREADS if short else 2 * tuning.OPTIMIZER_CHUNK)
-    if threads == 1 and size <= tuning.OPTIMIZER_CHUNK:
-        _do(calls)
+    if threads == 1:
+        _do(_cut(calls, cut(size, tuning.OPTIMIZER_CHUNK_ALONE)))
         return
     cost = tuning.OPTIMIZER_SHORT_COST if short else tuning.OPTIMIZER_COST
-    map_chunks(_do, _shares(calls, even_chunks(size, tuning.OPTIMIZER_CHUNK, threads, cost)), threads)
+    chunks = even_chunks(size, tuning.OPTIMIZER_CHUNK, threads, cost)
+    map_chunks(_do, [[*_cut(calls, [chunk])] for chunk in chunks], threads)
 
 
-def _shares(calls: Sequence[_Call], chunks: Sequence[slice]) -> list[list[_Call]]:
-    """The calls cut into chunks of all their elements, one call's after the other's."""
-    shares: list[list[_Call]] = [[] for _ in chunks]
+def _cut(calls: Sequence[_Call], chunks: Sequence[slice]) -> Iterator[_Call]:
+    """The calls cut where chunks of all their elements, one call's after the other's, begin and end."""
     start = 0
-    for call in calls:
-        end = start + call.arrays[0].size
-        for share, chunk in zip(shares, chunks, strict=True):
-            part = slice(max(chunk.start, start) - start, min(chunk.stop, end) - start)
-            if part.start < part.stop:
-                share.append(call._replace(arrays=[None if a is None else a[part] for a in call.arrays]))
+    for function, arrays, last in calls:
+        end = start + arrays[0].size
+        for chunk in chunks:
+            low, high = max(chunk.start, start) - start, min(chunk.stop, end) - start
+            if low < high:
+                whole = low == 0 and high == end - start
+                yield _Call(function, arrays if whole else [None if a is None else a[low:high] for a in arrays], last)
         start = end
-    return shares
 
 
-def _do(calls: Sequence[_Call]) -> None:
+def _do(calls: Iterable[_Call]) -> None:
     for function, arrays, last in calls:
         function(*arrays, *last)

@@ -6,6 +6,7 @@ a loop. ``memory`` is an array of int64 of one dimension.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,21 @@ def _call(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return context.get_dummy_value()
 
 
+def _pause(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    from llvmlite import ir
+
+    machine, number = platform.machine().lower(), ir.IntType(32)
+    if machine in ("x86_64", "amd64"):
+        name, types, given = "llvm.x86.sse2.pause", [], []
+    elif machine in ("arm64", "aarch64"):
+        name, types, given = "llvm.aarch64.hint", [number], [number(1)]
+    else:
+        return context.get_dummy_value()
+    kind = ir.FunctionType(ir.VoidType(), types)
+    builder.call(builder.module.globals.get(name) or ir.Function(builder.module, kind, name), given)
+    return context.get_dummy_value()
+
+
 load = Instruction(lambda t: t.int64(_memory(t), t.int64), _load)
 """``load(memory, i)``: memory[i], as it is now."""
 
@@ -91,3 +107,6 @@ pointer = Instruction(lambda t: t.voidptr(t.int64), _pointer)
 
 call = Instruction(lambda t: t.void(t.int64, t.int64, t.int64, t.int64), _call)
 """``call(function, data, start, stop)``: the function of three arguments at an address (``entries.py``)."""
+
+pause = Instruction(lambda t: t.void(), _pause)
+"""``pause()``: nothing for some tens of cycles, in which another thread of the same core has it for itself."""

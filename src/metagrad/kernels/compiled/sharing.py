@@ -8,7 +8,7 @@ longer once it has done all parts by itself.
 from __future__ import annotations
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.atomic import add, call, exchange, load, store
+from metagrad.kernels.compiled.atomic import add, call, exchange, load, pause, store
 from metagrad.kernels.compiled.compiler import native
 
 ROW = 16  # two lines of the cache
@@ -68,6 +68,7 @@ def serve(memory: Array, row: int, looks: int, grace: int) -> bool:
             _work(memory)
             store(memory, state, IDLE)
             look = 0
+        pause()
     return False
 
 
@@ -85,4 +86,5 @@ def has_reached(memory: Array, value: int, looks: int, grace: int) -> bool:
             for _ in range(grace):
                 load(memory, 0)
             return True
+        pause()
     return False
