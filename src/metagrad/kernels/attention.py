@@ -99,6 +99,10 @@ def _scores(q: Array, k: Array, b: Block, settings: Settings) -> Array:
 
 def _run(work: Callable[[list[Block]], None], groups: list[list[Block]], cost: int) -> None:
     """``work(group)`` for all groups, on all threads if there is enough of it."""
+    if cost <= tuning.BLAS_STARTS_THREADS:  # BLAS need not be held to one thread: it starts none for so little
+        for group in groups:
+            work(group)
+        return
     map_chunks(work, groups, threads_worth(cost, tuning.ATTENTION_WORTH_THREADS), blas=True)
 
 
