@@ -26,6 +26,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``masks.py``               elements where a mask holds
 ``searching.py``           positions among sorted numbers
 ``triangles.py``           the triangles of matrices
+``distances.py``           distances of all pairs of points
 ``philox.py``              random words made of a counter
 ``rows.py``                work on the rows of a matrix, in chunks
 ``softmax.py``             softmax, log-softmax and cross entropy of rows

@@ -146,6 +146,15 @@ SEARCH_CHUNK = 1 << 16
 # Rows of a chunk of a matrix of which a triangle is kept.
 TRIANGLE_ROWS = 128
 
+# ------------------------------------------------ distances
+
+# Multiplications of all pairs of points from which distances are computed pair by pair, or by products.
+DISTANCES_LARGE = 1 << 12
+# Elements from which a compiled loop makes distances of products.
+DISTANCES_LOOP = 1 << 14
+# Elements of a chunk.
+DISTANCES_CHUNK = 1 << 16
+
 # ------------------------------------------------ products of matrices
 
 # Multiplications from which OpenBLAS starts threads of its own.

@@ -35,6 +35,7 @@ infinity are what they are in NumPy.
 ``picking.py``          elements and rows taken, put and added by their number
 ``masks.py``            elements where a mask holds
 ``searching.py``        positions among sorted numbers, by halving
+``distances.py``        distances of all pairs of points
 ``reversal.py``         rows in reverse order
 ``windows.py``          max pooling and its gradient
 ======================  =================================================

@@ -13,6 +13,7 @@
 ``statistics.py``   mean and deviation together, covariances, without nan
 ``histograms.py``   how many: bincount, histc, histogram
 ``distances.py``    ‖x − y‖ of tensors, and of all pairs of rows
+``pairs.py``         the latter by products of matrices, or pair by pair
 ``differences.py``  of neighbours; derivatives and integrals of samples
 ``hashing.py``      a number that tells whether two tensors differ
 ==================  =======================================================

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from metagrad.autograd.variable import wrap
+from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.operands import as_tensor, in_single, need_one_dtype, promoted_in_single
 from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.norms import vector_norm
+from metagrad.ops.reduce.pairs import AboveDiagonal, of_all_pairs
+from metagrad.ops.shape.joining import stack
 from metagrad.ops.shape.triangular import triu_indices
 from metagrad.ops.shape.views import unsqueeze
 
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cdist", "dist", "pdist", "renorm"]
 
+_ALONE = 1 << 17  # multiplications of a pair of matrices from which it is computed apart from the others of a stack
 _TINY = 1e-7  # in the divisor of ``renorm``, as in PyTorch
 
 
@@ -52,8 +58,8 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
     """The distances ‖xᵢ − yⱼ‖ₚ of all pairs of rows: (*, P, M) and (*, R, M) to (*, P, R).
 
-    Where two points are the same the gradient is 0. compute_mode is accepted; distances are never taken from products,
-    which lose digits where points are near each other.
+    Where two points are the same the gradient is 0. compute_mode is accepted: distances are taken from products where that loses
+    no digits, and of points near each other from their differences.
 
     Raises RuntimeError if the points are not rows of floating-point matrices with the same number of columns, or p is
     negative, and ValueError for an unknown compute_mode.
@@ -82,7 +88,15 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
 
 @in_single
 def _distances(x1: Tensor, x2: Tensor, p: float) -> Tensor:
-    return _lengths(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p)
+    if x1.array.ndim == x2.array.ndim == 3 and len(x1.array) == len(x2.array) and _are_large(x1.array, x2.array):
+        return stack([_distances(a, b, p) for a, b in zip(x1.unbind(), x2.unbind(), strict=True)])
+    found = of_all_pairs(x1, x2, p)
+    return _lengths(sub(unsqueeze(x1, -2), unsqueeze(x2, -3)), p) if found is None else found
+
+
+def _are_large(a: Array, b: Array) -> bool:
+    """Whether each pair of matrices of two stacks is worth a call of its own."""
+    return isinstance(a, np.ndarray) and a.shape[1] * a.shape[2] * b.shape[1] >= _ALONE
 
 
 @asks_for_tensors
@@ -102,6 +116,9 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
         raise RuntimeError(f"pdist only supports floating-point dtypes, got {input.dtype}: convert with .float() first")
     _check_order("pdist", p)
     n = input.array.shape[0]
+    square = of_all_pairs(input, input, p)
+    if square is not None:
+        return AboveDiagonal.apply(square)
     i, j = triu_indices(n, n, 1)
     return _lengths(sub(input[i], input[j]), p)
 
