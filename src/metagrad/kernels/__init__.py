@@ -39,6 +39,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``convolution_tiles.py``   how one convolution is cut into tiles
 ``batch_convolution.py``   the same for many small images, the batch last in memory
 ``direct_convolution.py``  the same without columns, on compiled loops
+``depthwise.py``           of each channel by itself
 ``pooling.py``             maxima and sums of windows
 ``crf.py``                 the forward algorithm, and the best sequence of labels
 ``recurrent/``             whole sequences through RNN, LSTM and GRU

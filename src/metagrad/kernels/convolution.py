@@ -31,7 +31,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels import batch_convolution, direct_convolution, tuning
+from metagrad.kernels import batch_convolution, depthwise, direct_convolution, tuning
 from metagrad.kernels.convolution_tiles import Tile, Work, strided
 from metagrad.kernels.threads import run_in_turn
 from metagrad.kernels.windows import Windows, extents, mirrored, phases, sizes
@@ -88,6 +88,8 @@ def convolve(x: Array, w: Array, b: Array | None, windows: Sequence[Windows], gr
     if not y.size or not w.size:
         y[...] = 0 if bias is None else bias[:, 0]
         return y
+    if depthwise.serves(x, windows, groups):
+        return depthwise.convolve(x, w, b, windows)
     if direct_convolution.serves(x, windows, groups):
         return direct_convolution.convolve(x, w, b, windows, groups)
     narrow = Work.of(x.shape[0], x.shape[1], w.shape[0], tuple(windows), groups, wide=False)
@@ -232,6 +234,8 @@ def weight_gradient(x: Array, g: Array, windows: Sequence[Windows], groups: int,
     shape = (groups, work.filters // groups, work.channels // groups * work.size)
     if not x.size or not g.size:
         return np.zeros((work.filters, work.channels // groups, *sizes(windows)), x.dtype)
+    if depthwise.serves(x, windows, groups):
+        return depthwise.weight_gradient(x, g, windows)
     is_deep = groups == 1 or work.filters >= tuning.CONVOLUTION_GROUP * groups
     if is_deep and direct_convolution.serves(x, windows, groups):
         return direct_convolution.weight_gradient(x, g, windows, groups)

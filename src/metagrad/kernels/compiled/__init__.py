@@ -22,6 +22,7 @@ infinity are what they are in NumPy.
 ``products.py``         tiles of products of matrices, for use in loops
 ``matrix_products.py``  whole products of matrices on those tiles
 ``convolution.py``      convolutions of stride 1 without columns
+``depthwise.py``        convolutions of each channel by itself
 ``recurrent.py``        the sequence loops of RNN, LSTM and GRU
 ``one_sequence.py``     the same over one sequence without a gradient
 ``pointwise.py``        activations and their gradients
