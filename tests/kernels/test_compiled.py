@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import metagrad
+from metagrad.kernels import column_norms, softmax, tuning
 from metagrad.kernels import normalization as kernels
-from metagrad.kernels import softmax, tuning
 from metagrad.kernels.compiled import choice, compiler
 from metagrad.kernels.compiled import normalization as loops
 from metagrad.kernels.rows import sums_by_loop
@@ -231,5 +231,10 @@ def test_rows_out_of_step_with_memory_are_copied_for_a_loop(both):
 def test_sums_of_parts_cover_all_rows(both, monkeypatch, rows):
     monkeypatch.setattr(tuning, "SPREAD_LEAST", 1)
     x = RNG.standard_normal((rows, 3))
-    found, _ = both(lambda: sums_by_loop(loops.column_squares, x, (3,), [x, np.ones(3)]))
-    np.testing.assert_allclose(found, ((x - 1) ** 2).sum(axis=0), rtol=1e-12)
+    found, _ = both(lambda: sums_by_loop(loops.column_moments, x, (2, 3), [x, x, np.ones(3)]))
+    np.testing.assert_allclose(found, [x.sum(axis=0), (x * (x - 1)).sum(axis=0)], rtol=1e-9)
+    for found, expected in zip(*both(lambda: column_norms.moments(x)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    mean, squares = column_norms.moments((x + 1e4).astype(np.float32))
+    np.testing.assert_allclose(mean, 1e4 + x.mean(axis=0), rtol=2e-7)
+    np.testing.assert_allclose(squares, ((x - x.mean(axis=0)) ** 2).sum(axis=0), rtol=0.01, atol=0.01)

@@ -131,6 +131,7 @@ def spread(
     elements: int | None = None,
 ) -> None:
     """``loop(*parts, *whole, *numbers)``, a compiled loop, on all threads; parts: what is cut, along its first dimension.
+    The first of them, whose elements say how many parts are worth it, is as large as any.
 
     All arrays are contiguous; the numbers are ints, or floats of the first array's dtype. Threads begin at once and share
     small chunks, without the interpreter (``compiled/sharing.py``). elements: how many are worked on, without it those of

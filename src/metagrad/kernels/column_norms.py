@@ -8,12 +8,14 @@ from metagrad.base.typing import Array
 from metagrad.kernels import reductions
 from metagrad.kernels.chunks import rows_joined, spread
 from metagrad.kernels.compiled import normalization as compiled
-from metagrad.kernels.rows import by_rows, for_loop, sums_by_loop, takes_loop
+from metagrad.kernels.rows import by_rows, for_loop, parts_by_loop, sums_by_loop, takes_loop
 
 
 def moments(x: Array) -> tuple[Array, Array]:
     """μ and Σ (x − μ)² of the columns, both (M)."""
     count, (x, times) = len(x), _long_rows(x)
+    if takes_loop(x):
+        return _joined(*parts_by_loop(compiled.column_squares, x, (2, x.shape[1]), [for_loop(x)]), times)
     mean = (_folded(reductions.sum(x, (0,), False), times) / x.dtype.type(count)).astype(x.dtype)
     wide = np.tile(mean, times)
 
@@ -22,11 +24,17 @@ def moments(x: Array) -> tuple[Array, Array]:
             d = some - wide
             return np.einsum("ij,ij->j", d, d)
 
-    if takes_loop(x):
-        sums = sums_by_loop(compiled.column_squares, x, wide.shape, [for_loop(x), wide])
-    else:
-        sums = np.add.reduce(by_rows(lambda s: squares(x[s]), *x.shape), axis=0)
-    return mean, _folded(sums, times)
+    return mean, _folded(np.add.reduce(by_rows(lambda s: squares(x[s]), *x.shape), axis=0), times)
+
+
+def _joined(edges: Array, parts: Array, times: int) -> tuple[Array, Array]:
+    """μ and Σ (x − μ)² over all rows from those of parts (P, 2, M) of them, ``times`` rows as one (Chan et al. 1983)."""
+    count = (edges[:, 1] - edges[:, 0])[:, None, None]
+    means, squares = np.moveaxis(parts.reshape(len(parts), 2, times, -1).astype(np.float64), 1, 0)
+    with np.errstate(all="ignore"):
+        mean = (count * means).sum(axis=(0, 1)) / (times * count.sum())
+        apart = squares + count * (means - mean) ** 2
+        return mean.astype(parts.dtype), apart.sum(axis=(0, 1)).astype(parts.dtype)
 
 
 def gradient_moments(g: Array, x: Array, mean: Array) -> tuple[Array, Array]:

@@ -26,20 +26,27 @@ def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
 
 def for_loop(a: Array, dtype: np.dtype | None = None) -> Array:
     """The array as compiled loops take it: of a dtype, its elements in order in memory."""
-    return np.require(a, dtype, ["C", "A", "W"])
+    return a if a.flags.carray and dtype in (None, a.dtype) else np.require(a, dtype, ["C", "A", "W"])
 
 
 def sums_by_loop(loop: Callable[..., None], like: Array, shape: tuple[int, ...], arrays: Sequence[Array]) -> Array:
-    """The sums over all rows that a compiled loop takes: ``loop(edges, sums, *arrays)`` adds to sums[p] (\\*shape) what comes
-    of the rows from edges[p, 0] to edges[p, 1]. like: an array of all rows.
+    """The sums over all rows that a compiled loop takes, added in order, whichever thread took them: see ``parts_by_loop``."""
+    return parts_by_loop(loop, like, shape, arrays)[1].sum(axis=0)
 
-    Parts are as many as rows and threads allow, and are added in order, whichever thread took them.
+
+def parts_by_loop(
+    loop: Callable[..., None], like: Array, shape: tuple[int, ...], arrays: Sequence[Array]
+) -> tuple[Array, Array]:
+    """Where parts of the rows begin and end, edges (P, 2), and their sums (P, \\*shape), from zeros on: ``loop(edges, sums,
+    *arrays)`` adds to sums[p] what comes of the rows from edges[p, 0] to edges[p, 1]. like: an array of all rows.
+
+    Parts are as many as rows and threads allow.
     """
     parts = min(len(like), like.size // tuning.SPREAD_LEAST, tuning.ROWS_PARTS * get_num_threads())
     edges = np.array([(s.start, s.stop) for s in split(len(like), max(1, parts))], np.int64)
     sums = np.zeros((len(edges), *shape), like.dtype)
     perform(work_of(loop, [edges, sums], arrays), len(edges), len(edges))
-    return sums.sum(axis=0)
+    return edges, sums
 
 
 def row_sums(x: Array) -> Array:

@@ -120,7 +120,7 @@ def cross_entropy(x: Array, classes: Array) -> tuple[Array, Array, Array]:
     n, m = x.shape
     is_loop = takes_loop(x)
     loss, largest, logarithm = (np.empty(n, d) for d in (x.dtype, x.dtype, x.dtype if is_loop else np.float64))
-    arrays = (loss, x, classes, largest, logarithm)
+    arrays = (x, loss, classes, largest, logarithm)
     if is_loop:
         spread(compiled.cross_entropy, [for_loop(a) for a in arrays])
     else:
@@ -128,7 +128,7 @@ def cross_entropy(x: Array, classes: Array) -> tuple[Array, Array, Array]:
     return loss, largest, logarithm
 
 
-def _cross_entropy(loss: Array, x: Array, classes: Array, largest: Array, logarithm: Array) -> None:
+def _cross_entropy(x: Array, loss: Array, classes: Array, largest: Array, logarithm: Array) -> None:
     e, places = np.empty_like(x), (np.arange(len(x)), classes)
     total, chosen = _exponentials(x, e), x[places].astype(np.float64)
     if total is None:

@@ -67,7 +67,7 @@ def log_softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
 
 
 @native
-def cross_entropy(loss: Array, x: Array, classes: Array, largest: Array, logarithm: Array) -> None:
+def cross_entropy(x: Array, loss: Array, classes: Array, largest: Array, logarithm: Array) -> None:
     """−ln softmax(x) at the class of every row; max and ln Σ exp(x − max) are kept. All but x (N, M) are of shape (N)."""
     for i in range(len(x)):
         largest[i] = largest_of(x[i])
