@@ -261,6 +261,9 @@ OPTIMIZER_SMALL = 1 << 12
 # Elements of all parameters from which a compiled loop is faster than a formula's calls, and worth being compiled.
 OPTIMIZER_LOOP_WORTH = 1 << 12
 
+# Elements of all gradients from which the sum of their squares is shared out to threads.
+SQUARES_WORTH_THREADS = 1 << 20
+
 # ------------------------------------------------ memory
 
 # Bytes: a cache line, and the width of the widest vector registers.
