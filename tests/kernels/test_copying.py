@@ -18,6 +18,8 @@ def small_arrays_are_large(monkeypatch):
     """Arrays of some elements take the loops, in several parts."""
     monkeypatch.setattr(tuning, "POINTWISE_LARGE", 4)
     monkeypatch.setattr(tuning, "SPREAD_LEAST", 1)
+    monkeypatch.setattr(tuning, "ROW_BYTES", 1)
+    monkeypatch.setattr(tuning, "SPREAD_PARTS", 2)
 
 
 def numbers():
@@ -120,3 +122,35 @@ def test_an_array_assigned_to_itself_in_another_order():
     expected = x.T.copy()
     copying.assign(x, x.T)
     np.testing.assert_array_equal(x, expected)
+
+
+ROWS = {
+    "a part": lambda x: (x[3:40, 5:50], slice(0, 37), slice(2, 47)),
+    "backwards": lambda x: (x[::-1], slice(None), slice(None)),
+    "every second row": lambda x: (x[::2], slice(0, 25), slice(None)),
+    "every second row from the end": lambda x: (x[::-2, 10:], slice(0, 25), slice(0, 50)),
+    "one row, repeated": lambda x: (np.broadcast_to(x[7], x.shape), slice(None), slice(None)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bool", "int64", "complex128"])
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_are_moved_and_nothing_beside_them(threads, monkeypatch, name, dtype):
+    moved, spread = [], copying.spread
+    monkeypatch.setattr(
+        copying, "spread", lambda loop, *rest, **named: (moved.append(loop), spread(loop, *rest, **named))
+    )
+    x, rows, columns = ROWS[name]((RNG.standard_normal((50, 60)) * 9).astype(dtype))
+    y = (RNG.standard_normal((50, 60)) * 9).astype(dtype)
+    expected = y.copy()
+    expected[rows, columns] = x
+    copying.assign(y[rows, columns], x)
+    np.testing.assert_array_equal(y, expected)
+    assert moved == [copying.copy_rows]
+
+
+def test_many_small_arrays_joined(threads):
+    parts = [RNG.standard_normal((n % 3, 5)) for n in range(40)]
+    np.testing.assert_array_equal(copying.joined(parts, 0), np.concatenate(parts))
+    turned = [part.T for part in parts]
+    np.testing.assert_array_equal(copying.joined(turned, 1), np.concatenate(turned, 1))

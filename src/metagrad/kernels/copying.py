@@ -16,11 +16,11 @@ from metagrad.base import result_order
 from metagrad.base.layouts import has_no_gaps
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula, spread
+from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula, split, spread
 from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, Program, cast
-from metagrad.kernels.compiled.reversal import reversed_rows
+from metagrad.kernels.compiled.reversal import copy_rows, reversed_rows
 from metagrad.kernels.threads import get_num_threads
 
 _AS_VIEW: dict[str, Any] = {"copy": False} if np.lib.NumpyVersion(np.__version__) >= "2.1.0" else {}
@@ -81,10 +81,17 @@ def joined(arrays: Sequence[Array], axis: int) -> Array:
     ):
         return np.concatenate(arrays, axis)
     y = np.empty([sum(a.shape[d] for a in arrays) if d == axis else n for d, n in enumerate(first.shape)], first.dtype)
-    end = 0
-    for a in arrays:
-        start, end = end, end + a.shape[axis]
-        assign(y[(*[slice(None)] * axis, slice(start, end))], a)
+    ends = [0, *itertools.accumulate(a.shape[axis] for a in arrays)]
+    before = (slice(None),) * axis
+    if y.size // len(arrays) >= tuning.POINTWISE_LARGE:
+        for a, (start, end) in zip(arrays, itertools.pairwise(ends), strict=True):
+            assign(y[(*before, slice(start, end))], a)
+        return y
+
+    def join(some: slice) -> None:
+        np.concatenate(arrays[some], axis, out=y[(*before, slice(ends[some.start], ends[some.stop]))])
+
+    map_chunks(join, split(len(arrays), 2 * get_num_threads()))
     return y
 
 
@@ -139,6 +146,8 @@ def _in_chunks(y: Array, x: Array) -> bool:
     if not large or np.may_share_memory(x, y) or x.dtype.kind == "c" != y.dtype.kind:
         return False
     x = np.broadcast_to(x, y.shape)
+    if _by_rows(y, x):
+        return True
     axis, chunks = chunks_of(y)
     before = (slice(None),) * axis
 
@@ -147,6 +156,31 @@ def _in_chunks(y: Array, x: Array) -> bool:
 
     map_chunks(work, chunks)
     return True
+
+
+def _by_rows(y: Array, x: Array) -> bool:
+    """Whether y has been filled with x, of its shape, row by row: a row is what lies side by side in both."""
+    if x.dtype != y.dtype or not are_there_loops():
+        return False
+    order = sorted(range(y.ndim), key=lambda d: -abs(y.strides[d]))
+    forwards = tuple([slice(None, None, -1 if x.strides[d] < 0 else 1) for d in order])  # memory is read ahead
+    to, of = y.transpose(order)[forwards], x.transpose(order)[forwards]
+    count, outer = y.itemsize, y.ndim
+    while outer and to.strides[outer - 1] == of.strides[outer - 1] == count:
+        outer -= 1
+        count *= to.shape[outer]
+    if count < tuning.ROW_BYTES or y.nbytes // count < tuning.SPREAD_PARTS * get_num_threads():
+        return False
+    spread(copy_rows, [_addresses(a, outer) for a in (to, of)], (), [count], elements=y.size)
+    return True
+
+
+def _addresses(x: Array, outer: int) -> Array:
+    """Where in memory the rows begin that the first dimensions number."""
+    place = np.array(x.__array_interface__["data"][0])
+    for n, step in zip(x.shape[:outer], x.strides[:outer], strict=True):
+        place = place[..., None] + np.arange(n) * step
+    return place.reshape(-1)
 
 
 def chunks_of(y: Array) -> tuple[int, list[slice]]:

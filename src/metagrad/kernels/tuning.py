@@ -121,6 +121,11 @@ CHANNEL_ROW = 16
 # Elements from which a compiled loop is faster than NumPy's passes.
 COMPILED_WORTH = 1 << 16
 
+# ------------------------------------------------ copies
+
+# Bytes of a row from which rows are copied from wherever they lie: for shorter ones, finding them costs as much.
+ROW_BYTES = 256
+
 # ------------------------------------------------ elements by their index
 
 # Elements from which they are taken and added in one line, or by a compiled loop.

@@ -37,7 +37,7 @@ infinity are what they are in NumPy.
 ``masks.py``            elements where a mask holds
 ``searching.py``        positions among sorted numbers, by halving
 ``distances.py``        distances of all pairs of points
-``reversal.py``         rows in reverse order
+``reversal.py``         rows in reverse order, rows moved
 ``windows.py``          max pooling and its gradient
 ======================  =================================================
 """

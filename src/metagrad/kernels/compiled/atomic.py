@@ -90,6 +90,17 @@ def _pause(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return context.get_dummy_value()
 
 
+def _copy(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    from llvmlite import ir
+    from numba.core import cgutils
+
+    target, source, count = arguments
+    kind = ir.IntType(8).as_pointer()
+    move: Any = cgutils.raw_memmove
+    move(builder, builder.inttoptr(target, kind), builder.inttoptr(source, kind), count, 1)
+    return context.get_dummy_value()
+
+
 load = Instruction(lambda t: t.int64(_memory(t), t.int64), _load)
 """``load(memory, i)``: memory[i], as it is now."""
 
@@ -110,3 +121,6 @@ call = Instruction(lambda t: t.void(t.int64, t.int64, t.int64, t.int64), _call)
 
 pause = Instruction(lambda t: t.void(), _pause)
 """``pause()``: nothing for some tens of cycles, in which another thread of the same core has it for itself."""
+
+copy = Instruction(lambda t: t.void(t.int64, t.int64, t.int64), _copy)
+"""``copy(target, source, count)``: so many bytes from one address to another."""

@@ -12,8 +12,9 @@ from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
-from metagrad.base.result_order import copied, laid_out_by
+from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.kernels.copying import copied
 from metagrad.kernels.gathering import is_outside
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import need_indices

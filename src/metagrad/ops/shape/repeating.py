@@ -12,6 +12,7 @@ from metagrad.autograd.views import shares_memory
 from metagrad.base.typing import Array, Sizes
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, dimension, given, shape_of
 from metagrad.ops.index.gathering import index_select
+from metagrad.ops.shape.copying import Clone
 from metagrad.ops.shape.views import reshape
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def repeat(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
     paired = [n for pair in zip(counts, shape, strict=True) for n in pair]
     ones = [n for m in shape for n in (1, m)]
     repeated = input.reshape(ones).expand(paired).reshape([c * n for c, n in zip(counts, shape, strict=True)])
-    return repeated.contiguous().clone() if shares_memory(repeated.array, input.array) else repeated
+    return Clone.apply(repeated) if shares_memory(repeated.array, input.array) else repeated
 
 
 @asks_for_a_tensor
