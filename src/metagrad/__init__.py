@@ -134,14 +134,16 @@ _LAZY: set[str] = {
     "viz", "xpu", "_C", "_dynamo", "_utils",
 }  # fmt: skip
 _NEURAL = """
-    adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm bilinear
-    binary_cross_entropy_with_logits celu celu_ channel_shuffle conv1d conv2d conv3d conv_tbc
-    conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss cosine_similarity ctc_loss dropout
-    dropout_ embedding_bag feature_alpha_dropout feature_alpha_dropout_ group_norm hardshrink
-    hinge_embedding_loss instance_norm kl_div layer_norm margin_ranking_loss max_pool1d max_pool1d_with_indices
-    max_pool2d max_pool3d pairwise_distance pixel_shuffle pixel_unshuffle poisson_nll_loss prelu rms_norm rrelu
-    rrelu_ selu selu_ threshold threshold_ triplet_margin_loss
+    adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d bilinear celu celu_
+    channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity
+    dropout dropout_ embedding_bag feature_alpha_dropout feature_alpha_dropout_ hardshrink layer_norm max_pool1d
+    max_pool1d_with_indices max_pool2d max_pool3d pairwise_distance pixel_shuffle pixel_unshuffle prelu rms_norm rrelu
+    rrelu_ selu selu_ threshold threshold_
 """.split()  # those of the neural functions that PyTorch has at the top, too
+_IN_C = """
+    batch_norm binary_cross_entropy_with_logits cosine_embedding_loss ctc_loss group_norm hinge_embedding_loss instance_norm
+    kl_div margin_ranking_loss poisson_nll_loss triplet_margin_loss
+""".split()  # and those whose arguments stand in another order there
 _UNDOCUMENTED = """
     affine_grid_generator alias_copy as_strided_copy convolution detach_copy diagonal_copy embedding expand_copy
     feature_dropout fill from_file grid_sampler grid_sampler_2d grid_sampler_3d gru_cell lstm_cell norm_except_dim
@@ -173,7 +175,7 @@ _LAZY_NAMES = {
     **dict.fromkeys(_STORAGES, "compat.storage_types"), "is_anomaly_enabled": "autograd.observe",
     "summary": "utils.summary", "vmap": "func", "cond": "compat.seldom",
     **dict.fromkeys(_AUTOCAST, "compat.amp.settings"),
-    **dict.fromkeys(_NEURAL, "nn.functional"),
+    **dict.fromkeys(_NEURAL, "nn.functional"), **dict.fromkeys(_IN_C, "compat.c_signatures"),
     **dict.fromkeys(_UNDOCUMENTED, "compat.undocumented"),
     **dict.fromkeys(("gru", "lstm", "rnn_relu", "rnn_tanh"), "compat.recurrent_functions"),
 }  # fmt: skip

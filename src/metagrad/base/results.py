@@ -182,6 +182,13 @@ class linalg_slogdet(Results):
     logabsdet: Part
 
 
+class slogdet(Results):
+    """The determinant's sign, and the logarithm of its absolute value."""
+
+    sign: Part
+    logabsdet: Part
+
+
 class linalg_cholesky_ex(Results):
     """A = L Lᴴ, and where it failed."""
 

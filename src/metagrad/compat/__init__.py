@@ -8,6 +8,7 @@
 ``backends/``               switches of libraries that metagrad does not use
 ``beside.py``               names that PyTorch's files have beside what they are about
 ``benchmark.py``            ``utils.benchmark``: timing a statement
+``c_signatures.py``         losses and norms with their arguments in PyTorch's other order
 ``causal_bias.py``          ``nn.attention.bias``: causal masks by a corner
 ``collect_env.py``          versions, for a bug report
 ``compiler.py``             ``compile``

@@ -16,12 +16,15 @@ from metagrad.ops.create.creation import empty
 from metagrad.ops.create.shared import from_numpy
 from metagrad.ops.index.embedding import embedding as _embedding
 from metagrad.ops.linalg.matmul import linear
+from metagrad.ops.pointwise.complex_numbers import view_as_complex, view_as_real
 from metagrad.tensors.tensor import Tensor
 
 _COPIES = """
     alias as_strided detach diagonal expand permute select split split_with_sizes squeeze t transpose unbind unfold
     unsqueeze view view_as_complex view_as_real
 """.split()  # of each a function that copies, unsqueeze_copy, where the method is a view
+
+_VIEWS: dict[str, Callable[..., Any]] = {"view_as_real": view_as_real, "view_as_complex": view_as_complex}
 
 __all__ = [
     "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "feature_dropout", "fill",
@@ -267,7 +270,10 @@ def __getattr__(name: str) -> Any:
     def copying(input: Tensor, *args: Any, **kwargs: Any) -> Any:
         if view == "view" and not isinstance(args[0], dtype):
             return input.reshape(*args).clone(memory_format=contiguous_format)
-        shown = input.view_as(input) if view == "alias" else getattr(input, view)(*args, **kwargs)
+        if view == "alias":
+            shown = input.view_as(input)
+        else:
+            shown = (_VIEWS[view] if view in _VIEWS else getattr(Tensor, view))(input, *args, **kwargs)
         parts = (shown,) if isinstance(shown, Tensor) else shown
         copies = tuple([part.clone(memory_format=contiguous_format) for part in parts])
         return copies[0] if isinstance(shown, Tensor) else copies

@@ -130,6 +130,10 @@ class Multinomial(_OfClasses):
     ) -> None:
         if not isinstance(total_count, int):
             raise NotImplementedError("inhomogeneous total_count is not supported")
+        if total_count < 0:
+            raise ValueError(
+                f"Expected parameter total_count of distribution Multinomial to be 0 or more, got {total_count}"
+            )
         self.total_count = total_count
         super().__init__(probs, logits, validate_args)
 

@@ -26,7 +26,7 @@ _flags = frozenset(
     stable training transpose unbiased unitriangular unpack_data unpack_pivots use_input_stats with_replacement
     zero_infinity""".split()
 )
-_or_none = frozenset(["align_corners", "onesided", "return_complex", "stable"])
+_or_none = frozenset(["align_corners", "onesided", "requires_grad", "return_complex", "stable"])
 
 
 def check_flags(function: Callable[..., Any], named: dict[str, Any]) -> None:

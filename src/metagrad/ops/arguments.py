@@ -50,8 +50,8 @@ def floats(function: str, x: Operand, refused: str = "biuc") -> Tensor:
     return given
 
 
-def real(function: str, x: Operand) -> Tensor:
-    """``floating`` for a function of real numbers alone: complex ones are refused.
+def real(function: str, x: Operand, refused: str = "c") -> Tensor:
+    """``floating`` for a function of real numbers alone: complex ones are refused, and other kinds by their letters.
 
     >>> import metagrad
     >>> real("erf", metagrad.tensor([1])).dtype
@@ -61,8 +61,8 @@ def real(function: str, x: Operand) -> Tensor:
     NotImplementedError: "erf" not implemented for 'ComplexFloat': convert the tensor first, with .float() or .int()
     """
     found = floating(x)
-    if found.array.dtype.kind == "c":
-        refuse(function, found, "c")
+    if found.array.dtype.kind == "c" or refused != "c":
+        refuse(function, found, refused)
     return found
 
 

@@ -75,12 +75,14 @@ def need_castable(result: dtypes.dtype, kept: dtypes.dtype) -> None:
 def refuse(function: str, x: Tensor, kinds: str) -> None:
     """Raise NotImplementedError for a tensor whose dtype is of one of these kinds, by NumPy's letters: b, i, u, f, c.
 
+    And by e, which is float16's, for both dtypes of half precision.
+
     >>> import metagrad
     >>> refuse("median", metagrad.tensor([True]), "bc")
     Traceback (most recent call last):
     NotImplementedError: "median" not implemented for 'Bool': convert the tensor first, with .float() or .int()
     """
-    if x.array.dtype.kind in kinds:
+    if x.array.dtype.kind in kinds or ("e" in kinds and x.array.dtype.char in "eE"):
         raise unsupported(function, x.dtype)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import bump, check_writable
+from metagrad.base.device import of_array
 from metagrad.tensors.tensor import Tensor
 
 
@@ -50,6 +51,16 @@ def check_pairs(pairs: Iterable[tuple[Any, Any]]) -> None:
             )
         if p.__class__ is not np.ndarray or not p.flags.writeable:
             check_writable(param)
+
+
+def check_capturable(pairs: Iterable[list[tuple[Tensor, Tensor]]], groups: Iterable[dict[str, Any]]) -> None:
+    """AssertionError for a group that is to be captured as a graph of a GPU's work, but has parameters on the CPU."""
+    for some, group in zip(pairs, groups, strict=True):
+        if group.get("capturable") and any(of_array(p.array).type == "cpu" for p, _ in some):
+            raise AssertionError(
+                "If capturable=True, params and state_steps must be on supported devices: ['cuda'], but some are on the CPU: "
+                "leave capturable away"
+            )
 
 
 def set_to_zero(grad: Tensor) -> None:

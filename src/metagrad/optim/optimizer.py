@@ -11,7 +11,7 @@ import numpy as np
 from metagrad.autograd.mode import enable_grad, no_grad
 from metagrad.autograd.variable import Variable
 from metagrad.base.warning import warn
-from metagrad.optim.groups import check_pairs, listed, set_to_zero
+from metagrad.optim.groups import check_capturable, check_pairs, listed, set_to_zero
 from metagrad.optim.hooks import Hooks, hooked, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from metagrad.optim.state import State, packed, unpacked
 from metagrad.tensors.tensor import Tensor
@@ -144,6 +144,7 @@ class Optimizer(Hooks):
         with no_grad(), np.errstate(all="ignore"):  # PyTorch overflows to inf without a warning
             pairs = [[(p, g) for p in group["params"] if (g := p.grad) is not None] for group in self.param_groups]
             check_pairs([pair for some in pairs for pair in some])
+            check_capturable(pairs, self.param_groups)
             for some, group in zip(pairs, self.param_groups, strict=True):
                 self.update_group(some, group)
         return loss

@@ -299,7 +299,7 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     >>> metagrad.nn.functional.glu(metagrad.tensor([2.0, 3.0, 0.0, 100.0]))
     tensor([1., 3.])
     """
-    refuse("glu", input, "biu")
+    refuse("glu", input, "biuc")
     if not input.array.ndim:
         raise RuntimeError("glu does not support 0-dimensional tensors")
     d = dimension(dim, input.array.ndim)

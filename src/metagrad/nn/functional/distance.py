@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from metagrad.base import dtypes
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.operands import promoted_in_single, result_type
 from metagrad.ops.reduce.distances import pdist as pdist
@@ -26,9 +27,9 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     tensor(0.7071)
     """
     kind = result_type(x1, x2)
-    if not (kind.is_floating_point or kind.is_complex):
+    if not kind.is_floating_point:
         raise RuntimeError(
-            f"expected floating-point inputs, got {x1.dtype} and {x2.dtype}: convert with .float() first"
+            f"expected common dtype to be floating point, yet common dtype is {dtypes.scalar_name(kind)}: use .float()"
         )
     x1, x2 = broadcast_tensors(x1.to(kind), x2.to(kind))
     first: Tensor = vector_norm(x1, 2, dim, keepdim=True)

@@ -17,7 +17,7 @@ from metagrad.nn.functional.smooth_activation import logsigmoid
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import need_castable, need_long, refuse
 from metagrad.ops.index.gathering import gather
-from metagrad.ops.operands import need_one_dtype
+from metagrad.ops.operands import need_one_dtype, need_tensors
 from metagrad.ops.pointwise.selection import minimum, where
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
     >>> soft_margin_loss(metagrad.tensor([0.0, 5.0]), metagrad.tensor([1.0, 1.0]), reduction="none")
     tensor([0.6931, 0.0067])
     """
+    need_tensors("soft_margin_loss", input=input, target=target)
     products = input * target
     need_castable(products.dtype, input.dtype)
     return reduced(kept_as(-logsigmoid(products), input, input.dtype), reduction)
@@ -134,7 +135,7 @@ def multi_margin_loss(
     need_one_dtype("multi_margin_loss", input, weight)
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     classes = target.reshape(-1)
-    refuse("multi_margin_loss", input, "biu")
+    refuse("multi_margin_loss", input, "biue")
     _need_rows(input)
     if target.array.ndim > 1 or classes.array.size != rows.array.shape[0]:
         raise RuntimeError(
@@ -179,7 +180,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "m
     _need_rows(input)
     if tuple(input.shape) != tuple(target.shape):
         raise RuntimeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
-    refuse("multilabel_margin_loss", input, "biu")
+    refuse("multilabel_margin_loss", input, "biue")
     need_long("multilabel_margin_loss", "target", target)
     rows = input if input.array.ndim == 2 else input.reshape(1, -1)
     named = target.array.reshape(rows.array.shape)

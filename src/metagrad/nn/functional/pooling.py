@@ -19,7 +19,7 @@ from metagrad.kernels import pooling as kernel
 from metagrad.kernels.windows import Windows, counts, extents
 from metagrad.nn.functional.tuples import Setting, each
 from metagrad.ops.arguments import asks_for_tensors
-from metagrad.ops.dtype_checks import unsupported
+from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.operands import cast_to
 from metagrad.ops.pointwise.activation import relu
 from metagrad.ops.pointwise.signs import abs as absolute
@@ -316,6 +316,8 @@ def _avg_pool(
     count_pad: bool,
     divisor: int | None,
 ) -> Tensor:
+    if axes == 3:
+        refuse("avg_pool3d", input, "e")
     windows = windows_of(f"avg_pool{axes}d", input, size, stride, padding, 1, ceil_mode, axes)
     if divisor == 0:
         raise RuntimeError("divisor must be not zero")

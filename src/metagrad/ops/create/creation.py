@@ -34,7 +34,9 @@ __all__ = [
 ]  # fmt: skip
 
 
-def finished(array: Array, dtype: DTypeLike = None, device: DeviceLike = None, requires_grad: bool = False) -> Tensor:
+def finished(
+    array: Array, dtype: DTypeLike = None, device: DeviceLike = None, requires_grad: bool | None = False
+) -> Tensor:
     """A leaf around a new array, in a dtype and on a device.
 
     >>> import metagrad
@@ -51,9 +53,9 @@ def finished(array: Array, dtype: DTypeLike = None, device: DeviceLike = None, r
     if mode.inference:
         out._counter = Untracked()
     if requires_grad is not False:
-        if requires_grad is not True:
+        if requires_grad is not True and requires_grad is not None:
             raise TypeError(f"argument 'requires_grad' must be True or False, got {requires_grad!r:.60}")
-        out.requires_grad = True
+        out.requires_grad = bool(requires_grad)
     return out
 
 

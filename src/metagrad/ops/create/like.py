@@ -56,6 +56,7 @@ def _image(
     if device is not None and Device(device).type != of_array(input.array).type:  # none of its numbers are wanted
         likeness: Array = np.broadcast_to(np.zeros((), kind), input.array.shape)
         return finished(make(likeness, dtype=kind, order="C"), None, device, requires_grad)
+    memory_format = preserve_format if memory_format is None else memory_format
     if memory_format is preserve_format and 0 not in input.array.strides:
         array = make(input.array, dtype=kind)
     else:

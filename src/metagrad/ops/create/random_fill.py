@@ -16,7 +16,8 @@ from metagrad.base.layouts import made_as_it_lies
 from metagrad.base.typing import Array
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.create.random import Generator, source
-from metagrad.ops.create.sampling import continuous, normal_array, uniform_array
+from metagrad.ops.create.sampling import continuous, normal_array, real_numbers, uniform_array
+from metagrad.ops.dtype_checks import refuse
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -105,6 +106,7 @@ def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Ge
     mean, std = float(mean), float(std)
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    real_numbers("log_normal_", input)
     logarithms = _normal(input, generator, True) * std + mean
     with np.errstate(over="ignore"):
         return _fill(input, np.exp(logarithms))
@@ -122,7 +124,7 @@ def cauchy_(input: Tensor, median: float = 0, sigma: float = 1, *, generator: Ge
     median, sigma = float(median), float(sigma)
     if sigma <= 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
-    continuous(input.dtype)
+    real_numbers("cauchy_", input)
     return _fill(input, _drawn(input, _source(input, generator).standard_cauchy) * sigma + median)
 
 
@@ -137,7 +139,7 @@ def exponential_(input: Tensor, lambd: float = 1, *, generator: Generator | None
     """
     if lambd <= 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd}")
-    continuous(input.dtype)
+    real_numbers("exponential_", input)
     stream = _source(input, generator)
     return _fill(input, _drawn(input, lambda shape: stream.exponential(1 / lambd, shape)))
 
@@ -153,6 +155,7 @@ def geometric_(input: Tensor, p: float, *, generator: Generator | None = None) -
     """
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    refuse("geometric_", input, "c")
     if input.array.dtype.kind == "b":
         raise NotImplementedError("geometric_ is not implemented for bool: its numbers go from 1 up")
     drawn = np.maximum(_drawn(input, _source(input, generator).random), 2.0**-54)  # 0 has no logarithm

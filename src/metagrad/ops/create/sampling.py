@@ -102,6 +102,15 @@ def continuous(dtype: DTypeLike) -> dtypes.dtype:
     return kind
 
 
+def real_numbers(name: str, x: Tensor) -> dtypes.dtype:
+    """The dtype of a tensor to be filled with random numbers that are real.
+
+    Raises NotImplementedError for complex numbers, integers and bools.
+    """
+    refuse(name, x, "c")
+    return continuous(x.dtype)
+
+
 # ------------------------------------------------ of a shape
 
 

@@ -136,6 +136,8 @@ def isin(
     if not isinstance(elements, Variable) and not isinstance(test_elements, Variable):
         raise TypeError("isin() expects elements or test_elements to be a tensor, got two numbers")
     kind = result_type(elements, test_elements)
+    if any(isinstance(v, Variable) and v.array.dtype.kind == "b" for v in (elements, test_elements)):
+        raise RuntimeError("Unsupported input type encountered for isin(): Bool: convert the tensors with .int()")
     x, tests = (converted(as_tensor(v), kind) for v in (elements, test_elements))
     ordered(x, "isin")
     there = of_array(elements.array if isinstance(elements, Variable) else tests.array)

@@ -29,8 +29,9 @@ def segment_reduce(
 ) -> Tensor:  # fmt: skip
     """Runs of rows, one after the other, each reduced to one: (*, N, …) to (*, S, …), N in dimension ``axis``.
 
-    reduce: "sum", "mean", "max", "min" or "prod". lengths (*, S): how long each run is; or offsets (*, S + 1): where they
-    begin, and the last ends. initial: what every run starts with; without it an empty run gives 0, nan, -inf, inf and 1.
+    reduce: "sum", "mean", "max", "min" or "prod" (or "amax", "amin"). lengths (*, S): how long each run is; or offsets
+    (*, S + 1): where they begin, and the last ends. initial: what every run starts with; without it an empty run gives 0,
+    nan, -inf, inf and 1.
 
     Raises RuntimeError for another ``reduce``, without lengths and offsets, for ``indices``, and, unless ``unsafe``, for
     lengths that are negative or do not add up to N.
@@ -39,6 +40,7 @@ def segment_reduce(
     >>> metagrad.segment_reduce(metagrad.tensor([1.0, 2.0, 3.0]), "sum", lengths=metagrad.tensor([2, 1]))
     tensor([3., 3.])
     """
+    reduce = {"amax": "max", "amin": "min"}.get(reduce, reduce)
     if reduce not in _EMPTY:
         raise RuntimeError(f"segment_reduce(): unsupported reduction {reduce!r}: it is one of {', '.join(_EMPTY)}")
     if indices is not None:

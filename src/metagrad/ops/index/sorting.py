@@ -14,6 +14,7 @@ from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels import sorting
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import Along, ordered
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def unique_consecutive(
 
 def _rows(input: Tensor, dim: int | None) -> Array:
     """What is compared, as the rows of a matrix: elements, or the slices of a dimension."""
+    refuse("unique", input, "c")
     a = input.array
     if dim is None:
         return a.reshape(-1, 1)

@@ -32,10 +32,22 @@ from metagrad.base import later
 
 if TYPE_CHECKING:
     from metagrad.ops.linalg.definite import cholesky_inverse, cholesky_solve
-    from metagrad.ops.linalg.determinant import det, logdet, slogdet
+    from metagrad.ops.linalg.determinant import det, logdet
     from metagrad.ops.linalg.elimination import lu_unpack
     from metagrad.ops.linalg.extreme import lobpcg
-    from metagrad.ops.linalg.older import cholesky, cross, inverse, lu, lu_solve, norm, pinverse, qr, svd, vander
+    from metagrad.ops.linalg.older import (
+        cholesky,
+        cross,
+        inverse,
+        lu,
+        lu_solve,
+        norm,
+        pinverse,
+        qr,
+        slogdet,
+        svd,
+        vander,
+    )
     from metagrad.ops.linalg.orthogonal import geqrf, ormqr
     from metagrad.ops.linalg.orthogonal import householder_product as orgqr
     from metagrad.ops.linalg.powers import chain_matmul, matrix_exp, matrix_power
@@ -52,10 +64,10 @@ __getattr__ = later.names(
     __name__,
     {
         "definite": "cholesky_inverse cholesky_solve",
-        "determinant": "det logdet slogdet",
+        "determinant": "det logdet",
         "elimination": "lu_unpack",
         "extreme": "lobpcg",
-        "older": "cholesky cross inverse lu lu_solve norm pinverse qr svd vander",
+        "older": "cholesky cross inverse lu lu_solve norm pinverse qr slogdet svd vander",
         "orthogonal": "geqrf ormqr householder_product=orgqr",
         "powers": "chain_matmul matrix_exp matrix_power",
         "singular": "pca_lowrank svd_lowrank",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
+from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.ops.pointwise.arithmetic import conj
 
@@ -42,7 +43,9 @@ def check(name: str, *matrices: Tensor, ndim: int = 2, half: bool = False) -> No
                 f"{name}: expected a floating-point or complex tensor, got {a.dtype.name}: convert it with .float()"
             )
         if a.array.dtype.itemsize == 2 and not half:
-            raise RuntimeError(f"{name}: {a.dtype} is not precise enough for this: convert the tensor with .float()")
+            raise NotImplementedError(
+                f"\"{name}\" not implemented for '{scalar_name(a.dtype)}', which is not precise enough: use .float()"
+            )
         if a.array.ndim < ndim:
             raise RuntimeError(
                 f"{name}: The input tensor must have at least {ndim} dimensions, got one of shape {tuple(a.shape)}"

@@ -8,7 +8,7 @@ from metagrad.base import results
 from metagrad.base.typing import Dims, DTypeLike
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by
-from metagrad.ops.linalg import elimination, orthogonal, singular, vectors
+from metagrad.ops.linalg import determinant, elimination, orthogonal, singular, vectors
 from metagrad.ops.linalg.definite import factored
 from metagrad.ops.linalg.matrices import H, check
 from metagrad.ops.linalg.norms import matrix_norm
@@ -44,6 +44,17 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     tensor([[0.5000, 0.0000]])
     """
     return pinv(input, rtol=rcond)
+
+
+@takes_exact_out
+def slogdet(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.slogdet:
+    """``linalg.slogdet``: the sign and ln |det A| of square matrices (*, n, n).
+
+    >>> import metagrad
+    >>> metagrad.slogdet(metagrad.tensor([[1.0, 2.0], [3.0, 4.0]])).logabsdet
+    tensor(0.6931)
+    """
+    return results.slogdet(determinant.slogdet(input))
 
 
 @takes_out

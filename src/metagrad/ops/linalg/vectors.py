@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.linalg.matrices import check
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
@@ -35,6 +36,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1, out: Tensor | None = N
     if x.ndim != y.ndim:
         raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions, got {x.ndim} and {y.ndim}")
     need_one_dtype("linalg.cross", input, other)
+    refuse("cross", input, "b")
     if not x.ndim:
         raise IndexError(f"linalg.cross: dimension {dim} was given, but the tensors have no dimensions")
     d = dimension(dim, x.ndim)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import numpy as np
 
 from metagrad.autograd.variable import Variable
+from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_out
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.operands import as_tensor, in_single, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -70,6 +72,8 @@ def addcmul(
     if are_floats(input, tensor1, tensor2) and isinstance(value, (int, float)):
         return Addcmul.apply(input, tensor1, tensor2, value=value)
     product = mul(tensor1, tensor2)
+    if result_type(input, product) is dtypes.bool_:
+        raise unsupported("addcmul", dtypes.bool_)
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import need_numbers, need_tensors, operands
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -242,6 +243,7 @@ def logaddexp2(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Te
     """
     need_tensors("logaddexp2", input=input, other=other)
     need_numbers("logaddexp2", input, other, category=2)
+    refuse("logaddexp2", input, "c")
     return LogAddExp.apply(*operands(input, other), base=2)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import Variable, unwrap
+from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
@@ -15,6 +16,7 @@ from metagrad.kernels import masks
 from metagrad.kernels.selection import select
 from metagrad.ops.argument_types import NotATensor
 from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import as_tensor, cast_to, converted, need_tensors, operands, result_type
 from metagrad.ops.pointwise.chunked import Pointwise
@@ -145,6 +147,8 @@ def clamp(
     kind = result_type(x, *bounds)
     if kind.is_complex:
         raise NotImplementedError("clamp is not defined for complex tensors, which have no order: take .real or .abs()")
+    if kind is dtypes.bool_ and (len(bounds) == 2 or not isinstance(bounds[0], Variable)):
+        raise unsupported("clamp", kind)
     low, high = [b if b is None or isinstance(b, (Variable, np.ndarray)) else fitting(b, kind) for b in (min, max)]
     low, high = [b if b is None else converted(b, kind) for b in (low, high)]
     return Clamp.apply(cast_to(x, kind), low, high)

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor, in_single, need_one_dtype, promoted_in_single
 from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
@@ -79,6 +80,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
             f"X1 and X2 must have the same number of columns. X1: {x1.array.shape[-1]} X2: {x2.array.shape[-1]}"
         )
     need_one_dtype("cdist", x1, x2)
+    refuse("cdist", x1, "e")
     modes = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
     if compute_mode not in modes:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode: expected one of {', '.join(modes)}")
@@ -100,7 +102,6 @@ def _are_large(a: Array, b: Array) -> bool:
 
 
 @asks_for_tensors
-@in_single
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """The distances of all pairs of rows i < j of an (N, M) matrix, N (N − 1) / 2 of them, row by row.
 
@@ -114,6 +115,7 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.array.ndim}D")
     if input.array.dtype.kind not in "fV":
         raise RuntimeError(f"pdist only supports floating-point dtypes, got {input.dtype}: convert with .float() first")
+    refuse("pdist", input, "e")
     _check_order("pdist", p)
     n = input.array.shape[0]
     square = of_all_pairs(input, input, p)

@@ -76,6 +76,7 @@ def nanmedian(
     >>> metagrad.nanmedian(metagrad.tensor([4.0, float("nan"), 3.0, 2.0]))
     tensor(3.)
     """
+    refuse("nanmedian", input, "b")
     if dim is None:
         return _median_of_all(ordered(input, "nanmedian"), _index_of_nanmedian)
     return chosen_along(results.nanmedian, ordered(input, "nanmedian"), dim, keepdim, _index_of_nanmedian)
@@ -99,6 +100,7 @@ def kthvalue(
     >>> metagrad.kthvalue(metagrad.tensor([4.0, 1.0, 3.0]), 2).values
     tensor(3.)
     """
+    refuse("kthvalue", input, "b")
     axis = nonempty(ordered(input, "kthvalue"), dimension(dim, input.array.ndim))
     n = input.array.shape[axis[0]] if axis else 1
     if not 1 <= k <= n:

@@ -31,7 +31,7 @@ class Clone(Function):
 
 
 @asks_for_a_tensor
-def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> Tensor:
+def clone(input: Tensor, *, memory_format: memory_format | None = preserve_format) -> Tensor:
     """A copy in memory of its own, with the original's order in memory; the gradient flows through to the original.
 
     >>> import metagrad
@@ -41,7 +41,7 @@ def clone(input: Tensor, *, memory_format: memory_format = preserve_format) -> T
     >>> x
     tensor([1., 2.])
     """
-    if memory_format is preserve_format:
+    if memory_format is preserve_format or memory_format is None:
         return Clone.apply(input, keeps_order=True)
     return _ordered(Clone.apply, input, memory_format)
 

@@ -16,6 +16,7 @@ from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, Number, Operand
 from metagrad.kernels.copying import assign
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.broadcasting import expand
@@ -70,6 +71,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     """
     if mode == "constant":
         return constant_pad_nd(input, pad, value)
+    if mode in ("reflect", "replicate"):
+        refuse(f"{mode}_pad", input, "b")
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(
             f"Unrecognised padding mode {mode}: expected 'constant', 'reflect', 'replicate' or 'circular'"

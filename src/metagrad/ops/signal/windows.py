@@ -306,4 +306,4 @@ def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0,
     >>> metagrad.kaiser_window(4, beta=2.0)
     tensor([0.4387, 0.8348, 1.0000, 0.8348])
     """
-    return _window("kaiser", window_length, periodic, options, beta=float(beta))
+    return _window("kaiser", window_length, periodic, options, beta=abs(float(beta)))

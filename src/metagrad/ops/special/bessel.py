@@ -12,7 +12,7 @@ from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import as_array, wrap
 from metagrad.base.typing import Array
 from metagrad.kernels.special import bessel as kernel
-from metagrad.ops.arguments import floating, real, takes_out
+from metagrad.ops.arguments import real, takes_out
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.signs import Sign
 from metagrad.ops.special.values import values
@@ -258,7 +258,7 @@ def spherical_bessel_j0(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.spherical_bessel_j0(metagrad.tensor([0.0, 1.0]))
     tensor([1.0000, 0.8415])
     """
-    x = floating(input).array
+    x = real("spherical_bessel_j0", input, "ce").array
     outside = (x == 0) | np.isinf(x)
     safe = np.where(outside, 1, x)
     y = np.where(outside, x == 0, np.sin(safe) / safe)
@@ -278,4 +278,4 @@ def airy_ai(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @quiet
 def _values(function: Callable[[Array], Array], input: Tensor) -> Tensor:
-    return wrap(values(function, real(function.__name__.lstrip("_"), input).array))
+    return wrap(values(function, real(function.__name__.lstrip("_"), input, "ce").array))

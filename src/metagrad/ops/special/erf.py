@@ -119,7 +119,7 @@ def erfcx(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.erfcx(metagrad.tensor([0.0, 1000.0]))
     tensor([1.0000e+00, 5.6419e-04])
     """
-    return Erfcx.apply(real("erfcx", input))
+    return Erfcx.apply(real("erfcx", input, "ce"))
 
 
 @takes_out
@@ -154,7 +154,7 @@ def ndtri(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.ndtri(metagrad.tensor([0.5, 0.975]))
     tensor([0.0000, 1.9600])
     """
-    return Ndtri.apply(real("ndtri", input))
+    return Ndtri.apply(real("ndtri", input, "ce"))
 
 
 class LogNdtr(Pointwise):
@@ -177,4 +177,4 @@ def log_ndtr(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.special.log_ndtr(metagrad.tensor([0.0, -20.0]))
     tensor([  -0.6931, -203.9172])
     """
-    return LogNdtr.apply(real("log_ndtr", input))
+    return LogNdtr.apply(real("log_ndtr", input, "ce"))

@@ -13,7 +13,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.kernels.special import gamma as kernel
 from metagrad.kernels.special import incomplete
 from metagrad.ops.arguments import floating, real, takes_out
-from metagrad.ops.operands import as_tensor, float_operands, need_tensors
+from metagrad.ops.operands import as_tensor, need_tensors
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.special.logarithms import float_tensors
 from metagrad.ops.special.values import values
@@ -104,7 +104,7 @@ def polygamma(n: int, input: Tensor, *, out: Tensor | None = None) -> Tensor:
         raise TypeError(f"polygamma(): argument 'n' must be an int, got {type(n).__name__}: {n!r:.60}")
     if n < 0:
         raise RuntimeError(f"polygamma(n, x) does not support negative n, got {n}")
-    return Polygamma.apply(floating(input), n=n)
+    return Polygamma.apply(real("polygamma", input), n=n)
 
 
 @takes_out
@@ -151,7 +151,7 @@ def igamma(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tensor
     tensor([0.6321])
     """
     need_tensors("igamma", input=input, other=other)
-    return Igamma.apply(*float_operands(input, other), upper=False)
+    return Igamma.apply(*float_tensors("igamma", input, other), upper=False)
 
 
 @takes_out
@@ -165,7 +165,7 @@ def igammac(input: Tensor, other: Tensor, *, out: Tensor | None = None) -> Tenso
     tensor([0.3679])
     """
     need_tensors("igammac", input=input, other=other)
-    return Igamma.apply(*float_operands(input, other), upper=True)
+    return Igamma.apply(*float_tensors("igammac", input, other), upper=True)
 
 
 class Zeta(Pointwise):

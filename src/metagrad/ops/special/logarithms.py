@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import real, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor, float_operands, need_a_tensor
 from metagrad.ops.pointwise.chunked import Pointwise
 
@@ -127,7 +128,8 @@ def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
 def float_tensors(name: str, input: Operand, other: Operand) -> list[Tensor]:
     """Both operands as floating-point tensors of one dtype, where one may be a number.
 
-    Raises TypeError if neither is a tensor; ``name`` is the function that the message names.
+    Raises TypeError if neither is a tensor, and NotImplementedError for complex numbers; ``name`` is the function that the
+    message names.
 
     >>> import metagrad
     >>> float_tensors("xlogy", 2, metagrad.tensor([1.0]))
@@ -135,5 +137,7 @@ def float_tensors(name: str, input: Operand, other: Operand) -> list[Tensor]:
     """
     need_a_tensor(name, input, other)
     x, y = float_operands(input, other)
-    kind = (x if isinstance(x, Variable) else y).array.dtype
+    given: Any = x if isinstance(x, Variable) else y
+    refuse(name, given, "c")
+    kind = given.array.dtype
     return [as_tensor(v if isinstance(v, Variable) else np.asarray(v, kind)) for v in (x, y)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, as_array, wrap
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import floating, takes_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import float_operands, need_a_tensor
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def _evaluated(input: Operand, n: Operand, first: Callable[[Array], Array], foll
     """pₙ(x) with p₀ = 1 and p₁ = ``first``; 0 for negative n."""
     need_a_tensor("a polynomial of degree n", input, n)
     x, degree = float_operands(input, n)
-    like = (x if hasattr(x, "array") else degree).array
+    given: Any = x if isinstance(x, Variable) else degree
+    refuse(following.__name__.lstrip("_"), given, "ce")
+    like = given.array
     kind = like.dtype
     x, degree = (v.array if hasattr(v, "array") else np.full((), v, kind, like=like) for v in (x, degree))
     degree = np.where(np.isfinite(degree), np.trunc(degree), -1)

@@ -1,0 +1,85 @@
+"""Neural functions at the top of ``torch``: PyTorch has them there in C, with other orders of arguments than in ``nn.functional``.
+
+There a reduction is 0, 1 or 2: none, the mean, the sum; left away, it is none. And norms take weights before running values,
+and whether cuDNN is to be used, which is nothing here.
+
+>>> import metagrad
+>>> x = metagrad.tensor([0.0, 0.0])
+>>> metagrad.margin_ranking_loss(x, x, x, 0.5, 2)
+tensor(1.)
+>>> metagrad.margin_ranking_loss(x, x, x, 0.5)
+tensor([0.5000, 0.5000])
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from metagrad.nn import functional as F
+
+_LOSSES = {
+    "binary_cross_entropy_with_logits": "input target weight pos_weight reduction",
+    "cosine_embedding_loss": "input1 input2 target margin reduction",
+    "ctc_loss": "log_probs targets input_lengths target_lengths blank reduction zero_infinity",
+    "hinge_embedding_loss": "input target margin reduction",
+    "kl_div": "input target reduction log_target",
+    "margin_ranking_loss": "input1 input2 target margin reduction",
+    "poisson_nll_loss": "input target log_input full eps reduction",
+    "triplet_margin_loss": "anchor positive negative margin p eps swap reduction",
+}
+_NORMS = {
+    "batch_norm": "input weight bias running_mean running_var training momentum eps cudnn_enabled",
+    "group_norm": "input num_groups weight bias eps cudnn_enabled",
+    "instance_norm": "input weight bias running_mean running_var use_input_stats momentum eps cudnn_enabled",
+}
+__all__ = [*_LOSSES, *_NORMS]
+
+
+def _loss(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A loss that takes its reduction as a number, by position too, or as a word."""
+    order = _LOSSES[name].split()
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > len(order):
+            raise TypeError(f"{name}() takes at most {len(order)} positional arguments, but {len(args)} were given")
+        given = dict(zip(order, args, strict=False))
+        twice = given.keys() & kwargs.keys()
+        if twice:
+            raise TypeError(f"{name}() got multiple values for argument {sorted(twice)[0]!r}")
+        given |= kwargs
+        given.setdefault("reduction", 0)
+        if isinstance(given["reduction"], int):
+            number = given["reduction"]
+            if not 0 <= number <= 2:
+                raise ValueError(f"{name}(): reduction must be 0, 1 or 2, got {number}")
+            if number == 1 and name == "kl_div":  # without the warning against this mean
+                return function(**given | {"reduction": "none"}).mean()
+            given["reduction"] = ("none", "mean", "sum")[number]
+        return function(**given)
+
+    return called
+
+
+def _norm(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A norm that knows both orders by the number of its arguments."""
+    order = _NORMS[name].split()
+
+    @functools.wraps(function)
+    def called(*args: Any, **kwargs: Any) -> Any:
+        kwargs.pop("cudnn_enabled", None)
+        if len(args) != len(order):
+            return function(*args, **kwargs)
+        return function(**dict(zip(order[:-1], args[:-1], strict=True)), **kwargs)
+
+    return called
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = (_loss if name in _LOSSES else _norm)(name, getattr(F, name))
+    globals()[name] = found
+    return found
