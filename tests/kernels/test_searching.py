@@ -57,3 +57,9 @@ def test_by_hand(both):
 
     for found in both(run):
         assert found == [[[0, 1], [3, 4]], [[0, 3], [3, 4]], [[0, 1], [3, 4]]]
+
+
+def test_a_value_without_dimensions_has_one_position():
+    line = metagrad.tensor([1.0, 2.0])
+    for found in (metagrad.searchsorted(line, metagrad.tensor(1.5)), metagrad.bucketize(1.5, line)):
+        assert found.shape == () and found.item() == 1

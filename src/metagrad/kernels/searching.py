@@ -21,7 +21,10 @@ def positions(edges: Array, values: Array, right: bool) -> Array:
     >>> positions(np.array([1, 3, 5]), np.array([3, 6]), False).tolist()
     [1, 3]
     """
-    edges, values = np.ascontiguousarray(edges), np.ascontiguousarray(values)
+    edges, values = (
+        np.asarray(edges, order="C"),
+        np.asarray(values, order="C"),
+    )  # which leave 0-d values without dimensions
     found = np.empty(values.shape, np.int64)
     if edges.ndim > 1:
         _in_rows(_as_rows(edges), _as_rows(values), _as_rows(found), right)
