@@ -148,7 +148,8 @@ def spread_several(loop: Callable[..., None], groups: Sequence[Group], numbers: 
     kind: the letter of their dtype.
     """
     work, elements = work_of_several(loop, groups, numbers, kind)
-    _perform(work, elements, elements, tuning.SEVERAL_PARTS)
+    threads = threads_worth(elements, tuning.SEVERAL_WORTH_THREADS)
+    perform(work, elements, tuning.SEVERAL_PARTS * threads if threads > 1 else 1)
 
 
 def perform_formula(
@@ -160,9 +161,8 @@ def perform_formula(
     _perform(formulas.work_of(program, flat, numbers), len(flat[-1]), flat[-1].size)
 
 
-def _perform(work: Work, rows: int, elements: int, most: int | None = None) -> None:
-    parts = min(rows, elements // tuning.SPREAD_LEAST, (most or tuning.SPREAD_PARTS) * get_num_threads())
-    perform(work, rows, max(1, parts))
+def _perform(work: Work, rows: int, elements: int) -> None:
+    perform(work, rows, max(1, min(rows, elements // tuning.SPREAD_LEAST, tuning.SPREAD_PARTS * get_num_threads())))
 
 
 def rows_joined(rows: int, length: int) -> int:

@@ -25,6 +25,8 @@ HEAD_START_BESIDE_HELPERS = 10_000
 SPREAD_PARTS = 16
 # The same for the arrays of all parameters, which are asked for again and again.
 SEVERAL_PARTS = 2
+# Elements of all of them from which they are shared out to threads.
+SEVERAL_WORTH_THREADS = 1 << 17
 # Elements of such a part at least.
 SPREAD_LEAST = 1 << 14
 

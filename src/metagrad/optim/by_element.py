@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from metagrad.autograd.variable import Variable, wrap
-from metagrad.autograd.views import bump
 from metagrad.base.typing import Array
 from metagrad.optim.by_loop import Loop
 from metagrad.optim.differentiable import recorded_step
@@ -80,10 +79,10 @@ class ByElement(Together):
             step = state["step"]
             t = step.array.item() + 1
             step.array[...] = t
-            bump(step)
+            step._counter[0] += 1  # as ``bump`` does: a call less, of several for each parameter
             task = found.get(t)
             if task is None:
-                settings = self._settings(step.array.item(), state, group)
+                settings = self._settings(t, state, group)
                 task = found.setdefault(
                     t if len(self.counts) == 1 else settings, Task([], _chunk, settings, self._loop)
                 )
@@ -97,9 +96,9 @@ class ByElement(Together):
                 else:
                     remembered = state[name]
                     arrays.append(remembered.array)
-                    bump(remembered)
+                    remembered._counter[0] += 1
             task.arrays.append(tuple(arrays))
-            bump(param)
+            param._counter[0] += 1
         return list(found.values())
 
     def _settings(self, t: float, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, ...]:

@@ -155,6 +155,9 @@ class _Call(NamedTuple):
 def _on_threads(calls: Sequence[_Call], short: bool) -> None:
     """The calls, in shares of about one size, which the threads take."""
     size = sum([call.arrays[0].size for call in calls])
+    if size <= tuning.OPTIMIZER_CHUNK_ALONE:
+        _do(calls)
+        return
     threads = threads_worth(size, tuning.OPTIMIZER_SHORT_WORTH_THREADS if short else 2 * tuning.OPTIMIZER_CHUNK)
     if threads == 1:
         _do(_cut(calls, cut(size, tuning.OPTIMIZER_CHUNK_ALONE)))
