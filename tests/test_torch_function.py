@@ -1,5 +1,6 @@
 """``__torch_function__``, in programs of their own: what starts the asking lasts for the process."""
 
+import pickle
 import subprocess
 import sys
 
@@ -224,3 +225,11 @@ def test_pytorchs_own_tensors_are_not_asked(torch):
         "    print(metagrad.from_dlpack(x).tolist(), torch_function.overloaded((x,)))\n"
     )
     assert ran("torch", program) == ["Mine", "[1.0, 1.0] []", "[1.0, 1.0] []"]
+
+
+def test_functions_and_methods_that_ask_are_pickled_by_their_names():
+    class Mine(mg.Tensor):
+        pass
+
+    for function in (mg.add, mg.nn.functional.relu, mg.linalg.inv, mg.Tensor.add, mg.Tensor.sum, mg.einsum):
+        assert pickle.loads(pickle.dumps(function)) is function

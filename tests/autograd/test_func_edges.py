@@ -42,7 +42,7 @@ def test_gradcheck_looks_at_the_whole_jacobian_unless_it_is_told_otherwise():
 
     x = mg.tensor([1.0, 2.0], dtype=mg.float64, requires_grad=True)
     with pytest.raises(
-        RuntimeError, match=r"Jacobian mismatch for output 0 with respect to input 0,.* gives 3, finite differences 2"
+        RuntimeError, match=r"Jacobian mismatch for output 0 with respect to input 0,\nnumerical:tensor\(\[\[2"
     ):
         gradcheck(Wrong.apply, (x,))
 

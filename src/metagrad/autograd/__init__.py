@@ -27,6 +27,7 @@
 ``composites.py``    functions that are one operator elsewhere
 ``observe.py``       anomaly detection and the table of ops
 ``gradcheck.py``     derivatives against finite differences
+``jacobians.py``     Jacobians as matrices, for ``gradcheck``'s programs
 ``functional.py``    Jacobians, Hessians, and products with them
 ===================  ==========================================================================
 """

@@ -22,9 +22,12 @@ from metagrad.autograd.engine import grad
 from metagrad.autograd.forward import Level
 from metagrad.autograd.forward_ad import made_dual
 from metagrad.autograd.interface import grad as batched_grad
+from metagrad.autograd.jacobians import get_analytical_jacobian, get_numerical_jacobian
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.warning import warn
+
+__all__ = ["GradcheckError", "get_analytical_jacobian", "get_numerical_jacobian", "gradcheck", "gradgradcheck"]
 
 _DIRECTIONS = 3
 
@@ -294,37 +297,51 @@ def _check_backward(check: _Check, i: int, x: Any, source: Any, directions: list
     """Compare (Jᵀ u) · v with u · (J v): for random u, or for each element of the outputs."""
     outputs = check.outputs()
     if check.fast:
-        cotangents = [[_drawn(source, o.array) for o in outputs] for _ in directions]
+        cotangents = {0: [[_drawn(source, o.array) for o in outputs] for _ in directions]}
     else:
         zeros = [np.zeros(o.array.shape, o.array.dtype) for o in outputs]
-        cotangents = [[*zeros[:k], u, *zeros[k + 1 :]] for k, o in enumerate(outputs) for u in _units(o.array)]
-    for us in cotangents:
-        (found,) = _gradients(outputs, [x], us)
-        if check.dtypes and found.dtype != x.dtype:
-            raise GradcheckError(f"input {i} is {x.dtype}, its gradient {found.dtype}")
-        for v, slope in zip(directions, slopes, strict=True):
-            numerical = sum(_inner(u, s) for u, s in zip(us, slope, strict=True))
-            _compare(check, f"Jacobian mismatch for output 0 with respect to input {i}, of shape {tuple(x.shape)}: backward gives",
-                     _inner(found.array, v), numerical)  # fmt: skip
+        cotangents = {k: [[*zeros[:k], u, *zeros[k + 1 :]] for u in _units(o.array)] for k, o in enumerate(outputs)}
+    for k, several in cotangents.items():
+        pulled = [_gradients(outputs, [x], us)[0] for us in several]
+        for g in pulled:
+            if check.dtypes and g.dtype != x.dtype:
+                raise GradcheckError(f"input {i} is {x.dtype}, its gradient {g.dtype}")
+        analytical = [[_inner(g.array, v) for g in pulled] for v in directions]
+        numerical = [[sum(_inner(u, s) for u, s in zip(us, slope, strict=True)) for us in several] for slope in slopes]
+        _compare(check, f"Jacobian mismatch for output {k} with respect to input {i}", analytical, numerical)
 
 
 def _check_forward(check: _Check, i: int, x: Any, directions: list[Any], slopes: list[list[Any]]) -> None:
     """Compare J v by forward mode with finite differences."""
-    for v, slope in zip(directions, slopes, strict=True):
+    found = []
+    for v in directions:
         with Level() as level:
             moved = [made_dual(level, y, wrap(v)) if y is x else y for y in check.inputs]
             outputs = _differentiable(check.func(*moved))
-            tangents = [np.zeros_like(o.array) if t is None else t.array for o in outputs for t in (level.of(o),)]
+            found.append([np.zeros_like(o.array) if t is None else t.array for o in outputs for t in (level.of(o),)])
             del moved
-        for k, (t, s) in enumerate(zip(tangents, slope, strict=True)):
-            for u in [_drawn(np.random.default_rng(1), s)] if check.fast else _units(s):
-                _compare(check, f"Jacobian computed with forward mode mismatch for output {k} with respect to input {i}: it gives",
-                         _inner(u, t), _inner(u, s))  # fmt: skip
+    for k in range(len(slopes[0]) if slopes else 0):
+        like = slopes[0][k]
+        units = [_drawn(np.random.default_rng(1), like)] if check.fast else list(_units(like))
+        analytical, numerical = ([[_inner(u, row[k]) for u in units] for row in rows] for rows in (found, slopes))
+        text = f"Jacobian computed with forward mode mismatch for output {k} with respect to input {i}"
+        _compare(check, text, analytical, numerical)
 
 
-def _compare(check: _Check, text: str, analytical: float, numerical: float) -> None:
-    if not abs(analytical - numerical) <= check.atol + check.rtol * abs(numerical):
-        raise GradcheckError(f"{text} {analytical:.8g}, finite differences {numerical:.8g}")
+def _compare(check: _Check, text: str, analytical: list[list[float]], numerical: list[list[float]]) -> None:
+    """Raise unless both are alike: a row for each direction of the input, a column for each of the output."""
+    a, n = np.array(analytical, np.float64), np.array(numerical, np.float64)
+    if np.all(np.abs(a - n) <= check.atol + check.rtol * np.abs(n)):
+        return
+    note = ""
+    if check.fast:
+        wrong = np.unravel_index(int(np.argmax(np.abs(a - n))), a.shape)
+        a, n, note = a[wrong], n[wrong], "these are in one random direction: without fast_mode you see the Jacobians\n"
+    raise GradcheckError(f"{text},\nnumerical:{_shown(n)}\nanalytical:{_shown(a)}\n{note}")
+
+
+def _shown(table: Any) -> str:
+    return repr(wrap(table)) if np.ndim(table) else str(float(table))
 
 
 def _check_repeated(check: _Check, outputs: list[Any], chosen: list[Any]) -> None:
