@@ -207,3 +207,15 @@ def test_levels_nest(lib):
     assert f.jacfwd(f.jacrev(lambda b: (b**3).sum()))(x).tolist() == [[6, 0], [0, 12]]
     assert f.jacrev(f.jacfwd(lambda b: (b**3).sum()))(x).tolist() == [[6, 0], [0, 12]]
     assert f.vmap(f.jacfwd(lambda b: b**2))(lib.ones(2, 1)).tolist() == [[[2]], [[2]]]
+
+
+def test_tangents_may_be_switched_off():
+    from metagrad.autograd import forward_ad
+
+    with forward_ad.dual_level():
+        before = forward_ad.make_dual(metagrad.ones(2), metagrad.ones(2))
+        with forward_ad._set_fwd_grad_enabled(False):
+            assert not forward_ad._is_fwd_grad_enabled()
+            within = forward_ad.make_dual(metagrad.ones(2), metagrad.ones(2)) * 2, before * 2
+        assert [forward_ad.unpack_dual(x).tangent for x in within] == [None, None]
+        assert forward_ad.unpack_dual(before * 2).tangent.tolist() == [2.0, 2.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -81,6 +82,8 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     ...     unpack_dual(x.sum()).tangent
     tensor(3.)
     """
+    if not _is_fwd_grad_enabled():
+        return tensor.view_as(tensor)
     dual = _current()
     if dual is None:
         raise RuntimeError(
@@ -112,6 +115,29 @@ def made_dual(level: Level, x: Any, tangent: Any) -> Any:
             tangent = wrap(np.empty_like(x.array, tangent.array.dtype)).copy_(tangent)
     level.give(out, tangent)
     return out
+
+
+class _set_fwd_grad_enabled:
+    """Whether ``make_dual`` gives a tangent, for a block or from here on; in a block without, results have none either."""
+
+    def __init__(self, mode: bool) -> None:
+        self.before, _enabled[:] = _is_fwd_grad_enabled(), [mode]
+        self.aside: AbstractContextManager[Any] = nullcontext() if mode else outside()
+
+    def __enter__(self) -> None:
+        self.aside.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self.aside.__exit__(None, None, None)
+        _enabled[:] = [self.before]
+
+
+_enabled = [True]
+
+
+def _is_fwd_grad_enabled() -> bool:
+    """What ``_set_fwd_grad_enabled`` said last; True at first."""
+    return _enabled[0]
 
 
 def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:

@@ -13,6 +13,7 @@
 ``number_types.py``  how numbers are stored, and which are widened
 ``locations.py``     ``map_location``
 ``ranks.py``         checkpoints of several processes, written by one
+``packages.py``      devices of a program's own
 ``settings.py``      settings that are kept, and files without numbers
 ``errors.py``        CheckpointError
 ``safetensors.py``   safetensors files
@@ -22,6 +23,15 @@
 from metagrad.serialization.checkpoint import get_unsafe_globals_in_checkpoint, load, save
 from metagrad.serialization.errors import CheckpointError
 from metagrad.serialization.locations import MAP_LOCATION
+from metagrad.serialization.packages import (
+    _package_registry,
+    check_module_version_greater_or_equal,
+    default_restore_location,
+    location_tag,
+    normalize_storage_type,
+    register_package,
+    validate_cuda_device,
+)
 from metagrad.serialization.safe_names import (
     add_safe_globals,
     clear_safe_globals,

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from metagrad.base.device import CPU, cupy, require_cupy
 from metagrad.base.device import device as Device
+from metagrad.serialization.packages import _package_registry, restored
 from metagrad.serialization.storages import StoredNumbers
 from metagrad.tensors.storage import UntypedStorage
 
@@ -42,12 +43,14 @@ class Locations:
             storage.location = wanted
         elif isinstance(wanted, Mapping):
             storage.location = _checked(wanted[tag]) if tag in wanted else _default(tag)
-        elif wanted is None or not self._apply(storage, tag):
+        elif wanted is None and not _package_registry:
+            storage.location = _default(tag)
+        elif not self._apply(storage, tag, restored if wanted is None else wanted):  # type: ignore[arg-type]
             storage.location = _default(tag)
 
-    def _apply(self, storage: StoredNumbers, tag: str) -> bool:
+    def _apply(self, storage: StoredNumbers, tag: str, choose: Callable[[UntypedStorage, str], object]) -> bool:
         try:
-            found = self.map_location(storage, tag)  # type: ignore[operator, misc]
+            found = choose(storage, tag)
             if not isinstance(found, UntypedStorage | None):
                 raise TypeError(
                     f"the function given as map_location must return a storage or None, got {type(found).__name__}"

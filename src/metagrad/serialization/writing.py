@@ -21,6 +21,7 @@ from metagrad.base.size import Size
 from metagrad.base.typing import Array
 from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.serialization.number_types import STORAGE_NAMES, UNTYPED
+from metagrad.serialization.packages import _package_registry, location_tag
 from metagrad.serialization.reading import LEGACY_MAGIC
 from metagrad.serialization.settings import skips_data
 from metagrad.serialization.storages import place_of
@@ -149,7 +150,8 @@ class _Writer(pickle._Pickler):  # the one written in Python, for it lets a name
         name = STORAGE_NAMES.get(memory.dtype.name)
         kind = _Global("torch.storage", "UntypedStorage") if name is None else _Global("torch", name)
         bits = memory.view("u2") if name == "BFloat16Storage" else memory  # no buffer can say that it is of bfloat16
-        storage = _Storage(str(len(self.storages)), bits, kind, str(device))
+        place = location_tag(UntypedStorage(memory.view("u1"))) if _package_registry else str(device)
+        storage = _Storage(str(len(self.storages)), bits, kind, place)
         self.storages[address, memory.dtype.str] = storage
         return storage
 

@@ -6,6 +6,7 @@
 ``methods/``           the ops as methods, one file per family
 ``printing.py``        how a tensor prints
 ``storage.py``         the memory beneath it
+``sharing.py``         memory that forked processes have in common
 ``numpy_protocol.py``  NumPy's functions on tensors: ``np.tanh(tensor)``
 =====================  =================================================
 """

@@ -14,6 +14,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.dtypes import get_default_dtype
 from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, Number
+from metagrad.tensors.sharing import is_shared, shared
 
 
 class UntypedStorage:
@@ -122,15 +123,16 @@ class UntypedStorage:
         return type(self)()
 
     def is_shared(self) -> bool:
-        """False: memory belongs to one process."""
-        return False
+        """Whether forked processes have the memory in common: see ``Tensor.share_memory_``."""
+        return is_shared(self.memory)
 
     def is_pinned(self) -> bool:
         """False: metagrad does not pin memory."""
         return False
 
     def share_memory_(self) -> UntypedStorage:
-        """The storage itself: memory belongs to one process."""
+        """This storage's numbers in memory that forked processes have in common: of a tensor, call the tensor's own method."""
+        self.memory = shared(self.memory)
         return self
 
     @property

@@ -85,7 +85,7 @@ class Placement:
         return self._apply(lambda t: t.cuda(device))
 
     def share_memory(self) -> Self:
-        """The module as it is: between processes tensors travel as copies.
+        """Put parameters and buffers into memory that processes have in common which are forked from this one.
 
         Raises RuntimeError for a lazy layer that was not called yet.
         """

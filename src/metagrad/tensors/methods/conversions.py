@@ -97,5 +97,12 @@ class ConversionMethods(OpMethods):
         inplace.copy_(complex_numbers.imag(self), value)  # type: ignore[arg-type]
 
     def share_memory_(self) -> Self:
-        """The tensor itself: worker processes get copies through shared memory of their own."""
+        """Put the numbers into memory that processes have in common which are forked from this one; gives the tensor itself.
+
+        A view takes along what it is a view of; other views of that keep the memory that was. Processes that are not forked
+        get copies.
+        """
+        from metagrad.tensors.sharing import share
+
+        share(self)
         return self

@@ -159,5 +159,7 @@ class MemoryMethods(OpMethods):
             _in_use.append((stream.record_event(), self.array))
 
     def is_shared(self) -> bool:
-        """False: memory belongs to one process."""
-        return False
+        """Whether forked processes have the memory in common: see ``share_memory_``."""
+        from metagrad.tensors.sharing import is_shared
+
+        return is_shared(self.array)
