@@ -152,3 +152,54 @@ def test_second_derivative(three_ways):
     expected, *others = three_ways(run)
     for found in others:
         agree(found, expected, "float64")
+
+
+def reduced(library, x, index, v, dim, reduce, include_self=True):
+    """scatter_reduce, and the gradients of what goes in."""
+    x, v = (library.tensor(a, requires_grad=True) for a in (x, v))
+    y = x.scatter_reduce(dim, library.tensor(index), v, reduce, include_self=include_self)
+    (y * library.tensor(np.arange(y.numel()).reshape(y.shape) % 7 + 1.0)).sum().backward()
+    return [a.detach().numpy() for a in (y, x.grad, v.grad)]
+
+
+REDUCES = ["sum", "prod", "mean", "amax", "amin"]
+
+
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("reduce", REDUCES)
+def test_reduced_along_a_dimension(three_ways, threads, reduce, include_self):
+    for shape, index_shape, dim in CASES:
+        x, index, v = numbers(shape, index_shape, dim, "float64")
+        v = np.round(v * 2) / 2  # some are equal
+        expected, *others = three_ways(lambda: reduced(metagrad, x, index, v, dim, reduce, include_self))  # noqa: B023
+        for found in others:
+            agree(found, expected, "float64")
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("reduce", REDUCES)
+def test_reduced_as_pytorch(three_ways, torch, reduce, include_self):
+    for shape, index_shape, dim in CASES:
+        x, index, v = numbers(shape, index_shape, dim, "float64")
+        x = np.where(x == 0, 1.5, x)  # PyTorch shares a gradient with an equal number in x, even where that is left out
+        expected = reduced(torch, x, index, v, dim, reduce, include_self)
+        for found in three_ways(lambda: reduced(metagrad, x, index, v, dim, reduce, include_self)):  # noqa: B023
+            agree(found, expected, "float64")
+
+
+def test_reduced_by_hand_and_what_is_not_finite(three_ways):
+    def run():
+        x = metagrad.tensor([[1.0, 5.0, 2.0, float("inf")]])
+        index = metagrad.tensor([[0, 0, 1, 2, 3]])
+        v = metagrad.tensor([[3.0, -2.0, float("nan"), 2.0, float("-inf")]])
+        whole = metagrad.tensor([[1, 5, 2, 9]]).scatter_reduce(1, index, metagrad.tensor([[3, -2, 7, 2, 4]]), "amax")
+        return [*[x.scatter_reduce(1, index, v, reduce).tolist()[0] for reduce in REDUCES], whole.tolist()[0]]
+
+    for total, product, mean, most, least, whole in three_ways(run):
+        np.testing.assert_array_equal(total, [2.0, np.nan, 4.0, np.nan])
+        np.testing.assert_array_equal(product, [-6.0, np.nan, 4.0, -np.inf])
+        np.testing.assert_allclose(mean, [2.0 / 3, np.nan, 2.0, np.nan], rtol=1e-6)
+        np.testing.assert_array_equal(most, [3.0, np.nan, 2.0, np.inf])
+        np.testing.assert_array_equal(least, [-2.0, np.nan, 2.0, -np.inf])
+        assert whole == [3, 7, 2, 9]

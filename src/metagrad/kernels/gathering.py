@@ -156,6 +156,30 @@ def _add_by_loop(y: Array, i: Array, x: Array) -> None:
         map_chunks(lambda c: compiled.add_along(y, i, x, c.start, c.stop), columns)
 
 
+_KINDS = {
+    np.add: compiled.ADD, np.multiply: compiled.MULTIPLY, np.maximum: compiled.LARGEST, np.minimum: compiled.SMALLEST,
+}  # fmt: skip
+
+
+def combine_along(ufunc: np.ufunc, y: Array, index: object, x: Array | Number) -> bool:
+    """y[index] = ufunc(y[index], x), as often as an element is named; whether it has been done, by a compiled loop."""
+    if index.__class__ is not IndexAlong or not fits(y, index) or y.dtype.char not in "fdlq" or not are_there_loops():
+        return False
+    terms, shape = np.asarray(x), index[index.axis].shape
+    if ufunc not in _KINDS or terms.dtype != y.dtype and not (y.dtype.kind == "i" and terms.dtype.kind in "bi"):
+        return False
+    terms = _boxes(np.broadcast_to(terms, shape).astype(y.dtype, copy=False), index.axis)
+    i, target, kind = _numbers(index).view(np.uint64), _boxes(y, index.axis), _KINDS[ufunc]
+    if i.shape[2] == 1:
+        spread(compiled.combine_in_rows, [i[..., 0], target[..., 0], terms[..., 0]], (), [kind])
+    elif len(i) >= get_num_threads():
+        map_chunks(lambda s: compiled.combine_along(i[s], target[s], terms[s], kind, 0, i.shape[2]), _of_boxes(i))
+    else:
+        columns = _shares_of_columns(i.shape[2], i.size)
+        map_chunks(lambda c: compiled.combine_along(i, target, terms, kind, c.start, c.stop), columns)
+    return True
+
+
 def add_rows(y: Array, rows: Array, x: Array) -> None:
     """y[rows[n]] += x[n], as often as a row is named; rows (N), y (R, *), x (N, *)."""
     if (

@@ -11,6 +11,8 @@ from __future__ import annotations
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
 
+ADD, MULTIPLY, LARGEST, SMALLEST = 0, 1, 2, 3
+
 
 @native
 def _take(x: Array, index: Array, y: Array) -> None:
@@ -76,6 +78,39 @@ def add_along(y: Array, index: Array, x: Array, start: int, stop: int) -> None:
         for k in range(index.shape[1]):
             for i in range(start, stop):
                 y[o, index[o, k, i], i] += x[o, k, i]
+
+
+@native
+def _combined(a: float, b: float, kind: int) -> float:
+    if kind == ADD:
+        return a + b
+    if kind == MULTIPLY:
+        return a * b
+    takes_b = b > a if kind == LARGEST else b < a
+    return b if takes_b or b != b else a
+
+
+@native
+def _combine_at(y: Array, index: Array, x: Array, kind: int) -> None:
+    for k in range(len(index)):
+        y[index[k]] = _combined(y[index[k]], x[k], kind)
+
+
+@native
+def combine_in_rows(index: Array, y: Array, x: Array, kind: int) -> None:
+    """yₒⱼ = the sum, product, larger or smaller of yₒⱼ and xₒₖ, j = index[o, k]; y (O, N), index and x (O, K)."""
+    for o in range(len(index)):
+        _combine_at(y[o], index[o], x[o], kind)
+
+
+@native
+def combine_along(index: Array, y: Array, x: Array, kind: int, start: int, stop: int) -> None:
+    """The same of yₒⱼᵢ and xₒₖᵢ, j = index[o, k, i], for i from ``start`` to ``stop``; y (O, N, I), index and x (O, K, I)."""
+    for o in range(len(index)):
+        for k in range(index.shape[1]):
+            for i in range(start, stop):
+                j = index[o, k, i]
+                y[o, j, i] = _combined(y[o, j, i], x[o, k, i], kind)
 
 
 @native

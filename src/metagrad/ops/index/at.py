@@ -77,6 +77,18 @@ def add_at(y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
         y[...] = total
 
 
+def combine_at(ufunc: np.ufunc, y: Array, index: Array | tuple[Array, ...], x: Array | Number) -> None:
+    """y[index] = ufunc(y[index], x), repeated indices several times.
+
+    >>> y = np.ones(3)
+    >>> combine_at(np.multiply, y, np.array([0, 0, 2]), np.array([2.0, 3.0, 5.0]))
+    >>> y.tolist()
+    [6.0, 1.0, 5.0]
+    """
+    if not gathering.combine_along(ufunc, y, index, x):
+        at(ufunc, y, index, x)
+
+
 def add_to_zeros(y: Array, index: Array | tuple[Array, ...], x: Array) -> None:
     """y[index] += x, repeated indices several times, for y that is 0.
 

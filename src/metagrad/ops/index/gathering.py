@@ -13,10 +13,10 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
 from metagrad.kernels.gathering import IndexAlong, is_outside
-from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import dimension, takes_exact_out, takes_out_by
 from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
+from metagrad.ops.index.at import combine_at
 from metagrad.ops.index.indexing import Gather, Put, PutAdd, getitem
 from metagrad.ops.operands import as_tensor, converted, tensor_of
 from metagrad.ops.pointwise.arithmetic import conj
@@ -36,11 +36,13 @@ class PutMultiply(Function):
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         y = x.copy()
-        at(np.multiply, y, index, v)
+        combine_at(np.multiply, y, index, v)
+        if not any(self.needs):
+            return y
         self.index = index
         self.zero = v == 0
         zeros = np.zeros(x.shape, np.int64, like=x)
-        at(np.add, zeros, index, self.zero)
+        combine_at(np.add, zeros, index, self.zero)
         self.only_zero = self.zero & (zeros[index] == 1)
         self.save(x, v, y)
         return y

@@ -10,8 +10,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
-from metagrad.kernels.libraries import at
 from metagrad.ops.arguments import takes_exact_out
+from metagrad.ops.index.at import combine_at, taken
 from metagrad.ops.index.gathering import PutMultiply, in_one_dimension, scattered
 from metagrad.ops.index.indexing import Gather, Put, PutAdd
 from metagrad.ops.index.scattering import check_source, in_slices, vector
@@ -30,11 +30,13 @@ class PutExtreme(Function):
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...], ufunc: np.ufunc) -> Array:
         y = x.copy()
-        at(ufunc, y, index, v)
+        combine_at(ufunc, y, index, v)
+        if not any(self.needs):
+            return y
         self.index = index
-        self.stays, self.comes = x == y, v == y[index]
+        self.stays, self.comes = x == y, v == taken(y, index)
         self.sharers = self.stays.astype(np.int64)
-        at(np.add, self.sharers, index, self.comes)
+        combine_at(np.add, self.sharers, index, self.comes)
         self.sharers = np.maximum(self.sharers, 1)
         return y
 
@@ -68,7 +70,7 @@ def _reduced(input: Tensor, src: Tensor, index: Array | tuple[Array, ...], reduc
     count = np.ones(input.array.shape, np.int64, like=input.array)
     if not include_self:
         count[index] = 0
-    at(np.add, count, index, 1)
+    combine_at(np.add, count, index, 1)
     whole = input.array.dtype.kind in "iu"
     divisor = wrap(np.maximum(count, 1)).to(input.dtype)
     return div(total, divisor, rounding_mode="floor" if whole else None)

@@ -71,8 +71,15 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, *, ou
     around = broadcast_shapes((*shape[:d], 1, *shape[d + 1 :]), (*wanted[:d], 1, *wanted[d + 1 :])) if shape else ()
     full = [(*around[:d], n[d], *around[d + 1 :]) if shape else () for n in (shape, wanted)]
     n = shape[d] if shape else 1
-    from_front = wrap(np.where(indices.array < 0, indices.array + n, indices.array))
-    return gather(expand(input, full[0]), d, expand(from_front, full[1]))
+    return gather(expand(input, full[0]), d, expand(_from_front(indices, n), full[1]))
+
+
+def _from_front(indices: Tensor, n: int) -> Tensor:
+    """Indices that count from the front; those that do already as they are."""
+    i = indices.array
+    if isinstance(i, np.ndarray) and not is_outside(i, n):
+        return indices
+    return wrap(np.where(i < 0, i + n, i))
 
 
 @takes_exact_out

@@ -204,9 +204,14 @@ class AddWindows(Function):
     def forward(self, x: Array, shape: Ints, axis: int, size: int, step: int) -> Array:
         self.window = axis, size, step
         y = np.zeros(shape, x.dtype, like=x)
+        windows, before = np.moveaxis(x, -1, axis + 1), (slice(None),) * axis  # (…, i, k, …)
+        if x.shape[axis] < size:
+            for i in range(x.shape[axis]):
+                y[(*before, slice(i * step, i * step + size))] += windows[(*before, i)]
+            return y
         reach = (x.shape[axis] - 1) * step + 1
         for k in range(size):
-            y[(*[slice(None)] * axis, slice(k, k + reach, step))] += x[..., k]
+            y[(*before, slice(k, k + reach, step))] += x[..., k]
         return y
 
     def backward(self, grad: Array) -> Array:
