@@ -13,7 +13,7 @@ pytest.importorskip("numba")
 
 from metagrad.kernels import one_call
 from metagrad.kernels.chunks import spread
-from metagrad.kernels.compiled.expressions import EXPRESSIONS, SINGLE
+from metagrad.kernels.compiled.expressions import CURVES, EXPRESSIONS, SINGLE
 
 RNG = np.random.default_rng(0)
 F = metagrad.nn.functional
@@ -56,6 +56,23 @@ def test_every_expression_of_single_floats(name):
     found = np.empty_like(x)
     assert one_call.by_loop(getattr(np, name), (x, y), found)
     np.testing.assert_allclose(found, expected, rtol=2e-7 if name == "hypot" else 0)
+    np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(expected[found == 0]))
+
+
+@pytest.mark.parametrize(("name", "dtype"), [(name, kind) for kind, names in CURVES.items() for name in names])
+def test_every_expression_near_numpys(name, dtype):
+    ufunc = getattr(np, name)
+    inputs = [np.roll(numbers((9, 20), dtype), 3 * i) for i in range(ufunc.nin)]
+    inputs[0].reshape(-1)[60:70] = 88.0, -88.0, 700.0, -700.0, 1e-30, -1e-30, 1.0, -1.0, np.inf, -np.inf
+    inputs[-1].reshape(-1)[68:70] = np.inf, -np.inf
+    with np.errstate(all="ignore"):
+        expected = ufunc(*[x.astype(np.longdouble) for x in inputs]).astype(dtype)
+    found = np.empty_like(inputs[0])
+    assert one_call.by_loop(ufunc, inputs, found)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(
+        found, expected, rtol=3 * eps, atol=3 * eps if name == "logaddexp" else np.finfo(dtype).tiny
+    )
     np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(expected[found == 0]))
 
 

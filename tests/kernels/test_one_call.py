@@ -70,13 +70,14 @@ def test_of_one(threads, name, dtype):
     x = numbers((5, 9), dtype)
     with np.errstate(all="ignore"):
         expected = OF_ONE[name](x)
+    near = {"rtol": 2 * np.finfo(dtype).eps if name == "exp" else 0}  # a compiled exponential is one of our own
     for given in (x, np.asfortranarray(x)):
-        np.testing.assert_array_equal(getattr(metagrad, name)(metagrad.from_numpy(given)).numpy(), expected)
+        np.testing.assert_allclose(getattr(metagrad, name)(metagrad.from_numpy(given)).numpy(), expected, **near)
     a = metagrad.from_numpy(x.copy())
     memory = a.data_ptr()
     getattr(a, f"{name}_")()
     assert a.data_ptr() == memory
-    np.testing.assert_array_equal(a.numpy(), expected)
+    np.testing.assert_allclose(a.numpy(), expected, **near)
 
 
 def test_in_place_and_with_numbers():

@@ -14,8 +14,8 @@ from metagrad.base.typing import Array, Number
 from metagrad.kernels.chunks import perform_formula
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.entries import NAMES
-from metagrad.kernels.compiled.formulas import ELEMENTS, ROW, NotPrintable, Program, cast, expression
-from metagrad.kernels.fusion import Formula, is_conversion, is_where
+from metagrad.kernels.compiled.formulas import ELEMENTS, ROW, NotPrintable, Program, cast, expression, special
+from metagrad.kernels.fusion import Formula, is_conversion, is_where, own_function
 
 _programs: dict[Any, tuple[Program, list[int]] | None] = {}
 _LARGEST = 2**53  # of integers, as float64 has them all
@@ -113,6 +113,9 @@ def _line(
     if is_where(function):
         condition, x, y = (cast(n, k, t) for n, k, t in zip(names, kinds, ("?", to.char, to.char), strict=True))
         return f"{x} if {condition} else {y}", to
+    own = own_function(function)
+    if own is not None:
+        return special(own.__name__, kinds, names), to
     if not isinstance(function, np.ufunc):
         raise NotPrintable("a function with no expression")
     text, out = expression(function, kinds, names)

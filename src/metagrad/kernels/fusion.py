@@ -76,11 +76,22 @@ def as_one_step(function: Callable[..., Array], *inputs: Any) -> Array:
     """
     if not any(isinstance(x, _Sample) for x in inputs):
         return function(*inputs)
-
-    def step(*xs: Array, out: Array) -> None:
-        np.copyto(out, function(*xs), casting="unsafe")
-
+    step: Any = _OwnStep(function)
     return _tape_of(inputs).note(step, inputs, np.asarray(function(*_plain(inputs))))
+
+
+class _OwnStep(NamedTuple):
+    """A function of our own as a step: the same as another one's of the same function."""
+
+    function: Callable[..., Array]
+
+    def __call__(self, *xs: Array, out: Array) -> None:
+        np.copyto(out, self.function(*xs), casting="unsafe")
+
+
+def own_function(function: object) -> Callable[..., Array] | None:
+    """The function of our own that a step is, if it is one."""
+    return function.function if isinstance(function, _OwnStep) else None
 
 
 def _where(c: Array, x: Any, y: Any, out: Array) -> None:

@@ -44,9 +44,9 @@ def available() -> bool:
 class Native:
     """A function that becomes machine code when it is first called."""
 
-    def __init__(self, function: Callable[..., Any], fastmath: set[str]) -> None:
+    def __init__(self, function: Callable[..., Any], fastmath: set[str], inlined: bool = False) -> None:
         functools.update_wrapper(self, function)
-        self.function, self.fastmath = function, fastmath
+        self.function, self.fastmath, self.inlined = function, fastmath, inlined
         self._compiled: Callable[..., Any] | None = None
 
     def __call__(self, *arguments: Any) -> Any:
@@ -66,7 +66,7 @@ class Native:
         """Numba's dispatcher, which compiles for each kind of arguments, or finds what was compiled before."""
         import numba
 
-        dispatcher = kept(numba.njit, self.fastmath, nogil=True)(linked(self.function))
+        dispatcher = kept(numba.njit, self.fastmath, nogil=True, forceinline=self.inlined)(linked(self.function))
         self.function.__globals__[self.function.__name__] = dispatcher
         return dispatcher
 
@@ -102,6 +102,11 @@ def kept(make: Callable[..., Any], fastmath: set[str], **settings: Any) -> Calla
 def native(function: F) -> F:
     """Compile this function when it is first called."""
     return Native(function, _CONTRACT)  # type: ignore[return-value]
+
+
+def native_of_numbers(function: F) -> F:
+    """The same, for a function of numbers: it becomes a part of the loops that call it, which can then do many at once."""
+    return Native(function, _CONTRACT, inlined=True)  # type: ignore[return-value]
 
 
 def native_sums(function: F) -> F:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.kernels.compiled import special, transcendental
 from metagrad.kernels.compiled.atomic import Instruction
-from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.compiler import native_of_numbers
 from metagrad.kernels.compiled.remainders import (
     floored_quotient,
     hypotenuse_of_singles,
@@ -43,6 +44,11 @@ SINGLE = {  # instead, of float32
     "fmod": "remainder_of_singles({0}, {1})", "hypot": "hypotenuse_of_singles({0}, {1})",
     "floor_divide": "floored_quotient({0}, {1}, remainder_of_singles({0}, {1}))",
 }  # fmt: skip
+CURVES = {  # what comes near NumPy's, within the errors that ``transcendental.py`` states, by the letter of the dtype
+    "f": ("exp", "exp2", "expm1", "log", "log1p", "tanh", "logaddexp"),
+    "d": ("exp", "exp2", "expm1", "log", "logaddexp"),  # of the others NumPy's are as fast
+}
+SPECIAL = ("erf", "erfc", "erfinv", "lgamma", "digamma", "trigamma")  # of float32 numbers: ``special.py``
 _BOOL = {
     **_ANY, "bitwise_and": "{0} & {1}", "bitwise_or": "{0} | {1}", "bitwise_xor": "{0} != {1}", "invert": "{0} == 0",
     "add": "{0} | {1}", "multiply": "{0} & {1}",
@@ -50,7 +56,19 @@ _BOOL = {
 EXPRESSIONS = {"f": _FLOAT, "i": _ANY, "u": _ANY, "b": _BOOL}
 
 
-@native
+def text_of(name: str, kind: str) -> str | None:
+    """The expression of a ufunc of numbers of a dtype, by its letter; None where there is none.
+
+    >>> text_of("add", "f"), text_of("exp", "d"), text_of("exp", "l")
+    ('{0} + {1}', 'exp({0})', None)
+    """
+    if name in CURVES.get(kind, ()):
+        return f"{name}({{0}}, {{1}})" if name == "logaddexp" else f"{name}({{0}})"
+    table = EXPRESSIONS.get(np.dtype(kind).kind, {})
+    return (SINGLE.get(name) if kind == "f" else None) or table.get(name)
+
+
+@native_of_numbers
 def larger(a: np.float32, b: np.float32) -> np.float32:
     """The larger of two numbers, nan where one is.
 
@@ -61,21 +79,21 @@ def larger(a: np.float32, b: np.float32) -> np.float32:
     return a if a != a else c
 
 
-@native
+@native_of_numbers
 def smaller(a: np.float32, b: np.float32) -> np.float32:
     """The smaller of two numbers, nan where one is."""
     c = a if a <= b else b
     return a if a != a else c
 
 
-@native
+@native_of_numbers
 def larger_number(a: np.float32, b: np.float32) -> np.float32:
     """The larger of two numbers, the other one where one is nan."""
     c = b if b > a else a
     return b if a != a else c
 
 
-@native
+@native_of_numbers
 def smaller_number(a: np.float32, b: np.float32) -> np.float32:
     """The smaller of two numbers, the other one where one is nan."""
     c = b if b < a else a
@@ -101,7 +119,7 @@ from_half = Instruction(lambda t: t.float32(t.uint16), _from_half)
 """``from_half(bits)``: bits of a float16 as float32."""
 
 
-@native
+@native_of_numbers
 def to_bfloat16(x: np.float32) -> np.uint16:
     """The bits of a float32 as bfloat16: the first half of them, rounded to the nearest, of two to the even one."""
     bits = np.float32(x).view(np.uint32)
@@ -111,7 +129,7 @@ def to_bfloat16(x: np.float32) -> np.uint16:
     return np.uint16(np.uint32(rounded >> np.uint32(16)))
 
 
-@native
+@native_of_numbers
 def from_bfloat16(bits: np.uint16) -> np.float32:
     """Bits of a bfloat16 as float32."""
     return np.uint32(np.uint32(bits) << np.uint32(16)).view(np.float32)
@@ -130,6 +148,8 @@ def converts_halves() -> bool:
 
 
 FUNCTIONS: dict[str, Any] = {
+    **{name: getattr(transcendental, name) for name in (*CURVES["f"], "erf")},
+    **{name: getattr(special, name) for name in SPECIAL[1:]},
     **{f.__name__: f for f in (
         remainder_of, remainder_of_singles, floored_quotient, hypotenuse_of_singles, with_sign_of
     )},

@@ -28,7 +28,7 @@ import numpy as np
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.compiled.compiler import compiling
 from metagrad.kernels.compiled.entries import NAMES, Work, at_address
-from metagrad.kernels.compiled.expressions import EXPRESSIONS, FUNCTIONS, SINGLE
+from metagrad.kernels.compiled.expressions import FUNCTIONS, SPECIAL, text_of
 
 ELEMENTS, ROW, COLUMN = "e", "r", "c"  # an array of the loop's shape; one row for every row; a number for every row
 
@@ -132,12 +132,22 @@ def expression(ufunc: np.ufunc, kinds: Sequence[Any], arguments: Sequence[str]) 
     ('x0 + float32(n0)', 'f')
     """
     *loop, out = [d.char for d in ufunc.resolve_dtypes((*kinds, None))]
-    table = EXPRESSIONS.get(np.dtype(loop[0]).kind, {})
-    text = (SINGLE.get(ufunc.__name__) if loop[0] == "f" else None) or table.get(ufunc.__name__)
+    text = text_of(ufunc.__name__, loop[0])
     if text is None or len(set(loop)) > 1 or loop[0] not in NAMES:
         raise NotPrintable(f"{ufunc.__name__} of {loop}")
     given = [cast(a, k, loop[0]) for a, k in zip(arguments, kinds, strict=True)]
     return text.format(*given, T=NAMES[loop[0]]), out
+
+
+def special(name: str, kinds: Sequence[Any], arguments: Sequence[str]) -> str:
+    """A special function of one variable as text.
+
+    >>> special("erfc", [np.dtype("f")], ["x0"])
+    'erfc(x0)'
+    """
+    if name not in SPECIAL or [getattr(k, "char", None) for k in kinds] != ["f"]:
+        raise NotPrintable(f"{name} of {kinds}")
+    return f"{name}({arguments[0]})"
 
 
 def cast(variable: str, kind: Any, to: str) -> str:

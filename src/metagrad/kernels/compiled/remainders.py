@@ -10,12 +10,12 @@ import math
 
 import numpy as np
 
-from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.compiler import native_of_numbers
 
 _EXACT = 2.0**29
 
 
-@native
+@native_of_numbers
 def remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
     """fmod(x, y) of float32 numbers: what is left of x when y has been taken off as often as it goes.
 
@@ -29,7 +29,7 @@ def remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
     return np.float32(np.fmod(a, b))
 
 
-@native
+@native_of_numbers
 def remainder_of(x: float, y: float) -> float:
     """fmod(x, y), of numbers of any width.
 
@@ -39,7 +39,7 @@ def remainder_of(x: float, y: float) -> float:
     return np.fmod(x, y)
 
 
-@native
+@native_of_numbers
 def with_sign_of(x: float, y: float) -> float:
     """|x| with the sign of y.
 
@@ -49,7 +49,7 @@ def with_sign_of(x: float, y: float) -> float:
     return math.copysign(x, y)
 
 
-@native
+@native_of_numbers
 def floored_quotient(x: float, y: float, rest: float) -> float:
     """⌊x / y⌋, given ``rest`` = fmod(x, y): what y divides without a remainder, one less if the signs differ.
 
@@ -67,7 +67,7 @@ def floored_quotient(x: float, y: float, rest: float) -> float:
     return floor + 1 if quotient - floor > 0.5 else floor
 
 
-@native
+@native_of_numbers
 def hypotenuse_of_singles(x: np.float32, y: np.float32) -> np.float32:
     """√(x² + y²) of float32 numbers, infinite if one of them is.
 

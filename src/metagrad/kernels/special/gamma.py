@@ -104,6 +104,14 @@ def _digamma_positive(x: Array) -> Array:
     return np.where(np.isinf(start), start, np.log(x) - 0.5 / x - y - below)
 
 
+def trigamma(x: Array) -> Array:
+    """ψ′(x) = ζ(2, x), for x < ½ by ψ′(x) + ψ′(1 − x) = π² / sin² πx; ∞ at the poles."""
+    mirrored = x < 0.5
+    high = zeta(np.full_like(x, 2.0), np.where(mirrored, 1 - x, x))
+    with np.errstate(divide="ignore"):
+        return np.where(mirrored, (math.pi / _sin_pi(np.where(mirrored, x, 0.5))) ** 2 - high, high)
+
+
 def zeta(s: Array, q: Array) -> Array:
     """Σₖ (k + q)⁻ˢ, k ≥ 0, by the formula of Euler and Maclaurin; ∞ at its poles, nan where the sum has none or is complex."""
     s, q = np.broadcast_arrays(s, q)

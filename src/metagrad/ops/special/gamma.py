@@ -57,7 +57,7 @@ class Polygamma(Pointwise):
             at_zero = np.copysign(np.inf, -x).astype(x.dtype, copy=False)
             return np.where(x == 0, at_zero, values(kernel.digamma, x)).astype(x.dtype, copy=False)
         if n == 1:  # ψ⁽¹⁾(x) = ζ(2, x) for x > 0; by reflection below
-            return _trigamma(x)
+            return values(kernel.trigamma, x) if isinstance(x, np.ndarray) else _trigamma(x)
         sign = -1.0 if n % 2 == 0 else 1.0
         return (sign * math.factorial(n)) * values(kernel.zeta, x.dtype.type(n + 1), x)
 

@@ -6,8 +6,9 @@ them) are asked as a ufunc asks them, by ``__array_ufunc__``: to them, a special
 
 from __future__ import annotations
 
+import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,30 +56,43 @@ def values(function: Callable[..., Array], *arguments: Array) -> Array:
     [-0.5772156715393066]
     """
     arrays = [a for a in arguments if hasattr(a, "dtype")]
-    kind = np.result_type(*[a.dtype for a in arrays]) if arrays else np.dtype(np.float64)
     other = next((a for a in arrays if not isinstance(a, (np.ndarray, np.generic))), None)
     if other is not None:
         if any(is_on_gpu(a) for a in arrays):
-            return _on_gpu(function, *arguments).astype(kind, copy=False)
+            return _on_gpu(function, *arguments).astype(_kind_of(arrays), copy=False)
         return as_array(other.__array_ufunc__(_AsUfunc(function), "__call__", *arguments))
 
-    def compute(*arrays: Array) -> Array:
-        return laid_out_by(in_order(*arrays), *arrays)
+    return as_one_step(_in_kind(function), *arguments)
 
-    def in_order(*arrays: Array) -> Array:
-        if function.__name__ == "erf" and single.fits(arrays[0]):
-            return single.erf(arrays[0])
-        wide = np.broadcast_arrays(*[np.asarray(a, np.float64) for a in arrays])
-        if wide[0].size < tuning.SPECIAL_WORTH_THREADS:
-            return np.asarray(function(*wide)).astype(kind, copy=False)
-        flat = [a.reshape(-1) for a in wide]
-        out = np.empty(wide[0].size, kind)
 
-        def work(chunk: slice) -> None:
-            with np.errstate(all="ignore"):
-                out[chunk] = function(*[a[chunk] for a in flat])
+@functools.cache
+def _in_kind(function: Callable[..., Array]) -> Callable[..., Array]:
+    """``function`` of NumPy's arrays and numbers, in the dtype of the arrays, laid out like them."""
 
-        map_chunks(work, cut(out.size, tuning.SPECIAL_CHUNK), threads_worth(out.size, tuning.SPECIAL_WORTH_THREADS))
-        return out.reshape(wide[0].shape)
+    @functools.wraps(function)
+    def compute(*arguments: Array) -> Array:
+        return laid_out_by(_in_order(function, *arguments), *arguments)
 
-    return as_one_step(compute, *arguments)
+    return compute
+
+
+def _in_order(function: Callable[..., Array], *arguments: Array) -> Array:
+    if function.__name__ == "erf" and single.fits(arguments[0]):
+        return single.erf(arguments[0])
+    kind = _kind_of([a for a in arguments if hasattr(a, "dtype")])
+    wide = np.broadcast_arrays(*[np.asarray(a, np.float64) for a in arguments])
+    if wide[0].size < tuning.SPECIAL_WORTH_THREADS:
+        return np.asarray(function(*wide)).astype(kind, copy=False)
+    flat = [a.reshape(-1) for a in wide]
+    out = np.empty(wide[0].size, kind)
+
+    def work(chunk: slice) -> None:
+        with np.errstate(all="ignore"):
+            out[chunk] = function(*[a[chunk] for a in flat])
+
+    map_chunks(work, cut(out.size, tuning.SPECIAL_CHUNK), threads_worth(out.size, tuning.SPECIAL_WORTH_THREADS))
+    return out.reshape(wide[0].shape)
+
+
+def _kind_of(arrays: Sequence[Array]) -> np.dtype[Any]:
+    return np.result_type(*[a.dtype for a in arrays]) if arrays else np.dtype(np.float64)
