@@ -140,3 +140,38 @@ def in_memory_by(y: Array, order: Ints) -> Array:
     """
     turned = y.transpose(order)
     return y if turned.flags.c_contiguous else turned.copy().transpose(inverse(order))
+
+
+def laid_out_by_indexed(y: Array, x: Array, index: Any) -> Array:
+    """y = x[index], for an index of arrays and slices, in PyTorch's order in memory: itself, or a copy.
+
+    x decides for the dimensions that stay, the arrays for those that they bring.
+
+    >>> x, rows = np.zeros((4, 3, 2)).transpose(2, 1, 0), np.array([0, 1])
+    >>> laid_out_by_indexed(x[:, rows], x, (slice(None), rows)).strides
+    (8, 16, 32)
+    """
+    if x.__class__ is not np.ndarray or x.flags.c_contiguous or y.ndim < 2 or descending(x.strides):
+        return y
+    parts = index if isinstance(index, tuple) else (index,)
+    steps, at = steps_of(x), 0
+    kept: list[int] = []
+    places: list[int] = []  # how many dimensions stay in front of each array
+    for part in parts:
+        if isinstance(part, slice):
+            kept.append(steps[at])
+        elif part is None:
+            kept.append(steps[at] * x.shape[at] if at < x.ndim else 1)
+            continue
+        else:
+            places.append(len(kept))
+        at += part.ndim if getattr(part, "dtype", None) == np.bool_ else 1
+    kept += steps[at:]
+    place = places[0] if len(set(places)) == 1 else 0
+    arrays = [part for part in parts if isinstance(part, np.ndarray) and part.dtype != np.bool_]
+    new = y.ndim - len(kept)
+    operands = [(*kept[:place], *(0,) * new, *kept[place:])]
+    for array in arrays:
+        own = _broadcast(steps_of(array), array.shape, y.shape[place : place + new])
+        operands.append((*(0,) * place, *own, *(0,) * (len(kept) - place)))
+    return in_memory_by(y, order_of_result(y.shape, operands))

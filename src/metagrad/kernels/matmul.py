@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import map_chunks, split, threads_worth
@@ -42,6 +43,7 @@ def product(a: Array, b: Array, bias: Array | None = None) -> Array:
         z = _product_by_blas(a, b, work)
     else:
         z = np.matmul(a, b)
+        z = z if z.ndim < 4 else in_order(z)
     if bias is not None:
         z += bias
     return z

@@ -12,6 +12,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import write
 from metagrad.base.device import of_array
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
@@ -24,6 +25,7 @@ from metagrad.ops.pointwise import activation
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.loops import Loops
 from metagrad.ops.pointwise.selection import where
+from metagrad.ops.shape.copying import contiguous
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -278,8 +280,9 @@ def rrelu(
     refuse("rrelu", input, "biuc")
     slope: Any = (lower + upper) / 2
     if training:
-        slope = wrap(_drawn_slopes(input.array, lower, upper))
-    return given_back(input, where(input > 0, input, input * slope), inplace)
+        slope = wrap(_drawn_slopes(in_order(input.array), lower, upper))
+    x = contiguous(input)
+    return given_back(input, where(x > 0, x, x * slope), inplace)
 
 
 def _drawn_slopes(x: Array, lower: float, upper: float) -> Array:

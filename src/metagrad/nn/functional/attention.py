@@ -23,6 +23,7 @@ from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.create.random import draws_own_numbers, numpy_generator, source
 from metagrad.ops.operands import in_single
 from metagrad.ops.reduce.softmax import softmax
+from metagrad.ops.shape.copying import contiguous
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["scaled_dot_product_attention"]
@@ -196,6 +197,10 @@ def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, s
     elif mask is not None and mask.ndim < 4:
         mask = mask.reshape((1,) * (4 - mask.ndim) + tuple(mask.shape))
     y = Attention.apply(_four(query, lead), _four(key, lead), _four(value, lead), mask, **settings)
+    if not query.array.ndim == key.array.ndim == value.array.ndim == 4 or any(
+        x.stride(-1) != 1 for x in (query, key, value)
+    ):
+        y = contiguous(y)
     return y if len(lead) == 2 else named(y.reshape(*lead, *y.shape[-2:]), "UnsafeView")
 
 

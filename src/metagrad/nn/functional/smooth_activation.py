@@ -20,6 +20,7 @@ from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.hyperbolic import Tanh
 from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
+from metagrad.ops.shape.copying import contiguous
 from metagrad.ops.special.erf import Erf
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> metagrad.nn.functional.logsigmoid(metagrad.tensor([-1000.0, 0.0]))
     tensor([-1.0000e+03, -6.9315e-01])
     """
-    return LogSigmoid.apply(floats("logsigmoid", input))
+    return LogSigmoid.apply(contiguous(floats("logsigmoid", input)))
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:

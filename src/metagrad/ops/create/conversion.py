@@ -75,7 +75,7 @@ def to(
         out = contiguous(out, memory_format)
     elif memory_format not in (None, preserve_format, suggested(input.array) or contiguous_format):
         return clone(input, memory_format=memory_format)
-    return clone(out) if copy and out is input else out
+    return clone(out, memory_format=memory_format or preserve_format) if copy and out is input else out
 
 
 type_names = {

@@ -28,7 +28,7 @@ from metagrad.autograd.views import (
 from metagrad.base.device import CPU, move
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import contiguous_format
-from metagrad.base.result_order import laid_out_by
+from metagrad.base.result_order import laid_out_by, laid_out_by_indexed
 from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
 from metagrad.kernels.copying import copied_in_order
@@ -80,11 +80,13 @@ class Gather(Function):
     """y = x[index], a copy;   ∂L/∂x adds up the ∂L/∂y of every position an element was taken to.
 
     distinct: no element is taken twice, so that the gradient can be stored rather than added, which is much faster.
+    as_x: the result lies in memory in the order of x, not in the usual one.
     """
 
-    def forward(self, x: Array, index: Array | tuple[Array, ...], distinct: bool = False) -> Array:
+    def forward(self, x: Array, index: Array | tuple[Array, ...], distinct: bool = False, as_x: bool = False) -> Array:
         self.index, self.shape_in, self.distinct = index, x.shape, distinct
-        return taken(x, index)
+        y = taken(x, index)
+        return laid_out_by_indexed(y, x, index) if as_x else y
 
     def backward(self, grad: Array) -> Array:
         distinct = self.distinct or mask_of(self.index) is not None
@@ -149,7 +151,7 @@ def getitem(input: Tensor, index: Index) -> Tensor:
         return Slice.apply(input, index=index)
     first, rest = _in_stages(index, input.array.ndim)
     try:
-        return Gather.apply(input if first is None else Slice.apply(input, index=first), index=rest)
+        return Gather.apply(input if first is None else Slice.apply(input, index=first), index=rest, as_x=True)
     except IndexError as error:
         raise unlike_mask(index, input.array.shape) or error from None
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
@@ -18,8 +19,10 @@ from metagrad.ops.linalg.matrices import (
     check,
     check_info,
     check_square,
+    column_major,
     diagonal,
     eye,
+    in_columns,
     lower_half,
 )
 from metagrad.ops.linalg.triangular import SolveTriangular
@@ -35,7 +38,7 @@ class Cholesky(Function):
     def forward(self, a: Array, name: str) -> Array:
         what = "is not positive-definite: its leading minor of order {} is not"
         try:
-            l = np.linalg.cholesky(a)
+            l = column_major(np.linalg.cholesky(a))
         except np.linalg.LinAlgError:
             check_info(name, first_bad_minor(a), what)
             raise
@@ -85,7 +88,7 @@ def factored(name: str, A: Tensor, upper: bool) -> Tensor:
     """
     check_square(name, A)
     if upper:
-        return H(Cholesky.apply(H(A), name=name))
+        return named(in_columns(H(Cholesky.apply(H(A), name=name))), "LinalgCholeskyEx")
     return Cholesky.apply(A, name=name)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import as_array, unwrap
 from metagrad.base import results
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.linalg.matrices import H, check_square, eye
@@ -30,7 +31,7 @@ class Det(Function):
     """
 
     def forward(self, a: Array) -> Array:
-        d = as_array(np.linalg.det(a))
+        d = in_order(as_array(np.linalg.det(a)))
         self.save(a, d)
         return d
 
@@ -68,7 +69,7 @@ class SlogDet(Function):
     fills_in_zeros = False
 
     def forward(self, a: Array) -> tuple[Array, Array]:
-        z, l = np.linalg.slogdet(a)
+        z, l = np.linalg.slogdet(a if a.ndim < 4 else in_order(a))
         z, l = as_array(z), as_array(l)
         self.save(a, z)
         return z, l

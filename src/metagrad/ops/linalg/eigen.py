@@ -9,11 +9,13 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import recording, wrap
 from metagrad.base import results
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.matrices import (
     H,
     check_square,
+    column_major,
     diagonal,
     eye,
     require_phase_free,
@@ -47,6 +49,7 @@ class Eigh(Function):
 
     def forward(self, a: Array, triangle: str) -> tuple[Array, Array]:
         l, v = decomposed("linalg.eigh", np.linalg.eigh, a, triangle)
+        l, v = in_order(l), column_major(v)
         self.save(l, v)
         return l, v
 
@@ -72,7 +75,7 @@ class Eig(Function):
         _require_finite("linalg.eig", a)
         l, v = decomposed("linalg.eig", np.linalg.eig, a)
         kind = np.result_type(a.dtype, np.complex64)
-        l, v = l.astype(kind, copy=False), v.astype(kind, copy=False)
+        l, v = in_order(l.astype(kind, copy=False)), column_major(v.astype(kind, copy=False))
         self.save(l, v)
         return l, v
 
@@ -130,7 +133,7 @@ def eigvalsh(A: Tensor, UPLO: str = "L", *, out: Tensor | None = None) -> Tensor
     triangle = _triangle("linalg.eigvalsh", UPLO)
     if recording(A):
         return Eigh.apply_many(A, triangle=triangle)[0]
-    return wrap(decomposed("linalg.eigvalsh", np.linalg.eigvalsh, A.array, triangle))
+    return wrap(in_order(decomposed("linalg.eigvalsh", np.linalg.eigvalsh, A.array, triangle)))
 
 
 @takes_out
@@ -163,5 +166,5 @@ def eigvals(A: Tensor, *, out: Tensor | None = None) -> Tensor:
     if recording(A):
         return Eig.apply_many(A)[0]
     _require_finite("linalg.eigvals", A.array)
-    found = decomposed("linalg.eigvals", np.linalg.eigvals, A.array)
+    found = in_order(decomposed("linalg.eigvals", np.linalg.eigvals, A.array))
     return wrap(found.astype(np.result_type(A.array.dtype, np.complex64), copy=False))

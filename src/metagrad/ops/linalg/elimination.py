@@ -11,7 +11,7 @@ from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out, takes_out
-from metagrad.ops.linalg.matrices import H, check, check_square, diagonal, eye
+from metagrad.ops.linalg.matrices import H, check, check_square, column_major, diagonal, eye, in_columns
 from metagrad.ops.linalg.triangular import SolveTriangular, substitute
 from metagrad.ops.shape.triangular import tril, triu
 
@@ -69,7 +69,7 @@ class LUFactor(Function):
         m, n = a.shape[-2:]
         factors, _, pivots = eliminate(a.reshape(int(np.prod(a.shape[:-2])), m, n), pivot)
         self.pivots = (pivots + 1).astype(np.int32).reshape(*a.shape[:-2], min(m, n))
-        factors = factors.reshape(a.shape)
+        factors = column_major(factors.reshape(a.shape))
         self.save(factors)
         return factors, self.pivots, zero_pivot(factors)
 
@@ -227,7 +227,7 @@ def lu_solve(
     P = wrap(permutation(pivots.array, LU.array.shape[-1], LU.array))
     if adjoint:
         y = SolveTriangular.apply(H(LU), B, upper=False, unit=False)
-        return P @ SolveTriangular.apply(H(LU), y, upper=True, unit=True)
+        return in_columns(P @ SolveTriangular.apply(H(LU), y, upper=True, unit=True))
     y = SolveTriangular.apply(LU, P.mT @ B, upper=False, unit=True)
     return SolveTriangular.apply(LU, y, upper=True, unit=False)
 

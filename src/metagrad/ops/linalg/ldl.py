@@ -12,7 +12,7 @@ from metagrad.base import results
 from metagrad.base.optional import need
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out
-from metagrad.ops.linalg.matrices import check, check_info, check_square
+from metagrad.ops.linalg.matrices import check, check_info, check_square, column_major
 from metagrad.ops.pointwise.arithmetic import conj
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def ldl_factor_ex(
         factors[index] = np.tril(packed)
     if check_errors:
         check_info("linalg.ldl_factor_ex", info, "is singular: D has 0 at position {} of its diagonal")
-    return results.linalg_ldl_factor_ex((wrap(factors), wrap(pivots), wrap(info)))
+    return results.linalg_ldl_factor_ex((wrap(column_major(factors)), wrap(pivots), wrap(info)))
 
 
 class LDLSolve(Function):
@@ -71,7 +71,7 @@ class LDLSolve(Function):
         x = np.zeros_like(b)
         for index in np.ndindex(batch) if b.size else ():
             x[index] = _lapack("trs", f, hermitian)(f[index], pivots[index], b[index], lower=1)[0]
-        return x
+        return column_major(x)
 
     def backward(self, grad: Array) -> tuple[Array | None, ...]:
         if self.hermitian:

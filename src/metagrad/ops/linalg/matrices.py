@@ -11,6 +11,7 @@ import numpy as np
 
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.dtypes import scalar_name
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.ops.pointwise.arithmetic import conj
 
@@ -103,6 +104,26 @@ def H(x: Array) -> Array:
            [3.-0.j]])
     """
     return np.swapaxes(conj(x), -1, -2)
+
+
+def column_major(x: Array) -> Array:
+    """Matrices column by column in memory, as LAPACK leaves them, and PyTorch with it: themselves, or copies.
+
+    >>> column_major(np.zeros((4, 2, 3))).strides
+    (48, 8, 16)
+    """
+    return np.swapaxes(in_order(np.swapaxes(x, -1, -2)), -1, -2)
+
+
+def in_columns(result: Tensor) -> Tensor:
+    """A new tensor's matrices as ``column_major`` has them.
+
+    >>> import metagrad
+    >>> in_columns(metagrad.zeros(2, 3)).stride()
+    (1, 2)
+    """
+    result.array, result._view = column_major(result.array), None
+    return result
 
 
 def eye(n: int, like: Array, m: int | None = None) -> Array:

@@ -9,9 +9,10 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out, takes_out
-from metagrad.ops.linalg.matrices import H, check, eye, lower_half, with_diagonal
+from metagrad.ops.linalg.matrices import H, check, column_major, eye, in_columns, lower_half, with_diagonal
 from metagrad.ops.linalg.triangular import SolveTriangular
 from metagrad.ops.shape.triangular import tril
 
@@ -33,9 +34,9 @@ class QR(Function):
     def forward(self, a: Array, mode: str) -> tuple[Array, Array]:
         self.mode = mode
         if mode == "r":
-            q, r = np.zeros((0,), a.dtype, like=a), np.linalg.qr(a, "r")
+            q, r = np.zeros((0,), a.dtype, like=a), column_major(np.linalg.qr(a, "r"))
         else:
-            q, r = np.linalg.qr(a, mode)  # type: ignore[call-overload]
+            q, r = (column_major(x) for x in np.linalg.qr(a, mode))  # type: ignore[call-overload]
         self.save(q, r)
         return q, r
 
@@ -106,7 +107,7 @@ def geqrf(input: Tensor, *, out: tuple[Tensor, ...] | None = None) -> results.ge
     """
     check("geqrf", input)
     transposed, tau = np.linalg.qr(input.array, "raw")
-    return results.geqrf((wrap(np.swapaxes(transposed, -1, -2).copy()), wrap(tau)))
+    return results.geqrf((wrap(column_major(np.swapaxes(transposed, -1, -2))), wrap(in_order(tau))))
 
 
 def _compact(A: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
@@ -147,7 +148,7 @@ def householder_product(A: Tensor, tau: Tensor, *, out: Tensor | None = None) ->
     _check_reflections("linalg.householder_product", A, tau, tall=True)
     m, n = A.array.shape[-2:]
     V, T = _compact(A, tau)
-    return wrap(eye(m, A, n)) - V @ (T @ H(V[..., :n, :]))
+    return in_columns(wrap(eye(m, A, n)) - V @ (T @ H(V[..., :n, :])))
 
 
 @takes_exact_out
@@ -175,4 +176,4 @@ def ormqr(
         )
     V, T = _compact(input, tau)
     T = H(T) if transpose else T
-    return other - (V @ (T @ (H(V) @ other)) if left else ((other @ V) @ T) @ H(V))
+    return in_columns(other - (V @ (T @ (H(V) @ other)) if left else ((other @ V) @ T) @ H(V)))

@@ -10,11 +10,12 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import results
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.linalg.eigen import eigvalsh
 from metagrad.ops.linalg.elimination import zero_pivot
-from metagrad.ops.linalg.matrices import H, check, check_info, check_square, is_vector
+from metagrad.ops.linalg.matrices import H, check, check_info, check_square, in_columns, is_vector
 from metagrad.ops.linalg.orthogonal import qr
 from metagrad.ops.linalg.singular import decomposed, svdvals
 from metagrad.ops.linalg.triangular import solve_triangular
@@ -62,7 +63,7 @@ class PseudoInverse(Function):
             size = l
         kept = size > threshold(a, largest_of(size), atol, rtol)[..., None]
         l = np.where(kept, 1 / np.where(kept, l, 1), 0)
-        p = (H(vh) * l[..., None, :]) @ H(u)
+        p = in_order((H(vh) * l[..., None, :]) @ H(u))
         self.save(a, p)
         return p
 
@@ -169,6 +170,7 @@ def lstsq(
         with no_grad():
             values, rank = svdvals(A), matrix_rank(A, rtol=rtol)
         full = driver != "gelsy" and driver is not None and bool((rank.array == n).all())
+    X = in_columns(X)
     residuals = abs(A @ X - right).square().sum(-2) if m > n and full else empty.real
     values = values if driver in ("gelsd", "gelss") else empty.detach().real
     return results.linalg_lstsq((X.squeeze(-1) if vector else X, residuals, rank, values))

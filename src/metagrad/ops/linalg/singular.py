@@ -10,6 +10,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import recording, unwrap, wrap
 from metagrad.base import results
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.create.sampling import randn
@@ -17,6 +18,7 @@ from metagrad.ops.linalg.matrices import (
     H,
     LinAlgError,
     check,
+    column_major,
     diagonal,
     eye,
     require_phase_free,
@@ -57,6 +59,7 @@ class SVD(Function):
 
     def forward(self, a: Array, full_matrices: bool) -> tuple[Array, Array, Array]:
         u, s, vh = decomposed("linalg.svd", np.linalg.svd, a, full_matrices)
+        u, s, vh = column_major(u), in_order(s), column_major(vh)
         self.save(u, s, vh)
         return u, s, vh
 
@@ -127,7 +130,7 @@ def svdvals(A: Tensor, *, driver: str | None = None, out: Tensor | None = None) 
     _check_driver("linalg.svdvals", driver)
     if recording(A):
         return SVD.apply_many(A, full_matrices=False)[1]
-    return wrap(decomposed("linalg.svdvals", np.linalg.svd, unwrap(A), compute_uv=False))
+    return wrap(in_order(decomposed("linalg.svdvals", np.linalg.svd, unwrap(A), compute_uv=False)))
 
 
 def _check_driver(name: str, driver: str | None) -> None:

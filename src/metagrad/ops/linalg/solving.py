@@ -9,12 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
+from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import takes_exact_out, takes_out
 from metagrad.ops.linalg.elimination import singular_at
-from metagrad.ops.linalg.matrices import H, LinAlgError, check, check_info, check_square, eye, is_vector
+from metagrad.ops.linalg.matrices import (
+    H,
+    LinAlgError,
+    check,
+    check_info,
+    check_square,
+    column_major,
+    eye,
+    in_columns,
+    is_vector,
+)
 from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
@@ -28,7 +40,7 @@ class Inverse(Function):
 
     def forward(self, a: Array, name: str) -> Array:
         try:
-            z = np.linalg.inv(a)
+            z = np.swapaxes(in_order(np.linalg.inv(np.swapaxes(a, -1, -2))), -1, -2)  # column by column, as in PyTorch
         except np.linalg.LinAlgError:
             check_info(name, singular_at(a), _SINGULAR)
             raise
@@ -45,7 +57,7 @@ class Solve(Function):
 
     def forward(self, a: Array, b: Array, name: str) -> Array:
         try:
-            x = np.linalg.solve(a, b)
+            x = column_major(np.linalg.solve(a, b))
         except np.linalg.LinAlgError:
             check_info(name, singular_at(a), _SINGULAR)
             raise
@@ -126,7 +138,8 @@ def _solved(name: str, A: Tensor, B: Tensor, left: bool) -> Tensor:
             f"{'A X' if left else 'X A'} = B: {'rows' if left else 'columns'} of B must be {n}"
         )
     if vector:
-        return Solve.apply(A, B.unsqueeze(-1), name=name).squeeze(-1)
+        solution = named(Solve.apply(A, B.unsqueeze(-1), name=name).squeeze(-1), "LinalgSolveEx")
+        return solution if solution.array.ndim < 2 else in_columns(solution)
     if left:
         return Solve.apply(A, B, name=name)
     return Solve.apply(A.mT, B.mT, name=name).mT

@@ -11,7 +11,7 @@ from metagrad.base import results
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_exact_out
-from metagrad.ops.linalg.matrices import H, check, check_square, eye
+from metagrad.ops.linalg.matrices import H, check, check_square, column_major, eye, in_columns
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -50,7 +50,7 @@ class SolveTriangular(Function):
 
     def forward(self, a: Array, b: Array, upper: bool, unit: bool) -> Array:
         self.upper, self.unit = upper, unit
-        x = substitute(a, b, upper, unit)
+        x = column_major(substitute(a, b, upper, unit))
         self.save(a, x)
         return x
 
@@ -89,7 +89,7 @@ def solve_triangular(
         )
     if left:
         return SolveTriangular.apply(A, B, upper=upper, unit=unitriangular)
-    return SolveTriangular.apply(A.mT, B.mT, upper=not upper, unit=unitriangular).mT
+    return in_columns(SolveTriangular.apply(A.mT, B.mT, upper=not upper, unit=unitriangular).mT)
 
 
 @takes_exact_out
@@ -118,7 +118,7 @@ def triangular_solve(
     check("triangular_solve", A, b)
     matrix, is_upper = (A.mT, not upper) if transpose else (A, upper)
     x = solve_triangular(matrix, b, upper=is_upper, unitriangular=unitriangular)
-    return results.triangular_solve((x, A.expand(*x.shape[:-2], *A.shape[-2:]).clone()))
+    return results.triangular_solve((x, in_columns(A.expand(*x.shape[:-2], *A.shape[-2:]).clone())))
 
 
 def inverse_of_triangle(a: Array, upper: bool) -> Array:

@@ -15,6 +15,7 @@ from metagrad.ops.operands import cast_to, in_single, need_one_dtype
 from metagrad.ops.pointwise.arithmetic import conj, mul, pow, sub
 from metagrad.ops.reduce.reduction import sum
 from metagrad.ops.shape import diagonals
+from metagrad.ops.shape.copying import contiguous
 from metagrad.ops.shape.flipping import roll
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def vander(x: Tensor, N: int | None = None) -> Tensor:
     count = N if N is not None else x.array.shape[-1] if x.array.ndim else 1
     if count <= 1:
         raise RuntimeError(f"linalg.vander: N must be greater than 1, got {count}")
-    return powers(x if x.array.ndim else x.unsqueeze(0), count)
+    return powers(contiguous(x) if x.array.ndim else x.unsqueeze(0), count)
 
 
 def powers(x: Tensor, count: int) -> Tensor:

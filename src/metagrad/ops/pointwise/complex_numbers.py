@@ -17,6 +17,7 @@ from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_a_tensor, floating, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors
 from metagrad.ops.pointwise.arithmetic import Conj
+from metagrad.ops.shape.copying import contiguous
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -154,7 +155,7 @@ def angle(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     >>> metagrad.angle(metagrad.tensor([1j, -1 + 0j]))
     tensor([1.5708, 3.1416])
     """
-    return Angle.apply(input) if input.array.dtype.kind == "c" else RealAngle.apply(floating(input))
+    return Angle.apply(contiguous(input)) if input.array.dtype.kind == "c" else RealAngle.apply(floating(input))
 
 
 @asks_for_a_tensor

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
@@ -16,6 +17,7 @@ from metagrad.ops.pointwise.arithmetic import mul, sub
 from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.reduce.pairs import AboveDiagonal, of_all_pairs
+from metagrad.ops.shape.copying import contiguous
 from metagrad.ops.shape.joining import stack
 from metagrad.ops.shape.triangular import triu_indices
 from metagrad.ops.shape.views import unsqueeze
@@ -143,7 +145,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float, *, out: Tensor | N
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {x.array.ndim} dimensions")
     if maxnorm < 0:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0, got {maxnorm}")
-    return _renormed(x, p, dimension(dim, x.array.ndim), maxnorm)
+    return named(_renormed(contiguous(x), p, dimension(dim, x.array.ndim), maxnorm), "Renorm")
 
 
 @in_single

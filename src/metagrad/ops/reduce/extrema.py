@@ -222,7 +222,7 @@ def chosen_along(
     axis = nonempty(input, dimension(dim, input.array.ndim))
     if not axis:
         return results((input.clone(), wrap(np.zeros((), np.int64, like=input.array))))
-    index = index_of(input.array, axis[0])
+    index = in_order(index_of(input.array, axis[0]))
     values = Along.apply(input, index, axis=axis[0], keepdim=keepdim)
     name = results.__name__.capitalize()
     named(values, f"{name}Backward1" if name in ("Median", "Nanmedian") else name)

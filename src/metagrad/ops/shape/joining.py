@@ -55,6 +55,10 @@ class Stack(Function):
 
     def forward(self, *xs: Array, axis: int) -> Array:
         self.axis, self.count = axis, len(xs)
+        wanted = suggested(xs[0])
+        if wanted and axis < len(wanted.order) and all(suggested(x) is wanted for x in xs):
+            shape = (*xs[0].shape[:axis], len(xs), *xs[0].shape[axis:])
+            return laid_out_in(joined(xs, axis), wanted).reshape(shape)
         if axis == 0 and all(x.__class__ is np.ndarray for x in xs):
             few = len(xs) * xs[0].size < tuning.POINTWISE_LARGE
             return np.array(xs) if few else joined([x[None] for x in xs], 0)  # the first: in a call for all
