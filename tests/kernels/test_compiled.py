@@ -235,6 +235,30 @@ def test_sums_of_parts_cover_all_rows(both, monkeypatch, rows):
     np.testing.assert_allclose(found, [x.sum(axis=0), (x * (x - 1)).sum(axis=0)], rtol=1e-9)
     for found, expected in zip(*both(lambda: column_norms.moments(x)), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    # float32, far from 0: digits are lost only once
     mean, squares = column_norms.moments((x + 1e4).astype(np.float32))
-    np.testing.assert_allclose(mean, 1e4 + x.mean(axis=0), rtol=2e-7)
+    np.testing.assert_allclose(mean, 1e4 + x.mean(axis=0), rtol=1e-7)
     np.testing.assert_allclose(squares, ((x - x.mean(axis=0)) ** 2).sum(axis=0), rtol=0.01, atol=0.01)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_sums_over_very_many_rows_lose_no_digits(monkeypatch, compiled):
+    if compiled:
+        pytest.importorskip("numba")
+    else:
+        monkeypatch.setattr(choice, "available", lambda: False)
+    x = np.full((1 << 19, 2), 0.1, np.float32)
+    mean, squares = column_norms.moments(x)
+    total, along = column_norms.gradient_moments(x, x, np.zeros(2, np.float32))
+    assert np.abs(mean / np.float32(0.1) - 1).max() < (1e-6 if compiled else 1e-5)
+    assert squares.max() < 1e-4
+    np.testing.assert_allclose([total, along], [[(1 << 19) * 0.1] * 2, [(1 << 19) * 0.01] * 2], rtol=3e-5)
+
+
+def test_the_bias_of_layer_norm_over_very_many_rows():
+    pytest.importorskip("numba")
+    x, w = np.full((1 << 19, 2), 0.1, np.float32), np.ones(2, np.float32)
+    z, kept = kernels.layer_norm(x, w, w, 1e-5, True)
+    assert (z == 1).all()
+    _, _, grad_b = kernels.layer_norm_backward(x, w, kept, [True, True, True])
+    np.testing.assert_allclose(grad_b, [(1 << 19) * 0.1] * 2, rtol=1e-4)

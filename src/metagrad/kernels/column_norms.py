@@ -15,7 +15,7 @@ def moments(x: Array) -> tuple[Array, Array]:
     """μ and Σ (x − μ)² of the columns, both (M)."""
     count, (x, times) = len(x), _long_rows(x)
     if takes_loop(x):
-        return _joined(*parts_by_loop(compiled.column_squares, x, (2, x.shape[1]), [for_loop(x)]), times)
+        return _joined(*parts_by_loop(compiled.column_squares, x, (3, x.shape[1]), [for_loop(x)]), times)
     mean = (_folded(reductions.sum(x, (0,), False), times) / x.dtype.type(count)).astype(x.dtype)
     wide = np.tile(mean, times)
 
@@ -28,9 +28,9 @@ def moments(x: Array) -> tuple[Array, Array]:
 
 
 def _joined(edges: Array, parts: Array, times: int) -> tuple[Array, Array]:
-    """μ and Σ (x − μ)² over all rows from those of parts (P, 2, M) of them, ``times`` rows as one (Chan et al. 1983)."""
+    """μ and Σ (x − μ)² over all rows from those of parts (P, 3, M) of them, ``times`` rows as one (Chan et al. 1983)."""
     count = (edges[:, 1] - edges[:, 0])[:, None, None]
-    means, squares = np.moveaxis(parts.reshape(len(parts), 2, times, -1).astype(np.float64), 1, 0)
+    means, squares, _ = np.moveaxis(parts.reshape(len(parts), 3, times, -1).astype(np.float64), 1, 0)
     with np.errstate(all="ignore"):
         mean = (count * means).sum(axis=(0, 1)) / (times * count.sum())
         apart = squares + count * (means - mean) ** 2

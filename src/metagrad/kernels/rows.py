@@ -40,13 +40,13 @@ def parts_by_loop(
     """Where parts of the rows begin and end, edges (P, 2), and their sums (P, \\*shape), from zeros on: ``loop(edges, sums,
     *arrays)`` adds to sums[p] what comes of the rows from edges[p, 0] to edges[p, 1]. like: an array of all rows.
 
-    Parts are as many as rows and threads allow.
+    Parts are some for each thread, and more where there are so many rows that a sum of a part would lose digits.
     """
-    parts = min(len(like), like.size // tuning.SPREAD_LEAST, tuning.ROWS_PARTS * get_num_threads())
-    edges = np.array([(s.start, s.stop) for s in split(len(like), max(1, parts))], np.int64)
-    sums = np.zeros((len(edges), *shape), like.dtype)
-    perform(work_of(loop, [edges, sums], arrays), len(edges), len(edges))
-    return edges, sums
+    few = min(len(like), like.size // tuning.SPREAD_LEAST, tuning.ROWS_PARTS * get_num_threads())
+    edges = [(s.start, s.stop) for s in split(len(like), max(1, few, -(-len(like) // tuning.REDUCTION_ROWS)))]
+    bounds, sums = np.array(edges, np.int64), np.zeros((len(edges), *shape), like.dtype)
+    perform(work_of(loop, [bounds, sums], arrays), len(edges), len(edges))
+    return bounds, sums
 
 
 def row_sums(x: Array) -> Array:

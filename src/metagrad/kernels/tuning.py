@@ -189,8 +189,9 @@ PRODUCT_DEPTH = 256
 
 # ------------------------------------------------ convolution, pooling, attention
 
-# Elements of a tile's im2col matrix: a megabyte of float32, which the second-level cache holds, or nearly so.
-CONVOLUTION_TILE = 1 << 18
+# Elements of a tile's im2col matrix: two megabytes of float32, a little more than the second-level cache holds, for each tile
+# costs four calls, at which threads wait for each other.
+CONVOLUTION_TILE = 1 << 19
 # Columns of an im2col matrix below which its product with the filters is too narrow to be fast.
 CONVOLUTION_BROAD = 256
 # Products with windows across two rows, for each row: from here on they cost more than short copies.

@@ -212,33 +212,42 @@ def _add_rows(x: Array, y: Array) -> None:
 
 
 @native
-def _add_two_squares(a: Array, b: Array, mean: Array, y: Array) -> None:
+def _add_two_squares(a: Array, b: Array, mean: Array, y: Array, rest: Array) -> None:
     for j in range(len(y)):
         d, e = a[j] - mean[j], b[j] - mean[j]
         y[j] += d * d + e * e
+        rest[j] += d + e
 
 
 @native
-def _add_squares(x: Array, mean: Array, y: Array) -> None:
-    """y += Σᵢ (xᵢ − μ)², two rows at a time."""
+def _add_squares(x: Array, mean: Array, y: Array, rest: Array) -> None:
+    """y += Σᵢ (xᵢ − μ)² and rest += Σᵢ (xᵢ − μ), two rows at a time."""
     for i in range(0, len(x) - 1, 2):
-        _add_two_squares(x[i], x[i + 1], mean, y)
+        _add_two_squares(x[i], x[i + 1], mean, y, rest)
     for i in range(len(x) // 2 * 2, len(x)):
         for j in range(len(y)):
             d = x[i, j] - mean[j]
             y[j] += d * d
+            rest[j] += d
 
 
 @native
 def column_squares(edges: Array, y: Array, x: Array) -> None:
-    """μⱼ = Σᵢ xᵢⱼ / n and Σᵢ (xᵢⱼ − μⱼ)² over the n rows i between two edges are put into y (2, M), of zeros, for x (N, M)."""
+    """μⱼ = Σᵢ xᵢⱼ / n and Σᵢ (xᵢⱼ − μⱼ)² over the n rows i between two edges are put into y (3, M), of zeros, for x (N, M).
+
+    The third row is for Σᵢ (xᵢⱼ − μⱼ): what rounding took from the mean, which is then put right.
+    """
     for p in range(len(edges)):
-        mean, squares = y[p, 0], y[p, 1]
+        mean, squares, rest = y[p, 0], y[p, 1], y[p, 2]
         some = x[edges[p, 0] : edges[p, 1]]
         _add_rows(some, mean)
         for j in range(len(mean)):
             mean[j] /= x.dtype.type(len(some))
-        _add_squares(some, mean, squares)
+        _add_squares(some, mean, squares, rest)
+        for j in range(len(mean)):
+            d = rest[j] / x.dtype.type(len(some))
+            mean[j] += d
+            squares[j] -= d * rest[j]
 
 
 @native
