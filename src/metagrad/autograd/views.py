@@ -23,6 +23,8 @@ from metagrad.autograd.transforms import check_room
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.copying import assign
 from metagrad.kernels.libraries import is_writable, made_writable, repeats_elements
 
 if TYPE_CHECKING:
@@ -245,7 +247,10 @@ def write(target: Any, result: Any) -> Any:
     if result.array is not target.array:
         if result.array.__class__ is not target.array.__class__:
             check_room(target.array, result.array)
-        target.array[...] = result.array
+        if target.array.size >= tuning.POINTWISE_LARGE:
+            assign(target.array, result.array)
+        else:
+            target.array[...] = result.array
     bump(target)
     if recorded:
         rewrite_history(target, result._grad_fn)

@@ -60,7 +60,12 @@ def in_place(
         if args or kwargs:
             kwargs = understood(op, kwargs)
             check_overlap(input, (*args, *kwargs.values()))
-        if nodes and is_large(input.array) and not _is_recorded(input, args):
+        if (
+            nodes
+            and is_large(input.array)
+            and is_writable(input.array)
+            and not _is_recorded(input, (*args, *kwargs.values()))
+        ):
             check_writable(input)
             with results_into(nodes, input.array):
                 return write(input, op(input, *args, **kwargs))

@@ -186,7 +186,17 @@ def scattered(combine: Callable[..., Tensor], input: Tensor, dim: int, index: Te
         src = getitem(src, tuple(slice(0, n) for n in extents))
     else:
         src = converted(src, input.dtype)
-    return reshape(combine(in_one_dimension(input), src, index=grid), tuple(input.array.shape))
+    return in_shape(combine(in_one_dimension(input), src, index=grid), tuple(input.array.shape))
+
+
+def in_shape(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """A vector of one element in the shape of a tensor without dimensions again; others are as they were.
+
+    >>> import metagrad
+    >>> in_shape(metagrad.tensor([5.0]), ())
+    tensor(5.)
+    """
+    return x if x.array.shape == shape else reshape(x, shape)
 
 
 def in_one_dimension(x: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ from metagrad.ops.index.at import add_at, add_to_zeros, mask_of, put_at, taken
 from metagrad.ops.index.misfits import check_source, is_mask, misplaced, unlike_mask
 from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.overlap import check_overlap
+from metagrad.ops.pointwise.chunked import destination
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -111,7 +112,7 @@ class Put(Function):
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         self.index = index
-        y = copied_in_order(x)
+        y = _copied_or_given(self, x, v, index)
         put_at(y, index, v)
         return y
 
@@ -124,12 +125,21 @@ class PutAdd(Function):
 
     def forward(self, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
         self.index = index
-        y = copied_in_order(x)
+        y = _copied_or_given(self, x, v, index)
         add_at(y, index, v)
         return y
 
     def backward(self, grad: Array) -> tuple[Array, Array]:
         return grad, Gather.on(grad, index=self.index)
+
+
+def _copied_or_given(node: Function, x: Array, v: Array, index: Array | tuple[Array, ...]) -> Array:
+    """A copy of x; x itself where the result may be made in it, and neither the values nor the index lie there."""
+    y = destination(node, (x, v))
+    parts = index if isinstance(index, tuple) else (index,)
+    if y is None or any(isinstance(i, np.ndarray) and np.may_share_memory(i, y) for i in parts):
+        return copied_in_order(x)
+    return y
 
 
 def getitem(input: Tensor, index: Index) -> Tensor:

@@ -19,7 +19,7 @@ from metagrad.kernels.gathering import is_outside
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import need_indices
 from metagrad.ops.fitting import fitting
-from metagrad.ops.index.gathering import in_one_dimension
+from metagrad.ops.index.gathering import in_one_dimension, in_shape
 from metagrad.ops.index.indexing import Put, PutAdd, Slice, getitem
 from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.pointwise.arithmetic import mul
@@ -224,7 +224,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
         rows % max(wide.array.shape[axis], 1)
     )  # a slice named twice takes the value once, for its gradient
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
-    filled = reshape(Put.apply(wide, number, index=in_slices(axis, rows)), tuple(input.shape))
+    filled = in_shape(Put.apply(wide, number, index=in_slices(axis, rows)), tuple(input.shape))
     filled.array = laid_out_by(filled.array, input.array)
     return named(filled, "IndexFill")
 
@@ -244,7 +244,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor, *, out: T
     check_same_dtype("index_copy", input, source)
     check_source("index_copy", IndexError, input, axis, rows, source)
     copied = Put.apply(in_one_dimension(input), in_one_dimension(source), index=in_slices(axis, rows))
-    return named(reshape(copied, tuple(input.shape)), "IndexCopy")
+    return named(in_shape(copied, tuple(input.shape)), "IndexCopy")
 
 
 @takes_exact_out
@@ -271,7 +271,7 @@ def index_add(
     check_source("index_add", RuntimeError, input, axis, rows, source)
     added = source if alpha == 1 else mul(source, converted(alpha, input.dtype))
     summed = PutAdd.apply(in_one_dimension(input), in_one_dimension(added), index=in_slices(axis, rows))
-    return named(reshape(summed, tuple(input.shape)), "IndexAdd")
+    return named(in_shape(summed, tuple(input.shape)), "IndexAdd")
 
 
 def check_source(name: str, kind: type[Exception], input: Tensor, axis: int, rows: Array, source: Tensor) -> None:

@@ -74,7 +74,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
         x = next((x for x in inputs if is_large(x)), inputs[0])  # a column and a row are large together only
         if self.loops is not None and fit(x, *inputs):
-            return forward_by_loop(self, self.loops, x, params, _destination(self, inputs))
+            return forward_by_loop(self, self.loops, x, params, destination(self, inputs))
         y = _by_one_call(self, forward, inputs, params)
         if y is not None:
             return y
@@ -160,7 +160,7 @@ def _by_one_call(
         if like.__dict__ or not all(a is None or id(a) in given for a in like.saved):
             return None
         node.saved = tuple([None if a is None else given[id(a)] for a in like.saved])
-    return in_parts(ufunc, inputs, _destination(node, inputs))
+    return in_parts(ufunc, inputs, destination(node, inputs))
 
 
 def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Results]:
@@ -329,7 +329,7 @@ def results_into(ops: tuple[type[Function], ...], x: Array) -> Iterator[None]:
         _wanted.ops, _wanted.memory = (), None
 
 
-def _destination(node: Function, inputs: Sequence[object]) -> Array | None:
+def destination(node: Function, inputs: Sequence[object]) -> Array | None:
     """The memory asked for by ``results_into``, if it is this op's input and no other input lies across it."""
     x = _wanted.memory
     if node.__class__ not in _wanted.ops or not any(a is x for a in inputs):
@@ -346,7 +346,7 @@ def _forward(
     if work.tape.number(found) is None:
         raise NotPointwise("a result that is an input, or no array")
     ends_with_it = work.tape.steps and work.tape.steps[-1].result == work.tape.number(found)  # no later step reads x
-    result = work.whole(found, _destination(node, inputs) if ends_with_it else None)
+    result = work.whole(found, destination(node, inputs) if ends_with_it else None)
     node.saved = tuple([work.whole(a) for a in sampled.saved])
     node.__dict__.update({name: work.whole(a) for name, a in sampled.__dict__.items()})
     work.run()

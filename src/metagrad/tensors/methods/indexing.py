@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 
+_PUTS = (indexing.Put, indexing.PutAdd)
+
+
 class IndexingMethods(OpMethods):
     """Methods that take and replace elements by index or mask, put them in order, and look them up."""
 
@@ -70,12 +73,12 @@ class IndexingMethods(OpMethods):
 
     # in place
     masked_fill_ = in_place(masking.masked_fill, repeats=True)
-    scatter_ = in_place(gathering.scatter)
-    scatter_add_ = in_place(gathering.scatter_add)
+    scatter_ = in_place(gathering.scatter, nodes=_PUTS)
+    scatter_add_ = in_place(gathering.scatter_add, nodes=_PUTS)
     scatter_reduce_ = in_place(reducing.scatter_reduce, keeps=True)
     index_reduce_ = in_place(reducing.index_reduce, keeps=True)
-    index_add_ = in_place(scattering.index_add)
-    index_copy_ = in_place(scattering.index_copy)
-    index_fill_ = in_place(scattering.index_fill, repeats=True)
+    index_add_ = in_place(scattering.index_add, nodes=_PUTS)
+    index_copy_ = in_place(scattering.index_copy, nodes=_PUTS)
+    index_fill_ = in_place(scattering.index_fill, repeats=True, nodes=_PUTS)
     put_ = in_place(scattering.put)
     masked_scatter_ = in_place(masking.masked_scatter)
