@@ -452,3 +452,21 @@ def test_samples_of_beta_and_dirichlet_are_strictly_between_0_and_1(dtype):
         samples = d.sample((2000,))
         assert samples.dtype is kind and bool(((samples > 0) & (samples < 1)).all())
         assert bool(d.log_prob(samples).isfinite().all())
+
+
+def test_what_was_computed_is_kept_and_printed():
+    logits = mg.zeros(2)
+    for kind in (mg.distributions.Bernoulli, mg.distributions.Categorical):
+        d = kind(logits=logits)
+        assert str(d).replace("metagrad.", "") == f"{kind.__name__}(logits: Size([2]))"
+        assert d.probs is d.probs
+        assert str(d).replace("metagrad.", "") == f"{kind.__name__}(probs: Size([2]), logits: Size([2]))"
+
+
+@pytest.mark.oracle
+def test_pytorch_prints_what_was_computed(torch):
+    for name in ("Bernoulli", "Categorical", "Geometric"):
+        ours, theirs = (getattr(lib.distributions, name)(probs=lib.tensor([0.25, 0.75])) for lib in (mg, torch))
+        for _ in range(2):
+            assert str(ours).replace("metagrad.", "torch.") == str(theirs)
+            assert tuple(ours.logits.shape) == tuple(theirs.logits.shape)

@@ -11,7 +11,7 @@ from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
 from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.gammas import Gamma
-from metagrad.distributions.utils import broadcast_all
+from metagrad.distributions.utils import broadcast_all, lazy_property
 from metagrad.nn.functional.loss import binary_cross_entropy_with_logits
 from metagrad.nn.functional.smooth_activation import logsigmoid, softplus
 from metagrad.ops.create import creation, like, ranges, sampling
@@ -29,6 +29,12 @@ def one_of(probs: Tensor | float | None, logits: Tensor | float | None) -> Tenso
     return broadcast_all(logits if probs is None else probs)[0]  # type: ignore[arg-type]
 
 
+def _known(d: Binary | Categorical) -> tuple[str, ...]:
+    """Of probabilities and logits what was given, and what was asked for since."""
+    given = "probs" if d._from_probs else "logits"
+    return tuple(name for name in ("probs", "logits") if name == given or name in d.__dict__)
+
+
 class Binary(Distribution):
     """Distributions with a probability of success, p = σ(logits)."""
 
@@ -44,12 +50,12 @@ class Binary(Distribution):
         self._from_probs = logits is None
         super().__init__(self._param.shape, (), validate_args)
 
-    @property
+    @lazy_property
     def probs(self) -> Tensor:
         """The probability of success."""
         return self._param if self._from_probs else self._param.sigmoid()
 
-    @property
+    @lazy_property
     def logits(self) -> Tensor:
         """log p / (1 - p)."""
         if not self._from_probs:
@@ -65,7 +71,7 @@ class Binary(Distribution):
 
     @property
     def _shown(self) -> tuple[str, ...]:
-        return ("probs" if self._from_probs else "logits",)
+        return _known(self)
 
     def _expanded(self, sample_shape: Sequence[int]) -> Tensor:
         return self.probs.detach().expand(self._extended_shape(sample_shape))
@@ -264,14 +270,14 @@ class Categorical(Distribution):
 
     @property
     def _shown(self) -> tuple[str, ...]:
-        return ("probs" if self._from_probs else "logits",)
+        return _known(self)
 
-    @property
+    @lazy_property
     def probs(self) -> Tensor:
         """The probabilities, which sum to one."""
         return self._param if self._from_probs else self._param.softmax(-1)
 
-    @property
+    @lazy_property
     def logits(self) -> Tensor:
         """Their logarithms."""
         if not self._from_probs:
