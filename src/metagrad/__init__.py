@@ -129,7 +129,7 @@ _paths.install(_paths.ModuleFinder())
 _LAZY: set[str] = {
     "accelerator", "alias", "amp", "backends", "checkpoints", "compiler", "cpu", "cuda", "distributed", "distributions",
     "einops_backend", "fft", "func", "functions", "futures", "fx", "hub", "inspection", "jit", "library", "linalg",
-    "masked", "metrics", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "quasirandom",
+    "masked", "metrics", "monitor", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "quasirandom",
     "random", "return_types", "serialization", "signal", "special", "storage", "testing", "types", "utils", "version",
     "viz", "xpu", "_C", "_dynamo", "_utils",
 }  # fmt: skip

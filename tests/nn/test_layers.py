@@ -272,3 +272,11 @@ def test_divergence_from_what_is_no_probability_is_nan():
         expected = torch.nn.functional.kl_div(torch.from_numpy(x), torch.from_numpy(y), reduction=reduction)
         found = metagrad.nn.functional.kl_div(metagrad.from_numpy(x), metagrad.from_numpy(y), reduction=reduction)
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)
+
+
+def test_group_norm_of_no_elements_warns_of_nothing():
+    for shape in ((0, 4, 3), (2, 4, 0)):
+        x = metagrad.zeros(shape, requires_grad=True)
+        y = nn.GroupNorm(2, 4)(x)
+        y.sum().backward()
+        assert tuple(y.shape) == tuple(x.grad.shape) == shape

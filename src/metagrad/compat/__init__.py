@@ -27,6 +27,7 @@
 ``inner.py``                ``torch._C``
 ``library.py``              ops that a program gives a name
 ``jit.py``                  ``jit.script``, ``jit.trace``
+``monitor.py``              events, and numbers added up over spans of time
 ``mps.py``                  Apple's GPUs
 ``module_tracker.py``       which modules are running
 ``multiprocessing.py``      processes that pass tensors on

@@ -96,6 +96,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "library": "compat.library",
     "metrics": "utils.metrics",
     "module": "nn.modules",
+    "monitor": "compat.monitor",
     "mps": "compat.mps",
     "multiprocessing": "compat.multiprocessing",
     "multiprocessing.pool": "compat.multiprocessing",

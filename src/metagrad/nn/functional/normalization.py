@@ -386,7 +386,7 @@ def group_norm(
 @in_single
 def _group_norm(x: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
     rows = x.array.shape[0] * num_groups
-    grouped = x.reshape(rows, x.array.size // rows if rows else 0)
+    grouped = x.reshape(rows, x.array.size // rows) if x.array.size else x.reshape(0, 1)  # of which NumPy has a mean
     return _affine(Standardize.apply(grouped, axis=(1,), eps=eps).reshape(tuple(x.shape)), weight, bias)
 
 
