@@ -264,6 +264,8 @@ OPTIMIZER_SHORT_WORTH_THREADS = 1 << 19
 OPTIMIZER_COST, OPTIMIZER_SHORT_COST = 1.2, 0.2
 # Small parameters with the same settings from which they are copied together for a step.
 OPTIMIZER_MANY = 3
+# The same where a compiled loop goes through the parameters anyway.
+OPTIMIZER_MANY_BY_LOOP = 12
 # Elements up to which a parameter counts as small.
 OPTIMIZER_SMALL = 1 << 12
 # Elements of all parameters from which a compiled loop is faster than a formula's calls, and worth being compiled.

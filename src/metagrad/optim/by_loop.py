@@ -16,18 +16,18 @@ Arrays = Sequence[Any]  # a parameter's array, its gradient's, and those remembe
 Loop = tuple[Callable[..., None], Sequence[float]]  # the numbers come after the arrays
 
 
-def run_by_loop(
-    find_loop: Callable[..., Loop | None], several: Sequence[Arrays], settings: Sequence[Any]
-) -> Sequence[Arrays]:
-    """Those of the parameters that are not done, as there is no loop for them, or too little to do to begin one.
-
-    Their arrays have one dimension, one element after the other.
-    """
+def loop_for(find_loop: Callable[..., Loop | None], several: Sequence[Arrays], settings: Sequence[Any]) -> Loop | None:
+    """The loop for the parameters; None if there is none, or too little to do to begin one."""
     if sum([arrays[0].size for arrays in several]) < tuning.OPTIMIZER_LOOP_WORTH or not are_there_loops():
-        return several
-    loop = find_loop(several[0], *settings)
-    if loop is None:
-        return several
+        return None
+    return find_loop(several[0], *settings)
+
+
+def run_by_loop(loop: Loop, several: Sequence[Arrays]) -> list[Arrays]:
+    """Those of the parameters that are not done, as their arrays are of several dtypes.
+
+    The arrays have one dimension, one element after the other.
+    """
     groups: defaultdict[str, list[Group]] = defaultdict(list)
     left: list[Arrays] = []
     for arrays in several:

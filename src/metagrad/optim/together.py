@@ -18,7 +18,7 @@ import numpy as np
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks, threads_worth
 from metagrad.optim.blocks import in_blocks_by_part
-from metagrad.optim.by_loop import Arrays, Loop, run_by_loop
+from metagrad.optim.by_loop import Arrays, Loop, loop_for, run_by_loop
 from metagrad.optim.optimizer import Optimizer
 from metagrad.tensors.tensor import Tensor
 
@@ -78,8 +78,9 @@ def run(tasks: Sequence[Task], short: bool = False) -> None:
     copies: list[_Copies] = []
     for task in tasks:
         if task.arrays:
-            rows: Sequence[Arrays] = _rows(task, copies)
-            rows = run_by_loop(task.find_loop, rows, task.settings) if task.find_loop else rows
+            loop = loop_for(task.find_loop, task.arrays, task.settings) if task.find_loop else None
+            rows = _rows(task, copies, tuning.OPTIMIZER_MANY_BY_LOOP if loop else tuning.OPTIMIZER_MANY)
+            rows = run_by_loop(loop, rows) if loop else rows
             calls += [_Call(task.formula, arrays, task.settings) for arrays in rows]
     if calls:
         _on_threads(calls, short)
@@ -89,27 +90,30 @@ def run(tasks: Sequence[Task], short: bool = False) -> None:
 
 def _are_apart(params: Sequence[Any]) -> bool:
     """Whether no two parameters can share memory: each is its own, or a view of what no other is a view of."""
-    return len({id(p) if (owner := getattr(p, "base", None)) is None else id(owner) for p in params}) == len(params)
+    try:
+        owners = {id(p if p.base is None else p.base) for p in params}
+    except AttributeError:  # an array of another library, which has no bases
+        owners = {id(p if (base := getattr(p, "base", None)) is None else base) for p in params}
+    return len(owners) == len(params)
 
 
-def _rows(task: Task, copies: list[_Copies]) -> list[Arrays]:
+def _rows(task: Task, copies: list[_Copies], many: int) -> list[Arrays]:
     """The arrays that are left of a task, each of one dimension, when those that are unusual are done.
 
-    Many small ones are one row of copies; ``copies`` says so.
+    So many small ones or more are one row of copies; ``copies`` says so.
     """
     small: defaultdict[str, list[Arrays]] = defaultdict(list)
     rows: list[Arrays] = []
     for arrays in task.arrays:
-        if not _is_ordinary(arrays):
+        flat = _flat(arrays)
+        if flat is None:
             in_blocks_by_part(task.formula, tuple(arrays), task.settings)
-            continue
-        flat = [a if a is None or a.ndim == 1 else a.reshape(-1) for a in arrays]
-        if flat[0].size < tuning.OPTIMIZER_SMALL:
+        elif flat[0].size < tuning.OPTIMIZER_SMALL:
             small[flat[0].dtype.char].append(flat)
         else:
             rows.append(flat)
     for some in small.values():
-        if len(some) < tuning.OPTIMIZER_MANY:
+        if len(some) < many:
             rows += some
         else:
             columns = [*zip(*some, strict=True)]
@@ -119,12 +123,17 @@ def _rows(task: Task, copies: list[_Copies]) -> list[Arrays]:
     return rows
 
 
-def _is_ordinary(arrays: Arrays) -> bool:
-    """Whether all arrays are NumPy's, with one element after the other, and the first one's are float32 or float64."""
+def _flat(arrays: Arrays) -> list[Any] | None:
+    """The arrays with one dimension; None unless all are NumPy's, one element after the other, the first one float32 or float64."""
+    flat: list[Any] = []
     for a in arrays:
-        if a is not None and (a.__class__ is not np.ndarray or not a.flags.c_contiguous):
-            return False
-    return arrays[0].dtype.char in "fd"
+        if a is None:
+            flat.append(a)
+        elif a.__class__ is np.ndarray and a.flags.c_contiguous:
+            flat.append(a if a.ndim == 1 else a.reshape(-1))
+        else:
+            return None
+    return flat if flat[0].dtype.char in "fd" else None
 
 
 class _Copies(NamedTuple):
