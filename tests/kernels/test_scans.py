@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import metagrad
-from metagrad.kernels import tuning
+from metagrad.kernels import scans, tuning
 
 RNG = np.random.default_rng(0)
 TOLERANCE = {"float32": 3e-5, "float64": 1e-10}
@@ -103,3 +103,15 @@ def test_the_number_of_threads_changes_no_more_than_rounding(both, threads, name
     x = numbers((2, 700), "float64")
     with np.errstate(all="ignore"):
         agree(*both(lambda: running(metagrad, name, x, 1)), "float64")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_sums_from_the_end(axis, dtype):
+    x = np.random.default_rng(0).standard_normal((3, 300, 400)).astype(dtype)
+    expected = np.flip(np.cumsum(np.flip(x.astype(np.float64), axis), axis=axis), axis)
+    tolerance = {"float32": 1e-4, "float64": 1e-11}[dtype]
+    np.testing.assert_allclose(scans.running_sum_from_the_end(x, axis), expected, rtol=0, atol=tolerance)
+    a, g = metagrad.tensor(x, requires_grad=True), metagrad.tensor(x)
+    a.cumsum(axis).backward(g)
+    np.testing.assert_allclose(a.grad.numpy(), expected, rtol=0, atol=tolerance)

@@ -20,6 +20,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``reductions.py``          sums, products, extremes of large arrays
 ``argmax.py``              the index of the largest or smallest element of large arrays
 ``scans.py``               running sums, products, extremes of large arrays
+``ramps.py``               numbers at equal distances
 ``sorting.py``             the order of elements, by keys of an element and its index
 ``gathering.py``           elements and rows taken and added by their index
 ``picking.py``             the same at an index of whole numbers in several dimensions

@@ -32,6 +32,18 @@ def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = No
     return y
 
 
+def is_nan(x: Array) -> Array:
+    """Where elements are not a number.
+
+    >>> is_nan(np.array([1.0, np.nan])).tolist()
+    [False, True]
+    """
+    found = (
+        np.empty(x.shape, bool) if x.__class__ is np.ndarray and x.flags.c_contiguous and x.dtype.kind == "f" else None
+    )
+    return np.isnan(x) if found is None or not by_loop(np.isnan, (x,), found) else found
+
+
 def of_two(ufunc: np.ufunc, x: Array, y: Array | Number) -> Array | None:
     """``ufunc(x, y)`` of a large array and one of its shape and dtype, or a number of its kind; None for others.
 

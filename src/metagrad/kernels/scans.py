@@ -22,6 +22,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, even_chunks, map_chunks
 from metagrad.kernels.compiled import scans as compiled
 from metagrad.kernels.compiled.choice import use_compiled
+from metagrad.kernels.copying import flipped
 from metagrad.kernels.reductions import is_large
 from metagrad.kernels.threads import get_num_threads
 
@@ -44,6 +45,12 @@ def running_sum(x: Array, axis: int) -> Array:
         if y is not None:
             return y.reshape(x.shape)
     return np.cumsum(x, axis=axis, dtype=x.dtype)
+
+
+def running_sum_from_the_end(x: Array, axis: int) -> Array:
+    """yᵢ = Σ_{j≥i} xⱼ along one dimension: the gradient of running sums."""
+    y = running_sum(flipped(x, (axis,), np.empty(x.shape, x.dtype)), axis)
+    return flipped(y, (axis,), np.empty(x.shape, x.dtype))
 
 
 def running_product(x: Array, axis: int) -> Array:

@@ -47,6 +47,11 @@ SELECT_BY_BITS = 1 << 10
 # Elements from which 64 random bits decide on four of them.
 DROPOUT_BY_BITS = 1 << 19
 
+# Elements from which numbers at equal distances are made on all threads.
+RAMP_LARGE = 1 << 17
+# Elements of a chunk of them: half a megabyte of float64.
+RAMP_CHUNK = 1 << 16
+
 # Elements of a chunk of a special function: two dozen passes; with fewer, threads lose more by taking turns at the interpreter.
 SPECIAL_CHUNK = 1 << 17
 # Elements from which special functions are computed on all threads.

@@ -38,6 +38,7 @@ infinity are what they are in NumPy.
 ``masks.py``            elements where a mask holds
 ``searching.py``        positions among sorted numbers, by halving
 ``distances.py``        distances of all pairs of points
+``ramps.py``            numbers at equal distances
 ``reversal.py``         rows in reverse order, rows moved
 ``windows.py``          max pooling and its gradient
 ======================  =================================================

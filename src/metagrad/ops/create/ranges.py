@@ -13,6 +13,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike, Operand
 from metagrad.base.warning import warn
+from metagrad.kernels.ramps import ramp
 from metagrad.ops.create.creation import factory, kind_or_default
 from metagrad.ops.dtype_checks import unsupported
 
@@ -66,7 +67,7 @@ def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *,
     count = -((first - last) // by) if kind is dtypes.int64 else math.ceil((last - first) / by)
     if kind.category == 1:
         first, by = int(first), int(by)
-    return (np.arange(count) * by + first).astype(kind.dtype)  # each from its index: rounding does not pile up
+    return ramp(count, by, first, kind.dtype)  # each from its index: rounding does not pile up
 
 
 @factory
@@ -88,7 +89,7 @@ def range(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, 
 
 
 def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLike) -> tuple[Array, dtypes.dtype]:
-    """Evenly spaced numbers in double precision, and the dtype they are for."""
+    """Evenly spaced numbers in double precision, or in float32 if ``linspace`` is to give it, and the dtype they are for."""
     first, last = _number(name, start), _number(name, end)
     if not hasattr(steps, "__index__"):
         got = ", ".join(type(given).__name__ for given in (start, end, steps))
@@ -103,7 +104,13 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
         kind = kind.to_complex()
     if kind.category == 1:
         first, last = int(first), int(last)
-    return np.linspace(first, last, steps), kind
+    by = (last - first) / (steps - 1) if steps > 1 else 0
+    if not by or isinstance(by, complex):
+        return np.linspace(first, last, steps), kind
+    to = np.dtype(np.float32) if kind is dtypes.float32 and name == "linspace" else np.dtype(np.float64)
+    found = ramp(steps, by, float(first), to)
+    found[-1] = last
+    return found, kind
 
 
 @factory
@@ -117,7 +124,7 @@ def linspace(start: Operand, end: Operand, steps: int, *, dtype: DTypeLike = Non
     tensor([0.0000, 0.5000, 1.0000])
     """
     found, kind = _evenly("linspace", start, end, steps, dtype)
-    return found.astype(kind.dtype)
+    return found.astype(kind.dtype, copy=False)
 
 
 @factory

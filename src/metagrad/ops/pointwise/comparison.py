@@ -15,7 +15,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array, Operand
 from metagrad.kernels import tuning
-from metagrad.kernels.one_call import of_two
+from metagrad.kernels.one_call import is_nan, of_two
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.operands import as_tensor, need_tensors, operands
 
@@ -262,7 +262,7 @@ def isnan(input: Tensor) -> Tensor:
     >>> metagrad.isnan(metagrad.tensor([1.0, float("nan")]))
     tensor([False,  True])
     """
-    return wrap(np.isnan(input.array))
+    return wrap(is_nan(input.array))
 
 
 @asks_for_a_tensor

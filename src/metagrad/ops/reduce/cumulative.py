@@ -15,6 +15,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import scans
 from metagrad.kernels.libraries import accumulate
+from metagrad.kernels.reductions import is_large
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out_by
 from metagrad.ops.index.gathering import gather
 from metagrad.ops.operands import in_single
@@ -39,7 +40,7 @@ class Cumsum(Function):
         return in_order(scans.running_sum(x, axis))
 
     def backward(self, grad: Array) -> Array:
-        return np.flip(np.cumsum(np.flip(grad, self.axis), axis=self.axis), self.axis)
+        return _sums_from_the_end(grad, self.axis)
 
 
 @takes_out_by(in_its_dtype)
@@ -115,6 +116,8 @@ class Cumprod(Function):
 
 
 def _sums_from_the_end(x: Array, axis: int) -> Array:
+    if is_large(x):
+        return scans.running_sum_from_the_end(x, axis)
     return np.flip(np.cumsum(np.flip(x, axis), axis=axis), axis)
 
 
