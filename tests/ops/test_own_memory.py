@@ -118,3 +118,15 @@ def test_unsafe_split_shares_memory_and_tells_nobody() -> None:
     y = x.unsafe_split(2)[0]
     y.mul_(2)
     assert (x.tolist(), x._version, y._version) == ([0.0, 2.0, 2.0, 3.0], 0, 1)
+
+
+def test_the_data_of_what_inference_made_is_inferences_too() -> None:
+    with metagrad.inference_mode():
+        x = metagrad.ones(2)
+    assert (x.data.is_inference(), x.detach().is_inference(), metagrad.ones(2).data.is_inference()) == (
+        True,
+        True,
+        False,
+    )
+    with pytest.raises(RuntimeError, match="outside InferenceMode"):
+        x.data.mul_(2)

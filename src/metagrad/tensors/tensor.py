@@ -114,7 +114,10 @@ class Tensor(Methods):
     @property
     def data(self) -> Tensor:
         """The same memory as a tensor that knows nothing of the graph, not even that it is being watched."""
-        return wrap(self.array.view())  # an array is one tensor's, by which a node knows what it saved
+        out = wrap(self.array.view())  # an array is one tensor's, by which a node knows what it saved
+        if self._counter.__class__ is not list:  # made in inference mode: so is what shares its memory
+            out._counter = self._counter
+        return out
 
     @data.setter
     def data(self, value: Tensor | Array) -> None:
