@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import write
 from metagrad.base.device import of_array
@@ -310,4 +311,4 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     if n % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {d} is size {n}")
     a, b = input.split(n // 2, d) if n else (input, input)
-    return a * b.sigmoid()
+    return named(a * b.sigmoid(), "Glu")

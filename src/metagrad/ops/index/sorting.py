@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.node_names import named
 from metagrad.autograd.transforms import check_extent
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
@@ -37,7 +38,7 @@ def sort(
     if not input.array.ndim:
         return results.sort((input.clone(), _first(input)))
     order = laid_out_by((sorting.descending if descending else sorting.ascending)(input.array, axis), input.array)
-    values = Along.apply(input, order, axis=axis)
+    values = named(Along.apply(input, order, axis=axis), "Sort")
     values.array = laid_out_by(values.array, input.array)
     return results.sort((values, wrap(order)))
 
@@ -86,7 +87,7 @@ def topk(
     if not input.array.ndim:
         return results.topk((input.clone(), _first(input)))
     order = sorting.extreme(input.array, axis, k, largest)
-    return results.topk((Along.apply(input, order, axis=axis), wrap(order)))
+    return results.topk((named(Along.apply(input, order, axis=axis), "Topk"), wrap(order)))
 
 
 def _first(input: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
@@ -59,7 +60,7 @@ def addmm(
             [ 1, 12]])
     """
     need_one_dtype("addmm", input, mat1, mat2)
-    return _plus_product(input, mat1, mat2, mm, beta, alpha)
+    return named(_plus_product(input, mat1, mat2, mm, beta, alpha), "Addmm")
 
 
 @takes_exact_out
@@ -76,7 +77,7 @@ def baddbmm(
     metagrad.Size([5, 2, 2])
     """
     need_one_dtype("baddbmm", input, batch1, batch2)
-    return _plus_product(input, batch1, batch2, bmm, beta, alpha)
+    return named(_plus_product(input, batch1, batch2, bmm, beta, alpha), "Baddbmm")
 
 
 @takes_exact_out
@@ -94,7 +95,7 @@ def addbmm(
             [15., 15.]])
     """
     need_one_dtype("addbmm", input, batch1, batch2)
-    return _plus_product(input, batch1, batch2, _sum_of_products, beta, alpha)
+    return named(_plus_product(input, batch1, batch2, _sum_of_products, beta, alpha), "Addbmm")
 
 
 @takes_exact_out
@@ -111,7 +112,7 @@ def addmv(
     tensor([13., 23.])
     """
     need_one_dtype("addmv", input, mat, vec)
-    return _plus_product(input, mat, vec, mv, beta, alpha)
+    return named(_plus_product(input, mat, vec, mv, beta, alpha), "Addmv")
 
 
 @takes_out
@@ -135,7 +136,7 @@ def addr(
             raise RuntimeError(f"addr: for integer operands {name} must be an integer, got {factor}")
     if kind is bool_:
         beta, alpha = bool(beta), bool(alpha)
-    return _plus_product(input, vec1, vec2, outer, beta, alpha)
+    return named(_plus_product(input, vec1, vec2, outer, beta, alpha), "Addr")
 
 
 def _sum_of_products(batch1: Tensor, batch2: Tensor) -> Tensor:

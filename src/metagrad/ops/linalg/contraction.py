@@ -324,4 +324,4 @@ def trace(input: Tensor) -> Tensor:
     """
     if input.array.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.array.ndim}")
-    return total(diagonal(input))
+    return named(total(diagonal(input)), "Trace")
