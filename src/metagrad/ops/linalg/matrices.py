@@ -112,6 +112,9 @@ def column_major(x: Array) -> Array:
     >>> column_major(np.zeros((4, 2, 3))).strides
     (48, 8, 16)
     """
+    if isinstance(x, np.ndarray):  # its methods are quicker than NumPy's functions
+        rows = x.swapaxes(-1, -2)
+        return x if rows.flags.c_contiguous else rows.copy().swapaxes(-1, -2)
     return np.swapaxes(in_order(np.swapaxes(x, -1, -2)), -1, -2)
 
 
