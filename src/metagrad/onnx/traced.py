@@ -6,6 +6,7 @@ and takes them again when the memory has changed since.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -239,8 +240,10 @@ class Traced:
             return self
         return self._called("astype", lambda x, d: x.astype(d), np.dtype(dtype))
 
-    def view(self, dtype: Any) -> Any:
-        """The same bytes as numbers of another dtype."""
+    def view(self, dtype: Any = None) -> Any:
+        """The same bytes as numbers of another dtype; without one, the same numbers as an array of its own."""
+        if dtype is None:
+            return copy.copy(self)
         return self._called("view", lambda x, d: x.view(d), np.dtype(dtype))
 
     def nonzero(self) -> Any:
