@@ -280,3 +280,18 @@ def test_onnx_is_there_before_its_package_is_needed():
     """The onnx package is imported inside the calls, so that nobody else pays for it."""
     code = "import sys, metagrad; assert metagrad.onnx.is_in_onnx_export() is False; assert 'onnx' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_that_programs_take_from_the_files_they_are_in():
+    from metagrad.nn.modules.linear import NonDynamicallyQuantizableLinear
+    from metagrad.nn.utils.hooked_norms import SpectralNorm, WeightNorm
+
+    assert type(mg.nn.MultiheadAttention(4, 2).out_proj) is NonDynamicallyQuantizableLinear
+    layer = mg.nn.utils.spectral_norm(mg.nn.Linear(2, 3))
+    (hook,) = layer._forward_pre_hooks.values()
+    assert isinstance(hook, SpectralNorm) and not isinstance(hook, WeightNorm)
+    u = layer.weight_u.clone()
+    hook.compute_weight(layer, do_power_iteration=False)
+    assert layer.weight_u.equal(u)
+    hook.compute_weight(layer, do_power_iteration=True)
+    assert not layer.weight_u.equal(u)

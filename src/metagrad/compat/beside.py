@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from metagrad.base.device import device as Device
 from metagrad.base.dtypes import dtype
+from metagrad.base.warning import warn
 from metagrad.compat import module_paths
 from metagrad.compat.seldom import (
     CheckpointPolicy,
@@ -28,6 +29,9 @@ from metagrad.compat.seldom import (
     swap_tensors,
 )
 from metagrad.nn import functional as F
+from metagrad.nn.modules.hooks import register_module_full_backward_hook
+from metagrad.nn.utils.rnn import _Packed
+from metagrad.ops.index.gathering import index_select
 from metagrad.profiler.averages import EventAverage, EventAverages
 from metagrad.profiler.profile import ProfilerActivity
 from metagrad.profiler.recording import Event
@@ -51,10 +55,15 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "distributed.optim": "DistributedOptimizer PostLocalSGDOptimizer ZeroRedundancyOptimizer",
     "hub": "_get_torch_home",
     "jit.annotations": "List",
+    "nn.modules.module": "register_module_backward_hook",
+    "nn.modules.rnn": "apply_permutation",
     "nn.modules.transformer": "_get_activation_fn",
+    "nn.parallel.scatter_gather": "is_namedtuple",
+    "nn.utils.rnn": "PackedSequence_ bind",
     "optim.optimizer": "ParamsT _default_to_fused_or_foreach _get_capturable_supported_devices _params_t "
     "_use_grad_for_differentiable params_t",
     "utils._foreach_utils": "_get_foreach_kernels_supported_devices _group_tensors_by_device_and_dtype",
+    "utils.hooks": "unserializable_hook warn_if_has_hooks",
     "utils.flop_counter": "FlopCounterMode",
     "autograd.function": "InplaceFunction",
     "optim": "SparseAdam",
@@ -69,7 +78,8 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "_dynamo.eval_frame": "is_dynamo_supported",
     "_jit_internal": "_copy_to_script_wrapper",
 }
-ELSEWHERE = {  # where the other classes of a file of PyTorch's are
+ELSEWHERE = {  # where the other classes and functions of a file of PyTorch's are
+    "autograd.grad_mode": "autograd.interface",
     "nn.modules.batchnorm": "nn.modules.lazy",
     "nn.modules.container": "nn.modules.parameter_containers",
     "nn.modules.conv": "nn.modules.lazy",
@@ -77,10 +87,13 @@ ELSEWHERE = {  # where the other classes of a file of PyTorch's are
     "nn.modules.linear": "nn.modules.lazy",
     "nn.modules.loss": "nn.modules.margin_loss",
     "nn.modules.rnn": "nn.modules.rnn_cells",
+    "nn.parallel.data_parallel": "nn.parallel.scatter_gather",
 }
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 _params_t = params_t = ParamsT
+register_module_backward_hook = register_module_full_backward_hook
+PackedSequence_ = _Packed
 _BaseDataLoaderIter, _SingleProcessDataLoaderIter = LoaderIterator, PlainIterator
 _MultiProcessingDataLoaderIter = PrefetchIterator
 _MapDatasetFetcher, _IterableDatasetFetcher = MapFetcher, StreamFetcher
@@ -209,6 +222,50 @@ def _group_tensors_by_device_and_dtype(
         if with_indices:
             positions.append(i)
     return groups
+
+
+def apply_permutation(tensor: Tensor, permutation: Tensor, dim: int = 1) -> Tensor:
+    """The slices along ``dim`` in another order, by the older name of ``index_select``.
+
+    >>> import metagrad
+    >>> apply_permutation(metagrad.tensor([[1, 2, 3]]), metagrad.tensor([2, 0, 1]))
+    tensor([[3, 1, 2]])
+    """
+    warn("`apply_permutation` is deprecated, please use `tensor.index_select(dim, permutation)` instead", FutureWarning)
+    return index_select(tensor, dim, permutation)
+
+
+def bind(optional: Any, fn: Callable[[Any], Any]) -> Any:
+    """``fn(optional)``, or None of None.
+
+    >>> bind(2, str), bind(None, str)
+    ('2', None)
+    """
+    return None if optional is None else fn(optional)
+
+
+def is_namedtuple(obj: Any) -> bool:
+    """Whether an object is a tuple whose places have names.
+
+    >>> import metagrad
+    >>> is_namedtuple(metagrad.ones(2).max(0)), is_namedtuple((1, 2))
+    (True, False)
+    """
+    return isinstance(obj, tuple) and hasattr(obj, "_asdict") and hasattr(obj, "_fields")
+
+
+def unserializable_hook(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a hook of a tensor as one that is not to be kept in files: ``warn_if_has_hooks`` says nothing of it."""
+    f.__torch_unserializable__ = True  # type: ignore[attr-defined]
+    return f
+
+
+def warn_if_has_hooks(tensor: Tensor) -> None:
+    """Warn of each hook of a tensor that a file would lose, unless it is marked."""
+    hooks = tensor._hooks.hooks if tensor._hooks is not None else {}
+    for key, hook in hooks.items():
+        if not hasattr(hook, "__torch_unserializable__"):
+            warn(f"backward hook {hook!r} on tensor will not be serialized: it is number {key}", UserWarning)
 
 
 def kineto_available() -> bool:

@@ -18,9 +18,6 @@ from metagrad.serialization.limits import Budget
 from metagrad.serialization.names import Function, meaning
 from metagrad.serialization.storages import StoredNumbers
 
-# PyTorch's classes that are here under another name.
-_RENAMED = {"NonDynamicallyQuantizableLinear": "Linear"}  # the output layer of its attention
-
 
 def located(module: str, name: str) -> object:
     """What metagrad has under one of PyTorch's names: in the module of that path, or else in one above it; None if nothing.
@@ -28,7 +25,7 @@ def located(module: str, name: str) -> object:
     >>> located("torch.nn.modules.linear", "Linear")
     <class 'metagrad.nn.modules.linear.Linear'>
     """
-    path, name = module.split(".")[1:], _RENAMED.get(name, name)
+    path = module.split(".")[1:]
     if any(part.startswith("__") for part in path):
         return None
     for length in range(len(path), -1, -1):

@@ -7,17 +7,13 @@ from typing import Any
 from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.nn import init
 from metagrad.nn.functional.multihead_attention import multi_head_attention_forward
-from metagrad.nn.modules.linear import Linear
+from metagrad.nn.modules.linear import NonDynamicallyQuantizableLinear
 from metagrad.nn.modules.module import Module
 from metagrad.nn.parameter import Parameter
 from metagrad.ops.create.creation import empty
 from metagrad.tensors.tensor import Tensor
 
 __all__ = ["MultiheadAttention"]
-
-
-class NonDynamicallyQuantizableLinear(Linear):
-    """Linear, under the name that PyTorch prints for the output projection of attention."""
 
 
 class MultiheadAttention(Module):

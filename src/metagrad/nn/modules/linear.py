@@ -78,6 +78,10 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """Linear, under the name that PyTorch prints for the output projection of attention."""
+
+
 class Bilinear(Module):
     """y_o = x₁ᵀ W_o x₂ + b_o.
 

@@ -26,10 +26,10 @@ class _Hook:
         self.name = name
 
     def __call__(self, module: Module, _: object) -> None:
-        setattr(module, self.name, self.weight(module))
+        setattr(module, self.name, self.compute_weight(module, module.training))
 
-    def weight(self, module: Module) -> Tensor:
-        """The weight."""
+    def compute_weight(self, module: Module, do_power_iteration: bool = False) -> Tensor:
+        """The weight; do_power_iteration: after a further step of what is found step by step."""
         raise NotImplementedError
 
     def put(self, module: Module) -> None:
@@ -41,14 +41,25 @@ class _Hook:
 
     def at_first(self, module: Module, weight: Tensor) -> Tensor:
         """What the attribute is until the module is called."""
-        return self.weight(module)
+        return self.compute_weight(module)
 
     def spread(self, module: Module, weight: Tensor) -> None:
         """Register what the weight is computed from."""
         raise NotImplementedError
 
+    def remove(self, module: Module) -> None:
+        """Make the weight a parameter again; the hook stays among the module's."""
+        weight = self.compute_weight(module).detach()
+        for part in self.parts:
+            delattr(module, self.name + part)
+        if self.name in module.__dict__:
+            delattr(module, self.name)
+        module.register_parameter(self.name, Parameter(weight))
 
-class _WeightNorm(_Hook):
+
+class WeightNorm(_Hook):
+    """The hook that ``weight_norm`` registers."""
+
     def __init__(self, name: str, dim: int | None) -> None:
         super().__init__(name)
         self.dim = -1 if dim is None else dim
@@ -57,19 +68,22 @@ class _WeightNorm(_Hook):
         module.register_parameter(self.name + "_g", Parameter(norm_except(weight, self.dim).detach()))
         module.register_parameter(self.name + "_v", Parameter(weight.detach()))
 
-    def weight(self, module: Module) -> Tensor:
+    def compute_weight(self, module: Module, do_power_iteration: bool = False) -> Tensor:
+        """g v / ‖v‖."""
         g, v = getattr(module, self.name + "_g"), getattr(module, self.name + "_v")
         return v * (g / norm_except(v, self.dim))
 
     parts = ("_g", "_v")
 
 
-class _SpectralNorm(_Hook):
+class SpectralNorm(_Hook):
+    """The hook that ``spectral_norm`` registers."""
+
     def __init__(self, name: str, steps: int, dim: int, eps: float) -> None:
         if steps <= 0:
             raise ValueError(f"Expected n_power_iterations to be positive, but got n_power_iterations={steps}")
         super().__init__(name)
-        self.steps, self.dim, self.eps = steps, dim, eps
+        self.n_power_iterations, self.dim, self.eps = steps, dim, eps
 
     def spread(self, module: Module, weight: Tensor) -> None:
         matrix = weight.detach().movedim(self.dim, 0).flatten(1)
@@ -81,13 +95,14 @@ class _SpectralNorm(_Hook):
     def at_first(self, module: Module, weight: Tensor) -> Tensor:
         return weight.detach()  # a step of the iteration here would be one more than PyTorch's before the first call
 
-    def weight(self, module: Module) -> Tensor:
+    def compute_weight(self, module: Module, do_power_iteration: bool = False) -> Tensor:
+        """W / σ(W), σ(W) = uᵀ W v."""
         weight = getattr(module, self.name + "_orig")
         u, v = getattr(module, self.name + "_u"), getattr(module, self.name + "_v")
         matrix = weight.movedim(self.dim, 0).flatten(1)
-        if module.training:
+        if do_power_iteration:
             with no_grad():
-                for _ in range(self.steps):
+                for _ in range(self.n_power_iterations):
                     v.copy_(normalize(matrix.t() @ u, dim=0, eps=self.eps))
                     u.copy_(normalize(matrix @ v, dim=0, eps=self.eps))
         return weight / u.clone().dot(matrix @ v.clone())
@@ -121,8 +136,8 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
         "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
         FutureWarning,
     )
-    _check_new(module, name, _WeightNorm, "weight_norm")
-    _WeightNorm(name, dim).put(module)
+    _check_new(module, name, WeightNorm, "weight_norm")
+    WeightNorm(name, dim).put(module)
     return module
 
 
@@ -130,24 +145,17 @@ def spectral_norm(
     module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Module:
     """w / σ(W), W being the parameter ``name_orig``; ``name_u`` and ``name_v`` are buffers (Miyato et al. 2018)."""
-    _check_new(module, name, _SpectralNorm, "spectral_norm")
+    _check_new(module, name, SpectralNorm, "spectral_norm")
     if dim is None:
         dim = 1 if "ConvTranspose" in type(module).__name__ else 0
-    _SpectralNorm(name, n_power_iterations, dim, eps).put(module)
+    SpectralNorm(name, n_power_iterations, dim, eps).put(module)
     return module
 
 
 def _removed(module: Module, name: str, kind: type[_Hook], called: str) -> Module:
     for key, hook in _hooks(module):
         if isinstance(hook, kind) and hook.name == name:
-            training, module.training = module.training, False
-            weight = hook.weight(module).detach()
-            module.training = training
-            for part in hook.parts:
-                delattr(module, name + part)
-            if name in module.__dict__:
-                delattr(module, name)
-            module.register_parameter(name, Parameter(weight))
+            hook.remove(module)
             del module.__dict__["_forward_pre_hooks"][key]
             return module
     raise ValueError(f"{called} of '{name}' not found in {module}")
@@ -155,9 +163,9 @@ def _removed(module: Module, name: str, kind: type[_Hook], called: str) -> Modul
 
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight that ``weight_norm`` computes a parameter again."""
-    return _removed(module, name, _WeightNorm, "weight_norm")
+    return _removed(module, name, WeightNorm, "weight_norm")
 
 
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight that ``spectral_norm`` computes a parameter again."""
-    return _removed(module, name, _SpectralNorm, "spectral_norm")
+    return _removed(module, name, SpectralNorm, "spectral_norm")
