@@ -119,6 +119,7 @@ def test_half_precision_takes_numpys_kernels():
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_batch_dealt_out_to_threads_gives_the_same(cell, sizes, directions, count, monkeypatch):
     monkeypatch.setattr(tuning, "RECURRENT_STEP_WORTH_THREADS", 0)
+    monkeypatch.setattr(tuning, "RECURRENT_WORTH_PARTS", 0)
     monkeypatch.setattr(tuning, "RECURRENT_LOOPS_WORTH_PARTS", 0)
     monkeypatch.setattr(tuning, "RECURRENT_LOOPS_PART", 1)
     monkeypatch.setattr(tuning, "RECURRENT_WORTH_THREADS", 0)

@@ -248,6 +248,8 @@ ATTENTION_WORTH_THREADS = 1 << 20
 RECURRENT_WORTH_THREADS = 20_000_000
 # Multiplications of a step from which a batch is dealt out to more threads than directions: they take turns at every call.
 RECURRENT_STEP_WORTH_THREADS = 300_000
+# The same of a layer: in short sequences the threads are not done sooner than one.
+RECURRENT_WORTH_PARTS = 30_000_000
 
 # Multiplications of a layer on compiled loops from which a batch is dealt out to more threads than directions.
 RECURRENT_LOOPS_WORTH_PARTS = 25_000_000

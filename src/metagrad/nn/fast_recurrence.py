@@ -116,7 +116,8 @@ def parts_worth(sizes: Sequence[int], directions: int, w_hh: Array, looped: bool
         parts = min(parts, sizes[0] // tuning.RECURRENT_LOOPS_PART)
         worth = sum(sizes) * w_hh.size > tuning.RECURRENT_LOOPS_WORTH_PARTS
     else:
-        worth = sum(sizes) / len(sizes) * w_hh.size / max(parts, 1) > tuning.RECURRENT_STEP_WORTH_THREADS
+        worth = sum(sizes) * w_hh.size > tuning.RECURRENT_WORTH_PARTS
+        worth = worth and sum(sizes) / len(sizes) * w_hh.size / max(parts, 1) > tuning.RECURRENT_STEP_WORTH_THREADS
     return parts if parts > 1 and worth and can_hold_blas() else 1
 
 
