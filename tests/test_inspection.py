@@ -107,7 +107,7 @@ def test_schedule_records_the_active_steps_and_hands_them_over(tmp_path):
             step(model)
             p.step()
     assert seen == [["ProfilerStep#3", "ProfilerStep#4"], ["ProfilerStep#7", "ProfilerStep#8"]]
-    trace = json.loads((tmp_path / "4.json").read_text())["traceEvents"]
+    trace = json.loads((tmp_path / "5.json").read_text())["traceEvents"]
     assert {"Linear", "LinearBackward"} <= {e["name"] for e in trace} and all(e["dur"] >= 0 for e in trace)
 
 
