@@ -369,11 +369,11 @@ def _listed(dims: int | Sequence[int]) -> list[int]:
 
 
 def _moved(name: str, dims: int | Sequence[int], ndim: int) -> tuple[int, ...]:
-    """Dimensions counted from the front; RuntimeError if one is there twice."""
-    found = tuple([dimension(d, ndim) for d in _listed(dims)]) if ndim else ()
+    """Dimensions counted from the front, none without dimensions; RuntimeError if one is there twice."""
+    found = tuple([dimension(d, ndim) for d in _listed(dims)])
     if len(set(found)) != len(found):
         raise RuntimeError(f"movedim: repeated dim in `{name}` ({_listed(dims)})")
-    return found
+    return found if ndim else ()
 
 
 moveaxis = movedim
