@@ -225,12 +225,7 @@ def _group_tensors_by_device_and_dtype(
 
 
 def apply_permutation(tensor: Tensor, permutation: Tensor, dim: int = 1) -> Tensor:
-    """The slices along ``dim`` in another order, by the older name of ``index_select``.
-
-    >>> import metagrad
-    >>> apply_permutation(metagrad.tensor([[1, 2, 3]]), metagrad.tensor([2, 0, 1]))
-    tensor([[3, 1, 2]])
-    """
+    """The slices along ``dim`` in another order, by the older name of ``index_select``. Warns that it is old."""
     warn("`apply_permutation` is deprecated, please use `tensor.index_select(dim, permutation)` instead", FutureWarning)
     return index_select(tensor, dim, permutation)
 
@@ -247,8 +242,8 @@ def bind(optional: Any, fn: Callable[[Any], Any]) -> Any:
 def is_namedtuple(obj: Any) -> bool:
     """Whether an object is a tuple whose places have names.
 
-    >>> import metagrad
-    >>> is_namedtuple(metagrad.ones(2).max(0)), is_namedtuple((1, 2))
+    >>> from collections import namedtuple
+    >>> is_namedtuple(namedtuple("Pair", "a b")(1, 2)), is_namedtuple((1, 2))
     (True, False)
     """
     return isinstance(obj, tuple) and hasattr(obj, "_asdict") and hasattr(obj, "_fields")

@@ -42,8 +42,8 @@ _ERFINV_Q = (1.0, 2.0892249587620966, 1.9979042051899234, 0.9623041688986853, 0.
 def erfc(x: np.float32) -> np.float32:
     """1 − erf x.
 
-    >>> float(erfc(np.float32(5.0)))
-    1.5374597730500926e-12
+    >>> f"{float(erfc(np.float32(5.0))):.5g}"
+    '1.5375e-12'
     """
     v: float = np.float64(abs(x))
     c = _ERFC
@@ -59,8 +59,8 @@ def erfc(x: np.float32) -> np.float32:
 def erfinv(x: np.float32) -> np.float32:
     """The y with erf y = x; ±∞ at ±1, nan outside.
 
-    >>> float(erfinv(np.float32(0.5)))
-    0.4769362807273865
+    >>> round(float(erfinv(np.float32(0.5))), 5)
+    0.47694
     """
     v: float = np.float64(x)
     p, q = _ERFINV_P, _ERFINV_Q
@@ -105,8 +105,8 @@ def _series(z: float, c: tuple[float, ...]) -> float:
 def lgamma(x: np.float32) -> np.float32:
     """ln |Γ(x)|, ∞ at the poles.
 
-    >>> float(lgamma(np.float32(4.0)))
-    1.7917594909667969
+    >>> round(float(lgamma(np.float32(4.0))), 5)
+    1.79176
     """
     v: float = np.float64(x)
     mirrored, nearest = v < 0.5, np.rint(v)
@@ -126,8 +126,8 @@ def lgamma(x: np.float32) -> np.float32:
 def digamma(x: np.float32) -> np.float32:
     """ψ(x); ∓∞ at ±0, nan at the other poles.
 
-    >>> float(digamma(np.float32(1.0)))
-    -0.5772156715393066
+    >>> round(float(digamma(np.float32(1.0))), 5)
+    -0.57722
     """
     v: float = np.float64(x)
     mirrored, r = v < 0.0, v - np.rint(v)
@@ -151,8 +151,8 @@ def digamma(x: np.float32) -> np.float32:
 def trigamma(x: np.float32) -> np.float32:
     """ψ′(x), ∞ at the poles.
 
-    >>> float(trigamma(np.float32(1.0)))
-    1.6449340581893921
+    >>> round(float(trigamma(np.float32(1.0))), 5)
+    1.64493
     """
     v: float = np.float64(x)
     mirrored, r = v < 0.5, v - np.rint(v)
