@@ -39,7 +39,7 @@ def test_every_documented_argument(name):
     assert x.requires_grad and x.is_leaf and x.dtype is metagrad.float64
     with pytest.raises(TypeError, match="argument"):
         function(*FACTORIES[name], colour="red")
-    with pytest.raises(NotImplementedError, match="layout"):
+    with pytest.raises(NotImplementedError, match="strided"):
         function(*FACTORIES[name], layout=metagrad.layout("sparse_coo"))
 
 
@@ -47,7 +47,7 @@ def test_out_of_ops():
     x, out = metagrad.tensor([[1.0, 2.0]]), metagrad.empty(0)
     assert metagrad.cat([x, x], out=out) is out and out.tolist() == [[1, 2], [1, 2]]
     assert metagrad.take(x, metagrad.tensor([1]), out=out).tolist() == [2]
-    with pytest.raises(RuntimeError, match="can't be cast"):
+    with pytest.raises(TypeError, match="can't be cast"):
         metagrad.stack([x, x], out=metagrad.empty(0, dtype=metagrad.int64))
     with pytest.raises(RuntimeError, match="out="):
         metagrad.diag(metagrad.ones(2, requires_grad=True), out=out)

@@ -208,7 +208,6 @@ def start_asking(cls: type | None = None) -> None:
         for name, function in _functions(module):
             asking = asked(function)
             names[asking] = ".".join(filter(None, ("torch", space, name)))
-            asking.__module__, asking.__qualname__ = module.__name__, name  # where a pickle finds it again
             setattr(module, name, asking)
             replaced.setdefault(function, asking)
     top: Any = sys.modules["metagrad"]
@@ -245,7 +244,6 @@ def _ask_methods() -> None:
             else:
                 asking = asked(value)
                 asking.__name__ = name  # several names may be one function, and operators are made by another one
-                asking.__module__, asking.__qualname__ = Tensor.__module__, f"Tensor.{name}"
                 setattr(Tensor, name, asking)
                 names[asking] = f"torch.Tensor.{name}"
     for name, value in operators.items():

@@ -239,6 +239,8 @@ class _Cuts:
 
 def _is_repeated(own: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     """Whether an array is a row of the last dimensions of a shape, with dimensions of extent 1 before it or without."""
+    if len(own) > len(shape):  # what it makes of the other has more dimensions
+        return False
     while own and own[0] == 1:
         own = own[1:]
     return own == shape[len(shape) - len(own) :]
