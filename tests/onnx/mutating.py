@@ -150,7 +150,7 @@ def fate(data, value):
 
 
 def _peak() -> float:
-    """The most memory that this process had at once, in MB; Linux's ru_maxrss would begin at that of the process that started it."""
+    """The most memory that this process had at once, in MB; ru_maxrss would begin at that of the process that started it."""
     with contextlib.suppress(OSError, StopIteration):
         status = Path("/proc/self/status").read_text().splitlines()
         return int(next(line for line in status if line.startswith("VmHWM")).split()[1]) / 1024
