@@ -66,3 +66,12 @@ def test_jacobians_as_matrices():
     assert numerical.allclose(analytical, atol=1e-6)
     with pytest.warns(FutureWarning), pytest.raises(ValueError, match="Expected grad_out to be 1.0"):
         get_analytical_jacobian((x,), x**2, grad_out=2.0)
+
+
+def test_of_a_tensor_that_lies_column_by_column():
+    from metagrad.autograd.gradcheck import get_numerical_jacobian
+
+    x = mg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], dtype=mg.float64).t().requires_grad_()
+    with pytest.warns(FutureWarning):
+        (found,) = get_numerical_jacobian(lambda given: given[0] * 2, (x,))
+    assert found.allclose(2 * mg.eye(6, dtype=mg.float64))

@@ -22,7 +22,7 @@ from metagrad.autograd.engine import grad
 from metagrad.autograd.forward import Level
 from metagrad.autograd.forward_ad import made_dual
 from metagrad.autograd.interface import grad as batched_grad
-from metagrad.autograd.jacobians import get_analytical_jacobian, get_numerical_jacobian
+from metagrad.autograd.jacobians import get_analytical_jacobian, get_numerical_jacobian, unit
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.warning import warn
@@ -245,9 +245,7 @@ def _units(like: Any) -> Iterator[Any]:
     """The directions of single elements; of complex ones, of their real and imaginary parts."""
     for part in (1, 1j) if like.dtype.kind == "c" else (1,):
         for k in range(like.size):
-            unit = np.zeros(like.shape, like.dtype)
-            unit.reshape(-1)[k] = part
-            yield unit
+            yield unit(like, k, part)
 
 
 # ------------------------------------------------ the checks

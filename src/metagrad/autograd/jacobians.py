@@ -51,6 +51,18 @@ def get_analytical_jacobian(
     return tuple([wrap(a) for a in first]), again, True, True
 
 
+def unit(like: Any, k: int, value: complex = 1) -> Any:
+    """An array of that shape and dtype with one number as element k, and zeros.
+
+    >>> unit(np.ones((2, 2)), 1)
+    array([[0., 1.],
+           [0., 0.]])
+    """
+    found = np.zeros(like.shape, like.dtype)
+    found.reshape(-1)[k] = value
+    return found
+
+
 def _warn(name: str, grad_out: float) -> None:
     warn(
         f"`{name}` was part of PyTorch's private API and not meant to be exposed: use autograd.functional.jacobian",
@@ -73,8 +85,7 @@ def _numerical(run: Callable[[], Any], x: Any, eps: float) -> Any:
     original, rows = x.array, []
     try:
         for k in range(original.size):
-            step = np.zeros_like(original)
-            step.reshape(-1)[k] = eps
+            step = unit(original, k, eps)
             with no_grad():
                 x.array = original + step
                 ahead = np.array(run().array)
@@ -89,9 +100,9 @@ def _analytical(xs: list[Any], output: Any) -> list[Any]:
     """A column for each element of the output."""
     columns: list[list[Any]] = [[] for _ in xs]
     for k in range(output.array.size):
-        unit = np.zeros_like(output.array)
-        unit.reshape(-1)[k] = 1
-        found = grad([output], xs, [wrap(unit)], retain_graph=True, allow_unused=True, materialize_grads=True)
+        found = grad(
+            [output], xs, [wrap(unit(output.array, k))], retain_graph=True, allow_unused=True, materialize_grads=True
+        )
         for column, g in zip(columns, found, strict=True):
             column.append(g.array.reshape(-1))
     return [np.stack(column, 1) for column in columns]
