@@ -63,18 +63,14 @@ def test_two_steps_are_pytorchs(torch, call):
         assert metagrad.tensor(ours).allclose(metagrad.tensor(expected), rtol=1e-4, atol=1e-6), (ours, expected)
 
 
+ADAM = {
+    "amsgrad": False, "beta1": 0.5, "beta2": 0.5, "lr": 0.25, "weight_decay": 0.0, "eps": 0.0, "maximize": False,
+}  # fmt: skip
+
+
 def test_everything_given_changes_in_place():
     p, m, v, t = metagrad.ones(2), metagrad.zeros(2), metagrad.zeros(2), metagrad.tensor(0.0)
-    settings = {
-        "amsgrad": False,
-        "beta1": 0.5,
-        "beta2": 0.5,
-        "lr": 0.25,
-        "weight_decay": 0.0,
-        "eps": 0.0,
-        "maximize": False,
-    }
-    metagrad.optim.adam.adam([p], [metagrad.full((2,), 2.0)], [m], [v], [], [t], **settings)
+    metagrad.optim.adam.adam([p], [metagrad.full((2,), 2.0)], [m], [v], [], [t], **ADAM)
     assert (p.tolist(), m.tolist(), v.tolist(), t.item()) == ([0.75, 0.75], [1.0, 1.0], [2.0, 2.0], 1.0)
 
 
@@ -95,14 +91,5 @@ def test_an_infinity_that_a_scaler_found_leaves_all_as_it_was():
 
 def test_numbers_of_steps_must_be_tensors():
     one = [metagrad.ones(1)]
-    settings = {
-        "amsgrad": False,
-        "beta1": 0.5,
-        "beta2": 0.5,
-        "lr": 0.25,
-        "weight_decay": 0.0,
-        "eps": 0.0,
-        "maximize": False,
-    }
     with pytest.raises(RuntimeError, match="`state_steps` argument must contain a list of singleton tensors"):
-        metagrad.optim.adam.adam(one, one, one, one, [], [1], **settings)
+        metagrad.optim.adam.adam(one, one, one, one, [], [1], **ADAM)

@@ -7,6 +7,7 @@ one line, at numbers computed before, it takes a fraction of the time; a compile
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -40,6 +41,11 @@ BITS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}  # by the bytes o
 def in_bits(x: Array, shape: tuple[int, ...]) -> Array:
     """An array in order as unsigned integers of its elements' width, as which loops move what they need not understand."""
     return x.view(BITS[x.dtype.itemsize]).reshape(shape)
+
+
+def of_its_dtype(x: Array | Number, y: Array) -> Array | Number:
+    """A Python number that is to be put into an array of floats as one of the array's dtype; anything else as it is."""
+    return np.array(x, y.dtype) if isinstance(x, float) and y.dtype.char in "fd" else x
 
 
 def moves_by_loop(x: Array) -> bool:
@@ -100,7 +106,7 @@ def put_along(y: Array, index: object, x: Array | Number) -> bool:
     """y[index] = x, of an element named twice the last; whether it has been done: for an index that fits, and x of y's dtype."""
     if index.__class__ is not IndexAlong or not fits(y, index) or not y.flags.writeable:
         return False
-    x = np.array(x, y.dtype) if isinstance(x, float) and y.dtype.char in "fd" else x
+    x = of_its_dtype(x, y)
     i = index[index.axis]
     if not isinstance(x, np.ndarray) or x.dtype != y.dtype or x.ndim and x.shape != i.shape:
         return False
@@ -121,15 +127,7 @@ def _put_in_boxes(y: Array, i: Array, x: Array) -> None:
 
         map_chunks(work, _of_boxes(i))
         return
-    y, x = in_bits(y, y.shape), in_bits(x, x.shape)
-    if i.shape[2] == 1:
-        rows, numbers, values = y[..., 0], i.view(np.uint64)[..., 0], x[..., 0]
-        spread(compiled.put_in_rows, [numbers, rows, values])
-    elif len(i) >= get_num_threads():
-        map_chunks(lambda s: compiled.put_along(y[s], i[s].view(np.uint64), x[s], 0, i.shape[2]), _of_boxes(i))
-    else:
-        columns = _shares_of_columns(i.shape[2], i.size)
-        map_chunks(lambda c: compiled.put_along(y, i.view(np.uint64), x, c.start, c.stop), columns)
+    _write_by_loop(compiled.put_in_rows, compiled.put_along, i, in_bits(y, y.shape), in_bits(x, x.shape))
 
 
 def add_along(y: Array, index: IndexAlong, x: Array) -> None:
@@ -138,22 +136,24 @@ def add_along(y: Array, index: IndexAlong, x: Array) -> None:
     x = x if x.shape == shape else np.broadcast_to(x, shape)  # which may not be written to, so that it is copied below
     terms = np.require(x, None, ["C", "W"]).reshape(i.shape)
     if use_compiled(y):
-        _add_by_loop(target, i.view(np.uint64), terms)
+        _write_by_loop(compiled.add_in_rows, compiled.add_along, i, target, terms)
         return
     numbers = i * target.shape[2] + _base(target)
     np.add.at(y.reshape(-1), numbers.reshape(-1), terms.reshape(-1))
 
 
-def _add_by_loop(y: Array, i: Array, x: Array) -> None:
+def _write_by_loop(
+    in_rows: Callable[..., None], along: Callable[..., None], i: Array, y: Array, x: Array, *numbers: int
+) -> None:
     """By boxes if there are some for each thread, else by columns: threads write to different elements."""
-    if i.shape[2] == 1:
-        y, i, x = y[..., 0], i[..., 0], x[..., 0]
-        spread(compiled.add_in_rows, [i, y, x])
+    i, width = i.view(np.uint64), i.shape[2]
+    if width == 1:
+        spread(in_rows, [i[..., 0], y[..., 0], x[..., 0]], (), numbers)
     elif len(i) >= get_num_threads():
-        map_chunks(lambda s: compiled.add_along(y[s], i[s], x[s], 0, i.shape[2]), _of_boxes(i))
+        map_chunks(lambda s: along(i[s], y[s], x[s], *numbers, 0, width), _of_boxes(i))
     else:
-        columns = _shares_of_columns(i.shape[2], i.size)
-        map_chunks(lambda c: compiled.add_along(y, i, x, c.start, c.stop), columns)
+        columns = _shares_of_columns(width, i.size)
+        map_chunks(lambda c: along(i, y, x, *numbers, c.start, c.stop), columns)
 
 
 _KINDS = {
@@ -169,14 +169,8 @@ def combine_along(ufunc: np.ufunc, y: Array, index: object, x: Array | Number) -
     if ufunc not in _KINDS or terms.dtype != y.dtype and not (y.dtype.kind == "i" and terms.dtype.kind in "bi"):
         return False
     terms = _boxes(np.broadcast_to(terms, shape).astype(y.dtype, copy=False), index.axis)
-    i, target, kind = _numbers(index).view(np.uint64), _boxes(y, index.axis), _KINDS[ufunc]
-    if i.shape[2] == 1:
-        spread(compiled.combine_in_rows, [i[..., 0], target[..., 0], terms[..., 0]], (), [kind])
-    elif len(i) >= get_num_threads():
-        map_chunks(lambda s: compiled.combine_along(i[s], target[s], terms[s], kind, 0, i.shape[2]), _of_boxes(i))
-    else:
-        columns = _shares_of_columns(i.shape[2], i.size)
-        map_chunks(lambda c: compiled.combine_along(i, target, terms, kind, c.start, c.stop), columns)
+    target = _boxes(y, index.axis)
+    _write_by_loop(compiled.combine_in_rows, compiled.combine_along, _numbers(index), target, terms, _KINDS[ufunc])
     return True
 
 

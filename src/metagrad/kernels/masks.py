@@ -5,6 +5,7 @@ How many elements of each block are meant is counted first: so it is known where
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import masks as compiled
 from metagrad.kernels.compiled.choice import are_there_loops
-from metagrad.kernels.gathering import BITS, in_bits
+from metagrad.kernels.gathering import BITS, in_bits, of_its_dtype
 
 
 class _Counted(NamedTuple):
@@ -59,7 +60,7 @@ def put(y: Array, mask: Array, x: Array | Number) -> bool:
     """``y[mask] = x`` of a mask of y's shape; whether it has been done, or is left to NumPy."""
     if not _fits(y, mask) or not y.flags.writeable:
         return False
-    x = np.array(x, y.dtype) if isinstance(x, float) and y.dtype.char in "fd" else x
+    x = of_its_dtype(x, y)
     if not isinstance(x, (np.ndarray, np.generic)) or x.dtype != y.dtype or x.ndim > 1:
         return False
     if any(np.may_share_memory(y, a) for a in (mask, x)):
@@ -92,8 +93,8 @@ def _counted(mask: Array) -> _Counted:
     return _Counted(mask, blocks, stops - counts, stops)
 
 
-def _by_blocks(loop: object, counted: _Counted, *arrays: Array) -> None:
+def _by_blocks(loop: Callable[..., None], counted: _Counted, *arrays: Array) -> None:
     """A loop over the blocks of a mask and of arrays, if anything in them is meant."""
     if counted.stops[-1]:
         parts = [counted.blocks, counted.starts, counted.stops]
-        spread(loop, parts, [counted.mask, *arrays], [tuning.MASK_BLOCK], elements=len(counted.mask))  # type: ignore[arg-type]
+        spread(loop, parts, [counted.mask, *arrays], [tuning.MASK_BLOCK], elements=len(counted.mask))

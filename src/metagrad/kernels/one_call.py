@@ -38,10 +38,11 @@ def is_nan(x: Array) -> Array:
     >>> is_nan(np.array([1.0, np.nan])).tolist()
     [False, True]
     """
-    found = (
-        np.empty(x.shape, bool) if x.__class__ is np.ndarray and x.flags.c_contiguous and x.dtype.kind == "f" else None
-    )
-    return np.isnan(x) if found is None or not by_loop(np.isnan, (x,), found) else found
+    if x.__class__ is np.ndarray and x.flags.c_contiguous and x.dtype.kind == "f":
+        found = np.empty(x.shape, bool)
+        if by_loop(np.isnan, (x,), found):
+            return found
+    return np.isnan(x)
 
 
 def of_two(ufunc: np.ufunc, x: Array, y: Array | Number) -> Array | None:

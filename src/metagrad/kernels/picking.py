@@ -22,8 +22,9 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, spread
 from metagrad.kernels.compiled import picking as compiled
 from metagrad.kernels.compiled.choice import are_there_loops, use_compiled
-from metagrad.kernels.gathering import BITS, add_rows_by_loop, in_bits, is_outside
+from metagrad.kernels.gathering import BITS, add_rows_by_loop, in_bits, is_outside, of_its_dtype
 
+_TAKE = compiled.take  # which compiling leaves as it is here: the loops of ``gathering.py`` call it
 _ALL = slice(None)
 _FOR_AN_INDEX = 8  # elements that are copied, side by side, in the time that NumPy takes for an index
 
@@ -72,7 +73,7 @@ def taken(x: Array, index: object) -> Array | None:
         return None
     y = np.empty(at.shape, x.dtype)
     source, target = in_bits(x, (at.outer, at.extent, at.inner)), in_bits(y, (at.outer, -1, at.inner))
-    numbers, outer = _single_outer(at, 2)
+    numbers, outer = _single_outer(at)
     source, target = source.reshape(outer, -1, at.inner), target.reshape(outer, -1, at.inner)
     if not are_there_loops():
         chunks = cut(len(numbers), max(1, tuning.GATHER_CHUNK // (outer * at.inner)))
@@ -83,7 +84,7 @@ def taken(x: Array, index: object) -> Array | None:
     elif at.inner > 1:
         spread(compiled.take_rows, [target[0], numbers], [source[0]])
     else:
-        spread(compiled.take, [numbers, target.reshape(-1)], [source.reshape(-1)])
+        spread(_TAKE, [numbers, target.reshape(-1)], [source.reshape(-1)])
     return y
 
 
@@ -94,7 +95,7 @@ def put(y: Array, index: object, x: Array | Number) -> bool:
     if at is None or values is None:
         return False
     target = in_bits(y, (at.outer, at.extent, at.inner))
-    numbers, outer = _single_outer(at, 2)
+    numbers, outer = _single_outer(at)
     source = in_bits(values, (outer, -1, at.inner)) if values.size > 1 else in_bits(values, (1, 1, 1))
     target = target.reshape(outer, -1, at.inner)
     if not are_there_loops():
@@ -117,7 +118,7 @@ def add(y: Array, index: object, x: Array) -> bool:
     at = _where_to_write(y, index, x)
     if at is None or x.__class__ is not np.ndarray or x.shape != at.shape or x.dtype != y.dtype:
         return False
-    numbers, outer = _single_outer(at, 2)
+    numbers, outer = _single_outer(at)
     target = y.reshape(outer, -1, at.inner)
     terms = np.require(x, None, ["C", "W"]).reshape(outer, -1, at.inner)  # which Numba asks of what is not shared out
     if outer > 1:
@@ -161,9 +162,9 @@ def _numbers(arrays: Sequence[Array], extents: Sequence[int], shape: tuple[int, 
     return None if wrong[0] else numbers.view(np.uint64)
 
 
-def _single_outer(at: Located, least: int) -> tuple[Array, int]:
-    """The numbers, and what is left outside: rows of ``least`` elements and more are numbered through all of it."""
-    if at.outer == 1 or at.inner < least:
+def _single_outer(at: Located) -> tuple[Array, int]:
+    """The numbers, and what is left outside: rows of two elements and more are numbered through all of it."""
+    if at.outer == 1 or at.inner < 2:
         return at.numbers, at.outer
     starts = np.arange(at.outer, dtype=np.uint64) * np.uint64(at.extent)
     return (starts[:, None] + at.numbers).reshape(-1), 1
@@ -181,8 +182,7 @@ def _where_to_write(y: Array, index: object, x: Array | Number) -> Located | Non
 
 def _values(y: Array, at: Located, x: Array | Number) -> Array | None:
     """x in y's dtype and the shape of what is put, or as one element; None for what NumPy must convert, or refuse."""
-    if isinstance(x, float) and y.dtype.char in "fd":
-        x = np.array(x, y.dtype)
+    x = of_its_dtype(x, y)
     if not isinstance(x, np.ndarray | np.generic) or x.dtype != y.dtype:
         return None
     if x.size == 1 and at.outer == at.inner == 1:

@@ -12,7 +12,7 @@ from metagrad.kernels.chunks import cut, map_chunks, spread
 from metagrad.kernels.compiled import searching as compiled
 from metagrad.kernels.compiled.choice import are_there_loops
 
-_LOOPS = {False: (compiled.left, compiled.left_in_rows), True: (compiled.right, compiled.right_in_rows)}
+_LOOP = compiled.positions  # which compiling leaves as it is here: the loop over rows calls it
 
 
 def positions(edges: Array, values: Array, right: bool) -> Array:
@@ -21,17 +21,14 @@ def positions(edges: Array, values: Array, right: bool) -> Array:
     >>> positions(np.array([1, 3, 5]), np.array([3, 6]), False).tolist()
     [1, 3]
     """
-    edges, values = (
-        np.asarray(edges, order="C"),
-        np.asarray(values, order="C"),
-    )  # which leave 0-d values without dimensions
+    edges, values = [np.asarray(a, order="C") for a in (edges, values)]  # 0-d values stay without dimensions
     found = np.empty(values.shape, np.int64)
     if edges.ndim > 1:
         _in_rows(_as_rows(edges), _as_rows(values), _as_rows(found), right)
         return found
     flat, places = values.reshape(-1), found.reshape(-1)
     if _takes_loop(edges, values):
-        spread(_LOOPS[right][0], [flat, places.view(np.uint64)], [edges])
+        spread(_LOOP, [flat, places.view(np.uint64)], [edges], [int(right)])
         return found
     side = "right" if right else "left"
 
@@ -44,7 +41,7 @@ def positions(edges: Array, values: Array, right: bool) -> Array:
 
 def _in_rows(edges: Array, values: Array, found: Array, right: bool) -> None:
     if _takes_loop(edges, values):
-        spread(_LOOPS[right][1], [values, edges, found.view(np.uint64)])
+        spread(compiled.positions_in_rows, [values, edges, found.view(np.uint64)], (), [int(right)])
         return
     for row, query, places in zip(edges, values, found, strict=True):
         places[...] = np.searchsorted(row, query, "right" if right else "left")

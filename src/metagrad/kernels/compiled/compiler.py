@@ -109,11 +109,6 @@ def native_of_numbers(function: F) -> F:
     return Native(function, _CONTRACT, inlined=True)  # type: ignore[return-value]
 
 
-def native_exactly(function: F) -> F:
-    """The same, where each operation is rounded on its own, as NumPy's are."""
-    return Native(function, set())  # type: ignore[return-value]
-
-
 def native_sums(function: F) -> F:
     """The same; what is added or multiplied up in it may be so in any order."""
     return Native(function, _ANY_ORDER)  # type: ignore[return-value]

@@ -76,14 +76,18 @@ def _address(key: _Key) -> int:
 
 def _compiled(loop: Native, parts: int, kinds: Sequence[_Kind], are_ints: Sequence[bool]) -> int:
     """The address of a new entry."""
+    name = "_".join(
+        [loop.function.__name__, *[f"{k}{n}{i}" for k, n, i in kinds], *[str(int(n)) for n in are_ints], str(parts)]
+    )
+    return around(loop, printed(parts, kinds, are_ints), name)
+
+
+def around(loop: Native, text: str, name: str) -> int:
+    """Where the function ``entry`` that a text defines is, in which ``loop`` is spelled out."""
     import numba
 
     function = loop.function
-    name = "_".join(
-        [function.__name__, *[f"{k}{n}{i}" for k, n, i in kinds], *[str(int(n)) for n in are_ints], str(parts)]
-    )
     scope = {"loop": numba.njit(inline="always")(linked(function))}
-    text = printed(parts, kinds, are_ints)
     return at_address(text, scope, name, function.__code__.co_filename, function.__module__, loop.fastmath)
 
 

@@ -10,21 +10,16 @@ from __future__ import annotations
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.picking import add, take
 
 ADD, MULTIPLY, LARGEST, SMALLEST = 0, 1, 2, 3
-
-
-@native
-def _take(x: Array, index: Array, y: Array) -> None:
-    for k in range(len(index)):
-        y[k] = x[index[k]]
 
 
 @native
 def take_in_rows(index: Array, x: Array, y: Array) -> None:
     """yₒₖ = xₒⱼ, j = index[o, k]; x (O, N), index and y (O, K)."""
     for o in range(len(index)):
-        _take(x[o], index[o], y[o])
+        take(index[o], y[o], x[o])
 
 
 @native
@@ -50,7 +45,7 @@ def put_in_rows(index: Array, y: Array, x: Array) -> None:
 
 
 @native
-def put_along(y: Array, index: Array, x: Array, start: int, stop: int) -> None:
+def put_along(index: Array, y: Array, x: Array, start: int, stop: int) -> None:
     """yₒⱼᵢ = xₒₖᵢ, j = index[o, k, i], the last one where j comes twice, for i from ``start`` to ``stop``; y (O, N, I)."""
     for o in range(len(index)):
         for k in range(index.shape[1]):
@@ -59,20 +54,14 @@ def put_along(y: Array, index: Array, x: Array, start: int, stop: int) -> None:
 
 
 @native
-def _add_at(y: Array, index: Array, x: Array) -> None:
-    for k in range(len(index)):
-        y[index[k]] += x[k]
-
-
-@native
 def add_in_rows(index: Array, y: Array, x: Array) -> None:
     """yₒⱼ += xₒₖ, j = index[o, k]; y (O, N), index and x (O, K)."""
     for o in range(len(index)):
-        _add_at(y[o], index[o], x[o])
+        add(y[o], index[o], x[o])
 
 
 @native
-def add_along(y: Array, index: Array, x: Array, start: int, stop: int) -> None:
+def add_along(index: Array, y: Array, x: Array, start: int, stop: int) -> None:
     """yₒⱼᵢ += xₒₖᵢ, j = index[o, k, i], for i from ``start`` to ``stop``; y (O, N, I), index and x (O, K, I)."""
     for o in range(len(index)):
         for k in range(index.shape[1]):

@@ -33,8 +33,8 @@ def _step_right(values: Array, starts: Array, edges: Array, half: np.uint64) -> 
 
 
 @native
-def left(values: Array, found: Array, edges: Array) -> None:
-    """found = how many edges are smaller than each value."""
+def positions(values: Array, found: Array, edges: Array, right: int) -> None:
+    """found = how many edges are smaller than each value, or, if ``right``, also equal."""
     for first in range(0, len(values), _TOGETHER):
         some = values[first : first + _TOGETHER]
         starts = found[first : first + _TOGETHER]
@@ -42,33 +42,15 @@ def left(values: Array, found: Array, edges: Array) -> None:
         rest = len(edges)
         while rest > 0:
             half = (rest + 1) // 2
-            _step_left(some, starts, edges, np.uint64(half))
+            if right:
+                _step_right(some, starts, edges, np.uint64(half))
+            else:
+                _step_left(some, starts, edges, np.uint64(half))
             rest -= half
 
 
 @native
-def right(values: Array, found: Array, edges: Array) -> None:
-    """found = how many edges are smaller than each value, or equal."""
-    for first in range(0, len(values), _TOGETHER):
-        some = values[first : first + _TOGETHER]
-        starts = found[first : first + _TOGETHER]
-        starts[:] = 0
-        rest = len(edges)
-        while rest > 0:
-            half = (rest + 1) // 2
-            _step_right(some, starts, edges, np.uint64(half))
-            rest -= half
-
-
-@native
-def left_in_rows(values: Array, edges: Array, found: Array) -> None:
-    """``left`` for each row of values (R, M) in its row of edges (R, N)."""
+def positions_in_rows(values: Array, edges: Array, found: Array, right: int) -> None:
+    """``positions`` for each row of values (R, M) in its row of edges (R, N)."""
     for r in range(len(values)):
-        left(values[r], found[r], edges[r])
-
-
-@native
-def right_in_rows(values: Array, edges: Array, found: Array) -> None:
-    """``right`` for each row of values (R, M) in its row of edges (R, N)."""
-    for r in range(len(values)):
-        right(values[r], found[r], edges[r])
+        positions(values[r], found[r], edges[r], right)

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.compiled.compiler import compiling, linked, native
-from metagrad.kernels.compiled.entries import NAMES, Work, at_address
+from metagrad.kernels.compiled.compiler import compiling, native
+from metagrad.kernels.compiled.entries import NAMES, Work, around
 
 Group = tuple[int, list[int]]  # the number of its elements, and where its arrays are in memory
 
@@ -69,14 +69,7 @@ _addresses: dict[Any, int] = {}
 
 def _compiled(loop: Any, arrays: int, numbers: int, kind: str) -> int:
     """The address of a new entry."""
-    import numba
-
-    function = loop.function
-    scope = {"loop": numba.njit(inline="always")(linked(function))}
-    name = f"several_{function.__name__}_{kind}"
-    return at_address(
-        printed(arrays, numbers, kind), scope, name, function.__code__.co_filename, function.__module__, loop.fastmath
-    )
+    return around(loop, printed(arrays, numbers, kind), f"several_{loop.function.__name__}_{kind}")
 
 
 def printed(arrays: int, numbers: int, kind: str) -> str:

@@ -15,7 +15,7 @@ log1p      2e-7     3e-16    log w + (x − (w − 1))/w, w = 1 + x
 sigmoid    2e-7     3e-16    1/(1 + e⁻ˣ)
 tanh       3e-7     4e-16    float32: x P(x²)/Q(x²); float64: −d/(2 + d), d = expm1(−2|x|)
 erf        4e-7     5e-16    float32: x P(x²)/Q(x²); float64: the C library's
-logaddexp 3e-7     3e-16    max + log1p e^−|x − y|, a share of the larger of the result and 1
+logaddexp  3e-7     3e-16    max + log1p e^−|x − y|, a share of the larger of the result and 1
 =========  =======  =======  ===============================================================
 
 Results too small for the dtype's full precision (below 1e-38 in float32) are 0 or keep what digits they have; nan gives nan,

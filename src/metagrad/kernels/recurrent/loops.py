@@ -17,6 +17,7 @@ from metagrad.kernels.compiled import recurrent as compiled
 from metagrad.kernels.compiled.products import panels
 from metagrad.kernels.matmul import product_by_tiles
 from metagrad.kernels.recurrent.steps import Gradients, Inputs, visits
+from metagrad.kernels.rows import for_loop
 from metagrad.kernels.workspace import Workspace
 
 
@@ -31,13 +32,8 @@ class Loops:
     def recurrent_gradient(self, grad_a: Array, y: Array, initial: Array, memory: Workspace) -> Array:
         """Σₜ ∂aₜᵀ hₜ₋₁, the gradient of the recurrent weight."""
         before = memory.empty(y.shape, y.dtype)
-        compiled.entering(y, in_order(initial), before, self.steps)
+        compiled.entering(y, for_loop(initial), before, self.steps)
         return product_by_tiles(grad_a.T, before)
-
-
-def in_order(x: Array) -> Array:
-    """x, or a copy whose elements stand in order and may be written to: each other kind of array would be compiled for apart."""
-    return x if x.flags.carray else x.copy()
 
 
 def both(b_ih: Array | None, b_hh: Array | None) -> Array | None:
@@ -81,7 +77,7 @@ class LoopedRNN(Loops):
         x, (initial,), (w_ih, w_hh, b_ih, _) = inputs
         memory, grad_h = Workspace(), grad_states[0].copy()
         grad_a = memory.empty(self.y.shape, x.dtype)
-        compiled.rnn_backward(grad_a, self.y, in_order(grad_y), panels(w_hh), grad_h, self.steps, self.relu)
+        compiled.rnn_backward(grad_a, self.y, for_loop(grad_y), panels(w_hh), grad_h, self.steps, self.relu)
         grad_b = _column_sums(grad_a) if b_ih is not None else None
         grads = [
             product_by_tiles(grad_a.T, x),
@@ -117,7 +113,7 @@ class LoopedLSTM(Loops):
         w_hr = panels(projection[0]) if projection else None
         grad_out = memory.empty(y.shape, x.dtype) if projection else y
         compiled.lstm_backward(
-            grad_a.reshape(shape), gates.reshape(shape), cell, in_order(first_c), in_order(grad_y),
+            grad_a.reshape(shape), gates.reshape(shape), cell, for_loop(first_c), for_loop(grad_y),
             panels(w_hh), grad_h, grad_c, w_hr, grad_out, self.steps,
         )  # fmt: skip
         grad_b = _column_sums(grad_a) if b_ih is not None else None
@@ -154,8 +150,8 @@ class LoopedGRU(Loops):
             (len(y), 4 * hidden), x.dtype
         )  # ∂n, ∂r, ∂z, ∂q: the first three are the inputs', the last the states'
         compiled.gru_backward(
-            grad.reshape(-1, 4, hidden), gates.reshape(-1, 3, hidden), q, y, in_order(initial),
-            in_order(grad_y), panels(w_hh), grad_h, self.steps,
+            grad.reshape(-1, 4, hidden), gates.reshape(-1, 3, hidden), q, y, for_loop(initial),
+            for_loop(grad_y), panels(w_hh), grad_h, self.steps,
         )  # fmt: skip
         by_input, by_state = grad[:, : 3 * hidden], grad[:, hidden:]
         grads: list[Array | None] = [

@@ -24,7 +24,8 @@ from metagrad.kernels.compiled import one_sequence as compiled
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.products import panels
 from metagrad.kernels.matmul import product
-from metagrad.kernels.recurrent.loops import both, gru_biases, in_order
+from metagrad.kernels.recurrent.loops import both, gru_biases
+from metagrad.kernels.rows import for_loop
 from metagrad.kernels.threads import run_in_turn, run_on_threads
 
 
@@ -83,12 +84,12 @@ def _loop(
     w_ih, w_hh, b_ih, b_hh, *projection = weights
     bias, b_q = gru_biases(b_ih, b_hh) if cell == "GRU" else (both(b_ih, b_hh), None)
     bias = np.zeros(len(w_ih), kind) if bias is None else bias
-    w_ih, w, h = in_order(w_ih), in_order(w_hh), states[0]
+    w_ih, w, h = for_loop(w_ih), for_loop(w_hh), states[0]
     if cell == "GRU":
         b_q = np.zeros(len(w) // 3, kind) if b_q is None else b_q.copy()
         return lambda u, y, d: compiled.gru(u, w_ih, bias, w, b_q, h, y, d)
     if cell == "LSTM":
-        w_hr = in_order(projection[0]) if projection else None
+        w_hr = for_loop(projection[0]) if projection else None
         return lambda u, y, d: compiled.lstm(u, w_ih, bias, w, h, states[1], y, d, w_hr)
     return lambda u, y, d: compiled.rnn(u, w_ih, bias, w, h, y, d, cell == "RNN_RELU")
 

@@ -113,9 +113,8 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, *, out: Tensor | None = None) -
     """
     xs = in_one_dtype(_sequence("cat", tensors, empty=ValueError))
     shapes = [x.array.shape for x in xs]
-    if shapes[0] not in ((), (0,)) and shapes.count(shapes[0]) == len(
-        shapes
-    ):  # as most often: there is nothing more to see to
+    are_alike = shapes.count(shapes[0]) == len(shapes)
+    if are_alike and shapes[0] not in ((), (0,)):  # as most often: there is nothing more to see to
         return Cat.apply(*xs, axis=dimension(dim, len(shapes[0])))
     if any(x.array.ndim == 0 for x in xs):
         raise RuntimeError("zero-dimensional tensor cannot be concatenated: use stack()")
