@@ -29,7 +29,8 @@ def _step_right(values: Array, starts: Array, edges: Array, half: np.uint64) -> 
     before = half - np.uint64(1)
     for k in range(len(values)):
         v = values[k]
-        starts[k] += half if (edges[starts[k] + before] <= v) | (v != v) else np.uint64(0)
+        e = edges[starts[k] + before]
+        starts[k] += np.uint64(0) if (e > v) | ((e != e) & (v == v)) else half
 
 
 @native
