@@ -49,7 +49,7 @@ class LinalgMethods(OpMethods):
     cholesky_inverse = definite.cholesky_inverse
     cholesky_solve = definite.cholesky_solve
     det = determinant.det
-    slogdet = determinant.slogdet
+    slogdet = older.slogdet
     logdet = determinant.logdet
     geqrf = orthogonal.geqrf
     inverse = older.inverse
