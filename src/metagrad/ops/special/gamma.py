@@ -57,7 +57,13 @@ class Polygamma(Pointwise):
             at_zero = np.copysign(np.inf, -x).astype(x.dtype, copy=False)
             return np.where(x == 0, at_zero, values(kernel.digamma, x)).astype(x.dtype, copy=False)
         if n == 1:  # ψ⁽¹⁾(x) = ζ(2, x) for x > 0; by reflection below
-            return values(kernel.trigamma, x) if isinstance(x, np.ndarray) else _trigamma(x)
+            if not isinstance(x, np.ndarray):
+                return _trigamma(x)
+            y = values(kernel.trigamma, x)
+            if x.__class__ is not np.ndarray:  # a sample of many: this is to be one step of a formula
+                return y
+            # At the poles PyTorch's is large, not ∞, for a rounded multiple of π has no sine of 0.
+            return np.where(np.isinf(y) & (x < 0), _trigamma(x), y) if np.isinf(y).any() else y
         sign = -1.0 if n % 2 == 0 else 1.0
         return (sign * math.factorial(n)) * values(kernel.zeta, x.dtype.type(n + 1), x)
 
