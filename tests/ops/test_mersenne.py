@@ -231,3 +231,41 @@ def test_kept_shares_are_right():
 def test_a_sampler_draws_as_many_as_asked():
     assert len(list(RandomSampler(range(5), num_samples=12))) == 12
     assert len(list(DataLoader(TensorDataset(metagrad.arange(7)), 2, shuffle=True))) == 4
+
+
+# ------------------------------------------------ beside PyTorch, to the bit
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("count", [1, 5, 16, 1001])
+def test_weights_in_a_range_are_pytorchs_to_the_bit(count, dtype):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("ml_dtypes")
+    for low, high in ((-0.14, 0.14), (2.0, 7.3), (0.001, 5.7), (0.0, 1.0)):
+        ours, theirs = (
+            module.empty(count, dtype=getattr(module, dtype)).uniform_(
+                low, high, generator=module.Generator().manual_seed(7)
+            )
+            for module in (metagrad, torch)
+        )
+        assert ours.double().tolist() == theirs.double().tolist(), (low, high)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_few_normal_numbers_are_scaled_before_they_are_rounded(dtype):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("ml_dtypes")
+    ours, theirs = (
+        module.empty(15, dtype=getattr(module, dtype)).normal_(3.3, 0.7, generator=module.Generator().manual_seed(7))
+        for module in (metagrad, torch)
+    )
+    assert ours.double().tolist() == theirs.double().tolist()
+
+
+@pytest.mark.parametrize("numbers", ["metagrad", "pytorch"])
+def test_half_precision_does_not_round_up_to_the_end_of_a_range(numbers):
+    metagrad.random.use_numbers_of(numbers)
+    for dtype in (metagrad.float16, metagrad.bfloat16):
+        assert metagrad.empty(20000, dtype=dtype).uniform_(generator=metagrad.Generator().manual_seed(1)).max() < 1

@@ -146,6 +146,7 @@ def test_samples_have_no_slope():
 
 def test_forms_of_randint_and_normal():
     assert metagrad.randint(3, (2,), dtype=metagrad.float32).dtype is metagrad.float32
+    assert metagrad.randint(3, size=(2,)).max() < 3 and metagrad.randint(2**40, size=(9,)).max() > 3
     for bad in (lambda: metagrad.randint(3, 2), lambda: metagrad.randint(3.5, (2,)), lambda: metagrad.normal(0.0, 1.0)):
         with pytest.raises(TypeError, match="randint|normal"):
             bad()

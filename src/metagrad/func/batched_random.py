@@ -48,6 +48,10 @@ class ManyStreams:
         """Normal numbers pair by pair."""
         return self._wrapped(self._stream.normal_in_pairs(self._many(shape)))
 
+    def scaled(self, numbers: Any, factor: float, offset: float) -> Any:
+        """numbers · factor + offset."""
+        return numbers * factor + offset
+
     def positive_int32(self, shape: Any) -> Any:
         """Integers of int32."""
         return self._wrapped(self._stream.positive_int32(self._many(shape)))

@@ -23,3 +23,7 @@ class PlainDraws:
     def normal_in_pairs(self: Any, shape: tuple[int, ...]) -> Array:
         """Normal numbers for memory that does not lie row by row."""
         return self.standard_normal(shape)
+
+    def scaled(self, numbers: Any, factor: float, offset: float) -> Any:
+        """numbers · factor + offset."""
+        return numbers * factor + offset

@@ -36,13 +36,6 @@ def _drawn(input: Tensor, draw: Callable[[tuple[int, ...]], Array]) -> Array:
     return draw((0,)) if of_array(input.array) is META else made_as_it_lies(input.array, draw)
 
 
-def _normal(input: Tensor, generator: Generator | None, in_pairs: bool) -> Array:
-    """Standard normal numbers for each element."""
-    kind, where = continuous(input.dtype), of_array(input.array)
-    apart = in_pairs or (where is CPU and not input.array.flags.c_contiguous)
-    return _drawn(input, lambda shape: normal_array(shape, kind, generator, where, apart))
-
-
 def _source(input: Tensor, generator: Generator | None) -> Any:
     return source(generator, of_array(input.array))
 
@@ -76,7 +69,11 @@ def uniform_(
     wide = dtypes.float32 if kind in (dtypes.float16, dtypes.bfloat16) else kind
     where = of_array(input.array)
     drawn = _drawn(input, lambda shape: uniform_array(shape, wide, generator, where))
-    return _fill(input, drawn * (to - low) + low)
+    drawn = source(generator, where).scaled(drawn, to - low, low)
+    if wide is not kind:  # rounding may reach the upper end, which is not in the range
+        drawn = drawn.astype(kind.dtype)
+        drawn = np.where(drawn == kind.dtype.type(to), kind.dtype.type(low), drawn)
+    return _fill(input, drawn)
 
 
 def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Tensor:
@@ -91,7 +88,9 @@ def normal_(input: Tensor, mean: float = 0, std: float = 1, *, generator: Genera
     mean, std = float(mean), float(std)
     if std < 0:
         raise RuntimeError(f"normal_: normal expects std >= 0.0, but found std {std:g}")
-    return _fill(input, _normal(input, generator, False) * std + mean)
+    kind, where = continuous(input.dtype), of_array(input.array)
+    apart = where is CPU and not input.array.flags.c_contiguous
+    return _fill(input, _drawn(input, lambda shape: normal_array(shape, kind, generator, where, apart, mean, std)))
 
 
 def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None) -> Tensor:
@@ -107,7 +106,8 @@ def log_normal_(input: Tensor, mean: float = 1, std: float = 2, *, generator: Ge
     if std <= 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
     real_numbers("log_normal_", input)
-    logarithms = _normal(input, generator, True) * std + mean
+    where = of_array(input.array)
+    logarithms = _drawn(input, lambda shape: normal_array(shape, dtypes.float64, generator, where, True, mean, std))
     with np.errstate(over="ignore"):
         return _fill(input, np.exp(logarithms))
 

@@ -58,8 +58,10 @@ def normal_array(
     generator: Generator | None = None,
     where: Device = CPU,
     in_pairs: bool = False,
+    mean: float = 0.0,
+    std: float = 1.0,
 ) -> Array:
-    """Standard normal numbers as an array, drawn where they are wanted; complex ones have variance 1 in all.
+    """Normal numbers as an array, drawn where they are wanted; complex ones have variance std² in all.
 
     in_pairs: for a tensor that does not lie row by row, for which PyTorch draws pair by pair.
 
@@ -67,14 +69,19 @@ def normal_array(
     dtype('complex64')
     """
     stream: Any = source(generator, where)
-    if in_pairs and not kind.is_complex:
-        return stream.normal_in_pairs(shape).astype(kind.dtype, copy=False)
     if kind.is_complex:
-        parts = stream.standard_normal((*shape, 2), dtype=kind.to_real().dtype) * math.sqrt(0.5)
-        return parts.view(kind.dtype)[..., 0]
-    if kind in (dtypes.float32, dtypes.float64):
-        return stream.standard_normal(shape, dtype=kind.dtype)
-    return stream.half_normal(shape).astype(kind.dtype)
+        real = kind.to_real().dtype
+        parts = stream.standard_normal((*shape, 2), dtype=real).astype(real, copy=False) * math.sqrt(0.5)
+        drawn = parts.view(kind.dtype)[..., 0]
+    elif in_pairs:
+        drawn = stream.normal_in_pairs(shape)
+    elif kind in (dtypes.float32, dtypes.float64):
+        drawn = stream.standard_normal(shape, dtype=kind.dtype)
+    else:
+        drawn = stream.half_normal(shape)
+    if (mean, std) != (0.0, 1.0):
+        drawn = stream.scaled(drawn, std, mean)
+    return drawn.astype(kind.dtype, copy=False)
 
 
 def where_to(device: DeviceLike) -> Device:
@@ -165,6 +172,8 @@ def randint(
     """
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"randint(): size must be a tuple of ints, got {size!r}")
     low, high = _whole(low), _whole(high)
@@ -347,7 +356,7 @@ def normal(
     kind = continuous(tensors[0].dtype if tensors else dtype)
     if not tensors:
         where = where_to(device)
-        array = as_array(normal_array(shape, kind, generator, where) * s + m).astype(kind.dtype)
+        array = as_array(normal_array(shape, kind, generator, where, mean=m, std=s))
         return finished(array, None, where, requires_grad)
     drawn = as_array(normal_array(shape, kind, generator, of_array(tensors[0].array)))
     sample = (drawn * s + m).astype(kind.dtype)
