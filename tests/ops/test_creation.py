@@ -1,5 +1,7 @@
 """Arguments of the functions that make tensors: out, device, layout; old constructors; other people's memory."""
 
+import array
+import collections
 import copy
 import enum
 import pickle
@@ -247,3 +249,34 @@ def test_random_layouts_are_pytorchs(torch):
         x = m.zeros(1, 3).expand(4, 3)
         assert m.rand_like(x).stride() == (3, 1) and m.rand_like(m.zeros(6, 8)[::2, ::2]).stride() == (4, 1)
         assert m.randn_like(m.zeros(4, 2, 5).permute(1, 2, 0)).stride() == (5, 1, 10)
+
+
+class Few:
+    """A sequence by Python's oldest protocol: a length, and items by number."""
+
+    def __init__(self, *items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, i):
+        return self.items[i]
+
+
+def test_a_sequence_of_any_kind_is_a_list():
+    for made in (
+        collections.deque,
+        collections.UserList,
+        lambda items: Few(*items),
+        lambda items: array.array("d", items),
+    ):
+        assert metagrad.tensor(made([1.0, 2.0])).tolist() == [1.0, 2.0]
+    assert metagrad.tensor(Few(Few(1, 2), [3, 4])).tolist() == [[1, 2], [3, 4]]
+    assert metagrad.tensor(collections.deque([metagrad.tensor(1.5), 2])).tolist() == [1.5, 2.0]
+    assert metagrad.tensor(collections.deque()).dtype is metagrad.float32
+    assert metagrad.tensor(array.array("i", [1, 2])).dtype is metagrad.int64
+    assert metagrad.arange(5)[collections.deque([1, 3])].tolist() == [1, 3] == metagrad.arange(5)[Few(1, 3)].tolist()
+    for no in ({1, 2}, {1: 2}, {1: 2}.values(), iter([1])):
+        with pytest.raises(RuntimeError, match="Could not infer dtype"):
+            metagrad.tensor(no)

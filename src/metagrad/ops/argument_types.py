@@ -219,3 +219,14 @@ def _of_numbers(function: str, error: Exception) -> Exception | None:
 def flattened(values: Iterable[Any]) -> list[Any]:
     """Values, and those within lists and tuples among them."""
     return [inner for v in values for inner in ([v, *flattened(v)] if isinstance(v, (list, tuple)) else [v])]
+
+
+def is_sequence(kind: type) -> bool:
+    """Whether things of this type have items in order, as lists do: a deque, an array of ``array``, a class of one's own.
+
+    >>> import collections
+    >>> is_sequence(collections.deque), is_sequence(str), is_sequence(dict)
+    (True, False, False)
+    """
+    items = hasattr(kind, "__getitem__") and hasattr(kind, "__len__")
+    return items and not hasattr(kind, "dtype") and not issubclass(kind, (str, bytes, dict))

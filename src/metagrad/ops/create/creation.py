@@ -21,6 +21,7 @@ from metagrad.base.meta import made as made_of
 from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.base.warning import warn, warn_once
+from metagrad.ops.argument_types import is_sequence
 from metagrad.ops.arguments import shape_of
 from metagrad.ops.fitting import check_range, fitting
 from metagrad.ops.out import Rule, store
@@ -141,6 +142,11 @@ def _survey(data: object, found: set[Any]) -> tuple[int, ...]:
     return tuple(np.shape(item))
 
 
+def _as_lists(data: Any) -> Any:
+    """Nested sequences of any kind as nested lists."""
+    return [_as_lists(data[i]) for i in range(len(data))] if is_sequence(type(data)) else data
+
+
 def _are_numbers(data: Sequence[object], shapes: Sequence[tuple[int, ...]]) -> bool:
     """Whether these are numbers and tensors of one element, which beside each other count as numbers."""
     return all(
@@ -180,6 +186,9 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
             data = list(data)
         kinds: set[Any] = set()
         _survey(data, kinds)
+        if any(isinstance(kind, type) and is_sequence(kind) for kind in kinds):
+            data, kinds = _as_lists(data), set()
+            _survey(data, kinds)
         array = np.asarray(_plain(data))
         if array.dtype == object and kinds <= {int, float, bool}:  # an integer beyond 64 bits
             if float not in kinds and (dtype is None or dtypes.of(dtype).category < 2):

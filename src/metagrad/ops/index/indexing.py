@@ -33,7 +33,7 @@ from metagrad.base.typing import Array, Index, Operand
 from metagrad.base.warning import warn
 from metagrad.kernels.copying import copied_in_order
 from metagrad.kernels.libraries import beside, is_writable, repeats_elements, repeats_opened
-from metagrad.ops.argument_types import NotATensor
+from metagrad.ops.argument_types import NotATensor, is_sequence
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.at import add_at, add_to_zeros, mask_of, put_at, taken
@@ -433,6 +433,8 @@ def _plain(index: object) -> tuple[Any, bool]:
         return int(index), True
     if isinstance(index, np.ndarray) or hasattr(index, "__array_function__"):
         return index, False
+    if is_sequence(type(index)):
+        return _plain_list([index[i] for i in range(len(index))]), False
     raise (TypeError if isinstance(index, str) else IndexError)(
         f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
     )
