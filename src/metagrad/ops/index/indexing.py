@@ -434,7 +434,8 @@ def _plain(index: object) -> tuple[Any, bool]:
     if isinstance(index, np.ndarray) or hasattr(index, "__array_function__"):
         return index, False
     if is_sequence(type(index)):
-        return _plain_list([index[i] for i in range(len(index))]), False
+        items: Any = index
+        return _plain_list([items[i] for i in range(len(items))]), False
     raise (TypeError if isinstance(index, str) else IndexError)(
         f"only integers, slices, ellipsis, None and integer or bool tensors can index a tensor, got {type(index).__name__}"
     )
