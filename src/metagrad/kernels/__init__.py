@@ -16,6 +16,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``fused.py``               such a formula printed as one kernel for a GPU
 ``cuda_text.py``           pointwise functions in CUDA C, for those kernels
 ``selection.py``           choosing between numbers by their bits
+``quicker.py``             ufuncs that NumPy does number by number, in passes that take many at once
 ``copying.py``             large arrays copied, converted, filled
 ``reductions.py``          sums, products, extremes of large arrays
 ``argmax.py``              the index of the largest or smallest element of large arrays
@@ -23,6 +24,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``ramps.py``               numbers at equal distances
 ``sorting.py``             the order of elements, by keys of an element and its index
 ``gathering.py``           elements and rows taken and added by their index
+``combining.py``           rows and elements combined at repeated numbers, by NumPy alone
 ``picking.py``             the same at an index of whole numbers in several dimensions
 ``masks.py``               elements where a mask holds
 ``searching.py``           positions among sorted numbers

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels.quicker import quickest
 from metagrad.kernels.selection import select_into
 
 
@@ -227,4 +228,4 @@ class Formula:
         for number, buffer in self._buffer_of.items():
             values[number] = buffers[buffer]
         for function, arguments, result, _ in self.steps:
-            function(*[values[a] for a in arguments], out=values[result])
+            quickest(function)(*[values[a] for a in arguments], out=values[result])

@@ -14,6 +14,7 @@ import numpy as np
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import libraries, tuning
 from metagrad.kernels.chunks import cut, map_chunks, spread, threads_worth
+from metagrad.kernels.combining import combine_elements, combine_rows
 from metagrad.kernels.compiled import gathering as compiled
 from metagrad.kernels.compiled import picking
 from metagrad.kernels.compiled.choice import are_there_loops, use_compiled
@@ -138,8 +139,7 @@ def add_along(y: Array, index: IndexAlong, x: Array) -> None:
     if use_compiled(y):
         _write_by_loop(compiled.add_in_rows, compiled.add_along, i, target, terms)
         return
-    numbers = i * target.shape[2] + _base(target)
-    np.add.at(y.reshape(-1), numbers.reshape(-1), terms.reshape(-1))
+    combine_elements(np.add, target, i, terms)
 
 
 def _write_by_loop(
@@ -162,14 +162,17 @@ _KINDS = {
 
 
 def combine_along(ufunc: np.ufunc, y: Array, index: object, x: Array | Number) -> bool:
-    """y[index] = ufunc(y[index], x), as often as an element is named; whether it has been done, by a compiled loop."""
-    if index.__class__ is not IndexAlong or not fits(y, index) or y.dtype.char not in "fdlq" or not are_there_loops():
+    """y[index] = ufunc(y[index], x), as often as an element is named; whether it has been done, or is left to NumPy."""
+    if index.__class__ is not IndexAlong or not fits(y, index) or y.dtype.char not in "fdlq":
         return False
     terms, shape = np.asarray(x), index[index.axis].shape
     if ufunc not in _KINDS or terms.dtype != y.dtype and not (y.dtype.kind == "i" and terms.dtype.kind in "bi"):
         return False
     terms = _boxes(np.broadcast_to(terms, shape).astype(y.dtype, copy=False), index.axis)
     target = _boxes(y, index.axis)
+    if not are_there_loops():
+        combine_elements(ufunc, target, _numbers(index), terms)
+        return True
     _write_by_loop(compiled.combine_in_rows, compiled.combine_along, _numbers(index), target, terms, _KINDS[ufunc])
     return True
 
@@ -191,8 +194,7 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
     if use_compiled(terms):
         add_rows_by_loop(target, rows.view(np.uint64), terms)
         return
-    numbers = rows[:, None] * width + np.arange(width)
-    np.add.at(target.reshape(-1), numbers.reshape(-1), terms.reshape(-1))
+    combine_rows(np.add, target[None], rows, terms[None])
 
 
 def add_rows_by_loop(y: Array, numbers: Array, x: Array) -> None:

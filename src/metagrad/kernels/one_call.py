@@ -15,6 +15,7 @@ from metagrad.kernels.chunks import map_chunks, perform_formula, rows_joined
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.formulas import COLUMN, ELEMENTS, ROW, of_ufunc
 from metagrad.kernels.copying import chunks_of
+from metagrad.kernels.quicker import quickest
 
 
 def in_parts(ufunc: np.ufunc, inputs: Sequence[Array], memory: Array | None = None) -> Array | None:
@@ -131,10 +132,11 @@ def _memory_like(inputs: Sequence[Array]) -> Array:
 
 def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
     arrays, out = _flattened(inputs, y)
+    compute = quickest(ufunc)
     axis, chunks = chunks_of(out)
 
     def run(s: slice) -> None:
-        ufunc(*[_part(a, s, axis, out.ndim) for a in arrays], out=_part(out, s, axis, out.ndim))
+        compute(*[_part(a, s, axis, out.ndim) for a in arrays], out=_part(out, s, axis, out.ndim))
 
     with np.errstate(all="ignore"):
         map_chunks(run, chunks)

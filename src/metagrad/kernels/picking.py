@@ -20,6 +20,7 @@ import numpy as np
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, spread
+from metagrad.kernels.combining import combine_rows
 from metagrad.kernels.compiled import picking as compiled
 from metagrad.kernels.compiled.choice import are_there_loops, use_compiled
 from metagrad.kernels.gathering import BITS, add_rows_by_loop, in_bits, is_outside, of_its_dtype
@@ -114,7 +115,7 @@ def put(y: Array, index: object, x: Array | Number) -> bool:
 def add(y: Array, index: object, x: Array) -> bool:
     """``y[index] += x``, as often as an element is named; whether it has been done, or is left to NumPy. Floats alone."""
     if not use_compiled(y, 0):
-        return False
+        return combine(np.add, y, index, x)
     at = _where_to_write(y, index, x)
     if at is None or x.__class__ is not np.ndarray or x.shape != at.shape or x.dtype != y.dtype:
         return False
@@ -127,6 +128,21 @@ def add(y: Array, index: object, x: Array) -> bool:
         add_rows_by_loop(target[0], numbers, terms[0])
     else:
         compiled.add(target.reshape(-1), numbers, terms.reshape(-1))
+    return True
+
+
+def combine(ufunc: np.ufunc, y: Array, index: object, x: Array | Number) -> bool:
+    """``y[index] = ufunc(y[index], x)``, as often as an element is named; whether it has been done. Real numbers alone."""
+    at = _where_to_write(y, index, x) if isinstance(y, np.ndarray) and y.dtype.char in "fdlq" else None
+    if (
+        at is None
+        or not isinstance(x, np.ndarray)
+        or x.shape != at.shape
+        or not np.can_cast(x.dtype, y.dtype, "same_kind")
+    ):
+        return False
+    boxes = (at.outer, -1, at.inner)
+    combine_rows(ufunc, y.reshape(boxes), at.numbers.view(np.int64), x.astype(y.dtype, copy=False).reshape(boxes))
     return True
 
 

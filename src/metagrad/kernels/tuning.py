@@ -47,6 +47,9 @@ SELECT_BY_BITS = 1 << 10
 # Elements from which 64 random bits decide on four of them.
 DROPOUT_BY_BITS = 1 << 19
 
+# Elements of a block of remainders: half a megabyte of float64.
+REMAINDER_BLOCK = 1 << 16
+
 # Elements from which numbers at equal distances are made on all threads.
 RAMP_LARGE = 1 << 17
 # Elements of a chunk of them: half a megabyte of float64.
@@ -54,6 +57,8 @@ RAMP_CHUNK = 1 << 16
 
 # Elements of a chunk of a special function: two dozen passes; with fewer, threads lose more by taking turns at the interpreter.
 SPECIAL_CHUNK = 1 << 17
+# The same of one that makes float64 numbers of float32 ones: half a megabyte each.
+SPECIAL_BLOCK = 1 << 16
 # Elements from which special functions are computed on all threads.
 SPECIAL_WORTH_THREADS = 1 << 17
 
@@ -141,6 +146,11 @@ GATHER_LARGE = 1 << 12
 GATHER_CHUNK = 1 << 17
 # Columns of added rows that a thread takes at least: two cache lines, so that threads do not write to the same one.
 GATHER_COLUMNS = 32
+
+# Elements of a row from which a call for it is sooner done than NumPy's for each of its elements.
+COMBINED_ROW = 96
+# Numbers from which a call for all of them in one line is.
+COMBINED_LINE = 256
 
 # Indices from which it is worth a look whether a loop should take them.
 PICK_INDICES = 1 << 8

@@ -26,16 +26,16 @@ from metagrad.kernels.compiled.transcendental import exp_double, log_double
 
 # ------------------------------------------------ erfc and the inverse of erf
 
-_ERFC = (
+ERFC = (
     1.2530080589463721, -0.13562111270273586, -0.04756238426536252, 0.12964541503722116, -0.11927162075210274, 0.068305940332876,
     -0.023787751234670043, 0.0025298265828170158, 0.0019504141608940647, -0.0007416199389307012, -0.00018306306045126793,
     3.520511097251759e-05,
 )  # fmt: skip
-_ERFINV_P = (
+ERFINV_P = (
     2.6614386458643646, 6.971202234747333, 7.9413513803241615, 4.829635927414907, 1.56278151851357, 0.22254444145489716,
     0.004119334289434118,
 )  # fmt: skip
-_ERFINV_Q = (1.0, 2.0892249587620966, 1.9979042051899234, 0.9623041688986853, 0.2349585399880132, 0.01624240719591552)
+ERFINV_Q = (1.0, 2.0892249587620966, 1.9979042051899234, 0.9623041688986853, 0.2349585399880132, 0.01624240719591552)
 
 
 @native_of_numbers
@@ -46,7 +46,7 @@ def erfc(x: np.float32) -> np.float32:
     '1.5375e-12'
     """
     v: float = np.float64(abs(x))
-    c = _ERFC
+    c = ERFC
     v = 11.0 if v > 11.0 else v  # from there on erfc x rounds to 0
     t = (v - 3.0) / (v + 3.0)
     p = c[6] + t * (c[7] + t * (c[8] + t * (c[9] + t * (c[10] + t * c[11]))))
@@ -63,7 +63,7 @@ def erfinv(x: np.float32) -> np.float32:
     0.47694
     """
     v: float = np.float64(x)
-    p, q = _ERFINV_P, _ERFINV_Q
+    p, q = ERFINV_P, ERFINV_Q
     w = log_double((1.0 - v) * (1.0 + v)) * -0.125 - 1.0
     above = p[0] + w * (p[1] + w * (p[2] + w * (p[3] + w * (p[4] + w * (p[5] + w * p[6])))))
     below = q[0] + w * (q[1] + w * (q[2] + w * (q[3] + w * (q[4] + w * q[5]))))
@@ -73,10 +73,10 @@ def erfinv(x: np.float32) -> np.float32:
 # ------------------------------------------------ ln Γ, ψ and ψ′
 
 _FAR = 8.0
-_STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)  # B₂ₖ / (2k (2k − 1))
-_DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)  # B₂ₖ / 2k
-_TRIGAMMA = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)  # B₂ₖ
-_HALF_LN_2PI = 0.5 * math.log(2 * math.pi)
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)  # B₂ₖ / (2k (2k − 1))
+DIGAMMA = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)  # B₂ₖ / 2k
+TRIGAMMA = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)  # B₂ₖ
+HALF_LN_2PI = 0.5 * math.log(2 * math.pi)
 _SINE = tuple((-1) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(10))
 _COSINE = tuple((-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k) for k in range(11))
 
@@ -114,7 +114,7 @@ def lgamma(x: np.float32) -> np.float32:
     near = y < _FAR
     product = y * (y + 1.0) * (y + 2.0) * (y + 3.0) * (y + 4.0) * (y + 5.0) * (y + 6.0) * (y + 7.0) if near else 1.0
     z = y + 8.0 if near else y
-    far = (z - 0.5) * log_double(z) - z + _HALF_LN_2PI + _series(1.0 / (z * z), _STIRLING) / z
+    far = (z - 0.5) * log_double(z) - z + HALF_LN_2PI + _series(1.0 / (z * z), STIRLING) / z
     sine = abs(_sine_of_pi(v - nearest))  # with |v| of 2⁵³ at most: beyond, v is whole
     rest = log_double(sine / math.pi / product if mirrored else product)
     found = -far - rest if mirrored else far - rest
@@ -140,7 +140,7 @@ def digamma(x: np.float32) -> np.float32:
     z = y + 8.0 if near else y
     inverse = 1.0 / z
     square = inverse * inverse
-    found = log_double(z) - 0.5 * inverse - square * _series(square, _DIGAMMA) - below
+    found = log_double(z) - 0.5 * inverse - square * _series(square, DIGAMMA) - below
     mirror = math.pi * _cosine_of_pi(r) / _sine_of_pi(r)
     found = found - mirror if mirrored else found
     found = np.nan if mirrored & (r == 0.0) else found
@@ -164,6 +164,6 @@ def trigamma(x: np.float32) -> np.float32:
     z = y + 8.0 if near else y
     inverse = 1.0 / z
     square = inverse * inverse
-    found = inverse + 0.5 * square + square * inverse * _series(square, _TRIGAMMA) + (below if near else 0.0)
+    found = inverse + 0.5 * square + square * inverse * _series(square, TRIGAMMA) + (below if near else 0.0)
     sine = _sine_of_pi(r) / math.pi
     return np.float32(1.0 / (sine * sine) - found if mirrored else found)

@@ -8,5 +8,6 @@
 ``incomplete.py``     the incomplete gamma function
 ``bessel.py``         Bessel's functions and Airy's
 ``single.py``         erf and GELU in float32, in few passes
+``singles.py``        erfc, erf⁻¹, ln Γ, ψ and ψ′ of float32 numbers, in few passes
 ====================  ==================================================================================
 """

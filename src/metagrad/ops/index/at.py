@@ -85,7 +85,7 @@ def combine_at(ufunc: np.ufunc, y: Array, index: Array | tuple[Array, ...], x: A
     >>> y.tolist()
     [6.0, 1.0, 5.0]
     """
-    if not gathering.combine_along(ufunc, y, index, x):
+    if not gathering.combine_along(ufunc, y, index, x) and not picking.combine(ufunc, y, index, x):
         at(ufunc, y, index, x)
 
 

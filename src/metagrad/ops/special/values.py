@@ -20,7 +20,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
 from metagrad.kernels.fusion import as_one_step
 from metagrad.kernels.libraries import is_on_gpu
-from metagrad.kernels.special import single
+from metagrad.kernels.special import single, singles
 
 NAMES_OF_SCIPY = {"lgamma": "gammaln", "digamma": "psi"}
 
@@ -79,6 +79,12 @@ def _in_kind(function: Callable[..., Array]) -> Callable[..., Array]:
 def _in_order(function: Callable[..., Array], *arguments: Array) -> Array:
     if function.__name__ == "erf" and single.fits(arguments[0]):
         return single.erf(arguments[0])
+    if (
+        function.__name__ in singles.FUNCTIONS
+        and len(arguments) == 1
+        and getattr(arguments[0], "dtype", None) == np.float32
+    ):
+        return _of_singles(singles.FUNCTIONS[function.__name__], np.asarray(arguments[0], order="C"))
     kind = _kind_of([a for a in arguments if hasattr(a, "dtype")])
     wide = np.broadcast_arrays(*[np.asarray(a, np.float64) for a in arguments])
     if wide[0].size < tuning.SPECIAL_WORTH_THREADS:
@@ -92,6 +98,19 @@ def _in_order(function: Callable[..., Array], *arguments: Array) -> Array:
 
     map_chunks(work, cut(out.size, tuning.SPECIAL_CHUNK), threads_worth(out.size, tuning.SPECIAL_WORTH_THREADS))
     return out.reshape(wide[0].shape)
+
+
+def _of_singles(function: Callable[..., Array], x: Array) -> Array:
+    """A function of float32 numbers, in order in memory."""
+    given, y = x.reshape(-1), np.empty_like(x)
+    flat = y.reshape(-1)
+
+    def work(block: slice) -> None:
+        with np.errstate(all="ignore"):
+            flat[block] = function(given[block])
+
+    map_chunks(work, cut(x.size, tuning.SPECIAL_BLOCK), threads_worth(x.size, tuning.SPECIAL_WORTH_THREADS))
+    return y
 
 
 def _kind_of(arrays: Sequence[Array]) -> np.dtype[Any]:

@@ -1,0 +1,56 @@
+"""``ufunc.at`` without loops of our own: numbers combined, in order, with elements that an index may name several times.
+
+NumPy's is fast along one line alone. So whole rows are combined one after the other, by one call for each, and elements at their
+numbers in one line, chunk by chunk: NumPy holds the interpreter meanwhile, so that other threads would be of no help.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metagrad.base.typing import Array
+from metagrad.kernels import tuning
+from metagrad.kernels.chunks import cut
+
+
+def combine_rows(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:
+    """y[:, numbers[n]] = ufunc(y[:, numbers[n]], x[:, n]); y (outer, extent, inner) in order, numbers (N), x (outer, N, inner).
+
+    >>> y = np.zeros((1, 3, 2))
+    >>> combine_rows(np.add, y, np.array([2, 0, 2]), np.ones((1, 3, 2)))
+    >>> y[0, :, 0].tolist()
+    [1.0, 0.0, 2.0]
+    """
+    inner = y.shape[2]
+    with np.errstate(all="ignore"):
+        if inner >= tuning.COMBINED_ROW:
+            order = numbers.tolist()
+            for target, terms in zip(y, x, strict=True):
+                for row, term in zip(map(target.__getitem__, order), terms, strict=True):
+                    ufunc(row, term, out=row)
+        elif inner == 1 and len(numbers) >= tuning.COMBINED_LINE:
+            for target, terms in zip(y[..., 0], x[..., 0], strict=True):
+                ufunc.at(target, numbers, terms)
+        else:
+            combine_elements(ufunc, y, np.broadcast_to(numbers[:, None], x.shape), x)
+
+
+def combine_elements(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:
+    """y[o, numbers[o, n, i], i] = ufunc(…, x[o, n, i]); y (outer, extent, inner) in order, numbers and x (outer, N, inner).
+
+    >>> y = np.zeros((1, 2, 2))
+    >>> combine_elements(np.maximum, y, np.array([[[0, 1], [0, 0]]]), np.array([[[1.0, 2.0], [3.0, 4.0]]]))
+    >>> y.tolist()
+    [[[3.0, 4.0], [0.0, 2.0]]]
+    """
+    if not x.size:
+        return
+    outer, extent, inner = y.shape
+    within = np.arange(inner)
+    line = y.reshape(-1)
+    with np.errstate(all="ignore"):
+        for o in cut(outer, max(1, tuning.GATHER_CHUNK // x[0].size)):
+            starts = np.arange(o.start, o.stop)[:, None, None] * (extent * inner) + within
+            for n in cut(x.shape[1], max(1, tuning.GATHER_CHUNK // inner)):
+                flat = numbers[o, n] * inner if inner > 1 else numbers[o, n]
+                ufunc.at(line, (flat + starts).reshape(-1), x[o, n].reshape(-1))

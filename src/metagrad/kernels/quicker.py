@@ -1,0 +1,126 @@
+"""Ufuncs that NumPy does number by number, done in several passes of those that take many numbers at once.
+
+fmod and ⌊x / y⌋ of float32 numbers are computed in float64, where x − trunc(x / y) y is exact while the quotient has 29 bits: no
+digit of the product is lost, and the quotient is not rounded up to an integer that it does not reach. The larger or smaller of
+numbers and one number is what a clip gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from metagrad.base.typing import Array, Number
+from metagrad.kernels import tuning
+from metagrad.kernels.chunks import cut
+
+_EXACT = 2.0**29
+_SIGN = np.int32(-(1 << 31))
+
+
+def _fmod(x: Array | Number, y: Array | Number, out: Array) -> None:
+    _of_singles(np.fmod, _rest, x, y, out)
+
+
+def _floor_divide(x: Array | Number, y: Array | Number, out: Array) -> None:
+    _of_singles(np.floor_divide, _floored, x, y, out)
+
+
+def _of_singles(
+    ufunc: Callable[..., Any],
+    compute: Callable[[Array, Array, Array], bool],
+    x: Array | Number,
+    y: Array | Number,
+    out: Array,
+) -> None:
+    """``ufunc``, block by block of float32 numbers by ``compute`` if it can."""
+    if out.dtype != np.float32 or not out.ndim or not all(_is_single(a) for a in (x, y)):
+        ufunc(x, y, out=out)
+        return
+    a, b = (np.asarray(v, np.float32) for v in (x, y))
+    for block in cut(len(out), max(1, tuning.REMAINDER_BLOCK * len(out) // max(out.size, 1))):
+        u, v = (w[block] if w.shape == out.shape else w for w in (a, b))
+        if not compute(u, v, out[block]):
+            ufunc(u, v, out=out[block])
+
+
+def _is_single(x: Array | Number) -> bool:
+    return isinstance(x, (int, float)) or getattr(x, "dtype", None) == np.float32
+
+
+def _quotient(x: Array, y: Array) -> Array:
+    return np.divide(x, y, dtype=np.float64)
+
+
+def _rest(x: Array, y: Array, out: Array) -> bool:
+    quotient = _quotient(x, y)
+    np.trunc(quotient, out=quotient)
+    if not (quotient.max() < _EXACT and quotient.min() > -_EXACT):  # nan is not, either
+        return False
+    quotient *= y
+    rest = np.subtract(x, quotient, out=quotient)
+    if np.isnan(rest.max()):  # 0 times an infinite y
+        return False
+    sign = x.view(np.int32) & _SIGN  # x may lie where the result is written to
+    np.copyto(out, rest, casting="same_kind")
+    bits = out.view(np.int32)
+    bits |= sign  # of a zero, too
+    return True
+
+
+def _floored(x: Array, y: Array, out: Array) -> bool:
+    quotient = _quotient(x, y)
+    if not (quotient.max() < _FLOAT32_COUNTS and quotient.min() > -_FLOAT32_COUNTS and np.isfinite(y).all()):
+        return False
+    np.floor(quotient, out=quotient)
+    np.copyto(out, quotient, casting="same_kind")
+    return True
+
+
+_FLOAT32_COUNTS = 2.0**20  # beyond, NumPy rounds the quotient before it rounds it down
+
+
+def _larger(x: Array | Number, y: Array | Number, out: Array) -> None:
+    if not _clips(np.maximum, x, y, out):
+        np.maximum(x, y, out=out)
+
+
+def _smaller(x: Array | Number, y: Array | Number, out: Array) -> None:
+    if not _clips(np.minimum, x, y, out):
+        np.minimum(x, y, out=out)
+
+
+def _clips(ufunc: np.ufunc, x: Array | Number, y: Array | Number, out: Array) -> bool:
+    """Whether the larger or smaller of floats and a number has been found by a clip."""
+    if (
+        not isinstance(x, np.ndarray)
+        or not x.ndim
+        or x.dtype != out.dtype
+        or x.dtype.char not in "fd"
+        or x.size < 1 << 12
+    ):
+        return False
+    bound = np.asarray(y, x.dtype) if isinstance(y, (int, float)) else np.asarray(y)
+    if bound.ndim or bound.dtype != x.dtype or np.isnan(bound):
+        return False
+    end = x.dtype.type(np.inf if ufunc is np.maximum else -np.inf)
+    np.clip(x, *((bound, end) if ufunc is np.maximum else (end, bound)), out=out)
+    return True
+
+
+_TWINS: dict[Any, Callable[..., None]] = {
+    np.fmod: _fmod, np.floor_divide: _floor_divide, np.maximum: _larger, np.minimum: _smaller,
+}  # fmt: skip
+
+
+def quickest(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What computes ``function(*arrays, out=...)`` in the least time: a twin, or the function itself.
+
+    >>> y = np.empty(2, np.float32)
+    >>> quickest(np.fmod)(np.float32([-7.5, 7.5]), 2.0, out=y)
+    >>> y.tolist(), quickest(np.add) is np.add
+    ([-1.5, 1.5], True)
+    """
+    return _TWINS.get(function, function)

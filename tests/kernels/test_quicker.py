@@ -1,0 +1,76 @@
+"""The twins of slow ufuncs give what the ufuncs give, bit for bit, at every pair of numbers."""
+
+import numpy as np
+import pytest
+
+import metagrad
+from metagrad.kernels import tuning
+from metagrad.kernels.quicker import quickest
+
+RNG = np.random.default_rng(0)
+ENDS = np.array([0, -0.0, 1, -1, 0.3, -0.3, 2, -4, 1e-45, 3e38, np.inf, -np.inf, np.nan, 2**30, 2**24 + 2], np.float32)
+SLOW = [np.fmod, np.floor_divide, np.maximum, np.minimum]
+
+
+def bits(x):
+    """The bits of all numbers, one nan being like another and 0 like −0 only where they are nothing else."""
+    return np.where(np.isnan(x), np.float32(np.nan), x).view(np.int32)
+
+
+def pairs(count):
+    scales = 10.0 ** RNG.uniform(-6, 6, (2, count))
+    x, y = (RNG.standard_normal((2, count)) * scales).astype(np.float32)
+    whole = RNG.integers(-50, 50, (2, count)).astype(np.float32)
+    any_bits = RNG.integers(0, 2**32, (2, count), dtype=np.uint32).view(np.float32)
+    near = (RNG.standard_normal((2, count))).astype(np.float32)
+    multiples = np.stack([whole[0] * near[1], near[1]])
+    ends = np.stack([a.reshape(-1) for a in np.meshgrid(ENDS, ENDS)])
+    return np.concatenate([np.stack([x, y]), whole, any_bits, near, multiples, ends], axis=1)
+
+
+@pytest.mark.parametrize("block", [1 << 16, 64, 1])
+@pytest.mark.parametrize("ufunc", [np.fmod, np.floor_divide])
+def test_of_two_arrays(monkeypatch, ufunc, block):
+    monkeypatch.setattr(tuning, "REMAINDER_BLOCK", block)
+    x, y = pairs(3000 if block == 1 else 30_000)
+    with np.errstate(all="ignore"):
+        expected = ufunc(x, y)
+        found = np.empty_like(x)
+        quickest(ufunc)(x, y, out=found)
+        np.testing.assert_array_equal(bits(found), bits(expected))
+        quickest(ufunc)(x, y, out=x)  # in place
+    np.testing.assert_array_equal(bits(x), bits(expected))
+
+
+@pytest.mark.parametrize("ufunc", SLOW)
+@pytest.mark.parametrize("number", [0.3, -0.3, 2, 0, np.inf, -np.inf, np.nan, 1e-45])
+def test_of_an_array_and_a_number(ufunc, number):
+    x = pairs(2000)[0]
+    with np.errstate(all="ignore"):
+        expected, found = ufunc(x, np.float32(number)), np.empty_like(x)
+        quickest(ufunc)(x, number, out=found)
+    if ufunc in (np.maximum, np.minimum):
+        np.testing.assert_array_equal(found, expected)
+    else:
+        np.testing.assert_array_equal(bits(found), bits(expected))
+
+
+@pytest.mark.parametrize("ufunc", SLOW)
+def test_of_rows_and_of_other_dtypes(ufunc):
+    x, row = RNG.standard_normal((300, 50)).astype(np.float32), RNG.random(50).astype(np.float32) + 0.1
+    for a, b in ((x, row), (row, x), (x.astype(np.float64), row), (x.astype(np.float16), np.float16(0.5))):
+        expected = ufunc(a, b)
+        found = np.empty_like(expected)
+        quickest(ufunc)(a, b, out=found)
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("name", ["fmod", "remainder", "floor_divide"])
+def test_the_ops_on_large_tensors(monkeypatch, name):
+    x, y = pairs(5000)
+    op, small = getattr(metagrad, name), []
+    for other in (metagrad.from_numpy(y), 0.3, metagrad.from_numpy(y[:1])):
+        small.append(op(metagrad.from_numpy(x), other).numpy())
+    monkeypatch.setattr(tuning, "POINTWISE_LARGE", 1)
+    for other, expected in zip((metagrad.from_numpy(y), 0.3, metagrad.from_numpy(y[:1])), small, strict=True):
+        np.testing.assert_array_equal(bits(op(metagrad.from_numpy(x), other).numpy()), bits(expected))
