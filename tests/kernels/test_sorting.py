@@ -36,8 +36,21 @@ def test_orders_are_those_of_a_stable_sort(name, x, axis):
     down = x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
     assert np.array_equal(sorting.ascending(x, axis), up)
     assert np.array_equal(sorting.descending(x, axis), down)
-    for k in {1, x.shape[axis] // 2, x.shape[axis]}:
+    n = x.shape[axis]
+    for k in {1, min(2, n), min(10, n), n // 2, n}:
         assert np.array_equal(sorting.extreme(x, axis, k, True), np.take(down, range(k), axis)), k
         assert np.array_equal(sorting.extreme(x, axis, k, False), np.take(up, range(k), axis)), k
         if x.size and k:
             assert np.array_equal(sorting.ranked(x, axis, k - 1), np.take(up, [k - 1], axis)), k
+
+
+THRESHOLDS = ("SORT_LARGE", "SPREAD_LEAST")
+
+
+@pytest.mark.parametrize(("name", "x", "axis"), list(cases()), ids=lambda v: v if isinstance(v, str) else "")
+def test_a_few_are_found_alike_by_a_loop_and_by_keys(name, x, axis, both, threads):
+    for k in (0, 1, 3, 4, 16, 17):
+        for largest in (True, False):
+            if k <= x.shape[axis]:
+                found, expected = both(lambda k=k, largest=largest: sorting.extreme(x, axis, k, largest))
+                assert found.dtype == expected.dtype and np.array_equal(found, expected), (k, largest)

@@ -22,7 +22,7 @@ from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.transforms import check_room
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
-from metagrad.base.typing import Array
+from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.copying import assign
 from metagrad.kernels.libraries import is_writable, made_writable, repeats_elements
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 Step = tuple[type[Function], dict[str, Any]]
+_new = object.__new__
 
 
 # Called after every in-place write, as observe(target, result): tangents follow values.
@@ -103,7 +104,7 @@ class ViewFunction(Function):
             out = super().apply(*inputs, **params)
         else:
             try:
-                out = wrap(cls.on(x.array, **params))
+                out = wrap(_new(cls).forward(x.array, **params))
             except (TypeError, ValueError, MemoryError):
                 out = super().apply(*inputs, **params)  # which puts the error into words
         if shares_memory(out.array, x.array):
@@ -129,8 +130,8 @@ def is_followed(x: Variable) -> bool:
 
 
 def _mark_view(out: Any, of: Any, step: Step) -> None:
-    out._counter = of._counter
-    if out._counter.__class__ is not list:  # made in inference mode: no graph will ever follow
+    counter = out._counter = of._counter
+    if counter.__class__ is not list:  # made in inference mode: no graph will ever follow
         return
     view = of._view
     if view is None:
@@ -247,10 +248,7 @@ def write(target: Any, result: Any) -> Any:
     if result.array is not target.array:
         if result.array.__class__ is not target.array.__class__:
             check_room(target.array, result.array)
-        if target.array.size >= tuning.POINTWISE_LARGE:
-            assign(target.array, result.array)
-        else:
-            target.array[...] = result.array
+        put(target.array, result.array)
     bump(target)
     if recorded:
         rewrite_history(target, result._grad_fn)
@@ -259,10 +257,18 @@ def write(target: Any, result: Any) -> Any:
     return target
 
 
+def put(array: Array, values: Array | Number) -> None:
+    """``array[...] = values``, a large one on all threads."""
+    if array.size >= tuning.POINTWISE_LARGE:
+        assign(array, values)
+    else:
+        array[...] = values
+
+
 def check_history(target: Any) -> None:
     """Raise if changing ``target`` in place would change the history of a leaf that requires grad."""
-    if mode.grad:
-        view = target._view
+    view = target._view
+    if mode.grad and (view is not None or target._requires_grad):
         if view is not None and view.guard in (UNRECORDED, INFERENCE) and view.base._requires_grad:
             refuse_to_record(view)
         if target.is_leaf and target.requires_grad:

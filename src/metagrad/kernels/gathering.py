@@ -136,7 +136,7 @@ def add_along(y: Array, index: IndexAlong, x: Array) -> None:
     i, target, shape = _numbers(index), _boxes(y, index.axis), index[index.axis].shape
     x = x if x.shape == shape else np.broadcast_to(x, shape)  # which may not be written to, so that it is copied below
     terms = np.require(x, None, ["C", "W"]).reshape(i.shape)
-    if use_compiled(y):
+    if y.dtype.char in "fdlqi" and are_there_loops():
         _write_by_loop(compiled.add_in_rows, compiled.add_along, i, target, terms)
         return
     combine_elements(np.add, target, i, terms)

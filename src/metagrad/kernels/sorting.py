@@ -18,6 +18,8 @@ import numpy as np
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, split
+from metagrad.kernels.compiled import ranking as compiled
+from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.threads import get_num_threads
 
 _INDEX = (1 << 32) - 1  # the lower half of a key
@@ -53,6 +55,8 @@ def extreme(x: Array, axis: int, k: int, largest_ones: bool) -> Array:
     >>> extreme(np.array([3.0, 1.0, 2.0]), 0, 2, True).tolist()
     [0, 2]
     """
+    if 0 < k <= min(tuning.SORT_FEW, x.shape[axis]) and _takes_loop(x):
+        return _by_lines(x, axis, k, lambda rows: _first_few(rows, k, largest_ones))
     if not 0 < k < x.shape[axis] or not _has_keys(x, axis):
         order = descending(x, axis) if largest_ones else ascending(x, axis)
         return order[(*[slice(None)] * axis, slice(0, k))].copy()  # in order in memory
@@ -95,17 +99,38 @@ def _has_keys(x: Array, axis: int) -> bool:
 
 def _by_keys(x: Array, axis: int, kept: int, reversed_: bool, arrange: Callable[[Array], Array]) -> Array:
     """The indices in the first ``kept`` keys of each line along ``axis``, as ``arrange`` returns them."""
+    least = int(x.min()) if x.dtype.kind in "iu" and x.dtype.itemsize > 4 or x.dtype.char == "I" else 0
+    return _by_lines(x, axis, kept, lambda rows: arrange(_keys(rows, least, reversed_))[:, :kept] & _INDEX)
+
+
+def _by_lines(x: Array, axis: int, kept: int, order_of: Callable[[Array], Array]) -> Array:
+    """What ``order_of`` makes, ``kept`` indices, of each line along ``axis``, given several as the rows of a matrix."""
     lines = np.moveaxis(x, axis, -1)
     order = np.empty((*x.shape[:axis], kept, *x.shape[axis + 1 :]), np.int64)
     found, n = np.moveaxis(order, axis, -1), x.shape[axis]
-    least = int(x.min()) if x.dtype.kind in "iu" and x.dtype.itemsize > 4 or x.dtype.char == "I" else 0
 
     def work(places: tuple[slice, ...]) -> None:
         some = lines[places]
-        keys = arrange(_keys(np.ascontiguousarray(some).reshape(-1, n), least, reversed_))
-        found[places] = (keys[:, :kept] & _INDEX).reshape(*some.shape[:-1], kept)
+        found[places] = order_of(np.ascontiguousarray(some).reshape(-1, n)).reshape(*some.shape[:-1], kept)
 
     map_chunks(work, _boxes(lines.shape))
+    return order
+
+
+def _takes_loop(x: Array) -> bool:
+    large = x.__class__ is np.ndarray and x.size >= tuning.SORT_LARGE
+    return large and x.dtype.char in "fdlqihbB" and are_there_loops()
+
+
+def _first_few(rows: Array, k: int, largest_ones: bool) -> Array:
+    """The indices of the first k of each row; of a single long one each part is searched on its own, and then what was found."""
+    if len(rows) == 1 and rows.size >= 2 * tuning.SORT_CHUNK:
+        line, parts = rows[0], split(rows.size, _parts(rows))
+        each = map_chunks(lambda s: _first_few(rows[:, s], k, largest_ones)[0] + s.start, parts)
+        candidates = np.concatenate(each)
+        return candidates[_first_few(line[candidates][None], k, largest_ones)]
+    order = np.empty((len(rows), k), np.int64)
+    compiled.first_few(rows, order, np.empty(k, rows.dtype), int(largest_ones))
     return order
 
 

@@ -103,6 +103,8 @@ SCAN_CHUNK = 1 << 17
 
 # Elements from which an order is found by sorting keys; a few are sorted by themselves before keys are made.
 SORT_LARGE = 1 << 12
+# Elements of a line, at most, that are found by comparing all others with them.
+SORT_FEW = 16
 # Elements of a chunk of lines that are sorted together: a megabyte of keys.
 SORT_CHUNK = 1 << 17
 
@@ -165,6 +167,8 @@ MASK_BLOCK = 1 << 13
 SEARCH_LARGE = 1 << 12
 # Numbers of a chunk of them.
 SEARCH_CHUNK = 1 << 16
+# Numbers for each bin, from which the bins are counted once more by another thread.
+COUNTED_FOR_A_BIN = 4
 # Rows of a chunk of a matrix of which a triangle is kept.
 TRIANGLE_ROWS = 128
 

@@ -86,8 +86,8 @@ def dimensions(dim: Dims, ndim: int) -> tuple[int, ...]:
     """A tuple of distinct dimensions counted from the front; None or () means all of them."""
     if dim is None:
         return tuple(range(ndim))
-    if isinstance(dim, Iterable) and not isinstance(dim, (Variable, dict, set)):  # a 0-d tensor is a number
-        found = tuple(dimension(d, ndim) for d in dim)
+    if dim.__class__ is tuple or isinstance(dim, Iterable) and not isinstance(dim, (Variable, dict, set)):
+        found = tuple([dimension(d, ndim) for d in cast("Iterable[int]", dim)])  # a 0-d tensor is a number
         if len(set(found)) != len(found):
             repeated = next(d for d in found if found.count(d) > 1)
             raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims {tuple(dim)}")
@@ -104,7 +104,10 @@ def shape_of(size: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape given as ``f(2, 3)`` or as ``f((2, 3))``."""
     if len(size) == 1 and isinstance(size[0], (tuple, list)):
         size = tuple(size[0])
-    return tuple([n if n.__class__ is int else _as_int(n) for n in size])
+    for n in size:
+        if n.__class__ is not int:
+            return tuple([_as_int(n) for n in size])
+    return size
 
 
 def given(args: tuple[Any, ...], named: dict[str, Any], name: str) -> tuple[Any, ...]:

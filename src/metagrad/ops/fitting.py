@@ -65,8 +65,9 @@ def check_range(array: Array, kind: dtypes.dtype) -> None:
 
 def _within(value: Any, largest: float) -> bool:
     """Whether both parts of a number are at most ``largest``, or infinite, or nan."""
-    parts = (value.real, value.imag) if isinstance(value, complex) else (value,)
-    return not any(largest < abs(part) < math.inf for part in parts)
+    if isinstance(value, complex):
+        return _within(value.real, largest) and _within(value.imag, largest)
+    return not largest < abs(value) < math.inf
 
 
 @functools.cache

@@ -11,9 +11,8 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import name_node
 from metagrad.autograd.variable import Variable, recording, wrap
-from metagrad.autograd.views import Overwrite, bump, check_writable, write
+from metagrad.autograd.views import Overwrite, bump, check_writable, is_followed, put, write
 from metagrad.base.typing import Array, Number, Operand
-from metagrad.kernels.copying import assign
 from metagrad.kernels.libraries import is_writable, repeats_opened
 from metagrad.ops.argument_names import understood
 from metagrad.ops.argument_types import complain
@@ -108,12 +107,17 @@ def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Te
         raise RuntimeError(
             f"output with shape {tuple(input.shape)} doesn't match the broadcast shape {tuple(source.shape)} of copy_"
         )
-    if is_large(input.array) and not _is_recorded(input, (source,)):
+    alike = isinstance(source, Variable) and source.array.dtype == input.array.dtype
+    unheard = alike and not (is_followed(input) or is_followed(source))
+    if unheard or is_large(input.array) and not _is_recorded(input, (source,)):
         values = source.array if isinstance(source, Variable) else source
         if _fits(values, input.array):
             check_writable(input)
-            assign(input.array, values)
-            return write(input, wrap(input.array))
+            put(input.array, values)
+            if not unheard:
+                return write(input, wrap(input.array))
+            bump(input)
+            return input
     return write(input, Overwrite.apply(input, source))
 
 
@@ -126,6 +130,12 @@ def _fits(values: Array | Number, array: Array) -> bool:
 
 def _fill(input: Tensor, value: Operand) -> Tensor:
     """``copy_`` of one number, which may also be written where elements share a place in memory."""
+    whole = not isinstance(value, Variable) and input.array.dtype.kind in "biuf"
+    if whole and is_writable(input.array) and not is_followed(input):
+        check_writable(input)
+        put(input.array, value)
+        bump(input)
+        return input
     if is_writable(input.array) or _is_recorded(input, (value,)):
         return copy_(input, value)
     with repeats_opened(input.array):

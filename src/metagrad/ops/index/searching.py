@@ -11,6 +11,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
 from metagrad.base.warning import warn_once
+from metagrad.kernels.counting import are_among
 from metagrad.kernels.libraries import is_outside
 from metagrad.kernels.searching import positions
 from metagrad.ops.arguments import takes_exact_out
@@ -141,5 +142,8 @@ def isin(
     x, tests = (converted(as_tensor(v), kind) for v in (elements, test_elements))
     ordered(x, "isin")
     there = of_array(elements.array if isinstance(elements, Variable) else tests.array)
-    found = np.isin(move(x.array, there), move(tests.array, there), assume_unique=assume_unique, invert=invert)
-    return wrap(found)
+    among, numbers = move(x.array, there), move(tests.array, there)
+    if isinstance(among, np.ndarray) and not assume_unique:
+        found = are_among(among, numbers)
+        return wrap(np.invert(found) if invert else found)
+    return wrap(np.isin(among, numbers, assume_unique=assume_unique, invert=invert))

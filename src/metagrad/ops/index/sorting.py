@@ -13,7 +13,10 @@ from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
-from metagrad.kernels import sorting
+from metagrad.kernels import sorting, tuning
+from metagrad.kernels.chunks import cut, map_chunks
+from metagrad.kernels.masks import nonzero, selected
+from metagrad.kernels.picking import taken
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import Along, ordered
@@ -117,10 +120,13 @@ def unique(
         order = sorting.ascending(rows[:, 0], 0)
     else:
         order = np.lexsort(rows.T[::-1])
-    runs, starts, counts = _runs(rows[order])
-    inverse = np.empty_like(order)
-    inverse[order] = runs
-    return _unique(input, dim, order[starts], inverse, counts, return_inverse, return_counts)
+    new = _begin(rows[order])
+    starts, inverse = nonzero(new)[0], None
+    if return_inverse:
+        inverse = np.empty_like(order)
+        inverse[order] = np.cumsum(new) - 1
+    values = _at(input, dim, order[starts])
+    return _unique(input, dim, values, inverse, _lengths(starts, new) if return_counts else None)
 
 
 @asks_for_tensors
@@ -136,8 +142,12 @@ def unique_consecutive(
     (tensor([1, 2, 1]), tensor([2, 1, 1]))
     """
     check_extent("unique_consecutive", input)
-    runs, starts, counts = _runs(_rows(input, dim))
-    return _unique(input, dim, starts, runs, counts, return_inverse, return_counts)
+    new = _begin(_rows(input, dim))
+    values = selected(input.array.reshape(-1), new) if dim is None else None
+    starts = nonzero(new)[0] if values is None or return_counts else None
+    inverse = np.cumsum(new) - 1 if return_inverse else None
+    values = _at(input, dim, starts) if values is None else values
+    return _unique(input, dim, values, inverse, _lengths(starts, new) if return_counts else None)
 
 
 def _rows(input: Tensor, dim: int | None) -> Array:
@@ -155,24 +165,42 @@ def _rows(input: Tensor, dim: int | None) -> Array:
     return a.reshape(len(a), math.prod(a.shape[1:]))
 
 
-def _runs(rows: Array) -> tuple[Array, Array, Array]:
-    """The number of the run of equal rows that each row is in, where each run starts, and how long it is."""
-    different = rows[1:] != rows[:-1]
-    different = different.reshape(-1) if rows.shape[1] == 1 else np.any(different, axis=1)
-    new = np.concatenate([np.ones(min(1, len(rows)), bool, like=rows), different])
-    starts = np.flatnonzero(new)
-    ends = np.concatenate([starts[1:], np.full(min(1, len(rows)), len(rows), starts.dtype, like=rows)])
-    return np.cumsum(new) - 1, starts, ends - starts
+def _begin(rows: Array) -> Array:
+    """Whether a run of equal rows begins at each row."""
+    if rows.shape[1] > 1:
+        different = np.any(rows[1:] != rows[:-1], axis=1)
+        return np.concatenate([np.ones(min(1, len(rows)), bool, like=rows), different])
+    x, new = rows[:, 0], np.ones(len(rows), bool, like=rows)
+
+    def work(s: slice) -> None:
+        later = slice(s.start + 1, s.stop + 1)
+        new[later] = x[later] != x[s]
+
+    if len(x) > 1:
+        map_chunks(work, cut(len(x) - 1, tuning.SEARCH_CHUNK))
+    return new
 
 
-def _unique(
-    input: Tensor, dim: int | None, indices: Array, inverse: Array, counts: Array, with_inverse: bool, with_counts: bool
-) -> Any:
-    """The elements, or slices of ``dim``, at these indices, with what else was asked for."""
-    values = wrap(np.take(input.array.reshape(-1) if dim is None else input.array, indices, axis=dim or 0))
+def _lengths(starts: Array, new: Array) -> Array:
+    """How long each run is, by where they start."""
+    end = np.full(min(1, len(new)), len(new), starts.dtype, like=starts)
+    return np.concatenate([starts[1:], end]) - starts
+
+
+def _at(input: Tensor, dim: int | None, indices: Array) -> Array:
+    """The elements, or slices of ``dim``, at these indices."""
+    if dim is not None:
+        return np.take(input.array, indices, axis=dim)
+    flat = input.array.reshape(-1)
+    found = taken(flat, indices)
+    return np.take(flat, indices) if found is None else found
+
+
+def _unique(input: Tensor, dim: int | None, values: Array, inverse: Array | None, counts: Array | None) -> Any:
+    """The different elements, or slices of ``dim``, with what else was asked for."""
     extras = []
-    if with_inverse:
+    if inverse is not None:
         extras.append(wrap(inverse.reshape(input.array.shape) if dim is None else inverse))
-    if with_counts:
+    if counts is not None:
         extras.append(wrap(counts))
-    return (values, *extras) if extras else values
+    return (wrap(values), *extras) if extras else wrap(values)

@@ -12,6 +12,7 @@ from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import results
 from metagrad.base.typing import Array
+from metagrad.kernels import counting
 from metagrad.ops.arguments import asks_for_tensors, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.reduce.extrema import ordered
@@ -37,14 +38,15 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     """
     a = input.array
     refuse("bincount", input, "bfcV")
-    if a.ndim != 1 or (a.size and a.min() < 0):
+    low, high = counting.extent(a) if a.size else (0, -1)
+    if a.ndim != 1 or low < 0:
         raise RuntimeError(
             f"bincount only supports 1-d non-negative integral inputs, got shape {tuple(a.shape)} of {input.dtype}"
         )
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, got {minlength}")
     if weights is None:
-        return wrap(np.bincount(a, minlength=minlength).astype(np.int64, copy=False))
+        return wrap(counting.counts(a, high, minlength))
     if tuple(weights.array.shape) != tuple(a.shape):
         raise RuntimeError(
             f"weights should be 1-d and have the same length as input, {a.size}: got {tuple(weights.array.shape)}"
@@ -80,8 +82,12 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0, *, out
         low, high = low - 1, high + 1
     if not np.isfinite([low, high]).all():
         raise RuntimeError(f"histc: range of [{low}, {high}] is not finite: give min and max")
+    is_finite = np.isfinite(x.dtype.type(high - low) * x.dtype.type(bins))
+    counted = counting.cells(x, low, high, bins) if is_finite else None
+    if counted is not None:
+        return wrap(counted.astype(x.dtype))
     inside = x[(x >= low) & (x <= high)]
-    if not np.isfinite(x.dtype.type(high - low) * x.dtype.type(bins)):  # beyond the dtype's range on the way
+    if not is_finite:  # beyond the dtype's range on the way
         inside = inside.astype(np.float64)
     scalar = inside.dtype.type
     cell = ((inside - scalar(low)) * scalar(bins) / scalar(high - low)).astype(np.int64)
@@ -161,9 +167,13 @@ def histogramdd(
         )
     edges = [_edges(x[:, d], b, None if range is None else range[2 * d : 2 * d + 2], d) for d, b in enumerate(given)]
     sizes = tuple(len(e) - 1 for e in edges)
-    cell, inside = _cells(x, edges)
-    counted = None if weight is None else weight.array.reshape(-1)[inside]
-    hist = np.bincount(cell[inside], counted, minlength=int(np.prod(sizes))).reshape(sizes).astype(x.dtype)
+    even = count == 1 and weight is None and not isinstance(given[0], Variable)
+    hist = counting.between(x, edges[0]) if even else None
+    if hist is None:
+        cell, inside = _cells(x, edges)
+        counted = None if weight is None else weight.array.reshape(-1)[inside]
+        hist = np.bincount(cell[inside], counted, minlength=int(np.prod(sizes)))
+    hist = hist.reshape(sizes).astype(x.dtype)
     if density:
         hist = hist / hist.sum()
         for d, e in enumerate(edges):

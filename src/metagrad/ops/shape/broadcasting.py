@@ -10,6 +10,7 @@ from metagrad.autograd.errors import unbroadcastable
 from metagrad.autograd.views import ViewFunction
 from metagrad.base.size import Size
 from metagrad.base.typing import Array, Sizes
+from metagrad.kernels.libraries import repeated
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, given, shape_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Expand(ViewFunction):
     """Repeats dimensions of extent 1 without copying; the backward pass sums the gradient over the repetitions."""
 
     def forward(self, x: Array, shape: tuple[int, ...]) -> Array:
-        view = np.broadcast_to(x, shape)
+        view = repeated(x, shape)
         if view.size == x.size and getattr(x.flags, "writeable", False) and isinstance(view, np.ndarray):
             view.flags.writeable = True  # NumPy's are read-only even where nothing is repeated
         return view
@@ -49,14 +50,14 @@ def expand(input: Tensor, *sizes: Sizes, **named: Sizes) -> Tensor:
             f"expand: the number of sizes provided ({len(size)}) must be greater or equal to the number of dimensions in the "
             f"tensor ({len(shape)})"
         )
-    full = [shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(size)]
+    full = [shape[i - new] if n == -1 and i >= new else n for i, n in enumerate(size)] if -1 in size else size
     for i, n in enumerate(shape):
-        if n not in (1, full[new + i]):
+        if n != 1 and n != full[new + i]:
             raise RuntimeError(
                 f"The expanded size of the tensor ({full[new + i]}) must match the existing size ({n}) at "
                 f"non-singleton dimension {new + i}. Target sizes: {list(size)}. Tensor sizes: {list(shape)}"
             )
-    if any(n < 0 for n in full):
+    if full and min(full) < 0:
         raise RuntimeError(f"expand: -1 is not allowed in a leading, non-existing dimension: {list(size)}")
     return Expand.apply(input, shape=tuple(full))
 
@@ -70,7 +71,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
     tensor([[1, 2],
             [1, 2]])
     """
-    return expand(input, tuple(other.shape))
+    return expand(input, other.array.shape)
 
 
 @asks_for_a_tensor

@@ -10,6 +10,7 @@ from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
 from metagrad.base.typing import Array, Sizes
+from metagrad.kernels.counting import repeated
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, dimension, given, shape_of
 from metagrad.ops.index.gathering import index_select
 from metagrad.ops.shape.copying import Clone
@@ -95,7 +96,10 @@ def _repeated(n: int, repeats: Array | int, output_size: int | None, like: Array
         )
     if times.size and times.min() < 0:
         raise RuntimeError("repeat_interleave: repeats must be non-negative")
-    found = np.repeat(np.arange(n, like=times), np.broadcast_to(times.reshape(-1), (n,)))
+    if isinstance(times, np.ndarray):
+        found = repeated(n, times.reshape(-1))
+    else:
+        found = np.repeat(np.arange(n, like=times), np.broadcast_to(times.reshape(-1), (n,)))
     if output_size is not None and output_size != found.size:
         raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {found.size} but got {output_size}")
     return found

@@ -12,8 +12,8 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import name_node
-from metagrad.autograd.variable import Variable
-from metagrad.autograd.views import SEVERAL, views_of
+from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.views import SEVERAL, is_followed, views_of
 from metagrad.base.typing import Array
 from metagrad.ops.arguments import asks_for_tensors, dimension
 from metagrad.ops.index.indexing import Slice, getitem
@@ -98,6 +98,8 @@ def split(
     indices = [(*before, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True)]
     if not sizes:
         return ()
+    if not is_followed(tensor):
+        return views_of(tensor, tuple([wrap(tensor.array[i]) for i in indices]), Slice, indices)
     pieces = views_of(tensor, Split.apply_many(tensor, sizes=tuple(sizes), axis=d), Slice, indices)
     if pieces[0]._grad_fn is not None and not isinstance(split_size_or_sections, int):
         name_node(pieces[0]._grad_fn, "SplitWithSizes")
@@ -182,6 +184,8 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     if not input.array.shape[d]:
         return ()
     indices = [(*[slice(None)] * d, i) for i in range(input.array.shape[d])]
+    if not is_followed(input):
+        return views_of(input, tuple([wrap(input.array[(*i, ...)]) for i in indices]), Slice, indices)
     return views_of(input, Unbind.apply_many(input, axis=d), Slice, indices)
 
 

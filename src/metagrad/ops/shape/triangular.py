@@ -12,6 +12,7 @@ from metagrad.autograd.node_names import named
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import tuning
+from metagrad.kernels.counting import places_in_rows
 from metagrad.kernels.triangles import triangle
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.create.creation import factory
@@ -74,14 +75,15 @@ def _zeroed(function: Callable[[Array, int], Array], input: Tensor, diagonal: in
 
 
 def _indices(
-    function: Callable[[int, int, int], tuple[Array, Array]], row: int, col: int, offset: int, dtype: DTypeLike
+    ranges: Callable[[Array, int], tuple[Array, Array]], row: int, col: int, offset: int, dtype: DTypeLike
 ) -> Array:
+    """The indices of a part of each row; ranges(diagonal, col): where it begins, by the column of the diagonal, and its length."""
     if row < 0 or col < 0:
         raise RuntimeError(f"row and col must be non-negative, got {row} and {col}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
     if kind not in (dtypes.int32, dtypes.int64):
         raise RuntimeError(f"indices of a triangle can be int32 or int64, got {kind}")
-    return np.stack(function(row, offset, col)).astype(kind.dtype)
+    return places_in_rows(*ranges(np.arange(row) + offset, col), kind.dtype)
 
 
 @factory
@@ -95,7 +97,7 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = None
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
-    return _indices(np.tril_indices, row, col, offset, dtype)
+    return _indices(lambda d, n: (np.zeros_like(d), np.clip(d + 1, 0, n)), row, col, offset, dtype)
 
 
 @factory
@@ -109,4 +111,4 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: DTypeLike = None
     tensor([[0, 0, 1],
             [0, 1, 1]])
     """
-    return _indices(np.triu_indices, row, col, offset, dtype)
+    return _indices(lambda d, n: (np.clip(d, 0, n), n - np.clip(d, 0, n)), row, col, offset, dtype)

@@ -58,7 +58,7 @@ class Permute(ViewFunction):
 
     def forward(self, x: Array, dims: tuple[int, ...]) -> Array:
         self.dims = dims
-        return np.transpose(x, dims)
+        return x.transpose(dims)
 
     def backward(self, grad: Array) -> Array:
         inverse = sorted(range(len(self.dims)), key=self.dims.__getitem__)
@@ -101,9 +101,11 @@ def shaped(input: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     """A shape with its one −1 replaced by what is left for it."""
+    if math.prod(size) == count and -1 not in size and (not size or min(size) >= 0):
+        return size
     if size.count(-1) > 1:
         raise RuntimeError(f"only one dimension can be inferred, got {size}")
-    if any(n < -1 for n in size):
+    if size and min(size) < -1:
         raise RuntimeError(f"invalid shape dimension {min(size)} in {size}")
     if -1 in size:
         known = math.prod(n for n in size if n != -1)
@@ -114,10 +116,8 @@ def _filled_in(size: tuple[int, ...], count: int) -> tuple[int, ...]:
             )
         if known == 0 or count % known:
             raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
-        return tuple(count // known if n == -1 else n for n in size)
-    if math.prod(size) != count:
-        raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
-    return size
+        return tuple([count // known if n == -1 else n for n in size])
+    raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {count}")
 
 
 def view(input: Tensor, *shape: Any, **named: Any) -> Tensor:
@@ -210,11 +210,9 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     start, end = dimension(start_dim, len(shape)), dimension(end_dim, len(shape))
     if start > end:
         raise RuntimeError(f"flatten() has invalid args: start_dim {start_dim} comes after end_dim {end_dim}")
-    if not shape:
-        return reshape(input, 1)
-    if start == end:
+    if shape and start == end:
         return input
-    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+    return Reshape.apply(input, shape=(*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
 
 
 @asks_for_a_tensor
@@ -242,7 +240,7 @@ def ravel(input: Tensor) -> Tensor:
     >>> metagrad.ravel(metagrad.tensor([[1, 2], [3, 4]]))
     tensor([1, 2, 3, 4])
     """
-    return reshape(contiguous(input), input.array.size)
+    return Reshape.apply(contiguous(input), shape=(input.array.size,))
 
 
 @asks_for_a_tensor
@@ -255,9 +253,11 @@ def squeeze(input: Tensor, dim: Dims = None, *more: int, axis: Dims = None) -> T
     """
     shape = tuple(input.array.shape)
     dim = axis if axis is not None else (dim, *more) if more else dim  # type: ignore[arg-type]
+    if dim is None:
+        return Squeeze.apply(input, shape=tuple([n for n in shape if n != 1]))
     drop = () if isinstance(dim, tuple) and not dim else axes(dim, len(shape))
-    op = Squeeze if dim is None else SqueezeAlong if isinstance(dim, int) else SqueezeSeveral
-    return op.apply(input, shape=tuple(n for d, n in enumerate(shape) if d not in drop or n != 1))
+    op = SqueezeAlong if isinstance(dim, int) else SqueezeSeveral
+    return op.apply(input, shape=tuple([n for d, n in enumerate(shape) if d not in drop or n != 1]))
 
 
 @asks_for_a_tensor
