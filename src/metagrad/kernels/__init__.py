@@ -28,6 +28,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``picking.py``             the same at an index of whole numbers in several dimensions
 ``masks.py``               elements where a mask holds
 ``searching.py``           positions among sorted numbers
+``counting.py``            how often numbers occur, numbers repeated, membership
 ``triangles.py``           the triangles of matrices
 ``distances.py``           distances of all pairs of points
 ``philox.py``              random words made of a counter

@@ -111,7 +111,7 @@ def _by_lines(x: Array, axis: int, kept: int, order_of: Callable[[Array], Array]
 
     def work(places: tuple[slice, ...]) -> None:
         some = lines[places]
-        found[places] = order_of(np.ascontiguousarray(some).reshape(-1, n)).reshape(*some.shape[:-1], kept)
+        found[places] = order_of(np.require(some, None, ["C", "W"]).reshape(-1, n)).reshape(*some.shape[:-1], kept)
 
     map_chunks(work, _boxes(lines.shape))
     return order

@@ -37,6 +37,8 @@ infinity are what they are in NumPy.
 ``picking.py``          elements and rows taken, put and added by their number
 ``masks.py``            elements where a mask holds
 ``searching.py``        positions among sorted numbers, by halving
+``counting.py``         counts, numbers repeated, membership
+``ranking.py``          the few largest of a row
 ``distances.py``        distances of all pairs of points
 ``ramps.py``            numbers at equal distances
 ``reversal.py``         rows in reverse order, rows moved

@@ -59,7 +59,7 @@ def _count_between(counts: Array, x: Array, edges: Array) -> None:
 
 @native
 def count_between(blocks: Array, counts: Array, x: Array, edges: Array, length: int) -> None:
-    """The same for the bin n with edgesₙ ≤ x < edgesₙ₊₁, in the last one also =, of edges at about one distance, as is guessed first."""
+    """The same for the bin n with edgesₙ ≤ x < edgesₙ₊₁, in the last one also =; a first guess supposes edges at one distance."""
     for b in range(len(blocks)):
         _count_between(counts[b], x[blocks[b] * length : (blocks[b] + 1) * length], edges)
 
