@@ -50,17 +50,14 @@ def _is_single(x: Array | Number) -> bool:
     return isinstance(x, (int, float)) or getattr(x, "dtype", None) == np.float32
 
 
-def _quotient(x: Array, y: Array) -> Array:
-    return np.divide(x, y, dtype=np.float64)
-
-
 def _rest(x: Array, y: Array, out: Array) -> bool:
-    quotient = _quotient(x, y)
+    wide, divisor = x.astype(np.float64), y.astype(np.float64)  # beforehand, or each pass would convert them again
+    quotient = np.divide(wide, divisor)
     np.trunc(quotient, out=quotient)
     if not (quotient.max() < _EXACT and quotient.min() > -_EXACT):  # nan is not, either
         return False
-    quotient *= y
-    rest = np.subtract(x, quotient, out=quotient)
+    quotient *= divisor
+    rest = np.subtract(wide, quotient, out=quotient)
     if np.isnan(rest.max()):  # 0 times an infinite y
         return False
     sign = x.view(np.int32) & _SIGN  # x may lie where the result is written to
@@ -71,7 +68,7 @@ def _rest(x: Array, y: Array, out: Array) -> bool:
 
 
 def _floored(x: Array, y: Array, out: Array) -> bool:
-    quotient = _quotient(x, y)
+    quotient = np.divide(x.astype(np.float64), y.astype(np.float64))
     if not (quotient.max() < _FLOAT32_COUNTS and quotient.min() > -_FLOAT32_COUNTS and np.isfinite(y).all()):
         return False
     np.floor(quotient, out=quotient)

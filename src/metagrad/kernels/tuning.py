@@ -47,8 +47,8 @@ SELECT_BY_BITS = 1 << 10
 # Elements from which 64 random bits decide on four of them.
 DROPOUT_BY_BITS = 1 << 19
 
-# Elements of a block of remainders: half a megabyte of float64.
-REMAINDER_BLOCK = 1 << 16
+# Elements of a block of remainders: a megabyte of float64.
+REMAINDER_BLOCK = 1 << 17
 
 # Elements from which numbers at equal distances are made on all threads.
 RAMP_LARGE = 1 << 17
