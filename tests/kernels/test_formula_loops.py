@@ -180,3 +180,25 @@ def test_several_callers_each_get_their_own():
     for thread in callers:
         thread.join(timeout=60)
     assert not wrong
+
+
+@pytest.mark.parametrize("name", ["fmod", "remainder", "floor_divide"])
+@pytest.mark.parametrize("shape", [(5000,), (3, 2100)])
+def test_remainders_where_few_quotients_are_large(name, shape):
+    """Whole blocks of ordinary numbers, and blocks in which a number or two need the exact function."""
+    x, y = RNG.standard_normal(shape).astype(np.float32) * 50, RNG.standard_normal(shape[-1:]).astype(np.float32)
+    x.reshape(-1)[[1500, -1]] = 3e38, np.inf
+    y[[7, 40, 2050]] = 1e-30, 0, np.inf
+    with np.errstate(all="ignore"):
+        rest = np.fmod(x, y)
+        expected = {
+            "fmod": rest,
+            "remainder": np.where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest),
+            "floor_divide": np.where(y == 0, x / y, np.floor_divide(x, y)),
+        }[name]
+    found = getattr(metagrad, name)(*map(metagrad.from_numpy, (x, y))).numpy()
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(np.signbit(found[found == 0]), np.signbit(expected[found == 0]))
+    if x.shape == y.shape:  # in place, where what is read is written over
+        z = metagrad.from_numpy(x.copy())
+        np.testing.assert_array_equal(getattr(z, f"{name}_")(metagrad.from_numpy(y)).numpy(), found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from metagrad.autograd.mode import mode
@@ -17,6 +18,7 @@ from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import NotAnOperand, as_tensor, cast_to
 from metagrad.ops.out import PLAIN, Rule, store
 from metagrad.ops.overlap import check_apart, check_overlap
+from metagrad.ops.pointwise.destination import first_result_into, may_be_written_first
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -191,8 +193,10 @@ def takes_out(function: Callable[P, R], rule: Rule = PLAIN, before: Before | Non
                     check_apart(o, tensors)
                 if before is not None:
                     before(function.__name__, o, kwargs)
+        direct = isinstance(out, Variable) and may_be_written_first(out.array, tensors)
         try:
-            result = function(*args, **kwargs)
+            with first_result_into(cast(Variable, out).array) if direct else nullcontext():
+                result = function(*args, **kwargs)
         except Exception as error:
             complain(function, error, args, kwargs)
             raise

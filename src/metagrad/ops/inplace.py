@@ -20,7 +20,8 @@ from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import value_for
 from metagrad.ops.overlap import check_overlap
-from metagrad.ops.pointwise.chunked import is_large, results_into
+from metagrad.ops.pointwise.chunked import is_large
+from metagrad.ops.pointwise.destination import results_into
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -16,12 +16,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import bump, check_writable
 from metagrad.base import dtypes
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.result_order import memory_by
+from metagrad.base.typing import Array
 from metagrad.base.warning import warn
+from metagrad.kernels.copying import assign
+from metagrad.ops.overlap import is_same_place
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,18 @@ def _write(result: Variable, out: object, rule: Rule) -> None:
         out.resize_(tuple(result.array.shape))  # type: ignore[attr-defined]
         if not result.array.flags.c_contiguous:
             out.array = memory_by(result.array, out.array.dtype)
-    out.array[...] = result.array
+    _copy(out.array, result.array)
     bump(out)
+
+
+def _copy(out: Array, values: Array) -> None:
+    """Values into memory where they may lie already, or turned round."""
+    if is_same_place(out, values):
+        return
+    if isinstance(out, np.ndarray) and isinstance(values, np.ndarray) and not np.may_share_memory(out, values):
+        assign(out, values)
+    else:
+        out[...] = values
 
 
 def _check_dtype(given: dtypes.dtype, wanted: dtypes.dtype, rule: Rule) -> None:

@@ -16,7 +16,9 @@ from metagrad.kernels.compiled.atomic import Instruction
 from metagrad.kernels.compiled.compiler import native_of_numbers
 from metagrad.kernels.compiled.remainders import (
     floored_quotient,
+    goes_often,
     hypotenuse_of_singles,
+    near_remainder_of_singles,
     remainder_of,
     remainder_of_singles,
     with_sign_of,
@@ -44,6 +46,8 @@ SINGLE = {  # instead, of float32
     "fmod": "remainder_of_singles({0}, {1})", "hypot": "hypotenuse_of_singles({0}, {1})",
     "floor_divide": "floored_quotient({0}, {1}, remainder_of_singles({0}, {1}))",
 }  # fmt: skip
+RARE = {"remainder_of_singles": ("goes_often", "near_remainder_of_singles")}
+"""Functions that call another one for few arguments: the test for these, and the function without the call, for all others."""
 CURVES = {  # what comes near NumPy's, within the errors that ``transcendental.py`` states, by the letter of the dtype
     "f": ("exp", "exp2", "expm1", "log", "log1p", "tanh", "logaddexp"),
     "d": ("exp", "exp2", "expm1", "log", "logaddexp"),  # of the others NumPy's are as fast
@@ -75,15 +79,17 @@ def larger(a: np.float32, b: np.float32) -> np.float32:
     >>> larger(1.0, 2.0)
     2.0
     """
-    c = a if a >= b else b
-    return a if a != a else c
+    c = (
+        b if b > a else a
+    )  # a, too, where it is nan: one instruction; the limits of a clamp are asked once for all elements
+    return b if b != b else c
 
 
 @native_of_numbers
 def smaller(a: np.float32, b: np.float32) -> np.float32:
     """The smaller of two numbers, nan where one is."""
-    c = a if a <= b else b
-    return a if a != a else c
+    c = b if b < a else a
+    return b if b != b else c
 
 
 @native_of_numbers
@@ -151,7 +157,8 @@ FUNCTIONS: dict[str, Any] = {
     **{name: getattr(transcendental, name) for name in (*CURVES["f"], "erf")},
     **{name: getattr(special, name) for name in SPECIAL[1:]},
     **{f.__name__: f for f in (
-        remainder_of, remainder_of_singles, floored_quotient, hypotenuse_of_singles, with_sign_of
+        remainder_of, remainder_of_singles, near_remainder_of_singles, goes_often, floored_quotient, hypotenuse_of_singles,
+        with_sign_of,
     )},
     "larger": larger, "smaller": smaller, "larger_number": larger_number, "smaller_number": smaller_number,
     "to_half": to_half, "from_half": from_half, "to_bfloat16": to_bfloat16, "from_bfloat16": from_bfloat16,

@@ -20,6 +20,7 @@ def entry(data, start, stop):
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -28,8 +29,9 @@ import numpy as np
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.compiled.compiler import compiling
 from metagrad.kernels.compiled.entries import NAMES, Work, at_address
-from metagrad.kernels.compiled.expressions import FUNCTIONS, SPECIAL, text_of
+from metagrad.kernels.compiled.expressions import FUNCTIONS, RARE, SPECIAL, text_of
 
+_BLOCK = 1024  # elements that are looked at for rare arguments, and then worked on while the cache has them
 ELEMENTS, ROW, COLUMN = "e", "r", "c"  # an array of the loop's shape; one row for every row; a number for every row
 
 
@@ -100,16 +102,39 @@ def printed(program: Program, same: Sequence[int]) -> str:
     )
     lines += [f"{_element(program, same, k, is_flat)} = {value}" for k, value in program.stores]
     if is_flat:
-        loop = ["for i in range(stop - start):", *_indented(lines)]
+        loop = _loop("i", "stop - start", lines)
     else:
         columns = [f"x{i} = a{same[i]}[i, 0]" for i in read if program.forms[i] == COLUMN]
         rows = [f"b{i} = a{i}[i]" for i in sorted({same[i] for i in range(len(same)) if program.forms[i] == ELEMENTS})]
         length = f"len(b{same[program.stores[0][0]]})"
         loop = [
             "for i in range(stop - start):",
-            *_indented([*columns, *rows, f"for j in range({length}):", *_indented(lines)]),
+            *_indented([*columns, *rows, *_loop("j", length, lines)]),
         ]
     return "\n".join(["def entry(data, start, stop):", *_indented([first, *head, *loop])])
+
+
+def _loop(i: str, length: str, lines: Sequence[str]) -> list[str]:
+    """The lines for each element. Where they have a function with rare arguments, blocks without these take a shorter one.
+
+    A call, though it be seldom made, keeps the compiler from taking many elements at once.
+    """
+    for name, (test, often) in RARE.items():
+        calls = re.findall(rf"\b{name}\((\w+(?:\(\w+\))?), (\w+(?:\(\w+\))?)\)", "\n".join(lines))
+        if calls:
+            rare = [f"rare |= {test}({x}, {y})" for x, y in dict.fromkeys(calls)]
+            cuts = [f"s_{a} = {a}[first:last]" for a in dict.fromkeys(re.findall(r"\b([ab]\d+)\[", "\n".join(lines)))]
+            exact = [re.sub(r"\b([ab]\d+)\[", r"s_\1[", line) for line in lines]
+            usual = [re.sub(rf"\b{name}\(", f"{often}(", line) for line in exact]
+            each = f"for {i} in range(last - first):"
+            return [
+                f"for first in range(0, {length}, {_BLOCK}):",
+                *_indented([f"last, rare = min(first + {_BLOCK}, {length}), False", *cuts, each]),
+                *_indented(_indented([*[line for line in usual if not line.startswith("s_")], *rare])),
+                *_indented(["if rare:", *_indented([each, *_indented(exact)])]),
+                *_indented(["else:", *_indented([each, *_indented(usual)])]),
+            ]
+    return [f"for {i} in range({length}):", *_indented(lines)]
 
 
 def _element(program: Program, same: Sequence[int], i: int, is_flat: bool) -> str:

@@ -16,17 +16,38 @@ _EXACT = 2.0**29
 
 
 @native_of_numbers
+def goes_often(x: np.float32, y: np.float32) -> bool:
+    """Whether x / y has more bits than ``near_remainder_of_singles`` takes; infinite x count as such.
+
+    >>> bool(goes_often(np.float32(1e9), np.float32(1))), bool(goes_often(np.float32(1e8), np.float32(1)))
+    (True, False)
+    """
+    return abs(np.float64(x)) >= _EXACT * abs(np.float64(y))
+
+
+@native_of_numbers
+def near_remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
+    """fmod(x, y) of float32 numbers where y does not go into x too often: a few instructions, for many elements at once.
+
+    >>> float(near_remainder_of_singles(np.float32(-7.5), np.float32(2)))
+    -1.5
+    """
+    a, b = np.float64(x), np.float64(y)
+    times = np.trunc(a / b)
+    rest = a - times * b
+    return np.float32(math.copysign(a if times == 0.0 else rest, a))  # 0 times infinity is no number
+
+
+@native_of_numbers
 def remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
     """fmod(x, y) of float32 numbers: what is left of x when y has been taken off as often as it goes.
 
     >>> float(remainder_of_singles(np.float32(-7.5), np.float32(2)))
     -1.5
     """
-    a, b = np.float64(x), np.float64(y)
-    times = np.trunc(a / b)
-    if abs(times) < _EXACT:
-        return np.float32(math.copysign(a - times * b if times != 0.0 else a, a))
-    return np.float32(np.fmod(a, b))
+    if goes_often(x, y):
+        return np.float32(np.fmod(np.float64(x), np.float64(y)))
+    return near_remainder_of_singles(x, y)
 
 
 @native_of_numbers

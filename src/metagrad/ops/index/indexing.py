@@ -40,7 +40,7 @@ from metagrad.ops.index.at import add_at, add_to_zeros, mask_of, put_at, taken
 from metagrad.ops.index.misfits import check_source, is_mask, misplaced, unlike_mask
 from metagrad.ops.operands import as_tensor, converted
 from metagrad.ops.overlap import check_overlap
-from metagrad.ops.pointwise.chunked import destination
+from metagrad.ops.pointwise.destination import destination
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

@@ -21,5 +21,6 @@
 ``turned.py``           large arrays in another order of dimensions
 ``fused.py``            arrays of a GPU by one kernel
 ``loops.py``            large arrays by compiled loops, in one pass
+``destination.py``      where large results are written: in place, or ``out=``
 ======================  ====================================================
 """

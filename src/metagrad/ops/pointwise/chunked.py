@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
@@ -26,6 +24,7 @@ from metagrad.kernels.chunks import even_chunks, share_out
 from metagrad.kernels.fusion import Formula, NotPointwise, Tape
 from metagrad.kernels.one_call import in_parts
 from metagrad.kernels.threads import get_num_threads
+from metagrad.ops.pointwise.destination import room
 from metagrad.ops.pointwise.fused import backward_on_gpu, forward_on_gpu, on_gpu
 from metagrad.ops.pointwise.loops import Loops, backward_by_loop, fit, forward_by_loop
 from metagrad.ops.pointwise.turned import Turn, turning
@@ -74,7 +73,7 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     def large(self: Pointwise, *inputs: Array, **params: object) -> Results:
         x = next((x for x in inputs if is_large(x)), inputs[0])  # a column and a row are large together only
         if self.loops is not None and fit(x, *inputs):
-            return forward_by_loop(self, self.loops, x, params, destination(self, inputs))
+            return forward_by_loop(self, self.loops, x, params, room(self, inputs))
         y = _by_one_call(self, forward, inputs, params)
         if y is not None:
             return y
@@ -160,7 +159,7 @@ def _by_one_call(
         if like.__dict__ or not all(a is None or id(a) in given for a in like.saved):
             return None
         node.saved = tuple([None if a is None else given[id(a)] for a in like.saved])
-    return in_parts(ufunc, inputs, destination(node, inputs))
+    return in_parts(ufunc, inputs, room(node, inputs))
 
 
 def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Results]:
@@ -311,35 +310,6 @@ def _chunk_length(formula: Formula) -> int:
     return tuning.POINTWISE_CHUNK if len(formula.steps) > 1 else tuning.POINTWISE_CHUNK_READ_ONCE
 
 
-class _Destination(threading.local):
-    """Where ``results_into`` wants this thread's results."""
-
-    ops: tuple[type[Function], ...] = ()
-    memory: Array = None
-
-
-_wanted = _Destination()
-
-
-@contextmanager
-def results_into(ops: tuple[type[Function], ...], x: Array) -> Iterator[None]:
-    """Inside, one of these ops that has x among its inputs may write its result into x."""
-    _wanted.ops, _wanted.memory = ops, x
-    try:
-        yield
-    finally:
-        _wanted.ops, _wanted.memory = (), None
-
-
-def destination(node: Function, inputs: Sequence[object]) -> Array | None:
-    """The memory asked for by ``results_into``, if it is this op's input and no other input lies across it."""
-    x = _wanted.memory
-    if node.__class__ not in _wanted.ops or not any(a is x for a in inputs):
-        return None
-    others = [a for a in inputs if isinstance(a, np.ndarray) and a is not x]
-    return None if any(np.may_share_memory(a, x) for a in others) else x
-
-
 def _forward(
     node: Function, forward: Callable[..., Results], cuts: _Cuts, inputs: Sequence[Array], params: dict[str, object]
 ) -> Array:
@@ -348,7 +318,7 @@ def _forward(
     if work.tape.number(found) is None:
         raise NotPointwise("a result that is an input, or no array")
     ends_with_it = work.tape.steps and work.tape.steps[-1].result == work.tape.number(found)  # no later step reads x
-    result = work.whole(found, destination(node, inputs) if ends_with_it else None)
+    result = work.whole(found, room(node, inputs, found.dtype) if ends_with_it else None)
     node.saved = tuple([work.whole(a) for a in sampled.saved])
     node.__dict__.update({name: work.whole(a) for name, a in sampled.__dict__.items()})
     work.run()
