@@ -16,7 +16,7 @@ _EXACT = 2.0**29
 
 
 @native_of_numbers
-def goes_often(x: np.float32, y: np.float32) -> bool:
+def goes_often(x: np.float32, y: np.float32) -> np.bool_:
     """Whether x / y has more bits than ``near_remainder_of_singles`` takes; infinite x count as such.
 
     >>> bool(goes_often(np.float32(1e9), np.float32(1))), bool(goes_often(np.float32(1e8), np.float32(1)))

@@ -13,6 +13,7 @@
 ``normalization.py``        layer_norm, batch_norm and their relatives
 ``dropouts.py``             dropout of elements, of channels, alpha_dropout
 ``loss.py``                 cross entropy, squared error and their relatives
+``squared_loss.py``         the squared error and Huber's as ops
 ``reduction.py``            the losses of the elements as one number: mean, sum, none
 ``class_targets.py``        targets that are numbers of classes, as rows and checked
 ``likelihood_loss.py``      losses of a distribution's likelihood: Poisson, Gaussian, ctc_loss

@@ -18,7 +18,6 @@ from metagrad.base.dtypes import scalar_name
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.libraries import looks_at
-from metagrad.kernels.selection import select
 from metagrad.nn.fast_normalization import serves
 from metagrad.nn.functional.class_targets import by_row, check_weight, over_targets
 from metagrad.nn.functional.reduction import (
@@ -30,10 +29,10 @@ from metagrad.nn.functional.reduction import (
     weighted,
 )
 from metagrad.nn.functional.smooth_activation import logsigmoid
+from metagrad.nn.functional.squared_loss import Huber, HuberOfTwo, SquaredError, alike
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import need_castable, refuse
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
-from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.reduce.softmax import CrossEntropy, log_softmax
 from metagrad.ops.special.logarithms import xlogy
 
@@ -83,20 +82,6 @@ class BinaryCrossEntropy(Function):
         return grad_x, grad * (np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)) if self.needs[1] else None
 
 
-class Huber(Pointwise):
-    """y = d² / 2 where |d| < δ, else δ (|d| − δ/2);   ∂L/∂d = ∂L/∂y · d, limited to [−δ, δ]."""
-
-    def forward(self, d: Array, delta: float) -> Array:
-        self.save(d)
-        self.delta = delta
-        size = np.abs(d)
-        return select(size < delta, size * size * 0.5, delta * (size - delta / 2))
-
-    def backward(self, grad: Array) -> Array:
-        (d,) = self.saved
-        return grad * np.clip(d, -self.delta, self.delta)
-
-
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
 @known_as("MseLoss")
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
@@ -115,7 +100,8 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", weight: 
         return reduced((input - target).square(), reduction, weight)
     input, target = as_numbers(input, target)
     refuse("mse_loss", target if input.array.dtype.kind in "biu" else input, "biuc")
-    return reduced((input - target).square(), reduction)
+    loss = SquaredError.apply(input, target) if alike(input, target) else (input - target).square()
+    return reduced(loss, reduction)
 
 
 @accepts_legacy_reduction("size_average", "reduce", "reduction", "weight")
@@ -148,7 +134,11 @@ def smooth_l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean", be
         return reduced((input - target).abs(), reduction)
     input, target = as_numbers(input, target)
     refuse("smooth_l1_loss", target if input.array.dtype.kind in "biu" else input, "biuc")
-    return reduced(Huber.apply(input - target, delta=beta) / beta, reduction)
+    if alike(input, target):
+        loss = HuberOfTwo.apply(input, target, delta=beta)
+    else:
+        loss = Huber.apply(input - target, delta=beta)
+    return reduced(loss if beta == 1 else loss / beta, reduction)
 
 
 @known_as("HuberLoss")

@@ -166,6 +166,8 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     """``backward``, in chunks if the gradient of an only result is large. For small ones that test is all that is added."""
 
     def in_chunks(self: Pointwise, grad: Array) -> Results:
+        if not any(n > 1 and step for n, step in zip(grad.shape, grad.strides, strict=True)):
+            return of_one_number(self, grad)
         order = None if grad.flags.c_contiguous else turning(grad, [*self.saved, *self.__dict__.values()])
         if order is not None:
             return Turn(grad.shape, order).backward(large, self, grad)
@@ -178,6 +180,15 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
         if cuts is not None:
             try:
                 return _backward(self, backward, cuts, grad)
+            except NotPointwise:
+                pass
+        return backward(self, grad)
+
+    def of_one_number(self: Pointwise, grad: Array) -> Results:
+        cuts = _Cuts.of(grad.shape, [*self.saved, *self.__dict__.values()])
+        if cuts is not None:
+            try:
+                return _backward_of_one_number(self, backward, cuts, grad)
             except NotPointwise:
                 pass
         return backward(self, grad)
@@ -318,7 +329,7 @@ def _forward(
     if work.tape.number(found) is None:
         raise NotPointwise("a result that is an input, or no array")
     ends_with_it = work.tape.steps and work.tape.steps[-1].result == work.tape.number(found)  # no later step reads x
-    result = work.whole(found, room(node, inputs, found.dtype) if ends_with_it else None)
+    result = work.whole(found, room(node, inputs, getattr(found, "dtype", None)) if ends_with_it else None)
     node.saved = tuple([work.whole(a) for a in sampled.saved])
     node.__dict__.update({name: work.whole(a) for name, a in sampled.__dict__.items()})
     work.run()
@@ -334,6 +345,13 @@ def _backward(node: Function, backward: Callable[..., Results], cuts: _Cuts, gra
     wholes = tuple([work.whole(r) for r in results])
     work.run()
     return wholes
+
+
+def _backward_of_one_number(node: Function, backward: Callable[..., Results], cuts: _Cuts, grad: Array) -> Results:
+    """The same for a gradient that repeats one number, as that of a sum does: it is not written out."""
+    found = _backward(node, backward, cuts, np.asarray(grad[(0,) * grad.ndim]))
+    results = found if found.__class__ is tuple else (found,)
+    return tuple([np.broadcast_to(r, grad.shape) if r is not None and np.ndim(r) == 0 else r for r in results])
 
 
 def _like(node: Function) -> Function:

@@ -1,0 +1,65 @@
+"""The squared error, and Huber's, which is linear far from the truth: forward and gradient."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metagrad.base.typing import Array
+from metagrad.kernels.selection import select
+from metagrad.ops.pointwise.chunked import Pointwise
+
+if TYPE_CHECKING:
+    from metagrad.tensors.tensor import Tensor
+
+
+class Huber(Pointwise):
+    """y = d² / 2 where |d| < δ, else δ (|d| − δ/2);   ∂L/∂d = ∂L/∂y · d, limited to [−δ, δ]."""
+
+    def forward(self, d: Array, delta: float) -> Array:
+        self.save(d)
+        self.delta = delta
+        return _huber(d, delta)
+
+    def backward(self, grad: Array) -> Array:
+        (d,) = self.saved
+        return grad * np.clip(d, -self.delta, self.delta)
+
+
+def _huber(d: Array, delta: float) -> Array:
+    size = np.abs(d)
+    return select(size < delta, size * size * 0.5, delta * (size - delta / 2))
+
+
+class HuberOfTwo(Pointwise):
+    """``Huber`` of d = x − y, in one pass."""
+
+    def forward(self, x: Array, y: Array, delta: float) -> Array:
+        self.save(x, y)
+        self.delta = delta
+        return _huber(x - y, delta)
+
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        x, y = self.saved
+        g = grad * np.clip(x - y, -self.delta, self.delta)
+        return g, -g if self.needs[1] else None
+
+
+class SquaredError(Pointwise):
+    """l = (x − y)²,   ∂L/∂x = 2 ∂L/∂l · (x − y) = −∂L/∂y."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        d = x - y
+        return d * d
+
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        x, y = self.saved
+        g = grad * (2 * (x - y))
+        return g, -g if self.needs[1] else None
+
+
+def alike(x: Tensor, y: Tensor) -> bool:
+    """Whether two tensors are of one shape and dtype, in which a difference need not be rounded before it is used."""
+    return x.array.dtype.char in "fd" and x.array.dtype == y.array.dtype and x.array.shape == y.array.shape
