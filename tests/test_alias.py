@@ -30,7 +30,7 @@ def test_torch_has_pytorchs_name_and_version():
         "print([importlib.util.find_spec(m) is not None for m in ('torch.nn', 'torch.nowhere', 'torch.cuda.nowhere')])",
         "from torch.autograd.gradcheck import gradcheck; print(torch.autograd.gradcheck is gradcheck)",
         "import torch.nn.utils.weight_norm, torch.nn.utils.spectral_norm; print(torch.nn.utils.weight_norm.__name__)",
-        "torch.ops.aten.add.Tensor(torch.ones(1), 1); import metagrad; print(metagrad.__name__, metagrad.__version__ < '2')",
+        "torch.ops.aten.add.Tensor(torch.torch.ones(1), 1); import metagrad; print(metagrad.__name__, metagrad.__version__ < '2')",
     )
     assert found == [
         "torch 2.13.0 2.13.0 None",

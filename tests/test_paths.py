@@ -1,5 +1,6 @@
 """Names and module paths that programs for PyTorch use."""
 
+import collections
 import importlib
 import json
 import pkgutil
@@ -272,8 +273,27 @@ def test_trees_are_flattened_as_pytorch_does(torch):
 def test_how_a_dictionary_is_a_tree_is_found_where_libraries_look_for_it():
     from metagrad.utils import _pytree
 
+    Pair = collections.namedtuple("Pair", "a b")
     assert _pytree._dict_flatten({"a": 1}) == ([1], ["a"]) and _pytree._dict_unflatten([1], ["a"]) == {"a": 1}
     assert _pytree._dict_flatten_with_keys({"a": 1})[0][0][1] == 1
+    assert _pytree._namedtuple_unflatten(*_pytree._namedtuple_flatten(Pair(1, 2))) == Pair(1, 2)
+    assert _pytree._tuple_unflatten(*_pytree._tuple_flatten((1, 2))) == (1, 2)
+    assert _pytree._list_unflatten(*_pytree._list_flatten([1, 2])) == [1, 2]
+
+
+def test_names_of_their_kind_that_libraries_take():
+    from metagrad.compat.library import ops
+    from metagrad.distributions import transforms
+    from metagrad.nn.modules.module import _addindent
+
+    assert _addindent("a\nb", 3) == "a\n   b"
+    assert isinstance(transforms.ExpTransform().inv, transforms._InverseTransform)
+    x = mg.ones(2)
+    assert ops.aten.view.default(x, (1, 2)).shape == (1, 2) and ops.aten.detach.default(x).equal(x)
+    copied = ops.aten._to_copy.default(x, dtype=mg.float64, layout=None)
+    assert copied.dtype is mg.float64 and ops.aten._to_copy.default(x).data_ptr() != x.data_ptr()
+    with pytest.raises(AttributeError, match="no op 'aten::nothing'"):
+        ops.aten.nothing
 
 
 def test_onnx_is_there_before_its_package_is_needed():

@@ -45,6 +45,8 @@ class TorchModule(module_paths.Package):
         self.__version__, self.version = torch_version.__version__, torch_version
 
     def __getattr__(self, name: str) -> Any:
+        if name == "torch":  # in PyTorch it is there by chance, and programs write torch.torch.Tensor
+            return self
         if name == "ops":  # metagrad.ops is the folder of its ops
             from metagrad.compat.library import ops
 

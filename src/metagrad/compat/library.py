@@ -212,6 +212,11 @@ class _Builtin:
         return self.function
 
 
+def _to_copy(self: Tensor, **options: Any) -> Tensor:
+    """A copy, with what is to be different: dtype, device, memory_format."""
+    return self.to(copy=True, **{name: value for name, value in options.items() if value is not None})
+
+
 class _Namespace:
     """The ops of a namespace, ``ops.example``; those of "aten" are metagrad's functions."""
 
@@ -223,7 +228,8 @@ class _Namespace:
         if found is not None:
             return found
         if self.name in ("aten", "prims") and not op.startswith("__"):
-            function = getattr(functional, op, None) or getattr(sys.modules["metagrad"], op, None)
+            places = (functional, sys.modules["metagrad"], Tensor)
+            function = _to_copy if op == "_to_copy" else next((f for p in places if (f := getattr(p, op, None))), None)
             if function is not None:
                 return _Builtin(function)
         raise AttributeError(f"there is no op '{self.name}::{op}'")

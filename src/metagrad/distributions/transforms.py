@@ -17,6 +17,7 @@ from metagrad.distributions.transform import (
     Transform,
     identity_transform,
 )
+from metagrad.distributions.transform import _InverseTransform as _InverseTransform
 from metagrad.distributions.vectormaps import (
     CatTransform,
     CorrCholeskyTransform,

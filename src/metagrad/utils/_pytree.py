@@ -41,7 +41,13 @@ from metagrad.utils.tree_nodes import _dict_flatten as _dict_flatten
 from metagrad.utils.tree_nodes import _dict_flatten_with_keys as _dict_flatten_with_keys
 from metagrad.utils.tree_nodes import _dict_unflatten as _dict_unflatten
 from metagrad.utils.tree_nodes import _get_node_type as _get_node_type
+from metagrad.utils.tree_nodes import _list_flatten as _list_flatten
+from metagrad.utils.tree_nodes import _list_unflatten as _list_unflatten
+from metagrad.utils.tree_nodes import _namedtuple_flatten as _namedtuple_flatten
+from metagrad.utils.tree_nodes import _namedtuple_unflatten as _namedtuple_unflatten
 from metagrad.utils.tree_nodes import _register_pytree_node as _register_pytree_node
+from metagrad.utils.tree_nodes import _tuple_flatten as _tuple_flatten
+from metagrad.utils.tree_nodes import _tuple_unflatten as _tuple_unflatten
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor

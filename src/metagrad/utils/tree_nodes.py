@@ -117,18 +117,37 @@ def _dict_flatten_with_keys(d: dict[Any, Any]) -> tuple[list[tuple[Any, Any]], l
     return [(MappingKey(key), part) for key, part in d.items()], list(d)
 
 
+def _list_flatten(x: Any) -> tuple[list[Any], None]:
+    return list(x), None
+
+
+def _list_unflatten(parts: Iterable[Any], context: None) -> list[Any]:
+    return list(parts)
+
+
+def _tuple_unflatten(parts: Iterable[Any], context: None) -> tuple[Any, ...]:
+    return tuple(parts)
+
+
+def _namedtuple_flatten(x: Any) -> tuple[list[Any], type]:
+    return list(x), type(x)
+
+
+def _namedtuple_unflatten(parts: Iterable[Any], kind: type) -> Any:
+    return kind(*parts)
+
+
+_tuple_flatten = _list_flatten
 _dictionary = NodeDef(_dict_flatten, _dict_unflatten, lambda d: [MappingKey(key) for key in d])
-_named_tuple = NodeDef(
-    lambda t: (list(t), type(t)), lambda parts, kind: kind(*parts), lambda t: [GetAttrKey(name) for name in t._fields]
-)
+_named_tuple = NodeDef(_namedtuple_flatten, _namedtuple_unflatten, lambda t: [GetAttrKey(name) for name in t._fields])
 _results = NodeDef(  # what ``max`` and its kind return
     lambda r: (list(r), type(r)), lambda parts, kind: kind(parts), sequence_keys
 )
 
 SUPPORTED_NODES: dict[Any, NodeDef] = {
     namedtuple: _named_tuple,
-    list: NodeDef(lambda x: (list(x), None), lambda parts, _: list(parts), sequence_keys),
-    tuple: NodeDef(lambda x: (list(x), None), lambda parts, _: tuple(parts), sequence_keys),
+    list: NodeDef(_list_flatten, _list_unflatten, sequence_keys),
+    tuple: NodeDef(_tuple_flatten, _tuple_unflatten, sequence_keys),
     dict: _dictionary,
     OrderedDict: _dictionary._replace(unflatten_fn=lambda parts, keys: OrderedDict(zip(keys, parts, strict=True))),
     defaultdict: _dictionary._replace(

@@ -34,10 +34,13 @@ __all__ = [
 ]
 
 
+def _addindent(s_: str, numSpaces: int) -> str:  # a name that programs import
+    return s_.replace("\n", "\n" + numSpaces * " ")
+
+
 def indented(name: str, text: str) -> str:
     """A child's line or lines in its parent's text."""
-    first, *rest = text.split("\n")
-    return "\n".join([f"({name}): {first}", *("  " + line for line in rest)])
+    return f"({name}): {_addindent(text, 2)}"
 
 
 class Module(Hooked, Placement, StateKeeper):
