@@ -44,6 +44,13 @@ OPERATIONS = {
     "divide in place": lambda m, x, y: x.div_(y),
     "floor divide in place": lambda m, x, y: x.floor_divide_(y),
     "power in place": lambda m, x, y: x.pow_(y),
+    "lerp": lambda m, x, y: m.lerp(x, x, y),
+    "lerp in place": lambda m, x, y: x.lerp_(x.clone(), y),
+    "masked_fill": lambda m, x, y: x.masked_fill(m.tensor(True), y),
+    "nextafter": lambda m, x, y: m.nextafter(x, y),
+    "heaviside": lambda m, x, y: m.heaviside(x, y),
+    "xlogy": lambda m, x, y: m.xlogy(x, y),
+    "gcd": lambda m, x, y: m.gcd(x, y),
     "result_type": lambda m, x, y: m.result_type(x, y),
 }
 

@@ -27,8 +27,12 @@ def fitting(value: Any, kind: dtypes.dtype, *, rounds: bool = False) -> Number:
     RuntimeError: value cannot be converted to type metagrad.float16 without overflow: 65505
     """
     value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, complex) and kind.category == 0:
+        return bool(value)
     if isinstance(value, complex) and kind.category < 3:
-        raise RuntimeError(f"value cannot be converted to type {kind}: it is complex, {value}")
+        if value.imag:
+            raise RuntimeError(f"value cannot be converted to type {kind}: it is complex, {value}")
+        value = value.real
     if kind.category == 1:
         return _fitting_integer(value, kind)
     if kind.category < 2 or _within(value, _largest(kind)):

@@ -19,6 +19,7 @@ from metagrad.ops.argument_types import complain
 from metagrad.ops.arguments import WithoutOut, no_out, without_out
 from metagrad.ops.fitting import fitting
 from metagrad.ops.index.indexing import value_for
+from metagrad.ops.operands import as_tensor
 from metagrad.ops.overlap import check_overlap
 from metagrad.ops.pointwise.chunked import is_large
 from metagrad.ops.pointwise.destination import results_into
@@ -102,7 +103,7 @@ def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Te
     >>> metagrad.zeros(2, dtype=metagrad.int64).copy_(metagrad.tensor([1.9, 2.1]))
     tensor([1, 2])
     """
-    source = value_for(input, src)
+    source = value_for(input, as_tensor(src) if isinstance(src, complex) else src)  # of which the real part is taken
     check_overlap(input, (source,))
     if isinstance(source, Variable) and source.array.ndim > input.array.ndim:
         raise RuntimeError(

@@ -109,7 +109,7 @@ class LoopedLSTM(Loops):
         x, (first_h, first_c), (w_ih, w_hh, b_ih, _, *projection) = inputs
         gates, y, cell, outputs = self.kept
         memory, grad_h, grad_c = Workspace(), grad_states[0].copy(), grad_states[1].copy()
-        grad_a, shape = memory.empty(gates.shape, x.dtype), (len(x), 4, -1)
+        grad_a, shape = memory.empty(gates.shape, x.dtype), (len(x), 4, first_c.shape[1])
         w_hr = panels(projection[0]) if projection else None
         grad_out = memory.empty(y.shape, x.dtype) if projection else y
         compiled.lstm_backward(

@@ -171,7 +171,7 @@ def scaled_dot_product_attention(
         raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
     if enable_gqa:
         key, value = _shared_heads(query, key), _shared_heads(query, value)
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    scale = 1 / math.sqrt(query.shape[-1] or 1) if scale is None else float(scale)
     settings: dict[str, Any] = {"causal": is_causal, "scale": scale, "p": float(dropout_p), "seed": 0}
     if dropout_p:
         by_blocks = not query.is_cuda and draws_own_numbers()

@@ -307,7 +307,7 @@ def interpolate(
     for d, (n, o, scale) in reversed([*enumerate(zip(input.array.shape[2:], sizes, scales, strict=True))]):
         x = Resample.apply(x, taps=taps(n, o, scale, bool(align_corners), real), axis=d + 2)
         if kind is dtypes.uint8 and not exact:  # bytes between the axes too, as in PyTorch
-            x = x.round().clamp(0, 255)
+            x = (x + 0.5).floor().clamp(0, 255)  # halves upward
     return x.to(kind)
 
 

@@ -353,7 +353,7 @@ def _against_probabilities(
         )
     count = log_p.shape[class_dim]
     if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / count
+        target = target * (1 - label_smoothing) + label_smoothing / max(count, 1)
     loss = log_p * target
     if weight is not None:
         loss = loss * weight.reshape((count,) + (1,) * (log_p.ndim - class_dim - 1))

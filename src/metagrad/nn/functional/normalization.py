@@ -340,11 +340,13 @@ def instance_norm(
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     axes = tuple(range(2, input.array.ndim))
-    if math.prod(input.array.shape[d] for d in axes) <= 1:
+    if math.prod(input.array.shape[d] for d in axes) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
     _check_channels(
         "instance_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
+    if not input.array.size:
+        return _affine(input * 1, weight, bias)
     _update(running_mean, running_var, input, axes, momentum)
     if serves_channels(input.array):
         return _in_one_op(input, weight, bias, (*input.array.shape[:2], 1), 2, eps)

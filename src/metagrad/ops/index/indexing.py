@@ -354,7 +354,7 @@ def value_for(input: Tensor, value: Any) -> Any:
     number = isinstance(value, (bool, int, float, complex, np.generic))
     source = value if number else as_tensor(value)
     if number:
-        if isinstance(value, (complex, np.complexfloating)) and input.array.dtype.kind != "c":
+        if isinstance(value, (complex, np.complexfloating)) and value.imag and input.array.dtype.kind not in "cb":
             raise RuntimeError(f"a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real")
         fitted = fitting(value, input.dtype, rounds=True)
         return fitted if input.array.dtype.kind in "iu" else converted(fitted, input.dtype)

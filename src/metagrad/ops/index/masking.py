@@ -52,10 +52,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Tensor:
         raise RuntimeError(
             f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
         )
-    if result_type(value).is_complex and not input.dtype.is_complex:
-        raise RuntimeError(
-            f"masked_fill: value cannot be converted to type {dtypes.cpp_name(input.dtype)} without overflow: it is complex"
-        )
+    if result_type(value).is_complex and input.dtype.category in (1, 2):
+        value = value.item() if isinstance(value, Variable) else value
+        if value.imag:
+            raise RuntimeError(
+                f"masked_fill: value cannot be converted to type {dtypes.cpp_name(input.dtype)} without overflow: it is complex"
+            )
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
     return where(contiguous(mask), number, contiguous(input))
 

@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Number
 from metagrad.ops.arguments import takes_exact_out
+from metagrad.ops.dtype_checks import unsupported
 from metagrad.ops.index.at import combine_at, taken
 from metagrad.ops.index.gathering import PutMultiply, in_one_dimension, scattered
 from metagrad.ops.index.indexing import Gather, Put, PutAdd
@@ -76,9 +77,11 @@ def _reduced(input: Tensor, src: Tensor, index: Array | tuple[Array, ...], reduc
     return div(total, divisor, rounding_mode="floor" if whole else None)
 
 
-def _check_reduce(name: str, reduce: str, allowed: tuple[str, ...]) -> None:
+def _check_reduce(name: str, x: Tensor, reduce: str, allowed: tuple[str, ...]) -> None:
     if reduce not in allowed:
         raise RuntimeError(f"{name}(): reduce argument must be one of {', '.join(allowed)}, got {reduce!r}")
+    if reduce in ("amax", "amin") and x.dtype.is_complex:  # which have no order
+        raise unsupported(name, x.dtype)
 
 
 @takes_exact_out
@@ -102,7 +105,7 @@ def scatter_reduce(
     >>> metagrad.scatter_reduce(x, 0, index, metagrad.tensor([5.0, 3.0, 1.0]), "amax")
     tensor([5., 2.])
     """
-    _check_reduce("scatter_reduce", reduce, ("sum", "prod", "mean", "amax", "amin"))
+    _check_reduce("scatter_reduce", input, reduce, ("sum", "prod", "mean", "amax", "amin"))
     if src.dtype != input.dtype:
         raise RuntimeError(
             f"scatter_reduce(): expected self.dtype to be equal to src.dtype, got {input.dtype} and {src.dtype}"
@@ -131,7 +134,7 @@ def index_reduce(
     >>> metagrad.index_reduce(metagrad.ones(2), 0, metagrad.tensor([1, 1]), metagrad.tensor([2.0, 3.0]), "prod")
     tensor([1., 6.])
     """
-    _check_reduce("index_reduce", reduce, ("prod", "mean", "amax", "amin"))
+    _check_reduce("index_reduce", input, reduce, ("prod", "mean", "amax", "amin"))
     axis, rows = vector("index_reduce", input, dim, index)
     if source.dtype != input.dtype:
         raise RuntimeError(

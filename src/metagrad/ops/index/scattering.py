@@ -218,6 +218,10 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
         raise RuntimeError(
             f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.array.ndim} dimension(s)."
         )
+    if isinstance(value, complex) and not input.dtype.is_complex:
+        raise RuntimeError(
+            f"index_fill: a complex value cannot be stored in a tensor of dtype {input.dtype}: use .real"
+        )
     axis, rows = vector("index_fill", input, dim, index, negative=True)
     wide = in_one_dimension(input)
     rows = np.unique(

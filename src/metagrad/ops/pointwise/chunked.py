@@ -88,7 +88,10 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     def one(self: Pointwise, x: Array) -> Results:
         if x.__class__ is not ndarray:
             return forward_on_gpu(self, forward, (x,), {}) if on_gpu(x) else forward(self, x)
-        return in_chunks(self, x) if x.size >= tuning.POINTWISE_LARGE else forward(self, x)
+        if x.size >= tuning.POINTWISE_LARGE:
+            return in_chunks(self, x)
+        y = forward(self, x)
+        return y if x.flags.c_contiguous else _laid_out(self, y, (x,))
 
     def two(self: Pointwise, x: Array, y: Array) -> Results:
         large = tuning.POINTWISE_LARGE

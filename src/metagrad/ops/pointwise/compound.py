@@ -14,7 +14,7 @@ from metagrad.base.typing import Array, Number, Operand
 from metagrad.base.warning import warn_once
 from metagrad.ops.arguments import takes_out
 from metagrad.ops.dtype_checks import unsupported
-from metagrad.ops.operands import as_tensor, in_single, promoted_in_single, real_factor, result_type
+from metagrad.ops.operands import as_tensor, cast_to, in_single, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, conj, mul
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.division import div
@@ -74,6 +74,7 @@ def addcmul(
     product = mul(tensor1, tensor2)
     if result_type(input, product) is dtypes.bool_:
         raise unsupported("addcmul", dtypes.bool_)
+    value = int(value) if value.__class__ is bool else value  # which counts as a number here, other than in add
     return add(input, product if value == 1 else scaled(product, value, "addcmul", result_type(input, product)))
 
 
@@ -102,16 +103,22 @@ _lerp = in_single(Lerp.apply)
 def lerp(input: Tensor, end: Tensor, weight: Operand, *, out: Tensor | None = None) -> Tensor:
     """The point ``input + weight · (end − input)`` between two tensors: at weight 0 the first, at 1 the second.
 
-    Raises RuntimeError if they are not floating-point tensors of one dtype.
+    A weight of no dimensions is promoted with them. Raises RuntimeError if the others are not of one dtype, and
+    NotImplementedError if that is not floating-point.
 
     >>> import metagrad
     >>> metagrad.lerp(metagrad.tensor([0.0, 10.0]), metagrad.tensor([10.0, 20.0]), 0.25)
     tensor([ 2.5000, 12.5000])
     """
+    if isinstance(weight, Variable) and not weight.array.ndim and weight.dtype is not input.dtype is end.dtype:
+        kind = result_type(input if input.array.ndim else end, weight)
+        input, end, weight = (cast_to(x, kind) for x in (input, end, weight))
     kinds = {x.dtype for x in (input, end, weight) if isinstance(x, Variable)}
-    if len(kinds) > 1 or input.array.dtype.kind not in "fcV":
+    if len(kinds) > 1:
         found = ", ".join(sorted(kind.name for kind in kinds))
         raise RuntimeError(f"lerp: expected floating-point tensors of one dtype, got {found}: convert them with .to()")
+    if input.dtype.category < 2:
+        raise unsupported("lerp", input.dtype)
     return _lerp(input, end, real_factor("lerp", weight, input))
 
 

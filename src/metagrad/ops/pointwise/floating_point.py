@@ -69,6 +69,9 @@ def nan_to_num(
         return as_tensor(input).clone()
     if input.array.dtype.kind == "c" and recording(input):
         raise RuntimeError("nan_to_num does not support automatic differentiation for outputs with complex dtype.")
+    if input.dtype is dtypes.bfloat16:  # whose largest number is not that of float32, in which it is computed
+        most = dtypes.finfo(input.dtype).max
+        posinf, neginf = most if posinf is None else posinf, -most if neginf is None else neginf
     return NanToNum.apply(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
@@ -89,7 +92,7 @@ class NextBfloat16(Function):
     def forward(self, x: Array, y: Array) -> Array:
         self.moved = np.not_equal(x, y)
         x, y = np.broadcast_arrays(x, y)
-        bits = np.ascontiguousarray(x).view(np.int32)
+        bits = x.copy().view(np.int32)
         outward = np.where(np.abs(x) < np.abs(y), np.sign(x) == np.sign(y), False)
         moved = (bits + np.where(outward, 1 << 16, -(1 << 16)).astype(np.int32)).view(np.float32)
         moved = np.where(x == 0, np.copysign(np.float32(2.0**-133), y), moved)

@@ -156,9 +156,8 @@ def any(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor |
 
 
 def _logical(input: Tensor, dim: Dims, keepdim: bool, function: Callable[..., Array]) -> Tensor:
-    if isinstance(dim, tuple) and not dim:  # along no dimension
-        return wrap(input.array != 0)
-    found = in_order(function(input.array, axes(dim, input.array.ndim), keepdim))
+    none = isinstance(dim, (tuple, list)) and not dim
+    found = in_order(input.array != 0 if none else function(input.array, axes(dim, input.array.ndim), keepdim))
     return wrap(found).to(dtypes.uint8) if input.array.dtype == np.uint8 else wrap(found)
 
 

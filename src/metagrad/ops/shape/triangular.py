@@ -82,7 +82,7 @@ def _indices(
         raise RuntimeError(f"row and col must be non-negative, got {row} and {col}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
     if kind not in (dtypes.int32, dtypes.int64):
-        raise RuntimeError(f"indices of a triangle can be int32 or int64, got {kind}")
+        raise NotImplementedError(f"indices of a triangle can be int32 or int64, got {kind}")
     return places_in_rows(*ranges(np.arange(row) + offset, col), kind.dtype)
 
 

@@ -1,0 +1,206 @@
+"""Values, dtypes, shapes and gradients of inputs that are seldom: no elements, no dimensions, bytes, complex truth values."""
+
+import math
+
+import pytest
+
+import metagrad
+
+INF, NAN = math.inf, math.nan
+LARGEST = 3.3895313892515355e38  # of bfloat16
+
+
+def name(dtype):
+    return str(dtype).split(".")[-1]
+
+
+def both(x):
+    return name(x.dtype), x.tolist()
+
+
+def halves(lib, values):
+    return lib.tensor(values, dtype=lib.bfloat16)
+
+
+def stored(lib):
+    x = lib.zeros(2, dtype=lib.bool)
+    x[0] = 2j
+    return x
+
+
+def gradient_of(lib, f, *shape):
+    x = lib.ones(*shape, requires_grad=True)
+    f(x).sum().backward()
+    return None if x.grad is None else x.grad.tolist()
+
+
+def bytes_between(lib, mode, **settings):
+    x = (lib.arange(16) * 7).to(lib.uint8).reshape(1, 1, 4, 4)
+    return lib.nn.functional.interpolate(x, size=(3, 3), mode=mode, align_corners=True, **settings)[0, 0].tolist()
+
+
+def empty_statistics(lib):
+    mean, variance, weight = lib.zeros(4), lib.ones(4), lib.ones(4, requires_grad=True)
+    x = lib.zeros(3, 4, 0, requires_grad=True)
+    y = lib.nn.functional.instance_norm(x, mean, variance, weight)
+    y.sum().backward()
+    return tuple(y.shape), tuple(x.grad.shape), weight.grad.tolist(), mean.tolist(), variance.tolist()
+
+
+def no_sequences(lib, **settings):
+    lstm, x = lib.nn.LSTM(5, 4, **settings), lib.zeros(3, 0, 5, requires_grad=True)
+    y, _ = lstm(x)
+    y.sum().backward()
+    return tuple(y.shape), tuple(x.grad.shape), [p.grad.abs().sum().item() for p in lstm.parameters()]
+
+
+def strides_of(lib, f):
+    """Of numbers that lie across each other: dimensions of one step are told apart by their extents."""
+    x = lib.arange(40.0)
+    found = []
+    for shape, steps in (
+        ((5, 6, 2), (1, 1, 7)),
+        ((5, 5, 4), (1, 1, 7)),
+        ((3, 1, 4), (0, 4, 1)),
+        ((2, 3, 4), (4, 0, 1)),
+    ):
+        y = f(lib.as_strided(x, shape, steps))
+        found.append(tuple([s for s, n in zip(y.stride(), y.shape) if n > 1]))
+    return found
+
+
+ACROSS = [(1, 5, 30), (5, 1, 25), (4, 1), (12, 4, 1)]
+
+CASES = {
+    "nan_to_num": (
+        lambda lib: both(lib.nan_to_num(halves(lib, [INF, -INF, NAN, 1.0]))),
+        ("bfloat16", [LARGEST, -LARGEST, 0.0, 1.0]),
+    ),
+    "nan_to_num with numbers": (
+        lambda lib: both(lib.nan_to_num(halves(lib, [INF, -INF, NAN]), 1.0, 2.0, 3.0)),
+        ("bfloat16", [2.0, 3.0, 1.0]),
+    ),
+    "nextafter of one": (
+        lambda lib: both(lib.nextafter(halves(lib, 1.0), halves(lib, 2.0))),
+        ("bfloat16", 1.0078125),
+    ),
+    "nextafter of columns": (
+        lambda lib: both(lib.nextafter(halves(lib, [[1.0, -1.0], [0.0, 3.0]]).T, halves(lib, 2.0))),
+        ("bfloat16", [[1.0078125, 2.0**-133], [-0.99609375, 2.984375]]),
+    ),
+    "a complex number stored": (lambda lib: both(stored(lib)), ("bool", [True, False])),
+    "filled with a complex number": (
+        lambda lib: both(lib.zeros(2, dtype=lib.bool).fill_(1 + 2j)),
+        ("bool", [True] * 2),
+    ),
+    "full_like": (lambda lib: both(lib.full_like(lib.ones(2, dtype=lib.bool), 0j)), ("bool", [False] * 2)),
+    "masked_fill": (
+        lambda lib: both(lib.zeros(2, dtype=lib.bool).masked_fill(lib.tensor([True, False]), lib.tensor(1j))),
+        ("bool", [True, False]),
+    ),
+    "a real number, as a complex one": (
+        lambda lib: both(lib.zeros(2).masked_fill(lib.tensor([True, False]), lib.tensor(3 + 0j))),
+        ("float32", [3.0, 0.0]),
+    ),
+    "filled with a real number, as a complex one": (
+        lambda lib: both(lib.zeros(2, dtype=lib.int64).fill_(3 + 0j)),
+        ("int64", [3, 3]),
+    ),
+    "copied from a complex number": (
+        lambda lib: both(lib.zeros(2, dtype=lib.int64).copy_(3 + 2j)),
+        ("int64", [3, 3]),
+    ),
+    "any along no dimension": (
+        lambda lib: both(lib.any(lib.tensor([3, 0], dtype=lib.uint8), dim=())),
+        ("uint8", [1, 0]),
+    ),
+    "all along no dimension": (
+        lambda lib: both(lib.all(lib.tensor([3, 0], dtype=lib.uint8), dim=[])),
+        ("uint8", [1, 0]),
+    ),
+    "bilinear bytes": (lambda lib: bytes_between(lib, "bilinear"), [[0, 11, 21], [42, 53, 63], [84, 95, 105]]),
+    "lerp by a weight of no dimensions": (
+        lambda lib: both(lib.lerp(lib.zeros(2), lib.ones(2) * 4, lib.tensor(0.25, dtype=lib.float64))),
+        ("float32", [1.0, 1.0]),
+    ),
+    "lerp of integers by one": (
+        lambda lib: both(lib.lerp(lib.tensor([0, 2]), lib.tensor([1, 4]), lib.tensor(0.5))),
+        ("float32", [0.5, 3.0]),
+    ),
+    "lerp, none of dimensions": (
+        lambda lib: both(lib.lerp(lib.tensor(0.0), lib.tensor(4.0), lib.tensor(0.5, dtype=lib.float64))),
+        ("float64", 2.0),
+    ),
+    "addcmul by a truth value": (
+        lambda lib: both(lib.addcmul(lib.tensor([1]), lib.tensor([3]), lib.tensor([2]), value=True)),
+        ("int64", [7]),
+    ),
+    "a count has no gradient": (lambda lib: gradient_of(lib, lambda x: lib.linalg.vector_norm(x * 2, 0), 2), None),
+    "a count beside a sum": (
+        lambda lib: gradient_of(lib, lambda x: lib.linalg.vector_norm(x, 0) + 3 * x, 2),
+        [3.0, 3.0],
+    ),
+    "instance_norm of no positions": (empty_statistics, ((3, 4, 0), (3, 4, 0), [0.0] * 4, [0.0] * 4, [1.0] * 4)),
+    "an LSTM of no sequences": (no_sequences, ((3, 0, 4), (3, 0, 5), [0.0] * 4)),
+    "an LSTM of no sequences, projected": (
+        lambda lib: no_sequences(lib, proj_size=2),
+        ((3, 0, 2), (3, 0, 5), [0.0] * 5),
+    ),
+    "attention to no features": (
+        lambda lib: lib.nn.functional.scaled_dot_product_attention(
+            lib.zeros(1, 2, 0), lib.zeros(1, 2, 0), lib.tensor([[[1.0], [3.0]]])
+        ).tolist(),
+        [[[2.0], [2.0]]],
+    ),
+    "cross entropy of no classes": (
+        lambda lib: lib.nn.functional.cross_entropy(
+            lib.zeros(2, 0), lib.zeros(2, 0), label_smoothing=0.1, reduction="none"
+        ).tolist(),
+        [0.0, 0.0],
+    ),
+    "strides of exp": (lambda lib: strides_of(lib, lib.exp), ACROSS),
+    "strides of abs": (lambda lib: strides_of(lib, lib.abs), ACROSS),
+    "strides of a sum with a number": (lambda lib: strides_of(lib, lambda x: x + 1), ACROSS),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_is_right(case):
+    function, expected = CASES[case]
+    assert function(metagrad) == expected
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("case", CASES)
+def test_is_pytorchs(torch, case):
+    function, expected = CASES[case]
+    assert function(torch) == expected
+
+
+@pytest.mark.parametrize("values", [[1j], [2]])
+def test_lerp_of_what_it_has_no_values_for(values):
+    whole = metagrad.tensor([1, 2])
+    with pytest.raises(NotImplementedError, match="lerp"):
+        metagrad.lerp(whole, whole, 0.5)
+    with pytest.raises(RuntimeError, match="one dtype"):
+        metagrad.lerp(metagrad.ones(1), metagrad.ones(1), metagrad.tensor(values))
+
+
+@pytest.mark.parametrize("reduce", ["amax", "amin"])
+@pytest.mark.parametrize("include_self", [True, False])
+def test_complex_numbers_have_no_largest(reduce, include_self):
+    x, index = metagrad.tensor([1j, 2.0]), metagrad.tensor([0, 1])
+    for function in (metagrad.scatter_reduce, metagrad.index_reduce):
+        with pytest.raises(NotImplementedError, match="ComplexFloat"):
+            function(x, 0, index, x, reduce, include_self=include_self)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_bytes_between_pixels_are_pytorchs_but_for_ties_of_its_fixed_point(torch, mode):
+    x = torch.randint(0, 256, (3, 2, 9, 7), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    for size in ((5, 4), (13, 17), (9, 20), (3, 3)):
+        expected = torch.nn.functional.interpolate(x, size=size, mode=mode).int()
+        found = metagrad.nn.functional.interpolate(metagrad.tensor(x.numpy()), size=size, mode=mode).int()
+        off = (torch.tensor(found.numpy()) - expected).abs()
+        assert off.max() <= 2 and (off > 0).double().mean() < 0.01
