@@ -163,7 +163,7 @@ def test_errors_of_attention():
         sdpa(x, x, x, attn_mask=metagrad.ones(3, 3).bool(), is_causal=True)
     with pytest.raises(RuntimeError, match="at least 2 dim"):
         sdpa(x[0, 0], x, x)
-    with pytest.raises(RuntimeError, match="one dtype"):
+    with pytest.raises(RuntimeError, match="the same dtype"):
         sdpa(x, x.double(), x)
     with pytest.raises(RuntimeError, match="do not fit"):
         sdpa(x, x[..., :2], x)

@@ -23,6 +23,7 @@ from metagrad.autograd.transforms import check_custom
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import OWN_FUNCTION, alias, bump, check_history, rewrite_history
 from metagrad.base.naming import public
+from metagrad.base.warning import warn
 
 
 class Context:
@@ -32,9 +33,10 @@ class Context:
 
     def __init__(self, function: Any = None) -> None:
         self._function = function
-        self._saved: tuple[Any, ...] = ()
-        self._not_differentiable: tuple[Any, ...] = ()
-        self._dirty: tuple[Any, ...] = ()
+        # PyTorch's names, by which programs look for what was marked; None where nothing was, and once forward is over
+        self.to_save: tuple[Any, ...] | None = None
+        self.non_differentiable: tuple[Any, ...] | None = None
+        self.dirty_tensors: tuple[Any, ...] | None = None
         self._materialize = True
         self._restore: list[Any] | None = None
         self._freed = False
@@ -46,14 +48,14 @@ class Context:
                 raise TypeError(
                     f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
                 )
-        self._saved = tensors
+        self.to_save = tensors
 
     def save_for_forward(self, *tensors: Any) -> None:
         """Keep tensors for ``jvp``, if ``save_for_backward`` keeps none: ``saved_tensors`` gives them back."""
         for t in tensors:
             if t is not None and not isinstance(t, Variable):
                 raise TypeError("save_for_forward expects tensors: save other values as attributes of ctx")
-        self._saved = self._saved or tensors
+        self.to_save = self.to_save or tensors
 
     def name(self) -> str:
         """The name of the node in the graph."""
@@ -62,12 +64,20 @@ class Context:
     def mark_non_differentiable(self, *outputs: Any) -> None:
         """These results have no gradient."""
         _check_tensors("mark_non_differentiable only accepts", outputs)
-        self._not_differentiable = outputs
+        self.non_differentiable = outputs
 
     def mark_dirty(self, *inputs: Any) -> None:
         """These inputs were changed in place, and are returned."""
         _check_tensors("mark_dirty can only accept", inputs)
-        self._dirty = inputs
+        self.dirty_tensors = inputs
+
+    def mark_shared_storage(self, *pairs: Any) -> None:
+        """Without effect: which results share memory is found out."""
+        warn(
+            "mark_shared_storage is deprecated. Tensors with shared storages are automatically tracked. Note that calls to "
+            "`set_()` are not tracked",
+            FutureWarning,
+        )
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether ``backward`` gets zeros (the default) or None for a result the loss does not depend on."""
@@ -79,14 +89,14 @@ class Context:
         if self._freed:
             raise freed(self._function.__name__)
         if self._restore is None:
-            return self._saved
+            return self.to_save or ()
         return tuple([entry() for entry in self._restore])
 
     def _settle(self, node: Custom, outputs: list[Any]) -> None:
         """After forward: hold results by their arrays, for a node that held its own result would never be freed."""
         places = {id(o): i for i, o in enumerate(outputs)}
-        self._restore = [_keeper(t, places.get(id(t)), node.op_name) for t in self._saved]
-        self._saved = self._not_differentiable = self._dirty = ()
+        self._restore = [_keeper(t, places.get(id(t)), node.op_name) for t in self.to_save or ()]
+        self.to_save = self.non_differentiable = self.dirty_tensors = None
 
 
 def _check_tensors(what: str, given: tuple[Any, ...]) -> None:
@@ -165,6 +175,7 @@ class Custom(Function):
     function: Any
     context: Context
     returned: list[bool]  # for each result of forward, whether it is a tensor
+    given: list[bool]  # the same of what it took
 
     def __getattr__(self, name: str) -> Any:
         """What ``forward`` left in its context is found on the node too."""
@@ -177,6 +188,11 @@ class Custom(Function):
         if "results" not in self.__dict__:
             return self
         return _named(Output, self.function).made([self], *self.results[index], index=index)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The nodes the gradients of tensors go to: other arguments have no place."""
+        return tuple([edge for edge, is_tensor in zip(super().next_functions, self.given, strict=True) if is_tensor])
 
     @property
     def fills_in_zeros(self) -> bool:  # type: ignore[override]
@@ -284,7 +300,7 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
         else:
             results = function.forward(context, *inputs)
     listed = list(results) if isinstance(results, tuple) else [results]
-    dirty, fixed = {id(x) for x in context._dirty}, {id(x) for x in context._not_differentiable}
+    dirty, fixed = ({id(x) for x in marked or ()} for marked in (context.dirty_tensors, context.non_differentiable))
     given = {id(x) for x in inputs if isinstance(x, Variable)}
     if not dirty <= {id(o) for o in listed}:
         raise RuntimeError(
@@ -296,17 +312,17 @@ def apply_static(function: Any, *inputs: Any, **named: Any) -> Any:
     if mode.levels:
         _push(function, context, inputs, outputs, dirty)
     if not (mode.grad and any(context.needs_input_grad)):
-        for x in context._dirty:
+        for x in context.dirty_tensors or ():
             bump(x)
         return tuple(outputs) if isinstance(results, tuple) else outputs[0]
-    for x in context._dirty:
+    for x in context.dirty_tensors or ():
         check_history(x)
     edges = [(x.grad_fn or x) if need else None for x, need in zip(inputs, context.needs_input_grad, strict=True)]
     tensors = [i for i, o in enumerate(outputs) if isinstance(o, Variable)]
     shapes = [(outputs[i].array.shape, outputs[i].array.dtype) for i in tensors]
     node = _named(Custom, function).made(
         edges, *(shapes[0] if shapes else ((), None)), function=function, context=context,
-        returned=[isinstance(o, Variable) for o in outputs],
+        returned=[isinstance(o, Variable) for o in outputs], given=[isinstance(x, Variable) for x in inputs],
     )  # fmt: skip
     if len(shapes) > 1:
         node.results = shapes

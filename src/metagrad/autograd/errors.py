@@ -105,12 +105,27 @@ def miscounted(node: Function, count: int) -> RuntimeError:
 
 def misfit(name: str, error: Exception) -> Exception:
     """What to raise when an op failed: where NumPy says that shapes or dtypes do not fit, PyTorch's kind of error."""
+    if isinstance(error, IndexError):
+        return misindexed(error)
     if isinstance(error, TypeError):
         of_numpy = any(word in str(error) for word in ("ufunc", "numpy boolean"))
         return NotImplementedError(f"{name} is not implemented for these dtypes: {error}") if of_numpy else error
     if "broadcast" not in str(error):
         return error
     return unbroadcastable(name, _shapes_in(str(error)))
+
+
+def misindexed(error: IndexError) -> IndexError:
+    """NumPy's error in PyTorch's words.
+
+    >>> misindexed(IndexError("index 2 is out of bounds for axis 0 with size 2")).args[0]
+    'index 2 is out of bounds for dimension 0 with size 2'
+    """
+    said, found, _ = str(error).partition("indexing arrays")
+    if found:
+        shapes = ", ".join(str(list(shape)) for shape in _shapes_in(str(error)))
+        return IndexError(f"{said}indexing tensors could not be broadcast together with shapes {shapes}")
+    return IndexError(said.replace("for axis", "for dimension"))
 
 
 def unbroadcastable(name: str, shapes: Sequence[tuple[int, ...]]) -> RuntimeError:

@@ -95,12 +95,15 @@ class Level:
     def write(self, target: Any, tangent: Tensor | None) -> None:
         """After an in-place write: the target's tangent is overwritten too, and made (zeros, in its base) if there was none."""
         own = self.of(target)
-        if own is None:
-            if tangent is None:
-                return
-            base = target if target._view is None else target._view.base
-            self.set(base, wrap(np.zeros_like(base.array)))
-            own = self.of(target)
+        if own is None and tangent is None:
+            return
+        base = target if target._view is None else target._view.base
+        whole: Any = wrap(np.zeros_like(base.array)) if own is None else self.of(base)
+        if tangent is not None and tangent.array.__class__ is not base.array.__class__:
+            for level in mode.levels:  # vmap has many tangents for one value
+                whole = level.as_many(whole, tangent)
+        self.set(base, whole.clone())  # for others may have the same tangent: what it was copied from, say
+        own = self.of(target)
         views.write(own, wrap(np.zeros_like(target.array)) if tangent is None else _cast(tangent, target))
 
 

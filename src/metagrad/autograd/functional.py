@@ -88,11 +88,15 @@ JACOBIAN = (
     "The jacobian of the user-provided function is independent of input {}. This is not allowed in strict mode when "
     "create_graph=True."
 )
-HESSIAN = (
+_CONSTANT = (
     "While computing the hessian, found that the jacobian of the user-provided function with respect to input {0} is independent "
-    "of the input. This is not allowed in strict mode. You should ensure that your function is thrice differentiable and that the "
-    "hessian depends on the inputs."
+    "of the input. This is not allowed in strict mode. You should ensure that your function is "
 )
+SLOPE = (
+    _CONSTANT
+    + "twice differentiable and that the jacobian depends on the inputs (this would be violated by a linear function for example)."
+)
+HESSIAN = _CONSTANT + "thrice differentiable and that the hessian depends on the inputs."
 
 
 def _checked(
@@ -277,7 +281,7 @@ def hessian(
         found = jacobian(_number(func, "hessian"), given, create_graph=True)
         for i, g in enumerate(found):
             if strict and not g.requires_grad:
-                raise RuntimeError(HESSIAN.format(i))
+                raise RuntimeError(SLOPE.format(i))
         return found if isinstance(inputs, tuple) else found[0]
 
     if outer_jacobian_strategy == "forward-mode":
@@ -312,7 +316,7 @@ def _hessian_product(
     shapes: list[Any] = []
     _, ys = _called(_number(func, caller, shapes), xs, caller, strict)
     slope = _grads(ys, xs, (ys[0].detach().new_ones(()),), True)
-    _checked(slope, strict, True, OUTPUT, HESSIAN)
+    _checked(slope, strict, True, OUTPUT, SLOPE)
     pairs = [(g, v) for g, v in zip(slope, vs, strict=True) if g is not None]
     found = _grads([g for g, _ in pairs], xs, [v for _, v in pairs], create_graph)
     _checked(found, strict, create_graph, HESSIAN)

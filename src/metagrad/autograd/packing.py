@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from metagrad.autograd import function
-from metagrad.autograd.saved import Packed
+from metagrad.autograd.saved import Packed, no_tensor
 from metagrad.autograd.variable import Variable, unwrap, wrap
 
 _refusals: list[str] = []  # messages of the ``disable_saved_tensors_hooks`` in force
@@ -63,9 +63,7 @@ class saved_tensors_hooks:
         """The tensor again; raises TypeError if the user's function gives something else."""
         found = self.unpack_hook(content)
         if not isinstance(found, Variable):
-            raise TypeError(
-                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
-            )
+            raise no_tensor(found)
         return found
 
 

@@ -27,6 +27,13 @@ class Packed:
         self.content = content
 
 
+def no_tensor(found: Any) -> TypeError:
+    """What to raise where a hook should have given a tensor back."""
+    return TypeError(
+        f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(found).__name__}"
+    )
+
+
 class SavedTensor:
     """One of the tensors that a node saved, which ``register_hooks`` packs."""
 
@@ -44,9 +51,16 @@ class SavedTensor:
                 "Calling register_hooks on a saved tensor whose hooks have already been set is not allowed"
             )
         content = pack_hook(_tensor(node, at).detach())
+
+        def unpack(content: Any) -> Any:
+            found = unpack_hook(content)
+            if not isinstance(found, Variable):
+                raise no_tensor(found)
+            return found
+
         node.saved = (*node.saved[:at], Packed(content), *node.saved[at + 1 :])
         node.origins = (*node.origins[:at], (node.origins[at][0], [0], 0), *node.origins[at + 1 :])
-        node.unpack, node.attended = unpack_hook, True
+        node.unpack, node.attended = unpack, True
 
 
 class SavedAttribute:

@@ -7,9 +7,11 @@ none, and ``requires_grad_()`` would ask for what the transform gives.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from metagrad.autograd import variable
 
 
 class _Running(threading.local):
@@ -17,8 +19,13 @@ class _Running(threading.local):
 
     count = 0
 
+    def __init__(self) -> None:
+        self.own: list[set[int]] = []  # for each ``owning``, the innermost last, the tensors that may be written to
+
 
 running = _Running()
+_open: list[set[int]] = []  # those of all threads
+_lock, _new = threading.Lock(), object.__new__
 
 
 @contextmanager
@@ -35,10 +42,58 @@ def transforming() -> Iterator[None]:
 def not_transforming() -> Iterator[None]:
     """While it is on, a transform does its own work: a backward pass, in which gradients of custom functions run."""
     before, running.count = running.count, 0
+    own, running.own = running.own, []
     try:
         yield
     finally:
-        running.count = before
+        running.count, running.own = before, own
+
+
+@contextmanager
+def owning(inputs: Iterable[Any] = ()) -> Iterator[None]:
+    """While it is on, only its inputs, and tensors made meanwhile, may be written to in place.
+
+    >>> from metagrad import ones
+    >>> x, y = ones(1), ones(1)
+    >>> with owning([x]):
+    ...     check_own(x), check_own(ones(1))
+    ...     check_own(y)
+    Traceback (most recent call last):
+    RuntimeError: During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to call in-place operation that ...
+    """
+    own = {id(x) for x in inputs}
+    with _lock:
+        _open.append(own)
+        variable._new = _noted
+    running.own.append(own)
+    try:
+        yield
+    finally:
+        running.own.pop()
+        if running.own:
+            running.own[-1] |= own
+        with _lock:
+            _open.pop()
+            if not _open:
+                variable._new = _new
+
+
+def _noted(kind: type[Any]) -> Any:
+    """A new tensor, which belongs to the transform that runs."""
+    made = _new(kind)
+    if running.own:
+        running.own[-1].add(id(made))
+    return made
+
+
+def check_own(target: Any) -> None:
+    """Raise RuntimeError where a function that is differentiated writes to a tensor that it was not given."""
+    if _open and running.own and id(target) not in running.own[-1]:
+        raise RuntimeError(
+            "During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to call in-place operation that "
+            "would mutate a captured Tensor. This is not supported; please rewrite the function being transformed to explicitly "
+            "accept the mutated Tensor(s) as inputs."
+        )
 
 
 def refuse_backward() -> None:

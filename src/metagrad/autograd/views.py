@@ -11,6 +11,7 @@ makes it, for the graph, the result of the write. The difficulty is that its rel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.function import observers as observers_of_ops
 from metagrad.autograd.mode import enable_grad, mode
-from metagrad.autograd.transforms import check_room
+from metagrad.autograd.transforms import check_own, check_room
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number
@@ -30,6 +31,7 @@ from metagrad.kernels.libraries import is_writable, made_writable, repeats_eleme
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
+_BACKWARD = re.compile(r"Backward\d*$")
 Step = tuple[type[Function], dict[str, Any]]
 _new = object.__new__
 
@@ -72,23 +74,30 @@ class View:
             self._base = self._base._view.base
         return self._base
 
+    def output(self, view: Variable) -> str:
+        """Which result of which function the view is, for messages."""
+        name = "a function" if view._grad_fn is None else _BACKWARD.sub("", view._grad_fn.name())
+        return f"Output {self.number} of {name} is a view and"
+
     def refresh(self, view: Variable) -> None:
         """Bring the view's node up to date with its base."""
         base = self.base
         if self.seen == base._counter[0]:
             return
-        self.seen = base._counter[0]
-        if self.guard is OWN_FUNCTION:
+        if self.guard is OWN_FUNCTION or self.guard is SEVERAL and base._requires_grad and mode.grad:
             raise RuntimeError(
-                f"{OWN_FUNCTION}: the memory that it shares was written to in place since, and its gradient is no longer what "
-                "that function says. clone() one of them first"
+                f"{self.output(view)} its base or another view of its base has been modified inplace. {self.guard}. clone() "
+                "one of them first"
             )
+        self.seen = base._counter[0]
         if base._requires_grad and self.recorded:
             again: Any = base
             with enable_grad():
                 for op, params in self.path:
                     again = op.apply(again, **params)
             view._grad_fn, view._requires_grad = again._grad_fn, True
+            if again._grad_fn is not base._grad_fn:
+                again._grad_fn.__dict__["_known_as"] = "AsStrided"
 
 
 class ViewFunction(Function):
@@ -105,7 +114,7 @@ class ViewFunction(Function):
         else:
             try:
                 out = wrap(_new(cls).forward(x.array, **params))
-            except (TypeError, ValueError, MemoryError):
+            except (TypeError, ValueError, IndexError, MemoryError):
                 out = super().apply(*inputs, **params)  # which puts the error into words
         if shares_memory(out.array, x.array):
             _mark_view(out, x, (cls, params))
@@ -154,12 +163,16 @@ def views_of(x: Any, pieces: tuple[Any, ...], op: type[Function], indices: list[
 def alias(x: Any) -> Any:
     """Another tensor for the memory of ``x``, as a custom Function returns it: not to be written to in place."""
     out = wrap(x.array.view())
-    out._counter = x._counter
-    if out._counter.__class__ is not list:
-        return out
-    out._view = View(x if x._view is None else x._view.base, (), False)
-    out._view.guard = OWN_FUNCTION
+    mark_alias(out, x)
     return out
+
+
+def mark_alias(out: Any, x: Any) -> None:
+    """What a custom Function returned shows the memory of ``x``."""
+    out._counter = x._counter
+    if out._counter.__class__ is list:
+        out._view = View(x if x._view is None else x._view.base, (), False)
+        out._view.guard = OWN_FUNCTION
 
 
 def shares_memory(view: Array, of: Array) -> bool:
@@ -225,6 +238,7 @@ def write(target: Any, result: Any) -> Any:
     shape, or if the dtype would lose its category.
     """
     check_writable(target)
+    check_own(target)
     if result.array.shape != target.array.shape:
         raise RuntimeError(
             f"output with shape {list(target.array.shape)} doesn't match the broadcast shape {list(result.array.shape)}: an "
@@ -243,7 +257,7 @@ def write(target: Any, result: Any) -> Any:
         elif result.dtype != target.dtype:
             result = result.to(target.dtype)
         if target._view is not None and target._view.guard is not None:
-            refuse_to_record(target._view)
+            refuse_to_record(target)
         _keep_overwritten(result._grad_fn, target.array)
     if result.array is not target.array:
         if result.array.__class__ is not target.array.__class__:
@@ -270,12 +284,14 @@ def check_history(target: Any) -> None:
     view = target._view
     if mode.grad and (view is not None or target._requires_grad):
         if view is not None and view.guard in (UNRECORDED, INFERENCE) and view.base._requires_grad:
-            refuse_to_record(view)
+            refuse_to_record(target)
         if target.is_leaf and target.requires_grad:
             raise RuntimeError(
                 "a leaf Variable that requires grad is being used in an in-place operation: put it under "
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
             )
+        if view is not None and view.guard is not None and (target._requires_grad or view.base._requires_grad):
+            refuse_to_record(target)
         # the leaf is the base, or a view of it that was asked for a gradient: then the base requires none
         if (
             view is not None
@@ -286,13 +302,12 @@ def check_history(target: Any) -> None:
                 "a view of a leaf Variable that requires grad is being used in an in-place operation: put it under "
                 "`with metagrad.no_grad():` if this is an update, or work on a clone()"
             )
-        if view is not None and view.guard is not None and (target._requires_grad or view.base._requires_grad):
-            refuse_to_record(view)
 
 
-def refuse_to_record(view: View) -> None:
+def refuse_to_record(target: Any) -> None:
     """Raise for a write that the graph could not follow, though the numbers would be right."""
-    what = f"Output {view.number} of a function is a view and is being modified inplace. "
+    view = target._view
+    what = f"{view.output(target)} is being modified inplace. "
     raise RuntimeError(
         f"{what if view.guard in (SEVERAL, OWN_FUNCTION) else ''}{view.guard}: this could not be recorded for the gradient. "
         "Use the out-of-place form, or clone() it first"
@@ -330,18 +345,30 @@ def _keep_overwritten(node: Function, array: Array) -> None:
 
 
 def rewrite_history(target: Any, node: Function) -> None:
-    """Make a tensor that was written in place the result of ``node``, and its base the result of the write."""
+    """Make a tensor that was written in place the result of ``node``, and its base the result of the write.
+
+    A view walks its path from the new base, as its relatives do: hooks on it see what reaches the view, not all that is written.
+    """
     view = target._view
-    before = target._grad_fn
-    if before is not None and before.result_hooks is not None and before.result_hooks.hand_over(target):
-        node.hooks_of_result().keep_on(target)
     if view is None:
-        target._grad_fn, target._requires_grad = node, True
+        _make_result(target, node)
         return
     if view.guard is not None:
-        refuse_to_record(view)
+        refuse_to_record(target)
     base = view.base
     edges = [(base._grad_fn or base) if base._requires_grad else None, node]
     through = WriteThrough.made(edges, base.array.shape, base.array.dtype, path=view.path)
-    base._grad_fn, base._requires_grad = through, True
-    target._grad_fn, target._requires_grad, view.seen = node, True, base._counter[0]
+    _make_result(base, through)
+    before = target._grad_fn
+    target._grad_fn, target._requires_grad, view.seen = node, True, -1
+    if before is not None and before.result_hooks is not None and before.result_hooks.hand_over(target):
+        view.refresh(target)
+        target._grad_fn.hooks_of_result().keep_on(target)
+
+
+def _make_result(target: Any, node: Function) -> None:
+    """Make a tensor the result of a node, which keeps the gradient on it if the node before did."""
+    before = target._grad_fn
+    if before is not None and before.result_hooks is not None and before.result_hooks.hand_over(target):
+        node.hooks_of_result().keep_on(target)
+    target._grad_fn, target._requires_grad = node, True

@@ -29,7 +29,6 @@ from metagrad.compat.seldom import (
     swap_tensors,
 )
 from metagrad.nn import functional as F
-from metagrad.nn.modules.hooks import register_module_full_backward_hook
 from metagrad.nn.utils.rnn import _Packed
 from metagrad.ops.index.gathering import index_select
 from metagrad.profiler.averages import EventAverage, EventAverages
@@ -92,7 +91,6 @@ ELSEWHERE = {  # where the other classes and functions of a file of PyTorch's ar
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 _params_t = params_t = ParamsT
-register_module_backward_hook = register_module_full_backward_hook
 PackedSequence_ = _Packed
 _BaseDataLoaderIter, _SingleProcessDataLoaderIter = LoaderIterator, PlainIterator
 _MultiProcessingDataLoaderIter = PrefetchIterator

@@ -12,7 +12,7 @@ from metagrad.autograd.engine import grad as _grad
 from metagrad.autograd.forward import follows_tangents, renamed, unrecorded
 from metagrad.autograd.mode import enable_grad, mode
 from metagrad.autograd.targets import nodes_behind
-from metagrad.autograd.transforms import not_transforming, transforming
+from metagrad.autograd.transforms import not_transforming, owning, transforming
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.func.mapping import vmap
 from metagrad.func.tangents import jacfwd
@@ -53,7 +53,7 @@ class _Pull:
         check_differentiable(leaves)
         recorded = mode.grad
         self.own = [_as_input(x) for x in leaves]
-        with enable_grad(), transforming():
+        with enable_grad(), transforming(), owning(self.own):
             out = func(tree_unflatten(self.own, self.spec))
         value, self.aux = with_aux(out, has_aux, name)
         self.outs, self.out_spec = tensors_of(value, f"{name}: expected f(*primals) to return only tensors")

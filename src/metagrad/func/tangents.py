@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.forward import Level
 from metagrad.autograd.forward_ad import made_dual, without
-from metagrad.autograd.transforms import transforming
+from metagrad.autograd.transforms import owning, transforming
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.func.mapping import vmap
 from metagrad.func.trees import Numbers, Tree, split, tensors_of, with_aux, zeros_like
@@ -31,7 +31,7 @@ def _pushed(
     has_aux: bool,
 ) -> tuple[Tree, Tree, Tree]:
     """The value of ``func``, J v, and what is beside the value."""
-    with Level() as level, transforming():
+    with Level() as level, transforming(), owning():
         duals = [made_dual(level, x, v) for x, v in zip(leaves, tangents, strict=True)]
         value, aux = with_aux(func(tree_unflatten(duals, spec)), has_aux, NAME)
         outs, form = tensors_of(value, f"{NAME}: expected f(*primals) to return only tensors")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from metagrad.profiler import recording
-from metagrad.profiler.averages import EventAverages
+from metagrad.profiler.averages import EventAverage, EventAverages
 
 
 class ProfilerActivity(enum.Enum):
@@ -150,6 +150,27 @@ class profile:
     def events(self) -> list[recording.Event]:
         """All events, in the order they ended."""
         return list(self._events)
+
+    @property
+    def function_events(self) -> list[recording.Event]:
+        """The same, by the name that ``autograd.profiler.profile`` has for it."""
+        return self.events()
+
+    def table(self, **options: Any) -> str:
+        """The table of ``key_averages()``, with its options."""
+        return self.key_averages().table(**options)
+
+    def total_average(self) -> EventAverage:
+        """All events added up as one, under the name "Total"."""
+        total = EventAverage("Total")
+        for event in self._events:
+            total.add(event)
+        return total
+
+    @property
+    def self_cpu_time_total(self) -> float:
+        """The time of all that was recorded, in microseconds."""
+        return self.key_averages().self_cpu_time_total
 
     def key_averages(self, group_by_input_shape: bool = False, group_by_stack_n: int = 0) -> EventAverages:
         """Events added up by name, or by name and the shapes of the inputs."""

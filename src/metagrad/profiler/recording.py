@@ -33,6 +33,26 @@ class Event:
         self.inside, self.memory, self.ended = 0.0, 0, 0.0
         self.began = time.perf_counter()
 
+    @property
+    def key(self) -> str:
+        """The name, as sums of events have it."""
+        return self.name
+
+    @property
+    def count(self) -> int:
+        """One call."""
+        return 1
+
+    @property
+    def input_shapes(self) -> list[list[int]]:
+        """The inputs' shapes, where they were recorded."""
+        return [list(shape) for shape in self.shapes or ()]
+
+    @property
+    def cpu_time_total(self) -> float:
+        """How long the call took, in microseconds."""
+        return (self.ended - self.began) * 1e6
+
 
 class _Open(threading.local):
     """The events that have begun and not ended in this thread, outermost first."""

@@ -72,7 +72,8 @@ class Tensor(Methods):
                 numbers, dtype=dtypes.get_default_dtype() if dtype is None else dtype, device=device
             )
         self = wrap(source.array, kind=cls)
-        self.requires_grad = requires_grad
+        if requires_grad is not False:  # a class with a say in what is done with its tensors is not asked for nothing
+            self.requires_grad = requires_grad
         return self
 
     # ------------------------------------------------ what it is
@@ -213,7 +214,8 @@ class Tensor(Methods):
     def _make_subclass(cls: type[Any], data: Any, require_grad: bool = False) -> Any:
         """A leaf of a class derived from Tensor over the memory of ``data``."""
         made = wrap(data.array, kind=cls)
-        made.requires_grad = require_grad
+        if require_grad:
+            made.requires_grad = True
         return made
 
     def detach_(self) -> Tensor:

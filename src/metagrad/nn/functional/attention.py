@@ -110,11 +110,13 @@ class Attention(Function):
 def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_causal: bool) -> None:
     for name, x in (("query", query), ("key", key), ("value", value)):
         if x.ndim < 2:
-            raise RuntimeError(f"scaled_dot_product_attention: {name} must be at least 2 dimensional, got {x.ndim}")
+            raise RuntimeError(
+                f"Expected query, key, and value to all be at least 2 dimensional, but got {name}.dim: {x.ndim}"
+            )
         if x.dtype != query.dtype:
             raise RuntimeError(
-                f"scaled_dot_product_attention: expected query, key and value of one dtype, got {query.dtype} and "
-                f"{name} of {x.dtype}"
+                f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} and {name}.dtype: "
+                f"{x.dtype}"
             )
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise RuntimeError(
@@ -123,7 +125,9 @@ def _check(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, is_ca
         )
     if mask is not None:
         if is_causal:
-            raise RuntimeError("scaled_dot_product_attention: give attn_mask or is_causal=True, not both")
+            raise RuntimeError(
+                "scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True: give one, not both"
+            )
         if mask.array.dtype.kind != "b" and mask.dtype != query.dtype:
             raise RuntimeError(
                 f"scaled_dot_product_attention: attn_mask must be bool or of the query's dtype {query.dtype}, "

@@ -73,6 +73,8 @@ def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected
             f"integers. Expected target size {list(expected)} for class numbers"
         )
     why = f"Expected target size {list(expected)}, got {list(target)}: scores {shape} get a class for each position"
+    if len(shape) == 1 and len(target) > 1:
+        return RuntimeError(f"0D or 1D target tensor expected, multi-target not supported. {why}")
     if len(shape) == 1:
         return ValueError(f"For 1D input, 1D target must have size 1, but got target size: {math.prod(target)}. {why}")
     if target[:1] != shape[:1]:
@@ -80,7 +82,13 @@ def _misfit_of_classes(shape: tuple[int, ...], target: tuple[int, ...], expected
         return ValueError(f"Expected input batch_size ({shape[0]}) to match target batch_size ({given}). {why}")
     if len(shape) == 2 and len(target) > 1:
         return RuntimeError(f"0D or 1D target tensor expected, multi-target not supported. {why}")
-    return RuntimeError(why)
+    if len(shape) == 4 and len(target) != 3:
+        return RuntimeError(
+            f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {len(target)}. {why}"
+        )
+    return RuntimeError(
+        f"size mismatch (got input: {list(shape)}, target: {list(target)}). {why}" if len(shape) == 4 else why
+    )
 
 
 def _are_all_classes(a: Array, count: int, ignore_index: int) -> bool:

@@ -137,7 +137,7 @@ def _check(function: str, given: _Arguments, stride: tuple[int, ...], dilation: 
     if min(stride) <= 0:
         raise RuntimeError(f"{function}: non-positive stride is not supported, got {stride}")
     if min(dilation) <= 0:
-        raise RuntimeError(f"{function}: dilation should be greater than zero, got {dilation}")
+        raise RuntimeError(f"{function}: dilation should be greater than zero, but got {list(dilation)}")
     if groups <= 0:
         raise RuntimeError(f"{function}: non-positive groups is not supported, got {groups}")
     if weight[0] < groups or weight[0] % groups:
@@ -244,8 +244,9 @@ def _sliding(
     )
     if any(w.extent + w.low + w.high < w.reach for w in windows):
         raise RuntimeError(
-            f"{function}: Calculated padded input size per channel: {[w.extent + w.low + w.high for w in windows]}. Kernel "
-            f"size: {[w.reach for w in windows]}. Kernel size can't be greater than actual input size"
+            f"{function}: Calculated padded input size per channel: "
+            f"({' x '.join(str(w.extent + w.low + w.high) for w in windows)}). Kernel "
+            f"size: ({' x '.join(str(w.reach) for w in windows)}). Kernel size can't be greater than actual input size"
         )
     return windows
 

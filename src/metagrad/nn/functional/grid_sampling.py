@@ -125,36 +125,44 @@ def grid_sample(
     tensor([[[[2.]]]])
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
-        raise ValueError(f"grid_sample: expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'")
+        raise ValueError(
+            f"nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but got: '{mode}'"
+        )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(
-            f"grid_sample: expected padding_mode to be 'zeros', 'border', or 'reflection', but got: '{padding_mode}'"
+            "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
+            f"'{padding_mode}'"
         )
     if align_corners is None:
         warn(_CHANGED)
     align = bool(align_corners)
     axes = input.array.ndim - 2
     shape = tuple(grid.shape)
-    if axes not in (2, 3) or len(shape) != axes + 2 or shape[-1] != axes:
+    if axes in (2, 3) and len(shape) == axes + 2 and shape[-1] != axes:
         raise RuntimeError(
-            f"grid_sample: expected input (N, C, H, W) and grid (N, OH, OW, 2), or (N, C, D, H, W) and (N, OD, OH, OW, 3), but "
+            f"grid_sampler(): expected grid to have size {axes} in last dimension, but got grid with sizes {list(shape)}"
+        )
+    if axes not in (2, 3) or len(shape) != axes + 2:
+        raise RuntimeError(
+            f"grid_sampler(): expected input (N, C, H, W) and grid (N, OH, OW, 2), or (N, C, D, H, W) and (N, OD, OH, OW, 3), but "
             f"got input with sizes {list(input.shape)} and grid with sizes {list(shape)}"
         )
     if shape[0] != input.shape[0]:
         raise RuntimeError(
-            f"grid_sample: expected grid and input to have same batch size, but got input with sizes {list(input.shape)} and "
+            f"grid_sampler(): expected grid and input to have same batch size, but got input with sizes {list(input.shape)} and "
             f"grid with sizes {list(shape)}"
         )
     if mode == "bicubic" and axes != 2:
-        raise RuntimeError("grid_sample: bicubic interpolation only supports 4D input")
+        raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
     if input.dtype != grid.dtype or input.dtype.category != 2:
         raise RuntimeError(
-            f"grid_sample: expected input and grid of one floating-point dtype, found {input.dtype} and {grid.dtype}"
+            f"grid_sampler(): expected input and grid of one floating-point dtype, found {input.dtype} and {grid.dtype}"
         )
     extents = tuple(input.shape[2:])
     if 0 in extents:
         raise RuntimeError(
-            f"grid_sample: expected input to have non-empty spatial dimensions, but it has sizes {list(input.shape)}"
+            f"grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {list(input.shape)} with "
+            f"dimension {extents.index(0) + 2} being empty"
         )
     return _sampled(input, grid, mode, padding_mode, align)
 

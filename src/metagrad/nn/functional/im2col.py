@@ -67,8 +67,10 @@ def _windows(
     given = {name: each(value, 2, function, name) for name, value in settings.items()}
     for name, value in given.items():
         if min(value) < (name != "padding"):
+            words, part = name.replace("_", " "), {"kernel_size": "kernel", "padding": "pad"}.get(name, name)
             raise RuntimeError(
-                f"{function}: {name} should be {'non-negative' if name == 'padding' else 'positive'}, got {value}"
+                f"{function}: {words} should be {'non-negative' if name == 'padding' else 'greater than zero'}, but got "
+                f"{part}_height: {value[0]} {part}_width: {value[1]}"
             )
     return tuple(
         sliding(n, k, s, p, p, d) for n, k, d, p, s in zip(shape, *(given[name] for name in settings), strict=True)
@@ -101,8 +103,8 @@ def unfold(
     windows = _windows("unfold", shape[-2:], kernel_size, dilation, padding, stride)
     if min(counts(windows)) < 1:
         raise RuntimeError(
-            f"unfold: Given input with spatial size {shape[-2:]}, the kernel {sizes(windows)} has {counts(windows)} positions: "
-            "there must be at least one"
+            f"unfold: Given input with spatial size {shape[-2:]}, kernel_size={sizes(windows)}, calculated shape of the array of "
+            f"sliding blocks as {counts(windows)}, but its components must be at least one."
         )
     y = Unfold.apply(input if len(shape) == 4 else input.unsqueeze(0), windows=windows)
     return y if len(shape) == 4 else y.squeeze(0)
@@ -138,7 +140,8 @@ def fold(
     if min(count) < 1 or shape[-1] != math.prod(count):
         raise RuntimeError(
             f"fold: Given output_size={extents(windows)} and kernel_size={size}, expected size of input's dimension 2 to match "
-            f"the calculated number of sliding blocks {count[0]} * {count[1]}, but got input of size {list(shape)}"
+            f"the calculated number of sliding blocks {count[0]} * {count[1]} = {math.prod(count)}, but got "
+            f"input.size({len(shape) - 1})={shape[-1]}."
         )
     x = Fold.apply(input if len(shape) == 3 else input.unsqueeze(0), windows=windows)
     return x if len(shape) == 3 else x.squeeze(0)

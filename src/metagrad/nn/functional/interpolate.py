@@ -241,6 +241,11 @@ def _sizes(
     return sizes, [None] * len(each) if recompute else [float(s) for s in each]
 
 
+def _named(extents: Sequence[int]) -> str:
+    """Extents with the names of their dimensions."""
+    return "(" + " ".join(f"{name}: {n}" for name, n in zip("DHW"[-len(extents) :], extents, strict=True)) + ")"
+
+
 @composite
 def interpolate(
     input: Tensor,
@@ -267,8 +272,9 @@ def interpolate(
     for name, given in (("size", size), ("scale_factor", scale_factor)):
         if isinstance(given, (tuple, list)) and len(given) != axes:
             raise ValueError(
-                f"interpolate: Input and output must have the same number of spatial dimensions, but got input of "
-                f"{max(axes, 0)} of them and {name} {tuple(given)}"
+                f"interpolate: Input and {'output' if name == 'size' else name} must have the same number of spatial dimensions, "
+                f"but got input with spatial dimensions of {list(input.array.shape[2:])} and "
+                f"{'output size' if name == 'size' else 'scale_factor of shape'} {tuple(given)}"
             )
     if mode in ("nearest", "nearest-exact", "area"):
         if align_corners is not None:
@@ -278,14 +284,14 @@ def interpolate(
             )
     if axes not in (1, 2, 3) or mode not in (*_TAPS, *_ANTIALIASED, "area") or mode == "bicubic" and axes != 2:
         raise NotImplementedError(
-            "interpolate: only 3D, 4D and 5D input tensors are supported, and the modes nearest | linear | bilinear | bicubic | "
-            f"trilinear | lanczos | area | nearest-exact; got {axes + 2}D and {mode}"
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {axes + 2}D) for the modes: nearest | linear | "
+            f"bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
         )
     sizes, scales = _sizes(input.array.shape[2:], size, scale_factor, recompute_scale_factor)
     if antialias and (mode not in _ANTIALIASED or axes != 2) or mode == "lanczos" and not antialias:
         raise ValueError(
-            "interpolate: antialias is for the modes bilinear, bicubic and lanczos (which needs it) and a 4-D input, got "
-            f"{mode} and {axes + 2}-D"
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input; lanczos "
+            f"needs it: got {mode} and {axes + 2}-D"
         )
     if mode == "area":
         return cast("Tensor", _AREA[axes](input, sizes))
@@ -295,7 +301,8 @@ def interpolate(
         raise RuntimeError(f"interpolate: Non-empty {axes + 2}D data tensor expected but got sizes {list(input.shape)}")
     if min(*sizes, *input.array.shape[2:]) <= 0:
         raise RuntimeError(
-            f"interpolate: Input and output sizes should be greater than 0, but got input {list(input.shape[2:])} output {sizes}"
+            f"interpolate: Input and output sizes should be greater than 0, but got input {_named(input.shape[2:])} and output "
+            f"{_named(sizes)}"
         )
     kind = input.dtype
     if kind.category != 2 and kind is not dtypes.uint8:

@@ -178,7 +178,7 @@ def binary_cross_entropy(
     """
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
-            f"Using a target size ({tuple(target.shape)}) that is different to the input size ({tuple(input.shape)}) is "
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
             "deprecated. Please ensure they have the same size."
         )
     if input.dtype != target.dtype:
@@ -217,7 +217,7 @@ def binary_cross_entropy_with_logits(
     tensor(0.3466)
     """
     if tuple(input.shape) != tuple(target.shape):
-        raise ValueError(f"Target size ({tuple(target.shape)}) must be the same as input size ({tuple(input.shape)})")
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     if target.array.dtype.kind in "iu" and input.array.dtype.kind in "fV":
         need_castable(input.dtype, target.dtype)
     for factors in (weight, pos_weight):

@@ -30,7 +30,7 @@ def additive(mask: Tensor | None, name: str, like: Tensor) -> Tensor | None:
     if mask.array.dtype.kind == "b":
         return zeros(*mask.shape, dtype=like.dtype).masked_fill(mask, -math.inf)
     if mask.array.dtype.kind not in "fV":
-        raise AssertionError(f"{name}: only bool and floating types are supported, got {mask.dtype}")
+        raise AssertionError(f"only bool and floating types of {name} are supported, got {mask.dtype}")
     return mask
 
 
@@ -42,15 +42,17 @@ def _check_shapes(
         raise AssertionError(
             f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor"
         )
-    for name, x in (("key", key), ("value", value)):
-        if x.ndim != query.ndim:
-            raise AssertionError(f"for {query.ndim}-D query, expected {name} to be {query.ndim}-D but found {x.ndim}-D")
+    many = f"For {'batched (3-D)' if query.ndim == 3 else 'unbatched (2-D)'} `query`, expected"
+    if key.ndim != query.ndim or value.ndim != query.ndim:
+        raise AssertionError(
+            f"{many} `key` and `value` to be {query.ndim}-D but found {key.ndim}-D and {value.ndim}-D tensors respectively"
+        )
     if padding is not None and padding.ndim != query.ndim - 1:
         raise AssertionError(
-            f"for {query.ndim}-D query, expected key_padding_mask to be {query.ndim - 1}-D but found {padding.ndim}-D"
+            f"{many} `key_padding_mask` to be `None` or {query.ndim - 1}-D but found {padding.ndim}-D tensor instead"
         )
     if mask is not None and mask.ndim not in (2, 3):
-        raise AssertionError(f"attn_mask must be 2-D or 3-D, got {mask.ndim}-D")
+        raise AssertionError(f"{many} `attn_mask` to be `None`, 2-D or 3-D but found {mask.ndim}-D tensor instead")
     if mask is not None and query.ndim == 2 and mask.ndim == 3:
         expected = heads, query.shape[0], key.shape[0]
         if tuple(mask.shape) != expected:
@@ -161,7 +163,7 @@ def _projected(
 ) -> tuple[Tensor, ...]:
     """Queries, keys and values by one matrix (3E, E) of three; inputs that are one tensor go through it together."""
     if tuple(key.shape) != tuple(value.shape):
-        raise AssertionError(f"key shape {tuple(key.shape)} does not match value shape {tuple(value.shape)}")
+        raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
     if weight is None:
         raise AssertionError("use_separate_proj_weight is False but in_proj_weight is None")
     width = query.shape[-1]

@@ -63,8 +63,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     *lead, channels, height, width = shape
     if height % r or width % r:
         raise RuntimeError(
-            f"pixel_unshuffle expects height and width to be divisible by downscale_factor, but {(height, width)} are not "
-            f"divisible by {r}"
+            f"pixel_unshuffle expects {'height' if height % r else 'width'} to be divisible by downscale_factor, but "
+            f"input.size({-2 if height % r else -1})={height if height % r else width} is not divisible by {r}"
         )
     d = len(lead)
     apart = input.reshape((*lead, channels, height // r, r, width // r, r))

@@ -147,6 +147,11 @@ def windows_of(
     return _windows(function, input.array.shape, size, stride, padding, dilation, bool(ceil_mode))
 
 
+def _by(shape: tuple[int, ...]) -> str:
+    """Extents as PyTorch's messages have them."""
+    return f"({'x'.join(map(str, shape))})"
+
+
 @functools.lru_cache(maxsize=256)  # the layers of a model ask for the same ones again and again
 def _windows(
     function: str, shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...],
@@ -154,7 +159,8 @@ def _windows(
 ) -> tuple[Windows, ...]:  # fmt: skip
 
     def too_small(name: str, got: tuple[int, ...]) -> RuntimeError:
-        return RuntimeError(f"{function}: {name} must be greater than zero, but got {min(got)}")
+        zero = "" if min(got) else f": {name.split('_')[0]} should not be zero"
+        return RuntimeError(f"{function}: {name} must be greater than zero, but got {min(got)}{zero}")
 
     if min(size) <= 0:
         raise too_small("kernel_size", size)
@@ -175,8 +181,8 @@ def _windows(
             count -= 1
         if count < 1:
             raise RuntimeError(
-                f"{function}: Given input size: {list(shape)}. Invalid computed output size: {count}. Output size is too small "
-                f"for kernel_size={k}, stride={s}, padding={p}, dilation={d}"
+                f"{function}: Given input size: {_by(shape)}. Invalid computed output size: {count}. Output size is too "
+                f"small: input image ({n}) smaller than kernel size, kernel_size={k}, stride={s}, padding={p}, dilation={d}"
             )
         found.append(Windows(n, k, s, p, p, d, count))
     return tuple(found)

@@ -12,6 +12,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.hooks import RemovableHandle
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.views import mark_alias
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Hook = Callable[..., Any]
 
+TWO_KINDS = "Cannot use both regular backward hooks and full backward hooks {}. Please use only one of them."
 _OF_ALL_MODULES: dict[str, OrderedDict[int, Any]] = {}
 
 
@@ -91,9 +93,7 @@ class Hooked:
 
     def _check_kind_of_backward_hook(self, full: bool) -> None:
         if self.__dict__.setdefault("_is_full_backward_hook", full) is not full:
-            raise RuntimeError(
-                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only one of them."
-            )
+            raise RuntimeError(TWO_KINDS.format("on a single Module"))
 
     def _call_with_hooks(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """``forward`` with the hooks around it: those of all modules first, then in the order they were registered."""
@@ -206,6 +206,10 @@ class _Boundary(Function):
 
     fills_in_zeros = False
 
+    def name(self) -> str:
+        """PyTorch's name of it."""
+        return "BackwardHookFunctionBackward"
+
     def forward(self, *xs: Any, seen: Any) -> Any:
         self.seen = seen
         return tuple(x.view() if hasattr(x, "view") else x for x in xs)
@@ -228,6 +232,7 @@ class _Slots:
         result = list(values)
         inside = _Boundary.apply_many(*[values[i] for i in self.carrying], seen=seen)
         for i, x in zip(self.carrying, inside, strict=True):
+            mark_alias(x, result[i])
             result[i] = x
         return type(values)(*result) if hasattr(values, "_fields") else tuple(result)
 
@@ -315,6 +320,16 @@ def _replaced(given: Any, by_default: tuple[Any, ...], what: str) -> tuple[Any, 
 # ------------------------------------------------ hooks of all modules
 
 
+_full = [True]  # whether the backward hooks of all modules are full ones, where there are any
+
+
+def _add_backward_for_all(hook: Any, full: bool) -> RemovableHandle:
+    if _OF_ALL_MODULES.get("_backward_hooks") and _full[0] is not full:
+        raise RuntimeError(TWO_KINDS.format("as a global Module hook"))
+    _full[0] = full
+    return _add_for_all("_backward_hooks", hook)
+
+
 def _add_for_all(kind: str, hook: Any, **settings: bool) -> RemovableHandle:
     Hooked._hooked = True
     return _add(_OF_ALL_MODULES, kind, hook, False, settings)
@@ -362,4 +377,9 @@ def register_module_module_registration_hook(hook: Hook) -> RemovableHandle:
 
 def register_module_full_backward_hook(hook: Hook) -> RemovableHandle:
     """``register_full_backward_hook`` for every module there is and will be."""
-    return _add_for_all("_backward_hooks", hook)
+    return _add_backward_for_all(hook, True)
+
+
+def register_module_backward_hook(hook: Hook) -> RemovableHandle:
+    """The same by its older name; both together raise RuntimeError."""
+    return _add_backward_for_all(hook, False)

@@ -18,6 +18,7 @@ from metagrad.nn.modules.hooks import (
 )
 from metagrad.nn.modules.placement import Placement
 from metagrad.nn.modules.state_dict import _EXTRA_STATE_KEY_SUFFIX, StateKeeper, _IncompatibleKeys  # noqa: F401 (programs import it)
+from metagrad.nn.modules.utils import type_name
 from metagrad.nn.parameter import Buffer, Parameter
 from metagrad.ops.argument_types import complain
 from metagrad.tensors.tensor import Tensor
@@ -104,8 +105,8 @@ class Module(Hooked, Placement, StateKeeper):
             if slots is not None and name in slots:
                 if value is not None and not isinstance(value, wanted):
                     raise TypeError(
-                        f"cannot assign '{type(value).__name__}' as {'child ' * (wanted is Module)}{kind[1:-1]} '{name}' "
-                        f"({wanted.__name__} or None expected)"
+                        f"cannot assign '{type_name(value)}' as {'child ' * (wanted is Module)}{kind[1:-1]} '{name}' "
+                        f"(metagrad.nn.{wanted.__name__} or None expected)"
                     )
                 slots[name] = value
                 return
@@ -163,7 +164,7 @@ class Module(Hooked, Placement, StateKeeper):
         self._check_name(name, "parameter", self.__dict__.get("_parameters", {}))
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
-                f"cannot assign '{type(param).__name__}' object to parameter '{name}' "
+                f"cannot assign '{type_name(param)}' object to parameter '{name}' "
                 "(metagrad.nn.Parameter or None required)"
             )
         if param is not None and param.grad_fn is not None:
@@ -180,7 +181,7 @@ class Module(Hooked, Placement, StateKeeper):
         self._check_name(name, "buffer", self.__dict__.get("_buffers", {}))
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' (metagrad.Tensor or None required)"
+                f"cannot assign '{type_name(tensor)}' object to buffer '{name}' (metagrad.Tensor or None required)"
             )
         self._buffers[name] = registered(self, "buffer", name, tensor)
         (

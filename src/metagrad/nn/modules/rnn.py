@@ -103,7 +103,10 @@ class RNNBase(Module):
             if size <= 0:
                 raise ValueError(f"{name} must be greater than zero, got {size}")
         if not 0 <= proj_size < hidden_size:
-            raise ValueError(f"proj_size has to be 0 (no projection) or smaller than hidden_size, got {proj_size}")
+            raise ValueError(
+                f"proj_size should be a positive integer or zero to disable projections, and has to be smaller than hidden_size, "
+                f"got {proj_size}"
+            )
         self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size
@@ -266,8 +269,13 @@ class RNNBase(Module):
         batched = x.ndim == 3
         if given is not None and any(s.ndim != x.ndim for s in given):
             raise RuntimeError(
-                f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, the initial state should also be "
-                f"{x.ndim}-D but got {' and '.join(f'{s.ndim}-D' for s in given)} tensor"
+                f"For {'batched 3-D' if batched else 'unbatched 2-D'} input, {'hx' if len(given) == 1 else 'hx and cx'} should "
+                f"also be {x.ndim}-D but got "
+                + (
+                    f"{given[0].ndim}-D tensor"
+                    if len(given) == 1
+                    else f"({', '.join(f'{s.ndim}-D' for s in given)}) tensors"
+                )
             )
         self._check_input(x)
         if not batched and given is not None:

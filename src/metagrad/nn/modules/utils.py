@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from metagrad.autograd.variable import Variable
+
 
 def _ntuple(count: int) -> Callable[[Any], tuple[Any, ...]]:
     """A function that gives what it is given as a tuple: a single value ``count`` times, as many as there are else.
@@ -33,3 +35,13 @@ def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: 
 
 
 _single, _pair, _triple, _quadruple = (_ntuple(count) for count in (1, 2, 3, 4))
+
+
+def type_name(value: Any) -> str:
+    """What messages call the type of a value, a tensor's by its number type.
+
+    >>> from metagrad import ones
+    >>> type_name(3), type_name(ones(1).double())
+    ('int', 'torch.DoubleTensor')
+    """
+    return str(value.type()) if isinstance(value, Variable) else type(value).__name__  # type: ignore[attr-defined]

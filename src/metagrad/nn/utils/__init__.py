@@ -56,6 +56,7 @@ _LAZY_NAMES = {
         ("fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"), "fusion"
     ),
 }
+__all__ += [*_LAZY_NAMES]
 
 
 def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.variable import wrap
+from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import device as Device
 from metagrad.base.typing import DeviceLike
 from metagrad.ops.create.device_stream import STATE_BYTES, DeviceStream
@@ -44,7 +44,7 @@ class Generator:
         """Start the stream that belongs to ``seed``, any integer of up to 64 bits."""
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
-            raise RuntimeError(f"a seed must fit in 64 bits, got {seed}")
+            raise ValueError(f"Overflow when unpacking long long: a seed must fit in 64 bits, got {seed}")
         self._seed, self._stream = seed % 2**64, None
         return self
 
@@ -88,14 +88,18 @@ class Generator:
     def set_state(self, new_state: Tensor) -> Generator:
         """Go on from a state that ``get_state`` returned; on the CPU also from one of PyTorch's.
 
-        Raises RuntimeError for anything else.
+        Raises TypeError for what is no tensor of bytes, and RuntimeError for too many of them or too few.
         """
+        if not isinstance(new_state, Variable):
+            raise TypeError(f"expected a metagrad.ByteTensor, but got {type(new_state).__name__}")
         raw = np.ascontiguousarray(getattr(new_state, "array", new_state))
         kinds = (
             {} if self.device.type == "cuda" else {_kind_of_stream(k).STATE_BYTES: k for k in ("metagrad", "pytorch")}
         )
         expected = list(kinds) or [STATE_BYTES]
-        if raw.dtype != np.uint8 or raw.size not in expected:
+        if raw.dtype != np.uint8:
+            raise TypeError(f"RNG state must be a metagrad.ByteTensor, got {raw.dtype}")
+        if raw.size not in expected:
             sizes = " or ".join(map(str, expected))
             raise RuntimeError(f"expected a generator state of {sizes} bytes (uint8), got {raw.size} of {raw.dtype}")
         if kinds:
@@ -260,7 +264,7 @@ def get_rng_state() -> Tensor:
 def set_rng_state(new_state: Tensor) -> None:
     """Go on from a state that ``get_rng_state`` returned.
 
-    Raises RuntimeError for anything else.
+    Raises TypeError for what is no tensor of bytes, and RuntimeError for too many of them or too few.
 
     >>> import metagrad
     >>> state = metagrad.get_rng_state()

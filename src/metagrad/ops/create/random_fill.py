@@ -52,7 +52,7 @@ def uniform_(
 ) -> Tensor:
     """Fill with uniform random numbers in [from, to).
 
-    Raises RuntimeError if from > to, or if the dtype is not floating-point.
+    Raises RuntimeError if from > to, if one of them is beyond the dtype's numbers, or if the dtype is not floating-point.
 
     >>> import metagrad
     >>> x = metagrad.empty(100).uniform_(2, 3)
@@ -66,6 +66,13 @@ def uniform_(
     if low > to:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={to:g}")
     kind = continuous(input.dtype)
+    for name, bound in (("from", low), ("to", to)):
+        if not abs(bound) <= dtypes.finfo(kind).max:
+            raise RuntimeError(f"{name} is out of bounds for {kind}: uniform_ got {bound}")
+    if to - low > dtypes.finfo(kind).max:
+        raise RuntimeError(
+            f"uniform_ expects to-from <= the largest number of {kind}, but found to={to:g} and from={low:g}"
+        )
     wide = dtypes.float32 if kind in (dtypes.float16, dtypes.bfloat16) else kind
     where = of_array(input.array)
     drawn = _drawn(input, lambda shape: uniform_array(shape, wide, generator, where))
@@ -177,12 +184,13 @@ def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator |
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     stream = _source(input, generator)
     if isinstance(p, Variable):
+        p.expand(input.shape)  # raises what does not fit
         return _fill(input, stream.bernoulli(chance, _to_draw(input)))
     return _fill(input, _drawn(input, lambda shape: stream.bernoulli(chance, shape)))
 
 
 def random_(
-    input: Tensor, from_: int = 0, to: int | None = None, *, generator: Generator | None = None, **named: int
+    input: Tensor, from_: int | None = None, to: int | None = None, *, generator: Generator | None = None, **named: int
 ) -> Tensor:
     """Fill with random integers from ``from`` to ``to`` (excluded); up to ``from``, or over the dtype's whole exact range.
 
@@ -200,11 +208,14 @@ def random_(
     floats = kind.kind not in "biu"
     largest = int(2 / dtypes.finfo(kind).eps) if floats else 1 if kind.kind == "b" else int(np.iinfo(kind).max)
     if to is None:
-        low, to = 0, low if low != 0 else largest + 1
+        low, to, given = 0, largest + 1 if low is None else low, low
+    low = 0 if low is None else low
     if low >= to:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={to}")
-    if not floats and given is not None and to - 1 > largest:
-        raise RuntimeError(f"random_: to - 1 = {to - 1} is out of bounds for {input.dtype}")
+    smallest = 0 if kind.kind == "b" else -largest if floats else int(np.iinfo(kind).min)
+    for name, bound in (("from", low), ("to - 1", to - 1)):
+        if not floats and given is not None and not smallest <= bound <= largest:
+            raise RuntimeError(f"random_: {name} = {bound}: {name} is out of bounds for {input.dtype}")
     wide = np.uint64 if to > 2**63 else np.int64
     stream = _source(input, generator)
     if given is None and to == 2**31 and not floats:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from metagrad.autograd.errors import unbroadcastable
 from metagrad.autograd.function import Function
 from metagrad.autograd.variable import Variable, as_array, unwrap, wrap
 from metagrad.base import dtypes
@@ -352,7 +353,7 @@ def normal(
         raise TypeError("normal(): with numbers for mean and std, size must be given")
     if (s < 0).any() if isinstance(std, Variable) else s < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    shape = shape_of((size,)) if size is not None else np.broadcast_shapes(np.shape(m), np.shape(s))
+    shape = shape_of((size,)) if size is not None else _together(np.shape(m), np.shape(s))
     kind = continuous(tensors[0].dtype if tensors else dtype)
     if not tensors:
         where = where_to(device)
@@ -361,6 +362,14 @@ def normal(
     drawn = as_array(normal_array(shape, kind, generator, of_array(tensors[0].array)))
     sample = (drawn * s + m).astype(kind.dtype)
     return Drawn.apply(*tensors, sample=sample)
+
+
+def _together(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape to which two broadcast."""
+    try:
+        return np.broadcast_shapes(a, b)
+    except ValueError:
+        raise unbroadcastable("normal", [a, b]) from None
 
 
 @takes_out_by(anything=True)

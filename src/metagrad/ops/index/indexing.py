@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.errors import misindexed
 from metagrad.autograd.function import Function
-from metagrad.autograd.transforms import check_room
+from metagrad.autograd.transforms import check_own, check_room
 from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import (
     Overwrite,
@@ -155,7 +156,10 @@ def getitem(input: Tensor, index: Index) -> Tensor:
     if index.__class__ is int and input.array.ndim:  # by far the most frequent
         if is_followed(input):
             return Slice.apply(input, index=index)
-        return unrecorded_view(input, input.array[index, ...], Slice, {"index": index})
+        try:
+            return unrecorded_view(input, input.array[index, ...], Slice, {"index": index})
+        except IndexError as error:
+            raise misindexed(error) from None
     index, basic = _checked(input, index)
     if basic:
         return Slice.apply(input, index=index)
@@ -188,6 +192,7 @@ def setitem(input: Tensor, index: Index, value: Any) -> None:
         if not is_writable(input.array) and repeats_elements(input.array):
             return _set_repeated(input, index, basic, source)
         check_writable(input)
+    check_own(input)
     if not recording(input, source):
         first, rest = (None, index) if basic else _in_stages(index, input.array.ndim)
         if isinstance(source, Variable) and source.array.size == 1:
@@ -237,7 +242,7 @@ def _set_repeated(input: Tensor, index: Any, basic: bool, source: Any) -> None:
 def _misplaced(target: Array, index: Any, source: Any, basic: bool, error: Exception) -> Exception:
     """What to raise where a value could not be stored."""
     if isinstance(error, IndexError):
-        return unlike_mask(index, target.shape) or error
+        return unlike_mask(index, target.shape) or misindexed(error)
     if isinstance(error, TypeError):
         return RuntimeError(f"setitem: {error}")
     return misplaced(np.shape(unwrap(source)), target[index].shape, basic)

@@ -96,7 +96,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         limit = n - 1 if mode == "reflect" else n if mode == "circular" else max(low, high)
         if max(low, high) > limit:
             raise RuntimeError(
-                f"pad: padding {(low, high)} at dimension {d} of input {list(shape)} is too wide for mode {mode!r}: it can be "
+                f"pad: {_TOO_WIDE[mode]}, but got: padding {(low, high)} at dimension {d} of input {list(shape)}: it can be "
                 f"{limit} at most"
             )
         left = n + min(low, 0) + min(high, 0) if mode == "circular" else n + low + high - (mode != "circular")
@@ -140,6 +140,12 @@ def constant_pad_nd(input: Tensor, pad: Sequence[int], value: Operand | None = 0
         raise RuntimeError(f"pad: value {number} cannot be converted to type {input.dtype} without overflow")
     number = fitting(number, input.dtype)
     return Pad.apply(input, widths=widths, value=input.array.dtype.type(number))
+
+
+_TOO_WIDE = {
+    "reflect": "Padding size should be less than the corresponding input dimension",
+    "circular": "Padding value causes wrapping around more than once",
+}
 
 
 def _widths(pad: Sequence[int], input: Tensor) -> Widths:

@@ -1,0 +1,91 @@
+"""What programs written for PyTorch do beside computing: pickled functions, states of generators, profiles, star imports."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import metagrad as mg
+from metagrad import nn
+from metagrad.autograd import profiler
+
+
+def test_the_tangent_of_a_copy_is_not_written_to_with_the_copy():
+    """Forward mode through an in-place write: the tangent that was given stays as it is."""
+
+    def f(x):
+        z = x.clone()
+        z[0] = x[1]
+        return (z * x).sum()
+
+    x, direction = mg.tensor([1.0, 3.0]), mg.tensor([1.0, 0.0])
+    value, slope = mg.func.jvp(mg.func.grad(f), (x,), (direction,))
+    assert direction.tolist() == [1.0, 0.0]
+    assert value.tolist() == [3.0, 7.0] and slope.tolist() == [0.0, 1.0]
+    assert mg.func.hessian(f)(x).tolist() == mg.func.jacrev(mg.func.grad(f))(x).tolist() == [[0.0, 1.0], [1.0, 2.0]]
+    eps = 1e-2
+    numeric = [(f(x + eps * e) - f(x - eps * e)).item() / (2 * eps) for e in mg.eye(2)]
+    assert np.allclose(numeric, value.tolist(), atol=1e-3)
+
+
+def test_a_state_of_another_kind_is_refused():
+    generator = mg.Generator()
+    with pytest.raises(TypeError, match="ByteTensor"):
+        generator.set_state(mg.ones(3))
+    with pytest.raises(TypeError, match="but got int"):
+        mg.set_rng_state(3)
+    with pytest.raises(RuntimeError, match="generator state"):
+        generator.set_state(mg.ones(3, dtype=mg.uint8))
+    with pytest.raises(ValueError, match="64 bits"):
+        mg.manual_seed(2**64)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: mg.ones(2, dtype=mg.int8).random_(300), "to - 1 is out of bounds"),
+        (lambda: mg.ones(2, dtype=mg.uint8).random_(-1, 100), "from is out of bounds"),
+        (lambda: mg.ones(2).uniform_(0, float("inf")), "to is out of bounds"),
+        (lambda: mg.ones(2).uniform_(-3e38, 3e38), "to-from <="),
+        (lambda: mg.ones(2).bernoulli_(mg.ones(3)), "must match the existing size"),
+        (lambda: mg.normal(mg.zeros(2), mg.ones(3)), "must match the size of tensor b"),
+    ],
+)
+def test_bounds_of_random_numbers(call, words):
+    with pytest.raises(RuntimeError, match=words):
+        call()
+
+
+def test_functions_are_pickled_by_name_though_classes_are_asked():
+    class Kind(mg.Tensor):
+        pass
+
+    assert type(Kind([1.0]) + 1) is Kind
+    for function in (mg.add, nn.functional.relu, mg.linalg.norm, mg.fft.fft, nn.functional.softmax, mg.Tensor.mul):
+        assert pickle.loads(pickle.dumps(function)) is function
+
+
+def test_backward_hooks_of_all_modules_are_of_one_kind():
+    from metagrad.nn.modules.hooks import register_module_backward_hook, register_module_full_backward_hook
+
+    handle = register_module_full_backward_hook(lambda module, grad_input, grad_output: None)
+    try:
+        with pytest.raises(RuntimeError, match="as a global Module hook"):
+            register_module_backward_hook(lambda module, grad_input, grad_output: None)
+    finally:
+        handle.remove()
+    register_module_backward_hook(lambda module, grad_input, grad_output: None).remove()
+
+
+def test_a_profile_has_its_events_by_name():
+    with profiler.profile(record_shapes=True) as p:
+        mg.ones(2, 3) * 2
+    (event,) = [e for e in p.function_events if e.name == "Mul"]
+    assert event.key == "Mul" and event.count == 1 and event.cpu_time_total > 0
+    assert p.total_average().count == len(p.function_events) and "Mul" in p.table()
+
+
+def test_a_star_import_has_the_older_norms():
+    names = {}
+    exec("from metagrad.nn.utils import *", names)
+    assert {"weight_norm", "spectral_norm", "fuse_linear_bn_eval", "clip_grad_norm_"} <= set(names)
