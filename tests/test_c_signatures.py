@@ -57,3 +57,44 @@ def test_they_are_pytorchs(torch, name):
     for reduction in (0, 1, 2):
         found, expected = calls(metagrad)[name](reduction), calls(torch)[name](reduction)
         np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def calls_in_nn(lib):
+    nn, x = lib._C._nn, lib.tensor([[1.0, 2.0, -1.0], [0.5, 0.25, 3.0]])
+    y, labels, shares = x * 2 - 1, lib.tensor([0, 2]), x.sigmoid()
+    return {
+        "mse_loss": lambda *r: nn.mse_loss(x, y, *r),
+        "l1_loss": lambda *r: nn.l1_loss(x, y, *r),
+        "smooth_l1_loss": lambda *r: nn.smooth_l1_loss(x, y, *r),
+        "huber_loss": lambda *r: nn.huber_loss(x, y, *r),
+        "soft_margin_loss": lambda *r: nn.soft_margin_loss(x, y, *r),
+        "multilabel_margin_loss": lambda *r: nn.multilabel_margin_loss(x, lib.tensor([[0, -1, 1], [0, 1, -1]]), *r),
+        "nll_loss": lambda *r: nn.nll_loss(x, labels, None, *r),
+        "nll_loss_nd": lambda *r: nn.nll_loss_nd(x, labels, None, *r),
+        "cross_entropy_loss": lambda *r: nn.cross_entropy_loss(x, labels, None, *r),
+        "binary_cross_entropy": lambda *r: nn.binary_cross_entropy(shares, shares, None, *r),
+        "multi_margin_loss": lambda *r: nn.multi_margin_loss(x, labels, 1, 1.0, None, *r),
+    }
+
+
+@pytest.mark.parametrize("name", calls_in_nn(metagrad))
+def test_the_inner_functions_sum_and_average_their_parts(name):
+    call = calls_in_nn(metagrad)[name]
+    assert call().tolist() == call(0).tolist() and call(0).ndim
+    np.testing.assert_allclose(call(1).item(), call(0).mean().item(), rtol=1e-6)
+    np.testing.assert_allclose(call(2).item(), call(0).sum().item(), rtol=1e-6)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", calls_in_nn(metagrad))
+def test_the_inner_functions_are_pytorchs(torch, name):
+    for reduction in ((), (0,), (1,), (2,)):
+        found, expected = calls_in_nn(metagrad)[name](*reduction), calls_in_nn(torch)[name](*reduction)
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_settings_after_the_reduction():
+    nn, x, y = metagrad._C._nn, metagrad.tensor([0.0, 4.0]), metagrad.tensor([1.0, 0.0])
+    assert nn.smooth_l1_loss(x, y, 2, 2.0).item() == 0.25 + 3
+    assert nn.huber_loss(input=x, target=y, reduction=0, delta=2.0).tolist() == [0.5, 6]
+    assert nn.gelu(metagrad.zeros(1)).tolist() == [0]

@@ -50,6 +50,8 @@ def cases(lib):
         "a list to expand as": lambda: x.expand_as([1]),
         "None to view as": lambda: x.view_as(None),
         "a string for out, of zeros": lambda: lib.zeros(2, out="a"),
+        "a size beside a tensor of means": lambda: lib.normal(x, 1.0, (2,)),
+        "a word for the formats of an order": lambda: x.dim_order(ambiguity_check="any"),
         # factors and indices of the wrong kind
         "a complex factor of a product": lambda: lib.addmm(x, lib.eye(3), x, alpha=1j),
         "a complex factor of what is added to": lambda: lib.baddbmm(

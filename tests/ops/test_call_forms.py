@@ -20,6 +20,7 @@ FORMS = {  # what is called with which result; a result without dimensions is a 
     "x.sub(x2)": (lambda lib: matrix(lib).sub(x2=1), [[3, 0], [1, 2]]),
     "x.sub_(x2)": (lambda lib: matrix(lib).sub_(x2=1), [[3, 0], [1, 2]]),
     "div(x, x2)": (lambda lib: lib.div(x=matrix(lib), x2=2, rounding_mode="floor"), [[2, 0], [1, 1]]),
+    "x.where(other)": (lambda lib: matrix(lib).where(matrix(lib) > 2, other=lib.zeros(2, 2)), [[4, 0], [0, 3]]),
     "exp(x)": (lambda lib: lib.exp(x=lib.zeros(2)), [1, 1]),
     "sum(axis, keepdims)": (lambda lib: lib.sum(matrix(lib), axis=0, keepdims=True), [[6, 4]]),
     "sum(a)": (lambda lib: lib.sum(a=matrix(lib)), 10),

@@ -1,7 +1,7 @@
 """Neural functions at the top of ``torch``: PyTorch has them there in C, with other orders of arguments than in ``nn.functional``.
 
-There a reduction is 0, 1 or 2: none, the mean, the sum; left away, it is none. And norms take weights before running values,
-and whether cuDNN is to be used, which is nothing here.
+There a reduction is 0, 1 or 2: none, the mean, the sum; left away, it is none, in ``torch._C._nn`` too. And norms take
+weights before running values, and whether cuDNN is to be used, which is nothing here.
 
 >>> import metagrad
 >>> x = metagrad.tensor([0.0, 0.0])
@@ -34,12 +34,38 @@ _NORMS = {
     "group_norm": "input num_groups weight bias eps cudnn_enabled",
     "instance_norm": "input weight bias running_mean running_var use_input_stats momentum eps cudnn_enabled",
 }
+_IN_NN = {  # of torch._C._nn: what they are called in nn.functional, and their arguments
+    "binary_cross_entropy": "binary_cross_entropy input target weight reduction",
+    "cross_entropy_loss": "cross_entropy input target weight reduction ignore_index label_smoothing",
+    "huber_loss": "huber_loss input target reduction delta",
+    "l1_loss": "l1_loss input target reduction",
+    "mse_loss": "mse_loss input target reduction",
+    "multi_margin_loss": "multi_margin_loss input target p margin weight reduction",
+    "multilabel_margin_loss": "multilabel_margin_loss input target reduction",
+    "nll_loss": "nll_loss input target weight reduction ignore_index",
+    "nll_loss2d": "nll_loss input target weight reduction ignore_index",
+    "nll_loss_nd": "nll_loss input target weight reduction ignore_index",
+    "smooth_l1_loss": "smooth_l1_loss input target reduction beta",
+    "soft_margin_loss": "soft_margin_loss input target reduction",
+}
 __all__ = [*_LOSSES, *_NORMS]
 
 
-def _loss(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def of_nn(name: str) -> Callable[..., Any]:
+    """What ``torch._C._nn`` has under a name.
+
+    >>> import metagrad
+    >>> of_nn("mse_loss")(metagrad.tensor([1.0, 3.0]), metagrad.zeros(2), 2)
+    tensor(10.)
+    """
+    if name not in _IN_NN:
+        return getattr(F, name)
+    here, *order = _IN_NN[name].split()
+    return _loss(name, getattr(F, here), order)
+
+
+def _loss(name: str, function: Callable[..., Any], order: list[str]) -> Callable[..., Any]:
     """A loss that takes its reduction as a number, by position too, or as a word."""
-    order = _LOSSES[name].split()
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -80,6 +106,7 @@ def _norm(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 def __getattr__(name: str) -> Callable[..., Any]:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = (_loss if name in _LOSSES else _norm)(name, getattr(F, name))
+    function = getattr(F, name)
+    found = _loss(name, function, _LOSSES[name].split()) if name in _LOSSES else _norm(name, function)
     globals()[name] = found
     return found

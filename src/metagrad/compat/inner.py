@@ -12,10 +12,10 @@ from metagrad.base.device import device
 from metagrad.base.dtypes import dtype
 from metagrad.base.layouts import layout, memory_format
 from metagrad.base.size import Size
+from metagrad.compat.c_signatures import of_nn
 from metagrad.compat.jit import ScriptFunction, ScriptModule
 from metagrad.compat.torch_function import disabled
 from metagrad.compat.torch_overrides import DisableTorchFunction, DisableTorchFunctionSubclass, has_torch_function
-from metagrad.nn import functional
 from metagrad.ops.create.conversion import target_of
 from metagrad.ops.create.random import Generator
 from metagrad.tensors.methods import Methods as TensorBase
@@ -76,7 +76,7 @@ class _Functions:
     """``torch._C._nn``: the neural functions, and how the arguments of ``to`` are read."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(functional, name)
+        return of_nn(name)
 
     def _parse_to(self, *args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
         kind, where = target_of(args, kwargs.get("dtype"), kwargs.get("device"))

@@ -12,6 +12,7 @@ from metagrad.base.dtypes import dtype
 from metagrad.base.layouts import contiguous_format
 from metagrad.base.typing import Number, Operand
 from metagrad.nn import functional as F
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.create.creation import empty
 from metagrad.ops.create.shared import from_numpy
 from metagrad.ops.index.embedding import embedding as _embedding
@@ -268,8 +269,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def copying(input: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if view == "view" and not isinstance(args[0], dtype):
-            return input.reshape(*args).clone(memory_format=contiguous_format)
+        if view == "view" and not isinstance([*args, *kwargs.values()][0], dtype):
+            return input.reshape(*args, *kwargs.values()).clone(memory_format=contiguous_format)
         if view == "alias":
             shown = input.view_as(input)
         else:
@@ -279,4 +280,4 @@ def __getattr__(name: str) -> Any:
         return copies[0] if isinstance(shown, Tensor) else copies
 
     copying.__name__, copying.__doc__ = name, f"A copy of what the view ``{view}`` would show."
-    return copying
+    return takes_exact_out(copying)

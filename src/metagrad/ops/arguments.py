@@ -17,7 +17,7 @@ from metagrad.ops.argument_types import complain
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import NotAnOperand, as_tensor, cast_to
 from metagrad.ops.out import PLAIN, Rule, store
-from metagrad.ops.overlap import check_apart, check_overlap
+from metagrad.ops.overlap import check_apart, check_fits, check_overlap
 from metagrad.ops.pointwise.destination import first_result_into, may_be_written_first
 
 if TYPE_CHECKING:
@@ -200,6 +200,8 @@ def takes_out(function: Callable[P, R], rule: Rule = PLAIN, before: Before | Non
         except Exception as error:
             complain(function, error, args, kwargs)
             raise
+        if isinstance(result, Variable) and len(tensors) > 1:
+            check_fits(result, out, tensors)
         return store(result, out, rule)
 
     with_out.without_out = function  # type: ignore[attr-defined]
@@ -223,6 +225,7 @@ def takes_out_by(
     exactly: bool = False,
     anything: bool = False,
     apart: bool = False,
+    quiet: bool = False,
     error: type[Exception] = RuntimeError,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """``takes_out`` with the rule that these make.
@@ -233,7 +236,7 @@ def takes_out_by(
     Traceback (most recent call last):
     RuntimeError: unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory...
     """
-    rule = Rule(exactly=exactly, anything=anything, apart=apart, error=error)
+    rule = Rule(exactly=exactly, anything=anything, apart=apart, quiet=quiet, error=error)
     return lambda function: takes_out(function, rule, before)
 
 

@@ -40,6 +40,29 @@ def check_apart(target: Variable, sources: Iterable[object]) -> None:
             raise overlapping()
 
 
+def check_fits(result: Variable, out: object, operands: Iterable[object]) -> None:
+    """Raise RuntimeError if ``out`` is itself an operand, and smaller than what the operands are broadcast to.
+
+    >>> import metagrad
+    >>> x, y = metagrad.ones(1), metagrad.ones(3)
+    >>> check_fits(y, x, (x, y))
+    Traceback (most recent call last):
+    RuntimeError: output with shape [1] doesn't match the broadcast shape [3]: out= is an operand too, give another
+    """
+    wanted = tuple(result.array.shape)
+    if not isinstance(out, Variable) or tuple(out.array.shape) == wanted or not any(x is out for x in operands):
+        return
+    try:
+        together = np.broadcast_shapes(*[tuple(x.array.shape) for x in operands if isinstance(x, Variable)])
+    except ValueError:  # no op of one element at a time
+        return
+    if together == wanted:
+        raise RuntimeError(
+            f"output with shape {list(out.array.shape)} doesn't match the broadcast shape {list(wanted)}: "
+            "out= is an operand too, give another"
+        )
+
+
 def overlapping() -> RuntimeError:
     """What to raise where memory would be read and written at once."""
     return RuntimeError(

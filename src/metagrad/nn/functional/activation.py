@@ -17,7 +17,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
-from metagrad.ops.arguments import asks_for_tensors, dimension, floats, takes_exact_out
+from metagrad.ops.arguments import asks_for_tensors, dimension, floats, takes_exact_out, takes_out
 from metagrad.ops.create.random import source
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.fitting import fitting
@@ -253,8 +253,10 @@ def softshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
     return Softshrink.apply(floats("softshrink", input), lambd=float(lambd))
 
 
-@asks_for_tensors
-def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+@takes_out
+def threshold(
+    input: Tensor, threshold: float, value: float, inplace: bool = False, *, out: Tensor | None = None
+) -> Tensor:
     """x where x > threshold, else value.
 
     >>> import metagrad

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metagrad.nn.functional import activation, dropouts
+from metagrad.ops.arguments import WithoutOut, no_out
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -20,8 +21,11 @@ __all__ = [
 def _in_place(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     @functools.wraps(function, assigned=())
     def written(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if "out" in kwargs:
+            raise no_out(written.__name__)
         return function(input, *args, inplace=True, **kwargs)
 
+    vars(written)["__wrapped__"] = WithoutOut(function)
     written.__name__ = written.__qualname__ = f"{function.__name__}_"
     written.__doc__ = f"In-place form of ``{function.__name__}``: the tensor itself takes the result, and is returned."
     return written

@@ -98,14 +98,17 @@ def factory(function: Callable[..., Array]) -> Callable[..., Tensor]:
             return finished(function(*args, dtype=dtype, **kwargs), None, device, requires_grad)
         if dtype is not None and dtypes.of(dtype) != out.dtype:
             raise RuntimeError(f"dtype {dtypes.of(dtype)} does not match dtype of out parameter ({out.dtype})")
-        return store(wrap(function(*args, dtype=out.dtype, **kwargs)), out, Rule(quiet=True))
+        found = function(*args, dtype=out.dtype, **kwargs)
+        if in_a_row and found.size == out.array.size:  # whatever its shape, it is filled
+            found = found.reshape(out.array.shape)
+        return store(wrap(found), out, Rule(quiet=function.__name__ != "arange"))
 
     sized = any(
         p.name == "size" and p.kind is p.VAR_POSITIONAL for p in inspect.signature(function).parameters.values()
     )
     added = [p for p in inspect.signature(made, follow_wrapped=False).parameters.values() if p.kind is p.KEYWORD_ONLY]
     own = inspect.signature(function)
-    draws = "device" in own.parameters
+    draws, in_a_row = "device" in own.parameters, "end" in own.parameters
     both = {p.name: p for p in [*own.parameters.values(), *added]}  # dtype is declared by either
     made.__signature__ = own.replace(parameters=sorted(both.values(), key=lambda p: p.kind))  # type: ignore[attr-defined]
     return made

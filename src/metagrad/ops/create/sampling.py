@@ -20,7 +20,7 @@ from metagrad.base.layouts import check_layout, layout, made_as_it_lies, memory_
 from metagrad.base.typing import Array, DeviceLike, DTypeLike, Operand, Sizes
 from metagrad.kernels.libraries import looks_at
 from metagrad.ops.argument_types import NotATensor
-from metagrad.ops.arguments import asks_for_tensors, shape_of, takes_exact_out, takes_out, takes_out_by
+from metagrad.ops.arguments import asks_for_tensors, shape_of, takes_out_by
 from metagrad.ops.create.creation import extents, factory, finished
 from metagrad.ops.create.like import LikeOptions, empty_like
 from metagrad.ops.create.random import Generator, numpy_generator, source
@@ -324,7 +324,7 @@ class Drawn(Function):
         return tuple(np.zeros_like(grad) for _ in range(self.count))
 
 
-@takes_out
+@takes_out_by(quiet=True)
 def normal(
     mean: Operand = 0.0,
     std: Operand = 1.0,
@@ -340,7 +340,7 @@ def normal(
 ) -> Tensor:
     """Normal random numbers with given means and standard deviations: tensors, or two numbers and a size.
 
-    Raises RuntimeError for a negative ``std``, TypeError for two numbers without a size.
+    Raises RuntimeError for a negative ``std``, TypeError for two numbers without a size or a tensor with one.
 
     >>> import metagrad
     >>> metagrad.normal(metagrad.tensor([1.0, 5.0]), 0.0)
@@ -351,6 +351,8 @@ def normal(
     tensors = [v for v in (mean, std) if isinstance(v, Variable)]
     if size is None and not tensors:
         raise TypeError("normal(): with numbers for mean and std, size must be given")
+    if size is not None and tensors:
+        raise TypeError("normal(): size is for two numbers, but a tensor was given, which has a shape: leave size away")
     if (s < 0).any() if isinstance(std, Variable) else s < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
     shape = shape_of((size,)) if size is not None else _together(np.shape(m), np.shape(s))
@@ -372,7 +374,7 @@ def _together(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
         raise unbroadcastable("normal", [a, b]) from None
 
 
-@takes_out_by(anything=True)
+@takes_out_by(anything=True, quiet=True)
 def bernoulli(
     input: Tensor, p: Tensor | float | None = None, *, generator: Generator | None = None, out: Tensor | None = None
 ) -> Tensor:
@@ -442,7 +444,7 @@ def binomial(count: Operand, prob: Operand, generator: Generator | None = None) 
     return _drawn_from(n, p, sample=drawn)
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, quiet=True)
 def multinomial(
     input: Tensor,
     num_samples: int,

@@ -11,7 +11,7 @@ from metagrad.autograd.variable import Variable
 from metagrad.base.dtypes import bool_
 from metagrad.base.typing import Number
 from metagrad.base.warning import warn_once
-from metagrad.ops.arguments import takes_exact_out, takes_out
+from metagrad.ops.arguments import takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.linalg.matmul import bmm, mm, mv, outer
 from metagrad.ops.operands import need_one_dtype, promoted_in_single, real_factor, result_type
 from metagrad.ops.pointwise.arithmetic import add, mul
@@ -80,7 +80,7 @@ def baddbmm(
     return named(_plus_product(input, batch1, batch2, bmm, beta, alpha), "Baddbmm")
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, quiet=True)
 @_older_form
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Number = 1, alpha: Number = 1, out: Tensor | None = None

@@ -106,7 +106,7 @@ def matmul(input: Tensor, other: Any, *, out: Tensor | None = None) -> Tensor:
     return named(z.squeeze(-1), "Dot" if row else "Mv" if a.ndim == 2 else "UnsafeView") if column else z
 
 
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Tensor | None = None) -> Tensor:
     """The affine map ``input @ weightᵀ + bias``.
 
     input (*, in), weight (out, in) or (in), bias (out) or (): result (*, out) or (*). Raises RuntimeError unless the
@@ -116,6 +116,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> metagrad.nn.functional.linear(metagrad.tensor([1.0, 2.0]), metagrad.tensor([[3.0, 4.0]]), metagrad.tensor([1.0]))
     tensor([12.])
     """
+    if out is not None:  # looked at here, for each layer calls this function
+        return takes_exact_out(linear)(input, weight, bias, out=out)
     need_one_dtype("linear", input, weight, bias)
     if input.array.dtype.char in "e?":
         refuse("linear", input, "b")
@@ -148,9 +150,7 @@ def mm(input: Tensor, mat2: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 @takes_exact_out
 def mv(input: Tensor, vec: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """Product of a matrix (n, m) and a vector (m).
-
-    The result is (n). Raises RuntimeError for anything else.
+    """Product of a matrix (n, m) and a vector (m), which is (n); raises RuntimeError for anything else.
 
     >>> import metagrad
     >>> metagrad.mv(metagrad.tensor([[1, 2], [3, 4]]), metagrad.tensor([1, 10]))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.ops.arguments import asks_for_tensors, axes
 from metagrad.ops.create.creation import factory, kind_or_default
@@ -13,6 +14,14 @@ from metagrad.ops.shape.flipping import roll
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
+
+
+def _kind(name: str, given: DTypeLike) -> dtypes.dtype:
+    """The dtype of frequencies; RuntimeError for integers."""
+    kind = kind_or_default(given)
+    if not (kind.is_floating_point or kind.is_complex):
+        raise RuntimeError(f"{name} requires a floating point or complex dtype, got {kind}")
+    return kind
 
 
 @factory
@@ -23,9 +32,8 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     >>> metagrad.fft.fftfreq(4)
     tensor([ 0.0000,  0.2500, -0.5000, -0.2500])
     """
-    return (np.fft.ifftshift(np.arange(int(n)) - int(n) // 2) / (int(n) * float(d))).astype(
-        kind_or_default(dtype).dtype
-    )
+    kind = _kind("fftfreq", dtype)
+    return (np.fft.ifftshift(np.arange(int(n)) - int(n) // 2) / (int(n) * float(d))).astype(kind.dtype)
 
 
 @factory
@@ -36,7 +44,7 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: DTypeLike = None) -> Array:
     >>> metagrad.fft.rfftfreq(4)
     tensor([0.0000, 0.2500, 0.5000])
     """
-    return (np.arange(int(n) // 2 + 1) / (int(n) * float(d))).astype(kind_or_default(dtype).dtype)
+    return (np.arange(int(n) // 2 + 1) / (int(n) * float(d))).astype(_kind("rfftfreq", dtype).dtype)
 
 
 @asks_for_tensors

@@ -67,9 +67,9 @@ class IndexingMethods(OpMethods):
     isin = searching.isin
     searchsorted = searching.searchsorted
 
-    def where(self, condition: Tensor, y: Operand) -> Tensor:
-        """This tensor's elements where the condition holds, those of ``y`` elsewhere."""
-        return selection.where(condition, self, y)
+    def where(self, condition: Tensor, other: Operand) -> Tensor:
+        """This tensor's elements where the condition holds, those of ``other`` elsewhere."""
+        return selection.where(condition, self, other)
 
     # in place
     masked_fill_ = in_place(masking.masked_fill, repeats=True)

@@ -93,6 +93,10 @@ class MemoryMethods(OpMethods):
         if isinstance(formats, bool):
             steps = self.array.strides if self.array.size else ()
             unclear = len(set(steps)) < len(steps) or 1 in self.array.shape
+        elif not all(isinstance(f, memory_format) for f in formats):
+            raise TypeError(
+                f"The ambiguity_check argument must be a bool or a list of memory formats, got {formats!r:.40}"
+            )
         else:
             unclear = sum([self.is_contiguous(f) for f in formats]) > 1
         if unclear:
