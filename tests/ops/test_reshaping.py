@@ -129,3 +129,21 @@ def test_data_assignment_changes_shape_and_memory():
 def test_roll_of_all_elements_takes_one_shift():
     with pytest.raises(RuntimeError, match="shifts and dimensions must align. shifts: 2, dims:0"):
         metagrad.roll(metagrad.arange(4), (1, 2))
+
+
+def test_repeating_each_slice_as_often_is_a_view_of_a_copy():
+    x = metagrad.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    y = x.repeat_interleave(3, 1)
+    assert y.tolist() == [[1, 1, 1, 2, 2, 2], [3, 3, 3, 4, 4, 4]] and y.is_contiguous()
+    assert type(y.grad_fn).__name__ == type(x.clone().view(4).grad_fn).__name__
+    (y * metagrad.arange(12.0).view(2, 6)).sum().backward()
+    assert x.grad.tolist() == [[3, 12], [21, 30]]
+    assert x.repeat_interleave(0).tolist() == [] and x.t().repeat_interleave(2, 0).tolist() == [
+        [1, 3],
+        [1, 3],
+        [2, 4],
+        [2, 4],
+    ]
+    for wrong in ({"repeats": -1}, {"repeats": 2, "output_size": 3}):
+        with pytest.raises(RuntimeError, match="repeat_interleave"):
+            x.repeat_interleave(**wrong)

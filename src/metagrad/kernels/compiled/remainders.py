@@ -54,7 +54,7 @@ def remainder_of_singles(x: np.float32, y: np.float32) -> np.float32:
 def remainder_of(x: float, y: float) -> float:
     """fmod(x, y), of numbers of any width.
 
-    >>> remainder_of(-7.5, 2.0)
+    >>> float(remainder_of(-7.5, 2.0))
     -1.5
     """
     return np.fmod(x, y)

@@ -9,12 +9,14 @@ import numpy as np
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.autograd.views import shares_memory
+from metagrad.base.layouts import contiguous_format
 from metagrad.base.typing import Array, Sizes
 from metagrad.kernels.counting import repeated
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors, dimension, given, shape_of
 from metagrad.ops.index.gathering import index_select
-from metagrad.ops.shape.copying import Clone
-from metagrad.ops.shape.views import reshape
+from metagrad.ops.shape.broadcasting import expand
+from metagrad.ops.shape.copying import Clone, clone
+from metagrad.ops.shape.views import reshape, unsqueeze
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -80,12 +82,24 @@ def repeat_interleave(
     elif not input.array.ndim:
         raise IndexError("repeat_interleave: a 0-d tensor has no dimension to repeat along: leave dim away")
     d = dimension(dim, input.array.ndim)
-    return index_select(input, d, wrap(_repeated(input.array.shape[d], unwrap(repeats), output_size, input.array)))
+    if isinstance(repeats, int | np.integer):
+        return _each_as_often(input, int(repeats), d, output_size)
+    return index_select(input, d, wrap(_repeated(input.array.shape[d], unwrap(repeats), output_size)))
 
 
-def _repeated(n: int, repeats: Array | int, output_size: int | None, like: Array = None) -> Array:
-    """The numbers 0 to n − 1, each as often as ``repeats`` says."""
-    times = np.full(1, repeats, np.int64, like=like) if isinstance(repeats, int | np.integer) else repeats
+def _each_as_often(input: Tensor, times: int, d: int, output_size: int | None) -> Tensor:
+    """Each slice of dimension d as often as the others: no index is needed."""
+    before, (n, *after) = input.array.shape[:d], input.array.shape[d:]
+    if times < 0:
+        raise RuntimeError("repeat_interleave: repeats must be non-negative")
+    if output_size is not None and output_size != n * times:
+        raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {n * times} but got {output_size}")
+    spread = expand(unsqueeze(input, d + 1), (*before, n, times, *after))
+    return reshape(clone(spread, memory_format=contiguous_format), (*before, n * times, *after))
+
+
+def _repeated(n: int, times: Array, output_size: int | None) -> Array:
+    """The numbers 0 to n − 1, each as often as ``times`` says."""
     if times.dtype.char not in "ilq":
         raise NotImplementedError(
             f'"repeat_interleave" not implemented for {times.dtype}: repeats must be int32 or int64, use repeats.long()'
