@@ -401,6 +401,74 @@ bert.save_pretrained(where)
 again = BertForSequenceClassification.from_pretrained(where).eval()
 near(again(ids).logits, bert(ids).logits)
 """,
+    "kornia": """
+import kornia
+x = torch.linspace(0, 1, 192).reshape(1, 3, 8, 8).sin().requires_grad_()
+blurred = kornia.filters.gaussian_blur2d(x, (3, 3), (1.0, 1.0))
+turned = kornia.geometry.rotate(x, torch.tensor([30.0]))
+found = torch.stack([blurred.sum(), kornia.filters.sobel(x).sum(), turned.sum(), kornia.color.rgb_to_hsv(x).sum()])
+near(found, [88.25517, 5.98121, 74.6251, 329.1178], 1e-4)
+found[:3].sum().backward()
+near(x.grad.abs().sum(), 359.83743, 1e-4)
+""",
+    "opacus": """
+from opacus import GradSampleModule, PrivacyEngine
+net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3))
+with torch.no_grad():
+    for p in net.parameters():
+        p.copy_(torch.arange(float(p.numel())).sin().reshape(p.shape))
+sampled = GradSampleModule(net)
+x = torch.arange(180.0).cos().reshape(5, 1, 6, 6)
+F.cross_entropy(sampled(x), torch.tensor([0, 1, 2, 0, 1])).backward()
+near(torch.stack([p.grad_sample.abs().sum() for p in sampled.parameters()]), [56.27304, 7.53717, 206.73471, 8.56091], 1e-4)
+net = nn.Linear(4, 2)
+data = torch.utils.data.TensorDataset(torch.randn(32, 4), torch.randint(2, (32,)))
+engine = PrivacyEngine()
+net, optimizer, loader = engine.make_private(
+    module=net, optimizer=torch.optim.SGD(net.parameters(), lr=0.1), data_loader=torch.utils.data.DataLoader(data, batch_size=8),
+    noise_multiplier=1.0, max_grad_norm=1.0,
+)
+for a, b in loader:
+    optimizer.zero_grad()
+    F.cross_entropy(net(a), b).backward()
+    optimizer.step()
+near(engine.get_epsilon(1e-5), 4.21616, 1e-3)
+""",
+    "pytorch_metric_learning": """
+from pytorch_metric_learning import losses, miners
+points = torch.arange(96.0).sin().reshape(12, 8).requires_grad_()
+labels = torch.arange(12) % 3
+found = []
+for name in ("TripletMarginLoss", "ContrastiveLoss", "NTXentLoss", "CircleLoss", "MultiSimilarityLoss", "SupConLoss"):
+    loss = getattr(losses, name)()(points, labels)
+    (gradient,) = torch.autograd.grad(loss, points)
+    found += [loss, gradient.abs().sum()]
+figures = [0.68618, 0.8201, 1.93744, 0.94636, 15.39427, 12.3051, 297.77756, 80.39734, 1.88198, 0.73203, 11.00945, 8.70684]
+near(torch.stack(found), figures, 1e-4)
+assert [len(t) for t in miners.MultiSimilarityMiner()(points, labels)] == [36, 36, 82, 82]
+""",
+    "higher": """
+import higher
+net = nn.Linear(3, 1)
+with torch.no_grad():
+    net.weight.copy_(torch.tensor([[0.5, -0.2, 0.1]])), net.bias.fill_(0.3)
+optimizer, x = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9), torch.arange(15.0).sin().reshape(5, 3)
+with higher.innerloop_ctx(net, optimizer, copy_initial_weights=False) as (inner, steps):
+    for _ in range(3):
+        steps.step((inner(x) ** 2).mean())
+    (inner(x) ** 2).mean().backward()
+near(net.weight.grad, [[0.023301, 0.012139, -0.010184]])
+""",
+    "zuko": """
+import zuko
+flow = zuko.flows.NSF(3, transforms=2, hidden_features=[16])
+with torch.no_grad():
+    for p in flow.parameters():
+        p.copy_(torch.arange(float(p.numel())).sin().reshape(p.shape) / 4)
+loss = -flow().log_prob(torch.arange(21.0).cos().reshape(7, 3)).mean()
+loss.backward()
+near(torch.stack([loss, sum((p.grad**2).sum() for p in flow.parameters()).sqrt()]), [4.92012, 4.64426], 1e-4)
+""",
 }
 
 

@@ -292,6 +292,11 @@ def test_names_of_their_kind_that_libraries_take():
     assert ops.aten.view.default(x, (1, 2)).shape == (1, 2) and ops.aten.detach.default(x).equal(x)
     copied = ops.aten._to_copy.default(x, dtype=mg.float64, layout=None)
     assert copied.dtype is mg.float64 and ops.aten._to_copy.default(x).data_ptr() != x.data_ptr()
+    fake = importlib.import_module("metagrad._subclasses.fake_tensor")
+    assert fake.is_fake(x) is False and not isinstance(x, fake.FakeTensor)
+    assert importlib.import_module("metagrad.fx.experimental.proxy_tensor").get_proxy_mode() is None
+    with pytest.raises(NotImplementedError, match="meta"):
+        fake.FakeTensorMode()
     with pytest.raises(AttributeError, match="no op 'aten::nothing'"):
         ops.aten.nothing
 

@@ -21,6 +21,7 @@
 ``foreach.py``              ``_foreach_add`` and its kind: one method of several tensors
 ``functorch.py``            what ``func`` was before
 ``dynamo.py``               the compiler's settings
+``fake_tensors.py``         whether a program is being traced
 ``futures.py``              results that may come later
 ``fx.py``                   the names of what traces programs
 ``hub.py``                  models from a directory of one's own

@@ -69,7 +69,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "utils": "swap_tensors",
     "utils.checkpoint": "CheckpointPolicy create_selective_checkpoint_contexts get_device_states set_device_states",
     "utils.data.dataloader": "_BaseDataLoaderIter _DatasetKind _MultiProcessingDataLoaderIter "
-    "_SingleProcessDataLoaderIter",
+    "_SingleProcessDataLoaderIter _collate_fn_t _worker_init_fn_t",
     "utils.data": "_DatasetKind",
     "utils.data.fetch": "_IterableDatasetFetcher _MapDatasetFetcher",
     "utils.data._utils.fetch": "_IterableDatasetFetcher _MapDatasetFetcher",
@@ -91,6 +91,8 @@ ELSEWHERE = {  # where the other classes and functions of a file of PyTorch's ar
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 _params_t = params_t = ParamsT
+_collate_fn_t: TypeAlias = Callable[[list[Any]], Any]
+_worker_init_fn_t: TypeAlias = Callable[[int], None]
 PackedSequence_ = _Packed
 _BaseDataLoaderIter, _SingleProcessDataLoaderIter = LoaderIterator, PlainIterator
 _MultiProcessingDataLoaderIter = PrefetchIterator

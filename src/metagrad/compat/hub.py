@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import os
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ from urllib.parse import urlparse
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the hash in a file's name
 _directory: builtins.list[str] = []  # those that set_dir was given
 
 

@@ -18,7 +18,7 @@ _NAMES = """
 """.split()
 _FUNCTIONS = """
     all_to_all_single_autograd compute_local_shape_and_global_offset context_parallel distribute_module distribute_tensor
-    enable_wrap fully_shard get_model_state_dict get_optimizer_state_dict init_device_mesh set_model_state_dict
+    enable_wrap fully_shard implicit_replication get_model_state_dict get_optimizer_state_dict init_device_mesh set_model_state_dict
     set_optimizer_state_dict set_rotate_method size_based_auto_wrap_policy transformer_auto_wrap_policy
     wait_tensor
 """.split()
