@@ -50,7 +50,7 @@ def run(program: str) -> str:
 
 
 def test_a_program_imports_what_it_uses():
-    assert int(run(PROGRAM)) <= 147
+    assert int(run(PROGRAM)) <= 150
 
 
 @pytest.mark.parametrize("name", [*seldom.MODULES])

@@ -1,12 +1,9 @@
-"""What programs written for PyTorch do beside computing: pickled functions, states of generators, profiles, star imports."""
-
-import pickle
+"""What programs written for PyTorch do beside computing: states of generators, profiles, star imports."""
 
 import numpy as np
 import pytest
 
 import metagrad as mg
-from metagrad import nn
 from metagrad.autograd import profiler
 
 
@@ -54,15 +51,6 @@ def test_a_state_of_another_kind_is_refused():
 def test_bounds_of_random_numbers(call, words):
     with pytest.raises(RuntimeError, match=words):
         call()
-
-
-def test_functions_are_pickled_by_name_though_classes_are_asked():
-    class Kind(mg.Tensor):
-        pass
-
-    assert type(Kind([1.0]) + 1) is Kind
-    for function in (mg.add, nn.functional.relu, mg.linalg.norm, mg.fft.fft, nn.functional.softmax, mg.Tensor.mul):
-        assert pickle.loads(pickle.dumps(function)) is function
 
 
 def test_backward_hooks_of_all_modules_are_of_one_kind():

@@ -207,7 +207,6 @@ def start_asking(cls: type | None = None) -> None:
         module: Any = importlib.import_module(f"metagrad.{space}".rstrip("."))
         for name, function in _functions(module):
             asking = asked(function)
-            asking.__module__, asking.__qualname__ = module.__name__, name  # where pickle finds it
             names[asking] = ".".join(filter(None, ("torch", space, name)))
             setattr(module, name, asking)
             replaced.setdefault(function, asking)
@@ -245,7 +244,6 @@ def _ask_methods() -> None:
             else:
                 asking = asked(value)
                 asking.__name__ = name  # several names may be one function, and operators are made by another one
-                asking.__module__, asking.__qualname__ = "metagrad", f"Tensor.{name}"
                 setattr(Tensor, name, asking)
                 names[asking] = f"torch.Tensor.{name}"
     for name, value in operators.items():

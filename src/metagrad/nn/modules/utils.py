@@ -41,7 +41,7 @@ def type_name(value: Any) -> str:
     """What messages call the type of a value, a tensor's by its number type.
 
     >>> from metagrad import ones
-    >>> type_name(3), type_name(ones(1).double())
-    ('int', 'torch.DoubleTensor')
+    >>> type_name(3), type_name(ones(1).double()).split(".")[-1]
+    ('int', 'DoubleTensor')
     """
     return str(value.type()) if isinstance(value, Variable) else type(value).__name__  # type: ignore[attr-defined]
