@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
@@ -31,10 +32,24 @@ _ALONE = 1 << 17  # multiplications of a pair of matrices from which it is compu
 _TINY = 1e-7  # in the divisor of ``renorm``, as in PyTorch
 
 
+class Differing(Function):
+    """y = how many elements of the last dimension are not 0;   ∂L/∂x = 0, where the norm of order 0 has no gradient at all."""
+
+    def forward(self, x: Array) -> Array:
+        self.save(x)
+        return (x != 0).sum(axis=-1).astype(x.dtype)
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        return np.zeros_like(x)
+
+
 def _lengths(difference: Tensor, p: float) -> Tensor:
     """Norms along the last dimension; 0 where it has no elements."""
     if difference.array.shape[-1] == 0:
         return difference.sum(-1)
+    if p == 0:
+        return Differing.apply(difference)
     found: Tensor = vector_norm(difference, p, -1)
     return found
 
