@@ -4,6 +4,8 @@ import pytest
 
 import metagrad
 
+pytest.importorskip("ml_dtypes", reason="bfloat16 needs the extra bfloat16")
+
 POLYNOMIALS = """
     chebyshev_polynomial_t chebyshev_polynomial_u hermite_polynomial_h hermite_polynomial_he laguerre_polynomial_l
     legendre_polynomial_p shifted_chebyshev_polynomial_t
