@@ -68,7 +68,7 @@ def product_by_tiles(a: Array, b: Array, bias: Array | None = None) -> Array:
     out, width = np.empty((a.shape[0], b.shape[1]), a.dtype), panel_width(a.dtype)
     if bias is None:
         bias = np.zeros(b.shape[1], a.dtype)
-    if not _are_in_order(a, b):
+    if not _are_in_order(a, b) or not use_compiled(a, 0):  # without Numba the loop is Python, for tests alone
         multiply(a, b, bias, out, width)
         return out
     panels, threads = -(-b.shape[1] // width), threads_worth(a.size * b.shape[1], tuning.TILES_WORTH_THREADS)
