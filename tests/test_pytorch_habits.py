@@ -77,3 +77,26 @@ def test_a_star_import_has_the_older_norms():
     names = {}
     exec("from metagrad.nn.utils import *", names)
     assert {"weight_norm", "spectral_norm", "fuse_linear_bn_eval", "clip_grad_norm_"} <= set(names)
+
+
+@pytest.mark.parametrize("count", [3, 1 << 20])
+@pytest.mark.parametrize("write", ["zero_", "fill_", "copy_", "add_", "uniform_"])
+def test_what_a_transform_has_captured_is_not_written_to(write, count):
+    captured = mg.ones(count)
+    given = {"fill_": [2.0], "add_": [1.0], "copy_": [mg.zeros(count)]}.get(write, [])
+
+    def f(x):
+        getattr(mg.zeros(count), write)(*given)
+        getattr(captured, write)(*given)
+        return x.sum()
+
+    with pytest.raises(RuntimeError, match="mutate a captured Tensor"):
+        mg.func.grad(f)(mg.ones(2))
+    assert captured.eq(1).all()
+
+
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64])
+def test_a_transform_moves_the_running_values_of_batch_norm(dtype):
+    mean, var, x = mg.zeros(2, dtype=dtype), mg.ones(2, dtype=dtype), mg.tensor([[1.0, 2.0], [3.0, 6.0]], dtype=dtype)
+    mg.func.grad(lambda x: mg.nn.functional.batch_norm(x, mean, var, training=True).sum())(x)
+    assert mean.allclose(mg.tensor([0.2, 0.4], dtype=dtype)) and var.allclose(mg.tensor([1.1, 1.7], dtype=dtype))

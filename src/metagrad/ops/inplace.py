@@ -10,6 +10,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import name_node
+from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import Variable, recording, wrap
 from metagrad.autograd.views import Overwrite, bump, check_writable, is_followed, put, write
 from metagrad.base.typing import Array, Number, Operand
@@ -67,7 +68,7 @@ def in_place(
             and is_writable(input.array)
             and not _is_recorded(input, (*args, *kwargs.values()))
         ):
-            check_writable(input)
+            _check_target(input)
             with results_into(nodes, input.array):
                 return write(input, op(input, *args, **kwargs))
         try:
@@ -88,9 +89,15 @@ def in_place(
     return written
 
 
+def _check_target(input: Tensor) -> None:
+    """Raise, before anything is written, where an op in place may not write to a tensor."""
+    check_writable(input)
+    check_own(input)
+
+
 def _write_changed(input: Tensor, result: Tensor) -> Tensor:
     """Write the elements that an op has changed, and no others, so that of repeated elements one changes all."""
-    check_writable(input)
+    _check_target(input)
     np.copyto(input.array, result.array, where=result.array != input.array)
     bump(input)
     return input
@@ -114,7 +121,7 @@ def copy_(input: Tensor, src: Operand | Array, non_blocking: bool = False) -> Te
     if unheard or is_large(input.array) and not _is_recorded(input, (source,)):
         values = source.array if isinstance(source, Variable) else source
         if _fits(values, input.array):
-            check_writable(input)
+            _check_target(input)
             put(input.array, values)
             if not unheard:
                 return write(input, wrap(input.array))
@@ -134,7 +141,7 @@ def _fill(input: Tensor, value: Operand) -> Tensor:
     """``copy_`` of one number, which may also be written where elements share a place in memory."""
     whole = not isinstance(value, Variable) and input.array.dtype.kind in "biuf"
     if whole and is_writable(input.array) and not is_followed(input):
-        check_writable(input)
+        _check_target(input)
         put(input.array, value)
         bump(input)
         return input

@@ -12,6 +12,7 @@ from metagrad.autograd.composites import composite
 from metagrad.autograd.function import Function
 from metagrad.autograd.mode import no_grad
 from metagrad.autograd.node_names import known_as
+from metagrad.autograd.transforms import not_transforming
 from metagrad.autograd.variable import recording, wrap
 from metagrad.base import dtypes
 from metagrad.base.channels_last import suggested
@@ -255,7 +256,8 @@ def _update(mean: Tensor | None, var: Tensor | None, x: Tensor, axes: tuple[int,
 def _move(running: Tensor | None, value: Tensor, momentum: float) -> None:
     """A running value moved towards another, where there is one."""
     if running is not None:
-        running.copy_(cast_to(running, value.dtype) * (1 - momentum) + value * momentum)
+        with not_transforming():  # a function that is differentiated may move a layer's running values
+            running.copy_(cast_to(running, value.dtype) * (1 - momentum) + value * momentum)
 
 
 def _move_both(
