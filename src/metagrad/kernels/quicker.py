@@ -17,6 +17,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut
 
 _EXACT = 2.0**29
+_FLOAT32_COUNTS = 2.0**20  # beyond, NumPy rounds the quotient before it rounds it down
 _SIGN = np.int32(-(1 << 31))
 
 
@@ -76,9 +77,6 @@ def _floored(x: Array, y: Array, out: Array) -> bool:
     return True
 
 
-_FLOAT32_COUNTS = 2.0**20  # beyond, NumPy rounds the quotient before it rounds it down
-
-
 def _larger(x: Array | Number, y: Array | Number, out: Array) -> None:
     if not _clips(np.maximum, x, y, out):
         np.maximum(x, y, out=out)
@@ -96,7 +94,7 @@ def _clips(ufunc: np.ufunc, x: Array | Number, y: Array | Number, out: Array) ->
         or not x.ndim
         or x.dtype != out.dtype
         or x.dtype.char not in "fd"
-        or x.size < 1 << 12
+        or x.size < tuning.CLIP_LARGE
     ):
         return False
     bound = np.asarray(y, x.dtype) if isinstance(y, (int, float)) else np.asarray(y)

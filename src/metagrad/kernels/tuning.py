@@ -47,6 +47,9 @@ SELECT_BY_BITS = 1 << 10
 # Elements from which 64 random bits decide on four of them.
 DROPOUT_BY_BITS = 1 << 19
 
+# Elements from which a clip with one bound is sooner done than NumPy's maximum or minimum.
+CLIP_LARGE = 1 << 12
+
 # Elements of a block of remainders: a megabyte of float64.
 REMAINDER_BLOCK = 1 << 17
 

@@ -185,8 +185,6 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
     else:
         if isinstance(data, bytes):
             raise TypeError("cannot make a tensor of bytes: use frombuffer(), or list() for one number a byte")
-        if isinstance(data, (range, memoryview, bytearray)):
-            data = list(data)
         kinds: set[Any] = set()
         _survey(data, kinds)
         if any(isinstance(kind, type) and is_sequence(kind) for kind in kinds):

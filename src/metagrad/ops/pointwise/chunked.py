@@ -170,7 +170,7 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
 
     def in_chunks(self: Pointwise, grad: Array) -> Results:
         if not any(n > 1 and step for n, step in zip(grad.shape, grad.strides, strict=True)):
-            return of_one_number(self, grad)
+            return in_cuts(self, grad, [], _backward_of_one_number)
         order = None if grad.flags.c_contiguous else turning(grad, [*self.saved, *self.__dict__.values()])
         if order is not None:
             return Turn(grad.shape, order).backward(large, self, grad)
@@ -179,19 +179,13 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     def large(self: Pointwise, grad: Array) -> Results:
         if self.loops is not None and self.loops.backward is not None and fit(grad, *self.saved):
             return backward_by_loop(self, self.loops.backward, grad)
-        cuts = _Cuts.of(grad.shape, [grad, *self.saved, *self.__dict__.values()])
-        if cuts is not None:
-            try:
-                return _backward(self, backward, cuts, grad)
-            except NotPointwise:
-                pass
-        return backward(self, grad)
+        return in_cuts(self, grad, [grad], _backward)
 
-    def of_one_number(self: Pointwise, grad: Array) -> Results:
-        cuts = _Cuts.of(grad.shape, [*self.saved, *self.__dict__.values()])
+    def in_cuts(self: Pointwise, grad: Array, cut: list[Array], run: Callable[..., Results]) -> Results:
+        cuts = _Cuts.of(grad.shape, [*cut, *self.saved, *self.__dict__.values()])
         if cuts is not None:
             try:
-                return _backward_of_one_number(self, backward, cuts, grad)
+                return run(self, backward, cuts, grad)
             except NotPointwise:
                 pass
         return backward(self, grad)
