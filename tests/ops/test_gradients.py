@@ -1,5 +1,8 @@
 """First and second derivatives of every op against finite differences, in float64; and that no op is left out."""
 
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 from tests.ops.rows import Made, find, flat
@@ -18,6 +21,7 @@ EXTRA = {
     "argwhere": (lambda a: a[tuple(metagrad.argwhere(a > 0).t())], SMOOTH),
     "baddbmm": (lambda a, b: metagrad.baddbmm(b, a, a.transpose(1, 2), beta=0.5, alpha=2), floats(2, 3, 4), floats(2, 3, 3)),
     "broadcast_tensors": (lambda a, b: metagrad.broadcast_tensors(a, b)[1] * a, SMOOTH, floats(4)),
+    "cdist of order 0": (lambda a, b: metagrad.cdist(a, b, p=0.0) + a.sum(), SMOOTH, floats(2, 4)),
     "concat": (lambda a, b: metagrad.concat([a, b]), SMOOTH, floats(2, 4)),
     "contiguous": (lambda a: a.t().contiguous(), SMOOTH),
     "div rounded": (lambda a, b: metagrad.div(a, b, rounding_mode="floor") + a, SMOOTH, floats(3, 4, positive=True)),
@@ -94,11 +98,18 @@ def test_derivatives(name):
 
 
 def ops_of(base):
-    """All classes of ops in the families of ``metagrad.ops`` and among the neural functions."""
+    """All classes of ops in the families of ``metagrad.ops`` and among the neural functions, whatever is imported by now."""
+    for family in (metagrad.ops, F):
+        for module in pkgutil.walk_packages(family.__path__, f"{family.__name__}."):
+            importlib.import_module(module.name)
+    return _below(base)
+
+
+def _below(base):
     for op in base.__subclasses__():
         if op.__module__.startswith(("metagrad.ops.", "metagrad.nn.functional.")):
             yield op
-        yield from ops_of(op)
+        yield from _below(op)
 
 
 def record_gradients(out, inputs):
