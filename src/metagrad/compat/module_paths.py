@@ -126,6 +126,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "return_types": "base.results",
     "rnn_utils": "nn.utils.rnn",
     "storage": "tensors.storage",
+    "testing._comparison": "testing.comparison",
     "torch_version": "compat.torch_version",
     "types": "compat.types",
     "utils.benchmark": "compat.benchmark",

@@ -1,36 +1,28 @@
-"""For tests: tensors compared within tolerances, and random tensors to compare."""
+"""For tests: tensors compared within tolerances, and random tensors to compare.
+
+``comparison.py``  the kinds of pairs that are compared, and how nested structures are taken apart
+``closeness.py``  two arrays within tolerances, and where they are farthest apart
+"""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from metagrad.base import dtypes, layouts
-from metagrad.base.typing import Array, DeviceLike, DTypeLike
+from metagrad.base import dtypes, layouts, naming
+from metagrad.base.typing import DeviceLike, DTypeLike
 from metagrad.base.warning import warn
 from metagrad.ops.arguments import shape_of
+from metagrad.ops.create import creation
 from metagrad.ops.create.creation import tensor
-from metagrad.ops.create.random import numpy_generator
+from metagrad.ops.pointwise.complex_numbers import view_as_real
 from metagrad.tensors.tensor import Tensor
+from metagrad.testing import comparison
 
 __all__ = ["assert_allclose", "assert_close", "make_tensor"]
-
-_RELATIVE = {
-    "bfloat16": (1.6e-2, 1e-5),
-    "float16": (1e-3, 1e-5),
-    "float32": (1.3e-6, 1e-5),
-    "complex64": (1.3e-6, 1e-5),
-}
-
-
-def _tolerances(*arrays: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """The looser of the tolerances of the dtypes compared; integers must be equal."""
-    kinds = [_RELATIVE.get(a.dtype.name, (1e-7, 1e-7) if a.dtype.kind in "fcV" else (0.0, 0.0)) for a in arrays]
-    return max(r for r, _ in kinds), max(a for _, a in kinds)
 
 
 def assert_close(
@@ -56,123 +48,13 @@ def assert_close(
     >>> import metagrad
     >>> assert_close(metagrad.tensor([1.0, 2.0]), metagrad.tensor([1.0, 2.0 + 1e-7]))
     """
-    if (rtol is None) != (atol is None):
-        raise ValueError("Both 'rtol' and 'atol' must be either specified or omitted: give both, or neither")
-    try:
-        _compare(actual, expected, rtol, atol, equal_nan, check_device, check_dtype, check_stride, allow_subclasses, "")
-    except AssertionError as error:
-        if msg is None:
-            raise
-        raise AssertionError(msg(str(error)) if callable(msg) else msg) from None
-
-
-def _compare(
-    a: object,
-    b: object,
-    rtol: float | None,
-    atol: float | None,
-    nan: bool,
-    device: bool,
-    dtype: bool,
-    stride: bool,
-    subclasses: bool,
-    where: str,
-) -> None:
-    settings = rtol, atol, nan, device, dtype, stride, subclasses
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        if set(a) != set(b):
-            missing, more = sorted(set(b) - set(a), key=str), sorted(set(a) - set(b), key=str)
-            raise AssertionError(
-                "The keys of the mappings do not match:\n"
-                f"Missing keys in the actual mapping: {missing}\nAdditional keys in the actual mapping: {more}{_at(where)}"
-            )
-        for key in a:
-            _compare(a[key], b[key], *settings, f"{where}[{key!r}]")
-        return
-    if isinstance(a, Sequence) and isinstance(b, Sequence) and not isinstance(a, str):
-        if len(a) != len(b):
-            raise AssertionError(f"The length of the sequences mismatch: {len(a)} != {len(b)}{_at(where)}")
-        for i, (x, y) in enumerate(zip(a, b, strict=True)):
-            _compare(x, y, *settings, f"{where}[{i}]")
-        return
-    if a is None or b is None:
-        if a is not b:
-            raise AssertionError(f"None mismatch: {a} is not {b}{_at(where)}")
-        return
-    if not _is_pair(a, b, subclasses):
-        raise TypeError(f"No comparison pair was able to handle inputs of type {type(a)} and {type(b)}.{_at(where)}")
-    if isinstance(a, bool) and isinstance(b, bool) and a is not b:
-        raise AssertionError(f"Booleans mismatch: {a} is not {b}{_at(where)}")
-    if dtype and isinstance(a, _NUMBERS) and isinstance(b, _NUMBERS) and type(a) is not type(b):
-        raise AssertionError(f"The (d)types do not match: {type(a)} != {type(b)}.{_at(where)}")
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        for name, checked, own, other in (
-            ("shape", True, a.shape, b.shape),
-            ("device", device, a.device, b.device),
-            ("dtype", dtype, a.dtype, b.dtype),
-            ("stride()", stride, a.stride(), b.stride()),
-        ):
-            if checked and own != other:
-                raise AssertionError(f"The values for attribute {name!r} do not match: {own} != {other}.{_at(where)}")
-        if a.is_meta or b.is_meta:  # there are no numbers to compare
-            return
-    x, y = (np.asarray(v.detach().cpu().numpy() if isinstance(v, Tensor) else v) for v in (a, b))
-    if x.shape != y.shape:
-        raise AssertionError(f"The values for attribute 'shape' do not match: {x.shape} != {y.shape}.{_at(where)}")
-    _close(x, y, rtol, atol, nan, "Tensor-likes" if isinstance(a, (Tensor, np.ndarray)) else "Scalars", where)
-
-
-_NUMBERS = (int, float, complex)
-
-
-def _is_pair(a: object, b: object, subclasses: bool) -> bool:
-    """Whether two things can be compared: two tensors, two arrays or two numbers."""
-    if not subclasses and (isinstance(a, Tensor) or isinstance(b, Tensor)) and type(a) is not type(b):
-        return False
-    return any(isinstance(a, kind) and isinstance(b, kind) for kind in (Tensor, np.ndarray, (*_NUMBERS, np.generic)))
-
-
-def _at(where: str) -> str:
-    return f"\n\nThe failure occurred for item {where}" if where else ""
-
-
-def _close(x: Array, y: Array, rtol: float | None, atol: float | None, nan: bool, what: str, where: str) -> None:
-    if rtol is None or atol is None:
-        rtol, atol = _tolerances(x, y)
-    good = np.isclose(x, y, rtol=rtol, atol=atol, equal_nan=nan)
-    if good.all():
-        return
-    exactly = rtol == atol == 0
-    heading = f"{what} are not {'equal' if exactly else 'close'}!\n\n"
-    limits = ("", "") if exactly else (f" (up to {atol} allowed)", f" (up to {rtol} allowed)")
-    if not x.ndim:
-        own, other = x.item(), y.item()
-        apart = abs(own - other)
-        share: Any = math.inf if other == 0 else apart / abs(other)
-        raise AssertionError(
-            f"{heading.replace('Tensor-likes', 'Scalars')}Expected {other} but got {own}.\n"
-            f"Absolute difference: {apart}{limits[0]}\nRelative difference: {share}{limits[1]}{_at(where)}"
-        )
-    differences, shares = _apart(x, y, good)
-    worst, most = (
-        np.unravel_index(int(np.nan_to_num(d, nan=math.inf).argmax()), x.shape) for d in (differences, shares)
-    )
-    raise AssertionError(
-        f"{heading}Mismatched elements: {(~good).sum()} / {x.size} ({100 * (~good).mean():.1f}%)\n"
-        f"Greatest absolute difference: {differences[worst].item()} at index {tuple(map(int, worst))}{limits[0]}\n"
-        f"Greatest relative difference: {shares[most].item()} at index {tuple(map(int, most))}{limits[1]}{_at(where)}"
-    )
-
-
-def _apart(x: Array, y: Array, good: Array) -> tuple[Array, Array]:
-    """|x − y| and |x − y| / |y| in the tensors' own dtype, 0 where they are close; integers divide to float32."""
-    kind = np.result_type(x, y)
-    kind = np.dtype(np.int64) if kind.kind in "biu" else kind
-    with np.errstate(all="ignore"):
-        apart = np.abs(x.astype(kind) - y.astype(kind))
-        size = np.abs(y.astype(kind))
-        share = apart / size if kind.kind != "i" else apart.astype(np.float32) / size.astype(np.float32)
-    return np.where(good, np.zeros_like(apart), apart), np.where(good, np.zeros_like(share), share)
+    found = comparison.not_close_error_metas(
+        actual, expected, pair_types=comparison.PLAIN_KINDS, allow_subclasses=allow_subclasses, rtol=rtol, atol=atol,
+        equal_nan=equal_nan, check_device=check_device, check_dtype=check_dtype, check_layout=check_layout,
+        check_stride=check_stride,
+    )  # fmt: skip
+    if found:
+        raise found[0].to_error(msg)
 
 
 def assert_allclose(
@@ -187,13 +69,19 @@ def assert_allclose(
     >>> with warnings.catch_warnings(action="ignore"):
     ...     assert_allclose(metagrad.tensor([1.0]), [1.0])
     """
-    warn("testing.assert_allclose() is deprecated: use assert_close()", FutureWarning)
+    warn(
+        f"`{naming.package}.testing.assert_allclose()` is deprecated: use `{naming.package}.testing.assert_close()`",
+        FutureWarning,
+    )
     a, b = (v if isinstance(v, Tensor) else tensor(v) for v in (actual, expected))
     if rtol is None and atol is None:
-        rtol, atol = _tolerances(a.array, b.array)
+        rtol, atol = comparison.default_tolerances(a, b, dtype_precisions=_OLDER)
     assert_close(
         a, b, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, check_device=False, msg=msg or None
     )
+
+
+_OLDER = {dtypes.float16: (1e-3, 1e-3), dtypes.float32: (1e-4, 1e-5), dtypes.float64: (1e-5, 1e-8)}
 
 
 def make_tensor(
@@ -207,10 +95,14 @@ def make_tensor(
     exclude_zero: bool = False,
     memory_format: object = None,
 ) -> Tensor:
-    """Random numbers in [low, high): by default [-9, 9), of unsigned dtypes and uint8 [0, 10), of bool [0, 2).
+    """Random numbers in [low, high): by default [-9, 9), integers to 9 inclusive, of uint8 [0, 10), of bool [0, 2).
+
+    ``exclude_zero`` writes the smallest positive number of the dtype, or 1, in the place of 0. A ``noncontiguous`` tensor
+    is every second element of a larger one. Raises ValueError for bounds that are not below each other, or that the
+    dtype does not hold, and TypeError for a dtype of which there are no random numbers.
 
     >>> import metagrad
-    >>> metagrad.testing.make_tensor(2, 3, dtype=metagrad.int8, low=0, high=2).shape
+    >>> metagrad.testing.make_tensor(2, 3, dtype=metagrad.int8, device="cpu", low=0, high=2).shape
     metagrad.Size([2, 3])
     """
     if noncontiguous and memory_format is not None:
@@ -219,40 +111,57 @@ def make_tensor(
             f"memory_format={memory_format}"
         )
     extents = shape_of(shape)
-    kind = dtypes.of(dtype).dtype
-    default = {"b": (0, 2), "u": (0, 10), "i": (-9, 10)}.get(kind.kind, (-9, 9))
-    low, high = (default[0] if low is None else low), (default[1] if high is None else high)
-    if requires_grad and kind.kind in "bui":
+    try:
+        kind = dtypes.of(dtype)
+    except NotImplementedError as error:
+        raise TypeError(f"The requested dtype '{dtype}' is not supported by make_tensor(): {error}") from None
+    whole = kind.dtype.kind in "bui"
+    if requires_grad and whole:
         raise ValueError(
             f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={dtype}"
         )
-    if math.isnan(low) or math.isnan(high):
-        raise ValueError(f"`low` and `high` cannot be NaN, but got low={low} and high={high}")
-    low, high = _within(low, high, kind)
-    source = numpy_generator()
-    wide = (*extents[:-1], 2 * extents[-1]) if noncontiguous and extents else extents
-    if kind.kind in "bui":
-        values = source.integers(math.ceil(low), math.ceil(high), wide).astype(kind)
-    elif kind.kind == "c":
-        values = (source.uniform(low, high, wide) + 1j * source.uniform(low, high, wide)).astype(kind)
+    low, high = _bounds(low, high, kind)
+    if whole:
+        result = creation.empty(extents, dtype=kind, device=device).random_(math.ceil(low), math.ceil(high))
     else:
-        values = np.asarray(source.uniform(low, high, wide)).astype(kind)
+        result = creation.empty(extents, dtype=kind, device=device)
+        (view_as_real(result) if kind.dtype.kind == "c" else result).uniform_(low, high)
+    if noncontiguous and result.numel() > 1:
+        result = result.repeat_interleave(2, -1)[..., ::2]
+    elif isinstance(memory_format, layouts.memory_format):
+        result = result.clone(memory_format=memory_format)
     if exclude_zero:
-        values = np.where(values == 0, np.ones_like(values), values)
-    result = tensor(values, dtype=dtype, device=device)
-    if wide != extents:
-        result = result[..., ::2]
-    if isinstance(memory_format, layouts.memory_format):
-        result = result.contiguous(memory_format=memory_format)
+        tiny = 1 if whole else dtypes.finfo(kind).tiny
+        result[result == 0] = complex(tiny, tiny) if kind.dtype.kind == "c" else tiny
     return result.requires_grad_() if requires_grad else result
 
 
-def _within(low: float, high: float, kind: np.dtype[Any]) -> tuple[float, float]:
-    """The bounds cut to what the dtype holds; of a floating-point one to half of it, for ``high - low`` must be finite."""
-    if kind.kind == "b":
-        return low, high
-    if kind.kind in "ui":
-        limits = np.iinfo(kind)
-        return max(low, int(limits.min)), min(high, int(limits.max) + 1)
-    most = dtypes.finfo(dtypes.of(kind)).max / 2 if kind.itemsize > 2 else dtypes.finfo(dtypes.of(kind)).max
-    return max(low, -most), min(high, most)
+def _bounds(low: float | None, high: float | None, kind: dtypes.dtype) -> tuple[float, float]:
+    """The bounds, checked, and cut to what the dtype holds; of a floating-point one to half of it: ``high - low`` is finite."""
+    letter = kind.dtype.kind
+    default: tuple[float, float] = {"b": (0, 2), "u": (0, 10), "i": (-9, 10)}.get(letter, (-9, 9))
+    least: float
+    if letter == "b":
+        least, most = 0, 2.0
+    elif letter in "ui":
+        least, most = int(np.iinfo(kind.dtype).min), int(np.iinfo(kind.dtype).max) + 1
+    else:
+        most = dtypes.finfo(kind).max
+        least = -most
+    low, high = (default[0] if low is None else low), (default[1] if high is None else high)
+    if math.isnan(low) or math.isnan(high):
+        raise ValueError(f"`low` and `high` cannot be NaN, but got low={low} and high={high}")
+    if low == high and letter not in "bui":
+        warn(
+            "Passing `low==high` to make_tensor for floating or complex types is deprecated: use full()", FutureWarning
+        )
+    elif low >= high:
+        raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
+    elif high < least or low >= most:
+        raise ValueError(
+            f"The value interval specified by `low` and `high` is [{low}, {high}), but {kind} only supports "
+            f"[{least:g}, {most:g})"
+        )
+    if letter not in "bui" and kind.dtype.itemsize > 2:
+        least, most = least / 2, most / 2
+    return max(low, least), min(high, most)
