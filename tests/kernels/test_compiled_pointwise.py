@@ -16,6 +16,8 @@ ACTIVATIONS = {
     "leaky relu, steep": lambda x: F.leaky_relu(x, 2.5), "leaky relu, falling": lambda x: F.leaky_relu(x, -0.5),
     "elu": F.elu, "celu": lambda x: F.celu(x, 0.7), "selu": F.selu, "hardtanh": lambda x: F.hardtanh(x, -0.5, 2.0),
     "relu6": F.relu6, "hardswish": F.hardswish, "rsqrt": metagrad.rsqrt,
+    "glu": lambda x: F.glu(metagrad.cat([x, x.flip(0) * 0.5]), 0),
+    "glu of rows": lambda x: F.glu(metagrad.cat([x, x * 0.5], -1)),
 }  # fmt: skip
 ROWS = {
     "softmax": lambda x: F.softmax(x, -1), "log_softmax": lambda x: F.log_softmax(x, -1),
@@ -48,6 +50,19 @@ def test_activations(both, name, shape, dtype):
     for here, there in zip(found, expected, strict=True):
         assert here.dtype == there.dtype
         np.testing.assert_allclose(here, there, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("last", [1.0, 0.0, -0.0, -1.0, np.nan])
+def test_blocks_of_positive_numbers_need_no_exponential(both, last, dtype):
+    for size in (1, 255, 256, 257, 1000):
+        x, g = RNG.random(size).astype(dtype) + 1, RNG.standard_normal(size).astype(dtype)
+        x[-1] = last
+        for function in (F.elu, F.selu, lambda x: F.celu(x, 0.7), lambda x: F.elu(x, np.inf)):
+            with np.errstate(all="ignore"):
+                found, expected = both(lambda f=function, x=x, g=g: value_and_gradient(f, x, g))
+            for here, there in zip(found, expected, strict=True):
+                np.testing.assert_allclose(here, there, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("dtype", list(TOLERANCE))

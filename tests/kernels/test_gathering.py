@@ -203,3 +203,43 @@ def test_reduced_by_hand_and_what_is_not_finite(three_ways):
         np.testing.assert_array_equal(most, [3.0, np.nan, 2.0, np.inf])
         np.testing.assert_array_equal(least, [-2.0, np.nan, 2.0, -np.inf])
         assert whole == [3, 7, 2, 9]
+
+
+def bags(library, table, tokens, weights, offsets, settings):
+    """Bags of embeddings, and the gradients of the table and of the weights."""
+    table, weights = (library.tensor(a, requires_grad=True) for a in (table, weights))
+    given = {"per_sample_weights": weights} if settings.get("mode") == "sum" else {}
+    tokens, begins = library.tensor(tokens), library.tensor(offsets)
+    y = library.nn.functional.embedding_bag(tokens, table, begins, **settings, **given)
+    (y * y).sum().backward()
+    grads = [table.grad] + [weights.grad] * bool(given)
+    return [a.detach().numpy() for a in (y, *grads)]
+
+
+BAGS = [{"mode": "sum"}, {"mode": "mean"}, {"mode": "max"}, {"mode": "sum", "padding_idx": 2}, {"padding_idx": 0}]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("settings", [*BAGS, {"mode": "sum", "include_last_offset": True}], ids=str)
+def test_bags_as_pytorch(three_ways, torch, settings, dtype):
+    table, weights = RNG.standard_normal((7, 33)).astype(dtype), RNG.standard_normal(40).astype(dtype)
+    tokens, offsets = (
+        RNG.permutation(np.arange(40) % 7),
+        np.array([0, 3, 3, 9, 40][: 4 + ("include_last_offset" in settings)]),
+    )
+    found = bags(torch, table, tokens, weights, offsets, settings)
+    for ours in three_ways(lambda: bags(metagrad, table, tokens, weights, offsets, settings)):
+        agree(ours, found, dtype)
+
+
+def test_second_derivatives_of_bags():
+    table, weights = (metagrad.tensor(RNG.standard_normal(s), requires_grad=True) for s in ((4, 3), 6))
+    tokens, begins = metagrad.tensor([0, 1, 1, 3, 2, 0]), metagrad.tensor([0, 2])
+
+    def function(table, weights):
+        settings = {"mode": "sum", "per_sample_weights": weights}
+        return metagrad.nn.functional.embedding_bag(tokens, table, begins, **settings) ** 2
+
+    assert metagrad.autograd.gradcheck(function, (table, weights))
+    assert metagrad.autograd.gradgradcheck(function, (table, weights))

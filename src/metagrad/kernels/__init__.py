@@ -20,6 +20,7 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``copying.py``             large arrays copied, converted, filled
 ``reductions.py``          sums, products, extremes of large arrays
 ``argmax.py``              the index of the largest or smallest element of large arrays
+``gates.py``              halves of an array, of which one gates the other
 ``scans.py``               running sums, products, extremes of large arrays
 ``ramps.py``               numbers at equal distances
 ``sorting.py``             the order of elements, by keys of an element and its index
@@ -29,6 +30,8 @@ Each has a reference implementation elsewhere, in ordinary ops, and a test that 
 ``masks.py``               elements where a mask holds
 ``searching.py``           positions among sorted numbers
 ``counting.py``            how often numbers occur, numbers repeated, membership
+``padding.py``            arrays with elements put around them
+``differences.py``        differences of neighbours
 ``triangles.py``           the triangles of matrices
 ``distances.py``           distances of all pairs of points
 ``philox.py``              random words made of a counter

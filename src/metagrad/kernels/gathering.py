@@ -204,6 +204,18 @@ def add_rows_by_loop(y: Array, numbers: Array, x: Array) -> None:
     spread(compiled.add_rows, [y, first], [following, x], elements=x.size)
 
 
+def add_scaled_rows(y: Array, rows: Array, numbers: Array, scale: Array, x: Array) -> None:
+    """y[rowsₙ] += scaleₙ x[numbersₙ]; rows, numbers and scale (N), none of them negative; y (R, D), x (M, D)."""
+    if use_compiled(x, 1) and len(rows) * x.shape[1] >= tuning.COMPILED_WORTH and y.flags.carray:
+        first, following = np.full(len(y), -1), np.empty(len(rows), np.int64)
+        rows, numbers = (np.ascontiguousarray(a, np.int64).view(np.uint64) for a in (rows, numbers))
+        compiled.chain(rows, first, following)
+        whole = [following, numbers, np.require(scale, y.dtype, ["C"]), np.require(x, y.dtype, ["C"])]
+        spread(compiled.add_scaled_rows, [y, first], whole, elements=len(rows) * x.shape[1])
+    else:
+        add_rows(y, rows, x[numbers] * scale[:, None])
+
+
 def _of_boxes(i: Array) -> list[slice]:
     """Chunks of the first dimension."""
     return cut(len(i), max(1, tuning.GATHER_CHUNK // max(1, i[0].size)))

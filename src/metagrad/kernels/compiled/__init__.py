@@ -42,6 +42,8 @@ infinity are what they are in NumPy.
 ``distances.py``        distances of all pairs of points
 ``ramps.py``            numbers at equal distances
 ``reversal.py``         rows in reverse order, rows moved
+``padding.py``            rows with elements put around them
+``differences.py``      differences of elements of a row
 ``windows.py``          max pooling and its gradient
 ======================  =================================================
 """

@@ -8,6 +8,8 @@ A row at a time: for a loop over few arrays of one dimension the compiler knows 
 
 from __future__ import annotations
 
+import numpy as np
+
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
 from metagrad.kernels.compiled.picking import add, take
@@ -123,4 +125,20 @@ def add_rows(y: Array, first: Array, following: Array, x: Array) -> None:
         n = first[r]
         while n >= 0:
             _add(y[r], x[n])
+            n = following[n]
+
+
+@native
+def _add_scaled(y: Array, x: Array, c: np.float32) -> None:
+    for j in range(len(x)):
+        y[j] += c * x[j]
+
+
+@native
+def add_scaled_rows(y: Array, first: Array, following: Array, numbers: Array, scale: Array, x: Array) -> None:
+    """y[r, j] += scaleₙ x[numbersₙ, j] for each n of a row's chain, in order; y (R, D), x (M, D), numbers and scale (N)."""
+    for r in range(len(y)):
+        n = first[r]
+        while n >= 0:
+            _add_scaled(y[r], x[numbers[n]], scale[n])
             n = following[n]

@@ -15,6 +15,7 @@ from metagrad.kernels.compiled.transcendental import erf, exp, expm1, log1p, tan
 from metagrad.kernels.compiled.transcendental import sigmoid as logistic
 
 _ROOT_HALF, _DENSITY, _ROOT_2_OVER_PI = math.sqrt(0.5), 1 / math.sqrt(2 * math.pi), math.sqrt(2 / math.pi)
+_BLOCK = 256  # elements of a block that is looked at first
 
 
 @native
@@ -110,8 +111,16 @@ def hardswish_backward(x: Array, g: Array, out: Array) -> None:
 
 
 @native
-def elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
-    """y = x where x > 0, else α (eʳˣ − 1)."""
+def _is_positive(x: Array) -> bool:
+    """Whether every x is above 0."""
+    others = 0
+    for i in range(len(x)):
+        others += not x[i] > 0
+    return others == 0
+
+
+@native
+def _elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
     zero = x.dtype.type(0)
     for i in range(len(x)):
         v = x[i]
@@ -120,13 +129,34 @@ def elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
 
 
 @native
-def elu_backward(x: Array, g: Array, out: Array, alpha: np.float32, rate: np.float32) -> None:
-    """g where x > 0, else g α r eʳˣ."""
+def elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
+    """y = x where x > 0, else α (eʳˣ − 1), for which blocks of positive numbers need no exponential."""
+    for start in range(0, len(x), _BLOCK):
+        some, to = x[start : start + _BLOCK], y[start : start + _BLOCK]
+        if _is_positive(some):
+            to[:] = some
+        else:
+            _elu(some, to, alpha, rate)
+
+
+@native
+def _elu_backward(x: Array, g: Array, out: Array, alpha: np.float32, rate: np.float32) -> None:
     zero = x.dtype.type(0)
     for i in range(len(x)):
         v, d = x[i], g[i]
         curve = d * (alpha * rate * exp((zero if v > zero else v) * rate))
         out[i] = curve if v <= zero else d
+
+
+@native
+def elu_backward(x: Array, g: Array, out: Array, alpha: np.float32, rate: np.float32) -> None:
+    """g where x > 0, else g α r eʳˣ, by blocks as above."""
+    for start in range(0, len(x), _BLOCK):
+        some, of, to = x[start : start + _BLOCK], g[start : start + _BLOCK], out[start : start + _BLOCK]
+        if _is_positive(some):
+            to[:] = of
+        else:
+            _elu_backward(some, of, to, alpha, rate)
 
 
 @native
@@ -244,3 +274,37 @@ def dropout(x: Array, kept: Array, y: Array, scale: np.float32) -> None:
     zero = x.dtype.type(0)
     for i in range(len(x)):
         y[i] = x[i] * (scale if kept[i] else zero)
+
+
+# ------------------------------------------------ gates: halves of one array
+
+
+@native
+def gate(a: Array, b: Array, y: Array) -> None:
+    """y = a σ(b)."""
+    for i in range(len(y)):
+        y[i] = a[i] * logistic(b[i])
+
+
+@native
+def gate_backward(a: Array, b: Array, g: Array, grad_a: Array, grad_b: Array) -> None:
+    """g σ(b), and g a σ(b) (1 − σ(b))."""
+    one = g.dtype.type(1)
+    for i in range(len(g)):
+        s = logistic(b[i])
+        grad_a[i] = g[i] * s
+        grad_b[i] = g[i] * (a[i] * (s * (one - s)))
+
+
+@native
+def gated_rows(x: Array, y: Array) -> None:
+    """The same of rows x (N, 2, M), y (N, M)."""
+    for n in range(len(x)):
+        gate(x[n, 0], x[n, 1], y[n])
+
+
+@native
+def gated_rows_backward(x: Array, g: Array, grad_x: Array) -> None:
+    """The gradient of x from g (N, M)."""
+    for n in range(len(x)):
+        gate_backward(x[n, 0], x[n, 1], g[n], grad_x[n, 0], grad_x[n, 1])

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metagrad.autograd.node_names import named
+from metagrad.autograd.function import Function
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import write
 from metagrad.base.device import of_array
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
+from metagrad.kernels import gates
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import asks_for_tensors, dimension, floats, takes_exact_out, takes_out
@@ -23,6 +24,8 @@ from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.fitting import fitting
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
+from metagrad.ops.pointwise.activation import Sigmoid
+from metagrad.ops.pointwise.arithmetic import Mul
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.loops import Loops
 from metagrad.ops.pointwise.selection import where
@@ -288,6 +291,31 @@ def rrelu(
     return given_back(input, where(x > 0, x, x * slope), inplace)
 
 
+class Glu(Function):
+    """y = a σ(b), a and b the halves of x;   ∂L/∂a = ∂L/∂y · σ(b),   ∂L/∂b = ∂L/∂y · a σ(b) (1 − σ(b))."""
+
+    def forward(self, x: Array, axis: int) -> Array:
+        self.save(x)
+        self.axis = axis
+        if gates.fits(x):
+            return gates.gated(x, axis)
+        a, b = _halves(x, axis)
+        return Mul.on(a, Sigmoid.on(b))
+
+    def backward(self, grad: Array) -> Array:
+        (x,) = self.saved
+        if isinstance(grad, np.ndarray) and gates.fits(x) and gates.fits(grad):
+            return gates.gradient(x, grad, self.axis)
+        a, b = _halves(x, self.axis)
+        s = Sigmoid.on(b)
+        return np.concatenate([grad * s, grad * (a * (s * (1 - s)))], self.axis)
+
+
+def _halves(x: Array, axis: int) -> tuple[Array, Array]:
+    half, before = x.shape[axis] // 2, (slice(None),) * axis
+    return x[(*before, slice(None, half))], x[(*before, slice(half, None))]
+
+
 def _drawn_slopes(x: Array, lower: float, upper: float) -> Array:
     """A uniform number in [lower, upper) for each element of x that is not positive, 1 for the others."""
     slopes, drawn = np.ones_like(x), x <= 0
@@ -312,5 +340,4 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     n = input.array.shape[d]
     if n % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {d} is size {n}")
-    a, b = input.split(n // 2, d) if n else (input, input)
-    return named(a * b.sigmoid(), "Glu")
+    return Glu.apply(input, axis=d)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
-from metagrad.ops.index.embedding import embedding
+from metagrad.kernels.gathering import add_scaled_rows
+from metagrad.ops.index.embedding import Lookup, embedding, tokens_of
 from metagrad.ops.index.scatter_reduce import index_reduce
-from metagrad.ops.index.scattering import index_add
 from metagrad.ops.operands import in_single, need_one_dtype
 from metagrad.ops.pointwise.selection import where
 
@@ -59,32 +60,46 @@ def embedding_bag(
     if padding_idx is not None and not -v <= padding_idx < v:
         raise RuntimeError(f"padding_idx must be within the number of embeddings, {v}, got {padding_idx}")
     padding_idx = None if padding_idx is None else padding_idx % v
-    rows = embedding(wrap(names), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
-    return _pooled(rows, per_sample_weights, names, bag_of, bags, mode, padding_idx)
+    if mode == "max" or max_norm is not None or scale_grad_by_freq:
+        table, at = embedding(wrap(names), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse), None
+    else:
+        table, at = weight, tokens_of(wrap(names), weight)
+    kept = slice(None) if padding_idx is None else np.flatnonzero(names != padding_idx)
+    at = np.arange(len(names), like=names) if at is None else at
+    if per_sample_weights is not None:
+        per_sample_weights = per_sample_weights.reshape(-1)[kept]
+    return _pooled(table, per_sample_weights, at[kept], bag_of[kept], bags, mode)
+
+
+class Bags(Function):
+    """y[bₙ] += cₙ w[aₙ], for numbers a of rows and b of bags (N);   ∂L/∂w[aₙ] += cₙ ∂L/∂y[bₙ],   ∂L/∂cₙ = w[aₙ] · ∂L/∂y[bₙ]."""
+
+    def forward(self, w: Array, c: Array, rows: Array, bag_of: Array, bags: int) -> Array:
+        self.save(w if self.needs[1] else None, c)
+        self.rows, self.bag_of, self.count = rows, bag_of, len(w)
+        y = np.zeros((bags, w.shape[1]), w.dtype, like=w)
+        add_scaled_rows(y, bag_of, rows, c, w)
+        return y
+
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        w, c = self.saved
+        grad_w = Bags.on(grad, c, rows=self.bag_of, bag_of=self.rows, bags=self.count)
+        if not self.needs[1]:
+            return grad_w, None
+        of_rows, of_bags = (Lookup.on(a, i, padding_idx=None) for a, i in ((w, self.rows), (grad, self.bag_of)))
+        return grad_w, (of_rows * of_bags).sum(axis=1)
 
 
 @in_single
-def _pooled(
-    rows: Tensor,
-    per_sample_weights: Tensor | None,
-    names: Array,
-    bag_of: Array,
-    bags: int,
-    mode: str,
-    padding: int | None,
-) -> Tensor:
-    """The rows of each bag, made one: ``bag_of`` says whose they are."""
-    if per_sample_weights is not None:
-        rows = rows * per_sample_weights.reshape(-1, 1)
-    if padding is not None:
-        counted = names != padding
-        rows, bag_of = rows[wrap(counted)], bag_of[counted]
-    start = rows.new_zeros((bags, rows.array.shape[1]))
+def _pooled(table: Tensor, weights: Tensor | None, rows: Array, bag_of: Array, bags: int, mode: str) -> Tensor:
+    """The rows of a table that are in each bag, made one: ``bag_of`` says whose they are."""
     if mode == "max":
-        found = index_reduce(start, 0, wrap(bag_of), rows, "amax", include_self=False)
+        start = table.new_zeros((bags, table.array.shape[1]))
+        found = index_reduce(start, 0, wrap(bag_of), table[wrap(rows)], "amax", include_self=False)
         filled = np.bincount(bag_of, minlength=bags) > 0
         return where(wrap(filled[:, None]), found, 0.0)
-    total = index_add(start, 0, wrap(bag_of), rows)
+    ones = np.ones(len(rows), table.array.dtype, like=table.array)
+    total = Bags.apply(table, ones if weights is None else weights, rows=rows, bag_of=bag_of, bags=bags)
     if mode == "sum":
         return total
     counts = np.maximum(np.bincount(bag_of, minlength=bags), 1)

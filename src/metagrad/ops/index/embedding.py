@@ -75,13 +75,7 @@ def embedding(
     tensor([[3., 4.],
             [1., 2.]])
     """
-    if weight.array.ndim != 2:
-        raise RuntimeError(f"embedding: 'weight' must be 2-D, (V, D), got shape {tuple(weight.shape)}")
-    tokens, rows = _whole(tensor_of(input).array), weight.array.shape[0]
-    if is_outside(tokens, rows):
-        raise IndexError(
-            f"index out of range in self: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
-        )
+    tokens, rows = tokens_of(input, weight), weight.array.shape[0]
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
             raise RuntimeError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
@@ -94,6 +88,23 @@ def embedding(
         share = wrap((1 / counts).astype(out.array.dtype))
         out = out * share + (out * (1 - share)).detach()
     return out
+
+
+def tokens_of(input: Tensor, weight: Tensor) -> Array:
+    """The rows of a table that are named. Raises as ``embedding`` does.
+
+    >>> import metagrad
+    >>> tokens_of(metagrad.tensor([1]), metagrad.zeros(2, 3))
+    array([1])
+    """
+    if weight.array.ndim != 2:
+        raise RuntimeError(f"embedding: 'weight' must be 2-D, (V, D), got shape {tuple(weight.shape)}")
+    tokens, rows = _whole(tensor_of(input).array), weight.array.shape[0]
+    if is_outside(tokens, rows):
+        raise IndexError(
+            f"index out of range in self: tokens go from {tokens.min()} to {tokens.max()}, the table has {rows} rows"
+        )
+    return tokens
 
 
 def _whole(tokens: Array) -> Array:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
+
+from metagrad.autograd.function import Function
+from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
-from metagrad.base.typing import Dims, Number, Operand
+from metagrad.base.typing import Array, Dims, Number, Operand
+from metagrad.kernels import differences
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_out
 from metagrad.ops.index.indexing import getitem
 from metagrad.ops.operands import as_tensor
@@ -22,6 +27,25 @@ if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
 
 __all__ = ["cumulative_trapezoid", "diff", "gradient", "trapezoid", "trapz"]
+
+
+class Diff(Function):
+    """yᵢ = xᵢ₊₁ − xᵢ along a dimension of two elements or more;   ∂L/∂xᵢ = ∂L/∂yᵢ₋₁ − ∂L/∂yᵢ, without what there is not."""
+
+    def forward(self, x: Array, axis: int) -> Array:
+        self.axis = axis
+        if differences.fits(x):
+            return differences.differences(x, axis)
+        before = (slice(None),) * axis
+        return x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
+
+    def backward(self, grad: Array) -> Array:
+        if differences.fits(grad):
+            return differences.gradient(grad, self.axis)
+        before = (slice(None),) * self.axis
+        first, last = (slice(None, 1), slice(None, -1)), (slice(-1, None), slice(1, None))
+        (a, b), (c, d) = ([grad[(*before, s)] for s in pair] for pair in (first, last))
+        return np.concatenate([-a, b - d, c], self.axis)
 
 
 def _cut(x: Tensor, axis: int, start: int | None, stop: int | None) -> Tensor:
@@ -58,9 +82,12 @@ def diff(
     if not n:
         return input.clone()
     x = cat(joined, axis) if len(joined) > 1 else input
-    step = logical_xor if x.dtype is dtypes.bool_ else sub
     for _ in range(min(n, x.array.shape[axis])):
-        x = step(_cut(x, axis, 1, None), _cut(x, axis, None, -1))
+        if x.dtype is dtypes.bool_ or x.array.shape[axis] < 2:
+            step = logical_xor if x.dtype is dtypes.bool_ else sub
+            x = step(_cut(x, axis, 1, None), _cut(x, axis, None, -1))
+        else:
+            x = named(Diff.apply(x, axis=axis), "Sub")
     return x.clone() if x is input else x
 
 

@@ -9,20 +9,19 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
-from metagrad.autograd.variable import unwrap, wrap
+from metagrad.autograd.variable import unwrap
 from metagrad.base.channels_last import channels_behind
 from metagrad.base.layouts import inverse
 from metagrad.base.result_order import copied
 from metagrad.base.typing import Array, Number, Operand
+from metagrad.kernels import padding
 from metagrad.kernels.copying import assign
+from metagrad.kernels.libraries import beside
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.fitting import fitting
-from metagrad.ops.index.gathering import index_select
-from metagrad.ops.shape.broadcasting import expand
-from metagrad.ops.shape.copying import contiguous, formatted_as
-from metagrad.ops.shape.flipping import flip
-from metagrad.ops.shape.joining import cat
+from metagrad.ops.index.at import add_rows
+from metagrad.ops.shape.copying import formatted_as
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -40,6 +39,9 @@ class Pad(Function):
         kept = tuple(slice(max(0, -a), n - max(0, -b)) for n, (a, b) in zip(x.shape, widths, strict=True))
         if not any(w > 0 for pair in widths for w in pair):
             return copied(x[kept], x.dtype)
+        if padding.fits(x):
+            positions = [_positions(n, a, b, "constant") for n, (a, b) in zip(x.shape, widths, strict=True)]
+            return padding.padded(x, positions, value)
         inside = tuple(slice(max(0, a), n + a + min(b, 0)) for n, (a, b) in zip(x.shape, widths, strict=True))
         shape = tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
         order = channels_behind(x)
@@ -52,6 +54,42 @@ class Pad(Function):
 
     def backward(self, grad: Array) -> Array:
         return Pad.on(grad, widths=tuple((-a, -b) for a, b in self.widths), value=0)
+
+
+class PadFromInside(Function):
+    """y[i, j, …] = x[p₀[i], p₁[j], …], p the positions in each dimension;   ∂L/∂x adds up ∂L/∂y where an element stands."""
+
+    def forward(self, x: Array, positions: Sequence[Array]) -> Array:
+        self.positions, self.shape_of_x = positions, x.shape
+        if padding.fits(x):
+            return padding.padded(x, positions)
+        for d, p in enumerate(positions):
+            if _moves(p, x.shape[d]):
+                places: Array = beside(p, x)
+                x = np.take(x, places, d)
+        return copied(x, x.dtype) if x.shape == self.shape_of_x else x
+
+    def backward(self, grad: Array) -> Array:
+        return FoldInside.on(grad, positions=self.positions, shape=self.shape_of_x)
+
+
+class FoldInside(Function):
+    """The transpose of ``PadFromInside``: y[p₀[i], p₁[j], …] += x[i, j, …], of the shape that was padded."""
+
+    def forward(self, x: Array, positions: Sequence[Array], shape: tuple[int, ...]) -> Array:
+        self.positions = positions
+        if padding.folds(x):
+            return padding.folded(x, positions, shape)
+        for d, (p, n) in enumerate(zip(positions, shape, strict=True)):
+            if _moves(p, n):
+                x = np.moveaxis(x, d, 0)
+                y = np.zeros((n, *x.shape[1:]), x.dtype, like=x)
+                add_rows(y, beside(p, x), x)
+                x = np.moveaxis(y, 0, d)
+        return x
+
+    def backward(self, grad: Array) -> Array:
+        return PadFromInside.on(grad, positions=self.positions)
 
 
 @asks_for_tensors
@@ -104,16 +142,13 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
             raise RuntimeError(
                 f"pad: input {list(shape)} is too small: padding {(low, high)} leaves nothing of dimension {d}"
             )
-    y = input
-    for d in range(ndim - axes, ndim):
-        low, high = widths[d]
-        if mode == "circular":
-            y = _pad_along(_cut(y, d, low, high), d, max(0, low), max(0, high), mode)
-        else:
-            y = _cut(_pad_along(y, d, max(0, low), max(0, high), mode), d, low, high)
     if not any(p > 0 for p in pad):
-        return y.clone()
-    y = contiguous(y) if min(pad) < 0 else y
+        return input[
+            tuple([slice(max(0, -low), n - max(0, -high)) for n, (low, high) in zip(shape, widths, strict=True)])
+        ].clone()
+    y = PadFromInside.apply(
+        input, positions=[_positions(n, low, high, mode) for n, (low, high) in zip(shape, widths, strict=True)]
+    )
     names = {"reflect": f"ReflectionPad{axes}D", "replicate": f"ReplicationPad{axes}D", "circular": "Copy"}
     return named(y if mode == "circular" else formatted_as(y, input), names[mode])
 
@@ -166,27 +201,20 @@ def _widths(pad: Sequence[int], input: Tensor) -> Widths:
     return (*[(0, 0)] * (ndim - len(pairs)), *reversed(pairs))
 
 
-def _pad_along(x: Tensor, d: int, low: int, high: int, mode: str) -> Tensor:
-    """Pad dimension d by widths that are not negative."""
-    n = x.array.shape[d]
+def _moves(positions: Array, n: int) -> bool:
+    """Whether positions among n elements are others than all of them in turn."""
+    return len(positions) != n or bool((positions != np.arange(n)).any())
+
+
+def _positions(n: int, low: int, high: int, mode: str) -> Array:
+    """Which of n elements stands at each place of a padded dimension: −1 for none of them."""
+    if mode == "circular":  # goes on at the end of what is left
+        first, left = max(0, -low), n + min(low, 0) + min(high, 0)
+        return first + np.arange(-max(0, low), left + max(0, high)) % max(left, 1)
+    places = np.arange(-low, n + high)
+    if mode == "constant":
+        return np.where((places < 0) | (places >= n), -1, places)
     if mode == "reflect":
-        before, after = flip(_part(x, d, 1, low + 1), dims=(d,)), flip(_part(x, d, n - high - 1, n - 1), dims=(d,))
-    elif mode == "replicate":
-        before, after = _edge(x, d, 0, low), _edge(x, d, n - 1, high)
-    else:
-        return index_select(x, d, wrap(np.arange(-low, n + high) % n).to(x.device)) if low or high else x
-    return cat([*[before] * (low > 0), x, *[after] * (high > 0)], d) if low or high else x
-
-
-def _edge(x: Tensor, d: int, i: int, count: int) -> Tensor:
-    shape = list(x.shape)
-    shape[d] = count
-    return expand(_part(x, d, i, i + 1), shape)
-
-
-def _part(x: Tensor, d: int, start: int, stop: int) -> Tensor:
-    return x[(*[slice(None)] * d, slice(start, stop))]
-
-
-def _cut(x: Tensor, d: int, low: int, high: int) -> Tensor:
-    return _part(x, d, max(0, -low), x.array.shape[d] - max(0, -high))
+        places = np.abs(places)
+        return np.minimum(places, 2 * (n - 1) - places)
+    return np.clip(places, 0, n - 1)

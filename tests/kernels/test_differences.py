@@ -1,0 +1,67 @@
+"""The compiled loops of differences of neighbours give NumPy's numbers, and so does their gradient."""
+
+import numpy as np
+import pytest
+
+import metagrad
+
+RNG = np.random.default_rng(0)
+THRESHOLDS = ("COMPILED_WORTH",)
+CASES = [
+    ((5,), 0),
+    ((2,), 0),
+    ((1,), 0),
+    ((40, 7), 1),
+    ((40, 7), 0),
+    ((3, 2), 1),
+    ((2, 1), 1),
+    ((20, 3, 4), 1),
+    ((2, 9, 70), 1),
+    ((0, 4), 1),
+    ((4, 0), 1),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
+@pytest.mark.parametrize(("shape", "dim"), CASES)
+def test_values_and_gradients(both, shape, dim, dtype, threads):
+    x = (RNG.standard_normal(shape) * 3).astype(dtype)
+    if dtype.startswith("float") and x.size > 9:
+        x.reshape(-1)[:4] = [np.nan, np.inf, -np.inf, -0.0]
+
+    def run():
+        leaf = metagrad.tensor(x, requires_grad=dtype.startswith("float"))
+        y = metagrad.diff(leaf, dim=dim)
+        if not leaf.requires_grad:
+            return [y.numpy()]
+        y.backward(metagrad.tensor(np.random.default_rng(1).standard_normal(tuple(y.shape)).astype(dtype)))
+        return [y.detach().numpy(), leaf.grad.numpy()]
+
+    found, expected = both(run)
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == b.dtype
+        assert np.array_equal(a, b, equal_nan=dtype.startswith("float"))
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_several_times_over_and_of_strided_numbers(torch, monkeypatch, n):
+    from metagrad.kernels import tuning
+
+    monkeypatch.setattr(tuning, "COMPILED_WORTH", 1)
+    x = RNG.standard_normal((12, 16))
+    found = []
+    for lib in (metagrad, torch):
+        leaf = lib.tensor(x, requires_grad=True)
+        y = lib.diff(leaf.t(), n, 0) + lib.diff(leaf[:, ::2].t(), n, 1, prepend=leaf[:1, ::2].t())[:1, :7].sum()
+        (y * y).sum().backward()
+        found.append([y.detach().numpy(), leaf.grad.numpy()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+def test_derivatives():
+    x = metagrad.tensor(RNG.standard_normal((3, 4, 2)), requires_grad=True)
+    for dim in range(3):
+        assert metagrad.autograd.gradcheck(lambda x, dim=dim: metagrad.diff(x, dim=dim) ** 2, (x,))
+        assert metagrad.autograd.gradgradcheck(lambda x, dim=dim: metagrad.diff(x, dim=dim) ** 2, (x,))
