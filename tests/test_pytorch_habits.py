@@ -100,3 +100,60 @@ def test_a_transform_moves_the_running_values_of_batch_norm(dtype):
     mean, var, x = mg.zeros(2, dtype=dtype), mg.ones(2, dtype=dtype), mg.tensor([[1.0, 2.0], [3.0, 6.0]], dtype=dtype)
     mg.func.grad(lambda x: mg.nn.functional.batch_norm(x, mean, var, training=True).sum())(x)
     assert mean.allclose(mg.tensor([0.2, 0.4], dtype=dtype)) and var.allclose(mg.tensor([1.1, 1.7], dtype=dtype))
+
+
+def test_functions_are_pickled_by_name_though_classes_are_asked():
+    import pickle
+
+    class Kind(mg.Tensor):
+        pass
+
+    assert type(Kind([1.0]) + 1) is Kind
+    named = (
+        mg.add,
+        mg.tanh,
+        mg.nn.functional.relu,
+        mg.linalg.norm,
+        mg.fft.fft,
+        mg.nn.functional.softmax,
+        mg.Tensor.mul,
+    )
+    for function in named:
+        assert pickle.loads(pickle.dumps(function)) is function
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda y, a: y.view(3).add_(a),
+        lambda y, a: y[0][0].zero_(),
+        lambda y, a: y.detach().add_(a),
+        lambda y, a: y.split(1)[0].mul_(2),
+        lambda y, a: y.detach_(),
+        lambda y, a: y.t_(),
+        lambda y, a: y.squeeze_(),
+        lambda y, a: y.unsqueeze_(0),
+        lambda y, a: y.transpose_(0, 1),
+        lambda y, a: y.resize_(2),
+        lambda y, a: y.set_(mg.ones(3)),
+    ],
+)
+@pytest.mark.parametrize("transform", [mg.func.grad, lambda f: lambda a: mg.func.jvp(f, (a,), (a,))])
+def test_a_captured_tensor_is_written_to_in_no_way(write, transform):
+    y = mg.ones(1, 3)
+    with pytest.raises(RuntimeError, match="mutate a captured Tensor"):
+        transform(lambda a: (write(y, a), a.sum())[1])(mg.arange(3.0))
+    assert y.tolist() == [[1.0, 1.0, 1.0]] and not y.requires_grad
+
+
+def test_own_tensors_are_written_to_through_views():
+    def of_its_input(a):
+        b = mg.zeros(3)
+        b.view(3)[1:].add_(a[1:] * 2)
+        b.detach().add_(1)
+        return (a * b.detach()).sum() + b.unsqueeze_(0).sum()
+
+    x = mg.arange(3.0)
+    assert mg.func.grad(of_its_input)(x).tolist() == [1.0, 5.0, 7.0]
+    x = mg.arange(3.0, requires_grad=True)
+    assert mg.func.grad(of_its_input)(x * 1).tolist() == [1.0, 5.0, 7.0]

@@ -99,3 +99,88 @@ def test_a_tensor_takes_only_a_storage_of_its_dtype():
     with pytest.raises(RuntimeError, match="Expected a Storage"):
         mg.empty(0, dtype=mg.int64).set_(mg.FloatStorage([1.0]))
     assert mg.empty(0).set_(mg.FloatStorage([1.0])).tolist() == [1.0]
+
+
+def test_what_a_storage_is_called():
+    x = mg.ones(2, dtype=mg.int16)
+    assert x.storage_type() is mg.ShortStorage and x.storage().pickle_storage_type() == "ShortStorage"
+    assert (
+        x.storage().type() == "metagrad.ShortStorage"
+        and x.untyped_storage().type() == "metagrad.storage.UntypedStorage"
+    )
+    assert issubclass(mg.ShortStorage, mg.TypedStorage) and not issubclass(mg.ShortStorage, mg.IntStorage)
+    assert x.storage()._cdata == x[1:].storage()._cdata and x.storage().get_device() == -1
+
+
+def test_numbers_are_copied_byte_by_byte():
+    storage = mg.FloatStorage([1.0, 2.0])
+    storage.copy_(mg.IntStorage([0, 1065353216]))
+    assert storage.tolist() == [0.0, 1.0]
+    with pytest.raises(RuntimeError, match="self was 8 bytes but src was 12 bytes"):
+        storage.copy_(mg.FloatStorage(3))
+    with pytest.raises(TypeError, match="must be a storage, not list"):
+        storage.copy_([1.0, 2.0])
+
+
+def test_bytes_turned_around():
+    storage = mg.IntStorage([1, 256]).untyped()
+    storage.byteswap(mg.int32)
+    assert storage.tolist() == [0, 0, 0, 1, 0, 0, 1, 0]
+    assert mg.UntypedStorage([1, 2]).float().tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "says"),
+    [
+        (lambda s: s["a"], TypeError, "can't index a .*UntypedStorage with str"),
+        (lambda s: s[::2], RuntimeError, "only a step of 1"),
+        (lambda s: s.__setitem__(0, 1.5), RuntimeError, "int types, but got float"),
+        (lambda s: s.fill_("a"), RuntimeError, "expects int, but got str"),
+        (lambda s: mg.FloatStorage(2, wrap_storage=s), RuntimeError, "No positional arguments"),
+        (lambda s: mg.FloatStorage(wrap_storage=s.float()), TypeError, "must be UntypedStorage"),
+        (lambda s: mg.FloatStorage(2, 3), RuntimeError, "Too many positional arguments"),
+        (lambda s: mg.FloatStorage(2, dtype=mg.int8), RuntimeError, "'dtype' cannot be specified"),
+        (lambda s: mg.TypedStorage(wrap_storage=s), RuntimeError, "'dtype' must be specified"),
+        (lambda s: mg.TypedStorage(wrap_storage=s, dtype="int8"), TypeError, "'dtype' must be"),
+        (lambda s: mg.TypedStorage(wrap_storage=s, dtype=mg.int8, device="cpu"), RuntimeError, "'device' should not"),
+    ],
+)
+def test_what_storages_refuse(act, error, says):
+    with pytest.raises(error, match=says):
+        act(mg.UntypedStorage([1, 2, 3, 4]))
+
+
+def test_a_storage_without_memory():
+    storage = mg.TypedStorage([1, 2], device="meta", dtype=mg.float32)
+    assert storage.fill_(1).copy_(storage).size() == 2 and " ..." in repr(storage)
+    for act in (lambda: storage.tolist(), lambda: storage[0]):
+        with pytest.raises(NotImplementedError, match="Not available for 'meta'"):
+            act()
+
+
+def test_a_tensor_of_a_storage():
+    x = mg.arange(3.0)
+    for made in (mg.tensor, mg.as_tensor):
+        assert made(x.storage(), dtype=mg.float32).tolist() == [0.0, 1.0, 2.0]
+        assert made(x.untyped_storage(), dtype=mg.float32).tolist() == [0.0, 1.0, 2.0]
+    assert mg.Tensor(x.untyped_storage()).tolist() == [0.0, 1.0, 2.0]
+    with pytest.raises(RuntimeError, match="Expected a Storage of type Long or an UntypedStorage, but got Float"):
+        mg.tensor(x.storage(), dtype=mg.int64)
+
+
+@pytest.mark.parametrize(
+    "resized",
+    [
+        lambda x: x.resize_(1, 2, 2, 2, memory_format=mg.channels_last),
+        lambda x: x.resize_as_(
+            mg.ones(1, 2, 2, 2).to(memory_format=mg.channels_last), memory_format=mg.preserve_format
+        ),
+    ],
+)
+@pytest.mark.parametrize("count", [0, 20])
+def test_resized_in_a_format(resized, count):
+    x = resized(mg.arange(count))
+    assert x.stride() == (8, 1, 4, 2)
+    assert count == 0 or x.flatten().tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+    with pytest.raises(RuntimeError, match="required rank 4 tensor to use channels_last format"):
+        x.resize_(2, 2, memory_format=mg.channels_last)

@@ -24,7 +24,7 @@ class _Running(threading.local):
 
 
 running = _Running()
-_open: list[set[int]] = []  # those of all threads
+opened: list[set[int]] = []  # those of all threads
 _lock, _new = threading.Lock(), object.__new__
 
 
@@ -63,7 +63,7 @@ def owning(inputs: Iterable[Any] = ()) -> Iterator[None]:
     """
     own = {id(x) for x in inputs}
     with _lock:
-        _open.append(own)
+        opened.append(own)
         variable._new = _noted
     running.own.append(own)
     try:
@@ -73,8 +73,8 @@ def owning(inputs: Iterable[Any] = ()) -> Iterator[None]:
         if running.own:
             running.own[-1] |= own
         with _lock:
-            _open.pop()
-            if not _open:
+            opened.pop()
+            if not opened:
                 variable._new = _new
 
 
@@ -86,9 +86,15 @@ def _noted(kind: type[Any]) -> Any:
     return made
 
 
+def shares(made: Any, of: Any) -> None:
+    """A new tensor shows the memory of another: it belongs to the transform that runs only if the other does."""
+    if running.own and id(of) not in running.own[-1]:
+        running.own[-1].discard(id(made))
+
+
 def check_own(target: Any) -> None:
-    """Raise RuntimeError where a function that is differentiated writes to a tensor that it was not given."""
-    if _open and running.own and id(target) not in running.own[-1]:
+    """Raise RuntimeError where a function that is differentiated writes to a tensor that it was not given, or to a view of one."""
+    if opened and running.own and id(target) not in running.own[-1]:
         raise RuntimeError(
             "During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to call in-place operation that "
             "would mutate a captured Tensor. This is not supported; please rewrite the function being transformed to explicitly "

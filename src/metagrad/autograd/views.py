@@ -20,7 +20,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.function import observers as observers_of_ops
 from metagrad.autograd.mode import enable_grad, mode
-from metagrad.autograd.transforms import check_own, check_room
+from metagrad.autograd.transforms import check_own, check_room, opened, shares
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number
@@ -140,6 +140,8 @@ def is_followed(x: Variable) -> bool:
 
 def _mark_view(out: Any, of: Any, step: Step) -> None:
     counter = out._counter = of._counter
+    if opened:
+        shares(out, of)
     if counter.__class__ is not list:  # made in inference mode: no graph will ever follow
         return
     view = of._view

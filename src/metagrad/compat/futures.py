@@ -23,6 +23,9 @@ class Future(Generic[T]):
     def __init__(self, *, devices: Any = None) -> None:
         self._future: concurrent.futures.Future[T] = concurrent.futures.Future()
 
+    def __reduce__(self) -> Any:
+        raise RuntimeError("Can not pickle torch.futures.Future: its value may come from a thread of this process")
+
     def done(self) -> bool:
         """Whether there is a result, or an error."""
         return self._future.done()
@@ -39,12 +42,19 @@ class Future(Generic[T]):
 
     def set_result(self, result: T) -> None:
         """Give the result, once."""
-        if self.done():
-            raise RuntimeError("this future has a result already")
+        self._check_open()
         self._future.set_result(result)
+
+    def _check_open(self) -> None:
+        if self.done():
+            raise RuntimeError(
+                "Attempting to mark a completed Future as complete again. Note that a Future can only be marked completed once."
+            )
 
     def set_exception(self, result: BaseException) -> None:
         """Give an error, which ``wait`` will raise."""
+        assert isinstance(result, Exception), f"{result} is of type {type(result)}, not an Exception."
+        self._check_open()
         self._future.set_exception(result)
 
     def add_done_callback(self, callback: Callable[[Future[T]], None]) -> None:
@@ -52,14 +62,19 @@ class Future(Generic[T]):
         self._future.add_done_callback(lambda _: callback(self))
 
     def then(self, callback: Callable[[Future[T]], Any]) -> Future[Any]:
-        """A future of what ``callback(self)`` returns once this one is done."""
+        """A future of what ``callback(self)`` returns once this one is done; of a RuntimeError if it raises."""
+        if not callable(callback):
+            raise TypeError(
+                f"then(): incompatible function arguments: a function is needed, got {type(callback).__name__}"
+            )
         after: Future[Any] = Future()
 
         def run(_: object) -> None:
             try:
                 after.set_result(callback(self))
             except Exception as error:
-                after.set_exception(error)
+                said = f"Got the following error when running the callback: {type(error).__name__}: {error}"
+                after.set_exception(RuntimeError(said).with_traceback(error.__traceback__))
 
         self._future.add_done_callback(run)
         return after

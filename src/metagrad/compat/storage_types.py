@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from metagrad.base import dtypes
 from metagrad.base.naming import public
 from metagrad.base.typing import Number
-from metagrad.tensors.storage import TypedStorage, UntypedStorage
+from metagrad.tensors.storage import TypedStorage, UntypedStorage, check_wrapped
 
 DTYPES = {
     "BFloat16Storage": dtypes.bfloat16, "BoolStorage": dtypes.bool_, "ByteStorage": dtypes.uint8, "CharStorage": dtypes.int8,
@@ -33,16 +33,26 @@ class storagetype(type):
     def __instancecheck__(cls, instance: object) -> bool:
         return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
 
-    def __call__(
-        cls, source: Sequence[Number] | int = 0, *, wrap_storage: UntypedStorage | None = None
-    ) -> TypedStorage:
-        return TypedStorage(source, wrap_storage=wrap_storage, dtype=cls.dtype)
+    def __subclasscheck__(cls, other: type) -> bool:
+        return isinstance(other, storagetype) and other.dtype is cls.dtype
 
-    def from_buffer(
-        cls, buffer: bytes | bytearray | memoryview, byte_order: str | None = None, count: int = -1, offset: int = 0
+    def __call__(
+        cls,
+        source: Sequence[Number] | int = 0,
+        *more: object,
+        wrap_storage: UntypedStorage | None = None,
+        **named: object,
     ) -> TypedStorage:
-        """A copy of ``count`` numbers that stand in a buffer from ``offset`` on, "native", "little" or "big" end first."""
-        return TypedStorage.from_buffer(buffer, byte_order, count, offset, dtype=cls.dtype)
+        if more or named:
+            wrong = (
+                "Too many positional arguments"
+                if more
+                else f"Keyword argument {next(iter(named))!r} cannot be specified"
+            )
+            raise RuntimeError(f"{cls!r}.__new__ received an invalid combination of arguments. {wrong}")
+        if wrap_storage is not None:
+            check_wrapped(f"{cls!r}.__new__", source, wrap_storage, cls.dtype)
+        return TypedStorage(source, wrap_storage=wrap_storage, dtype=cls.dtype)
 
 
 def is_storage(obj: object) -> bool:
@@ -56,5 +66,5 @@ def is_storage(obj: object) -> bool:
 
 for _name, _dtype in DTYPES.items():
     globals()[_name] = storagetype(
-        _name, (), {"dtype": _dtype, "__module__": __name__, "__doc__": f"Storages of {_dtype}."}
+        _name, (TypedStorage,), {"dtype": _dtype, "__module__": __name__, "__doc__": f"Storages of {_dtype}."}
     )

@@ -209,12 +209,24 @@ def start_asking(cls: type | None = None) -> None:
             asking = asked(function)
             names[asking] = ".".join(filter(None, ("torch", space, name)))
             setattr(module, name, asking)
+            _keep_found(asking)
             replaced.setdefault(function, asking)
     top: Any = sys.modules["metagrad"]
     replaced[top.as_tensor] = unasked(top.as_tensor)
     top.as_tensor, Tensor.as_subclass = replaced[top.as_tensor], unasked(Tensor.as_subclass)  # type: ignore[method-assign]
     replace(replaced)
     _ask_methods()
+
+
+def _keep_found(asking: Any) -> None:
+    """Let pickle find a function that asks by its name: it is an attribute of the one that stands where the name leads."""
+    found: Any = sys.modules.get(asking.__module__)
+    for part in asking.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if isinstance(found, FunctionType):
+        attribute = f"asking_{len(vars(found))}"
+        setattr(found, attribute, asking)
+        asking.__qualname__ += f".{attribute}"
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
@@ -246,6 +258,7 @@ def _ask_methods() -> None:
                 asking.__name__ = name  # several names may be one function, and operators are made by another one
                 setattr(Tensor, name, asking)
                 names[asking] = f"torch.Tensor.{name}"
+                _keep_found(asking)
     for name, value in operators.items():
         method = getattr(Tensor, _OPERATORS[name], None)
         setattr(
@@ -284,7 +297,7 @@ _build_class = builtins.__build_class__
 
 def _noticing(*args: Any, **kwargs: Any) -> Any:
     made = _build_class(*args, **kwargs)
-    if "__torch_function__" in getattr(made, "__dict__", ()):
+    if "__torch_function__" in getattr(made, "__dict__", ()) and not made.__module__.startswith("metagrad."):
         start_asking()
     return made
 

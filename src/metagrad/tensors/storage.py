@@ -14,6 +14,7 @@ from metagrad.base.device import device as Device
 from metagrad.base.dtypes import get_default_dtype
 from metagrad.base.naming import public
 from metagrad.base.typing import Array, DeviceLike, Number
+from metagrad.ops.create.conversion import type_names
 from metagrad.tensors.sharing import is_shared, shared
 
 
@@ -35,7 +36,7 @@ class UntypedStorage:
     @classmethod
     def from_file(cls, filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
         """The bytes of a file, read as they are used; only with ``shared`` is what is written into them written into the file."""
-        kind = np.dtype(np.uint8) if cls is UntypedStorage else get_default_dtype().dtype
+        kind = np.dtype(np.uint8) if cls is UntypedStorage else _default(cls).dtype
         memory = np.memmap(filename, kind, "r+" if shared else "c", shape=(nbytes,) if nbytes else None)
         return cls(memory.view(np.ndarray))
 
@@ -71,6 +72,10 @@ class UntypedStorage:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.memory, dtype, copy=copy)
 
+    def seen_as(self, dtype: dtypes.dtype | None) -> Array:
+        """The memory as numbers of a dtype, as which a tensor is made of it."""
+        return self.memory if dtype is None else self.memory.view(dtype.dtype)
+
     def __sizeof__(self) -> int:
         return object.__sizeof__(self) + self.nbytes()
 
@@ -92,9 +97,16 @@ class UntypedStorage:
         """The address of the first byte."""
         return 0 if self.device.type == "meta" else int(self.memory.__array_interface__["data"][0])
 
+    _cdata = property(data_ptr)  # which memory it is
+
     def tolist(self) -> list[Any]:
         """The elements as Python numbers."""
+        self._check_numbers()
         return self.memory.tolist()
+
+    def _check_numbers(self) -> None:
+        if self.device.type == "meta":
+            raise NotImplementedError("Not available for 'meta' device type: there are no numbers in such a storage")
 
     def resize_(self, size: int) -> UntypedStorage:
         """Another number of elements: those that fit are kept, more are not set.
@@ -130,6 +142,27 @@ class UntypedStorage:
         """False: metagrad does not pin memory."""
         return False
 
+    def resizable(self) -> bool:
+        """Whether ``resize_`` may be asked."""
+        return True
+
+    def get_device(self) -> int:
+        """The number of the GPU; -1 on the CPU."""
+        return -1 if self.device.index is None else self.device.index
+
+    def to(self, *, device: DeviceLike) -> UntypedStorage:
+        """The same numbers on a device; the storage itself if they are there."""
+        return self if Device(device) == self.device else self._of(move(self.memory, Device(device)))
+
+    def byteswap(self, dtype: dtypes.dtype) -> None:
+        """Turn the bytes of each number of a dtype around, of complex ones those of each part."""
+        part = dtype.dtype if dtype.dtype.kind != "c" else np.dtype(f"f{dtype.itemsize // 2}")
+        self.memory.view(part).byteswap(inplace=True)
+
+    def type(self) -> str:
+        """The name of its class."""
+        return public("storage.UntypedStorage")
+
     def share_memory_(self) -> UntypedStorage:
         """This storage's numbers in memory that forked processes have in common: of a tensor, call the tensor's own method."""
         self.memory = shared(self.memory)
@@ -140,32 +173,51 @@ class UntypedStorage:
         """Whether the memory is a GPU's."""
         return self.device.type == "cuda"
 
-    is_sparse = False
+    is_sparse = is_hpu = False
+    filename = None  # of the file it was mapped from, where that is known
+    _kinds: Any = int
     _name = "storage.UntypedStorage"
 
     def copy_(self, source: UntypedStorage) -> UntypedStorage:
-        """Take the values of another storage."""
-        self.memory[...] = source.memory
+        """Take the bytes of another storage of as many bytes."""
+        if not isinstance(source, UntypedStorage):
+            raise TypeError(f"copy_(): argument 'src' must be a storage, not {type(source).__name__}")
+        if source.nbytes() != self.nbytes():
+            raise RuntimeError(
+                f"size does not match, self was {self.nbytes()} bytes but src was {source.nbytes()} bytes"
+            )
+        if self.device.type != "meta":
+            self.memory.view(np.uint8)[...] = move(source.memory, self.device).view(np.uint8)
         return self
 
     def fill_(self, value: Number) -> UntypedStorage:
         """Set every element to one number."""
-        self.memory[...] = value
+        if not isinstance(value, self._kinds):
+            raise RuntimeError(
+                f"fill_ expects {'int' if self._kinds is int else 'a number'}, but got {type(value).__name__}"
+            )
+        if self.device.type != "meta":
+            self.memory[...] = value
         return self
 
     def __getitem__(self, index: int | slice) -> UntypedStorage | Number:
-        if isinstance(index, slice):
-            return self._of(self.memory[index])
-        self._check(index)
-        return self.memory[index].item()
+        self._check(index, TypeError)
+        return self._of(self.memory[index]) if isinstance(index, slice) else self.memory[index].item()
 
     def __setitem__(self, index: int | slice, value: Number) -> None:
-        if not isinstance(index, slice):
-            self._check(index)
+        self._check(index, RuntimeError)
+        if self._kinds is int and not isinstance(value, int):
+            raise RuntimeError(f"can only set storage content with a int types, but got {type(value).__name__} instead")
         self.memory[index] = value
 
-    def _check(self, index: int) -> None:
-        if not -len(self) <= index < len(self):
+    def _check(self, index: object, refusal: type[Exception]) -> None:
+        self._check_numbers()
+        if isinstance(index, slice):
+            if index.step not in (None, 1):
+                raise RuntimeError(f"Trying to slice with a step of {index.step}, but only a step of 1 is supported")
+        elif not isinstance(index, int):
+            raise refusal(f"can't index a {public(self._name)} with {type(index).__name__}")
+        elif not -len(self) <= index < len(self):
             raise IndexError(f"index {index} out of range for storage of size {len(self)}")
 
     @classmethod
@@ -183,7 +235,8 @@ class UntypedStorage:
         return hash((self.data_ptr(), self.nbytes()))
 
     def __repr__(self) -> str:
-        lines = "".join(f" {value}\n" for value in self.tolist()) or " \n"
+        values = [] if self.device.type == "meta" else self.tolist()
+        lines = "".join(f" {value}\n" for value in values) or (" ...\n" if len(self) else " \n")
         return f"{lines}[{public(self._name)}({self._about()}) of size {len(self)}]"
 
     def _about(self) -> str:
@@ -205,10 +258,10 @@ class TypedStorage(UntypedStorage):
         dtype: dtypes.dtype | None = None,
         device: DeviceLike | None = None,
     ) -> None:
-        """``wrap_storage`` shows memory that is there as numbers of ``dtype``; without a dtype it is the default one."""
+        """``wrap_storage`` shows memory that is there as numbers of ``dtype``, which otherwise is the default one."""
         if wrap_storage is not None:
-            source = wrap_storage.memory.view(np.uint8)
-            source = source.view((dtype or get_default_dtype()).dtype)
+            check_wrapped("TypedStorage.__init__", source, wrap_storage, dtype, device)
+            source = wrap_storage.memory.view(dtype.dtype)  # type: ignore[union-attr]
         self.memory = _memory(source, (dtype or get_default_dtype()).dtype, device)
 
     @classmethod
@@ -222,7 +275,7 @@ class TypedStorage(UntypedStorage):
         dtype: dtypes.dtype | None = None,
     ) -> TypedStorage:
         """A copy of ``count`` numbers that stand in a buffer from ``offset`` on, "native", "little" or "big" end first."""
-        return cls(_numbers_in(buffer, byte_order, count, offset, dtype or get_default_dtype()))
+        return cls(_numbers_in(buffer, byte_order, count, offset, dtype or _default(cls)))
 
     @property
     def dtype(self) -> dtypes.dtype:
@@ -233,27 +286,76 @@ class TypedStorage(UntypedStorage):
         """The same memory as bytes."""
         return UntypedStorage(self.memory.view(np.uint8))
 
+    _untyped_storage = property(untyped)
+
+    def seen_as(self, dtype: dtypes.dtype | None) -> Array:
+        """The memory, as a tensor is made of it: of this dtype and no other."""
+        if dtype is not None and dtype is not self.dtype:
+            names = dtypes.scalar_name(dtype), dtypes.scalar_name(self.dtype)
+            raise RuntimeError(f"Expected a Storage of type {names[0]} or an UntypedStorage, but got {names[1]}")
+        return self.memory
+
     def __getitem__(self, index: int | slice) -> UntypedStorage | Number:
         if isinstance(index, slice):
             raise RuntimeError("slices are only supported in UntypedStorage.__getitem__: use untyped()")
         return super().__getitem__(index)
 
-    def to(self, dtype: dtypes.dtype) -> TypedStorage:
-        """A storage of these numbers in another dtype; itself, if that is its own."""
-        return self if dtype is self.dtype else TypedStorage(self.memory.astype(dtype.dtype))
+    def pickle_storage_type(self) -> str:
+        """The name of the older class for storages of this dtype.
 
+        >>> TypedStorage(2, dtype=dtypes.int16).pickle_storage_type()
+        'ShortStorage'
+        """
+        return _dtype_to_storage_type_map()[self.dtype]
+
+    def type(self) -> str:
+        """That name with the package's before it."""
+        return public(self.pickle_storage_type())
+
+    _kinds = Number
     _name = "storage.TypedStorage"
 
     def _about(self) -> str:
         return f"dtype={self.dtype}, device={self.device}"
 
 
-def _conversion(name: str, dtype: dtypes.dtype) -> Callable[[TypedStorage], TypedStorage]:
-    def convert(storage: TypedStorage) -> TypedStorage:
-        return storage.to(dtype)
+def _default(cls: type) -> dtypes.dtype:
+    """The dtype that a class of storages is of, or else the default one."""
+    own = getattr(cls, "dtype", None)
+    return own if isinstance(own, dtypes.dtype) else get_default_dtype()
 
-    convert.__name__, convert.__qualname__ = name, f"TypedStorage.{name}"
-    convert.__doc__ = f"These numbers as {dtype}."
+
+def _dtype_to_storage_type_map() -> dict[dtypes.dtype, str]:
+    """The names of the older classes, by dtype."""
+    return {dtypes.of(kind): name.replace("Tensor", "Storage") for name, kind in type_names.items()}
+
+
+def check_wrapped(
+    maker: str, source: Any, wrapped: object, dtype: dtypes.dtype | None, device: DeviceLike | None = None
+) -> None:
+    """Raise unless ``wrap_storage`` is a storage of bytes and stands alone with a dtype."""
+    if not isinstance(source, int) or source != 0:
+        wrong, error = "No positional arguments should be given when using 'wrap_storage'", RuntimeError
+    elif dtype is None:
+        wrong, error = "Argument 'dtype' must be specified", RuntimeError
+    elif not isinstance(dtype, dtypes.dtype):
+        wrong, error = f"Argument 'dtype' must be {public('dtype')}, not {type(dtype)}", TypeError
+    elif device is not None:
+        wrong, error = "Argument 'device' should not be specified when 'wrap_storage' is given", RuntimeError
+    elif not isinstance(wrapped, UntypedStorage) or isinstance(wrapped, TypedStorage):
+        wrong, error = f"Argument 'wrap_storage' must be UntypedStorage, but got {type(wrapped)}", TypeError
+    else:
+        return
+    raise error(f"{maker} received an invalid combination of arguments. {wrong}")
+
+
+def _conversion(name: str, dtype: dtypes.dtype) -> Callable[[UntypedStorage], TypedStorage]:
+    def convert(storage: UntypedStorage) -> TypedStorage:
+        own = isinstance(storage, TypedStorage) and storage.dtype is dtype
+        return storage if own else TypedStorage(storage.memory.astype(dtype.dtype))  # type: ignore[return-value]
+
+    convert.__name__, convert.__qualname__ = name, f"UntypedStorage.{name}"
+    convert.__doc__ = f"These numbers as {dtype}; the storage itself, if they are."
     return convert
 
 
@@ -262,7 +364,7 @@ for _name, _dtype in {
     "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8,
     "bool": dtypes.bool_, "complex_double": dtypes.complex128, "complex_float": dtypes.complex64,
 }.items():  # fmt: skip
-    setattr(TypedStorage, _name, _conversion(_name, _dtype))
+    setattr(UntypedStorage, _name, _conversion(_name, _dtype))
 
 
 def _numbers_in(

@@ -12,7 +12,7 @@ import numpy as np
 from metagrad.autograd import engine, interface
 from metagrad.autograd.hooks import LeafHooks, RemovableHandle
 from metagrad.autograd.mode import mode
-from metagrad.autograd.transforms import refuse_asking, refuse_backward, running
+from metagrad.autograd.transforms import check_own, refuse_asking, refuse_backward, running
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
@@ -222,6 +222,7 @@ class Tensor(Methods):
         """Cut this tensor off from the graph."""
         if self._view is not None and not hasattr(self._view.base, "_former"):
             raise RuntimeError("Can't detach views in-place. Use detach() instead")
+        check_own(self)
         self._grad_fn, self._requires_grad, self._view = None, False, None
         return self
 

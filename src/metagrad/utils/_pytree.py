@@ -86,7 +86,8 @@ class TreeSpec(NamedTuple):
     def __repr__(self) -> str:
         if self.type is None:
             return "*"
-        return f"TreeSpec({getattr(self.type, '__name__', self.type)}, {self.context}, {self.children_specs})"
+        parts = ",\n".join(map(repr, self.children_specs)).replace("\n", "\n  ")
+        return f"TreeSpec({getattr(self.type, '__name__', self.type)}, {self.context}, [{parts}])"
 
     @property
     def num_leaves(self) -> int:
@@ -131,6 +132,28 @@ PyTreeSpec = TreeSpec
 def LeafSpec() -> TreeSpec:
     """The shape of a leaf."""
     return TreeSpec(None, None, [])
+
+
+def _broadcast_to_and_flatten(tree: PyTree, treespec: TreeSpec, is_leaf: IsLeaf = None) -> list[Any] | None:
+    """The leaves of ``tree`` for each leaf of a shape, where one leaf stands for all below it; None where the shapes differ.
+
+    >>> _broadcast_to_and_flatten([1, 2], tree_structure([0, (0, 0)]))
+    [1, 2, 2]
+    """
+    if tree_is_leaf(tree, is_leaf):
+        return [tree] * treespec.num_leaves
+    if treespec.type is not type(tree):
+        return None
+    parts, context = cast(NodeDef, node_of(type(tree))).flatten_fn(tree)
+    if len(parts) != treespec.num_children or context != treespec.context:
+        return None
+    found: list[Any] = []
+    for part, child in zip(parts, treespec.children_specs, strict=True):
+        below = _broadcast_to_and_flatten(part, child, is_leaf)
+        if below is None:
+            return None
+        found += below
+    return found
 
 
 def tree_flatten(tree: PyTree, is_leaf: IsLeaf = None) -> tuple[list[Any], TreeSpec]:

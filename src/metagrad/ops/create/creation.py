@@ -181,7 +181,11 @@ def to_array(data: object, dtype: DTypeLike = None) -> Array:
     elif isinstance(data, np.ndarray) or (hasattr(data, "__array_function__") and not isinstance(data, np.generic)):
         array = data
     elif hasattr(data, "__array__") and not isinstance(data, np.generic):
-        array = np.asarray(data)
+        array = (
+            data.seen_as(dtypes.of(dtype) if dtype is not None else None)
+            if hasattr(data, "seen_as")
+            else np.asarray(data)
+        )
     else:
         if isinstance(data, bytes):
             raise TypeError("cannot make a tensor of bytes: use frombuffer(), or list() for one number a byte")

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.mode import mode
+from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import bump, check_history
-from metagrad.base.layouts import memory_format
+from metagrad.base.layouts import channels_last, channels_last_3d, inverse, memory_format, preserve_format
+from metagrad.base.result_order import steps_of
 from metagrad.base.typing import Sizes
 from metagrad.ops.arguments import asks_for_tensors, given, shape_of
 from metagrad.ops.shape.strided import as_strided, in_order, located, strided
@@ -38,6 +40,7 @@ def reshaped_in_place(op: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(op, assigned=("__module__",))
     def reshaped(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        check_own(input)
         check_history(input)
         if input._requires_grad and input._grad_fn is None:  # a leaf, changed under no_grad, stays one
             input.array = op(input, *args, **kwargs).array
@@ -88,17 +91,20 @@ def resize_(input: Tensor, *sizes: Sizes, memory_format: memory_format | None = 
     shape = shape_of(given(sizes, named, "size"))
     if min((*shape, 0)) < 0:
         raise RuntimeError(f"resize_: extents must not be negative, got {list(shape)}")
-    if shape == tuple(input.array.shape):
+    check_own(input)
+    strides = in_order(shape) if memory_format is None else _strides_in(memory_format, shape)
+    if shape == tuple(input.array.shape) and (memory_format is None or strides == steps_of(input.array)):
         return input
     memory, (_, _, offset) = located(input.array)
     count = math.prod(shape)
     if isinstance(memory, np.ndarray) and offset + count <= memory.size:
-        input.array = strided(memory, shape, in_order(shape), offset)
+        input.array = strided(memory, shape, strides, offset)
     else:
         larger = np.empty(count, input.array.dtype, like=input.array)
         kept = memory[offset : offset + count]
         larger[: kept.size] = kept
-        input.array, input._counter = larger.reshape(shape), [input._counter[0]]
+        found = larger.reshape(shape) if memory_format is None else strided(larger, shape, strides, 0)
+        input.array, input._counter = found, [input._counter[0]]
     input._view = None
     bump(input)
     return input
@@ -113,7 +119,18 @@ def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: memory_for
     tensor([[0, 1],
             [2, 3]])
     """
-    return resize_(input, tuple(the_template.shape))
+    if memory_format is preserve_format:
+        memory_format = next((f for f in (channels_last, channels_last_3d) if the_template.is_contiguous(f)), None)
+    return resize_(input, tuple(the_template.shape), memory_format=memory_format)
+
+
+def _strides_in(form: memory_format, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a tensor of this shape in this format."""
+    if form is preserve_format:
+        raise RuntimeError("Unsupported memory formatPreserve: give the format that is meant")
+    order = form.order_of(len(shape))
+    steps = in_order(tuple(shape[d] for d in order))
+    return tuple(steps[i] for i in inverse(order))
 
 
 def set_(input: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Any:
@@ -128,6 +145,7 @@ def set_(input: Any, source: Any = None, storage_offset: int = 0, size: Any = No
     >>> y
     tensor([5., 1., 1.])
     """
+    check_own(input)
     check_history(input)
     if source is None:
         source = wrap(np.empty(0, input.array.dtype, like=input.array))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.transforms import opened, shares
 from metagrad.autograd.variable import wrap
 from metagrad.autograd.views import ViewFunction, shares_memory
 from metagrad.base import dtypes
@@ -417,4 +418,6 @@ def detach(input: Tensor) -> Tensor:
     """
     out = wrap(input.array.view())  # tangents, and what a node saved, are known by the array they belong to
     out._counter = input._counter
+    if opened:
+        shares(out, input)
     return out

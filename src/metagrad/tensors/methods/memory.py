@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -122,6 +123,10 @@ class MemoryMethods(OpMethods):
         from metagrad.tensors.storage import TypedStorage
 
         return TypedStorage(located(self.array)[0])
+
+    def storage_type(self) -> Any:
+        """The older class of storages of this dtype: ``metagrad.FloatStorage``."""
+        return getattr(sys.modules["metagrad"], self.storage().pickle_storage_type())
 
     def is_set_to(self, tensor: Variable) -> bool:
         """Whether another tensor shows the same memory with the same shape and strides."""
