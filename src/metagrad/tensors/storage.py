@@ -150,7 +150,7 @@ class UntypedStorage:
         """The number of the GPU; -1 on the CPU."""
         return -1 if self.device.index is None else self.device.index
 
-    def to(self, *, device: DeviceLike) -> UntypedStorage:
+    def to(self, *, device: Device | str | int) -> UntypedStorage:
         """The same numbers on a device; the storage itself if they are there."""
         return self if Device(device) == self.device else self._of(move(self.memory, Device(device)))
 
@@ -210,7 +210,7 @@ class UntypedStorage:
             raise RuntimeError(f"can only set storage content with a int types, but got {type(value).__name__} instead")
         self.memory[index] = value
 
-    def _check(self, index: object, refusal: type[Exception]) -> None:
+    def _check(self, index: object, refusal: Callable[[str], Exception]) -> None:
         self._check_numbers()
         if isinstance(index, slice):
             if index.step not in (None, 1):
@@ -330,18 +330,17 @@ def _dtype_to_storage_type_map() -> dict[dtypes.dtype, str]:
     return {dtypes.of(kind): name.replace("Tensor", "Storage") for name, kind in type_names.items()}
 
 
-def check_wrapped(
-    maker: str, source: Any, wrapped: object, dtype: dtypes.dtype | None, device: DeviceLike | None = None
-) -> None:
+def check_wrapped(maker: str, source: Any, wrapped: object, dtype: Any, device: DeviceLike | None = None) -> None:
     """Raise unless ``wrap_storage`` is a storage of bytes and stands alone with a dtype."""
+    error: type[Exception] = RuntimeError
     if not isinstance(source, int) or source != 0:
-        wrong, error = "No positional arguments should be given when using 'wrap_storage'", RuntimeError
+        wrong = "No positional arguments should be given when using 'wrap_storage'"
     elif dtype is None:
-        wrong, error = "Argument 'dtype' must be specified", RuntimeError
+        wrong = "Argument 'dtype' must be specified"
     elif not isinstance(dtype, dtypes.dtype):
         wrong, error = f"Argument 'dtype' must be {public('dtype')}, not {type(dtype)}", TypeError
     elif device is not None:
-        wrong, error = "Argument 'device' should not be specified when 'wrap_storage' is given", RuntimeError
+        wrong = "Argument 'device' should not be specified when 'wrap_storage' is given"
     elif not isinstance(wrapped, UntypedStorage) or isinstance(wrapped, TypedStorage):
         wrong, error = f"Argument 'wrap_storage' must be UntypedStorage, but got {type(wrapped)}", TypeError
     else:
