@@ -470,3 +470,110 @@ def test_pytorch_prints_what_was_computed(torch):
         for _ in range(2):
             assert str(ours).replace("metagrad.", "torch.") == str(theirs)
             assert tuple(ours.logits.shape) == tuple(theirs.logits.shape)
+
+
+def _pairs(d, like):
+    def t(*values):
+        return like(values)
+
+    return [
+        (d.Bernoulli(t(0.3, 0.6)), d.Bernoulli(t(0.6, 0.1))),
+        (d.Beta(t(2.0, 0.5), t(3.0, 1.0)), d.Beta(t(1.0, 2.0), t(3.0, 3.0))),
+        (d.ContinuousBernoulli(t(0.3, 0.5)), d.ContinuousBernoulli(t(0.4, 0.4))),
+        (d.Dirichlet(t(2.0, 3.0)), d.Dirichlet(t(1.0, 5.0))),
+        (d.Exponential(t(2.0)), d.Exponential(t(3.0))),
+        (d.Gamma(t(2.0), t(3.0)), d.Gamma(t(1.0), t(0.5))),
+        (d.Normal(t(1.0), t(2.0)), d.Normal(t(0.0), t(3.0))),
+        (d.Poisson(t(3.0)), d.Poisson(t(4.0))),
+        (d.Wishart(t(3.0), like([[2.0, 0.5], [0.5, 1.0]])), d.Wishart(t(4.0), like([[1.5, 0.0], [0.0, 1.5]]))),
+    ]
+
+
+@pytest.mark.parametrize("i", range(9))
+def test_divergences_of_log_normalizers_follow_from_their_normalizers(i):
+    from metagrad.distributions.log_normalizers import bregman
+
+    p, q = _pairs(mg.distributions, lambda values: mg.tensor(values, dtype=mg.float64))[i]
+    np.testing.assert_allclose(bregman(p, q).detach(), mg.distributions.kl_divergence(p, q), rtol=1e-7, atol=1e-12)
+    if not isinstance(p, (mg.distributions.Beta, mg.distributions.Dirichlet, mg.distributions.Poisson)):
+        entropy = mg.distributions.ExponentialFamily.entropy(p)
+        np.testing.assert_allclose(entropy.detach(), p.entropy(), rtol=1e-7)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("i", range(9))
+def test_natural_parameters_are_pytorchs(torch, i):
+    ours = _pairs(mg.distributions, lambda values: mg.tensor(values, dtype=mg.float64))[i][0]
+    theirs = _pairs(torch.distributions, lambda values: torch.tensor(values, dtype=torch.float64))[i][0]
+    expected = theirs._natural_params
+    expected = expected if isinstance(expected, tuple) else (expected,)
+    for x, y in zip(ours._natural_params, expected, strict=True):
+        np.testing.assert_allclose(x, y.numpy(), atol=1e-12)
+    if i != 8:  # of Wishart's PyTorch adds up what lies in one batch
+        np.testing.assert_allclose(
+            ours._log_normalizer(*ours._natural_params), theirs._log_normalizer(*expected), rtol=1e-6
+        )
+
+
+def test_a_family_of_ones_own_has_an_entropy_and_divergences():
+    class Decay(mg.distributions.ExponentialFamily):
+        arg_constraints = {"rate": mg.distributions.constraints.positive}
+        support = mg.distributions.constraints.nonnegative
+        _mean_carrier_measure = 0
+
+        def __init__(self, rate):
+            self.rate = rate
+            super().__init__(rate.shape)
+
+        @property
+        def _natural_params(self):
+            return (-self.rate,)
+
+        def _log_normalizer(self, x):
+            return -(-x).log()
+
+    p, q = Decay(mg.tensor([1.0, 2.0])), Decay(mg.tensor([2.0, 2.0]))
+    kl = mg.distributions.kl_divergence
+    exponential = [mg.distributions.Exponential(d.rate) for d in (p, q)]
+    np.testing.assert_allclose(p.entropy().detach(), exponential[0].entropy())
+    np.testing.assert_allclose(kl(p, q).detach(), kl(*exponential), atol=1e-7)
+    with pytest.raises(NotImplementedError, match="different exponential families cannot be computed"):
+        kl(p, mg.distributions.Poisson(1.0))
+
+
+def test_classes_say_what_their_support_is_before_there_is_a_distribution():
+    found = {
+        name: (getattr(mg.distributions, name).support.event_dim, getattr(mg.distributions, name).support.is_discrete)
+        for name in ("Uniform", "Binomial", "Categorical", "Pareto", "GeneralizedPareto", "Multinomial")
+    }
+    assert found == {
+        "Uniform": (0, False), "Binomial": (0, True), "Categorical": (0, True), "Pareto": (0, False),
+        "GeneralizedPareto": (0, False), "Multinomial": (1, True),
+    }  # fmt: skip
+    assert not mg.distributions.TransformedDistribution.support.is_discrete
+    for kind in (mg.distributions.Independent, mg.distributions.MixtureSameFamily):
+        with pytest.raises(NotImplementedError, match="cannot be determined statically"):
+            kind.support.event_dim
+
+
+def test_slopes_of_dirichlet_samples_are_those_of_the_quantiles_of_beta():
+    special = pytest.importorskip("scipy.special")
+    from metagrad.compat.inner_names import _beta_slope
+
+    a, b, x = np.meshgrid([0.3, 1.0, 2.5, 30.0], [0.4, 1.0, 6.0, 25.0], [0.02, 0.3, 0.5, 0.7, 0.95])
+    share, h = special.betainc(a, b, x), 1e-5
+    expected = (special.betaincinv(a + h, b, share) - special.betaincinv(a - h, b, share)) / (2 * h)
+    known = (share > 1e-6) & (share < 1 - 1e-6)  # beyond, the quantile is not known well enough
+    assert known.sum() > 50
+    np.testing.assert_allclose(_beta_slope(x, a, b)[known], expected[known], rtol=2e-4)
+
+
+@pytest.mark.oracle
+def test_gradients_of_dirichlet_samples_are_pytorchs(torch):
+    from torch.distributions.dirichlet import _Dirichlet_backward as theirs
+
+    from metagrad.compat.inner_names import _Dirichlet_backward
+
+    x, concentration, slopes = np.array([[0.2, 0.3, 0.5]]), np.array([[0.8, 1.5, 2.0]]), np.array([[1.0, -2.0, 0.5]])
+    found = _Dirichlet_backward(*map(mg.tensor, (x, concentration, slopes)))
+    np.testing.assert_allclose(found, theirs(*map(torch.tensor, (x, concentration, slopes))), rtol=2e-2, atol=2e-3)

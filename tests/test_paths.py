@@ -320,3 +320,30 @@ def test_names_that_programs_take_from_the_files_they_are_in():
     assert layer.weight_u.equal(u)
     hook.compute_weight(layer, do_power_iteration=True)
     assert not layer.weight_u.equal(u)
+
+
+INNER = """
+    distributions.dirichlet:_Dirichlet_backward distributions.kl:_kl_expfamily_expfamily nn._reduction:get_enum nn:_reduction
+    nn._reduction:legacy_get_string nn.functional:_Reduction nn.init:_calculate_correct_fan nn.modules.container:Container
+    nn.modules.module:register_module_backward_hook nn.modules.module:_EXTRA_STATE_KEY_SUFFIX
+    nn.modules.pooling:_MaxPoolNd nn.modules.pooling:_AvgPoolNd nn.modules.pooling:_AdaptiveMaxPoolNd
+    nn.modules.utils:_list_with_default nn.modules.utils:_reverse_repeat_tuple nn.parallel._functions:Broadcast
+    nn.parallel._functions:Gather nn.parallel.parallel_apply:get_a_var nn.utils.prune:_compute_norm
+    nn.utils.prune:_compute_nparams_toprune nn.utils.prune:_validate_pruning_amount nn.utils.prune:_validate_pruning_dim
+    nn.utils.prune:_validate_pruning_amount_init nn.utils.prune:_validate_structured_pruning
+    optim._functional:sgd optim._functional:adamw optim._multi_tensor:SGD optim.lr_scheduler:EPOCH_DEPRECATION_WARNING
+    utils.data.dataloader:_InfiniteConstantSampler
+""".split()  # names with an underscore, or from files with one, that programs import
+
+
+def test_inner_names_that_programs_import_are_found():
+    lines = [f"from torch.{pair.replace(':', ' import ')}" for pair in INNER]
+    code = "\n".join(["from metagrad import alias", "alias.install()", *lines])
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("pair", INNER)
+def test_inner_names_are_pytorchs(torch, pair):
+    path, _, name = pair.partition(":")
+    assert hasattr(importlib.import_module(f"torch.{path}"), name)

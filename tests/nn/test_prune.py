@@ -84,3 +84,10 @@ def test_errors():
         prune.random_structured(layer, "bias", 1, dim=0)
     with pytest.raises(AttributeError, match="nothing"):
         prune.identity(layer, "nothing")
+
+
+@pytest.mark.parametrize(("amount", "size", "found"), [(3, 10, 3), (0.25, 10, 2), (0, 4, 0), (1.0, 4, 4)])
+def test_amounts_are_counts_or_shares(amount, size, found):
+    prune._validate_pruning_amount_init(amount)
+    prune._validate_pruning_amount(amount, size)
+    assert prune._compute_nparams_toprune(amount, size) == found

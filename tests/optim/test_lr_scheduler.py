@@ -371,3 +371,16 @@ def test_bad_arguments_are_refused_and_leave_the_optimizer_alone(make, error, me
     with pytest.raises(error, match=message):
         make(optimizer)
     assert repr(optimizer) == before
+
+
+def test_a_step_put_in_the_place_of_the_optimizers_is_noticed():
+    import types
+
+    optimizer = optim.SGD([metagrad.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 3)
+    step = optimizer.step
+    optimizer.step = types.MethodType(lambda self, *args: step(*args), optimizer)
+    optimizer.step()
+    with pytest.warns(UserWarning, match=r"`optimizer.step\(\)` has been overridden"):
+        scheduler.step()
+    scheduler.step()  # said once

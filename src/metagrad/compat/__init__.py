@@ -26,6 +26,7 @@
 ``fx.py``                   the names of what traces programs
 ``hub.py``                  models from a directory of one's own
 ``inner.py``                ``torch._C``
+``inner_names.py``          names with an underscore in files of layers and distributions
 ``library.py``              ops that a program gives a name
 ``jit.py``                  ``jit.script``, ``jit.trace``
 ``monitor.py``              events, and numbers added up over spans of time

@@ -54,11 +54,19 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "distributed.optim": "DistributedOptimizer PostLocalSGDOptimizer ZeroRedundancyOptimizer",
     "hub": "_get_torch_home",
     "jit.annotations": "List",
-    "nn.modules.module": "register_module_backward_hook",
+    "distributions.dirichlet": "_Dirichlet_backward",
+    "distributions.kl": "_kl_expfamily_expfamily",
+    "nn": "Container",
+    "nn.functional": "_Reduction",
+    "nn.init": "_calculate_correct_fan",
+    "nn.modules.container": "Container",
+    "nn.modules.utils": "_list_with_default _reverse_repeat_tuple",
     "nn.modules.rnn": "apply_permutation",
     "nn.modules.transformer": "_get_activation_fn",
+    "nn.parallel.parallel_apply": "get_a_var",
     "nn.parallel.scatter_gather": "is_namedtuple",
     "nn.utils.rnn": "PackedSequence_ bind",
+    "optim.lr_scheduler": "EPOCH_DEPRECATION_WARNING",
     "optim.optimizer": "ParamsT _default_to_fused_or_foreach _get_capturable_supported_devices _params_t "
     "_use_grad_for_differentiable params_t",
     "utils._foreach_utils": "_get_foreach_kernels_supported_devices _group_tensors_by_device_and_dtype",
@@ -69,7 +77,7 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "utils": "swap_tensors",
     "utils.checkpoint": "CheckpointPolicy create_selective_checkpoint_contexts get_device_states set_device_states",
     "utils.data.dataloader": "_BaseDataLoaderIter _DatasetKind _MultiProcessingDataLoaderIter "
-    "_SingleProcessDataLoaderIter _collate_fn_t _worker_init_fn_t",
+    "_InfiniteConstantSampler _SingleProcessDataLoaderIter _collate_fn_t _worker_init_fn_t",
     "utils.data": "_DatasetKind",
     "utils.data.fetch": "_IterableDatasetFetcher _MapDatasetFetcher",
     "utils.data._utils.fetch": "_IterableDatasetFetcher _MapDatasetFetcher",
@@ -85,9 +93,12 @@ ELSEWHERE = {  # where the other classes and functions of a file of PyTorch's ar
     "nn.modules.instancenorm": "nn.modules.lazy",
     "nn.modules.linear": "nn.modules.lazy",
     "nn.modules.loss": "nn.modules.margin_loss",
+    "nn.modules.module": "nn.modules.hooks",
     "nn.modules.rnn": "nn.modules.rnn_cells",
     "nn.parallel.data_parallel": "nn.parallel.scatter_gather",
 }
+
+_INNER = "metagrad.compat.inner_names"  # imported when a program asks for one of its names
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 _params_t = params_t = ParamsT
@@ -300,7 +311,7 @@ def completing(path: str, own: Callable[[str], Any] | None = None) -> Callable[[
         if found is not None:
             return found
         if name in names:
-            return globals()[name]
+            return globals()[name] if name in globals() else getattr(importlib.import_module(_INNER), name)
         if name in below:
             return importlib.import_module(f"torch.{path}.{name}")
         if other is not None and not name.startswith("__"):

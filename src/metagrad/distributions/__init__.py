@@ -18,6 +18,7 @@
 ``onehot.py``               OneHotCategorical, Multinomial, the relaxed ones, LogisticNormal
 ``multivariate.py``         MultivariateNormal, LowRankMultivariateNormal
 ``combined.py``             Independent, TransformedDistribution, MixtureSameFamily
+``log_normalizers.py``      natural parameters and log normalizers
 ``divergence.py``           kl_divergence
 ``expectations.py``         the mean of one density's logarithm under another distribution
 ==========================  ======================================================================

@@ -46,7 +46,7 @@ class Independent(Distribution):
         """Whether the base can."""
         return self.base_dist.has_rsample
 
-    @property
+    @constraints.dependent_property
     def support(self) -> Constraint:
         """The base's, taken together."""
         return constraints.independent(self.base_dist.support, self.reinterpreted_batch_ndims)
@@ -140,7 +140,7 @@ class TransformedDistribution(Distribution):
         """Whether the base can."""
         return self.base_dist.has_rsample
 
-    @property
+    @constraints.dependent_property(is_discrete=False)
     def support(self) -> Constraint:
         """Where the last map leads."""
         if not self.transforms:
@@ -213,7 +213,7 @@ class MixtureSameFamily(Distribution):
         self.mixture_distribution, self.component_distribution = mixture_distribution, component_distribution
         super().__init__(found[:-1], component_distribution.event_shape, validate_args)
 
-    @property
+    @constraints.dependent_property
     def support(self) -> Constraint:
         """The components'."""
         return constraints.MixtureSameFamilyConstraint(self.component_distribution.support)

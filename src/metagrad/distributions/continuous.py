@@ -314,7 +314,7 @@ class Uniform(Distribution):
         """Each parameter's constraint is the other one."""
         return {"low": constraints.less_than(self.high), "high": constraints.greater_than(self.low)}
 
-    @property
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Constraint:
         """From low to high."""
         return constraints.interval(self.low, self.high)

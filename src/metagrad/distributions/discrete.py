@@ -198,7 +198,7 @@ class Binomial(OfTrials):
     }
     has_enumerate_support = True
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Constraint:
         """0 to ``total_count``."""
         return constraints.integer_interval(0, self.total_count)
@@ -290,7 +290,7 @@ class Categorical(Distribution):
         """The parameter's shape."""
         return self._param.shape
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Constraint:
         """The numbers of the classes."""
         return constraints.integer_interval(0, self._num_events - 1)

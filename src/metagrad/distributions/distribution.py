@@ -7,12 +7,14 @@ import operator
 from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
+from metagrad.autograd.interface import grad
 from metagrad.autograd.mode import no_grad
 from metagrad.base.size import Size
 from metagrad.base.typing import DTypeLike
 from metagrad.base.warning import warn
 from metagrad.distributions import constraints
 from metagrad.distributions.constraints import Constraint
+from metagrad.distributions.transform import sum_last
 from metagrad.ops.create import creation
 from metagrad.tensors.tensor import Tensor
 
@@ -223,4 +225,33 @@ class Distribution:
 
 
 class ExponentialFamily(Distribution):
-    """Distributions whose density is exp(θ(parameters) · t(x) - A(θ)) h(x); a name that programs ask for."""
+    """Distributions whose density is exp(Σ θ(parameters) · t(x) - A(θ)) h(x).
+
+    A subclass that gives θ (``_natural_params``), A (``_log_normalizer``) and -E log h (``_mean_carrier_measure``) has an
+    ``entropy`` A(θ) - θ · ∇A(θ) - E log h, and divergences from others of its class.
+    """
+
+    @property
+    def _natural_params(self) -> tuple[Tensor, ...]:
+        """θ: tensors of the shape ``batch_shape + event_shape``."""
+        raise NotImplementedError
+
+    def _log_normalizer(self, *natural_params: Tensor) -> Tensor:
+        """A(θ), for each of a batch."""
+        raise NotImplementedError
+
+    @property
+    def _mean_carrier_measure(self) -> Any:
+        """-E log h; 0 where h is 1."""
+        raise NotImplementedError
+
+    def entropy(self) -> Tensor:
+        """-E log p. Raises NotImplementedError unless the subclass gives θ, A and h."""
+        carrier = self._mean_carrier_measure
+        at = [parameter.detach().requires_grad_() for parameter in self._natural_params]
+        normalizer = self._log_normalizer(*at)
+        slopes = grad(normalizer.sum(), at, create_graph=True)
+        for parameter, slope in zip(at, slopes, strict=True):
+            term = parameter * slope
+            normalizer = normalizer - sum_last(term, term.dim() - len(self.batch_shape))
+        return normalizer - carrier

@@ -12,7 +12,7 @@ from metagrad.distributions.bounded import ContinuousBernoulli
 from metagrad.distributions.combined import Independent, TransformedDistribution
 from metagrad.distributions.continuous import Cauchy, Exponential, Gumbel, Laplace, Normal, Uniform
 from metagrad.distributions.discrete import Bernoulli, Binomial, Categorical, Geometric, Poisson
-from metagrad.distributions.distribution import Distribution
+from metagrad.distributions.distribution import Distribution, ExponentialFamily
 from metagrad.distributions.expectations import (
     KINDS,
     bounds,
@@ -21,6 +21,7 @@ from metagrad.distributions.expectations import (
     mean_exponential,
 )
 from metagrad.distributions.gammas import Beta, Dirichlet, Gamma
+from metagrad.distributions.log_normalizers import bregman
 from metagrad.distributions.mapped import Pareto
 from metagrad.distributions.matrices import Wishart
 from metagrad.distributions.multivariate import LowRankMultivariateNormal, MultivariateNormal
@@ -63,7 +64,12 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
         for other in type(q).__mro__:
             if (kind, other) in _FORMULAS:
                 return _FORMULAS[kind, other](p, q)
-    raise NotImplementedError(f"no formula for KL({type(p).__name__} ‖ {type(q).__name__}): register_kl adds one")
+    raise NotImplementedError(
+        f"No KL(p || q) is implemented for p type {type(p).__name__} and q type {type(q).__name__}: register_kl adds one"
+    )
+
+
+register_kl(ExponentialFamily, ExponentialFamily)(bregman)
 
 
 @register_kl(TransformedDistribution, TransformedDistribution)

@@ -68,7 +68,7 @@ class Pareto(TransformedDistribution):
         maps = [ExpTransform(), AffineTransform(0.0, self.scale)]
         super().__init__(Exponential(self.alpha, validate_args), maps, validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Constraint:
         """From ``scale`` on."""
         return constraints.greater_than_eq(self.scale)
@@ -194,7 +194,7 @@ class GeneralizedPareto(Distribution):
         self.loc, self.scale, self.concentration = broadcast_all(loc, scale, concentration)
         super().__init__(self.loc.shape, (), validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Constraint:
         """From ``loc`` on; for a negative concentration as far as loc - scale / k."""
         end = self.loc - self.scale / self.concentration

@@ -137,7 +137,7 @@ class Multinomial(_OfClasses):
         self.total_count = total_count
         super().__init__(probs, logits, validate_args)
 
-    @property
+    @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Constraint:
         """Counts that sum to ``total_count``."""
         return constraints.multinomial(self.total_count)

@@ -19,6 +19,13 @@ from metagrad.tensors.tensor import Tensor
 __all__ = ["ComposeTransform", "IndependentTransform", "ReshapeTransform", "Transform", "identity_transform"]
 
 
+def _checked_size(cache_size: int) -> int:
+    """How many values a map remembers: none or one."""
+    if cache_size not in (0, 1):
+        raise ValueError(f"cache_size must be 0 or 1, got {cache_size}")
+    return cache_size
+
+
 def sum_last(x: Tensor, count: int) -> Tensor:
     """The sum over the last ``count`` dimensions."""
     return x.sum(tuple(range(-count, 0))) if count else x
@@ -42,9 +49,7 @@ class Transform:
     bijective = False
 
     def __init__(self, cache_size: int = 0) -> None:
-        if cache_size not in (0, 1):
-            raise ValueError(f"cache_size must be 0 or 1, got {cache_size}")
-        self._cache_size = cache_size
+        self._cache_size = _checked_size(cache_size)
         self._cached_x_y: tuple[Tensor | None, Tensor | None] = None, None
         self._inv: Callable[[], Transform | None] = _nothing
 
@@ -109,7 +114,7 @@ class Transform:
         if self._cache_size == cache_size:
             return self
         made = copy.copy(self)
-        made._cache_size = cache_size
+        made._cache_size = _checked_size(cache_size)
         return made
 
     def forward_shape(self, shape: Sequence[int]) -> tuple[int, ...]:

@@ -63,6 +63,7 @@ class Hooks:
     _loading_hooks: OrderedDict[int, Any]
     _loaded_hooks: OrderedDict[int, Any]
     _stepped: bool | None
+    _scheduled_step: Any = None  # a step that this optimizer was given itself, when a scheduler looked
 
     def _without_hooks(self) -> None:
         """Dictionaries for hooks, where there are none."""

@@ -33,7 +33,7 @@ class _Pool(Module):
         return ", ".join(f"{name}={getattr(self, name)}" for name in self._settings)
 
 
-class _MaxPool(_Pool):
+class _MaxPoolNd(_Pool):
     _settings = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
@@ -58,13 +58,13 @@ class _MaxPool(_Pool):
         )
 
 
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_MaxPoolNd):
     """The largest of each window along one axis, (N, C, L) to (N, C, O): ``functional.max_pool1d``."""
 
     pool = staticmethod(F.max_pool1d)
 
 
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_MaxPoolNd):
     """The largest of each window over two axes, (N, C, H, W) to (N, C, OH, OW): ``functional.max_pool2d``.
 
     >>> import metagrad
@@ -75,13 +75,13 @@ class MaxPool2d(_MaxPool):
     pool = staticmethod(F.max_pool2d)
 
 
-class MaxPool3d(_MaxPool):
+class MaxPool3d(_MaxPoolNd):
     """The largest of each window over three axes: ``functional.max_pool3d``."""
 
     pool = staticmethod(F.max_pool3d)
 
 
-class _MaxUnpool(_Pool):
+class _MaxUnpoolNd(_Pool):
     _settings = ("kernel_size", "stride", "padding")
 
     def __init__(self, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0) -> None:
@@ -96,13 +96,13 @@ class _MaxUnpool(_Pool):
         return pool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
-class MaxUnpool1d(_MaxUnpool):
+class MaxUnpool1d(_MaxUnpoolNd):
     """Maxima put back where ``MaxPool1d`` found them, zeros elsewhere."""
 
     axes, pool = 1, staticmethod(F.max_unpool1d)
 
 
-class MaxUnpool2d(_MaxUnpool):
+class MaxUnpool2d(_MaxUnpoolNd):
     """Maxima put back where ``MaxPool2d`` found them, zeros elsewhere.
 
     >>> import metagrad
@@ -115,7 +115,7 @@ class MaxUnpool2d(_MaxUnpool):
     axes, pool = 2, staticmethod(F.max_unpool2d)
 
 
-class MaxUnpool3d(_MaxUnpool):
+class MaxUnpool3d(_MaxUnpoolNd):
     """Maxima put back where ``MaxPool3d`` found them, zeros elsewhere."""
 
     axes, pool = 3, staticmethod(F.max_unpool3d)
@@ -144,7 +144,7 @@ class AvgPool1d(_Pool):
         return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
 
-class _AvgPool(_Pool):
+class _AvgPoolNd(_Pool):
     _settings = ("kernel_size", "stride", "padding")
 
     def __init__(
@@ -175,7 +175,7 @@ class _AvgPool(_Pool):
         )
 
 
-class AvgPool2d(_AvgPool):
+class AvgPool2d(_AvgPoolNd):
     """The mean of each window over two axes, (N, C, H, W) to (N, C, OH, OW): ``functional.avg_pool2d``.
 
     >>> import metagrad
@@ -186,13 +186,13 @@ class AvgPool2d(_AvgPool):
     pool = staticmethod(F.avg_pool2d)
 
 
-class AvgPool3d(_AvgPool):
+class AvgPool3d(_AvgPoolNd):
     """The mean of each window over three axes: ``functional.avg_pool3d``."""
 
     pool = staticmethod(F.avg_pool3d)
 
 
-class _LPPool(_Pool):
+class _LPPoolNd(_Pool):
     _settings = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     def __init__(
@@ -207,25 +207,25 @@ class _LPPool(_Pool):
         return pool(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
 
-class LPPool1d(_LPPool):
+class LPPool1d(_LPPoolNd):
     """The p-norm of each window along one axis: ``functional.lp_pool1d``."""
 
     pool = staticmethod(F.lp_pool1d)
 
 
-class LPPool2d(_LPPool):
+class LPPool2d(_LPPoolNd):
     """The p-norm of each window over two axes: ``functional.lp_pool2d``."""
 
     pool = staticmethod(F.lp_pool2d)
 
 
-class LPPool3d(_LPPool):
+class LPPool3d(_LPPoolNd):
     """The p-norm of each window over three axes: ``functional.lp_pool3d``."""
 
     pool = staticmethod(F.lp_pool3d)
 
 
-class _AdaptiveAvgPool(_Pool):
+class _AdaptiveAvgPoolNd(_Pool):
     _settings = ("output_size",)
 
     def __init__(self, output_size: OutputSize) -> None:
@@ -238,13 +238,13 @@ class _AdaptiveAvgPool(_Pool):
         return pool(input, self.output_size)
 
 
-class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     """Means of as many windows as are wanted, (N, C, L) to (N, C, output_size)."""
 
     pool = staticmethod(F.adaptive_avg_pool1d)
 
 
-class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
     """Means of as many windows as are wanted, (N, C, H, W) to (N, C, *output_size); None keeps an axis.
 
     >>> import metagrad
@@ -255,13 +255,13 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
     pool = staticmethod(F.adaptive_avg_pool2d)
 
 
-class AdaptiveAvgPool3d(_AdaptiveAvgPool):
+class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
     """Means of as many windows as are wanted, (N, C, D, H, W) to (N, C, *output_size); None keeps an axis."""
 
     pool = staticmethod(F.adaptive_avg_pool3d)
 
 
-class _AdaptiveMaxPool(_Pool):
+class _AdaptiveMaxPoolNd(_Pool):
     _settings = ("output_size",)
 
     def __init__(self, output_size: OutputSize, return_indices: bool = False) -> None:
@@ -274,25 +274,25 @@ class _AdaptiveMaxPool(_Pool):
         return pool(input, self.output_size, self.return_indices)
 
 
-class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     """The largest of each of as many windows as are wanted, (N, C, L) to (N, C, output_size)."""
 
     pool = staticmethod(F.adaptive_max_pool1d)
 
 
-class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     """The largest of each of as many windows as are wanted, (N, C, H, W) to (N, C, *output_size); None keeps an axis."""
 
     pool = staticmethod(F.adaptive_max_pool2d)
 
 
-class AdaptiveMaxPool3d(_AdaptiveMaxPool):
+class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """The largest of each of as many windows as are wanted, (N, C, D, H, W) to (N, C, *output_size)."""
 
     pool = staticmethod(F.adaptive_max_pool3d)
 
 
-class _FractionalMaxPool(_Pool):
+class _FractionalMaxPoolNd(_Pool):
     def __init__(
         self, kernel_size: Setting, output_size: OutputSize = None, output_ratio: Ratio = None, return_indices: bool = False,
         _random_samples: Tensor | None = None,
@@ -319,13 +319,13 @@ class _FractionalMaxPool(_Pool):
         )
 
 
-class FractionalMaxPool2d(_FractionalMaxPool):
+class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """The largest of windows at random positions (Graham 2014): ``functional.fractional_max_pool2d``."""
 
     axes, pool = 2, staticmethod(F.fractional_max_pool2d)
 
 
-class FractionalMaxPool3d(_FractionalMaxPool):
+class FractionalMaxPool3d(_FractionalMaxPoolNd):
     """The largest of windows at random positions (Graham 2014): ``functional.fractional_max_pool3d``."""
 
     axes, pool = 3, staticmethod(F.fractional_max_pool3d)

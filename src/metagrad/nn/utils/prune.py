@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from metagrad.ops.create.sampling import rand, rand_like
 from metagrad.ops.index.sorting import topk
 from metagrad.ops.reduce.norms import vector_norm
@@ -26,15 +28,60 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _count(amount: float, size: int) -> int:
-    """How many to remove: a number of them, or a share of all."""
-    if isinstance(amount, bool) or not isinstance(amount, (int, float)):
+def _validate_pruning_amount_init(amount: Any) -> None:
+    """Raise TypeError for what is no number, and ValueError for one that is neither a share nor a count."""
+    if isinstance(amount, bool) or not isinstance(amount, (int, float, np.number)):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
-    if amount < 0 or (isinstance(amount, float) and amount > 1):
+    if amount < 0 or (not isinstance(amount, (int, np.integer)) and amount > 1):
         raise ValueError(f"amount={amount} should either be a float in the range [0, 1] or a non-negative integer")
-    if isinstance(amount, int) and amount > size:
-        raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={size}")
-    return round(amount * size) if isinstance(amount, float) else amount
+
+
+def _validate_pruning_amount(amount: Any, tensor_size: int) -> None:
+    """Raise ValueError for a count of more than there are."""
+    if isinstance(amount, (int, np.integer)) and amount > tensor_size:
+        raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={tensor_size}")
+
+
+def _compute_nparams_toprune(amount: Any, tensor_size: int) -> int:
+    """How many that are: the count itself, or a share of all.
+
+    >>> _compute_nparams_toprune(3, 10), _compute_nparams_toprune(0.2, 10)
+    (3, 2)
+    """
+    return int(amount) if isinstance(amount, (int, np.integer)) else round(amount * tensor_size)
+
+
+def _count(amount: float, size: int) -> int:
+    """How many to remove, after both checks."""
+    _validate_pruning_amount_init(amount)
+    _validate_pruning_amount(amount, size)
+    return _compute_nparams_toprune(amount, size)
+
+
+def _validate_structured_pruning(t: Tensor) -> None:
+    """Raise ValueError for a vector, which has no channels."""
+    if t.ndim <= 1:
+        raise ValueError(
+            "Structured pruning can only be applied to multidimensional tensors. Found tensor of shape "
+            f"{t.shape} with {t.ndim} dims"
+        )
+
+
+def _validate_pruning_dim(t: Tensor, dim: int) -> None:
+    """Raise IndexError for a dimension that is not there."""
+    if not -t.ndim <= dim < t.ndim:
+        raise IndexError(f"Invalid index {dim} for tensor of size {t.shape}")
+
+
+def _compute_norm(t: Tensor, n: float | str, dim: int) -> Tensor:
+    """The n-norm of each slice along a dimension.
+
+    >>> import metagrad
+    >>> _compute_norm(metagrad.tensor([[3.0, 4.0], [6.0, 8.0]]), 2, 0)
+    tensor([ 5., 10.])
+    """
+    order = 2 if n == "fro" else float(n)
+    return vector_norm(t, order, tuple(d for d in range(t.ndim) if d != dim % t.ndim))
 
 
 class BasePruningMethod:
@@ -179,7 +226,7 @@ class RandomUnstructured(BasePruningMethod):
     """Removes elements at random."""
 
     def __init__(self, amount: float) -> None:
-        _count(amount, 1 << 62)
+        _validate_pruning_amount_init(amount)
         self.amount = amount
 
     def chosen(self, t: Tensor, count: int) -> Tensor:
@@ -210,7 +257,7 @@ class RandomStructured(BasePruningMethod):
     PRUNING_TYPE = "structured"
 
     def __init__(self, amount: float, dim: int = -1) -> None:
-        _count(amount, 1 << 62)
+        _validate_pruning_amount_init(amount)
         self.amount, self.dim = amount, dim
 
     def chosen(self, t: Tensor, count: int) -> Tensor:
@@ -222,10 +269,8 @@ class RandomStructured(BasePruningMethod):
 
         Raises ValueError for a vector, and IndexError for a dimension that is not there.
         """
-        if t.ndim <= 1:
-            raise ValueError("Structured pruning can only be applied to multidimensional tensors.")
-        if not -t.ndim <= self.dim < t.ndim:
-            raise IndexError(f"Invalid index {self.dim} for tensor of size {tuple(t.shape)}")
+        _validate_structured_pruning(t)
+        _validate_pruning_dim(t, self.dim)
         count, mask = _count(self.amount, t.shape[self.dim]), default_mask.clone()
         if count:
             mask[(slice(None),) * (self.dim % t.ndim) + (self.chosen(t, count),)] = 0
@@ -241,9 +286,7 @@ class LnStructured(RandomStructured):
 
     def chosen(self, t: Tensor, count: int) -> Tensor:
         """The numbers of the smallest channels."""
-        order = 2 if self.n == "fro" else float(self.n)
-        norms: Tensor = vector_norm(t, order, tuple(d for d in range(t.ndim) if d != self.dim % t.ndim))
-        return norms.argsort(stable=True)[:count]
+        return _compute_norm(t, self.n, self.dim).argsort(stable=True)[:count]
 
 
 class CustomFromMask(BasePruningMethod):

@@ -49,6 +49,7 @@ class LRScheduler:
         self.last_epoch = last_epoch
         if optimizer._stepped is None:
             optimizer._stepped = False
+        optimizer._scheduled_step = vars(optimizer).get("step")
         self._initial_step()
 
     def _initial_step(self) -> None:
@@ -69,17 +70,29 @@ class LRScheduler:
 
         Warns if the optimizer has not stepped yet: the first rate would never be used.
         """
-        if self._step_count == 1 and self.optimizer._stepped is False:
-            warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first value of the learning rate "
-                "schedule is skipped; call `optimizer.step()` first. See "
-                "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate",
-                UserWarning,
-            )
+        if self._step_count == 1:
+            self._warn_of_order()
         self._step_count += 1
         if epoch is not None:
             warn_of_epoch()
         self._update_lr(epoch)
+
+    def _warn_of_order(self) -> None:
+        """What is said where the optimizer has not stepped, or cannot be asked, for its step is another now."""
+        if vars(self.optimizer).get("step") is not self.optimizer._scheduled_step:
+            problem = "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization."
+        elif self.optimizer._stepped is False:
+            problem = (
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first value of the learning rate "
+                "schedule is skipped."
+            )
+        else:
+            return
+        warn(
+            f"{problem} Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. See more details at "
+            "https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate",
+            UserWarning,
+        )
 
     def _update_lr(self, epoch: int | None = None) -> None:
         """Set the rates of the next epoch, or of epoch ``epoch``, without counting a step."""
@@ -135,13 +148,15 @@ def check_optimizer(optimizer: Any) -> Optimizer:
     return optimizer
 
 
+EPOCH_DEPRECATION_WARNING = (
+    "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
+    "`scheduler.step()` to step the scheduler: it goes to the next epoch."
+)
+
+
 def warn_of_epoch() -> None:
     """What a step with an epoch says."""
-    warn(
-        "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
-        "`scheduler.step()` to step the scheduler: it goes to the next epoch.",
-        UserWarning,
-    )
+    warn(EPOCH_DEPRECATION_WARNING, UserWarning)
 
 
 def copied(rate: Any) -> Any:

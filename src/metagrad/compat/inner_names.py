@@ -1,0 +1,151 @@
+"""Names with an underscore in PyTorch's files of layers, losses and distributions, which programs import all the same.
+
+``beside.PATHS`` says which file each is asked from. ``nn._reduction`` and ``nn.parallel._functions`` are this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from metagrad.base.warning import warn
+from metagrad.distributions.log_normalizers import bregman
+from metagrad.nn.functional.reduction import legacy_reduction
+from metagrad.nn.init import _calculate_fan_in_and_fan_out
+from metagrad.nn.modules.container import Sequential
+from metagrad.ops.special.gamma import digamma
+from metagrad.optim.lr_scheduler.base import EPOCH_DEPRECATION_WARNING
+from metagrad.tensors.tensor import Tensor
+from metagrad.utils.data.dataloader import _Endless
+
+__all__ = ["EPOCH_DEPRECATION_WARNING", "Broadcast", "Gather", "ReduceAddCoalesced", "Scatter", "get_enum"]
+
+_kl_expfamily_expfamily, _InfiniteConstantSampler = bregman, _Endless
+_REDUCTIONS = {"none": 0, "mean": 1, "elementwise_mean": 1, "sum": 2}
+
+
+def get_enum(reduction: str) -> int:
+    """The number of a reduction. Raises ValueError for another word.
+
+    >>> get_enum("none"), get_enum("mean"), get_enum("sum")
+    (0, 1, 2)
+    """
+    if reduction == "elementwise_mean":
+        warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
+    if reduction not in _REDUCTIONS:
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return _REDUCTIONS[reduction]
+
+
+def legacy_get_string(size_average: bool | None, reduce: bool | None, emit_warning: bool = True) -> str:
+    """The reduction that the two old arguments stand for."""
+    if emit_warning and (size_average, reduce) != (None, None):
+        return legacy_reduction(size_average, reduce, "mean")
+    return "none" if reduce is False else "sum" if size_average is False else "mean"
+
+
+def legacy_get_enum(size_average: bool | None, reduce: bool | None, emit_warning: bool = True) -> int:
+    """Its number."""
+    return get_enum(legacy_get_string(size_average, reduce, emit_warning))
+
+
+_Reduction = SimpleNamespace(get_enum=get_enum, legacy_get_string=legacy_get_string, legacy_get_enum=legacy_get_enum)
+
+
+class Broadcast:
+    """What copies tensors to several GPUs: there is one device here, so ``apply`` raises."""
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Raises RuntimeError."""
+        raise RuntimeError(
+            f"{cls.__name__}: expected one device; several ranks share the work with DistributedDataParallel"
+        )
+
+
+class ReduceAddCoalesced(Broadcast):
+    """As the above, for their sums."""
+
+
+class Gather(Broadcast):
+    """As the above, for joining results."""
+
+
+class Scatter(Broadcast):
+    """As the above, for splitting batches."""
+
+
+def get_a_var(obj: Any) -> Tensor | None:
+    """The first tensor among nested lists and dictionaries, or None."""
+    if isinstance(obj, Tensor):
+        return obj
+    parts = obj.values() if isinstance(obj, dict) else obj if isinstance(obj, (list, tuple)) else ()
+    return next((found for part in parts if (found := get_a_var(part)) is not None), None)
+
+
+def _reverse_repeat_tuple(t: Sequence[Any], n: int) -> tuple[Any, ...]:
+    """Each element n times, the last one first: widths of padding by dimension, in the order that ``pad`` takes.
+
+    >>> _reverse_repeat_tuple((1, 2), 2)
+    (2, 2, 1, 1)
+    """
+    return tuple(x for x in reversed(t) for _ in range(n))
+
+
+def _list_with_default(out_size: Any, defaults: Sequence[int]) -> Any:
+    """Sizes with the input's in the place of None. Raises ValueError unless the input has more dimensions than the sizes."""
+    if isinstance(out_size, int):
+        return out_size
+    if len(defaults) <= len(out_size):
+        raise ValueError(f"Input dimension should be at least {len(out_size) + 1}")
+    return [
+        default if size is None else size for size, default in zip(out_size, defaults[-len(out_size) :], strict=True)
+    ]
+
+
+def _calculate_correct_fan(tensor: Tensor, mode: str) -> int:
+    """How many inputs reach an output, or for "fan_out" how many outputs an input reaches."""
+    if mode.lower() not in ("fan_in", "fan_out"):
+        raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
+    return _calculate_fan_in_and_fan_out(tensor)[mode.lower() == "fan_out"]
+
+
+class Container(Sequential):
+    """The name of a class long gone: modules by name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__()
+        warn(
+            "nn.Container is deprecated. All of it's functionality is now implemented in nn.Module. Subclass that instead."
+        )
+        for key, value in kwargs.items():
+            self.add_module(key, value)
+
+
+def _beta_slope(x: Any, a: Any, b: Any) -> Any:
+    """dx/da at a fixed quantile of Beta(a, b): -(∂F/∂a) / f, with the integral over the shorter side of x.
+
+    On the left, ∫ (ln t - c) tᵃ⁻¹ (1 - t)ᵇ⁻¹ dt with t = x v^(4/a), which has no pole; c = E ln t; on the right likewise.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(64)
+    v, weights = (nodes + 1) / 2, weights / 2
+    x, a, b = (part[..., None] for part in (x, a, b))
+    c = np.asarray(digamma(a) - digamma(a + b))
+    left = x <= 0.5
+    near, far = np.where(left, x, 1 - x), np.where(left, a, b)
+    t = near * v ** (4 / far)
+    log = np.where(left, np.log(near) + 4 / far * np.log(v), np.log1p(-t)) - c
+    rest = np.where(left, b, a) - 1
+    total = (weights * 4 * v**3 * log * np.exp(rest * (np.log1p(-t) - np.log1p(-near)))).sum(-1)
+    return np.where(left, -1.0, 1.0)[..., 0] * (near / far)[..., 0] * total
+
+
+def _Dirichlet_backward(x: Tensor, concentration: Tensor, grad_output: Tensor) -> Tensor:
+    """The gradient of a sample of the Dirichlet distribution: what reaches the concentrations."""
+    total = concentration.sum(-1, True).expand_as(concentration)
+    share, a, whole = (part.detach().double() for part in (x, concentration, total))
+    slope = x.new_tensor(_beta_slope(*(part.numpy() for part in (share, a, whole - a)))) / (1 - x)
+    return slope * (grad_output - (x * grad_output).sum(-1, True))
