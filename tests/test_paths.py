@@ -332,7 +332,10 @@ INNER = """
     nn.utils.prune:_compute_nparams_toprune nn.utils.prune:_validate_pruning_amount nn.utils.prune:_validate_pruning_dim
     nn.utils.prune:_validate_pruning_amount_init nn.utils.prune:_validate_structured_pruning
     optim._functional:sgd optim._functional:adamw optim._multi_tensor:SGD optim.lr_scheduler:EPOCH_DEPRECATION_WARNING
-    utils.data.dataloader:_InfiniteConstantSampler
+    utils.data.dataloader:_InfiniteConstantSampler utils.data:functional_datapipe utils.data:MapDataPipe
+    utils.data:DFIterDataPipe utils.data:non_deterministic utils.data.graph:traverse_dps utils.data.graph_settings:apply_sharding
+    utils.data.datapipes.iter:IterableWrapper utils.data.datapipes.iter.sharding:SHARDING_PRIORITIES utils.data._utils:HAS_NUMPY
+    utils.data.datapipes.map:SequenceWrapper utils.data.datapipes.utils.common:StreamWrapper utils.data._utils:IS_WINDOWS
 """.split()  # names with an underscore, or from files with one, that programs import
 
 

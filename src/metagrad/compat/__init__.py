@@ -47,6 +47,7 @@
 ``torch_overrides.py``      what such classes are written with
 ``torch_version.py``        PyTorch's version, under the alias
 ``undocumented.py``         functions that PyTorch does not document
+``pipe_names.py``           what programs import beside pipes of data
 ``types.py``                names for annotations
 ``varlen.py``               attention over sequences one after the other
 ``weak.py``                 dictionaries that do not keep their keys alive

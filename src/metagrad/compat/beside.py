@@ -77,8 +77,9 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "utils": "swap_tensors",
     "utils.checkpoint": "CheckpointPolicy create_selective_checkpoint_contexts get_device_states set_device_states",
     "utils.data.dataloader": "_BaseDataLoaderIter _DatasetKind _MultiProcessingDataLoaderIter "
-    "_InfiniteConstantSampler _SingleProcessDataLoaderIter _collate_fn_t _worker_init_fn_t",
-    "utils.data": "_DatasetKind",
+    "_SingleProcessDataLoaderIter _collate_fn_t _worker_init_fn_t",
+    "utils.data": "DFIterDataPipe HAS_NUMPY IS_WINDOWS MP_STATUS_CHECK_INTERVAL _DatasetKind argument_validation "
+    "guaranteed_datapipes_determinism non_deterministic python_exit_status runtime_validation runtime_validation_disabled",
     "utils.data.fetch": "_IterableDatasetFetcher _MapDatasetFetcher",
     "utils.data._utils.fetch": "_IterableDatasetFetcher _MapDatasetFetcher",
     "utils.data._utils.collate": "default_collate_err_msg_format np_str_obj_array_pattern",
@@ -98,7 +99,10 @@ ELSEWHERE = {  # where the other classes and functions of a file of PyTorch's ar
     "nn.parallel.data_parallel": "nn.parallel.scatter_gather",
 }
 
-_INNER = "metagrad.compat.inner_names"  # imported when a program asks for one of its names
+_INNER, _PIPES = (
+    "metagrad.compat.inner_names",
+    "metagrad.compat.pipe_names",
+)  # imported when a program asks for a name of theirs
 
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 _params_t = params_t = ParamsT
@@ -311,7 +315,9 @@ def completing(path: str, own: Callable[[str], Any] | None = None) -> Callable[[
         if found is not None:
             return found
         if name in names:
-            return globals()[name] if name in globals() else getattr(importlib.import_module(_INNER), name)
+            if name in globals():
+                return globals()[name]
+            return getattr(importlib.import_module(_PIPES if path == "utils.data" else _INNER), name)
         if name in below:
             return importlib.import_module(f"torch.{path}.{name}")
         if other is not None and not name.startswith("__"):

@@ -19,11 +19,10 @@ from metagrad.nn.modules.container import Sequential
 from metagrad.ops.special.gamma import digamma
 from metagrad.optim.lr_scheduler.base import EPOCH_DEPRECATION_WARNING
 from metagrad.tensors.tensor import Tensor
-from metagrad.utils.data.dataloader import _Endless
 
 __all__ = ["EPOCH_DEPRECATION_WARNING", "Broadcast", "Gather", "ReduceAddCoalesced", "Scatter", "get_enum"]
 
-_kl_expfamily_expfamily, _InfiniteConstantSampler = bregman, _Endless
+_kl_expfamily_expfamily = bregman
 _REDUCTIONS = {"none": 0, "mean": 1, "elementwise_mean": 1, "sum": 2}
 
 

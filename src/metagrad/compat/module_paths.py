@@ -29,6 +29,8 @@ _DISTRIBUTIONS = {  # where each of PyTorch's files of distributions is
     "onehot": "logistic_normal multinomial one_hot_categorical relaxed_bernoulli relaxed_categorical",
 }
 
+_PIPES = "callable combinatorics combining filelister fileopener grouping selecting sharding streamreader utils".split()
+
 MODULES = {  # a module's public path: where the module is; what lies below the path lies below the module
     "accelerator": "compat.accelerator",
     "accelerator.memory": "compat.accelerator",
@@ -140,6 +142,17 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "utils.collect_env": "compat.collect_env",
     "utils.data._utils": "utils.data",
     "utils.data._utils.pin_memory": "compat.beside",
+    "utils.data.datapipes._decorator": "compat.pipe_names",
+    "utils.data.datapipes._hook_iterator": "utils.data.datapipes.datapipe",
+    "utils.data.datapipes.utils": "compat.pipe_names",
+    "utils.data.datapipes.utils.common": "compat.pipe_names",
+    "utils.data.graph": "utils.data.datapipes.graph",
+    "utils.data.graph_settings": "utils.data.datapipes.graph",
+    **{
+        f"utils.data.datapipes.{kind}.{name}": f"utils.data.datapipes.{kind}"
+        for kind in ("iter", "map")
+        for name in _PIPES
+    },
     "utils.data._utils.worker": "utils.data.worker_process",
     "utils.model_zoo": "compat.hub",
     "utils._python_dispatch": "compat.python_dispatch",

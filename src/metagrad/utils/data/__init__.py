@@ -13,8 +13,11 @@
 ``workers.py``         the worker processes, seen from the loader: ``num_workers``
 ``worker_process.py``  what a worker process does, ``worker_init_fn`` first
 ``shared_memory.py``   batches from one process to another
+``datapipes/``         datasets made step by step: ``pipe.map(f).shuffle().batch(8)``
 =====================  ===============================================================================
 """
+
+from typing import TYPE_CHECKING, Any
 
 from metagrad.utils.data.collate import default_collate, default_convert
 from metagrad.utils.data.dataloader import DataLoader
@@ -39,6 +42,9 @@ from metagrad.utils.data.sampler import (
 )
 from metagrad.utils.data.worker_process import WorkerInfo, get_worker_info
 
+if TYPE_CHECKING:
+    from metagrad.utils.data.datapipes.datapipe import IterDataPipe, MapDataPipe, functional_datapipe
+
 __all__ = [
     "BatchSampler",
     "ChainDataset",
@@ -46,7 +52,9 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "DistributedSampler",
+    "IterDataPipe",
     "IterableDataset",
+    "MapDataPipe",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
@@ -58,6 +66,19 @@ __all__ = [
     "WorkerInfo",
     "default_collate",
     "default_convert",
+    "functional_datapipe",
     "get_worker_info",
     "random_split",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in (
+        "IterDataPipe",
+        "MapDataPipe",
+        "functional_datapipe",
+    ):  # not before they are used: few programs have pipes
+        from metagrad.utils.data.datapipes import datapipe
+
+        return getattr(datapipe, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,7 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 _FIXED = frozenset({"batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers"})
 
 
-class _Endless(Sampler[None]):
+class _InfiniteConstantSampler(Sampler[None]):
     """For a stream, of whose indices only the number counts."""
 
     def __iter__(self) -> Iterator[None]:
@@ -106,12 +106,14 @@ class DataLoader(Generic[T_co]):
         check_context(multiprocessing_context, num_workers)
         check_count(num_workers)
         self._is_stream = isinstance(dataset, IterableDataset)
+        if self._is_stream and hasattr(type(dataset), "_for_loader"):  # a pipe, which shuffles by itself
+            dataset, shuffle = dataset._for_loader(shuffle), None
         check_order(self._is_stream, batch_size, shuffle, sampler, batch_sampler, drop_last)
         if batch_sampler is not None:
             batch_size = None
         if sampler is None:
             if self._is_stream:
-                sampler = _Endless()
+                sampler = _InfiniteConstantSampler()
             else:
                 sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
         if batch_size is not None:

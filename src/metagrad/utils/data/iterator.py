@@ -28,6 +28,8 @@ class LoaderIterator(Iterator[Any]):
         self._indices = iter(self._index_sampler)
         # drawn without workers too, so that the random numbers after it do not depend on num_workers
         self._base_seed = drawn_seed(loader.generator)
+        if hasattr(type(self._dataset), "_begin_pass"):
+            self._dataset._begin_pass(self._base_seed)
         self._given = 0
         self._num_workers = loader.num_workers
         self._make_fetcher = functools.partial(

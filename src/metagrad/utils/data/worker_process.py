@@ -150,6 +150,9 @@ def work(connection: Connection, others: list[Any], plan: Plan) -> None:
     for other in others:
         other.close()
     _begin(plan)
+    share = getattr(type(plan.dataset), "_take_share", None)
+    if share is not None:  # a pipe, of which each worker reads its part
+        share(plan.dataset, plan.workers, plan.number)
     _info = WorkerInfo(plan.number, plan.workers, plan.seed, plan.dataset)
     failure: Failure | None = None
     try:
