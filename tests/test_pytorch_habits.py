@@ -157,3 +157,117 @@ def test_own_tensors_are_written_to_through_views():
     assert mg.func.grad(of_its_input)(x).tolist() == [1.0, 5.0, 7.0]
     x = mg.arange(3.0, requires_grad=True)
     assert mg.func.grad(of_its_input)(x * 1).tolist() == [1.0, 5.0, 7.0]
+
+
+def test_a_view_made_under_no_grad_requires_grad_as_its_base_does():
+    x = mg.ones(2, requires_grad=True)
+    with mg.no_grad():
+        v, pieces, copied, cut = x.view(1, 2), x.split(1), x.clone(), x.detach()
+        assert v.numpy().tolist() == [[1.0, 1.0]]  # nothing is recorded here, so nothing is lost
+    with mg.inference_mode():
+        inside = x[0]
+    assert v.requires_grad and v.is_leaf and pieces[0].requires_grad and inside.requires_grad
+    assert not copied.requires_grad and not cut.requires_grad and not v.detach().requires_grad
+    (v * 2).sum().backward()
+    assert v.grad is None and x.grad is None  # neither of them is reached
+    v.requires_grad_(False)
+    assert v.requires_grad
+    v.requires_grad_()
+    (v * 2).sum().backward()
+    assert v.grad.tolist() == [[2.0, 2.0]] and x.grad is None
+    with pytest.raises(RuntimeError, match="Can't call numpy"):
+        v.numpy()
+    with pytest.raises(RuntimeError, match="A view was created in no_grad mode"):
+        pieces[1].add_(1)
+
+
+def test_numbers_of_complex_tensors():
+    assert float(mg.tensor(2 + 0j)) == 2.0 and int(mg.tensor(2 + 0j)) == 2
+    for convert, kind in ((float, "double"), (int, "int64_t")):
+        with pytest.raises(RuntimeError, match=f"cannot be converted to type {kind} without overflow"):
+            convert(mg.tensor(1 + 1j))
+
+
+def test_python_functions_of_elements():
+    x = mg.arange(3.0)
+    assert x.map2_(mg.ones(3), mg.tensor(2.0), lambda a, b, c: a + b * c).tolist() == [2.0, 3.0, 4.0]
+    with pytest.raises(TypeError, match="must be real number, not str"):
+        x.apply_(lambda _: "1")
+    with pytest.raises(TypeError, match="expected .*FloatTensor for 'other' .got .*LongTensor"):
+        x.map_(mg.ones(3, dtype=mg.int64), lambda a, b: a)
+    with pytest.raises(RuntimeError, match=r"Can't call apply_\(\)"):
+        x.requires_grad_().apply_(lambda a: a)
+    assert x.tolist() == [2.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: mg.zeros(2, dtype=mg.complex64).random_(0, 3), RuntimeError, "check_random_bounds"),
+        (lambda: mg.zeros(2, dtype=mg.float16).random_(0, 70000), RuntimeError, "to - 1 is out of bounds"),
+        (lambda: mg.zeros(2).random_(2.5), TypeError, "must be ints"),
+        (lambda: mg.zeros(2).bernoulli_(mg.ones(2, dtype=mg.int64)), RuntimeError, "floating-point tensor"),
+        (lambda: mg.Generator().manual_seed(1.0), RuntimeError, "manual_seed expected a long, but got float"),
+        (lambda: mg.einsum(""), ValueError, "at least one operand"),
+        (lambda: mg.einsum(mg.ones(2), [60]), ValueError, "valid range"),
+        (lambda: mg.view_as_complex(mg.ones(9).as_strided((2, 2), (3, 1))), RuntimeError, "divisible by 2"),
+        (lambda: setattr(mg.ones(2), "grad", mg.ones(2, device="meta")), RuntimeError, "with device type 'meta'"),
+    ],
+)
+def test_what_is_refused(call, error, says):
+    with pytest.raises(error, match=says):
+        call()
+
+
+def test_covariances_of_too_few_observations_warn():
+    with pytest.warns(UserWarning, match="degrees of freedom is <= 0"):
+        mg.cov(mg.ones(2, 3), correction=3)
+
+
+def test_layers_ask_classes_that_are_no_tensors():
+    class Named:
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return func.__name__
+
+    from metagrad.compat.torch_function import start_asking
+
+    start_asking()
+    assert mg.nn.Linear(1, 1)(Named()) == "linear" and mg.nn.init.uniform_(Named()) == "uniform_"
+
+
+def test_saved_variables_is_an_old_name():
+    class Double(mg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, grad):
+            with pytest.warns(DeprecationWarning, match="use 'saved_tensors'"):
+                assert ctx.saved_variables == ctx.saved_tensors
+            return 2 * grad
+
+    x = mg.ones(1, requires_grad=True)
+    Double.apply(x).backward()
+    assert x.grad.tolist() == [2.0]
+
+
+def test_a_directory_of_the_hub(tmp_path):
+    from metagrad.compat import hub
+
+    (tmp_path / "neighbour.py").write_text("SIZE = 3\n")
+    (tmp_path / "hubconf.py").write_text(
+        "dependencies = ['math']\nimport neighbour\ndef model(a=1):\n    return neighbour.SIZE + a\n"
+    )
+    assert hub.load(tmp_path, "model", a=2, source="local") == 5 and hub.list(tmp_path, source="local") == ["model"]
+    with pytest.raises(ValueError, match='Unknown source: "gitlab"'):
+        hub.load(tmp_path, "model", source="gitlab")
+    with pytest.raises(RuntimeError, match=r"Cannot find callable other in hubconf: .*'model'"):
+        hub.load(tmp_path, "other", source="local")
+    with pytest.raises(ValueError, match="should be a string"):
+        hub.load(tmp_path, 3, source="local")
+    (tmp_path / "hubconf.py").write_text("dependencies = ['math', 'no_such_module_at_all']\n")
+    with pytest.raises(RuntimeError, match="Missing dependencies: no_such_module_at_all"):
+        hub.list(tmp_path, source="local")

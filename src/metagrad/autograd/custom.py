@@ -92,6 +92,12 @@ class Context:
             return self.to_save or ()
         return tuple([entry() for entry in self._restore])
 
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """``saved_tensors`` by its older name. Warns that it is old."""
+        warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning)
+        return self.saved_tensors
+
     def _settle(self, node: Custom, outputs: list[Any]) -> None:
         """After forward: hold results by their arrays, for a node that held its own result would never be freed."""
         places = {id(o): i for i, o in enumerate(outputs)}

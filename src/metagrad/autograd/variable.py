@@ -86,6 +86,11 @@ class Variable:
                     f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
                     f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
                 )
+            if value.array.__class__ is not self.array.__class__ and value.device != self.device:  # type: ignore[attr-defined]
+                raise RuntimeError(
+                    f"attempting to assign a gradient with device type '{value.device.type}' to a tensor with device type "
+                    f"'{self.device.type}'. Please ensure that the gradient and the tensor are on the same device"  # type: ignore[attr-defined]
+                )
             if value.array.dtype != self.array.dtype:
                 raise RuntimeError(
                     f"attempting to assign a gradient with dtype '{value.array.dtype}' to a tensor of {self.array.dtype}"
@@ -123,6 +128,9 @@ class Variable:
             raise RuntimeError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed: clone() it"
             )
+        if self._view is not None and self._view.borrowed:
+            self._view.borrowed = not value
+            return
         self._requires_grad = value
 
     @property

@@ -58,7 +58,7 @@ class View:
     guard: why it must not be written to as part of the graph, or None. recorded: it was not made under no_grad.
     """
 
-    __slots__ = ("_base", "guard", "number", "path", "recorded", "seen")
+    __slots__ = ("_base", "borrowed", "guard", "number", "path", "recorded", "seen")
 
     guard: str | None
 
@@ -66,6 +66,7 @@ class View:
         self._base, self.path, self.recorded, self.seen = base, path, recorded, base._counter[0]
         self.guard = None if recorded else INFERENCE if mode.inference else UNRECORDED
         self.number = 0  # which result of its op it is
+        self.borrowed = False  # made under no_grad, it requires grad as its base does, and has no gradient of its own
 
     @property
     def base(self) -> Variable:
@@ -151,6 +152,8 @@ def _mark_view(out: Any, of: Any, step: Step) -> None:
         out._view = View(view.base, (*view.path, step), mode.grad and view.recorded)
         if view.guard is not None:
             out._view.guard = view.guard
+    if of._requires_grad and not mode.grad:
+        out._requires_grad = out._view.borrowed = True
 
 
 def views_of(x: Any, pieces: tuple[Any, ...], op: type[Function], indices: list[Any]) -> tuple[Any, ...]:

@@ -105,7 +105,7 @@ class TorchFinder(module_paths.ModuleFinder):
     def located(self, name: str) -> str | None:
         """metagrad's module of this name."""
         package, _, path = name.partition(".")
-        if name == "functorch":
+        if name in ("functorch", "functorch.experimental"):
             return "metagrad.functorch"
         if package != "torch":
             return None

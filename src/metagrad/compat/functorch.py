@@ -15,6 +15,7 @@ from metagrad.func import (
     jacfwd,
     jacrev,
     jvp,
+    replace_all_batch_norm_modules_,
     vjp,
     vmap,
 )
@@ -24,7 +25,8 @@ from metagrad.tensors.tensor import Tensor
 
 __all__ = [
     "FunctionalModule", "FunctionalModuleWithBuffers", "combine_state_for_ensemble", "functionalize", "grad", "grad_and_value",
-    "hessian", "jacfwd", "jacrev", "jvp", "make_functional", "make_functional_with_buffers", "vjp", "vmap",
+    "hessian", "jacfwd", "jacrev", "jvp", "make_functional", "make_functional_with_buffers",
+    "replace_all_batch_norm_modules_", "vjp", "vmap",
 ]  # fmt: skip
 
 Tensors = tuple[Tensor, ...]

@@ -9,6 +9,7 @@ import builtins
 import importlib.util
 import os
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,6 +36,8 @@ def set_dir(d: str | os.PathLike[str]) -> None:
 
 def _hubconf(repo_or_dir: str | os.PathLike[str], source: str) -> ModuleType:
     """The module ``hubconf.py`` of a directory, run."""
+    if source not in ("github", "local"):
+        raise ValueError(f'Unknown source: "{source}". Allowed values: "github" | "local".')
     if source != "local":
         raise RuntimeError(
             f"metagrad downloads no code: get {repo_or_dir} yourself, and load it with source='local' and its directory"
@@ -45,14 +48,26 @@ def _hubconf(repo_or_dir: str | os.PathLike[str], source: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location("hubconf", file)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    earlier = sys.dont_write_bytecode
+    sys.path.insert(0, str(file.parent))  # hubconf.py may import its neighbours
+    sys.dont_write_bytecode = True  # a file that changes within its clock's tick is read again
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(file.parent))
+        sys.dont_write_bytecode = earlier
+    missing = [name for name in getattr(module, "dependencies", ()) if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RuntimeError(f"Missing dependencies: {', '.join(missing)}")
     return module
 
 
 def _entry(module: ModuleType, model: str) -> Any:
+    if not isinstance(model, str):
+        raise ValueError("Invalid input: model should be a string of function name")
     found = getattr(module, model, None)
     if not callable(found):
-        raise RuntimeError(f"hubconf.py has no function {model!r}")
+        raise RuntimeError(f"Cannot find callable {model} in hubconf: its functions are {_functions(module)}")
     return found
 
 
@@ -65,8 +80,11 @@ def load(repo_or_dir: str | os.PathLike[str], model: str, *args: Any, source: st
 
 def list(github: str | os.PathLike[str], *_: Any, source: str = "github", **__: Any) -> Any:
     """The names of the functions of a directory's ``hubconf.py``."""
-    found = vars(_hubconf(github, source))
-    return [name for name, value in found.items() if callable(value) and not name.startswith("_")]
+    return _functions(_hubconf(github, source))
+
+
+def _functions(module: ModuleType) -> Any:
+    return [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
 
 
 def help(github: str | os.PathLike[str], model: str, *_: Any, source: str = "github", **__: Any) -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import sys
+from types import FunctionType
 from typing import Any
 
 from metagrad.base import dtypes
@@ -144,6 +146,9 @@ def typename(obj: Any) -> str:
     """
     if isinstance(obj, Tensor):
         return str(obj.type())
+    if isinstance(obj, FunctionType):
+        own = vars(sys.modules["metagrad"]).get(obj.__name__) is obj
+        return public(obj.__name__) if own else f"{obj.__module__}.{obj.__qualname__}"
     kind = obj if isinstance(obj, type) else type(obj)
     module = "" if kind.__module__ in ("builtins", "__builtin__") else f"{kind.__module__}."
     return module + kind.__qualname__

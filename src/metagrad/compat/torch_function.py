@@ -57,8 +57,8 @@ _NOT_ASKED = set(
     "as_subclass as_tensor default_generator fork_rng from_numpy get_rng_state initial_seed is_tensor manual_seed seed "
     "set_rng_state tensor_class".split()
 )
-_SPACES = ("", "nn.functional", "linalg", "fft", "special")  # the namespaces whose functions ask
-_COMPUTING = tuple(f"metagrad.{room}" for room in ("ops.", "nn.functional", "linalg", "fft", "special"))
+_SPACES = ("", "nn.functional", "linalg", "fft", "special", "nn.init")  # the namespaces whose functions ask
+_COMPUTING = tuple(f"metagrad.{room}" for room in ("ops.", "nn.functional", "linalg", "fft", "special", "nn.init"))
 
 
 # ------------------------------------------------ who is asked

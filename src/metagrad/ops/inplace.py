@@ -214,21 +214,45 @@ def apply_(input: Tensor, callable: Callable[[Any], Any]) -> Tensor:
     >>> metagrad.tensor([1.0, 2.0]).apply_(lambda x: x * 10)
     tensor([10., 20.])
     """
-    return map_(input, input, lambda x, _: callable(x))
+    return _mapped("apply_", input, (), callable)
 
 
 def map_(input: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
     """Replace every element x by ``callable(x, y)`` for the element y of another tensor: slow, and without a gradient.
 
-    Raises TypeError if one of the tensors requires grad.
+    Raises RuntimeError if one of the tensors requires grad, and TypeError if they differ in dtype.
 
     >>> import metagrad
     >>> metagrad.tensor([1, 2]).map_(metagrad.tensor([10, 20]), lambda x, y: x + y)
     tensor([11, 22])
     """
-    if input.requires_grad or tensor.requires_grad:
-        raise TypeError("a Python function has no gradient here: use detach(), then apply_() or map_()")
-    others = tensor.expand(tuple(input.shape)).array.reshape(-1).tolist()
-    found = [callable(x, y) for x, y in zip(input.array.reshape(-1).tolist(), others, strict=True)]
+    return _mapped("map_", input, (tensor,), callable)
+
+
+def map2_(input: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
+    """``map_`` of a function of three numbers, the last two from two other tensors.
+
+    >>> import metagrad
+    >>> metagrad.tensor([1, 2]).map2_(metagrad.tensor([10, 20]), metagrad.tensor(100), lambda x, y, z: x + y + z)
+    tensor([111, 122])
+    """
+    return _mapped("map2_", input, (x, y), callable)
+
+
+def _mapped(name: str, input: Tensor, others: tuple[Tensor, ...], call: Callable[..., Any]) -> Tensor:
+    """Each element replaced by what a function of it, and of those in its place in other tensors, returns."""
+    for x in (input, *others):
+        if x.requires_grad:
+            raise RuntimeError(
+                f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead."
+            )
+        if x.dtype is not input.dtype:
+            raise TypeError(f"{name}: expected {input.type()} for 'other' (got {x.type()})")
+    columns = [x.expand(tuple(input.shape)).array.reshape(-1).tolist() for x in (input, *others)]
+    found = [call(*each) for each in zip(*columns, strict=True)]
+    kinds = (bool, int, float) if input.array.dtype.kind != "c" else (bool, int, float, complex)
+    wrong = next((v for v in found if not isinstance(v, (*kinds, np.generic, Variable))), None)
+    if wrong is not None:
+        raise TypeError(f"must be real number, not {type(wrong).__name__}: {name} writes what the function returns")
     values = np.asarray(found, input.array.dtype, like=input.array)
     return copy_(input, values.reshape(input.array.shape))

@@ -258,10 +258,21 @@ class Tensor(Methods):
         return self.item()
 
     def __float__(self) -> float:
-        return float(self._cut_off())
+        return float(self._real(self._cut_off(), "double"))
 
     def __int__(self) -> int:
-        return int(self._scalar())
+        return int(self._real(self._scalar(), "int64_t"))
+
+    @staticmethod
+    def _real(number: Any, kind: str) -> Any:
+        """A complex number without an imaginary part as its real one."""
+        if isinstance(number, complex):
+            if number.imag:
+                raise RuntimeError(
+                    f"value cannot be converted to type {kind} without overflow: it is complex, use .real"
+                )
+            return number.real
+        return number
 
     def __complex__(self) -> complex:
         return complex(self._cut_off())

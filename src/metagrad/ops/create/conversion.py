@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from metagrad.autograd.devices import Move
+from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import ViewFunction
 from metagrad.base import dtypes
@@ -183,7 +184,7 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     >>> x
     tensor([1., 0.])
     """
-    if not force and input.requires_grad:
+    if not force and mode.grad and input.requires_grad:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     if of_array(input.array) != CPU and not force:
         raise TypeError(f"can't convert a tensor on {of_array(input.array)} to NumPy: use .cpu() first")

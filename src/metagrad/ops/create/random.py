@@ -42,6 +42,8 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to ``seed``, any integer of up to 64 bits."""
+        if not hasattr(seed, "__index__"):
+            raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
         seed = int(seed)
         if not -(2**63) <= seed < 2**64:
             raise ValueError(f"Overflow when unpacking long long: a seed must fit in 64 bits, got {seed}")
@@ -225,6 +227,7 @@ def manual_seed(seed: int) -> Generator:
     >>> bool((metagrad.randn(3) == a).all())
     True
     """
+    seed = int(seed)
     for of_gpu in _of_gpus.values():
         of_gpu.manual_seed(seed)
     return default_generator.manual_seed(seed)

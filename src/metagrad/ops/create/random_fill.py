@@ -184,6 +184,8 @@ def bernoulli_(input: Tensor, p: Tensor | float = 0.5, *, generator: Generator |
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")
     stream = _source(input, generator)
     if isinstance(p, Variable):
+        if p.array.dtype.kind not in "fV":
+            raise RuntimeError(f"bernoulli_ expects p to be a floating-point tensor, got {p.dtype}: use .float()")
         p.expand(input.shape)  # raises what does not fit
         return _fill(input, stream.bernoulli(chance, _to_draw(input)))
     return _fill(input, _drawn(input, lambda shape: stream.bernoulli(chance, shape)))
@@ -205,6 +207,12 @@ def random_(
     low, given = named.pop("from", from_), to
     if named:
         raise TypeError(f"random_() got an unexpected keyword argument {next(iter(named))!r}")
+    if kind.kind == "c":
+        raise RuntimeError(
+            "check_random_bounds handles only integral, floating-point and boolean types: use .real and .imag"
+        )
+    if isinstance(low, float) or isinstance(to, float):
+        raise TypeError(f"random_(): bounds must be ints, got {low if isinstance(low, float) else to}")
     floats = kind.kind not in "biu"
     largest = int(2 / dtypes.finfo(kind).eps) if floats else 1 if kind.kind == "b" else int(np.iinfo(kind).max)
     if to is None:
@@ -214,7 +222,7 @@ def random_(
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={to}")
     smallest = 0 if kind.kind == "b" else -largest if floats else int(np.iinfo(kind).min)
     for name, bound in (("from", low), ("to - 1", to - 1)):
-        if not floats and given is not None and not smallest <= bound <= largest:
+        if given is not None and not (abs(bound) <= dtypes.finfo(kind).max if floats else smallest <= bound <= largest):
             raise RuntimeError(f"random_: {name} = {bound}: {name} is out of bounds for {input.dtype}")
     wide = np.uint64 if to > 2**63 else np.int64
     stream = _source(input, generator)

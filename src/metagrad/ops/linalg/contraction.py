@@ -71,7 +71,9 @@ def _from_lists(given: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
     def word(numbers: Sequence[Any]) -> str:
         for n in numbers:
             if n is not Ellipsis and not 0 <= n < len(_LETTERS):
-                raise RuntimeError(f"einsum(): subscripts must be Ellipsis or lie in [0, 52), got {n}")
+                raise ValueError(
+                    f"einsum(): subscript in subscript list is not within the valid range [0, 52), or Ellipsis: {n}"
+                )
         return "".join("..." if n is Ellipsis else _LETTERS[n] for n in numbers)
 
     pairs = len(given) // 2
@@ -81,6 +83,10 @@ def _from_lists(given: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
 
 def _parsed(equation: str, operands: Sequence[Any]) -> tuple[list[list[Any]], list[Any]]:
     """The labels of each operand's dimensions, and the result's: letters, and for "..." numbers counted from the back."""
+    if not operands:
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list"
+        )
     left, arrow, right = equation.replace(" ", "").partition("->")
     words = left.split(",")
     if len(words) != len(operands):

@@ -253,4 +253,8 @@ def view_as_complex(input: Tensor) -> Tensor:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if x.strides[-1] != x.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1: call .contiguous() first")
+    if any(s // x.itemsize % 2 for s in x.strides[:-1]):
+        raise RuntimeError(
+            "Tensor must have a stride divisible by 2 for all but last dimension: call .contiguous() first"
+        )
     return ViewAsComplex.apply(input)

@@ -9,6 +9,7 @@ import numpy as np
 from metagrad.autograd.variable import wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Dims, DTypeLike
+from metagrad.base.warning import warn
 from metagrad.kernels.one_call import is_nan
 from metagrad.kernels.reductions import is_large
 from metagrad.ops.arguments import asks_for_tensors, axes, floating, takes_out
@@ -158,6 +159,11 @@ def cov(
     freedom: Any = count - correction
     if weights is not None and aweights is not None and correction:
         freedom = count - correction * total(weights * aweights) / count
+    if freedom <= 0:
+        warn(
+            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
+            UserWarning,
+        )
     freedom = clamp(freedom, min=0) if hasattr(freedom, "array") else max(freedom, 0)
     apart = x - center
     other = conj(apart if weights is None else apart * weights).transpose(0, 1)

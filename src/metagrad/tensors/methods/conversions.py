@@ -73,6 +73,7 @@ class ConversionMethods(OpMethods):
     log_normal_ = random_fill.log_normal_
     apply_ = inplace.apply_
     map_ = inplace.map_
+    map2_ = inplace.map2_
 
     @property
     def real(self) -> Tensor:

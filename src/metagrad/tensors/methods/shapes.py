@@ -85,8 +85,10 @@ class ShapeMethods(OpMethods):
         """All dimensions in reverse order. A view. Of other tensors than matrices it is deprecated: they warn."""
         if self.array.ndim != 2:
             warn_once(
-                f"The use of `x.T` on a tensor of {self.array.ndim} dimensions is deprecated: use `x.mT` to transpose the "
-                "matrices of a batch, or `x.permute(*range(x.ndim)[::-1])`",
+                "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
+                if not self.array.ndim
+                else f"The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated, and this one "
+                f"has {self.array.ndim}. Consider `x.mT` to transpose batches of matrices, or `x.permute(*range(x.ndim)[::-1])`",
                 UserWarning,
             )
         return views.Permute.apply(self, dims=tuple(range(self.array.ndim))[::-1])
