@@ -155,3 +155,25 @@ def _shapes_in(text: str) -> list[tuple[int, ...]]:
         tuple(int(n) for n in found.split(",") if n.strip()) for found in re.findall(r"\(((?:\d+, ?)*\d*)\)", text)
     ]
     return [shape[:-2] for shape in shapes[:2]] if "remapped" in text else shapes
+
+
+def check_gradient(x: Any, value: Any, kind: type) -> None:
+    """Raise unless a value may be the gradient of a tensor: a tensor of its shape and dtype, where it is, and not itself."""
+    if not isinstance(value, kind):
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+    if value is x:
+        raise RuntimeError("can't assign Variable as its own grad: clone() or detach() it")
+    if value.array.shape != x.array.shape:
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
+            f"'{list(x.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
+        )
+    if value.array.__class__ is not x.array.__class__ and value.device != x.device:
+        raise RuntimeError(
+            f"attempting to assign a gradient with device type '{value.device.type}' to a tensor with device type "
+            f"'{x.device.type}'. Please ensure that the gradient and the tensor are on the same device"
+        )
+    if value.array.dtype != x.array.dtype:
+        raise RuntimeError(
+            f"attempting to assign a gradient with dtype '{value.array.dtype}' to a tensor of {x.array.dtype}"
+        )

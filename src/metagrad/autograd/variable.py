@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 from numpy import ndarray
 
-from metagrad.autograd.errors import warn_of_no_gradient
+from metagrad.autograd.errors import check_gradient, warn_of_no_gradient
 from metagrad.autograd.mode import mode
 from metagrad.base import dtypes
 from metagrad.base.typing import Array
@@ -75,26 +75,7 @@ class Variable:
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
-            if not isinstance(value, Variable):
-                raise TypeError(
-                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-                )
-            if value is self:
-                raise RuntimeError("can't assign Variable as its own grad: clone() or detach() it")
-            if value.array.shape != self.array.shape:
-                raise RuntimeError(
-                    f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
-                    f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
-                )
-            if value.array.__class__ is not self.array.__class__ and value.device != self.device:  # type: ignore[attr-defined]
-                raise RuntimeError(
-                    f"attempting to assign a gradient with device type '{value.device.type}' to a tensor with device type "
-                    f"'{self.device.type}'. Please ensure that the gradient and the tensor are on the same device"  # type: ignore[attr-defined]
-                )
-            if value.array.dtype != self.array.dtype:
-                raise RuntimeError(
-                    f"attempting to assign a gradient with dtype '{value.array.dtype}' to a tensor of {self.array.dtype}"
-                )
+            check_gradient(self, value, Variable)
         self._grad = value
 
     @grad.deleter
