@@ -157,7 +157,7 @@ def _shapes_in(text: str) -> list[tuple[int, ...]]:
     return [shape[:-2] for shape in shapes[:2]] if "remapped" in text else shapes
 
 
-def check_gradient(x: Any, value: Any, kind: type) -> None:
+def check_gradient(x: Any, value: Any, kind: Any) -> None:
     """Raise unless a value may be the gradient of a tensor: a tensor of its shape and dtype, where it is, and not itself."""
     if not isinstance(value, kind):
         raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
