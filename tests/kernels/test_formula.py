@@ -10,12 +10,12 @@ X = RNG.standard_normal((40, 3)).astype(np.float32)
 X[3], X[4] = np.nan, 0
 
 
-def computed(function, *arrays, repeated=()):
-    """What a noted function gives for all rows, and how many buffers and steps it took."""
+def computed(function, *arrays, repeated=(), owns=False):
+    """What a noted function gives for all rows, and how many buffers and steps it took; owns: its memory may be a buffer."""
     tape = Tape(repeated)
     found = function(*[tape.sample(a[:2]) for a in arrays], *repeated)
     number = tape.number(found)
-    formula = Formula(tape, {*range(len(arrays)), number})
+    formula = Formula(tape, {*range(len(arrays)), number}, [number] if owns else ())
     out = np.empty((len(arrays[0]), *found.shape[1:]), found.dtype)
     buffers = [np.empty_like(out, dtype=dtype) for dtype in formula.buffers]
     formula.compute(dict(enumerate(arrays)) | {number: out}, buffers)
@@ -41,11 +41,12 @@ FORMULAS = {
 }
 
 
+@pytest.mark.parametrize("owns", [False, True])
 @pytest.mark.parametrize("name", FORMULAS)
-def test_the_same_as_on_arrays(name):
+def test_the_same_as_on_arrays(name, owns):
     with np.errstate(all="ignore"):
         expected = FORMULAS[name](X)
-        found, _, _ = computed(FORMULAS[name], X)
+        found, _, _ = computed(FORMULAS[name], X, owns=owns)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
 
@@ -54,6 +55,17 @@ def test_arrays_that_are_repeated():
     row = np.array([1, 2, 3], np.float32)
     found, _, _ = computed(lambda x, r: x * r + r, X, repeated=[row])
     np.testing.assert_array_equal(found, X * row + row)
+
+
+def test_the_result_is_a_buffer_until_it_is_computed():
+    assert computed(FORMULAS["sigmoid"], X, owns=True)[1] == 0
+    found, buffers, _ = computed(
+        lambda x: np.where(x > 0, x * 2, x - 1), X, owns=True
+    )  # a choice writes before it has read all
+    np.testing.assert_array_equal(found, np.where(X > 0, X * 2, X - 1))
+    assert buffers == 3
+    found, buffers, _ = computed(lambda x: (np.exp(x) + 1) * (np.exp(x) - 1) > x, X, owns=True)  # of another dtype
+    assert buffers == 2
 
 
 def test_a_buffer_is_taken_again():

@@ -5,6 +5,7 @@ import pytest
 
 import metagrad
 from metagrad.kernels import tuning
+from metagrad.kernels.compiled import choice
 
 F = metagrad.nn.functional
 RNG = np.random.default_rng(0)
@@ -210,3 +211,23 @@ def test_no_rows_and_rows_of_nothing(both, name, shape):
 
     for found in both(run):
         assert found == (shape, shape)
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0, 30.0, 3000.0])
+@pytest.mark.parametrize("shape", [(300, 40), (600, 300), (8, 6, 16, 24)], ids=str)
+@pytest.mark.parametrize("name", ["batch", "evaluated", "group", "layer"])
+def test_numpys_passes_are_near_wherever_the_mean_is(in_one_op, monkeypatch, name, shape, shift):
+    if name == "group" and len(shape) == 2:
+        pytest.skip("rows have no groups")
+    monkeypatch.setattr(choice, "available", lambda: False)
+    x, g = (RNG.standard_normal(shape) + shift).astype(np.float32), RNG.standard_normal(shape).astype(np.float32)
+    channels = shape[1] if name != "layer" else shape[-1]
+    weights = [(RNG.standard_normal(channels) + 1).astype(np.float32) for _ in range(2 if name != "layer" else 1)]
+    function = (ROWS if name == "layer" else CHANNELS)[name]
+    exact = with_gradients(
+        metagrad, function, x.astype(np.float64), g.astype(np.float64), *[w.astype(np.float64) for w in weights]
+    )
+    found, _ = in_one_op(lambda: with_gradients(metagrad, function, x, g, *weights))
+    for here, there in zip(found, exact, strict=True):
+        scale = np.abs(there).max()
+        np.testing.assert_allclose(here / scale, there / scale, rtol=0, atol=2e-6 + 4e-7 * shift)

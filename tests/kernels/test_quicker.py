@@ -5,7 +5,7 @@ import pytest
 
 import metagrad
 from metagrad.kernels import tuning
-from metagrad.kernels.quicker import quickest
+from metagrad.kernels.quicker import exponential, quickest
 
 RNG = np.random.default_rng(0)
 ENDS = np.array([0, -0.0, 1, -1, 0.3, -0.3, 2, -4, 1e-45, 3e38, np.inf, -np.inf, np.nan, 2**30, 2**24 + 2], np.float32)
@@ -63,6 +63,39 @@ def test_of_rows_and_of_other_dtypes(ufunc):
         found = np.empty_like(expected)
         quickest(ufunc)(a, b, out=found)
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("block", [1 << 16, 64, 1])
+@pytest.mark.parametrize("ufunc", [np.hypot, np.logaddexp])
+def test_lengths_and_sums_of_exponentials(monkeypatch, ufunc, block):
+    monkeypatch.setattr(tuning, "REMAINDER_BLOCK", block)
+    x, y = pairs(3000)
+    x[:200], y[:200] = RNG.standard_normal((2, 200)) * 20  # in small blocks nothing is infinite, or nan
+    with np.errstate(all="ignore"):
+        exact = ufunc(x.astype(np.float64), y.astype(np.float64))
+        found = np.empty_like(x)
+        quickest(ufunc)(x, y, out=found)
+        least = 1e-45 if ufunc is np.hypot else 4e-7
+        np.testing.assert_allclose(found, exact.astype(np.float32), rtol=3e-7, atol=least)
+        other = np.empty_like(x)
+        quickest(ufunc)(x, 0.25, out=other)
+        np.testing.assert_allclose(other, ufunc(x, np.float32(0.25)), rtol=3e-7, atol=3e-7)
+        quickest(ufunc)(x, y, out=y)  # in place
+    np.testing.assert_array_equal(y, found)
+
+
+@pytest.mark.parametrize("factor", [1.0, -1.0, -0.5])
+def test_exponentials_are_as_near_as_their_argument(factor):
+    x = np.linspace(-80, 80, 100_001, dtype=np.float32)
+    exact = np.exp(x.astype(np.float64) * factor)
+    with np.errstate(all="ignore"):
+        found, into = exponential(x, factor), np.empty_like(x)
+        assert exponential(x, factor, out=into) is into
+    np.testing.assert_array_equal(into, found)
+    assert (np.abs(found / exact - 1) <= 2e-7 + 8e-8 * np.abs(x * factor)).all()
+    np.testing.assert_allclose(exponential(x.astype(np.float64), factor), exact, rtol=1e-14)
+    ends = np.array([np.nan, np.inf, -np.inf, 0, -0.0], np.float32)
+    np.testing.assert_array_equal(exponential(ends), np.exp(ends))
 
 
 @pytest.mark.parametrize("name", ["fmod", "remainder", "floor_divide"])

@@ -49,7 +49,7 @@ def test_the_stated_errors_hold_over_the_whole_range(monkeypatch, name, compiled
     largest = 5e-7 if name == "erfc" and not compiled else LARGEST[name]
     assert error.max() <= largest, x[normal_ones][error.argmax()]
     small = np.isfinite(rounded) & ~normal_ones
-    np.testing.assert_allclose(found[small], rounded[small], rtol=0, atol=2e-45)
+    np.testing.assert_allclose(found[small], rounded[small], rtol=largest, atol=2e-45)
 
 
 @pytest.mark.parametrize("name", IN_DOUBLE)

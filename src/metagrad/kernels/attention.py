@@ -21,6 +21,7 @@ import numpy as np
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import cut, map_chunks, threads_worth
+from metagrad.kernels.quicker import exponential
 from metagrad.kernels.threads import get_num_threads
 
 
@@ -118,7 +119,7 @@ def forward(q: Array, k: Array, v: Array, settings: Settings) -> tuple[Array, Ar
             top = s.max(axis=-1, keepdims=True)
             np.copyto(top, 0, where=np.isneginf(top))
             s -= top
-            np.exp(s, out=s)
+            exponential(s, out=s)
             total = s.sum(axis=-1, keepdims=True)
             np.copyto(total, 1, where=total == 0)
             totals[b.n, b.h, b.rows] = np.log(total) + top
@@ -153,7 +154,7 @@ def backward(
                 grad_k[b.n, b.h], grad_v[b.n, b.h] = 0, 0
             p = _scores(q, k, b, settings)
             p -= totals[here]
-            np.exp(p, out=p)
+            exponential(p, out=p)
             g = grad[here]
             row = np.einsum("nhle,nhle->nhl", g, y[here])[..., None]
             grad_p = np.matmul(g, np.swapaxes(v[there], -1, -2))

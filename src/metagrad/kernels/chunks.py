@@ -168,13 +168,10 @@ def _perform(work: Work, rows: int, elements: int) -> None:
 def rows_joined(rows: int, length: int) -> int:
     """How many short rows to take as one, what is repeated over rows being written out as often: a loop over few numbers is slow.
 
-    >>> rows_joined(1000, 32), rows_joined(1000, 1000)
+    >>> rows_joined(1000, 32), rows_joined(1000, 10_000)
     (8, 1)
     """
-    times = 1
-    while length * times < _LONG_ROW and rows and rows % (2 * times) == 0:
+    times, enough = 1, tuning.LONG_ROW_OF_LOOPS if available() else tuning.LONG_ROW
+    while length * times < enough and rows and rows % (2 * times) == 0:
         times *= 2
     return times
-
-
-_LONG_ROW = 512

@@ -8,6 +8,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import reductions
 from metagrad.kernels.chunks import rows_joined, spread
 from metagrad.kernels.compiled import normalization as compiled
+from metagrad.kernels.normalization import about_zero
 from metagrad.kernels.rows import by_rows, for_loop, parts_by_loop, sums_by_loop, takes_loop
 
 
@@ -17,14 +18,17 @@ def moments(x: Array) -> tuple[Array, Array]:
     if takes_loop(x):
         return _joined(*parts_by_loop(compiled.column_squares, x, (3, x.shape[1]), [for_loop(x)]), times)
     mean = (_folded(reductions.sum(x, (0,), False), times) / x.dtype.type(count)).astype(x.dtype)
-    wide = np.tile(mean, times)
+    with np.errstate(all="ignore"):
+        squares = _folded(np.add.reduce(by_rows(lambda s: np.einsum("ij,ij->j", x[s], x[s]), *x.shape), axis=0), times)
+        if about_zero(squares, mean, count):
+            return mean, squares
+        wide = np.tile(mean, times)
 
-    def squares(some: Array) -> Array:
-        with np.errstate(all="ignore"):
+        def centred(some: Array) -> Array:
             d = some - wide
             return np.einsum("ij,ij->j", d, d)
 
-    return mean, _folded(np.add.reduce(by_rows(lambda s: squares(x[s]), *x.shape), axis=0), times)
+        return mean, _folded(np.add.reduce(by_rows(lambda s: centred(x[s]), *x.shape), axis=0), times)
 
 
 def _joined(edges: Array, parts: Array, times: int) -> tuple[Array, Array]:
@@ -37,15 +41,19 @@ def _joined(edges: Array, parts: Array, times: int) -> tuple[Array, Array]:
         return mean.astype(parts.dtype), apart.sum(axis=(0, 1)).astype(parts.dtype)
 
 
-def gradient_moments(g: Array, x: Array, mean: Array) -> tuple[Array, Array]:
+def gradient_moments(g: Array, x: Array, mean: Array, near: bool) -> tuple[Array, Array]:
     """Σ g and Σ g (x − μ) of the columns, both (M)."""
     (x, times), (g, _) = _long_rows(x), _long_rows(g)
     wide = np.tile(mean, times)
     if takes_loop(x):
         sums = sums_by_loop(compiled.column_moments, x, (2, len(wide)), [for_loop(a, x.dtype) for a in (g, x, wide)])
         return _folded(sums[0], times), _folded(sums[1], times)
+    total = _folded(reductions.sum(g, (0,), False), times)
+    if near:
+        along = np.add.reduce(by_rows(lambda s: np.einsum("ij,ij->j", g[s], x[s]), *x.shape), axis=0)
+        return total, _folded(along, times) - mean * total
     along = np.add.reduce(by_rows(lambda s: np.einsum("ij,ij->j", g[s], x[s] - wide), *x.shape), axis=0)
-    return _folded(reductions.sum(g, (0,), False), times), _folded(along, times)
+    return total, _folded(along, times)
 
 
 def _long_rows(x: Array) -> tuple[Array, int]:
@@ -55,42 +63,54 @@ def _long_rows(x: Array) -> tuple[Array, int]:
 
 
 def _folded(sums: Array, times: int) -> Array:
-    return sums.reshape(times, -1).sum(axis=0) if times > 1 else sums
+    return sums.reshape(times, -1).sum(axis=0, dtype=np.float64).astype(sums.dtype) if times > 1 else sums
 
 
-def scaled(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
-    """(x − μ) s + t; μ, s and t (M)."""
+def scaled(x: Array, mean: Array, scale: Array, shift: Array, near: bool) -> Array:
+    """(x − μ) s + t; μ, s and t (M). near: as ``are_near`` says."""
     z = np.empty_like(x)
     (x, times), (out, _) = _long_rows(x), _long_rows(z)
     mean, scale, shift = (np.tile(v, times) for v in (mean, scale, shift))
 
-    def formula(x: Array, mean: Array, scale: Array, shift: Array, z: Array) -> None:
-        np.subtract(x, mean, out=z)
-        z *= scale
-        z += shift
+    rest = shift - mean * scale
+
+    def formula(x: Array, z: Array) -> None:
+        if near:
+            np.multiply(x, scale, out=z)
+            z += rest
+        else:
+            np.subtract(x, mean, out=z)
+            z *= scale
+            z += shift
 
     if takes_loop(x):
         spread(compiled.scaled_columns, [for_loop(x), out], [for_loop(v, x.dtype) for v in (mean, scale, shift)])
     else:
-        by_rows(lambda s: formula(x[s], mean, scale, shift, out[s]), *x.shape)
+        by_rows(lambda s: formula(x[s], out[s]), *x.shape)
     return z
 
 
-def gradient(g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array) -> Array:
+def gradient(g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array, near: bool) -> Array:
     """g s − (x − μ) p − q; μ, s, p = ``along`` and q = ``total`` (M)."""
     found = np.empty_like(x)
     (g, times), (x, _), (grad_x, _) = _long_rows(g), _long_rows(x), _long_rows(found)
     mean, scale, along, total = (np.tile(v, times) for v in (mean, scale, along, total))
 
-    def formula(g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array, grad_x: Array) -> None:
-        np.subtract(mean, x, out=grad_x)
-        grad_x *= along
-        grad_x -= total
+    rest = mean * along - total
+
+    def formula(g: Array, x: Array, grad_x: Array) -> None:
+        if near:
+            np.multiply(x, -along, out=grad_x)
+            grad_x += rest
+        else:
+            np.subtract(mean, x, out=grad_x)
+            grad_x *= along
+            grad_x -= total
         grad_x += g * scale
 
     if takes_loop(x):
         whole = [for_loop(v, x.dtype) for v in (mean, scale, along, total)]
         spread(compiled.gradient_of_columns, [for_loop(g, x.dtype), for_loop(x), grad_x], whole)
     else:
-        by_rows(lambda s: formula(g[s], x[s], mean, scale, along, total, grad_x[s]), *x.shape)
+        by_rows(lambda s: formula(g[s], x[s], grad_x[s]), *x.shape)
     return found

@@ -12,7 +12,7 @@ Whatever is not a function of the elements at one position (a sum, a shape, a br
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,6 +30,7 @@ class _Sample(np.ndarray[Any, Any]):
     """A few elements of an input or of a step's result: notes on its tape what is computed with it."""
 
     tape: Callable[[], Tape | None] = staticmethod(lambda: None)  # a weak reference; a view of a sample is on no tape
+    is_on_gpu = False
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
         if method != "__call__" or "where" in kwargs:
@@ -135,16 +136,18 @@ class _Step(NamedTuple):
 class Tape:
     """What was noted: values by number (inputs first, then constants and results as they came), and the steps."""
 
-    def __init__(self, repeated: list[Any]) -> None:
+    def __init__(self, repeated: list[Any], on_gpu: bool = False) -> None:
         self.values: list[Any] = []
         self.steps: list[_Step] = []
         self.repeated = repeated  # arrays that every chunk gets as they are
+        self.on_gpu = on_gpu  # what the samples stand for
         self._numbers: dict[int, int] = {}
 
     def sample(self, x: Array) -> Array:
         """An input, of which x is a part."""
         sample: Any = x.view(_Sample)
         sample.tape = weakref.ref(self)  # weak, or both would live until the next garbage collection, with x
+        sample.is_on_gpu = self.on_gpu
         self._numbers[id(sample)] = len(self.values)
         self.values.append(sample)
         return sample
@@ -187,9 +190,13 @@ class Tape:
 
 
 class Formula:
-    """The steps of a tape that lead to the values ``wanted``, by number, and the buffers for those between."""
+    """The steps of a tape that lead to the values ``wanted``, by number, and the buffers for those between.
 
-    def __init__(self, tape: Tape, wanted: set[int]) -> None:
+    own: those of the wanted whose memory nothing else needs: it serves as a buffer until they are computed, for the cache has to
+    fetch it anyway.
+    """
+
+    def __init__(self, tape: Tape, wanted: set[int], own: Iterable[int] = ()) -> None:
         needed, steps = set(wanted), []
         for step in reversed(tape.steps):
             if step.result in needed:
@@ -198,20 +205,27 @@ class Formula:
         self.steps = steps[::-1]
         self.values = tape.values
         self.buffers: list[np.dtype[Any]] = []
-        self._buffer_of: dict[int, int] = {}
-        self._assign_buffers(wanted)
+        self._buffer_of: dict[int, int] = {}  # ~number for the memory of a wanted value
+        self._assign_buffers(wanted, own)
 
-    def _assign_buffers(self, wanted: set[int]) -> None:
+    def _assign_buffers(self, wanted: set[int], own: Iterable[int]) -> None:
         """A buffer for every step's result that nobody wants; one whose content is no longer read is taken again."""
         last = {number: i for i, step in enumerate(self.steps) for number in step.arguments}
-        free: list[int] = []
+        made = {step.result: i if step.overwrites else i - 1 for i, step in enumerate(self.steps)}
+        free: list[int] = [~number for number in own if number in made]
+
+        def fits(buffer: int, dtype: np.dtype[Any], until: int) -> bool:
+            if buffer >= 0:
+                return self.buffers[buffer] == dtype
+            return self.values[~buffer].dtype == dtype and until <= made[~buffer]
+
         for i, step in enumerate(self.steps):
             done = [self._buffer_of[a] for a in set(step.arguments) if a in self._buffer_of and last[a] == i]
             if step.overwrites:
                 free += done
             if step.result not in wanted:
                 dtype = self.values[step.result].dtype
-                fitting = [b for b in free if self.buffers[b] == dtype]
+                fitting = [b for b in free if fits(b, dtype, last[step.result])]
                 if fitting:
                     free.remove(fitting[-1])
                 else:
@@ -226,6 +240,6 @@ class Formula:
         for number, array in given.items():
             values[number] = array
         for number, buffer in self._buffer_of.items():
-            values[number] = buffers[buffer]
+            values[number] = buffers[buffer] if buffer >= 0 else values[~buffer]
         for function, arguments, result, _ in self.steps:
             quickest(function)(*[values[a] for a in arguments], out=values[result])

@@ -16,7 +16,7 @@ from metagrad.kernels import tuning
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import normalization as compiled
 from metagrad.kernels.compiled.choice import use_compiled
-from metagrad.kernels.rows import by_rows, for_loop, row_products, row_sums, sums_by_loop, takes_loop
+from metagrad.kernels.rows import by_rows, for_loop, row_products, row_sums, sums_by_loop, takes_loop, with_row
 
 Kept = tuple[Array, ...]
 
@@ -49,11 +49,11 @@ def layer_norm(x: Array, w: Array | None, b: Array | None, eps: float, keep: boo
         np.divide(1, r, out=r)
         y *= r
         if w is not None:
-            np.multiply(y, w, out=out)
+            with_row(np.multiply, y, w, out)
         elif keep:
             np.copyto(out, y)
         if b is not None:
-            out += b
+            with_row(np.add, out, b, out)
 
     with np.errstate(all="ignore"):
         by_rows(work, n, m)
@@ -76,7 +76,8 @@ def layer_norm_backward(grad: Array, w: Array | None, kept: Kept, needs: list[bo
         grad_w = np.einsum("ij,ij->j", g, normal) if needs[1] else None
         grad_b = np.add.reduce(g, axis=0) if needs[2] else None
         if w is not None:
-            g = np.multiply(g, w, out=out)
+            with_row(np.multiply, g, w, out)
+            g = out
         along, mean = row_products(g, normal) / m, row_sums(g) / m
         np.subtract(g, normal * along, out=out)
         out -= mean
@@ -106,7 +107,7 @@ def rms_norm(x: Array, w: Array | None, eps: float) -> tuple[Array, Array]:
         np.divide(1, r, out=r)
         np.multiply(x[rows], r, out=out)
         if w is not None:
-            out *= w
+            with_row(np.multiply, out, w, out)
 
     with np.errstate(all="ignore"):
         by_rows(work, n, m)
@@ -172,8 +173,10 @@ def moments(x: Array) -> tuple[Array, Array]:
 
     def work(rows: slice) -> None:
         np.divide(row_sums(x[rows])[:, 0], x.shape[1], out=mean[rows])
-        d = x[rows] - mean[rows, None]
-        squares[rows] = row_products(d, d)[:, 0]
+        squares[rows] = row_products(x[rows], x[rows])[:, 0]
+        if not about_zero(squares[rows], mean[rows], x.shape[1]):
+            d = x[rows] - mean[rows, None]
+            squares[rows] = row_products(d, d)[:, 0]
 
     _by_loop_or_rows(compiled.moments, work, x, mean, squares)
     return mean, squares
@@ -188,11 +191,29 @@ def _by_loop_or_rows(loop: Callable[..., None], work: Callable[[slice], None], *
             by_rows(work, *arrays[0].shape)
 
 
-def scaled_rows(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
-    """(x − μ) s + t of rows x (N, M); μ, s and t (N)."""
-    z = np.empty_like(x)
+def about_zero(squares: Array, mean: Array, count: int) -> bool:
+    """Whether numbers with these Σ x² and μ lie about 0, so that Σ x² − n μ², which ``squares`` is then made, loses few digits."""
+    means = mean * mean * squares.dtype.type(count)
+    if not (squares >= 2 * means).all():  # nan is not
+        return False
+    squares -= means
+    return True
+
+
+def are_near(mean: Array, r: Array) -> bool:
+    """Whether all means are a few standard deviations 1/r from 0, so that they may be taken off after the multiplication."""
+    return bool(np.abs(mean * r).max(initial=0) <= tuning.NEAR_MEAN)
+
+
+def scaled_rows(x: Array, mean: Array, scale: Array, shift: Array, near: bool) -> Array:
+    """(x − μ) s + t of rows x (N, M); μ, s and t (N). near: as ``are_near`` says."""
+    z, rest = np.empty_like(x), shift - mean * scale
 
     def work(rows: slice) -> None:
+        if near:
+            np.multiply(x[rows], scale[rows, None], out=z[rows])
+            z[rows] += rest[rows, None]
+            return
         np.subtract(x[rows], mean[rows, None], out=z[rows])
         z[rows] *= scale[rows, None]
         z[rows] += shift[rows, None]
@@ -201,26 +222,33 @@ def scaled_rows(x: Array, mean: Array, scale: Array, shift: Array) -> Array:
     return z
 
 
-def gradient_moments(g: Array, x: Array, mean: Array) -> tuple[Array, Array]:
+def gradient_moments(g: Array, x: Array, mean: Array, near: bool) -> tuple[Array, Array]:
     """Σ g and Σ g (x − μ) of rows g and x (N, M), both (N)."""
     total, along = np.empty_like(mean), np.empty_like(mean)
 
     def work(rows: slice) -> None:
         total[rows] = row_sums(g[rows])[:, 0]
-        along[rows] = row_products(g[rows], x[rows] - mean[rows, None])[:, 0]
+        if near:
+            along[rows] = row_products(g[rows], x[rows])[:, 0] - mean[rows] * total[rows]
+        else:
+            along[rows] = row_products(g[rows], x[rows] - mean[rows, None])[:, 0]
 
     _by_loop_or_rows(compiled.gradient_moments, work, g, x, mean, total, along)
     return total, along
 
 
-def gradient_of_rows(g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array) -> Array:
+def gradient_of_rows(g: Array, x: Array, mean: Array, scale: Array, along: Array, total: Array, near: bool) -> Array:
     """g s − (x − μ) p − q of rows g and x (N, M); μ, s, p = ``along`` and q = ``total`` (N)."""
-    grad_x = np.empty_like(x)
+    grad_x, rest = np.empty_like(x), total - mean * along
 
     def work(rows: slice) -> None:
-        d = x[rows] - mean[rows, None]
-        d *= along[rows, None]
-        d += total[rows, None]
+        if near:
+            d = x[rows] * along[rows, None]
+            d += rest[rows, None]
+        else:
+            d = x[rows] - mean[rows, None]
+            d *= along[rows, None]
+            d += total[rows, None]
         np.multiply(g[rows], scale[rows, None], out=grad_x[rows])
         grad_x[rows] -= d
 

@@ -2,11 +2,16 @@
 
 fmod and ⌊x / y⌋ of float32 numbers are computed in float64, where x − trunc(x / y) y is exact while the quotient has 29 bits: no
 digit of the product is lost, and the quotient is not rounded up to an integer that it does not reach. The larger or smaller of
-numbers and one number is what a clip gives.
+numbers and one number is what a clip gives. √(x² + y²) and ln(eˣ + eʸ) are written out, and NumPy does again what overflows.
+
+eˣ of float32 numbers is 2 to the power of x log₂ e, where NumPy computes powers of 2 many at once: in little more than half the
+time, with an error as if x had been rounded once more.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +23,8 @@ from metagrad.kernels.chunks import cut
 
 _EXACT = 2.0**29
 _FLOAT32_COUNTS = 2.0**20  # beyond, NumPy rounds the quotient before it rounds it down
+_LEAST_SQUARE = 2.0**-100  # far from those with fewer digits
+_LOG2_E = 1 / math.log(2)
 _SIGN = np.int32(-(1 << 31))
 
 
@@ -105,8 +112,64 @@ def _clips(ufunc: np.ufunc, x: Array | Number, y: Array | Number, out: Array) ->
     return True
 
 
+def _hypot(x: Array | Number, y: Array | Number, out: Array) -> None:
+    _of_singles(np.hypot, _root, x, y, out)
+
+
+def _root(x: Array, y: Array, out: Array) -> bool:
+    squares = np.square(x)
+    squares += np.square(y)
+    if not (squares.min() > _LEAST_SQUARE and squares.max() < np.inf):  # nan is not, either
+        return False
+    np.sqrt(squares, out=out)
+    return True
+
+
+def _logaddexp(x: Array | Number, y: Array | Number, out: Array) -> None:
+    _of_singles(np.logaddexp, _log_of_sum, x, y, out)
+
+
+def _log_of_sum(x: Array, y: Array, out: Array) -> bool:
+    apart = np.subtract(x, y)
+    np.negative(np.abs(apart, out=apart), out=apart)
+    if np.isnan(apart.min()):  # as of two infinities
+        return False
+    np.log1p(exponential(apart), out=apart)
+    np.maximum(x, y, out=out)
+    out += apart
+    return True
+
+
+@functools.cache
+def _quick_powers_of_two() -> bool:
+    """Whether NumPy computes powers of 2 of many float32 numbers at once on this processor."""
+    from numpy.lib import introspect  # when first used
+
+    found = introspect.opt_func_info(func_name="^exp2$", signature="float32")
+    return all(not f["current"].startswith("baseline") for loops in found.values() for f in loops.values()) and bool(
+        found
+    )
+
+
+def exponential(x: Array, factor: float = 1.0, out: Array | None = None) -> Array:
+    """e^(f x), in ``out`` if given. Of float32 numbers the relative error is up to 2e-7 + 8e-8 |f x|: for results that are
+    divided by when they are large, and added to something when they are small.
+
+    >>> exponential(np.float32([0.0, 1.0]), -1.0).round(5).tolist()
+    [1.0, 0.3678799867630005]
+    """
+    is_numpys = isinstance(x, np.ndarray) and not getattr(x, "is_on_gpu", False)
+    if is_numpys and x.dtype == np.float32 and _quick_powers_of_two():
+        if out is not None:
+            return np.exp2(np.multiply(x, factor * _LOG2_E, out=out), out=out)
+        return np.exp2(x * (factor * _LOG2_E))
+    scaled = x if factor == 1.0 else -x if factor == -1.0 else x * factor
+    return np.exp(scaled) if out is None else np.exp(scaled, out=out)
+
+
 _TWINS: dict[Any, Callable[..., None]] = {
-    np.fmod: _fmod, np.floor_divide: _floor_divide, np.maximum: _larger, np.minimum: _smaller,
+    np.fmod: _fmod, np.floor_divide: _floor_divide, np.maximum: _larger, np.minimum: _smaller, np.hypot: _hypot,
+    np.logaddexp: _logaddexp,
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks, split, threads_worth
+from metagrad.kernels.chunks import even_chunks, map_chunks, rows_joined, split, threads_worth
 from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.compiled.entries import work_of
 from metagrad.kernels.threads import get_num_threads, perform
@@ -21,7 +21,26 @@ def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
     """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order."""
     threads = threads_worth(rows * columns, tuning.ROWS_WORTH_THREADS)
     length = max(1, tuning.ROWS_CHUNK // max(columns, 1))
-    return map_chunks(work, even_chunks(rows, length, threads, columns * tuning.ROWS_COST), threads)
+    with np.errstate():  # which resets the buffers' size, too
+        if tuning.UNBUFFERED_ROW <= columns < tuning.LONG_ROW:
+            np.setbufsize(tuning.SHORT_BUFFER)
+        return map_chunks(work, even_chunks(rows, length, threads, columns * tuning.ROWS_COST), threads)
+
+
+def with_row(ufunc: np.ufunc, x: Array, row: Array, out: Array) -> None:
+    """``ufunc(x, row, out=out)`` of rows x and one row (M), several rows of x at once.
+
+    >>> y = np.empty((2, 3))
+    >>> with_row(np.add, np.zeros((2, 3)), np.arange(3), y)
+    >>> y.tolist()
+    [[0.0, 1.0, 2.0], [0.0, 1.0, 2.0]]
+    """
+    times = (
+        rows_joined(*x.shape) if x.__class__ is np.ndarray and x.flags.c_contiguous and out.flags.c_contiguous else 1
+    )
+    if times > 1:
+        x, row, out = x.reshape(len(x) // times, -1), np.tile(row, times), out.reshape(len(x) // times, -1)
+    ufunc(x, row, out=out)
 
 
 def for_loop(a: Array, dtype: np.dtype | None = None) -> Array:

@@ -11,6 +11,7 @@ from metagrad.base.typing import Array
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import softmax as compiled
+from metagrad.kernels.quicker import exponential
 from metagrad.kernels.rows import by_rows, for_loop, row_products, row_sums, takes_loop
 
 
@@ -35,20 +36,18 @@ def _softmax(y: Array, x: Array) -> None:
     total = _exponentials(x, y)
     if total is None:
         np.subtract(x, x.max(axis=1, keepdims=True), out=y)
-        np.exp(y, out=y)
-        total = row_sums(y)
+        total = row_sums(exponential(y, out=y))
     y *= 1 / total
 
 
-def _exponentials(x: Array, out: Array) -> Array | None:
+def _exponentials(x: Array, out: Array, exp: Callable[..., Array] = exponential) -> Array | None:
     """e^x in ``out``, and its sums of rows; None where they are too large or too small, for the maximum must come off first.
 
     It seldom must, and finding and subtracting it takes as long as an exponential.
     """
     if not (np.abs(x[:, 0]) < tuning.EXPONENT_LARGE).all():  # very likely not
         return None
-    np.exp(x, out=out)
-    total = row_sums(out)
+    total = row_sums(exp(x, out=out))
     fits = total.size and total.min() > tuning.EXPONENTIALS_LEAST and total.max() < tuning.EXPONENTIALS_MOST
     return total if fits else None
 
@@ -83,7 +82,7 @@ def _log_softmax(y: Array, x: Array, e: Array | None = None, sums: Array | None 
         is_done = y.max() < -tuning.LOGARITHM_ROUNDS  # nearer to 0, the rounding of the logarithm would be seen
     if total is None or not is_done:
         np.subtract(x, x.max(axis=1, keepdims=True), out=y)
-        total = row_sums(np.exp(y, out=e))
+        total = row_sums(exponential(y, out=e))
         y -= np.log(total)
     if sums is not None:
         sums[...] = total
@@ -104,7 +103,7 @@ def log_softmax_backward(grad: Array, y: Array, kept: tuple[Array, ...] = ()) ->
 
 
 def _log_softmax_backward(grad_x: Array, y: Array, g: Array) -> None:
-    np.exp(y, out=grad_x)
+    exponential(y, out=grad_x)
     grad_x *= -row_sums(g)
     grad_x += g
 
@@ -130,7 +129,7 @@ def cross_entropy(x: Array, classes: Array) -> tuple[Array, Array, Array]:
 
 def _cross_entropy(x: Array, loss: Array, classes: Array, largest: Array, logarithm: Array) -> None:
     e, places = np.empty_like(x), (np.arange(len(x)), classes)
-    total, chosen = _exponentials(x, e), x[places].astype(np.float64)
+    total, chosen = _exponentials(x, e, np.exp), x[places].astype(np.float64)
     if total is None:
         np.max(x, axis=1, out=largest)
         np.subtract(x, largest[:, None], out=e)

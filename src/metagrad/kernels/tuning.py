@@ -129,6 +129,15 @@ ROWS_WORTH_THREADS = 1 << 17
 ROWS_CHUNK = 1 << 19
 # Parts for each thread of the sums over rows that a compiled loop takes: each has sums of its own, which are added at the end.
 ROWS_PARTS = 4
+# Standard deviations from 0 up to which a mean may be taken off after a multiplication: few digits are lost.
+NEAR_MEAN = 4.0
+# Elements of a row from which NumPy reads a shorter one or a number beside it where it is: below, it is copied into a buffer first.
+LONG_ROW = 1 << 13
+# The same from which a compiled loop takes many elements at once.
+LONG_ROW_OF_LOOPS = 1 << 9
+# Elements of a row, shorter than those, from which a column beside it is read where it is if buffers are shorter than the row, and
+# elements of such a buffer.
+UNBUFFERED_ROW, SHORT_BUFFER = 1 << 8, 1 << 8
 # Elements of the longest row whose sum BLAS's inner product may be, for its rounding errors grow with them.
 ROWS_BY_BLAS = 4096
 # Elements of the longest row whose mean a compiled loop may add up in turn; NumPy adds in pairs, which loses fewer digits.

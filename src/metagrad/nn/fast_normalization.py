@@ -78,7 +78,8 @@ class ChannelNorm(Function):
         mean, variance = joined(mean, squares, shape, axis, x.shape[2])
         self.mean, self.r = self.of_rows(mean, x), self.of_rows((variance + eps) ** -0.5, x)
         self.weight = np.tile(weight, len(x))
-        return kernels.scaled_rows(_rows(x), self.mean, self.r * self.weight, np.tile(bias, len(x))).reshape(x.shape)
+        scale, near = self.r * self.weight, kernels.are_near(self.mean, self.r)
+        return kernels.scaled_rows(_rows(x), self.mean, scale, np.tile(bias, len(x)), near).reshape(x.shape)
 
     def in_groups(self, x: Array) -> Array:
         """x as matrices, a group of channels each."""
@@ -95,12 +96,13 @@ class ChannelNorm(Function):
         if self.weight.ndim > 1:
             return self.backward_in_groups(grad.astype(x.dtype, copy=False), x)
         g, r = _rows(grad.astype(x.dtype, copy=False)), self.r
-        total, along = kernels.gradient_moments(g, _rows(x), self.mean)
+        near = kernels.are_near(self.mean, r)
+        total, along = kernels.gradient_moments(g, _rows(x), self.mean, near)
         by_channel = (len(x), -1)
         grad_w = (along * r).reshape(by_channel).sum(axis=0) if self.needs[1] else None
         grad_b = total.reshape(by_channel).sum(axis=0) if self.needs[2] else None
         t, a = (self.of_rows(self.mean_of(v * self.weight), x) for v in (total, along))
-        grad_x = kernels.gradient_of_rows(g, _rows(x), self.mean, r * self.weight, r * r * r * a, r * t)
+        grad_x = kernels.gradient_of_rows(g, _rows(x), self.mean, r * self.weight, r * r * r * a, r * t, near)
         return grad_x.reshape(x.shape), grad_w, grad_b
 
     def backward_in_groups(self, grad: Array, x: Array) -> Any:
@@ -135,16 +137,17 @@ class ColumnNorm(Function):
         self.mean, squares = moments
         self.eps, self.r = eps, (squares / x.dtype.type(len(x)) + x.dtype.type(eps)) ** -0.5
         self.scale = self.r if w is None else self.r * w
-        return columns.scaled(x, self.mean, self.scale, np.zeros_like(self.r) if b is None else b)
+        shift = np.zeros_like(self.r) if b is None else b
+        return columns.scaled(x, self.mean, self.scale, shift, kernels.are_near(self.mean, self.r))
 
     def backward(self, grad: Array) -> Any:
         x, w = self.saved
         if isinstance(grad, np.ndarray):
             g, n, r = for_loop(grad, x.dtype), x.dtype.type(len(x)), self.r
-            total, along = columns.gradient_moments(g, x, self.mean)
-            grad_x = columns.gradient(
-                g, x, self.mean, self.scale, self.scale * r * r * along / n, self.scale * total / n
-            )
+            near = kernels.are_near(self.mean, r)
+            total, along = columns.gradient_moments(g, x, self.mean, near)
+            p, q = self.scale * r * r * along / n, self.scale * total / n
+            grad_x = columns.gradient(g, x, self.mean, self.scale, p, q, near)
             return grad_x, along * r if self.needs[1] else None, total if self.needs[2] else None
         d = x - x.mean(axis=0, keepdims=True)
         r = ((d * d).mean(axis=0, keepdims=True) + self.eps) ** -0.5
@@ -163,7 +166,9 @@ class RunningNorm(Function):
         self.save(x, w)
         self.mean, self.r = mean, (variance + x.dtype.type(eps)) ** -0.5
         scale, shift = self.r if w is None else self.r * w, np.zeros_like(mean) if b is None else b
-        z = kernels.scaled_rows(_rows(x), *(np.tile(v, len(x)) for v in (mean, scale, shift)))
+        near = kernels.are_near(mean, self.r)
+        mean, scale, shift = (np.tile(v, len(x)) for v in (mean, scale, shift))
+        z = kernels.scaled_rows(_rows(x), mean, scale, shift, near)
         return z.reshape(x.shape)
 
     def backward(self, grad: Array) -> Any:
@@ -175,10 +180,10 @@ class RunningNorm(Function):
             return grad * scale.reshape(channels), along, grad.sum(axis=(0, 2)) if self.needs[2] else None
         g, n = _rows(grad.astype(x.dtype, copy=False)), len(x)
         zeros = np.zeros(len(g), x.dtype)
-        grad_x = kernels.scaled_rows(g, zeros, np.tile(scale, n), zeros).reshape(x.shape)
+        grad_x = kernels.scaled_rows(g, zeros, np.tile(scale, n), zeros, True).reshape(x.shape)
         if not needs_sums:
             return grad_x, None, None
-        sums = kernels.gradient_moments(g, _rows(x), np.tile(self.mean, n))
+        sums = kernels.gradient_moments(g, _rows(x), np.tile(self.mean, n), kernels.are_near(self.mean, self.r))
         total, along = (v.reshape(n, -1).sum(axis=0) for v in sums)
         return grad_x, along * self.r, total
 

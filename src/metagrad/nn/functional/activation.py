@@ -17,6 +17,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array
 from metagrad.kernels import gates
 from metagrad.kernels.compiled import pointwise as compiled
+from metagrad.kernels.quicker import exponential
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import asks_for_tensors, dimension, floats, takes_exact_out, takes_out
 from metagrad.ops.create.random import source
@@ -114,7 +115,7 @@ class Elu(Pointwise):
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        return select(x <= 0, grad * (self.alpha * self.rate * np.exp(self.exponent(x))), grad)
+        return select(x <= 0, grad * (self.alpha * self.rate * exponential(self.exponent(x))), grad)
 
 
 _elu = in_single(lambda x, alpha, rate=1.0: Elu.apply(floats("elu", x), alpha=alpha, rate=rate))

@@ -29,7 +29,7 @@ from metagrad.nn.functional.reduction import (
     weighted,
 )
 from metagrad.nn.functional.smooth_activation import logsigmoid
-from metagrad.nn.functional.squared_loss import Huber, HuberOfTwo, SquaredError, alike
+from metagrad.nn.functional.squared_loss import Huber, HuberOfTwo, LogisticLoss, SquaredError, alike
 from metagrad.ops.arguments import asks_for_tensors
 from metagrad.ops.dtype_checks import need_castable, refuse
 from metagrad.ops.operands import cast_to, in_single, need_one_dtype
@@ -223,8 +223,11 @@ def binary_cross_entropy_with_logits(
     for factors in (weight, pos_weight):
         if factors is not None and not isinstance(factors, Variable):
             raise TypeError(f"binary_cross_entropy_with_logits(): weights must be Tensors, got {factors!r:.60}")
-    scale = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
-    loss = weighted((1 - target) * input - scale * logsigmoid(input), weight)
+    if pos_weight is None and alike(input, target):
+        loss = LogisticLoss.apply(input, target)
+    else:
+        loss = (1 - target) * input - (1 if pos_weight is None else 1 + (pos_weight - 1) * target) * logsigmoid(input)
+    loss = weighted(loss, weight)
     return reduced(kept_as(loss, input, target.dtype), reduction)
 
 

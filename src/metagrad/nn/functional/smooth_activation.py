@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.base.result_order import laid_out_by
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
+from metagrad.kernels.quicker import exponential
 from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
 from metagrad.nn.functional.activation import given_back
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["gelu", "logsigmoid", "mish", "silu", "softplus", "softsign", "tanhshrink"]
 
 _ROOT_2_OVER_PI = math.sqrt(2 / math.pi)
+_LAST_SEEN = 17.0  # from there on e⁻ˣ is nothing beside 1 in float32
 
 
 class LogSigmoid(Pointwise):
@@ -37,7 +39,7 @@ class LogSigmoid(Pointwise):
     loops = Loops(compiled.logsigmoid, keeps_result=True)
 
     def forward(self, x: Array) -> Array:
-        y = np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+        y = np.minimum(x, 0) - np.log1p(exponential(np.abs(x), -1.0))
         self.save(y)
         return y
 
@@ -53,11 +55,11 @@ class Silu(Pointwise):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return x / (np.exp(-x) + 1)
+        return x / (exponential(x, -1.0) + 1)
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        s = 1 / (np.exp(-x) + 1)
+        s = 1 / (exponential(x, -1.0) + 1)
         return grad * conj(s * (1 + x * (1 - s)))
 
 
@@ -69,13 +71,20 @@ class Softplus(Pointwise):
     def forward(self, x: Array, beta: float, threshold: float) -> Array:
         self.save(x)
         self.beta, self.threshold = beta, threshold
-        scaled = x * beta
-        return select(scaled > threshold, x, (np.maximum(scaled, 0) + np.log1p(np.exp(-np.abs(scaled)))) / beta)
+        scaled = x if beta == 1 else x * beta
+        y = np.maximum(scaled, 0) + np.log1p(exponential(np.abs(scaled), -1.0))
+        y = y if beta == 1 else y / beta
+        return y if self.ends_exactly(x) else select(scaled > threshold, x, y)
+
+    def ends_exactly(self, x: Array) -> bool:
+        """Whether the first formula is the second one beyond the threshold, to the last digit."""
+        return self.beta == 1 and self.threshold >= _LAST_SEEN and x.dtype == np.float32
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        scaled = x * self.beta
-        return select(scaled > self.threshold, grad, grad / (np.exp(-scaled) + 1))
+        scaled = x if self.beta == 1 else x * self.beta
+        grad_x = grad / (exponential(scaled, -1.0) + 1)
+        return grad_x if self.ends_exactly(x) else select(scaled > self.threshold, grad, grad_x)
 
 
 _silu = in_single(lambda x: Silu.apply(floats("silu", x, "biu")))
@@ -160,11 +169,11 @@ class Mish(Pointwise):
 
     def forward(self, x: Array) -> Array:
         self.save(x)
-        return x * Tanh.on(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+        return x * Tanh.on(np.maximum(x, 0) + np.log1p(exponential(np.abs(x), -1.0)))
 
     def backward(self, grad: Array) -> Array:
         (x,) = self.saved
-        t = Tanh.on(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+        t = Tanh.on(np.maximum(x, 0) + np.log1p(exponential(np.abs(x), -1.0)))
         return grad * (t + x * (1 - t * t) * (0.5 + 0.5 * Tanh.on(0.5 * x)))
 
 

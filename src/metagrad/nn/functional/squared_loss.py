@@ -1,4 +1,4 @@
-"""The squared error, and Huber's, which is linear far from the truth: forward and gradient."""
+"""The squared error, Huber's, which is linear far from the truth, and that of a score: forward and gradient."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
-from metagrad.kernels.selection import select
+from metagrad.kernels.quicker import exponential
 from metagrad.ops.pointwise.chunked import Pointwise
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Huber(Pointwise):
 
 def _huber(d: Array, delta: float) -> Array:
     size = np.abs(d)
-    return select(size < delta, size * size * 0.5, delta * (size - delta / 2))
+    limited = np.minimum(size, delta)
+    return limited * (size - limited * 0.5)
 
 
 class HuberOfTwo(Pointwise):
@@ -58,6 +59,21 @@ class SquaredError(Pointwise):
         x, y = self.saved
         g = grad * (2 * (x - y))
         return g, -g if self.needs[1] else None
+
+
+class LogisticLoss(Pointwise):
+    """l = −y ln σ(x) − (1 − y) ln(1 − σ(x)) = max(x, 0) + ln(1 + e^−|x|) − x y;
+
+    ∂L/∂x = ∂L/∂l · (σ(x) − y),   ∂L/∂y = −∂L/∂l · x.
+    """
+
+    def forward(self, x: Array, y: Array) -> Array:
+        self.save(x, y)
+        return np.log1p(exponential(np.abs(x), -1.0)) + np.maximum(x, 0) - x * y
+
+    def backward(self, grad: Array) -> tuple[Array, Array | None]:
+        x, y = self.saved
+        return grad * (1 / (exponential(x, -1.0) + 1) - y), -grad * x if self.needs[1] else None
 
 
 def alike(x: Tensor, y: Tensor) -> bool:

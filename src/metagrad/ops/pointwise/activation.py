@@ -8,6 +8,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled import pointwise as compiled
+from metagrad.kernels.quicker import exponential
 from metagrad.kernels.selection import select
 from metagrad.ops.arguments import floating, takes_exact_out, takes_out
 from metagrad.ops.dtype_checks import refuse
@@ -67,7 +68,7 @@ class Sigmoid(Pointwise):
     loops = Loops(compiled.sigmoid, compiled.sigmoid_backward, keeps_result=True)
 
     def forward(self, x: Array) -> Array:
-        y = 1 / (np.exp(-x) + 1)
+        y = 1 / (exponential(x, -1.0) + 1)
         self.save(y)
         return y
 

@@ -260,6 +260,7 @@ class _Computation:
         self.cuts = cuts
         self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
         self.arrays: dict[int, Array] = {}  # whole inputs and results by number
+        self.own: list[int] = []  # those of the results that have memory of their own
         self.flattened: list[tuple[Array, Array]] = []  # smaller arrays in one dimension, as chunks need them; as given
 
     def sample(self, x: Array) -> Array:
@@ -290,11 +291,13 @@ class _Computation:
         if number not in self.arrays:
             fits = memory is not None and memory.dtype == value.dtype and memory.shape == self.cuts.shape
             self.arrays[number] = memory if fits else np.empty(self.cuts.shape, value.dtype)
+            if not fits:
+                self.own.append(number)
         return self.arrays[number]
 
     def run(self) -> None:
         """Compute the results on all chunks, on all threads."""
-        formula = Formula(self.tape, set(self.arrays))
+        formula = Formula(self.tape, set(self.arrays), self.own)
         if not formula.steps:
             return
         if fused_loops.compute(formula, self.arrays, self.cuts.unit):

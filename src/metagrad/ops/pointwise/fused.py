@@ -32,7 +32,7 @@ class _Note:
     """A formula noted with samples that stand for a GPU's arrays."""
 
     def __init__(self) -> None:
-        self.tape = Tape([])
+        self.tape = Tape([], on_gpu=True)
         self.wanted: list[int] = []
         self._samples: dict[int, Array] = {}
         self.given: dict[int, Array] = {}

@@ -89,7 +89,8 @@ class Clamp(Pointwise):
 
     def forward(self, x: Array, low: Array, high: Array) -> Array:
         both = low is not None and high is not None
-        if x.size > _CLIPS_SOONER and x.dtype.kind == "f" and _is_number(low) and _is_number(high):
+        is_large = x.size > _CLIPS_SOONER or x.__class__ is not np.ndarray  # samples, and arrays on a GPU
+        if is_large and x.dtype.kind == "f" and _is_number(low) and _is_number(high):
             y = np.clip(
                 x, x.dtype.type(-np.inf if low is None else low), x.dtype.type(np.inf if high is None else high)
             )

@@ -72,6 +72,8 @@ class Sign(Step):
     """y = −1, 0 or 1 by the sign of x, 0 for nan;   ∂L/∂x = 0."""
 
     def forward(self, x: Array, ufunc: Callable[[Array], Array] = np.sign) -> Array:
+        if x.dtype.kind == "f" and ufunc is np.sign:  # by two comparisons; nan is neither
+            return (np.greater(x, 0).astype(np.int8) - np.less(x, 0).astype(np.int8)).astype(x.dtype)
         return np.where(np.equal(x, x), ufunc(x), 0)
 
 
