@@ -4,6 +4,7 @@
 ``module.py``                Module, the base of all: a tree of layers and parameters
 ``state_dict.py``            ``state_dict`` and back
 ``hooks.py``                 functions called around a module
+``older_hooks.py``           what older programs and PyTorch's files know of hooks
 ``placement.py``             conversions to dtypes and devices
 ``container.py``             Sequential, ModuleList, ModuleDict
 ``parameter_containers.py``  ParameterList, ParameterDict

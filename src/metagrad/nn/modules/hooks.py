@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,7 @@ from metagrad.autograd.variable import Variable, wrap
 from metagrad.autograd.views import mark_alias
 from metagrad.base.typing import Array
 from metagrad.base.warning import warn
+from metagrad.nn.modules.older_hooks import OF_PYTORCH, attached, register_pytorchs, warn_of_older
 
 if TYPE_CHECKING:
     from metagrad.nn.modules.module import Module
@@ -22,7 +24,27 @@ if TYPE_CHECKING:
 Hook = Callable[..., Any]
 
 TWO_KINDS = "Cannot use both regular backward hooks and full backward hooks {}. Please use only one of them."
-_OF_ALL_MODULES: dict[str, OrderedDict[int, Any]] = {}
+
+
+class _OfAllModules(dict[str, Any]):
+    """Hooks by their kinds. A program may put its own dictionaries there: ``nn.modules.module._global_forward_hooks = {}``."""
+
+    def get(self, kind: str, default: Any = None) -> Any:
+        own = vars(sys.modules["metagrad.nn.modules.module"]).get(f"_global{kind}")
+        return super().get(kind, default) if own is None else own
+
+    def setdefault(self, kind: str, default: Any = None) -> Any:
+        own = self.get(kind)
+        return super().setdefault(kind, default) if own is None else own
+
+
+_OF_ALL_MODULES = _OfAllModules()
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_global_"):
+        return _OF_ALL_MODULES.setdefault(name.removeprefix("_global"), OrderedDict())
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class _Kept:
@@ -54,8 +76,8 @@ class Hooked:
         if "_backward_hooks" not in state or "_hooked" in state:
             self.__dict__.update(state)
             return
-        self.__dict__.update({name: value for name, value in state.items() if name not in _PYTORCHS})
-        _register_pytorchs(self, {name: state[name] for name in _PYTORCHS if state.get(name)})
+        self.__dict__.update({name: value for name, value in state.items() if name not in OF_PYTORCH})
+        register_pytorchs(self, {name: state[name] for name in OF_PYTORCH if state.get(name)})
 
     def register_forward_pre_hook(
         self, hook: Hook, *, prepend: bool = False, with_kwargs: bool = False
@@ -105,33 +127,6 @@ class Hooked:
                 if always and key not in progress.called:
                     _call_though_failed(hook, (self, args, *([kwargs] if with_kwargs else []), progress.output))
             raise
-
-
-# What PyTorch's modules keep of their hooks, in every module.
-_PYTORCHS = (
-    "_backward_pre_hooks", "_backward_hooks", "_is_full_backward_hook", "_forward_hooks", "_forward_hooks_with_kwargs",
-    "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_state_dict_hooks",
-    "_state_dict_pre_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks",
-)  # fmt: skip
-
-
-def _register_pytorchs(module: Any, kept: dict[str, Any]) -> None:
-    """Register the hooks that a module of PyTorch's came with: a dictionary for each kind, and dictionaries of settings."""
-    of_states = [name for name in kept if "state_dict" in name]
-    if of_states:
-        raise RuntimeError(
-            f"{type(module).__name__} came with {of_states[0]}, which are not taken over: save its state_dict()"
-        )
-    with_kwargs = kept.get("_forward_pre_hooks_with_kwargs", {})
-    for key, hook in kept.get("_forward_pre_hooks", {}).items():
-        module.register_forward_pre_hook(hook, with_kwargs=key in with_kwargs)
-    with_kwargs, always = kept.get("_forward_hooks_with_kwargs", {}), kept.get("_forward_hooks_always_called", {})
-    for key, hook in kept.get("_forward_hooks", {}).items():
-        module.register_forward_hook(hook, with_kwargs=key in with_kwargs, always_call=key in always)
-    for hook in kept.get("_backward_pre_hooks", {}).values():
-        module.register_full_backward_pre_hook(hook)
-    for hook in kept.get("_backward_hooks", {}).values():
-        module.register_full_backward_hook(hook)
 
 
 def _add(space: dict[str, Any], kind: str, hook: Any, prepend: bool, settings: dict[str, bool]) -> RemovableHandle:
@@ -189,6 +184,7 @@ def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], progres
                 args = replaced if isinstance(replaced, tuple) else (replaced,)
     before, after = _hooks(module, "_backward_pre_hooks"), _hooks(module, "_backward_hooks")
     watch = _BackwardHooks(module, before, after) if (before or after) and mode.grad else None
+    given = args
     if watch is not None and after:
         args = watch.around_inputs(args)
     output = module.forward(*args, **kwargs)
@@ -198,7 +194,15 @@ def _call(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any], progres
         replaced = hook(module, args, kwargs, output) if with_kwargs else hook(module, args, output)
         if replaced is not None:
             output = replaced
-    return output if watch is None else watch.around_outputs(output)
+    if watch is None:
+        return output
+    if after and not (
+        module.__dict__.get("_is_full_backward_hook", True) if module.__dict__.get("_backward_hooks") else _full[0]
+    ):
+        warn_of_older(given, args, output)
+        if not isinstance(output, tuple | Variable):
+            return attached(module, output, after)
+    return watch.around_outputs(output)
 
 
 class _Boundary(Function):
