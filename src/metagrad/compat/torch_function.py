@@ -57,8 +57,9 @@ _NOT_ASKED = set(
     "as_subclass as_tensor default_generator fork_rng from_numpy get_rng_state initial_seed is_tensor manual_seed seed "
     "set_rng_state tensor_class".split()
 )
-_SPACES = ("", "nn.functional", "linalg", "fft", "special", "nn.init")  # the namespaces whose functions ask
-_COMPUTING = tuple(f"metagrad.{room}" for room in ("ops.", "nn.functional", "linalg", "fft", "special", "nn.init"))
+_TOP = ("compat.undocumented", "compat.recurrent_functions")  # their functions are at the top of ``torch``
+_SPACES = ("", "nn.functional", "linalg", "fft", "special", "nn.init", *_TOP)  # the namespaces whose functions ask
+_COMPUTING = tuple(f"metagrad.{room}" for room in ("ops.", *_SPACES[1:]))
 
 
 # ------------------------------------------------ who is asked
@@ -207,7 +208,7 @@ def start_asking(cls: type | None = None) -> None:
         module: Any = importlib.import_module(f"metagrad.{space}".rstrip("."))
         for name, function in _functions(module):
             asking = asked(function)
-            names[asking] = ".".join(filter(None, ("torch", space, name)))
+            names[asking] = ".".join(filter(None, ("torch", "" if space in _TOP else space, name)))
             setattr(module, name, asking)
             _keep_found(asking)
             replaced.setdefault(function, asking)
@@ -232,8 +233,13 @@ def _keep_found(asking: Any) -> None:
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
     """The public functions of a namespace that compute something."""
     later.complete(module.__name__)
+    for name in getattr(module, "__all__", ()):
+        getattr(module, name)  # some are made when they are asked for
+    here = module.__name__.removeprefix("metagrad.") in (*_TOP, "nn.init")  # beside others that it imports
     for name, value in list(vars(module).items()):
         computes = str(getattr(value, "__module__", "")).startswith(_COMPUTING) and name not in _NOT_ASKED
+        if here and getattr(value, "__module__", "") != module.__name__ and name not in getattr(module, "__all__", ()):
+            continue
         if isinstance(value, FunctionType) and not name.startswith("_") and computes:
             yield name, value
 

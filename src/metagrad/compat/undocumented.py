@@ -279,5 +279,7 @@ def __getattr__(name: str) -> Any:
         copies = tuple([part.clone(memory_format=contiguous_format) for part in parts])
         return copies[0] if isinstance(shown, Tensor) else copies
 
-    copying.__name__, copying.__doc__ = name, f"A copy of what the view ``{view}`` would show."
-    return takes_exact_out(copying)
+    copying.__name__ = copying.__qualname__ = name
+    copying.__doc__ = f"A copy of what the view ``{view}`` would show."
+    globals()[name] = takes_exact_out(copying)
+    return globals()[name]
