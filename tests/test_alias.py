@@ -484,3 +484,16 @@ def test_what_lies_beside_the_loader_is_found_where_programs_look():
         "print(int(_DatasetKind.Iterable), _MapDatasetFetcher('abc', True, list, False).fetch([2, 0]), pin_memory(3))"
     )
     assert found == ["1 ['c', 'a'] 3"]
+
+
+def test_events_of_the_profiler_have_pytorchs_names():
+    program = """
+from metagrad import alias
+alias.install()
+import torch
+with torch.profiler.profile() as p:
+    (torch.ones(3, requires_grad=True) * 2 + 4).sum().backward()
+print(*sorted({event.name for event in p.events()}))
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert found == ["AddBackward0", "MulBackward0", "SumBackward0", "aten::add", "aten::mul", "aten::sum"]

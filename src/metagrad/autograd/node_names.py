@@ -7,6 +7,7 @@ is no view of what led to it, which nobody else holds: ``known_as``.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,16 @@ def pytorchs_name(node: Any) -> str:
     if known is None:
         known = _BY_STATE[name](node) if name in _BY_STATE else _NAMES.get(name, name)
     return known if "Backward" in known or known == "CopySlices" else f"{known}Backward0"
+
+
+def aten_name(op: str) -> str:
+    """What PyTorch's profiler calls an op.
+
+    >>> aten_name("Mul"), aten_name("Lookup"), aten_name("MaxPool2d")
+    ('aten::mul', 'aten::embedding', 'aten::max_pool2d')
+    """
+    name = re.sub(r"Backward\d*$", "", _NAMES.get(op, op))
+    return "aten::" + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def named(result: Any, name: str) -> Any:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from metagrad.autograd import engine as _engine
 from metagrad.autograd import function
+from metagrad.autograd.node_names import aten_name
 from metagrad.autograd.variable import Variable
+from metagrad.base import naming
 from metagrad.base.typing import Array
 
 if TYPE_CHECKING:
@@ -107,7 +109,8 @@ _differentiate = engine.differentiate
 
 
 def _timed_apply(cls: type[function.Function], /, *inputs: object, **params: object) -> Tensor:
-    event = begin(cls.__name__, tuple(tuple(x.shape) for x in inputs if isinstance(x, Variable)))
+    name = aten_name(cls.__name__) if naming.package == "torch" else cls.__name__
+    event = begin(name, tuple(tuple(x.shape) for x in inputs if isinstance(x, Variable)))
     result = None
     try:
         result = _apply.__func__(cls, *inputs, **params)
@@ -117,7 +120,8 @@ def _timed_apply(cls: type[function.Function], /, *inputs: object, **params: obj
 
 
 def _timed_differentiate(node: function.Function, grads: Array, create_graph: bool) -> Array:
-    event = begin(f"{node.op_name}Backward", (tuple(node.shape),) if hasattr(node, "shape") else ())
+    name = node.name() if naming.package == "torch" else f"{node.op_name}Backward"
+    event = begin(name, (tuple(node.shape),) if hasattr(node, "shape") else ())
     results = ()
     try:
         results = _differentiate(node, grads, create_graph)
