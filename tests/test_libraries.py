@@ -44,6 +44,58 @@ assert model[0].weight.grad.abs().sum() > 0
 mix = EinMix("b t c -> b t d", weight_shape="c d", bias_shape="d", c=4, d=7)
 near(mix(x[0]), x[0] @ mix.weight + mix.bias)
 """,
+    "torch_geometric": """
+from torch_geometric.data import Data
+from torch_geometric.loader import DataLoader
+from torch_geometric.nn import GATConv, GCNConv, SAGEConv, TopKPooling, global_mean_pool
+edges = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
+data = Data(x=torch.arange(20.0).reshape(4, 5) / 10, edge_index=edges, y=torch.tensor([0, 1, 0, 1]))
+assert data.num_nodes == 4 and data.is_undirected() and not data.has_isolated_nodes()
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.third = GCNConv(5, 8), GATConv(8, 4, heads=2), SAGEConv(8, 2)
+    def forward(self, data):
+        hidden = F.relu(self.first(data.x, data.edge_index))
+        return F.log_softmax(self.third(F.elu(self.second(hidden, data.edge_index)), data.edge_index), 1)
+convolution = GCNConv(5, 1, bias=False)
+with torch.no_grad():
+    convolution.lin.weight.fill_(1.0)
+near(convolution(data.x, edges)[:, 0], [1.9288690, 3.5749149, 6.6367769, 6.6994891])
+network = Network()
+optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
+losses = []
+for _ in range(40):
+    optimizer.zero_grad()
+    loss = F.nll_loss(network(data), data.y)
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.item())
+assert losses[-1] < 0.6 * losses[0]
+batches = list(DataLoader([data, data, data], batch_size=2))
+assert [batch.batch.tolist() for batch in batches] == [[0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0]]
+near(global_mean_pool(batches[0].x, batches[0].batch)[1], [0.75, 0.85, 0.95, 1.05, 1.15])
+assert TopKPooling(5, 0.5)(data.x, edges)[0].shape == (2, 5)
+""",
+    "torchopt": """
+import functorch, torchopt
+x = torch.arange(12.0).reshape(4, 3) / 10
+network = nn.Linear(3, 1)
+nn.init.constant_(network.weight, 0.1), nn.init.zeros_(network.bias)
+def mistake():
+    return ((network(x) - x.sum(1, keepdim=True)) ** 2).mean()
+optimizer = torchopt.adam(lr=0.1)
+parameters = tuple(network.parameters())
+state, losses = optimizer.init(parameters), []
+for _ in range(3):
+    losses.append(mistake())
+    updates, state = optimizer.update(torch.autograd.grad(losses[-1], parameters), state)
+    parameters = torchopt.apply_updates(parameters, updates)
+near(torch.stack(losses), [3.0253501, 2.1364055, 1.4138365])
+meta = torchopt.MetaSGD(network, lr=0.1)
+meta.step(mistake())
+near(mistake(), 0.3702938)
+""",
     "torchmetrics": """
 import copy, pickle
 import torchmetrics

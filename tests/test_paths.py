@@ -299,6 +299,31 @@ def test_names_of_their_kind_that_libraries_take():
         fake.FakeTensorMode()
     with pytest.raises(AttributeError, match="no op 'aten::nothing'"):
         ops.aten.nothing
+    y = mg.arange(6.0).reshape(2, 3)
+    assert ops.aten.slice.Tensor(y, 1, 0, 2).tolist() == [[0, 1], [3, 4]] and ops.aten.slice(y, -2, 1).tolist() == [
+        [3, 4, 5]
+    ]
+    assert ops.aten.index.Tensor(y, [None, mg.tensor([2, 0])]).tolist() == [[2, 0], [5, 3]]
+    assert ops.aten.alias(y)._is_view() and ops.aten.fft_fft(y, 4).equal(mg.fft.fft(y, 4))
+    with pytest.raises(NotImplementedError, match="aten::_pin_memory"):
+        ops.aten._pin_memory.default(y)
+
+
+def test_calls_on_other_ranks_have_names_that_refuse():
+    from metagrad.distributed import autograd, rpc
+
+    assert not rpc.is_available() and autograd.context is not None
+    for refused in (rpc.init_rpc, rpc.RRef, rpc.rpc_sync):
+        with pytest.raises(RuntimeError, match="collectives"):
+            refused("worker")
+
+
+def test_the_steps_of_printing_are_found():
+    from metagrad._tensor_str import PRINT_OPTS, _add_suffixes, _str_intern, _tensor_str
+
+    x = mg.tensor([[1.5, 2.0]])
+    assert _tensor_str(x, 0) == "[[1.5000, 2.0000]]" and _str_intern(x, tensor_contents="...") == "tensor(...)"
+    assert _add_suffixes("mine([]", ["a=1", "b=2"], 5, True) == "mine([],\n     a=1, b=2)" and PRINT_OPTS.precision == 4
 
 
 def test_onnx_is_there_before_its_package_is_needed():

@@ -41,6 +41,8 @@
 ``storage_types.py``        ``FloatStorage`` and its kind
 ``switches.py``             determinism and precision
 ``python_dispatch.py``      a protocol that there is nothing to ask about
+``rpc.py``                  the names of calls on other ranks
+``tensor_str.py``           ``torch._tensor_str``: the steps of printing
 ``tensor_types.py``         ``FloatTensor`` and its kind
 ``tensor_utils.py``         ``torch._utils``
 ``torch_function.py``       classes that have a say in functions of their instances

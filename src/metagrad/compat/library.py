@@ -217,6 +217,52 @@ def _to_copy(self: Tensor, **options: Any) -> Tensor:
     return self.to(copy=True, **{name: value for name, value in options.items() if value is not None})
 
 
+def _internal(name: str) -> Callable[..., Any]:
+    """One of PyTorch's internal steps, ``aten::_name``: programs name them in tables of overrides, and few ever call one."""
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(
+            f"'aten::{name}' is an internal step of PyTorch's, and metagrad has none of that name"
+        )
+
+    refuse.__name__ = refuse.__qualname__ = name
+    return refuse
+
+
+def _slice(self: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    """self[start:end:step] along a dimension."""
+    return self[(*(slice(None),) * (dim % self.ndim), slice(start, end, step))]
+
+
+def _index(self: Tensor, indices: Iterable[Tensor | None]) -> Tensor:
+    """self[indices], where None takes the whole of a dimension."""
+    return self[tuple(slice(None) if index is None else index for index in indices)]
+
+
+_STEPS = {
+    "_to_copy": _to_copy,
+    "slice": _slice,
+    "index": _index,
+    "alias": lambda self: self.view_as(self),
+}  # names of the operators' own
+_FAMILIES = ("fft", "linalg", "special")  # fft_rfft is metagrad.fft.rfft
+
+
+def _aten(op: str) -> Callable[..., Any] | None:
+    """metagrad's function for ``aten::op``."""
+    metagrad = sys.modules["metagrad"]
+    found: Any = _STEPS.get(op)
+    places: tuple[Any, ...] = (functional, metagrad, Tensor)
+    for place in places:
+        found = found or getattr(place, op, None)
+    family, _, name = op.partition("_")
+    if found is None and family in _FAMILIES and name:
+        found = getattr(getattr(metagrad, family), name, None)
+    if found is not None:
+        return found
+    return _internal(op) if op.startswith("_") else None
+
+
 class _Namespace:
     """The ops of a namespace, ``ops.example``; those of "aten" are metagrad's functions."""
 
@@ -228,8 +274,7 @@ class _Namespace:
         if found is not None:
             return found
         if self.name in ("aten", "prims") and not op.startswith("__"):
-            places = (functional, sys.modules["metagrad"], Tensor)
-            function = _to_copy if op == "_to_copy" else next((f for p in places if (f := getattr(p, op, None))), None)
+            function = _aten(op)
             if function is not None:
                 return _Builtin(function)
         raise AttributeError(f"there is no op '{self.name}::{op}'")

@@ -59,6 +59,8 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "distributed.elastic.multiprocessing": "compat.beside",
     "distributed.elastic.multiprocessing.errors": "compat.beside",
     "distributed.optim": "compat.beside",
+    "distributed.rpc": "compat.rpc",
+    "distributed.autograd": "compat.rpc",
     **dict.fromkeys(
         (
             "distributed." + path
@@ -183,6 +185,7 @@ MODULES = {  # a module's public path: where the module is; what lies below the 
     "_subclasses": "compat.fake_tensors",
     "_subclasses.fake_tensor": "compat.fake_tensors",
     "_tensor": "tensors.tensor",
+    "_tensor_str": "compat.tensor_str",
     "_utils": "compat.tensor_utils",
     **{
         f"distributions.{name}": f"distributions.{file}"
@@ -203,7 +206,6 @@ LEFT_OUT = {  # what metagrad does not have, and says so when it is imported
     "sparse": "sparse tensors are left out",
     "nested": "nested tensors are left out; metagrad.nn.utils.rnn packs sequences of different lengths",
     "optim.sparse_adam": "sparse tensors are left out",
-    "distributed.rpc": "remote calls are left out",
     "distributed.pipelining": "pipelines are left out",
     "utils.cpp_extension": "there is nothing to link to: metagrad is Python; a custom autograd.Function is an op of one's own",
 }

@@ -217,13 +217,15 @@ def _into(result: Tensor, kwargs: dict[str, Any]) -> Tensor:
 
 
 def apply_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """``np.function(tensor, …)``: the op of that name, or the function on the arrays if nothing needs a gradient.
+    """``np.function(tensor, …)``: the op of that name; without one, and where nothing needs a gradient, NumPy's own result.
 
     Raises TypeError where a gradient is needed and there is no op.
 
     >>> import metagrad
     >>> np.concatenate([metagrad.zeros(1), metagrad.ones(1)])
     tensor([0., 1.])
+    >>> np.isin(metagrad.tensor([1, 2]), metagrad.tensor([2]))
+    array([False,  True])
     """
     op = _FUNCTIONS.get(function)
     if op is not None:
@@ -236,8 +238,7 @@ def apply_function(function: Callable[..., Any], args: tuple[Any, ...], kwargs: 
         raise TypeError(
             f"np.{function.__name__} has no gradient in metagrad: use metagrad's own function, or detach() the tensor"
         )
-    result = function(*plain_args, **plain_kwargs)
-    return wrap(result) if isinstance(result, np.ndarray) else result
+    return function(*plain_args, **plain_kwargs)
 
 
 def _unwrapped(value: object, found: list[Variable]) -> Any:
