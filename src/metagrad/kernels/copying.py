@@ -16,7 +16,7 @@ from metagrad.base import result_order
 from metagrad.base.layouts import has_no_gaps
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
-from metagrad.kernels.chunks import even_chunks, map_chunks, perform_formula, split, spread
+from metagrad.kernels.chunks import cut, even_chunks, map_chunks, perform_formula, split, spread
 from metagrad.kernels.compiled.choice import are_there_loops
 from metagrad.kernels.compiled.expressions import converts_halves
 from metagrad.kernels.compiled.formulas import ELEMENTS, Program, cast
@@ -151,11 +151,25 @@ def _in_chunks(y: Array, x: Array) -> bool:
     axis, chunks = chunks_of(y)
     before = (slice(None),) * axis
 
+    strips = _strips(y, x)
+
     def work(chunk: slice) -> None:
-        np.copyto(y[(*before, chunk)], x[(*before, chunk)], casting="unsafe")
+        to, of = y[(*before, chunk)], x[(*before, chunk)]
+        for strip in strips if axis < y.ndim - 1 else [slice(None)]:
+            np.copyto(to[..., strip], of[..., strip], casting="unsafe")
 
     map_chunks(work, chunks)
     return True
+
+
+def _strips(y: Array, x: Array) -> list[slice]:
+    """Slices of the last dimension to copy one after the other. Where it lies side by side in y, but far apart in x, the cache is
+    to hold the lines of x until they are read to their end; lines a power of 2 apart share few places in it.
+    """
+    n, step = x.shape[-1], abs(x.strides[-1])
+    if y.strides[-1] != y.itemsize or step < tuning.STRIP_STEP or min(map(abs, x.strides)) >= step:
+        return [slice(None)]
+    return cut(n, tuning.STRIP_OF_POWERS if step % tuning.STRIP_OF_POWERS_STEP == 0 else tuning.STRIP)
 
 
 def _by_rows(y: Array, x: Array) -> bool:

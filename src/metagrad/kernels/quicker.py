@@ -151,6 +151,11 @@ def _quick_powers_of_two() -> bool:
     )
 
 
+def quickest_power() -> tuple[np.ufunc, float]:
+    """2ˣ or eˣ, whichever takes less time for float32 numbers, and what to multiply x by for it to be eˣ."""
+    return (np.exp2, _LOG2_E) if _quick_powers_of_two() else (np.exp, 1.0)
+
+
 def exponential(x: Array, factor: float = 1.0, out: Array | None = None) -> Array:
     """e^(f x), in ``out`` if given. Of float32 numbers the relative error is up to 2e-7 + 8e-8 |f x|: for results that are
     divided by when they are large, and added to something when they are small.

@@ -149,6 +149,10 @@ COMPILED_WORTH = 1 << 16
 
 # ------------------------------------------------ copies
 
+# Bytes between elements of a row, from which rows that are to lie side by side are copied in strips of so many elements; bytes of
+# which that is a multiple where fewer fit into the cache, and so few then.
+STRIP_STEP, STRIP = 256, 64
+STRIP_OF_POWERS_STEP, STRIP_OF_POWERS = 1024, 16
 # Bytes of a row from which rows are copied from wherever they lie: for shorter ones, finding them costs as much.
 ROW_BYTES = 256
 
