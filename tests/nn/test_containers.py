@@ -99,3 +99,11 @@ def test_weights_are_laid_out_as_images():
 def test_names_that_are_none_are_said(misuse, words):
     with pytest.raises(AttributeError, match=words):
         misuse(nn.Sequential(nn.BatchNorm1d(2)))
+
+
+def test_what_cannot_be_a_parameter_leaves_a_list_as_it_was():
+    parameters = nn.ParameterList([mg.ones(2)])
+    with pytest.raises(RuntimeError, match="floating point"):
+        parameters.append(mg.tensor([1, 2]))
+    assert len(parameters) == 1
+    assert len(parameters[0:2]) == 1

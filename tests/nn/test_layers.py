@@ -280,3 +280,19 @@ def test_group_norm_of_no_elements_warns_of_nothing():
         y = nn.GroupNorm(2, 4)(x)
         y.sum().backward()
         assert tuple(y.shape) == tuple(x.grad.shape) == shape
+
+
+def test_bags_given_in_the_old_order_are_turned_round():
+    table, names, offsets = metagrad.rand(5, 3), metagrad.tensor([1, 2, 3]), metagrad.tensor([0, 2])
+    with pytest.warns(UserWarning, match="Argument order of nn.functional.embedding_bag was changed"):
+        found = F.embedding_bag(table, names, offsets)
+    np.testing.assert_array_equal(found, F.embedding_bag(names, table, offsets))
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"), [((2, 2), "(2, 2)"), ([2, 2], "[2, 2]"), (metagrad.Size([2, 2]), "metagrad.Size([2, 2])")]
+)
+def test_a_size_to_unflatten_to_is_kept_as_it_was_given(size, shown):
+    layer = nn.Unflatten(1, size)
+    assert repr(layer) == f"Unflatten(dim=1, unflattened_size={shown})"
+    assert layer(metagrad.zeros(3, 4)).shape == (3, 2, 2)

@@ -1,6 +1,7 @@
 """Pooling: the layers against PyTorch over a sweep of settings, ties, infinities and nan, derivatives, and errors."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -202,7 +203,10 @@ def test_an_infinite_gradient_stays_where_it_belongs():
         lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False) ** 2,
         lambda x: F.adaptive_avg_pool2d(x, (3, 6)) ** 2,
         lambda x: F.lp_pool2d(x, 3.0, 2),
-        lambda x: F.fractional_max_pool2d(x, 2, (3, 3), _random_samples=metagrad.full((1, 2, 2), 0.4)) ** 2,
+        lambda x: (
+            F.fractional_max_pool2d(x, 2, (3, 3), _random_samples=metagrad.full((1, 2, 2), 0.4, dtype=metagrad.float64))
+            ** 2
+        ),
         lambda x: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), 2, output_size=(4, 5)) ** 2,
     ],
 )
@@ -270,3 +274,63 @@ def test_maxima_are_the_same_without_a_gradient(settings, dtype):
     found = metagrad.nn.functional.max_pool2d(x, **settings)
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def refusals(F, t):
+    """What is refused, and the words for it."""
+    x, square = t.zeros(1, 4), t.zeros(1, 1, 4, 4)
+    half = t.rand(1, 1, 2)
+    none = t.zeros(1, 1, 2, 2, dtype=t.int64)
+    return [
+        (lambda: F.max_pool1d(x, 0), "max_pool1d() kernel_size must be greater than zero, but got 0"),
+        (lambda: F.max_pool1d(x, 2, 0), "max_pool1d() stride must be greater than zero, but got 0"),
+        (lambda: F.max_pool1d(x, 2, padding=-1), "max_pool1d() padding must be non-negative, but got -1"),
+        (
+            lambda: F.max_pool1d(x, 2, padding=2),
+            "max_pool1d() padding should be at most half of kernel size, but got padding=2 and kernel_size=2",
+        ),
+        (lambda: F.max_pool1d(x, 2, dilation=0), "max_pool1d() dilation must be greater than zero, but got 0"),
+        (lambda: F.max_pool1d(x, 5), "max_pool1d() Invalid computed output size: 0"),
+        (
+            lambda: F.max_pool2d(square, (2, 2, 2)),
+            "max_pool2d: kernel_size must either be a single int, or a tuple of two ints",
+        ),
+        (
+            lambda: F.fractional_max_pool2d(square, 2, 2, _random_samples=half[:0]),
+            "Expect _random_samples.size(0) no less then input batch size.",
+        ),
+        (
+            lambda: F.fractional_max_pool2d(square, 2, 2, _random_samples=t.rand(1, 2, 2)),
+            "Expect _random_samples.size(1) equals to input channel size.",
+        ),
+        (
+            lambda: F.fractional_max_pool2d(square, 2, 2, _random_samples=t.rand(1, 1, 3)),
+            "Expect _random_samples.size(2) equals to 2; got 3.",
+        ),
+        (
+            lambda: F.fractional_max_pool2d(square, 2, 2, _random_samples=half.double()),
+            "Expect _random_samples to have the same dtype as input",
+        ),
+        (lambda: F.adaptive_avg_pool1d(t.zeros(1, 1, 4), 0x3FFFFFFFFFFFFFFF), "Storage size calculation overflowed"),
+        (lambda: F.max_unpool3d(none[None].float(), none[None], 2, 0), "strides should be greater than zero"),
+    ]
+
+
+@pytest.mark.parametrize("i", range(13))
+def test_refusals_are_in_these_words(i):
+    call, words = refusals(F, metagrad)[i]
+    with pytest.raises(RuntimeError, match=re.escape(words)):
+        call()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("i", range(13))
+def test_pytorchs_words_are_the_same(torch, i):
+    call, words = refusals(torch.nn.functional, torch)[i]
+    with pytest.raises(RuntimeError, match=re.escape(words)):
+        call()
+
+
+def test_a_fractional_pool_of_no_windows_is_empty():
+    y, where = F.fractional_max_pool2d(metagrad.zeros(2, 3, 5, 5), 2, (0, 1), return_indices=True)
+    assert (y.shape, where.shape, where.dtype) == ((2, 3, 0, 1), (2, 3, 0, 1), metagrad.int64)

@@ -278,3 +278,13 @@ def test_padding_round_trips_with_gradients():
         assert (s.grad == 1).all()
     left = packing.pad_sequence(sequences, batch_first=True, padding_side="left")
     assert left[0, :2].abs().sum() == 0 and left[0, 2].equal(sequences[0][0])
+
+
+@pytest.mark.parametrize("kind", "half float double byte char short int long".split())
+def test_packed_sequences_are_cast(kind):
+    packed = packing.pack_sequence([metagrad.tensor([1, 2, 3]), metagrad.tensor([4])])
+    cast = getattr(packed, kind)()
+    assert cast.data.dtype == getattr(packed.data, kind)().dtype
+    assert getattr(cast, kind)() is cast
+    assert cast.batch_sizes is packed.batch_sizes
+    np.testing.assert_array_equal(cast.data, [1, 4, 2, 3])

@@ -52,6 +52,9 @@ def _windows(function: str, input: Tensor, output_size: OutputSize, axes: int) -
             f"Trying to create tensor with negative dimension: {function}: elements of output_size must be greater than or "
             f"equal to 0, but got {wanted}"
         )
+    room = math.prod((*input.array.shape[:-axes], *wanted)) * input.array.itemsize
+    if room >= 1 << 63:
+        raise RuntimeError(f"{function}: Storage size calculation overflowed with output_size={wanted}")
     if 0 in extents and any(o != 1 for o in wanted):
         raise RuntimeError(
             f"{function}: Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(input.shape)}"
@@ -166,6 +169,20 @@ def _random_starts(samples: Array, extent: int, count: int, size: int) -> Array:
     return starts
 
 
+def _check_samples(samples: Tensor, input: Tensor, shape: tuple[int, ...]) -> None:
+    """Raise RuntimeError unless there is one sample for each plane and axis, in the input's dtype."""
+    if samples.dtype is not input.dtype:
+        raise RuntimeError("Expect _random_samples to have the same dtype as input")
+    for d, (found, wanted) in enumerate(zip(samples.shape, shape, strict=True)):
+        if found < wanted or d > 0 and found > wanted:
+            what = (
+                "no less then input batch size",
+                "equals to input channel size",
+                f"equals to {wanted}; got {found}",
+            )[d]
+            raise RuntimeError(f"Expect _random_samples.size({d}) {what}.")
+
+
 def _fractional_max(
     axes: int,
     input: Tensor,
@@ -185,14 +202,20 @@ def _fractional_max(
         output_size = tuple(int(n * r) for n, r in zip(extents, ratios, strict=True))
     count = each(output_size, axes, function, "output_size")
     size = each(kernel_size, axes, function, "kernel_size")
-    for n, o, k in zip(extents, count, size, strict=True):
-        if o < 1 or k < 1 or o + k - 1 > n:
+    for axis, n, o, k in zip(("time", "height", "width")[-axes:], extents, count, size, strict=True):
+        if o + k - 1 > n:
+            raise RuntimeError(f"{function}(): pool {axis} {k} too large relative to input {axis} {n} for {o} windows")
+        if o < 0 or k < 1:
             raise RuntimeError(f"{function}: pool size {k} and output size {o} do not fit an input of extent {n}")
     x = input if input.array.ndim == axes + 2 else input.unsqueeze(0)
     lead = tuple(x.shape)[:2]
     if samples is None:
         samples = rand(*lead, axes, dtype=input.dtype, device=input.device)
-    drawn = samples.detach().cpu().numpy()[: lead[0], : lead[1]]
+    _check_samples(samples, input, (*lead, axes))
+    if 0 in count:
+        y = x.new_zeros((*lead, *count)[x is not input :])
+        return (y, y.long()) if return_indices else y
+    drawn = samples.detach().cpu().numpy()[: lead[0]]
     order = range(axes) if axes == 3 else reversed(range(axes))  # which sample is for which axis, as in PyTorch
     index: Any = np.zeros((*lead, 1, 1), np.int64)  # (N, C, windows so far, elements of a window so far)
     for n, o, k, i in zip(extents, count, size, order, strict=True):
@@ -293,6 +316,8 @@ def _max_unpool(
     size = each(size, axes, function, "kernel_size")
     stride = size if stride is None else each(stride, axes, function, "stride")
     padding = each(padding, axes, function, "padding")
+    if min(stride) <= 0:
+        raise RuntimeError(f"{function}: strides should be greater than zero, but got stride: {list(stride)}")
     if indices.array.dtype != np.int64:
         raise RuntimeError(f"{function}: elements in indices should be type int64 but got: {indices.dtype}")
     check_input(function, input, axes)

@@ -10,7 +10,9 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import known_as
 from metagrad.autograd.variable import wrap
 from metagrad.base.typing import Array
+from metagrad.base.warning import warn
 from metagrad.kernels.gathering import add_scaled_rows
+from metagrad.kernels.libraries import is_outside
 from metagrad.ops.index.embedding import Lookup, embedding, tokens_of
 from metagrad.ops.index.scatter_reduce import index_reduce
 from metagrad.ops.operands import in_single, need_one_dtype
@@ -41,18 +43,26 @@ def embedding_bag(
     tensor([[5.],
             [2.]])
     """
+    if weight.array.dtype.kind in "iu" and input.array.dtype.kind in "fV":
+        warn(
+            "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is deprecated, "
+            "and should now be `embedding_bag(input, weight, ...)`."
+        )
+        input, weight = weight, input
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"mode has to be one of sum, mean or max, got {mode!r}")
     if mode == "max" and scale_grad_by_freq:
         raise ValueError("max mode does not support scaling the gradient by the frequency")
+    if mode == "max" and sparse:
+        raise ValueError("max mode does not support sparse weights")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             f"embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got {mode!r})"
         )
     if per_sample_weights is not None and tuple(per_sample_weights.shape) != tuple(input.shape):
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have the same "
-            f"shape as the input ({tuple(input.shape)})"
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same "
+            f"shape as the input ({input.shape})"
         )
     need_one_dtype("embedding_bag", weight, per_sample_weights)
     names, bag_of, bags = _bags(input, offsets, include_last_offset)
@@ -60,6 +70,12 @@ def embedding_bag(
     if padding_idx is not None and not -v <= padding_idx < v:
         raise RuntimeError(f"padding_idx must be within the number of embeddings, {v}, got {padding_idx}")
     padding_idx = None if padding_idx is None else padding_idx % v
+    if is_outside(names, 0, v):
+        wrong = int(np.flatnonzero((names < 0) | (names >= v))[0])
+        raise RuntimeError(
+            f"Index {wrong} of input takes value {int(names[wrong])} which is not in the valid range [0, {v}): "
+            "Expected idx >= 0 && idx < num_embeddings"
+        )
     if mode == "max" or max_norm is not None or scale_grad_by_freq:
         table, at = embedding(wrap(names), weight, None, max_norm, norm_type, scale_grad_by_freq, sparse), None
     else:
@@ -117,23 +133,30 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[An
             )
     if a.ndim == 2:
         if offsets is not None:
-            raise ValueError("if input is 2D, then offsets has to be None, as input is treated as a mini-batch of bags")
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                f"However, found offsets of type {type(offsets)}"
+            )
         return a.reshape(-1), np.repeat(np.arange(a.shape[0], like=a), a.shape[1]), a.shape[0]
     if a.ndim != 1:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {a.ndim}")
     if offsets is None or offsets.array.ndim != 1:
-        raise ValueError("embedding_bag: offsets has to be a 1D Tensor, where each bag of a 1D input begins")
+        found = "None" if offsets is None else f"a {offsets.array.ndim}D one"
+        raise ValueError(f"offsets has to be a 1D Tensor but got {found}")
     begins = offsets.array
+    if include_last and not begins.size:
+        raise RuntimeError("include_last_offset: number of offset should be at least 1")
     if begins.size and int(begins[0]) != 0:
         raise RuntimeError(
-            f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0, got {begins[0]}"
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
+            f"{begins[0]}"
         )
     if begins.size and begins[-1] > a.size:
         raise RuntimeError(
-            f"offsets[-1] can not be greater than input's length {a.size}, but got offsets[-1] of {begins[-1]}"
+            f"offsets[-1] can not be greater than input's length {a.size} but got offsets[-1] of {begins[-1]}"
         )
-    bags = max(begins.size - 1, 0) if include_last else begins.size
-    end = int(begins[-1]) if include_last and begins.size else a.size
+    bags = begins.size - 1 if include_last else begins.size
+    end = int(begins[-1]) if include_last else a.size
     ends = np.concatenate([begins[1:bags], np.full(1, end, begins.dtype, like=begins)])
     lengths = ends - begins[:bags] if bags else np.zeros(0, np.int64, like=a)
     return a[: int(lengths.sum())], np.repeat(np.arange(bags, like=a), lengths), bags

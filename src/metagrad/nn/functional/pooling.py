@@ -139,12 +139,22 @@ def windows_of(
 
     Raises RuntimeError for settings out of range, or an input too small for a window.
     """
-    size = each(size, axes, function, "kernel_size")
+    size = _each(size, axes, function, "kernel_size")
     missing = stride is None or (isinstance(stride, (tuple, list)) and not stride)
-    stride = size if missing else each(stride, axes, function, "stride")
-    padding = each(padding, axes, function, "padding")
-    dilation = each(dilation, axes, function, "dilation")
+    stride = size if missing else _each(stride, axes, function, "stride")
+    padding = _each(padding, axes, function, "padding")
+    dilation = _each(dilation, axes, function, "dilation")
     return _windows(function, input.array.shape, size, stride, padding, dilation, bool(ceil_mode))
+
+
+def _each(value: Setting | None, axes: int, function: str, name: str) -> tuple[int, ...]:
+    """``each``, in the words of pooling."""
+    if axes > 1 and isinstance(value, (tuple, list)) and len(value) not in (1, axes):
+        omitted = "omitted, " if name == "stride" else ""
+        raise RuntimeError(
+            f"{function}: {name} must either be {omitted}a single int, or a tuple of {('two', 'three')[axes - 2]} ints, got {value}"
+        )
+    return each(value, axes, function, name)
 
 
 def _by(shape: tuple[int, ...]) -> str:
@@ -157,10 +167,11 @@ def _windows(
     function: str, shape: tuple[int, ...], size: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...],
     dilation: tuple[int, ...], ceil_mode: bool,
 ) -> tuple[Windows, ...]:  # fmt: skip
+    who = "max_pool1d()" if function == "max_pool1d" else f"{function}:"
 
     def too_small(name: str, got: tuple[int, ...]) -> RuntimeError:
         zero = "" if min(got) else f": {name.split('_')[0]} should not be zero"
-        return RuntimeError(f"{function}: {name} must be greater than zero, but got {min(got)}{zero}")
+        return RuntimeError(f"{who} {name} must be greater than zero, but got {min(got)}{zero}")
 
     if min(size) <= 0:
         raise too_small("kernel_size", size)
@@ -170,8 +181,16 @@ def _windows(
         raise too_small("dilation", dilation)
     for k, p, d in zip(size, padding, dilation, strict=True):
         if p < 0 or p > (d * (k - 1) + 1) // 2:
-            limit = "must be non-negative" if p < 0 else "should be at most half of effective kernel size"
-            raise RuntimeError(f"{function}: pad {limit}, but got pad={p}, kernel_size={k} and dilation={d}")
+            word = "padding" if function == "max_pool1d" else "pad"
+            if p < 0:
+                raise RuntimeError(f"{who} {word} must be non-negative, but got {p}")
+            if function == "max_pool1d":
+                raise RuntimeError(
+                    f"{who} padding should be at most half of kernel size, but got padding={p} and kernel_size={k}"
+                )
+            raise RuntimeError(
+                f"{who} pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
+            )
     _check_shape(function, shape, len(size))
     found = []
     for n, k, s, p, d in zip(shape[-len(size) :], size, stride, padding, dilation, strict=True):
@@ -181,7 +200,7 @@ def _windows(
             count -= 1
         if count < 1:
             raise RuntimeError(
-                f"{function}: Given input size: {_by(shape)}. Invalid computed output size: {count}. Output size is too "
+                f"{who} Invalid computed output size: {count}. Given input size: {_by(shape)}. Output size is too "
                 f"small: input image ({n}) smaller than kernel size, kernel_size={k}, stride={s}, padding={p}, dilation={d}"
             )
         found.append(Windows(n, k, s, p, p, d, count))

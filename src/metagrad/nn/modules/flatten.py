@@ -51,7 +51,7 @@ class Unflatten(Module):
                 raise TypeError(
                     f"unflattened_size must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
                 )
-        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+        self.dim, self.unflattened_size = dim, unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with one dimension split."""

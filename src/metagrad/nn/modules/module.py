@@ -181,7 +181,7 @@ class Module(Hooked, Placement, StateKeeper):
         self._check_name(name, "buffer", self.__dict__.get("_buffers", {}))
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
-                f"cannot assign '{type_name(tensor)}' object to buffer '{name}' (metagrad.Tensor or None required)"
+                f"cannot assign '{type_name(tensor)}' object to buffer '{name}' (metagrad Tensor or None required)"
             )
         self._buffers[name] = registered(self, "buffer", name, tensor)
         (

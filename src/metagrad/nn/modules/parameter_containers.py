@@ -55,18 +55,19 @@ class ParameterList(Module):
         return getattr(self, str(position(index, len(self))))
 
     def __setitem__(self, index: int, value: Any) -> None:
-        name = str(position(index, len(self)))
-        setattr(
-            self, name, Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
-        )
+        self._put(position(index, len(self)), value)
+
+    def _put(self, place: int, value: Any) -> None:
+        plain = isinstance(value, Tensor) and not isinstance(value, Parameter)
+        setattr(self, str(place), Parameter(value) if plain else value)
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
     def append(self, value: Any) -> Self:
         """Add a parameter at the end."""
+        self._put(self._size, value)
         self._size += 1
-        self[self._size - 1] = value
         return self
 
     def extend(self, values: Iterable[Any]) -> Self:

@@ -283,7 +283,7 @@ class RNNBase(Module):
         batch_dim = 0 if self.batch_first else 1
         steps, batch = (x.array.shape[1 - batch_dim], x.array.shape[batch_dim]) if batched else (x.array.shape[0], 1)
         if steps == 0:
-            raise RuntimeError(f"{name}: expected a sequence of at least one step, got input of 0 steps")
+            raise RuntimeError(f"{name}: Expected sequence length to be larger than 0 in RNN")
         if batch == 1 and self._only_answers(x):
             output, final = self._one_sequence(x, () if given is None else self._initial(given, 1, x))
             return output, final if batched else tuple(s.squeeze(1) for s in final)

@@ -22,7 +22,7 @@ def _row(padding_idx: int | None, count: int) -> int | None:
     if padding_idx is None:
         return None
     if not -count <= padding_idx < count:
-        raise AssertionError(f"padding_idx must be within num_embeddings: got {padding_idx} for {count} rows")
+        raise AssertionError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {count} rows")
     return padding_idx % count
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from metagrad.autograd.composites import composite
 from metagrad.autograd.variable import wrap
+from metagrad.base import dtypes
 from metagrad.base.device import move
 from metagrad.base.typing import DeviceLike
 from metagrad.ops.create.creation import full
@@ -66,11 +67,35 @@ class PackedSequence(_Packed):
 
     def double(self) -> PackedSequence:
         """The same with the data in float64."""
-        return type(self)(self.data.double(), *self[1:])
+        return self.to(dtypes.float64)
 
     def float(self) -> PackedSequence:
         """The same with the data in float32."""
-        return type(self)(self.data.float(), *self[1:])
+        return self.to(dtypes.float32)
+
+    def half(self) -> PackedSequence:
+        """The same with the data in float16."""
+        return self.to(dtypes.float16)
+
+    def long(self) -> PackedSequence:
+        """The same with the data in int64."""
+        return self.to(dtypes.int64)
+
+    def int(self) -> PackedSequence:
+        """The same with the data in int32."""
+        return self.to(dtypes.int32)
+
+    def short(self) -> PackedSequence:
+        """The same with the data in int16."""
+        return self.to(dtypes.int16)
+
+    def char(self) -> PackedSequence:
+        """The same with the data in int8."""
+        return self.to(dtypes.int8)
+
+    def byte(self) -> PackedSequence:
+        """The same with the data in uint8."""
+        return self.to(dtypes.uint8)
 
     def cpu(self) -> PackedSequence:
         """The same with the data in the CPU's memory."""

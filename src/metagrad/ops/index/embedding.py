@@ -78,7 +78,7 @@ def embedding(
     tokens, rows = tokens_of(input, weight), weight.array.shape[0]
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
-            raise RuntimeError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
+            raise AssertionError(f"Padding_idx must be within num_embeddings: got {padding_idx} for {rows} rows")
         padding_idx %= rows
     if max_norm is not None:
         _limit_rows(weight, tokens, max_norm, norm_type)
