@@ -47,6 +47,33 @@ def test_each_is_pytorchs(torch, operands):
     assert compared
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize("dtype", ["int64", "bool", "uint8", "float16", "float32"])
+@pytest.mark.parametrize("operand", [2, 1.5, [1, 2.5], "tensors"])
+@pytest.mark.parametrize("name", ["maximum", "minimum", "clamp_min", "add", "mul", "div", "pow"])
+def test_dtypes_are_pytorchs(torch, name, operand, dtype):
+    def made(lib):
+        x = [lib.tensor([1, 3]).to(getattr(lib, dtype)), lib.tensor([0, 2]).to(getattr(lib, dtype))]
+        try:
+            found = getattr(lib, f"_foreach_{name}")(x, x[::-1] if operand == "tensors" else operand)
+        except RuntimeError:
+            return None
+        return [(str(t.dtype).split(".")[1], t.double().tolist()) for t in found]
+
+    expected, found = made(torch), made(mg)
+    if expected is not None and expected != found:
+        assert [t[0] for t in found] == [t[0] for t in expected]
+        np.testing.assert_allclose([t[1] for t in found], [t[1] for t in expected], rtol=1e-3)
+
+
+def test_operands_go_by_name():
+    x, one = [mg.tensor([1.0, 2.0])], [mg.ones(2)]
+    assert mg._foreach_add(self=x, other=one, alpha=3)[0].tolist() == [4, 5]
+    assert mg._foreach_addcmul(x, one, one, scalars=[2.0])[0].tolist() == [3, 4]
+    assert mg._foreach_addcdiv(x, tensor1=one, tensor2=one, value=2.0)[0].tolist() == [3, 4]
+    assert mg._foreach_maximum(x, scalar=1.5)[0].tolist() == [1.5, 2]
+
+
 def test_gradients_go_through():
     x = [mg.tensor([1.0, 2.0], requires_grad=True), mg.tensor(3.0, requires_grad=True)]
     sum(t.sum() for t in mg._foreach_mul(x, [2.0, 5.0])).backward()
@@ -56,7 +83,16 @@ def test_gradients_go_through():
 @pytest.mark.parametrize(
     ("call", "kind", "match"),
     [
-        (lambda t: mg._foreach_add(t, [1.0]), RuntimeError, "same number"),
+        (lambda t: mg._foreach_add(t, [1.0]), RuntimeError, "same number of elements as scalar list"),
+        (lambda t: mg._foreach_add(t, [t[0]]), RuntimeError, "same number of tensors, got 2 and 1"),
+        (lambda t: mg._foreach_add(t, "a"), TypeError, "invalid combination"),
+        (lambda t: mg._foreach_add(t, 1, alpha=2), TypeError, "alpha"),
+        (lambda t: mg._foreach_sub(t, mg.ones(2)), TypeError, "invalid combination"),
+        (lambda t: mg._foreach_lerp(t, 0.5, 0.5), TypeError, "invalid combination"),
+        (lambda t: mg._foreach_addcmul(t, t, t, mg.tensor(2.0)), RuntimeError, "dimension 1. Got 0"),
+        (lambda t: mg._foreach_norm([mg.tensor([1])]), RuntimeError, "floating point or complex"),
+        (lambda t: mg._foreach_norm(t, ord="a"), TypeError, "must be Number"),
+        (lambda t: mg._foreach_maximum_([mg.tensor([1])], 1.5), RuntimeError, "can't be cast"),
         (lambda t: mg._foreach_add(t, mg.ones(3)), RuntimeError, "0 dim"),
         (lambda t: mg._foreach_abs([]), RuntimeError, "at least one"),
         (lambda t: mg._foreach_abs(t[0]), TypeError, "list or tuple"),

@@ -12,6 +12,7 @@ makes it, for the graph, the result of the write. The difficulty is that its rel
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,10 @@ OWN_FUNCTION = (
     "This view was created inside a custom Function (or because an input was returned as-is), and what is written to it "
     "would override the gradient that the custom Function says"
 )
+
+
+# Tensors marked as conjugated or negated, by their number: PyTorch puts both off, and tells by a bit; here they are done at once.
+conjugated, negated = dict[int, Any](), dict[int, Any]()
 
 
 class View:
@@ -143,6 +148,8 @@ def _mark_view(out: Any, of: Any, step: Step) -> None:
     counter = out._counter = of._counter
     if opened:
         shares(out, of)
+    if conjugated or negated:
+        inherit(out, of)
     if counter.__class__ is not list:  # made in inference mode: no graph will ever follow
         return
     view = of._view
@@ -154,6 +161,20 @@ def _mark_view(out: Any, of: Any, step: Step) -> None:
             out._view.guard = view.guard
     if of._requires_grad and not mode.grad:
         out._requires_grad = out._view.borrowed = True
+
+
+def mark(x: Any, marks: dict[int, Any]) -> Any:
+    """The tensor, which from now on has a mark, or has it no more if it had it."""
+    if marks.pop(key := id(x), None) is None:
+        marks[key] = weakref.ref(x, lambda _: marks.pop(key, None))
+    return x
+
+
+def inherit(view: Any, of: Any) -> None:
+    """Give a view the marks of its tensor; a conjugated one's real part is what it was."""
+    for m in (conjugated, negated):
+        if id(of) in m and (m is negated or view.array.dtype.kind == "c") and id(view) not in m:
+            mark(view, m)
 
 
 def views_of(x: Any, pieces: tuple[Any, ...], op: type[Function], indices: list[Any]) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.views import inherit, mark, negated
 from metagrad.base.dtypes import dtype
 from metagrad.base.layouts import contiguous_format
 from metagrad.base.typing import Number, Operand
@@ -28,7 +29,7 @@ _COPIES = """
 _VIEWS: dict[str, Callable[..., Any]] = {"view_as_real": view_as_real, "view_as_complex": view_as_complex}
 
 __all__ = [
-    "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "feature_dropout", "fill",
+    "_neg_view", "SymBool", "SymFloat", "SymInt", "affine_grid_generator", "convolution", "embedding", "feature_dropout", "fill",
     "from_file", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "gru_cell", "lstm_cell", "norm_except_dim",
     "rnn_relu_cell", "rnn_tanh_cell", "sym_float", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not", "sym_sqrt",
     "sym_sum", "to_dlpack", *[f"{name}_copy" for name in _COPIES],
@@ -51,6 +52,18 @@ def embedding(
 def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """Dropout of whole channels: ``nn.functional.dropout2d``."""
     return F.dropout2d(input, p, train)
+
+
+def _neg_view(input: Tensor) -> Tensor:
+    """−x, marked for ``is_neg``.
+
+    >>> import metagrad
+    >>> _neg_view(metagrad.ones(1)), _neg_view(metagrad.ones(1)).is_neg()
+    (tensor([-1.]), True)
+    """
+    found = -input
+    inherit(found, input)
+    return mark(found, negated)
 
 
 def fill(input: Tensor, value: Operand) -> Tensor:

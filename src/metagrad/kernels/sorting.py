@@ -32,6 +32,7 @@ def ascending(x: Array, axis: int) -> Array:
     >>> ascending(np.array([3.0, 1.0, 2.0]), 0).tolist()
     [1, 2, 0]
     """
+    x = _numbers(x)
     if not _has_keys(x, axis):
         return np.argsort(x, axis=axis, kind="stable")
     return _by_keys(x, axis, x.shape[axis], False, _sort)
@@ -43,6 +44,7 @@ def descending(x: Array, axis: int) -> Array:
     >>> descending(np.array([3.0, 1.0, 3.0]), 0).tolist()
     [0, 2, 1]
     """
+    x = _numbers(x)
     if not _has_keys(x, axis):
         backwards = np.flip(np.argsort(np.flip(x, axis), axis=axis, kind="stable"), axis)
         return x.shape[axis] - 1 - backwards  # sorting from the end keeps equal elements in their order
@@ -55,6 +57,7 @@ def extreme(x: Array, axis: int, k: int, largest_ones: bool) -> Array:
     >>> extreme(np.array([3.0, 1.0, 2.0]), 0, 2, True).tolist()
     [0, 2]
     """
+    x = _numbers(x)
     if 0 < k <= min(tuning.SORT_FEW, x.shape[axis]) and _takes_loop(x):
         return _by_lines(x, axis, k, lambda rows: _first_few(rows, k, largest_ones))
     if not 0 < k < x.shape[axis] or not _has_keys(x, axis):
@@ -77,6 +80,7 @@ def ranked(x: Array, axis: int, rank: int) -> Array:
     >>> ranked(np.array([3.0, 1.0, 2.0]), 0, 1).tolist()
     [2]
     """
+    x = _numbers(x)
     if not _has_keys(x, axis):
         return np.take(np.argsort(x, axis=axis, kind="stable"), [rank], axis)
 
@@ -85,6 +89,11 @@ def ranked(x: Array, axis: int, rank: int) -> Array:
         return keys[:, rank:]
 
     return _by_keys(x, axis, 1, False, bring_forward)
+
+
+def _numbers(x: Array) -> Array:
+    """What NumPy sorts nan to the end of: not bfloat16, whose numbers float32 holds."""
+    return x.astype(np.float32) if x.dtype.kind == "V" else x
 
 
 def _has_keys(x: Array, axis: int) -> bool:

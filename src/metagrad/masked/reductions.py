@@ -32,7 +32,7 @@ def kept(input: Tensor, mask: Tensor | None, otherwise: float) -> Tensor:
     if mask is None:
         return input
     if mask.dtype is not dtypes.bool_:
-        raise TypeError(f"mask must be a tensor of bools, got {mask.dtype}: use mask.bool()")
+        mask = mask != 0
     if mask.array.ndim > input.array.ndim:
         raise IndexError(
             f"mask must have at most as many dimensions as the input, got {mask.array.ndim} and {input.array.ndim}"
@@ -48,7 +48,7 @@ def lowest(kind: np.dtype[Any]) -> float:
     """
     if kind.kind == "b":
         return False
-    return -math.inf if kind.kind in "fV" else np.iinfo(kind).min
+    return -math.inf if kind.kind in "fV" else dtypes.iinfo(kind).min
 
 
 def highest(kind: np.dtype[Any]) -> float:
@@ -59,7 +59,7 @@ def highest(kind: np.dtype[Any]) -> float:
     """
     if kind.kind == "b":
         return True
-    return math.inf if kind.kind in "fV" else np.iinfo(kind).max
+    return math.inf if kind.kind in "fV" else dtypes.iinfo(kind).max
 
 
 def of_dtype(input: Tensor, dtype: DTypeLike, whole: DTypeLike = None) -> Tensor:
@@ -222,7 +222,9 @@ def mean(
     tensor(2.5000)
     """
     if input.array.dtype.kind in "iub" and dtype is None:
-        raise TypeError(f"masked.mean: expected a floating-point or complex input, got {input.dtype}: give a dtype")
+        raise ValueError(
+            f"mean(): Could not infer output dtype. Input dtype must be floating point or complex. Got: {input.dtype}"
+        )
     total = sum(input, dim, keepdim=keepdim, dtype=dtype, mask=mask)
     return total / _counts(input, dim, mask, keepdim)
 
@@ -239,12 +241,19 @@ def median(
     >>> metagrad.masked.median(x, mask=mask)
     tensor(2.)
     """
+    if mask is None and dtype is None:
+        return medians.median(input, dim, keepdim).values
     x = of_dtype(input, dtype, dtypes.get_default_dtype())
     if mask is None:
         return medians.median(x, dim, keepdim).values
     if bool(x.isnan().any()):
         raise ValueError("masked.median: the input holds nan, which marks what is left out: replace it first")
-    return medians.nanmedian(kept(x, mask, math.nan), dim, keepdim).values
+    found = medians.nanmedian(kept(x, mask, math.nan), dim, keepdim).values
+    if dtype is not None or input.is_floating_point():
+        return found
+    if bool(found.isnan().any()):
+        raise ValueError("masked median expects no fully masked out rows if dtype is not floating point")
+    return found.to(input.dtype)
 
 
 def norm(

@@ -18,7 +18,7 @@ from metagrad.base.typing import Array, Operand
 from metagrad.kernels import pooling as kernel
 from metagrad.kernels.windows import Windows, counts, extents
 from metagrad.nn.functional.tuples import Setting, each
-from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.arguments import asks_for_tensors, takes_exact_out
 from metagrad.ops.dtype_checks import refuse, unsupported
 from metagrad.ops.operands import cast_to
 from metagrad.ops.pointwise.activation import relu
@@ -374,10 +374,10 @@ def avg_pool1d(
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
-@asks_for_tensors
+@takes_exact_out
 def avg_pool2d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
+    count_include_pad: bool = True, divisor_override: int | None = None, *, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """``avg_pool1d`` over two axes: input (N, C, H, W) or (C, H, W). divisor_override: divide the sums by this instead.
 
@@ -389,10 +389,10 @@ def avg_pool2d(
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-@asks_for_tensors
+@takes_exact_out
 def avg_pool3d(
     input: Tensor, kernel_size: Setting, stride: Setting | None = None, padding: Setting = 0, ceil_mode: bool = False,
-    count_include_pad: bool = True, divisor_override: int | None = None,
+    count_include_pad: bool = True, divisor_override: int | None = None, *, out: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """``avg_pool1d`` over three axes: input (N, C, D, H, W) or (C, D, H, W)."""
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)

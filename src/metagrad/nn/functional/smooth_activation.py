@@ -90,8 +90,9 @@ class Softplus(Pointwise):
 _silu = in_single(lambda x: Silu.apply(floats("silu", x, "biu")))
 
 
+@takes_exact_out
 @in_single
-def logsigmoid(input: Tensor) -> Tensor:
+def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """ln σ(x), without overflow or loss of digits for large ±x.
 
     >>> import metagrad

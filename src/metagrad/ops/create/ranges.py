@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, DTypeLike, Operand
@@ -34,7 +35,10 @@ def _number(name: str, value: Operand) -> Any:
 
 
 def _check_range(start: float, end: float, step: float) -> None:
-    if step == 0:
+    for value in (start, end, step):
+        if isinstance(value, complex):
+            raise RuntimeError(f"value cannot be converted to type double without overflow: it is complex, {value}")
+    if step == 0 or math.isnan(step):
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
@@ -43,6 +47,7 @@ def _check_range(start: float, end: float, step: float) -> None:
 
 
 @factory
+@quiet
 def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *, dtype: DTypeLike = None) -> Array:
     """The numbers from ``start`` to ``end`` (excluded) in steps of ``step``; ``arange(n)`` counts from 0.
 
@@ -60,6 +65,8 @@ def arange(start: Operand = 0, end: Operand | None = None, step: Operand = 1, *,
     if kind is dtypes.bool_ or kind.is_complex:
         raise unsupported("arange", kind)
     _check_range(first, last, by)
+    if kind.category == 1 and not builtins.all(abs(v) < 2**63 for v in (first, by)):
+        raise RuntimeError(f"value cannot be converted to type int64_t without overflow: {first} in steps of {by}")
     if kind is dtypes.int64:
         first, last, by = int(first), int(last), int(by)
         if by == 0:
@@ -100,9 +107,15 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
     kind = kind_or_default(dtype)
     if kind is dtypes.bool_:
         raise unsupported(name, kind)
-    if dtype is None and isinstance(first + last, complex):
+    if isinstance(first + last, complex) and not kind.is_complex:
+        if dtype is not None:
+            raise RuntimeError(f"metagrad.{name}(): inferred dtype complex can't be safely cast to passed dtype {kind}")
         kind = kind.to_complex()
     if kind.category == 1:
+        bounds = np.iinfo(kind.dtype)
+        for value in (first, last):
+            if not bounds.min <= value <= bounds.max:
+                raise RuntimeError(f"value cannot be converted to type {kind} without overflow: {value}")
         first, last = int(first), int(last)
     by = (last - first) / (steps - 1) if steps > 1 else 0
     if not by or isinstance(by, complex):
@@ -114,6 +127,7 @@ def _evenly(name: str, start: Operand, end: Operand, steps: int, dtype: DTypeLik
 
 
 @factory
+@quiet
 def linspace(start: Operand, end: Operand, steps: int, *, dtype: DTypeLike = None) -> Array:
     """``steps`` numbers evenly spaced from ``start`` to ``end``, both included.
 
@@ -128,6 +142,7 @@ def linspace(start: Operand, end: Operand, steps: int, *, dtype: DTypeLike = Non
 
 
 @factory
+@quiet
 def logspace(start: Operand, end: Operand, steps: int, base: float = 10.0, *, dtype: DTypeLike = None) -> Array:
     """``steps`` numbers in equal ratios from ``base`` to the power ``start`` to ``base`` to the power ``end``.
 

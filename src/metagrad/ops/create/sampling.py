@@ -182,11 +182,13 @@ def randint(
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     kind = dtypes.int64 if dtype is None else dtypes.of(dtype)
     _check_bounds(low, high, kind)
-    return as_array(source(generator, where_to(device)).integers(low, high, shape_of((size,)))).astype(kind.dtype)
+    return as_array(source(generator, where_to(device)).integers(low, high, extents((size,), {}))).astype(kind.dtype)
 
 
 def _check_bounds(low: int, high: int, kind: dtypes.dtype) -> None:
     """Raise unless the least and the largest number that may be drawn fit in the dtype."""
+    if kind.is_complex:
+        raise RuntimeError(f"randint(): bounds are integral, floating-point or boolean, got dtype {kind}")
     if kind.category > 1:
         least, most = -dtypes.finfo(kind).max, dtypes.finfo(kind).max
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from metagrad.autograd.emulation import widened
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.base.device import move, of_array
 from metagrad.base.typing import Array, Operand
@@ -15,6 +16,7 @@ from metagrad.kernels.counting import are_among
 from metagrad.kernels.libraries import is_outside
 from metagrad.kernels.searching import positions
 from metagrad.ops.arguments import takes_exact_out
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.operands import as_tensor, converted, result_type
 from metagrad.ops.reduce.extrema import ordered
 
@@ -45,8 +47,9 @@ def searchsorted(
     >>> metagrad.searchsorted(metagrad.tensor([1, 3, 5]), metagrad.tensor([0, 3, 6]))
     tensor([0, 1, 3])
     """
-    edges, wanted = ordered(sorted_sequence, "searchsorted").array, as_tensor(values).array
+    edges, wanted = widened(ordered(sorted_sequence, "searchsorted").array), widened(as_tensor(values).array)
     wanted = wanted if wanted.ndim else move(wanted, of_array(edges))
+    refuse("searchsorted", sorted_sequence, "b")
     for what, array in (("input value", wanted), ("boundary", edges)):
         if not array.flags.c_contiguous:
             warn_once(f"searchsorted(): {what} tensor is non-contiguous, and is copied first: contiguous() spares that")
@@ -68,6 +71,8 @@ def searchsorted(
     if sorter is not None:
         edges = np.take_along_axis(edges, _checked_sorter(edges, sorter), -1)
     found = _positions(edges, wanted, right or side == "right")
+    if edges.shape[-1] and wanted.dtype.kind == "f":  # nan is after everything, nan itself as well
+        found = np.where(wanted != wanted, edges.shape[-1], found)
     return wrap(found.astype(np.int32 if out_int32 else np.int64, copy=False))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.variable import wrap
 from metagrad.ops.create.creation import full
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.scatter_reduce import index_reduce
 from metagrad.ops.index.scattering import index_add
 from metagrad.ops.shape.joining import stack
@@ -50,6 +51,7 @@ def segment_reduce(
     if data.array.dtype.kind != "f":
         raise NotImplementedError(f"segment_reduce(): expected floating-point data, got {data.dtype}")
     given: Any = lengths if lengths is not None else offsets
+    refuse("segment_reduce", given, "fcV")
     counts = given.numpy() if lengths is not None else np.diff(given.numpy(), axis=-1)
     if axis != counts.ndim - 1:
         raise RuntimeError(f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}.")

@@ -190,7 +190,9 @@ def _lengths(starts: Array, new: Array) -> Array:
 def _at(input: Tensor, dim: int | None, indices: Array) -> Array:
     """The elements, or slices of ``dim``, at these indices."""
     if dim is not None:
-        return np.take(input.array, indices, axis=dim)
+        return np.moveaxis(
+            np.take(np.moveaxis(input.array, dim, 0), indices, axis=0), 0, dim
+        )  # in memory slice by slice
     flat = input.array.reshape(-1)
     found = taken(flat, indices)
     return np.take(flat, indices) if found is None else found

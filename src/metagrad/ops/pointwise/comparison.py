@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.emulation import widened
 from metagrad.autograd.errors import misfit
 from metagrad.autograd.function import quiet
 from metagrad.autograd.transforms import check_extent
@@ -117,6 +118,8 @@ def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
     if a.array.dtype.kind == "c" and ufunc not in (np.equal, np.not_equal):
         raise NotImplementedError(f"{ufunc.__name__} is not implemented for complex tensors: they have no order")
     values = b.array if isinstance(b, Variable) else b
+    if a.array.dtype.kind == "V":  # whose own comparisons warn of nan
+        return applied(ufunc, widened(a.array), widened(values))
     return applied(ufunc, a.array, values)
 
 

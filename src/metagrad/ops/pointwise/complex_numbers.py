@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
-from metagrad.autograd.views import ViewFunction
+from metagrad.autograd.views import ViewFunction, conjugated, mark, negated
 from metagrad.base import dtypes
 from metagrad.base.result_order import laid_out_by, memory_by
 from metagrad.base.typing import Array
@@ -121,7 +121,8 @@ def imag(input: Tensor) -> Tensor:
     """
     if input.array.dtype.kind != "c":
         raise NotImplementedError("imag is not implemented for tensors with non-complex dtypes.")
-    return Imag.apply(input)
+    found = Imag.apply(input)
+    return mark(found, negated) if id(input) in conjugated else found
 
 
 class Angle(Function):
@@ -166,38 +167,41 @@ def conj(input: Tensor) -> Tensor:
     >>> metagrad.conj(metagrad.tensor([1 + 2j]))
     tensor([1.-2.j])
     """
-    return Conj.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)
+    if input.array.dtype.kind != "c":
+        return as_tensor(input)
+    found = Conj.apply(input)
+    return found if id(input) in conjugated else mark(found, conjugated)
 
 
 @takes_exact_out
 def conj_physical(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """The complex conjugate; a real tensor as it is. Conjugation is never put off here, so ``conj`` does the same.
+    """The complex conjugate; a real tensor as it is. ``conj`` does the same, and marks it for ``is_conj``.
 
     >>> import metagrad
     >>> metagrad.conj_physical(metagrad.tensor([1 + 2j]))
     tensor([1.-2.j])
     """
-    return conj(input)
+    return Conj.apply(input) if input.array.dtype.kind == "c" else as_tensor(input)
 
 
 def resolve_conj(input: Tensor) -> Tensor:
-    """The tensor itself: conjugation is never put off here.
+    """The tensor itself, or a copy without the mark if ``is_conj`` says that it has one.
 
     >>> import metagrad
     >>> metagrad.resolve_conj(metagrad.tensor([1 + 2j]).conj())
     tensor([1.-2.j])
     """
-    return as_tensor(input)
+    return input.clone() if id(input) in conjugated else as_tensor(input)
 
 
 def resolve_neg(input: Tensor) -> Tensor:
-    """The tensor itself: negation is never put off here.
+    """The tensor itself, or a copy without the mark if ``is_neg`` says that it has one.
 
     >>> import metagrad
     >>> metagrad.resolve_neg(metagrad.tensor([1.0]))
     tensor([1.])
     """
-    return as_tensor(input)
+    return input.clone() if id(input) in negated else as_tensor(input)
 
 
 class ViewAsReal(ViewFunction):
@@ -221,6 +225,8 @@ def view_as_real(input: Tensor) -> Tensor:
     """
     if input.array.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
+    if id(input) in conjugated:
+        raise RuntimeError("view_as_real doesn't work on unresolved conjugated tensors: use resolve_conj() before")
     return ViewAsReal.apply(input)
 
 

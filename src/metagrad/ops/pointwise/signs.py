@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metagrad.autograd.function import Function
+from metagrad.autograd.function import Function, quiet
 from metagrad.autograd.variable import unwrap, wrap
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import takes_exact_out, takes_out
@@ -66,6 +66,18 @@ def abs(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 absolute = abs
+
+
+def real_abs(input: Tensor) -> Tensor:
+    """|x| of what can hold it, in place as well; RuntimeError for a complex tensor.
+
+    >>> import metagrad
+    >>> real_abs(metagrad.tensor([-1.5]))
+    tensor([1.5000])
+    """
+    if input.array.dtype.kind == "c":
+        raise RuntimeError("In-place abs is not supported for complex tensors: use abs(), whose result is real")
+    return abs(input)
 
 
 class Sign(Step):
@@ -166,6 +178,7 @@ def signbit(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 
 @takes_exact_out
+@quiet
 def heaviside(input: Tensor, values: Tensor, *, out: Tensor | None = None) -> Tensor:
     """0 where x < 0, 1 where x > 0, and ``values`` where x = 0.
 

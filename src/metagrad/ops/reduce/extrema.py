@@ -282,8 +282,9 @@ def nonempty(input: Tensor, dim: Dims) -> tuple[int, ...]:
     """
     axis = axes(dim, input.array.ndim)
     if builtins.any(input.array.shape[d] == 0 for d in axis):
-        wanted = "to be specified for input.numel() == 0" if dim is None else f"{dim} to have non-zero size"
-        raise (RuntimeError if dim is None else IndexError)(
+        of_all = dim is None or dim == () or dim == []
+        wanted = "to be specified for input.numel() == 0" if of_all else f"{dim} to have non-zero size"
+        raise (RuntimeError if of_all else IndexError)(
             f"Expected reduction dim {wanted}: there is no element to choose in a tensor of shape {tuple(input.shape)}"
         )
     return axis

@@ -121,6 +121,10 @@ def nanmean(
     """
     if input.array.dtype.kind not in "fV":
         raise RuntimeError(f"nanmean(): expected a floating-point tensor, got {input.dtype}")
+    if dtype is not None and dtypes.of(dtype).category < 2:
+        raise RuntimeError(
+            f"nanmean(): could not infer output dtype. Optional dtype must be floating point. Got: {dtype}"
+        )
     count = np.sum(~np.isnan(input.array), axis=axes(dim, input.array.ndim), keepdims=keepdim)
     return nansum(input, dim, keepdim, dtype=dtype) / wrap(count)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from metagrad.autograd.inference import Untracked
 from metagrad.autograd.variable import Variable
+from metagrad.autograd.views import conjugated, negated
 from metagrad.base.device import of_array
 from metagrad.ops.arguments import asks_for_a_tensor, asks_for_tensors
 
@@ -52,23 +53,24 @@ def get_device(input: Tensor) -> int:
 
 
 def is_conj(input: Tensor) -> bool:
-    """Whether a conjugation is put off: never, here.
+    """Whether the tensor is what ``conj`` made of another, or a view of that. It has been computed; PyTorch would put it off.
 
     >>> import metagrad
-    >>> metagrad.is_conj(metagrad.tensor([1j]).conj())
-    False
+    >>> x = metagrad.tensor([1j]).conj()
+    >>> metagrad.is_conj(x), metagrad.is_conj(x.resolve_conj()), metagrad.is_conj(x.conj())
+    (True, False, False)
     """
-    return False
+    return id(input) in conjugated
 
 
 def is_neg(input: Tensor) -> bool:
-    """Whether a negation is put off: never, here.
+    """Whether the tensor is the imaginary part of what ``conj`` made, whose negation PyTorch would put off.
 
     >>> import metagrad
-    >>> metagrad.is_neg(-metagrad.ones(2))
-    False
+    >>> metagrad.is_neg(-metagrad.ones(2)), metagrad.is_neg(metagrad.tensor([1j]).conj().imag)
+    (False, True)
     """
-    return False
+    return id(input) in negated
 
 
 def is_inference(input: Tensor) -> bool:

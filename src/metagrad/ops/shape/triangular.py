@@ -14,7 +14,7 @@ from metagrad.base.typing import Array, DTypeLike
 from metagrad.kernels import tuning
 from metagrad.kernels.counting import places_in_rows
 from metagrad.kernels.triangles import triangle
-from metagrad.ops.arguments import takes_out
+from metagrad.ops.arguments import takes_exact_out
 from metagrad.ops.create.creation import factory
 from metagrad.ops.pointwise.selection import Where
 from metagrad.ops.shape.copying import contiguous
@@ -36,7 +36,7 @@ class Triangle(Function):
         return Triangle.on(grad, **self.side)
 
 
-@takes_out
+@takes_exact_out
 def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The lower triangle of matrices, zeros above ``diagonal``.
 
@@ -50,7 +50,7 @@ def tril(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tens
     return _zeroed(np.tril, input, diagonal)
 
 
-@takes_out
+@takes_exact_out
 def triu(input: Tensor, diagonal: int = 0, *, out: Tensor | None = None) -> Tensor:
     """The upper triangle of matrices, zeros below ``diagonal``.
 

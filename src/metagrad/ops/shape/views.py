@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.transforms import opened, shares
 from metagrad.autograd.variable import wrap
-from metagrad.autograd.views import ViewFunction, shares_memory
+from metagrad.autograd.views import ViewFunction, conjugated, inherit, mark, negated, shares_memory
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Dims, Sizes
 from metagrad.kernels.copying import reshaped
@@ -157,7 +157,16 @@ def _seen_as(input: Tensor, kind: dtypes.dtype) -> Tensor:
         )
     if ours < theirs:
         _check_alignment(input.array, theirs)
-    out = wrap(input.array.view(kind.dtype))
+    if ours != theirs and id(input) in conjugated or kind is not input.dtype and id(input) in negated:
+        raise RuntimeError(
+            "view is not supported for conjugated or negated tensors when the dtype changes: resolve them"
+        )
+    seen = input.array.view(kind.dtype)
+    if kind is dtypes.bool_ and seen.__class__ is np.ndarray and (seen.view(np.uint8) > 1).any():
+        return wrap(
+            seen.view(np.uint8) != 0
+        )  # NumPy's own ops take other bytes than 0 and 1 for themselves: not this memory
+    out = wrap(seen)
     out._counter = input._counter
     return out
 
@@ -391,7 +400,10 @@ def adjoint(input: Tensor) -> Tensor:
             [0.-3.j]])
     """
     swapped = matrices_transposed(input, "adjoint()")
-    return Conj.apply(swapped) if swapped.array.dtype.kind == "c" else swapped
+    if swapped.array.dtype.kind != "c":
+        return swapped
+    found = Conj.apply(swapped)
+    return found if id(input) in conjugated else mark(found, conjugated)
 
 
 def matrices_transposed(input: Tensor, name: str) -> Tensor:
@@ -420,4 +432,5 @@ def detach(input: Tensor) -> Tensor:
     out._counter = input._counter
     if opened:
         shares(out, input)
+    inherit(out, input)
     return out

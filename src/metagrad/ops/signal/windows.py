@@ -243,8 +243,9 @@ def _window(name: str, length: int, periodic: bool, options: dict[str, Any], **s
         raise RuntimeError(f"{name}_window expects floating point dtypes, got: {dtype}")
     options.pop("layout", None)
     options.pop("pin_memory", None)
+    halved = options.pop("dtype") if dtype in (dtypes.float16, dtypes.bfloat16) else None
     found: Tensor = globals()[name](int(length), sym=not periodic, **shape, **options)
-    return found
+    return found if halved is None else found.detach().to(halved).requires_grad_(found.requires_grad)
 
 
 def hann_window(window_length: int, periodic: bool = True, **options: Any) -> Tensor:

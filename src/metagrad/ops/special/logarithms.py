@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metagrad.autograd.function import quiet
 from metagrad.autograd.variable import Variable
 from metagrad.base.typing import Array, Operand
 from metagrad.ops.arguments import real, takes_out
@@ -125,6 +126,7 @@ def xlog1py(input: Operand, other: Operand, *, out: Tensor | None = None) -> Ten
     return Xlog1py.apply(*float_tensors("xlog1py", input, other))
 
 
+@quiet
 def float_tensors(name: str, input: Operand, other: Operand) -> list[Tensor]:
     """Both operands as floating-point tensors of one dtype, where one may be a number.
 

@@ -167,7 +167,7 @@ class PointwiseMethods(OpMethods):
     tanh_ = in_place(hyperbolic.tanh, nodes=(hyperbolic.Tanh,))
     sigmoid_ = in_place(activation.sigmoid, nodes=(activation.Sigmoid,))
     relu_ = in_place(activation.relu, nodes=(activation.Relu,))
-    abs_ = absolute_ = in_place(signs.abs, nodes=(signs.Abs,))
+    abs_ = absolute_ = in_place(signs.real_abs, nodes=(signs.Abs,))
     clamp_ = clip_ = in_place(selection.clamp, nodes=(selection.Clamp,))
     clamp_min_ = in_place(selection.clamp_min, nodes=(selection.Clamp,))
     clamp_max_ = in_place(selection.clamp_max, nodes=(selection.Clamp,))

@@ -1,0 +1,119 @@
+"""nan, infinities and numbers that do not fit, where NumPy's own answer would be another one, or a warning."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+
+import metagrad as mg
+
+NAN, INF = math.nan, math.inf
+NUMBERS = [NAN, 1, -INF, INF, NAN, 0.0, 2, NAN]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32", "float64"])
+def test_nan_is_ordered_last(dtype):
+    if dtype == "bfloat16":
+        pytest.importorskip("ml_dtypes")
+    x = mg.tensor(NUMBERS, dtype=getattr(mg, dtype))
+    values, indices = x.sort()
+    assert indices.tolist() == [2, 5, 1, 6, 3, 0, 4, 7] and values.dtype == x.dtype
+    assert x.argsort(descending=True, stable=True).tolist() == [0, 4, 7, 3, 6, 1, 5, 2]
+    assert x.topk(4).indices.tolist() == [0, 4, 7, 3]
+    assert x.topk(2, largest=False).values.tolist() == [-INF, 0]
+    assert x.kthvalue(4).values.item() == 2 and x.nanmedian().item() == 1
+    assert x.unique().tolist()[:5] == [-INF, 0, 1, 2, INF] and len(x.unique()) == 8
+    edges = mg.tensor([1, 2], dtype=x.dtype)
+    assert mg.searchsorted(edges, x).tolist() == mg.bucketize(x, edges).tolist() == [2, 0, 0, 2, 2, 0, 1, 2]
+    assert mg.searchsorted(edges, x, right=True).tolist() == [2, 1, 0, 2, 2, 0, 2, 2]
+
+
+@pytest.mark.parametrize("name", ["lt", "le", "gt", "ge", "eq", "ne", "heaviside", "maximum", "isclose"])
+def test_comparisons_do_not_warn(name):
+    pytest.importorskip("ml_dtypes")
+    x = mg.tensor(NUMBERS, dtype=mg.bfloat16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = getattr(mg, name)(x, x.flip(0))
+    expected = getattr(mg, name)(x.float(), x.float().flip(0))
+    np.testing.assert_array_equal(found.float().numpy(), expected.float().numpy())
+
+
+def test_numbers_that_do_not_fit_become_infinite_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert mg.arange(2**40, 2**40 + 2, dtype=mg.float16).tolist() == [INF, INF]
+        assert mg.xlogy(mg.ones(1, dtype=mg.float16), 2**40).tolist() == [INF]
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: mg.arange(1, 5, NAN), "nonzero"),
+        (lambda: mg.arange(0, 1j), "cannot be converted to type double"),
+        (lambda: mg.arange(1e30, 1e30 + 1, dtype=mg.int32), "cannot be converted to type int64_t"),
+        (lambda: mg.linspace(0, 1j, 3, dtype=mg.float32), "can't be safely cast"),
+        (lambda: mg.linspace(0, INF, 3, dtype=mg.int64), "without overflow"),
+        (lambda: mg.linspace(0, 255, 4, dtype=mg.int8), "without overflow"),
+        (lambda: mg.logspace(NAN, 1, 3, dtype=mg.int64), "without overflow"),
+        (lambda: mg.randint(0, 3, (2,), dtype=mg.complex64), "floating-point"),
+        (lambda: mg.randint(0, 3, (-1,)), "negative dimension"),
+        (lambda: mg.zeros(0).amax(dim=()), "to be specified"),
+        (lambda: mg.nanmean(mg.ones(2), dtype=mg.int64), "infer output dtype"),
+        (lambda: mg.searchsorted(mg.tensor([True]), mg.tensor([True])), "Bool"),
+    ],
+)
+def test_what_does_not_fit_is_a_runtime_error(call, match):
+    with pytest.raises(RuntimeError, match=match):
+        call()
+
+
+@pytest.mark.parametrize("name", ["hann", "hamming", "blackman", "bartlett", "kaiser"])
+def test_windows_of_halves_are_rounded_ones(name):
+    window = getattr(mg, f"{name}_window")
+    for dtype in [mg.float16, *([mg.bfloat16] if hasattr(mg.bfloat16, "dtype") else [])]:
+        found = window(6, dtype=dtype, requires_grad=True)
+        assert found.dtype == dtype and found.requires_grad and found.is_leaf
+        assert found.tolist() == window(6).to(dtype).tolist()
+    with pytest.raises(RuntimeError, match="floating point"):
+        window(6, dtype=mg.int64)
+
+
+def test_bytes_seen_as_bools_are_true_unless_0():
+    x = mg.tensor([0, 1, 2, 255], dtype=mg.uint8)
+    odd = x.view(mg.bool)
+    assert odd.tolist() == (odd == True).tolist() == [False, True, True, True]  # noqa: E712
+    assert (odd ^ mg.tensor(True)).tolist() == (~odd).tolist() == [True, False, False, False]
+    assert odd.sum().item() == 3 and x.tolist() == [0, 1, 2, 255]
+    same = x[:2].view(mg.bool)  # 0 and 1 are shared
+    same[0] = True
+    assert x.tolist() == [1, 1, 2, 255]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", ["sum", "mean", "amax", "median", "argmin", "logsumexp"])
+@pytest.mark.parametrize(
+    "mask", [None, [[1.0, 0.0, 1.0], [0.0, 0.0, 1.0]], [[True, False, True], [False, False, False]]]
+)
+@pytest.mark.parametrize("dtype", ["int64", "float32"])
+def test_masked_reductions_are_pytorchs(torch, dtype, mask, name):
+    def found(lib):
+        x = lib.tensor([[3, 1, 2], [4, 0, 5]], dtype=getattr(lib, dtype))
+        given = None if mask is None else lib.tensor(mask)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                y = getattr(lib.masked, name)(x, dim=1, mask=given)
+        except ValueError:
+            return "ValueError"
+        except TypeError:
+            return "TypeError"
+        return str(y.dtype).split(".")[1], y.isnan().tolist(), y.nan_to_num(0, 0, 0).tolist()
+
+    expected, ours = found(torch), found(mg)
+    if isinstance(expected, str):
+        assert ours == expected
+    else:
+        assert ours[:2] == expected[:2]
+        np.testing.assert_allclose(ours[2], expected[2], rtol=1e-5)
