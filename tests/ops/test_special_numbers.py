@@ -61,6 +61,7 @@ def test_numbers_that_do_not_fit_become_infinite_without_a_warning():
         (lambda: mg.randint(0, 3, (-1,)), "negative dimension"),
         (lambda: mg.zeros(0).amax(dim=()), "to be specified"),
         (lambda: mg.nanmean(mg.ones(2), dtype=mg.int64), "infer output dtype"),
+        (lambda: mg.hann_window(3, layout=mg.sparse_coo), "not implemented for sparse types"),
         (lambda: mg.searchsorted(mg.tensor([True]), mg.tensor([True])), "Bool"),
     ],
 )
@@ -117,3 +118,24 @@ def test_masked_reductions_are_pytorchs(torch, dtype, mask, name):
     else:
         assert ours[:2] == expected[:2]
         np.testing.assert_allclose(ours[2], expected[2], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: mg.frombuffer([1], dtype=mg.int8), "buffer protocol"),
+        (lambda: mg.from_numpy(np.ones(2, np.dtype(np.float32).newbyteorder())), "byte order"),
+    ],
+)
+def test_memory_that_cannot_be_shared_is_refused(call, match):
+    with pytest.raises(ValueError, match=match):
+        call()
+
+
+@pytest.mark.parametrize("p", [0.5, 1, 1.5, 2, 3, INF])
+def test_norms_of_complex_vectors_have_second_derivatives(p):
+    r = np.random.RandomState(0)
+    z = mg.tensor(r.randn(2, 3) + 1j * r.randn(2, 3), requires_grad=True)
+    assert mg.autograd.gradcheck(lambda z: mg.linalg.vector_norm(z, p, dim=1), (z,))
+    assert mg.autograd.gradgradcheck(lambda z: mg.linalg.vector_norm(z, p, dim=1), (z,))
+    assert mg.autograd.gradgradcheck(lambda z: mg.nn.functional.normalize(z, p), (z,))

@@ -77,7 +77,9 @@ def _checked(name: str, tensors: Any) -> Sequence[Tensor]:
         if not isinstance(t, Tensor):
             raise TypeError(f"{name}(): expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
     if not tensors:
-        raise RuntimeError(f"Tensor list must have at least one tensor: {name}()")
+        raise RuntimeError(
+            f"Tensor list must have at least one tensor. There were no tensor arguments to this function: {name}()"
+        )
     return tensors
 
 

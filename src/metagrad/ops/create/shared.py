@@ -75,6 +75,8 @@ def from_numpy(ndarray: np.ndarray[Any, Any]) -> Tensor:
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.of(ndarray.dtype)
+    if not ndarray.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order: use astype() before")
     if not ndarray.flags.writeable:
         warn_once(
             "The given NumPy array is not writable: in-place operations on this tensor will raise; copy() the array before",
@@ -142,7 +144,11 @@ def frombuffer(
     >>> metagrad.frombuffer(bytearray([1, 0, 2, 0]), dtype=metagrad.int16)
     tensor([1, 2], dtype=metagrad.int16)
     """
-    kind, length = dtypes.of(dtype), memoryview(buffer).nbytes
+    kind = dtypes.of(dtype)
+    try:
+        length = memoryview(buffer).nbytes
+    except TypeError as error:
+        raise ValueError(f"object does not implement Python buffer protocol: {error}") from None
     rest = length - offset
     if not length or not count or not 0 <= offset < length:
         raise ValueError(f"frombuffer: {length} bytes, count {count} and offset {offset} leave nothing to read")

@@ -96,7 +96,9 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: Tensor | None = None)
     found = masks.nonzero(x) if isinstance(x, np.ndarray) else np.nonzero(x)
     if as_tuple:
         return tuple([wrap(in_order(i)) for i in found])
-    return wrap(found[0][:, None] if len(found) == 1 else np.stack(found).T)  # each dimension's in order in memory
+    return wrap(
+        found[0].reshape(1, -1).T if len(found) == 1 else np.stack(found).T
+    )  # each dimension's in order in memory
 
 
 def argwhere(input: Tensor) -> Tensor:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.variable import unwrap
 from metagrad.base import dtypes
 from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims, DTypeLike
 from metagrad.kernels import reductions
 from metagrad.ops.arguments import axes, takes_exact_out
 from metagrad.ops.operands import cast_to, in_single
-from metagrad.ops.pointwise.signs import Sign, abs
+from metagrad.ops.pointwise.signs import ComplexSign, Sign, abs
 from metagrad.ops.reduce.extrema import amax, amin
 from metagrad.ops.reduce.reduction import kept
 
@@ -48,7 +49,8 @@ class Norm(Function):
             return np.where(zero, 0, grad / y) * x
         size = np.abs(x)
         size = np.where(size == 0, 1, size)
-        return np.where(zero, 0, grad / y ** (self.p - 1)) * (Sign.on(x) * size ** (self.p - 1))
+        direction = (ComplexSign if unwrap(x).dtype.kind == "c" else Sign).on(x)
+        return np.where(zero, 0, grad / y ** (self.p - 1)) * (direction * size ** (self.p - 1))
 
 
 @takes_exact_out

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.base import dtypes
+from metagrad.base.layouts import strided
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.ops.create.creation import factory, kind_or_default
 
@@ -241,7 +242,8 @@ def _window(name: str, length: int, periodic: bool, options: dict[str, Any], **s
     dtype = options.get("dtype")
     if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
         raise RuntimeError(f"{name}_window expects floating point dtypes, got: {dtype}")
-    options.pop("layout", None)
+    if options.pop("layout", None) not in (None, strided):
+        raise RuntimeError(f"{name}_window is not implemented for sparse types: metagrad's tensors are dense")
     options.pop("pin_memory", None)
     halved = options.pop("dtype") if dtype in (dtypes.float16, dtypes.bfloat16) else None
     found: Tensor = globals()[name](int(length), sym=not periodic, **shape, **options)
