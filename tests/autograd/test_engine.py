@@ -195,3 +195,40 @@ def test_a_complex_loss_needs_a_gradient_to_begin_with():
         (z * z).backward()
     (z * z).backward(mg.tensor(1 + 0j))
     assert z.grad.item() == 2 - 2j  # 2 conj(z)
+
+
+def test_a_leaf_may_ask_for_gradients_of_another_dtype():
+    x = mg.ones(2, requires_grad=True)
+    assert x.grad_dtype is mg.float32
+    x.grad_dtype = mg.float64
+    seen = []
+    x.register_hook(lambda g: seen.append(g.dtype))
+    (x * x).sum().backward()
+    with pytest.warns(UserWarning, match="reference cycle"):
+        (x * x).sum().backward(create_graph=True)
+    x.grad = x.grad.detach()
+    assert x.grad.dtype is mg.float64 and x.grad.tolist() == [4.0, 4.0] and seen == [mg.float64] * 2
+    assert mg.autograd.grad(x.sum(), x)[0].dtype is mg.float64
+    assert x.detach().grad_dtype is mg.float32
+    with pytest.raises(RuntimeError, match="dtype 'float' to a tensor with grad_dtype 'Double'"):
+        x.grad = mg.ones(2)
+    with pytest.raises(RuntimeError, match="already a gradient with dtype 'double'"):
+        x.grad_dtype = mg.float32
+    x.grad_dtype = None
+    x.grad = mg.ones(2, dtype=mg.float16)
+    assert x.grad_dtype is None and x.grad.dtype is mg.float16
+    with pytest.raises(RuntimeError, match="must be a .*dtype or None, but got int"):
+        x.grad_dtype = 3
+    with pytest.raises(RuntimeError, match="can only be set on leaf tensors"):
+        (x * 2).grad_dtype = mg.float64
+    with pytest.raises(RuntimeError, match="can only be accessed on leaf tensors"):
+        (x * 2).grad_dtype
+
+
+def test_halves_may_gather_wider_gradients():
+    x = mg.ones(1, dtype=mg.float16, requires_grad=True)
+    x.grad_dtype = mg.float32
+    for _ in range(3):
+        (x * 2048).sum().backward()
+    (x * 1).sum().backward()
+    assert x.grad.item() == 6145.0  # which float16 does not hold

@@ -18,7 +18,7 @@ from metagrad.autograd.emulation import backward_in_float32
 from metagrad.autograd.errors import gone, miscounted, not_a_scalar, nothing_to_differentiate, unused, wrong_gradient
 from metagrad.autograd.function import Function, Output
 from metagrad.autograd.higher_order import recorded
-from metagrad.autograd.hooks import through, through_all
+from metagrad.autograd.hooks import through_all
 from metagrad.autograd.mode import mode
 from metagrad.autograd.packing import unpacked
 from metagrad.autograd.targets import leading_to
@@ -151,7 +151,7 @@ def propagate(
                 node.release()
         for edge, g in pending.items():  # leaves
             if wanted is None or edge in wanted:
-                found[edge] = g if edge._hooks is None else through(edge._hooks.hooks, g)
+                found[edge] = g if edge._hooks is None else edge._hooks.passed(g)
         mode.running = before[1]
     finally:
         mode.grad = before[0]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from metagrad.base import dtypes
+from metagrad.base.naming import public
 from metagrad.base.warning import warn
 
 if TYPE_CHECKING:
@@ -173,7 +175,23 @@ def check_gradient(x: Any, value: Any, kind: Any) -> None:
             f"attempting to assign a gradient with device type '{value.device.type}' to a tensor with device type "
             f"'{x.device.type}'. Please ensure that the gradient and the tensor are on the same device"
         )
-    if value.array.dtype != x.array.dtype:
+    wanted = x.dtype if x._hooks is None or x._hooks.dtype is False else x._hooks.dtype
+    if wanted is not None and value.dtype != wanted:
         raise RuntimeError(
-            f"attempting to assign a gradient with dtype '{value.array.dtype}' to a tensor of {x.array.dtype}"
+            f"attempting to assign a gradient with dtype '{dtypes.cpp_name(value.dtype)}' to a tensor with grad_dtype "
+            f"'{dtypes.scalar_name(wanted)}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype); "
+            "grad_dtype = None allows any"
+        )
+
+
+def check_gradient_dtype(x: Any, value: Any) -> None:
+    """Raise unless a value may be the dtype of a tensor's gradients."""
+    if x.grad_fn is not None:
+        raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+    if value is not None and not isinstance(value, dtypes.dtype):
+        raise RuntimeError(f"grad_dtype must be a {public('dtype')} or None, but got {type(value).__name__}")
+    if value is not None and x._grad is not None and x._grad.dtype != value:
+        raise RuntimeError(
+            f"Cannot set grad_dtype to '{dtypes.scalar_name(value)}' because there is already a gradient with dtype "
+            f"'{dtypes.cpp_name(x._grad.dtype)}'. Please clear the gradient (.grad = None) before changing grad_dtype."
         )

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from metagrad.autograd.mode import mode
 from metagrad.autograd.variable import Variable, as_tensor
+from metagrad.base import dtypes
 
 Hook = Callable[..., Any]
 Hooks = OrderedDict[int, Hook]  # by the number of the handle
@@ -99,6 +100,14 @@ class LeafHooks:
     def __init__(self) -> None:
         self.hooks: Hooks = OrderedDict()
         self.after: Hooks = OrderedDict()
+        self.dtype: dtypes.dtype | None | bool = False  # the gradient's: False, the leaf's own; None, whatever it is
+
+    def passed(self, grad: Any) -> Any:
+        """The gradient in the dtype that was asked for, passed through the hooks."""
+        if isinstance(self.dtype, dtypes.dtype):
+            recorded: Any = isinstance(grad, Variable)
+            grad = grad.to(self.dtype) if recorded else grad.astype(self.dtype.dtype, copy=False)
+        return through(self.hooks, grad)
 
     def after_accumulating(self, x: Any, recorded: bool) -> None:
         """Call the functions that wait for ``x.grad``; what they compute is recorded if the backward pass was."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from metagrad.base.device import device as Device
 from metagrad.base.dtypes import dtype
 from metagrad.nn.parameter import Parameter
+from metagrad.ops.create.creation import empty
 from metagrad.ops.shape.joining import cat
 from metagrad.tensors.tensor import _rebuilt
 
@@ -77,6 +78,25 @@ def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = Fal
             return -1
         raise ValueError(f"expected a device with a number, got {found}")
     return found.index or 0
+
+
+def _rebuild_tensor_v2(
+    storage: Any,
+    storage_offset: int,
+    size: Any,
+    stride: Any,
+    requires_grad: bool,
+    backward_hooks: Any,
+    metadata: Any = None,
+) -> Tensor:
+    """A tensor that shows a stretch of a storage, as pickles of PyTorch's tensors name it.
+
+    >>> import metagrad
+    >>> _rebuild_tensor_v2(metagrad.FloatStorage([1.0, 2.0, 3.0]), 1, (2,), (1,), False, {})
+    tensor([2., 3.])
+    """
+    found: Tensor = empty(0, dtype=storage.dtype).set_(storage, storage_offset, size, stride)
+    return found.requires_grad_(requires_grad)
 
 
 def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -> Parameter:

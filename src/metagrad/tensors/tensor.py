@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from metagrad.autograd import engine, interface
+from metagrad.autograd.errors import check_gradient_dtype
 from metagrad.autograd.hooks import LeafHooks, RemovableHandle
 from metagrad.autograd.mode import mode
 from metagrad.autograd.transforms import check_own, refuse_asking, refuse_backward, running
@@ -177,6 +178,19 @@ class Tensor(Methods):
         """Whether ``retain_grad`` was called."""
         hooks = None if self.grad_fn is None else self.grad_fn.result_hooks
         return hooks is not None and hooks.keeper is not None
+
+    @property
+    def grad_dtype(self) -> dtypes.dtype | None:
+        """The dtype of the gradient that a leaf gets: its own unless another was set; None lets any be assigned."""
+        if self.grad_fn is not None:
+            raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+        return self.dtype if self._hooks is None or self._hooks.dtype is False else self._hooks.dtype  # type: ignore[return-value]
+
+    @grad_dtype.setter
+    def grad_dtype(self, value: dtypes.dtype | None) -> None:
+        check_gradient_dtype(self, value)
+        self._hooks = LeafHooks() if self._hooks is None else self._hooks
+        self._hooks.dtype = value
 
     @property
     def output_nr(self) -> int:

@@ -312,6 +312,8 @@ def transpose(input: Tensor, dim0: Any, dim1: int | None = None, *more: int) -> 
     >>> metagrad.zeros(2, 3).transpose(0, 1).shape
     metagrad.Size([3, 2])
     """
+    if dim1 is None and isinstance(dim0, int):
+        raise TypeError('transpose() missing 1 required positional arguments: "dim1"')
     if dim1 is None or more:
         return permute(input, dim0 if dim1 is None else (dim0, dim1, *more))
     ndim = input.array.ndim

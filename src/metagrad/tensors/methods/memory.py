@@ -151,7 +151,9 @@ class MemoryMethods(OpMethods):
 
     get_device = properties.get_device
 
-    is_sparse = is_quantized = is_nested = is_mps = is_xpu = is_mkldnn = False
+    is_sparse = is_quantized = is_nested = is_mps = is_xpu = is_mkldnn = is_sparse_csr = is_ipu = is_vulkan = False
+    is_mtia = is_maia = is_xla = False
+    name = None  # PyTorch's tensors have none either
 
     def is_pinned(self) -> bool:
         """False: metagrad does not pin memory."""
