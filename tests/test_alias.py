@@ -497,3 +497,18 @@ print(*sorted({event.name for event in p.events()}))
 """
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert found == ["AddBackward0", "MulBackward0", "SumBackward0", "aten::add", "aten::mul", "aten::sum"]
+
+
+def test_the_class_of_tensors_is_shown_under_the_name_that_programs_know():
+    home = mg.Tensor.__module__
+    program = """
+from metagrad import alias
+alias.install()
+import copy, pickle, torch
+x = pickle.loads(pickle.dumps([torch.ones(1), torch.nn.Parameter(torch.ones(1)), torch.Tensor]))
+print(type(x[0]), x[2] is torch.Tensor, type(copy.deepcopy(x[1])) is torch.nn.Parameter)
+alias.uninstall()
+print(torch.Tensor.__module__)
+"""
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert found.split("\n")[:2] == ["<class 'torch.Tensor'> True True", home]

@@ -19,10 +19,12 @@ from typing import Any
 from metagrad.base import naming
 from metagrad.compat import beside, module_paths, torch_function, torch_version
 from metagrad.ops.create import random
+from metagrad.tensors.tensor import Tensor
 
 __all__ = ["TorchFinder", "install", "run", "uninstall"]
 
 _metagrad: Any = sys.modules["metagrad"]  # whose names it is: the package is there before its modules
+_home = Tensor.__module__
 _MODULES = "functional torch_version __config__ _functorch _jit_internal _tensor _vmap_internals".split()
 _LEFT_OUT = {  # parts of names, and why metagrad has none of them
     "sparse": "sparse tensors are left out",
@@ -156,6 +158,7 @@ def install() -> None:
     module_paths.install(_finder)
     torch_function.notice_classes()
     naming.package = "torch"
+    Tensor.__module__ = "torch"  # messages show <class 'torch.Tensor'>
     random.use_numbers_of("pytorch")
 
 
@@ -165,6 +168,7 @@ def uninstall() -> None:
         sys.meta_path.remove(_finder)
     torch_function.notice_no_classes()
     naming.package = "metagrad"
+    Tensor.__module__ = _home
     random.use_numbers_of("metagrad")
     for name in [n for n in sys.modules if n.partition(".")[0] in ("torch", "functorch")]:
         module = sys.modules[name]
