@@ -9,7 +9,7 @@ from metagrad.kernels.combining import combine_elements, combine_rows
 
 RNG = np.random.default_rng(0)
 UFUNCS = [np.add, np.multiply, np.maximum, np.minimum]
-SHAPES = [(1, 7, 300), (3, 7, 300), (300, 7, 1), (4, 5, 6), (1, 5, 6), (2, 9, 1)]
+SHAPES = [(1, 7, 300), (1, 90, 20), (1, 300, 100), (3, 7, 300), (300, 7, 1), (4, 5, 6), (1, 5, 6), (2, 9, 1)]
 COUNTS = [1, 30, 400]
 
 

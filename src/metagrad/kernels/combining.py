@@ -23,6 +23,8 @@ def combine_rows(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:
     """
     inner = y.shape[2]
     with np.errstate(all="ignore"):
+        if len(y) == 1 < inner <= tuning.COMBINED_BY_TURNS and _by_turns(ufunc, y[0], numbers, x[0]):
+            return
         if inner >= tuning.COMBINED_ROW:
             order = numbers.tolist()
             for target, terms in zip(y, x, strict=True):
@@ -33,6 +35,26 @@ def combine_rows(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:
                 ufunc.at(target, numbers, terms)
         else:
             combine_elements(ufunc, y, np.broadcast_to(numbers[:, None], x.shape), x)
+
+
+def _by_turns(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> bool:
+    """First the first row of x for each row of y, all at once, then the second of those that have one, and so on: for each row in
+    order. y (extent, inner), x (N, inner). Whether it has been done: not if so many turns would take longer than row by row.
+    """
+    if len(numbers) < tuning.COMBINED_LINE:
+        return False
+    order = np.argsort(numbers, kind="stable")
+    line = numbers[order]
+    starts = np.flatnonzero(np.concatenate([[True], line[1:] != line[:-1]]))
+    counts = np.diff(starts, append=len(line))
+    turns = int(counts.max())
+    if turns * tuning.COMBINED_IN_A_TURN > len(line):
+        return False
+    for turn in range(turns):
+        places = starts[counts > turn] + turn
+        rows = line[places]
+        y[rows] = ufunc(y.take(rows, 0), x.take(order[places], 0))
+    return True
 
 
 def combine_elements(ufunc: np.ufunc, y: Array, numbers: Array, x: Array) -> None:

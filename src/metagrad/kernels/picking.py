@@ -77,9 +77,7 @@ def taken(x: Array, index: object) -> Array | None:
     numbers, outer = _single_outer(at)
     source, target = source.reshape(outer, -1, at.inner), target.reshape(outer, -1, at.inner)
     if not are_there_loops():
-        chunks = cut(len(numbers), max(1, tuning.GATHER_CHUNK // (outer * at.inner)))
-        signed = numbers.view(np.int64)
-        map_chunks(lambda s: target.__setitem__((_ALL, s), np.take(source, signed[s], 1, mode="clip")), chunks)
+        _take_by_numpy(source, numbers.view(np.int64), target)
     elif outer > 1:
         spread(compiled.take_in_each, [source[..., 0], target[..., 0]], [numbers])
     elif at.inner > 1:
@@ -87,6 +85,16 @@ def taken(x: Array, index: object) -> Array | None:
     else:
         spread(_TAKE, [numbers, target.reshape(-1)], [source.reshape(-1)])
     return y
+
+
+def _take_by_numpy(x: Array, numbers: Array, y: Array) -> None:
+    """y = x[:, numbers], all within; x (outer, extent, inner), in chunks of one dimension that is long enough."""
+    if len(x) > 1:
+        rows = cut(len(x), max(1, tuning.GATHER_CHUNK // y[0].size))
+        map_chunks(lambda s: np.take(x[s], numbers, 1, out=y[s], mode="clip"), rows)
+    else:
+        some = cut(len(numbers), max(1, tuning.GATHER_CHUNK // x.shape[2]))
+        map_chunks(lambda s: np.take(x[0], numbers[s], 0, out=y[0, s], mode="clip"), some)
 
 
 def put(y: Array, index: object, x: Array | Number) -> bool:

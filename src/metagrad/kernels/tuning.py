@@ -167,6 +167,9 @@ GATHER_COLUMNS = 32
 
 # Elements of a row from which a call for it is sooner done than NumPy's for each of its elements.
 COMBINED_ROW = 96
+# Elements of the longest row of which many are combined at once, each with its first term, then with its second; and rows that are
+# so in a turn, on the average, at the least.
+COMBINED_BY_TURNS, COMBINED_IN_A_TURN = 384, 16
 # Numbers from which a call for all of them in one line is.
 COMBINED_LINE = 256
 
@@ -294,7 +297,7 @@ ONE_SEQUENCE_WORTH_THREADS = 1_500_000
 # Elements of a chunk: a formula passes over its arrays a dozen times; with fewer, threads lose more by taking turns.
 OPTIMIZER_CHUNK = 1 << 18
 # The same where one thread does them all.
-OPTIMIZER_CHUNK_ALONE = 1 << 17
+OPTIMIZER_CHUNK_ALONE = 1 << 18
 # Elements from which a formula of two or three passes is shared out to threads.
 OPTIMIZER_SHORT_WORTH_THREADS = 1 << 19
 # Nanoseconds that an element takes in a formula of a dozen passes, and in one of two or three.
