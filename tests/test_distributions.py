@@ -577,3 +577,18 @@ def test_gradients_of_dirichlet_samples_are_pytorchs(torch):
     x, concentration, slopes = np.array([[0.2, 0.3, 0.5]]), np.array([[0.8, 1.5, 2.0]]), np.array([[1.0, -2.0, 0.5]])
     found = _Dirichlet_backward(*map(mg.tensor, (x, concentration, slopes)))
     np.testing.assert_allclose(found, theirs(*map(torch.tensor, (x, concentration, slopes))), rtol=2e-2, atol=2e-3)
+
+
+def test_a_batch_of_none_has_samples():
+    assert mg.distributions.Multinomial(5, mg.tensor([0.2, 0.8])).expand((0,)).sample((3,)).shape == (3, 0, 2)
+    assert mg.multinomial(mg.ones(0, 3), 2, replacement=True).shape == (0, 2)
+
+
+def test_relaxed_distributions_check_nothing_if_told():
+    relaxed = mg.distributions.RelaxedOneHotCategorical(mg.tensor(0.5), mg.tensor([0.2, 0.8]), validate_args=False)
+    assert relaxed.log_prob(-mg.ones(2)).isnan()
+
+
+def test_maps_remember_one_value_or_none():
+    with pytest.raises(ValueError, match="cache_size must be 0 or 1"):
+        mg.distributions.ExpTransform().with_cache(5)

@@ -232,7 +232,7 @@ def test_signatures_are_pytorchs(name):
         (lambda: md.random_split(range(10), [3, 6]), r"\[3, 6\].* 10 samples"),
         (lambda: md.random_split(range(3), [4, -1]), "length 1 is -1"),
         (lambda: md.RandomSampler([]), "the dataset is empty"),
-        (lambda: md.default_collate([mg.zeros(2), mg.zeros(3)]), r"\(2,\) at entry 0 and \(3,\) at entry 1.*pad_"),
+        (lambda: md.default_collate([mg.zeros(2), mg.zeros(3)]), r"\[2\] at entry 0 and \[3\] at entry 1.*pad_"),
         (lambda: md.default_collate([{"a": 1}, {"b": 1}]), "sample 1 has no key 'a'"),
         (lambda: md.default_collate([None]), "NoneType.*collate_fn"),
         (lambda: md.DataLoader([1], timeout=-1), "got -1"),
@@ -357,3 +357,26 @@ def test_a_batch_may_be_named_by_a_tuple():
         assert [[part.tolist() for part in batch] for batch in batches] == [
             [[[0, 1], [2, 3]], [0, 2]], [[[4, 5], [6, 7]], [4, 6]],
         ]  # fmt: skip
+
+
+REFUSED_LOADERS = {
+    "num_workers option should be non-negative; use num_workers=0": {"num_workers": -1},
+    "prefetch_factor option could only be specified in multiprocessing": {"prefetch_factor": 2},
+    "batch_size=None option disables auto-batching and is mutually exclusive": {"batch_size": None, "drop_last": True},
+    r"multi-process loading \(num_workers > 0\), but got": {"multiprocessing_context": "fork"},
+    "should specify a valid start method in": {"multiprocessing_context": "bad", "num_workers": 1},
+    "multiprocessing_context option should be a valid context ": {"multiprocessing_context": 3, "num_workers": 1},
+}
+
+
+@pytest.mark.parametrize("words", REFUSED_LOADERS)
+def test_loaders_are_refused_in_these_words(words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        md.DataLoader([1, 2], **REFUSED_LOADERS[words])
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("words", REFUSED_LOADERS)
+def test_pytorch_refuses_them_in_the_same(torch, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        torch.utils.data.DataLoader([1, 2], **REFUSED_LOADERS[words])

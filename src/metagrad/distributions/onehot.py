@@ -218,7 +218,7 @@ class _Relaxed(TransformedDistribution):
         validate_args: bool | None = None,
     ) -> None:
         kind = type(self)
-        super().__init__(kind._before_map(temperature, probs, logits), kind._map(), validate_args)
+        super().__init__(kind._before_map(temperature, probs, logits, validate_args), kind._map(), validate_args)
 
     @property
     def temperature(self) -> Tensor:

@@ -488,8 +488,8 @@ def multinomial(
     if replacement and num_samples > 1:
         ends = rows.cumsum(axis=1)
         drawn = stream.random((len(rows), num_samples)) * ends[:, -1:]
-        found = np.stack([np.searchsorted(e, d, side="right") for e, d in zip(ends, drawn, strict=True)])
-        found = np.minimum(found, rows.shape[1] - 1)
+        below = [np.searchsorted(e, d, side="right") for e, d in zip(ends, drawn, strict=True)]
+        found = np.minimum(np.reshape(below, drawn.shape), rows.shape[1] - 1)  # with no rows at all too
     else:  # of exponential waiting times with the weights as rates, the shortest (Efraimidis and Spirakis 2006)
         found = np.argsort(-rows / stream.exponential(1.0, rows.shape), axis=1, kind="stable")[:, :num_samples]
     return wrap(found.astype(np.int64).reshape((*weights.shape[:-1], num_samples)))

@@ -164,9 +164,9 @@ def _misfit(batch: Sequence[Any]) -> Exception:
     shape = batch[0].shape
     i, other = next((i, x) for i, x in enumerate(batch) if not isinstance(x, Tensor) or x.shape != shape)
     if not isinstance(other, Tensor):
-        return TypeError(f"expected Tensor as element {i} of the batch, but got {type(other).__name__}")
+        return TypeError(f"expected Tensor as element {i} in argument 0, but got {type(other).__name__}")
     return RuntimeError(
-        f"stack expects each tensor to be equal size, but got {tuple(shape)} at entry 0 and {tuple(other.shape)} at "
+        f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(other.shape)} at "
         f"entry {i}. {_ADVICE}"
     )
 

@@ -37,7 +37,7 @@ def check_order(
                 f"batch_size={batch_size}, shuffle={shuffle}, sampler={sampler}, drop_last={drop_last}"
             )
     elif batch_size is None and drop_last:
-        raise ValueError("batch_size=None gives single samples and is mutually exclusive with drop_last")
+        raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
 
 
 def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
@@ -46,13 +46,16 @@ def check_workers(num_workers: int, timeout: float, prefetch_factor: int | None,
     >>> check_workers(num_workers=2, timeout=0, prefetch_factor=None, persistent_workers=True)
     """
     if num_workers < 0:
-        raise ValueError(f"num_workers option should be non-negative, got {num_workers}; 0 fetches without workers")
+        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
     if timeout < 0:
         raise ValueError(f"timeout option should be non-negative, got {timeout}")
     if prefetch_factor is not None and prefetch_factor < 0:
         raise ValueError(f"prefetch_factor option should be non-negative, got {prefetch_factor}")
     if num_workers == 0 and prefetch_factor is not None:
-        raise ValueError(f"prefetch_factor={prefetch_factor} needs num_workers > 0: leave it None without workers")
+        raise ValueError(
+            "prefetch_factor option could only be specified in multiprocessing. let num_workers > 0 to enable multiprocessing, "
+            "otherwise set prefetch_factor to None."
+        )
     if num_workers == 0 and persistent_workers:
         raise ValueError("persistent_workers option needs num_workers > 0")
 
@@ -79,14 +82,20 @@ def check_context(context: object, num_workers: int) -> None:
     if context is None:
         return
     if num_workers == 0:
-        raise ValueError(f"multiprocessing_context needs num_workers > 0, but got num_workers={num_workers}")
+        raise ValueError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), but got "
+            f"num_workers={num_workers}"
+        )
     import multiprocessing.context  # a handful of milliseconds that hardly anybody needs
 
     if isinstance(context, str):
         if context not in multiprocessing.get_all_start_methods():
             raise ValueError(
                 "multiprocessing_context option should specify a valid start method in "
-                f"{multiprocessing.get_all_start_methods()}, but got {context!r}"
+                f"{multiprocessing.get_all_start_methods()}, but got multiprocessing_context={context!r}"
             )
     elif not isinstance(context, multiprocessing.context.BaseContext):
-        raise TypeError(f"multiprocessing_context should be a context or a start method's name, but got {context!r}")
+        raise TypeError(
+            "multiprocessing_context option should be a valid context object or a string specifying the start method, but got "
+            f"multiprocessing_context={context!r}"
+        )
