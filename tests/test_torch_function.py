@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+import metagrad as mg
+
 PRELUDE = {"metagrad": "from metagrad import alias\nalias.install()\n", "torch": ""}
 EXPRESSIONS = """
 x+1;1+x;x-1;1-x;x*2;2*x;x/2;2/x;x//2;2//x;x%2;2%x;x**2;2**x;x@x;-x;+x;abs(x);~i;i&1;1&i;i|1;i^1;i<<1;i>>1;x==1;x!=1;x<1
@@ -260,3 +262,21 @@ print(len(overrides.get_testing_overrides()))
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stderr
     assert int(found.stdout) > 1200
+
+
+def test_gradients_and_batches_of_a_class_are_of_that_class():
+    class Kind(mg.Tensor):
+        pass
+
+    x = mg.ones(2).as_subclass(Kind).requires_grad_()
+    (found,) = mg.autograd.grad((x * 3).sum(), x)
+    assert type(found) is Kind and found.tolist() == [3.0, 3.0]
+    batch = mg.utils.data.default_collate([x.detach(), x.detach()])
+    assert type(batch) is Kind and batch.shape == (2, 2)
+
+    class Answers:
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return func.__name__
+
+    assert mg.autograd.grad(Answers(), Answers()) == "grad" and mg.autograd.backward([Answers()]) == "backward"

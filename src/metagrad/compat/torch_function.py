@@ -213,6 +213,12 @@ def start_asking(cls: type | None = None) -> None:
             _keep_found(asking)
             replaced.setdefault(function, asking)
     top: Any = sys.modules["metagrad"]
+    for name in ("backward", "grad"):
+        function = getattr(top.autograd, name)
+        replaced[function] = asking = asked(function)
+        names[asking] = f"torch.autograd.{name}"
+        setattr(top.autograd, name, asking)
+        _keep_found(asking)
     replaced[top.as_tensor] = unasked(top.as_tensor)
     top.as_tensor, Tensor.as_subclass = replaced[top.as_tensor], unasked(Tensor.as_subclass)  # type: ignore[method-assign]
     replace(replaced)
