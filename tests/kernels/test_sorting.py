@@ -12,6 +12,13 @@ def cases():
     rng = np.random.default_rng(0)
     special = np.array([np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-45, 1.5, -1.5], np.float32)
     yield "floats with ties and nan", rng.choice(special, (70, 73)), 1
+    numbers = rng.standard_normal((40, 700)).astype(np.float32)
+    yield "long rows", numbers, 1
+    yield "long rows, with ties", np.round(numbers * 20) / 20, 1
+    yield "long rows, nearly all alike", np.where(numbers > 2, numbers, np.float32(0)), 1
+    yield "long rows, infinite", np.where(np.abs(numbers) > 1.5, numbers * np.float32(np.inf), numbers), 1
+    yield "long rows, some nan", np.where(np.abs(numbers) > 2.5, np.float32(np.nan), numbers), 1
+    yield "long columns", numbers[:, :30].repeat(30, 0) + rng.standard_normal((1200, 30)).astype(np.float32), 0
     yield "columns", rng.standard_normal((101, 90)).astype(np.float32), 0
     yield "every second column, backwards", rng.standard_normal((64, 200)).astype(np.float32)[:, ::-2], 1
     yield "the middle one of three", rng.choice(special, (9, 50, 21)), 1

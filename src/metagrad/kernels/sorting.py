@@ -71,6 +71,8 @@ def extreme(x: Array, axis: int, k: int, largest_ones: bool) -> Array:
         keys[:, :k].sort(axis=1)
         return keys
 
+    if x.dtype == np.float32 and k * tuning.SORT_PROMISING <= x.shape[axis]:
+        return _by_keys(x, axis, k, largest_ones, bring_forward, lambda rows: _promising(rows, k, largest_ones))
     return _by_keys(x, axis, k, largest_ones, bring_forward)
 
 
@@ -106,10 +108,21 @@ def _has_keys(x: Array, axis: int) -> bool:
     return width <= 4 and x.dtype.char != "I" or int(x.max()) - int(x.min()) <= np.iinfo(np.int32).max
 
 
-def _by_keys(x: Array, axis: int, kept: int, reversed_: bool, arrange: Callable[[Array], Array]) -> Array:
-    """The indices in the first ``kept`` keys of each line along ``axis``, as ``arrange`` returns them."""
+def _by_keys(
+    x: Array, axis: int, kept: int, reversed_: bool, arrange: Callable[[Array], Array],
+    some_keys: Callable[[Array], Array | None] = lambda rows: None,
+) -> Array:  # fmt: skip
+    """The indices in the first ``kept`` keys of each line along ``axis``, as ``arrange`` returns them.
+
+    some_keys: gives keys of some elements of rows, all that can be among those kept, or None.
+    """
     least = int(x.min()) if x.dtype.kind in "iu" and x.dtype.itemsize > 4 or x.dtype.char == "I" else 0
-    return _by_lines(x, axis, kept, lambda rows: arrange(_keys(rows, least, reversed_))[:, :kept] & _INDEX)
+
+    def order_of(rows: Array) -> Array:
+        keys = some_keys(rows)
+        return arrange(_keys(rows, least, reversed_) if keys is None else keys)[:, :kept] & _INDEX
+
+    return _by_lines(x, axis, kept, order_of)
 
 
 def _by_lines(x: Array, axis: int, kept: int, order_of: Callable[[Array], Array]) -> Array:
@@ -167,6 +180,34 @@ def _keys(rows: Array, least: int, reversed_: bool) -> Array:
         np.bitwise_or(to, np.arange(part.start, part.stop), out=to)
 
     map_chunks(work, cut(rows.shape[1], tuning.SORT_CHUNK))
+    return keys
+
+
+def _promising(rows: Array, k: int, largest_ones: bool) -> Array | None:
+    """Keys of the elements of each of several rows that can be among the first k, filled up with the largest key; None if they are
+    not few. k groups have an extreme as far out as the k-th of all groups' extremes, or farther.
+    """
+    n = rows.shape[1]
+    groups = max(tuning.SORT_GROUPS * k, min(tuning.SORT_GROUPS_LEAST, n // 4))
+    depth = n // groups
+    inside = rows[:, : depth * groups].reshape(len(rows), depth, groups)
+    ends = inside.max(axis=1) if largest_ones else inside.min(axis=1)
+    if len(rows) == 1 or np.isnan(rows.max()):
+        return None
+    bound = np.partition(ends, groups - k if largest_ones else k - 1, axis=1)[
+        :, [groups - k if largest_ones else k - 1]
+    ]
+    found = np.flatnonzero(rows >= bound if largest_ones else rows <= bound)
+    row, column = np.divmod(found, n)
+    counts = np.bincount(row, minlength=len(rows))
+    most = int(counts.max())
+    if most * 4 > n:
+        return None
+    keys = np.full((len(rows), most), np.iinfo(np.int64).max)
+    bits = _bits(rows.reshape(-1)[found]).astype(np.int64)
+    keys[row, np.arange(len(found)) - (np.cumsum(counts) - counts)[row]] = (
+        ~bits if largest_ones else bits
+    ) << 32 | column
     return keys
 
 

@@ -108,6 +108,9 @@ SCAN_CHUNK = 1 << 17
 SORT_LARGE = 1 << 12
 # Elements of a line, at most, that are found by comparing all others with them.
 SORT_FEW = 16
+# Elements of a line for each that is wanted, from which those that cannot be among them are left out first; and groups for each,
+# whose extremes say which those are; so many of them at least.
+SORT_PROMISING, SORT_GROUPS, SORT_GROUPS_LEAST = 32, 6, 64
 # Elements of a chunk of lines that are sorted together: a megabyte of keys.
 SORT_CHUNK = 1 << 17
 
