@@ -1,14 +1,19 @@
 """A noted formula (``fusion.py``) as one compiled loop: each element goes through all of its steps before the next one does.
 
 As ``fused.py`` prints such a formula in CUDA C for a GPU, this one prints it in Python for Numba (``compiled/formulas.py``).
+
+To note a formula takes as long as 100,000 additions. So what was found out is kept for the next time, as a plan: which loop
+computes the formula for arguments of some kinds, with which of them, and what its results are. Numbers are part of the kind: a
+formula with other numbers has another plan.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ndarray
 
 from metagrad.base.typing import Array, Number
 from metagrad.kernels.chunks import perform_formula
@@ -21,14 +26,16 @@ _programs: dict[Any, tuple[Program, list[int]] | None] = {}
 _LARGEST = 2**53  # of integers, as float64 has them all
 
 
-def compute(formula: Formula, arrays: Mapping[int, Array], unit: int) -> bool:
-    """Whether the formula's arrays, by the number of their values, have been filled by a loop.
+def compute(
+    formula: Formula, arrays: Mapping[int, Array], unit: int
+) -> tuple[Program, list[Array], list[Number]] | None:
+    """The loop that has filled the formula's arrays, by the number of their values, its arrays and numbers; None without one.
 
     They are contiguous and of one shape; smaller arrays among its values are rows of ``unit`` elements.
     """
     values, results = formula.values, {step.result for step in formula.steps}
     if not any(use_compiled(a) for a in arrays.values()):
-        return False
+        return None
     used = sorted({a for step in formula.steps for a in step.arguments} - results)
     kinds = tuple([_kind(arrays.get(n, values[n])) for n in used])
     key = (
@@ -42,13 +49,14 @@ def compute(formula: Formula, arrays: Mapping[int, Array], unit: int) -> bool:
             _programs[key] = None
     found = _programs[key]
     if found is None:
-        return False
+        return None
     program, order = found
     numbers = [_number(values[n]) for n in used if n not in order]
     if not all(isinstance(n, float) or abs(n) < _LARGEST for n in numbers):
-        return False
-    perform_formula(program, [arrays.get(n, values[n]) for n in order], numbers, unit if unit > 1 else 0)
-    return True
+        return None
+    given = [arrays.get(n, values[n]) for n in order]
+    perform_formula(program, given, numbers, unit if unit > 1 else 0)
+    return program, given, numbers
 
 
 def _kind(value: Any) -> Any:
@@ -120,3 +128,87 @@ def _line(
         raise NotPrintable("a function with no expression")
     text, out = expression(function, kinds, names)
     return (text, to) if out == to.char else (cast(f"({text})", np.dtype(out), to.char), to)
+
+
+# ------------------------------------------------ plans
+
+_GIVEN, _MADE, _CONSTANT = 0, 1, 2
+Reference = tuple[int, Any]  # an argument by its number, a new array by its number, or a value
+_MOST = 1024
+_plans: dict[Any, Plan] = {}
+
+
+class Plan(NamedTuple):
+    """A loop and its arrays, the dtypes of new ones, and what is made of them: the formula's results, and attributes by name."""
+
+    program: Program
+    numbers: Sequence[Number]
+    arrays: Sequence[Reference]
+    dtypes: Sequence[np.dtype[Any]]
+    results: Sequence[Reference]
+    attributes: Sequence[str]
+
+    def compute(self, values: Sequence[Any], unit: int, memory: Callable[[np.dtype[Any]], Array]) -> list[Any] | None:
+        """The results for these arguments; None if loops do not serve them. memory: makes an array of a dtype."""
+        if not any(use_compiled(x) for x in values):
+            return None
+        known = (values, [memory(dtype) for dtype in self.dtypes])
+        arrays = [known[kind][at] for kind, at in self.arrays]
+        perform_formula(self.program, arrays, self.numbers, unit if unit > 1 else 0)
+        return [at if kind == _CONSTANT else known[kind][at] for kind, at in self.results]
+
+
+def key_of(formula: object, shape: tuple[int, ...], values: Sequence[Any], settings: Mapping[str, object]) -> Any:
+    """What a plan is found by: the kinds of the arguments of a formula that gives results of a shape; None if it has no plan."""
+    kinds: list[Any] = [formula]
+    for i, x in enumerate(values):
+        if x.__class__ is ndarray and x.size > 1:
+            first = next(j for j in range(i + 1) if values[j] is x)
+            kinds.append((x.dtype, first, x.shape == shape, x.ndim))
+            continue
+        number = x.item() if x.__class__ is ndarray and x.size else x
+        if not _is_number(number):
+            return None
+        kinds.append((getattr(x, "dtype", None), number.__class__, repr(number)))
+    for name, x in settings.items():
+        if not _is_number(x) and not isinstance(x, np.ufunc):
+            return None
+        kinds.append((name, x.__class__, repr(x)))
+    return tuple(kinds)
+
+
+def _is_number(x: object) -> bool:
+    kind = x.__class__
+    return kind is float or kind is int or kind is bool or x is None
+
+
+def plan_of(key: Any) -> Plan | None:
+    """The plan that was kept."""
+    return None if key is None else _plans.get(key)
+
+
+def keep_plan(
+    key: Any,
+    computed: tuple[Program, Sequence[Array], Sequence[Number]],
+    values: Sequence[Any],
+    made: Sequence[Array],
+    results: Sequence[Any],
+    attributes: Sequence[str],
+) -> None:
+    """Keep a plan: ``computed`` is the loop that made new arrays of values, and its arguments."""
+    program, arrays, numbers = computed
+    stored = {i for i, _ in program.stores}  # memory that was given for a result may be one of the values
+    read = [_reference(x, ((_MADE, made),) if i in stored else ((_GIVEN, values),)) for i, x in enumerate(arrays)]
+    found = [_reference(x, ((_MADE, made), (_GIVEN, values))) for x in results]
+    if all(kind != _CONSTANT for kind, _ in read) and all(kind != _CONSTANT or _is_number(x) for kind, x in found):
+        if len(_plans) >= _MOST:
+            _plans.clear()
+        _plans[key] = Plan(program, numbers, read, [a.dtype for a in made], found, attributes)
+
+
+def _reference(x: Any, among: Sequence[tuple[int, Sequence[Any]]]) -> Reference:
+    for kind, arrays in among:
+        for at, known in enumerate(arrays):
+            if known is x:
+                return kind, at
+    return _CONSTANT, x

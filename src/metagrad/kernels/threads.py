@@ -32,8 +32,9 @@ _pool: ThreadPoolExecutor | None = None
 _helping: Helpers | None = None
 
 
+@functools.cache  # each large op asks
 def available_cores() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use: as it was when somebody asked first."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

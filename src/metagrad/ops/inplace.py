@@ -62,15 +62,8 @@ def in_place(
         if args or kwargs:
             kwargs = understood(op, kwargs)
             check_overlap(input, (*args, *kwargs.values()))
-        if (
-            nodes
-            and is_large(input.array)
-            and is_writable(input.array)
-            and not _is_recorded(input, (*args, *kwargs.values()))
-        ):
-            _check_target(input)
-            with results_into(nodes, input.array):
-                return write(input, op(input, *args, **kwargs))
+        if nodes and _may_be_written_first(input, (*args, *kwargs.values())):
+            return _computed_into(input, lambda: op(input, *args, **kwargs), nodes)
         try:
             result = op(input.clone() if keeps else input, *args, **kwargs)
         except Exception as error:
@@ -86,6 +79,32 @@ def in_place(
     vars(written)["__wrapped__"] = WithoutOut(op)
     written.__name__ = written.__qualname__ = f"{op.__name__}_"
     written.__doc__ = f"In-place form of ``{op.__name__}``: the tensor itself takes the result, and is returned."
+    return written
+
+
+def written_over(input: Tensor, compute: Callable[[], Tensor], nodes: tuple[type[Function], ...]) -> Tensor:
+    """The tensor with the values that are computed of it, by one application of a class among ``nodes`` if at once in its memory.
+
+    >>> import metagrad
+    >>> x = metagrad.tensor([1.0, 4.0])
+    >>> written_over(x, x.sqrt, ()) is x, x
+    (True, tensor([1., 2.]))
+    """
+    if _may_be_written_first(input, ()):
+        return _computed_into(input, compute, nodes)
+    written: Tensor = write(input, compute())
+    return written
+
+
+def _may_be_written_first(input: Tensor, others: tuple[Any, ...]) -> bool:
+    """Whether a large tensor may take results as they are computed."""
+    return is_large(input.array) and is_writable(input.array) and not _is_recorded(input, others)
+
+
+def _computed_into(input: Tensor, compute: Callable[[], Tensor], nodes: tuple[type[Function], ...]) -> Tensor:
+    _check_target(input)
+    with results_into(nodes, input.array):
+        written: Tensor = write(input, compute())
     return written
 
 

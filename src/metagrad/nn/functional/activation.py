@@ -5,6 +5,7 @@ Those of ``metagrad.ops`` (relu, sigmoid, tanh, softmax, …) are in this folder
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from metagrad.ops.arguments import asks_for_tensors, dimension, floats, takes_ex
 from metagrad.ops.create.random import source
 from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.fitting import fitting
+from metagrad.ops.inplace import written_over
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise import activation
 from metagrad.ops.pointwise.activation import Sigmoid
@@ -74,11 +76,25 @@ class Softshrink(Pointwise):
     """y = x − λ where x > λ, x + λ where x < −λ, else 0;   ∂L/∂x = 0 between −λ and λ, else ∂L/∂y."""
 
     def forward(self, x: Array, lambd: float) -> Array:
-        self.inside = (x >= -lambd) & (x <= lambd)
+        if self.needs[0]:
+            self.inside = (x >= -lambd) & (x <= lambd)
         return select(x > lambd, x - lambd, select(x < -lambd, x + lambd, x * 0))
 
     def backward(self, grad: Array) -> Array:
         return select(self.inside, 0.0, grad)
+
+
+class Threshold(Pointwise):
+    """y = v where x ≤ t, else x;   ∂L/∂x = 0 where x ≤ t, else ∂L/∂y."""
+
+    def forward(self, x: Array, threshold: float, value: float) -> Array:
+        below = x <= threshold
+        if self.needs[0]:
+            self.below = below
+        return select(below, value, x)
+
+    def backward(self, grad: Array) -> Array:
+        return select(self.below, 0.0, grad)
 
 
 class LeakyRelu(Pointwise):
@@ -133,9 +149,16 @@ def given_back(input: Tensor, output: Tensor, inplace: bool) -> Tensor:
     return write(input, output) if inplace else output
 
 
+def computed(input: Tensor, inplace: bool, node: type[Pointwise], op: Callable[..., Tensor], **settings: Any) -> Tensor:
+    """``op(input, **settings)``; in the input's memory, if asked for, a large one at once: op is an application of ``node``."""
+    if not inplace:
+        return op(input, **settings)
+    return written_over(input, lambda: op(input, **settings), (node,))
+
+
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0): ``metagrad.relu``, in the input's memory if ``inplace``."""
-    return given_back(input, activation.relu(input), inplace)
+    return computed(input, inplace, activation.Relu, activation.relu)
 
 
 @asks_for_tensors
@@ -169,7 +192,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
             "hardtanh is not defined for complex tensors, which have no order: take .real or .abs()"
         )
     min_val, max_val = fitting(min_val, input.dtype), fitting(max_val, input.dtype)  # type: ignore[assignment]
-    return given_back(input, Hardtanh.apply(input, low=min_val, high=max_val), inplace)
+    return computed(input, inplace, Hardtanh, Hardtanh.apply, low=min_val, high=max_val)
 
 
 @asks_for_tensors
@@ -181,7 +204,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     tensor([-0.1000,  2.0000])
     """
     if input.array.dtype.kind == "f":
-        return given_back(input, _leaky_relu(input, slope=float(negative_slope)), inplace)
+        return computed(input, inplace, LeakyRelu, _leaky_relu, slope=float(negative_slope))
     x = floats("leaky_relu", input)  # bfloat16 alone comes so far
     return given_back(input, where(x > 0, x, x * negative_slope), inplace)
 
@@ -193,7 +216,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> metagrad.nn.functional.elu(metagrad.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    return given_back(input, _elu(input, alpha=alpha), inplace)
+    return computed(input, inplace, Elu, _elu, alpha=alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -223,7 +246,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, α (exp(x/α) − 1)) (Barron 2017). Raises RuntimeError if α is 0."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    return given_back(input, _elu(input, alpha=float(alpha), rate=1 / float(alpha)), inplace)
+    return computed(input, inplace, Elu, _elu, alpha=float(alpha), rate=1 / float(alpha))
 
 
 @asks_for_tensors
@@ -234,13 +257,13 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     >>> metagrad.nn.functional.hardsigmoid(metagrad.tensor([-4.0, 0.0, 4.0]))
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return given_back(input, _hardsigmoid(input), inplace)
+    return computed(input, inplace, Hardsigmoid, _hardsigmoid)
 
 
 @asks_for_tensors
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · min(max(x + 3, 0), 6) / 6 (Howard et al. 2019)."""
-    return given_back(input, _hardswish(input), inplace)
+    return computed(input, inplace, Hardswish, _hardswish)
 
 
 @takes_exact_out
@@ -269,6 +292,15 @@ def threshold(
     tensor([-1.,  3.])
     """
     refuse("threshold", input, "bc")
+    if input.array.dtype.char in "fd":
+        return computed(
+            input,
+            inplace,
+            Threshold,
+            Threshold.apply,
+            threshold=float(threshold),
+            value=fitting(float(value), input.dtype),
+        )
     number = input.new_full((), value)
     return given_back(input, where(input <= threshold, number, input), inplace)
 

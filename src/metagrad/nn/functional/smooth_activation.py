@@ -14,7 +14,7 @@ from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.quicker import exponential
 from metagrad.kernels.selection import select
 from metagrad.kernels.special import single
-from metagrad.nn.functional.activation import given_back
+from metagrad.nn.functional.activation import computed
 from metagrad.ops.arguments import asks_for_tensors, floats, takes_exact_out
 from metagrad.ops.operands import in_single
 from metagrad.ops.pointwise.arithmetic import conj
@@ -109,7 +109,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> metagrad.nn.functional.silu(metagrad.tensor([-1.0, 0.0, 1.0]))
     tensor([-0.2689,  0.0000,  0.7311])
     """
-    return given_back(input, _silu(input), inplace)
+    return computed(input, inplace, Silu, _silu)
 
 
 @takes_exact_out
@@ -202,7 +202,7 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None)
 @asks_for_tensors
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(softplus(x)) (Misra 2019)."""
-    return given_back(input, _mish(input), inplace)
+    return computed(input, inplace, Mish, _mish)
 
 
 @in_single

@@ -16,7 +16,6 @@ from metagrad.ops.operands import in_single, need_one_dtype, need_tensors
 from metagrad.ops.pointwise.arithmetic import conj
 from metagrad.ops.pointwise.chunked import Pointwise
 from metagrad.ops.pointwise.loops import Loops
-from metagrad.ops.pointwise.selection import where
 
 if TYPE_CHECKING:
     from metagrad.tensors.tensor import Tensor
@@ -99,7 +98,20 @@ def hardshrink(input: Tensor, lambd: float = 0.5, *, out: Tensor | None = None) 
     tensor([-1.,  0.,  2.])
     """
     refuse("hardshrink", input, "biuc")
-    return where((input >= -lambd) & (input <= lambd), 0.0, input)
+    return Hardshrink.apply(input, lambd=float(lambd))
+
+
+class Hardshrink(Pointwise):
+    """y = x where |x| > λ, else 0;   ∂L/∂x = ∂L/∂y where |x| > λ, else 0."""
+
+    def forward(self, x: Array, lambd: float) -> Array:
+        inside = (x >= -lambd) & (x <= lambd)
+        if self.needs[0]:
+            self.inside = inside
+        return select(inside, 0.0, x)
+
+    def backward(self, grad: Array) -> Array:
+        return select(self.inside, 0.0, grad)
 
 
 class Prelu(Pointwise):

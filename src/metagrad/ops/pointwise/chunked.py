@@ -261,6 +261,7 @@ class _Computation:
         self.tape = Tape([x for x in values if isinstance(x, np.ndarray)])
         self.arrays: dict[int, Array] = {}  # whole inputs and results by number
         self.own: list[int] = []  # those of the results that have memory of their own
+        self.made: list[Array] = []  # the results among them
         self.flattened: list[tuple[Array, Array]] = []  # smaller arrays in one dimension, as chunks need them; as given
 
     def sample(self, x: Array) -> Array:
@@ -293,14 +294,21 @@ class _Computation:
             self.arrays[number] = memory if fits else np.empty(self.cuts.shape, value.dtype)
             if not fits:
                 self.own.append(number)
+            self.made.append(self.arrays[number])
         return self.arrays[number]
 
-    def run(self) -> None:
-        """Compute the results on all chunks, on all threads."""
+    def run(self, key: Any, values: Sequence[object], results: Sequence[object], attributes: Sequence[str]) -> None:
+        """Compute the results on all chunks, on all threads; with a loop, keep the plan for these values if there is a key."""
         formula = Formula(self.tape, set(self.arrays), self.own)
         if not formula.steps:
             return
-        if fused_loops.compute(formula, self.arrays, self.cuts.unit):
+        computed = fused_loops.compute(formula, self.arrays, self.cuts.unit)
+        if computed is not None:
+            if key is not None:
+                given = {id(flat): x for flat, x in self.flattened}
+                program, arrays, numbers = computed
+                arrays = [given.get(id(a), a) for a in arrays]
+                fused_loops.keep_plan(key, (program, arrays, numbers), values, self.made, results, attributes)
             return
         rows = {number: self.cuts.in_rows(x) for number, x in self.arrays.items()}
         chunks = self.cuts.chunks(_chunk_length(formula), len(formula.steps))
@@ -324,6 +332,16 @@ def _chunk_length(formula: Formula) -> int:
 def _forward(
     node: Function, forward: Callable[..., Results], cuts: _Cuts, inputs: Sequence[Array], params: dict[str, object]
 ) -> Array:
+    key = fused_loops.key_of((node.__class__, forward, *node.needs), cuts.shape, inputs, params)
+    plan = fused_loops.plan_of(key)
+    if plan is not None:
+        rooms = [room(node, inputs, plan.dtypes[0]) if plan.dtypes else None]
+        computed = plan.compute(inputs, cuts.unit, lambda dtype: _memory(cuts, dtype, rooms))
+        if computed is not None:
+            last = len(computed) - len(plan.attributes)
+            node.saved = tuple(computed[1:last])
+            node.__dict__.update(zip(plan.attributes, computed[last:], strict=True))
+            return computed[0]
     work, sampled = _Computation(cuts, inputs), _like(node)
     found = forward(sampled, *[work.sample(x) for x in inputs], **params)
     if work.tape.number(found) is None:
@@ -331,19 +349,34 @@ def _forward(
     ends_with_it = work.tape.steps and work.tape.steps[-1].result == work.tape.number(found)  # no later step reads x
     result = work.whole(found, room(node, inputs, getattr(found, "dtype", None)) if ends_with_it else None)
     node.saved = tuple([work.whole(a) for a in sampled.saved])
-    node.__dict__.update({name: work.whole(a) for name, a in sampled.__dict__.items()})
-    work.run()
+    attributes = {name: work.whole(a) for name, a in sampled.__dict__.items()}
+    node.__dict__.update(attributes)
+    work.run(key if ends_with_it else None, inputs, [result, *node.saved, *attributes.values()], list(attributes))
     return result
 
 
+def _memory(cuts: _Cuts, dtype: np.dtype[Any], rooms: list[Array | None]) -> Array:
+    """Memory for a planned result: the first one, which is the op's, goes to the room there is for it."""
+    memory = rooms.pop() if rooms else None
+    fits = memory is not None and memory.dtype == dtype and memory.shape == cuts.shape
+    return memory if fits else np.empty(cuts.shape, dtype)
+
+
 def _backward(node: Function, backward: Callable[..., Results], cuts: _Cuts, grad: Array) -> Results:
+    values = [grad, *node.saved, *node.__dict__.values()]
+    key = fused_loops.key_of((node.__class__, backward, len(node.saved), *node.needs, *node.__dict__), cuts.shape, values, {})
+    plan = fused_loops.plan_of(key)
+    if plan is not None:
+        computed = plan.compute(values, cuts.unit, lambda dtype: np.empty(cuts.shape, dtype))
+        if computed is not None:
+            return tuple(computed)
     work, sampled = _Computation(cuts, [*node.saved, *node.__dict__.values()]), _like(node)
     sampled.saved = tuple([work.sample(a) for a in node.saved])
     sampled.__dict__.update({name: work.sample(a) for name, a in node.__dict__.items()})
     found = backward(sampled, work.sample(grad))
     results = found if found.__class__ is tuple else (found,)
     wholes = tuple([work.whole(r) for r in results])
-    work.run()
+    work.run(key, values, wholes, ())
     return wholes
 
 
