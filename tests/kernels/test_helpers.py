@@ -128,3 +128,20 @@ def test_forks_have_threads_of_their_own_and_a_program_ends():
         [sys.executable, "-c", FORK], env={**os.environ, "PYTHONPATH": SOURCES}, capture_output=True, text=True, timeout=60
     )  # fmt: skip
     assert done.stdout == "done\n", done.stderr
+
+
+@pytest.mark.parametrize("offset", [0, 1, 5, 15])
+@pytest.mark.parametrize("size", [1, 100, 16_385, 300_001])
+def test_parts_begin_where_a_line_of_the_cache_does_and_cover_all(monkeypatch, offset, size):
+    pytest.importorskip("numba")
+    from metagrad.kernels import tuning
+    from metagrad.kernels.chunks import spread
+    from metagrad.kernels.compiled.pointwise import relu
+
+    monkeypatch.setattr(tuning, "SPREAD_LEAST", 1)
+    x = np.random.default_rng(0).standard_normal(size + offset).astype(np.float32)[offset:]
+    memory = np.full(size + offset + 1, 7, np.float32)
+    y = memory[offset:-1]
+    spread(relu, [x, y])
+    assert np.array_equal(y, np.maximum(x, 0))
+    assert (memory[:offset] == 7).all() and memory[-1] == 7

@@ -137,7 +137,8 @@ def spread(
     small chunks, without the interpreter (``compiled/sharing.py``). elements: how many are worked on, without it those of
     the first array.
     """
-    _perform(work_of(loop, parts, whole, numbers), len(parts[0]), parts[0].size if elements is None else elements)
+    size = parts[0].size if elements is None else elements
+    _perform(work_of(loop, parts, whole, numbers), len(parts[0]), size, parts[-1])
 
 
 def spread_several(loop: Callable[..., None], groups: Sequence[Group], numbers: Sequence[float], kind: str) -> None:
@@ -158,11 +159,17 @@ def perform_formula(
     """A formula's loop over contiguous arrays on all threads; width: the length of a row, where there are rows or columns."""
     shapes = {formulas.ELEMENTS: (-1, width) if width else -1, formulas.ROW: -1, formulas.COLUMN: (-1, 1)}
     flat = [a.reshape(shapes[form]) for a, form in zip(arrays, program.forms, strict=True)]
-    _perform(formulas.work_of(program, flat, numbers), len(flat[-1]), flat[-1].size)
+    _perform(formulas.work_of(program, flat, numbers), len(flat[-1]), flat[-1].size, flat[-1])
 
 
-def _perform(work: Work, rows: int, elements: int) -> None:
-    perform(work, rows, max(1, min(rows, elements // tuning.SPREAD_LEAST, tuning.SPREAD_PARTS * get_num_threads())))
+def _perform(work: Work, rows: int, elements: int, target: Array) -> None:
+    """Parts begin where a line of the cache does: to write across two lines takes twice as long. target: what is written."""
+    parts = max(1, min(rows, elements // tuning.SPREAD_LEAST, tuning.SPREAD_PARTS * get_num_threads()))
+    unit = tuning.ALIGNMENT // target.itemsize
+    if parts == 1 or target.ndim > 1 or target.size < parts * unit * unit:
+        unit = 1
+    phase = -target.__array_interface__["data"][0] % tuning.ALIGNMENT // target.itemsize % unit
+    perform(work, rows, parts, unit, phase)
 
 
 def rows_joined(rows: int, length: int) -> int:

@@ -182,15 +182,18 @@ class Helpers:
                 raise error
         return work.results
 
-    def perform(self, work: Work, size: int, parts: int) -> None:
-        """Compiled work on ``size`` elements, in so many parts, done here and by the helpers, or here alone as above."""
+    def perform(self, work: Work, size: int, parts: int, unit: int = 1, phase: int = 0) -> None:
+        """Compiled work on ``size`` elements, in so many parts, done here and by the helpers, or here alone as above.
+
+        unit, phase: parts begin at multiples of so many elements, counted from an element.
+        """
         address, data = work.address, work.data.__array_interface__["data"][0]
         if parts > 1 and self._lock.acquire(blocking=False):
             try:
                 busy = self._helpers[: parts - 1]
                 for helper in busy:
                     helper.wake()
-                perform(self._memory, len(busy), address, data, size, parts)
+                perform(self._memory, len(busy), address, data, size, parts, unit, phase)
             finally:
                 self._lock.release()
         else:

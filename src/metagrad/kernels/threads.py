@@ -160,8 +160,11 @@ def run_on_threads(jobs: Sequence[Callable[[], T]]) -> list[T]:
     return [first, *[future.result() for future in others]]
 
 
-def perform(work: Work, size: int, parts: int) -> None:
-    """Compiled work on ``size`` elements, in so many parts, on as many threads as there are; parts of parts stay here."""
+def perform(work: Work, size: int, parts: int, unit: int = 1, phase: int = 0) -> None:
+    """Compiled work on ``size`` elements, in so many parts, on as many threads as there are; parts of parts stay here.
+
+    unit, phase: parts begin at multiples of so many elements, counted from an element.
+    """
     if threading.current_thread().name.startswith(_NAME) or get_num_threads() == 1:
         parts = 1
-    _helpers().perform(work, size, parts)
+    _helpers().perform(work, size, parts, unit, phase)

@@ -44,6 +44,7 @@ infinity are what they are in NumPy.
 ``reversal.py``         rows in reverse order, rows moved
 ``padding.py``            rows with elements put around them
 ``differences.py``      differences of elements of a row
+``cosines.py``           cosines of rows
 ``windows.py``          max pooling and its gradient
 ======================  =================================================
 """

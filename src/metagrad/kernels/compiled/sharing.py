@@ -12,29 +12,45 @@ from metagrad.kernels.compiled.atomic import add, call, exchange, load, pause, s
 from metagrad.kernels.compiled.compiler import native
 
 ROW = 16  # two lines of the cache
-# Of the first row: the address of a function (0: the work is a Python function), that of its data, elements, parts; and,
-# in a line of its own, the next part that is to be taken.
-FUNCTION, DATA, SIZE, PARTS, NEXT = 0, 1, 2, 3, 8
+# Of the first row: the address of a function (0: the work is a Python function), that of its data, elements, parts, and where a
+# part may begin: at element PHASE, and each UNIT from there on; and, in a line of its own, the next part that is to be taken.
+FUNCTION, DATA, SIZE, PARTS, UNIT, PHASE, NEXT = 0, 1, 2, 3, 4, 5, 8
 # Of a helper's row.
 STATE, ASLEEP = 0, 8
 IDLE, ASKED, BUSY = 0, 1, 2
 
 
 @native
+def _begin_of(memory: Array, i: int) -> int:
+    """Where part i begins, and the one before it ends."""
+    size, parts, unit, phase = memory[SIZE], memory[PARTS], memory[UNIT], memory[PHASE]
+    even = size * i // parts
+    if i == 0 or i == parts or unit == 1:
+        return even
+    return min(size, (even + unit - 1) // unit * unit + phase)
+
+
+@native
 def _work(memory: Array) -> None:
     """Take parts until none is left."""
-    function, data, size, parts = memory[FUNCTION], memory[DATA], memory[SIZE], memory[PARTS]
+    function, data, parts = memory[FUNCTION], memory[DATA], memory[PARTS]
     while True:
         i = add(memory, NEXT, 1)
         if i >= parts:
             return
-        call(function, data, size * i // parts, size * (i + 1) // parts)
+        call(function, data, _begin_of(memory, i), _begin_of(memory, i + 1))
 
 
 @native
-def perform(memory: Array, helpers: int, function: int, data: int, size: int, parts: int) -> None:
-    """``function(data, start, stop)`` for parts of ``size`` elements, here and by so many helpers; return when all are done."""
+def perform(
+    memory: Array, helpers: int, function: int, data: int, size: int, parts: int, unit: int, phase: int
+) -> None:
+    """``function(data, start, stop)`` for parts of ``size`` elements, here and by so many helpers; return when all are done.
+
+    Parts begin at multiples of ``unit`` elements from element ``phase`` on.
+    """
     memory[FUNCTION], memory[DATA], memory[SIZE], memory[PARTS], memory[NEXT] = function, data, size, parts, 0
+    memory[UNIT], memory[PHASE] = unit, phase
     for i in range(1, helpers + 1):
         store(memory, ROW * i + STATE, ASKED)
     _work(memory)

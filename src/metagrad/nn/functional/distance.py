@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from metagrad.autograd.function import Function
 from metagrad.base import dtypes
-from metagrad.ops.arguments import asks_for_tensors
+from metagrad.base.typing import Array
+from metagrad.kernels import rows
+from metagrad.kernels.chunks import spread
+from metagrad.kernels.compiled import cosines as compiled
+from metagrad.ops.arguments import asks_for_tensors, dimension
 from metagrad.ops.operands import promoted_in_single, result_type
+from metagrad.ops.pointwise.selection import where
 from metagrad.ops.reduce.distances import pdist as pdist
 from metagrad.ops.reduce.norms import vector_norm
 from metagrad.ops.shape.broadcasting import broadcast_tensors
@@ -32,9 +40,49 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             f"expected common dtype to be floating point, yet common dtype is {dtypes.scalar_name(kind)}: use .float()"
         )
     x1, x2 = broadcast_tensors(x1.to(kind), x2.to(kind))
+    a, b = x1.array, x2.array
+    if (
+        dimension(dim, max(a.ndim, 1)) == a.ndim - 1
+        and rows.is_worth_rows(a)
+        and rows.is_worth_rows(b)
+        and rows.takes_loop(a.reshape(-1, a.shape[-1]))
+    ):
+        return Cosine.apply(x1, x2, eps=float(eps))
+    return plain_cosine(x1, x2, eps, dim)
+
+
+class Cosine(Function):
+    """zᵢ = xᵢ · yᵢ / (max(‖xᵢ‖, ε) max(‖yᵢ‖, ε)) of rows (*, M);   ∂L/∂x = ∂L/∂z (y/‖y‖ − z x/‖x‖) / ‖x‖."""
+
+    reference = staticmethod(lambda x, y, eps: plain_cosine(x, y, eps, -1))
+
+    def forward(self, x: Array, y: Array, eps: float) -> Array:
+        a, b = (rows.for_loop(v.reshape(-1, x.shape[-1]), x.dtype) for v in (x, y))
+        z, of_x, of_y = (np.empty(len(a), x.dtype) for _ in range(3))
+        spread(compiled.cosines, [a, b, z, of_x, of_y], numbers=[eps])
+        self.eps, self.kept = eps, (z, of_x, of_y)
+        self.save(x, y)
+        return z.reshape(x.shape[:-1])
+
+    def backward(self, grad: Array) -> tuple[Array | None, Array | None]:
+        x, y = (v.reshape(-1, v.shape[-1]) for v in self.saved)
+        z, of_x, of_y = self.kept
+        g, found = rows.for_loop(grad.reshape(-1), z.dtype), []
+        for needs, a, b, r, s in ((self.needs[0], x, y, of_x, of_y), (self.needs[1], y, x, of_y, of_x)):
+            of_a = np.empty_like(a) if needs else None
+            if needs:
+                of_rows = [rows.for_loop(a), rows.for_loop(b), z, r, s, g, of_a]
+                spread(compiled.cosines_backward, of_rows, numbers=[self.eps])
+            found.append(of_a if of_a is None else of_a.reshape(self.saved[0].shape))
+        return found[0], found[1]
+
+
+def plain_cosine(x1: Tensor, x2: Tensor, eps: float, dim: int) -> Tensor:
+    """The same in ordinary ops."""
     first: Tensor = vector_norm(x1, 2, dim, keepdim=True)
     second: Tensor = vector_norm(x2, 2, dim, keepdim=True)
-    return (x1 / first.clamp_min(eps) * (x2 / second.clamp_min(eps))).sum(dim)
+    first, second = (where(n < eps, n - n.detach() + eps, n) for n in (first, second))  # with the gradient of the norms
+    return (x1 / first * (x2 / second)).sum(dim)
 
 
 @promoted_in_single

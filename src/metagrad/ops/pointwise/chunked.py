@@ -364,7 +364,9 @@ def _memory(cuts: _Cuts, dtype: np.dtype[Any], rooms: list[Array | None]) -> Arr
 
 def _backward(node: Function, backward: Callable[..., Results], cuts: _Cuts, grad: Array) -> Results:
     values = [grad, *node.saved, *node.__dict__.values()]
-    key = fused_loops.key_of((node.__class__, backward, len(node.saved), *node.needs, *node.__dict__), cuts.shape, values, {})
+    key = fused_loops.key_of(
+        (node.__class__, backward, len(node.saved), *node.needs, *node.__dict__), cuts.shape, values, {}
+    )
     plan = fused_loops.plan_of(key)
     if plan is not None:
         computed = plan.compute(values, cuts.unit, lambda dtype: np.empty(cuts.shape, dtype))

@@ -1,0 +1,67 @@
+"""Cosines of rows by compiled loops are those of ordinary ops, and so are their derivatives."""
+
+import numpy as np
+import pytest
+
+import metagrad
+
+RNG = np.random.default_rng(0)
+THRESHOLDS = ("COMPILED_WORTH", "ROWS_WORTH_THREADS")
+
+
+def pair(shape, dtype):
+    """Rows of zeros, of tiny numbers, of large ones, and one that is not finite, among others."""
+    x, y = (RNG.standard_normal(shape).astype(dtype) for _ in range(2))
+    rows = x.reshape(-1, shape[-1])
+    if len(rows) > 4:
+        rows[0], rows[1], rows[2] = 0, rows[1] * 1e-12, rows[2] * 1e25
+        y.reshape(rows.shape)[3, 0] = np.inf
+    return x, y
+
+
+def value_and_gradients(lib, x, y, **settings):
+    x, y = (lib.tensor(a, requires_grad=True) for a in (x, y))
+    z = lib.nn.functional.cosine_similarity(x, y, -1, **settings)
+    z.backward(lib.tensor(np.cos(np.arange(z.numel())).reshape(tuple(z.shape)).astype(x.detach().numpy().dtype)))
+    return [z.detach().numpy(), x.grad.numpy(), y.grad.numpy()]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(7, 33), (1, 1), (2, 3, 40), (9, 5)])
+def test_values_and_gradients(both, shape, dtype, threads):
+    x, y = pair(shape, dtype)
+    for eps in (1e-8, 0.5):
+        found, expected = both(lambda eps=eps: value_and_gradients(metagrad, x, y, eps=eps))
+        for a, b in zip(found, expected, strict=True):
+            scale = 1 + np.nan_to_num(np.abs(b), posinf=0)
+            np.testing.assert_allclose(a / scale, b / scale, atol=2e-5 if dtype == "float32" else 1e-10, rtol=0)
+
+
+@pytest.mark.oracle
+def test_as_pytorch(both, torch):
+    x, y = pair((8, 64), "float64")
+    expected = value_and_gradients(torch, x, y)
+    for found in both(lambda: value_and_gradients(metagrad, x, y)):
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
+
+
+def test_derivatives(both):
+    x, y = (metagrad.tensor(RNG.standard_normal((3, 4)), requires_grad=True) for _ in range(2))
+
+    def function(x, y):
+        return metagrad.nn.functional.cosine_similarity(x, y, -1)
+
+    checks = (metagrad.autograd.gradcheck, metagrad.autograd.gradgradcheck)
+    assert all(both(lambda: all(check(function, (x, y)) for check in checks)))
+
+
+def test_one_gradient_alone_and_repeated_rows(both):
+    x, y = RNG.standard_normal((6, 20)), RNG.standard_normal((1, 20))
+
+    def run():
+        leaf = metagrad.tensor(x, requires_grad=True)
+        metagrad.nn.functional.cosine_similarity(leaf, metagrad.tensor(y)).sum().backward()
+        return leaf.grad.numpy()
+
+    np.testing.assert_allclose(*both(run), rtol=1e-10, atol=1e-12)
