@@ -130,7 +130,9 @@ EXACT = {
 
 @pytest.mark.parametrize("name", EXACT)
 def test_out_of_another_dtype_than_the_results(name):
-    with pytest.raises(RuntimeError, match=r"Expected out tensor to have dtype [\w ]+, but got double instead"):
+    with pytest.raises(
+        RuntimeError, match=r"out tensor to have dtype [\w ]+, but got double|and Double for out's dtype"
+    ):
         EXACT[name](metagrad, metagrad.empty(0, dtype=metagrad.float64))
 
 
@@ -154,7 +156,7 @@ def test_out_is_resized_and_not_recorded():
 
 def test_out_of_another_dtype_where_nothing_is_converted():
     real, imag = metagrad.ones(2), metagrad.zeros(2)
-    with pytest.raises(RuntimeError, match="to have dtype c10::complex<float>, but got c10::complex<double> instead"):
+    with pytest.raises(RuntimeError, match="ComplexFloat but got scalar type ComplexDouble for argument 'out'"):
         metagrad.complex(real, imag, out=metagrad.empty(2, dtype=metagrad.complex128))
 
 

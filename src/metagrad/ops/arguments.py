@@ -227,6 +227,7 @@ def takes_out_by(
     apart: bool = False,
     quiet: bool = False,
     error: type[Exception] = RuntimeError,
+    words: str = "",
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """``takes_out`` with the rule that these make.
 
@@ -236,7 +237,7 @@ def takes_out_by(
     Traceback (most recent call last):
     RuntimeError: unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory...
     """
-    rule = Rule(exactly=exactly, anything=anything, apart=apart, quiet=quiet, error=error)
+    rule = Rule(exactly=exactly, anything=anything, apart=apart, quiet=quiet, error=error, words=words)
     return lambda function: takes_out(function, rule, before)
 
 
@@ -244,10 +245,10 @@ def takes_exact_out(function: Callable[P, R]) -> Callable[P, R]:
     """``takes_out`` for a function that writes no other dtype than its result's.
 
     >>> import metagrad
-    >>> wide = metagrad.empty(1, dtype=metagrad.complex128)
-    >>> metagrad.complex(metagrad.ones(1), metagrad.ones(1), out=wide)  # doctest: +ELLIPSIS
+    >>> wide = metagrad.empty(1, 1, dtype=metagrad.float64)
+    >>> metagrad.triu(metagrad.ones(1, 1), out=wide)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    RuntimeError: Expected out tensor to have dtype c10::complex<float>, but got c10::complex<double> instead: ...
+    RuntimeError: Expected out tensor to have dtype float, but got double instead: ...
     """
     return takes_out(function, Rule(exactly=True))
 

@@ -35,7 +35,8 @@ class Rule:
 
     exactly: ``out`` must have the result's dtype. anything: the result is converted to whatever dtype ``out`` has. Else the
     dtype's category must not be below the result's. apart: ``out`` must share no memory with an argument. quiet: that it
-    gets another shape is no reason to warn. error: what is raised where a dtype does not fit.
+    gets another shape is no reason to warn. error: what is raised where a dtype does not fit; words: what it says of the
+    dtypes ``wanted`` and ``given`` where ``exactly`` does not hold.
     """
 
     exactly: bool = False
@@ -43,6 +44,7 @@ class Rule:
     apart: bool = False
     quiet: bool = False
     error: type[Exception] = RuntimeError
+    words: str = ""
 
 
 PLAIN = Rule()
@@ -106,6 +108,8 @@ def _copy(out: Array, values: Array) -> None:
 def _check_dtype(given: dtypes.dtype, wanted: dtypes.dtype, rule: Rule) -> None:
     """Raise unless a result of one dtype may be written into a tensor of another."""
     if rule.exactly and wanted is not given:
+        if rule.words:
+            raise RuntimeError(rule.words.format(wanted=scalar_name(given), given=scalar_name(wanted)))
         names = dtypes.cpp_name(given), dtypes.cpp_name(wanted)
         raise RuntimeError(
             f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead: make out= of {given}"

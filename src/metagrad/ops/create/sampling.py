@@ -446,7 +446,7 @@ def binomial(count: Operand, prob: Operand, generator: Generator | None = None) 
     return _drawn_from(n, p, sample=drawn)
 
 
-@takes_out_by(exactly=True, quiet=True)
+@takes_out_by(exactly=True, quiet=True, words="multinomial expects Long tensor out, got: {given}")
 def multinomial(
     input: Tensor,
     num_samples: int,

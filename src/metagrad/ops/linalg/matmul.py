@@ -173,6 +173,10 @@ def dot(input: Tensor, tensor: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     if input.array.ndim != 1 or tensor.array.ndim != 1:
         raise RuntimeError(f"dot: 1D tensors expected, got {input.array.ndim}D and {tensor.array.ndim}D tensors")
+    if input.dtype is not tensor.dtype:
+        raise RuntimeError(
+            f"dot : expected both vectors to have same dtype, but found {input.dtype} and {tensor.dtype}"
+        )
     return matmul(input, tensor)
 
 

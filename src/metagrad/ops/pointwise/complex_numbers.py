@@ -14,7 +14,7 @@ from metagrad.autograd.views import ViewFunction, conjugated, mark, negated
 from metagrad.base import dtypes
 from metagrad.base.result_order import laid_out_by, memory_by
 from metagrad.base.typing import Array
-from metagrad.ops.arguments import asks_for_a_tensor, floating, takes_exact_out, takes_out
+from metagrad.ops.arguments import asks_for_a_tensor, floating, takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.operands import as_tensor, need_tensors
 from metagrad.ops.pointwise.arithmetic import Conj
 from metagrad.ops.shape.copying import contiguous
@@ -41,7 +41,9 @@ class Complex(Function):
         return np.real(grad), np.imag(grad)
 
 
-@takes_exact_out
+@takes_out_by(
+    exactly=True, words="Expected object of scalar type {wanted} but got scalar type {given} for argument 'out'"
+)
 def complex(real: Tensor, imag: Tensor, *, out: Tensor | None = None) -> Tensor:
     """real + i · imag, of two tensors of the same floating-point dtype.
 

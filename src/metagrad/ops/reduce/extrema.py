@@ -16,7 +16,7 @@ from metagrad.base.layouts import in_order
 from metagrad.base.typing import Array, Dims
 from metagrad.kernels import reductions
 from metagrad.kernels.argmax import index_of
-from metagrad.ops.arguments import axes, dimension, takes_exact_out, takes_out
+from metagrad.ops.arguments import axes, dimension, takes_exact_out, takes_out, takes_out_by
 from metagrad.ops.operands import need_tensors
 from metagrad.ops.pointwise.selection import maximum, minimum
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 __all__ = ["amax", "amin", "aminmax", "argmax", "argmin", "max", "min"]
+
+
+_OUT = "Expected the dtype for input and out to match, but got {wanted} for input's dtype and {given} for out's dtype."
 
 
 @takes_out
@@ -158,7 +161,7 @@ class Amin(Shared):
     """y = the smallest."""
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, words=_OUT)
 def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Largest element over ``dim``; the gradient is shared by all elements equal to it.
 
@@ -171,7 +174,7 @@ def amax(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor 
     return Amax.apply(ordered(input, "amax"), axis=nonempty(input, dim), keepdim=keepdim, choose=reductions.largest)
 
 
-@takes_exact_out
+@takes_out_by(exactly=True, words=_OUT)
 def amin(input: Tensor, dim: Dims = None, keepdim: bool = False, *, out: Tensor | None = None) -> Tensor:
     """Smallest element over ``dim``; the gradient is shared by all elements equal to it.
 

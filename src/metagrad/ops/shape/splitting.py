@@ -281,7 +281,10 @@ def _split_along(
 def _plain(where: Tensor | int | Sequence[int]) -> int | list[int]:
     """Sections or indices as an int or a list of ints: they may come in a tensor."""
     if isinstance(where, (str, float)):
-        raise TypeError(f"expected a number of sections or a list of indices, got {type(where).__name__}: {where!r}")
+        raise TypeError(
+            "received an invalid combination of arguments. Expected sections or a list of indices, "
+            f"got {type(where).__name__}: {where!r}"
+        )
     if not isinstance(where, Variable):
         return operator.index(where) if hasattr(where, "__index__") else [int(i) for i in where]
     if where.array.ndim > 1 or where.array.dtype != "int64":
