@@ -138,7 +138,9 @@ def _by_numpy(ufunc: np.ufunc, inputs: Sequence[Array], y: Array) -> None:
     def run(s: slice) -> None:
         compute(*[_part(a, s, axis, out.ndim) for a in arrays], out=_part(out, s, axis, out.ndim))
 
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # which resets the buffers' size, too
+        if out.shape[-1:] >= (tuning.UNBUFFERED_ROW,):
+            np.setbufsize(tuning.SHORT_BUFFER)
         map_chunks(run, chunks)
 
 
