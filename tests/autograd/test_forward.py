@@ -219,3 +219,25 @@ def test_tangents_may_be_switched_off():
             within = forward_ad.make_dual(metagrad.ones(2), metagrad.ones(2)) * 2, before * 2
         assert [forward_ad.unpack_dual(x).tangent for x in within] == [None, None]
         assert forward_ad.unpack_dual(before * 2).tangent.tolist() == [2.0, 2.0]
+
+
+RELAID = {  # ops whose results are brought into another order of memory after they are computed
+    "cholesky": lambda x, y: metagrad.linalg.cholesky(x @ x.mT + metagrad.eye(3, dtype=metagrad.float64), upper=True),
+    "householder_product": lambda x, y: metagrad.linalg.householder_product(x, y[0]),
+    "lstsq": lambda x, y: metagrad.linalg.lstsq(x + 3 * metagrad.eye(3, dtype=metagrad.float64), y).solution,
+    "solve_triangular": lambda x, y: metagrad.linalg.solve_triangular(
+        x.triu() + metagrad.eye(3), y, upper=True, left=False
+    ),
+    "sort": lambda x, y: x.mT.sort(0).values * y,
+    "index_put": lambda x, y: x.mT.index_put((metagrad.tensor([1]),), y[:1]),
+    "index_fill": lambda x, y: x.mT.index_fill(0, metagrad.tensor([1]), 2.0) * y,
+    "put": lambda x, y: x.mT.put(metagrad.tensor([0, 4]), y[0, :2]),
+}
+
+
+@pytest.mark.parametrize("name", RELAID)
+def test_results_in_another_order_of_memory_keep_their_tangents(name):
+    r = np.random.RandomState(0)
+    x, y = (metagrad.tensor(r.randn(3, 3), requires_grad=True) for _ in range(2))
+    options = {"check_forward_ad": True, "check_backward_ad": False}
+    assert metagrad.autograd.gradcheck(RELAID[name], (x, y), **options)

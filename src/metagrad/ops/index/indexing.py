@@ -14,7 +14,7 @@ import numpy as np
 
 from metagrad.autograd.errors import misindexed
 from metagrad.autograd.function import Function
-from metagrad.autograd.transforms import check_own, check_room
+from metagrad.autograd.transforms import check_own, check_room, lies_in
 from metagrad.autograd.variable import Variable, recording, unwrap
 from metagrad.autograd.views import (
     Overwrite,
@@ -269,7 +269,7 @@ def index_put(input: Tensor, indices: tuple[Any, ...], values: Operand, accumula
         )
     index, _ = _plain(tuple(indices))
     written = (PutAdd if accumulate else Put).apply(input, source, index=index)
-    written.array = laid_out_by(written.array, input.array)
+    lies_in(written, laid_out_by(written.array, input.array))
     return written
 
 

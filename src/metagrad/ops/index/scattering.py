@@ -9,6 +9,7 @@ import numpy as np
 
 from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
+from metagrad.autograd.transforms import lies_in
 from metagrad.autograd.variable import Variable
 from metagrad.autograd.views import Step, walk
 from metagrad.base import dtypes
@@ -229,7 +230,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand, *, out: T
     )  # a slice named twice takes the value once, for its gradient
     number = converted(value if isinstance(value, Variable) else fitting(value, input.dtype), input.dtype)
     filled = in_shape(Put.apply(wide, number, index=in_slices(axis, rows)), tuple(input.shape))
-    filled.array = laid_out_by(filled.array, input.array)
+    lies_in(filled, laid_out_by(filled.array, input.array))
     return named(filled, "IndexFill")
 
 
@@ -324,5 +325,5 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     op = PutAdd if accumulate else Put
     written = op.apply(reshape(input, count), reshape(source, i.size), index=i.reshape(-1))
     written = reshape(written, tuple(input.shape))
-    written.array = laid_out_by(written.array, input.array)
+    lies_in(written, laid_out_by(written.array, input.array))
     return named(written, "Put")

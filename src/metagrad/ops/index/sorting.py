@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.node_names import named
-from metagrad.autograd.transforms import check_extent
+from metagrad.autograd.transforms import check_extent, lies_in
 from metagrad.autograd.variable import wrap
 from metagrad.base import results
 from metagrad.base.result_order import laid_out_by
@@ -42,7 +42,7 @@ def sort(
         return results.sort((input.clone(), _first(input)))
     order = laid_out_by((sorting.descending if descending else sorting.ascending)(input.array, axis), input.array)
     values = named(Along.apply(input, order, axis=axis), "Sort")
-    values.array = laid_out_by(values.array, input.array)
+    lies_in(values, laid_out_by(values.array, input.array))
     return results.sort((values, wrap(order)))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from metagrad.autograd.transforms import lies_in
 from metagrad.autograd.variable import Variable, unwrap
 from metagrad.base.dtypes import scalar_name
 from metagrad.base.layouts import in_order
@@ -125,8 +126,9 @@ def in_columns(result: Tensor) -> Tensor:
     >>> in_columns(metagrad.zeros(2, 3)).stride()
     (1, 2)
     """
-    result.array, result._view = column_major(result.array), None
-    return result
+    found: Tensor = lies_in(result, column_major(result.array))
+    found._view = None
+    return found
 
 
 def eye(n: int, like: Array, m: int | None = None) -> Array:
