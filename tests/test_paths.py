@@ -348,6 +348,7 @@ def test_names_that_programs_take_from_the_files_they_are_in():
 
 
 INNER = """
+    _vmap_internals:_vmap distributions.multivariate_normal:_precision_to_scale_tril
     distributions.dirichlet:_Dirichlet_backward distributions.kl:_kl_expfamily_expfamily nn._reduction:get_enum nn:_reduction
     nn._reduction:legacy_get_string nn.functional:_Reduction nn.init:_calculate_correct_fan nn.modules.container:Container
     nn.modules.module:register_module_backward_hook nn.modules.module:_EXTRA_STATE_KEY_SUFFIX
@@ -375,3 +376,15 @@ def test_inner_names_that_programs_import_are_found():
 def test_inner_names_are_pytorchs(torch, pair):
     path, _, name = pair.partition(":")
     assert hasattr(importlib.import_module(f"torch.{path}"), name)
+
+
+def test_what_normal_distributions_are_computed_with_is_found():
+    from metagrad.compat.inner_names import _batch_mahalanobis, _batch_mv, _precision_to_scale_tril, _vmap
+
+    precision = mg.tensor([[[4.0, 1.0], [1.0, 2.0]], [[1.0, 0.0], [0.0, 9.0]]], dtype=mg.float64)
+    triangle = _precision_to_scale_tril(precision)
+    assert triangle.triu(1).count_nonzero() == 0 and mg.allclose((triangle @ triangle.mT).inverse(), precision)
+    x = mg.tensor([1.0, -2.0], dtype=mg.float64)
+    assert mg.allclose(_batch_mahalanobis(triangle, x), mg.tensor([8.0, 37.0], dtype=mg.float64))
+    assert _batch_mv(precision, x.expand(2, 2)).tolist() == [[2, -3], [1, -18]]
+    assert _vmap(lambda row: row.sum())(mg.ones(2, 3)).tolist() == [3, 3]

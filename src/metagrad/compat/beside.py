@@ -55,6 +55,8 @@ PATHS = {  # the names below, by the file of PyTorch's that has them
     "hub": "_get_torch_home",
     "jit.annotations": "List",
     "distributions.dirichlet": "_Dirichlet_backward",
+    "_vmap_internals": "_vmap",
+    "distributions.multivariate_normal": "_batch_mahalanobis _batch_mv _precision_to_scale_tril",
     "distributions.kl": "_kl_expfamily_expfamily",
     "nn": "Container",
     "nn.functional": "_Reduction",

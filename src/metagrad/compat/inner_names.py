@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from metagrad import linalg
 from metagrad.base.warning import warn
 from metagrad.distributions.log_normalizers import bregman
+from metagrad.func.mapping import vmap
 from metagrad.nn.functional.reduction import legacy_reduction
 from metagrad.nn.init import _calculate_fan_in_and_fan_out
 from metagrad.nn.modules.container import Sequential
+from metagrad.ops.create.creation import eye
 from metagrad.ops.special.gamma import digamma
 from metagrad.optim.lr_scheduler.base import EPOCH_DEPRECATION_WARNING
 from metagrad.tensors.tensor import Tensor
@@ -148,3 +151,27 @@ def _Dirichlet_backward(x: Tensor, concentration: Tensor, grad_output: Tensor) -
     share, a, whole = (part.detach().double() for part in (x, concentration, total))
     slope = x.new_tensor(_beta_slope(*(part.numpy() for part in (share, a, whole - a)))) / (1 - x)
     return slope * (grad_output - (x * grad_output).sum(-1, True))
+
+
+def _batch_mv(bmat: Tensor, bvec: Tensor) -> Tensor:
+    """Matrices (*, N, M) times vectors (*, M)."""
+    return (bmat @ bvec.unsqueeze(-1)).squeeze(-1)
+
+
+def _batch_mahalanobis(bL: Tensor, bx: Tensor) -> Tensor:
+    """xᵀ (L Lᵀ)⁻¹ x of vectors (*, N) and lower triangles (*, N, N), which broadcast."""
+    return linalg.solve_triangular(bL, bx.unsqueeze(-1), upper=False).square().sum((-2, -1))
+
+
+def _precision_to_scale_tril(P: Tensor) -> Tensor:
+    """The lower triangle L with (L Lᵀ)⁻¹ = P, by the triangle of P with its rows and columns turned round.
+
+    >>> import metagrad
+    >>> _precision_to_scale_tril(metagrad.tensor([[4.0]]))
+    tensor([[0.5000]])
+    """
+    turned = linalg.cholesky(P.flip((-2, -1))).flip((-2, -1)).mT
+    return linalg.solve_triangular(turned, eye(P.shape[-1], dtype=P.dtype, device=P.device), upper=False)
+
+
+_vmap = vmap

@@ -1,6 +1,7 @@
 """Python's ``multiprocessing``, with the few names that PyTorch adds. Tensors travel between processes as copies."""
 
 import multiprocessing as _python
+import multiprocessing.connection  # which programs reach by way of this import
 from multiprocessing import (
     Event,
     Lock,
