@@ -178,17 +178,19 @@ def moments(x: Array) -> tuple[Array, Array]:
             d = x[rows] - mean[rows, None]
             squares[rows] = row_products(d, d)[:, 0]
 
-    _by_loop_or_rows(compiled.moments, work, x, mean, squares)
+    _by_loop_or_rows(compiled.moments, work, x, mean, squares, is_short=True)
     return mean, squares
 
 
-def _by_loop_or_rows(loop: Callable[..., None], work: Callable[[slice], None], *arrays: Array) -> None:
+def _by_loop_or_rows(
+    loop: Callable[..., None], work: Callable[[slice], None], *arrays: Array, is_short: bool = False
+) -> None:
     """A compiled loop over the rows of all arrays, or work on slices of them: as the first one, (N, M), has it."""
     if takes_loop(arrays[0]):
         spread(loop, arrays)
     else:
         with np.errstate(all="ignore"):
-            by_rows(work, *arrays[0].shape)
+            by_rows(work, len(arrays[0]), arrays[0].shape[1], is_short)
 
 
 def about_zero(squares: Array, mean: Array, count: int) -> bool:
@@ -233,7 +235,7 @@ def gradient_moments(g: Array, x: Array, mean: Array, near: bool) -> tuple[Array
         else:
             along[rows] = row_products(g[rows], x[rows] - mean[rows, None])[:, 0]
 
-    _by_loop_or_rows(compiled.gradient_moments, work, g, x, mean, total, along)
+    _by_loop_or_rows(compiled.gradient_moments, work, g, x, mean, total, along, is_short=near)
     return total, along
 
 

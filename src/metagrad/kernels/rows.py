@@ -17,9 +17,9 @@ from metagrad.kernels.threads import get_num_threads, perform
 R = TypeVar("R")
 
 
-def by_rows(work: Callable[[slice], R], rows: int, columns: int) -> list[R]:
-    """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order."""
-    threads = threads_worth(rows * columns, tuning.ROWS_WORTH_THREADS)
+def by_rows(work: Callable[[slice], R], rows: int, columns: int, is_short: bool = False) -> list[R]:
+    """``work(slice of rows)`` for chunks that cover the rows of a matrix: the results in order. is_short: it only adds up."""
+    threads = threads_worth(rows * columns, tuning.ROWS_SUMS_WORTH_THREADS if is_short else tuning.ROWS_WORTH_THREADS)
     length = max(1, tuning.ROWS_CHUNK // max(columns, 1))
     with np.errstate():  # which resets the buffers' size, too
         if tuning.UNBUFFERED_ROW <= columns < tuning.LONG_ROW:

@@ -128,6 +128,8 @@ EXPONENTIALS_KEPT = 1 << 22
 LOGARITHM_ROUNDS = 1 / 64
 # Elements from which rows are shared out to threads.
 ROWS_WORTH_THREADS = 1 << 17
+# The same of their sums alone.
+ROWS_SUMS_WORTH_THREADS = 1 << 22
 # Elements of a chunk: smaller ones stay in a nearer cache, but threads lose more by taking turns at the interpreter.
 ROWS_CHUNK = 1 << 19
 # Parts for each thread of the sums over rows that a compiled loop takes: each has sums of its own, which are added at the end.
