@@ -45,6 +45,7 @@ infinity are what they are in NumPy.
 ``padding.py``            rows with elements put around them
 ``differences.py``      differences of elements of a row
 ``cosines.py``           cosines of rows
+``resampling.py``       images in another size
 ``windows.py``          max pooling and its gradient
 ======================  =================================================
 """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.picking import copy
 
 
 @native
@@ -14,7 +15,7 @@ def _pad(x: Array, y: Array, columns: Array, start: int, stop: int, value: Array
     """yⱼ = x[columnsⱼ], or the value where that is negative; from ``start`` to ``stop`` columns follow each other."""
     for j in range(start):
         y[j] = x[columns[j]] if columns[j] >= 0 else value[0]
-    y[start:stop] = x[columns[start] : columns[start] + stop - start]
+    copy(x[columns[start] : columns[start] + stop - start], y[start:stop])
     for j in range(stop, len(y)):
         y[j] = x[columns[j]] if columns[j] >= 0 else value[0]
 

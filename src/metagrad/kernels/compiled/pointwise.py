@@ -11,6 +11,7 @@ import numpy as np
 
 from metagrad.base.typing import Array
 from metagrad.kernels.compiled.compiler import native
+from metagrad.kernels.compiled.picking import copy
 from metagrad.kernels.compiled.transcendental import erf, exp, expm1, log1p, tanh
 from metagrad.kernels.compiled.transcendental import sigmoid as logistic
 
@@ -134,7 +135,7 @@ def elu(x: Array, y: Array, alpha: np.float32, rate: np.float32) -> None:
     for start in range(0, len(x), _BLOCK):
         some, to = x[start : start + _BLOCK], y[start : start + _BLOCK]
         if _is_positive(some):
-            to[:] = some
+            copy(some, to)
         else:
             _elu(some, to, alpha, rate)
 
@@ -154,7 +155,7 @@ def elu_backward(x: Array, g: Array, out: Array, alpha: np.float32, rate: np.flo
     for start in range(0, len(x), _BLOCK):
         some, of, to = x[start : start + _BLOCK], g[start : start + _BLOCK], out[start : start + _BLOCK]
         if _is_positive(some):
-            to[:] = of
+            copy(of, to)
         else:
             _elu_backward(some, of, to, alpha, rate)
 

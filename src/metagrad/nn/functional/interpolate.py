@@ -16,7 +16,11 @@ from metagrad.base.device import move, of_array
 from metagrad.base.layouts import inverse
 from metagrad.base.typing import Array, DTypeLike
 from metagrad.base.warning import warn
+from metagrad.kernels.chunks import spread
+from metagrad.kernels.compiled import resampling
+from metagrad.kernels.compiled.choice import use_compiled
 from metagrad.kernels.matmul import product
+from metagrad.kernels.threads import get_num_threads
 from metagrad.nn.functional.adaptive_pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from metagrad.nn.functional.tuples import Ratio
 from metagrad.ops.dtype_checks import unsupported
@@ -106,6 +110,43 @@ class Unsample(Function):
 
     def backward(self, grad: Array) -> Array:
         return Resample.on(grad, taps=self.taps, axis=self.axis)
+
+
+class ResampleImages(Function):
+    """``Resample`` along the last two axes at once, of large images (*, H, W), in order in memory, by a compiled loop."""
+
+    def forward(self, x: Array, rows: Taps, columns: Taps) -> Array:
+        self.taps = {"rows": rows, "columns": columns}
+        return _by_loop(resampling.resampled, x, (rows.index.shape[1], columns.index.shape[1]), rows, columns)
+
+    def backward(self, grad: Array) -> Array:
+        return UnsampleImages.on(grad, **self.taps)
+
+
+class UnsampleImages(Function):
+    """The transpose of ``ResampleImages``."""
+
+    def forward(self, g: Array, rows: Taps, columns: Taps) -> Array:
+        self.taps = {"rows": rows, "columns": columns}
+        return _by_loop(resampling.resampled_backward, g, (rows.extent, columns.extent), rows, columns)
+
+    def backward(self, grad: Array) -> Array:
+        return ResampleImages.on(grad, **self.taps)
+
+
+def _fits(x: Array) -> bool:
+    """Whether a loop serves images: there are some for each thread."""
+    usual = use_compiled(x) and x.flags.carray and channels_behind(x) == tuple(range(x.ndim))
+    return usual and x.ndim == 4 and x.shape[0] * x.shape[1] >= 2 * get_num_threads()
+
+
+def _by_loop(loop: Callable[..., None], x: Array, extents: tuple[int, int], rows: Taps, columns: Taps) -> Array:
+    y = np.zeros((*x.shape[:-2], *extents), x.dtype)
+    images, results = (a.reshape(-1, *a.shape[-2:]) for a in (np.require(x, None, ["C", "A", "W"]), y))
+    lines = np.empty((len(images), columns.extent), x.dtype)
+    whole = [a for taps in (rows, columns) for a in (taps.index.astype(np.uint64), taps.weights.astype(x.dtype))]
+    spread(loop, [images, results, lines], [np.ascontiguousarray(a) for a in whole], elements=max(x.size, y.size))
+    return y
 
 
 # ------------------------------------------------ where results come from, and their weights
@@ -311,6 +352,10 @@ def interpolate(
     exact = kind.category == 2 and kind not in (dtypes.float16, dtypes.bfloat16) or mode.startswith("nearest")
     x = input if exact else input.float()
     taps = (_ANTIALIASED if antialias else _TAPS)[mode]
+    if axes == 2 and exact and _fits(x.array):
+        each = zip(input.array.shape[2:], sizes, scales, strict=True)
+        rows, columns = (taps(n, o, scale, bool(align_corners), real) for n, o, scale in each)
+        return ResampleImages.apply(x, rows=rows, columns=columns)
     for d, (n, o, scale) in reversed([*enumerate(zip(input.array.shape[2:], sizes, scales, strict=True))]):
         x = Resample.apply(x, taps=taps(n, o, scale, bool(align_corners), real), axis=d + 2)
         if kind is dtypes.uint8 and not exact:  # bytes between the axes too, as in PyTorch
