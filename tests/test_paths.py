@@ -348,7 +348,8 @@ def test_names_that_programs_take_from_the_files_they_are_in():
 
 
 INNER = """
-    _vmap_internals:_vmap distributions.multivariate_normal:_precision_to_scale_tril
+    _vmap_internals:_vmap
+    distributions.multivariate_normal:_precision_to_scale_tril
     distributions.dirichlet:_Dirichlet_backward distributions.kl:_kl_expfamily_expfamily nn._reduction:get_enum nn:_reduction
     nn._reduction:legacy_get_string nn.functional:_Reduction nn.init:_calculate_correct_fan nn.modules.container:Container
     nn.modules.module:register_module_backward_hook nn.modules.module:_EXTRA_STATE_KEY_SUFFIX
@@ -388,3 +389,7 @@ def test_what_normal_distributions_are_computed_with_is_found():
     assert mg.allclose(_batch_mahalanobis(triangle, x), mg.tensor([8.0, 37.0], dtype=mg.float64))
     assert _batch_mv(precision, x.expand(2, 2)).tolist() == [[2, -3], [1, -18]]
     assert _vmap(lambda row: row.sum())(mg.ones(2, 3)).tolist() == [3, 3]
+
+
+def test_the_writer_of_boards_is_found_in_its_file():
+    assert importlib.import_module("metagrad.utils.tensorboard.writer").SummaryWriter is mg.utils.tensorboard.SummaryWriter
