@@ -592,3 +592,24 @@ def test_relaxed_distributions_check_nothing_if_told():
 def test_maps_remember_one_value_or_none():
     with pytest.raises(ValueError, match="cache_size must be 0 or 1"):
         mg.distributions.ExpTransform().with_cache(5)
+
+
+def test_a_normal_distribution_may_find_its_factor_later():
+    D = mg.distributions
+
+    class Later(D.MultivariateNormal):
+        def __init__(self, loc, covariance):
+            D.Distribution.__init__(self, covariance.shape[:-2], loc.shape, validate_args=False)
+            self.loc, self.covariance = loc.expand(covariance.shape[:-1]), covariance
+
+        @property
+        def _unbroadcasted_scale_tril(self):
+            return mg.linalg.cholesky(self.covariance)
+
+    covariance = mg.tensor([[2.0, 0.5], [0.5, 1.0]]).expand(3, 2, 2)
+    x = mg.tensor([0.3, -1.0])
+    assert Later(mg.ones(2), covariance).log_prob(x).equal(D.MultivariateNormal(mg.ones(2), covariance).log_prob(x))
+    usual = D.MultivariateNormal(mg.ones(3, 2), covariance[0])
+    assert usual.scale_tril.shape == (3, 2, 2) and usual._unbroadcasted_scale_tril.shape == (2, 2)
+    wide = D.MultivariateNormal(mg.ones(2), mg.eye(2)).expand((2,)).expand((4, 2))
+    assert wide.scale_tril.shape == (4, 2, 2, 2) and wide.log_prob(x).shape == (4, 2)

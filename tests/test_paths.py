@@ -392,4 +392,9 @@ def test_what_normal_distributions_are_computed_with_is_found():
 
 
 def test_the_writer_of_boards_is_found_in_its_file():
-    assert importlib.import_module("metagrad.utils.tensorboard.writer").SummaryWriter is mg.utils.tensorboard.SummaryWriter
+    pytest.importorskip("tensorboardX")
+    program = (
+        "from metagrad import alias; alias.install(); from torch.utils.tensorboard.writer import SummaryWriter as a;"
+        "from torch.utils.tensorboard import SummaryWriter as b; assert a is b"
+    )
+    subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": ":".join(sys.path)}, check=True)

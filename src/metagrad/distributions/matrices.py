@@ -46,7 +46,7 @@ class Wishart(WithCovariance, ExponentialFamily):
         self._given = name_of_matrix(covariance_matrix, precision_matrix)
         (own,) = broadcast_all(df)
         batch, p = broadcasting.broadcast_shapes(lower.shape[:-2], own.shape), lower.shape[-1]
-        self.df, self.scale_tril = own.to(lower.dtype).expand(batch), lower.expand((*batch, p, p))
+        self.df, self._unbroadcasted_scale_tril = own.to(lower.dtype).expand(batch), lower
         if bool((self.df <= p - 1).any()):
             raise ValueError(f"Value of df={df} expected to be greater than ndim - 1 = {p - 1}.")
         super().__init__(batch, (p, p), validate_args)

@@ -15,10 +15,16 @@ from metagrad.tensors.tensor import Tensor
 
 
 class WithCovariance(Distribution):
-    """Distributions of a positive definite matrix L Lᵀ, of which L, ``scale_tril``, is kept."""
+    """Distributions of a positive definite matrix L Lᵀ, of which L is kept."""
 
-    scale_tril: Tensor
+    _unbroadcasted_scale_tril: Tensor
     _given: str  # which of the matrices it was made from
+    _without_batch = frozenset({"_unbroadcasted_scale_tril"})
+
+    @property
+    def scale_tril(self) -> Tensor:
+        """L, (*batch, d, d): classes made from these may find it later, as ``_unbroadcasted_scale_tril``."""
+        return self._unbroadcasted_scale_tril.expand((*self.batch_shape, -1, -1))
 
     @property
     def covariance_matrix(self) -> Tensor:
@@ -95,7 +101,7 @@ class MultivariateNormal(WithCovariance):
         lower = lower_factor(covariance_matrix, precision_matrix, scale_tril)
         self._given = name_of_matrix(covariance_matrix, precision_matrix)
         batch = broadcasting.broadcast_shapes(lower.shape[:-2], loc.shape[:-1])
-        self.loc, self.scale_tril = loc.expand((*batch, -1)), lower.expand((*batch, -1, -1))
+        self.loc, self._unbroadcasted_scale_tril = loc.expand((*batch, -1)), lower
         super().__init__(batch, loc.shape[-1:], validate_args)
 
     @property
