@@ -82,3 +82,39 @@ EXPECTED = {
 @pytest.mark.filterwarnings("ignore")
 def test_by_hand(name):
     assert outcome(calls(mg)[name]) == EXPECTED[name]
+
+
+def _calls(mg, kind):
+    F, ints = mg.nn.functional, mg.tensor([[0, 1]])
+    x = mg.ones(1, 4, 4, dtype=kind)
+    rows = mg.ones(3, 2, dtype=kind)
+    return {
+        "max_pool1d": lambda: F.max_pool1d(x, 2),
+        "fractional_max_pool2d": lambda: F.fractional_max_pool2d(x, 2, 2),
+        "ctc_loss": lambda: F.ctc_loss(x.reshape(4, 1, 4), ints + 1, mg.tensor([4]), mg.tensor([2])),
+        "gaussian_nll_loss": lambda: F.gaussian_nll_loss(rows, rows, rows),
+        "binary_cross_entropy": lambda: F.binary_cross_entropy(rows, rows),
+        "embedding_bag": lambda: F.embedding_bag(ints, rows),
+        "fold": lambda: F.fold(mg.ones(1, 4, 9, dtype=kind), (4, 4), 2),
+        "interpolate": lambda: F.interpolate(x, size=3, mode="linear"),
+    }
+
+
+REFUSED = [
+    ("max_pool1d", "int64"), ("max_pool1d", "uint8"), ("fractional_max_pool2d", "complex64"), ("ctc_loss", "float16"),
+    ("ctc_loss", "bfloat16"), ("gaussian_nll_loss", "int64"), ("binary_cross_entropy", "complex64"),
+    ("embedding_bag", "int64"), ("embedding_bag", "complex64"), ("fold", "int64"), ("interpolate", "uint8"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind"), REFUSED)
+def test_dtypes_that_are_refused(name, kind):
+    with pytest.raises(NotImplementedError, match=f'"{name}" not implemented for'):
+        _calls(mg, getattr(mg, kind))[name]()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("name", "kind"), REFUSED)
+def test_pytorch_refuses_them_too(torch, name, kind):
+    with pytest.raises(RuntimeError):
+        _calls(torch, getattr(torch, kind))[name]()

@@ -196,6 +196,7 @@ def _fractional_max(
     if output_size is None and output_ratio is None:
         raise ValueError(f"{function} requires specifying either an output_size or an output_ratio")
     check_input(function, input, axes)
+    refuse(function, input, "c")
     extents = input.array.shape[-axes:]
     if output_size is None:
         ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * axes

@@ -13,6 +13,7 @@ from metagrad.base.typing import Array
 from metagrad.base.warning import warn
 from metagrad.kernels.gathering import add_scaled_rows
 from metagrad.kernels.libraries import is_outside
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.index.embedding import Lookup, embedding, tokens_of
 from metagrad.ops.index.scatter_reduce import index_reduce
 from metagrad.ops.operands import in_single, need_one_dtype
@@ -65,6 +66,7 @@ def embedding_bag(
             f"shape as the input ({input.shape})"
         )
     need_one_dtype("embedding_bag", weight, per_sample_weights)
+    refuse("embedding_bag", weight, "biuc")
     names, bag_of, bags = _bags(input, offsets, include_last_offset)
     v = weight.array.shape[0]
     if padding_idx is not None and not -v <= padding_idx < v:

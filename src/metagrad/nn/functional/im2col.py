@@ -130,6 +130,7 @@ def fold(
             "fold: Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
             f"input, but got: {list(shape)}"
         )
+    refuse("fold", input, "iu")
     windows = _windows("fold", each(output_size, 2, "fold", "output_size"), kernel_size, dilation, padding, stride)
     size, count = sizes(windows), counts(windows)
     if shape[-2] % math.prod(size):

@@ -346,7 +346,7 @@ def interpolate(
             f"{_named(sizes)}"
         )
     kind = input.dtype
-    if kind.category != 2 and kind is not dtypes.uint8:
+    if kind.category != 2 and (kind is not dtypes.uint8 or mode in ("linear", "trilinear")):
         raise unsupported("interpolate", kind)
     real = np.float64 if kind is dtypes.float64 else np.float32
     exact = kind.category == 2 and kind not in (dtypes.float16, dtypes.bfloat16) or mode.startswith("nearest")

@@ -17,6 +17,7 @@ from metagrad.kernels import libraries
 from metagrad.nn.functional.loss import cross_entropy
 from metagrad.nn.functional.reduction import accepts_legacy_reduction, known, reduced
 from metagrad.ops.arguments import asks_for_tensors
+from metagrad.ops.dtype_checks import refuse
 from metagrad.ops.linalg.matmul import linear
 from metagrad.ops.pointwise.selection import where
 
@@ -63,6 +64,7 @@ def gaussian_nll_loss(
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = input.new_full(tuple(input.shape), float(var))
+    refuse("gaussian_nll_loss", var, "biu")
     shape, given = tuple(input.shape), tuple(var.shape)
     if given != shape:
         if given == shape[:-1]:
@@ -252,6 +254,7 @@ def ctc_loss(
         reduction = ("none", "mean", "sum")[reduction]
     if log_probs.array.dtype.kind not in "fV":
         raise RuntimeError(f"ctc_loss: expected floating-point log_probs, got {log_probs.dtype}")
+    refuse("ctc_loss", log_probs, "e")
     batched = log_probs.array.ndim == 3
     q = log_probs if batched else log_probs.unsqueeze(1)
     t_max, n, classes = q.array.shape

@@ -187,7 +187,7 @@ def binary_cross_entropy(
             f"binary_cross_entropy: Found dtype {given} but expected {wanted}: convert the target with .to()"
         )
     need_one_dtype("binary_cross_entropy", input, target, weight)
-    refuse("binary_cross_entropy", input, "biu")
+    refuse("binary_cross_entropy", input, "biuc")
     for what, x, why in (
         ("input", input.array, "put a sigmoid before it, or use ..._with_logits"),
         ("target", target.array, "it is the probability of the class"),

@@ -228,6 +228,8 @@ def _max_pool(
     return_indices: bool,
 ) -> Tensor | tuple[Tensor, Tensor]:
     function = f"max_pool{axes}d"
+    if axes == 1 and not return_indices:
+        refuse(function, input, "iu")
     windows = windows_of(function, input, size, stride, padding, dilation, ceil_mode, axes)
     return pooled_max(function, input, windows, return_indices)
 
