@@ -2,13 +2,17 @@
 
 import doctest
 from collections.abc import Generator
+from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
 
 from metagrad.base.optional import MissingExtra
 from metagrad.base.warning import always_warn
 
 missing: list[MissingExtra] = []  # what the test that runs has asked for in vain
+starts: dict[str, Any] = {}  # the states of files' generators of random numbers before their first test
 
 
 @pytest.fixture
@@ -42,9 +46,17 @@ def skipped_if_an_extra_is_missing() -> Generator[None, object, object]:
         pytest.skip(why)
 
 
+def draw_from_the_start(module: ModuleType | None) -> None:
+    """Let the generator of a file of tests begin where it stood after the import, so that no test's numbers hang on others."""
+    generator = getattr(module, "RNG", None)
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = starts.setdefault(module.__name__, generator.bit_generator.state)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_setup() -> Generator[None, object, object]:
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Fixtures may need an extra, too."""
+    draw_from_the_start(getattr(item, "module", None))
     return (yield from skipped_if_an_extra_is_missing())
 
 
