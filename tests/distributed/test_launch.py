@@ -1,5 +1,6 @@
 """`metagrad launch`: the environment, the output, and how runs end when a rank does."""
 
+import functools
 import os
 import signal
 import subprocess
@@ -152,12 +153,18 @@ def test_a_launcher_that_is_killed_leaves_no_ranks(tmp_path):
 def test_a_launcher_that_is_interrupted_says_so_in_a_word(program):
     path = program("import time\nprint('here', flush=True)\ntime.sleep(1000)\n")
     line = [sys.executable, "-m", "metagrad", "launch", "-n", "2", str(path)]
+    heard = functools.partial(
+        signal.signal, signal.SIGINT, signal.SIG_DFL
+    )  # which tests run in the background do not hear
     with subprocess.Popen(
-        line, env=starting.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        line, env=starting.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
     ) as launcher:
         said = sorted(launcher.stdout.readline() for _ in range(2))
         launcher.send_signal(signal.SIGINT)
-        rest, errors = launcher.communicate(timeout=30)
+        try:
+            rest, errors = launcher.communicate(timeout=60)
+        finally:
+            launcher.kill()
     assert launcher.returncode == 130 and said == ["[0] here\n", "[1] here\n"]
     assert rest == "" and errors == "metagrad: stopped\n" and not ranks_left()
 
