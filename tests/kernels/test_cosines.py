@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 import metagrad
+from metagrad.nn import functional as F
+from metagrad.nn.functional.distance import plain_cosine
 
 RNG = np.random.default_rng(0)
 THRESHOLDS = ("COMPILED_WORTH", "ROWS_WORTH_THREADS")
@@ -65,3 +67,18 @@ def test_one_gradient_alone_and_repeated_rows(both):
         return leaf.grad.numpy()
 
     np.testing.assert_allclose(*both(run), rtol=1e-10, atol=1e-12)
+
+
+def test_what_is_written_to_a_result_does_not_reach_its_gradient():
+    found = []
+    for compute in (lambda x, y: F.cosine_similarity(x, y, -1), lambda x, y: plain_cosine(x, y, 1e-8, -1)):
+        rng = np.random.default_rng(0)
+        x, y = (
+            metagrad.tensor(rng.standard_normal((2000, 128)).astype(np.float32), requires_grad=True) for _ in range(2)
+        )
+        c = compute(x, y)
+        c.mul_(3.0)
+        (c * metagrad.arange(2000).cos()).sum().backward()
+        found.append((x.grad.numpy(), y.grad.numpy()))
+    for here, there in zip(*found, strict=True):
+        np.testing.assert_allclose(here, there, rtol=1e-4, atol=1e-6)

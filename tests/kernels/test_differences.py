@@ -65,3 +65,9 @@ def test_derivatives():
     for dim in range(3):
         assert metagrad.autograd.gradcheck(lambda x, dim=dim: metagrad.diff(x, dim=dim) ** 2, (x,))
         assert metagrad.autograd.gradgradcheck(lambda x, dim=dim: metagrad.diff(x, dim=dim) ** 2, (x,))
+
+
+def test_images_of_one_channel_stay_in_their_format():
+    x = metagrad.zeros(8, 1, 200, 200).to(memory_format=metagrad.channels_last)
+    assert x.diff(dim=2).stride() == (39800, 1, 200, 1)
+    assert metagrad.nn.functional.pad(x, (1, 1, 1, 1)).stride() == (40804, 1, 202, 1)

@@ -232,3 +232,11 @@ def test_numpys_passes_are_near_wherever_the_mean_is(in_one_op, monkeypatch, nam
     for here, there in zip(found, exact, strict=True):
         scale = np.abs(there).max()
         np.testing.assert_allclose(here / scale, there / scale, rtol=0, atol=6e-6 + 1.2e-6 * shift)
+
+
+def test_large_numbers_that_are_all_the_same_have_no_nan(monkeypatch):
+    monkeypatch.setattr(choice, "available", lambda: False)
+    F = metagrad.nn.functional
+    for shape in ((8, 16, 40, 40), (5120, 40)):
+        assert not F.batch_norm(metagrad.full(shape, 3e19), None, None, training=True).isnan().any()
+    assert not F.group_norm(metagrad.full((8, 16, 40, 40), 1e19), 4).isnan().any()

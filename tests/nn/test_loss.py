@@ -311,3 +311,19 @@ def test_signatures_are_pytorchs(torch):
         theirs = getattr(torch.nn.functional, name, None)
         if callable(theirs) and callable(getattr(F, name)):
             assert list(inspect.signature(getattr(F, name)).parameters) == list(inspect.signature(theirs).parameters)
+
+
+@pytest.mark.parametrize(
+    ("logit", "target", "loss"),
+    [
+        (10, 1, 4.539889e-05),
+        (20, 1, 2.061154e-09),
+        (30, 1, 9.357623e-14),
+        (-3, 1, 3.0485873),
+        ("inf", 0, float("inf")),
+    ],
+)
+def test_logits_far_from_0_keep_their_small_losses(logit, target, loss):
+    given = metagrad.tensor([float(logit)] * 8), metagrad.tensor([float(target)] * 8)
+    for found in metagrad.nn.functional.binary_cross_entropy_with_logits(*given, reduction="none").tolist():
+        assert found == pytest.approx(loss, rel=1e-6)

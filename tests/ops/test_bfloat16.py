@@ -558,3 +558,11 @@ def test_parts_are_views():
 @pytest.mark.oracle
 def test_parts_are_views_as_in_pytorch(torch):
     assert parts(mg) == parts(torch)
+
+
+def test_numbers_are_compared_in_the_tensors_dtype():
+    x = mg.tensor([1.0, 2.0, 257.0], dtype=mg.bfloat16)
+    assert (x == 257).tolist() == [False, False, True] and (x < 1.00001).tolist() == [False] * 3
+    assert (mg.tensor([0.1], dtype=mg.bfloat16) == 0.1).tolist() == [True]
+    assert (x == mg.tensor(257.0)).tolist() == [False, False, True]
+    assert (x[2] == mg.tensor([257.0])).tolist() == [False]

@@ -76,3 +76,18 @@ def test_complex_numbers_become_real_ones_where_nothing_is_lost():
             kind(mg.tensor(3 + 1j))
     with pytest.raises(RuntimeError, match="In-place abs"):
         mg.tensor([1j]).abs_()
+
+
+def test_data_has_the_marks_of_what_it_is_set_to():
+    c = mg.tensor([1 + 2j])
+    y = c.conj()
+    assert y.data.is_conj()
+    y.data = c.clone()
+    assert not y.is_conj() and mg.view_as_real(y).tolist() == [[1, 2]]
+    y.data = c.conj()
+    assert y.is_conj()
+
+
+def test_numbers_of_one_row_are_seen_as_complex_whatever_its_step():
+    one_row = mg.arange(9.0).reshape(3, 3)[0:1, 0:2]
+    assert mg.view_as_complex(one_row).tolist() == [1j] and mg.view_as_complex(mg.zeros(0, 2)).shape == (0,)

@@ -170,6 +170,8 @@ def check_gradient(x: Any, value: Any, kind: Any) -> None:
             f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
             f"'{list(x.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
+    if x._hooks is None and value.array.__class__ is x.array.__class__ and value.array.dtype == x.array.dtype:
+        return
     if value.array.__class__ is not x.array.__class__ and value.device != x.device:
         raise RuntimeError(
             f"attempting to assign a gradient with device type '{value.device.type}' to a tensor with device type "

@@ -88,6 +88,8 @@ class View:
     def refresh(self, view: Variable) -> None:
         """Bring the view's node up to date with its base."""
         base = self.base
+        if self.borrowed and not base._requires_grad:
+            self.borrowed = view._requires_grad = False
         if self.seen == base._counter[0]:
             return
         if self.guard is OWN_FUNCTION or self.guard is SEVERAL and base._requires_grad and mode.grad:
@@ -284,7 +286,7 @@ def write(target: Any, result: Any) -> Any:
             result = result.to(target.dtype)
         if target._view is not None and target._view.guard is not None:
             refuse_to_record(target)
-        _keep_overwritten(result._grad_fn, target.array)
+        _keep_overwritten(result._grad_fn, target)
     if result.array is not target.array:
         if result.array.__class__ is not target.array.__class__:
             check_room(target.array, result.array)
@@ -358,16 +360,22 @@ def bump(target: Any) -> None:
     target._counter[0] += 1
 
 
-def _keep_overwritten(node: Function, array: Array) -> None:
+def _keep_overwritten(node: Function, target: Any) -> None:
     """If the op that computed the result saved the very array it now overwrites, let it keep a copy of its own."""
+    array = target.array
     if any(a is array for a in node.saved):
+        kept = wrap(array.copy())
+        for level in mode.levels:
+            tangent = level.of(target) if level.tangents else None
+            if tangent is not None:
+                level.set(kept, tangent)
         node.origins = tuple(
             [
                 (where, [0], 0) if a is array else (where, counter, version)
                 for a, (where, counter, version) in zip(node.saved, node.origins, strict=True)
             ]
         )
-        node.saved = tuple([a.copy() if a is array else a for a in node.saved])
+        node.saved = tuple([kept.array if a is array else a for a in node.saved])
 
 
 def rewrite_history(target: Any, node: Function) -> None:

@@ -48,12 +48,14 @@ def _as_many(v: Any, y: Any) -> Any:
 class _Pull:
     """A function's value at some inputs, and the way back from it."""
 
-    def __init__(self, func: Callable[..., Tree], inputs: Tree, name: str, has_aux: bool = False) -> None:
+    def __init__(
+        self, func: Callable[..., Tree], inputs: Tree, name: str, has_aux: bool = False, beside: Any = ()
+    ) -> None:
         leaves, self.spec = tree_flatten(inputs)
         check_differentiable(leaves)
         recorded = mode.grad
         self.own = [_as_input(x) for x in leaves]
-        with enable_grad(), transforming(), owning(self.own):
+        with enable_grad(), transforming(), owning([*self.own, *tree_flatten(beside)[0]]):
             out = func(tree_unflatten(self.own, self.spec))
         value, self.aux = with_aux(out, has_aux, name)
         self.outs, self.out_spec = tensors_of(value, f"{name}: expected f(*primals) to return only tensors")
@@ -114,7 +116,11 @@ def grad_and_value(func: Callable[..., Tree], argnums: Numbers = 0, has_aux: boo
     def gradient(*args: Tree, **kwargs: object) -> Tree:
         chosen, put = split(args, argnums)
         pull = _Pull(
-            _scalar(lambda own: func(*put(own), **kwargs), has_aux), chosen, "grad_and_value(f)(*args)", has_aux
+            _scalar(lambda own: func(*put(own), **kwargs), has_aux),
+            chosen,
+            "grad_and_value(f)(*args)",
+            has_aux,
+            (args, kwargs),
         )
         found = tree_unflatten(pull([zeros_like(pull.outs[0]) + 1]), pull.spec)
         return found, ((pull.value, pull.aux) if has_aux else pull.value)
@@ -210,7 +216,7 @@ def jacrev(
     @functools.wraps(func)
     def jacobian(*args: Tree, **kwargs: object) -> Tree:
         chosen, put = split(args, argnums)
-        pull = _Pull(lambda own: func(*put(own), **kwargs), chosen, "vjp(f, *primals)", has_aux)
+        pull = _Pull(lambda own: func(*put(own), **kwargs), chosen, "vjp(f, *primals)", has_aux, (args, kwargs))
         found = tree_unflatten([tree_unflatten(pull.rows(y, chunk_size), pull.spec) for y in pull.outs], pull.out_spec)
         return (found, pull.aux) if has_aux else found
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.forward import Level
 from metagrad.autograd.forward_ad import made_dual, without
-from metagrad.autograd.transforms import owning, transforming
+from metagrad.autograd.transforms import owning, running, transforming
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.func.mapping import vmap
 from metagrad.func.trees import Numbers, Tree, split, tensors_of, with_aux, zeros_like
@@ -29,10 +29,12 @@ def _pushed(
     tangents: Sequence[Any],
     strict: bool,
     has_aux: bool,
+    beside: Any = (),
 ) -> tuple[Tree, Tree, Tree]:
     """The value of ``func``, J v, and what is beside the value."""
     with Level() as level, transforming(), owning():
         duals = [made_dual(level, x, v) for x, v in zip(leaves, tangents, strict=True)]
+        running.own[-1].update(map(id, [*duals, *tree_flatten(beside)[0]]))
         value, aux = with_aux(func(tree_unflatten(duals, spec)), has_aux, NAME)
         outs, form = tensors_of(value, f"{NAME}: expected f(*primals) to return only tensors")
         slopes = [level.of(y) for y in outs]
@@ -107,7 +109,9 @@ def jacfwd(
         last: list[Any] = []  # the form of the result, and what is beside it
 
         def push(*directions: Any) -> tuple[Tensor, ...]:
-            _, slope, aux = _pushed(lambda own: func(*put(own), **kwargs), leaves, spec, directions, False, has_aux)
+            _, slope, aux = _pushed(
+                lambda own: func(*put(own), **kwargs), leaves, spec, directions, False, has_aux, (args, kwargs)
+            )
             flat, form = tree_flatten(slope)
             last[:] = form, aux
             return tuple(flat)

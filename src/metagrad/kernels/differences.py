@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from metagrad.base.channels_last import channels_behind
 from metagrad.base.typing import Array
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled import differences as compiled
@@ -16,7 +17,7 @@ from metagrad.kernels.threads import get_num_threads
 
 def fits(x: Array) -> bool:
     """Whether compiled loops serve an array."""
-    return use_compiled(x) and x.flags.carray
+    return use_compiled(x) and x.flags.carray and channels_behind(x) == tuple(range(x.ndim))
 
 
 def differences(x: Array, axis: int) -> Array:

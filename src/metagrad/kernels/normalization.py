@@ -196,7 +196,7 @@ def _by_loop_or_rows(
 def about_zero(squares: Array, mean: Array, count: int) -> bool:
     """Whether numbers with these Σ x² and μ lie about 0, so that Σ x² − n μ², which ``squares`` is then made, loses few digits."""
     means = mean * mean * squares.dtype.type(count)
-    if not (squares >= 2 * means).all():  # nan is not
+    if not (np.isfinite(squares) & (squares >= 2 * means)).all():
         return False
     squares -= means
     return True

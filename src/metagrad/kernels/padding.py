@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metagrad.base.channels_last import channels_behind
 from metagrad.base.typing import Array, Number
 from metagrad.kernels import tuning
 from metagrad.kernels.chunks import spread
@@ -17,7 +18,8 @@ from metagrad.kernels.gathering import in_bits, moves_by_loop
 def fits(x: Array) -> bool:
     """Whether a loop pads an array: a large one, in order in memory."""
     is_large = x.__class__ is np.ndarray and x.ndim > 0 and x.size >= tuning.COMPILED_WORTH
-    return is_large and x.flags.c_contiguous and x.flags.aligned and moves_by_loop(x)
+    in_order = is_large and x.flags.c_contiguous and channels_behind(x) == tuple(range(x.ndim))
+    return in_order and x.flags.aligned and moves_by_loop(x)
 
 
 def padded(x: Array, positions: Sequence[Array], value: Number = 0) -> Array:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metagrad.autograd.function import Function
+from metagrad.autograd.mode import mode
 from metagrad.autograd.node_names import name_node
 from metagrad.autograd.transforms import check_own
 from metagrad.autograd.variable import Variable, recording, wrap
@@ -65,7 +66,9 @@ def in_place(
         if nodes and _may_be_written_first(input, (*args, *kwargs.values())):
             return _computed_into(input, lambda: op(input, *args, **kwargs), nodes)
         try:
-            result = op(input.clone() if keeps else input, *args, **kwargs)
+            result = op(
+                input.clone() if keeps or any(level.tangents for level in mode.levels) else input, *args, **kwargs
+            )
         except Exception as error:
             if not isinstance(error, TypeError):
                 check_writable(input)  # what may not be written to at all says so first

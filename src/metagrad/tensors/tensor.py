@@ -15,6 +15,7 @@ from metagrad.autograd.hooks import LeafHooks, RemovableHandle
 from metagrad.autograd.mode import mode
 from metagrad.autograd.transforms import check_own, refuse_asking, refuse_backward, running
 from metagrad.autograd.variable import Variable, wrap
+from metagrad.autograd.views import conjugated, inherit, negated
 from metagrad.base import dtypes
 from metagrad.base.device import device as Device
 from metagrad.base.device import of_array
@@ -119,6 +120,8 @@ class Tensor(Methods):
         out = wrap(self.array.view())  # an array is one tensor's, by which a node knows what it saved
         if self._counter.__class__ is not list:  # made in inference mode: so is what shares its memory
             out._counter = self._counter
+        if conjugated or negated:
+            inherit(out, self)
         return out
 
     @data.setter
@@ -134,6 +137,10 @@ class Tensor(Methods):
             )
         self.array, self._view = array.view() if isinstance(value, Variable) else array, None
         self._counter = [self._counter[0] + 1]
+        if conjugated or negated:
+            conjugated.pop(id(self), None), negated.pop(id(self), None)
+            if isinstance(value, Variable):
+                inherit(self, value)
 
     @property
     def _base(self) -> Variable | None:

@@ -60,7 +60,7 @@ class Cosine(Function):
         a, b = (rows.for_loop(v.reshape(-1, x.shape[-1]), x.dtype) for v in (x, y))
         z, of_x, of_y = (np.empty(len(a), x.dtype) for _ in range(3))
         spread(compiled.cosines, [a, b, z, of_x, of_y], numbers=[eps])
-        self.eps, self.kept = eps, (z, of_x, of_y)
+        self.eps, self.kept = eps, (z.copy(), of_x, of_y)  # the result may be written to
         self.save(x, y)
         return z.reshape(x.shape[:-1])
 

@@ -62,14 +62,14 @@ class SquaredError(Pointwise):
 
 
 class LogisticLoss(Pointwise):
-    """l = −y ln σ(x) − (1 − y) ln(1 − σ(x)) = max(x, 0) + ln(1 + e^−|x|) − x y;
+    """l = −y ln σ(x) − (1 − y) ln(1 − σ(x)) = (1 − y) x − min(x, 0) + ln(1 + e^−|x|);
 
     ∂L/∂x = ∂L/∂l · (σ(x) − y),   ∂L/∂y = −∂L/∂l · x.
     """
 
     def forward(self, x: Array, y: Array) -> Array:
         self.save(x, y)
-        return np.log1p(exponential(np.abs(x), -1.0)) + np.maximum(x, 0) - x * y
+        return (1 - y) * x - (np.minimum(x, 0) - np.log1p(exponential(np.abs(x), -1.0)))  # large ones cancel first
 
     def backward(self, grad: Array) -> tuple[Array, Array | None]:
         x, y = self.saved

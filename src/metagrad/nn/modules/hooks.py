@@ -43,6 +43,7 @@ _OF_ALL_MODULES = _OfAllModules()
 
 def __getattr__(name: str) -> Any:
     if name.startswith("_global_"):
+        Hooked._hooked = True  # whoever asks may put hooks in by hand
         return _OF_ALL_MODULES.setdefault(name.removeprefix("_global"), OrderedDict())
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -259,9 +259,9 @@ def view_as_complex(input: Tensor) -> Tensor:
         )
     if x.ndim == 0 or x.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
-    if x.strides[-1] != x.itemsize:
+    if x.size and x.strides[-1] != x.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1: call .contiguous() first")
-    if any(s // x.itemsize % 2 for s in x.strides[:-1]):
+    if any(n != 1 and s // x.itemsize % 2 for n, s in zip(x.shape[:-1], x.strides[:-1], strict=True)):
         raise RuntimeError(
             "Tensor must have a stride divisible by 2 for all but last dimension: call .contiguous() first"
         )

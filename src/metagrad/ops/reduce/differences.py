@@ -11,6 +11,7 @@ from metagrad.autograd.function import Function
 from metagrad.autograd.node_names import named
 from metagrad.autograd.variable import Variable
 from metagrad.base import dtypes
+from metagrad.base.channels_last import laid_out_as
 from metagrad.base.typing import Array, Dims, Number, Operand
 from metagrad.kernels import differences
 from metagrad.ops.arguments import asks_for_tensors, dimension, takes_out
@@ -37,7 +38,7 @@ class Diff(Function):
         if differences.fits(x):
             return differences.differences(x, axis)
         before = (slice(None),) * axis
-        return x[(*before, slice(1, None))] - x[(*before, slice(None, -1))]
+        return laid_out_as(x[(*before, slice(1, None))] - x[(*before, slice(None, -1))], x)
 
     def backward(self, grad: Array) -> Array:
         if differences.fits(grad):

@@ -434,5 +434,6 @@ def detach(input: Tensor) -> Tensor:
     out._counter = input._counter
     if opened:
         shares(out, input)
-    inherit(out, input)
+    if conjugated or negated:
+        inherit(out, input)
     return out
