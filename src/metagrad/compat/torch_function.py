@@ -204,13 +204,14 @@ def start_asking(cls: type | None = None) -> None:
     Parameter.__torch_function__ = disabled
     _plain.update((Parameter, bool, int, float, str, type(None), slice, type(Ellipsis)))
     replaced: dict[Any, Any] = {}
+    kept: list[Any] = []
     for space in _SPACES:
         module: Any = importlib.import_module(f"metagrad.{space}".rstrip("."))
         for name, function in _functions(module):
             asking = asked(function)
             names[asking] = ".".join(filter(None, ("torch", "" if space in _TOP else space, name)))
             setattr(module, name, asking)
-            _keep_found(asking)
+            kept.append(asking)
             replaced.setdefault(function, asking)
     top: Any = sys.modules["metagrad"]
     for name in ("backward", "grad"):
@@ -218,22 +219,26 @@ def start_asking(cls: type | None = None) -> None:
         replaced[function] = asking = asked(function)
         names[asking] = f"torch.autograd.{name}"
         setattr(top.autograd, name, asking)
-        _keep_found(asking)
+        kept.append(asking)
     replaced[top.as_tensor] = unasked(top.as_tensor)
     top.as_tensor, Tensor.as_subclass = replaced[top.as_tensor], unasked(Tensor.as_subclass)  # type: ignore[method-assign]
     replace(replaced)
-    _ask_methods()
+    _ask_methods(kept)
+    _keep_found(kept)
 
 
-def _keep_found(asking: Any) -> None:
-    """Let pickle find a function that asks by its name: it is an attribute of the one that stands where the name leads."""
-    found: Any = sys.modules.get(asking.__module__)
-    for part in asking.__qualname__.split("."):
-        found = getattr(found, part, None)
-    if isinstance(found, FunctionType):
-        attribute = f"asking_{len(vars(found))}"
-        setattr(found, attribute, asking)
-        asking.__qualname__ += f".{attribute}"
+def _keep_found(kept: list[Any]) -> None:
+    """Let pickle find functions that ask by their names: each is an attribute of what stands, in the end, where its name leads."""
+    standing = []
+    for asking in kept:
+        found: Any = sys.modules.get(asking.__module__)
+        for part in asking.__qualname__.split("."):
+            found = getattr(found, part, None)
+        standing.append(found)
+    for number, (asking, found) in enumerate(zip(kept, standing, strict=True)):
+        if isinstance(found, FunctionType) and found is not asking:
+            setattr(found, f"asking_{number}", asking)
+            asking.__qualname__ += f".asking_{number}"
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
@@ -250,8 +255,8 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _ask_methods() -> None:
-    """Let Tensor's methods and properties ask."""
+def _ask_methods(kept: list[Any]) -> None:
+    """Let Tensor's methods and properties ask; the methods are noted."""
     operators: dict[str, Any] = {}
     for name in dir(Tensor):
         getattr(Tensor, name)  # some are made when they are asked for
@@ -270,7 +275,7 @@ def _ask_methods() -> None:
                 asking.__name__ = name  # several names may be one function, and operators are made by another one
                 setattr(Tensor, name, asking)
                 names[asking] = f"torch.Tensor.{name}"
-                _keep_found(asking)
+                kept.append(asking)
     for name, value in operators.items():
         method = getattr(Tensor, _OPERATORS[name], None)
         setattr(

@@ -32,4 +32,4 @@ EXEMPT |= {"poisson", "binomial", "cauchy_", "geometric_", "log_normal_"}
 # It only raises: see test_creation.py.
 EXEMPT |= {"bfloat16"}
 # They take Python functions: see test_creation.py.
-EXEMPT |= {"apply_", "map_"}
+EXEMPT |= {"apply_", "map_", "map2_"}
