@@ -566,3 +566,4 @@ def test_numbers_are_compared_in_the_tensors_dtype():
     assert (mg.tensor([0.1], dtype=mg.bfloat16) == 0.1).tolist() == [True]
     assert (x == mg.tensor(257.0)).tolist() == [False, False, True]
     assert (x[2] == mg.tensor([257.0])).tolist() == [False]
+    assert (x < 1e39).tolist() == [True] * 3 and (x == True).tolist() == [True, False, False]  # noqa: E712

@@ -119,8 +119,13 @@ def _compare(ufunc: np.ufunc, x: Operand, y: Operand) -> Tensor:
         raise NotImplementedError(f"{ufunc.__name__} is not implemented for complex tensors: they have no order")
     values = b.array if isinstance(b, Variable) else b
     if a.array.dtype.kind == "V":  # whose own comparisons warn of nan
-        if not isinstance(b, Variable) or values.ndim == 0 < a.array.ndim:  # is of the tensor's dtype
-            values = np.asarray(values).astype(a.array.dtype)
+        if not isinstance(
+            b, Variable
+        ):  # which is of the tensor's dtype, as is one tensor of no dimensions beside others
+            with np.errstate(all="ignore"):
+                values = float(np.asarray(values).astype(a.array.dtype))
+        elif values.ndim == 0 < a.array.ndim:
+            values = values.astype(a.array.dtype)
         return applied(ufunc, widened(a.array), widened(values))
     return applied(ufunc, a.array, values)
 
