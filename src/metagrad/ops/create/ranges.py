@@ -30,6 +30,8 @@ def _number(name: str, value: Operand) -> Any:
             )
         if value.array.size != 1:
             raise TypeError(f"{name}(): a bound must be a number, not a Tensor of shape {tuple(value.shape)}")
+        if name == "arange" and value.is_complex():
+            raise TypeError("arange(): a bound must be Number, not Tensor: it is complex")
         return value.array.item()
     return value.item() if isinstance(value, np.generic) else value
 

@@ -259,7 +259,7 @@ def view_as_complex(input: Tensor) -> Tensor:
         )
     if x.ndim == 0 or x.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
-    if x.size and x.strides[-1] != x.itemsize:
+    if x.strides[-1] != x.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1: call .contiguous() first")
     if any(n != 1 and s // x.itemsize % 2 for n, s in zip(x.shape[:-1], x.strides[:-1], strict=True)):
         raise RuntimeError(
