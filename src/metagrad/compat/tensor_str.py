@@ -39,8 +39,7 @@ def _str_intern(inp: Tensor, *, tensor_contents: str | None = None) -> str:
     """The text of a tensor, with other contents where they are given."""
     if tensor_contents is None:
         return printing.format_tensor(inp)
-    kind = type(inp).__name__
-    start = ("tensor" if kind in ("Tensor", "Parameter", "Buffer") else kind) + "("
+    start = printing._start(inp)
     return printing._annotated(start + tensor_contents, printing._notes(inp), len(start)) + ")"
 
 

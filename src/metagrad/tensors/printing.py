@@ -94,8 +94,7 @@ def format_tensor(tensor: Tensor) -> str:
     >>> metagrad.tensor([0.1, 1000.0], dtype=metagrad.float64)
     tensor([1.0000e-01, 1.0000e+03], dtype=metagrad.float64)
     """
-    kind = type(tensor).__name__
-    start = ("tensor" if kind in ("Tensor", "Parameter", "Buffer") else kind) + "("
+    start = _start(tensor)
     if hasattr(tensor.array, "text"):  # an array type that prints in its own way
         return str(tensor.array.text())
     if tensor.is_meta:
@@ -104,6 +103,12 @@ def format_tensor(tensor: Tensor) -> str:
     text = start + (_contents(array, len(start)) if array.size else "[]")
     whole = _annotated(text, _notes(tensor), len(start)) + ")"
     return f"Parameter({whole})" if getattr(tensor, "_is_param", False) else whole
+
+
+def _start(tensor: Tensor) -> str:
+    """What stands before the numbers: the name of the class, of those that are only tensors "tensor"."""
+    kind = type(tensor).__name__
+    return ("tensor" if kind in ("Tensor", "Parameter", "Buffer") else kind) + "("
 
 
 def format_as(tensor: Tensor, spec: str) -> str:

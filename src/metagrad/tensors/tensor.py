@@ -138,7 +138,8 @@ class Tensor(Methods):
         self.array, self._view = array.view() if isinstance(value, Variable) else array, None
         self._counter = [self._counter[0] + 1]
         if conjugated or negated:
-            conjugated.pop(id(self), None), negated.pop(id(self), None)
+            for marked in (conjugated, negated):
+                marked.pop(id(self), None)
             if isinstance(value, Variable):
                 inherit(self, value)
 

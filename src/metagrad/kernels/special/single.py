@@ -39,8 +39,8 @@ _OF_X = _constants(*_P)
 _ONE, _DENSITY = _constants(1.0, 1 / math.sqrt(2 * math.pi))
 
 
-def _erf_into(y: Array, x: Array, square: Array, coefficients: Sequence[Array]) -> None:
-    """y = tanh(x p(x²)); ``square`` holds x² then. y may not be x."""
+def _odd_polynomial(y: Array, x: Array, square: Array, coefficients: Sequence[Array]) -> None:
+    """y = x p(x²); ``square`` holds x² then. y may not be x."""
     np.multiply(x, x, out=square)
     np.multiply(square, coefficients[-1], out=y)
     for c in coefficients[-2:0:-1]:
@@ -48,6 +48,11 @@ def _erf_into(y: Array, x: Array, square: Array, coefficients: Sequence[Array]) 
         np.multiply(y, square, out=y)
     np.add(y, coefficients[0], out=y)
     np.multiply(y, x, out=y)
+
+
+def _erf_into(y: Array, x: Array, square: Array, coefficients: Sequence[Array]) -> None:
+    """y = tanh(x p(x²)); ``square`` holds x² then. y may not be x."""
+    _odd_polynomial(y, x, square, coefficients)
     np.tanh(y, out=y)
 
 
@@ -90,13 +95,7 @@ def _of_normal() -> tuple[np.ufunc, tuple[Array, ...], Array]:
 def _inverse_normal(y: Array, x: Array, square: Array) -> None:
     """y = 1 / Φ(x); ``square`` holds x² then. y may not be x."""
     power, coefficients, _ = _of_normal()
-    np.square(x, out=square)
-    np.multiply(square, coefficients[-1], out=y)
-    for c in coefficients[-2:0:-1]:
-        np.add(y, c, out=y)
-        np.multiply(y, square, out=y)
-    np.add(y, coefficients[0], out=y)
-    np.multiply(y, x, out=y)
+    _odd_polynomial(y, x, square, coefficients)
     power(y, out=y)
     np.add(y, _ONE, out=y)
 

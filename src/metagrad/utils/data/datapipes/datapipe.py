@@ -195,6 +195,24 @@ def need_function(fn: Any) -> None:
         )
 
 
+class Batching:
+    """What streams of lists and lists by index have in common: how long each list is, of which class, and how many there are."""
+
+    datapipe: Any
+
+    def __init__(
+        self, datapipe: Any, batch_size: int, drop_last: bool = False, wrapper_class: type = DataChunk
+    ) -> None:
+        if batch_size <= 0:
+            raise AssertionError("Batch size is required to be larger than 0!")
+        self.datapipe, self.batch_size, self.drop_last = datapipe, batch_size, drop_last
+        self.wrapper_class = wrapper_class
+
+    def __len__(self) -> int:
+        n = length_of(self.datapipe, self)
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+
 def need_pipes(pipes: tuple[Any, ...], kind: type) -> None:
     """Raise ValueError where there are none, and TypeError for others than of this kind."""
     if not pipes:

@@ -11,6 +11,7 @@ from typing import Any
 from metagrad.utils.data.collate import default_collate
 from metagrad.utils.data.datapipes.branches import Concater, Demultiplexer, Forker, Multiplexer, Zipper
 from metagrad.utils.data.datapipes.datapipe import (
+    Batching,
     DataChunk,
     IterDataPipe,
     Shuffling,
@@ -145,16 +146,8 @@ class FilterIterDataPipe(IterDataPipe[Any]):
 
 
 @functional_datapipe("batch")
-class BatcherIterDataPipe(IterDataPipe[Any]):
+class BatcherIterDataPipe(Batching, IterDataPipe[Any]):
     """Lists of ``batch_size`` items; the last may be shorter, or with ``drop_last`` is left out."""
-
-    def __init__(
-        self, datapipe: Any, batch_size: int, drop_last: bool = False, wrapper_class: type = DataChunk
-    ) -> None:
-        if batch_size <= 0:
-            raise AssertionError("Batch size is required to be larger than 0!")
-        self.datapipe, self.batch_size, self.drop_last = datapipe, batch_size, drop_last
-        self.wrapper_class = wrapper_class
 
     def __iter__(self) -> Iterator[Any]:
         batch: list[Any] = []
@@ -165,10 +158,6 @@ class BatcherIterDataPipe(IterDataPipe[Any]):
                 batch = []
         if batch and not self.drop_last:
             yield self.wrapper_class(batch)
-
-    def __len__(self) -> int:
-        n = length_of(self.datapipe, self)
-        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
 
 @functional_datapipe("unbatch")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from metagrad.utils.data.datapipes.datapipe import (
-    DataChunk,
+    Batching,
     MapDataPipe,
     Shuffling,
     copied,
@@ -48,20 +48,12 @@ class MapperMapDataPipe(MapDataPipe[Any]):
 
 
 @functional_datapipe("batch")
-class BatcherMapDataPipe(MapDataPipe[Any]):
+class BatcherMapDataPipe(Batching, MapDataPipe[Any]):
     """Lists of ``batch_size`` items; the last may be shorter, or with ``drop_last`` is left out.
 
     >>> list(SequenceWrapper(range(5)).batch(2))
     [[0, 1], [2, 3], [4]]
     """
-
-    def __init__(
-        self, datapipe: Any, batch_size: int, drop_last: bool = False, wrapper_class: type = DataChunk
-    ) -> None:
-        if batch_size <= 0:
-            raise AssertionError("Batch size is required to be larger than 0!")
-        self.datapipe, self.batch_size, self.drop_last = datapipe, batch_size, drop_last
-        self.wrapper_class = wrapper_class
 
     def __getitem__(self, index: Any) -> Any:
         if not 0 <= index < len(self):
@@ -70,20 +62,20 @@ class BatcherMapDataPipe(MapDataPipe[Any]):
         places = range(first, min(first + self.batch_size, len(self.datapipe)))
         return self.wrapper_class([self.datapipe[i] for i in places])
 
-    def __len__(self) -> int:
-        n = length_of(self.datapipe, self)
-        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
-
-@functional_datapipe("concat")
-class ConcaterMapDataPipe(MapDataPipe[Any]):
-    """The items of one pipe after those of the other."""
+class _Several(MapDataPipe[Any]):
+    """What pipes of several pipes have in common: each of these has an index and a length."""
 
     def __init__(self, *datapipes: Any) -> None:
         need_pipes(datapipes, MapDataPipe)
         if not all(hasattr(type(pipe), "__len__") for pipe in datapipes):
             raise TypeError("Expected all inputs to be `Sized`")
         self.datapipes = datapipes
+
+
+@functional_datapipe("concat")
+class ConcaterMapDataPipe(_Several):
+    """The items of one pipe after those of the other."""
 
     def __getitem__(self, index: Any) -> Any:
         offset = 0
@@ -98,14 +90,8 @@ class ConcaterMapDataPipe(MapDataPipe[Any]):
 
 
 @functional_datapipe("zip")
-class ZipperMapDataPipe(MapDataPipe[Any]):
+class ZipperMapDataPipe(_Several):
     """Tuples of one item of each pipe."""
-
-    def __init__(self, *datapipes: Any) -> None:
-        need_pipes(datapipes, MapDataPipe)
-        if not all(hasattr(type(pipe), "__len__") for pipe in datapipes):
-            raise TypeError("Expected all inputs to be `Sized`")
-        self.datapipes = datapipes
 
     def __getitem__(self, index: Any) -> Any:
         found = []
