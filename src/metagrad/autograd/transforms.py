@@ -145,11 +145,16 @@ def check_custom(function: Any) -> None:
         )
 
 
+def tangents_of(x: Any) -> list[tuple[Any, Any]]:
+    """The levels of forward mode in which a tensor has a tangent, each with the tangent."""
+    found = [(level, level.of(x)) for level in mode.levels if level.tangents]
+    return [(level, tangent) for level, tangent in found if tangent is not None]
+
+
 def lies_in(x: Any, array: Array) -> Any:
     """A result whose numbers now lie in another array; its tangents, which are known by the array, go with it."""
-    known = [(level, level.of(x)) for level in mode.levels if level.tangents] if array is not x.array else ()
+    known = tangents_of(x) if array is not x.array else ()
     x.array = array
     for level, tangent in known:
-        if tangent is not None:
-            level.set(x, tangent)
+        level.set(x, tangent)
     return x

@@ -21,7 +21,7 @@ import numpy as np
 from metagrad.autograd.function import Function
 from metagrad.autograd.function import observers as observers_of_ops
 from metagrad.autograd.mode import enable_grad, mode
-from metagrad.autograd.transforms import check_own, check_room, opened, shares
+from metagrad.autograd.transforms import check_own, check_room, opened, shares, tangents_of
 from metagrad.autograd.variable import Variable, unwrap, wrap
 from metagrad.base import dtypes
 from metagrad.base.typing import Array, Number
@@ -365,10 +365,8 @@ def _keep_overwritten(node: Function, target: Any) -> None:
     array = target.array
     if any(a is array for a in node.saved):
         kept = wrap(array.copy())
-        for level in mode.levels:
-            tangent = level.of(target) if level.tangents else None
-            if tangent is not None:
-                level.set(kept, tangent)
+        for level, tangent in tangents_of(target):
+            level.set(kept, tangent)
         node.origins = tuple(
             [
                 (where, [0], 0) if a is array else (where, counter, version)

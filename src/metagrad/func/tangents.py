@@ -10,7 +10,7 @@ import numpy as np
 
 from metagrad.autograd.forward import Level
 from metagrad.autograd.forward_ad import made_dual, without
-from metagrad.autograd.transforms import owning, running, transforming
+from metagrad.autograd.transforms import owning, transforming
 from metagrad.autograd.variable import Variable, wrap
 from metagrad.func.mapping import vmap
 from metagrad.func.trees import Numbers, Tree, split, tensors_of, with_aux, zeros_like
@@ -32,13 +32,13 @@ def _pushed(
     beside: Any = (),
 ) -> tuple[Tree, Tree, Tree]:
     """The value of ``func``, J v, and what is beside the value."""
-    with Level() as level, transforming(), owning():
+    with Level() as level, transforming():
         duals = [made_dual(level, x, v) for x, v in zip(leaves, tangents, strict=True)]
-        running.own[-1].update(map(id, [*duals, *tree_flatten(beside)[0]]))
-        value, aux = with_aux(func(tree_unflatten(duals, spec)), has_aux, NAME)
-        outs, form = tensors_of(value, f"{NAME}: expected f(*primals) to return only tensors")
-        slopes = [level.of(y) for y in outs]
-        primals = [without(level, y) for y in outs]
+        with owning([*duals, *tree_flatten(beside)[0]]):
+            value, aux = with_aux(func(tree_unflatten(duals, spec)), has_aux, NAME)
+            outs, form = tensors_of(value, f"{NAME}: expected f(*primals) to return only tensors")
+            slopes = [level.of(y) for y in outs]
+            primals = [without(level, y) for y in outs]
     if strict and any(s is None for s in slopes):
         raise RuntimeError(
             "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This is not allowed with "
