@@ -191,7 +191,7 @@ def add_rows(y: Array, rows: Array, x: Array) -> None:
         return
     rows, width = rows.astype(np.int64, copy=False) % len(y), math.prod(y.shape[1:])
     target, terms = y.reshape(len(y), width), np.require(x, None, ["C", "W"]).reshape(len(rows), width)
-    if use_compiled(terms):
+    if use_compiled(terms, tuning.GATHER_LARGE):
         add_rows_by_loop(target, rows.view(np.uint64), terms)
         return
     combine_rows(np.add, target[None], rows, terms[None])

@@ -151,6 +151,8 @@ ROWS_ADDED_IN_TURN = 1 << 16
 CHANNEL_ROW = 16
 # Elements from which a compiled loop is faster than NumPy's passes.
 COMPILED_WORTH = 1 << 16
+# The same where NumPy's pass is one of its quickest.
+CHEAP_LOOP_WORTH = 1 << 17
 
 # ------------------------------------------------ copies
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.compiled import pointwise as compiled
 from metagrad.kernels.quicker import exponential
 from metagrad.kernels.selection import select
@@ -27,7 +28,7 @@ __all__ = ["hardshrink", "prelu", "relu", "sigmoid"]
 class Relu(Pointwise):
     """y = max(x, 0),   ∂L/∂x = ∂L/∂y where x > 0, else 0."""
 
-    loops = Loops(compiled.relu, compiled.relu_backward, keeps_result=True)
+    loops = Loops(compiled.relu, compiled.relu_backward, True, tuning.CHEAP_LOOP_WORTH)
 
     def forward(self, x: Array) -> Array:
         if x.dtype.kind == "f":  # three times as fast as np.maximum with a number

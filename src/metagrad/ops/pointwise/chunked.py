@@ -59,7 +59,10 @@ def is_large(x: object) -> TypeGuard[np.ndarray]:
 
 
 def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results]:
-    """``forward``, in chunks if an input is large. For small ops the test counts: one and two inputs have their own, shorter."""
+    """``forward``, in chunks if an input is large, by a loop from fewer elements on, as that needs no noting down.
+
+    For small ops the test counts: one and two inputs have their own, shorter.
+    """
 
     def in_chunks(self: Pointwise, *inputs: Array, **params: object) -> Results:
         first = inputs[0]
@@ -88,7 +91,8 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
     def one(self: Pointwise, x: Array) -> Results:
         if x.__class__ is not ndarray:
             return forward_on_gpu(self, forward, (x,), {}) if on_gpu(x) else forward(self, x)
-        if x.size >= tuning.POINTWISE_LARGE:
+        size = x.size
+        if size >= tuning.COMPILED_WORTH and (size >= tuning.POINTWISE_LARGE or self.loops and self.loops.serve(x)):
             return in_chunks(self, x)
         y = forward(self, x)
         return y if x.flags.c_contiguous else _laid_out(self, y, (x,))
@@ -110,6 +114,8 @@ def _forward_in_chunks(forward: Callable[..., Results]) -> Callable[..., Results
         for x in inputs:
             if is_large(x):
                 return in_chunks(self, *inputs, **params)
+        if self.loops and len(inputs) == 1 and self.loops.serve(inputs[0]):
+            return in_chunks(self, *inputs, **params)
         if inputs[0].__class__ is ndarray and len(inputs) > 1 and not inputs[0].flags.c_contiguous:
             return _laid_out(self, forward(self, *inputs, **params), inputs)
         if inputs[0].__class__ is not ndarray and on_gpu(*inputs):
@@ -193,7 +199,10 @@ def _backward_in_chunks(backward: Callable[..., Results]) -> Callable[..., Resul
     def one(self: Pointwise, grad: Array) -> Results:
         if grad.__class__ is not ndarray:
             return backward_on_gpu(self, backward, grad) if on_gpu(grad) else backward(self, grad)
-        return in_chunks(self, grad) if grad.size >= tuning.POINTWISE_LARGE else backward(self, grad)
+        size = grad.size
+        if size >= tuning.COMPILED_WORTH and (size >= tuning.POINTWISE_LARGE or self.loops and self.loops.serve(grad)):
+            return in_chunks(self, grad)
+        return backward(self, grad)
 
     def several(self: Pointwise, grad: Array, *others: Array) -> Results:
         if not others:

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from metagrad.autograd.function import Function
 from metagrad.base.typing import Array
+from metagrad.kernels import tuning
 from metagrad.kernels.chunks import spread
 from metagrad.kernels.compiled.choice import use_compiled
 
@@ -18,12 +19,18 @@ class Loops(NamedTuple):
     """Compiled loops that do in one pass what the formulas of an op of one array x do.
 
     ``forward(x, y, *numbers)`` and ``backward(kept, grad, grad_x, *numbers)``, where kept is what the op saves for its
-    gradient: x, or its result. The numbers are the op's parameters, which it keeps under their names.
+    gradient: x, or its result. The numbers are the op's parameters, which it keeps under their names. ``least``: elements from
+    which they are faster than NumPy's calls.
     """
 
     forward: Callable[..., None]
     backward: Callable[..., None] | None = None
     keeps_result: bool = False
+    least: int = tuning.COMPILED_WORTH
+
+    def serve(self, x: Array) -> bool:
+        """Whether they are to be taken for x, or for the gradient of a result."""
+        return x.size >= self.least and fit(x)
 
 
 def fit(x: Array, *others: Array) -> bool:
